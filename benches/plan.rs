@@ -1,0 +1,2 @@
+//! Cost of parse → plan per statement.
+fn main() {}

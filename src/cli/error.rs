@@ -1,0 +1,33 @@
+//! The command line's one error type: an exit code, a message, and hints on what to do next.
+
+use super::exit::Exit;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened and why.
+    pub message: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+impl CliError {
+    /// An error with an exit code.
+    pub fn new(exit: Exit, message: impl std::fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), hints: Vec::new() }
+    }
+
+    /// Exit 2.
+    pub fn usage(message: impl std::fmt::Display) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Adds a line on what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl std::fmt::Display) -> Self {
+        self.hints.push(hint.to_string());
+        self
+    }
+}

@@ -1,0 +1,47 @@
+//! The command line: clap's arguments, one file a command. The only place that prints, reads the environment, or picks an exit code.
+
+mod error;
+mod exit;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::CliError;
+pub use exit::Exit;
+
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, about, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Runs the command line.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            anstream::eprintln!("error: {}", error.message);
+            for hint in &error.hints {
+                anstream::eprintln!("  help: {hint}");
+            }
+            error.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, CliError> {
+    match command {}
+}

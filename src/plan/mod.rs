@@ -1,0 +1,3 @@
+//! Dependency graph, placement, splitting, the proof, and the saved plan file.
+
+pub mod saved;

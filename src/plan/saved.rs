@@ -1,0 +1,345 @@
+//! The saved plan: what `plan -o` writes and `execute` runs. Self-contained (it carries the SQL of every step), pinned to the migration
+//! files' checksums, the schema's fingerprint and the tool's version, and sealed by a digest over its own content.
+
+use camino::Utf8PathBuf;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::migrations::Convention;
+
+/// Version of the format that this release writes. A reader refuses another major number.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    /// Version of this format, `major.minor`.
+    pub format_version: String,
+    /// The tool that wrote it.
+    pub tool: Tool,
+    /// SHA-256 in hex over the canonical JSON of this document with this field empty.
+    pub digest: String,
+    /// Whether both versions work on every schema in between.
+    pub verdict: Verdict,
+    /// The migrations this plan applies.
+    pub migrations: Migrations,
+    /// Fingerprints of the schemas the plan passes through.
+    pub schema: SchemaPins,
+    /// The steps, in the order they run.
+    pub steps: Vec<Step>,
+    /// What is to be said about the plan.
+    pub findings: Vec<Finding>,
+}
+
+/// Name and version of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// `cutover`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Whether the plan may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Both versions work on every schema in between.
+    Safe,
+    /// At least one finding of severity `error`; `execute` refuses it.
+    Unsafe,
+}
+
+/// The migrations a plan was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Migrations {
+    /// How the folder is to be read.
+    pub convention: Convention,
+    /// The folder; relative paths start at the working directory of the command.
+    #[schemars(with = "String")]
+    pub folder: Utf8PathBuf,
+    /// The last version that is already applied, if any.
+    pub from: Option<String>,
+    /// The migrations that must already be applied, in order.
+    pub applied: Vec<Migration>,
+    /// The migrations this plan applies, in the files' order.
+    pub pending: Vec<Migration>,
+}
+
+/// One migration file, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Migration {
+    /// The version in the convention's own spelling, for example `3` or `20240102030405`.
+    pub version: String,
+    /// The name without version and ending.
+    pub name: String,
+    /// Path below [`Migrations::folder`].
+    #[schemars(with = "String")]
+    pub path: Utf8PathBuf,
+    /// SHA-256 of the file's bytes, in hex.
+    pub sha256: String,
+}
+
+/// Fingerprints (SHA-256 in hex) of the simulated schemas, see [`crate::schema::Schema::fingerprint`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaPins {
+    /// Before the first step.
+    pub base: String,
+    /// Between the phases.
+    pub overlap: String,
+    /// After the last step.
+    pub last: String,
+    /// What a live database must look like before the first step, for every object that the plan touches or reads. Drift here is refused.
+    pub expects: Vec<ExpectedRelation>,
+}
+
+/// A relation that the plan relies on, as it must be before the first step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedRelation {
+    /// Schema-qualified name, or the bare name for one found by the search path.
+    pub name: String,
+    /// `None`: it must not exist. Otherwise its columns in order.
+    pub columns: Option<Vec<ExpectedColumn>>,
+}
+
+/// A column of an [`ExpectedRelation`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type as `format_type` prints it.
+    pub data_type: String,
+    /// Whether it refuses NULL.
+    pub not_null: bool,
+}
+
+/// The two phases around the cutover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Expand: before any traffic reaches green.
+    Before,
+    /// Contract: once blue is drained.
+    After,
+}
+
+/// What a step is for the running version, in the seed article's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Blue survives it.
+    Additive,
+    /// Blue does not.
+    Deletive,
+    /// Neither gives nor takes anything a client relies on.
+    Neutral,
+    /// Both gives and takes: no single moment is right for both versions.
+    Incompatible,
+    /// Changes rows, not the schema.
+    Data,
+    /// Not understood; placed by the author's word.
+    Opaque,
+}
+
+/// How a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transaction {
+    /// In one transaction together with its journal row.
+    Own,
+    /// Outside any transaction (`CREATE INDEX CONCURRENTLY` and its kind). Holds exactly one statement.
+    None,
+}
+
+/// One step: what is executed, and journaled, as a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// 1-based place in the order of execution.
+    pub id: u32,
+    /// When it runs.
+    pub phase: Phase,
+    /// What it is for the running version.
+    pub direction: Direction,
+    /// How it runs.
+    pub transaction: Transaction,
+    /// `SET …` statements of the same file that were in force at this step; they hold for the step only.
+    pub session: Vec<String>,
+    /// The statements, one or more; more than one when they must be atomic together.
+    pub statements: Vec<Statement>,
+    /// The object it is about, for people, for example `users.email`.
+    pub object: String,
+    /// The verb, for people, for example `ADD COLUMN text`.
+    pub action: String,
+    /// Why it stands where it stands.
+    pub reason: String,
+    /// What running it costs, for people, for example `ACCESS EXCLUSIVE, brief`.
+    pub hazard: String,
+    /// Whether blue can not come back once it has run.
+    pub point_of_no_return: bool,
+    /// Versions of the migrations that are complete once this step has run; their history rows belong to its transaction.
+    pub completes: Vec<String>,
+}
+
+/// One SQL statement of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// The text that is sent to the server, without the closing semicolon.
+    pub sql: String,
+    /// Where the author wrote it; none where the tool wrote it.
+    pub origin: Option<Origin>,
+}
+
+/// A place in a migration file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The migration's version.
+    pub version: String,
+    /// Path of the file as it is shown to people.
+    #[schemars(with = "String")]
+    pub path: Utf8PathBuf,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+}
+
+/// A finding in the saved plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// `CO…`.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// `error`, `warning` or `info`.
+    pub severity: String,
+    /// What breaks, and for whom.
+    pub message: String,
+    /// `path:line:column` of each place, the main one first, with what is said about it.
+    pub places: Vec<Place>,
+    /// The way out.
+    pub help: Option<String>,
+}
+
+/// A labelled place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Path of the file as it is shown to people.
+    #[schemars(with = "String")]
+    pub path: Utf8PathBuf,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+    /// What is said about it.
+    pub text: String,
+}
+
+/// Why a saved plan is refused. All of these are exit code 6 but the unreadable ones.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedPlanError {
+    /// Not a plan.
+    #[error("not a cutover plan: {0}")]
+    Malformed(String),
+    /// Another major format.
+    #[error("the plan has format version {found}, this cutover reads {FORMAT_VERSION}")]
+    FormatVersion {
+        /// What the file says.
+        found: String,
+    },
+    /// The seal does not fit.
+    #[error("the plan was edited after it was saved (digest is {found}, content has {computed})")]
+    Edited {
+        /// What the file says.
+        found: String,
+        /// What its content hashes to.
+        computed: String,
+    },
+    /// Written by another version of the tool.
+    #[error("the plan was made by cutover {found}, this is {running}")]
+    ToolVersion {
+        /// Who made it.
+        found: String,
+        /// Who reads it.
+        running: String,
+    },
+}
+
+impl SavedPlan {
+    /// The version this build writes into plans.
+    pub fn this_tool() -> Tool {
+        Tool { name: "cutover".into(), version: env!("CARGO_PKG_VERSION").into() }
+    }
+
+    /// Sets the digest from the content.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        self.digest = self.content_digest();
+        self
+    }
+
+    /// SHA-256 over the content without the digest.
+    pub fn content_digest(&self) -> String {
+        let bare = Self { digest: String::new(), ..self.clone() };
+        let json = serde_json::to_vec(&bare).unwrap_or_default();
+        hex(&Sha256::digest(json))
+    }
+
+    /// The file's text: pretty JSON with a final newline.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads a plan and checks format version, seal and tool version.
+    pub fn from_json(text: &str) -> Result<Self, SavedPlanError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format_version: String,
+        }
+        let head: Head = serde_json::from_str(text).map_err(|e| SavedPlanError::Malformed(e.to_string()))?;
+        let major = |v: &str| v.split('.').next().map(str::to_owned);
+        if major(&head.format_version) != major(FORMAT_VERSION) {
+            return Err(SavedPlanError::FormatVersion { found: head.format_version });
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let plan: Self =
+            serde_path_to_error::deserialize(&mut reader).map_err(|e| SavedPlanError::Malformed(e.to_string()))?;
+        let computed = plan.content_digest();
+        if plan.digest != computed {
+            return Err(SavedPlanError::Edited { found: plan.digest, computed });
+        }
+        let running = Self::this_tool();
+        if plan.tool != running {
+            return Err(SavedPlanError::ToolVersion { found: plan.tool.version, running: running.version });
+        }
+        Ok(plan)
+    }
+
+    /// The steps of one phase.
+    pub fn phase(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.phase == phase)
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
