@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diagnostic;
+pub mod lint;
 #[cfg(feature = "live")]
 pub mod execute;
 pub mod migrations;
@@ -10,5 +11,6 @@ pub mod plan;
 #[cfg(feature = "live")]
 pub mod postgres;
 pub mod source;
+pub mod sql;
 #[cfg(feature = "live")]
 pub mod traffic;
