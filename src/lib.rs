@@ -8,6 +8,7 @@ pub mod lint;
 pub mod execute;
 pub mod migrations;
 pub mod plan;
+pub mod schema;
 #[cfg(feature = "live")]
 pub mod postgres;
 pub mod source;

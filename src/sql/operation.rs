@@ -474,6 +474,8 @@ pub struct CreateIndex {
     pub table: Name,
     /// Its key: columns, or `None` for an expression.
     pub key: Vec<Option<Ident>>,
+    /// What PostgreSQL would call each key column in a generated index name.
+    pub key_names: Vec<Ident>,
     /// Columns that its expressions and its predicate mention.
     pub mentions: Vec<Ident>,
     /// `UNIQUE`

@@ -5,7 +5,7 @@ use std::ops::Range;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 /// Parsing gives up beyond this nesting, long before the stack ends.
 const RECURSION_LIMIT: usize = 200;
@@ -49,6 +49,21 @@ impl<'a> Tokens<'a> {
             .with_tokens_with_locations(self.tokens.clone())
     }
 
+    /// Blanks the `ONLY` of `CREATE INDEX … ON ONLY t`, which sqlparser does not know. Returns whether it was there.
+    pub(crate) fn blank_on_only(&mut self) -> bool {
+        let solid = |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+        let mut words = self.tokens.iter().enumerate().filter(|(_, t)| solid(t)).map(|(i, _)| i).take(16);
+        let mut previous = None;
+        let found = words.find(|i| {
+            let on = previous.replace(*i).is_some_and(|p: usize| is_word(&self.tokens[p].token, "on"));
+            on && is_word(&self.tokens[*i].token, "only")
+        });
+        if let Some(i) = found {
+            self.tokens[i].token = Token::Whitespace(Whitespace::Space);
+        }
+        found.is_some()
+    }
+
     /// The byte range from one token to another (by index, the second exclusive), without surrounding white space.
     pub(crate) fn range(&self, from: usize, to: usize) -> Range<usize> {
         let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
@@ -59,11 +74,6 @@ impl<'a> Tokens<'a> {
             (Some(first), Some(last)) => self.offset(first.span.start)..self.offset(last.span.end),
             _ => 0..self.text.len(),
         }
-    }
-
-    /// The text of a range.
-    pub(crate) fn slice(&self, range: Range<usize>) -> &'a str {
-        self.text.get(range).unwrap_or_default()
     }
 
     /// The place that a parser error names at its end, and the message without it.

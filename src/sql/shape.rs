@@ -62,7 +62,7 @@ fn output_column(item: &SelectItem) -> OutputColumn {
         SelectItem::UnnamedExpr(expr) => match expr {
             Expr::Identifier(ident) => OutputColumn::Column { from: None, column: fold(ident), name: fold(ident) },
             Expr::CompoundIdentifier(parts) => qualified(parts, None),
-            _ => OutputColumn::Expression { name: expression_name(expr) },
+            _ => OutputColumn::Expression { name: expression_name(expr, "?column?") },
         },
         SelectItem::ExprWithAlias { expr, alias } => match expr {
             Expr::Identifier(ident) => OutputColumn::Column { from: None, column: fold(ident), name: fold(alias) },
@@ -89,19 +89,19 @@ fn qualified(parts: &[sqlparser::ast::Ident], alias: Option<Ident>) -> OutputCol
 }
 
 /// The name PostgreSQL gives to an unnamed expression (`FigureColname`), for the common forms.
-fn expression_name(expr: &Expr) -> Ident {
+pub(crate) fn expression_name(expr: &Expr, otherwise: &str) -> Ident {
     match expr {
         Expr::Function(function) => last(&function.name),
         Expr::Cast { expr, .. } => match &**expr {
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => expression_name(expr),
-            _ => "?column?".into(),
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => expression_name(expr, otherwise),
+            _ => otherwise.into(),
         },
         Expr::Identifier(ident) => fold(ident),
-        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| "?column?".into(), fold),
-        Expr::Nested(inner) => expression_name(inner),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| otherwise.into(), fold),
+        Expr::Nested(inner) => expression_name(inner, otherwise),
         Expr::Case { .. } => "case".into(),
         Expr::Exists { .. } => "exists".into(),
-        _ => "?column?".into(),
+        _ => otherwise.into(),
     }
 }
 

@@ -10,15 +10,15 @@ use sqlparser::tokenizer::Token;
 use super::Result;
 use crate::sql::ast::{last, lower_name, plain_column};
 use crate::sql::operation::{CreateIndex, Operation};
-use crate::sql::parse::{eat, eat_word, is_word};
-use crate::sql::shape::columns_in;
+use crate::sql::parse::{eat, eat_word};
+use crate::sql::shape::{columns_in, expression_name};
 
-pub(super) fn create_index(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
-    let only = has_on_only(parser);
+pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
     let Statement::CreateIndex(index) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE INDEX", parser.peek_token_ref());
     };
     let key: Vec<Option<Arc<str>>> = index.columns.iter().map(|c| plain_column(&c.column.expr)).collect();
+    let key_names = index.columns.iter().map(|c| expression_name(&c.column.expr, "expr")).collect();
     let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
     let mut mentions: Vec<_> = expressions.flat_map(|c| columns_in(&c.column.expr)).collect();
     mentions.extend(index.predicate.iter().flat_map(columns_in));
@@ -27,6 +27,7 @@ pub(super) fn create_index(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         name: index.name.as_ref().map(last),
         table: lower_name(&index.table_name),
         key,
+        key_names,
         mentions,
         unique: index.unique,
         concurrently: index.concurrently,
@@ -34,12 +35,6 @@ pub(super) fn create_index(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         partial: index.predicate.is_some(),
         only,
     }))])
-}
-
-fn has_on_only(parser: &Parser<'_>) -> bool {
-    (0..12).any(|n| {
-        is_word(&parser.peek_nth_token_ref(n).token, "on") && is_word(&parser.peek_nth_token_ref(n + 1).token, "only")
-    })
 }
 
 pub(super) fn reindex(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

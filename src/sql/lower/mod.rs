@@ -22,7 +22,7 @@ use sqlparser::tokenizer::Token;
 
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
-pub(crate) use data::{QueryKind, QueryStatement};
+pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
 
 /// The operations of one statement.
 pub(crate) struct Lowered {
@@ -48,11 +48,12 @@ pub(crate) fn statement(text: &str) -> Lowered {
         error,
         transactional: true,
     };
-    let tokens = match Tokens::read(text) {
+    let mut tokens = match Tokens::read(text) {
         Ok(tokens) => tokens,
         Err(error) => return opaque(first_words(text), Some(error)),
     };
-    match pieces(&tokens) {
+    let only = tokens.blank_on_only();
+    match pieces(&tokens, only) {
         Ok(found) if !found.is_empty() => {
             let transactional = found.iter().all(|piece| transactional(&piece.operation));
             Lowered { pieces: found, error: None, transactional }
@@ -74,12 +75,12 @@ pub(crate) fn query_statement(text: &str) -> std::result::Result<QueryStatement,
     if at_end(&parser) { Ok(query) } else { Err(tokens.locate(unexpected(&parser))) }
 }
 
-fn pieces(tokens: &Tokens<'_>) -> Result<Vec<LoweredPiece>> {
+fn pieces(tokens: &Tokens<'_>, only: bool) -> Result<Vec<LoweredPiece>> {
     let mut parser = tokens.parser();
     if peek_words(&parser, &["alter", "table"]) || peek_words(&parser, &["alter", "foreign", "table"]) {
         return table_change::alter_table(tokens, &mut parser);
     }
-    let operations = operations(&mut parser)?;
+    let operations = operations(&mut parser, only)?;
     if !at_end(&parser) {
         return Err(unexpected(&parser));
     }
@@ -88,7 +89,7 @@ fn pieces(tokens: &Tokens<'_>) -> Result<Vec<LoweredPiece>> {
 }
 
 /// Reads any statement but `ALTER TABLE`.
-fn operations(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
     let second = match &parser.peek_nth_token_ref(1).token {
         Token::Word(word) => word.value.to_ascii_lowercase(),
         _ => String::new(),
@@ -99,7 +100,7 @@ fn operations(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         _ => return data::data(parser),
     };
     match first {
-        Keyword::CREATE => create(parser),
+        Keyword::CREATE => create(parser, only),
         Keyword::DROP => drop::drop(parser),
         Keyword::ALTER => match second.as_str() {
             "sequence" => sequence::alter_sequence(parser),
@@ -126,11 +127,11 @@ fn operations(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     }
 }
 
-fn create(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+fn create(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
     let head = create_head(parser);
     match head.as_str() {
         "table" => table::create_table(parser),
-        "index" => index::create_index(parser),
+        "index" => index::create_index(parser, only),
         "view" | "materialized" => view::create_view(parser),
         "type" | "domain" => types::create_type(parser),
         "sequence" => sequence::create_sequence(parser),

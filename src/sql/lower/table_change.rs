@@ -21,7 +21,7 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
     let if_exists = if_exists(parser);
     eat(parser, &[Keyword::ONLY]);
     let name = lower_name(&parser.parse_object_name(false)?);
-    parser.consume_token(&Token::Mul);
+    let _star = parser.consume_token(&Token::Mul);
     let prefix = tokens.range(0, parser.index());
     let whole = tokens.range(0, usize::MAX);
     // RENAME TO and SET SCHEMA stand alone.
