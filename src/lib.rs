@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod lint;
 #[cfg(feature = "live")]
 pub mod execute;
+pub mod effect;
 pub mod migrations;
 pub mod plan;
 pub mod schema;

@@ -102,12 +102,13 @@ impl Change {
             ConstraintKind::Unique { columns } => {
                 (Rule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
             }
-            ConstraintKind::Check { columns, not_null, .. } => {
+            ConstraintKind::Check { columns, not_null, expression } => {
                 // PostgreSQL names a check after its column if it mentions just one.
                 let known = self.schema.relation(table).map_or(&[][..], |r| &r.columns);
                 let own: Vec<_> = columns.iter().filter(|c| known.iter().any(|k| k.name == **c)).cloned().collect();
                 let addition = if let [one] = own.as_slice() { Some(one.to_string()) } else { None };
-                (Rule::Check { columns: own, not_null: *not_null }, addition, "check")
+                let rule = Rule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
+                (rule, addition, "check")
             }
             ConstraintKind::ForeignKey { columns, target, target_columns } => {
                 let target = self.schema.resolve(target);

@@ -75,6 +75,17 @@ impl Schema {
         self.types.get(name).map(|t| &**t)
     }
 
+    /// A user-defined type by its name as `format_type` prints it.
+    pub fn user_type_named(&self, name: &str) -> Option<&UserType> {
+        let (schema, name) = name.split_once('.').unwrap_or(("public", name));
+        self.user_type(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
+    }
+
+    /// The extensions.
+    pub fn extensions(&self) -> impl Iterator<Item = &Ident> {
+        self.extensions.iter()
+    }
+
     /// The functions of a name.
     pub fn functions(&self, name: &QName) -> &[Function] {
         self.functions.get(name).map_or(&[], |f| f.as_slice())

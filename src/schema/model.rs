@@ -161,6 +161,8 @@ pub enum Rule {
         columns: Vec<Ident>,
         /// Whether it says `IS NOT NULL`.
         not_null: bool,
+        /// Its expression, to tell two checks apart. Spelled as written, or as the server prints it.
+        expression: Ident,
     },
     /// `FOREIGN KEY`
     ForeignKey {

@@ -371,8 +371,8 @@ pub enum ConstraintKind {
         columns: Vec<Ident>,
         /// Whether it says `IS NOT NULL` anywhere.
         not_null: bool,
-        /// The column it was written at, if it was.
-        inline: Option<Ident>,
+        /// Its expression, to tell two checks apart.
+        expression: Ident,
     },
     /// `FOREIGN KEY`
     ForeignKey {

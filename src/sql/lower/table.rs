@@ -86,7 +86,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
                 push(ConstraintKind::PrimaryKey { columns: vec![name.clone()] });
             }
             ColumnOption::Unique(_) => push(ConstraintKind::Unique { columns: vec![name.clone()] }),
-            ColumnOption::Check(check) => push(check_kind(&check.expr, Some(name.clone()))),
+            ColumnOption::Check(check) => push(check_kind(&check.expr)),
             ColumnOption::ForeignKey(key) => push(ConstraintKind::ForeignKey {
                 columns: vec![name.clone()],
                 target: lower_name(&key.foreign_table),
@@ -129,7 +129,7 @@ pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) ->
                 target_columns: fold_all(&key.referred_columns),
             },
         ),
-        TableConstraint::Check(check) => (&check.name, check_kind(&check.expr, None)),
+        TableConstraint::Check(check) => (&check.name, check_kind(&check.expr)),
         TableConstraint::Exclude(exclude) => {
             let columns = exclude.elements.iter().flat_map(|e| columns_in(&e.column.column.expr)).collect();
             (&exclude.name, ConstraintKind::Exclude { columns })
@@ -145,8 +145,9 @@ pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) ->
     Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, not_valid })
 }
 
-fn check_kind(expr: &Expr, inline: Option<Ident>) -> ConstraintKind {
-    ConstraintKind::Check { columns: columns_in(expr), not_null: says_not_null(expr), inline }
+fn check_kind(expr: &Expr) -> ConstraintKind {
+    let expression = expr.to_string().into();
+    ConstraintKind::Check { columns: columns_in(expr), not_null: says_not_null(expr), expression }
 }
 
 fn says_not_null(expr: &Expr) -> bool {
