@@ -2,17 +2,20 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod compat;
 pub mod diagnostic;
-pub mod lint;
+pub mod effect;
 #[cfg(feature = "live")]
 pub mod execute;
-pub mod effect;
+pub mod lint;
 pub mod migrations;
 pub mod plan;
-pub mod schema;
 #[cfg(feature = "live")]
 pub mod postgres;
+mod rewrite;
+pub mod schema;
 pub mod source;
 pub mod sql;
 #[cfg(feature = "live")]
 pub mod traffic;
+pub mod workload;

@@ -22,9 +22,8 @@ impl Effect {
     /// The effect of an operation. Most of it is the difference of the schemas; a few operations do things no schema shows.
     pub fn of(operation: &Operation, before: &Schema, applied: &Applied) -> Self {
         let mut effect = Self::between(before, &applied.schema, &applied.touched);
-        let behaviour = |table: &crate::sql::Name, what: String| {
-            Capability::Behaviour { relation: before.resolve(table), what }
-        };
+        let behaviour =
+            |table: &crate::sql::Name, what: String| Capability::Behaviour { relation: before.resolve(table), what };
         let (lost, won) = match operation {
             Operation::AlterSequence { name, changes_values: true, .. } => {
                 (Some(behaviour(name, "goes on handing out the same numbers".into())), None)
@@ -75,7 +74,12 @@ impl Effect {
                 Object::Namespace(name) => effect.difference(&of_namespace(before, name), &of_namespace(after, name)),
                 Object::Extension(name) => {
                     let of = |schema: &Schema| -> BTreeSet<_> {
-                        schema.extensions().any(|e| e == name).then(|| Capability::Extension(name.clone())).into_iter().collect()
+                        schema
+                            .extensions()
+                            .any(|e| e == name)
+                            .then(|| Capability::Extension(name.clone()))
+                            .into_iter()
+                            .collect()
                     };
                     effect.difference(&of(before), &of(after));
                 }
@@ -109,7 +113,8 @@ impl Effect {
                 self.adds.insert(fits(to.to_string()));
             }
         }
-        let columns = |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
+        let columns =
+            |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
         if columns(old) != columns(new) {
             self.removes.insert(Capability::Shape(name.clone()));
         }
@@ -182,7 +187,9 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
         found.insert(Capability::Ruled { relation: name.clone(), rule });
     }
     for (index_name, index) in &relation.indexes {
-        if index.unique && let Some(mut columns) = index.plain_key() {
+        if index.unique
+            && let Some(mut columns) = index.plain_key()
+        {
             columns.sort();
             found.insert(Capability::Arbiter { relation: name.clone(), columns });
         }
@@ -218,13 +225,14 @@ pub(super) fn rules(_name: &QName, relation: &Relation) -> BTreeSet<RowRule> {
         Rule::PrimaryKey { columns } => RowRule::Constraint(Rule::Unique { columns: columns.clone() }),
         rule => RowRule::Constraint(rule.clone()),
     });
-    let unique = relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| match index.plain_key() {
-        Some(columns) => RowRule::Constraint(Rule::Unique { columns }),
-        None => RowRule::UniqueIndex {
-            name: name.clone(),
-            columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
-        },
-    });
+    let unique =
+        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| match index.plain_key() {
+            Some(columns) => RowRule::Constraint(Rule::Unique { columns }),
+            None => RowRule::UniqueIndex {
+                name: name.clone(),
+                columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
+            },
+        });
     let policies = relation.policies.iter().filter(|(_, restrictive)| **restrictive && relation.row_security);
     let policies = policies.map(|(name, _)| RowRule::Check {
         name: format!("policy {name}").into(),

@@ -224,10 +224,12 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Trigger { .. } => Weight::Certain,
-            Self::Arbiter { .. } | Self::ConstraintName { .. } | Self::Shape(_) => Weight::Habit,
-            Self::NeverNull { .. } | Self::Ruled { .. } | Self::KnownLabels(_) | Self::Untriggered { .. } => {
-                Weight::Conditional
-            }
+            Self::Arbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
+            Self::NeverNull { .. }
+            | Self::Ruled { .. }
+            | Self::KnownLabels(_)
+            | Self::Shape(_)
+            | Self::Untriggered { .. } => Weight::Conditional,
             Self::FastPath { .. } => Weight::Soft,
         }
     }
@@ -294,7 +296,8 @@ fn bites_old_rows(rule: &RowRule, old: &crate::schema::Relation) -> bool {
     let known = |column: &Ident| old.column(column).is_some();
     let columns = rule.columns();
     match rule {
-        RowRule::Constraint(Rule::Check { not_null, .. }) | RowRule::Check { rule: Rule::Check { not_null, .. }, .. } => {
+        RowRule::Constraint(Rule::Check { not_null, .. })
+        | RowRule::Check { rule: Rule::Check { not_null, .. }, .. } => {
             *not_null || columns.is_empty() || columns.iter().any(known)
         }
         // A key with a column that old rows leave NULL is never violated; a primary key refuses those rows by another capability.
@@ -308,7 +311,9 @@ impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Relation(name) => write!(f, "{name} exists"),
-            Self::Read { relation, column, data_type } if data_type.is_empty() => write!(f, "{relation}.{column} is readable"),
+            Self::Read { relation, column, data_type } if data_type.is_empty() => {
+                write!(f, "{relation}.{column} is readable")
+            }
             Self::Read { relation, column, data_type } => write!(f, "{relation}.{column} is readable as {data_type}"),
             Self::Write { relation, column } => write!(f, "{relation}.{column} is writable"),
             Self::Omit { relation, column } => write!(f, "INSERT into {relation} may leave out {column}"),

@@ -6,9 +6,7 @@ use std::fmt;
 use super::type_class::{TypeChange, type_change};
 use crate::schema::{QName, Relation, Rule, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, RelationKind, TableChange,
-};
+use crate::sql::operation::{ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, RelationKind, TableChange};
 
 /// PostgreSQL's table lock modes that matter to clients, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +81,11 @@ impl Hazard {
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(strongest) = self.strongest() else {
-            return f.write_str(if self.outside_transaction { "outside a transaction" } else { "no lock that anybody waits for" });
+            return f.write_str(if self.outside_transaction {
+                "outside a transaction"
+            } else {
+                "no lock that anybody waits for"
+            });
         };
         write!(f, "{}", strongest.name())?;
         let others: Vec<_> = self.locks.iter().skip(1).map(|lock| lock.relation.to_string()).collect();

@@ -55,7 +55,10 @@ pub(super) fn detect(folder: &Utf8Path, sql: &[Utf8PathBuf]) -> Result<Conventio
 
 /// The convention, unless some files do not belong to it: its tool would silently pass over them.
 fn unmixed(
-    folder: &Utf8Path, sql: &[Utf8PathBuf], convention: Convention, owns: impl Fn(&&Utf8PathBuf) -> bool,
+    folder: &Utf8Path,
+    sql: &[Utf8PathBuf],
+    convention: Convention,
+    owns: impl Fn(&&Utf8PathBuf) -> bool,
 ) -> Result<Convention, LoadError> {
     let (fits, others): (Vec<_>, Vec<_>) = sql.iter().partition(|p| owns(p));
     match (fits.first(), others.first()) {

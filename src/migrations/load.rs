@@ -136,7 +136,9 @@ pub enum LoadError {
         reason: String,
     },
     /// Names of more than one convention.
-    #[error("the names in {folder} do not fit one convention: {fits} {convention} ({example}), {rest} not ({other}); say which one with --convention")]
+    #[error(
+        "the names in {folder} do not fit one convention: {fits} {convention} ({example}), {rest} not ({other}); say which one with --convention"
+    )]
     Mixed {
         /// The folder.
         folder: Utf8PathBuf,
@@ -160,7 +162,9 @@ pub enum LoadError {
         reason: String,
     },
     /// A convention that is recognised and not read.
-    #[error("{path} is a migration of {tool}, which cutover does not read yet; convert it, or pass plain files of forward migrations")]
+    #[error(
+        "{path} is a migration of {tool}, which cutover does not read yet; convert it, or pass plain files of forward migrations"
+    )]
     Unsupported {
         /// A file.
         path: Utf8PathBuf,
@@ -255,7 +259,8 @@ fn walk(root: &Utf8Path, below: &Utf8Path, depth: usize, paths: &mut Vec<Utf8Pat
 impl Folder {
     /// Migrations that are already in memory, in the order given: (path, text).
     pub fn from_files(
-        convention: Convention, files: impl IntoIterator<Item = (Utf8PathBuf, String)>,
+        convention: Convention,
+        files: impl IntoIterator<Item = (Utf8PathBuf, String)>,
     ) -> Result<Self, LoadError> {
         let mut all = Vec::new();
         for (path, text) in files {
@@ -278,13 +283,7 @@ impl Folder {
             })?;
             detect::refuse_foreign(&path, &text)?;
             let file = sources.add(path, text);
-            migrations.push(Migration {
-                version: found.version,
-                name: found.name,
-                path: found.path,
-                file,
-                sha256,
-            });
+            migrations.push(Migration { version: found.version, name: found.name, path: found.path, file, sha256 });
         }
         Ok(Self { convention, path: folder.to_owned(), sources, migrations })
     }

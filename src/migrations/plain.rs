@@ -14,7 +14,8 @@ pub(super) fn list(paths: &[Utf8PathBuf]) -> Result<Vec<Found>, LoadError> {
             return Err(LoadError::BadName {
                 path: path.clone(),
                 convention: Convention::Plain,
-                reason: "it looks like the undo of another file, and plain folders hold forward migrations only".to_owned(),
+                reason: "it looks like the undo of another file, and plain folders hold forward migrations only"
+                    .to_owned(),
             });
         }
         Ok(Found { version: Version::new(stem), name: stem.to_owned(), path: path.clone() })

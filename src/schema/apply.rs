@@ -255,9 +255,9 @@ impl Change {
                 self.remove(&dependent);
             } else {
                 self.edit(&dependent, |child| {
-                    child.constraints.retain(
-                        |_, c| !matches!(&c.kind, super::Rule::ForeignKey { target, .. } if target == name),
-                    );
+                    child
+                        .constraints
+                        .retain(|_, c| !matches!(&c.kind, super::Rule::ForeignKey { target, .. } if target == name));
                 });
             }
         }
@@ -426,14 +426,17 @@ impl Change {
             self.exists(format!("type {name}"));
             return;
         }
-        self.schema.insert_type(name, match definition {
-            TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
-            TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
-            TypeDefinition::Domain { base, constrained } => {
-                UserType::Domain { base: base.clone(), constrained: *constrained }
-            }
-            TypeDefinition::Other => UserType::Other,
-        });
+        self.schema.insert_type(
+            name,
+            match definition {
+                TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
+                TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
+                TypeDefinition::Domain { base, constrained } => {
+                    UserType::Domain { base: base.clone(), constrained: *constrained }
+                }
+                TypeDefinition::Other => UserType::Other,
+            },
+        );
     }
 
     fn rename_type(&mut self, name: &Name, to: &Ident) {
@@ -478,9 +481,7 @@ impl Change {
         }
     }
 
-    fn create_sequence(
-        &mut self, name: &Name, if_not_exists: bool, temporary: bool, owned_by: Option<&(Name, Ident)>,
-    ) {
+    fn create_sequence(&mut self, name: &Name, if_not_exists: bool, temporary: bool, owned_by: Option<&(Name, Ident)>) {
         if temporary {
             return;
         }

@@ -72,9 +72,8 @@ impl Change {
                 Some(Rule::Unique { .. }) => (naming::addition(&key), "key"),
                 _ => (naming::addition(&key), "idx"),
             };
-            let name = naming::free_name(&partition.name, addition.as_deref(), label, |n| {
-                self.taken(&partition.schema, n)
-            });
+            let name =
+                naming::free_name(&partition.name, addition.as_deref(), label, |n| self.taken(&partition.schema, n));
             self.edit(partition, |p| {
                 p.indexes.insert(name.clone(), index.clone());
                 if let Some(rule) = rule {

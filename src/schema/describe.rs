@@ -94,7 +94,8 @@ fn relation_lines(name: &QName, relation: &Relation, lines: &mut Lines) {
         }
     }
     for (constraint, definition) in &relation.constraints {
-        let columns = if matches!(definition.kind, Rule::Check { .. }) { String::new() } else { list(definition.kind.columns()) };
+        let columns =
+            if matches!(definition.kind, Rule::Check { .. }) { String::new() } else { list(definition.kind.columns()) };
         let target = match &definition.kind {
             Rule::ForeignKey { target, target_columns, .. } => format!(" to {target}{}", list(target_columns)),
             _ => String::new(),

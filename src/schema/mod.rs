@@ -132,7 +132,16 @@ impl Schema {
         found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
     }
 
-    /// Puts a relation there, or takes it away. For introspection.
+    /// The same schema as a new session sees it.
+    #[must_use]
+    pub fn with_default_search_path(mut self) -> Self {
+        if *self.search_path != [Ident::from("public")] {
+            self.search_path = Arc::from(["public".into()]);
+        }
+        self
+    }
+
+    /// Puts a relation there. For introspection.
     pub fn insert_relation(&mut self, name: QName, relation: Relation) {
         self.link(&name, &relation);
         self.relations.insert(name, Arc::new(relation));

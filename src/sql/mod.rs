@@ -92,7 +92,7 @@ pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
     lower::query_statement(text).map_err(|error| error.message)
 }
 
-pub(crate) use lower::QueryStatement;
+pub(crate) use lower::{QueryKind, QueryStatement};
 
 fn split_problem(file: FileId, problem: split::SplitProblem) -> Diagnostic {
     let span = Span::new(file, problem.range);
@@ -100,15 +100,32 @@ fn split_problem(file: FileId, problem: split::SplitProblem) -> Diagnostic {
         SplitProblemKind::Unterminated(what) => {
             Diagnostic::error(codes::UNTERMINATED, format!("this {what} is never closed")).at(span, "it starts here")
         }
-        SplitProblemKind::MetaCommand => {
-            Diagnostic::error(codes::META_COMMAND, "this is a command of psql, not SQL; no migration tool sends it to the server")
-                .at(span, "psql meta-command")
-                .help("write the SQL itself (`\\i` → the included text, `\\connect` → a separate folder)")
-        }
+        SplitProblemKind::MetaCommand => Diagnostic::error(
+            codes::META_COMMAND,
+            "this is a command of psql, not SQL; no migration tool sends it to the server",
+        )
+        .at(span, "psql meta-command")
+        .help("write the SQL itself (`\\i` → the included text, `\\connect` → a separate folder)"),
         SplitProblemKind::CopyData => {
             Diagnostic::error(codes::COPY_DATA, "rows in the file after COPY … FROM STDIN can only be read by psql")
                 .at(span, "its rows follow in the file")
                 .help("write them as INSERT statements")
         }
     }
+}
+
+/// Splits a file of queries; each with the name in its `-- name: x` comment.
+pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<String>)> {
+    let name_in = |comment: &str| {
+        let body = comment.trim_start_matches(['-', '/', '*']).trim();
+        let name = body.strip_prefix("name:")?.split_whitespace().next()?;
+        Some(name.to_owned())
+    };
+    let (raw, _) = split::split(text);
+    raw.into_iter()
+        .map(|raw| {
+            let name = raw.comments.iter().rev().find_map(|range| name_in(&text[range.clone()]));
+            (raw.range, name)
+        })
+        .collect()
 }

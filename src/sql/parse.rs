@@ -44,9 +44,7 @@ impl<'a> Tokens<'a> {
     }
 
     pub(crate) fn parser(&self) -> Parser<'static> {
-        Parser::new(&DIALECT)
-            .with_recursion_limit(RECURSION_LIMIT)
-            .with_tokens_with_locations(self.tokens.clone())
+        Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(self.tokens.clone())
     }
 
     /// Blanks the `ONLY` of `CREATE INDEX … ON ONLY t`, which sqlparser does not know. Returns whether it was there.

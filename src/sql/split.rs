@@ -268,15 +268,18 @@ mod tests {
         check(r"SELECT E'\';', 'it''s;'; x", &[r"SELECT E'\';', 'it''s;'", "x"]);
         check(r"SELECT E '\'; x", &[r"SELECT E '\'", "x"]);
         check("/* ; /* ; */ ; */ a /* ; */; b", &["a", "b"]);
-        check("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); b", &[
-            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)",
-            "b",
-        ]);
-        check("CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT 2; END; c", &[
-            "CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT 2; END",
-            "c",
-        ]);
-        check("PREPARE p AS SELECT $1; SELECT a$b$c FROM t; d", &["PREPARE p AS SELECT $1", "SELECT a$b$c FROM t", "d"]);
+        check(
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); b",
+            &["CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "b"],
+        );
+        check(
+            "CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT 2; END; c",
+            &["CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT 2; END", "c"],
+        );
+        check(
+            "PREPARE p AS SELECT $1; SELECT a$b$c FROM t; d",
+            &["PREPARE p AS SELECT $1", "SELECT a$b$c FROM t", "d"],
+        );
         check("\u{feff}BEGIN; COMMIT;", &["BEGIN", "COMMIT"]);
         check("", &[]);
         check("-- nothing\n", &[]);

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Insert, OnConflictAction, OnInsert, SelectItem,
-    SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, Visit, Visitor,
+    AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Insert, OnConflictAction, OnInsert, SelectItem, SetExpr,
+    Statement, TableFactor, TableObject, TableWithJoins, Update, Visit, Visitor,
 };
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -246,10 +246,7 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let query = QueryShape { reads: vec![table.clone()], ..QueryShape::default() };
     let table = Some(table);
     Ok(vec![match into {
-        true => {
-            Operation::Data(Box::new(DataChange { verb: DataVerb::Copy, table, writes, query, repeatable: false }))
-        }
+        true => Operation::Data(Box::new(DataChange { verb: DataVerb::Copy, table, writes, query, repeatable: false })),
         false => Operation::Query { reads: query.reads, calls: Vec::new() },
     }])
 }
-

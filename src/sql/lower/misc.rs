@@ -13,8 +13,14 @@ use crate::sql::parse::{at_end, cascade, eat, eat_word, eat_words, if_not_exists
 
 /// Statements that PostgreSQL refuses inside a transaction block, by their first words. (`CONCURRENTLY` forms are typed and known.)
 pub(super) const NON_TRANSACTIONAL: &[&str] = &[
-    "VACUUM", "CREATE DATABASE", "DROP DATABASE", "CREATE TABLESPACE", "DROP TABLESPACE", "ALTER SYSTEM",
-    "CREATE SUBSCRIPTION", "DROP SUBSCRIPTION",
+    "VACUUM",
+    "CREATE DATABASE",
+    "DROP DATABASE",
+    "CREATE TABLESPACE",
+    "DROP TABLESPACE",
+    "ALTER SYSTEM",
+    "CREATE SUBSCRIPTION",
+    "DROP SUBSCRIPTION",
 ];
 
 /// Whether a statement that could not be read runs outside transactions only.
@@ -133,9 +139,7 @@ pub(super) fn comment(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         let parts = parser.parse_object_name(false)?;
         let names: Vec<_> = parts.0.iter().filter_map(|p| p.as_ident().map(fold)).collect();
         relation = match names.as_slice() {
-            [.., schema, table, column] => {
-                Some((Name::qualified(schema.clone(), table.clone()), Some(column.clone())))
-            }
+            [.., schema, table, column] => Some((Name::qualified(schema.clone(), table.clone()), Some(column.clone()))),
             [table, column] => Some((Name::bare(table.clone()), Some(column.clone()))),
             _ => None,
         };

@@ -22,7 +22,7 @@ use sqlparser::tokenizer::Token;
 
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
-pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
+pub(crate) use data::{QueryKind, QueryStatement};
 
 /// The operations of one statement.
 pub(crate) struct Lowered {
@@ -108,8 +108,14 @@ fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
             "type" | "domain" => types::alter_type(parser),
             _ => Ok(vec![misc::opaque(parser)]),
         },
-        Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE | Keyword::INSERT | Keyword::UPDATE
-        | Keyword::DELETE | Keyword::MERGE => data::data(parser),
+        Keyword::SELECT
+        | Keyword::WITH
+        | Keyword::VALUES
+        | Keyword::TABLE
+        | Keyword::INSERT
+        | Keyword::UPDATE
+        | Keyword::DELETE
+        | Keyword::MERGE => data::data(parser),
         Keyword::TRUNCATE => data::truncate(parser),
         Keyword::COPY => data::copy(parser),
         Keyword::GRANT => privilege::privileges(parser, true),
@@ -147,8 +153,19 @@ fn create(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
 /// The word after CREATE that says what is created, without consuming anything.
 fn create_head(parser: &Parser<'_>) -> String {
     const MODIFIERS: &[&str] = &[
-        "or", "replace", "temp", "temporary", "local", "global", "unlogged", "unique", "constraint", "recursive", "trusted",
-        "procedural", "foreign",
+        "or",
+        "replace",
+        "temp",
+        "temporary",
+        "local",
+        "global",
+        "unlogged",
+        "unique",
+        "constraint",
+        "recursive",
+        "trusted",
+        "procedural",
+        "foreign",
     ];
     for n in 1..8 {
         let Token::Word(word) = &parser.peek_nth_token_ref(n).token else { break };

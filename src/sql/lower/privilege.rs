@@ -49,8 +49,19 @@ pub(super) fn privileges(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<Ope
 
 fn objects(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<GrantObject>> {
     const OTHERS: &[&str] = &[
-        "all", "schema", "function", "procedure", "routine", "database", "type", "domain", "language", "foreign",
-        "large", "tablespace", "parameter",
+        "all",
+        "schema",
+        "function",
+        "procedure",
+        "routine",
+        "database",
+        "type",
+        "domain",
+        "language",
+        "foreign",
+        "large",
+        "tablespace",
+        "parameter",
     ];
     let other = OTHERS.iter().any(|word| is_word(&parser.peek_token_ref().token, word));
     if other {

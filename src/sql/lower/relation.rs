@@ -41,7 +41,10 @@ pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
 
 /// `RENAME TO x` and `SET SCHEMA x`.
 pub(super) fn rename_or_move(
-    parser: &mut Parser<'_>, kind: RelationKind, name: &Name, if_exists: bool,
+    parser: &mut Parser<'_>,
+    kind: RelationKind,
+    name: &Name,
+    if_exists: bool,
 ) -> Result<Option<Operation>> {
     if eat(parser, &[Keyword::RENAME, Keyword::TO]) {
         let to = fold(&parser.parse_identifier()?);

@@ -1,8 +1,8 @@
 //! `CREATE TABLE`, columns and constraints.
 
 use sqlparser::ast::{
-    self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode, Statement,
-    TableConstraint, Value,
+    self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode,
+    Statement, TableConstraint, Value,
 };
 use sqlparser::parser::Parser;
 
@@ -77,7 +77,8 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
     let mut constraints = Vec::new();
     for option in &column.options {
         let constraint_name = option.name.as_ref().map(fold);
-        let mut push = |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false });
+        let mut push =
+            |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false });
         match &option.option {
             ColumnOption::NotNull => definition.not_null = true,
             ColumnOption::Default(expr) => definition.default = Some(default_value(expr)),
@@ -162,12 +163,53 @@ fn says_not_null(expr: &Expr) -> bool {
 /// What kind of default an expression is. Functions that are not known to be stable are taken as volatile.
 pub(super) fn default_value(expr: &Expr) -> DefaultValue {
     const STABLE: &[&str] = &[
-        "now", "transaction_timestamp", "statement_timestamp", "current_timestamp", "current_date", "current_time",
-        "localtimestamp", "localtime", "current_user", "session_user", "current_setting", "lower", "upper", "concat",
-        "coalesce", "timezone", "date_trunc", "to_timestamp", "to_date", "json_build_object", "jsonb_build_object",
-        "json_build_array", "jsonb_build_array", "array_fill", "length", "md5", "decode", "encode", "abs", "floor",
-        "ceil", "round", "interval", "make_interval", "txid_current", "inet_client_addr", "version", "format", "replace",
-        "nullif", "greatest", "least", "uuid_nil", "to_tsvector", "int4range", "tstzrange", "daterange",
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "current_timestamp",
+        "current_date",
+        "current_time",
+        "localtimestamp",
+        "localtime",
+        "current_user",
+        "session_user",
+        "current_setting",
+        "lower",
+        "upper",
+        "concat",
+        "coalesce",
+        "timezone",
+        "date_trunc",
+        "to_timestamp",
+        "to_date",
+        "json_build_object",
+        "jsonb_build_object",
+        "json_build_array",
+        "jsonb_build_array",
+        "array_fill",
+        "length",
+        "md5",
+        "decode",
+        "encode",
+        "abs",
+        "floor",
+        "ceil",
+        "round",
+        "interval",
+        "make_interval",
+        "txid_current",
+        "inet_client_addr",
+        "version",
+        "format",
+        "replace",
+        "nullif",
+        "greatest",
+        "least",
+        "uuid_nil",
+        "to_tsvector",
+        "int4range",
+        "tstzrange",
+        "daterange",
     ];
     let inner = match expr {
         Expr::Nested(inner) => return default_value(inner),

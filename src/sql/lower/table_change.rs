@@ -16,7 +16,8 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
     let kind = if eat(parser, &[Keyword::FOREIGN]) { RelationKind::ForeignTable } else { RelationKind::Table };
     parser.expect_keyword_is(Keyword::TABLE)?;
     if peek_words(parser, &["all", "in"]) {
-        return parser.expected_ref("a table (ALL IN TABLESPACE moves files, it changes no schema)", parser.peek_token_ref());
+        return parser
+            .expected_ref("a table (ALL IN TABLESPACE moves files, it changes no schema)", parser.peek_token_ref());
     }
     let if_exists = if_exists(parser);
     eat(parser, &[Keyword::ONLY]);
@@ -166,10 +167,9 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
                 return Ok(TableChange::DropGenerated { column, if_exists: if_exists(parser) });
             }
         }
-        for (words, always) in [
-            (&["set", "generated", "always"][..], true),
-            (&["set", "generated", "by", "default"], false),
-        ] {
+        for (words, always) in
+            [(&["set", "generated", "always"][..], true), (&["set", "generated", "by", "default"], false)]
+        {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
                 return Ok(TableChange::SetIdentity { column, always });
