@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod compat;
+pub mod config;
 pub mod diagnostic;
 pub mod effect;
 #[cfg(feature = "live")]
@@ -12,6 +13,7 @@ pub mod migrations;
 pub mod plan;
 #[cfg(feature = "live")]
 pub mod postgres;
+pub mod report;
 mod rewrite;
 pub mod schema;
 pub mod source;
