@@ -9,6 +9,7 @@ mod secret;
 mod session;
 mod settings;
 mod target;
+pub mod throwaway;
 mod tls;
 mod tls_settings;
 
