@@ -8,6 +8,7 @@ mod passfile;
 mod secret;
 mod session;
 mod settings;
+mod socket;
 mod target;
 pub mod throwaway;
 mod tls;

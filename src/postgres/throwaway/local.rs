@@ -21,7 +21,7 @@ use crate::postgres::{Session, Target, connect};
 /// Arguments: the binaries' directory, the cluster's, then what the server is started with.
 const SUPERVISOR: &str = r#"
 bin=$1; dir=$2; shift 2
-"$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 </dev/null || exit 1
+"$bin/initdb" -D "$dir/data" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 </dev/null || exit 1
 "$bin/postgres" -D "$dir/data" "$@" >>"$dir/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
@@ -60,6 +60,8 @@ pub struct LocalOptions {
     pub search_path: Option<OsString>,
     /// Where the cluster's directory is made; `/tmp` if not given. The path must be short, it holds the socket.
     pub temporary_directory: Option<PathBuf>,
+    /// Listen on 127.0.0.1 at this port as well. Passwords are asked for there, of roles that have one.
+    pub loopback_port: Option<u16>,
     /// Server settings beyond those that make it fast and private, for example `("wal_level", "logical")`.
     pub settings: Vec<(String, String)>,
 }
@@ -86,8 +88,8 @@ impl Local {
         let directory = tempfile::Builder::new().prefix("cutover-").tempdir_in(parent).map_err(|error| {
             ThrowawayError::system(format!("make a directory for the throwaway server in {}", parent.display()), &error)
         })?;
-        let target = Target::on_socket(directory.path(), PORT, SUPERUSER, "postgres")?;
-        let supervisor = Supervisor::spawn(&binaries, directory.path(), &options.settings)?;
+        let target = Target::on_socket(directory.path(), options.loopback_port.unwrap_or(PORT), SUPERUSER, "postgres")?;
+        let supervisor = Supervisor::spawn(&binaries, directory.path(), options)?;
         let mut this = Self { binaries, target, databases: AtomicU32::new(0), supervisor, directory };
         this.wait_until_ready().await?;
         Ok(this)
@@ -169,14 +171,16 @@ impl Local {
 struct Supervisor(Child);
 
 impl Supervisor {
-    fn spawn(binaries: &Binaries, directory: &Path, settings: &[(String, String)]) -> Result<Self, ThrowawayError> {
+    fn spawn(binaries: &Binaries, directory: &Path, options: &LocalOptions) -> Result<Self, ThrowawayError> {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(SUPERVISOR).arg("sh").arg(binaries.directory()).arg(directory);
         let directory_text = directory.to_string_lossy();
+        let port = options.loopback_port.unwrap_or(PORT).to_string();
+        let addresses = if options.loopback_port.is_some() { "127.0.0.1" } else { "" };
         let own: [(&str, &str); 8] = [
-            ("listen_addresses", ""),
+            ("listen_addresses", addresses),
             ("unix_socket_directories", &directory_text),
-            ("port", "5432"),
+            ("port", &port),
             // Nothing here survives the process anyway.
             ("fsync", "off"),
             ("synchronous_commit", "off"),
@@ -184,7 +188,7 @@ impl Supervisor {
             ("shared_buffers", "32MB"),
             ("max_connections", "200"),
         ];
-        let given = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let given = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in own.into_iter().chain(given) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
