@@ -211,7 +211,11 @@ impl ServerCertVerifier for Verifier {
             check_period(end_entity, now)?;
         } else {
             let algorithms = self.algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.store, intermediates, now, algorithms)?;
+            verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.store, intermediates, now, algorithms)
+                .map_err(
+                    // webpki's first complaint about such a certificate is that it could sign others.
+                    |error| if is_self_signed(end_entity) { CertificateError::UnknownIssuer.into() } else { error },
+                )?;
         }
         if self.check_name {
             verify_server_name(&parsed, server_name)
@@ -241,6 +245,10 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
 }
 
 fn check_period(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {

@@ -17,16 +17,25 @@ use super::binaries::Binaries;
 use super::error::ThrowawayError;
 use crate::postgres::{Session, Target, connect};
 
-/// Makes the cluster, starts the server, and waits for the pipe on its standard input to close.
-/// Arguments: the binaries' directory, the cluster's, then what the server is started with.
+/// Makes the cluster, starts the server, and ends it when the pipe on standard input closes. If the server ends by itself, a marker
+/// says so, and the log stays until the pipe closes. Arguments: the binaries' directory, the cluster's, the server's own arguments.
+///
+/// The watcher is killed once the server has ended, because from then on the server's process id may be another's.
 const SUPERVISOR: &str = r#"
 bin=$1; dir=$2; shift 2
-"$bin/initdb" -D "$dir/data" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 </dev/null || exit 1
-"$bin/postgres" -D "$dir/data" "$@" >>"$dir/log" 2>&1 </dev/null &
-server=$!
-cat >/dev/null
-kill -s QUIT "$server" 2>/dev/null
-wait "$server" 2>/dev/null
+exec 3<&0
+if "$bin/initdb" -D "$dir/data" -U postgres --auth-local=trust --auth-host=scram-sha-256 \
+    -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 </dev/null
+then
+    "$bin/postgres" -D "$dir/data" "$@" >>"$dir/log" 2>&1 </dev/null 3<&- &
+    server=$!
+    { cat; kill -s QUIT "$server"; } <&3 >/dev/null 2>&1 &
+    watcher=$!
+    wait "$server"
+    kill "$watcher" 2>/dev/null
+fi
+: >"$dir/ended"
+cat <&3 >/dev/null
 rm -rf "$dir"
 "#;
 
@@ -107,7 +116,7 @@ impl Local {
                 Err(error) if !error.is_starting_up() => return Err(error.into()),
                 Err(_) => {}
             }
-            if self.supervisor.has_ended() || Instant::now() > deadline {
+            if self.supervisor.has_ended() || self.directory().join("ended").exists() || Instant::now() > deadline {
                 return Err(ThrowawayError::Start { reason: self.log_tail() });
             }
             tokio::time::sleep(pause).await;
