@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
-#[cfg(unix)]
 use tokio::net::UnixStream;
 
 use super::target::Keepalive;
@@ -26,17 +25,13 @@ pub(super) enum Peer {
 /// A connected socket of either kind.
 pub(super) enum Socket {
     Tcp(TcpStream),
-    #[cfg(unix)]
     Unix(UnixStream),
 }
 
 /// Opens a socket.
 pub(super) async fn open(peer: &Peer, keepalive: &Keepalive) -> io::Result<Socket> {
     match peer {
-        #[cfg(unix)]
         Peer::Socket(path) => Ok(Socket::Unix(UnixStream::connect(path).await?)),
-        #[cfg(not(unix))]
-        Peer::Socket(_) => Err(io::Error::other("unix sockets are not available here")),
         Peer::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
@@ -85,7 +80,6 @@ macro_rules! delegate {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
             Socket::Tcp($stream) => $call,
-            #[cfg(unix)]
             Socket::Unix($stream) => $call,
         }
     };

@@ -167,16 +167,10 @@ fn client_certificate(
 }
 
 /// libpq's rule for a private key: 0600, or 0640 where root owns it.
-#[cfg(unix)]
 fn is_exposed(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let allowed = if metadata.uid() == 0 { 0o740 } else { 0o700 };
     metadata.mode() & 0o777 & !allowed != 0
-}
-
-#[cfg(not(unix))]
-fn is_exposed(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 /// The certificates that are trusted, as anchors and as they stand in the file.

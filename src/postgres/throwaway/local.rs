@@ -227,7 +227,6 @@ impl Drop for Supervisor {
 
 /// Puts the server into a process group of its own, so that Ctrl-C in a terminal reaches only us, and gives up root's rights, which
 /// PostgreSQL refuses to run with.
-#[cfg(unix)]
 fn detach(command: &mut Command, directory: &Path) -> Result<(), ThrowawayError> {
     use std::os::unix::process::CommandExt as _;
     command.process_group(0);
@@ -246,12 +245,4 @@ fn detach(command: &mut Command, directory: &Path) -> Result<(), ThrowawayError>
         .map_err(|error| ThrowawayError::system(format!("give {} to {}", directory.display(), user.name), &error))?;
     command.uid(uid).gid(gid);
     Ok(())
-}
-
-#[cfg(not(unix))]
-fn detach(_: &mut Command, _: &Path) -> Result<(), ThrowawayError> {
-    Err(ThrowawayError::System {
-        action: "start a local throwaway server".into(),
-        reason: "it needs unix sockets".into(),
-    })
 }
