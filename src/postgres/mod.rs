@@ -1,1 +1,3 @@
-//! (under construction)
+//! A live server.
+
+pub mod history;

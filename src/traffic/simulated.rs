@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, Side, TrafficBackend, Verified};
+use super::{
+    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, Side, TrafficBackend, Verified,
+};
 
 /// Moves nothing, at once.
 #[derive(Debug, Default)]

@@ -111,8 +111,14 @@ mod tests {
     #[test]
     fn a_request_reads_as_documented() {
         let op = Op::SetShare { share: Share::basis_points(1000).unwrap() };
-        let request =
-            Request { protocol: PROTOCOL, release: "r".into(), step: "shift-1000".into(), fence: 7, deadline_ms: 30_000, op };
+        let request = Request {
+            protocol: PROTOCOL,
+            release: "r".into(),
+            step: "shift-1000".into(),
+            fence: 7,
+            deadline_ms: 30_000,
+            op,
+        };
         assert_eq!(
             serde_json::to_string(&request).unwrap(),
             r#"{"protocol":1,"release":"r","step":"shift-1000","fence":7,"deadline_ms":30000,"op":"set_share","args":{"share":1000}}"#
