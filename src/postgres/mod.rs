@@ -1,3 +1,24 @@
-//! A live server.
+//! A live PostgreSQL: where it is, how to connect to it, and throwaway servers to try things on.
 
+mod connect;
+mod connect_error;
+mod conninfo;
+mod environment;
 pub mod history;
+mod passfile;
+mod secret;
+mod session;
+mod settings;
+mod target;
+mod tls;
+mod tls_settings;
+
+pub use connect::connect;
+pub use connect_error::ConnectError;
+pub use environment::{Environment, VARIABLES};
+pub use passfile::PassfileWarning;
+pub use secret::Secret;
+pub use session::{Cancel, Session};
+pub use target::{APPLICATION_NAME, CONNECT_TIMEOUT, Target, TargetError};
+pub use tls::TlsFailure;
+pub use tls_settings::SslMode;
