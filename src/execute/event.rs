@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::blockers::Blocker;
 use super::journal::Record;
 use super::lease::Holder;
+use crate::plan::saved::Direction;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +36,8 @@ pub enum Event {
         step: u32,
         /// Of how many.
         of: usize,
+        /// What it is for the running version.
+        direction: Direction,
         /// What it is about.
         object: String,
         /// What it does.

@@ -125,11 +125,10 @@ impl Engine<'_, '_> {
         let mut poll = Poll::new(Duration::MAX);
         loop {
             let entries = journal::entries(self.client, &self.release).await?;
-            if let Some(status) = Status::of(entries.iter().map(|entry| &entry.record))? {
-                if status.stage != self.status.stage {
-                    self.status = status;
-                    return Ok(true);
-                }
+            let status = Status::of(entries.iter().map(|entry| &entry.record))?;
+            if let Some(status) = status.filter(|status| status.stage != self.status.stage) {
+                self.status = status;
+                return Ok(true);
             }
             let pause = poll.next(Duration::ZERO).unwrap_or(Duration::from_secs(5)).min(Duration::from_secs(1));
             interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;

@@ -88,6 +88,7 @@ impl Engine<'_, '_> {
         (self.doors.events)(&Event::StepRunning {
             step: step.id,
             of: self.plan.steps.len(),
+            direction: step.direction,
             object: step.object.clone(),
             action: step.action.clone(),
             sql: step.statements.iter().map(|statement| statement.sql.clone()).collect(),
