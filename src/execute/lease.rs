@@ -108,7 +108,7 @@ impl Lease {
         journal::ensure(client).await?;
         let upsert = "INSERT INTO cutover.lease AS l (epoch, host, pid, role, backend_pid, since)
              VALUES (1, $1, $2, $3, $4, pg_catalog.clock_timestamp())
-             ON CONFLICT (only) DO UPDATE SET epoch = l.epoch + 1, host = excluded.host, pid = excluded.pid,
+             ON CONFLICT (singleton) DO UPDATE SET epoch = l.epoch + 1, host = excluded.host, pid = excluded.pid,
                  role = excluded.role, backend_pid = excluded.backend_pid, since = excluded.since
              RETURNING epoch";
         let row = client

@@ -29,7 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[(
         PRIMARY KEY (release_id, seq)
     );
     CREATE TABLE cutover.lease (
-        only boolean PRIMARY KEY DEFAULT true CHECK (only),
+        singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
         epoch bigint NOT NULL,
         host text NOT NULL,
         pid bigint NOT NULL,
