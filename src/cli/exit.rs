@@ -18,6 +18,8 @@ pub enum Exit {
     Stuck = 5,
     /// The saved plan is stale or edited.
     Stale = 6,
+    /// Another executor works on this database; nothing was done.
+    Held = 7,
     /// Interrupted with the state saved.
     Interrupted = 130,
 }

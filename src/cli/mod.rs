@@ -1,7 +1,17 @@
 //! The command line: clap's arguments, one file a command. The only place that prints, reads the environment, or picks an exit code.
 
+mod database;
 mod error;
+mod events;
+mod execute;
 mod exit;
+mod live;
+mod log;
+mod promote;
+mod resume;
+mod rollback;
+mod status;
+mod traffic;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,7 +29,14 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Execute(execute::Args),
+    Status(status::Args),
+    Log(log::Args),
+    Resume(resume::Args),
+    Promote(promote::Args),
+    Rollback(rollback::Args),
+}
 
 /// Runs the command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -43,5 +60,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(command: Command) -> Result<Exit, CliError> {
-    match command {}
+    match command {
+        Command::Execute(args) => execute::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::Log(args) => log::run(&args),
+        Command::Resume(args) => resume::run(args),
+        Command::Promote(args) => promote::run(args),
+        Command::Rollback(args) => rollback::run(args),
+    }
 }

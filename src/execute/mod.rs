@@ -1,1 +1,35 @@
-//! (under construction)
+//! The release engine: a journal in the target database, a status folded from it, and a loop that does what comes next.
+//!
+//! One code path for rehearsal and execution; [`Doors`] are what differs. Everything happens on one connection.
+
+mod alone;
+mod blockers;
+mod detect;
+mod doors;
+mod engine;
+mod error;
+mod event;
+mod files;
+mod journal;
+mod lease;
+mod options;
+mod preflight;
+mod recognise;
+mod relations;
+mod release;
+mod session;
+mod shift;
+mod status;
+mod step;
+mod stop;
+
+pub use blockers::Blocker;
+pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
+pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure, server_message};
+pub use event::Event;
+pub use journal::{Actor, Entry, Gate, JournalError, Record, Relations, Release};
+pub use lease::Holder;
+pub use options::{BlueSessions, Options};
+pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback, status};
+pub use status::{Next, Stage, Status, Trouble, UnknownTransition};
+pub use stop::{Level, Stop, Stopper};

@@ -4,6 +4,7 @@ mod connect;
 mod connect_error;
 mod conninfo;
 mod environment;
+pub mod history;
 mod passfile;
 mod secret;
 mod session;

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
+mod execute;
 mod server;
 mod support;

@@ -1,0 +1,74 @@
+//! Which database: `--database`, or `CUTOVER_DATABASE`, or libpq's `PG…` variables.
+
+use tokio::runtime::Runtime;
+
+use super::error::CliError;
+use super::exit::Exit;
+use crate::execute::Future;
+use crate::postgres::{ConnectError, Environment, Session, Target, connect};
+
+/// The variable that stands for `--database`.
+pub(super) const VARIABLE: &str = "CUTOVER_DATABASE";
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct DatabaseArgs {
+    /// URL or key=value pairs of the database; without it CUTOVER_DATABASE counts, then libpq's PG… variables
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
+impl DatabaseArgs {
+    /// Resolves the database. A password on the command line is refused: every user of the machine can read it there.
+    pub(super) fn target(&self) -> Result<Target, CliError> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let mut environment = Environment::from_lookup(variable);
+        if let Ok(Some(user)) = nix::unistd::User::from_uid(nix::unistd::getuid()) {
+            environment = environment.with_os_user(user.name);
+        }
+        let text = self.database.clone().or_else(|| variable(VARIABLE)).unwrap_or_default();
+        let target = Target::parse(&text, &environment).map_err(CliError::usage)?;
+        if self.database.is_some() && target.has_password_in_text() {
+            return Err(CliError::usage(
+                "--database holds a password, and every user of this machine can read command lines",
+            )
+            .hint(format!("put the URL into {VARIABLE}, or the password into PGPASSWORD or ~/.pgpass")));
+        }
+        for warning in target.warnings() {
+            anstream::eprintln!("warning: {warning}");
+        }
+        Ok(target)
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self) -> Result<Session, CliError> {
+        connect(&self.target()?).await.map_err(|error| connect_error(&error))
+    }
+}
+
+fn connect_error(error: &ConnectError) -> CliError {
+    let cli = CliError::new(Exit::Usage, error);
+    match error.hint() {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}
+
+/// A runtime for one command.
+pub(super) fn runtime() -> Result<Runtime, CliError> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    built.map_err(|e| CliError::usage(format!("the asynchronous runtime does not start: {e}")))
+}
+
+/// Cancels what a session runs.
+pub(super) fn canceller(session: &Session) -> impl Fn() -> Future<'static, ()> + Send + Sync + use<> {
+    let cancel = session.cancel_handle();
+    move || {
+        let (cancel, runtime) = (cancel.clone(), tokio::runtime::Handle::current());
+        // On a thread of its own, because the compiler does not see that the future is `Send`.
+        let asked = tokio::task::spawn_blocking(move || runtime.block_on(cancel.cancel()));
+        Box::pin(async move {
+            // The statement itself tells whether it was cancelled.
+            let _ = asked.await;
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! What happens, as text for people (on standard error) or as JSON lines (on standard output).
+
+use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::error::CliError;
+use crate::execute::{Event, Gate, Outcome, Record};
+use crate::plan::saved::{Direction, Phase, SavedPlan};
+use crate::postgres::Target;
+
+/// Version of the JSON lines.
+pub(super) const FORMAT_VERSION: &str = "1.0";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs, one object a line
+    Json,
+}
+
+/// Prints what happens.
+pub(super) struct Printer {
+    format: Format,
+}
+
+impl Printer {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// The first line.
+    pub(super) fn begin(&self, target: &Target) {
+        match self.format {
+            Format::Text => anstream::eprintln!("Connected to {}", target.display()),
+            Format::Json => line(&json!({
+                "type": "version", "format_version": FORMAT_VERSION, "tool": SavedPlan::this_tool(),
+                "database": target.display().to_string(),
+            })),
+        }
+    }
+
+    pub(super) fn event(&self, event: &Event) {
+        match self.format {
+            Format::Text => {
+                for text in describe(event) {
+                    anstream::eprintln!("{text}");
+                }
+            }
+            Format::Json => line(event),
+        }
+    }
+
+    /// The last line of a command that ended well.
+    pub(super) fn outcome(&self, outcome: &Outcome) {
+        match self.format {
+            Format::Text => anstream::println!("{}", describe_outcome(outcome)),
+            Format::Json => {
+                let mut value = serde_json::to_value(outcome).unwrap_or_default();
+                if let Value::Object(object) = &mut value {
+                    object.insert("type".into(), "outcome".into());
+                }
+                line(&value);
+            }
+        }
+    }
+
+    /// The last line of a command that did not. For people the command line prints it itself.
+    pub(super) fn error(&self, error: &CliError) {
+        match self.format {
+            Format::Text => {}
+            Format::Json => line(&json!({
+                "type": "error", "exit": error.exit as u8, "message": error.message, "hints": error.hints,
+            })),
+        }
+    }
+}
+
+fn line(value: &impl Serialize) {
+    if let Ok(text) = serde_json::to_string(value) {
+        anstream::println!("{text}");
+    }
+}
+
+fn symbol(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Additive => "+",
+        Direction::Deletive => "-",
+        Direction::Neutral => "~",
+        Direction::Incompatible => "-/+",
+        Direction::Data => ">",
+        Direction::Opaque => "?",
+    }
+}
+
+fn describe(event: &Event) -> Vec<String> {
+    match event {
+        Event::WaitingForLease { holder } => vec![format!("  Waiting   for the lease: {holder}")],
+        Event::LeaseTaken { epoch } => vec![format!("  Locked    cutover.journal (epoch {epoch})")],
+        Event::Journaled { release, record, .. } => describe_record(release, record).into_iter().collect(),
+        Event::StepRunning { step, of, direction, object, action, sql, attempt } => {
+            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            let mut lines = vec![format!("  Step {step}/{of} {} {object}  {action}{again}", symbol(*direction))];
+            lines.extend(sql.iter().map(|sql| format!("        -> {}", first_line(sql))));
+            lines
+        }
+        Event::LockRetry { attempt, of, message, pause_ms, blockers, .. } => {
+            let mut lines =
+                vec![format!("     attempt {attempt} of {of}: {message}; again in {}", duration(*pause_ms))];
+            lines.extend(blockers.iter().map(|blocker| format!("        blocked by {blocker}")));
+            lines
+        }
+        Event::Repaired { sql, .. } => vec![format!("     cleared up: {sql}")],
+        Event::Waiting { what, pause_ms } => vec![format!("  Waiting   for {what}; again in {}", duration(*pause_ms))],
+        Event::BackendLog { line } => vec![format!("        | {line}")],
+    }
+}
+
+fn describe_record(release: &str, record: &Record) -> Option<String> {
+    Some(match record {
+        Record::Started { traffic, .. } => format!("  Release   {release}, traffic moved by {traffic}"),
+        Record::Resumed { .. } => format!("  Resuming  release {release}"),
+        Record::StepStarted { .. } => return None,
+        Record::StepSucceeded { ms, .. } => format!("     ok ({})", duration(*ms)),
+        Record::StepFailed { step, .. } => format!("     step {step} failed"),
+        Record::StepStuck { step, .. } => format!("     step {step} is stuck"),
+        Record::StepMarkedDone { step, by, .. } => {
+            format!("  Decision  step {step} is done, says {} on {}", by.role, by.host)
+        }
+        Record::StepRetried { step, by } => {
+            format!("  Decision  step {step} may run again, says {} on {}", by.role, by.host)
+        }
+        Record::DriftAccepted { by, .. } => format!("  Decision  the schema is right, says {} on {}", by.role, by.host),
+        Record::PointOfNoReturn { step } => {
+            format!("  Point of no return passed with step {step}: blue can not come back")
+        }
+        Record::PhaseFinished { phase: Phase::Before } => {
+            "  Before cutover: done. Both versions work on this schema".into()
+        }
+        Record::PhaseFinished { phase: Phase::After } => "  After cutover: done".into(),
+        Record::ShiftStarted { share } => format!("  Cutover   green -> {share}"),
+        Record::ShiftVerified { share, confirmed } => {
+            format!("  Cutover   green has {share}{}", if *confirmed { ", verified" } else { ", not verifiable" })
+        }
+        Record::ApprovalAwaited { .. } => "  Waiting   for approval".into(),
+        Record::Promoted { by } => format!("  Promoted  by {} on {}", by.role, by.host),
+        Record::DrainStarted => "  Draining  blue".into(),
+        Record::Drained { evidence } => format!("  Drained   blue: {evidence}"),
+        Record::Interrupted => "  Interrupted; the state is saved".into(),
+        Record::Failed { .. } => "  Failed; the state is saved".into(),
+        Record::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
+        Record::RolledBack => "  Rolled back".into(),
+        Record::Finished => "  Finished".into(),
+    })
+}
+
+fn describe_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { release, already: false } => format!("Release {release} is complete."),
+        Outcome::Done { release, already: true } => format!("Release {release} is complete already; nothing was done."),
+        Outcome::AwaitingApproval { release, gate: Gate::Traffic } => format!(
+            "Release {release} waits for you. The database is ready for both versions. Now\n  \
+             1. start green and move the traffic to it,\n  2. make sure that blue serves nobody any more,\n  \
+             3. run `cutover promote`; or go back with `cutover rollback`."
+        ),
+        Outcome::AwaitingApproval { release, gate: Gate::Drain } => format!(
+            "Release {release} waits for you. Green has all traffic, and nothing proves that blue is drained. Now\n  \
+             1. make sure that blue serves nobody any more,\n  2. run `cutover promote`; or go back with `cutover rollback`."
+        ),
+        Outcome::RolledBack { release, by_hand: false } => {
+            format!("Release {release} is rolled back: blue has all traffic. What was added to the schema stays.")
+        }
+        Outcome::RolledBack { release, by_hand: true } => format!(
+            "Release {release} is rolled back. Move all traffic to blue now, if it is not there yet. What was added to the schema stays."
+        ),
+    }
+}
+
+fn first_line(sql: &str) -> String {
+    let mut lines = sql.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("--"));
+    let first: String = lines.next().unwrap_or_default().chars().take(100).collect();
+    if lines.next().is_some() { format!("{first} …") } else { first }
+}
+
+pub(super) fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => format!("{} m {:02} s", ms / 60_000, ms % 60_000 / 1000),
+    }
+}

@@ -1,0 +1,61 @@
+//! `cutover execute`: begin the release of a saved plan.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::live::{LiveArgs, plan_exit, tell};
+use crate::execute;
+use crate::plan::saved::{Phase, SavedPlan};
+use crate::traffic::Strategy;
+
+/// Run exactly the steps of a saved plan: before, cutover, after
+///
+/// Every step is journaled in schema `cutover` of the target database, in the step's own transaction. Whatever happens to this
+/// process, `cutover resume` carries on where it stopped.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover execute release.plan --database postgres://deploy@db/shop
+  cutover execute release.plan --yes --shift 10,50,100 --traffic-exec ./move-traffic --env prod
+  cutover execute release.plan --yes --format json --wait
+
+Exit codes: 0 done, or waiting for `promote` · 1 the plan is unsafe · 2 usage or connection · 4 failed, safe to resume ·
+5 stuck, you decide · 6 the plan is stale · 7 another executor works on this database · 130 interrupted, state saved")]
+pub(super) struct Args {
+    /// The plan that `cutover plan -o FILE` wrote
+    plan: Utf8PathBuf,
+    /// Green's shares of the traffic in percent, one after the other
+    #[arg(long, value_name = "PERCENT,…", default_value = "100")]
+    shift: Strategy,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+pub(super) fn run(args: Args) -> Result<Exit, CliError> {
+    let text = fs_err::read_to_string(&args.plan).map_err(CliError::usage)?;
+    let plan = SavedPlan::from_json(&text).map_err(|error| {
+        CliError::new(plan_exit(&error), format!("{}: {error}", args.plan))
+            .hint("make a new plan with `cutover plan -o FILE`")
+    })?;
+    args.live.confirm(&question(&plan))?;
+    args.live.run(
+        Duration::ZERO,
+        Some(args.shift),
+        async |session, options, doors| execute::execute(session, &plan, options, doors).await,
+        tell,
+    )
+}
+
+fn question(plan: &SavedPlan) -> String {
+    let (before, after) = (plan.phase(Phase::Before).count(), plan.phase(Phase::After).count());
+    let door = plan.steps.iter().find(|step| step.point_of_no_return);
+    let door = door.map_or("every step leaves a way back to blue".to_owned(), |step| {
+        format!("no rollback to blue after step {} ({})", step.id, step.object)
+    });
+    format!(
+        "Execute {} migrations: {before} steps before and {after} after the cutover; {door}?",
+        plan.migrations.pending.len()
+    )
+}

@@ -1,0 +1,239 @@
+//! What `execute`, `resume`, `promote` and `rollback` share: options, signals, doors, and how an error becomes an exit code.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use super::database::{self, DatabaseArgs};
+use super::error::CliError;
+use super::events::{Format, Printer};
+use super::exit::Exit;
+use super::traffic::TrafficArgs;
+use crate::execute::{BlueSessions, Doors, ExecuteError, Level, Options, Outcome, Stop, Stopper, SystemClock};
+use crate::plan::saved::SavedPlanError;
+use crate::postgres::Session;
+use crate::traffic::{Strategy, TrafficBackend};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct LiveArgs {
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(super) traffic: TrafficArgs,
+    /// How long a step waits for a lock before it lets the application go first
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    lock_timeout: Duration,
+    /// How long a statement may run; 0s: for ever. Does not hold for statements outside transactions
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    statement_timeout: Duration,
+    /// How often a step that did not get its locks tries again, with growing pauses
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    lock_retries: u32,
+    /// How long to wait for another executor's session to end
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    takeover_timeout: Option<Duration>,
+    /// How long the traffic backend may take for one call
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    traffic_timeout: Duration,
+    /// How long the traffic may take to move by one share
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    verify_timeout: Duration,
+    /// How long blue may take to drain
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
+    drain_timeout: Duration,
+    /// Blue is not drained while a session with this application_name is connected
+    #[arg(long, value_name = "NAME", conflicts_with = "blue_role")]
+    blue_application_name: Option<String>,
+    /// Blue is not drained while a session of this role is connected
+    #[arg(long, value_name = "ROLE")]
+    blue_role: Option<String>,
+    /// Wait for `promote` instead of ending
+    #[arg(long)]
+    wait: bool,
+    /// How to print what happens; `json` prints one object a line
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// Kill this process at the Nth journal boundary (`kill-at=N`); for tests, in debug builds only
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, value_name = "kill-at=N")]
+    fault: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
+    Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
+}
+
+impl LiveArgs {
+    /// Asks for a typed `yes`, or insists on `--yes` where nobody can be asked.
+    pub(super) fn confirm(&self, question: &str) -> Result<(), CliError> {
+        if self.yes {
+            return Ok(());
+        }
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            return Err(CliError::usage("nobody can be asked here: this is not a terminal").hint("pass --yes"));
+        }
+        anstream::eprint!("{question}\n  Only `yes` will be accepted: ");
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        read.map_err(|e| CliError::usage(format!("reading the answer failed: {e}")))?;
+        if answer.trim() == "yes" { Ok(()) } else { Err(CliError::usage("not confirmed; nothing was done")) }
+    }
+
+    fn options(&self, patience: Duration, strategy: Option<Strategy>) -> Options {
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        let by_name = self.blue_application_name.clone().map(BlueSessions::ApplicationName);
+        Options {
+            host: host.unwrap_or_else(|| "unknown".into()),
+            pid: std::process::id(),
+            lock_timeout: self.lock_timeout,
+            statement_timeout: self.statement_timeout,
+            lock_retries: self.lock_retries,
+            patience: self.takeover_timeout.unwrap_or(patience),
+            call_deadline: self.traffic_timeout,
+            verify_timeout: self.verify_timeout,
+            drain_timeout: self.drain_timeout,
+            wait: self.wait,
+            strategy: strategy.unwrap_or_else(Strategy::all_at_once),
+            blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
+        }
+    }
+
+    /// Connects and runs a command of the engine. A killed executor's session ends shortly after it; `patience` waits for that.
+    pub(super) fn run<T>(
+        &self,
+        patience: Duration,
+        strategy: Option<Strategy>,
+        command: impl AsyncFnOnce(&mut Session, &Options, &mut Doors<'_>) -> Result<T, ExecuteError>,
+        tell: impl FnOnce(T, &Printer) -> Exit,
+    ) -> Result<Exit, CliError> {
+        let runtime = database::runtime()?;
+        let printer = Printer::new(self.format);
+        let backend: Box<dyn TrafficBackend> = self.traffic.backend();
+        let options = self.options(patience, strategy);
+        let mut fault = self.fault();
+        let done = runtime.block_on(async {
+            let mut session = self.database.connect().await?;
+            printer.begin(session.target());
+            let (stopper, stop) = Stop::channel();
+            let signals = tokio::spawn(listen(stopper));
+            let cancel = database::canceller(&session);
+            let mut doors = Doors {
+                traffic: backend.as_ref(),
+                events: &mut |event| printer.event(event),
+                observer: None,
+                stop,
+                clock: &SystemClock,
+                cancel: Some(&cancel),
+                boundary: &mut *fault,
+            };
+            let done = command(&mut session, &options, &mut doors).await;
+            signals.abort();
+            done.map_err(|error| cli_error(&error))
+        });
+        // An aborted statement must not keep the process.
+        runtime.shutdown_background();
+        let exit = match done {
+            Ok(done) => tell(done, &printer),
+            Err(error) => {
+                printer.error(&error);
+                return Err(error);
+            }
+        };
+        Ok(exit)
+    }
+
+    #[cfg(not(debug_assertions))]
+    #[expect(clippy::unused_self, reason = "its twin in debug builds uses it")]
+    fn fault(&self) -> Box<dyn FnMut(&'static str) + Send> {
+        Box::new(|_| {})
+    }
+
+    #[cfg(debug_assertions)]
+    fn fault(&self) -> Box<dyn FnMut(&'static str) + Send> {
+        let at = self.fault.as_deref().and_then(|text| text.strip_prefix("kill-at=")?.parse::<u32>().ok());
+        let mut passed = 0;
+        Box::new(move |_| {
+            passed += 1;
+            if at == Some(passed) {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+            }
+        })
+    }
+}
+
+/// Ctrl-C and SIGTERM: the first asks politely, the second does not.
+async fn listen(stopper: Stopper) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        match stopper.more() {
+            Level::Run => {}
+            Level::Graceful => anstream::eprintln!(
+                "Interrupt received. Cancelling the current statement and saving the state; a second interrupt ends at once."
+            ),
+            Level::Abort => anstream::eprintln!("Second interrupt received. Ending at once."),
+        }
+    }
+}
+
+/// Says how a command ended well.
+pub(super) fn tell(outcome: Outcome, printer: &Printer) -> Exit {
+    printer.outcome(&outcome);
+    Exit::Ok
+}
+
+/// The error with its exit code and what to do next.
+pub(super) fn cli_error(error: &ExecuteError) -> CliError {
+    let exit = match error {
+        ExecuteError::Unsafe => Exit::Findings,
+        ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
+        ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
+            Exit::Usage
+        }
+        ExecuteError::Plan(error) => plan_exit(error),
+        ExecuteError::Stale(_) => Exit::Stale,
+        ExecuteError::Held(_) => Exit::Held,
+        ExecuteError::Stuck { .. } => Exit::Stuck,
+        ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
+        ExecuteError::Database { .. }
+        | ExecuteError::Journal(_)
+        | ExecuteError::Transition(_)
+        | ExecuteError::History(_)
+        | ExecuteError::LeaseLost { .. }
+        | ExecuteError::Unfinished { .. }
+        | ExecuteError::Begun { .. }
+        | ExecuteError::Traffic(_)
+        | ExecuteError::NotVerified { .. }
+        | ExecuteError::Unhealthy { .. }
+        | ExecuteError::NotDrained { .. }
+        | ExecuteError::Step(_)
+        | ExecuteError::NoReturn { .. }
+        | ExecuteError::Observed(_) => Exit::Failed,
+    };
+    let cli = CliError::new(exit, error);
+    match error.hint() {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}
+
+/// A file that is no plan is a usage error; a plan that does not fit is stale.
+pub(super) fn plan_exit(error: &SavedPlanError) -> Exit {
+    match error {
+        SavedPlanError::Malformed(_) => Exit::Usage,
+        SavedPlanError::FormatVersion { .. } | SavedPlanError::Edited { .. } | SavedPlanError::ToolVersion { .. } => {
+            Exit::Stale
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A step outside a transaction: `step_started` is committed first, and after a crash the catalog says whether the statement happened.
+
+use std::time::{Duration, Instant};
+
+use super::detect::{self, Found};
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::event::Event;
+use super::journal::Record;
+use super::recognise::Alone;
+use super::session::{failed, timeouts};
+use super::step::{Fault, failure};
+use crate::plan::saved::Step;
+
+impl Engine<'_, '_> {
+    pub(super) async fn run_alone(&mut self, step: &Step) -> Result<(), ExecuteError> {
+        let Some(statement) = step.statements.first() else {
+            return self.succeed(step, Instant::now()).await;
+        };
+        let kind = Alone::of(&statement.sql);
+        let in_doubt = self.status.in_doubt == Some(step.id);
+        if !in_doubt {
+            let mut records = vec![Record::StepStarted { step: step.id }];
+            // What can not be undone by dying is irrevocable once it is begun.
+            if step.point_of_no_return && self.status.past_no_return.is_none() {
+                records.push(Record::PointOfNoReturn { step: step.id });
+            }
+            self.append(&records).await?;
+        }
+        let tries = self.options.lock_retries + 1;
+        for attempt in 1.. {
+            let started = Instant::now();
+            self.announce(step, attempt);
+            let tried = self.try_alone(step, &statement.sql, &kind, in_doubt || attempt > 1).await;
+            let restored = self.session.restore(self.client).await;
+            let fault = match tried {
+                Ok(()) => {
+                    restored?;
+                    (self.doors.boundary)("after a statement");
+                    return self.succeed(step, started).await;
+                }
+                Err(fault) => fault,
+            };
+            if let (Alone::MayCommit, Fault::Sql { error, .. }) = (&kind, &fault) {
+                let message = format!(
+                    "{}; it may have committed part of its work",
+                    failure(step, None, error, Vec::new()).message
+                );
+                return Err(ExecuteError::Stuck { step: step.id, message });
+            }
+            let last = self.after_fault(step, fault, attempt, tries).await;
+            if let Err(error @ ExecuteError::Step(_)) = last {
+                // An invalid index costs every write until it is gone. If this fails, the next try does it.
+                self.clear_up(step, &kind).await;
+                return Err(error);
+            }
+            last?;
+        }
+        Ok(())
+    }
+
+    async fn try_alone(&mut self, step: &Step, sql: &str, kind: &Alone, in_doubt: bool) -> Result<(), Fault> {
+        let lock = if kind.waits_on_its_own() { Duration::ZERO } else { self.options.lock_timeout };
+        let timeouts = timeouts("SET", lock, Duration::ZERO);
+        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
+        for set in &step.session {
+            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
+        }
+        match detect::look(self.client, kind, in_doubt).await? {
+            Found::Done => Ok(()),
+            Found::Finish { sql } => self.repair(step.id, &sql).await,
+            Found::Unknown { why } => Err(ExecuteError::Stuck { step: step.id, message: why }.into()),
+            Found::NotDone { repairs } => {
+                for repair in repairs {
+                    self.repair(step.id, &repair).await?;
+                }
+                self.statement(0, sql).await
+            }
+        }
+    }
+
+    async fn repair(&mut self, step: u32, sql: &str) -> Result<(), Fault> {
+        self.statement(0, sql).await?;
+        (self.doors.events)(&Event::Repaired { step, sql: sql.to_owned() });
+        Ok(())
+    }
+
+    async fn clear_up(&mut self, step: &Step, kind: &Alone) {
+        for set in &step.session {
+            let _ = self.client.batch_execute(set).await;
+        }
+        if let Ok(Found::NotDone { repairs }) = detect::look(self.client, kind, true).await {
+            for repair in repairs {
+                let _ = self.repair(step.id, &repair).await;
+            }
+        }
+        let _ = self.session.restore(self.client).await;
+    }
+
+    async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
+        self.begin().await?;
+        let done = async {
+            self.lease.check(self.client).await?;
+            for version in &step.completes {
+                self.record_history(version).await?;
+            }
+            let records = self.success(step, started).await?;
+            self.write(&records).await
+        };
+        let written = done.await;
+        self.end(written).await
+    }
+}

@@ -1,0 +1,67 @@
+//! What differs between a rehearsal and the real thing.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use super::event::Event;
+use super::stop::Stop;
+use crate::plan::saved::{Phase, Step};
+use crate::traffic::{Share, TrafficBackend};
+
+/// A boxed future.
+pub type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;
+
+/// When an [`Observer`] is called. The connection is outside any transaction.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment<'a> {
+    /// Everything was checked; nothing was done.
+    Preflighted,
+    /// A step was done.
+    AfterStep(&'a Step),
+    /// A phase is over.
+    AfterPhase(Phase),
+    /// Green has this share.
+    Shifted(Share),
+}
+
+/// Looks at the database between the steps, over the engine's own connection.
+pub trait Observer: Send {
+    /// Looks. An error stops the release, which can be resumed.
+    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Client) -> Future<'a, Result<(), String>>;
+}
+
+/// Time, so that tests need none.
+pub trait Clock: Send + Sync {
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> Future<'static, ()>;
+}
+
+/// The real time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn sleep(&self, duration: Duration) -> Future<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// What differs between a rehearsal and the real thing.
+pub struct Doors<'a> {
+    /// What moves the traffic.
+    pub traffic: &'a dyn TrafficBackend,
+    /// Who is told.
+    pub events: &'a mut (dyn FnMut(&Event) + Send),
+    /// Who looks between the steps.
+    pub observer: Option<&'a mut dyn Observer>,
+    /// Whether to stop.
+    pub stop: Stop,
+    /// What the time is.
+    pub clock: &'a dyn Clock,
+    /// Cancels the statement that the connection runs, over a connection of its own.
+    pub cancel: Option<&'a (dyn Fn() -> Future<'static, ()> + Send + Sync)>,
+    /// Called before and after everything that changes the journal: where tests kill the process.
+    pub boundary: &'a mut (dyn FnMut(&'static str) + Send),
+}

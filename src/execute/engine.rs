@@ -1,0 +1,200 @@
+//! The loop: fold the journal, do what comes next, append what happened.
+
+use tokio_postgres::Client;
+
+use super::doors::{Doors, Moment};
+use super::error::ExecuteError;
+use super::event::Event;
+use super::files::Files;
+use super::journal::{self, Record};
+use super::lease::Lease;
+use super::options::Options;
+use super::release::Outcome;
+use super::session::{Session, failed};
+use super::status::{Next, Status};
+use super::stop::Level;
+use super::{preflight, relations};
+use crate::plan::saved::{Phase, SavedPlan, Transaction};
+use crate::postgres::history;
+
+/// A release being executed. Exists only while the lease is held.
+pub(super) struct Engine<'e, 'd> {
+    pub(super) client: &'e Client,
+    pub(super) plan: &'e SavedPlan,
+    pub(super) files: Files,
+    pub(super) options: &'e Options,
+    pub(super) doors: &'e mut Doors<'d>,
+    pub(super) lease: Lease,
+    pub(super) session: Session,
+    pub(super) release: String,
+    pub(super) status: Status,
+}
+
+impl Engine<'_, '_> {
+    /// Does everything that comes next until the release is over, waits for people, or fails. Failures are journaled.
+    pub(super) async fn run(&mut self) -> Result<Outcome, ExecuteError> {
+        loop {
+            let error = match self.advance().await {
+                Ok(None) => continue,
+                Ok(Some(outcome)) => return Ok(outcome),
+                Err(error) => error,
+            };
+            self.journal_failure(&error).await;
+            return Err(error);
+        }
+    }
+
+    async fn advance(&mut self) -> Result<Option<Outcome>, ExecuteError> {
+        if self.doors.stop.level() > Level::Run {
+            return Err(ExecuteError::Interrupted);
+        }
+        let plan = self.plan;
+        match self.status.next(plan) {
+            Next::Run(step) => {
+                match step.transaction {
+                    Transaction::Own => self.run_in_transaction(step).await?,
+                    Transaction::None => self.run_alone(step).await?,
+                }
+                self.look(Moment::AfterStep(step)).await?;
+            }
+            Next::FinishBefore => {
+                self.append(&[Record::PhaseFinished { phase: Phase::Before }]).await?;
+                self.look(Moment::AfterPhase(Phase::Before)).await?;
+            }
+            Next::Shift(share) => self.shift(share).await?,
+            Next::Wait(gate) => {
+                if !self.await_promotion().await? {
+                    return Ok(Some(Outcome::AwaitingApproval { release: self.release.clone(), gate }));
+                }
+            }
+            Next::Drain => self.drain().await?,
+            Next::Finish => {
+                self.finish().await?;
+                self.look(Moment::AfterPhase(Phase::After)).await?;
+            }
+            Next::Nothing => return Ok(Some(Outcome::Done { release: self.release.clone(), already: false })),
+        }
+        Ok(None)
+    }
+
+    /// The world must be as the journal left it: before carrying on, and before the after phase.
+    pub(super) async fn check_world(&self) -> Result<(), ExecuteError> {
+        preflight::history(self.client, self.plan, &self.status).await?;
+        relations::unchanged(self.client, self.plan, &self.status.relations).await
+    }
+
+    /// Records the migrations that no step completed, and closes the release, in one transaction.
+    async fn finish(&mut self) -> Result<(), ExecuteError> {
+        if !self.status.is_drained() {
+            self.finalize_traffic().await?;
+        }
+        let plan = self.plan;
+        self.begin().await?;
+        let done = async {
+            self.lease.check(self.client).await?;
+            let convention = plan.migrations.convention;
+            let recorded = history::applied(self.client, convention).await?;
+            for migration in &plan.migrations.pending {
+                let key = history::version_key(convention, &migration.version);
+                if recorded.iter().all(|row| row.version != key) {
+                    self.record_history(&migration.version).await?;
+                }
+            }
+            self.write(&[Record::PhaseFinished { phase: Phase::After }, Record::Finished]).await
+        };
+        let written = done.await;
+        self.end(written).await
+    }
+
+    /// Writes a migration's row into the team's history, in the transaction at hand.
+    pub(super) async fn record_history(&self, version: &str) -> Result<(), ExecuteError> {
+        if let Some((migration, text)) = self.files.get(version) {
+            history::record(self.client, self.plan.migrations.convention, migration, text).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls the observer.
+    pub(super) async fn look(&mut self, moment: Moment<'_>) -> Result<(), ExecuteError> {
+        match &mut self.doors.observer {
+            Some(observer) => observer.look(moment, self.client).await.map_err(ExecuteError::Observed),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends records in a transaction of their own.
+    pub(super) async fn append(&mut self, records: &[Record]) -> Result<(), ExecuteError> {
+        self.begin().await?;
+        let written = match self.lease.check(self.client).await {
+            Ok(()) => self.write(records).await,
+            Err(error) => Err(error),
+        };
+        self.end(written).await
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<(), ExecuteError> {
+        self.client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))
+    }
+
+    /// Inserts records into the journal, in the transaction at hand. What does not follow from the status is never written.
+    pub(super) async fn write(&self, records: &[Record]) -> Result<Written, ExecuteError> {
+        let mut status = self.status.clone();
+        let mut rows = Vec::with_capacity(records.len());
+        for record in records {
+            status = status.then(record)?;
+            let seq = journal::append(self.client, &self.release, self.lease.epoch, record).await?;
+            rows.push((seq, record.clone()));
+        }
+        Ok(Written { status, rows })
+    }
+
+    /// Commits, or rolls back if there is nothing to commit.
+    pub(super) async fn end(&mut self, written: Result<Written, ExecuteError>) -> Result<(), ExecuteError> {
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                self.roll_back().await;
+                return Err(error);
+            }
+        };
+        (self.doors.boundary)("before commit");
+        // A connection lost in here leaves the outcome open; the journal tells it on resume.
+        self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
+        (self.doors.boundary)("after commit");
+        self.status = written.status;
+        for (seq, record) in written.rows {
+            (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn roll_back(&mut self) {
+        // If this fails the connection is gone, and with it the transaction.
+        let _ = self.client.batch_execute("ROLLBACK").await;
+        let _ = self.session.restore(self.client).await;
+    }
+
+    async fn journal_failure(&mut self, error: &ExecuteError) {
+        let record = match error {
+            ExecuteError::Aborted
+            | ExecuteError::LeaseLost { .. }
+            | ExecuteError::Pooled { .. }
+            | ExecuteError::Journal(_)
+            | ExecuteError::Transition(_) => return,
+            ExecuteError::Interrupted => Record::Interrupted,
+            ExecuteError::Step(failure) => Record::StepFailed { step: failure.step, message: failure.message.clone() },
+            ExecuteError::Stuck { step, message } => Record::StepStuck { step: *step, message: message.clone() },
+            other => Record::Failed { message: other.to_string() },
+        };
+        // A late cancel request may hit the first try. Without a connection the journal simply ends here.
+        if self.append(std::slice::from_ref(&record)).await.is_err() {
+            let _ = self.append(&[record]).await;
+        }
+    }
+}
+
+/// Records that are inserted and not committed.
+pub(super) struct Written {
+    status: Status,
+    rows: Vec<(i64, Record)>,
+}

@@ -1,0 +1,345 @@
+//! Why a release stops. Every message says what happened and where; what to do next is [`ExecuteError::hint`].
+
+use super::blockers::Blocker;
+use super::journal::JournalError;
+use super::lease::Holder;
+use super::status::{Stage, UnknownTransition};
+use crate::plan::saved::SavedPlanError;
+use crate::postgres::history::HistoryError;
+use crate::traffic::{Share, TrafficError};
+
+/// Why a release stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// A statement of the engine's own did not work.
+    #[error("{doing} failed: {}", server_message(source))]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the server said.
+        source: tokio_postgres::Error,
+    },
+    /// The journal can not be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal does not make sense.
+    #[error(transparent)]
+    Transition(#[from] UnknownTransition),
+    /// The team's history can not be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The plan can not be used.
+    #[error(transparent)]
+    Plan(#[from] SavedPlanError),
+    /// The plan is not safe.
+    #[error("the plan is unsafe: at least one version would break on a schema in between")]
+    Unsafe,
+    /// The server can not be used.
+    #[error(transparent)]
+    Server(#[from] ServerUnfit),
+    /// The world is not what the plan was made for.
+    #[error("the plan is stale: {0}")]
+    Stale(#[from] Stale),
+    /// Another executor works on this database.
+    #[error("another executor holds this database's lease: {0}")]
+    Held(Box<Holder>),
+    /// Another executor took over.
+    #[error(
+        "the lease was taken over: this executor has epoch {ours}, the database has {found:?}; the transaction was rolled back"
+    )]
+    LeaseLost {
+        /// This executor's epoch.
+        ours: i64,
+        /// The database's.
+        found: Option<i64>,
+    },
+    /// The connection is not one session.
+    #[error(
+        "the lease's lock is not held by this session any more (server process {found}, the lock was taken in {expected})"
+    )]
+    Pooled {
+        /// Where the lock was taken.
+        expected: i32,
+        /// Who answers now.
+        found: i32,
+    },
+    /// Another plan's release is not over.
+    #[error("release {release} of another plan is unfinished ({stage:?})")]
+    Unfinished {
+        /// Its id.
+        release: String,
+        /// How far it is.
+        stage: Stage,
+    },
+    /// This plan's release was begun already.
+    #[error("release {release} of this plan was begun already ({stage:?})")]
+    Begun {
+        /// Its id.
+        release: String,
+        /// How far it is.
+        stage: Stage,
+    },
+    /// There is nothing to carry on with.
+    #[error("there is no unfinished release in this database")]
+    NoRelease,
+    /// `promote` came too early or too late.
+    #[error("release {release} does not wait for approval ({stage:?})")]
+    NotWaiting {
+        /// Its id.
+        release: String,
+        /// How far it is.
+        stage: Stage,
+    },
+    /// A decision about a step that needs none.
+    #[error("step {step} is not the one that needs a decision{}", needs.map_or(String::new(), |s| format!(" (step {s} is)")))]
+    NoDecision {
+        /// The step that was named.
+        step: u32,
+        /// The step that needs one, if any.
+        needs: Option<u32>,
+    },
+    /// The release was begun with another traffic backend.
+    #[error("the release was begun with traffic backend {begun}, not {given}")]
+    OtherTraffic {
+        /// The journal's.
+        begun: String,
+        /// The command's.
+        given: String,
+    },
+    /// The traffic backend did not do what it was told.
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+    /// Green does not get its share.
+    #[error("traffic backend {backend} did not confirm green's share of {share} in time (it saw {})", seen.map_or("nothing".into(), |s| s.to_string()))]
+    NotVerified {
+        /// Its name.
+        backend: String,
+        /// The share that was set.
+        share: Share,
+        /// The share that was seen last.
+        seen: Option<Share>,
+    },
+    /// A version does not work.
+    #[error("{side} is unhealthy: {why}")]
+    Unhealthy {
+        /// `blue` or `green`.
+        side: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// Blue still serves somebody.
+    #[error("blue is not drained: {why}")]
+    NotDrained {
+        /// What is left.
+        why: String,
+    },
+    /// A step did not work; nothing half-done is left.
+    #[error("{0}")]
+    Step(Box<StepFailure>),
+    /// Nobody but the operator can tell whether a step happened.
+    #[error("step {step} is stuck: {message}")]
+    Stuck {
+        /// The step.
+        step: u32,
+        /// What is known.
+        message: String,
+    },
+    /// Blue can not come back.
+    #[error("rollback refused: step {step} ({object}) has run, and blue can not work without what it took away")]
+    NoReturn {
+        /// The step.
+        step: u32,
+        /// What it is about.
+        object: String,
+    },
+    /// The observer did not like what it saw.
+    #[error("{0}")]
+    Observed(String),
+    /// The operator stopped the executor; the state is saved.
+    #[error("interrupted; the state is saved")]
+    Interrupted,
+    /// The operator insisted; the state is what the journal says.
+    #[error("aborted; the journal tells what was done")]
+    Aborted,
+}
+
+/// The server can not be used for a release.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServerUnfit {
+    /// Too old.
+    #[error("the server is PostgreSQL {found}, cutover needs 13 or later")]
+    Version {
+        /// `server_version`.
+        found: String,
+    },
+    /// A standby.
+    #[error("the server is in recovery: releases run on the primary")]
+    Recovery,
+    /// Everything is read-only.
+    #[error("transactions are read-only here (default_transaction_read_only)")]
+    ReadOnly,
+    /// The journal has no place.
+    #[error("role {role} may not create schema cutover in database {database}")]
+    NoSchema {
+        /// The role.
+        role: String,
+        /// The database.
+        database: String,
+    },
+}
+
+/// The world is not what the plan was made for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stale {
+    /// A file is gone.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+    /// A file was edited.
+    #[error("{path} was changed after the plan was made (SHA-256 is {found}, the plan has {planned})")]
+    Changed {
+        /// The file.
+        path: String,
+        /// The plan's checksum.
+        planned: String,
+        /// The file's.
+        found: String,
+    },
+    /// A migration that was applied when the plan was made is not.
+    #[error("migration {version} must be applied before this plan, and the {convention} history does not have it")]
+    NotApplied {
+        /// Its version.
+        version: String,
+        /// Whose history.
+        convention: String,
+    },
+    /// A migration that is pending in the plan is applied.
+    #[error("migration {version} is pending in the plan, and the {convention} history has it already")]
+    AlreadyApplied {
+        /// Its version.
+        version: String,
+        /// Whose history.
+        convention: String,
+    },
+    /// The history has a migration that the plan does not know.
+    #[error("migration {version} is in the {convention} history, and the plan does not know it")]
+    UnknownApplied {
+        /// Its version.
+        version: String,
+        /// Whose history.
+        convention: String,
+    },
+    /// The live schema is not what the plan expects.
+    #[error("the schema drifted: {0}")]
+    Drift(String),
+}
+
+/// A step did not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFailure {
+    /// The step.
+    pub step: u32,
+    /// What it is about, for example `users.email, ADD COLUMN text`.
+    pub what: String,
+    /// Where the author wrote it, `path:line:column`.
+    pub place: Option<String>,
+    /// What the server said, without row values.
+    pub message: String,
+    /// Its DETAIL, which may hold row values: shown, never journaled.
+    pub detail: Option<String>,
+    /// Its HINT.
+    pub hint: Option<String>,
+    /// Whom it waited for.
+    pub blockers: Vec<Blocker>,
+}
+
+impl std::fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "step {} ({}) failed", self.step, self.what)?;
+        if let Some(place) = &self.place {
+            write!(f, " at {place}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(detail) = &self.detail {
+            write!(f, "; {detail}")?;
+        }
+        for blocker in &self.blockers {
+            write!(f, "\n  blocked by {blocker}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the server said, in one line with its SQLSTATE; without DETAIL, which may hold row values.
+pub fn server_message(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", db.message(), db.code().code());
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+impl ExecuteError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        let resume = "fix the cause, then run `cutover resume`";
+        let text = match self {
+            Self::Unsafe => "run `cutover plan` and follow the findings".into(),
+            Self::Server(ServerUnfit::NoSchema { role, database }) => {
+                format!("run `GRANT CREATE ON DATABASE {database} TO {role}`, or create schema cutover for that role")
+            }
+            Self::Server(ServerUnfit::Version { .. } | ServerUnfit::Recovery | ServerUnfit::ReadOnly) => return None,
+            Self::Stale(Stale::Unreadable { .. }) => {
+                "run the command in the folder where the plan was made, or make a new plan".into()
+            }
+            Self::Stale(Stale::Drift(_)) => "find out who changed the schema; put it back, or make a new plan".into(),
+            Self::Stale(
+                Stale::Changed { .. }
+                | Stale::NotApplied { .. }
+                | Stale::AlreadyApplied { .. }
+                | Stale::UnknownApplied { .. },
+            ) => "make a new plan with `cutover plan`".into(),
+            Self::Plan(_) => "make a new plan with `cutover plan -o FILE`".into(),
+            Self::Held(_) => "wait until it ends; `cutover status` shows how far it is".into(),
+            Self::LeaseLost { .. } => "`cutover status` shows who carries on".into(),
+            Self::Pooled { .. } => {
+                "connect to PostgreSQL itself: a pooler in transaction or statement mode does not keep a session".into()
+            }
+            Self::Unfinished { .. } => "finish it with `cutover resume`, or undo it with `cutover rollback`".into(),
+            Self::Begun { stage: Stage::AwaitingApproval { .. }, .. } => {
+                "carry on with `cutover promote`, or undo it with `cutover rollback`".into()
+            }
+            Self::Begun { .. } => "carry on with `cutover resume`".into(),
+            Self::NoRelease => "start one with `cutover execute PLAN`".into(),
+            Self::NotWaiting { .. } => "`cutover status` shows what it does".into(),
+            Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),
+            Self::OtherTraffic { .. } => {
+                "give the same --traffic or --traffic-exec as when the release was begun".into()
+            }
+            Self::Stuck { step, .. } => format!(
+                "look at the database; then run `cutover resume --mark-done {step}` if the step took effect, or `cutover resume --retry {step}` if it did not"
+            ),
+            Self::Step(failure) => match &failure.hint {
+                Some(hint) => format!("{hint}. Then run `cutover resume`"),
+                None => resume.into(),
+            },
+            Self::NoReturn { .. } => "fix green, or run `cutover resume` to finish the release".into(),
+            Self::NotDrained { .. } | Self::NotVerified { .. } | Self::Unhealthy { .. } | Self::Traffic(_) => {
+                format!("{resume}; or go back to blue with `cutover rollback`")
+            }
+            Self::Interrupted | Self::Aborted => "carry on with `cutover resume`".into(),
+            Self::Database { .. } | Self::History(_) | Self::Observed(_) => resume.into(),
+            Self::Journal(_) | Self::Transition(_) => return None,
+        };
+        Some(text)
+    }
+}

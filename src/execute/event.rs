@@ -1,0 +1,84 @@
+//! What happens, for whoever is told: people, a log, a pipe.
+
+use serde::Serialize;
+
+use super::blockers::Blocker;
+use super::journal::Record;
+use super::lease::Holder;
+use crate::plan::saved::Direction;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Another session holds the lease; this one waits until it is gone.
+    WaitingForLease {
+        /// Who holds it.
+        holder: Holder,
+    },
+    /// This executor may act.
+    LeaseTaken {
+        /// Under this epoch.
+        epoch: i64,
+    },
+    /// A row of the journal was committed.
+    Journaled {
+        /// The release.
+        release: String,
+        /// The row.
+        seq: i64,
+        /// What it says.
+        record: Record,
+    },
+    /// A step is about to run.
+    StepRunning {
+        /// Which.
+        step: u32,
+        /// Of how many.
+        of: usize,
+        /// What it is for the running version.
+        direction: Direction,
+        /// What it is about.
+        object: String,
+        /// What it does.
+        action: String,
+        /// Its statements.
+        sql: Vec<String>,
+        /// 1, or more after a lock timeout.
+        attempt: u32,
+    },
+    /// A step did not get its locks and will try again.
+    LockRetry {
+        /// Which.
+        step: u32,
+        /// The attempt that failed.
+        attempt: u32,
+        /// How many there are in all.
+        of: u32,
+        /// What the server said.
+        message: String,
+        /// How long the pause is.
+        pause_ms: u64,
+        /// Who holds locks on the same relations.
+        blockers: Vec<Blocker>,
+    },
+    /// What an interrupted `CONCURRENTLY` left behind was cleared up.
+    Repaired {
+        /// The step.
+        step: u32,
+        /// What was done, as SQL.
+        sql: String,
+    },
+    /// The traffic backend or blue's sessions are asked again later.
+    Waiting {
+        /// What for.
+        what: String,
+        /// How long the pause is.
+        pause_ms: u64,
+    },
+    /// The traffic backend's own log.
+    BackendLog {
+        /// One line.
+        line: String,
+    },
+}

@@ -1,0 +1,12 @@
+//! The journal: an append-only table in schema `cutover` of the target database.
+
+mod record;
+mod store;
+mod tables;
+
+pub use record::{Actor, Gate, Record, Relations};
+pub use store::{Entry, JournalError, Release};
+pub(in crate::execute) use store::{
+    append, create_release, entries, find_release, is_there, latest_release, list_releases,
+};
+pub(in crate::execute) use tables::ensure;

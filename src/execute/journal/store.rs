@@ -1,0 +1,159 @@
+//! Reading and appending. Every name is schema-qualified: a migration may leave any search path.
+
+use serde::Serialize;
+use tokio_postgres::{Client, Row};
+
+use super::{Actor, Record};
+use crate::plan::saved::SavedPlan;
+
+/// A row of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its place in the release, from 1.
+    pub seq: i64,
+    /// The lease's epoch under which it was written.
+    pub epoch: i64,
+    /// When, by the server's clock.
+    pub at: jiff::Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// A release, as it was begun.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Release {
+    /// Its id: the first twelve digits of the plan's digest.
+    pub id: String,
+    /// When it was begun, by the server's clock.
+    pub created_at: jiff::Timestamp,
+    /// The machine it was begun on.
+    pub host: String,
+    /// The database role that began it.
+    pub role: String,
+    /// The plan as it was sealed, as JSON.
+    #[serde(skip)]
+    pub plan: String,
+}
+
+/// The journal can not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The server refused.
+    #[error("the journal (schema cutover) can not be read or written: {}", crate::execute::server_message(.0))]
+    Database(#[from] tokio_postgres::Error),
+    /// Its tables can not be created.
+    #[error("the journal's tables (schema cutover) can not be created or upgraded: {}", chain(.0))]
+    Tables(#[from] Box<refinery::Error>),
+    /// A row that this version does not understand.
+    #[error("journal row {seq} of release {release} is not understood: {why}")]
+    Row {
+        /// The release.
+        release: String,
+        /// The row.
+        seq: i64,
+        /// Why.
+        why: String,
+    },
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Whether there is a journal at all.
+pub(in crate::execute) async fn is_there(client: &Client) -> Result<bool, JournalError> {
+    let row = client.query_one("SELECT pg_catalog.to_regclass('cutover.journal') IS NOT NULL", &[]).await?;
+    Ok(row.try_get(0)?)
+}
+
+const RELEASE: &str =
+    "SELECT id, (extract(epoch FROM created_at) * 1000000)::pg_catalog.int8, host, role, plan FROM cutover.release";
+
+fn release(row: &Row) -> Result<Release, JournalError> {
+    Ok(Release {
+        id: row.try_get(0)?,
+        created_at: timestamp(row.try_get(1)?),
+        host: row.try_get(2)?,
+        role: row.try_get(3)?,
+        plan: row.try_get(4)?,
+    })
+}
+
+fn timestamp(microseconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(microseconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// The release of a plan.
+pub(in crate::execute) async fn find_release(client: &Client, digest: &str) -> Result<Option<Release>, JournalError> {
+    let row = client.query_opt(&format!("{RELEASE} WHERE plan_digest = $1"), &[&digest]).await?;
+    row.as_ref().map(release).transpose()
+}
+
+/// The release that was begun last.
+pub(in crate::execute) async fn latest_release(client: &Client) -> Result<Option<Release>, JournalError> {
+    let row = client.query_opt(&format!("{RELEASE} ORDER BY number DESC LIMIT 1"), &[]).await?;
+    row.as_ref().map(release).transpose()
+}
+
+/// Every release, the latest first.
+pub(in crate::execute) async fn list_releases(client: &Client) -> Result<Vec<Release>, JournalError> {
+    let rows = client.query(&format!("{RELEASE} ORDER BY number DESC"), &[]).await?;
+    rows.iter().map(release).collect()
+}
+
+/// Begins a release. Runs in the caller's transaction.
+pub(in crate::execute) async fn create_release(
+    client: &Client,
+    plan: &SavedPlan,
+    by: &Actor,
+) -> Result<String, JournalError> {
+    let id: String = plan.digest.chars().take(12).collect();
+    let insert =
+        "INSERT INTO cutover.release (id, plan_digest, plan, tool_version, host, role) VALUES ($1, $2, $3, $4, $5, $6)";
+    client.execute(insert, &[&id, &plan.digest, &plan.to_json(), &plan.tool.version, &by.host, &by.role]).await?;
+    Ok(id)
+}
+
+/// Appends a record. Runs in the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
+pub(in crate::execute) async fn append(
+    client: &Client,
+    release: &str,
+    epoch: i64,
+    record: &Record,
+) -> Result<i64, JournalError> {
+    let detail = serde_json::to_value(record).map_err(|e| JournalError::Row {
+        release: release.to_owned(),
+        seq: 0,
+        why: e.to_string(),
+    })?;
+    let step = record.step().and_then(|step| i32::try_from(step).ok());
+    let insert = "INSERT INTO cutover.journal (release_id, seq, epoch, event, step, detail)
+         SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM cutover.journal WHERE release_id = $1
+         RETURNING seq";
+    let row = client.query_one(insert, &[&release, &epoch, &record.name(), &step, &detail]).await?;
+    Ok(row.try_get(0)?)
+}
+
+/// A release's rows, in order.
+pub(in crate::execute) async fn entries(client: &Client, release: &str) -> Result<Vec<Entry>, JournalError> {
+    let query = "SELECT seq, epoch, (extract(epoch FROM at) * 1000000)::pg_catalog.int8, detail
+         FROM cutover.journal WHERE release_id = $1 ORDER BY seq";
+    let mut all = Vec::new();
+    for row in client.query(query, &[&release]).await? {
+        let (seq, detail): (i64, serde_json::Value) = (row.try_get(0)?, row.try_get(3)?);
+        let record = serde_json::from_value(detail).map_err(|e| JournalError::Row {
+            release: release.to_owned(),
+            seq,
+            why: e.to_string(),
+        })?;
+        all.push(Entry { seq, epoch: row.try_get(1)?, at: timestamp(row.try_get(2)?), record });
+    }
+    Ok(all)
+}

@@ -1,0 +1,195 @@
+//! One executor a database: a session-level advisory lock says who may act, an epoch in `cutover.lease` fences off who may no longer.
+//!
+//! The server gives the lock up when the session ends, and a session ends once its last statement does: a killed client's
+//! `CREATE INDEX CONCURRENTLY` still holds it, which is what keeps a second executor from repairing an index that is being built.
+//! `pg_try_advisory_lock` is polled rather than `pg_advisory_lock` awaited, because a waiter's snapshot would block that very index.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use super::doors::Doors;
+use super::error::ExecuteError;
+use super::event::Event;
+use super::journal::{self, Actor};
+use super::session;
+use super::stop::interruptible;
+
+/// `cutover` in ASCII.
+const KEY: i64 = 0x63_7574_6f76_6572;
+
+/// Who holds the lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// The machine, once the journal says so.
+    pub host: Option<String>,
+    /// The process there.
+    pub pid: Option<i64>,
+    /// The database role.
+    pub role: Option<String>,
+    /// Since when.
+    pub since: Option<String>,
+    /// The server's process.
+    pub backend_pid: i32,
+    /// What `pg_stat_activity` says that it does, for example `active`.
+    pub state: Option<String>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let (Some(host), Some(pid)) = (&self.host, self.pid) {
+            write!(f, "process {pid} on {host}")?;
+        } else {
+            f.write_str("another session")?;
+        }
+        if let Some(role) = &self.role {
+            write!(f, " as {role}")?;
+        }
+        if let Some(since) = &self.since {
+            write!(f, " since {since}")?;
+        }
+        write!(f, " (server process {}", self.backend_pid)?;
+        if let Some(state) = &self.state {
+            write!(f, ", {state}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The right to act.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lease {
+    pub(super) epoch: i64,
+    backend_pid: i32,
+}
+
+impl Lease {
+    /// Takes the lease. If another session holds it, polls for up to `patience` and then says who that is.
+    pub(super) async fn acquire(
+        client: &mut Client,
+        by: &Actor,
+        patience: Duration,
+        doors: &mut Doors<'_>,
+    ) -> Result<Self, ExecuteError> {
+        let mut waited = Duration::ZERO;
+        let mut pause = Duration::from_millis(20);
+        let backend_pid = loop {
+            let query = "SELECT pg_catalog.pg_try_advisory_lock($1), pg_catalog.pg_backend_pid()";
+            let row = client.query_one(query, &[&KEY]).await.map_err(session::failed("taking the lease"))?;
+            let (locked, pid): (bool, i32) = (session::get(&row, 0)?, session::get(&row, 1)?);
+            if locked {
+                break pid;
+            }
+            // Between the two queries the holder may have gone: then try again at once.
+            let Some(holder) = holder(client).await? else { continue };
+            if waited >= patience {
+                return Err(ExecuteError::Held(Box::new(holder)));
+            }
+            (doors.events)(&Event::WaitingForLease { holder });
+            interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
+            waited += pause;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        };
+        match Self::enter(client, by, backend_pid).await {
+            Ok(lease) => {
+                (doors.events)(&Event::LeaseTaken { epoch: lease.epoch });
+                Ok(lease)
+            }
+            Err(error) => {
+                unlock(client).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn enter(client: &mut Client, by: &Actor, backend_pid: i32) -> Result<Self, ExecuteError> {
+        check_lock(client, backend_pid).await?;
+        journal::ensure(client).await?;
+        let upsert = "INSERT INTO cutover.lease AS l (epoch, host, pid, role, backend_pid, since)
+             VALUES (1, $1, $2, $3, $4, pg_catalog.clock_timestamp())
+             ON CONFLICT (singleton) DO UPDATE SET epoch = l.epoch + 1, host = excluded.host, pid = excluded.pid,
+                 role = excluded.role, backend_pid = excluded.backend_pid, since = excluded.since
+             RETURNING epoch";
+        let row = client
+            .query_one(upsert, &[&by.host, &i64::from(by.pid), &by.role, &backend_pid])
+            .await
+            .map_err(session::failed("taking the lease"))?;
+        Ok(Self { epoch: session::get(&row, 0)?, backend_pid })
+    }
+
+    /// Locks the lease's row in the caller's transaction and makes sure that it is still ours.
+    pub(super) async fn check(&self, client: &Client) -> Result<(), ExecuteError> {
+        let query = "SELECT epoch FROM cutover.lease FOR UPDATE";
+        let row = client.query_opt(query, &[]).await.map_err(session::failed("checking the lease"))?;
+        let found: Option<i64> = row.as_ref().map(|row| session::get(row, 0)).transpose()?;
+        if found != Some(self.epoch) {
+            return Err(ExecuteError::LeaseLost { ours: self.epoch, found });
+        }
+        check_lock(client, self.backend_pid).await
+    }
+
+    /// Gives the lease back. The epoch stays, so nothing that is still under way can use it.
+    pub(super) async fn release(self, client: &Client) {
+        unlock(client).await;
+    }
+}
+
+async fn unlock(client: &Client) {
+    // On a broken connection the server has given the lock up itself.
+    let _ = client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&KEY]).await;
+}
+
+/// A pooler that hands every transaction to another server process takes the lock away without saying so.
+async fn check_lock(client: &Client, expected: i32) -> Result<(), ExecuteError> {
+    let query = "SELECT pg_catalog.pg_backend_pid(), EXISTS (
+             SELECT FROM pg_catalog.pg_locks
+             WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid() AND objsubid = 1
+               AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = $1)";
+    let row = client.query_one(query, &[&KEY]).await.map_err(session::failed("checking the lease's lock"))?;
+    let (pid, locked): (i32, bool) = (session::get(&row, 0)?, session::get(&row, 1)?);
+    if pid == expected && locked { Ok(()) } else { Err(ExecuteError::Pooled { expected, found: pid }) }
+}
+
+/// Locks the lease's row without holding the lease: what `promote` does to append beside a waiting executor.
+pub(super) async fn beside(client: &Client) -> Result<i64, ExecuteError> {
+    let row = client
+        .query_one("SELECT epoch FROM cutover.lease FOR UPDATE", &[])
+        .await
+        .map_err(session::failed("locking the lease's row"))?;
+    session::get(&row, 0)
+}
+
+async fn holder(client: &Client) -> Result<Option<Holder>, ExecuteError> {
+    let query = "SELECT l.pid, a.usename::pg_catalog.text, a.state FROM pg_catalog.pg_locks l
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+           AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = $1 LIMIT 1";
+    let Some(row) = client.query_opt(query, &[&KEY]).await.map_err(session::failed("asking who holds the lease"))?
+    else {
+        return Ok(None);
+    };
+    let mut holder = Holder {
+        host: None,
+        pid: None,
+        role: session::get(&row, 1)?,
+        since: None,
+        backend_pid: session::get(&row, 0)?,
+        state: session::get(&row, 2)?,
+    };
+    if journal::is_there(client).await? {
+        let query =
+            "SELECT host, pid, role, pg_catalog.to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
+             FROM cutover.lease WHERE backend_pid = $1";
+        let row =
+            client.query_opt(query, &[&holder.backend_pid]).await.map_err(session::failed("reading the lease"))?;
+        if let Some(row) = row {
+            holder.host = Some(session::get(&row, 0)?);
+            holder.pid = Some(session::get(&row, 1)?);
+            holder.role = Some(session::get(&row, 2)?);
+            holder.since = Some(session::get(&row, 3)?);
+        }
+    }
+    Ok(Some(holder))
+}

@@ -1,0 +1,62 @@
+//! What may be set for a run.
+
+use std::time::Duration;
+
+use crate::traffic::Strategy;
+
+/// What may be set for a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The machine's name, for the journal.
+    pub host: String,
+    /// The process's id, for the journal.
+    pub pid: u32,
+    /// How long a step waits for a lock before it gives way to the application.
+    pub lock_timeout: Duration,
+    /// How long a statement in a transaction may run; zero: for ever.
+    pub statement_timeout: Duration,
+    /// How often a step that did not get its locks tries again.
+    pub lock_retries: u32,
+    /// How long to wait for another session's lease to become free.
+    pub patience: Duration,
+    /// How long the traffic backend may take for one call.
+    pub call_deadline: Duration,
+    /// How long the traffic may take to move by one share.
+    pub verify_timeout: Duration,
+    /// How long blue may take to drain.
+    pub drain_timeout: Duration,
+    /// Wait for `promote` instead of ending.
+    pub wait: bool,
+    /// The shares green gets one after the other.
+    pub strategy: Strategy,
+    /// How blue's sessions are known in `pg_stat_activity`.
+    pub blue: Option<BlueSessions>,
+}
+
+/// How blue's sessions are known in `pg_stat_activity`. Blue is not drained while there is one, whatever the traffic backend says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlueSessions {
+    /// By `application_name`.
+    ApplicationName(String),
+    /// By role.
+    Role(String),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            host: "localhost".into(),
+            pid: std::process::id(),
+            lock_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::ZERO,
+            lock_retries: 10,
+            patience: Duration::ZERO,
+            call_deadline: Duration::from_secs(30),
+            verify_timeout: Duration::from_secs(300),
+            drain_timeout: Duration::from_secs(900),
+            wait: false,
+            strategy: Strategy::all_at_once(),
+            blue: None,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The live columns of the relations that a plan relies on: compared with the plan at first, with what the last step left later on.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+use tokio_postgres::Client;
+
+use super::error::{ExecuteError, Stale};
+use super::journal::Relations;
+use super::session::{failed, get};
+use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan, hex};
+
+/// The columns of each relation, `None` where there is no such relation.
+type Live = BTreeMap<String, Option<Vec<ExpectedColumn>>>;
+
+async fn live(client: &Client, expects: &[ExpectedRelation]) -> Result<Live, ExecuteError> {
+    let names: Vec<&str> = expects.iter().map(|relation| relation.name.as_str()).collect();
+    let query = "SELECT n.name, c.oid IS NOT NULL, a.attname::pg_catalog.text,
+             pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull
+         FROM pg_catalog.unnest($1::pg_catalog.text[]) AS n(name)
+         LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         ORDER BY n.name, a.attnum";
+    let mut live = Live::new();
+    for row in client.query(query, &[&names]).await.map_err(failed("reading the live schema"))? {
+        let there: bool = get(&row, 1)?;
+        let entry = live.entry(get(&row, 0)?).or_insert_with(|| there.then(Vec::new));
+        if let (Some(columns), Some(name)) = (entry, get::<Option<String>>(&row, 2)?) {
+            columns.push(ExpectedColumn { name, data_type: get(&row, 3)?, not_null: get(&row, 4)? });
+        }
+    }
+    Ok(live)
+}
+
+/// Short hashes for the journal.
+pub(super) async fn hashes(client: &Client, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
+    let live = live(client, &plan.schema.expects).await?;
+    let hash = |columns: Option<Vec<ExpectedColumn>>| match columns {
+        None => "absent".to_owned(),
+        Some(columns) => {
+            let text: Vec<String> = columns.iter().map(describe).collect();
+            hex(&Sha256::digest(text.join(",").as_bytes())[..8])
+        }
+    };
+    Ok(live.into_iter().map(|(name, columns)| (name, hash(columns))).collect())
+}
+
+/// The schema before the first step.
+pub(super) async fn expected(client: &Client, plan: &SavedPlan) -> Result<(), ExecuteError> {
+    let live = live(client, &plan.schema.expects).await?;
+    for relation in &plan.schema.expects {
+        let name = &relation.name;
+        let drift = match (&relation.columns, live.get(name).and_then(Option::as_ref)) {
+            (None, None) => continue,
+            (None, Some(_)) => format!("{name} exists, and the plan creates it"),
+            (Some(_), None) => format!("{name} does not exist"),
+            (Some(expected), Some(found)) => match difference(expected, found) {
+                None => continue,
+                Some(difference) => format!("{name}: {difference}"),
+            },
+        };
+        return Err(Stale::Drift(drift).into());
+    }
+    Ok(())
+}
+
+/// The schema as the last step left it.
+pub(super) async fn unchanged(client: &Client, plan: &SavedPlan, left: &Relations) -> Result<(), ExecuteError> {
+    let found = hashes(client, plan).await?;
+    match found.iter().find(|(name, hash)| left.get(*name) != Some(hash)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Stale::Drift(format!("{name} is not as this release left it; somebody else changed its columns"))
+                .into())
+        }
+    }
+}
+
+fn describe(column: &ExpectedColumn) -> String {
+    let not_null = if column.not_null { " NOT NULL" } else { "" };
+    format!("{} {}{not_null}", column.name, column.data_type)
+}
+
+fn difference(expected: &[ExpectedColumn], found: &[ExpectedColumn]) -> Option<String> {
+    let missing = expected.iter().find(|column| found.iter().all(|f| f.name != column.name));
+    if let Some(column) = missing {
+        return Some(format!("column {} is missing", column.name));
+    }
+    if let Some(column) = found.iter().find(|column| expected.iter().all(|e| e.name != column.name)) {
+        return Some(format!("column {} is not in the plan", column.name));
+    }
+    expected.iter().zip(found).find(|(e, f)| e != f).map(|(e, f)| {
+        if e.name == f.name {
+            format!("the plan has {}, the database has {}", describe(e), describe(f))
+        } else {
+            format!("its columns are in another order, from {} on", f.name)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_name_the_column() {
+        let column = |name: &str, data_type: &str| ExpectedColumn {
+            name: name.into(),
+            data_type: data_type.into(),
+            not_null: false,
+        };
+        let (a, b, wide) = (column("a", "integer"), column("b", "text"), column("a", "bigint"));
+        let check = |e: &[&ExpectedColumn], f: &[&ExpectedColumn]| {
+            let own = |columns: &[&ExpectedColumn]| columns.iter().map(|c| (*c).clone()).collect::<Vec<_>>();
+            difference(&own(e), &own(f))
+        };
+        assert_eq!(check(&[&a, &b], &[&a, &b]), None);
+        assert_eq!(check(&[&a, &b], &[&a]).unwrap(), "column b is missing");
+        assert_eq!(check(&[&a], &[&a, &b]).unwrap(), "column b is not in the plan");
+        assert_eq!(check(&[&a], &[&wide]).unwrap(), "the plan has a integer, the database has a bigint");
+        assert_eq!(check(&[&a, &b], &[&b, &a]).unwrap(), "its columns are in another order, from b on");
+    }
+}

@@ -1,0 +1,361 @@
+//! The commands: begin a release, carry on, approve, go back, look.
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use super::doors::{Doors, Moment};
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::event::Event;
+use super::files::Files;
+use super::journal::{self, Actor, Entry, Gate, Record, Release};
+use super::lease::{self, Holder, Lease};
+use super::options::Options;
+use super::session::{Session, failed, get};
+use super::status::{Stage, Status, Trouble};
+use super::{preflight, relations};
+use crate::plan::saved::{SavedPlan, Verdict};
+use crate::traffic::{Kind, Share, Side};
+
+/// How a command ends well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything is done.
+    Done {
+        /// The release.
+        release: String,
+        /// Whether it was done before this command.
+        already: bool,
+    },
+    /// Somebody's word is needed.
+    AwaitingApproval {
+        /// The release.
+        release: String,
+        /// What for.
+        gate: Gate,
+    },
+    /// Traffic is back on blue.
+    RolledBack {
+        /// The release.
+        release: String,
+        /// Whether people have to move it.
+        by_hand: bool,
+    },
+}
+
+/// How `promote` ends well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Promotion {
+    /// This process carried on.
+    CarriedOn(Outcome),
+    /// A waiting process carries on.
+    Handed(Box<Holder>),
+}
+
+/// What the operator decides when `resume` asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The step took effect.
+    MarkDone(u32),
+    /// The step did not take effect and may run again.
+    Retry(u32),
+    /// The live schema is right as it is, although this release did not leave it so.
+    AcceptDrift,
+}
+
+/// Begins the release of a plan and runs it.
+pub async fn execute(
+    client: &mut Client,
+    plan: &SavedPlan,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<Outcome, ExecuteError> {
+    match plan.verdict {
+        Verdict::Safe => {}
+        Verdict::Unsafe => return Err(ExecuteError::Unsafe),
+    }
+    let files = Files::read(plan)?;
+    let (session, by) = enter(client, options).await?;
+    let lease = Lease::acquire(client, &by, options.patience, doors).await?;
+    let done = begin(client, plan, files, options, doors, lease, &session, by).await;
+    leave(client, &session, lease).await;
+    done
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of an engine that does not exist yet")]
+async fn begin(
+    client: &Client,
+    plan: &SavedPlan,
+    files: Files,
+    options: &Options,
+    doors: &mut Doors<'_>,
+    lease: Lease,
+    session: &Session,
+    by: Actor,
+) -> Result<Outcome, ExecuteError> {
+    if let Some(release) = journal::find_release(client, &plan.digest).await? {
+        let status = status_of(client, &release.id).await?;
+        return match status.stage {
+            Stage::Done => Ok(Outcome::Done { release: release.id, already: true }),
+            stage => Err(ExecuteError::Begun { release: release.id, stage }),
+        };
+    }
+    if let Some(release) = journal::latest_release(client).await? {
+        let status = status_of(client, &release.id).await?;
+        if !status.is_over() {
+            return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
+        }
+    }
+    relations::expected(client, plan).await?;
+    let started = Record::Started {
+        by: by.clone(),
+        traffic: doors.traffic.name().to_owned(),
+        strategy: options.strategy.clone(),
+        relations: relations::hashes(client, plan).await?,
+    };
+    let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
+    preflight::history(client, plan, &status).await?;
+    let release = plan.digest.chars().take(12).collect();
+    let session = session.clone();
+    let mut engine = Engine { client, plan, files, options, doors, lease, session, release, status };
+    engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
+    engine.look(Moment::Preflighted).await?;
+    engine.create(&by, &started).await?;
+    engine.run().await
+}
+
+impl Engine<'_, '_> {
+    async fn create(&mut self, by: &Actor, started: &Record) -> Result<(), ExecuteError> {
+        (self.doors.boundary)("before the release");
+        self.begin().await?;
+        let done = async {
+            self.lease.check(self.client).await?;
+            self.release = journal::create_release(self.client, self.plan, by).await?;
+            Ok::<_, ExecuteError>(journal::append(self.client, &self.release, self.lease.epoch, started).await?)
+        };
+        let seq = match done.await {
+            Ok(seq) => seq,
+            Err(error) => {
+                self.roll_back().await;
+                return Err(error);
+            }
+        };
+        (self.doors.boundary)("before commit");
+        self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
+        (self.doors.boundary)("after commit");
+        (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record: started.clone() });
+        Ok(())
+    }
+}
+
+/// Carries on with the release that was begun last.
+pub async fn resume(
+    client: &mut Client,
+    decision: Option<Decision>,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<Outcome, ExecuteError> {
+    let (session, by) = enter(client, options).await?;
+    let lease = Lease::acquire(client, &by, options.patience, doors).await?;
+    let done = carry_on(client, decision, options, doors, lease, &session, by).await;
+    leave(client, &session, lease).await;
+    done
+}
+
+async fn carry_on(
+    client: &Client,
+    decision: Option<Decision>,
+    options: &Options,
+    doors: &mut Doors<'_>,
+    lease: Lease,
+    session: &Session,
+    by: Actor,
+) -> Result<Outcome, ExecuteError> {
+    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    let status = status_of(client, &release.id).await?;
+    if status.stage == Stage::Done {
+        return Ok(Outcome::Done { release: release.id, already: true });
+    }
+    same_traffic(&status, doors)?;
+    let plan = SavedPlan::from_json(&release.plan)?;
+    let files = Files::read(&plan)?;
+    let session = session.clone();
+    let mut engine = Engine { client, plan: &plan, files, options, doors, lease, session, release: release.id, status };
+    if let Some(decision) = decision {
+        engine.decide(decision, &by).await?;
+    }
+    if let Some(Trouble::Stuck { step, message }) = engine.status.trouble.clone() {
+        return Err(ExecuteError::Stuck { step, message });
+    }
+    engine.check_world().await?;
+    engine.append(&[Record::Resumed { by }]).await?;
+    engine.run().await
+}
+
+impl Engine<'_, '_> {
+    async fn decide(&mut self, decision: Decision, by: &Actor) -> Result<(), ExecuteError> {
+        let by = by.clone();
+        let needs = match &self.status.trouble {
+            Some(Trouble::Stuck { step, .. }) | Some(Trouble::Failed { step: Some(step), .. }) => Some(*step),
+            Some(Trouble::Failed { step: None, .. } | Trouble::Interrupted) | None => self.status.in_doubt,
+        };
+        let relations = relations::hashes(self.client, self.plan).await?;
+        let (step, record) = match decision {
+            Decision::AcceptDrift => return self.append(&[Record::DriftAccepted { by, relations }]).await,
+            Decision::MarkDone(step) => (step, Record::StepMarkedDone { step, by, relations }),
+            Decision::Retry(step) => (step, Record::StepRetried { step, by }),
+        };
+        if needs != Some(step) {
+            return Err(ExecuteError::NoDecision { step, needs });
+        }
+        let plan = self.plan;
+        let planned = plan.steps.iter().find(|planned| planned.id == step);
+        let mut records = vec![record];
+        let mut completes: &[String] = &[];
+        if let (Decision::MarkDone(_), Some(planned)) = (decision, planned) {
+            completes = &planned.completes;
+            if planned.point_of_no_return && self.status.past_no_return.is_none() {
+                records.push(Record::PointOfNoReturn { step });
+            }
+        }
+        self.begin().await?;
+        let done = async {
+            self.lease.check(self.client).await?;
+            for version in completes {
+                self.record_history(version).await?;
+            }
+            self.write(&records).await
+        };
+        let written = done.await;
+        self.end(written).await
+    }
+}
+
+/// Approves: writes the promotion beside whoever waits, and carries on if nobody does.
+pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Promotion, ExecuteError> {
+    let (session, by) = enter(client, options).await?;
+    if !journal::is_there(client).await? {
+        return Err(ExecuteError::NoRelease);
+    }
+    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
+    let promoted = append_promotion(client, &release.id, &by).await;
+    let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = client.batch_execute(end).await.map_err(failed("writing the promotion"));
+    let (seq, record) = promoted?;
+    ended?;
+    (doors.events)(&Event::Journaled { release: release.id, seq, record });
+    let lease = match Lease::acquire(client, &by, std::time::Duration::ZERO, doors).await {
+        Ok(lease) => lease,
+        Err(ExecuteError::Held(holder)) => return Ok(Promotion::Handed(holder)),
+        Err(error) => return Err(error),
+    };
+    let done = carry_on(client, None, options, doors, lease, &session, by).await;
+    leave(client, &session, lease).await;
+    done.map(Promotion::CarriedOn)
+}
+
+async fn append_promotion(client: &Client, release: &str, by: &Actor) -> Result<(i64, Record), ExecuteError> {
+    let epoch = lease::beside(client).await?;
+    let status = status_of(client, release).await?;
+    if !matches!(status.stage, Stage::AwaitingApproval { .. }) {
+        return Err(ExecuteError::NotWaiting { release: release.to_owned(), stage: status.stage });
+    }
+    let record = Record::Promoted { by: by.clone() };
+    Ok((journal::append(client, release, epoch, &record).await?, record))
+}
+
+/// Moves traffic back to blue. What the before phase did stays.
+pub async fn rollback(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
+    let (session, by) = enter(client, options).await?;
+    let lease = Lease::acquire(client, &by, options.patience, doors).await?;
+    let done = go_back(client, options, doors, lease, &session, by).await;
+    leave(client, &session, lease).await;
+    done
+}
+
+async fn go_back(
+    client: &Client,
+    options: &Options,
+    doors: &mut Doors<'_>,
+    lease: Lease,
+    session: &Session,
+    by: Actor,
+) -> Result<Outcome, ExecuteError> {
+    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    let status = status_of(client, &release.id).await?;
+    let plan = SavedPlan::from_json(&release.plan)?;
+    if let Some(step) = status.past_no_return {
+        let object = plan.steps.iter().find(|planned| planned.id == step).map(|planned| planned.object.clone());
+        return Err(ExecuteError::NoReturn { step, object: object.unwrap_or_default() });
+    }
+    if status.is_over() {
+        return Err(ExecuteError::NoRelease);
+    }
+    same_traffic(&status, doors)?;
+    let (session, files) = (session.clone(), Files::default());
+    let mut engine = Engine { client, plan: &plan, files, options, doors, lease, session, release: release.id, status };
+    let capabilities = engine.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
+    engine.healthy(Side::Blue).await?;
+    engine.append(&[Record::RollbackStarted { by }]).await?;
+    engine.set_and_verify(Share::NONE).await?;
+    engine.append(&[Record::RolledBack]).await?;
+    Ok(Outcome::RolledBack { release: engine.release.clone(), by_hand: capabilities.kind == Kind::Manual })
+}
+
+/// The release that was begun last, with its journal folded. Needs neither the lease nor the right to write.
+pub async fn status(client: &Client) -> Result<Option<(Release, Status)>, ExecuteError> {
+    if !journal::is_there(client).await? {
+        return Ok(None);
+    }
+    match journal::latest_release(client).await? {
+        None => Ok(None),
+        Some(release) => {
+            let status = status_of(client, &release.id).await?;
+            Ok(Some((release, status)))
+        }
+    }
+}
+
+/// Every release, the latest first.
+pub async fn releases(client: &Client) -> Result<Vec<Release>, ExecuteError> {
+    if !journal::is_there(client).await? {
+        return Ok(Vec::new());
+    }
+    Ok(journal::list_releases(client).await?)
+}
+
+/// A release's journal.
+pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, ExecuteError> {
+    if !journal::is_there(client).await? {
+        return Ok(Vec::new());
+    }
+    Ok(journal::entries(client, release).await?)
+}
+
+async fn enter(client: &Client, options: &Options) -> Result<(Session, Actor), ExecuteError> {
+    preflight::server(client).await?;
+    let session = Session::prepare(client).await?;
+    let query = "SELECT session_user::pg_catalog.text";
+    let row = client.query_one(query, &[]).await.map_err(failed("asking for the role"))?;
+    Ok((session, Actor { host: options.host.clone(), pid: options.pid, role: get(&row, 0)? }))
+}
+
+async fn leave(client: &Client, session: &Session, lease: Lease) {
+    let _ = session.restore(client).await;
+    lease.release(client).await;
+}
+
+fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {
+    let given = doors.traffic.name();
+    if status.traffic == given {
+        return Ok(());
+    }
+    Err(ExecuteError::OtherTraffic { begun: status.traffic.clone(), given: given.to_owned() })
+}
+
+async fn status_of(client: &Client, release: &str) -> Result<Status, ExecuteError> {
+    let entries = journal::entries(client, release).await?;
+    Status::of(entries.iter().map(|entry| &entry.record))?.ok_or(ExecuteError::NoRelease)
+}

@@ -1,0 +1,56 @@
+//! The one connection: its settings, and that a step's settings do not outlive the step.
+
+use std::time::Duration;
+
+use tokio_postgres::types::FromSqlOwned;
+use tokio_postgres::{Client, Row};
+
+use super::error::ExecuteError;
+
+/// What is set for the executor's own statements.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    restore: String,
+}
+
+impl Session {
+    /// Sets the connection up.
+    pub(super) async fn prepare(client: &Client) -> Result<Self, ExecuteError> {
+        let mut restore = String::from("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET lock_timeout = '10s'");
+        let wanted = [
+            // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
+            "SET client_connection_check_interval = '2s'",
+            // Waiting for people is no reason to be thrown out (PostgreSQL 14).
+            "SET idle_session_timeout = 0",
+        ];
+        for set in wanted {
+            if client.batch_execute(set).await.is_ok() {
+                restore = format!("{restore}; {set}");
+            }
+        }
+        let session = Self { restore };
+        session.restore(client).await?;
+        Ok(session)
+    }
+
+    /// Undoes whatever a step did to role, search path and settings. Also works inside a transaction.
+    pub(super) async fn restore(&self, client: &Client) -> Result<(), ExecuteError> {
+        client.batch_execute(&self.restore).await.map_err(failed("resetting the session"))
+    }
+}
+
+/// `SET` or `SET LOCAL` of the two timeouts.
+pub(super) fn timeouts(set: &str, lock: Duration, statement: Duration) -> String {
+    let (lock, statement) = (lock.as_millis(), statement.as_millis());
+    format!("{set} lock_timeout = {lock}; {set} statement_timeout = {statement}")
+}
+
+/// Says what was being done when the server refused.
+pub(super) fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ExecuteError {
+    move |source| ExecuteError::Database { doing, source }
+}
+
+/// A column of a row.
+pub(super) fn get<T: FromSqlOwned>(row: &Row, index: usize) -> Result<T, ExecuteError> {
+    row.try_get(index).map_err(failed("reading an answer"))
+}

@@ -1,0 +1,201 @@
+//! Between the phases: move traffic step by step, wait for people, see blue drained.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::doors::Moment;
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::event::Event;
+use super::journal::{self, Gate, Record};
+use super::options::BlueSessions;
+use super::session::{failed, get};
+use super::status::{Stage, Status};
+use super::stop::{Level, interruptible};
+use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, Side, TrafficBackend, Verified};
+
+/// From 100 ms to 5 s between two questions.
+struct Poll {
+    pause: Duration,
+    left: Duration,
+}
+
+impl Poll {
+    fn new(limit: Duration) -> Self {
+        Self { pause: Duration::from_millis(100), left: limit }
+    }
+
+    /// The next pause, at least `floor`; `None` when the time is up.
+    fn next(&mut self, floor: Duration) -> Option<Duration> {
+        let pause = self.pause.max(floor).min(self.left);
+        if pause.is_zero() {
+            return None;
+        }
+        self.left -= pause;
+        self.pause = (self.pause * 2).min(Duration::from_secs(5));
+        Some(pause)
+    }
+}
+
+impl Engine<'_, '_> {
+    /// Calls the traffic backend. A first Ctrl-C lets the call finish, a second one does not.
+    pub(super) async fn call<T, F>(&mut self, step: &str, ask: F) -> Result<T, ExecuteError>
+    where
+        F: for<'a> FnOnce(&'a dyn TrafficBackend, &'a Context) -> Answer<'a, T>,
+    {
+        let (log, mut lines) = mpsc::unbounded_channel();
+        let context = Context {
+            release: self.release.clone(),
+            step: step.to_owned(),
+            fence: self.lease.epoch,
+            deadline: self.options.call_deadline,
+            log,
+        };
+        let answered = {
+            let mut answer = ask(self.doors.traffic, &context);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(line) = lines.recv() => (self.doors.events)(&Event::BackendLog { line }),
+                    done = &mut answer => break done,
+                    () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted),
+                }
+            }
+        };
+        while let Ok(line) = lines.try_recv() {
+            (self.doors.events)(&Event::BackendLog { line });
+        }
+        Ok(answered?)
+    }
+
+    /// Gives green one more share and sees that it has it.
+    pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
+        let capabilities = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
+        let share = match capabilities.kind {
+            Kind::Manual => return self.append(&[Record::ApprovalAwaited { gate: Gate::Traffic }]).await,
+            Kind::Switch => Share::ALL,
+            Kind::Weighted => share,
+        };
+        self.healthy(Side::Green).await?;
+        self.append(&[Record::ShiftStarted { share }]).await?;
+        let confirmed = self.set_and_verify(share).await?;
+        self.healthy(Side::Green).await?;
+        self.append(&[Record::ShiftVerified { share, confirmed }]).await?;
+        self.look(Moment::Shifted(share)).await
+    }
+
+    /// Sets a share. Says whether the backend confirmed it, or could not tell.
+    pub(super) async fn set_and_verify(&mut self, share: Share) -> Result<bool, ExecuteError> {
+        let step = format!("shift-{}", share.as_basis_points());
+        let applied = self.call(&step, move |traffic, context| traffic.set_share(context, share)).await?;
+        let mut poll = Poll::new(self.options.verify_timeout);
+        loop {
+            let want = applied.share;
+            let seen = match self.call(&step, move |traffic, context| traffic.verify(context, want)).await? {
+                Verified::Yes => return Ok(true),
+                Verified::Unsupported => return Ok(false),
+                Verified::NotYet { seen } => seen,
+            };
+            let Some(pause) = poll.next(Duration::ZERO) else {
+                return Err(ExecuteError::NotVerified { backend: self.doors.traffic.name().to_owned(), share, seen });
+            };
+            self.pause(format!("green's share of {share}"), pause).await?;
+        }
+    }
+
+    pub(super) async fn healthy(&mut self, side: Side) -> Result<(), ExecuteError> {
+        match self.call("health", move |traffic, context| traffic.health(context, side)).await? {
+            Health::Healthy | Health::Unknown => Ok(()),
+            Health::Unhealthy { why } => {
+                let side = match side {
+                    Side::Blue => "blue",
+                    Side::Green => "green",
+                };
+                Err(ExecuteError::Unhealthy { side, why })
+            }
+        }
+    }
+
+    /// Waits for `promote`, if the caller wants to wait. There is one connection, so the journal is polled.
+    pub(super) async fn await_promotion(&mut self) -> Result<bool, ExecuteError> {
+        if !self.options.wait {
+            return Ok(false);
+        }
+        let mut poll = Poll::new(Duration::MAX);
+        loop {
+            let entries = journal::entries(self.client, &self.release).await?;
+            let status = Status::of(entries.iter().map(|entry| &entry.record))?;
+            if let Some(status) = status.filter(|status| status.stage != self.status.stage) {
+                self.status = status;
+                return Ok(true);
+            }
+            let pause = poll.next(Duration::ZERO).unwrap_or(Duration::from_secs(5)).min(Duration::from_secs(1));
+            interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
+        }
+    }
+
+    /// Sees blue drained, or asks for somebody's word. The after phase begins with it.
+    pub(super) async fn drain(&mut self) -> Result<(), ExecuteError> {
+        if self.status.stage != Stage::Draining {
+            self.append(&[Record::DrainStarted]).await?;
+        }
+        let mut poll = Poll::new(self.options.drain_timeout);
+        loop {
+            let (why, floor) = match self.drained().await? {
+                Drain::Drained { evidence } => {
+                    self.check_world().await?;
+                    self.finalize_traffic().await?;
+                    return self.append(&[Record::Drained { evidence }]).await;
+                }
+                Drain::Unknown => return self.append(&[Record::ApprovalAwaited { gate: Gate::Drain }]).await,
+                Drain::Active { count: Some(count) } => (format!("{count} left"), Duration::ZERO),
+                Drain::Active { count: None } => ("somebody is left".into(), Duration::ZERO),
+                Drain::WaitUntil { ms } => ("not before its time".into(), Duration::from_millis(ms)),
+            };
+            let Some(pause) = poll.next(floor) else { return Err(ExecuteError::NotDrained { why }) };
+            self.pause(format!("blue to drain: {why}"), pause).await?;
+        }
+    }
+
+    /// The backend's word and blue's sessions in the database. Each can say no; only the backend or a person can say yes.
+    async fn drained(&mut self) -> Result<Drain, ExecuteError> {
+        let sessions = self.blue_sessions().await?;
+        if let Some(count) = sessions.filter(|count| *count > 0) {
+            return Ok(Drain::Active { count: Some(count) });
+        }
+        let also = if sessions.is_some() { ", and blue has no session in the database" } else { "" };
+        Ok(match self.call("drain", |traffic, context| traffic.drain(context, Side::Blue)).await? {
+            Drain::Unknown if self.status.promoted => {
+                Drain::Drained { evidence: format!("promoted by an operator{also}") }
+            }
+            Drain::Drained { evidence } => Drain::Drained { evidence: format!("{evidence}{also}") },
+            other @ (Drain::Unknown | Drain::Active { .. } | Drain::WaitUntil { .. }) => other,
+        })
+    }
+
+    async fn blue_sessions(&self) -> Result<Option<u64>, ExecuteError> {
+        let (column, value) = match &self.options.blue {
+            None => return Ok(None),
+            Some(BlueSessions::ApplicationName(name)) => ("application_name", name),
+            Some(BlueSessions::Role(role)) => ("usename", role),
+        };
+        let query = format!(
+            "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+             WHERE {column}::pg_catalog.text = $1 AND datname = pg_catalog.current_database()
+               AND pid <> pg_catalog.pg_backend_pid()"
+        );
+        let row = self.client.query_one(&query, &[value]).await.map_err(failed("counting blue's sessions"))?;
+        Ok(Some(u64::try_from(get::<i64>(&row, 0)?).unwrap_or(0)))
+    }
+
+    pub(super) async fn finalize_traffic(&mut self) -> Result<(), ExecuteError> {
+        self.call("finalize", |traffic, context| traffic.finalize(context)).await
+    }
+
+    async fn pause(&mut self, what: String, pause: Duration) -> Result<(), ExecuteError> {
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        (self.doors.events)(&Event::Waiting { what, pause_ms });
+        interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await
+    }
+}

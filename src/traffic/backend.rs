@@ -1,0 +1,191 @@
+//! The contract between the release engine and whatever moves the traffic.
+//!
+//! Level-triggered: the engine may make the same call again after a crash, so every call must be idempotent. A backend never decides;
+//! it moves, and it tells what it sees. Whether blue may come back is decided by the engine, from the journal.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Share;
+
+/// What a backend's call returns.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, TrafficError>> + Send + 'a>>;
+
+/// One of the two versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The version in production.
+    Blue,
+    /// The version being released.
+    Green,
+}
+
+/// How a backend moves traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// By any share.
+    Weighted,
+    /// Everything or nothing.
+    Switch,
+    /// People move it; the engine waits for their word.
+    Manual,
+}
+
+/// What a backend can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Capabilities {
+    /// How it moves traffic.
+    pub kind: Kind,
+    /// Whether [`TrafficBackend::verify`] can say yes.
+    pub can_verify: bool,
+    /// Whether [`TrafficBackend::drain`] can say drained.
+    pub can_prove_drain: bool,
+}
+
+/// What a backend sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Observed {
+    /// Green's share, if it can be read.
+    pub share: Option<Share>,
+}
+
+/// What a backend did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Applied {
+    /// The share it set, rounded to what it can do.
+    pub share: Share,
+}
+
+/// Whether the traffic moves as it was told to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "verified", rename_all = "kebab-case")]
+pub enum Verified {
+    /// It does.
+    Yes,
+    /// Not yet; ask again.
+    NotYet {
+        /// The share that was seen, if any.
+        seen: Option<Share>,
+    },
+    /// The backend can not tell.
+    Unsupported,
+}
+
+/// Whether a version works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "health", rename_all = "kebab-case")]
+pub enum Health {
+    /// It does.
+    Healthy,
+    /// It does not.
+    Unhealthy {
+        /// Why.
+        why: String,
+    },
+    /// The backend can not tell.
+    Unknown,
+}
+
+/// Whether a version still serves somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "drain", rename_all = "kebab-case")]
+pub enum Drain {
+    /// Nobody is left, and this is how it is known.
+    Drained {
+        /// The evidence, for the journal.
+        evidence: String,
+    },
+    /// Somebody is left.
+    Active {
+        /// How many, if known.
+        count: Option<u64>,
+    },
+    /// Nothing can be said before that time has passed.
+    WaitUntil {
+        /// In so many milliseconds.
+        ms: u64,
+    },
+    /// The backend can not tell. This never opens the gate to the after phase by itself.
+    Unknown,
+}
+
+/// Who calls, and why. The same call of the same step carries the same ids.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The release.
+    pub release: String,
+    /// What the call is for, for example `shift-1000`.
+    pub step: String,
+    /// The lease's epoch: a call with a lower one comes from an executor that lost its lease.
+    pub fence: i64,
+    /// How long the call may take.
+    pub deadline: Duration,
+    /// Where the backend's own log lines go.
+    pub log: UnboundedSender<String>,
+}
+
+/// Why a backend did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    /// It answered with an error of its own.
+    #[error("traffic backend {backend}: {op} failed: {message} ({code})")]
+    Refused {
+        /// Its name.
+        backend: String,
+        /// The call.
+        op: &'static str,
+        /// Its code.
+        code: String,
+        /// Its message.
+        message: String,
+        /// Whether the same call may work later.
+        retryable: bool,
+    },
+    /// It is broken.
+    #[error("traffic backend {backend}: {op} gave no answer: {why}")]
+    Broken {
+        /// Its name.
+        backend: String,
+        /// The call.
+        op: &'static str,
+        /// What went wrong.
+        why: String,
+    },
+}
+
+/// Moves traffic between blue and green.
+pub trait TrafficBackend: Send + Sync {
+    /// Its name. A release is carried on with the backend of the same name only.
+    fn name(&self) -> &str;
+
+    /// What it can do.
+    fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities>;
+
+    /// Whether it could work now; an error says what is missing.
+    fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()>;
+
+    /// What it sees. Changes nothing.
+    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, Observed>;
+
+    /// Gives green this share.
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Applied>;
+
+    /// Whether green has this share by now.
+    fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified>;
+
+    /// Whether a version works.
+    fn health<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Health>;
+
+    /// Whether a version still serves somebody.
+    fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain>;
+
+    /// Blue is drained and will not come back: clear up.
+    fn finalize<'a>(&'a self, context: &'a Context) -> Answer<'a, ()>;
+}

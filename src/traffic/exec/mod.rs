@@ -1,0 +1,35 @@
+//! A program as traffic backend.
+//!
+//! # Protocol, version 1
+//!
+//! The program is started once a call, with the arguments it was configured with and never through a shell. It reads one JSON document
+//! ([`protocol::Request`]) from standard input until end of file, writes one JSON document ([`protocol::Response`]) to standard output
+//! and exits with 0. What it writes to standard error becomes log lines of the release. Any other exit code, more than a mebibyte of
+//! output, anything but one JSON document, or no exit before the deadline means that the program is broken; at the deadline it is
+//! killed with its whole process group.
+//!
+//! ```json
+//! {"protocol":1,"release":"3f9a1c2b77d0","step":"shift-1000","fence":7,"deadline_ms":30000,"op":"set_share","args":{"share":1000}}
+//! {"protocol":1,"ok":true,"result":{"share":1000}}
+//! {"protocol":1,"ok":false,"error":{"code":"throttled","message":"try later","retryable":true}}
+//! ```
+//!
+//! Every operation must be idempotent: after a crash it is called again with the same `release` and `step`. `fence` only ever rises;
+//! a program that remembers it can refuse an executor that lost its lease.
+//!
+//! | op | args | result |
+//! |---|---|---|
+//! | `capabilities` | – | [`Capabilities`](super::Capabilities) |
+//! | `preflight` | – | `{}` |
+//! | `observe` | – | [`Observed`](super::Observed) |
+//! | `set_share` | `{"share": basis points}` | [`Applied`](super::Applied) |
+//! | `verify` | `{"share": basis points}` | [`Verified`](super::Verified) |
+//! | `health` | `{"side": "blue" or "green"}` | [`Health`](super::Health) |
+//! | `drain` | `{"side": "blue" or "green"}` | [`Drain`](super::Drain) |
+//! | `finalize` | – | `{}` |
+
+mod process;
+mod program;
+pub mod protocol;
+
+pub use program::{Exec, Program};

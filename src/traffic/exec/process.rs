@@ -1,0 +1,81 @@
+//! One run of the program: its process group, its pipes, its deadline.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Command;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Program;
+
+const OUTPUT_LIMIT: u64 = 1 << 20;
+const LOG_LINE_LIMIT: usize = 4096;
+
+/// Kills the process group when dropped, so that neither a deadline nor an abort leaves a grandchild behind.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // The only error is that nobody is left, which is what is wanted.
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Runs the program once and returns its standard output.
+pub(super) async fn run(
+    program: &Program,
+    input: &[u8],
+    deadline: Duration,
+    log: &UnboundedSender<String>,
+) -> Result<Vec<u8>, String> {
+    let mut command = Command::new(program.path.as_str());
+    command.args(&program.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0).kill_on_drop(true);
+    for name in &program.hidden_environment {
+        command.env_remove(name);
+    }
+    let mut child = command.spawn().map_err(|e| format!("{} does not start: {e}", program.path))?;
+    let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let feed = async move {
+        if let Some(mut stdin) = stdin {
+            // A program that does not care about its input may close it early.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    let read = async move {
+        let mut output = Vec::new();
+        if let Some(stdout) = stdout {
+            stdout.take(OUTPUT_LIMIT + 1).read_to_end(&mut output).await?;
+        }
+        Ok::<_, std::io::Error>(output)
+    };
+    let forward = async move {
+        let Some(stderr) = stderr else { return };
+        let mut lines = BufReader::new(stderr.take(OUTPUT_LIMIT)).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            let line: String = String::from_utf8_lossy(&line).chars().take(LOG_LINE_LIMIT).collect();
+            let _ = log.send(line);
+        }
+    };
+    let whole = async { tokio::join!(feed, read, forward, child.wait()) };
+    let Ok(((), output, (), status)) = tokio::time::timeout(deadline, whole).await else {
+        drop(group);
+        return Err(format!("no answer within {deadline:?}; its process group was killed"));
+    };
+    let status = status.map_err(|e| format!("waiting for it failed: {e}"))?;
+    let output = output.map_err(|e| format!("reading its output failed: {e}"))?;
+    if output.len() as u64 > OUTPUT_LIMIT {
+        return Err(format!("it wrote more than {OUTPUT_LIMIT} bytes to standard output"));
+    }
+    if !status.success() {
+        return Err(format!("it ended with {status}; an answer of either kind ends with exit code 0"));
+    }
+    Ok(output)
+}

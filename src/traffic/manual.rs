@@ -1,0 +1,47 @@
+//! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
+
+use super::{
+    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, Side, TrafficBackend, Verified,
+};
+
+/// People move the traffic.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manual;
+
+impl TrafficBackend for Manual {
+    fn name(&self) -> &'static str {
+        "manual"
+    }
+
+    fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
+        Box::pin(async { Ok(Capabilities { kind: Kind::Manual, can_verify: false, can_prove_drain: false }) })
+    }
+
+    fn preflight<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, Observed> {
+        Box::pin(async { Ok(Observed { share: None }) })
+    }
+
+    fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, Applied> {
+        Box::pin(async move { Ok(Applied { share: want }) })
+    }
+
+    fn verify<'a>(&'a self, _: &'a Context, _: Share) -> Answer<'a, Verified> {
+        Box::pin(async { Ok(Verified::Unsupported) })
+    }
+
+    fn health<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Health> {
+        Box::pin(async { Ok(Health::Unknown) })
+    }
+
+    fn drain<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Drain> {
+        Box::pin(async { Ok(Drain::Unknown) })
+    }
+
+    fn finalize<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,60 @@
+//! Traffic that exists in memory only and moves at once: for rehearsals, and for trying the tool.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use super::{
+    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, Side, TrafficBackend, Verified,
+};
+
+/// Moves nothing, at once.
+#[derive(Debug, Default)]
+pub struct Simulated {
+    share: AtomicU16,
+}
+
+impl Simulated {
+    fn share(&self) -> Share {
+        Share::basis_points(self.share.load(Ordering::SeqCst)).unwrap_or(Share::NONE)
+    }
+}
+
+impl TrafficBackend for Simulated {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
+        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: true }) })
+    }
+
+    fn preflight<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, Observed> {
+        Box::pin(async { Ok(Observed { share: Some(self.share()) }) })
+    }
+
+    fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, Applied> {
+        Box::pin(async move {
+            self.share.store(want.as_basis_points(), Ordering::SeqCst);
+            Ok(Applied { share: want })
+        })
+    }
+
+    fn verify<'a>(&'a self, _: &'a Context, _: Share) -> Answer<'a, Verified> {
+        Box::pin(async { Ok(Verified::Yes) })
+    }
+
+    fn health<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Health> {
+        Box::pin(async { Ok(Health::Healthy) })
+    }
+
+    fn drain<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Drain> {
+        Box::pin(async { Ok(Drain::Drained { evidence: "simulated traffic".into() }) })
+    }
+
+    fn finalize<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}

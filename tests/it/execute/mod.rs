@@ -1,0 +1,10 @@
+//! The release engine against a real PostgreSQL, through the real binary.
+
+mod crash;
+mod exec_backend;
+mod failures;
+mod history;
+mod interrupt;
+mod release;
+mod stuck;
+mod support;

@@ -1,0 +1,342 @@
+//! A database per test with a small shop in it, a plan built in code, and the binary to run it with.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use cutover::migrations::Convention;
+use cutover::plan::saved::{
+    Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan, SchemaPins,
+    Statement, Step, Transaction, Verdict,
+};
+use postgres::{Client, NoTls};
+use sha2::{Digest as _, Sha256};
+
+pub(crate) struct Cluster {
+    pub(crate) sockets: PathBuf,
+    pub(crate) port: u16,
+}
+
+/// One throwaway cluster for the whole binary.
+pub(crate) fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| std::thread::spawn(start).join().unwrap())
+}
+
+fn bin(name: &str) -> PathBuf {
+    let fixed = Path::new("/usr/lib/postgresql/15/bin").join(name);
+    if fixed.exists() { fixed } else { name.into() }
+}
+
+fn as_postgres(program: &Path) -> Command {
+    let root = String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout).unwrap().trim() == "0";
+    if !root {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+    command
+}
+
+fn start() -> Cluster {
+    let dir = tempfile::Builder::new().prefix("cutover-it-").tempdir().unwrap().keep();
+    let _ = Command::new("chown").arg("postgres").arg(&dir).status();
+    let data = dir.join("data");
+    let initdb = as_postgres(&bin("initdb"))
+        .args(["-U", "postgres", "-A", "trust", "--no-sync", "-D"])
+        .arg(&data)
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
+    std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhost all all all scram-sha-256\n").unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The postmaster ends with this test binary: the shell sees its standard input close.
+    let script = "setsid \"$@\" & pg=$!; read x; kill -QUIT $pg; wait $pg; rm -rf \"$DIR\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).env("DIR", &dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let postgres = as_postgres(&bin("postgres"));
+    shell.arg(postgres.get_program()).args(postgres.get_args()).current_dir("/");
+    shell.arg("-D").arg(&data).arg("-k").arg(&dir).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+    shell.args(["-c", "fsync=off", "-c", "max_connections=200"]);
+    let child = shell.spawn().unwrap();
+    std::mem::forget(child);
+    let cluster = Cluster { sockets: dir, port };
+    until("the cluster is up", || cluster.try_connect("postgres").is_some());
+    cluster
+}
+
+impl Cluster {
+    fn try_connect(&self, database: &str) -> Option<Client> {
+        let mut config = postgres::Config::new();
+        config.host_path(&self.sockets).port(self.port).user("postgres").dbname(database);
+        config.connect(NoTls).ok()
+    }
+
+    pub(crate) fn connect(&self, database: &str) -> Client {
+        self.try_connect(database).unwrap()
+    }
+}
+
+/// Polls for something that another process does.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "waited too long until {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A database with a shop of the convention's own making, a folder, and a plan file.
+pub(crate) struct Shop {
+    pub(crate) database: String,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+pub(crate) const BASE: &str = "CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, email text);
+INSERT INTO users SELECT i, 'u' || i, 'u' || i || '@x' FROM generate_series(1, 50) i;\n";
+
+const FILES: [(&str, &str, &str, &str); 4] = [
+    ("1", "users", "V1__users.sql", BASE),
+    (
+        "2",
+        "phone",
+        "V2__phone.sql",
+        "ALTER TABLE users ADD COLUMN phone text;\nCREATE INDEX CONCURRENTLY users_phone ON users (phone);\n",
+    ),
+    (
+        "3",
+        "nick",
+        "V3__nick.sql",
+        "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL;\nALTER TABLE users DROP COLUMN name;\nDROP INDEX CONCURRENTLY users_old;\n",
+    ),
+    ("4", "notes", "V4__notes.sql", "-- nothing yet\n"),
+];
+
+impl Shop {
+    /// A fresh database where refinery itself applied the first migration.
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let database = format!("shop_{}", NEXT.fetch_add(1, Ordering::SeqCst));
+        cluster().connect("postgres").batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+        let shop = Self { database, folder: tempfile::tempdir().unwrap() };
+        for (_, _, path, text) in FILES {
+            std::fs::write(shop.folder.path().join(path), text).unwrap();
+        }
+        let first = [refinery::Migration::unapplied("V1__users", BASE).unwrap()];
+        refinery::Runner::new(&first).run(&mut shop.client()).unwrap();
+        shop.sql("CREATE INDEX users_old ON users (email)");
+        shop
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        cluster().connect(&self.database)
+    }
+
+    pub(crate) fn sql(&self, sql: &str) {
+        self.client().batch_execute(sql).unwrap();
+    }
+
+    /// Every row of a query with one text column.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
+        self.client().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The standard plan: three steps before, two after.
+    pub(crate) fn plan(&self) -> SavedPlan {
+        let steps = vec![
+            step(1, Phase::Before, Transaction::Own, "ALTER TABLE users ADD COLUMN phone text", &[], 2, 1),
+            step(
+                2,
+                Phase::Before,
+                Transaction::None,
+                "CREATE INDEX CONCURRENTLY users_phone ON users (phone)",
+                &["2"],
+                2,
+                2,
+            ),
+            step(3, Phase::Before, Transaction::Own, "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL", &[], 3, 1),
+            Step {
+                direction: Direction::Deletive,
+                point_of_no_return: true,
+                ..step(4, Phase::After, Transaction::Own, "ALTER TABLE users DROP COLUMN name", &[], 3, 2)
+            },
+            step(5, Phase::After, Transaction::None, "DROP INDEX CONCURRENTLY users_old", &["3"], 3, 3),
+        ];
+        self.plan_of(steps)
+    }
+
+    pub(crate) fn plan_of(&self, steps: Vec<Step>) -> SavedPlan {
+        let migration = |(version, name, path, _): &(&str, &str, &str, &str)| Migration {
+            version: (*version).into(),
+            name: (*name).into(),
+            path: (*path).into(),
+            sha256: sha256(&std::fs::read(self.folder.path().join(path)).unwrap()),
+        };
+        let column = |name: &str, data_type: &str, not_null| ExpectedColumn {
+            name: name.into(),
+            data_type: data_type.into(),
+            not_null,
+        };
+        SavedPlan {
+            format_version: FORMAT_VERSION.into(),
+            tool: SavedPlan::this_tool(),
+            digest: String::new(),
+            verdict: Verdict::Safe,
+            migrations: Migrations {
+                convention: Convention::Refinery,
+                folder: self.folder.path().to_str().unwrap().into(),
+                from: Some("1".into()),
+                applied: vec![migration(&FILES[0])],
+                pending: FILES[1..].iter().map(migration).collect(),
+            },
+            schema: SchemaPins {
+                base: String::new(),
+                overlap: String::new(),
+                last: String::new(),
+                expects: vec![
+                    ExpectedRelation {
+                        name: "users".into(),
+                        columns: Some(vec![
+                            column("id", "integer", true),
+                            column("name", "text", true),
+                            column("email", "text", false),
+                        ]),
+                    },
+                    ExpectedRelation { name: "orders".into(), columns: None },
+                ],
+            },
+            steps,
+            findings: Vec::new(),
+        }
+        .sealed()
+    }
+
+    /// Writes a plan and returns its path.
+    pub(crate) fn save(&self, plan: &SavedPlan) -> String {
+        let path = self.folder.path().join("release.plan");
+        std::fs::write(&path, plan.to_json()).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The binary with this database in its environment and nothing else of ours.
+    pub(crate) fn cutover(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
+        command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("PGHOST", &cluster().sockets).env("PGPORT", cluster().port.to_string());
+        command.env("PGUSER", "postgres").env("PGDATABASE", &self.database);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::from(self.cutover(args).output().unwrap())
+    }
+
+    /// `execute` with simulated traffic.
+    pub(crate) fn execute(&self, plan: &SavedPlan, more: &[&str]) -> Ran {
+        let path = self.save(plan);
+        self.run(&[&["execute", &path, "--yes", "--traffic", "simulated"], more].concat())
+    }
+
+    pub(crate) fn resume(&self, more: &[&str]) -> Ran {
+        self.run(&[&["resume", "--yes", "--traffic", "simulated"], more].concat())
+    }
+
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.cutover(args).spawn().unwrap()
+    }
+
+    /// Everything about the schema that a client could notice.
+    pub(crate) fn schema(&self) -> Vec<String> {
+        self.rows(
+            "SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                     pg_get_expr(d.adbin, d.adrelid)) AS line
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+             UNION ALL SELECT format('%s valid=%s', pg_get_indexdef(i.indexrelid), i.indisvalid) FROM pg_index i
+             JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = 'public'::regnamespace
+             UNION ALL SELECT format('history %s %s %s', version, name, checksum) FROM refinery_schema_history
+             ORDER BY 1",
+        )
+    }
+
+    /// The journal without what a crash may repeat or add.
+    pub(crate) fn facts(&self) -> Vec<String> {
+        let mut facts = self.rows(
+            "SELECT concat_ws(' ', event, step, detail->>'phase', detail->>'share') FROM cutover.journal
+             WHERE event NOT IN ('resumed', 'interrupted', 'shift_started', 'drain_started', 'step_started') ORDER BY seq",
+        );
+        facts.dedup();
+        facts
+    }
+
+    /// The whole journal, one word a row.
+    pub(crate) fn journal(&self) -> Vec<String> {
+        self.rows("SELECT concat_ws(' ', event, step) FROM cutover.journal ORDER BY seq")
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An additive step of one statement, written in file `V<file>` at `line`.
+pub(crate) fn step(
+    id: u32,
+    phase: Phase,
+    transaction: Transaction,
+    sql: &str,
+    completes: &[&str],
+    file: u32,
+    line: u32,
+) -> Step {
+    let name = FILES[file as usize - 1].2;
+    let origin = Origin { version: file.to_string(), path: name.into(), line, column: 1 };
+    Step {
+        id,
+        phase,
+        direction: Direction::Additive,
+        transaction,
+        session: Vec::new(),
+        statements: vec![Statement { sql: sql.into(), origin: Some(origin) }],
+        object: format!("step {id}"),
+        action: sql.split(' ').take(2).collect::<Vec<_>>().join(" "),
+        reason: String::new(),
+        hazard: String::new(),
+        point_of_no_return: false,
+        completes: completes.iter().map(|version| (*version).to_owned()).collect(),
+    }
+}
+
+/// What the binary did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub(crate) fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.err.contains(text) || self.out.contains(text), "no {text:?} in\n{}\n{}", self.out, self.err);
+        self
+    }
+}
