@@ -80,12 +80,12 @@ pub struct Folder {
 }
 
 /// A folder divided at the version that production is at.
-#[derive(Debug, Clone, Copy)]
-pub struct Pending<'a> {
+#[derive(Debug, Clone, Default)]
+pub struct Pending {
     /// Already applied, in order.
-    pub applied: &'a [Migration],
+    pub applied: Vec<Migration>,
     /// To be applied, in order.
-    pub pending: &'a [Migration],
+    pub pending: Vec<Migration>,
 }
 
 /// Why a folder can not be used.
@@ -289,24 +289,50 @@ impl Folder {
     }
 
     /// Divides the folder behind the version that production is at. `None`: nothing is applied yet.
-    pub fn pending_after(&self, from: Option<&str>) -> Result<Pending<'_>, LoadError> {
+    pub fn pending_after(&self, from: Option<&str>) -> Result<Pending, LoadError> {
         let Some(from) = from else {
-            return Ok(Pending { applied: &[], pending: &self.migrations });
+            return Ok(Pending { applied: Vec::new(), pending: self.migrations.clone() });
         };
-        let wanted = from.trim_start_matches(['V', 'v', 'U']);
-        let wanted = Version::new(if self.convention == Convention::Refinery { wanted } else { from });
-        let at = self.migrations.iter().position(|m| m.version.cmp(&wanted) == Ordering::Equal || m.path == from);
-        match (at, self.migrations.first(), self.migrations.last()) {
+        let wanted = match self.convention {
+            Convention::Refinery => from.trim_start_matches(['V', 'v', 'U', 'u']),
+            Convention::Sqlx | Convention::Diesel | Convention::Plain => from,
+        };
+        let wanted = Version::new(wanted.trim_end_matches(".sql"));
+        let exact = self.migrations.iter().position(|m| m.version.cmp(&wanted) == Ordering::Equal);
+        // `--from 0042` names `0042_add_users.sql`, as long as only one file starts so.
+        let starts = |m: &&Migration| m.version.as_str().starts_with(wanted.as_str());
+        let prefixed = || match self.migrations.iter().filter(starts).count() {
+            1 => self.migrations.iter().position(|m| starts(&m)),
+            _ => None,
+        };
+        match (exact.or_else(prefixed), self.migrations.first(), self.migrations.last()) {
             (Some(at), _, _) => {
                 let (applied, pending) = self.migrations.split_at(at + 1);
-                Ok(Pending { applied, pending })
+                Ok(Pending { applied: applied.to_vec(), pending: pending.to_vec() })
             }
             (None, Some(first), Some(last)) => Err(LoadError::UnknownVersion {
                 version: from.to_owned(),
                 first: first.version.clone(),
                 last: last.version.clone(),
             }),
-            (None, _, _) => Ok(Pending { applied: &[], pending: &[] }),
+            (None, _, _) => Ok(Pending::default()),
         }
+    }
+
+    /// Divides the folder by what a history table says. Versions of the history that the folder lacks are returned beside it.
+    pub fn pending_by_history(&self, applied: &[String]) -> (Pending, Vec<String>) {
+        let mut unknown: Vec<String> = applied.to_vec();
+        let (mut done, mut pending) = (Vec::new(), Vec::new());
+        for migration in &self.migrations {
+            let known = |version: &String| Version::new(version.as_str()).cmp(&migration.version) == Ordering::Equal;
+            match unknown.iter().position(known) {
+                Some(at) => {
+                    unknown.swap_remove(at);
+                    done.push(migration.clone());
+                }
+                None => pending.push(migration.clone()),
+            }
+        }
+        (Pending { applied: done, pending }, unknown)
     }
 }

@@ -28,7 +28,7 @@ pub struct Request<'a> {
     /// The migrations.
     pub folder: &'a Folder,
     /// Which of them are to be applied.
-    pub pending: Pending<'a>,
+    pub pending: &'a Pending,
     /// The schema before the release, as a live database has it. Otherwise the applied migrations are simulated.
     pub base: Option<&'a Schema>,
     /// The queries of the version in production.
@@ -57,8 +57,8 @@ pub struct Planned {
 /// Makes a plan.
 pub fn plan(request: Request<'_>) -> Planned {
     let folder = request.folder;
-    let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, request.pending.applied));
-    let collected = node::collect(folder, request.pending.pending, &base);
+    let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied));
+    let collected = node::collect(folder, &request.pending.pending, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;
     let blue = App { workload: request.blue, schema: &base };
@@ -94,7 +94,7 @@ pub fn plan(request: Request<'_>) -> Planned {
     }
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
-    let step_list = steps::steps(&nodes, &placements, &all_pulls, &conflicts, request.pending.pending, &folder.sources);
+    let step_list = steps::steps(&nodes, &placements, &all_pulls, &conflicts, &request.pending.pending, &folder.sources);
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),

@@ -5,6 +5,7 @@ mod connect_error;
 mod conninfo;
 mod environment;
 pub mod history;
+mod introspect;
 mod passfile;
 mod secret;
 mod session;
@@ -17,6 +18,7 @@ mod tls_settings;
 
 pub use connect::connect;
 pub use connect_error::ConnectError;
+pub use introspect::introspect;
 pub use environment::{Environment, VARIABLES};
 pub use passfile::PassfileWarning;
 pub use secret::Secret;

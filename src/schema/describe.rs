@@ -40,7 +40,7 @@ impl Schema {
         }
         for (name, overloads) in &self.functions {
             for function in overloads.iter() {
-                lines.insert(format!("function {} returns {}", function.signature(name), function.returns));
+                lines.insert(format!("function {}", function.signature(name)));
             }
         }
         lines.extend(self.namespaces.iter().map(|name| format!("schema {name}")));
