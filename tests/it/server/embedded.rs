@@ -1,6 +1,6 @@
 //! The in-process server.
 
-use cutover::postgres::throwaway::{Embedded, EmbeddedOptions, Throwaway, bundles_extension};
+use cutover::postgres::throwaway::{Embedded, EmbeddedOptions, Throwaway, ThrowawayError, bundles_extension};
 
 #[tokio::test]
 async fn databases_are_fresh_and_apart() {
@@ -56,4 +56,15 @@ async fn extensions_that_were_asked_for_can_be_created() {
     assert_eq!(error.code().unwrap().code(), "0A000");
     session.close().await;
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_crash_in_it_is_an_error_like_others() {
+    let server = Embedded::start(&EmbeddedOptions::default()).await.unwrap();
+    let session = server.connect_database().await.unwrap();
+    let endless = "CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN f($1 + 1); END'; SELECT f(1)";
+    assert!(session.batch_execute(endless).await.unwrap_err().is_closed());
+    let error = server.stop().await.unwrap_err();
+    assert!(matches!(&error, ThrowawayError::Embedded { action: "stop", .. }), "{error}");
+    assert_eq!(error.to_string().lines().count(), 1);
 }
