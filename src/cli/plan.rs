@@ -125,8 +125,7 @@ fn show(format: Format, input: &ReleaseInput, planned: &Planned) -> Result<(), C
             out.write_all(planned.plan.to_json().as_bytes()).map_err(CliError::usage)
         }
         Format::Text => {
-            let shown: Vec<_> =
-                planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
+            let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
             anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, stderr));
             let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
             anstream::print!("{}", report::render_plan(&planned.plan, style));

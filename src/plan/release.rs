@@ -94,7 +94,8 @@ pub fn plan(request: Request<'_>) -> Planned {
     }
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
-    let step_list = steps::steps(&nodes, &placements, &all_pulls, &conflicts, &request.pending.pending, &folder.sources);
+    let step_list =
+        steps::steps(&nodes, &placements, &all_pulls, &conflicts, &request.pending.pending, &folder.sources);
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),

@@ -10,7 +10,8 @@ use crate::sql::TypeName;
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 
 /// Schemas that are not the application's, and objects that belong to extensions.
-const OWN: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'cutover') AND n.nspname !~ '^pg_(toast|temp)'";
+const OWN: &str =
+    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'cutover') AND n.nspname !~ '^pg_(toast|temp)'";
 
 /// Why a catalog could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +42,8 @@ pub async fn introspect(client: &Client) -> Result<Schema, IntrospectError> {
     reader.functions().await?;
     reader.extensions().await?;
     let Reader { mut schema, oids, relations, .. } = reader;
-    let mut all: Vec<_> = relations.into_iter().filter_map(|(oid, relation)| Some((oids.get(&oid)?.clone(), relation))).collect();
+    let mut all: Vec<_> =
+        relations.into_iter().filter_map(|(oid, relation)| Some((oids.get(&oid)?.clone(), relation))).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     for (name, relation) in all {
         schema.insert_relation(name, relation);
@@ -352,6 +354,7 @@ fn idents(row: &Row, column: usize) -> Vec<Ident> {
 
 /// Whether a default's text calls something that differs from row to row.
 fn is_volatile(expression: &str) -> bool {
-    const VOLATILE: &[&str] = &["nextval(", "random(", "gen_random_uuid(", "clock_timestamp(", "uuid_generate", "timeofday("];
+    const VOLATILE: &[&str] =
+        &["nextval(", "random(", "gen_random_uuid(", "clock_timestamp(", "uuid_generate", "timeofday("];
     VOLATILE.iter().any(|call| expression.contains(call))
 }

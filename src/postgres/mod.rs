@@ -18,8 +18,8 @@ mod tls_settings;
 
 pub use connect::connect;
 pub use connect_error::ConnectError;
-pub use introspect::introspect;
 pub use environment::{Environment, VARIABLES};
+pub use introspect::introspect;
 pub use passfile::PassfileWarning;
 pub use secret::Secret;
 pub use session::{Cancel, Session};

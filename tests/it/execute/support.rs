@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use cutover::migrations::Convention;
 use cutover::plan::saved::{
-    Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan, SchemaPins,
-    Statement, Step, Transaction, Verdict,
+    Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan,
+    SchemaPins, Statement, Step, Transaction, Verdict,
 };
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
@@ -157,7 +157,15 @@ impl Shop {
                 2,
                 2,
             ),
-            step(3, Phase::Before, Transaction::Own, "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL", &[], 3, 1),
+            step(
+                3,
+                Phase::Before,
+                Transaction::Own,
+                "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL",
+                &[],
+                3,
+                1,
+            ),
             Step {
                 direction: Direction::Deletive,
                 point_of_no_return: true,
