@@ -3,11 +3,10 @@ ALTER TABLE readings ADD COLUMN watt_hours_wide bigint;
 CREATE FUNCTION readings_keep_watt_hours_in_step() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        NEW.watt_hours_wide := coalesce(NEW.watt_hours_wide, NEW.watt_hours);
-    ELSIF NEW.watt_hours IS DISTINCT FROM OLD.watt_hours THEN
+    IF TG_OP = 'UPDATE' AND NEW.watt_hours IS DISTINCT FROM OLD.watt_hours THEN
         NEW.watt_hours_wide := NEW.watt_hours;
     END IF;
+    NEW.watt_hours_wide := coalesce(NEW.watt_hours_wide, NEW.watt_hours);
     -- Blue reads an integer: what does not fit is shown to it as the largest one.
     NEW.watt_hours := least(NEW.watt_hours_wide, 2147483647);
     RETURN NEW;
