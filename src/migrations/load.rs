@@ -272,7 +272,10 @@ impl Folder {
     }
 
     fn assemble(
-        convention: Convention, folder: &Utf8Path, files: Vec<(Found, Vec<u8>)>, detected: bool,
+        convention: Convention,
+        folder: &Utf8Path,
+        files: Vec<(Found, Vec<u8>)>,
+        detected: bool,
     ) -> Result<Self, LoadError> {
         let mut sources = Sources::new();
         let mut migrations = Vec::with_capacity(files.len());
