@@ -15,6 +15,7 @@ mod lease;
 mod options;
 mod preflight;
 mod recognise;
+pub mod rehearsal;
 mod relations;
 mod release;
 mod session;

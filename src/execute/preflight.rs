@@ -7,6 +7,7 @@ use tokio_postgres::Client;
 use super::error::{ExecuteError, ServerUnfit, Stale};
 use super::session::{failed, get};
 use super::status::Status;
+use crate::migrations::Convention;
 use crate::plan::saved::SavedPlan;
 use crate::postgres::history::{self, version_key};
 
@@ -40,6 +41,11 @@ pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) 
     let key = |version: &str| version_key(convention, version);
     let recorded: BTreeSet<String> =
         history::applied(client, convention).await?.into_iter().map(|row| row.version).collect();
+    // A plain folder on a database that this tool has never seen: there is no history to hold against the plan's `--from`. It is believed,
+    // and recorded as the baseline when the release begins.
+    if convention == Convention::Plain && recorded.is_empty() && status.done.is_empty() {
+        return Ok(());
+    }
     let mut expected: BTreeSet<String> = plan.migrations.applied.iter().map(|m| key(&m.version)).collect();
     let name = || convention.name().to_owned();
     if let Some(missing) = plan.migrations.applied.iter().find(|m| !recorded.contains(&key(&m.version))) {

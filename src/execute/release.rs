@@ -132,6 +132,7 @@ impl Engine<'_, '_> {
         let done = async {
             self.lease.check(self.client).await?;
             self.release = journal::create_release(self.client, self.plan, by).await?;
+            crate::postgres::history::baseline(self.client, &self.plan.migrations).await?;
             Ok::<_, ExecuteError>(journal::append(self.client, &self.release, self.lease.epoch, started).await?)
         };
         let seq = match done.await {

@@ -89,20 +89,21 @@ fn above(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
     ancestors.into_iter()
 }
 
-/// Files that say themselves that they hold more than forward SQL.
-pub(super) fn refuse_foreign(path: &Utf8Path, text: &str) -> Result<(), LoadError> {
-    const MARKERS: &[(&str, &str)] = &[
-        ("-- +goose Up", "goose"),
-        ("-- migrate:up", "dbmate"),
-        ("--liquibase formatted sql", "Liquibase"),
-        ("-- liquibase formatted sql", "Liquibase"),
+/// Files that say themselves that they hold more than forward SQL. Whoever names the convention may pass sections of goose and dbmate, as
+/// long as there is nothing in them to undo.
+pub(super) fn refuse_foreign(path: &Utf8Path, text: &str, detected: bool) -> Result<(), LoadError> {
+    const MARKERS: &[(&str, &str, &str)] = &[
+        ("-- +goose Up", "-- +goose Down", "goose"),
+        ("-- migrate:up", "-- migrate:down", "dbmate"),
+        ("--liquibase formatted sql", "", "Liquibase"),
+        ("-- liquibase formatted sql", "", "Liquibase"),
     ];
+    let mut lines = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim());
     // Only whole lines near the top: a marker in a comment elsewhere means nothing.
-    let line = text.lines().take(50).find_map(|line| {
-        MARKERS.iter().find(|(marker, _)| line.trim_start_matches('\u{feff}').trim().starts_with(marker))
-    });
-    match line {
-        Some((_, tool)) => Err(LoadError::Unsupported { path: path.to_owned(), tool }),
-        None => Ok(()),
+    let found = lines.clone().take(50).find_map(|line| MARKERS.iter().find(|(up, _, _)| line.starts_with(up)));
+    let Some((_, down, tool)) = found else { return Ok(()) };
+    if detected || down.is_empty() || lines.any(|line| line.starts_with(down)) {
+        return Err(LoadError::Unsupported { path: path.to_owned(), tool });
     }
+    Ok(())
 }

@@ -189,6 +189,7 @@ pub fn load(folder: &Utf8Path, convention: Option<Convention>) -> Result<Folder,
     walk(folder, Utf8Path::new(""), 0, &mut paths)?;
     paths.sort();
     let sql: Vec<_> = paths.iter().filter(|p| p.extension() == Some("sql")).cloned().collect();
+    let detected = convention.is_none();
     let convention = match convention {
         Some(convention) => convention,
         None => detect::detect(folder, &sql)?,
@@ -207,7 +208,7 @@ pub fn load(folder: &Utf8Path, convention: Option<Convention>) -> Result<Folder,
         let bytes = fs_err::read(folder.join(&found.path))?;
         files.push((found, bytes));
     }
-    Folder::assemble(convention, folder, files)
+    Folder::assemble(convention, folder, files, detected)
 }
 
 fn listing(convention: Convention, paths: &[Utf8PathBuf]) -> Result<Vec<Found>, LoadError> {
@@ -267,10 +268,15 @@ impl Folder {
             let found = listing(convention, std::slice::from_ref(&path))?;
             all.extend(found.into_iter().map(|found| (found, text.clone().into_bytes())));
         }
-        Self::assemble(convention, Utf8Path::new(""), all)
+        Self::assemble(convention, Utf8Path::new(""), all, false)
     }
 
-    fn assemble(convention: Convention, folder: &Utf8Path, files: Vec<(Found, Vec<u8>)>) -> Result<Self, LoadError> {
+    fn assemble(
+        convention: Convention,
+        folder: &Utf8Path,
+        files: Vec<(Found, Vec<u8>)>,
+        detected: bool,
+    ) -> Result<Self, LoadError> {
         let mut sources = Sources::new();
         let mut migrations = Vec::with_capacity(files.len());
         for (found, bytes) in files {
@@ -281,7 +287,7 @@ impl Folder {
                 let line = error.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count() + 1;
                 LoadError::NotUtf8 { path: path.clone(), line, offset }
             })?;
-            detect::refuse_foreign(&path, &text)?;
+            detect::refuse_foreign(&path, &text, detected)?;
             let file = sources.add(path, text);
             migrations.push(Migration { version: found.version, name: found.name, path: found.path, file, sha256 });
         }

@@ -19,8 +19,11 @@ pub(crate) struct Context<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) pulls: &'a [Pulls<'a>],
     pub(crate) placements: &'a [Placement],
+    /// Backfills that the plan runs again after the drain.
+    pub(crate) second: &'a std::collections::BTreeSet<usize>,
     pub(crate) blue_offset: u32,
     pub(crate) green_offset: u32,
+    pub(crate) blue: App<'a>,
     pub(crate) green: App<'a>,
     pub(crate) last: &'a Schema,
     pub(crate) blue_known: bool,
@@ -229,7 +232,7 @@ impl Context<'_> {
 
     /// Rows that blue writes after a backfill do not have it.
     fn backfill(&self, node: usize) -> Option<Diagnostic> {
-        if self.placements[node].phase == Phase::After {
+        if self.placements[node].phase == Phase::After || self.second.contains(&node) {
             return None;
         }
         let data = self.nodes[node].operations().find_map(|op| match op {
@@ -243,18 +246,23 @@ impl Context<'_> {
         {
             return None;
         }
-        let again = if data.repeatable {
-            "it changes nothing twice: run it again after the drain, as a step with `-- cutover: after <reason>`"
-        } else {
-            "keep both forms in step with a trigger that goes before the cutover, or run it again after the drain"
-        };
+        let kept_in_step = self.nodes.iter().any(|other| {
+            other.operations().any(|op| match op {
+                Operation::CreateTrigger { table: on, .. } => other.before.resolve(on) == table,
+                _ => false,
+            })
+        });
+        let blue_writes = self.blue.evidence(&Capability::Omit { relation: table.clone(), column: writes.clone() });
+        if kept_in_step || matches!(blue_writes, Evidence::None) {
+            return None;
+        }
         Some(
             Diagnostic::warning(
                 codes::ROWS_WRITTEN_IN_OVERLAP,
                 format!("rows of {table} that blue writes after this step, until it is drained, do not get {writes}"),
             )
             .at(self.nodes[node].span(), "runs before the cutover")
-            .help(again),
+            .help("keep both forms in step with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE, so that the statement can run a second time once blue is drained"),
         )
     }
 

@@ -7,19 +7,21 @@ use camino::Utf8PathBuf;
 use super::access::{self, Access, Key};
 use super::graph::Graph;
 use super::node::{self, Node};
-use super::place;
+use super::place::{self, Placement};
 use super::saved::{
-    ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Place,
+    ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase, Place,
     SavedPlan, SchemaPins, Verdict,
 };
 use super::{findings, proof, steps};
-use crate::compat::{App, Pulls, pulls};
+use crate::compat::{App, Evidence, Pulls, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::effect::Effect;
+use crate::effect::{Capability, Effect};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
 use crate::schema::{QName, Schema};
 use crate::source::Sources;
+use crate::sql::Operation;
+use crate::sql::operation::Ident;
 use crate::workload::Workload;
 
 /// What a plan is made of.
@@ -71,6 +73,8 @@ pub fn plan(request: Request<'_>) -> Planned {
     let graph = Graph::build(&accesses);
     let (placements, conflicts) = place::place(&nodes, &graph, &all_pulls);
 
+    let second = second_passes(&nodes, &placements, &base, blue);
+
     let mut sources = folder.sources.clone();
     let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
     let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
@@ -79,8 +83,10 @@ pub fn plan(request: Request<'_>) -> Planned {
         graph: &graph,
         pulls: &all_pulls,
         placements: &placements,
+        second: &second,
         blue_offset,
         green_offset,
+        blue,
         green,
         last: &last,
         blue_known: request.blue.is_some(),
@@ -95,7 +101,14 @@ pub fn plan(request: Request<'_>) -> Planned {
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
     let step_list =
-        steps::steps(&nodes, &placements, &all_pulls, &conflicts, &request.pending.pending, &folder.sources);
+        steps::steps(&steps::Input {
+        nodes: &nodes,
+        placements: &placements,
+        pulls: &all_pulls,
+        second: &second,
+        pending: &request.pending.pending,
+        sources: &folder.sources,
+    });
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),
@@ -158,13 +171,41 @@ fn split<'a>(node: &Node, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Option<(Nod
     (!pulls_of(&after).green_must()).then_some((before, after))
 }
 
+/// Backfills that run again once blue is drained, for the rows it wrote until then: those that change nothing twice, on tables that blue
+/// writes without the new column, unless a trigger of the release keeps both in step.
+fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: App<'_>) -> BTreeSet<usize> {
+    let triggered: BTreeSet<QName> = nodes
+        .iter()
+        .flat_map(|node| node.operations().map(move |op| (node, op)))
+        .filter_map(|(node, op)| match op {
+            Operation::CreateTrigger { table, .. } => Some(node.before.resolve(table)),
+            _ => None,
+        })
+        .collect();
+    let again = |node: &Node| {
+        node.operations().any(|op| {
+            let Operation::Data(data) = op else { return false };
+            let Some(table) = data.table.as_ref().map(|t| node.before.resolve(t)) else { return false };
+            let left_out = |column: &Ident| {
+                let omit = Capability::Omit { relation: table.clone(), column: column.clone() };
+                !matches!(blue.evidence(&omit), Evidence::None)
+            };
+            data.repeatable
+                && base.relation(&table).is_some()
+                && !triggered.contains(&table)
+                && data.writes.iter().any(left_out)
+        })
+    };
+    (0..nodes.len()).filter(|i| placements[*i].phase == Phase::Before && again(&nodes[*i])).collect()
+}
+
 /// What must be as the plan was made for: everything it names.
 fn expectations(accesses: &[Access], nodes: &[Node], base: &Schema) -> Vec<ExpectedRelation> {
     let made: BTreeSet<QName> = nodes
         .iter()
         .flat_map(|node| node.effect.adds.iter())
         .filter_map(|c| match c {
-            crate::effect::Capability::Relation(name) => Some(name.clone()),
+            Capability::Relation(name) => Some(name.clone()),
             _ => None,
         })
         .collect();

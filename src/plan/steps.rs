@@ -1,33 +1,42 @@
 //! Placed nodes → the steps of the saved plan, with the author's own text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::describe::describe;
 use super::node::{Node, Part};
-use super::place::{Conflict, Placement, Reason};
+use super::place::{Placement, Reason};
 use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
 use crate::compat::Pulls;
 use crate::migrations::Migration;
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
 
+/// What the steps are made of.
+pub(crate) struct Input<'a> {
+    pub(crate) nodes: &'a [Node],
+    pub(crate) placements: &'a [Placement],
+    pub(crate) pulls: &'a [Pulls<'a>],
+    /// Nodes that run again after the cutover.
+    pub(crate) second: &'a BTreeSet<usize>,
+    pub(crate) pending: &'a [Migration],
+    pub(crate) sources: &'a Sources,
+}
+
 /// The steps in the order of execution.
-pub(crate) fn steps(
-    nodes: &[Node],
-    placements: &[Placement],
-    pulls: &[Pulls<'_>],
-    conflicts: &[Conflict],
-    pending: &[Migration],
-    sources: &Sources,
-) -> Vec<Step> {
+pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
+    let nodes = input.nodes;
     let mut pieces: HashMap<Span, usize> = HashMap::new();
     for part in nodes.iter().filter(|n| n.written.is_none()).flat_map(|n| &n.parts) {
         *pieces.entry(part.statement).or_default() += 1;
     }
+    let builder = Builder { input, pieces: &pieces };
     let mut steps: Vec<(Step, Vec<usize>)> = Vec::new();
     for phase in [Phase::Before, Phase::After] {
+        let runs = |i: &usize| {
+            input.placements[*i].phase == phase || (phase == Phase::After && input.second.contains(i))
+        };
         let mut members: Vec<Vec<usize>> = Vec::new();
-        for i in (0..nodes.len()).filter(|i| placements[*i].phase == phase) {
+        for i in (0..nodes.len()).filter(runs) {
             match members.last_mut() {
                 Some(group) if same_statement(&nodes[group[0]], &nodes[i]) => group.push(i),
                 _ => members.push(vec![i]),
@@ -35,11 +44,10 @@ pub(crate) fn steps(
         }
         for group in members {
             let id = u32::try_from(steps.len() + 1).unwrap_or(u32::MAX);
-            let step = Builder { nodes, placements, pulls, pending, sources, pieces: &pieces }.step(id, phase, &group);
-            steps.push((step, group));
+            steps.push((builder.step(id, phase, &group), group));
         }
     }
-    mark_point_of_no_return(&mut steps, nodes, placements, pulls, conflicts);
+    mark_point_of_no_return(&mut steps, input);
     // A migration is complete with its last step.
     let mut last_step: HashMap<usize, usize> = HashMap::new();
     for (at, (_, group)) in steps.iter().enumerate() {
@@ -47,7 +55,7 @@ pub(crate) fn steps(
             last_step.insert(nodes[*node].migration, at);
         }
     }
-    for (migration, found) in pending.iter().enumerate() {
+    for (migration, found) in input.pending.iter().enumerate() {
         if let Some(at) = last_step.get(&migration) {
             steps[*at].0.completes.push(found.version.to_string());
         }
@@ -64,20 +72,14 @@ fn same_statement(a: &Node, b: &Node) -> bool {
     lone(a).is_some() && lone(a) == lone(b)
 }
 
-fn mark_point_of_no_return(
-    steps: &mut [(Step, Vec<usize>)],
-    nodes: &[Node],
-    placements: &[Placement],
-    pulls: &[Pulls<'_>],
-    _: &[Conflict],
-) {
+fn mark_point_of_no_return(steps: &mut [(Step, Vec<usize>)], input: &Input<'_>) {
     let first = steps.iter().position(|(step, group)| {
-        step.phase == Phase::After
-            && group.iter().any(|i| {
-                let opaque = placements[*i].direction == Direction::Opaque;
-                let data = nodes[*i].is_data();
-                pulls[*i].blue_must() || opaque || data
-            })
+        let ends_blue = |i: &usize| {
+            let second = input.second.contains(i);
+            let opaque = input.placements[*i].direction == Direction::Opaque;
+            !second && (input.pulls[*i].blue_must() || opaque || input.nodes[*i].is_data())
+        };
+        step.phase == Phase::After && group.iter().any(ends_blue)
     });
     if let Some(first) = first {
         steps[first].0.point_of_no_return = true;
@@ -85,19 +87,15 @@ fn mark_point_of_no_return(
 }
 
 struct Builder<'a> {
-    nodes: &'a [Node],
-    placements: &'a [Placement],
-    pulls: &'a [Pulls<'a>],
-    pending: &'a [Migration],
-    sources: &'a Sources,
+    input: &'a Input<'a>,
     pieces: &'a HashMap<Span, usize>,
 }
 
 impl Builder<'_> {
     fn step(&self, id: u32, phase: Phase, group: &[usize]) -> Step {
         let parts: Vec<(&Node, &Part)> =
-            group.iter().flat_map(|i| self.nodes[*i].parts.iter().map(|part| (&self.nodes[*i], part))).collect();
-        let first = &self.nodes[group[0]];
+            group.iter().flat_map(|i| self.input.nodes[*i].parts.iter().map(|part| (&self.input.nodes[*i], part))).collect();
+        let first = &self.input.nodes[group[0]];
         let (mut object, mut action) = parts.first().map(|(_, p)| describe(&p.operation)).unwrap_or_default();
         let more = parts.len().saturating_sub(1);
         if more > 0 {
@@ -114,13 +112,13 @@ impl Builder<'_> {
         Step {
             id,
             phase,
-            direction: self.placements[group[0]].direction,
+            direction: self.input.placements[group[0]].direction,
             transaction: if first.transactional { Transaction::Own } else { Transaction::None },
-            session: first.session.iter().map(|span| self.sources.slice(*span).to_owned()).collect(),
+            session: first.session.iter().map(|span| self.input.sources.slice(*span).to_owned()).collect(),
             statements: self.statements(first, &parts),
             object,
             action,
-            reason: self.reason(group[0]),
+            reason: self.reason(group[0], phase),
             hazard: worst.map(ToString::to_string).unwrap_or_default(),
             point_of_no_return: false,
             completes: Vec::new(),
@@ -129,16 +127,16 @@ impl Builder<'_> {
 
     fn statements(&self, first: &Node, parts: &[(&Node, &Part)]) -> Vec<Statement> {
         let origin = |span: Span| {
-            let at = self.sources.line_column(span);
-            let version = self.pending.get(first.migration).map(|m| m.version.to_string()).unwrap_or_default();
-            Some(Origin { version, path: self.sources.path(span).to_owned(), line: at.line, column: at.column })
+            let at = self.input.sources.line_column(span);
+            let version = self.input.pending.get(first.migration).map(|m| m.version.to_string()).unwrap_or_default();
+            Some(Origin { version, path: self.input.sources.path(span).to_owned(), line: at.line, column: at.column })
         };
         if let Some(sql) = &first.written {
             return vec![Statement { sql: sql.clone(), origin: None }];
         }
         let mut statements: Vec<(Span, Statement, usize)> = Vec::new();
         for (_, part) in parts {
-            let slice = self.sources.slice(part.span);
+            let slice = self.input.sources.slice(part.span);
             let run_on = match (statements.last_mut(), part.prefix) {
                 (Some((span, statement, count)), Some(_)) if *span == part.statement => {
                     *count += 1;
@@ -152,8 +150,8 @@ impl Builder<'_> {
             };
             if !run_on {
                 let sql = match part.prefix {
-                    Some(prefix) => format!("{} {slice}", self.sources.slice(prefix).trim_end()),
-                    None => self.sources.slice(part.statement).to_owned(),
+                    Some(prefix) => format!("{} {slice}", self.input.sources.slice(prefix).trim_end()),
+                    None => self.input.sources.slice(part.statement).to_owned(),
                 };
                 statements.push((part.statement, Statement { sql, origin: origin(part.span) }, 1));
             }
@@ -161,23 +159,26 @@ impl Builder<'_> {
         let whole = |(span, mut statement, count): (Span, Statement, usize)| {
             // All sub-commands are here: the author's text as it stands.
             if self.pieces.get(&span) == Some(&count) {
-                statement = Statement { sql: self.sources.slice(span).to_owned(), origin: origin(span) };
+                statement = Statement { sql: self.input.sources.slice(span).to_owned(), origin: origin(span) };
             }
             statement
         };
         statements.into_iter().map(whole).collect()
     }
 
-    fn reason(&self, node: usize) -> String {
+    fn reason(&self, node: usize, phase: Phase) -> String {
+        if self.input.placements[node].phase != phase {
+            return "again, for the rows that blue wrote until it was drained".to_owned();
+        }
         let name = |other: usize| {
-            let (object, action) = self.nodes[other].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
+            let (object, action) = self.input.nodes[other].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
             format!("{action} of {object}")
         };
-        let placement = &self.placements[node];
-        let pulls = &self.pulls[node];
+        let placement = &self.input.placements[node];
+        let pulls = &self.input.pulls[node];
         match placement.reason {
             Reason::Author => {
-                self.nodes[node].directive.as_ref().map(|d| format!("the author: {}", d.reason)).unwrap_or_default()
+                self.input.nodes[node].directive.as_ref().map(|d| format!("the author: {}", d.reason)).unwrap_or_default()
             }
             Reason::Follows(earlier) => format!("stands on {}", name(earlier)),
             Reason::NeededBy(later) => format!("{} stands on it", name(later)),
@@ -191,7 +192,7 @@ impl Builder<'_> {
                         Some(query) => format!("{who} relies on it in {}: {}", query.name, pull.capability),
                         None => format!("{who} may rely on it: {}", pull.capability),
                     },
-                    None if matches!(self.nodes[node].parts[0].operation, Operation::Data(_)) => {
+                    None if matches!(self.input.nodes[node].parts[0].operation, Operation::Data(_)) => {
                         "changes rows".to_owned()
                     }
                     None => "no version notices".to_owned(),

@@ -10,7 +10,7 @@ use siphasher::sip::SipHasher13;
 use tokio_postgres::Client;
 
 use crate::migrations::Convention;
-use crate::plan::saved::{Migration, hex};
+use crate::plan::saved::{Migration, Migrations, hex};
 
 /// A row of a history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,21 @@ pub async fn record(
             client.execute(insert, &[&migration.version, &migration.name, &sha256]).await.map_err(fail).map(|_| ())
         }
     }
+}
+
+/// Records what a plain folder's plan takes as applied on a database whose history (`cutover.migration`) is empty. Other conventions have a
+/// history of their own, which is never written for migrations that this tool did not run.
+pub async fn baseline(client: &Client, migrations: &Migrations) -> Result<(), HistoryError> {
+    let convention = migrations.convention;
+    if convention != Convention::Plain || !applied(client, convention).await?.is_empty() {
+        return Ok(());
+    }
+    let insert = "INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)";
+    for migration in &migrations.applied {
+        let row = client.execute(insert, &[&migration.version, &migration.name, &migration.sha256]).await;
+        row.map_err(|source| HistoryError::Database { convention, source })?;
+    }
+    Ok(())
 }
 
 const SQLX_TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (

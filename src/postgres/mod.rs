@@ -19,7 +19,7 @@ mod tls_settings;
 pub use connect::connect;
 pub use connect_error::ConnectError;
 pub use environment::{Environment, VARIABLES};
-pub use introspect::introspect;
+pub use introspect::{IntrospectError, introspect};
 pub use passfile::PassfileWarning;
 pub use secret::Secret;
 pub use session::{Cancel, Session};

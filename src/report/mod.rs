@@ -2,10 +2,14 @@
 
 mod diagnostics;
 mod plan_text;
+#[cfg(feature = "live")]
+mod rehearsal_text;
 pub mod style;
 
 pub use diagnostics::render as render_diagnostics;
 pub use plan_text::render as render_plan;
+#[cfg(feature = "live")]
+pub use rehearsal_text::render as render_rehearsal;
 pub use style::Style;
 
 /// The JSON Schema of the saved plan.

@@ -2,8 +2,8 @@
 //! request on. So it stops being required before the cutover, and goes after.
 
 use crate::schema::Schema;
+use crate::sql::Quoted;
 use crate::sql::operation::{Operation, TableChange};
-use crate::sql::{Name, Quoted};
 
 /// The operation that goes before the cutover, and its SQL; `None` if the recipe does not fit.
 pub(crate) fn drop_required_column(operation: &Operation, schema: &Schema) -> Option<(Operation, String)> {
@@ -19,7 +19,7 @@ pub(crate) fn drop_required_column(operation: &Operation, schema: &Schema) -> Op
         return None;
     }
     let loosened = Operation::AlterTable {
-        table: Name::qualified(name.schema.clone(), name.name.clone()),
+        table: table.clone(),
         if_exists: false,
         change: TableChange::DropNotNull { column: column.clone() },
     };

@@ -204,7 +204,7 @@ impl Change {
                     self.remove(&sequence);
                 }
                 self.edit(table, |relation| drop_column(relation, column));
-                self.drop_references(table, column);
+                self.drop_references(table, |columns| columns.contains(column));
             }
             TableChange::RenameColumn { from, to } => self.rename_column(table, from, to),
             TableChange::SetType { column, data_type, .. } => {
@@ -245,17 +245,21 @@ impl Change {
             }
             TableChange::AddConstraint(definition) => self.add_constraint(table, definition),
             TableChange::DropConstraint { name, if_exists, .. } => {
-                let known = self.schema.relation(table).is_some_and(|r| r.constraints.contains_key(name));
-                if !known {
+                let known = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                let Some(dropped) = known else {
                     if !if_exists {
                         self.missing(format!("constraint {name} of {table}"));
                     }
                     return;
-                }
+                };
                 self.edit(table, |relation| {
                     relation.constraints.remove(name);
                     relation.indexes.remove(name);
                 });
+                if dropped.has_index() {
+                    // Foreign keys stand on the key (`CASCADE`).
+                    self.drop_references(table, |columns| columns == dropped.columns());
+                }
             }
             TableChange::RenameConstraint { from, to } => self.edit(table, |relation| {
                 if let Some(constraint) = relation.constraints.remove(from) {
@@ -315,12 +319,12 @@ impl Change {
         });
     }
 
-    /// Foreign keys of other tables to a dropped column go with it (`CASCADE`).
-    fn drop_references(&mut self, table: &QName, column: &str) {
+    /// Foreign keys of other tables to dropped columns go with them (`CASCADE`).
+    fn drop_references(&mut self, table: &QName, dropped: impl Fn(&[Ident]) -> bool) {
         let children: Vec<_> = self.schema.dependents(table).cloned().collect();
         let points_here = |rule: &Rule| {
             matches!(rule, Rule::ForeignKey { target, target_columns, .. }
-                if target == table && target_columns.iter().any(|c| **c == *column))
+                if target == table && dropped(target_columns))
         };
         for child in children {
             if self.schema.relation(&child).is_some_and(|r| r.constraints.values().any(|c| points_here(&c.kind))) {

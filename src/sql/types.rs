@@ -39,6 +39,13 @@ impl TypeName {
         inside.map(|text| text.split(',').filter_map(|n| n.trim().parse().ok()).collect()).unwrap_or_default()
     }
 
+    /// The type as the argument of a function, which has no modifiers: `bit(8)` → `bit`.
+    #[must_use]
+    pub fn without_modifiers(&self) -> Self {
+        let array = if self.is_array() { "[]" } else { "" };
+        Self::canonical(format!("{}{array}", self.base()))
+    }
+
     /// Whether it is an array.
     pub fn is_array(&self) -> bool {
         self.0.ends_with("[]")

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
+mod corpus;
 mod execute;
 mod server;
 mod support;

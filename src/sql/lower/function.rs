@@ -61,7 +61,7 @@ fn arguments(parser: &mut Parser<'_>) -> Result<Vec<(TypeName, bool)>> {
             parser.parse_expr()?;
         }
         if input {
-            found.push((data_type, default));
+            found.push((data_type.without_modifiers(), default));
         }
         if !parser.consume_token(&Token::Comma) {
             break;

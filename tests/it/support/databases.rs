@@ -44,3 +44,8 @@ impl Database {
 pub(crate) async fn database() -> Database {
     Database { target: server().await.create_database().await.unwrap() }
 }
+
+/// What the server said.
+pub(crate) fn message(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
+}

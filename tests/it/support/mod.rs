@@ -4,4 +4,4 @@ mod certificates;
 mod databases;
 
 pub(crate) use certificates::{Authority, self_signed};
-pub(crate) use databases::{database, local_options, server};
+pub(crate) use databases::{database, local_options, message, server};

@@ -1,0 +1,353 @@
+//! The whole release on a throwaway server: base migrations, then the plan through the real executor with simulated traffic, and every
+//! query of both versions prepared at every state.
+
+use futures_util::future::join_all;
+use tokio_postgres::Client;
+
+use super::doors::{Clock, Doors, Future, Moment, Observer};
+use super::error::{ExecuteError, server_message};
+use super::event::Event;
+use super::options::Options;
+use super::release::execute;
+use super::stop::Stop;
+use crate::migrations::{Convention, Folder, Migration};
+use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
+use crate::postgres::throwaway::{Throwaway, ThrowawayError};
+use crate::postgres::{IntrospectError, Session, history, introspect};
+use crate::sql::operation::Operation;
+use crate::sql::{self};
+use crate::traffic::Simulated;
+use crate::workload::{Query, Workload};
+
+/// What is rehearsed.
+#[derive(Debug, Clone, Copy)]
+pub struct Script<'a> {
+    /// The plan; it must be safe.
+    pub plan: &'a SavedPlan,
+    /// The files behind it.
+    pub folder: &'a Folder,
+    /// The migrations that production has.
+    pub applied: &'a [Migration],
+    /// The migrations of the release.
+    pub pending: &'a [Migration],
+    /// Blue's queries.
+    pub blue: Option<&'a Workload>,
+    /// Green's queries.
+    pub green: Option<&'a Workload>,
+}
+
+/// What a rehearsal showed.
+#[derive(Debug, Clone)]
+pub struct Rehearsal {
+    /// Which server it was.
+    pub server: String,
+    /// The states the database went through, in order.
+    pub states: Vec<State>,
+    /// A row a query, blue's first.
+    pub rows: Vec<Row>,
+    /// What the plan's order leaves otherwise than the files' own order does; nothing, if all is well.
+    pub differences: Vec<String>,
+}
+
+/// A schema that clients can meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The step after which it is; `None`: before the first one.
+    pub after_step: Option<u32>,
+    /// Whether blue must work here.
+    pub blue_lives: bool,
+    /// Whether green must work here.
+    pub green_lives: bool,
+}
+
+/// Which version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// The one in production.
+    Blue,
+    /// The one being released.
+    Green,
+}
+
+impl Version {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+        }
+    }
+}
+
+/// A query at every state.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Whose.
+    pub version: Version,
+    /// Its name.
+    pub query: String,
+    /// `path:line:column`
+    pub place: String,
+    /// One a state.
+    pub cells: Vec<Cell>,
+}
+
+/// What PostgreSQL said to `PREPARE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// It works, with these parameters and result columns.
+    Works(String),
+    /// It fails.
+    Fails(String),
+}
+
+/// A query that fails where its version must live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break<'a> {
+    /// The query.
+    pub row: &'a str,
+    /// Whose.
+    pub version: Version,
+    /// Where it stands.
+    pub place: &'a str,
+    /// The first state where it fails.
+    pub state: &'a State,
+    /// What the server said.
+    pub message: &'a str,
+}
+
+impl Rehearsal {
+    /// Queries that fail where their version must live, though they work on its own schema.
+    pub fn breaks(&self) -> Vec<Break<'_>> {
+        let found = self.rows.iter().filter_map(|row| {
+            if self.fails_at_home(row) {
+                return None;
+            }
+            let lives = |state: &State| match row.version {
+                Version::Blue => state.blue_lives,
+                Version::Green => state.green_lives,
+            };
+            self.states.iter().zip(&row.cells).find_map(|(state, cell)| match cell {
+                Cell::Fails(message) if lives(state) => {
+                    Some(Break { row: &row.query, version: row.version, place: &row.place, state, message })
+                }
+                Cell::Fails(_) | Cell::Works(_) => None,
+            })
+        });
+        found.collect()
+    }
+
+    /// Queries that do not even work on the schema of their own version.
+    pub fn invalid(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| self.fails_at_home(row))
+    }
+
+    /// Whether both versions worked everywhere they must, and the end is the files' own.
+    pub fn is_safe(&self) -> bool {
+        self.breaks().is_empty() && self.differences.is_empty()
+    }
+
+    fn fails_at_home(&self, row: &Row) -> bool {
+        let home = match row.version {
+            Version::Blue => row.cells.first(),
+            Version::Green => row.cells.last(),
+        };
+        matches!(home, Some(Cell::Fails(_)))
+    }
+}
+
+/// Why a rehearsal could not be played to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    /// The throwaway server.
+    #[error(transparent)]
+    Server(#[from] ThrowawayError),
+    /// A migration that production has does not run.
+    #[error("{place}: a migration that production has fails on the throwaway server: {message}")]
+    Base {
+        /// `path:line:column` of the statement.
+        place: String,
+        /// What the server said.
+        message: String,
+    },
+    /// The release itself.
+    #[error(transparent)]
+    Release(#[from] ExecuteError),
+    /// Reading the catalog.
+    #[error(transparent)]
+    Catalog(#[from] IntrospectError),
+    /// Its own bookkeeping.
+    #[error("recording what production has applied failed: {0}")]
+    History(#[from] history::HistoryError),
+}
+
+/// The extensions that migrations create: an embedded server wants to know them beforehand.
+pub fn extensions(folder: &Folder) -> Vec<String> {
+    let mut found = Vec::new();
+    for migration in &folder.migrations {
+        let (statements, _) = sql::read(&folder.sources, migration.file);
+        for piece in statements.iter().flat_map(|s| &s.pieces) {
+            if let Operation::CreateExtension { name } = &piece.operation
+                && !found.iter().any(|known: &String| **known == **name)
+            {
+                found.push(name.to_string());
+            }
+        }
+    }
+    found
+}
+
+/// Plays a release on a throwaway server.
+pub async fn rehearse(
+    server: &Throwaway,
+    script: Script<'_>,
+    events: &mut (dyn FnMut(&Event) + Send),
+    stop: Stop,
+) -> Result<Rehearsal, RehearsalError> {
+    let mut session = server.connect_database().await?;
+    base(&session, script).await?;
+    let mut watcher = Watcher::new(script);
+    let traffic = Simulated::default();
+    let mut boundary = |_: &'static str| {};
+    let mut doors = Doors {
+        traffic: &traffic,
+        events,
+        observer: Some(&mut watcher),
+        stop,
+        clock: &NoWait,
+        cancel: None,
+        boundary: &mut boundary,
+    };
+    execute(&mut session, script.plan, &Options::default(), &mut doors).await?;
+    let planned = introspect(&session).await?;
+    drop(session);
+    // The files' own order, on a database of its own.
+    let session = server.connect_database().await?;
+    run(&session, script.folder, script.applied).await?;
+    run(&session, script.folder, script.pending).await?;
+    let straight = introspect(&session).await?;
+    drop(session);
+    let Watcher { states, rows, .. } = watcher;
+    Ok(Rehearsal { server: server.describe(), states, rows, differences: straight.differences(&planned) })
+}
+
+/// Brings a database to where production is.
+async fn base(session: &Session, script: Script<'_>) -> Result<(), RehearsalError> {
+    run(session, script.folder, script.applied).await?;
+    let convention = script.folder.convention;
+    // A plain folder has no history of its own; the plan's `from` is believed on a database without a journal.
+    if convention == Convention::Plain {
+        return Ok(());
+    }
+    for migration in script.applied {
+        let text = &script.folder.sources.file(migration.file).text;
+        let saved = SavedMigration {
+            version: migration.version.to_string(),
+            name: migration.name.clone(),
+            path: migration.path.clone(),
+            sha256: migration.sha256.clone(),
+        };
+        history::record(session, convention, &saved, text).await?;
+    }
+    Ok(())
+}
+
+/// Runs migrations in the files' order, statement by statement, each file in a transaction unless a statement of it refuses one.
+async fn run(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
+    for migration in migrations {
+        let (statements, _) = sql::read(&folder.sources, migration.file);
+        let own = |s: &sql::Statement| s.pieces.iter().any(|p| matches!(p.operation, Operation::Transaction(_)));
+        let atomic = statements.iter().all(|s| s.transactional && !own(s));
+        let failed = |error: tokio_postgres::Error, place: String| RehearsalError::Base {
+            place,
+            message: server_message(&error),
+        };
+        let file = folder.sources.file(migration.file).path.to_string();
+        if atomic {
+            client.batch_execute("BEGIN").await.map_err(|e| failed(e, file.clone()))?;
+        }
+        for statement in &statements {
+            let sql = folder.sources.slice(statement.span);
+            client.batch_execute(sql).await.map_err(|e| failed(e, folder.sources.place(statement.span)))?;
+        }
+        if atomic {
+            client.batch_execute("COMMIT").await.map_err(|e| failed(e, file.clone()))?;
+        }
+        client.batch_execute("RESET ALL; RESET SESSION AUTHORIZATION").await.map_err(|e| failed(e, file))?;
+    }
+    Ok(())
+}
+
+/// Prepares every query at every state.
+struct Watcher<'a> {
+    plan: &'a SavedPlan,
+    blue: Option<&'a Workload>,
+    green: Option<&'a Workload>,
+    states: Vec<State>,
+    rows: Vec<Row>,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(script: Script<'a>) -> Self {
+        let row = |version: Version, workload: &Workload, query: &Query| Row {
+            version,
+            query: query.name.clone(),
+            place: workload.sources.place(query.span),
+            cells: Vec::new(),
+        };
+        let rows = [(Version::Blue, script.blue), (Version::Green, script.green)]
+            .into_iter()
+            .filter_map(|(version, workload)| Some((version, workload?)))
+            .flat_map(|(version, workload)| workload.queries.iter().map(move |query| row(version, workload, query)))
+            .collect();
+        Self { plan: script.plan, blue: script.blue, green: script.green, states: Vec::new(), rows }
+    }
+
+    async fn record(&mut self, after_step: Option<u32>, client: &Client) {
+        let last_before = self.plan.phase(Phase::Before).map(|step| step.id).max().unwrap_or(0);
+        let at = after_step.unwrap_or(0);
+        let state = State { after_step, blue_lives: at <= last_before, green_lives: at >= last_before };
+        let texts = [self.blue, self.green].into_iter().flatten();
+        let texts = texts.flat_map(|workload| workload.queries.iter().map(|query| workload.text(query)));
+        // Sent at once, answered in order.
+        let answers = join_all(texts.map(|text| prepare(client, text))).await;
+        for (row, cell) in self.rows.iter_mut().zip(answers) {
+            row.cells.push(cell);
+        }
+        self.states.push(state);
+    }
+}
+
+async fn prepare(client: &Client, text: &str) -> Cell {
+    match client.prepare(text).await {
+        Ok(statement) => {
+            let parameters = statement.params().iter().map(|t| t.name().to_owned());
+            let columns = statement.columns().iter().map(|c| format!("{} {}", c.name(), c.type_().name()));
+            let (parameters, columns): (Vec<_>, Vec<_>) = (parameters.collect(), columns.collect());
+            Cell::Works(format!("({}) → ({})", parameters.join(", "), columns.join(", ")))
+        }
+        Err(error) => Cell::Fails(server_message(&error)),
+    }
+}
+
+impl Observer for Watcher<'_> {
+    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Client) -> Future<'a, Result<(), String>> {
+        Box::pin(async move {
+            match moment {
+                Moment::Preflighted => self.record(None, client).await,
+                Moment::AfterStep(step) => self.record(Some(step.id), client).await,
+                Moment::AfterPhase(_) | Moment::Shifted(_) => {}
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Nobody drains on a throwaway server.
+struct NoWait;
+
+impl Clock for NoWait {
+    fn sleep(&self, _: std::time::Duration) -> Future<'static, ()> {
+        Box::pin(async {})
+    }
+}
