@@ -13,6 +13,7 @@ use super::lease::{self, Holder, Lease};
 use super::options::Options;
 use super::session::{Session, failed, get};
 use super::status::{Stage, Status, Trouble};
+use super::stop::Level;
 use super::{preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::traffic::{Kind, Share, Side};
@@ -79,7 +80,7 @@ pub async fn execute(
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = begin(client, plan, files, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done
 }
 
@@ -159,7 +160,7 @@ pub async fn resume(
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = carry_on(client, decision, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done
 }
 
@@ -252,7 +253,7 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
         Err(error) => return Err(error),
     };
     let done = carry_on(client, None, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done.map(Promotion::CarriedOn)
 }
 
@@ -271,7 +272,7 @@ pub async fn rollback(client: &mut Client, options: &Options, doors: &mut Doors<
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = go_back(client, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done
 }
 
@@ -342,7 +343,11 @@ async fn enter(client: &Client, options: &Options) -> Result<(Session, Actor), E
     Ok((session, Actor { host: options.host.clone(), pid: options.pid, role: get(&row, 0)? }))
 }
 
-async fn leave(client: &Client, session: &Session, lease: Lease) {
+async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'_>) {
+    // Behind an abandoned statement this would wait for ever; the server gives the lock up with the session.
+    if doors.stop.level() == Level::Abort {
+        return;
+    }
     let _ = session.restore(client).await;
     lease.release(client).await;
 }

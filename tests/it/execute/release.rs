@@ -6,7 +6,10 @@ use super::support::{Ran, Shop, until};
 fn a_whole_release_and_refinery_has_nothing_left_to_do() {
     let shop = Shop::new();
     let plan = shop.plan();
-    shop.execute(&plan, &["--shift", "10,50,100"]).ends(0).says("is complete.").says("Point of no return passed with step 4");
+    shop.execute(&plan, &["--shift", "10,50,100"])
+        .ends(0)
+        .says("is complete.")
+        .says("Point of no return passed with step 4");
 
     let migrations = refinery::load_sql_migrations(shop.folder.path()).unwrap();
     let runner = refinery::Runner::new(&migrations);
@@ -84,9 +87,15 @@ fn blue_sessions_keep_the_gate_shut() {
     shop.run(&["execute", &path, "--yes"]).ends(0);
     let args = ["promote", "--yes", "--blue-application-name", "shop-blue", "--drain-timeout", "200ms"];
     shop.run(&args).ends(4).says("blue is not drained: 1 left");
-    assert_eq!(shop.rows("SELECT attname::text FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'name'").len(), 1);
+    assert_eq!(
+        shop.rows("SELECT attname::text FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'name'")
+            .len(),
+        1
+    );
     drop(blue);
-    shop.run(&["resume", "--yes", "--blue-application-name", "shop-blue"]).ends(0).says("blue has no session in the database");
+    shop.run(&["resume", "--yes", "--blue-application-name", "shop-blue"])
+        .ends(0)
+        .says("blue has no session in the database");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use cutover::migrations::Convention;
 use cutover::plan::saved::{
-    Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan, SchemaPins,
-    Statement, Step, Transaction, Verdict,
+    Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan,
+    SchemaPins, Statement, Step, Transaction, Verdict,
 };
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
@@ -157,7 +157,15 @@ impl Shop {
                 2,
                 2,
             ),
-            step(3, Phase::Before, Transaction::Own, "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL", &[], 3, 1),
+            step(
+                3,
+                Phase::Before,
+                Transaction::Own,
+                "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL",
+                &[],
+                3,
+                1,
+            ),
             Step {
                 direction: Direction::Deletive,
                 point_of_no_return: true,
@@ -339,4 +347,16 @@ impl Ran {
         assert!(self.err.contains(text) || self.out.contains(text), "no {text:?} in\n{}\n{}", self.out, self.err);
         self
     }
+}
+
+/// Runs something with an asynchronous connection to the shop.
+pub(crate) fn async_client<T>(shop: &Shop, run: impl AsyncFnOnce(tokio_postgres::Client) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&cluster().sockets).port(cluster().port).user("postgres").dbname(&shop.database);
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        run(client).await
+    })
 }
