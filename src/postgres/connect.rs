@@ -5,30 +5,20 @@
 
 use std::error::Error as _;
 use std::future::Future;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_postgres::config::{SslMode as Negotiated, SslNegotiation};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connect_error::ConnectError;
 use super::session::{Door, Session, Wire};
-use super::target::{Address, Endpoint, Keepalive, SessionAttrs, Target};
+use super::socket::{Peer, Socket, offers_tls, open};
+use super::target::{Address, Endpoint, SessionAttrs, Target};
 use super::tls::{self, TlsFailure};
 use super::tls_settings::SslMode;
-
-/// The eight bytes that ask whether the server speaks TLS.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-
-/// A connected socket of either kind.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-pub(super) type Socket = Box<dyn Stream>;
 
 /// What a session's TLS stream is; `tokio-postgres-rustls` does not give it a public name.
 pub(super) type TlsConnector = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
@@ -81,13 +71,6 @@ async fn within<T>(
     }
 }
 
-/// One socket address.
-#[derive(Debug, Clone)]
-pub(super) enum Peer {
-    Socket(PathBuf),
-    Tcp(SocketAddr),
-}
-
 async fn resolve(endpoint: &Endpoint, shown: &str) -> Result<Vec<Peer>, ConnectError> {
     match &endpoint.address {
         Address::Socket(directory) => Ok(vec![Peer::Socket(directory.join(format!(".s.PGSQL.{}", endpoint.port)))]),
@@ -96,56 +79,6 @@ async fn resolve(endpoint: &Endpoint, shown: &str) -> Result<Vec<Peer>, ConnectE
             .await
             .map(|found| found.map(Peer::Tcp).collect())
             .map_err(|error| ConnectError::Unreachable { target: shown.to_owned(), reason: error.to_string() }),
-    }
-}
-
-/// Opens a socket.
-pub(super) async fn open(peer: &Peer, keepalive: &Keepalive) -> std::io::Result<Socket> {
-    match peer {
-        #[cfg(unix)]
-        Peer::Socket(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await?)),
-        #[cfg(not(unix))]
-        Peer::Socket(_) => Err(std::io::Error::other("unix sockets are not available here")),
-        Peer::Tcp(address) => {
-            let stream = tokio::net::TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            keep_alive(&stream, keepalive)?;
-            Ok(Box::new(stream))
-        }
-    }
-}
-
-fn keep_alive(stream: &tokio::net::TcpStream, keepalive: &Keepalive) -> std::io::Result<()> {
-    let socket = socket2::SockRef::from(stream);
-    #[cfg(target_os = "linux")]
-    if keepalive.user_timeout.is_some() {
-        socket.set_tcp_user_timeout(keepalive.user_timeout)?;
-    }
-    if !keepalive.enabled {
-        return Ok(());
-    }
-    socket.set_keepalive(true)?;
-    let mut options = socket2::TcpKeepalive::new();
-    if let Some(idle) = keepalive.idle {
-        options = options.with_time(idle);
-    }
-    if let Some(interval) = keepalive.interval {
-        options = options.with_interval(interval);
-    }
-    if let Some(count) = keepalive.count {
-        options = options.with_retries(count);
-    }
-    socket.set_tcp_keepalive(&options)
-}
-
-/// Asks for TLS; the socket is then ready for the handshake, or for plain traffic.
-pub(super) async fn offers_tls(socket: &mut Socket) -> std::io::Result<bool> {
-    socket.write_all(&SSL_REQUEST).await?;
-    match socket.read_u8().await? {
-        b'S' => Ok(true),
-        b'N' => Ok(false),
-        // A server from before 1997 answers with an error message. Nothing it says may be trusted before TLS, so it is not shown.
-        _ => Err(std::io::Error::other("the answer to the request for TLS is not PostgreSQL's")),
     }
 }
 
@@ -214,24 +147,12 @@ impl Attempt<'_> {
             },
             None => None,
         };
-        let mut config = self.config();
-        let (client, wire) = match &tls {
-            None => {
-                let (client, connection) = config
-                    .ssl_mode(Negotiated::Disable)
-                    .connect_raw(socket, NoTls)
-                    .await
-                    .map_err(|e| self.failed(&e))?;
-                (client, Wire::Plain(Box::new(connection)))
-            }
-            Some(tls) => {
-                // The server has already said yes, so for tokio-postgres this is "direct".
-                config.ssl_mode(Negotiated::Require).ssl_negotiation(SslNegotiation::Direct);
-                let (client, connection) =
-                    config.connect_raw(socket, connector_for(tls, self.host())).await.map_err(|e| self.failed(&e))?;
-                (client, Wire::Tls(Box::new(connection)))
-            }
+        let handshake = tls.as_ref().map(|tls| connector_for(tls, self.host()));
+        let started = match handshake {
+            None => start_plain(self.config(), socket).await,
+            Some(handshake) => start_encrypted(self.config(), socket, handshake).await,
         };
+        let (client, wire) = started.map_err(|error| self.failed(&error))?;
         let door = Door {
             peer: self.peer.clone(),
             host: self.host().to_owned(),
@@ -312,6 +233,22 @@ impl Attempt<'_> {
     }
 }
 
+async fn start_plain(mut config: Config, socket: Socket) -> Result<(Client, Wire), tokio_postgres::Error> {
+    let (client, connection) = config.ssl_mode(Negotiated::Disable).connect_raw(socket, NoTls).await?;
+    Ok((client, Wire::Plain(Box::new(connection))))
+}
+
+/// The server has already said that it speaks TLS, or is not to be asked: either way it is "direct" to `tokio-postgres`.
+async fn start_encrypted(
+    mut config: Config,
+    socket: Socket,
+    tls: TlsConnector,
+) -> Result<(Client, Wire), tokio_postgres::Error> {
+    config.ssl_mode(Negotiated::Require).ssl_negotiation(SslNegotiation::Direct);
+    let (client, connection) = config.connect_raw(socket, tls).await?;
+    Ok((client, Wire::Tls(Box::new(connection))))
+}
+
 /// Whether `pg_hba.conf` has no entry for a connection with this kind of encryption; libpq then tries the other kind.
 fn is_refusal(error: &ConnectError) -> bool {
     matches!(error, ConnectError::Authentication { sqlstate, .. }
@@ -330,4 +267,16 @@ pub(super) fn connector_for(tls: &MakeRustlsConnect, host: &str) -> TlsConnector
 fn rustls_error(error: &tokio_postgres::Error) -> Option<&rustls::Error> {
     let io: &std::io::Error = error.source()?.downcast_ref()?;
     io.get_ref()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Callers spawn it on runtimes with many threads.
+    #[test]
+    fn the_future_is_send() {
+        fn check<T: Send>(_: impl FnOnce(&'static Target) -> T) {}
+        check(connect);
+    }
 }

@@ -42,7 +42,8 @@ impl Environment {
 
     /// Asks `lookup` for each of the [`VARIABLES`] and for `HOME`. An empty value counts as not set, as in libpq.
     ///
-    /// The command line passes `|name| std::env::var(name).ok()`.
+    /// The command line passes `|name| std::env::var(name).ok()`, and adds
+    /// [`Environment::with_process_user`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let values = VARIABLES.iter().filter_map(|(name, _)| Some((*name, get(name)?))).collect();
@@ -54,6 +55,15 @@ impl Environment {
     pub fn with_os_user(mut self, name: impl Into<String>) -> Self {
         self.os_user = Some(name.into());
         self
+    }
+
+    /// As [`Environment::with_os_user`], with the user who runs this process by the operating system's list of users, as in libpq.
+    #[must_use]
+    pub fn with_process_user(self) -> Self {
+        match nix::unistd::User::from_uid(nix::unistd::geteuid()) {
+            Ok(Some(user)) => self.with_os_user(user.name),
+            Ok(None) | Err(_) => self,
+        }
     }
 
     /// Sets the home directory, where `.pgpass` and `.postgresql/` are looked for.

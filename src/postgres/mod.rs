@@ -9,7 +9,9 @@ mod passfile;
 mod secret;
 mod session;
 mod settings;
+mod socket;
 mod target;
+pub mod throwaway;
 mod tls;
 mod tls_settings;
 

@@ -92,15 +92,9 @@ impl fmt::Debug for Passfile {
     }
 }
 
-#[cfg(unix)]
 fn readable_by_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     metadata.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 /// Splits at colons that no backslash precedes; the escapes stay in the fields.
@@ -158,7 +152,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
     fn a_file_others_may_read_is_ignored() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();

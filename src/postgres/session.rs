@@ -12,8 +12,9 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connect::{Peer, PlainConnection, TlsConnection, connector_for, offers_tls, open};
+use super::connect::{PlainConnection, TlsConnection, connector_for};
 use super::connect_error::ConnectError;
+use super::socket::{Peer, offers_tls, open};
 use super::target::Target;
 
 /// How many notices and notifications are kept for [`Session::take_notices`]; of more, the latest.

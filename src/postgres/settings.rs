@@ -262,7 +262,7 @@ fn default_address(port: u16) -> Address {
     let has_socket = |directory: &&&str| Path::new(directory).join(format!(".s.PGSQL.{port}")).exists();
     let exists = |directory: &&&str| Path::new(directory).is_dir();
     let found = SOCKET_DIRECTORIES.iter().find(has_socket).or_else(|| SOCKET_DIRECTORIES.iter().find(exists));
-    match found.filter(|_| cfg!(unix)) {
+    match found {
         Some(directory) => Address::Socket(PathBuf::from(directory)),
         None => Address::Tcp { host: "localhost".into(), hostaddr: None },
     }

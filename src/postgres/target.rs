@@ -283,7 +283,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
     fn a_password_file_is_asked_for_the_server_and_database_at_hand() {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().unwrap();

@@ -167,16 +167,10 @@ fn client_certificate(
 }
 
 /// libpq's rule for a private key: 0600, or 0640 where root owns it.
-#[cfg(unix)]
 fn is_exposed(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let allowed = if metadata.uid() == 0 { 0o740 } else { 0o700 };
     metadata.mode() & 0o777 & !allowed != 0
-}
-
-#[cfg(not(unix))]
-fn is_exposed(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 /// The certificates that are trusted, as anchors and as they stand in the file.
@@ -211,7 +205,11 @@ impl ServerCertVerifier for Verifier {
             check_period(end_entity, now)?;
         } else {
             let algorithms = self.algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.store, intermediates, now, algorithms)?;
+            verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.store, intermediates, now, algorithms)
+                .map_err(
+                    // webpki's first complaint about such a certificate is that it could sign others.
+                    |error| if is_self_signed(end_entity) { CertificateError::UnknownIssuer.into() } else { error },
+                )?;
         }
         if self.check_name {
             verify_server_name(&parsed, server_name)
@@ -241,6 +239,10 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
 }
 
 fn check_period(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
@@ -275,13 +277,59 @@ fn matches_common_name(certificate: &CertificateDer<'_>, server_name: &ServerNam
         .is_some_and(|pattern| pattern.eq_ignore_ascii_case(&host) || matches_wildcard(pattern, &host))
 }
 
-/// `*.example.com` stands for one label, and for nothing in an address.
+/// As in libpq, `*.example.com` stands for exactly one label, and for nothing in an address.
 fn matches_wildcard(pattern: &str, host: &str) -> bool {
     let is_address = host.parse::<std::net::IpAddr>().is_ok();
     match (pattern.strip_prefix("*."), host.split_once('.')) {
-        (Some(pattern), Some((label, rest))) => {
-            !is_address && !label.is_empty() && pattern.contains('.') && pattern.eq_ignore_ascii_case(rest)
-        }
+        (Some(pattern), Some((label, rest))) => !is_address && !label.is_empty() && pattern.eq_ignore_ascii_case(rest),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    /// A certificate for a common name only, of the years 2020 to 2029, which is trusted itself.
+    fn check(common_name: &str, host: &'static str, year: u64) -> Result<(), rustls::Error> {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 1, 1));
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone();
+        let verifier = Verifier {
+            trusted: Some(Trusted { store: RootCertStore::empty(), certificates: vec![certificate.clone()] }),
+            check_name: true,
+            algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_557_600));
+        let host = ServerName::try_from(host).unwrap();
+        verifier.verify_server_cert(&certificate, &[], &host, &[], now).map(drop)
+    }
+
+    #[test]
+    fn common_names() {
+        for (common_name, host, expected) in [
+            ("db.test", "DB.test", true),
+            ("db.test", "other.test", false),
+            ("*.db.test", "a.db.test", true),
+            ("*.db.test", "a.b.db.test", false),
+            ("*.db.test", "db.test", false),
+            ("*.test", "a.test", true),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("*.0.0.1", "127.0.0.1", false),
+        ] {
+            assert_eq!(check(common_name, host, 2025).is_ok(), expected, "{common_name} for {host}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_certificate_expires_all_the_same() {
+        let failure = |year| TlsFailure::from_rustls(&check("db.test", "db.test", year).unwrap_err(), "db.test");
+        assert!(matches!(failure(2031), TlsFailure::BadCertificate { reason } if reason.contains("Expired")));
+        assert!(matches!(failure(2019), TlsFailure::BadCertificate { reason } if reason.contains("NotValidYet")));
     }
 }

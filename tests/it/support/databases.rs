@@ -1,0 +1,46 @@
+use std::path::PathBuf;
+
+use cutover::postgres::throwaway::{Local, LocalOptions};
+use cutover::postgres::{Session, Target, connect};
+use tokio::sync::OnceCell;
+
+/// The process's server. A static is never dropped; it does not have to be: when the process ends, the pipe to the server's supervisor
+/// closes, and that ends the server and removes its directory.
+static SERVER: OnceCell<Local> = OnceCell::const_new();
+
+/// How the tests find PostgreSQL.
+pub(crate) fn local_options() -> LocalOptions {
+    LocalOptions {
+        bin_directory: std::env::var_os("CUTOVER_TEST_PG_BIN").map(PathBuf::from),
+        search_path: std::env::var_os("PATH"),
+        ..LocalOptions::default()
+    }
+}
+
+/// The server that all tests share. A test that needs it and can not have it fails.
+pub(crate) async fn server() -> &'static Local {
+    let start = || async { Local::start(&local_options()).await };
+    SERVER.get_or_try_init(start).await.unwrap_or_else(|error| {
+        panic!(
+            "these tests need a PostgreSQL server (13 or later): {error}\n\
+             run them with tests/run, which gets one, or set CUTOVER_TEST_PG_BIN to the directory of initdb and postgres"
+        )
+    })
+}
+
+/// A fresh database of one test.
+pub(crate) struct Database {
+    pub(crate) target: Target,
+}
+
+impl Database {
+    /// Another session on it.
+    pub(crate) async fn connect(&self) -> Session {
+        connect(&self.target).await.unwrap()
+    }
+}
+
+/// Creates a database that no other test uses.
+pub(crate) async fn database() -> Database {
+    Database { target: server().await.create_database().await.unwrap() }
+}
