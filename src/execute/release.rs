@@ -11,7 +11,7 @@ use super::files::Files;
 use super::journal::{self, Actor, Entry, Gate, Record, Release};
 use super::lease::{self, Holder, Lease};
 use super::options::Options;
-use super::session::{Session, failed, get};
+use super::session::{Session, failed};
 use super::status::{Stage, Status, Trouble};
 use super::stop::Level;
 use super::{preflight, relations};
@@ -338,9 +338,8 @@ pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, Execu
 async fn enter(client: &Client, options: &Options) -> Result<(Session, Actor), ExecuteError> {
     preflight::server(client).await?;
     let session = Session::prepare(client).await?;
-    let query = "SELECT session_user::pg_catalog.text";
-    let row = client.query_one(query, &[]).await.map_err(failed("asking for the role"))?;
-    Ok((session, Actor { host: options.host.clone(), pid: options.pid, role: get(&row, 0)? }))
+    let role = session.user.clone();
+    Ok((session, Actor { host: options.host.clone(), pid: options.pid, role }))
 }
 
 async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'_>) {

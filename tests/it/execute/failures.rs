@@ -67,7 +67,7 @@ fn settings_of_a_step_do_not_leak() {
     let mut plan = shop.plan();
     plan.steps[0].session = vec!["SET search_path = ''".into(), "SET statement_timeout = '1h'".into()];
     plan.steps[0].statements[0].sql = "ALTER TABLE public.users ADD COLUMN phone text".into();
-    plan.steps[0].statements.push(Statement { sql: "SET ROLE ddl_owner".into(), origin: None });
+    plan.steps[0].statements.push(Statement { sql: "SET SESSION AUTHORIZATION ddl_owner".into(), origin: None });
     plan.steps[0]
         .statements
         .push(Statement { sql: "SELECT pg_catalog.set_config('work_mem', '1MB', false)".into(), origin: None });
