@@ -243,9 +243,11 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let promoted = append_promotion(client, &release.id, &by).await;
     let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    (doors.boundary)("before commit");
     let ended = client.batch_execute(end).await.map_err(failed("writing the promotion"));
     let (seq, record) = promoted?;
     ended?;
+    (doors.boundary)("after commit");
     (doors.events)(&Event::Journaled { release: release.id, seq, record });
     let lease = match Lease::acquire(client, &by, std::time::Duration::ZERO, doors).await {
         Ok(lease) => lease,

@@ -5,6 +5,7 @@ mod exec_backend;
 mod failures;
 mod history;
 mod interrupt;
+mod library;
 mod release;
 mod stuck;
 mod support;
