@@ -32,6 +32,12 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
+    /// The same span after its files were appended behind `files` others.
+    #[must_use]
+    pub fn moved(self, files: u32) -> Self {
+        Self { file: FileId(self.file.0 + files), ..self }
+    }
+
     /// The smallest span that covers both. Spans of different files do not join: the first one wins.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
@@ -81,6 +87,13 @@ impl Sources {
         let line_starts = line_starts.collect();
         self.files.push(SourceFile { path: path.into(), text, line_starts });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Adds all files of another set. Spans of that set are valid here once moved by the returned number of files.
+    pub fn append(&mut self, other: &Self) -> u32 {
+        let offset = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        self.files.extend(other.files.iter().cloned());
+        offset
     }
 
     /// The file behind an id.

@@ -18,6 +18,11 @@ pub(super) struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
+    /// From another command's option.
+    pub(super) fn of(database: Option<String>) -> Self {
+        Self { database }
+    }
+
     /// Resolves the database. A password on the command line is refused: every user of the machine can read it there.
     pub(super) fn target(&self) -> Result<Target, CliError> {
         let variable = |name: &str| std::env::var(name).ok();

@@ -5,11 +5,16 @@ mod error;
 mod events;
 mod execute;
 mod exit;
+mod explain;
 mod live;
 mod log;
+mod plan;
 mod promote;
+mod rehearse;
+mod release_args;
 mod resume;
 mod rollback;
+mod schema;
 mod status;
 mod traffic;
 
@@ -30,12 +35,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Plan(plan::Args),
+    Rehearse(rehearse::Args),
     Execute(execute::Args),
     Status(status::Args),
     Log(log::Args),
     Resume(resume::Args),
     Promote(promote::Args),
     Rollback(rollback::Args),
+    Explain(explain::Args),
+    Schema(schema::Args),
 }
 
 /// Runs the command line.
@@ -61,11 +70,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> Result<Exit, CliError> {
     match command {
+        Command::Plan(args) => plan::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args),
         Command::Execute(args) => execute::run(args),
         Command::Status(args) => status::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Resume(args) => resume::run(args),
         Command::Promote(args) => promote::run(args),
         Command::Rollback(args) => rollback::run(args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Schema(args) => schema::run(&args),
     }
 }

@@ -1,3 +1,14 @@
 //! Dependency graph, placement, splitting, the proof, and the saved plan file.
 
+mod access;
+mod describe;
+mod findings;
+mod graph;
+mod node;
+mod place;
+mod proof;
+mod release;
 pub mod saved;
+mod steps;
+
+pub use release::{Planned, Request, plan};

@@ -1,0 +1,153 @@
+//! `cutover plan`: order the pending migrations around the cutover, and prove it.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::database::{self, DatabaseArgs};
+use super::error::CliError;
+use super::exit::Exit;
+use super::release_args::{ReleaseArgs, ReleaseInput};
+use crate::diagnostic::Severity;
+use crate::migrations::Pending;
+use crate::plan::saved::Verdict;
+use crate::plan::{self, Planned, Request};
+use crate::postgres::{history, introspect};
+use crate::report::{self, Style};
+use crate::schema::Schema;
+
+/// Order the pending migrations: before and after the cutover
+///
+/// Reads the migrations (and, if given, the queries of both versions), works out what each statement gives to and takes from the two
+/// versions, and places it before (additive) or after (deletive) the cutover.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover plan migrations --from 41
+  cutover plan migrations --from 41 --blue queries/v1 --green queries/v2 -o release.plan
+  cutover plan migrations --database postgres://deploy@db/shop -o release.plan
+  cutover plan migrations --from 41 --format json
+
+Exit codes: 0 safe · 1 not safe · 2 usage, configuration or input · 3 safe and there are steps (--detailed-exitcode)")]
+pub(super) struct Args {
+    #[command(flatten)]
+    release: ReleaseArgs,
+    /// Take what is pending from the history table of this database, and its catalog as the schema before the release
+    #[arg(long, value_name = "URL", conflicts_with = "from")]
+    database: Option<String>,
+    /// Save the plan for `cutover execute`
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<Utf8PathBuf>,
+    /// `text` for people, `json` for machines (its schema: `cutover schema plan`)
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Exit with 3 if the plan is safe and has steps
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let input = args.release.read()?;
+    let (pending, base) = match &args.database {
+        Some(_) => live(args, &input)?,
+        None => (pending(&input)?, None),
+    };
+    let planned = plan::plan(Request {
+        folder: &input.folder,
+        pending: &pending,
+        base: base.as_ref(),
+        blue: input.blue.as_ref(),
+        green: input.green.as_ref(),
+    });
+    show(args.format, &input, &planned)?;
+    if let Some(path) = &args.output {
+        save(path, &planned.plan.to_json())?;
+        if args.format == Format::Text {
+            let text = format!(
+                "\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    cutover execute {path} --database URL"
+            );
+            anstream::println!("{text}");
+        }
+    }
+    Ok(match planned.plan.verdict {
+        Verdict::Unsafe => Exit::Findings,
+        Verdict::Safe if args.detailed_exitcode && !planned.plan.steps.is_empty() => Exit::HasSteps,
+        Verdict::Safe => Exit::Ok,
+    })
+}
+
+/// What is pending by `--from`.
+pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
+    let from = input.from.as_deref().filter(|from| *from != "none");
+    if input.from.is_none() {
+        let count = input.folder.migrations.len();
+        anstream::eprintln!(
+            "note: neither --from nor --database says what is applied already; all {count} migrations are taken as pending on an empty database"
+        );
+    }
+    input.folder.pending_after(from).map_err(CliError::usage)
+}
+
+fn live(args: &Args, input: &ReleaseInput) -> Result<(Pending, Option<Schema>), CliError> {
+    let database = DatabaseArgs::of(args.database.clone());
+    database::runtime()?.block_on(async {
+        let session = database.connect().await?;
+        let convention = input.folder.convention;
+        let applied = history::applied(&session, convention).await.map_err(CliError::usage)?;
+        let versions: Vec<String> = applied.into_iter().map(|a| a.version).collect();
+        let (pending, unknown) = input.folder.pending_by_history(&versions);
+        if let Some(version) = unknown.first() {
+            return Err(CliError::usage(format!(
+                "the database has applied version {version} (and {} others) that the folder does not have",
+                unknown.len() - 1
+            ))
+            .hint("check out the version of the application that production runs, or one after it"));
+        }
+        let schema = introspect(&session).await.map_err(CliError::usage)?;
+        Ok((pending, Some(schema)))
+    })
+}
+
+/// Prints findings and plan.
+fn show(format: Format, input: &ReleaseInput, planned: &Planned) -> Result<(), CliError> {
+    let stderr = stderr_style();
+    for (diagnostic, sources) in &input.unread {
+        anstream::eprint!("{}", report::render_diagnostics(std::slice::from_ref(diagnostic), sources, stderr));
+    }
+    match format {
+        Format::Json => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(planned.plan.to_json().as_bytes()).map_err(CliError::usage)
+        }
+        Format::Text => {
+            let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
+            anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, stderr));
+            let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
+            anstream::print!("{}", report::render_plan(&planned.plan, style));
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn stderr_style() -> Style {
+    // anstream takes the colours out again where NO_COLOR or the terminal say so.
+    Style { color: std::io::stderr().is_terminal(), ..Style::default() }
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
+    let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let failed = |what: &str, error: &dyn std::fmt::Display| {
+        CliError::usage(format!("{path}: {what}: {error}")).hint("nothing was changed; choose another path with -o")
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed("the folder can not be written", &e))?;
+    file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
+    file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
+    file.persist(path).map_err(|e| failed("writing failed", &e.error))?;
+    Ok(())
+}

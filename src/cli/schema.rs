@@ -1,0 +1,28 @@
+//! `cutover schema`: JSON Schemas of the machine formats.
+
+use super::error::CliError;
+use super::exit::Exit;
+use crate::report;
+
+/// Print the JSON Schema of a machine format
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which format
+    #[arg(value_enum)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// What `plan --format json` prints and `plan -o` saves
+    Plan,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let schema = match args.format {
+        Format::Plan => report::plan_schema(),
+    };
+    let text = serde_json::to_string_pretty(&schema).map_err(CliError::usage)?;
+    anstream::println!("{text}");
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,43 @@
+//! Which version relies on what an operation takes or gives: the evidence that placement rests on, and the subset test that proves a plan.
+
+mod pull;
+
+use crate::effect::Capability;
+use crate::schema::Schema;
+use crate::workload::{Query, Reliance, Workload};
+
+pub(crate) use pull::{Pull, Pulls, Strength, pulls};
+
+/// A version of the application, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub struct App<'a> {
+    /// Its queries. Without them it is assumed to use everything its schema offers.
+    pub workload: Option<&'a Workload>,
+    /// The schema it was written for.
+    pub schema: &'a Schema,
+}
+
+/// How a version relies on a capability.
+#[derive(Debug, Clone, Copy)]
+pub enum Evidence<'a> {
+    /// This query fails without it.
+    Query(&'a Query),
+    /// This query may fail without it.
+    Perhaps(&'a Query),
+    /// Nothing is known, so it is assumed.
+    Assumed,
+    /// None of its queries relies on it.
+    None,
+}
+
+impl<'a> App<'a> {
+    /// How the version relies on a capability.
+    pub fn evidence(&self, capability: &Capability) -> Evidence<'a> {
+        match self.workload.map(|workload| workload.relies(capability, self.schema)) {
+            Some(Reliance::Yes(query)) => Evidence::Query(query),
+            Some(Reliance::May(query)) => Evidence::Perhaps(query),
+            Some(Reliance::No) => Evidence::None,
+            None => Evidence::Assumed,
+        }
+    }
+}

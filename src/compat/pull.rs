@@ -1,0 +1,127 @@
+//! How strongly blue holds a step back and green draws it forward.
+
+use super::{App, Evidence};
+use crate::effect::{Capability, Effect, Weight};
+use crate::schema::Schema;
+use crate::workload::Query;
+
+/// How strongly a version pulls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Strength {
+    /// It would be better.
+    Prefers,
+    /// It breaks otherwise.
+    Must,
+}
+
+/// One version's pull on a step, with the capability and the evidence behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct Pull<'a> {
+    pub(crate) strength: Strength,
+    pub(crate) capability: Capability,
+    /// The query that shows it; `None`: assumed.
+    pub(crate) query: Option<&'a Query>,
+}
+
+/// Both versions' pulls on a step.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pulls<'a> {
+    /// Blue does not survive it: after.
+    pub(crate) blue: Option<Pull<'a>>,
+    /// Green needs it: before.
+    pub(crate) green: Option<Pull<'a>>,
+    /// What blue may meet only if green writes something new.
+    pub(crate) conditional: Vec<Pull<'a>>,
+}
+
+impl Pulls<'_> {
+    pub(crate) fn blue_must(&self) -> bool {
+        self.blue.as_ref().is_some_and(|p| p.strength == Strength::Must)
+    }
+
+    pub(crate) fn green_must(&self) -> bool {
+        self.green.as_ref().is_some_and(|p| p.strength == Strength::Must)
+    }
+}
+
+/// The pulls on a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers.
+pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &Schema, last: &Schema) -> Pulls<'a> {
+    let mut pulls = Pulls::default();
+    for capability in effect.removes.iter().filter(|c| c.offered_by(base)) {
+        let evidence = blue.evidence(capability);
+        match capability.weight() {
+            Weight::Certain | Weight::Habit => {
+                strongest(&mut pulls.blue, loss_strength(capability, evidence), capability, evidence);
+            }
+            Weight::Conditional => {
+                let told = !matches!(evidence, Evidence::None) && worth_telling(capability, evidence);
+                if told {
+                    pulls.conditional.push(pull(Strength::Prefers, capability, evidence));
+                }
+            }
+            // Better keep an index until nobody uses it.
+            Weight::Soft => strongest(&mut pulls.blue, Some(Strength::Prefers), capability, evidence),
+        }
+    }
+    for capability in effect.adds.iter().filter(|c| !c.offered_by(base) && c.offered_by(last)) {
+        let evidence = green.evidence(capability);
+        strongest(&mut pulls.green, gain_strength(capability, evidence), capability, evidence);
+    }
+    pulls
+}
+
+fn loss_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Strength> {
+    match evidence {
+        Evidence::Query(_) | Evidence::Perhaps(_) => Some(Strength::Must),
+        Evidence::Assumed if capability.weight() == Weight::Certain => Some(Strength::Must),
+        Evidence::Assumed => Some(Strength::Prefers),
+        // Nobody uses it, and still nothing is gained by taking it away early.
+        Evidence::None if capability.weight() == Weight::Certain => Some(Strength::Prefers),
+        Evidence::None => None,
+    }
+}
+
+fn gain_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Strength> {
+    // Freedom that a client may or may not take.
+    let optional =
+        matches!(capability, Capability::Unruled { .. } | Capability::Fits { .. } | Capability::AcceptsNull { .. });
+    match (evidence, capability.weight()) {
+        (Evidence::None, _) | (_, Weight::Conditional | Weight::Soft) => None,
+        (Evidence::Query(_), _) => Some(Strength::Must),
+        (Evidence::Perhaps(_), _) => Some(if optional { Strength::Prefers } else { Strength::Must }),
+        (Evidence::Assumed, Weight::Certain) if !optional => Some(Strength::Must),
+        (Evidence::Assumed, _) => Some(Strength::Prefers),
+    }
+}
+
+/// Without a workload, only what regularly hurts is told: every added column changes a row's shape.
+fn worth_telling(capability: &Capability, evidence: Evidence<'_>) -> bool {
+    match capability {
+        Capability::NeverNull { .. } | Capability::KnownLabels(_) => true,
+        Capability::Shape(_) => matches!(evidence, Evidence::Query(_) | Evidence::Perhaps(_)),
+        _ => false,
+    }
+}
+
+fn pull<'a>(strength: Strength, capability: &Capability, evidence: Evidence<'a>) -> Pull<'a> {
+    let query = match evidence {
+        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+        Evidence::Assumed | Evidence::None => None,
+    };
+    Pull { strength, capability: capability.clone(), query }
+}
+
+/// Keeps the strongest pull; among equals, one that a query shows.
+fn strongest<'a>(
+    kept: &mut Option<Pull<'a>>,
+    strength: Option<Strength>,
+    capability: &Capability,
+    evidence: Evidence<'a>,
+) {
+    let Some(strength) = strength else { return };
+    let new = pull(strength, capability, evidence);
+    let rank = |p: &Pull<'_>| (p.strength, p.query.is_some());
+    if kept.as_ref().is_none_or(|old| rank(old) < rank(&new)) {
+        *kept = Some(new);
+    }
+}

@@ -1,0 +1,133 @@
+//! `cutover.toml`: raw → resolved. Paths in it start at its own folder. Unknown keys are refused with their place.
+
+use std::ops::Range;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+
+use crate::migrations::Convention;
+
+/// The file's name.
+pub const FILE_NAME: &str = "cutover.toml";
+
+/// What a folder's `cutover.toml` says, with paths resolved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The folder of migrations.
+    pub migrations: Option<Utf8PathBuf>,
+    /// How the folder is to be read.
+    pub convention: Option<Convention>,
+    /// The version that production is at.
+    pub from: Option<String>,
+    /// Blue's queries.
+    pub blue: Option<Utf8PathBuf>,
+    /// Green's queries.
+    pub green: Option<Utf8PathBuf>,
+}
+
+/// Why it can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Reading failed; the message names the path.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// It does not parse, or has unknown keys.
+    #[error("{path}:{line}:{column}: {message}")]
+    Invalid {
+        /// The file.
+        path: Utf8PathBuf,
+        /// 1-based.
+        line: u32,
+        /// 1-based.
+        column: u32,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    #[serde(default)]
+    migrations: RawMigrations,
+    #[serde(default)]
+    apps: RawApps,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawMigrations {
+    folder: Option<Utf8PathBuf>,
+    convention: Option<Convention>,
+    from: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawApps {
+    blue: Option<RawApp>,
+    green: Option<RawApp>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawApp {
+    queries: Utf8PathBuf,
+}
+
+/// Reads the `cutover.toml` of a folder, if it has one.
+pub fn find(folder: &Utf8Path) -> Result<Option<Config>, ConfigError> {
+    let path = folder.join(FILE_NAME);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs_err::read_to_string(&path)?;
+    parse(&path, &text).map(Some)
+}
+
+/// Reads the text of a `cutover.toml` at `path`.
+pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
+    let raw: Raw = toml::from_str(text).map_err(|error| {
+        let Range { start, .. } = error.span().unwrap_or(0..0);
+        let mut sources = crate::source::Sources::new();
+        let file = sources.add(path, text);
+        let at = sources.file(file).line_column(u32::try_from(start).unwrap_or(0));
+        ConfigError::Invalid {
+            path: path.to_owned(),
+            line: at.line,
+            column: at.column,
+            message: error.message().to_owned(),
+        }
+    })?;
+    let folder = path.parent().unwrap_or(Utf8Path::new(""));
+    let below = |path: Utf8PathBuf| folder.join(path);
+    Ok(Config {
+        migrations: raw.migrations.folder.map(below),
+        convention: raw.migrations.convention,
+        from: raw.migrations.from,
+        blue: raw.apps.blue.map(|app| below(app.queries)),
+        green: raw.apps.green.map(|app| below(app.queries)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_are_refused_with_their_place() {
+        let error = parse("a/cutover.toml".into(), "[migrations]\nfolder = \"m\"\nfrum = 3\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a/cutover.toml:3:1: unknown field `frum`, expected one of `folder`, `convention`, `from`"
+        );
+    }
+
+    #[test]
+    fn paths_start_at_the_file_s_own_folder() {
+        let config =
+            parse("a/cutover.toml".into(), "[migrations]\nfolder = \"m\"\n[apps.blue]\nqueries = \"q\"\n").unwrap();
+        assert_eq!(config.migrations.as_deref(), Some("a/m".into()));
+        assert_eq!(config.blue.as_deref(), Some("a/q".into()));
+    }
+}

@@ -1,0 +1,287 @@
+//! The effect of going from one schema to another: the difference of their capabilities, over what was touched. The one mechanism behind
+//! the order of every statement, simulated or observed.
+
+use std::collections::BTreeSet;
+
+use super::capability::{Capability, RowRule};
+use super::type_class::{TypeChange, type_change, type_class};
+use crate::schema::{Applied, Object, QName, Relation, Rule, Schema, UserType};
+use crate::sql::Operation;
+use crate::sql::operation::{Ident, RelationKind, TableChange};
+
+/// What a change takes from and gives to clients.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// What clients may no longer rely on.
+    pub removes: BTreeSet<Capability>,
+    /// What clients may rely on from now on.
+    pub adds: BTreeSet<Capability>,
+}
+
+impl Effect {
+    /// The effect of an operation. Most of it is the difference of the schemas; a few operations do things no schema shows.
+    pub fn of(operation: &Operation, before: &Schema, applied: &Applied) -> Self {
+        let mut effect = Self::between(before, &applied.schema, &applied.touched);
+        let behaviour =
+            |table: &crate::sql::Name, what: String| Capability::Behaviour { relation: before.resolve(table), what };
+        let (lost, won) = match operation {
+            Operation::AlterSequence { name, changes_values: true, .. } => {
+                (Some(behaviour(name, "goes on handing out the same numbers".into())), None)
+            }
+            Operation::AlterTable { table, change, .. } => match change {
+                TableChange::Owner { .. } => (Some(behaviour(table, "keeps its owner".into())), None),
+                TableChange::SetLogged { logged: false } => {
+                    (Some(behaviour(table, "keeps its rows after a crash".into())), None)
+                }
+                TableChange::AlterConstraint { name } => {
+                    (Some(behaviour(table, format!("checks constraint {name} when it did"))), None)
+                }
+                TableChange::ForceRowSecurity { forced: true } => {
+                    (Some(Capability::RowsVisible(before.resolve(table))), None)
+                }
+                TableChange::DetachPartition { partition, .. } => {
+                    (Some(behaviour(table, format!("has the rows of {partition}"))), None)
+                }
+                TableChange::AttachPartition { partition } => {
+                    (None, Some(behaviour(table, format!("has the rows of {partition}"))))
+                }
+                TableChange::Inherit { parent, attach } => {
+                    let rows = behaviour(parent, format!("has the rows of {table}"));
+                    if *attach { (None, Some(rows)) } else { (Some(rows), None) }
+                }
+                _ => (None, None),
+            },
+            _ => (None, None),
+        };
+        effect.removes.extend(lost);
+        effect.adds.extend(won);
+        effect
+    }
+
+    /// The effect of going from `before` to `after`, where only `touched` can differ.
+    pub fn between<'a>(before: &Schema, after: &Schema, touched: impl IntoIterator<Item = &'a Object>) -> Self {
+        let mut effect = Self::default();
+        for object in touched {
+            match object {
+                Object::Relation(name) => effect.relation(before, after, name),
+                Object::Type(name) => {
+                    effect.difference(&of_type(before, name), &of_type(after, name));
+                    if !new_labels(&effect, before).is_empty() {
+                        effect.removes.insert(Capability::KnownLabels(name.clone()));
+                    }
+                }
+                Object::Function(name) => effect.function(before, after, name),
+                Object::Namespace(name) => effect.difference(&of_namespace(before, name), &of_namespace(after, name)),
+                Object::Extension(name) => {
+                    let of = |schema: &Schema| -> BTreeSet<_> {
+                        schema
+                            .extensions()
+                            .any(|e| e == name)
+                            .then(|| Capability::Extension(name.clone()))
+                            .into_iter()
+                            .collect()
+                    };
+                    effect.difference(&of(before), &of(after));
+                }
+            }
+        }
+        effect
+    }
+
+    fn difference(&mut self, before: &BTreeSet<Capability>, after: &BTreeSet<Capability>) {
+        self.removes.extend(before.difference(after).cloned());
+        self.adds.extend(after.difference(before).cloned());
+    }
+
+    fn relation(&mut self, before: &Schema, after: &Schema, name: &QName) {
+        self.difference(&of_relation(before, name), &of_relation(after, name));
+        let (Some(old), Some(new)) = (before.relation(name), after.relation(name)) else { return };
+        // What holds where a thing is absent: it is lost when the thing comes, and won when it goes.
+        let names = old.columns.iter().chain(&new.columns).map(|c| &c.name);
+        for column in names.collect::<BTreeSet<_>>() {
+            let omit = |r: &Relation| r.column(column).is_none_or(|c| c.may_be_omitted());
+            let capability = Capability::Omit { relation: name.clone(), column: column.clone() };
+            self.flag(capability, omit(old), omit(new));
+        }
+        for (was, is) in old.columns.iter().filter_map(|c| Some((c, new.column(&c.name)?))) {
+            let (Some(from), Some(to)) = (&was.data_type, &is.data_type) else { continue };
+            let fits = |from| Capability::Fits { relation: name.clone(), column: was.name.clone(), data_type: from };
+            if type_change(after, from, to) == TypeChange::Narrowing {
+                self.removes.insert(fits(from.to_string()));
+            }
+            if type_change(before, to, from) == TypeChange::Narrowing {
+                self.adds.insert(fits(to.to_string()));
+            }
+        }
+        let columns =
+            |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
+        if columns(old) != columns(new) {
+            self.removes.insert(Capability::Shape(name.clone()));
+        }
+        let (old_rules, new_rules) = (rules(name, old), rules(name, new));
+        for rule in old_rules.union(&new_rules) {
+            let capability = Capability::Unruled { relation: name.clone(), rule: rule.clone() };
+            self.flag(capability, !old_rules.contains(rule), !new_rules.contains(rule));
+        }
+        for trigger in old.triggers.keys().chain(new.triggers.keys()).collect::<BTreeSet<_>>() {
+            let runs = |r: &Relation| r.triggers.get(trigger).copied().unwrap_or(false);
+            let capability = Capability::Untriggered { relation: name.clone(), name: trigger.clone() };
+            self.flag(capability, !runs(old), !runs(new));
+        }
+    }
+
+    fn function(&mut self, before: &Schema, after: &Schema, name: &QName) {
+        self.difference(&of_function(before, name), &of_function(after, name));
+        let (old, new) = (before.functions(name), after.functions(name));
+        if !old.is_empty() && new.len() > old.len() && ambiguous(new) && !ambiguous(old) {
+            self.removes.insert(Capability::Unambiguous(name.clone()));
+        }
+    }
+
+    fn flag(&mut self, capability: Capability, before: bool, after: bool) {
+        match (before, after) {
+            (true, false) => _ = self.removes.insert(capability),
+            (false, true) => _ = self.adds.insert(capability),
+            (true, true) | (false, false) => {}
+        }
+    }
+}
+
+/// Whether a call with some number of arguments fits more than one overload of the same types so far.
+fn ambiguous(overloads: &[crate::schema::Function]) -> bool {
+    let required = |f: &crate::schema::Function| f.arguments.iter().filter(|(_, default)| !default).count();
+    overloads.iter().enumerate().any(|(i, a)| {
+        overloads.iter().enumerate().any(|(j, b)| {
+            let shared = a.arguments.len().min(b.arguments.len());
+            let same = a.arguments.iter().zip(&b.arguments).all(|((x, _), (y, _))| x == y);
+            i != j && same && required(a).max(required(b)) <= shared
+        })
+    })
+}
+
+/// What a relation offers by being as it is.
+pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
+    let mut found = BTreeSet::new();
+    let Some(relation) = schema.relation(name) else { return found };
+    found.insert(Capability::Relation(name.clone()));
+    found.insert(Capability::Shape(name.clone()));
+    let shape_is_known = relation.kind != RelationKind::Sequence;
+    if !shape_is_known {
+        found.remove(&Capability::Shape(name.clone()));
+    }
+    let writable = !matches!(relation.kind, RelationKind::MaterializedView | RelationKind::Sequence);
+    for column in &relation.columns {
+        let (relation, column_name) = (name.clone(), column.name.clone());
+        let data_type = column.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default();
+        found.insert(Capability::Read { relation: relation.clone(), column: column_name.clone(), data_type });
+        if writable && column.writable() {
+            found.insert(Capability::Write { relation: relation.clone(), column: column_name.clone() });
+        }
+        if column.not_null {
+            found.insert(Capability::NeverNull { relation, column: column_name });
+        } else if writable {
+            found.insert(Capability::AcceptsNull { relation, column: column_name });
+        }
+    }
+    for rule in rules(name, relation) {
+        found.insert(Capability::Ruled { relation: name.clone(), rule });
+    }
+    for (index_name, index) in &relation.indexes {
+        if index.unique
+            && let Some(mut columns) = index.plain_key()
+        {
+            columns.sort();
+            found.insert(Capability::Arbiter { relation: name.clone(), columns });
+        }
+        found.insert(Capability::FastPath { relation: name.clone(), index: index_name.clone() });
+    }
+    for constraint in relation.constraints.keys() {
+        found.insert(Capability::ConstraintName { relation: name.clone(), name: constraint.clone() });
+    }
+    for (trigger, enabled) in &relation.triggers {
+        if *enabled {
+            found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
+        }
+    }
+    if !relation.row_security {
+        found.insert(Capability::RowsVisible(name.clone()));
+    }
+    if relation.row_security {
+        let permissive = relation.policies.iter().filter(|(_, restrictive)| !**restrictive);
+        found.extend(permissive.map(|(policy, _)| Capability::Policy { relation: name.clone(), name: policy.clone() }));
+    }
+    for (role, privilege) in &relation.grants {
+        let (role, privilege) = (role.clone(), privilege.clone());
+        found.insert(Capability::Privilege { relation: name.clone(), role, privilege });
+    }
+    found
+}
+
+/// The rules that rows of a relation must obey.
+pub(super) fn rules(_name: &QName, relation: &Relation) -> BTreeSet<RowRule> {
+    let constraints = relation.constraints.iter().map(|(name, constraint)| match &constraint.kind {
+        Rule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
+        // A primary key demands uniqueness here; that it refuses NULL is told by its columns.
+        Rule::PrimaryKey { columns } => RowRule::Constraint(Rule::Unique { columns: columns.clone() }),
+        rule => RowRule::Constraint(rule.clone()),
+    });
+    let unique =
+        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| match index.plain_key() {
+            Some(columns) => RowRule::Constraint(Rule::Unique { columns }),
+            None => RowRule::UniqueIndex {
+                name: name.clone(),
+                columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
+            },
+        });
+    let policies = relation.policies.iter().filter(|(_, restrictive)| **restrictive && relation.row_security);
+    let policies = policies.map(|(name, _)| RowRule::Check {
+        name: format!("policy {name}").into(),
+        rule: Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() },
+    });
+    constraints.chain(unique).chain(policies).collect()
+}
+
+fn of_type(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
+    let mut found = BTreeSet::new();
+    let Some(definition) = schema.user_type(name) else { return found };
+    found.insert(Capability::Type(name.clone()));
+    if let UserType::Enum(labels) = definition {
+        let accepts = |label: &Ident| Capability::Label { name: name.clone(), label: label.clone() };
+        found.extend(labels.iter().map(accepts));
+    }
+    found
+}
+
+fn of_function(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
+    let call = |function: &crate::schema::Function| {
+        let types: Vec<_> = function.arguments.iter().map(|(t, _)| t.as_str()).collect();
+        let signature = format!("({}) returning {}", types.join(", "), function.returns);
+        Capability::Call { name: name.clone(), signature }
+    };
+    schema.functions(name).iter().map(call).collect()
+}
+
+fn of_namespace(schema: &Schema, name: &Ident) -> BTreeSet<Capability> {
+    schema.has_namespace(name).then(|| Capability::Namespace(name.clone())).into_iter().collect()
+}
+
+/// Whether a schema offers a capability that is not about a relation.
+pub(super) fn of_others(schema: &Schema, capability: &Capability) -> bool {
+    match capability {
+        Capability::Type(name) | Capability::Label { name, .. } => of_type(schema, name).contains(capability),
+        Capability::KnownLabels(name) => schema.user_type(name).is_some(),
+        Capability::Call { name, .. } => of_function(schema, name).contains(capability),
+        Capability::Namespace(name) => schema.has_namespace(name),
+        Capability::Extension(name) => schema.extensions().any(|e| e == name),
+        _ => false,
+    }
+}
+
+/// Labels of an enum that readers of the old schema do not know.
+fn new_labels(effect: &Effect, before: &Schema) -> Vec<(QName, Ident)> {
+    let labels = effect.adds.iter().filter_map(|c| match c {
+        Capability::Label { name, label } if before.user_type(name).is_some() => Some((name.clone(), label.clone())),
+        _ => None,
+    });
+    labels.collect()
+}

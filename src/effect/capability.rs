@@ -1,0 +1,356 @@
+//! What a client may rely on in a schema.
+
+use std::fmt;
+
+use crate::schema::{QName, Rule, Schema};
+use crate::sql::operation::Ident;
+
+/// Something a client may rely on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// A relation exists under this name.
+    Relation(QName),
+    /// A column can be read as values of this type.
+    Read {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+        /// The type, as far as a client's driver tells types apart; empty where it is not known.
+        data_type: String,
+    },
+    /// A column can be written.
+    Write {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// An INSERT may leave a column out. It holds for columns that do not exist, too.
+    Omit {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// A column accepts NULL.
+    AcceptsNull {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// Rows that break a rule are accepted.
+    Unruled {
+        /// The relation.
+        relation: QName,
+        /// What the rule demands.
+        rule: RowRule,
+    },
+    /// Reads never see a NULL in a column.
+    NeverNull {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// All rows obey a rule.
+    Ruled {
+        /// The relation.
+        relation: QName,
+        /// What the rule demands.
+        rule: RowRule,
+    },
+    /// `SELECT *`, `RETURNING *`, positional INSERT, and prepared plans keep their columns.
+    Shape(QName),
+    /// `ON CONFLICT (columns)` finds a unique index.
+    Arbiter {
+        /// The relation.
+        relation: QName,
+        /// The columns, sorted.
+        columns: Vec<Ident>,
+    },
+    /// A constraint bears this name (`ON CONFLICT ON CONSTRAINT`, error handling).
+    ConstraintName {
+        /// The relation.
+        relation: QName,
+        /// The name.
+        name: Ident,
+    },
+    /// A query can be answered with the help of this index.
+    FastPath {
+        /// The relation.
+        relation: QName,
+        /// The index.
+        index: Ident,
+    },
+    /// A trigger runs when rows are written.
+    Trigger {
+        /// The relation.
+        relation: QName,
+        /// The trigger.
+        name: Ident,
+    },
+    /// Writes do not run this trigger.
+    Untriggered {
+        /// The relation.
+        relation: QName,
+        /// The trigger.
+        name: Ident,
+    },
+    /// Rows can be seen and written without passing this policy or the absence of any.
+    RowsVisible(QName),
+    /// A role holds a privilege on a relation.
+    Privilege {
+        /// The relation.
+        relation: QName,
+        /// The role.
+        role: String,
+        /// The privilege.
+        privilege: String,
+    },
+    /// A permissive policy lets rows through.
+    Policy {
+        /// The relation.
+        relation: QName,
+        /// The policy.
+        name: Ident,
+    },
+    /// All values of a column's old type fit into it.
+    Fits {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+        /// The old type.
+        data_type: String,
+    },
+    /// A relation behaves as it did in a way that has no name of its own.
+    Behaviour {
+        /// The relation.
+        relation: QName,
+        /// What it does, for people, for example `keeps its rows`.
+        what: String,
+    },
+    /// A type exists under this name.
+    Type(QName),
+    /// An enum accepts a label.
+    Label {
+        /// The enum.
+        name: QName,
+        /// The label.
+        label: Ident,
+    },
+    /// Reads see no other labels of an enum than those known.
+    KnownLabels(QName),
+    /// A function can be called with these arguments and returns this.
+    Call {
+        /// The function.
+        name: QName,
+        /// Its argument types and what it returns.
+        signature: String,
+    },
+    /// A call of this function by its name alone is not ambiguous.
+    Unambiguous(QName),
+    /// A schema exists.
+    Namespace(Ident),
+    /// An extension's objects exist.
+    Extension(Ident),
+}
+
+/// What a constraint demands of rows, whatever its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowRule {
+    /// A constraint or unique index.
+    Constraint(Rule),
+    /// A CHECK of this name: two checks on the same columns can demand different things.
+    Check {
+        /// Its name.
+        name: Ident,
+        /// What it mentions.
+        rule: Rule,
+    },
+    /// A unique index on expressions or some rows only.
+    UniqueIndex {
+        /// The index.
+        name: Ident,
+        /// Columns of its key.
+        columns: Vec<Ident>,
+    },
+}
+
+impl RowRule {
+    /// The columns it is about.
+    pub fn columns(&self) -> &[Ident] {
+        match self {
+            Self::Constraint(rule) | Self::Check { rule, .. } => rule.columns(),
+            Self::UniqueIndex { columns, .. } => columns,
+        }
+    }
+}
+
+/// How a capability bears on the order of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Statements fail at once without it: it decides the order.
+    Certain,
+    /// Only clients of a certain habit rely on it (`ON CONFLICT`, `SELECT *`, a constraint's name): a workload decides.
+    Habit,
+    /// Bites only when the other version writes something new: a finding, never an order.
+    Conditional,
+    /// Speed only.
+    Soft,
+}
+
+impl Capability {
+    /// How it bears on the order.
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::Relation(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Omit { .. }
+            | Self::AcceptsNull { .. }
+            | Self::Unruled { .. }
+            | Self::RowsVisible(_)
+            | Self::Privilege { .. }
+            | Self::Policy { .. }
+            | Self::Fits { .. }
+            | Self::Behaviour { .. }
+            | Self::Type(_)
+            | Self::Label { .. }
+            | Self::Call { .. }
+            | Self::Unambiguous(_)
+            | Self::Namespace(_)
+            | Self::Extension(_)
+            | Self::Trigger { .. } => Weight::Certain,
+            Self::Arbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
+            Self::NeverNull { .. }
+            | Self::Ruled { .. }
+            | Self::KnownLabels(_)
+            | Self::Shape(_)
+            | Self::Untriggered { .. } => Weight::Conditional,
+            Self::FastPath { .. } => Weight::Soft,
+        }
+    }
+
+    /// The relation it is about.
+    pub fn relation(&self) -> Option<&QName> {
+        match self {
+            Self::Relation(relation) | Self::Shape(relation) | Self::RowsVisible(relation) => Some(relation),
+            Self::Read { relation, .. }
+            | Self::Write { relation, .. }
+            | Self::Omit { relation, .. }
+            | Self::AcceptsNull { relation, .. }
+            | Self::Unruled { relation, .. }
+            | Self::NeverNull { relation, .. }
+            | Self::Ruled { relation, .. }
+            | Self::Arbiter { relation, .. }
+            | Self::ConstraintName { relation, .. }
+            | Self::FastPath { relation, .. }
+            | Self::Trigger { relation, .. }
+            | Self::Untriggered { relation, .. }
+            | Self::Policy { relation, .. }
+            | Self::Fits { relation, .. }
+            | Self::Behaviour { relation, .. }
+            | Self::Privilege { relation, .. } => Some(relation),
+            Self::Type(_)
+            | Self::Label { .. }
+            | Self::KnownLabels(_)
+            | Self::Call { .. }
+            | Self::Unambiguous(_)
+            | Self::Namespace(_)
+            | Self::Extension(_) => None,
+        }
+    }
+
+    /// Whether clients of a schema could rely on it there. What a schema merely does not forbid counts: an INSERT leaves out every column
+    /// that does not exist, and no row breaks a rule on columns that only another version writes.
+    pub fn offered_by(&self, schema: &Schema) -> bool {
+        let relation = match self.relation() {
+            Some(name) => match schema.relation(name) {
+                Some(relation) => Some((name, relation)),
+                None => return false,
+            },
+            None => None,
+        };
+        match (self, relation) {
+            (Self::Omit { column, .. }, Some((_, relation))) => {
+                relation.column(column).is_none_or(|c| c.may_be_omitted())
+            }
+            (Self::Unruled { rule, .. }, Some((name, relation))) => {
+                !super::between::rules(name, relation).contains(rule) && bites_old_rows(rule, relation)
+            }
+            (Self::Untriggered { name, .. }, Some((_, relation))) => !relation.triggers.contains_key(name),
+            (Self::Fits { column, .. }, Some((_, relation))) => relation.column(column).is_some(),
+            (Self::Behaviour { .. }, Some(_)) => true,
+            (Self::Unambiguous(name), None) => !schema.functions(name).is_empty(),
+            (_, Some((name, _))) => super::between::of_relation(schema, name).contains(self),
+            (_, None) => super::between::of_others(schema, self),
+        }
+    }
+}
+
+/// Whether rows written by a client that knows only the old columns can break a rule.
+fn bites_old_rows(rule: &RowRule, old: &crate::schema::Relation) -> bool {
+    let known = |column: &Ident| old.column(column).is_some();
+    let columns = rule.columns();
+    match rule {
+        RowRule::Constraint(Rule::Check { not_null, .. })
+        | RowRule::Check { rule: Rule::Check { not_null, .. }, .. } => {
+            *not_null || columns.is_empty() || columns.iter().any(known)
+        }
+        // A key with a column that old rows leave NULL is never violated; a primary key refuses those rows by another capability.
+        RowRule::Constraint(Rule::Unique { .. } | Rule::PrimaryKey { .. } | Rule::ForeignKey { .. })
+        | RowRule::UniqueIndex { .. } => columns.iter().all(known),
+        RowRule::Constraint(Rule::Exclude { .. }) | RowRule::Check { .. } => columns.iter().any(known),
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relation(name) => write!(f, "{name} exists"),
+            Self::Read { relation, column, data_type } if data_type.is_empty() => {
+                write!(f, "{relation}.{column} is readable")
+            }
+            Self::Read { relation, column, data_type } => write!(f, "{relation}.{column} is readable as {data_type}"),
+            Self::Write { relation, column } => write!(f, "{relation}.{column} is writable"),
+            Self::Omit { relation, column } => write!(f, "INSERT into {relation} may leave out {column}"),
+            Self::AcceptsNull { relation, column } => write!(f, "{relation}.{column} accepts NULL"),
+            Self::Unruled { relation, rule } => write!(f, "{relation} accepts rows that break {rule}"),
+            Self::NeverNull { relation, column } => write!(f, "{relation}.{column} is never NULL"),
+            Self::Ruled { relation, rule } => write!(f, "all rows of {relation} obey {rule}"),
+            Self::Shape(relation) => write!(f, "{relation} keeps its columns"),
+            Self::Arbiter { relation, columns } => {
+                write!(f, "ON CONFLICT ({}) works on {relation}", columns.join(", "))
+            }
+            Self::ConstraintName { relation, name } => write!(f, "{relation} has a constraint named {name}"),
+            Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
+            Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
+            Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
+            Self::RowsVisible(relation) => write!(f, "rows of {relation} are not hidden by row security"),
+            Self::Privilege { relation, role, privilege } => write!(f, "{role} may {privilege} on {relation}"),
+            Self::Policy { relation, name } => write!(f, "policy {name} lets rows of {relation} through"),
+            Self::Fits { relation, column, data_type } => write!(f, "{relation}.{column} takes every {data_type}"),
+            Self::Behaviour { relation, what } => write!(f, "{relation} {what}"),
+            Self::Type(name) => write!(f, "type {name} exists"),
+            Self::Label { name, label } => write!(f, "enum {name} accepts '{label}'"),
+            Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
+            Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),
+            Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
+            Self::Namespace(name) => write!(f, "schema {name} exists"),
+            Self::Extension(name) => write!(f, "extension {name} is there"),
+        }
+    }
+}
+
+impl fmt::Display for RowRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constraint(rule) => write!(f, "{} ({})", rule.keyword(), rule.columns().join(", ")),
+            Self::Check { name, .. } => write!(f, "CHECK {name}"),
+            Self::UniqueIndex { name, .. } => write!(f, "unique index {name}"),
+        }
+    }
+}

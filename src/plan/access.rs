@@ -1,0 +1,508 @@
+//! What an operation touches, so that the graph can tell which of two must come first.
+
+use std::collections::BTreeSet;
+
+use super::node::Node;
+use crate::schema::{QName, Relation, Rule, Schema};
+use crate::source::Sources;
+use crate::sql::operation::{
+    ConstraintKind, DefaultValue, GrantObject, Ident, Operation, QueryShape, RelationKind, TableChange,
+};
+use crate::sql::{Name, TypeName};
+
+/// Something that operations share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Key {
+    Relation(QName),
+    Column(QName, Ident),
+    /// A constraint, index, trigger, policy, or the grants of a relation.
+    Part(QName, Ident),
+    Type(String),
+    Function(QName),
+    Namespace(Ident),
+    Extension(Ident),
+    /// The rows of a relation. Data statements define them; what checks all rows uses them.
+    Rows(QName),
+    /// Rules on rows that the release takes away: data statements that come after may need them gone.
+    Loosened(QName),
+    /// Triggers and defaults that the release takes away: functions can only go after them.
+    FunctionUsers,
+}
+
+/// How a node touches things.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Access {
+    /// Made, changed or dropped: ordered against every other access.
+    pub(crate) defines: BTreeSet<Key>,
+    /// Needed: ordered against definitions.
+    pub(crate) uses: BTreeSet<Key>,
+    /// Comes after all definitions so far, and orders nothing after it.
+    pub(crate) follows: BTreeSet<Key>,
+    /// Given to later nodes that follow it; not ordered among themselves.
+    pub(crate) precedes: BTreeSet<Key>,
+}
+
+/// The access of a node.
+pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
+    let mut access = Access::default();
+    let mut schema = node.before.clone();
+    for part in &node.parts {
+        let after = schema.apply(&part.operation).schema;
+        let mut reader = Reader { access: &mut access, schema: &schema, after: &after };
+        reader.operation(&part.operation, sources.slice(part.span));
+        schema = after;
+    }
+    access
+}
+
+struct Reader<'a> {
+    access: &'a mut Access,
+    schema: &'a Schema,
+    after: &'a Schema,
+}
+
+impl Reader<'_> {
+    fn operation(&mut self, operation: &Operation, text: &str) {
+        match operation {
+            Operation::CreateTable(table) => {
+                let name = self.after.resolve(&table.name);
+                self.namespace(&name);
+                for column in &table.columns {
+                    self.data_type(&column.data_type);
+                }
+                for constraint in &table.constraints {
+                    self.constraint(&name, &constraint.kind, false);
+                }
+                for other in table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|(n, _)| n)) {
+                    let other = self.schema.resolve(other);
+                    self.uses_relation(&other);
+                }
+                if let Some(query) = &table.query {
+                    self.query(query);
+                }
+                self.defines_relation(name);
+            }
+            Operation::AlterTable { table, change, .. } => {
+                let table = self.schema.resolve(table);
+                self.access.uses.insert(Key::Relation(table.clone()));
+                self.change(&table, change);
+            }
+            Operation::DropRelation { kind: RelationKind::Index, name, .. } => {
+                let index = self.schema.resolve(name);
+                if let Some(table) = self.schema.index_table(&index).cloned() {
+                    self.access.uses.insert(Key::Relation(table.clone()));
+                    let unique =
+                        self.schema.relation(&table).and_then(|r| r.indexes.get(&index.name)).is_some_and(|i| i.unique);
+                    if unique {
+                        self.access.precedes.insert(Key::Loosened(table.clone()));
+                    }
+                    self.access.defines.insert(Key::Part(table, index.name));
+                }
+            }
+            Operation::DropRelation { name, .. } => {
+                let name = self.schema.resolve(name);
+                self.forget(&name);
+                self.defines_relation(name);
+            }
+            Operation::RenameRelation { name, to, .. } => {
+                let from = self.schema.resolve(name);
+                self.defines_relation(QName { schema: from.schema.clone(), name: to.clone() });
+                self.defines_relation(from);
+            }
+            Operation::MoveRelation { name, to, .. } => {
+                let from = self.schema.resolve(name);
+                self.access.uses.insert(Key::Namespace(to.clone()));
+                self.defines_relation(QName { schema: to.clone(), name: from.name.clone() });
+                self.defines_relation(from);
+            }
+            Operation::CreateIndex(index) => {
+                let table = self.schema.resolve(&index.table);
+                self.access.uses.insert(Key::Relation(table.clone()));
+                for column in index.key.iter().flatten().chain(&index.mentions) {
+                    self.access.uses.insert(Key::Column(table.clone(), column.clone()));
+                }
+                if index.unique {
+                    self.access.follows.insert(Key::Rows(table.clone()));
+                }
+                let part = index.name.clone().unwrap_or_else(|| "(unnamed index)".into());
+                self.access.defines.insert(Key::Part(table, part));
+            }
+            Operation::Reindex { name: Some(name), .. } => {
+                let name = self.schema.resolve(name);
+                let table = self.schema.index_table(&name).cloned().unwrap_or(name);
+                self.uses_relation(&table);
+            }
+            Operation::CreateView(view) => {
+                let name = self.after.resolve(&view.name);
+                self.namespace(&name);
+                self.query(&view.query);
+                self.defines_relation(name);
+            }
+            Operation::RefreshView { name, .. } => {
+                let name = self.schema.resolve(name);
+                if let Some(relation) = self.schema.relation(&name) {
+                    self.access.follows.extend(relation.reads.iter().cloned().map(Key::Rows));
+                }
+                self.uses_relation(&name);
+            }
+            Operation::CreateType { name, .. }
+            | Operation::DropType { name, .. }
+            | Operation::AddEnumLabel { name, .. }
+            | Operation::RenameEnumLabel { name, .. } => {
+                self.access.defines.insert(Key::Type(self.after.resolve_type(name).to_string()));
+            }
+            Operation::RenameType { name, to } => {
+                let from = self.schema.resolve_type(name);
+                self.access
+                    .defines
+                    .insert(Key::Type(QName { schema: from.schema.clone(), name: to.clone() }.to_string()));
+                self.access.defines.insert(Key::Type(from.to_string()));
+            }
+            Operation::CreateSequence { name, owned_by, .. } | Operation::AlterSequence { name, owned_by, .. } => {
+                let name = self.after.resolve(name);
+                self.namespace(&name);
+                if let Some((table, column)) = owned_by {
+                    let table = self.schema.resolve(table);
+                    self.access.uses.insert(Key::Relation(table.clone()));
+                    self.access.uses.insert(Key::Column(table, column.clone()));
+                }
+                self.defines_relation(name);
+            }
+            Operation::CreateFunction(function) => {
+                let name = self.after.resolve_function(&function.name);
+                self.namespace(&name);
+                for (data_type, _) in &function.arguments {
+                    self.data_type(data_type);
+                }
+                self.mentions(function.mentions.iter().map(|m| &**m));
+                self.access.defines.insert(Key::Function(name));
+            }
+            Operation::DropFunction { name, .. } => {
+                self.access.follows.insert(Key::FunctionUsers);
+                self.access.defines.insert(Key::Function(self.schema.resolve_function(name)));
+            }
+            Operation::CreateTrigger { name, table, function, .. } => {
+                let table = self.schema.resolve(table);
+                self.access.uses.insert(Key::Relation(table.clone()));
+                if let Some(function) = function {
+                    self.access.uses.insert(Key::Function(self.schema.resolve_function(function)));
+                }
+                self.access.defines.insert(Key::Part(table, name.clone()));
+            }
+            Operation::DropTrigger { name, table, .. }
+            | Operation::CreatePolicy { name, table, .. }
+            | Operation::DropPolicy { name, table, .. } => {
+                let table = self.schema.resolve(table);
+                self.access.uses.insert(Key::Relation(table.clone()));
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.defines.insert(Key::Part(table, name.clone()));
+            }
+            Operation::Privileges { objects, .. } => {
+                for object in objects {
+                    match object {
+                        GrantObject::Relation(name) => {
+                            let name = self.schema.resolve(name);
+                            self.access.uses.insert(Key::Relation(name.clone()));
+                            self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                        }
+                        GrantObject::Other(words) => {
+                            self.access.defines.insert(Key::Part(QName::new("", words.as_str()), "(grants)".into()));
+                        }
+                    }
+                }
+            }
+            Operation::Comment { relation, .. } => {
+                if let Some((name, column)) = relation {
+                    let name = self.schema.resolve(name);
+                    if let Some(column) = column {
+                        self.access.uses.insert(Key::Column(name.clone(), column.clone()));
+                    }
+                    self.access.uses.insert(Key::Relation(name));
+                } else {
+                    self.words(text);
+                }
+            }
+            Operation::CreateNamespace { name, .. } | Operation::DropNamespace { name, .. } => {
+                self.access.defines.insert(Key::Namespace(name.clone()));
+            }
+            Operation::CreateExtension { name } | Operation::DropExtension { name, .. } => {
+                self.access.defines.insert(Key::Extension(name.clone()));
+            }
+            Operation::Data(data) => {
+                self.query(&data.query);
+                if let Some(table) = &data.table {
+                    let table = self.schema.resolve(table);
+                    self.access.uses.insert(Key::Relation(table.clone()));
+                    for column in &data.writes {
+                        self.access.uses.insert(Key::Column(table.clone(), column.clone()));
+                    }
+                    if data.writes.is_empty() {
+                        self.all_columns(&table);
+                    }
+                    self.access.follows.insert(Key::Loosened(table.clone()));
+                    self.access.defines.insert(Key::Rows(table));
+                }
+            }
+            Operation::Query { reads, .. } => {
+                for read in reads {
+                    let read = self.schema.resolve(read);
+                    self.access.follows.insert(Key::Rows(read.clone()));
+                    self.uses_relation(&read);
+                }
+                self.words(text);
+            }
+            Operation::Maintenance { table: Some(table), .. } => {
+                let table = self.schema.resolve(table);
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.uses_relation(&table);
+            }
+            Operation::Lock { tables } => {
+                for table in tables {
+                    let table = self.schema.resolve(table);
+                    self.uses_relation(&table);
+                }
+            }
+            Operation::Opaque { .. } => {
+                self.words(text);
+                // It may read and change anything it names.
+                let named: Vec<_> = self.access.uses.iter().cloned().collect();
+                self.access.defines.extend(named);
+            }
+            Operation::Reindex { name: None, .. }
+            | Operation::Maintenance { table: None, .. }
+            | Operation::Session { .. }
+            | Operation::Transaction(_) => {}
+        }
+    }
+
+    fn change(&mut self, table: &QName, change: &TableChange) {
+        let column_key = |column: &Ident| Key::Column(table.clone(), column.clone());
+        match change {
+            TableChange::AddColumn { column, constraints, .. } => {
+                self.data_type(&column.data_type);
+                self.access.defines.insert(column_key(&column.name));
+                for constraint in constraints {
+                    self.constraint(table, &constraint.kind, false);
+                }
+                // A default may call a function of the release.
+                if matches!(column.default, Some(DefaultValue::Volatile)) {
+                    self.access.follows.insert(Key::FunctionUsers);
+                }
+            }
+            TableChange::DropColumn { column, .. } => {
+                self.column_type(table, column);
+                self.access.precedes.insert(Key::FunctionUsers);
+                let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
+                self.access.defines.extend(rules.into_iter().map(|part| Key::Part(table.clone(), part)));
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::RenameColumn { from, to } => {
+                self.access.defines.insert(column_key(from));
+                self.access.defines.insert(column_key(to));
+            }
+            TableChange::SetType { column, data_type, .. } => {
+                self.column_type(table, column);
+                self.data_type(data_type);
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.precedes.insert(Key::Loosened(table.clone()));
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::SetNotNull { column } => {
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::DropNotNull { column } => {
+                self.access.precedes.insert(Key::Loosened(table.clone()));
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::SetDefault { column, .. } => {
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::DropDefault { column }
+            | TableChange::SetIdentity { column, .. }
+            | TableChange::DropGenerated { column, .. } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::AddConstraint(definition) => {
+                self.constraint(table, &definition.kind, true);
+                let part = definition.name.clone().unwrap_or_else(|| "(unnamed constraint)".into());
+                self.access.defines.insert(Key::Part(table.clone(), part));
+            }
+            TableChange::DropConstraint { name, .. } => {
+                if let Some(Rule::ForeignKey { target, .. }) =
+                    self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| &c.kind)
+                {
+                    self.access.uses.insert(Key::Relation(target.clone()));
+                }
+                self.access.precedes.insert(Key::Loosened(table.clone()));
+                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+            }
+            TableChange::RenameConstraint { from, to } => {
+                self.access.defines.insert(Key::Part(table.clone(), from.clone()));
+                self.access.defines.insert(Key::Part(table.clone(), to.clone()));
+            }
+            TableChange::ValidateConstraint { name } => {
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+            }
+            TableChange::AlterConstraint { name } | TableChange::SwitchTrigger { name, .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+            }
+            TableChange::RowSecurity { .. } | TableChange::ForceRowSecurity { .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), "(row security)".into()));
+            }
+            TableChange::Owner { .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), "(owner)".into()));
+            }
+            TableChange::AttachPartition { partition } | TableChange::DetachPartition { partition, .. } => {
+                let partition = self.schema.resolve(partition);
+                self.access.defines.insert(Key::Part(table.clone(), partition.name.clone()));
+                self.uses_relation(&partition);
+            }
+            TableChange::Inherit { parent, .. } => {
+                let parent = self.schema.resolve(parent);
+                self.uses_relation(&parent);
+            }
+            TableChange::SetLogged { .. } | TableChange::Physical { .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
+            }
+        }
+    }
+
+    fn constraint(&mut self, table: &QName, kind: &ConstraintKind, existing_table: bool) {
+        let (columns, target) = match kind {
+            ConstraintKind::PrimaryKey { columns }
+            | ConstraintKind::Unique { columns }
+            | ConstraintKind::Exclude { columns }
+            | ConstraintKind::Check { columns, .. } => (columns.as_slice(), None),
+            ConstraintKind::ForeignKey { columns, target, target_columns } => {
+                (columns.as_slice(), Some((self.schema.resolve(target), target_columns)))
+            }
+            ConstraintKind::UsingIndex { index, .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), index.clone()));
+                (&[][..], None)
+            }
+        };
+        if existing_table {
+            self.access.follows.insert(Key::Rows(table.clone()));
+            self.access.uses.extend(columns.iter().map(|c| Key::Column(table.clone(), c.clone())));
+        }
+        if let Some((target, columns)) = target {
+            self.access.follows.insert(Key::Rows(target.clone()));
+            let mut columns = columns.clone();
+            if columns.is_empty() {
+                columns = self.schema.relation(&target).and_then(Relation::primary_key).unwrap_or_default().to_vec();
+            }
+            self.access.uses.extend(columns.into_iter().map(|c| Key::Column(target.clone(), c)));
+            // The key needs a unique index on its target: whichever of the release makes it.
+            self.access.follows.insert(Key::Part(target.clone(), "(unnamed constraint)".into()));
+            self.access.uses.insert(Key::Relation(target));
+        }
+    }
+
+    fn namespace(&mut self, name: &QName) {
+        self.access.uses.insert(Key::Namespace(name.schema.clone()));
+    }
+
+    fn defines_relation(&mut self, name: QName) {
+        self.access.defines.insert(Key::Relation(name));
+    }
+
+    fn uses_relation(&mut self, name: &QName) {
+        self.access.uses.insert(Key::Relation(name.clone()));
+    }
+
+    fn data_type(&mut self, data_type: &TypeName) {
+        self.access.uses.insert(Key::Type(data_type.base()));
+    }
+
+    fn column_type(&mut self, table: &QName, column: &str) {
+        let found = self.schema.relation(table).and_then(|r| r.column(column)).and_then(|c| c.data_type.clone());
+        if let Some(data_type) = found {
+            self.data_type(&data_type);
+        }
+    }
+
+    /// What goes with a dropped relation uses what it stands on.
+    fn forget(&mut self, name: &QName) {
+        let Some(relation) = self.schema.relation(name) else { return };
+        let targets = relation.constraints.values().filter_map(|c| match &c.kind {
+            Rule::ForeignKey { target, .. } => Some(target.clone()),
+            _ => None,
+        });
+        let below: Vec<_> = targets.chain(relation.reads.iter().cloned()).chain(relation.parent.clone()).collect();
+        let is_view = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
+        let types: Vec<_> = relation.columns.iter().filter_map(|c| c.data_type.clone()).collect();
+        types.iter().for_each(|t| self.data_type(t));
+        for other in below {
+            if is_view {
+                self.all_columns(&other);
+            }
+            self.access.uses.insert(Key::Relation(other));
+        }
+        self.access.precedes.insert(Key::FunctionUsers);
+    }
+
+    fn all_columns(&mut self, table: &QName) {
+        if let Some(relation) = self.schema.relation(table) {
+            self.access.uses.extend(relation.columns.iter().map(|c| Key::Column(table.clone(), c.name.clone())));
+        }
+    }
+
+    fn query(&mut self, query: &QueryShape) {
+        let reads: Vec<QName> = query.reads.iter().map(|name: &Name| self.schema.resolve(name)).collect();
+        for read in &reads {
+            self.access.follows.insert(Key::Rows(read.clone()));
+            self.uses_relation(read);
+            if query.star {
+                self.all_columns(read);
+            }
+            if let Some(relation) = self.schema.relation(read) {
+                let mentioned = relation.columns.iter().filter(|c| query.mentions.iter().any(|(_, m)| *m == c.name));
+                self.access.uses.extend(mentioned.map(|c| Key::Column(read.clone(), c.name.clone())));
+            }
+        }
+        for call in &query.calls {
+            self.access.uses.insert(Key::Function(self.schema.resolve_function(call)));
+        }
+    }
+
+    /// Everything of the schema whose name stands in a text.
+    fn words(&mut self, text: &str) {
+        let words: BTreeSet<String> = text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|w| !w.is_empty())
+            .map(str::to_ascii_lowercase)
+            .collect();
+        self.mentions(words.iter().map(String::as_str));
+    }
+
+    fn mentions<'b>(&mut self, words: impl Iterator<Item = &'b str>) {
+        let words: BTreeSet<&str> = words.collect();
+        for word in &words {
+            let name = Name::bare(*word);
+            let relation = self.schema.resolve(&name);
+            if let Some(found) = self.schema.relation(&relation) {
+                let columns = found.columns.iter().filter(|c| words.contains(&*c.name));
+                self.access.uses.extend(columns.map(|c| Key::Column(relation.clone(), c.name.clone())));
+                self.access.uses.insert(Key::Relation(relation));
+            }
+            let function = self.schema.resolve_function(&name);
+            if !self.schema.functions(&function).is_empty() {
+                self.access.uses.insert(Key::Function(function));
+            }
+            let data_type = self.schema.resolve_type(&name);
+            if self.schema.user_type(&data_type).is_some() {
+                self.access.uses.insert(Key::Type(data_type.to_string()));
+            }
+        }
+    }
+}
+
+/// Constraints and indexes that go with a column.
+fn rules_on(relation: &Relation, column: &Ident) -> Vec<Ident> {
+    let constraints = relation.constraints.iter().filter(|(_, c)| c.kind.columns().contains(column)).map(|(n, _)| n);
+    let indexes = relation.indexes.iter().filter(|(_, i)| i.uses(column)).map(|(n, _)| n);
+    constraints.chain(indexes).cloned().collect()
+}

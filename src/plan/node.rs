@@ -1,0 +1,289 @@
+//! The pending migrations as nodes: what runs as a unit, with its effect. Pieces that only make sense together (a view dropped and made
+//! again in one file) are one node, and what counts is their net effect.
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::Diagnostic;
+use crate::effect::{Capability, Effect, Hazard, Weight, hazard};
+use crate::lint::codes;
+use crate::migrations::{Folder, Migration};
+use crate::schema::{Object, Schema};
+use crate::source::Span;
+use crate::sql::operation::TransactionControl;
+use crate::sql::{self, Directive, DirectiveWord, Operation};
+
+/// One operation in its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// What it does.
+    pub(crate) operation: Operation,
+    /// Its own text.
+    pub(crate) span: Span,
+    /// The text before it that it needs to run alone.
+    pub(crate) prefix: Option<Span>,
+    /// The whole statement.
+    pub(crate) statement: Span,
+    /// What running it costs.
+    pub(crate) hazard: Hazard,
+}
+
+/// What runs as a unit.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Index into the pending migrations.
+    pub(crate) migration: usize,
+    /// Its parts; one, unless they must be atomic together.
+    pub(crate) parts: Vec<Part>,
+    /// What it takes and gives, all parts together.
+    pub(crate) effect: Effect,
+    /// The author's word on it.
+    pub(crate) directive: Option<Directive>,
+    /// Whether it runs in a transaction.
+    pub(crate) transactional: bool,
+    /// `SET` statements of its file that are in force.
+    pub(crate) session: Vec<Span>,
+    /// SQL that the tool wrote instead of the author's.
+    pub(crate) written: Option<String>,
+    /// The schema before it, in the files' order.
+    pub(crate) before: Schema,
+}
+
+impl Node {
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Span {
+        let spans = self.parts.iter().map(|part| part.span);
+        spans.reduce(Span::to).unwrap_or(Span { file: crate::source::FileId(0), start: 0, end: 0 })
+    }
+
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.parts.iter().map(|part| &part.operation)
+    }
+
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.operations().any(|op| match op {
+            Operation::Opaque { .. } => true,
+            // Any function may write.
+            Operation::Query { calls, .. } => calls.iter().any(|name| !harmless(&name.name)),
+            _ => false,
+        })
+    }
+
+    pub(crate) fn is_data(&self) -> bool {
+        self.operations().any(|op| matches!(op, Operation::Data(_)))
+    }
+}
+
+/// Functions of PostgreSQL that a migration calls for what they do to rows and sequences, not to the schema.
+fn harmless(name: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "setval",
+        "nextval",
+        "currval",
+        "lastval",
+        "count",
+        "max",
+        "min",
+        "coalesce",
+        "now",
+        "pg_sleep",
+        "greatest",
+        "least",
+        "pg_get_serial_sequence",
+        "pg_advisory_lock",
+        "pg_advisory_unlock",
+        "pg_advisory_xact_lock",
+        "version",
+        "current_setting",
+        "pg_notify",
+        "to_regclass",
+        "lower",
+        "upper",
+        "length",
+        "exists",
+        "sum",
+        "generate_series",
+    ];
+    KNOWN.contains(&name)
+}
+
+/// The nodes of the pending migrations, in the files' order.
+pub(crate) struct Nodes {
+    pub(crate) nodes: Vec<Node>,
+    /// The schema at the end of the files' order.
+    pub(crate) last: Schema,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// The schema after a list of migrations.
+pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> Schema {
+    let mut schema = Schema::empty();
+    for migration in migrations {
+        let (statements, _) = sql::read(&folder.sources, migration.file);
+        let pieces = statements.iter().flat_map(|s| &s.pieces);
+        schema = pieces.fold(schema, |schema, piece| schema.apply(&piece.operation).schema);
+        schema = schema.with_default_search_path();
+    }
+    schema
+}
+
+/// Reads the pending migrations on top of a schema.
+pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> Nodes {
+    let mut schema = base.clone();
+    let mut nodes = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (index, migration) in pending.iter().enumerate() {
+        let (statements, found) = sql::read(&folder.sources, migration.file);
+        diagnostics.extend(found);
+        let first = nodes.len();
+        let mut session: Vec<Span> = Vec::new();
+        for statement in statements {
+            let mut unsplittable: Option<Node> = None;
+            let alone = statement.pieces.len() == 1;
+            for piece in statement.pieces {
+                match &piece.operation {
+                    Operation::Transaction(control) => {
+                        diagnostics.extend(transaction_control(*control, statement.span));
+                        continue;
+                    }
+                    Operation::Session { .. } => {
+                        schema = schema.apply(&piece.operation).schema;
+                        session.push(statement.span);
+                        continue;
+                    }
+                    _ => {}
+                }
+                let applied = schema.apply(&piece.operation);
+                diagnostics.extend(applied.problems.iter().map(|problem| {
+                    Diagnostic::warning(codes::UNKNOWN_OBJECT, problem.to_string()).at(piece.span, "here").help(
+                        "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
+                    )
+                }));
+                let part = Part {
+                    span: piece.span,
+                    prefix: piece.prefix,
+                    statement: statement.span,
+                    hazard: hazard(&piece.operation, &schema, base),
+                    operation: piece.operation,
+                };
+                let effect = Effect::of(&part.operation, &schema, &applied);
+                let before = std::mem::replace(&mut schema, applied.schema);
+                if let Some(node) = &mut unsplittable {
+                    node.effect.removes.extend(effect.removes);
+                    node.effect.adds.extend(effect.adds);
+                    node.parts.push(part);
+                    continue;
+                }
+                let node = Node {
+                    migration: index,
+                    effect,
+                    directive: statement.directive.clone(),
+                    transactional: statement.transactional,
+                    session: session.clone(),
+                    written: None,
+                    before,
+                    parts: vec![part],
+                };
+                if alone || piece.prefix.is_some() { nodes.push(node) } else { unsplittable = Some(node) }
+            }
+            nodes.extend(unsplittable);
+        }
+        group(&mut nodes, first, base);
+        schema = schema.with_default_search_path();
+    }
+    Nodes { nodes, last: schema, diagnostics }
+}
+
+fn transaction_control(control: TransactionControl, span: Span) -> Option<Diagnostic> {
+    match control {
+        TransactionControl::Begin | TransactionControl::Commit => None,
+        TransactionControl::Rollback | TransactionControl::Savepoint => Some(
+            Diagnostic::error(
+                codes::ROLLBACK_IN_FILE,
+                "what this migration leaves behind depends on its own ROLLBACK or SAVEPOINT",
+            )
+            .at(span, "own transaction control")
+            .help("remove it: the plan runs every step in a transaction of its own, together with its journal row"),
+        ),
+    }
+}
+
+/// What a node takes away that clients of the base could rely on and that decides the order.
+pub(crate) fn certain_losses<'a>(effect: &'a Effect, base: &'a Schema) -> impl Iterator<Item = &'a Capability> {
+    effect.removes.iter().filter(|c| c.weight() == Weight::Certain && c.offered_by(base))
+}
+
+/// Joins nodes of one file where a later one restores what an earlier one takes away.
+fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema) {
+    let mut at = first;
+    while at < nodes.len() {
+        let lost: BTreeSet<Capability> = certain_losses(&nodes[at].effect, base).cloned().collect();
+        let restores = |node: &Node| node.transactional && node.effect.adds.iter().any(|c| lost.contains(c));
+        let last = (at + 1..nodes.len()).rev().find(|j| restores(&nodes[*j]));
+        let joined = last.filter(|_| nodes[at].transactional).and_then(|last| join(nodes, at, last, base));
+        if let Some((members, node)) = joined {
+            for member in members.iter().rev() {
+                nodes.remove(*member);
+            }
+            // It stands where its last member stood: whatever stood between does not touch it.
+            nodes.insert(members.last().map_or(at, |last| last + 1 - members.len()), node);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// The nodes from `from` to `to` that touch the same objects, as one; if that is better than leaving them apart.
+fn join(nodes: &[Node], from: usize, to: usize, base: &Schema) -> Option<(Vec<usize>, Node)> {
+    let mut objects = touched(&nodes[from]);
+    objects.extend(touched(&nodes[to]));
+    let mut members = vec![from];
+    for (i, node) in nodes.iter().enumerate().take(to).skip(from + 1) {
+        let own = touched(node);
+        if own.intersection(&objects).next().is_some() {
+            objects.extend(own);
+            members.push(i);
+        }
+    }
+    members.push(to);
+    if members.iter().any(|i| !nodes[*i].transactional) {
+        return None;
+    }
+    let before = nodes[from].before.clone();
+    let mut schema = before.clone();
+    let mut all_touched = BTreeSet::new();
+    for part in members.iter().flat_map(|i| &nodes[*i].parts) {
+        let applied = schema.apply(&part.operation);
+        all_touched.extend(applied.touched);
+        schema = applied.schema;
+    }
+    let effect = Effect::between(&before, &schema, &all_touched);
+    let apart: BTreeSet<_> = members.iter().flat_map(|i| certain_losses(&nodes[*i].effect, base)).collect();
+    let together: BTreeSet<_> = certain_losses(&effect, base).collect();
+    if together.len() >= apart.len() || !together.is_subset(&apart) {
+        return None;
+    }
+    let node = Node {
+        parts: members.iter().flat_map(|i| nodes[*i].parts.clone()).collect(),
+        effect,
+        directive: members.iter().find_map(|i| nodes[*i].directive.clone()),
+        before,
+        ..nodes[to].clone()
+    };
+    Some((members, node))
+}
+
+fn touched(node: &Node) -> BTreeSet<Object> {
+    let mut schema = node.before.clone();
+    let mut all = BTreeSet::new();
+    for operation in node.operations() {
+        let applied = schema.apply(operation);
+        all.extend(applied.touched);
+        schema = applied.schema;
+    }
+    all
+}
+
+/// Whether the author put a node before the cutover.
+pub(crate) fn word(node: &Node) -> Option<DirectiveWord> {
+    node.directive.as_ref().map(|d| d.word)
+}

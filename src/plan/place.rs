@@ -1,0 +1,133 @@
+//! Placement: a phase for every node, so that phase(u) ≤ phase(v) along every edge u → v.
+
+use super::graph::Graph;
+use super::node::{self, Node};
+use super::saved::{Direction, Phase};
+use crate::compat::Pulls;
+use crate::sql::DirectiveWord;
+use crate::sql::operation::{DataVerb, Operation};
+
+/// Where a node goes, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Placement {
+    pub(crate) phase: Phase,
+    pub(crate) direction: Direction,
+    pub(crate) reason: Reason,
+}
+
+/// Why a node is where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its own effect.
+    Own,
+    /// The author said so.
+    Author,
+    /// It stands on this node.
+    Follows(usize),
+    /// This node, which must be before, stands on it.
+    NeededBy(usize),
+}
+
+/// What can not be placed.
+#[derive(Debug, Clone)]
+pub(crate) enum Conflict {
+    /// The node takes from blue what it relies on and gives green what it needs.
+    Itself(usize),
+    /// `before` must be before and stands on `after`, which blue does not survive.
+    Chain { before: usize, after: usize },
+    /// Not understood, and nobody has said where it belongs.
+    Opaque(usize),
+}
+
+/// Places all nodes. Conflicts are placed too, so that the plan can be shown.
+pub(crate) fn place(nodes: &[Node], graph: &Graph, pulls: &[Pulls<'_>]) -> (Vec<Placement>, Vec<Conflict>) {
+    let mut conflicts = Vec::new();
+    let wants: Vec<Want> = nodes.iter().zip(pulls).map(|(node, pulls)| want(node, pulls)).collect();
+    for (i, want) in wants.iter().enumerate() {
+        if want.unplaceable {
+            conflicts.push(if nodes[i].is_opaque() { Conflict::Opaque(i) } else { Conflict::Itself(i) });
+        }
+    }
+    // What must be before draws everything it stands on with it.
+    let mut drawn: Vec<Option<usize>> = vec![None; nodes.len()];
+    for i in (0..nodes.len()).rev() {
+        let source = if wants[i].must == Some(Phase::Before) { Some(i) } else { drawn[i] };
+        let Some(source) = source else { continue };
+        for earlier in graph.needs(i) {
+            if wants[earlier].must == Some(Phase::After) {
+                conflicts.push(Conflict::Chain { before: source, after: earlier });
+            } else if drawn[earlier].is_none() {
+                drawn[earlier] = Some(source);
+            }
+        }
+    }
+    let mut placed: Vec<Placement> = Vec::with_capacity(nodes.len());
+    for (i, want) in wants.iter().enumerate() {
+        let held = graph.needs(i).find(|earlier| placed[*earlier].phase == Phase::After);
+        let (phase, reason) = match (want.must, drawn[i], held) {
+            (Some(phase), _, _) if want.author => (phase, Reason::Author),
+            (Some(phase), _, _) => (phase, Reason::Own),
+            (None, Some(later), _) => (Phase::Before, Reason::NeededBy(later)),
+            (None, None, Some(earlier)) => (Phase::After, Reason::Follows(earlier)),
+            (None, None, None) => (want.prefers, if want.author { Reason::Author } else { Reason::Own }),
+        };
+        placed.push(Placement { phase, direction: want.direction, reason });
+    }
+    conflicts.sort_by_key(|conflict| match conflict {
+        Conflict::Itself(i) | Conflict::Opaque(i) | Conflict::Chain { before: i, .. } => *i,
+    });
+    (placed, conflicts)
+}
+
+struct Want {
+    must: Option<Phase>,
+    prefers: Phase,
+    direction: Direction,
+    author: bool,
+    unplaceable: bool,
+}
+
+fn want(node: &Node, pulls: &Pulls<'_>) -> Want {
+    let direction = direction(node, pulls);
+    let own = |must, prefers, unplaceable| Want { must, prefers, direction, author: false, unplaceable };
+    match node::word(node) {
+        Some(DirectiveWord::Before) => {
+            return Want { author: true, ..own(Some(Phase::Before), Phase::Before, false) };
+        }
+        Some(DirectiveWord::After) => return Want { author: true, ..own(Some(Phase::After), Phase::After, false) },
+        Some(DirectiveWord::Neutral) => return Want { author: true, ..own(None, Phase::Before, false) },
+        None => {}
+    }
+    if node.is_opaque() {
+        return own(None, Phase::After, true);
+    }
+    match (pulls.blue_must(), pulls.green_must()) {
+        (true, true) => own(Some(Phase::After), Phase::After, true),
+        (true, false) => own(Some(Phase::After), Phase::After, false),
+        (false, true) => own(Some(Phase::Before), Phase::Before, false),
+        (false, false) => {
+            let destructive = node.operations().any(
+                |op| matches!(op, Operation::Data(data) if matches!(data.verb, DataVerb::Delete | DataVerb::Truncate)),
+            );
+            let later = pulls.blue.is_some() || destructive;
+            own(None, if later { Phase::After } else { Phase::Before }, false)
+        }
+    }
+}
+
+fn direction(node: &Node, pulls: &Pulls<'_>) -> Direction {
+    if node.is_opaque() {
+        return Direction::Opaque;
+    }
+    match (&pulls.blue, &pulls.green) {
+        (Some(_), Some(_)) if pulls.blue_must() && pulls.green_must() => Direction::Incompatible,
+        (Some(_), _) if pulls.blue_must() || !pulls.green_must() => Direction::Deletive,
+        (_, Some(_)) => Direction::Additive,
+        (Some(_), None) => Direction::Deletive,
+        (None, None) if node.is_data() => Direction::Data,
+        (None, None) => {
+            let gives = node.effect.adds.iter().any(|c| c.weight() != crate::effect::Weight::Conditional);
+            if gives { Direction::Additive } else { Direction::Neutral }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The proof of a plan: its order ends in the files' own schema, and no step before the cutover takes what blue relies on.
+
+use super::node::Node;
+use super::place::Placement;
+use super::saved::Phase;
+use crate::compat::Pulls;
+use crate::diagnostic::Diagnostic;
+use crate::lint::codes;
+use crate::schema::Schema;
+
+/// The schemas of the plan's order, and what is wrong with it.
+pub(crate) struct Proof {
+    pub(crate) overlap: Schema,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Replays the plan's order.
+pub(crate) fn prove(
+    nodes: &[Node],
+    placements: &[Placement],
+    base: &Schema,
+    last: &Schema,
+    pulls: &[Pulls<'_>],
+) -> Proof {
+    let mut diagnostics = Vec::new();
+    let run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
+        let mut schema = start.clone();
+        for (i, node) in nodes.iter().enumerate().filter(|(i, _)| placements[*i].phase == phase) {
+            for part in &node.parts {
+                let applied = schema.apply(&part.operation);
+                // A name that the files' order knew and the plan's does not.
+                let known = node.before.apply(&part.operation).problems.is_empty();
+                if known && !applied.problems.is_empty() && node.parts.len() == 1 {
+                    let why = applied.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                    diagnostics.push(
+                        Diagnostic::error(codes::REORDER_UNPROVED, format!("in the plan's order, {why}"))
+                            .at(part.span, "this step would fail")
+                            .help("say where the statements belong with `-- cutover: before|after <reason>`"),
+                    );
+                }
+                schema = applied.schema;
+            }
+            if phase == Phase::Before
+                && node.directive.is_none()
+                && pulls[i].blue_must()
+                && let Some(pull) = &pulls[i].blue
+            {
+                diagnostics.push(
+                    Diagnostic::error(codes::BLUE_BREAKS, format!("blue relies on this: {}", pull.capability))
+                        .at(node.span(), "taken away before the cutover"),
+                );
+            }
+        }
+        schema
+    };
+    let overlap = run(base, Phase::Before, &mut diagnostics);
+    let end = run(&overlap, Phase::After, &mut diagnostics);
+    let differences = last.differences(&end);
+    if !differences.is_empty() {
+        let shown: Vec<_> = differences.iter().take(8).map(String::as_str).collect();
+        let label = nodes.iter().zip(placements).find(|(_, p)| p.phase == Phase::After).map(|(n, _)| n.span());
+        let mut diagnostic = Diagnostic::error(
+            codes::REORDER_UNPROVED,
+            format!("the plan's order does not end in the schema of the files' order:\n{}", shown.join("\n")),
+        );
+        if let Some(span) = label {
+            diagnostic = diagnostic.at(span, "the first step that moves behind the cutover");
+        }
+        diagnostics.push(diagnostic.help(
+            "`-` is in the files' schema only, `+` in the plan's only; say where the statements belong with `-- cutover: before|after <reason>`",
+        ));
+    }
+    Proof { overlap, diagnostics }
+}

@@ -1,0 +1,216 @@
+//! Migrations → plan. Pure: a folder and two workloads in, a plan and its findings out.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8PathBuf;
+
+use super::access::{self, Access, Key};
+use super::graph::Graph;
+use super::node::{self, Node};
+use super::place;
+use super::saved::{
+    ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Place,
+    SavedPlan, SchemaPins, Verdict,
+};
+use super::{findings, proof, steps};
+use crate::compat::{App, Pulls, pulls};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::effect::Effect;
+use crate::migrations::{Folder, Migration, Pending};
+use crate::rewrite;
+use crate::schema::{QName, Schema};
+use crate::source::Sources;
+use crate::workload::Workload;
+
+/// What a plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The migrations.
+    pub folder: &'a Folder,
+    /// Which of them are to be applied.
+    pub pending: &'a Pending,
+    /// The schema before the release, as a live database has it. Otherwise the applied migrations are simulated.
+    pub base: Option<&'a Schema>,
+    /// The queries of the version in production.
+    pub blue: Option<&'a Workload>,
+    /// The queries of the version being released.
+    pub green: Option<&'a Workload>,
+}
+
+/// A plan with what is to be said about it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The plan, sealed.
+    pub plan: SavedPlan,
+    /// Findings with their places in `sources`.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The migrations, then blue's queries, then green's.
+    pub sources: Sources,
+    /// The schema before the release.
+    pub base: Schema,
+    /// The schema between the phases.
+    pub overlap: Schema,
+    /// The schema after the release.
+    pub last: Schema,
+}
+
+/// Makes a plan.
+pub fn plan(request: Request<'_>) -> Planned {
+    let folder = request.folder;
+    let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied));
+    let collected = node::collect(folder, &request.pending.pending, &base);
+    let last = collected.last;
+    let mut diagnostics = collected.diagnostics;
+    let blue = App { workload: request.blue, schema: &base };
+    let green = App { workload: request.green, schema: &last };
+    let pulls_of = |node: &Node| pulls(&node.effect, blue, green, &base, &last);
+
+    let nodes = rewrite_nodes(collected.nodes, &pulls_of);
+    let all_pulls: Vec<Pulls<'_>> = nodes.iter().map(pulls_of).collect();
+    let accesses: Vec<Access> = nodes.iter().map(|node| access::of(node, &folder.sources)).collect();
+    let graph = Graph::build(&accesses);
+    let (placements, conflicts) = place::place(&nodes, &graph, &all_pulls);
+
+    let mut sources = folder.sources.clone();
+    let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
+    let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
+    let context = findings::Context {
+        nodes: &nodes,
+        graph: &graph,
+        pulls: &all_pulls,
+        placements: &placements,
+        blue_offset,
+        green_offset,
+        green,
+        last: &last,
+        blue_known: request.blue.is_some(),
+        green_known: request.green.is_some(),
+    };
+    diagnostics.extend(findings::findings(&context, &conflicts));
+    let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls);
+    // A plan that is refused already needs no proof.
+    if conflicts.is_empty() {
+        diagnostics.extend(proof.diagnostics);
+    }
+    diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
+
+    let step_list =
+        steps::steps(&nodes, &placements, &all_pulls, &conflicts, &request.pending.pending, &folder.sources);
+    let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let saved = |m: &Migration| SavedMigration {
+        version: m.version.to_string(),
+        name: m.name.clone(),
+        path: m.path.clone(),
+        sha256: m.sha256.clone(),
+    };
+    let plan = SavedPlan {
+        format_version: FORMAT_VERSION.to_owned(),
+        tool: SavedPlan::this_tool(),
+        digest: String::new(),
+        verdict: if is_unsafe { Verdict::Unsafe } else { Verdict::Safe },
+        migrations: Migrations {
+            convention: folder.convention,
+            folder: folder.path.clone(),
+            from: request.pending.applied.last().map(|m| m.version.to_string()),
+            applied: request.pending.applied.iter().map(saved).collect(),
+            pending: request.pending.pending.iter().map(saved).collect(),
+        },
+        schema: SchemaPins {
+            base: base.fingerprint(),
+            overlap: proof.overlap.fingerprint(),
+            last: last.fingerprint(),
+            expects: expectations(&accesses, &nodes, &base),
+        },
+        steps: step_list,
+        findings: diagnostics.iter().map(|d| finding(d, &sources)).collect(),
+    };
+    Planned { plan: plan.sealed(), diagnostics, sources, base, overlap: proof.overlap, last }
+}
+
+/// Replaces what no single moment is right for by steps that have one, where a recipe fits.
+fn rewrite_nodes<'a>(nodes: Vec<Node>, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Vec<Node> {
+    let mut rewritten = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match split(&node, pulls_of) {
+            Some((before, after)) => rewritten.extend([before, after]),
+            None => rewritten.push(node),
+        }
+    }
+    rewritten
+}
+
+fn split<'a>(node: &Node, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Option<(Node, Node)> {
+    let [part] = node.parts.as_slice() else { return None };
+    let pulls = pulls_of(node);
+    if node.directive.is_some() || !pulls.blue_must() || !pulls.green_must() {
+        return None;
+    }
+    let (operation, sql) = rewrite::drop_required_column(&part.operation, &node.before)?;
+    let loosened = node.before.apply(&operation);
+    let mut before = node.clone();
+    before.effect = Effect::of(&operation, &node.before, &loosened);
+    before.written = Some(sql);
+    before.parts[0].operation = operation;
+    let mut after = node.clone();
+    let dropped = loosened.schema.apply(&part.operation);
+    after.effect = Effect::of(&part.operation, &loosened.schema, &dropped);
+    after.before = loosened.schema;
+    (!pulls_of(&after).green_must()).then_some((before, after))
+}
+
+/// What must be as the plan was made for: everything it names.
+fn expectations(accesses: &[Access], nodes: &[Node], base: &Schema) -> Vec<ExpectedRelation> {
+    let made: BTreeSet<QName> = nodes
+        .iter()
+        .flat_map(|node| node.effect.adds.iter())
+        .filter_map(|c| match c {
+            crate::effect::Capability::Relation(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    let named: BTreeSet<&QName> = accesses
+        .iter()
+        .flat_map(|a| a.defines.iter().chain(&a.uses))
+        .filter_map(|key| match key {
+            Key::Relation(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    named
+        .into_iter()
+        .filter_map(|name| match base.relation(name) {
+            Some(relation) if !relation.columns_known => None,
+            Some(relation) => {
+                let columns = relation.columns.iter().map(|c| ExpectedColumn {
+                    name: c.name.to_string(),
+                    data_type: c.data_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    not_null: c.not_null,
+                });
+                Some(ExpectedRelation { name: name.to_string(), columns: Some(columns.collect()) })
+            }
+            None if made.contains(name) => Some(ExpectedRelation { name: name.to_string(), columns: None }),
+            None => None,
+        })
+        .collect()
+}
+
+fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
+    let place = |label: &crate::diagnostic::Label| {
+        let at = sources.line_column(label.span);
+        let path: Utf8PathBuf = sources.path(label.span).to_owned();
+        Place { path, line: at.line, column: at.column, text: label.text.clone() }
+    };
+    Finding {
+        code: diagnostic.code.id.to_owned(),
+        name: diagnostic.code.name.to_owned(),
+        severity: match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+        .to_owned(),
+        message: diagnostic.message.clone(),
+        places: diagnostic.labels.iter().map(place).collect(),
+        help: diagnostic.help.clone(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Placed nodes → the steps of the saved plan, with the author's own text.
+
+use std::collections::HashMap;
+
+use super::describe::describe;
+use super::node::{Node, Part};
+use super::place::{Conflict, Placement, Reason};
+use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
+use crate::compat::Pulls;
+use crate::migrations::Migration;
+use crate::source::{Sources, Span};
+use crate::sql::operation::Operation;
+
+/// The steps in the order of execution.
+pub(crate) fn steps(
+    nodes: &[Node],
+    placements: &[Placement],
+    pulls: &[Pulls<'_>],
+    conflicts: &[Conflict],
+    pending: &[Migration],
+    sources: &Sources,
+) -> Vec<Step> {
+    let mut pieces: HashMap<Span, usize> = HashMap::new();
+    for part in nodes.iter().filter(|n| n.written.is_none()).flat_map(|n| &n.parts) {
+        *pieces.entry(part.statement).or_default() += 1;
+    }
+    let mut steps: Vec<(Step, Vec<usize>)> = Vec::new();
+    for phase in [Phase::Before, Phase::After] {
+        let mut members: Vec<Vec<usize>> = Vec::new();
+        for i in (0..nodes.len()).filter(|i| placements[*i].phase == phase) {
+            match members.last_mut() {
+                Some(group) if same_statement(&nodes[group[0]], &nodes[i]) => group.push(i),
+                _ => members.push(vec![i]),
+            }
+        }
+        for group in members {
+            let id = u32::try_from(steps.len() + 1).unwrap_or(u32::MAX);
+            let step = Builder { nodes, placements, pulls, pending, sources, pieces: &pieces }.step(id, phase, &group);
+            steps.push((step, group));
+        }
+    }
+    mark_point_of_no_return(&mut steps, nodes, placements, pulls, conflicts);
+    // A migration is complete with its last step.
+    let mut last_step: HashMap<usize, usize> = HashMap::new();
+    for (at, (_, group)) in steps.iter().enumerate() {
+        for node in group {
+            last_step.insert(nodes[*node].migration, at);
+        }
+    }
+    for (migration, found) in pending.iter().enumerate() {
+        if let Some(at) = last_step.get(&migration) {
+            steps[*at].0.completes.push(found.version.to_string());
+        }
+    }
+    steps.into_iter().map(|(step, _)| step).collect()
+}
+
+/// Sub-commands of one ALTER TABLE in one phase run together, as their author wrote them.
+fn same_statement(a: &Node, b: &Node) -> bool {
+    let lone = |node: &Node| match node.parts.as_slice() {
+        [part] if node.written.is_none() => part.prefix.map(|_| part.statement),
+        _ => None,
+    };
+    lone(a).is_some() && lone(a) == lone(b)
+}
+
+fn mark_point_of_no_return(
+    steps: &mut [(Step, Vec<usize>)],
+    nodes: &[Node],
+    placements: &[Placement],
+    pulls: &[Pulls<'_>],
+    _: &[Conflict],
+) {
+    let first = steps.iter().position(|(step, group)| {
+        step.phase == Phase::After
+            && group.iter().any(|i| {
+                let opaque = placements[*i].direction == Direction::Opaque;
+                let data = nodes[*i].is_data();
+                pulls[*i].blue_must() || opaque || data
+            })
+    });
+    if let Some(first) = first {
+        steps[first].0.point_of_no_return = true;
+    }
+}
+
+struct Builder<'a> {
+    nodes: &'a [Node],
+    placements: &'a [Placement],
+    pulls: &'a [Pulls<'a>],
+    pending: &'a [Migration],
+    sources: &'a Sources,
+    pieces: &'a HashMap<Span, usize>,
+}
+
+impl Builder<'_> {
+    fn step(&self, id: u32, phase: Phase, group: &[usize]) -> Step {
+        let parts: Vec<(&Node, &Part)> =
+            group.iter().flat_map(|i| self.nodes[*i].parts.iter().map(|part| (&self.nodes[*i], part))).collect();
+        let first = &self.nodes[group[0]];
+        let (mut object, mut action) = parts.first().map(|(_, p)| describe(&p.operation)).unwrap_or_default();
+        let more = parts.len().saturating_sub(1);
+        if more > 0 {
+            let objects: Vec<_> = parts.iter().map(|(_, p)| describe(&p.operation)).collect();
+            if objects.iter().any(|(o, _)| *o != object) {
+                let table = |o: &str| o.split('.').next().unwrap_or(o).to_owned();
+                let same_table = objects.iter().all(|(o, _)| table(o) == table(&object));
+                object = if same_table { table(&object) } else { format!("{object} …") };
+            }
+            action = format!("{action} and {more} more");
+        }
+        let hazards: Vec<_> = parts.iter().map(|(_, p)| &p.hazard).collect();
+        let worst = hazards.iter().max_by_key(|h| (h.rewrite, h.index_build, h.scan, h.strongest()));
+        Step {
+            id,
+            phase,
+            direction: self.placements[group[0]].direction,
+            transaction: if first.transactional { Transaction::Own } else { Transaction::None },
+            session: first.session.iter().map(|span| self.sources.slice(*span).to_owned()).collect(),
+            statements: self.statements(first, &parts),
+            object,
+            action,
+            reason: self.reason(group[0]),
+            hazard: worst.map(ToString::to_string).unwrap_or_default(),
+            point_of_no_return: false,
+            completes: Vec::new(),
+        }
+    }
+
+    fn statements(&self, first: &Node, parts: &[(&Node, &Part)]) -> Vec<Statement> {
+        let origin = |span: Span| {
+            let at = self.sources.line_column(span);
+            let version = self.pending.get(first.migration).map(|m| m.version.to_string()).unwrap_or_default();
+            Some(Origin { version, path: self.sources.path(span).to_owned(), line: at.line, column: at.column })
+        };
+        if let Some(sql) = &first.written {
+            return vec![Statement { sql: sql.clone(), origin: None }];
+        }
+        let mut statements: Vec<(Span, Statement, usize)> = Vec::new();
+        for (_, part) in parts {
+            let slice = self.sources.slice(part.span);
+            let run_on = match (statements.last_mut(), part.prefix) {
+                (Some((span, statement, count)), Some(_)) if *span == part.statement => {
+                    *count += 1;
+                    statement.sql.push_str(", ");
+                    statement.sql.push_str(slice);
+                    true
+                }
+                // `DROP TABLE a, b`: one text for all its parts.
+                (Some((span, _, _)), None) => *span == part.statement,
+                (Some(_), Some(_)) | (None, _) => false,
+            };
+            if !run_on {
+                let sql = match part.prefix {
+                    Some(prefix) => format!("{} {slice}", self.sources.slice(prefix).trim_end()),
+                    None => self.sources.slice(part.statement).to_owned(),
+                };
+                statements.push((part.statement, Statement { sql, origin: origin(part.span) }, 1));
+            }
+        }
+        let whole = |(span, mut statement, count): (Span, Statement, usize)| {
+            // All sub-commands are here: the author's text as it stands.
+            if self.pieces.get(&span) == Some(&count) {
+                statement = Statement { sql: self.sources.slice(span).to_owned(), origin: origin(span) };
+            }
+            statement
+        };
+        statements.into_iter().map(whole).collect()
+    }
+
+    fn reason(&self, node: usize) -> String {
+        let name = |other: usize| {
+            let (object, action) = self.nodes[other].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
+            format!("{action} of {object}")
+        };
+        let placement = &self.placements[node];
+        let pulls = &self.pulls[node];
+        match placement.reason {
+            Reason::Author => {
+                self.nodes[node].directive.as_ref().map(|d| format!("the author: {}", d.reason)).unwrap_or_default()
+            }
+            Reason::Follows(earlier) => format!("stands on {}", name(earlier)),
+            Reason::NeededBy(later) => format!("{} stands on it", name(later)),
+            Reason::Own => {
+                let pull = match placement.phase {
+                    Phase::Before => pulls.green.as_ref().map(|p| ("green", p)),
+                    Phase::After => pulls.blue.as_ref().map(|p| ("blue", p)),
+                };
+                match pull {
+                    Some((who, pull)) => match pull.query {
+                        Some(query) => format!("{who} relies on it in {}: {}", query.name, pull.capability),
+                        None => format!("{who} may rely on it: {}", pull.capability),
+                    },
+                    None if matches!(self.nodes[node].parts[0].operation, Operation::Data(_)) => {
+                        "changes rows".to_owned()
+                    }
+                    None => "no version notices".to_owned(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A plan as text, in the shape people know from infrastructure planners.
+
+use std::fmt::Write;
+
+use super::style::{Style, Tone};
+use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Transaction, Verdict};
+
+/// Draws a plan: what runs before, what moves the traffic, what runs after, and a summary.
+pub fn render(plan: &SavedPlan, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = write(&mut out, plan, style);
+    out
+}
+
+fn write(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {
+    let pending = &plan.migrations.pending;
+    let range = match (pending.first(), pending.last()) {
+        (Some(first), Some(last)) if pending.len() > 1 => format!(" ({} to {})", first.version, last.version),
+        (Some(first), _) => format!(" ({})", first.version),
+        _ => String::new(),
+    };
+    let on = plan.migrations.from.as_ref().map_or_else(|| "an empty database".to_owned(), Clone::clone);
+    writeln!(
+        out,
+        "cutover plan: {}{range}, {}, on top of {on}",
+        count(pending.len(), "migration"),
+        count(plan.steps.len(), "step"),
+    )?;
+    if plan.steps.is_empty() {
+        writeln!(out, "\nNothing to do.")?;
+        return Ok(());
+    }
+    let widths = Widths::of(&plan.steps);
+    phase(out, plan, Phase::Before, "Before cutover", "blue keeps working, green can start", &widths, style)?;
+    writeln!(out, "\n  {}: traffic moves from blue to green, blue drains", style.paint(Tone::Strong, "Cutover"))?;
+    phase(out, plan, Phase::After, "After cutover", "blue is gone", &widths, style)?;
+    summary(out, plan, style)
+}
+
+struct Widths {
+    object: usize,
+    action: usize,
+    place: usize,
+}
+
+impl Widths {
+    fn of(steps: &[Step]) -> Self {
+        let widest = |text: &dyn Fn(&Step) -> usize, limit| steps.iter().map(text).max().unwrap_or(0).min(limit);
+        Self {
+            object: widest(&|s| s.object.chars().count(), 40),
+            action: widest(&|s| s.action.chars().count(), 44),
+            place: widest(&|s| place(s).chars().count(), 28),
+        }
+    }
+}
+
+fn phase(
+    out: &mut String,
+    plan: &SavedPlan,
+    phase: Phase,
+    title: &str,
+    promise: &str,
+    widths: &Widths,
+    style: Style,
+) -> std::fmt::Result {
+    let mut steps = plan.phase(phase).peekable();
+    writeln!(out, "\n  {:<52}{}", style.paint(Tone::Strong, title), style.paint(Tone::Quiet, promise))?;
+    if steps.peek().is_none() {
+        writeln!(out, "    (nothing)")?;
+    }
+    for step in steps {
+        line(out, step, widths, style)?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fmt::Result {
+    let (symbol, tone) = symbol(step.direction);
+    let written = if step.statements.iter().any(|s| s.origin.is_none()) { " (written by cutover)" } else { "" };
+    writeln!(
+        out,
+        "    {} {:>3}  {:<object$}  {:<action$}  {:<place$}  {}",
+        style.paint(tone, symbol),
+        step.id,
+        step.object,
+        step.action,
+        place(step),
+        style.paint(Tone::Quiet, &step.hazard),
+        object = widths.object,
+        action = widths.action,
+        place = widths.place,
+    )?;
+    let atomic = if step.statements.len() > 1 { "one transaction; " } else { "" };
+    writeln!(out, "             {}", style.paint(Tone::Quiet, &format!("{atomic}{}{written}", step.reason)))?;
+    if step.point_of_no_return {
+        writeln!(out, "             {}", style.paint(Tone::Bad, "point of no return: blue can not come back"))?;
+    }
+    Ok(())
+}
+
+/// `3:12` of the first statement, with the file's version.
+fn place(step: &Step) -> String {
+    let origin = step.statements.iter().find_map(|s| s.origin.as_ref());
+    origin.map_or_else(|| "-".to_owned(), |o| format!("{}:{}", o.version, o.line))
+}
+
+fn symbol(direction: Direction) -> (&'static str, Tone) {
+    match direction {
+        Direction::Additive => ("+", Tone::Good),
+        Direction::Deletive => ("-", Tone::Bad),
+        Direction::Neutral => ("~", Tone::Quiet),
+        Direction::Incompatible => ("!", Tone::Bad),
+        Direction::Data => (">", Tone::Change),
+        Direction::Opaque => ("?", Tone::Change),
+    }
+}
+
+fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {
+    let of = |direction: Direction| plan.steps.iter().filter(|s| s.direction == direction).count();
+    let phase = |phase: Phase| plan.phase(phase).count();
+    let kinds = [
+        (Direction::Additive, "additive (+)"),
+        (Direction::Deletive, "deletive (-)"),
+        (Direction::Neutral, "neutral (~)"),
+        (Direction::Data, "data (>)"),
+        (Direction::Opaque, "opaque (?)"),
+        (Direction::Incompatible, "incompatible (!)"),
+    ];
+    let kinds: Vec<_> =
+        kinds.iter().filter(|(d, _)| of(*d) > 0).map(|(d, name)| format!("{} {name}", of(*d))).collect();
+    let outside = plan.steps.iter().filter(|s| s.transaction == Transaction::None).count();
+    let outside = if outside > 0 { format!(" {outside} outside transactions.") } else { String::new() };
+    writeln!(
+        out,
+        "\nPlan: {} before, {} after. {}.{outside}",
+        phase(Phase::Before),
+        phase(Phase::After),
+        kinds.join(", ")
+    )?;
+    if let Some(step) = plan.steps.iter().find(|s| s.point_of_no_return) {
+        writeln!(out, "No rollback to blue once step {} has started.", step.id)?;
+    }
+    let findings = |severity: &str| plan.findings.iter().filter(|f| f.severity == severity).count();
+    let (errors, warnings) = (findings("error"), findings("warning"));
+    match plan.verdict {
+        Verdict::Safe => writeln!(
+            out,
+            "{} Both versions work on every schema in between{}.",
+            style.paint(Tone::Good, "Safe."),
+            if warnings > 0 { format!("; {}", count(warnings, "warning")) } else { String::new() }
+        ),
+        Verdict::Unsafe => writeln!(
+            out,
+            "{} {}, {}. `execute` refuses this plan.",
+            style.paint(Tone::Bad, "Not safe."),
+            count(errors, "error"),
+            count(warnings, "warning")
+        ),
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}

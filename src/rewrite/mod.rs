@@ -1,0 +1,5 @@
+//! Incompatible operation → expand and contract steps. One recipe a file.
+
+mod drop_required_column;
+
+pub(crate) use drop_required_column::drop_required_column;

@@ -1,0 +1,596 @@
+//! One operation on a schema. Never fails: what can not be is reported as a [`Problem`], and the schema stays as it was.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::model::{Column, Function, Index, QName, Relation, UserType};
+use super::{Schema, naming};
+use crate::sql::Name;
+use crate::sql::operation::{
+    CreateFunction, CreateIndex, CreateView, GrantObject, Ident, Operation, OutputColumn, QueryShape, RelationKind,
+    TableChange, TypeDefinition,
+};
+
+/// The outcome of an operation.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The schema after it.
+    pub schema: Schema,
+    /// What it changed, or may have changed.
+    pub touched: BTreeSet<Object>,
+    /// What can not be.
+    pub problems: Vec<Problem>,
+}
+
+/// Something in a schema that has a name of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// A table, view, sequence, ….
+    Relation(QName),
+    /// A user-defined type.
+    Type(QName),
+    /// All functions of a name.
+    Function(QName),
+    /// A schema.
+    Namespace(Ident),
+    /// An extension.
+    Extension(Ident),
+}
+
+/// Why an operation can not be applied as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// It changes something that is not there.
+    Missing(String),
+    /// It makes something that is there already.
+    Exists(String),
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing(what) => write!(f, "{what} does not exist at this point of the migrations"),
+            Self::Exists(what) => write!(f, "{what} exists already at this point of the migrations"),
+        }
+    }
+}
+
+impl Schema {
+    /// The schema after an operation.
+    pub fn apply(&self, operation: &Operation) -> Applied {
+        let mut change = Change { schema: self.clone(), touched: BTreeSet::new(), problems: Vec::new() };
+        change.run(operation);
+        Applied { schema: change.schema, touched: change.touched, problems: change.problems }
+    }
+}
+
+/// The schema being changed.
+pub(super) struct Change {
+    pub(super) schema: Schema,
+    touched: BTreeSet<Object>,
+    problems: Vec<Problem>,
+}
+
+impl Change {
+    fn run(&mut self, operation: &Operation) {
+        match operation {
+            Operation::CreateTable(table) => self.create_table(table),
+            Operation::AlterTable { table, if_exists, change } => self.alter_table(table, *if_exists, change),
+            Operation::DropRelation { kind, name, if_exists, cascade, .. } => {
+                self.drop_relation(*kind, name, *if_exists, *cascade);
+            }
+            Operation::RenameRelation { kind, name, if_exists, to } => {
+                let from = self.schema.resolve(name);
+                let target = QName { schema: from.schema.clone(), name: to.clone() };
+                self.rename_relation(*kind, &from, target, *if_exists);
+            }
+            Operation::MoveRelation { kind, name, if_exists, to } => {
+                let from = self.schema.resolve(name);
+                let target = QName { schema: to.clone(), name: from.name.clone() };
+                self.rename_relation(*kind, &from, target, *if_exists);
+            }
+            Operation::CreateIndex(index) => self.create_index(index),
+            Operation::CreateView(view) => self.create_view(view),
+            Operation::CreateType { name, definition } => self.create_type(name, definition),
+            Operation::DropType { name, if_exists, .. } => {
+                let name = self.schema.resolve_type(name);
+                if self.schema.types.remove(&name).is_none() && !if_exists {
+                    self.missing(format!("type {name}"));
+                }
+                self.touched.insert(Object::Type(name));
+            }
+            Operation::RenameType { name, to } => self.rename_type(name, to),
+            Operation::AddEnumLabel { name, label, position, .. } => {
+                self.edit_enum(name, |labels| {
+                    if labels.contains(label) {
+                        return;
+                    }
+                    let at = position.as_ref().and_then(|(before, other)| {
+                        labels.iter().position(|l| l == other).map(|i| if *before { i } else { i + 1 })
+                    });
+                    labels.insert(at.unwrap_or(labels.len()), label.clone());
+                });
+            }
+            Operation::RenameEnumLabel { name, from, to } => self.edit_enum(name, |labels| {
+                if let Some(label) = labels.iter_mut().find(|l| *l == from) {
+                    *label = to.clone();
+                }
+            }),
+            Operation::CreateSequence { name, if_not_exists, temporary, owned_by } => {
+                self.create_sequence(name, *if_not_exists, *temporary, owned_by.as_ref());
+            }
+            Operation::AlterSequence { name, owned_by, .. } => {
+                let name = self.schema.resolve(name);
+                let owner = owned_by.as_ref().map(|(table, column)| (self.schema.resolve(table), column.clone()));
+                self.edit(&name, |sequence| {
+                    if owner.is_some() {
+                        sequence.owned_by = owner;
+                    }
+                });
+            }
+            Operation::CreateFunction(function) => self.create_function(function),
+            Operation::DropFunction { name, arguments, if_exists, .. } => {
+                self.drop_function(name, arguments.as_deref(), *if_exists);
+            }
+            Operation::CreateTrigger { name, table, .. } => {
+                let table = self.schema.resolve(table);
+                self.edit(&table, |t| _ = t.triggers.insert(name.clone(), true));
+            }
+            Operation::DropTrigger { name, table, if_exists } => {
+                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| t.triggers.remove(name).is_some());
+            }
+            Operation::CreatePolicy { name, table, restrictive } => {
+                let table = self.schema.resolve(table);
+                self.edit(&table, |t| _ = t.policies.insert(name.clone(), *restrictive));
+            }
+            Operation::DropPolicy { name, table, if_exists } => {
+                self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
+            }
+            Operation::Privileges { grant, privileges, objects, grantees } => {
+                for object in objects {
+                    let GrantObject::Relation(name) = object else { continue };
+                    let name = self.schema.resolve(name);
+                    let pairs = grantees.iter().flat_map(|g| privileges.iter().map(move |p| (g.clone(), p.clone())));
+                    self.edit(&name, |relation| {
+                        for pair in pairs {
+                            if *grant {
+                                relation.grants.insert(pair);
+                            } else {
+                                relation.grants.retain(|(g, p)| *g != pair.0 || (pair.1 != "ALL" && *p != pair.1));
+                            }
+                        }
+                    });
+                }
+            }
+            Operation::CreateNamespace { name, .. } => {
+                self.schema.namespaces.insert(name.clone());
+                self.touched.insert(Object::Namespace(name.clone()));
+            }
+            Operation::DropNamespace { name, .. } => self.drop_namespace(name),
+            Operation::CreateExtension { name } => {
+                self.schema.extensions.insert(name.clone());
+                self.touched.insert(Object::Extension(name.clone()));
+            }
+            Operation::DropExtension { name, .. } => {
+                self.schema.extensions.remove(name);
+                self.touched.insert(Object::Extension(name.clone()));
+            }
+            Operation::Session { search_path: Some(path) } => {
+                let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
+                self.schema.search_path = usable.cloned().collect();
+            }
+            Operation::Session { search_path: None }
+            | Operation::Reindex { .. }
+            | Operation::RefreshView { .. }
+            | Operation::Comment { .. }
+            | Operation::Data(_)
+            | Operation::Query { .. }
+            | Operation::Transaction(_)
+            | Operation::Maintenance { .. }
+            | Operation::Lock { .. }
+            | Operation::Opaque { .. } => {}
+        }
+    }
+
+    pub(super) fn missing(&mut self, what: impl Into<String>) {
+        self.problems.push(Problem::Missing(what.into()));
+    }
+
+    pub(super) fn exists(&mut self, what: impl Into<String>) {
+        self.problems.push(Problem::Exists(what.into()));
+    }
+
+    pub(super) fn touch(&mut self, relation: &QName) {
+        self.touched.insert(Object::Relation(relation.clone()));
+    }
+
+    /// Changes a relation in place; reports it if it is not there.
+    pub(super) fn edit(&mut self, name: &QName, edit: impl FnOnce(&mut Relation)) {
+        self.touch(name);
+        let Some(relation) = self.schema.relations.get(name).cloned() else {
+            self.missing(format!("relation {name}"));
+            return;
+        };
+        let mut changed = (*relation).clone();
+        edit(&mut changed);
+        self.schema.unlink(name, &relation);
+        self.schema.link(name, &changed);
+        self.schema.relations.insert(name.clone(), Arc::new(changed));
+    }
+
+    fn drop_part(&mut self, table: &Name, if_exists: bool, what: &str, drop: impl FnOnce(&mut Relation) -> bool) {
+        let table = self.schema.resolve(table);
+        let mut found = false;
+        if if_exists && self.schema.relation(&table).is_none() {
+            return;
+        }
+        self.edit(&table, |t| found = drop(t));
+        if !found && !if_exists {
+            self.missing(format!("{what} on {table}"));
+        }
+    }
+
+    /// Whether a name is taken among tables, indexes, sequences and constraints.
+    pub(super) fn taken(&self, schema: &Ident, name: &str) -> bool {
+        let name = QName { schema: schema.clone(), name: name.into() };
+        self.schema.relations.contains_key(&name)
+            || self.schema.index_tables.contains_key(&name)
+            || self.schema.constraint_names.contains_key(&name)
+    }
+
+    pub(super) fn insert(&mut self, name: QName, relation: Relation) {
+        self.touch(&name);
+        self.schema.insert_relation(name, relation);
+    }
+
+    /// Takes a relation away with everything that hangs on it.
+    pub(super) fn remove(&mut self, name: &QName) {
+        self.touch(name);
+        let Some(relation) = self.schema.relations.remove(name) else { return };
+        self.schema.unlink(name, &relation);
+        let dependents: Vec<_> = self.schema.dependents(name).cloned().collect();
+        for dependent in dependents {
+            let is_view = self.schema.relation(&dependent).is_some_and(|r| !r.reads.is_empty());
+            if is_view {
+                self.remove(&dependent);
+            } else {
+                self.edit(&dependent, |child| {
+                    child
+                        .constraints
+                        .retain(|_, c| !matches!(&c.kind, super::Rule::ForeignKey { target, .. } if target == name));
+                });
+            }
+        }
+        let children = self.owned(name, None);
+        for child in children {
+            self.remove(&child);
+        }
+    }
+
+    /// Sequences owned by a table, or by one of its columns; and its partitions.
+    pub(super) fn owned(&self, table: &QName, column: Option<&str>) -> Vec<QName> {
+        let owned = self.schema.owned.get(table).into_iter().flat_map(|set| set.iter());
+        let by_column = |name: &&QName| match self.schema.relation(name) {
+            Some(Relation { owned_by: Some((_, owner)), .. }) => column.is_none_or(|c| **owner == *c),
+            _ => column.is_none(),
+        };
+        owned.filter(by_column).cloned().collect()
+    }
+
+    fn drop_relation(&mut self, kind: RelationKind, name: &Name, if_exists: bool, _cascade: bool) {
+        let name = self.schema.resolve(name);
+        if kind == RelationKind::Index {
+            match self.schema.index_tables.get(&name).cloned() {
+                Some(table) => self.edit(&table, |t| _ = t.indexes.remove(&name.name)),
+                None if if_exists => {}
+                None => self.missing(format!("index {name}")),
+            }
+        } else if self.schema.relations.contains_key(&name) {
+            self.remove(&name);
+        } else if !if_exists {
+            self.missing(format!("{} {name}", kind.keyword().to_ascii_lowercase()));
+        }
+    }
+
+    fn rename_relation(&mut self, kind: RelationKind, from: &QName, to: QName, if_exists: bool) {
+        if let Some(table) = self.schema.index_tables.get(from).cloned() {
+            // ALTER TABLE … RENAME works on indexes too.
+            self.edit(&table, |t| {
+                if let Some(index) = t.indexes.remove(&from.name) {
+                    t.indexes.insert(to.name.clone(), index);
+                }
+                if let Some(constraint) = t.constraints.remove(&from.name) {
+                    t.constraints.insert(to.name, constraint);
+                }
+            });
+            return;
+        }
+        let Some(relation) = self.schema.relations.get(from).cloned() else {
+            if !if_exists {
+                self.missing(format!("{} {from}", kind.keyword().to_ascii_lowercase()));
+            }
+            return;
+        };
+        let owned = self.owned(from, None);
+        let dependents: Vec<_> = self.schema.dependents(from).cloned().collect();
+        self.schema.relations.remove(from);
+        self.schema.unlink(from, &relation);
+        self.touch(from);
+        let mut renamed = (*relation).clone();
+        redirect(&mut renamed, from, &to);
+        self.insert(to.clone(), renamed);
+        for dependent in dependents.iter().filter(|d| *d != from).chain(&owned) {
+            self.edit(dependent, |relation| redirect(relation, from, &to));
+        }
+    }
+
+    fn create_index(&mut self, index: &CreateIndex) {
+        let table = self.schema.resolve(&index.table);
+        if self.schema.relation(&table).is_none() {
+            self.touch(&table);
+            self.missing(format!("table {table}"));
+            return;
+        }
+        let name = index.name.clone().unwrap_or_else(|| {
+            let addition = naming::addition(&index.key_names);
+            naming::free_name(&table.name, addition.as_deref(), "idx", |n| self.taken(&table.schema, n))
+        });
+        let qualified = QName { schema: table.schema.clone(), name: name.clone() };
+        if self.schema.index_tables.contains_key(&qualified) {
+            if !index.if_not_exists {
+                self.exists(format!("index {qualified}"));
+            }
+            return;
+        }
+        let definition = Index {
+            key: index.key.clone(),
+            mentions: index.mentions.clone(),
+            unique: index.unique,
+            partial: index.partial,
+        };
+        self.edit(&table, |t| _ = t.indexes.insert(name, definition));
+    }
+
+    fn create_view(&mut self, view: &CreateView) {
+        if view.temporary {
+            return;
+        }
+        let name = self.created(&view.name);
+        if self.schema.relations.contains_key(&name) && !view.or_replace {
+            if !view.if_not_exists {
+                self.exists(format!("relation {name}"));
+            }
+            return;
+        }
+        let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
+        let mut relation = match self.schema.relation(&name) {
+            Some(old) if view.or_replace => old.clone(),
+            _ => Relation::new(kind),
+        };
+        let columns = self.output(&view.query);
+        relation.columns_known = columns.is_some();
+        relation.columns = columns.unwrap_or_default();
+        for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
+            column.name = name.clone();
+        }
+        relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
+        if let Some(old) = self.schema.relations.get(&name).cloned() {
+            self.schema.unlink(&name, &old);
+        }
+        self.insert(name, relation);
+    }
+
+    /// The columns a query returns, where syntax and the schema tell.
+    pub(super) fn output(&self, query: &QueryShape) -> Option<Vec<Column>> {
+        let relation_of = |alias: &Ident| {
+            let name = query.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| name);
+            name.and_then(|name| self.schema.relation(&self.schema.resolve(name)))
+        };
+        let named = |relation: &Relation, column: &Ident, name: &Ident| {
+            let found = relation.column(column);
+            Column {
+                name: name.clone(),
+                data_type: found.and_then(|c| c.data_type.clone()),
+                not_null: false,
+                default: None,
+            }
+        };
+        let unknown = |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None };
+        let mut columns = Vec::new();
+        for output in query.columns.as_ref()? {
+            match output {
+                OutputColumn::Column { from: Some(from), column, name } => {
+                    columns.push(relation_of(from).map_or_else(|| unknown(name), |r| named(r, column, name)));
+                }
+                OutputColumn::Column { from: None, column, name } => {
+                    let mut owners = query.aliases.iter().filter_map(|(a, _)| relation_of(a));
+                    let owner = owners.find(|r| r.column(column).is_some());
+                    columns.push(owner.map_or_else(|| unknown(name), |r| named(r, column, name)));
+                }
+                OutputColumn::Expression { name } => columns.push(unknown(name)),
+                OutputColumn::Star { from } => {
+                    for (alias, _) in query.aliases.iter().filter(|(a, _)| from.as_ref().is_none_or(|f| f == a)) {
+                        let relation = relation_of(alias).filter(|r| r.columns_known)?;
+                        columns.extend(relation.columns.iter().map(|c| named(relation, &c.name, &c.name)));
+                    }
+                }
+            }
+        }
+        Some(columns)
+    }
+
+    fn create_type(&mut self, name: &Name, definition: &TypeDefinition) {
+        let name = self.created(name);
+        self.touched.insert(Object::Type(name.clone()));
+        if self.schema.types.contains_key(&name) {
+            self.exists(format!("type {name}"));
+            return;
+        }
+        self.schema.insert_type(
+            name,
+            match definition {
+                TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
+                TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
+                TypeDefinition::Domain { base, constrained } => {
+                    UserType::Domain { base: base.clone(), constrained: *constrained }
+                }
+                TypeDefinition::Other => UserType::Other,
+            },
+        );
+    }
+
+    fn rename_type(&mut self, name: &Name, to: &Ident) {
+        let from = self.schema.resolve_type(name);
+        let target = QName { schema: from.schema.clone(), name: to.clone() };
+        self.touched.insert(Object::Type(from.clone()));
+        self.touched.insert(Object::Type(target.clone()));
+        let Some(definition) = self.schema.types.remove(&from) else {
+            self.missing(format!("type {from}"));
+            return;
+        };
+        self.schema.types.insert(target.clone(), definition);
+        // Columns follow their type's new name.
+        let old = from.to_string();
+        let new = target.to_string();
+        let users: Vec<_> = self
+            .schema
+            .relations()
+            .filter(|(_, r)| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == old)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for user in users {
+            self.edit(&user, |relation| {
+                for column in &mut relation.columns {
+                    if let Some(data_type) = column.data_type.as_mut().filter(|t| t.base() == old) {
+                        *data_type = crate::sql::TypeName::canonical(data_type.as_str().replacen(&old, &new, 1));
+                    }
+                }
+            });
+        }
+    }
+
+    fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        match self.schema.types.get(&name).map(|t| (**t).clone()) {
+            Some(UserType::Enum(mut labels)) => {
+                edit(&mut labels);
+                self.schema.insert_type(name, UserType::Enum(labels));
+            }
+            Some(_) | None => self.missing(format!("enum {name}")),
+        }
+    }
+
+    fn create_sequence(&mut self, name: &Name, if_not_exists: bool, temporary: bool, owned_by: Option<&(Name, Ident)>) {
+        if temporary {
+            return;
+        }
+        let name = self.created(name);
+        if self.schema.relations.contains_key(&name) {
+            if !if_not_exists {
+                self.exists(format!("relation {name}"));
+            }
+            return;
+        }
+        let mut sequence = Relation::new(RelationKind::Sequence);
+        sequence.owned_by = owned_by.map(|(table, column)| (self.schema.resolve(table), column.clone()));
+        self.insert(name, sequence);
+    }
+
+    fn create_function(&mut self, function: &CreateFunction) {
+        let name = self.created(&function.name);
+        self.touched.insert(Object::Function(name.clone()));
+        let types = |f: &Function| f.arguments.iter().map(|(t, _)| t.clone()).collect::<Vec<_>>();
+        let new = Function {
+            arguments: function.arguments.clone(),
+            returns: function.returns.clone(),
+            mentions: function.mentions.as_slice().into(),
+        };
+        let mut overloads = self.schema.functions(&name).to_vec();
+        match overloads.iter_mut().find(|old| types(old) == types(&new)) {
+            Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
+            Some(old) => *old = new,
+            None => overloads.push(new),
+        }
+        self.schema.functions.insert(name, Arc::new(overloads));
+    }
+
+    fn drop_function(&mut self, name: &Name, arguments: Option<&[crate::sql::TypeName]>, if_exists: bool) {
+        let name = self.schema.resolve_function(name);
+        self.touched.insert(Object::Function(name.clone()));
+        let mut overloads = self.schema.functions(&name).to_vec();
+        let before = overloads.len();
+        overloads.retain(|f| {
+            let matches = arguments.is_none_or(|a| f.arguments.iter().map(|(t, _)| t).eq(a.iter()));
+            !matches
+        });
+        if overloads.len() == before && !if_exists {
+            self.missing(format!("function {name}"));
+        }
+        if overloads.is_empty() {
+            self.schema.functions.remove(&name);
+        } else {
+            self.schema.functions.insert(name, Arc::new(overloads));
+        }
+    }
+
+    fn drop_namespace(&mut self, name: &Ident) {
+        self.touched.insert(Object::Namespace(name.clone()));
+        self.schema.namespaces.remove(name);
+        let inside: Vec<_> =
+            self.schema.relations().filter(|(n, _)| n.schema == *name).map(|(n, _)| n.clone()).collect();
+        for relation in inside {
+            self.remove(&relation);
+        }
+        let types: Vec<_> = self.schema.types.keys().filter(|n| n.schema == *name).cloned().collect();
+        for name in types {
+            self.schema.types.remove(&name);
+            self.touched.insert(Object::Type(name));
+        }
+        let functions: Vec<_> = self.schema.functions.keys().filter(|n| n.schema == *name).cloned().collect();
+        for name in functions {
+            self.schema.functions.remove(&name);
+            self.touched.insert(Object::Function(name));
+        }
+    }
+
+    /// Where a new object of this name goes.
+    pub(super) fn created(&self, name: &Name) -> QName {
+        let schema = name.schema.clone().or_else(|| self.schema.search_path.first().cloned());
+        QName { schema: schema.unwrap_or_else(|| "public".into()), name: name.name.clone() }
+    }
+
+    fn alter_table(&mut self, table: &Name, if_exists: bool, change: &TableChange) {
+        let table = self.schema.resolve(table);
+        if self.schema.relation(&table).is_none() {
+            if !if_exists && !self.schema.index_tables.contains_key(&table) {
+                self.touch(&table);
+                self.missing(format!("table {table}"));
+            }
+            return;
+        }
+        self.change_table(&table, change);
+    }
+}
+
+/// Makes a relation follow another one's rename.
+fn redirect(relation: &mut Relation, from: &QName, to: &QName) {
+    for constraint in relation.constraints.values_mut() {
+        if let super::Rule::ForeignKey { target, .. } = &mut constraint.kind
+            && target == from
+        {
+            *target = to.clone();
+        }
+    }
+    if relation.reads.remove(from) {
+        relation.reads.insert(to.clone());
+    }
+    if let Some((owner, _)) = &mut relation.owned_by
+        && owner == from
+    {
+        *owner = to.clone();
+    }
+    if relation.parent.as_ref() == Some(from) {
+        relation.parent = Some(to.clone());
+    }
+}

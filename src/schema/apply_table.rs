@@ -1,0 +1,390 @@
+//! `CREATE TABLE` and the sub-commands of `ALTER TABLE`.
+
+use super::apply::Change;
+use super::model::{Column, Constraint, Index, QName, Relation, Rule};
+use super::naming;
+use crate::sql::operation::{
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, RelationKind, TableChange,
+};
+
+impl Change {
+    pub(super) fn create_table(&mut self, table: &CreateTable) {
+        if table.temporary {
+            return;
+        }
+        let name = self.created(&table.name);
+        if self.schema.relation(&name).is_some() {
+            if !table.if_not_exists {
+                self.exists(format!("relation {name}"));
+            }
+            return;
+        }
+        let mut relation = Relation::new(RelationKind::Table);
+        relation.partitioned = table.partitioned;
+        for parent in table.inherits.iter().chain(&table.partition_of) {
+            let parent = self.schema.resolve(parent);
+            self.touch(&parent);
+            match self.schema.relation(&parent) {
+                Some(above) => inherit(&mut relation, above),
+                None => self.missing(format!("table {parent}")),
+            }
+            relation.parent = Some(parent);
+        }
+        for (other, including) in &table.like {
+            let other = self.schema.resolve(other);
+            if let Some(other) = self.schema.relation(&other) {
+                relation.columns.extend(other.columns.iter().cloned().map(|mut column| {
+                    if !including {
+                        column.default = None;
+                    }
+                    column
+                }));
+            }
+        }
+        if let Some(query) = &table.query {
+            let columns = self.output(query);
+            relation.columns_known = columns.is_some();
+            relation.columns.extend(columns.unwrap_or_default());
+        }
+        relation.columns.extend(table.columns.iter().map(column));
+        self.insert(name.clone(), relation);
+        for column in &table.columns {
+            self.sequence_for(&name, column);
+        }
+        for constraint in &table.constraints {
+            self.add_constraint(&name, constraint);
+        }
+        if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone())
+            && table.partition_of.is_some()
+        {
+            self.partition_indexes(&name, &parent);
+        }
+    }
+
+    /// A partition gets its parent's keys and indexes under names of its own.
+    fn partition_indexes(&mut self, partition: &QName, parent: &QName) {
+        let Some(above) = self.schema.relation(parent).cloned() else { return };
+        for (index_name, index) in &above.indexes {
+            let key: Vec<Ident> = index.key.iter().map(|k| k.clone().unwrap_or_else(|| "expr".into())).collect();
+            let rule = above.constraints.get(index_name);
+            let (addition, label) = match rule.map(|c| &c.kind) {
+                Some(Rule::PrimaryKey { .. }) => (None, "pkey"),
+                Some(Rule::Unique { .. }) => (naming::addition(&key), "key"),
+                _ => (naming::addition(&key), "idx"),
+            };
+            let name =
+                naming::free_name(&partition.name, addition.as_deref(), label, |n| self.taken(&partition.schema, n));
+            self.edit(partition, |p| {
+                p.indexes.insert(name.clone(), index.clone());
+                if let Some(rule) = rule {
+                    p.constraints.insert(name, rule.clone());
+                }
+            });
+        }
+    }
+
+    /// `serial` and identity columns own a sequence.
+    fn sequence_for(&mut self, table: &QName, column: &ColumnDefinition) {
+        let identity = matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+        if !column.serial && !identity {
+            return;
+        }
+        let name = naming::free_name(&table.name, Some(&column.name), "seq", |n| self.taken(&table.schema, n));
+        let mut sequence = Relation::new(RelationKind::Sequence);
+        sequence.owned_by = Some((table.clone(), column.name.clone()));
+        self.insert(QName { schema: table.schema.clone(), name }, sequence);
+    }
+
+    fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {
+        let (kind, addition, label) = match &definition.kind {
+            ConstraintKind::PrimaryKey { columns } => (Rule::PrimaryKey { columns: columns.clone() }, None, "pkey"),
+            ConstraintKind::Unique { columns } => {
+                (Rule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
+            }
+            ConstraintKind::Check { columns, not_null, expression } => {
+                // PostgreSQL names a check after its column if it mentions just one.
+                let known = self.schema.relation(table).map_or(&[][..], |r| &r.columns);
+                let own: Vec<_> = columns.iter().filter(|c| known.iter().any(|k| k.name == **c)).cloned().collect();
+                let addition = if let [one] = own.as_slice() { Some(one.to_string()) } else { None };
+                let rule = Rule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
+                (rule, addition, "check")
+            }
+            ConstraintKind::ForeignKey { columns, target, target_columns } => {
+                let target = self.schema.resolve(target);
+                let mut target_columns = target_columns.clone();
+                if target_columns.is_empty()
+                    && let Some(key) = self.schema.relation(&target).and_then(Relation::primary_key)
+                {
+                    target_columns = key.to_vec();
+                }
+                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns };
+                (rule, naming::addition(columns), "fkey")
+            }
+            ConstraintKind::Exclude { columns } => {
+                (Rule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")
+            }
+            ConstraintKind::UsingIndex { index, primary } => {
+                self.adopt_index(table, definition.name.as_ref(), index, *primary);
+                return;
+            }
+        };
+        let name = definition.name.clone().unwrap_or_else(|| {
+            naming::free_name(&table.name, addition.as_deref(), label, |n| self.taken(&table.schema, n))
+        });
+        let not_null = matches!(kind, Rule::PrimaryKey { .. });
+        let valid = !definition.not_valid;
+        if let Rule::ForeignKey { target, .. } = &kind
+            && self.schema.relation(target).is_none()
+        {
+            self.missing(format!("table {target}"));
+        }
+        self.edit(table, |relation| {
+            if kind.has_index() {
+                let key = kind.columns().iter().cloned().map(Some).collect();
+                let unique = !matches!(kind, Rule::Exclude { .. });
+                relation.indexes.insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false });
+            }
+            if not_null {
+                for column in kind.columns() {
+                    if let Some(column) = relation.column_mut(column) {
+                        column.not_null = true;
+                    }
+                }
+            }
+            relation.constraints.insert(name, Constraint { kind, valid });
+        });
+    }
+
+    /// `ADD CONSTRAINT … USING INDEX`: the index takes the constraint's name.
+    fn adopt_index(&mut self, table: &QName, name: Option<&Ident>, index: &Ident, primary: bool) {
+        let Some(definition) = self.schema.relation(table).and_then(|r| r.indexes.get(index)).cloned() else {
+            self.missing(format!("index {index}"));
+            return;
+        };
+        let columns: Vec<_> = definition.key.iter().flatten().cloned().collect();
+        let name = name.unwrap_or(index).clone();
+        self.edit(table, |relation| {
+            relation.indexes.remove(index);
+            relation.indexes.insert(name.clone(), definition);
+            if primary {
+                for column in &columns {
+                    if let Some(column) = relation.column_mut(column) {
+                        column.not_null = true;
+                    }
+                }
+            }
+            let kind = if primary { Rule::PrimaryKey { columns } } else { Rule::Unique { columns } };
+            relation.constraints.insert(name, Constraint { kind, valid: true });
+        });
+    }
+
+    pub(super) fn change_table(&mut self, table: &QName, change: &TableChange) {
+        match change {
+            TableChange::AddColumn { if_not_exists, column: definition, constraints } => {
+                if self.column(table, &definition.name).is_some() {
+                    if !if_not_exists {
+                        self.exists(format!("column {table}.{}", definition.name));
+                    }
+                    return;
+                }
+                self.edit(table, |r| r.columns.push(column(definition)));
+                self.sequence_for(table, definition);
+                for constraint in constraints {
+                    self.add_constraint(table, constraint);
+                }
+            }
+            TableChange::DropColumn { column, if_exists, .. } => {
+                if self.column(table, column).is_none() {
+                    if !if_exists {
+                        self.missing(format!("column {table}.{column}"));
+                    }
+                    return;
+                }
+                for sequence in self.owned(table, Some(column)) {
+                    self.remove(&sequence);
+                }
+                self.edit(table, |relation| drop_column(relation, column));
+                self.drop_references(table, column);
+            }
+            TableChange::RenameColumn { from, to } => self.rename_column(table, from, to),
+            TableChange::SetType { column, data_type, .. } => {
+                self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
+            }
+            TableChange::SetDefault { column, default } => {
+                self.edit_column(table, column, |c| c.default = Some(*default));
+            }
+            TableChange::DropDefault { column } => self.edit_column(table, column, |c| c.default = None),
+            TableChange::SetNotNull { column } => self.edit_column(table, column, |c| c.not_null = true),
+            TableChange::DropNotNull { column } => self.edit_column(table, column, |c| c.not_null = false),
+            TableChange::SetIdentity { column, always } => {
+                let had = self.column(table, column).and_then(|c| c.default);
+                let is_new = !matches!(had, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+                let default = if *always { DefaultValue::IdentityAlways } else { DefaultValue::IdentityByDefault };
+                self.edit_column(table, column, |c| c.default = Some(default));
+                if is_new && let Some(found) = self.column(table, column) {
+                    let definition = ColumnDefinition {
+                        name: column.clone(),
+                        data_type: found.data_type.unwrap_or_else(|| crate::sql::TypeName::canonical("bigint")),
+                        not_null: true,
+                        default: Some(default),
+                        serial: false,
+                    };
+                    self.sequence_for(table, &definition);
+                }
+            }
+            TableChange::DropGenerated { column, .. } => {
+                let identity = self.column(table, column).is_some_and(|c| {
+                    matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault))
+                });
+                self.edit_column(table, column, |c| c.default = None);
+                if identity {
+                    for sequence in self.owned(table, Some(column)) {
+                        self.remove(&sequence);
+                    }
+                }
+            }
+            TableChange::AddConstraint(definition) => self.add_constraint(table, definition),
+            TableChange::DropConstraint { name, if_exists, .. } => {
+                let known = self.schema.relation(table).is_some_and(|r| r.constraints.contains_key(name));
+                if !known {
+                    if !if_exists {
+                        self.missing(format!("constraint {name} of {table}"));
+                    }
+                    return;
+                }
+                self.edit(table, |relation| {
+                    relation.constraints.remove(name);
+                    relation.indexes.remove(name);
+                });
+            }
+            TableChange::RenameConstraint { from, to } => self.edit(table, |relation| {
+                if let Some(constraint) = relation.constraints.remove(from) {
+                    relation.constraints.insert(to.clone(), constraint);
+                }
+                if let Some(index) = relation.indexes.remove(from) {
+                    relation.indexes.insert(to.clone(), index);
+                }
+            }),
+            TableChange::ValidateConstraint { name } => self.edit(table, |relation| {
+                if let Some(constraint) = relation.constraints.get_mut(name) {
+                    constraint.valid = true;
+                }
+            }),
+            TableChange::RowSecurity { enabled } => self.edit(table, |r| r.row_security = *enabled),
+            TableChange::ForceRowSecurity { forced } => self.edit(table, |r| r.force_row_security = *forced),
+            TableChange::SwitchTrigger { name, enabled } => self.edit(table, |relation| {
+                let all = matches!(&**name, "all" | "user");
+                let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
+                named.for_each(|(_, on)| *on = *enabled);
+            }),
+            TableChange::AttachPartition { partition } => {
+                let partition = self.schema.resolve(partition);
+                self.touch(table);
+                self.edit(&partition, |p| p.parent = Some(table.clone()));
+            }
+            TableChange::DetachPartition { partition, .. } => {
+                let partition = self.schema.resolve(partition);
+                self.touch(table);
+                self.edit(&partition, |p| p.parent = None);
+            }
+            TableChange::Inherit { parent, attach } => {
+                let parent = self.schema.resolve(parent);
+                self.edit(table, |t| t.parent = attach.then_some(parent));
+            }
+            TableChange::AlterConstraint { .. }
+            | TableChange::Owner { .. }
+            | TableChange::SetLogged { .. }
+            | TableChange::Physical { .. } => self.touch(table),
+        }
+    }
+
+    fn column(&self, table: &QName, column: &str) -> Option<Column> {
+        self.schema.relation(table).and_then(|r| r.column(column)).cloned()
+    }
+
+    fn edit_column(&mut self, table: &QName, column: &Ident, edit: impl FnOnce(&mut Column)) {
+        if self.column(table, column).is_none() {
+            self.touch(table);
+            self.missing(format!("column {table}.{column}"));
+            return;
+        }
+        self.edit(table, |relation| {
+            if let Some(column) = relation.column_mut(column) {
+                edit(column);
+            }
+        });
+    }
+
+    /// Foreign keys of other tables to a dropped column go with it (`CASCADE`).
+    fn drop_references(&mut self, table: &QName, column: &str) {
+        let children: Vec<_> = self.schema.dependents(table).cloned().collect();
+        let points_here = |rule: &Rule| {
+            matches!(rule, Rule::ForeignKey { target, target_columns, .. }
+                if target == table && target_columns.iter().any(|c| **c == *column))
+        };
+        for child in children {
+            if self.schema.relation(&child).is_some_and(|r| r.constraints.values().any(|c| points_here(&c.kind))) {
+                self.edit(&child, |r| r.constraints.retain(|_, c| !points_here(&c.kind)));
+            }
+        }
+    }
+
+    fn rename_column(&mut self, table: &QName, from: &Ident, to: &Ident) {
+        if self.column(table, from).is_none() {
+            self.touch(table);
+            if self.schema.relation(table).is_some_and(|r| r.columns_known) {
+                self.missing(format!("column {table}.{from}"));
+            }
+            return;
+        }
+        let rename = |name: &mut Ident| {
+            if name == from {
+                *name = to.clone();
+            }
+        };
+        self.edit(table, |relation| {
+            relation.columns.iter_mut().for_each(|c| rename(&mut c.name));
+            relation.constraints.values_mut().for_each(|c| c.kind.columns_mut().iter_mut().for_each(rename));
+            for index in relation.indexes.values_mut() {
+                index.key.iter_mut().flatten().chain(&mut index.mentions).for_each(rename);
+            }
+        });
+        for sequence in self.owned(table, Some(from)) {
+            self.edit(&sequence, |s| s.owned_by = Some((table.clone(), to.clone())));
+        }
+        let children: Vec<_> = self.schema.dependents(table).filter(|c| *c != table).cloned().collect();
+        for child in children {
+            self.edit(&child, |relation| {
+                for constraint in relation.constraints.values_mut() {
+                    if let Rule::ForeignKey { target, target_columns, .. } = &mut constraint.kind
+                        && target == table
+                    {
+                        target_columns.iter_mut().for_each(rename);
+                    }
+                }
+            });
+        }
+    }
+}
+
+fn column(definition: &ColumnDefinition) -> Column {
+    Column {
+        name: definition.name.clone(),
+        data_type: Some(definition.data_type.clone()),
+        not_null: definition.not_null,
+        default: definition.default,
+    }
+}
+
+fn inherit(relation: &mut Relation, parent: &Relation) {
+    relation.columns.extend(parent.columns.iter().cloned());
+    let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
+    relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));
+}
+
+/// A column goes with its indexes and the constraints that mention it.
+fn drop_column(relation: &mut Relation, column: &Ident) {
+    relation.columns.retain(|c| c.name != *column);
+    relation.constraints.retain(|_, c| !c.kind.columns().contains(column));
+    relation.indexes.retain(|_, index| !index.uses(column));
+}

@@ -1,0 +1,235 @@
+//! The simulated catalog: an immutable, cheaply cloned value. [`Schema::apply`] gives the next one; [`Schema::fingerprint`] names one;
+//! [`Schema::differences`] compares two, wherever they come from (migration files, or a live catalog).
+
+mod apply;
+mod apply_table;
+mod describe;
+mod model;
+mod naming;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+
+use crate::sql::Name;
+use crate::sql::operation::Ident;
+
+pub use apply::{Applied, Object, Problem};
+pub use model::{Column, Constraint, Function, Index, QName, Relation, Rule, UserType};
+
+/// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    relations: OrdMap<QName, Arc<Relation>>,
+    /// The table of each index: indexes share the relations' name space.
+    index_tables: OrdMap<QName, QName>,
+    /// How many constraints bear a name: PostgreSQL avoids them when it makes one up.
+    constraint_names: OrdMap<QName, u32>,
+    /// Tables with a foreign key to, and views on, a relation.
+    dependents: OrdMap<QName, Arc<BTreeSet<QName>>>,
+    /// Sequences owned by, and partitions of, a table: they go with it.
+    owned: OrdMap<QName, Arc<BTreeSet<QName>>>,
+    types: OrdMap<QName, Arc<UserType>>,
+    functions: OrdMap<QName, Arc<Vec<Function>>>,
+    namespaces: OrdSet<Ident>,
+    extensions: OrdSet<Ident>,
+    search_path: Arc<[Ident]>,
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        Self {
+            relations: OrdMap::new(),
+            index_tables: OrdMap::new(),
+            constraint_names: OrdMap::new(),
+            dependents: OrdMap::new(),
+            owned: OrdMap::new(),
+            types: OrdMap::new(),
+            functions: OrdMap::new(),
+            namespaces: OrdSet::unit("public".into()),
+            extensions: OrdSet::new(),
+            search_path: Arc::from(["public".into()]),
+        }
+    }
+}
+
+impl Schema {
+    /// An empty database: schema `public` and nothing in it.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A relation by its resolved name.
+    pub fn relation(&self, name: &QName) -> Option<&Relation> {
+        self.relations.get(name).map(|r| &**r)
+    }
+
+    /// All relations by name.
+    pub fn relations(&self) -> impl Iterator<Item = (&QName, &Relation)> {
+        self.relations.iter().map(|(name, relation)| (name, &**relation))
+    }
+
+    /// A user-defined type by its resolved name.
+    pub fn user_type(&self, name: &QName) -> Option<&UserType> {
+        self.types.get(name).map(|t| &**t)
+    }
+
+    /// A user-defined type by its name as `format_type` prints it.
+    pub fn user_type_named(&self, name: &str) -> Option<&UserType> {
+        let (schema, name) = name.split_once('.').unwrap_or(("public", name));
+        self.user_type(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
+    }
+
+    /// The extensions.
+    pub fn extensions(&self) -> impl Iterator<Item = &Ident> {
+        self.extensions.iter()
+    }
+
+    /// The functions of a name.
+    pub fn functions(&self, name: &QName) -> &[Function] {
+        self.functions.get(name).map_or(&[], |f| f.as_slice())
+    }
+
+    /// Whether a schema (name space) exists.
+    pub fn has_namespace(&self, name: &str) -> bool {
+        self.namespaces.contains(name)
+    }
+
+    /// The table of an index.
+    pub fn index_table(&self, index: &QName) -> Option<&QName> {
+        self.index_tables.get(index)
+    }
+
+    /// Tables with a foreign key to, and views on, a relation.
+    pub fn dependents(&self, name: &QName) -> impl Iterator<Item = &QName> {
+        self.dependents.get(name).into_iter().flat_map(|set| set.iter())
+    }
+
+    /// The relation a name means: by the search path, or where it would be created.
+    pub fn resolve(&self, name: &Name) -> QName {
+        self.resolve_in(name, |candidate| {
+            self.relations.contains_key(candidate) || self.index_tables.contains_key(candidate)
+        })
+    }
+
+    /// The type a name means.
+    pub fn resolve_type(&self, name: &Name) -> QName {
+        self.resolve_in(name, |candidate| self.types.contains_key(candidate))
+    }
+
+    /// The function a name means.
+    pub fn resolve_function(&self, name: &Name) -> QName {
+        self.resolve_in(name, |candidate| self.functions.contains_key(candidate))
+    }
+
+    fn resolve_in(&self, name: &Name, exists: impl Fn(&QName) -> bool) -> QName {
+        if let Some(schema) = &name.schema {
+            return QName { schema: schema.clone(), name: name.name.clone() };
+        }
+        let candidates = self.search_path.iter().map(|s| QName { schema: s.clone(), name: name.name.clone() });
+        let found = candidates.clone().find(|candidate| exists(candidate));
+        found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
+    }
+
+    /// The same schema as a new session sees it.
+    #[must_use]
+    pub fn with_default_search_path(mut self) -> Self {
+        if *self.search_path != [Ident::from("public")] {
+            self.search_path = Arc::from(["public".into()]);
+        }
+        self
+    }
+
+    /// Puts a relation there. For introspection.
+    pub fn insert_relation(&mut self, name: QName, relation: Relation) {
+        self.link(&name, &relation);
+        self.relations.insert(name, Arc::new(relation));
+    }
+
+    /// Puts a type there. For introspection.
+    pub fn insert_type(&mut self, name: QName, definition: UserType) {
+        self.types.insert(name, Arc::new(definition));
+    }
+
+    /// Puts a function there. For introspection.
+    pub fn insert_function(&mut self, name: QName, function: Function) {
+        let mut overloads = self.functions(&name).to_vec();
+        overloads.push(function);
+        self.functions.insert(name, Arc::new(overloads));
+    }
+
+    /// Puts a schema there. For introspection.
+    pub fn insert_namespace(&mut self, name: Ident) {
+        self.namespaces.insert(name);
+    }
+
+    /// Puts an extension there. For introspection.
+    pub fn insert_extension(&mut self, name: Ident) {
+        self.extensions.insert(name);
+    }
+
+    /// Registers what a relation's parts point to.
+    fn link(&mut self, name: &QName, relation: &Relation) {
+        for index in relation.indexes.keys() {
+            self.index_tables.insert(QName { schema: name.schema.clone(), name: index.clone() }, name.clone());
+        }
+        for constraint in relation.constraints.keys() {
+            let key = QName { schema: name.schema.clone(), name: constraint.clone() };
+            let count = self.constraint_names.get(&key).copied().unwrap_or(0);
+            self.constraint_names.insert(key, count + 1);
+        }
+        for target in points_to(relation) {
+            add(&mut self.dependents, target, name);
+        }
+        for owner in owners(relation) {
+            add(&mut self.owned, owner, name);
+        }
+    }
+
+    fn unlink(&mut self, name: &QName, relation: &Relation) {
+        for index in relation.indexes.keys() {
+            self.index_tables.remove(&QName { schema: name.schema.clone(), name: index.clone() });
+        }
+        for constraint in relation.constraints.keys() {
+            let key = QName { schema: name.schema.clone(), name: constraint.clone() };
+            match self.constraint_names.get(&key).copied() {
+                Some(count) if count > 1 => _ = self.constraint_names.insert(key, count - 1),
+                _ => _ = self.constraint_names.remove(&key),
+            }
+        }
+        for target in points_to(relation) {
+            remove(&mut self.dependents, target, name);
+        }
+        for owner in owners(relation) {
+            remove(&mut self.owned, owner, name);
+        }
+    }
+}
+
+/// The targets of foreign keys and the inputs of a view.
+fn points_to(relation: &Relation) -> impl Iterator<Item = &QName> {
+    let targets = relation.constraints.values().filter_map(|c| match &c.kind {
+        Rule::ForeignKey { target, .. } => Some(target),
+        _ => None,
+    });
+    targets.chain(&relation.reads)
+}
+
+/// What a relation goes with.
+fn owners(relation: &Relation) -> impl Iterator<Item = &QName> {
+    relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent)
+}
+
+fn add(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {
+    Arc::make_mut(map.entry(key.clone()).or_default()).insert(value.clone());
+}
+
+fn remove(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {
+    if let Some(set) = map.get_mut(key) {
+        Arc::make_mut(set).remove(value);
+        if set.is_empty() {
+            map.remove(key);
+        }
+    }
+}

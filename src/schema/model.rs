@@ -1,0 +1,285 @@
+//! The values a schema is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::sql::operation::{DefaultValue, Ident, RelationKind};
+use crate::sql::{Quoted, TypeName};
+
+/// A resolved name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QName {
+    /// The schema.
+    pub schema: Ident,
+    /// The object.
+    pub name: Ident,
+}
+
+impl QName {
+    /// A name from its two parts.
+    pub fn new(schema: impl Into<Ident>, name: impl Into<Ident>) -> Self {
+        Self { schema: schema.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for QName {
+    /// `public.` is left out, as people do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if &*self.schema != "public" {
+            write!(f, "{}.", Quoted(&self.schema))?;
+        }
+        write!(f, "{}", Quoted(&self.name))
+    }
+}
+
+/// A table, view, sequence, ….
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relation {
+    /// What it is.
+    pub kind: RelationKind,
+    /// Its columns in order. Empty and not [`Relation::columns_known`] where a view's could not be derived.
+    pub columns: Vec<Column>,
+    /// Whether `columns` is all of them.
+    pub columns_known: bool,
+    /// Constraints by name.
+    pub constraints: BTreeMap<Ident, Constraint>,
+    /// Indexes by name, those of constraints included.
+    pub indexes: BTreeMap<Ident, Index>,
+    /// Triggers by name, with whether they are enabled.
+    pub triggers: BTreeMap<Ident, bool>,
+    /// Policies by name, with whether they are restrictive.
+    pub policies: BTreeMap<Ident, bool>,
+    /// `ENABLE ROW LEVEL SECURITY`
+    pub row_security: bool,
+    /// `FORCE ROW LEVEL SECURITY`
+    pub force_row_security: bool,
+    /// Privileges that were granted: role and privilege.
+    pub grants: BTreeSet<(String, String)>,
+    /// What a view reads.
+    pub reads: BTreeSet<QName>,
+    /// `PARTITION BY`
+    pub partitioned: bool,
+    /// The partitioned table it belongs to, or the table it inherits from.
+    pub parent: Option<QName>,
+    /// The table and column that own a sequence.
+    pub owned_by: Option<(QName, Ident)>,
+}
+
+impl Relation {
+    /// An empty relation.
+    pub fn new(kind: RelationKind) -> Self {
+        Self {
+            kind,
+            columns: Vec::new(),
+            columns_known: true,
+            constraints: BTreeMap::new(),
+            indexes: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            row_security: false,
+            force_row_security: false,
+            grants: BTreeSet::new(),
+            reads: BTreeSet::new(),
+            partitioned: false,
+            parent: None,
+            owned_by: None,
+        }
+    }
+
+    /// A column by name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| &*c.name == name)
+    }
+
+    pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
+        self.columns.iter_mut().find(|c| &*c.name == name)
+    }
+
+    /// The columns of its primary key.
+    pub fn primary_key(&self) -> Option<&[Ident]> {
+        self.constraints.values().find_map(|c| match &c.kind {
+            Rule::PrimaryKey { columns } => Some(columns.as_slice()),
+            _ => None,
+        })
+    }
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: Ident,
+    /// Its type; `None` where a view's could not be derived.
+    pub data_type: Option<TypeName>,
+    /// Whether it refuses NULL.
+    pub not_null: bool,
+    /// Where its value comes from if an INSERT leaves it out.
+    pub default: Option<DefaultValue>,
+}
+
+impl Column {
+    /// Whether an INSERT may leave it out.
+    pub fn may_be_omitted(&self) -> bool {
+        !self.not_null || !matches!(self.default, None | Some(DefaultValue::Null))
+    }
+
+    /// Whether clients may write it.
+    pub fn writable(&self) -> bool {
+        !matches!(
+            self.default,
+            Some(DefaultValue::IdentityAlways | DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual)
+        )
+    }
+}
+
+/// A constraint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constraint {
+    /// What it demands.
+    pub kind: Rule,
+    /// Whether existing rows are known to satisfy it.
+    pub valid: bool,
+}
+
+/// What a constraint demands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// `PRIMARY KEY`
+    PrimaryKey {
+        /// The columns.
+        columns: Vec<Ident>,
+    },
+    /// `UNIQUE`, or a unique index
+    Unique {
+        /// The columns.
+        columns: Vec<Ident>,
+    },
+    /// `CHECK`
+    Check {
+        /// The columns it mentions.
+        columns: Vec<Ident>,
+        /// Whether it says `IS NOT NULL`.
+        not_null: bool,
+        /// Its expression, to tell two checks apart. Spelled as written, or as the server prints it.
+        expression: Ident,
+    },
+    /// `FOREIGN KEY`
+    ForeignKey {
+        /// The columns.
+        columns: Vec<Ident>,
+        /// The table it points to.
+        target: QName,
+        /// The columns it points to.
+        target_columns: Vec<Ident>,
+    },
+    /// `EXCLUDE`
+    Exclude {
+        /// The columns it mentions.
+        columns: Vec<Ident>,
+    },
+}
+
+impl Rule {
+    /// The columns of the table itself.
+    pub fn columns(&self) -> &[Ident] {
+        match self {
+            Self::PrimaryKey { columns }
+            | Self::Unique { columns }
+            | Self::Check { columns, .. }
+            | Self::ForeignKey { columns, .. }
+            | Self::Exclude { columns } => columns,
+        }
+    }
+
+    pub(super) fn columns_mut(&mut self) -> &mut Vec<Ident> {
+        match self {
+            Self::PrimaryKey { columns }
+            | Self::Unique { columns }
+            | Self::Check { columns, .. }
+            | Self::ForeignKey { columns, .. }
+            | Self::Exclude { columns } => columns,
+        }
+    }
+
+    /// The SQL keyword.
+    pub const fn keyword(&self) -> &'static str {
+        match self {
+            Self::PrimaryKey { .. } => "PRIMARY KEY",
+            Self::Unique { .. } => "UNIQUE",
+            Self::Check { .. } => "CHECK",
+            Self::ForeignKey { .. } => "FOREIGN KEY",
+            Self::Exclude { .. } => "EXCLUDE",
+        }
+    }
+
+    /// Whether an index of the same name carries it.
+    pub const fn has_index(&self) -> bool {
+        matches!(self, Self::PrimaryKey { .. } | Self::Unique { .. } | Self::Exclude { .. })
+    }
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Index {
+    /// Its key; `None` for an expression.
+    pub key: Vec<Option<Ident>>,
+    /// Columns that its expressions and its predicate mention.
+    pub mentions: Vec<Ident>,
+    /// `UNIQUE`
+    pub unique: bool,
+    /// Whether it has a `WHERE`.
+    pub partial: bool,
+}
+
+impl Index {
+    /// The columns of its key, if all are plain columns and it covers all rows.
+    pub fn plain_key(&self) -> Option<Vec<Ident>> {
+        if self.partial {
+            return None;
+        }
+        self.key.iter().cloned().collect()
+    }
+
+    /// Whether it stands on the column.
+    pub fn uses(&self, column: &str) -> bool {
+        self.key.iter().flatten().chain(&self.mentions).any(|c| &**c == column)
+    }
+}
+
+/// A user-defined type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UserType {
+    /// An enum with its labels in order.
+    Enum(Vec<Ident>),
+    /// A composite type.
+    Composite(Vec<(Ident, TypeName)>),
+    /// A domain.
+    Domain {
+        /// The type below.
+        base: TypeName,
+        /// Whether it has a constraint.
+        constrained: bool,
+    },
+    /// Ranges, base types.
+    Other,
+}
+
+/// A function or procedure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Its input argument types with whether each has a default.
+    pub arguments: Vec<(TypeName, bool)>,
+    /// What it returns.
+    pub returns: String,
+    /// Names that its body mentions.
+    pub mentions: Arc<[Ident]>,
+}
+
+impl Function {
+    /// `name(type, type)`
+    pub fn signature(&self, name: &QName) -> String {
+        let types: Vec<_> = self.arguments.iter().map(|(data_type, _)| data_type.as_str()).collect();
+        format!("{name}({})", types.join(", "))
+    }
+}

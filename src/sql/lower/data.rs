@@ -1,0 +1,252 @@
+//! Data statements and queries: what they read, which tables and columns they write, on what they rely.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Insert, OnConflictAction, OnInsert, SelectItem, SetExpr,
+    Statement, TableFactor, TableObject, TableWithJoins, Update, Visit, Visitor,
+};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+
+use super::{Result, misc};
+use crate::sql::ast::{fold, fold_all, last, lower_name};
+use crate::sql::name::Name;
+use crate::sql::operation::{DataChange, DataVerb, Ident, Operation, OutputColumn, QueryShape};
+use crate::sql::parse::{at_end, eat};
+use crate::sql::shape::{query_shape, returning_columns, shape_of};
+
+/// One query of an application, as far as syntax tells.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct QueryStatement {
+    /// Everything it names.
+    pub(crate) shape: QueryShape,
+    /// The tables it writes, those in `WITH` included.
+    pub(crate) writes: Vec<TableWrite>,
+}
+
+/// One write of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TableWrite {
+    pub(crate) table: Name,
+    pub(crate) kind: QueryKind,
+}
+
+/// How a query writes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum QueryKind {
+    /// `INSERT`; no column list means all columns in order.
+    Insert {
+        columns: Option<Vec<Ident>>,
+        /// The columns of `ON CONFLICT (…)`.
+        conflict_columns: Option<Vec<Ident>>,
+        /// The name of `ON CONFLICT ON CONSTRAINT`.
+        conflict_constraint: Option<Ident>,
+        /// The columns that `DO UPDATE SET` assigns.
+        updates: Vec<Ident>,
+    },
+    /// `UPDATE` of these columns.
+    Update { columns: Vec<Ident> },
+    /// `DELETE`
+    Delete,
+    /// `MERGE` and anything else that writes without saying which columns.
+    Other,
+}
+
+pub(super) fn query_statement(parser: &mut Parser<'_>) -> Result<QueryStatement> {
+    let statement = parser.parse_statement()?;
+    Ok(summarize(&statement))
+}
+
+fn summarize(statement: &Statement) -> QueryStatement {
+    let mut shape = match statement {
+        Statement::Query(query) => query_shape(query),
+        other => shape_of(other),
+    };
+    if let Some(columns) = returning(statement) {
+        shape.star |= columns.iter().any(|c| matches!(c, OutputColumn::Star { .. }));
+        shape.columns = Some(columns);
+    }
+    let mut writes = Writes::default();
+    let _ = statement.visit(&mut writes);
+    QueryStatement { shape, writes: writes.0 }
+}
+
+fn returning(statement: &Statement) -> Option<Vec<OutputColumn>> {
+    let items: &Option<Vec<SelectItem>> = match statement {
+        Statement::Insert(insert) => &insert.returning,
+        Statement::Update(update) => &update.returning,
+        Statement::Delete(delete) => &delete.returning,
+        _ => return None,
+    };
+    items.as_deref().map(returning_columns)
+}
+
+#[derive(Default)]
+struct Writes(Vec<TableWrite>);
+
+impl Visitor for Writes {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        match statement {
+            Statement::Insert(insert) => self.0.extend(insert_write(insert)),
+            Statement::Update(update) => self.0.extend(update_write(update)),
+            Statement::Delete(delete) => {
+                self.0.extend(delete_tables(delete).map(|table| TableWrite { table, kind: QueryKind::Delete }));
+            }
+            Statement::Merge(merge) => {
+                if let TableFactor::Table { name, .. } = &merge.table {
+                    self.0.push(TableWrite { table: lower_name(name), kind: QueryKind::Other });
+                }
+            }
+            Statement::Truncate(truncate) => {
+                let tables = truncate.table_names.iter().map(|t| lower_name(&t.name));
+                self.0.extend(tables.map(|table| TableWrite { table, kind: QueryKind::Delete }));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn insert_write(insert: &Insert) -> Option<TableWrite> {
+    let TableObject::TableName(name) = &insert.table else { return None };
+    let columns = (!insert.columns.is_empty()).then(|| insert.columns.iter().map(last).collect());
+    let (mut conflict_columns, mut conflict_constraint, mut updates) = (None, None, Vec::new());
+    if let Some(OnInsert::OnConflict(conflict)) = &insert.on {
+        match &conflict.conflict_target {
+            Some(ConflictTarget::Columns(columns)) => conflict_columns = Some(fold_all(columns)),
+            Some(ConflictTarget::OnConstraint(name)) => conflict_constraint = Some(last(name)),
+            None => {}
+        }
+        if let OnConflictAction::DoUpdate(update) = &conflict.action {
+            updates = assigned(update.assignments.iter().map(|a| &a.target));
+        }
+    }
+    let kind = QueryKind::Insert { columns, conflict_columns, conflict_constraint, updates };
+    Some(TableWrite { table: lower_name(name), kind })
+}
+
+fn update_write(update: &Update) -> Option<TableWrite> {
+    let TableFactor::Table { name, .. } = &update.table.relation else { return None };
+    let columns = assigned(update.assignments.iter().map(|a| &a.target));
+    Some(TableWrite { table: lower_name(name), kind: QueryKind::Update { columns } })
+}
+
+fn assigned<'a>(targets: impl Iterator<Item = &'a AssignmentTarget>) -> Vec<Ident> {
+    targets
+        .flat_map(|target| match target {
+            AssignmentTarget::ColumnName(name) => vec![last(name)],
+            AssignmentTarget::Tuple(names) => names.iter().map(last).collect(),
+        })
+        .collect()
+}
+
+fn delete_tables(delete: &Delete) -> impl Iterator<Item = Name> {
+    let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+    tables.iter().filter_map(|TableWithJoins { relation, .. }| match relation {
+        TableFactor::Table { name, .. } => Some(lower_name(name)),
+        _ => None,
+    })
+}
+
+pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    let statement = parser.parse_statement()?;
+    if let Statement::Query(query) = &statement
+        && let SetExpr::Select(select) = &*query.body
+        && let [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] = select.projection.as_slice()
+        && let Some(search_path) = misc::set_config(expr)
+    {
+        return Ok(vec![Operation::Session { search_path }]);
+    }
+    let summary = summarize(&statement);
+    let Some(write) = summary.writes.first() else {
+        let calls = summary.shape.calls;
+        return Ok(match statement {
+            Statement::Query(query) if !select_into(&query.body) => {
+                vec![Operation::Query { reads: summary.shape.reads, calls }]
+            }
+            _ => vec![Operation::Opaque { what: "SELECT … INTO".to_owned() }],
+        });
+    };
+    let (verb, writes) = match &write.kind {
+        QueryKind::Insert { columns, .. } => (DataVerb::Insert, columns.clone().unwrap_or_default()),
+        QueryKind::Update { columns } => (DataVerb::Update, columns.clone()),
+        QueryKind::Delete => (DataVerb::Delete, Vec::new()),
+        QueryKind::Other => (DataVerb::Merge, Vec::new()),
+    };
+    let repeatable = match &statement {
+        Statement::Update(update) => repeatable(update, &writes),
+        _ => false,
+    };
+    let table = Some(write.table.clone());
+    Ok(vec![Operation::Data(Box::new(DataChange { verb, table, writes, query: summary.shape, repeatable }))])
+}
+
+fn select_into(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => select.into.is_some(),
+        SetExpr::Query(query) => select_into(&query.body),
+        _ => false,
+    }
+}
+
+/// Whether a second run changes only rows that the first one did not see: `UPDATE t SET a = … WHERE a IS NULL [AND …]`.
+fn repeatable(update: &Update, writes: &[Ident]) -> bool {
+    let mut tested = Vec::new();
+    if let Some(selection) = &update.selection {
+        conjuncts(selection, &mut |expr| {
+            if let Expr::IsNull(inner) = expr {
+                tested.extend(crate::sql::ast::plain_column(inner));
+            }
+        });
+    }
+    !writes.is_empty() && writes.iter().any(|column| tested.contains(column))
+}
+
+fn conjuncts(expr: &Expr, found: &mut impl FnMut(&Expr)) {
+    match expr {
+        Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::And, right } => {
+            conjuncts(left, found);
+            conjuncts(right, found);
+        }
+        Expr::Nested(inner) => conjuncts(inner, found),
+        other => found(other),
+    }
+}
+
+pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    let Statement::Truncate(truncate) = parser.parse_statement()? else {
+        return parser.expected_ref("TRUNCATE", parser.peek_token_ref());
+    };
+    let tables = truncate.table_names.iter().map(|target| lower_name(&target.name));
+    let change = |table: Name| {
+        let query = QueryShape { reads: vec![table.clone()], ..QueryShape::default() };
+        DataChange { verb: DataVerb::Truncate, table: Some(table), writes: Vec::new(), query, repeatable: false }
+    };
+    Ok(tables.map(|table| Operation::Data(Box::new(change(table)))).collect())
+}
+
+pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keyword_is(Keyword::COPY)?;
+    if parser.peek_token_ref().token == sqlparser::tokenizer::Token::LParen {
+        return Ok(vec![misc::opaque(parser)]);
+    }
+    let table = lower_name(&parser.parse_object_name(false)?);
+    let writes: Vec<_> = parser
+        .parse_parenthesized_column_list(sqlparser::parser::IsOptional::Optional, false)?
+        .iter()
+        .map(fold)
+        .collect();
+    let into = eat(parser, &[Keyword::FROM]);
+    while !at_end(parser) {
+        parser.next_token();
+    }
+    let query = QueryShape { reads: vec![table.clone()], ..QueryShape::default() };
+    let table = Some(table);
+    Ok(vec![match into {
+        true => Operation::Data(Box::new(DataChange { verb: DataVerb::Copy, table, writes, query, repeatable: false })),
+        false => Operation::Query { reads: query.reads, calls: Vec::new() },
+    }])
+}

@@ -1,0 +1,176 @@
+//! Functions, procedures and triggers, read from the tokens: only the header matters, and the names a body mentions.
+
+use std::collections::BTreeSet;
+
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::Result;
+use crate::sql::ast::{fold, lower_name};
+use crate::sql::operation::{CreateFunction, Ident, Operation};
+use crate::sql::parse::{eat, eat_word, is_word};
+use crate::sql::types::{TypeName, lower_type};
+
+pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keyword_is(Keyword::CREATE)?;
+    let or_replace = eat(parser, &[Keyword::OR, Keyword::REPLACE]);
+    let procedure = eat(parser, &[Keyword::PROCEDURE]);
+    if !procedure {
+        parser.expect_keyword_is(Keyword::FUNCTION)?;
+    }
+    let name = lower_name(&parser.parse_object_name(false)?);
+    let arguments = arguments(parser)?;
+    let mut returns = if procedure { "procedure".to_owned() } else { String::new() };
+    if eat(parser, &[Keyword::RETURNS]) {
+        returns = return_type(parser)?;
+    }
+    let mut mentions = BTreeSet::new();
+    // The rest is options and the body, in any order; both are read for the names they mention.
+    while !matches!(parser.peek_token_ref().token, Token::EOF) {
+        mention(&parser.next_token().token, &mut mentions);
+    }
+    Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
+        name,
+        or_replace,
+        arguments,
+        returns,
+        mentions: mentions.into_iter().collect(),
+    }))])
+}
+
+/// `(int, text)` of a DROP FUNCTION.
+pub(super) fn argument_types(parser: &mut Parser<'_>) -> Result<Vec<TypeName>> {
+    Ok(arguments(parser)?.into_iter().map(|(data_type, _)| data_type).collect())
+}
+
+/// Input arguments: `[mode] [name] type [DEFAULT expr]`.
+fn arguments(parser: &mut Parser<'_>) -> Result<Vec<(TypeName, bool)>> {
+    parser.expect_token(&Token::LParen)?;
+    let mut found = Vec::new();
+    while parser.peek_token_ref().token != Token::RParen {
+        let mut input = true;
+        if eat(parser, &[Keyword::OUT]) {
+            input = false;
+        } else if !eat(parser, &[Keyword::INOUT]) && !eat(parser, &[Keyword::IN]) {
+            eat_word(parser, "variadic");
+        }
+        let data_type = argument_type(parser)?;
+        let default = eat(parser, &[Keyword::DEFAULT]) || parser.consume_token(&Token::Eq);
+        if default {
+            parser.parse_expr()?;
+        }
+        if input {
+            found.push((data_type, default));
+        }
+        if !parser.consume_token(&Token::Comma) {
+            break;
+        }
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(found)
+}
+
+/// A type, perhaps with a name before it.
+fn argument_type(parser: &mut Parser<'_>) -> Result<TypeName> {
+    let ends = |parser: &Parser<'_>| {
+        let token = &parser.peek_token_ref().token;
+        matches!(token, Token::Comma | Token::RParen | Token::Eq) || is_word(token, "default")
+    };
+    let lone = parser.maybe_parse(|p| {
+        let data_type = p.parse_data_type()?;
+        if ends(p) { Ok(data_type) } else { p.expected_ref("an argument's end", p.peek_token_ref()) }
+    })?;
+    if let Some(data_type) = lone {
+        return Ok(lower_type(&data_type).0);
+    }
+    parser.parse_identifier()?;
+    reference_or_type(parser)
+}
+
+/// A type, or `table.column%TYPE`.
+fn reference_or_type(parser: &mut Parser<'_>) -> Result<TypeName> {
+    let reference = parser.maybe_parse(|p| {
+        let name = p.parse_object_name(false)?;
+        p.expect_token(&Token::Mod)?;
+        p.parse_identifier()?;
+        Ok(name)
+    })?;
+    match reference {
+        Some(name) => Ok(TypeName::canonical(format!("{name}%type"))),
+        None => Ok(lower_type(&parser.parse_data_type()?).0),
+    }
+}
+
+fn return_type(parser: &mut Parser<'_>) -> Result<String> {
+    if eat(parser, &[Keyword::TABLE]) {
+        let columns = arguments(parser)?;
+        let columns: Vec<_> = columns.iter().map(|(data_type, _)| data_type.to_string()).collect();
+        return Ok(format!("table({})", columns.join(", ")));
+    }
+    let set = if eat_word(parser, "setof") { "setof " } else { "" };
+    for pseudo in ["trigger", "void", "record", "event_trigger"] {
+        if eat_word(parser, pseudo) {
+            return Ok(format!("{set}{pseudo}"));
+        }
+    }
+    Ok(format!("{set}{}", reference_or_type(parser)?))
+}
+
+/// Collects identifiers, also those inside a string body.
+fn mention(token: &Token, found: &mut BTreeSet<Ident>) {
+    match token {
+        Token::Word(word) => {
+            let text = if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
+            found.insert(text.into());
+        }
+        Token::DollarQuotedString(body) => mention_text(&body.value, found),
+        Token::SingleQuotedString(body) | Token::EscapedStringLiteral(body) => mention_text(body, found),
+        _ => {}
+    }
+}
+
+fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
+    let dialect = sqlparser::dialect::PostgreSqlDialect {};
+    // A body in another language may not be SQL at all; its words are a superset of the names it can mention.
+    match Tokenizer::new(&dialect, body).tokenize() {
+        Ok(tokens) => tokens.iter().for_each(|token| match token {
+            Token::Word(_) => mention(token, found),
+            Token::SingleQuotedString(text) => words(text, found),
+            _ => {}
+        }),
+        Err(_) => words(body, found),
+    }
+}
+
+fn words(text: &str, found: &mut BTreeSet<Ident>) {
+    let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    found.extend(split.filter(|w| !w.is_empty()).map(|w| Ident::from(w.to_ascii_lowercase())));
+}
+
+pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keyword_is(Keyword::CREATE)?;
+    let or_replace = eat(parser, &[Keyword::OR, Keyword::REPLACE]);
+    eat(parser, &[Keyword::CONSTRAINT]);
+    parser.expect_keyword_is(Keyword::TRIGGER)?;
+    let name = fold(&parser.parse_identifier()?);
+    // Events may name columns (`UPDATE OF a, b ON t`); ON ends them.
+    while !eat(parser, &[Keyword::ON]) {
+        if matches!(parser.next_token().token, Token::EOF) {
+            return parser.expected_ref("ON", parser.peek_token_ref());
+        }
+    }
+    let table = lower_name(&parser.parse_object_name(false)?);
+    let mut function = None;
+    while !matches!(parser.peek_token_ref().token, Token::EOF) {
+        if eat(parser, &[Keyword::EXECUTE]) {
+            if !eat(parser, &[Keyword::FUNCTION]) {
+                parser.expect_keyword_is(Keyword::PROCEDURE)?;
+            }
+            function = Some(lower_name(&parser.parse_object_name(false)?));
+        } else {
+            parser.next_token();
+        }
+    }
+    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function }])
+}

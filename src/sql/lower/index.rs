@@ -1,0 +1,58 @@
+//! Indexes.
+
+use std::sync::Arc;
+
+use sqlparser::ast::Statement;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::Result;
+use crate::sql::ast::{last, lower_name, plain_column};
+use crate::sql::operation::{CreateIndex, Operation};
+use crate::sql::parse::{eat, eat_word};
+use crate::sql::shape::{columns_in, expression_name};
+
+pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
+    let Statement::CreateIndex(index) = parser.parse_statement()? else {
+        return parser.expected_ref("CREATE INDEX", parser.peek_token_ref());
+    };
+    let key: Vec<Option<Arc<str>>> = index.columns.iter().map(|c| plain_column(&c.column.expr)).collect();
+    let key_names = index.columns.iter().map(|c| expression_name(&c.column.expr, "expr")).collect();
+    let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
+    let mut mentions: Vec<_> = expressions.flat_map(|c| columns_in(&c.column.expr)).collect();
+    mentions.extend(index.predicate.iter().flat_map(columns_in));
+    mentions.extend(index.include.iter().map(crate::sql::ast::fold));
+    Ok(vec![Operation::CreateIndex(Box::new(CreateIndex {
+        name: index.name.as_ref().map(last),
+        table: lower_name(&index.table_name),
+        key,
+        key_names,
+        mentions,
+        unique: index.unique,
+        concurrently: index.concurrently,
+        if_not_exists: index.if_not_exists,
+        partial: index.predicate.is_some(),
+        only,
+    }))])
+}
+
+pub(super) fn reindex(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keyword_is(Keyword::REINDEX)?;
+    if parser.consume_token(&Token::LParen) {
+        while !parser.consume_token(&Token::RParen) {
+            if matches!(parser.next_token().token, Token::EOF) {
+                return parser.expected_ref(")", parser.peek_token_ref());
+            }
+        }
+    }
+    let index = eat(parser, &[Keyword::INDEX]);
+    let whole = !index && !eat(parser, &[Keyword::TABLE]);
+    if whole && !eat(parser, &[Keyword::SCHEMA]) && !eat(parser, &[Keyword::DATABASE]) {
+        eat_word(parser, "system");
+    }
+    let concurrently = eat(parser, &[Keyword::CONCURRENTLY]);
+    let named = !matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon);
+    let name = if named { Some(lower_name(&parser.parse_object_name(false)?)) } else { None };
+    Ok(vec![Operation::Reindex { name: name.filter(|_| !whole), index, concurrently }])
+}

@@ -1,0 +1,202 @@
+//! Tokens → typed operations. Forms that sqlparser lacks, or reads with a loss, are read from its token stream first; the rest is its tree,
+//! lowered. One file a family.
+
+mod data;
+mod drop;
+mod function;
+mod index;
+mod misc;
+mod privilege;
+mod relation;
+mod sequence;
+mod table;
+mod table_change;
+mod types;
+mod view;
+
+use std::ops::Range;
+
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+
+use super::operation::Operation;
+use super::parse::{SyntaxError, Tokens, at_end, peek_words};
+pub(crate) use data::{QueryKind, QueryStatement};
+
+/// The operations of one statement.
+pub(crate) struct Lowered {
+    pub(crate) pieces: Vec<LoweredPiece>,
+    pub(crate) error: Option<SyntaxError>,
+    pub(crate) transactional: bool,
+}
+
+/// An operation and its place in the statement's text.
+pub(crate) struct LoweredPiece {
+    pub(crate) operation: Operation,
+    pub(crate) range: Range<usize>,
+    pub(crate) prefix: Option<Range<usize>>,
+}
+
+type Result<T> = std::result::Result<T, ParserError>;
+
+/// Reads one statement. What can not be read becomes one opaque operation beside the error.
+pub(crate) fn statement(text: &str) -> Lowered {
+    let whole = 0..text.len();
+    let opaque = |what: String, error| Lowered {
+        pieces: vec![LoweredPiece { operation: Operation::Opaque { what }, range: whole.clone(), prefix: None }],
+        error,
+        transactional: true,
+    };
+    let mut tokens = match Tokens::read(text) {
+        Ok(tokens) => tokens,
+        Err(error) => return opaque(first_words(text), Some(error)),
+    };
+    let only = tokens.blank_on_only();
+    match pieces(&tokens, only) {
+        Ok(found) if !found.is_empty() => {
+            let transactional = found.iter().all(|piece| transactional(&piece.operation));
+            Lowered { pieces: found, error: None, transactional }
+        }
+        Ok(_) => opaque(first_words(text), None),
+        Err(error) => {
+            let mut lowered = opaque(first_words(text), Some(tokens.locate(error)));
+            lowered.transactional = !misc::refuses_transaction(&mut tokens.parser());
+            lowered
+        }
+    }
+}
+
+/// Reads one query of an application.
+pub(crate) fn query_statement(text: &str) -> std::result::Result<QueryStatement, SyntaxError> {
+    let tokens = Tokens::read(text)?;
+    let mut parser = tokens.parser();
+    let query = data::query_statement(&mut parser).map_err(|e| tokens.locate(e))?;
+    if at_end(&parser) { Ok(query) } else { Err(tokens.locate(unexpected(&parser))) }
+}
+
+fn pieces(tokens: &Tokens<'_>, only: bool) -> Result<Vec<LoweredPiece>> {
+    let mut parser = tokens.parser();
+    if peek_words(&parser, &["alter", "table"]) || peek_words(&parser, &["alter", "foreign", "table"]) {
+        return table_change::alter_table(tokens, &mut parser);
+    }
+    let operations = operations(&mut parser, only)?;
+    if !at_end(&parser) {
+        return Err(unexpected(&parser));
+    }
+    let range = tokens.range(0, usize::MAX);
+    Ok(operations.into_iter().map(|operation| LoweredPiece { operation, range: range.clone(), prefix: None }).collect())
+}
+
+/// Reads any statement but `ALTER TABLE`.
+fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
+    let second = match &parser.peek_nth_token_ref(1).token {
+        Token::Word(word) => word.value.to_ascii_lowercase(),
+        _ => String::new(),
+    };
+    let first = match &parser.peek_token_ref().token {
+        Token::Word(word) => word.keyword,
+        // `(SELECT …)`
+        _ => return data::data(parser),
+    };
+    match first {
+        Keyword::CREATE => create(parser, only),
+        Keyword::DROP => drop::drop(parser),
+        Keyword::ALTER => match second.as_str() {
+            "sequence" => sequence::alter_sequence(parser),
+            "index" | "view" | "materialized" => relation::alter_relation(parser),
+            "type" | "domain" => types::alter_type(parser),
+            _ => Ok(vec![misc::opaque(parser)]),
+        },
+        Keyword::SELECT
+        | Keyword::WITH
+        | Keyword::VALUES
+        | Keyword::TABLE
+        | Keyword::INSERT
+        | Keyword::UPDATE
+        | Keyword::DELETE
+        | Keyword::MERGE => data::data(parser),
+        Keyword::TRUNCATE => data::truncate(parser),
+        Keyword::COPY => data::copy(parser),
+        Keyword::GRANT => privilege::privileges(parser, true),
+        Keyword::REVOKE => privilege::privileges(parser, false),
+        Keyword::COMMENT => misc::comment(parser),
+        Keyword::SET | Keyword::RESET => misc::session(parser),
+        Keyword::REINDEX => index::reindex(parser),
+        Keyword::REFRESH => view::refresh(parser),
+        Keyword::VACUUM | Keyword::ANALYZE | Keyword::CLUSTER => misc::maintenance(parser),
+        Keyword::LOCK => misc::lock(parser),
+        _ => match misc::transaction(parser) {
+            Some(operation) => Ok(vec![operation]),
+            None => Ok(vec![misc::opaque(parser)]),
+        },
+    }
+}
+
+fn create(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
+    let head = create_head(parser);
+    match head.as_str() {
+        "table" => table::create_table(parser),
+        "index" => index::create_index(parser, only),
+        "view" | "materialized" => view::create_view(parser),
+        "type" | "domain" => types::create_type(parser),
+        "sequence" => sequence::create_sequence(parser),
+        "function" | "procedure" => function::create_function(parser),
+        "trigger" => function::create_trigger(parser),
+        "policy" => privilege::create_policy(parser),
+        "schema" => misc::create_schema(parser),
+        "extension" => misc::create_extension(parser),
+        _ => Ok(vec![misc::opaque(parser)]),
+    }
+}
+
+/// The word after CREATE that says what is created, without consuming anything.
+fn create_head(parser: &Parser<'_>) -> String {
+    const MODIFIERS: &[&str] = &[
+        "or",
+        "replace",
+        "temp",
+        "temporary",
+        "local",
+        "global",
+        "unlogged",
+        "unique",
+        "constraint",
+        "recursive",
+        "trusted",
+        "procedural",
+        "foreign",
+    ];
+    for n in 1..8 {
+        let Token::Word(word) = &parser.peek_nth_token_ref(n).token else { break };
+        let word = word.value.to_ascii_lowercase();
+        if !MODIFIERS.contains(&word.as_str()) {
+            return word;
+        }
+    }
+    String::new()
+}
+
+fn transactional(operation: &Operation) -> bool {
+    use super::operation::TableChange;
+    match operation {
+        Operation::CreateIndex(index) => !index.concurrently,
+        Operation::DropRelation { concurrently, .. } | Operation::Reindex { concurrently, .. } => !concurrently,
+        Operation::AlterTable { change: TableChange::DetachPartition { concurrently, .. }, .. } => !concurrently,
+        Operation::Maintenance { command, .. } => *command == "ANALYZE" || *command == "CLUSTER",
+        Operation::Opaque { what } => !misc::NON_TRANSACTIONAL.iter().any(|words| what.starts_with(words)),
+        _ => true,
+    }
+}
+
+fn unexpected(parser: &Parser<'_>) -> ParserError {
+    let token = parser.peek_token_ref();
+    ParserError::ParserError(format!("unexpected {}{}", token.token, token.span.start))
+}
+
+/// The first words of a statement in upper case, for people.
+fn first_words(text: &str) -> String {
+    let words = text.split_whitespace().take(3).map(str::to_ascii_uppercase);
+    let words: Vec<_> = words.take_while(|w| w.chars().all(|c| c.is_ascii_alphabetic() || c == '_')).collect();
+    if words.is_empty() { "statement".to_owned() } else { words.join(" ") }
+}

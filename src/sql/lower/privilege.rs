@@ -1,0 +1,106 @@
+//! Privileges and policies, read from the tokens.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::Result;
+use crate::sql::ast::{fold, lower_name};
+use crate::sql::operation::{GrantObject, Operation};
+use crate::sql::parse::{at_end, eat, eat_word, eat_words, is_word};
+
+pub(super) fn privileges(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<Operation>> {
+    parser.next_token();
+    if !grant {
+        eat_words(parser, &["grant", "option", "for"]);
+    }
+    let mut privileges = Vec::new();
+    let mut words = Vec::new();
+    loop {
+        let token = parser.next_token().token;
+        let on = is_word(&token, "on");
+        let roles_follow = is_word(&token, if grant { "to" } else { "from" });
+        if on || roles_follow || matches!(token, Token::Comma | Token::EOF) {
+            let privilege = std::mem::take(&mut words).join(" ");
+            privileges.push(if privilege == "ALL PRIVILEGES" { "ALL".to_owned() } else { privilege });
+        }
+        match token {
+            Token::EOF => return parser.expected_ref("ON or a role", parser.peek_token_ref()),
+            _ if on => break,
+            // GRANT role TO role: membership.
+            _ if roles_follow => {
+                let grantees = grantees(parser, grant)?;
+                let objects = vec![GrantObject::Other(format!("role {}", privileges.join(", ").to_ascii_lowercase()))];
+                return Ok(vec![Operation::Privileges { grant, privileges: vec!["MEMBER".into()], objects, grantees }]);
+            }
+            Token::Comma => {}
+            // Column privileges: SELECT (a, b).
+            Token::LParen => {
+                words.push("(COLUMNS)".to_owned());
+                while !matches!(parser.next_token().token, Token::RParen | Token::EOF) {}
+            }
+            other => words.push(other.to_string().to_ascii_uppercase()),
+        }
+    }
+    let objects = objects(parser, grant)?;
+    let grantees = grantees(parser, grant)?;
+    Ok(vec![Operation::Privileges { grant, privileges, objects, grantees }])
+}
+
+fn objects(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<GrantObject>> {
+    const OTHERS: &[&str] = &[
+        "all",
+        "schema",
+        "function",
+        "procedure",
+        "routine",
+        "database",
+        "type",
+        "domain",
+        "language",
+        "foreign",
+        "large",
+        "tablespace",
+        "parameter",
+    ];
+    let other = OTHERS.iter().any(|word| is_word(&parser.peek_token_ref().token, word));
+    if other {
+        let mut words = Vec::new();
+        let end = if grant { "to" } else { "from" };
+        while !at_end(parser) && !is_word(&parser.peek_token_ref().token, end) {
+            words.push(parser.next_token().token.to_string().to_ascii_lowercase());
+        }
+        return Ok(vec![GrantObject::Other(words.join(" "))]);
+    }
+    if !eat(parser, &[Keyword::TABLE]) {
+        eat(parser, &[Keyword::SEQUENCE]);
+    }
+    let names = parser.parse_comma_separated(|p| p.parse_object_name(false))?;
+    Ok(names.iter().map(|name| GrantObject::Relation(lower_name(name))).collect())
+}
+
+fn grantees(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<String>> {
+    if !eat_word(parser, if grant { "to" } else { "from" }) && at_end(parser) {
+        return parser.expected_ref("a role", parser.peek_token_ref());
+    }
+    let roles = parser.parse_comma_separated(|p| {
+        eat(p, &[Keyword::GROUP]);
+        Ok(fold(&p.parse_identifier()?).to_string())
+    })?;
+    while !at_end(parser) {
+        parser.next_token();
+    }
+    Ok(roles)
+}
+
+pub(super) fn create_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keywords(&[Keyword::CREATE, Keyword::POLICY])?;
+    let name = fold(&parser.parse_identifier()?);
+    parser.expect_keyword_is(Keyword::ON)?;
+    let table = lower_name(&parser.parse_object_name(false)?);
+    let restrictive = eat_words(parser, &["as", "restrictive"]);
+    while !at_end(parser) {
+        parser.next_token();
+    }
+    Ok(vec![Operation::CreatePolicy { name, table, restrictive }])
+}

@@ -1,0 +1,224 @@
+//! `CREATE TABLE`, columns and constraints.
+
+use sqlparser::ast::{
+    self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode,
+    Statement, TableConstraint, Value,
+};
+use sqlparser::parser::Parser;
+
+use super::Result;
+use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
+use crate::sql::name::Name;
+use crate::sql::operation::{
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Operation,
+};
+use crate::sql::parse::{eat_words, is_word};
+use crate::sql::shape::{columns_in, query_shape, shape_of};
+use crate::sql::types::lower_type;
+
+pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    let foreign = is_word(&parser.peek_nth_token_ref(1).token, "foreign");
+    let unlogged = is_word(&parser.peek_nth_token_ref(1).token, "unlogged");
+    if foreign {
+        return Ok(vec![super::misc::opaque(parser)]);
+    }
+    let Statement::CreateTable(table) = parser.parse_statement()? else {
+        return parser.expected_ref("CREATE TABLE", parser.peek_token_ref());
+    };
+    eat_words(parser, &["with", "no", "data"]);
+    eat_words(parser, &["with", "data"]);
+    eat_words(parser, &["without", "oids"]);
+    let mut columns = Vec::new();
+    let mut constraints = Vec::new();
+    for column in &table.columns {
+        let (column, inline) = lower_column(column);
+        columns.push(column);
+        constraints.extend(inline);
+    }
+    constraints.extend(table.constraints.iter().filter_map(|c| lower_constraint(c, false)));
+    mark_primary_key(&mut columns, &constraints);
+    Ok(vec![Operation::CreateTable(Box::new(CreateTable {
+        name: lower_name(&table.name),
+        if_not_exists: table.if_not_exists,
+        temporary: table.temporary,
+        unlogged,
+        columns,
+        constraints,
+        like: table.like.iter().map(like).collect(),
+        inherits: table.inherits.iter().flatten().map(lower_name).collect(),
+        partition_of: table.partition_of.as_ref().map(lower_name),
+        partitioned: table.partition_by.is_some(),
+        query: table.query.as_deref().map(query_shape),
+    }))])
+}
+
+fn like(kind: &CreateTableLikeKind) -> (Name, bool) {
+    let (CreateTableLikeKind::Parenthesized(like) | CreateTableLikeKind::Plain(like)) = kind;
+    (lower_name(&like.name), matches!(like.defaults, Some(CreateTableLikeDefaults::Including)))
+}
+
+/// Columns of a primary key refuse NULL.
+fn mark_primary_key(columns: &mut [ColumnDefinition], constraints: &[ConstraintDefinition]) {
+    for constraint in constraints {
+        if let ConstraintKind::PrimaryKey { columns: key } = &constraint.kind {
+            columns.iter_mut().filter(|c| key.contains(&c.name)).for_each(|c| c.not_null = true);
+        }
+    }
+}
+
+/// A column and the constraints written at it.
+pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<ConstraintDefinition>) {
+    let name = fold(&column.name);
+    let (data_type, serial) = lower_type(&column.data_type);
+    let mut definition = ColumnDefinition { name: name.clone(), data_type, not_null: serial, default: None, serial };
+    if serial {
+        definition.default = Some(DefaultValue::Volatile);
+    }
+    let mut constraints = Vec::new();
+    for option in &column.options {
+        let constraint_name = option.name.as_ref().map(fold);
+        let mut push =
+            |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false });
+        match &option.option {
+            ColumnOption::NotNull => definition.not_null = true,
+            ColumnOption::Default(expr) => definition.default = Some(default_value(expr)),
+            ColumnOption::PrimaryKey(_) => {
+                definition.not_null = true;
+                push(ConstraintKind::PrimaryKey { columns: vec![name.clone()] });
+            }
+            ColumnOption::Unique(_) => push(ConstraintKind::Unique { columns: vec![name.clone()] }),
+            ColumnOption::Check(check) => push(check_kind(&check.expr)),
+            ColumnOption::ForeignKey(key) => push(ConstraintKind::ForeignKey {
+                columns: vec![name.clone()],
+                target: lower_name(&key.foreign_table),
+                target_columns: fold_all(&key.referred_columns),
+            }),
+            ColumnOption::Generated { generated_as, generation_expr, generation_expr_mode, .. } => {
+                let virtual_column = matches!(generation_expr_mode, Some(GeneratedExpressionMode::Virtual));
+                definition.default = Some(match (generated_as, generation_expr) {
+                    (_, Some(_)) if virtual_column => DefaultValue::GeneratedVirtual,
+                    (_, Some(_)) | (GeneratedAs::ExpStored, None) => DefaultValue::GeneratedStored,
+                    (GeneratedAs::Always, None) => DefaultValue::IdentityAlways,
+                    (GeneratedAs::ByDefault, None) => DefaultValue::IdentityByDefault,
+                });
+                definition.not_null |= generation_expr.is_none();
+            }
+            // `NULL`, a collation, and what only other databases write.
+            _ => {}
+        }
+    }
+    (definition, constraints)
+}
+
+/// A constraint; `None` for what only other databases write.
+pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) -> Option<ConstraintDefinition> {
+    let index_columns = |columns: &[ast::IndexColumn]| -> Vec<Ident> {
+        columns.iter().filter_map(|c| plain_column(&c.column.expr)).collect()
+    };
+    let (name, kind) = match constraint {
+        TableConstraint::Unique(unique) => {
+            (&unique.name, ConstraintKind::Unique { columns: index_columns(&unique.columns) })
+        }
+        TableConstraint::PrimaryKey(key) => {
+            (&key.name, ConstraintKind::PrimaryKey { columns: index_columns(&key.columns) })
+        }
+        TableConstraint::ForeignKey(key) => (
+            &key.name,
+            ConstraintKind::ForeignKey {
+                columns: fold_all(&key.columns),
+                target: lower_name(&key.foreign_table),
+                target_columns: fold_all(&key.referred_columns),
+            },
+        ),
+        TableConstraint::Check(check) => (&check.name, check_kind(&check.expr)),
+        TableConstraint::Exclude(exclude) => {
+            let columns = exclude.elements.iter().flat_map(|e| columns_in(&e.column.column.expr)).collect();
+            (&exclude.name, ConstraintKind::Exclude { columns })
+        }
+        TableConstraint::PrimaryKeyUsingIndex(using) => {
+            (&using.name, ConstraintKind::UsingIndex { index: fold(&using.index_name), primary: true })
+        }
+        TableConstraint::UniqueUsingIndex(using) => {
+            (&using.name, ConstraintKind::UsingIndex { index: fold(&using.index_name), primary: false })
+        }
+        TableConstraint::Index(_) | TableConstraint::FulltextOrSpatial(_) => return None,
+    };
+    Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, not_valid })
+}
+
+fn check_kind(expr: &Expr) -> ConstraintKind {
+    let expression = expr.to_string().into();
+    ConstraintKind::Check { columns: columns_in(expr), not_null: says_not_null(expr), expression }
+}
+
+fn says_not_null(expr: &Expr) -> bool {
+    use std::ops::ControlFlow;
+    sqlparser::ast::visit_expressions(expr, |e| match e {
+        Expr::IsNotNull(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
+/// What kind of default an expression is. Functions that are not known to be stable are taken as volatile.
+pub(super) fn default_value(expr: &Expr) -> DefaultValue {
+    const STABLE: &[&str] = &[
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "current_timestamp",
+        "current_date",
+        "current_time",
+        "localtimestamp",
+        "localtime",
+        "current_user",
+        "session_user",
+        "current_setting",
+        "lower",
+        "upper",
+        "concat",
+        "coalesce",
+        "timezone",
+        "date_trunc",
+        "to_timestamp",
+        "to_date",
+        "json_build_object",
+        "jsonb_build_object",
+        "json_build_array",
+        "jsonb_build_array",
+        "array_fill",
+        "length",
+        "md5",
+        "decode",
+        "encode",
+        "abs",
+        "floor",
+        "ceil",
+        "round",
+        "interval",
+        "make_interval",
+        "txid_current",
+        "inet_client_addr",
+        "version",
+        "format",
+        "replace",
+        "nullif",
+        "greatest",
+        "least",
+        "uuid_nil",
+        "to_tsvector",
+        "int4range",
+        "tstzrange",
+        "daterange",
+    ];
+    let inner = match expr {
+        Expr::Nested(inner) => return default_value(inner),
+        Expr::Cast { expr, .. } => expr,
+        other => other,
+    };
+    if matches!(inner, Expr::Value(value) if value.value == Value::Null) {
+        return DefaultValue::Null;
+    }
+    let known = |name: &Name| STABLE.contains(&&*name.name);
+    if shape_of(expr).calls.iter().all(known) { DefaultValue::Stable } else { DefaultValue::Volatile }
+}

@@ -1,0 +1,751 @@
+//! One typed change. A statement holds one or more; whatever is not typed here is [`Operation::Opaque`].
+
+use std::sync::Arc;
+
+use super::name::Name;
+use super::types::TypeName;
+
+/// An identifier, folded.
+pub type Ident = Arc<str>;
+
+/// One change to the schema or to rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// `CREATE TABLE`
+    CreateTable(Box<CreateTable>),
+    /// One sub-command of `ALTER TABLE`.
+    AlterTable {
+        /// The table (or view, sequence, …: `ALTER TABLE` takes them too).
+        table: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// What changes.
+        change: TableChange,
+    },
+    /// `DROP TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE|INDEX`, one name.
+    DropRelation {
+        /// What was named in the statement.
+        kind: RelationKind,
+        /// Which one.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+        /// `CONCURRENTLY` (indexes)
+        concurrently: bool,
+    },
+    /// `ALTER … RENAME TO`
+    RenameRelation {
+        /// What was named in the statement.
+        kind: RelationKind,
+        /// Which one.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// Its new name.
+        to: Ident,
+    },
+    /// `ALTER … SET SCHEMA`
+    MoveRelation {
+        /// What was named in the statement.
+        kind: RelationKind,
+        /// Which one.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// Its new schema.
+        to: Ident,
+    },
+    /// `CREATE INDEX`
+    CreateIndex(Box<CreateIndex>),
+    /// `REINDEX`
+    Reindex {
+        /// The index, table, or schema.
+        name: Option<Name>,
+        /// Whether `name` is an index.
+        index: bool,
+        /// `CONCURRENTLY`
+        concurrently: bool,
+    },
+    /// `CREATE [OR REPLACE] [MATERIALIZED] VIEW`
+    CreateView(Box<CreateView>),
+    /// `REFRESH MATERIALIZED VIEW`
+    RefreshView {
+        /// Which one.
+        name: Name,
+        /// `CONCURRENTLY`
+        concurrently: bool,
+    },
+    /// `CREATE TYPE` and `CREATE DOMAIN`
+    CreateType {
+        /// Its name.
+        name: Name,
+        /// What it is.
+        definition: TypeDefinition,
+    },
+    /// `DROP TYPE|DOMAIN`
+    DropType {
+        /// Which one.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `ALTER TYPE … RENAME TO`
+    RenameType {
+        /// Which one.
+        name: Name,
+        /// Its new name.
+        to: Ident,
+    },
+    /// `ALTER TYPE … ADD VALUE`
+    AddEnumLabel {
+        /// The enum.
+        name: Name,
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+        /// The label.
+        label: Ident,
+        /// `(true, x)`: before x; `(false, x)`: after x.
+        position: Option<(bool, Ident)>,
+    },
+    /// `ALTER TYPE … RENAME VALUE`
+    RenameEnumLabel {
+        /// The enum.
+        name: Name,
+        /// The old label.
+        from: Ident,
+        /// The new label.
+        to: Ident,
+    },
+    /// `CREATE SEQUENCE`
+    CreateSequence {
+        /// Its name.
+        name: Name,
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+        /// `TEMPORARY`
+        temporary: bool,
+        /// `OWNED BY table.column`
+        owned_by: Option<(Name, Ident)>,
+    },
+    /// `ALTER SEQUENCE` other than a rename or a move.
+    AlterSequence {
+        /// Its name.
+        name: Name,
+        /// Whether the change can make it hand out a number twice, or other numbers than clients expect (`RESTART`, `AS`, bounds).
+        changes_values: bool,
+        /// `OWNED BY table.column`
+        owned_by: Option<(Name, Ident)>,
+    },
+    /// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`
+    CreateFunction(Box<CreateFunction>),
+    /// `DROP FUNCTION|PROCEDURE`
+    DropFunction {
+        /// Its name.
+        name: Name,
+        /// Its input argument types, where written.
+        arguments: Option<Vec<TypeName>>,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `CREATE [OR REPLACE] [CONSTRAINT] TRIGGER`
+    CreateTrigger {
+        /// Its name.
+        name: Ident,
+        /// Its table.
+        table: Name,
+        /// `OR REPLACE`
+        or_replace: bool,
+        /// The function it calls.
+        function: Option<Name>,
+    },
+    /// `DROP TRIGGER`
+    DropTrigger {
+        /// Its name.
+        name: Ident,
+        /// Its table.
+        table: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// `CREATE POLICY`
+    CreatePolicy {
+        /// Its name.
+        name: Ident,
+        /// Its table.
+        table: Name,
+        /// `AS RESTRICTIVE`
+        restrictive: bool,
+    },
+    /// `DROP POLICY`
+    DropPolicy {
+        /// Its name.
+        name: Ident,
+        /// Its table.
+        table: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// `GRANT` and `REVOKE`
+    Privileges {
+        /// `true`: GRANT.
+        grant: bool,
+        /// The privileges in upper case, or `ALL`.
+        privileges: Vec<String>,
+        /// What it is on.
+        objects: Vec<GrantObject>,
+        /// The roles.
+        grantees: Vec<String>,
+    },
+    /// `COMMENT ON`
+    Comment {
+        /// The object as written, for people.
+        object: String,
+        /// The relation it is about, if it is one or part of one, and the column.
+        relation: Option<(Name, Option<Ident>)>,
+    },
+    /// `CREATE SCHEMA`
+    CreateNamespace {
+        /// Its name.
+        name: Ident,
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+    },
+    /// `DROP SCHEMA`
+    DropNamespace {
+        /// Its name.
+        name: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `CREATE EXTENSION`
+    CreateExtension {
+        /// Its name.
+        name: Ident,
+    },
+    /// `DROP EXTENSION`
+    DropExtension {
+        /// Its name.
+        name: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `TRUNCATE`, `COPY`
+    Data(Box<DataChange>),
+    /// `SELECT` and other statements that only read (unless a function it calls writes).
+    Query {
+        /// The relations it names.
+        reads: Vec<Name>,
+        /// Functions it calls that are not known to be harmless.
+        calls: Vec<Name>,
+    },
+    /// `SET`, `RESET`, `SELECT set_config(…)`: how the session behaves, for the statements after it.
+    Session {
+        /// The schemas of a `SET search_path`, if it is one.
+        search_path: Option<Vec<Ident>>,
+    },
+    /// `BEGIN`, `COMMIT`, `SAVEPOINT`, …: the author's own transaction control.
+    Transaction(TransactionControl),
+    /// `VACUUM`, `ANALYZE`, `CLUSTER`: maintenance.
+    Maintenance {
+        /// The command word.
+        command: &'static str,
+        /// The table, if one is named.
+        table: Option<Name>,
+        /// Whether it locks out everybody (`VACUUM FULL`, `CLUSTER`).
+        exclusive: bool,
+    },
+    /// `LOCK TABLE`
+    Lock {
+        /// The tables.
+        tables: Vec<Name>,
+    },
+    /// Not understood.
+    Opaque {
+        /// What it is, for people, for example `DO block`.
+        what: String,
+    },
+}
+
+/// Kinds of relations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RelationKind {
+    /// An ordinary or partitioned table.
+    Table,
+    /// A view.
+    View,
+    /// A materialized view.
+    MaterializedView,
+    /// A sequence.
+    Sequence,
+    /// An index.
+    Index,
+    /// A foreign table.
+    ForeignTable,
+}
+
+impl RelationKind {
+    /// The SQL keyword.
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Table => "TABLE",
+            Self::View => "VIEW",
+            Self::MaterializedView => "MATERIALIZED VIEW",
+            Self::Sequence => "SEQUENCE",
+            Self::Index => "INDEX",
+            Self::ForeignTable => "FOREIGN TABLE",
+        }
+    }
+}
+
+/// A column definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnDefinition {
+    /// Its name.
+    pub name: Ident,
+    /// Its type; `serial` types are already integers here.
+    pub data_type: TypeName,
+    /// Whether `NOT NULL` (or `PRIMARY KEY`, or `serial`) was written.
+    pub not_null: bool,
+    /// Where its value comes from if the INSERT leaves it out.
+    pub default: Option<DefaultValue>,
+    /// Whether it was a `serial` type.
+    pub serial: bool,
+}
+
+/// Where a column's value comes from when an INSERT leaves it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DefaultValue {
+    /// `DEFAULT` with an expression that is the same for all rows of the statement: no table rewrite (PostgreSQL 11 and later).
+    Stable,
+    /// `DEFAULT` with an expression that differs from row to row: adding such a column rewrites the table.
+    Volatile,
+    /// `DEFAULT NULL`
+    Null,
+    /// `GENERATED ALWAYS AS IDENTITY`
+    IdentityAlways,
+    /// `GENERATED BY DEFAULT AS IDENTITY`
+    IdentityByDefault,
+    /// `GENERATED ALWAYS AS (…) STORED`
+    GeneratedStored,
+    /// `GENERATED ALWAYS AS (…) VIRTUAL`
+    GeneratedVirtual,
+}
+
+/// A table constraint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConstraintDefinition {
+    /// Its name, if one was written.
+    pub name: Option<Ident>,
+    /// What it demands.
+    pub kind: ConstraintKind,
+    /// `NOT VALID`: existing rows are not checked, new ones are.
+    pub not_valid: bool,
+}
+
+/// What a constraint demands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConstraintKind {
+    /// `PRIMARY KEY`
+    PrimaryKey {
+        /// The columns.
+        columns: Vec<Ident>,
+    },
+    /// `UNIQUE`
+    Unique {
+        /// The columns.
+        columns: Vec<Ident>,
+    },
+    /// `CHECK`
+    Check {
+        /// The columns it mentions, in order of appearance.
+        columns: Vec<Ident>,
+        /// Whether it says `IS NOT NULL` anywhere.
+        not_null: bool,
+        /// Its expression, to tell two checks apart.
+        expression: Ident,
+    },
+    /// `FOREIGN KEY`
+    ForeignKey {
+        /// The columns.
+        columns: Vec<Ident>,
+        /// The table it points to.
+        target: Name,
+        /// The columns it points to; empty: the primary key.
+        target_columns: Vec<Ident>,
+    },
+    /// `EXCLUDE`
+    Exclude {
+        /// The columns it mentions.
+        columns: Vec<Ident>,
+    },
+    /// `PRIMARY KEY|UNIQUE USING INDEX`
+    UsingIndex {
+        /// The index.
+        index: Ident,
+        /// Whether it becomes the primary key.
+        primary: bool,
+    },
+}
+
+/// `CREATE TABLE`
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTable {
+    /// Its name.
+    pub name: Name,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// `TEMPORARY`
+    pub temporary: bool,
+    /// `UNLOGGED`
+    pub unlogged: bool,
+    /// Its columns.
+    pub columns: Vec<ColumnDefinition>,
+    /// Its constraints, those written at columns included, in PostgreSQL's naming order.
+    pub constraints: Vec<ConstraintDefinition>,
+    /// `LIKE other [INCLUDING …]`; the flag says whether `INCLUDING` anything was written.
+    pub like: Vec<(Name, bool)>,
+    /// `INHERITS (…)`
+    pub inherits: Vec<Name>,
+    /// `PARTITION OF parent`
+    pub partition_of: Option<Name>,
+    /// `PARTITION BY`
+    pub partitioned: bool,
+    /// `AS SELECT …`: what it reads.
+    pub query: Option<QueryShape>,
+}
+
+/// The output and the inputs of a query, as far as syntax tells.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QueryShape {
+    /// The output columns; `None` where syntax can not tell (`SELECT *` of something unknown).
+    pub columns: Option<Vec<OutputColumn>>,
+    /// The relations it names, in order of appearance.
+    pub reads: Vec<Name>,
+    /// Columns it names, qualified by an alias or a table where written.
+    pub mentions: Vec<(Option<Ident>, Ident)>,
+    /// Aliases of the relations it names.
+    pub aliases: Vec<(Ident, Name)>,
+    /// Whether it has `*` anywhere in its output.
+    pub star: bool,
+    /// The functions it calls.
+    pub calls: Vec<Name>,
+}
+
+/// A column that a query returns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputColumn {
+    /// `a` or `t.a`, perhaps `AS name`.
+    Column {
+        /// The alias or table it was qualified with.
+        from: Option<Ident>,
+        /// The column.
+        column: Ident,
+        /// Its name in the output.
+        name: Ident,
+    },
+    /// Anything else.
+    Expression {
+        /// Its name in the output.
+        name: Ident,
+    },
+    /// `*` or `t.*`
+    Star {
+        /// The alias or table it was qualified with.
+        from: Option<Ident>,
+    },
+}
+
+/// `CREATE INDEX`
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateIndex {
+    /// Its name, if one was written.
+    pub name: Option<Ident>,
+    /// Its table.
+    pub table: Name,
+    /// Its key: columns, or `None` for an expression.
+    pub key: Vec<Option<Ident>>,
+    /// What PostgreSQL would call each key column in a generated index name.
+    pub key_names: Vec<Ident>,
+    /// Columns that its expressions and its predicate mention.
+    pub mentions: Vec<Ident>,
+    /// `UNIQUE`
+    pub unique: bool,
+    /// `CONCURRENTLY`
+    pub concurrently: bool,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// Whether it has a `WHERE`.
+    pub partial: bool,
+    /// `ON ONLY`
+    pub only: bool,
+}
+
+/// `CREATE VIEW`
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateView {
+    /// Its name.
+    pub name: Name,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// `MATERIALIZED`
+    pub materialized: bool,
+    /// `TEMPORARY`
+    pub temporary: bool,
+    /// Column names written after the view's name.
+    pub columns: Vec<Ident>,
+    /// Its query.
+    pub query: QueryShape,
+}
+
+/// `CREATE FUNCTION`
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateFunction {
+    /// Its name.
+    pub name: Name,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// Input argument types with whether each has a default.
+    pub arguments: Vec<(TypeName, bool)>,
+    /// What it returns, normalised text.
+    pub returns: String,
+    /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
+    pub mentions: Vec<Ident>,
+}
+
+/// `CREATE TYPE`, `CREATE DOMAIN`
+#[derive(Debug, Clone, PartialEq)]
+pub enum TypeDefinition {
+    /// `AS ENUM (…)`
+    Enum(Vec<Ident>),
+    /// `AS (…)`
+    Composite(Vec<(Ident, TypeName)>),
+    /// `CREATE DOMAIN`
+    Domain {
+        /// The type below.
+        base: TypeName,
+        /// Whether it has a constraint.
+        constrained: bool,
+    },
+    /// `AS RANGE`, base types
+    Other,
+}
+
+/// An object of a GRANT or REVOKE.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GrantObject {
+    /// A table, view or sequence.
+    Relation(Name),
+    /// `ALL TABLES|SEQUENCES|FUNCTIONS IN SCHEMA`, a schema, a function, a database, …: as written.
+    Other(String),
+}
+
+/// What a data statement does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataChange {
+    /// The verb.
+    pub verb: DataVerb,
+    /// The table it changes.
+    pub table: Option<Name>,
+    /// The columns it writes; empty where not listed.
+    pub writes: Vec<Ident>,
+    /// Everything it names.
+    pub query: QueryShape,
+    /// For `UPDATE`: whether running it again changes nothing (every assigned column is tested `IS NULL` in its `WHERE`).
+    pub repeatable: bool,
+}
+
+/// Verbs of data statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataVerb {
+    /// `INSERT`
+    Insert,
+    /// `UPDATE`
+    Update,
+    /// `DELETE`
+    Delete,
+    /// `MERGE`
+    Merge,
+    /// `TRUNCATE`
+    Truncate,
+    /// `COPY … FROM`
+    Copy,
+}
+
+/// The author's transaction control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionControl {
+    /// `BEGIN`, `START TRANSACTION`
+    Begin,
+    /// `COMMIT`, `END`
+    Commit,
+    /// `ROLLBACK`
+    Rollback,
+    /// `SAVEPOINT`, `RELEASE`
+    Savepoint,
+}
+
+/// A sub-command of `ALTER TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TableChange {
+    /// `ADD COLUMN`
+    AddColumn {
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+        /// The column.
+        column: ColumnDefinition,
+        /// Constraints written at the column.
+        constraints: Vec<ConstraintDefinition>,
+    },
+    /// `DROP COLUMN`
+    DropColumn {
+        /// Which one.
+        column: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `RENAME COLUMN`
+    RenameColumn {
+        /// The old name.
+        from: Ident,
+        /// The new name.
+        to: Ident,
+    },
+    /// `ALTER COLUMN … TYPE`
+    SetType {
+        /// Which one.
+        column: Ident,
+        /// The new type.
+        data_type: TypeName,
+        /// Whether it has `USING`.
+        using: bool,
+    },
+    /// `ALTER COLUMN … SET DEFAULT`
+    SetDefault {
+        /// Which one.
+        column: Ident,
+        /// What kind of value.
+        default: DefaultValue,
+    },
+    /// `ALTER COLUMN … DROP DEFAULT`
+    DropDefault {
+        /// Which one.
+        column: Ident,
+    },
+    /// `ALTER COLUMN … SET NOT NULL`
+    SetNotNull {
+        /// Which one.
+        column: Ident,
+    },
+    /// `ALTER COLUMN … DROP NOT NULL`
+    DropNotNull {
+        /// Which one.
+        column: Ident,
+    },
+    /// `ALTER COLUMN … ADD GENERATED … AS IDENTITY`, `SET GENERATED …`
+    SetIdentity {
+        /// Which one.
+        column: Ident,
+        /// `ALWAYS`
+        always: bool,
+    },
+    /// `ALTER COLUMN … DROP IDENTITY` or `DROP EXPRESSION`
+    DropGenerated {
+        /// Which one.
+        column: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// `ADD CONSTRAINT`
+    AddConstraint(ConstraintDefinition),
+    /// `DROP CONSTRAINT`
+    DropConstraint {
+        /// Which one.
+        name: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `RENAME CONSTRAINT`
+    RenameConstraint {
+        /// The old name.
+        from: Ident,
+        /// The new name.
+        to: Ident,
+    },
+    /// `VALIDATE CONSTRAINT`
+    ValidateConstraint {
+        /// Which one.
+        name: Ident,
+    },
+    /// `ALTER CONSTRAINT`
+    AlterConstraint {
+        /// Which one.
+        name: Ident,
+    },
+    /// `ENABLE|DISABLE ROW LEVEL SECURITY`
+    RowSecurity {
+        /// On or off.
+        enabled: bool,
+    },
+    /// `FORCE|NO FORCE ROW LEVEL SECURITY`
+    ForceRowSecurity {
+        /// On or off.
+        forced: bool,
+    },
+    /// `ENABLE|DISABLE TRIGGER|RULE`
+    SwitchTrigger {
+        /// Which one, or `ALL`, `USER`.
+        name: Ident,
+        /// On or off.
+        enabled: bool,
+    },
+    /// `OWNER TO`
+    Owner {
+        /// The new owner.
+        to: String,
+    },
+    /// `ATTACH PARTITION`
+    AttachPartition {
+        /// The partition.
+        partition: Name,
+    },
+    /// `DETACH PARTITION`
+    DetachPartition {
+        /// The partition.
+        partition: Name,
+        /// `CONCURRENTLY`
+        concurrently: bool,
+    },
+    /// `INHERIT`, `NO INHERIT`
+    Inherit {
+        /// The parent.
+        parent: Name,
+        /// `true`: INHERIT.
+        attach: bool,
+    },
+    /// `SET LOGGED|UNLOGGED`
+    SetLogged {
+        /// `true`: LOGGED.
+        logged: bool,
+    },
+    /// Statistics, storage, compression, parameters, replica identity, cluster: no client sees it.
+    Physical {
+        /// The words, for people.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,179 @@
+//! One statement's text → tokens with byte positions, and a parser over them. The only file that makes sqlparser's tokenizer and parser.
+
+use std::ops::Range;
+
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
+
+/// Parsing gives up beyond this nesting, long before the stack ends.
+const RECURSION_LIMIT: usize = 200;
+
+static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
+
+/// The tokens of one statement and where each stands in its text.
+pub(crate) struct Tokens<'a> {
+    text: &'a str,
+    line_starts: Vec<usize>,
+    tokens: Vec<TokenWithSpan>,
+}
+
+/// Why a statement could not be read, with the place in its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SyntaxError {
+    pub(crate) message: String,
+    pub(crate) range: Range<usize>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, SyntaxError> {
+        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        let line_starts = std::iter::once(0).chain(newlines).collect();
+        let mut tokens = Self { text, line_starts, tokens: Vec::new() };
+        match Tokenizer::new(&DIALECT, text).tokenize_with_location() {
+            Ok(found) => {
+                tokens.tokens = found;
+                Ok(tokens)
+            }
+            Err(error) => {
+                let at = tokens.offset(error.location);
+                Err(SyntaxError { message: error.message, range: at..text.len().min(at + 1) })
+            }
+        }
+    }
+
+    pub(crate) fn parser(&self) -> Parser<'static> {
+        Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(self.tokens.clone())
+    }
+
+    /// Blanks the `ONLY` of `CREATE INDEX … ON ONLY t`, which sqlparser does not know. Returns whether it was there.
+    pub(crate) fn blank_on_only(&mut self) -> bool {
+        let solid = |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+        let mut words = self.tokens.iter().enumerate().filter(|(_, t)| solid(t)).map(|(i, _)| i).take(16);
+        let mut previous = None;
+        let found = words.find(|i| {
+            let on = previous.replace(*i).is_some_and(|p: usize| is_word(&self.tokens[p].token, "on"));
+            on && is_word(&self.tokens[*i].token, "only")
+        });
+        if let Some(i) = found {
+            self.tokens[i].token = Token::Whitespace(Whitespace::Space);
+        }
+        found.is_some()
+    }
+
+    /// The byte range from one token to another (by index, the second exclusive), without surrounding white space.
+    pub(crate) fn range(&self, from: usize, to: usize) -> Range<usize> {
+        let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
+        let inside = &self.tokens[from.min(self.tokens.len())..to.min(self.tokens.len())];
+        let first = inside.iter().find(solid);
+        let last = inside.iter().rev().find(solid);
+        match (first, last) {
+            (Some(first), Some(last)) => self.offset(first.span.start)..self.offset(last.span.end),
+            _ => 0..self.text.len(),
+        }
+    }
+
+    /// The place that a parser error names at its end, and the message without it.
+    pub(crate) fn locate(&self, error: ParserError) -> SyntaxError {
+        let message = match error {
+            ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
+            ParserError::RecursionLimitExceeded => "it is nested too deeply to be read".to_owned(),
+        };
+        let Some((text, place)) = message.split_once(" at Line: ") else {
+            return SyntaxError { message, range: 0..self.text.len().min(1) };
+        };
+        let mut numbers = place.split(", Column: ").map_while(|n| n.trim().parse().ok());
+        let location = Location { line: numbers.next().unwrap_or(1), column: numbers.next().unwrap_or(1) };
+        let at = self.offset(location);
+        let token = self.tokens.iter().find(|token| token.span.start == location);
+        let end = token.map_or(at + 1, |token| self.offset(token.span.end));
+        SyntaxError { message: text.to_owned(), range: at..end.clamp(at, self.text.len()) }
+    }
+
+    fn offset(&self, location: Location) -> usize {
+        let line = usize::try_from(location.line).unwrap_or(1).max(1) - 1;
+        let column = usize::try_from(location.column).unwrap_or(1).max(1) - 1;
+        let Some(start) = self.line_starts.get(line).copied() else {
+            return self.text.len();
+        };
+        let end = self.line_starts.get(line + 1).copied().unwrap_or(self.text.len());
+        let line_text = &self.text[start..end];
+        if line_text.is_ascii() {
+            return (start + column).min(self.text.len());
+        }
+        line_text.char_indices().nth(column).map_or(end, |(i, _)| start + i)
+    }
+}
+
+/// Consumes the keywords if they come next.
+pub(crate) fn eat(parser: &mut Parser<'_>, keywords: &[Keyword]) -> bool {
+    parser.parse_keywords(keywords)
+}
+
+/// Consumes a word that is no keyword of sqlparser's.
+pub(crate) fn eat_word(parser: &mut Parser<'_>, word: &str) -> bool {
+    let found = is_word(&parser.peek_token_ref().token, word);
+    if found {
+        parser.next_token();
+    }
+    found
+}
+
+/// Consumes several words.
+pub(crate) fn eat_words(parser: &mut Parser<'_>, words: &[&str]) -> bool {
+    let found = words.iter().enumerate().all(|(i, word)| is_word(&parser.peek_nth_token_ref(i).token, word));
+    if found {
+        for _ in words {
+            parser.next_token();
+        }
+    }
+    found
+}
+
+/// Whether the words come next.
+pub(crate) fn peek_words(parser: &Parser<'_>, words: &[&str]) -> bool {
+    words.iter().enumerate().all(|(i, word)| is_word(&parser.peek_nth_token_ref(i).token, word))
+}
+
+pub(crate) fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+/// Skips to the next comma outside parentheses and brackets, or to the end. Leaves the comma.
+pub(crate) fn skip_to_comma(parser: &mut Parser<'_>) {
+    let mut depth = 0_i32;
+    loop {
+        match &parser.peek_token_ref().token {
+            Token::EOF | Token::SemiColon => return,
+            Token::Comma if depth == 0 => return,
+            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+            Token::RParen | Token::RBracket | Token::RBrace => depth -= 1,
+            _ => {}
+        }
+        parser.next_token();
+    }
+}
+
+/// Whether the statement is read to its end.
+pub(crate) fn at_end(parser: &Parser<'_>) -> bool {
+    matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon)
+}
+
+/// `IF EXISTS`
+pub(crate) fn if_exists(parser: &mut Parser<'_>) -> bool {
+    eat(parser, &[Keyword::IF, Keyword::EXISTS])
+}
+
+/// `IF NOT EXISTS`
+pub(crate) fn if_not_exists(parser: &mut Parser<'_>) -> bool {
+    eat(parser, &[Keyword::IF, Keyword::NOT, Keyword::EXISTS])
+}
+
+/// `CASCADE` or `RESTRICT`; whether it was `CASCADE`.
+pub(crate) fn cascade(parser: &mut Parser<'_>) -> bool {
+    eat(parser, &[Keyword::CASCADE]) || {
+        eat(parser, &[Keyword::RESTRICT]);
+        false
+    }
+}

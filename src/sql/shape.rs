@@ -1,0 +1,168 @@
+//! What a query or an expression names: relations, aliases, columns, functions, output columns.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sqlparser::ast::{
+    Expr, Function, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Visit,
+    Visitor,
+};
+
+use super::ast::{fold, last, lower_name};
+use super::name::Name;
+use super::operation::{Ident, OutputColumn, QueryShape};
+
+/// Reads the shape of anything sqlparser can walk (a query, a statement, an expression).
+pub(crate) fn shape_of(node: &impl Visit) -> QueryShape {
+    let mut walker = Walker::default();
+    let _ = node.visit(&mut walker);
+    let Walker { mut shape, ctes, table_functions } = walker;
+    shape.reads.retain(|name| !table_functions.contains(name));
+    shape.reads.retain(|name| name.schema.is_some() || !ctes.contains(&name.name));
+    shape
+}
+
+/// The shape of a query, with its output columns.
+pub(crate) fn query_shape(query: &Query) -> QueryShape {
+    let mut shape = shape_of(query);
+    shape.columns = output_columns(&query.body);
+    shape.star =
+        shape.columns.as_ref().is_none_or(|columns| columns.iter().any(|c| matches!(c, OutputColumn::Star { .. })));
+    shape
+}
+
+/// The columns an expression mentions, each once, in order of appearance.
+pub(crate) fn columns_in(expr: &impl Visit) -> Vec<Ident> {
+    let mut seen = BTreeSet::new();
+    shape_of(expr).mentions.into_iter().map(|(_, column)| column).filter(|c| seen.insert(c.clone())).collect()
+}
+
+/// The output of `SELECT`, looked for in the left arm of set operations, as PostgreSQL names them.
+fn output_columns(body: &SetExpr) -> Option<Vec<OutputColumn>> {
+    match body {
+        SetExpr::Select(select) => Some(returning_columns(&select.projection)),
+        SetExpr::Query(query) => output_columns(&query.body),
+        SetExpr::SetOperation { left, .. } => output_columns(left),
+        SetExpr::Values(values) => {
+            let width = values.rows.first().map_or(0, |row| row.len());
+            Some((1..=width).map(|i| OutputColumn::Expression { name: format!("column{i}").into() }).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The columns of a select list or `RETURNING`.
+pub(crate) fn returning_columns(items: &[SelectItem]) -> Vec<OutputColumn> {
+    items.iter().map(output_column).collect()
+}
+
+fn output_column(item: &SelectItem) -> OutputColumn {
+    match item {
+        SelectItem::UnnamedExpr(expr) => match expr {
+            Expr::Identifier(ident) => OutputColumn::Column { from: None, column: fold(ident), name: fold(ident) },
+            Expr::CompoundIdentifier(parts) => qualified(parts, None),
+            _ => OutputColumn::Expression { name: expression_name(expr, "?column?") },
+        },
+        SelectItem::ExprWithAlias { expr, alias } => match expr {
+            Expr::Identifier(ident) => OutputColumn::Column { from: None, column: fold(ident), name: fold(alias) },
+            Expr::CompoundIdentifier(parts) => qualified(parts, Some(fold(alias))),
+            _ => OutputColumn::Expression { name: fold(alias) },
+        },
+        SelectItem::ExprWithAliases { aliases, .. } => {
+            OutputColumn::Expression { name: aliases.first().map_or_else(|| "?column?".into(), fold) }
+        }
+        SelectItem::QualifiedWildcard(kind, _) => OutputColumn::Star {
+            from: match kind {
+                SelectItemQualifiedWildcardKind::ObjectName(name) => Some(last(name)),
+                SelectItemQualifiedWildcardKind::Expr(_) => None,
+            },
+        },
+        SelectItem::Wildcard(_) => OutputColumn::Star { from: None },
+    }
+}
+
+fn qualified(parts: &[sqlparser::ast::Ident], alias: Option<Ident>) -> OutputColumn {
+    let column = parts.last().map_or_else(|| "".into(), fold);
+    let from = parts.len().checked_sub(2).map(|i| fold(&parts[i]));
+    OutputColumn::Column { from, name: alias.unwrap_or_else(|| column.clone()), column }
+}
+
+/// The name PostgreSQL gives to an unnamed expression (`FigureColname`), for the common forms.
+pub(crate) fn expression_name(expr: &Expr, otherwise: &str) -> Ident {
+    match expr {
+        Expr::Function(function) => last(&function.name),
+        Expr::Cast { expr, .. } => match &**expr {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => expression_name(expr, otherwise),
+            _ => otherwise.into(),
+        },
+        Expr::Identifier(ident) => fold(ident),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| otherwise.into(), fold),
+        Expr::Nested(inner) => expression_name(inner, otherwise),
+        Expr::Case { .. } => "case".into(),
+        Expr::Exists { .. } => "exists".into(),
+        _ => otherwise.into(),
+    }
+}
+
+#[derive(Default)]
+struct Walker {
+    shape: QueryShape,
+    ctes: BTreeSet<Arc<str>>,
+    table_functions: BTreeSet<Name>,
+}
+
+impl Visitor for Walker {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(with) = &query.with {
+            self.ctes.extend(with.cte_tables.iter().map(|cte| fold(&cte.alias.name)));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let name = lower_name(relation);
+        if !self.shape.reads.contains(&name) {
+            self.shape.reads.push(name);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, alias, args, .. } = factor {
+            let name = lower_name(name);
+            if args.is_some() {
+                self.table_functions.insert(name.clone());
+                self.call(name);
+            } else {
+                let alias = alias.as_ref().map_or_else(|| name.name.clone(), |alias| fold(&alias.name));
+                self.shape.aliases.push((alias, name));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.shape.mentions.push((None, fold(ident))),
+            Expr::CompoundIdentifier(parts) => {
+                if let [.., from, column] = parts.as_slice() {
+                    self.shape.mentions.push((Some(fold(from)), fold(column)));
+                }
+            }
+            Expr::Function(Function { name, .. }) => self.call(lower_name(name)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Walker {
+    fn call(&mut self, name: Name) {
+        if !self.shape.calls.contains(&name) {
+            self.shape.calls.push(name);
+        }
+    }
+}

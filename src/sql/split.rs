@@ -1,0 +1,308 @@
+//! Text → raw statements, the way `psql` finds their ends: quotes, dollar quotes, nested comments, parentheses and `BEGIN ATOMIC` bodies
+//! hide semicolons. It never fails and works on bytes, so that one unreadable token costs its statement and not the file, and every span is
+//! exact. (sqlparser's tokenizer stops at the first token it can not read and counts lines and columns, not bytes; it is used one
+//! statement at a time, in [`super::parse`].)
+
+use std::ops::Range;
+
+/// One statement as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawStatement {
+    /// From its first token to its last, without the semicolon.
+    pub(crate) range: Range<usize>,
+    /// The comments between the previous statement and this one.
+    pub(crate) comments: Vec<Range<usize>>,
+}
+
+/// What the splitter can not make sense of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SplitProblem {
+    pub(crate) range: Range<usize>,
+    pub(crate) kind: SplitProblemKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SplitProblemKind {
+    /// A quote, dollar quote, or comment that is never closed.
+    Unterminated(&'static str),
+    /// A backslash command of psql.
+    MetaCommand,
+    /// `COPY … FROM STDIN` with its rows in the file.
+    CopyData,
+}
+
+/// Splits a file.
+pub(crate) fn split(text: &str) -> (Vec<RawStatement>, Vec<SplitProblem>) {
+    let mut splitter = Splitter { text, bytes: text.as_bytes(), at: 0, problems: Vec::new() };
+    let statements = splitter.run();
+    (statements, splitter.problems)
+}
+
+struct Splitter<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    problems: Vec<SplitProblem>,
+}
+
+impl Splitter<'_> {
+    fn run(&mut self) -> Vec<RawStatement> {
+        let mut statements = Vec::new();
+        let mut comments = Vec::new();
+        // A byte order mark is not SQL.
+        if self.text.starts_with('\u{feff}') {
+            self.at = '\u{feff}'.len_utf8();
+        }
+        while self.at < self.bytes.len() {
+            let byte = self.bytes[self.at];
+            if byte.is_ascii_whitespace() || byte == b';' {
+                self.at += 1;
+            } else if let Some(comment) = self.comment() {
+                comments.push(comment);
+            } else if byte == b'\\' {
+                let start = self.at;
+                self.at = self.end_of_line();
+                self.problems.push(SplitProblem { range: start..self.at, kind: SplitProblemKind::MetaCommand });
+            } else {
+                let range = self.statement();
+                self.copy_data(range.clone());
+                statements.push(RawStatement { range, comments: std::mem::take(&mut comments) });
+            }
+        }
+        statements
+    }
+
+    /// Reads one statement and leaves the cursor behind its semicolon.
+    fn statement(&mut self) -> Range<usize> {
+        let start = self.at;
+        let mut end = start;
+        let mut parentheses = 0_usize;
+        let mut atomic = 0_usize;
+        let mut previous_word: &[u8] = b"";
+        while self.at < self.bytes.len() {
+            let byte = self.bytes[self.at];
+            match byte {
+                b';' if parentheses == 0 && atomic == 0 => {
+                    self.at += 1;
+                    return start..end;
+                }
+                b'(' => parentheses += 1,
+                b')' => parentheses = parentheses.saturating_sub(1),
+                b'\'' => {
+                    let escapes = previous_word.eq_ignore_ascii_case(b"E") && self.at > start && self.glued();
+                    self.quoted(b'\'', escapes, "string");
+                    previous_word = b"";
+                    end = self.at;
+                    continue;
+                }
+                b'"' => {
+                    self.quoted(b'"', false, "quoted identifier");
+                    previous_word = b"";
+                    end = self.at;
+                    continue;
+                }
+                b'$' => {
+                    if let Some(tag) = self.dollar_tag() {
+                        self.dollar_quoted(&tag);
+                        previous_word = b"";
+                        end = self.at;
+                        continue;
+                    }
+                }
+                _ if byte.is_ascii_whitespace() => {
+                    self.at += 1;
+                    continue;
+                }
+                _ if self.comment().is_some() => continue,
+                _ if is_word_start(byte) => {
+                    let word_start = self.at;
+                    while self.at < self.bytes.len() && is_word_byte(self.bytes[self.at]) {
+                        self.at += 1;
+                    }
+                    let word = &self.bytes[word_start..self.at];
+                    if word.eq_ignore_ascii_case(b"ATOMIC") && previous_word.eq_ignore_ascii_case(b"BEGIN") {
+                        atomic = 1;
+                    } else if atomic > 0 && word.eq_ignore_ascii_case(b"CASE") {
+                        atomic += 1;
+                    } else if atomic > 0 && word.eq_ignore_ascii_case(b"END") {
+                        atomic -= 1;
+                    }
+                    previous_word = word;
+                    end = self.at;
+                    continue;
+                }
+                _ => {}
+            }
+            previous_word = b"";
+            self.at += 1;
+            end = self.at;
+        }
+        start..end
+    }
+
+    /// Whether the byte before the cursor belongs to a word (so that `E'…'` is one token and `E '…'` is not).
+    fn glued(&self) -> bool {
+        self.at > 0 && is_word_byte(self.bytes[self.at - 1])
+    }
+
+    fn quoted(&mut self, quote: u8, escapes: bool, what: &'static str) {
+        let start = self.at;
+        self.at += 1;
+        while self.at < self.bytes.len() {
+            let byte = self.bytes[self.at];
+            if escapes && byte == b'\\' {
+                self.at = (self.at + 2).min(self.bytes.len());
+            } else if byte == quote {
+                self.at += 1;
+                if self.bytes.get(self.at) != Some(&quote) {
+                    return;
+                }
+                self.at += 1;
+            } else {
+                self.at += 1;
+            }
+        }
+        self.unterminated(start, what);
+    }
+
+    /// The tag `$…$` at the cursor, if one starts here.
+    fn dollar_tag(&self) -> Option<Vec<u8>> {
+        if self.at > 0 && is_word_byte(self.bytes[self.at - 1]) {
+            return None;
+        }
+        let rest = &self.bytes[self.at + 1..];
+        let length = rest.iter().position(|b| !is_word_byte(*b) || *b == b'$')?;
+        let tag_ends = rest[length] == b'$' && rest.first().is_some_and(|b| !b.is_ascii_digit());
+        tag_ends.then(|| self.bytes[self.at..self.at + length + 2].to_vec())
+    }
+
+    fn dollar_quoted(&mut self, tag: &[u8]) {
+        let start = self.at;
+        self.at += tag.len();
+        let close = std::str::from_utf8(tag).ok().and_then(|tag| self.text.get(self.at..)?.find(tag));
+        match close {
+            Some(offset) => self.at += offset + tag.len(),
+            None => {
+                self.at = self.bytes.len();
+                self.unterminated(start, "dollar-quoted string");
+            }
+        }
+    }
+
+    /// Skips a comment at the cursor and returns its range.
+    fn comment(&mut self) -> Option<Range<usize>> {
+        let start = self.at;
+        if self.bytes[start..].starts_with(b"--") {
+            self.at = self.end_of_line();
+            return Some(start..self.at);
+        }
+        if !self.bytes[start..].starts_with(b"/*") {
+            return None;
+        }
+        let mut depth = 0_usize;
+        while self.at < self.bytes.len() {
+            if self.bytes[self.at..].starts_with(b"/*") {
+                depth += 1;
+                self.at += 2;
+            } else if self.bytes[self.at..].starts_with(b"*/") {
+                depth -= 1;
+                self.at += 2;
+                if depth == 0 {
+                    return Some(start..self.at);
+                }
+            } else {
+                self.at += 1;
+            }
+        }
+        self.unterminated(start, "comment");
+        Some(start..self.at)
+    }
+
+    fn end_of_line(&self) -> usize {
+        self.bytes[self.at..].iter().position(|b| *b == b'\n').map_or(self.bytes.len(), |i| self.at + i)
+    }
+
+    fn unterminated(&mut self, start: usize, what: &'static str) {
+        let end = (start + 1).min(self.bytes.len());
+        self.problems.push(SplitProblem { range: start..end, kind: SplitProblemKind::Unterminated(what) });
+    }
+
+    /// Skips the rows that follow `COPY … FROM STDIN;`.
+    fn copy_data(&mut self, statement: Range<usize>) {
+        let text = &self.text[statement.clone()];
+        let mut words = text.split_ascii_whitespace().rev();
+        let is_copy = text.get(..4).is_some_and(|w| w.eq_ignore_ascii_case("copy"));
+        if !is_copy || !words.any(|w| w.eq_ignore_ascii_case("stdin")) {
+            return;
+        }
+        let rest = &self.text[self.at..];
+        let length = rest.find("\n\\.").map_or(rest.len(), |i| i + 3);
+        self.at += length;
+        self.problems.push(SplitProblem { range: statement, kind: SplitProblemKind::CopyData });
+    }
+}
+
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        let (statements, problems) = split(text);
+        let found: Vec<_> = statements.iter().map(|s| &text[s.range.clone()]).collect();
+        assert_eq!(found, expected);
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[test]
+    fn semicolons_hide_in_quotes_comments_parentheses_and_bodies() {
+        check("a; b;\n;c", &["a", "b", "c"]);
+        check("SELECT ';', \";\", $$;$$, $q$;$$;$q$ -- ;\n; x", &["SELECT ';', \";\", $$;$$, $q$;$$;$q$", "x"]);
+        check(r"SELECT E'\';', 'it''s;'; x", &[r"SELECT E'\';', 'it''s;'", "x"]);
+        check(r"SELECT E '\'; x", &[r"SELECT E '\'", "x"]);
+        check("/* ; /* ; */ ; */ a /* ; */; b", &["a", "b"]);
+        check(
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); b",
+            &["CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "b"],
+        );
+        check(
+            "CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT 2; END; c",
+            &["CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT 2; END", "c"],
+        );
+        check(
+            "PREPARE p AS SELECT $1; SELECT a$b$c FROM t; d",
+            &["PREPARE p AS SELECT $1", "SELECT a$b$c FROM t", "d"],
+        );
+        check("\u{feff}BEGIN; COMMIT;", &["BEGIN", "COMMIT"]);
+        check("", &[]);
+        check("-- nothing\n", &[]);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_reported_and_the_rest_still_split() {
+        let problems = |text: &str| split(text).1.into_iter().map(|p| (p.range, p.kind)).collect::<Vec<_>>();
+        assert_eq!(problems("SELECT 'a; b"), [(7..8, SplitProblemKind::Unterminated("string"))]);
+        assert_eq!(problems("a; /* b"), [(3..4, SplitProblemKind::Unterminated("comment"))]);
+        assert_eq!(problems("a; $x$ b"), [(3..4, SplitProblemKind::Unterminated("dollar-quoted string"))]);
+        assert_eq!(problems("\\set a 1\nb;"), [(0..8, SplitProblemKind::MetaCommand)]);
+        let text = "COPY t FROM stdin;\n1\t2;\n\\.\nSELECT 1;";
+        assert_eq!(problems(text), [(0..17, SplitProblemKind::CopyData)]);
+        assert_eq!(split(text).0.len(), 2);
+    }
+
+    #[test]
+    fn comments_before_a_statement_stay_with_it() {
+        let text = "-- one\nSELECT 1; -- two\n/* three */ SELECT 2;";
+        let (statements, _) = split(text);
+        let comments: Vec<Vec<_>> =
+            statements.iter().map(|s| s.comments.iter().map(|c| &text[c.clone()]).collect()).collect();
+        assert_eq!(comments, [vec!["-- one"], vec!["-- two", "/* three */"]]);
+    }
+}

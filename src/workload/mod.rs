@@ -1,0 +1,37 @@
+//! What a version of the application asks of the database: its queries, and which capabilities they rely on.
+
+mod folder;
+mod reliance;
+
+use crate::source::{Sources, Span};
+use crate::sql::QueryStatement;
+
+pub use folder::load;
+pub use reliance::Reliance;
+
+/// The queries of one version.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// The files they come from.
+    pub sources: Sources,
+    /// The queries, in the order of the files.
+    pub queries: Vec<Query>,
+}
+
+/// One query.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Its name: `-- name: x`, or the file's.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// What it names; `None` if it could not be read.
+    pub(crate) statement: Option<QueryStatement>,
+}
+
+impl Workload {
+    /// The text of a query.
+    pub fn text(&self, query: &Query) -> &str {
+        self.sources.slice(query.span)
+    }
+}

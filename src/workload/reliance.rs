@@ -1,0 +1,232 @@
+//! Whether a version relies on a capability: the question that placement asks of a workload.
+
+use super::{Query, Workload};
+use crate::effect::{Capability, RowRule};
+use crate::schema::{QName, Relation, Rule, Schema};
+use crate::sql::operation::Ident;
+use crate::sql::{Name, QueryKind, QueryStatement};
+
+/// Whether a version relies on a capability.
+#[derive(Debug, Clone, Copy)]
+pub enum Reliance<'a> {
+    /// This query fails without it.
+    Yes(&'a Query),
+    /// This query may fail without it: it depends on values, or on what can not be resolved.
+    May(&'a Query),
+    /// No query does.
+    No,
+}
+
+impl Workload {
+    /// Whether any query relies on a capability. `schema` is the version's own.
+    pub fn relies(&self, capability: &Capability, schema: &Schema) -> Reliance<'_> {
+        let mut may = None;
+        for query in &self.queries {
+            match self.query_relies(query, capability, schema) {
+                Some(true) => return Reliance::Yes(query),
+                Some(false) => may = may.or(Some(query)),
+                None => {}
+            }
+        }
+        may.map_or(Reliance::No, Reliance::May)
+    }
+
+    /// `Some(true)`: yes; `Some(false)`: may; `None`: no.
+    fn query_relies(&self, query: &Query, capability: &Capability, schema: &Schema) -> Option<bool> {
+        let Some(statement) = &query.statement else {
+            return mentions_any(self.text(query), capability).then_some(false);
+        };
+        let q = View { statement, schema, text: self.text(query) };
+        match capability {
+            Capability::Relation(relation) => q.touches(relation).then_some(true),
+            Capability::Read { relation, column, .. } => q.uses_column(relation, column),
+            Capability::Write { relation, column } => q.writes_column(relation, column),
+            Capability::Omit { relation, column } => q.omits(relation, column),
+            Capability::AcceptsNull { relation, column } | Capability::Fits { relation, column, .. } => {
+                q.writes_column(relation, column).map(|_| false)
+            }
+            Capability::NeverNull { relation, column } => q.uses_column(relation, column).map(|_| false),
+            Capability::Unruled { relation, rule } => q.may_break(relation, rule).then_some(false),
+            Capability::Ruled { relation, .. }
+            | Capability::RowsVisible(relation)
+            | Capability::Policy { relation, .. }
+            | Capability::Privilege { relation, .. }
+            | Capability::Behaviour { relation, .. }
+            | Capability::FastPath { relation, .. } => q.touches(relation).then_some(false),
+            Capability::Shape(relation) => q.depends_on_shape(relation).then_some(true),
+            Capability::Arbiter { relation, columns } => q.upserts_on(relation, columns).then_some(true),
+            Capability::ConstraintName { relation, name } => q.names_constraint(relation, name).then_some(true),
+            Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
+                q.writes_of(relation).next().is_some().then_some(false)
+            }
+            Capability::Type(name) | Capability::KnownLabels(name) => q.uses_type(name).then_some(false),
+            Capability::Label { name, label } => {
+                if q.text.contains(&format!("'{label}'")) {
+                    return Some(true);
+                }
+                // A parameter can carry it, wherever the type is written or compared.
+                q.uses_type(name).then_some(false)
+            }
+            Capability::Call { name, .. } | Capability::Unambiguous(name) => {
+                q.statement.shape.calls.iter().any(|call| schema.resolve_function(call) == *name).then_some(true)
+            }
+            Capability::Namespace(name) | Capability::Extension(name) => has_word(q.text, name).then_some(false),
+        }
+    }
+}
+
+/// A query beside the schema it was written for.
+struct View<'a> {
+    statement: &'a QueryStatement,
+    schema: &'a Schema,
+    text: &'a str,
+}
+
+impl<'a> View<'a> {
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        self.statement.shape.reads.iter().chain(self.statement.writes.iter().map(|w| &w.table))
+    }
+
+    /// Whether it names the relation, or a view that reads it.
+    fn touches(&self, relation: &QName) -> bool {
+        self.names().any(|name| {
+            let name = self.schema.resolve(name);
+            name == *relation || self.reads_through(&name, relation, 0)
+        })
+    }
+
+    fn reads_through(&self, view: &QName, relation: &QName, depth: usize) -> bool {
+        const DEEPEST: usize = 32;
+        let reads = self.schema.relation(view).map(|r| &r.reads);
+        depth < DEEPEST
+            && reads.is_some_and(|reads| {
+                reads.iter().any(|read| read == relation || self.reads_through(read, relation, depth + 1))
+            })
+    }
+
+    fn direct(&self, relation: &QName) -> bool {
+        self.names().any(|name| self.schema.resolve(name) == *relation)
+    }
+
+    fn writes_of(&self, relation: &QName) -> impl Iterator<Item = &'a QueryKind> {
+        let writes = self.statement.writes.iter().filter(|w| self.schema.resolve(&w.table) == *relation);
+        writes.map(|w| &w.kind)
+    }
+
+    fn uses_column(&self, relation: &QName, column: &Ident) -> Option<bool> {
+        if let Some(written) = self.writes_column(relation, column) {
+            return Some(written);
+        }
+        if !self.direct(relation) {
+            // Through a view: which of its columns is not resolved here.
+            return self.touches(relation).then_some(false);
+        }
+        let shape = &self.statement.shape;
+        let alias_is_other = |alias: &Ident| {
+            let found = shape.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| self.schema.resolve(name));
+            found.is_some_and(|found| found != *relation)
+        };
+        let mentioned = shape
+            .mentions
+            .iter()
+            .any(|(from, name)| name == column && from.as_ref().is_none_or(|alias| !alias_is_other(alias)));
+        (mentioned || shape.star).then_some(true)
+    }
+
+    fn writes_column(&self, relation: &QName, column: &Ident) -> Option<bool> {
+        self.writes_of(relation).find_map(|kind| match kind {
+            QueryKind::Insert { columns: None, .. } => {
+                self.schema.relation(relation).is_none_or(|r| r.column(column).is_some()).then_some(true)
+            }
+            QueryKind::Insert { columns: Some(columns), updates, .. } => {
+                (columns.contains(column) || updates.contains(column)).then_some(true)
+            }
+            QueryKind::Update { columns } => columns.contains(column).then_some(true),
+            QueryKind::Delete => None,
+            QueryKind::Other => Some(false),
+        })
+    }
+
+    fn omits(&self, relation: &QName, column: &Ident) -> Option<bool> {
+        self.writes_of(relation).find_map(|kind| match kind {
+            QueryKind::Insert { columns: Some(columns), .. } => (!columns.contains(column)).then_some(true),
+            // A positional INSERT leaves out what its own schema does not have.
+            QueryKind::Insert { columns: None, .. } => {
+                let has = self.schema.relation(relation).is_some_and(|r| r.column(column).is_some());
+                (!has).then_some(true)
+            }
+            QueryKind::Other => Some(false),
+            QueryKind::Update { .. } | QueryKind::Delete => None,
+        })
+    }
+
+    fn may_break(&self, relation: &QName, rule: &RowRule) -> bool {
+        let own = self.writes_of(relation).any(|kind| match kind {
+            QueryKind::Insert { .. } | QueryKind::Other => true,
+            QueryKind::Update { columns } => {
+                rule.columns().is_empty() || columns.iter().any(|c| rule.columns().contains(c))
+            }
+            QueryKind::Delete => false,
+        });
+        let target = match rule {
+            RowRule::Constraint(Rule::ForeignKey { target, target_columns, .. }) => Some((target, target_columns)),
+            _ => None,
+        };
+        let parent = target.is_some_and(|(target, columns)| {
+            self.writes_of(target).any(|kind| match kind {
+                QueryKind::Delete | QueryKind::Other => true,
+                QueryKind::Update { columns: set } => set.iter().any(|c| columns.contains(c)),
+                QueryKind::Insert { updates, .. } => updates.iter().any(|c| columns.contains(c)),
+            })
+        });
+        own || parent
+    }
+
+    fn depends_on_shape(&self, relation: &QName) -> bool {
+        let positional = self.writes_of(relation).any(|kind| matches!(kind, QueryKind::Insert { columns: None, .. }));
+        positional || (self.statement.shape.star && self.direct(relation))
+    }
+
+    fn upserts_on(&self, relation: &QName, wanted: &[Ident]) -> bool {
+        self.writes_of(relation).any(|kind| match kind {
+            QueryKind::Insert { conflict_columns: Some(columns), .. } => {
+                let mut columns = columns.clone();
+                columns.sort();
+                columns == wanted
+            }
+            _ => false,
+        })
+    }
+
+    fn names_constraint(&self, relation: &QName, wanted: &Ident) -> bool {
+        self.writes_of(relation).any(|kind| match kind {
+            QueryKind::Insert { conflict_constraint, .. } => conflict_constraint.as_ref() == Some(wanted),
+            _ => false,
+        })
+    }
+
+    fn uses_type(&self, name: &QName) -> bool {
+        let text = name.to_string();
+        let has = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == text));
+        let through = self.names().any(|n| self.schema.relation(&self.schema.resolve(n)).is_some_and(has));
+        through || has_word(self.text, &name.name)
+    }
+}
+
+/// Whether a text that could not be read mentions what a capability is about.
+fn mentions_any(text: &str, capability: &Capability) -> bool {
+    match capability {
+        Capability::Type(name)
+        | Capability::Label { name, .. }
+        | Capability::KnownLabels(name)
+        | Capability::Call { name, .. }
+        | Capability::Unambiguous(name) => has_word(text, &name.name),
+        Capability::Namespace(name) | Capability::Extension(name) => has_word(text, name),
+        other => other.relation().is_some_and(|relation| has_word(text, &relation.name)),
+    }
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.any(|w| w.eq_ignore_ascii_case(word))
+}
