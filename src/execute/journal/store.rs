@@ -40,7 +40,7 @@ pub struct Release {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The server refused.
-    #[error("the journal (schema cutover) can not be read or written: {}", crate::execute::server_message(.0))]
+    #[error("the journal (schema cutover) can not be read or written: {}", crate::postgres::server_message(.0))]
     Database(#[from] tokio_postgres::Error),
     /// Its tables can not be created.
     #[error("the journal's tables (schema cutover) can not be created or upgraded: {}", chain(.0))]

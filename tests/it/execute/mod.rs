@@ -6,6 +6,7 @@ mod failures;
 mod history;
 mod interrupt;
 mod library;
+mod planned;
 mod release;
 mod stuck;
 mod support;
