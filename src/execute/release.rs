@@ -179,7 +179,7 @@ async fn carry_on(
         return Ok(Outcome::Done { release: release.id, already: true });
     }
     same_traffic(&status, doors)?;
-    let plan = SavedPlan::from_json(&release.plan)?;
+    let plan = release.saved_plan()?;
     let files = Files::read(&plan)?;
     let session = session.clone();
     let mut engine = Engine { client, plan: &plan, files, options, doors, lease, session, release: release.id, status };
@@ -288,7 +288,7 @@ async fn go_back(
 ) -> Result<Outcome, ExecuteError> {
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let status = status_of(client, &release.id).await?;
-    let plan = SavedPlan::from_json(&release.plan)?;
+    let plan = release.saved_plan()?;
     if let Some(step) = status.past_no_return {
         let object = plan.steps.iter().find(|planned| planned.id == step).map(|planned| planned.object.clone());
         return Err(ExecuteError::NoReturn { step, object: object.unwrap_or_default() });

@@ -69,3 +69,15 @@ fn twice_ends_at_once_and_the_state_is_consistent() {
     shop.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DO %'");
     shop.resume(&[]).ends(0);
 }
+
+#[test]
+fn waiting_for_people_can_be_interrupted() {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    let child = shop.spawn(&["execute", &path, "--yes", "--wait"]);
+    until("the release waits", || shop.run(&["status"]).out.contains("awaiting approval"));
+    interrupt(&child);
+    Ran::from(child.wait_with_output().unwrap()).ends(130);
+    shop.run(&["status"]).ends(0).says("awaiting approval").says("Interrupted");
+    shop.run(&["promote", "--yes"]).ends(0).says("is complete.");
+}
