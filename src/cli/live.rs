@@ -147,7 +147,6 @@ impl LiveArgs {
     }
 
     #[cfg(not(debug_assertions))]
-    #[expect(clippy::unused_self, reason = "its twin in debug builds uses it")]
     fn fault(&self) -> Box<dyn FnMut(&'static str) + Send> {
         Box::new(|_| {})
     }

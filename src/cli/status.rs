@@ -8,7 +8,6 @@ use super::events::{FORMAT_VERSION, Format};
 use super::exit::Exit;
 use super::live::cli_error;
 use crate::execute::{self, Release, Stage, Status, Trouble};
-use crate::plan::saved::SavedPlan;
 
 /// Show where the release that was begun last stands
 #[derive(Debug, clap::Args)]
@@ -41,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 fn describe(release: &Release, status: &Status) -> String {
-    let plan = SavedPlan::from_json(&release.plan).ok();
+    let plan = release.saved_plan().ok();
     let steps = plan.as_ref().map_or(0, |plan| plan.steps.len());
     let no_return = match (status.past_no_return, &plan) {
         (Some(step), _) => format!("passed with step {step}"),

@@ -11,7 +11,7 @@ use super::lease::Lease;
 use super::options::Options;
 use super::release::Outcome;
 use super::session::{Session, failed};
-use super::status::{Next, Status};
+use super::status::{Next, Stage, Status};
 use super::stop::Level;
 use super::{preflight, relations};
 use crate::plan::saved::{Phase, SavedPlan, Transaction};
@@ -100,7 +100,10 @@ impl Engine<'_, '_> {
                     self.record_history(&migration.version).await?;
                 }
             }
-            self.write(&[Record::PhaseFinished { phase: Phase::After }, Record::Finished]).await
+            match self.status.stage {
+                Stage::After => self.write(&[Record::PhaseFinished { phase: Phase::After }, Record::Finished]).await,
+                _ => self.write(&[Record::Finished]).await,
+            }
         };
         let written = done.await;
         self.end(written).await
@@ -169,6 +172,10 @@ impl Engine<'_, '_> {
     }
 
     pub(super) async fn roll_back(&mut self) {
+        // Anything sent now would wait behind the statement that is being abandoned; the server rolls back with the session.
+        if self.doors.stop.level() == Level::Abort {
+            return;
+        }
         // If this fails the connection is gone, and with it the transaction.
         let _ = self.client.batch_execute("ROLLBACK").await;
         let _ = self.session.restore(self.client).await;

@@ -6,6 +6,7 @@ use super::lease::Holder;
 use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::history::HistoryError;
+use crate::postgres::server_message;
 use crate::traffic::{Share, TrafficError};
 
 /// Why a release stops.
@@ -272,20 +273,6 @@ impl std::fmt::Display for StepFailure {
         }
         Ok(())
     }
-}
-
-/// What the server said, in one line with its SQLSTATE; without DETAIL, which may hold row values.
-pub fn server_message(error: &tokio_postgres::Error) -> String {
-    if let Some(db) = error.as_db_error() {
-        return format!("{} (SQLSTATE {})", db.message(), db.code().code());
-    }
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl ExecuteError {

@@ -26,7 +26,7 @@ mod stop;
 
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
-pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure, server_message};
+pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use journal::{Actor, Entry, Gate, JournalError, Record, Relations, Release};
 pub use lease::Holder;

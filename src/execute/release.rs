@@ -11,8 +11,9 @@ use super::files::Files;
 use super::journal::{self, Actor, Entry, Gate, Record, Release};
 use super::lease::{self, Holder, Lease};
 use super::options::Options;
-use super::session::{Session, failed, get};
+use super::session::{Session, failed};
 use super::status::{Stage, Status, Trouble};
+use super::stop::Level;
 use super::{preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::traffic::{Kind, Share, Side};
@@ -79,7 +80,7 @@ pub async fn execute(
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = begin(client, plan, files, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done
 }
 
@@ -160,7 +161,7 @@ pub async fn resume(
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = carry_on(client, decision, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done
 }
 
@@ -179,7 +180,7 @@ async fn carry_on(
         return Ok(Outcome::Done { release: release.id, already: true });
     }
     same_traffic(&status, doors)?;
-    let plan = SavedPlan::from_json(&release.plan)?;
+    let plan = release.saved_plan()?;
     let files = Files::read(&plan)?;
     let session = session.clone();
     let mut engine = Engine { client, plan: &plan, files, options, doors, lease, session, release: release.id, status };
@@ -243,9 +244,11 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let promoted = append_promotion(client, &release.id, &by).await;
     let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    (doors.boundary)("before commit");
     let ended = client.batch_execute(end).await.map_err(failed("writing the promotion"));
     let (seq, record) = promoted?;
     ended?;
+    (doors.boundary)("after commit");
     (doors.events)(&Event::Journaled { release: release.id, seq, record });
     let lease = match Lease::acquire(client, &by, std::time::Duration::ZERO, doors).await {
         Ok(lease) => lease,
@@ -253,7 +256,7 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
         Err(error) => return Err(error),
     };
     let done = carry_on(client, None, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done.map(Promotion::CarriedOn)
 }
 
@@ -272,7 +275,7 @@ pub async fn rollback(client: &mut Client, options: &Options, doors: &mut Doors<
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = go_back(client, options, doors, lease, &session, by).await;
-    leave(client, &session, lease).await;
+    leave(client, &session, lease, doors).await;
     done
 }
 
@@ -286,7 +289,7 @@ async fn go_back(
 ) -> Result<Outcome, ExecuteError> {
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let status = status_of(client, &release.id).await?;
-    let plan = SavedPlan::from_json(&release.plan)?;
+    let plan = release.saved_plan()?;
     if let Some(step) = status.past_no_return {
         let object = plan.steps.iter().find(|planned| planned.id == step).map(|planned| planned.object.clone());
         return Err(ExecuteError::NoReturn { step, object: object.unwrap_or_default() });
@@ -338,12 +341,15 @@ pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, Execu
 async fn enter(client: &Client, options: &Options) -> Result<(Session, Actor), ExecuteError> {
     preflight::server(client).await?;
     let session = Session::prepare(client).await?;
-    let query = "SELECT session_user::pg_catalog.text";
-    let row = client.query_one(query, &[]).await.map_err(failed("asking for the role"))?;
-    Ok((session, Actor { host: options.host.clone(), pid: options.pid, role: get(&row, 0)? }))
+    let role = session.user.clone();
+    Ok((session, Actor { host: options.host.clone(), pid: options.pid, role }))
 }
 
-async fn leave(client: &Client, session: &Session, lease: Lease) {
+async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'_>) {
+    // Behind an abandoned statement this would wait for ever; the server gives the lock up with the session.
+    if doors.stop.level() == Level::Abort {
+        return;
+    }
     let _ = session.restore(client).await;
     lease.release(client).await;
 }

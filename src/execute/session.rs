@@ -10,13 +10,15 @@ use super::error::ExecuteError;
 /// What is set for the executor's own statements.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
+    /// Whom the connection logged in as.
+    pub(super) user: String,
     restore: String,
 }
 
 impl Session {
     /// Sets the connection up.
     pub(super) async fn prepare(client: &Client) -> Result<Self, ExecuteError> {
-        let mut restore = String::from("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET lock_timeout = '10s'");
+        let mut restore = String::from("RESET ROLE; RESET ALL; SET lock_timeout = '10s'");
         let wanted = [
             // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
             "SET client_connection_check_interval = '2s'",
@@ -28,15 +30,25 @@ impl Session {
                 restore = format!("{restore}; {set}");
             }
         }
-        let session = Self { restore };
+        let session = Self { user: user(client).await?, restore };
         session.restore(client).await?;
         Ok(session)
     }
 
     /// Undoes whatever a step did to role, search path and settings. Also works inside a transaction.
     pub(super) async fn restore(&self, client: &Client) -> Result<(), ExecuteError> {
+        // Only where it is needed: on the embedded server it costs a superuser the privilege.
+        if user(client).await? != self.user {
+            client.batch_execute("RESET SESSION AUTHORIZATION").await.map_err(failed("resetting the session"))?;
+        }
         client.batch_execute(&self.restore).await.map_err(failed("resetting the session"))
     }
+}
+
+async fn user(client: &Client) -> Result<String, ExecuteError> {
+    let query = "SELECT session_user::pg_catalog.text";
+    let row = client.query_one(query, &[]).await.map_err(failed("asking for the session's role"))?;
+    get(&row, 0)
 }
 
 /// `SET` or `SET LOCAL` of the two timeouts.

@@ -219,7 +219,7 @@ impl Status {
                 }
             }
             (
-                Before | Shifting | AwaitingApproval { .. } | Draining | After,
+                Before | Shifting | AwaitingApproval { .. } | Draining | After | RollingBack | RolledBack,
                 Record::DriftAccepted { relations, .. },
             ) => {
                 self.relations = relations.clone();
@@ -238,7 +238,6 @@ impl Status {
                 | Record::StepStuck { .. }
                 | Record::StepMarkedDone { .. }
                 | Record::StepRetried { .. }
-                | Record::DriftAccepted { .. }
                 | Record::PointOfNoReturn { .. }
                 | Record::PhaseFinished { .. }
                 | Record::ShiftStarted { .. }
@@ -289,5 +288,96 @@ impl Status {
             | Stage::After
             | Stage::RollingBack => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execute::journal::Actor;
+
+    fn by() -> Actor {
+        Actor { host: "h".into(), pid: 1, role: "r".into() }
+    }
+
+    fn started() -> Record {
+        Record::Started {
+            by: by(),
+            traffic: "simulated".into(),
+            strategy: Strategy::all_at_once(),
+            relations: Relations::new(),
+        }
+    }
+
+    fn done(step: u32) -> Record {
+        Record::StepSucceeded { step, ms: 1, relations: Relations::new() }
+    }
+
+    fn fold(records: &[Record]) -> Result<Status, UnknownTransition> {
+        Status::of(records).map(|status| status.unwrap())
+    }
+
+    fn expanded() -> Vec<Record> {
+        vec![started(), done(1), Record::PhaseFinished { phase: Phase::Before }]
+    }
+
+    fn contracting() -> Vec<Record> {
+        let shifted = Record::ShiftVerified { share: Share::ALL, confirmed: true };
+        let rest = [shifted, Record::DrainStarted, Record::Drained { evidence: String::new() }];
+        expanded().into_iter().chain(rest).collect()
+    }
+
+    #[test]
+    fn every_beginning_of_a_journal_has_a_status() {
+        let mut journal = contracting();
+        journal.extend([
+            done(2),
+            Record::PointOfNoReturn { step: 2 },
+            Record::PhaseFinished { phase: Phase::After },
+            Record::Finished,
+        ]);
+        for length in 1..=journal.len() {
+            fold(&journal[..length]).unwrap();
+        }
+        assert_eq!(fold(&journal).unwrap().stage, Stage::Done);
+        assert_eq!(Status::of(&[]), Ok(None));
+    }
+
+    #[test]
+    fn what_can_not_follow_is_an_error() {
+        assert!(fold(&[done(1)]).is_err(), "nothing comes before `started`");
+        assert!(fold(&[started(), started()]).is_err());
+        assert!(fold(&[started(), Record::Finished]).is_err());
+        assert!(fold(&[started(), Record::Promoted { by: by() }]).is_err());
+        let error = fold(&[started(), Record::Drained { evidence: String::new() }]).unwrap_err();
+        assert!(error.to_string().contains("`drained` can not follow Some(Before)"), "{error}");
+    }
+
+    #[test]
+    fn rollback_follows_everything_but_the_point_of_no_return() {
+        let back = [Record::RollbackStarted { by: by() }, Record::RolledBack];
+        for length in 1..=contracting().len() {
+            let mut journal = contracting()[..length].to_vec();
+            journal.extend(back.clone());
+            assert_eq!(fold(&journal).unwrap().stage, Stage::RolledBack);
+            journal.push(Record::Resumed { by: by() });
+            let status = fold(&journal).unwrap();
+            let forward = if length < 3 { Stage::Before } else { Stage::Shifting };
+            assert_eq!((status.stage, status.share), (forward, Share::NONE), "{length}");
+        }
+        let mut journal = contracting();
+        journal.extend([done(2), Record::PointOfNoReturn { step: 2 }, back[0].clone()]);
+        assert!(fold(&journal).is_err());
+    }
+
+    #[test]
+    fn only_a_decision_frees_a_stuck_step() {
+        let stuck = [started(), Record::StepStarted { step: 1 }, Record::StepStuck { step: 1, message: String::new() }];
+        let then = |record: Record| fold(&stuck).unwrap().then(&record).unwrap();
+        assert!(matches!(then(Record::Resumed { by: by() }).trouble, Some(Trouble::Stuck { step: 1, .. })));
+        let retried = then(Record::StepRetried { step: 1, by: by() });
+        assert_eq!((retried.trouble, retried.in_doubt), (None, None));
+        let marked = then(Record::StepMarkedDone { step: 1, by: by(), relations: Relations::new() });
+        assert!(marked.trouble.is_none() && marked.done.contains(&1));
     }
 }

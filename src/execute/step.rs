@@ -6,13 +6,14 @@ use tokio_postgres::error::{ErrorPosition, SqlState};
 
 use super::blockers;
 use super::engine::{Engine, Written};
-use super::error::{ExecuteError, StepFailure, server_message};
+use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::Record;
 use super::relations;
 use super::session::{failed, get, timeouts};
 use super::stop::{Level, interruptible};
 use crate::plan::saved::{Statement, Step};
+use crate::postgres::server_message;
 
 /// Why one try did not work.
 pub(super) enum Fault {

@@ -100,8 +100,7 @@ pub fn plan(request: Request<'_>) -> Planned {
     }
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
-    let step_list =
-        steps::steps(&steps::Input {
+    let step_list = steps::steps(&steps::Input {
         nodes: &nodes,
         placements: &placements,
         pulls: &all_pulls,

@@ -32,9 +32,8 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
     let builder = Builder { input, pieces: &pieces };
     let mut steps: Vec<(Step, Vec<usize>)> = Vec::new();
     for phase in [Phase::Before, Phase::After] {
-        let runs = |i: &usize| {
-            input.placements[*i].phase == phase || (phase == Phase::After && input.second.contains(i))
-        };
+        let runs =
+            |i: &usize| input.placements[*i].phase == phase || (phase == Phase::After && input.second.contains(i));
         let mut members: Vec<Vec<usize>> = Vec::new();
         for i in (0..nodes.len()).filter(runs) {
             match members.last_mut() {
@@ -93,8 +92,10 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn step(&self, id: u32, phase: Phase, group: &[usize]) -> Step {
-        let parts: Vec<(&Node, &Part)> =
-            group.iter().flat_map(|i| self.input.nodes[*i].parts.iter().map(|part| (&self.input.nodes[*i], part))).collect();
+        let parts: Vec<(&Node, &Part)> = group
+            .iter()
+            .flat_map(|i| self.input.nodes[*i].parts.iter().map(|part| (&self.input.nodes[*i], part)))
+            .collect();
         let first = &self.input.nodes[group[0]];
         let (mut object, mut action) = parts.first().map(|(_, p)| describe(&p.operation)).unwrap_or_default();
         let more = parts.len().saturating_sub(1);
@@ -171,15 +172,18 @@ impl Builder<'_> {
             return "again, for the rows that blue wrote until it was drained".to_owned();
         }
         let name = |other: usize| {
-            let (object, action) = self.input.nodes[other].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
+            let (object, action) =
+                self.input.nodes[other].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
             format!("{action} of {object}")
         };
         let placement = &self.input.placements[node];
         let pulls = &self.input.pulls[node];
         match placement.reason {
-            Reason::Author => {
-                self.input.nodes[node].directive.as_ref().map(|d| format!("the author: {}", d.reason)).unwrap_or_default()
-            }
+            Reason::Author => self.input.nodes[node]
+                .directive
+                .as_ref()
+                .map(|d| format!("the author: {}", d.reason))
+                .unwrap_or_default(),
             Reason::Follows(earlier) => format!("stands on {}", name(earlier)),
             Reason::NeededBy(later) => format!("{} stands on it", name(later)),
             Reason::Own => {

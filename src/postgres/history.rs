@@ -27,7 +27,7 @@ pub struct Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The server refused.
-    #[error("reading or writing the history of {convention} failed: {}", crate::execute::server_message(source))]
+    #[error("reading or writing the history of {convention} failed: {}", crate::postgres::server_message(source))]
     Database {
         /// Whose history.
         convention: Convention,

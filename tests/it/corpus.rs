@@ -49,7 +49,18 @@ fn histories() -> Vec<History> {
 fn every_history_is_planned_and_every_refusal_has_a_reason() {
     let mut table = format!(
         "{:<14} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>12} {:>6} {:>6} {:>7}\n",
-        "history", "files", "stmts", "typed", "opaque", "steps", "additive", "deletive", "incompatible", "data", "split", "refused"
+        "history",
+        "files",
+        "stmts",
+        "typed",
+        "opaque",
+        "steps",
+        "additive",
+        "deletive",
+        "incompatible",
+        "data",
+        "split",
+        "refused"
     );
     for History { project, folder } in histories() {
         let fifth = (folder.migrations.len() / 5).max(1);
@@ -73,7 +84,10 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
         let split = versions(Phase::Before).intersection(&versions(Phase::After)).count();
         let errors: Vec<_> = planned.plan.findings.iter().filter(|f| f.severity == "error").collect();
         for error in &errors {
-            assert!(!error.message.is_empty() && !error.places.is_empty() && error.help.is_some(), "{project}: {error:?}");
+            assert!(
+                !error.message.is_empty() && !error.places.is_empty() && error.help.is_some(),
+                "{project}: {error:?}"
+            );
         }
         table.push_str(&format!(
             "{project:<14} {:>6} {statements:>6} {typed:>6} {opaque:>6} {:>6} {:>8} {:>8} {:>12} {:>6} {split:>6} {:>7}\n",
@@ -112,7 +126,12 @@ async fn the_simulated_catalog_is_postgresql_s() {
         let session = database.connect().await;
         let mut schema = Schema::empty();
         let mut failed = 0;
-        session.batch_execute("CREATE TABLE _sqlx_migrations (version bigint, description text, success boolean, checksum bytea)").await.unwrap();
+        session
+            .batch_execute(
+                "CREATE TABLE _sqlx_migrations (version bigint, description text, success boolean, checksum bytea)",
+            )
+            .await
+            .unwrap();
         for migration in &folder.migrations {
             let (statements, _) = sql::read(&folder.sources, migration.file);
             for statement in &statements {

@@ -32,7 +32,7 @@ pub enum Gate {
 /// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none.
 pub type Relations = BTreeMap<String, String>;
 
-/// One row of the journal. Append only; [`super::super::Status`] is a fold over them.
+/// One row of the journal. Append only; [`crate::execute::Status`] is a fold over them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Record {

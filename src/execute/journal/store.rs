@@ -4,7 +4,7 @@ use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
 use super::{Actor, Record};
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{SavedPlan, SavedPlanError};
 
 /// A row of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,16 +31,28 @@ pub struct Release {
     pub host: String,
     /// The database role that began it.
     pub role: String,
-    /// The plan as it was sealed, as JSON.
     #[serde(skip)]
-    pub plan: String,
+    plan: String,
+}
+
+impl Release {
+    /// The plan, as it was sealed. One that another version of the tool made is taken here: a release must not be out of reach because
+    /// the tool was upgraded in its middle.
+    pub fn saved_plan(&self) -> Result<SavedPlan, SavedPlanError> {
+        match SavedPlan::from_json(&self.plan) {
+            Err(SavedPlanError::ToolVersion { .. }) => {
+                serde_json::from_str(&self.plan).map_err(|e| SavedPlanError::Malformed(e.to_string()))
+            }
+            read => read,
+        }
+    }
 }
 
 /// The journal can not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The server refused.
-    #[error("the journal (schema cutover) can not be read or written: {}", crate::execute::server_message(.0))]
+    #[error("the journal (schema cutover) can not be read or written: {}", crate::postgres::server_message(.0))]
     Database(#[from] tokio_postgres::Error),
     /// Its tables can not be created.
     #[error("the journal's tables (schema cutover) can not be created or upgraded: {}", chain(.0))]

@@ -33,3 +33,45 @@ fn killed_at_every_boundary_and_resumed() {
     }
     assert!(boundary > 30, "only {boundary} boundaries");
 }
+
+/// Kills a command at every boundary and runs it again, until it ends by itself.
+fn at_every_boundary(prepare: impl Fn() -> Shop, command: &str, check: impl Fn(&Shop, u32)) {
+    for boundary in 1.. {
+        let shop = prepare();
+        let ran = shop.run(&[command, "--yes", "--fault", &format!("kill-at={boundary}")]);
+        if ran.code == Some(0) {
+            assert!(boundary > 3, "only {boundary} boundaries");
+            return;
+        }
+        assert_eq!(ran.code, None, "boundary {boundary}: {ran:?}");
+        check(&shop, boundary);
+    }
+}
+
+fn waiting() -> Shop {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes"]).ends(0);
+    shop
+}
+
+#[test]
+fn a_killed_rollback_is_rolled_back_again() {
+    at_every_boundary(waiting, "rollback", |shop, boundary| {
+        let again = shop.run(&["rollback", "--yes"]);
+        assert!(again.code == Some(0) || again.err.contains("no unfinished release"), "boundary {boundary}: {again:?}");
+        shop.run(&["status"]).ends(0).says("rolled back");
+    });
+}
+
+#[test]
+fn a_killed_promotion_counts_or_does_not() {
+    at_every_boundary(waiting, "promote", |shop, boundary| {
+        let again = shop.run(&["promote", "--yes", "--takeover-timeout", "10s"]);
+        if again.code != Some(0) {
+            assert!(again.err.contains("does not wait for approval"), "boundary {boundary}: {again:?}");
+            shop.run(&["resume", "--yes"]).ends(0);
+        }
+        shop.run(&["status"]).ends(0).says("Stage      done");
+    });
+}

@@ -1,22 +1,86 @@
-//! The team's own tool finds its history as if it had written it.
+//! Each tool finds its history as if it had written it.
 
-use super::support::Shop;
+use cutover::migrations::Convention;
+use cutover::plan::saved::{Phase, SavedPlan, Transaction};
+use cutover::postgres::history::{applied, record};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_asynchronous_runner_has_nothing_to_do() {
+use super::support::{Shop, async_client, sha256, step};
+
+#[test]
+fn the_asynchronous_runner_has_nothing_to_do() {
     let shop = Shop::new();
-    let shop = tokio::task::spawn_blocking(move || {
-        shop.execute(&shop.plan(), &[]).ends(0);
-        shop
-    })
-    .await
-    .unwrap();
-    let cluster = super::support::cluster();
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(&cluster.sockets).port(cluster.port).user("postgres").dbname(&shop.database);
-    let (mut client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
+    shop.execute(&shop.plan(), &[]).ends(0);
     let migrations = refinery::load_sql_migrations(shop.folder.path()).unwrap();
-    let report = refinery::Runner::new(&migrations).run_async(&mut client).await.unwrap();
+    let runner = refinery::Runner::new(&migrations);
+    let report = async_client(&shop, async |mut client| runner.run_async(&mut client).await.unwrap());
     assert!(report.applied_migrations().is_empty());
+}
+
+#[test]
+fn a_narrow_refinery_table_gets_the_narrow_checksum() {
+    let shop = Shop::new();
+    let plan = shop.plan();
+    let migration = &plan.migrations.pending[0];
+    let text = std::fs::read_to_string(shop.folder.path().join(&migration.path)).unwrap();
+    shop.sql("ALTER TABLE refinery_schema_history ALTER COLUMN version TYPE int4");
+    async_client(&shop, async |client| record(&client, Convention::Refinery, migration, &text).await.unwrap());
+    let rows =
+        shop.rows("SELECT concat_ws(' ', version, name, checksum) FROM refinery_schema_history WHERE version = 2");
+    // What a build of refinery 0.10 without `int8-versions` computed for this file.
+    assert_eq!(rows, ["2 phone 10781153656103954410"]);
+    assert!(shop.rows("SELECT applied_on::text FROM refinery_schema_history")[1].contains('T'));
+}
+
+#[test]
+fn a_missing_table_is_made_as_its_tool_makes_it() {
+    let shop = Shop::new();
+    shop.sql("DROP TABLE refinery_schema_history");
+    let plan = shop.plan();
+    for convention in Convention::ALL {
+        if convention == Convention::Plain {
+            shop.sql("CREATE SCHEMA cutover; CREATE TABLE cutover.migration (version text PRIMARY KEY, name text, sha256 text)");
+        }
+        let rows = async_client(&shop, async |client| {
+            assert_eq!(applied(&client, convention).await.unwrap(), []);
+            for migration in &plan.migrations.pending {
+                record(&client, convention, migration, "select 1").await.unwrap();
+            }
+            let again = record(&client, convention, &plan.migrations.pending[0], "select 1").await;
+            assert!(again.is_err(), "{convention}");
+            applied(&client, convention).await.unwrap()
+        });
+        let versions: Vec<_> = rows.iter().take(3).map(|row| row.version.as_str()).collect();
+        assert_eq!(versions, ["2", "3", "4"], "{convention}");
+    }
+    let sqlx = shop
+        .rows("SELECT concat_ws(' ', description, success, length(checksum)) FROM _sqlx_migrations ORDER BY version");
+    assert_eq!(sqlx[0], "phone t 48");
+}
+
+#[test]
+fn an_unfinished_row_of_sqlx_is_named() {
+    let shop = Shop::new();
+    shop.sql(
+        "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL,
+             installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL,
+             execution_time bigint NOT NULL);
+         INSERT INTO _sqlx_migrations VALUES (7, 'x', now(), false, '', -1)",
+    );
+    let error = async_client(&shop, async |client| applied(&client, Convention::Sqlx).await.unwrap_err());
+    assert!(error.to_string().contains("unfinished row for version 7"), "{error}");
+}
+
+#[test]
+fn a_plain_folder_keeps_its_history_in_the_journal_schema() {
+    let shop = Shop::new();
+    let mut plan =
+        shop.plan_of(vec![step(1, Phase::Before, Transaction::Own, "CREATE TABLE orders (id int)", &["2"], 2, 1)]);
+    plan.migrations.convention = Convention::Plain;
+    plan.migrations.applied.clear();
+    let plan: SavedPlan = plan.sealed();
+    shop.execute(&plan, &[]).ends(0);
+    let rows = shop.rows("SELECT concat_ws(' ', version, name, sha256) FROM cutover.migration ORDER BY 1");
+    let file = std::fs::read(shop.folder.path().join("V2__phone.sql")).unwrap();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0], format!("2 phone {}", sha256(&file)));
 }

@@ -5,6 +5,8 @@ mod exec_backend;
 mod failures;
 mod history;
 mod interrupt;
+mod library;
+mod planned;
 mod release;
 mod stuck;
 mod support;

@@ -128,3 +128,17 @@ fn two_executors_and_one_runs() {
     first.wait().unwrap();
     shop.run(&["promote", "--yes", "--takeover-timeout", "10s"]).ends(0);
 }
+
+#[test]
+fn an_upgrade_of_the_tool_does_not_strand_a_release() {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes"]).ends(0);
+    let mut other = shop.plan();
+    other.tool.version = "0.0.9".into();
+    let other = other.sealed().to_json();
+    shop.client().execute("UPDATE cutover.release SET plan = $1", &[&other]).unwrap();
+    shop.run(&["promote", "--yes"]).ends(0).says("is complete.");
+    std::fs::write(&path, other).unwrap();
+    shop.run(&["execute", &path, "--yes"]).ends(6).says("was made by cutover 0.0.9");
+}

@@ -1,6 +1,6 @@
 //! A database per test with a small shop in it, a plan built in code, and the binary to run it with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,61 +11,33 @@ use cutover::plan::saved::{
     Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan,
     SchemaPins, Statement, Step, Transaction, Verdict,
 };
+use cutover::postgres::throwaway::{Local, LocalOptions};
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
 
+use crate::support::local_options;
+
 pub(crate) struct Cluster {
+    // Never dropped, like every static; the server ends with this process.
+    _server: Local,
     pub(crate) sockets: PathBuf,
     pub(crate) port: u16,
 }
 
-/// One throwaway cluster for the whole binary.
+/// One server for all of these tests: on loopback as well, where passwords are asked for.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| std::thread::spawn(start).join().unwrap())
 }
 
-fn bin(name: &str) -> PathBuf {
-    let fixed = Path::new("/usr/lib/postgresql/15/bin").join(name);
-    if fixed.exists() { fixed } else { name.into() }
-}
-
-fn as_postgres(program: &Path) -> Command {
-    let root = String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout).unwrap().trim() == "0";
-    if !root {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
-    command
-}
-
 fn start() -> Cluster {
-    let dir = tempfile::Builder::new().prefix("cutover-it-").tempdir().unwrap().keep();
-    let _ = Command::new("chown").arg("postgres").arg(&dir).status();
-    let data = dir.join("data");
-    let initdb = as_postgres(&bin("initdb"))
-        .args(["-U", "postgres", "-A", "trust", "--no-sync", "-D"])
-        .arg(&data)
-        .current_dir("/")
-        .output()
-        .unwrap();
-    assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
-    std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhost all all all scram-sha-256\n").unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    // The postmaster ends with this test binary: the shell sees its standard input close.
-    let script = "setsid \"$@\" & pg=$!; read x; kill -QUIT $pg; wait $pg; rm -rf \"$DIR\"";
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script, "sh"]).env("DIR", &dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let postgres = as_postgres(&bin("postgres"));
-    shell.arg(postgres.get_program()).args(postgres.get_args()).current_dir("/");
-    shell.arg("-D").arg(&data).arg("-k").arg(&dir).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-    shell.args(["-c", "fsync=off", "-c", "max_connections=200"]);
-    let child = shell.spawn().unwrap();
-    std::mem::forget(child);
-    let cluster = Cluster { sockets: dir, port };
-    until("the cluster is up", || cluster.try_connect("postgres").is_some());
-    cluster
+    let settings = vec![("max_connections".to_owned(), "200".to_owned())];
+    let options = LocalOptions { loopback_port: Some(port), settings, ..local_options() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(Local::start(&options)).unwrap();
+    let sockets = server.directory().to_owned();
+    Cluster { _server: server, sockets, port }
 }
 
 impl Cluster {
@@ -347,4 +319,16 @@ impl Ran {
         assert!(self.err.contains(text) || self.out.contains(text), "no {text:?} in\n{}\n{}", self.out, self.err);
         self
     }
+}
+
+/// Runs something with an asynchronous connection to the shop.
+pub(crate) fn async_client<T>(shop: &Shop, run: impl AsyncFnOnce(tokio_postgres::Client) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&cluster().sockets).port(cluster().port).user("postgres").dbname(&shop.database);
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        run(client).await
+    })
 }

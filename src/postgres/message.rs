@@ -1,0 +1,15 @@
+//! What the server said, for messages.
+
+/// What the server said, in one line with its SQLSTATE; without DETAIL, which may hold row values.
+pub fn server_message(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", db.message(), db.code().code());
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
