@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use tokio_postgres::Client;
 
 use super::doors::{Clock, Doors, Future, Moment, Observer};
-use super::error::{ExecuteError, server_message};
+use super::error::ExecuteError;
 use super::event::Event;
 use super::options::Options;
 use super::release::execute;
@@ -13,7 +13,7 @@ use super::stop::Stop;
 use crate::migrations::{Convention, Folder, Migration};
 use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
-use crate::postgres::{IntrospectError, Session, history, introspect};
+use crate::postgres::{IntrospectError, Session, history, introspect, server_message};
 use crate::sql::operation::Operation;
 use crate::sql::{self};
 use crate::traffic::Simulated;

@@ -20,7 +20,6 @@ mod tls_settings;
 pub use connect::connect;
 pub use connect_error::ConnectError;
 pub use environment::{Environment, VARIABLES};
-pub use introspect::introspect;
 pub use introspect::{IntrospectError, introspect};
 pub use message::server_message;
 pub use passfile::PassfileWarning;
