@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::exit::Exit;
+use super::out;
 use super::release_args::{ReleaseArgs, ReleaseInput};
 use crate::diagnostic::Severity;
 use crate::migrations::Pending;
@@ -69,9 +70,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         save(path, &planned.plan.to_json())?;
         if args.format == Format::Text {
             let text = format!(
-                "\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    cutover execute {path} --database URL"
+                "\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    cutover execute {path} --database URL\n"
             );
-            anstream::println!("{text}");
+            out::print(&text)?;
         }
     }
     Ok(match planned.plan.verdict {
@@ -120,16 +121,12 @@ fn show(format: Format, input: &ReleaseInput, planned: &Planned) -> Result<(), C
         anstream::eprint!("{}", report::render_diagnostics(std::slice::from_ref(diagnostic), sources, stderr));
     }
     match format {
-        Format::Json => {
-            let mut out = std::io::stdout().lock();
-            out.write_all(planned.plan.to_json().as_bytes()).map_err(CliError::usage)
-        }
+        Format::Json => out::print(&planned.plan.to_json()),
         Format::Text => {
             let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
             anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, stderr));
             let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
-            anstream::print!("{}", report::render_plan(&planned.plan, style));
-            Ok(())
+            out::print(&report::render_plan(&planned.plan, style))
         }
     }
 }
@@ -139,12 +136,15 @@ pub(super) fn stderr_style() -> Style {
     Style { color: std::io::stderr().is_terminal(), ..Style::default() }
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all. What is no file (`/dev/stdout`, a pipe) is written to and never replaced.
 pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         CliError::usage(format!("{path}: {what}: {error}")).hint("nothing was changed; choose another path with -o")
     };
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return std::fs::write(path, text).map_err(|e| failed("writing failed", &e));
+    }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed("the folder can not be written", &e))?;
     file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
     file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
