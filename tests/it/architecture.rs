@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 const ORDER: [&str; 18] = [
     "source",
     "digest",
-    "lint",
     "diagnostic",
+    "lint",
     "sql",
     "migrations",
     "schema",
