@@ -145,11 +145,9 @@ pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return std::fs::write(path, text).map_err(|e| failed("writing failed", &e));
     }
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| {
-        // Without the path of the temporary file, which means nothing to anybody.
-        let cause = error.get_ref().and_then(std::error::Error::source).map(ToString::to_string);
-        failed("the folder can not be written", &cause.unwrap_or_else(|| error.to_string()))
-    })?;
+    // Its kind only: the message has the path of the temporary file, which means nothing to anybody.
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder).map_err(|e| failed("the folder can not be written", &e.kind()))?;
     file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
     file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
     file.persist(path).map_err(|e| failed("writing failed", &e.error))?;
