@@ -195,7 +195,8 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
         }
         found.insert(Capability::FastPath { relation: name.clone(), index: index_name.clone() });
     }
-    for constraint in relation.constraints.keys() {
+    // Only these can be named in ON CONFLICT ON CONSTRAINT.
+    for (constraint, _) in relation.constraints.iter().filter(|(_, c)| c.kind.has_index()) {
         found.insert(Capability::ConstraintName { relation: name.clone(), name: constraint.clone() });
     }
     for (trigger, enabled) in &relation.triggers {

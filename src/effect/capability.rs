@@ -71,7 +71,7 @@ pub enum Capability {
         /// The columns, sorted.
         columns: Vec<Ident>,
     },
-    /// A constraint bears this name (`ON CONFLICT ON CONSTRAINT`, error handling).
+    /// A constraint with an index bears this name (`ON CONFLICT ON CONSTRAINT`).
     ConstraintName {
         /// The relation.
         relation: QName,
@@ -300,7 +300,7 @@ impl Capability {
                     })
             }),
             Self::FastPath { index, .. } => relation.indexes.contains_key(index),
-            Self::ConstraintName { name, .. } => relation.constraints.contains_key(name),
+            Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
             Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
             Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
             Self::RowsVisible(_) => !relation.row_security,
