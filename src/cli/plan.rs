@@ -136,18 +136,22 @@ pub(super) fn stderr_style() -> Style {
     Style { color: std::io::stderr().is_terminal(), ..Style::default() }
 }
 
-/// Writes a file whole or not at all. What is no file (`/dev/stdout`, a pipe) is written to and never replaced.
+/// Writes a file whole or not at all. What exists and is no ordinary file (a pipe, `/dev/stdout`) is written to as it is.
 pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
-    let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    use std::os::unix::fs::PermissionsExt as _;
     let failed = |what: &str, error: &dyn std::fmt::Display| {
-        CliError::usage(format!("{path}: {what}: {error}")).hint("nothing was changed; choose another path with -o")
+        CliError::usage(format!("{path}: {what}: {error}")).hint("no plan was saved; choose another path with -o")
     };
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-        return std::fs::write(path, text).map_err(|e| failed("writing failed", &e));
+    if fs_err::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        let mut file = fs_err::OpenOptions::new().write(true).open(path).map_err(|e| failed("writing failed", &e))?;
+        return file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e));
     }
+    let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    // As any new file: readable as far as the umask lets it be. A plan holds no secrets.
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
     // Its kind only: the message has the path of the temporary file, which means nothing to anybody.
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder).map_err(|e| failed("the folder can not be written", &e.kind()))?;
+    let mut file = file.map_err(|e| failed("the folder can not be written", &e.kind()))?;
     file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
     file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
     file.persist(path).map_err(|e| failed("writing failed", &e.error))?;

@@ -118,7 +118,7 @@ impl Effect {
         if columns(old) != columns(new) {
             self.removes.insert(Capability::Shape(name.clone()));
         }
-        let (old_rules, new_rules) = (rules(name, old), rules(name, new));
+        let (old_rules, new_rules) = (rules(old), rules(new));
         for rule in old_rules.union(&new_rules) {
             let capability = Capability::Unruled { relation: name.clone(), rule: rule.clone() };
             self.flag(capability, !old_rules.contains(rule), !new_rules.contains(rule));
@@ -169,7 +169,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
     if !shape_is_known {
         found.remove(&Capability::Shape(name.clone()));
     }
-    let writable = !matches!(relation.kind, RelationKind::MaterializedView | RelationKind::Sequence);
+    let writable = relation.is_writable();
     for column in &relation.columns {
         let (relation, column_name) = (name.clone(), column.name.clone());
         let data_type = column.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default();
@@ -183,7 +183,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
             found.insert(Capability::AcceptsNull { relation, column: column_name });
         }
     }
-    for rule in rules(name, relation) {
+    for rule in rules(relation) {
         found.insert(Capability::Ruled { relation: name.clone(), rule });
     }
     for (index_name, index) in &relation.indexes {
@@ -195,7 +195,8 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
         }
         found.insert(Capability::FastPath { relation: name.clone(), index: index_name.clone() });
     }
-    for constraint in relation.constraints.keys() {
+    // Only these can be named in ON CONFLICT ON CONSTRAINT.
+    for (constraint, _) in relation.constraints.iter().filter(|(_, c)| c.kind.has_index()) {
         found.insert(Capability::ConstraintName { relation: name.clone(), name: constraint.clone() });
     }
     for (trigger, enabled) in &relation.triggers {
@@ -218,7 +219,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
 }
 
 /// The rules that rows of a relation must obey.
-pub(super) fn rules(_name: &QName, relation: &Relation) -> BTreeSet<RowRule> {
+pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
     let constraints = relation.constraints.iter().map(|(name, constraint)| match &constraint.kind {
         Rule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
         // A primary key demands uniqueness here; that it refuses NULL is told by its columns.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::schema::{QName, Rule, Schema};
-use crate::sql::operation::Ident;
+use super::type_class::type_class;
+use crate::schema::{Column, QName, Relation, Rule, Schema};
+use crate::sql::operation::{Ident, RelationKind};
 
 /// Something a client may rely on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +71,7 @@ pub enum Capability {
         /// The columns, sorted.
         columns: Vec<Ident>,
     },
-    /// A constraint bears this name (`ON CONFLICT ON CONSTRAINT`, error handling).
+    /// A constraint with an index bears this name (`ON CONFLICT ON CONSTRAINT`).
     ConstraintName {
         /// The relation.
         relation: QName,
@@ -267,32 +268,57 @@ impl Capability {
     /// Whether clients of a schema could rely on it there. What a schema merely does not forbid counts: an INSERT leaves out every column
     /// that does not exist, and no row breaks a rule on columns that only another version writes.
     pub fn offered_by(&self, schema: &Schema) -> bool {
-        let relation = match self.relation() {
-            Some(name) => match schema.relation(name) {
-                Some(relation) => Some((name, relation)),
-                None => return false,
-            },
-            None => None,
+        let Some(name) = self.relation() else {
+            return super::between::of_others(schema, self);
         };
-        match (self, relation) {
-            (Self::Omit { column, .. }, Some((_, relation))) => {
-                relation.column(column).is_none_or(|c| c.may_be_omitted())
+        schema.relation(name).is_some_and(|relation| self.offered_by_relation(schema, relation))
+    }
+
+    /// The same as looking into [`super::between::of_relation`], without making the whole set (a test holds the two together).
+    fn offered_by_relation(&self, schema: &Schema, relation: &Relation) -> bool {
+        let has = |column: &Ident, test: &dyn Fn(&Column) -> bool| relation.column(column).is_some_and(test);
+        match self {
+            Self::Relation(_) | Self::Behaviour { .. } => true,
+            Self::Shape(_) => relation.kind != RelationKind::Sequence,
+            Self::Read { column, data_type, .. } => {
+                has(column, &|c| c.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default() == *data_type)
             }
-            (Self::Unruled { rule, .. }, Some((name, relation))) => {
-                !super::between::rules(name, relation).contains(rule) && bites_old_rows(rule, relation)
+            Self::Write { column, .. } => relation.is_writable() && has(column, &Column::writable),
+            Self::Omit { column, .. } => relation.column(column).is_none_or(Column::may_be_omitted),
+            Self::AcceptsNull { column, .. } => relation.is_writable() && has(column, &|c| !c.not_null),
+            Self::NeverNull { column, .. } => has(column, &|c| c.not_null),
+            Self::Fits { column, .. } => has(column, &|_| true),
+            Self::Unruled { rule, .. } => {
+                !super::between::rules(relation).contains(rule) && bites_old_rows(rule, relation)
             }
-            (Self::Untriggered { name, .. }, Some((_, relation))) => !relation.triggers.contains_key(name),
-            (Self::Fits { column, .. }, Some((_, relation))) => relation.column(column).is_some(),
-            (Self::Behaviour { .. }, Some(_)) => true,
-            (Self::Unambiguous(name), None) => !schema.functions(name).is_empty(),
-            (_, Some((name, _))) => super::between::of_relation(schema, name).contains(self),
-            (_, None) => super::between::of_others(schema, self),
+            Self::Ruled { rule, .. } => super::between::rules(relation).contains(rule),
+            Self::Arbiter { columns, .. } => relation.indexes.values().any(|index| {
+                index.unique
+                    && index.plain_key().is_some_and(|mut key| {
+                        key.sort();
+                        key == *columns
+                    })
+            }),
+            Self::FastPath { index, .. } => relation.indexes.contains_key(index),
+            Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
+            Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
+            Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
+            Self::RowsVisible(_) => !relation.row_security,
+            Self::Policy { name, .. } => relation.row_security && relation.policies.get(name) == Some(&false),
+            Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
+            Self::Type(_)
+            | Self::Label { .. }
+            | Self::KnownLabels(_)
+            | Self::Call { .. }
+            | Self::Unambiguous(_)
+            | Self::Namespace(_)
+            | Self::Extension(_) => false,
         }
     }
 }
 
 /// Whether rows written by a client that knows only the old columns can break a rule.
-fn bites_old_rows(rule: &RowRule, old: &crate::schema::Relation) -> bool {
+fn bites_old_rows(rule: &RowRule, old: &Relation) -> bool {
     let known = |column: &Ident| old.column(column).is_some();
     let columns = rule.columns();
     match rule {
@@ -352,5 +378,44 @@ impl fmt::Display for RowRule {
             Self::Check { name, .. } => write!(f, "CHECK {name}"),
             Self::UniqueIndex { name, .. } => write!(f, "unique index {name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::between::of_relation;
+    use crate::source::Sources;
+
+    /// The set and the single test must tell the same.
+    #[test]
+    fn what_a_relation_offers_is_offered_by_it() {
+        let mut sources = Sources::new();
+        let file = sources.add(
+            "a.sql",
+            "CREATE TABLE p (id int PRIMARY KEY);
+             CREATE TABLE t (id bigserial PRIMARY KEY, a text NOT NULL, b int REFERENCES p, c int GENERATED ALWAYS AS (1) STORED,
+                 CHECK (b > 0), UNIQUE (a, b));
+             CREATE UNIQUE INDEX i ON t (lower(a));
+             CREATE INDEX j ON t (b) WHERE b > 1;
+             CREATE VIEW v AS SELECT id, a FROM t;
+             CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f();
+             ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY q ON p USING (true);
+             CREATE POLICY r ON p AS RESTRICTIVE USING (true);
+             GRANT SELECT ON t TO app;",
+        );
+        let (statements, _) = crate::sql::read(&sources, file);
+        let pieces = statements.iter().flat_map(|s| &s.pieces);
+        let schema = pieces.fold(Schema::empty(), |schema, piece| schema.apply(&piece.operation).schema);
+        let mut count = 0;
+        for (name, _) in schema.relations() {
+            for capability in of_relation(&schema, name) {
+                assert!(capability.offered_by(&schema), "{capability}");
+                assert!(!capability.offered_by(&Schema::empty()), "{capability}");
+                count += 1;
+            }
+        }
+        assert!(count > 40, "{count}");
     }
 }

@@ -208,7 +208,9 @@ impl Context<'_> {
                 .help(help);
             self.label(diagnostic, "blue", pull)
         };
-        self.pulls[node].conditional.iter().map(tell).collect()
+        // After the cutover there is no blue to be surprised.
+        let told = self.pulls[node].conditional.iter().filter(|_| self.placements[node].phase == Phase::Before);
+        told.map(tell).collect()
     }
 
     /// Green relies on something that the release takes away for good.

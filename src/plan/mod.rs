@@ -10,5 +10,7 @@ mod proof;
 mod release;
 pub mod saved;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use release::{Planned, Request, plan};

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio_postgres::{Client, Error, Row};
 
+use super::message::server_message;
 use crate::migrations::Convention;
 use crate::schema::{Column, Constraint, Function, Index, QName, Relation, Rule, Schema, UserType};
 use crate::sql::TypeName;
@@ -15,15 +16,11 @@ const OWN: &str =
 
 /// Why a catalog could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("reading the catalog failed ({what}): {}", crate::postgres::introspect::message(.source))]
+#[error("reading the catalog failed ({what}): {}", server_message(source))]
 pub struct IntrospectError {
     what: &'static str,
     #[source]
     source: Error,
-}
-
-fn message(error: &Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{}: {}", db.code().code(), db.message()))
 }
 
 /// Reads the schema of the database that the client is connected to. Reads only; takes no locks that anybody waits for.

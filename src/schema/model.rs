@@ -87,6 +87,11 @@ impl Relation {
         }
     }
 
+    /// Whether clients may write rows to it.
+    pub fn is_writable(&self) -> bool {
+        !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
+    }
+
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| &*c.name == name)

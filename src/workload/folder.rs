@@ -33,6 +33,15 @@ pub fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), LoadError> {
     Ok(read(sources))
 }
 
+impl Workload {
+    /// The queries in one text, split and named as in a file.
+    pub fn from_text(path: impl Into<Utf8PathBuf>, text: &str) -> (Self, Vec<Diagnostic>) {
+        let mut sources = Sources::new();
+        sources.add(path, text);
+        read(sources)
+    }
+}
+
 fn collect(path: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> Result<(), LoadError> {
     if !fs_err::metadata(path)?.is_dir() {
         files.push(path.to_owned());
