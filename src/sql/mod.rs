@@ -12,6 +12,8 @@ pub mod operation;
 mod parse;
 mod shape;
 mod split;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use crate::diagnostic::Diagnostic;
