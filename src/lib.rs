@@ -5,6 +5,7 @@ pub mod cli;
 pub mod compat;
 pub mod config;
 pub mod diagnostic;
+mod digest;
 pub mod effect;
 #[cfg(feature = "live")]
 pub mod execute;

@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::out;
 use crate::lint::codes;
 
 /// Say what a finding's code means; without one, list them all
@@ -14,7 +15,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let Some(wanted) = &args.code else {
         for code in codes::ALL {
-            anstream::println!("{}  {:<26}  {}", code.id, code.name, code.summary);
+            out::print(&format!("{}  {:<26}  {}\n", code.id, code.name, code.summary))?;
         }
         return Ok(Exit::Ok);
     };
@@ -22,6 +23,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let code = found.ok_or_else(|| {
         CliError::usage(format!("there is no code {wanted:?}")).hint("`cutover explain` lists them all")
     })?;
-    anstream::println!("{} {}\n\n{}", code.id, code.name, code.summary);
+    out::print(&format!("{} {}\n\n{}\n", code.id, code.name, code.summary))?;
     Ok(Exit::Ok)
 }

@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod live;
 mod log;
+mod out;
 mod plan;
 mod promote;
 mod rehearse;

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::exit::Exit;
+use super::out;
 use super::release_args::{ReleaseArgs, ReleaseInput};
 use crate::diagnostic::Severity;
 use crate::migrations::Pending;
@@ -69,9 +70,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         save(path, &planned.plan.to_json())?;
         if args.format == Format::Text {
             let text = format!(
-                "\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    cutover execute {path} --database URL"
+                "\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    cutover execute {path} --database URL\n"
             );
-            anstream::println!("{text}");
+            out::print(&text)?;
         }
     }
     Ok(match planned.plan.verdict {
@@ -120,16 +121,12 @@ fn show(format: Format, input: &ReleaseInput, planned: &Planned) -> Result<(), C
         anstream::eprint!("{}", report::render_diagnostics(std::slice::from_ref(diagnostic), sources, stderr));
     }
     match format {
-        Format::Json => {
-            let mut out = std::io::stdout().lock();
-            out.write_all(planned.plan.to_json().as_bytes()).map_err(CliError::usage)
-        }
+        Format::Json => out::print(&planned.plan.to_json()),
         Format::Text => {
             let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
             anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, stderr));
             let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
-            anstream::print!("{}", report::render_plan(&planned.plan, style));
-            Ok(())
+            out::print(&report::render_plan(&planned.plan, style))
         }
     }
 }
@@ -145,7 +142,7 @@ pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         CliError::usage(format!("{path}: {what}: {error}")).hint("no plan was saved; choose another path with -o")
     };
-    if fs_err::metadata(path).is_ok_and(|m| !m.is_file()) {
+    if fs_err::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
         let mut file = fs_err::OpenOptions::new().write(true).open(path).map_err(|e| failed("writing failed", &e))?;
         return file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e));
     }
@@ -153,7 +150,8 @@ pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
     // As any new file: readable as far as the umask lets it be. A plan holds no secrets.
     let mode = std::fs::Permissions::from_mode(0o666);
     let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
-    let mut file = file.map_err(|e| failed("the folder can not be written", &e))?;
+    // Its kind only: the message has the path of the temporary file, which means nothing to anybody.
+    let mut file = file.map_err(|e| failed("the folder can not be written", &e.kind()))?;
     file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
     file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
     file.persist(path).map_err(|e| failed("writing failed", &e.error))?;

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::exit::Exit;
+use super::out;
 use super::plan;
 use super::release_args::ReleaseArgs;
 use crate::diagnostic::Severity;
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
     anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, plan::stderr_style()));
     let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
-    anstream::print!("{}", report::render_plan(&planned.plan, style));
+    out::print(&report::render_plan(&planned.plan, style))?;
     if planned.plan.verdict == Verdict::Unsafe {
         anstream::eprintln!("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.");
         return Ok(Exit::Findings);
@@ -76,7 +77,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let done = runtime.block_on(play(args, script));
     runtime.shutdown_background();
     let rehearsal = done?;
-    anstream::print!("{}", report::render_rehearsal(&rehearsal, &planned.plan, style));
+    out::print(&report::render_rehearsal(&rehearsal, &planned.plan, style))?;
     Ok(if rehearsal.is_safe() { Exit::Ok } else { Exit::Findings })
 }
 

@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::out;
 use crate::report;
 
 /// Print the JSON Schema of a machine format
@@ -23,6 +24,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         Format::Plan => report::plan_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CliError::usage)?;
-    anstream::println!("{text}");
+    out::print(&format!("{text}\n"))?;
     Ok(Exit::Ok)
 }

@@ -7,10 +7,10 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::Record;
-use super::recognise::Alone;
 use super::session::{failed, timeouts};
 use super::step::{Fault, failure};
 use crate::plan::saved::Step;
+use crate::sql::recognise::Alone;
 
 impl Engine<'_, '_> {
     pub(super) async fn run_alone(&mut self, step: &Step) -> Result<(), ExecuteError> {

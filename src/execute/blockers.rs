@@ -6,7 +6,7 @@
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use super::recognise;
+use crate::sql::recognise;
 
 /// A session that holds locks on the same relations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,8 +3,8 @@
 use tokio_postgres::Client;
 
 use super::error::ExecuteError;
-use super::recognise::Alone;
 use super::session::{failed, get};
+use crate::sql::recognise::Alone;
 
 /// What the catalog says.
 #[derive(Debug, Clone, PartialEq, Eq)]

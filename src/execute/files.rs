@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use super::error::Stale;
-use crate::plan::saved::{Migration, SavedPlan, hex};
+use crate::digest::hex;
+use crate::plan::saved::{Migration, SavedPlan};
 
 /// The pending migrations with their texts, by version.
 #[derive(Debug, Default)]

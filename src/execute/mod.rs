@@ -14,7 +14,6 @@ mod journal;
 mod lease;
 mod options;
 mod preflight;
-mod recognise;
 pub mod rehearsal;
 mod relations;
 mod release;

@@ -8,7 +8,8 @@ use tokio_postgres::Client;
 use super::error::{ExecuteError, Stale};
 use super::journal::Relations;
 use super::session::{failed, get};
-use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan, hex};
+use crate::digest::hex;
+use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan};
 
 /// The columns of each relation, `None` where there is no such relation.
 type Live = BTreeMap<String, Option<Vec<ExpectedColumn>>>;

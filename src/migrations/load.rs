@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::detect::{self, Found};
 use super::{Convention, diesel, plain, refinery, sqlx};
-use crate::plan::saved::hex;
+use crate::digest::hex;
 use crate::source::{FileId, Sources};
 
 /// A version in its convention's own spelling. Versions made of digits compare as numbers, others as text.

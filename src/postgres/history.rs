@@ -9,8 +9,9 @@ use sha2::{Digest as _, Sha256, Sha384};
 use siphasher::sip::SipHasher13;
 use tokio_postgres::Client;
 
+use crate::digest::hex;
 use crate::migrations::Convention;
-use crate::plan::saved::{Migration, Migrations, hex};
+use crate::plan::saved::{Migration, Migrations};
 
 /// A row of a history table.
 #[derive(Debug, Clone, PartialEq, Eq)]

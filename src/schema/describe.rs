@@ -54,7 +54,7 @@ impl Schema {
             hash.update(line.as_bytes());
             hash.update(b"\n");
         }
-        crate::plan::saved::hex(&hash.finalize())
+        crate::digest::hex(&hash.finalize())
     }
 
     /// What `other` has and this one lacks (`+ …`), and the reverse (`- …`).

@@ -10,6 +10,8 @@ mod lower;
 pub mod name;
 pub mod operation;
 mod parse;
+#[cfg(feature = "live")]
+pub(crate) mod recognise;
 mod shape;
 mod split;
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
+mod architecture;
 mod corpus;
+mod examples;
 mod execute;
+mod plan;
 mod server;
 mod support;

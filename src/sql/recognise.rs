@@ -6,7 +6,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 /// A statement that runs outside a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Alone {
+pub(crate) enum Alone {
     /// `CREATE INDEX CONCURRENTLY`.
     CreateIndex {
         /// The index's bare name; `None` if the server makes one up.
@@ -123,7 +123,7 @@ fn quote(name: &str) -> String {
 }
 
 /// Every identifier of a statement, keywords among them.
-pub(super) fn words(sql: &str) -> Vec<String> {
+pub(crate) fn words(sql: &str) -> Vec<String> {
     let tokens = Tokens::of(sql).map_or_else(Vec::new, |tokens| tokens.all);
     let words = tokens.iter().filter_map(|token| match token {
         Token::Word(word) => Some(fold(word)),
@@ -134,7 +134,7 @@ pub(super) fn words(sql: &str) -> Vec<String> {
 
 impl Alone {
     /// Recognises a statement.
-    pub(super) fn of(sql: &str) -> Self {
+    pub(crate) fn of(sql: &str) -> Self {
         Tokens::of(sql).and_then(|mut tokens| Self::read(&mut tokens)).unwrap_or(Self::Other)
     }
 
@@ -183,7 +183,7 @@ impl Alone {
     }
 
     /// Whether it waits for other transactions in phases of its own, so that a `lock_timeout` would break it off half-way for nothing.
-    pub(super) fn waits_on_its_own(&self) -> bool {
+    pub(crate) fn waits_on_its_own(&self) -> bool {
         match self {
             Self::CreateIndex { .. } | Self::DropIndex { .. } | Self::Reindex { .. } | Self::DetachPartition { .. } => {
                 true

@@ -1,0 +1,7 @@
+-- cutover: after blue writes only name until it is drained
+DROP TRIGGER accounts_names_in_step ON accounts;
+DROP FUNCTION accounts_keep_names_in_step();
+
+ALTER TABLE accounts
+    ALTER COLUMN full_name SET NOT NULL,
+    DROP COLUMN name;

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX CONCURRENTLY page_views_page_day ON page_views (page, day);

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX CONCURRENTLY subscribers_email_list ON subscribers (email, list);

@@ -1,0 +1,2 @@
+-- name: log_action
+INSERT INTO audit_log (actor, action) VALUES ($1, $2);

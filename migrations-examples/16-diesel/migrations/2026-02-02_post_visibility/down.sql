@@ -1,0 +1,2 @@
+DROP INDEX posts_by_author;
+ALTER TABLE posts DROP COLUMN hidden;

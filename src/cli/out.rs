@@ -1,0 +1,16 @@
+//! Standard output is data: what can not be written is an error, never a panic. A reader that has seen enough (`| head`) is none.
+
+use std::io::{ErrorKind, Write as _};
+
+use super::error::CliError;
+
+/// Prints text; colours are taken out where standard output is no terminal.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::usage(format!("standard output can not be written: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! The house rules of `src/lib.rs`, held against the source text.
+
+use std::path::{Path, PathBuf};
+
+/// Data flows down this list: a module uses those before it and itself.
+const ORDER: [&str; 18] = [
+    "source",
+    "digest",
+    "diagnostic",
+    "lint",
+    "sql",
+    "migrations",
+    "schema",
+    "effect",
+    "workload",
+    "compat",
+    "rewrite",
+    "plan",
+    "postgres",
+    "traffic",
+    "execute",
+    "report",
+    "config",
+    "cli",
+];
+
+/// A file of `src/`.
+struct File {
+    path: PathBuf,
+    module: String,
+    text: String,
+}
+
+impl File {
+    /// Its lines of code with their numbers: comments are left out.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(i, line)| (i + 1, line));
+        lines.map(|(n, line)| (n, line.split("//").next().unwrap())).filter(|(_, line)| !line.trim().is_empty())
+    }
+
+    /// Where one of the words stands in the code.
+    fn uses(&self, words: &[&str]) -> Vec<String> {
+        let found = self.code().filter(|(_, line)| words.iter().any(|word| has(line, word)));
+        found.map(|(n, line)| format!("{}:{n}: {}", self.path.display(), line.trim())).collect()
+    }
+}
+
+/// Whether a line has the word, not as a part of a longer one.
+fn has(line: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + word.len()..]);
+        !before.ends_with(part) && !(word.ends_with(part) && after.starts_with(part))
+    })
+}
+
+fn files() -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(&root).unwrap().to_owned();
+                let module = path.components().next().unwrap().as_os_str().to_str().unwrap().replace(".rs", "");
+                files.push(File { path, module, text });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(files.len() > 50, "found {} files only", files.len());
+    files
+}
+
+/// The code of the modules that may not, where one of the words stands in it.
+fn check(words: &[&str], allowed: impl Fn(&File) -> bool) {
+    let found: Vec<_> = files().iter().filter(|f| !allowed(f)).flat_map(|f| f.uses(words)).collect();
+    assert!(found.is_empty(), "{words:?}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn nothing_imports_upwards() {
+    let place = |module: &str| ORDER.iter().position(|m| *m == module);
+    let mut wrong = Vec::new();
+    for file in files().iter().filter(|f| f.module != "lib" && f.module != "main") {
+        let own = place(&file.module).unwrap_or_else(|| panic!("{} has no place in ORDER", file.module));
+        for (n, line) in file.code() {
+            for (at, path) in line.match_indices("crate::") {
+                // `$crate` and `pub(in crate::…)` included: they name a module all the same.
+                let rest = &line[at + path.len()..];
+                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if !place(&name).is_some_and(|used| used <= own) {
+                    wrong.push(format!("{}:{n}: {}", file.path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_sql_names_the_parser() {
+    check(&["sqlparser"], |f| f.module == "sql");
+}
+
+#[test]
+fn only_the_command_line_prints_or_ends_the_process() {
+    let words =
+        ["println!", "print!", "eprintln!", "eprint!", "dbg!", "std::process::exit", "io::stdout", "io::stderr"];
+    check(&words, |f| f.module == "cli");
+}
+
+#[test]
+fn only_the_command_line_reads_the_environment() {
+    let words =
+        ["env::var", "env::vars", "env::var_os", "env::args", "env::args_os", "env::current_dir", "env::temp_dir"];
+    check(&words, |f| f.module == "cli" || f.module == "main");
+}
+
+#[test]
+fn only_what_talks_to_others_is_async() {
+    check(&["async", ".await", "tokio"], |f| ["postgres", "traffic", "execute", "cli"].contains(&&*f.module));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    check(&["todo!", "unimplemented!", "FIXME", "XXX"], |_| false);
+}
+
+#[test]
+fn no_file_has_grown_into_a_second_house() {
+    let large: Vec<_> = files().into_iter().filter(|f| f.text.lines().count() >= 1000).map(|f| f.path).collect();
+    assert!(large.is_empty(), "{large:?}");
+}

@@ -1,0 +1,206 @@
+//! `migrations-examples/` keeps what it promises: each folder's `plan.txt` is what `cutover plan` prints, the refused ones are refused, and
+//! all others are rehearsed on a real server.
+//!
+//! After a change that is meant to alter the plans: `UPDATE_EXAMPLES=1 cargo test --test it examples`, and read the diff.
+
+use camino::Utf8PathBuf;
+use cutover::execute::Stop;
+use cutover::execute::rehearsal::{Cell, Script, Version, rehearse};
+use cutover::plan::saved::Verdict;
+use cutover::plan::{Planned, Request};
+use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::workload::Workload;
+use cutover::{config, migrations, plan, workload};
+
+use crate::support;
+
+/// The examples that show what is refused.
+const REFUSED: [&str; 2] = ["11-conflict", "12-conflict-unique"];
+
+fn root() -> Utf8PathBuf {
+    Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folders' names, in order.
+fn examples() -> Vec<String> {
+    let entries = root().join("migrations-examples").read_dir_utf8().unwrap().map(Result::unwrap);
+    let mut names: Vec<_> =
+        entries.filter(|e| e.file_type().unwrap().is_dir()).map(|e| e.file_name().to_owned()).collect();
+    names.sort();
+    assert!(names.len() >= 12, "{names:?}");
+    names
+}
+
+/// A release as `cutover.toml` describes it.
+struct Release {
+    folder: migrations::Folder,
+    pending: migrations::Pending,
+    blue: Workload,
+    green: Workload,
+}
+
+impl Release {
+    fn read(name: &str) -> Self {
+        let config = config::find(&root().join("migrations-examples").join(name)).unwrap().unwrap();
+        let folder = migrations::load(&config.migrations.unwrap(), config.convention).unwrap();
+        let pending = folder.pending_after(config.from.as_deref()).unwrap();
+        let queries = |path: Option<Utf8PathBuf>| {
+            let (workload, unread) = workload::load(&path.unwrap()).unwrap();
+            assert!(unread.is_empty(), "{name}: {unread:?}");
+            workload
+        };
+        Self { pending, blue: queries(config.blue), green: queries(config.green), folder }
+    }
+
+    fn plan(&self) -> Planned {
+        plan::plan(Request {
+            folder: &self.folder,
+            pending: &self.pending,
+            base: None,
+            blue: Some(&self.blue),
+            green: Some(&self.green),
+        })
+    }
+}
+
+#[test]
+fn every_plan_is_the_one_beside_it() {
+    let update = std::env::var_os("UPDATE_EXAMPLES").is_some();
+    let mut stale = Vec::new();
+    for name in examples() {
+        let output = support::cutover(root()).args(["plan", &format!("migrations-examples/{name}")]).output().unwrap();
+        let refused = REFUSED.contains(&&*name);
+        assert_eq!(support::exit(&output), i32::from(refused), "{name}: {}", support::transcript(&output));
+        let path = root().join("migrations-examples").join(&name).join("plan.txt");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        if update {
+            std::fs::write(&path, printed).unwrap();
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != printed {
+            stale.push(format!("{path} is not what is printed:\n{printed}"));
+        }
+    }
+    assert!(stale.is_empty(), "{}\nset UPDATE_EXAMPLES=1 to write them anew", stale.join("\n"));
+}
+
+#[test]
+fn every_example_says_what_it_is() {
+    let index = std::fs::read_to_string(root().join("migrations-examples/README.md")).unwrap();
+    for name in examples() {
+        let text = std::fs::read_to_string(root().join("migrations-examples").join(&name).join("README.md")).unwrap();
+        assert!(text.starts_with("# "), "{name}");
+        assert!(text.contains("additive") || text.contains("deletive") || name == "14-opaque-do-block", "{name}");
+        assert!(index.contains(&format!("`{name}`")), "{name} is not in the list of examples");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_accepted_release_is_rehearsed() {
+    let server = Throwaway::Scratch(Scratch::start(support::server().await.maintenance()).await.unwrap());
+    let mut rehearsed = 0;
+    for name in examples() {
+        let release = Release::read(&name);
+        let planned = release.plan();
+        if REFUSED.contains(&&*name) {
+            assert_eq!(planned.plan.verdict, Verdict::Unsafe, "{name}");
+            continue;
+        }
+        let script = Script {
+            plan: &planned.plan,
+            folder: &release.folder,
+            applied: &release.pending.applied,
+            pending: &release.pending.pending,
+            blue: Some(&release.blue),
+            green: Some(&release.green),
+        };
+        let (_stopper, stop) = Stop::channel();
+        let rehearsal = rehearse(&server, script, &mut |_| {}, stop).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(rehearsal.rows.len(), release.blue.queries.len() + release.green.queries.len(), "{name}");
+        for row in &rehearsal.rows {
+            for (state, cell) in rehearsal.states.iter().zip(&row.cells) {
+                let lives = match row.version {
+                    Version::Blue => state.blue_lives,
+                    Version::Green => state.green_lives,
+                };
+                assert!(!lives || matches!(cell, Cell::Works(_)), "{name}: {row:?} at {state:?}");
+            }
+        }
+        assert_eq!(rehearsal.differences, [""; 0], "{name}");
+        assert!(rehearsal.is_safe(), "{name}");
+        rehearsed += 1;
+    }
+    assert_eq!(rehearsed, examples().len() - REFUSED.len());
+    server.stop().await.unwrap();
+}
+
+/// The same through the command line, on a server of its own, as the README has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_rehearses_on_a_local_server() {
+    let binaries = support::server().await.binaries().directory().to_owned();
+    let run = |name: &str| {
+        let mut command = support::cutover(root());
+        command.args(["rehearse", &format!("migrations-examples/{name}"), "--server", "local", "--pg-bin"]);
+        command.arg(&binaries).output().unwrap()
+    };
+    let output = run("02-rename-column");
+    let text = support::transcript(&output);
+    assert_eq!(support::exit(&output), 0, "{text}");
+    assert!(text.contains("Rehearsal passed: 3 blue and 3 green queries work at every state they must"), "{text}");
+    let refused = run("11-conflict");
+    assert_eq!(support::exit(&refused), 1, "{}", support::transcript(&refused));
+}
+
+/// What `PREPARE` can not show: during the overlap both versions write the same rows, and the triggers keep both forms in step.
+#[tokio::test(flavor = "multi_thread")]
+async fn triggers_keep_both_forms_in_step() {
+    check_overlap(
+        "02-rename-column",
+        "INSERT INTO accounts (email, name) VALUES ('old', 'Old')",
+        "INSERT INTO accounts (email, name) VALUES ('blue', 'Blue');
+         INSERT INTO accounts (email, full_name) VALUES ('green', 'Green');
+         UPDATE accounts SET full_name = 'Blue 2' WHERE email = 'blue';
+         UPDATE accounts SET name = 'Green 2' WHERE email = 'green'",
+        "SELECT email || ': ' || name || ', ' || full_name FROM accounts ORDER BY id",
+        &["old: Old, Old", "blue: Blue 2, Blue 2", "green: Green 2, Green 2"],
+    )
+    .await;
+    check_overlap(
+        "05-type-change",
+        "INSERT INTO readings (meter, watt_hours) VALUES ('old', 1)",
+        "INSERT INTO readings (meter, watt_hours) VALUES ('blue', 2);
+         INSERT INTO readings (meter, watt_hours_wide) VALUES ('green', 5000000000);
+         UPDATE readings SET meter = 'green 2' WHERE meter = 'green';
+         UPDATE readings SET watt_hours = 3 WHERE meter = 'old'",
+        "SELECT meter || ': ' || watt_hours || ', ' || watt_hours_wide FROM readings ORDER BY id",
+        &["old: 3, 3", "blue: 2, 2", "green 2: 2147483647, 5000000000"],
+    )
+    .await;
+    check_overlap(
+        "15-sqlx",
+        "INSERT INTO tickets (subject, closed) VALUES ('old', true)",
+        "INSERT INTO tickets (subject) VALUES ('blue'), ('green'), ('waiting');
+         UPDATE tickets SET closed = true WHERE subject = 'blue';
+         UPDATE tickets SET status = 'closed' WHERE subject = 'green';
+         UPDATE tickets SET status = 'waiting' WHERE subject = 'waiting'",
+        "SELECT subject || ': ' || closed || ', ' || status FROM tickets ORDER BY id",
+        &["old: true, closed", "blue: true, closed", "green: true, closed", "waiting: false, waiting"],
+    )
+    .await;
+}
+
+/// Runs the base migrations, `rows`, the steps before the cutover, and what both versions write then.
+async fn check_overlap(name: &str, rows: &str, writes: &str, query: &str, expected: &[&str]) {
+    let release = Release::read(name);
+    let session = support::database().await.connect().await;
+    for migration in &release.pending.applied {
+        session.batch_execute(&release.folder.sources.file(migration.file).text).await.unwrap();
+    }
+    session.batch_execute(rows).await.unwrap();
+    let planned = release.plan();
+    for statement in planned.plan.phase(plan::saved::Phase::Before).flat_map(|step| &step.statements) {
+        session.batch_execute(&statement.sql).await.unwrap();
+    }
+    session.batch_execute(writes).await.unwrap();
+    let found = session.query(query, &[]).await.unwrap();
+    let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+    assert_eq!(found, expected, "{name}");
+}

@@ -1,0 +1,576 @@
+//! `cutover plan` as a command: what it says to bad input, where it writes, how it ends.
+
+use std::fs::File;
+use std::process::Output;
+
+use cutover::plan::saved::{SavedPlan, SavedPlanError};
+use insta::assert_snapshot;
+
+use crate::support;
+
+/// Runs `cutover` with the words of `args` in a fresh directory with these files.
+fn run(files: &[(&str, &[u8])], args: &str) -> (tempfile::TempDir, Output) {
+    let directory = tempfile::tempdir().unwrap();
+    for (path, content) in files {
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let output = support::cutover(directory.path()).args(args.split(' ')).output().unwrap();
+    (directory, output)
+}
+
+/// What `cutover plan m ARGS` says to a folder `m`.
+fn check(files: &[(&str, &str)], args: &str) -> String {
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+    support::transcript(&run(&files, format!("plan m {args}").trim_end()).1)
+}
+
+const TABLE: &str = "CREATE TABLE t (a int);\n";
+
+#[test]
+fn folders_that_are_none() {
+    assert_snapshot!(check(&[], ""), @r"
+    exit 2
+    --- stderr
+    error: m does not exist
+    ");
+    assert_snapshot!(check(&[("m", "a file")], ""), @r"
+    exit 2
+    --- stderr
+    error: m is not a folder
+    ");
+    assert_snapshot!(check(&[("m/README.md", "no migration")], ""), @r"
+    exit 2
+    --- stderr
+    error: no migrations in m (1 files, none of them .sql)
+    ");
+    assert_snapshot!(check(&[("m/sub/V1__a.txt", "no migration")], ""), @r"
+    exit 2
+    --- stderr
+    error: no migrations in m (1 files, none of them .sql)
+    ");
+}
+
+#[test]
+fn an_empty_folder() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("m")).unwrap();
+    let output = support::cutover(directory.path()).args(["plan", "m"]).output().unwrap();
+    assert_snapshot!(support::transcript(&output), @r"
+    exit 2
+    --- stderr
+    error: no migrations in m (the folder is empty)
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_utf_8() {
+    let latin_1 = b"CREATE TABLE t (a int);\nCOMMENT ON TABLE t IS 'caf\xe9';\n";
+    let (_, output) = run(&[("m/V1__t.sql", latin_1)], "plan m");
+    assert_snapshot!(support::transcript(&output), @r"
+    exit 2
+    --- stderr
+    error: m/V1__t.sql:2: byte 50 is not UTF-8; convert the file, PostgreSQL will not read it as it is
+    ");
+}
+
+#[test]
+fn versions_that_stand_twice() {
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/V1__b.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: version 1 twice: V1__a.sql and V1__b.sql; rename one of them
+    ");
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/V01__b.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: version 1 twice: V01__b.sql and V1__a.sql; rename one of them
+    ");
+    assert_snapshot!(check(&[("m/1_a.sql", TABLE), ("m/01_b.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: version 1 twice: 01_b.sql and 1_a.sql; rename one of them
+    ");
+    assert_snapshot!(check(&[("m/2024-01-01_a/up.sql", TABLE), ("m/20240101_b/up.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: version 20240101 twice: 2024-01-01_a/up.sql and 20240101_b/up.sql; rename one of them
+    ");
+}
+
+#[test]
+fn names_that_leave_the_convention_open() {
+    // Names of two conventions.
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/2_b.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: the names in m do not fit one convention: 1 are named as refinery (V1__a.sql), 1 not (2_b.sql); say which one with --convention
+    ");
+    assert_snapshot!(check(&[("m/2024-01-01_a/up.sql", TABLE), ("m/V2__b.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: the names in m do not fit one convention: 1 are named as diesel (2024-01-01_a/up.sql), 1 not (V2__b.sql); say which one with --convention
+    ");
+    // `U` is a forward migration to one tool and an undo to another.
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/U1__a.sql", "DROP TABLE t;")], ""), @r"
+    exit 2
+    --- stderr
+    error: m is ambiguous: U1__a.sql is a forward migration to refinery and an undo script to Flyway; say which one with --convention
+    ");
+    // By number or by name?
+    assert_snapshot!(check(&[("m/2_a.sql", TABLE), ("m/10_b.sql", "DROP TABLE t;")], ""), @r"
+    exit 2
+    --- stderr
+    error: m is ambiguous: its files stand in another order by number (sqlx) than by name (plain); say which one with --convention
+    ");
+}
+
+#[test]
+fn folders_of_tools_that_are_not_read() {
+    assert_snapshot!(check(&[("m/20240101_init/migration.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: m/20240101_init/migration.sql is a migration of Prisma, which cutover does not read yet; convert it, or pass plain files of forward migrations
+    ");
+    assert_snapshot!(check(&[("m/001_a.sql", "-- +goose Up\nCREATE TABLE t (a int);\n-- +goose Down\nDROP TABLE t;\n")], ""), @r"
+    exit 2
+    --- stderr
+    error: m/001_a.sql is a migration of goose, which cutover does not read yet; convert it, or pass plain files of forward migrations
+    ");
+    assert_snapshot!(check(&[("m/1_a.sql", "-- migrate:up\nCREATE TABLE t (a int);\n-- migrate:down\nDROP TABLE t;\n")], ""), @r"
+    exit 2
+    --- stderr
+    error: m/1_a.sql is a migration of dbmate, which cutover does not read yet; convert it, or pass plain files of forward migrations
+    ");
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/flyway.toml", "")], ""), @r"
+    exit 2
+    --- stderr
+    error: m is a migration of Flyway, which cutover does not read yet; convert it, or pass plain files of forward migrations
+    ");
+    assert_snapshot!(check(&[("m/a.down.sql", TABLE), ("m/a.up.sql", TABLE)], ""), @r"
+    exit 2
+    --- stderr
+    error: a.down.sql: it looks like the undo of another file, and plain folders hold forward migrations only (plain would fail on it)
+    ");
+}
+
+#[test]
+fn sql_that_does_not_parse_is_opaque_and_the_rest_is_read() {
+    assert_snapshot!(check(&[("m/V1__a.sql", "CREATE TABLE t (a int);\nALTER TABEL t ADD b int;\nCREATE TABLE u (a int);\n")], "--from none"), @r"
+    exit 1
+    --- stdout
+    cutover plan: 1 migration (1), 3 steps, on top of an empty database
+
+      Before cutover                                      blue keeps working, green can start
+        +   1  t  CREATE TABLE  1:1  no lock that anybody waits for
+                 green may rely on it: t exists
+        +   2  u  CREATE TABLE  1:3  no lock that anybody waits for
+                 green may rely on it: u exists
+
+      Cutover: traffic moves from blue to green, blue drains
+
+      After cutover                                       blue is gone
+        ?   3  ?  ALTER TABEL   1:2  no lock that anybody waits for
+                 no version notices
+                 point of no return: blue can not come back
+
+    Plan: 2 before, 1 after. 2 additive (+), 1 opaque (?).
+    No rollback to blue once step 3 has started.
+    Not safe. 1 error, 0 warnings. `execute` refuses this plan.
+    --- stderr
+    CO101 opaque-statement
+
+      × what this ALTER TABEL does can not be known from its text
+       ╭─[m/V1__a.sql:2:1]
+     1 │ CREATE TABLE t (a int);
+     2 │ ALTER TABEL t ADD b int;
+       · ───────────┬───────────
+       ·            ╰── not understood
+     3 │ CREATE TABLE u (a int);
+       ╰────
+      help: say where it belongs, on the line before it: `-- cutover: before|after|neutral <reason>`
+    ");
+}
+
+#[test]
+fn a_quote_that_is_never_closed() {
+    assert_snapshot!(check(&[("m/V1__a.sql", "CREATE TABLE t (a text DEFAULT 'x);\nCREATE TABLE u (a int);\n")], "--from none"), @r"
+    exit 1
+    --- stdout
+    cutover plan: 1 migration (1), 1 step, on top of an empty database
+
+      Before cutover                                      blue keeps working, green can start
+        (nothing)
+
+      Cutover: traffic moves from blue to green, blue drains
+
+      After cutover                                       blue is gone
+        ?   1  ?  CREATE TABLE T  1:1  no lock that anybody waits for
+                 no version notices
+                 point of no return: blue can not come back
+
+    Plan: 0 before, 1 after. 1 opaque (?).
+    No rollback to blue once step 1 has started.
+    Not safe. 2 errors, 1 warning. `execute` refuses this plan.
+    --- stderr
+    CO101 opaque-statement
+
+      × what this CREATE TABLE T does can not be known from its text
+       ╭─[m/V1__a.sql:1:1]
+     1 │ CREATE TABLE t (a text DEFAULT 'x);
+       · ─────────────────┬─────────────────
+       ·                  ╰── not understood
+     2 │ CREATE TABLE u (a int);
+       ╰────
+      help: say where it belongs, on the line before it: `-- cutover: before|after|neutral <reason>`
+    CO002 unterminated-quote
+
+      × this string is never closed
+       ╭─[m/V1__a.sql:1:32]
+     1 │ CREATE TABLE t (a text DEFAULT 'x);
+       ·                                ┬
+       ·                                ╰── it starts here
+     2 │ CREATE TABLE u (a int);
+       ╰────
+    CO001 unread-statement
+
+      ⚠ this statement can not be read: Unterminated string literal
+       ╭─[m/V1__a.sql:1:32]
+     1 │ CREATE TABLE t (a text DEFAULT 'x);
+       ·                                ┬
+       ·                                ╰── not understood from here
+     2 │ CREATE TABLE u (a int);
+       ╰────
+      help: it is treated as opaque; if PostgreSQL accepts it, say where it belongs with a `-- cutover:` comment
+    ");
+}
+
+#[test]
+fn commands_of_psql() {
+    assert_snapshot!(check(&[("m/V1__a.sql", "\\set ON_ERROR_STOP on\nCREATE TABLE t (a int);\n")], "--from none"), @r"
+    exit 1
+    --- stdout
+    cutover plan: 1 migration (1), 1 step, on top of an empty database
+
+      Before cutover                                      blue keeps working, green can start
+        +   1  t  CREATE TABLE  1:2  no lock that anybody waits for
+                 green may rely on it: t exists
+
+      Cutover: traffic moves from blue to green, blue drains
+
+      After cutover                                       blue is gone
+        (nothing)
+
+    Plan: 1 before, 0 after. 1 additive (+).
+    Not safe. 1 error, 0 warnings. `execute` refuses this plan.
+    --- stderr
+    CO003 psql-meta-command
+
+      × this is a command of psql, not SQL; no migration tool sends it to the server
+       ╭─[m/V1__a.sql:1:1]
+     1 │ \set ON_ERROR_STOP on
+       · ──────────┬──────────
+       ·           ╰── psql meta-command
+     2 │ CREATE TABLE t (a int);
+       ╰────
+      help: write the SQL itself (`\i` → the included text, `\connect` → a separate folder)
+    ");
+}
+
+#[test]
+fn a_version_or_convention_that_is_not_there() {
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/V2__b.sql", "ALTER TABLE t ADD b int;")], "--from 3"), @r"
+    exit 2
+    --- stderr
+    error: no migration has version 3; the folder goes from 1 to 2
+    ");
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE)], "--convention liquibase"), @r#"
+    exit 2
+    --- stderr
+    error: invalid value 'liquibase' for '--convention <NAME>': unknown convention "liquibase"; known: refinery, sqlx, diesel, plain
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn a_configuration_that_can_not_be_used() {
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/cutover.toml", "[migrations]\nfrum = \"1\"\n")], ""), @r"
+    exit 2
+    --- stderr
+    error: m/cutover.toml:2:1: unknown field `frum`, expected one of `folder`, `convention`, `from`
+    ");
+    assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/cutover.toml", "[apps.blue]\nqueries = \"nowhere\"\n")], ""), @r"
+    exit 2
+    --- stderr
+    error: failed to query resolved metadata `m/nowhere`: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn a_query_that_can_not_be_read_is_told_and_counts_for_all_it_mentions() {
+    let files = [
+        ("m/V1__a.sql", "CREATE TABLE t (a int, b int);\n"),
+        ("m/V2__b.sql", "ALTER TABLE t DROP COLUMN b;\n"),
+        ("blue/q.sql", "-- name: odd\nSELECT a FROM t WHERE;\n"),
+        ("green/q.sql", "-- name: plain\nSELECT a FROM t;\n"),
+    ];
+    assert_snapshot!(check(&files, "--from 1 --blue blue --green green"), @r#"
+    exit 0
+    --- stdout
+    cutover plan: 1 migration (2), 1 step, on top of 1
+
+      Before cutover                                      blue keeps working, green can start
+        (nothing)
+
+      Cutover: traffic moves from blue to green, blue drains
+
+      After cutover                                       blue is gone
+        -   1  t.b  DROP COLUMN  2:1  ACCESS EXCLUSIVE, brief
+                 blue relies on it in odd: t.b is readable as integer
+                 point of no return: blue can not come back
+
+    Plan: 0 before, 1 after. 1 deletive (-).
+    No rollback to blue once step 1 has started.
+    Safe. Both versions work on every schema in between; 1 warning.
+    --- stderr
+    CO007 unread-query
+
+      ⚠ query odd can not be read: Expected: an expression, found: EOF
+       ╭─[blue/q.sql:2:1]
+     1 │ -- name: odd
+     2 │ SELECT a FROM t WHERE;
+       · ──────────┬──────────
+       ·           ╰── this query
+       ╰────
+      help: it is taken to rely on everything it mentions; `cutover rehearse` shows what PostgreSQL says of it
+    CO301 may-break-readers
+
+      ⚠ blue reads or writes t by position or with *: a prepared statement fails with "cached plan must not change result
+      │ type" until it is prepared again
+       ╭─[m/V2__b.sql:1:1]
+     1 │ ALTER TABLE t DROP COLUMN b;
+       · ─────────────┬─────────────
+       ·              ╰── from here on
+       ╰────
+      help: name the columns in the query
+
+    Advice:
+      ☞ blue's query odd
+       ╭─[blue/q.sql:2:1]
+     1 │ -- name: odd
+     2 │ SELECT a FROM t WHERE;
+       · ──────────┬──────────
+       ·           ╰── blue's query odd
+       ╰────
+    "#);
+}
+
+#[test]
+fn files_as_editors_leave_them() {
+    // A byte order mark, Windows line ends, no newline at the end; and a file with nothing in it.
+    let files = [
+        ("m/V1__a.sql", "\u{feff}CREATE TABLE t (\r\n    a int\r\n);\r\n"),
+        ("m/V2__b.sql", "-- Later.\r\n"),
+        ("m/V3__c.sql", "ALTER TABLE t ADD COLUMN b int"),
+    ];
+    assert_snapshot!(check(&files, "--from 1"), @r"
+    exit 0
+    --- stdout
+    cutover plan: 2 migrations (2 to 3), 1 step, on top of 1
+
+      Before cutover                                      blue keeps working, green can start
+        +   1  t.b  ADD COLUMN integer  3:1  ACCESS EXCLUSIVE, brief
+                 green may rely on it: t.b is readable as integer
+
+      Cutover: traffic moves from blue to green, blue drains
+
+      After cutover                                       blue is gone
+        (nothing)
+
+    Plan: 1 before, 0 after. 1 additive (+).
+    Safe. Both versions work on every schema in between.
+    ");
+}
+
+/// The exit codes of the README.
+#[test]
+fn exit_codes() {
+    let files = [("m/V1__a.sql", TABLE), ("m/V2__b.sql", "ALTER TABLE t RENAME COLUMN a TO b;")];
+    let exit = |args: &str| {
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        support::exit(&run(&files, &format!("plan m {args}")).1)
+    };
+    assert_eq!(exit("--from 2"), 0, "nothing to do");
+    assert_eq!(exit("--from 2 --detailed-exitcode"), 0, "nothing to do");
+    assert_eq!(exit("--from 1"), 1, "a conflict");
+    assert_eq!(exit("--from 1 --detailed-exitcode"), 1, "a conflict");
+    assert_eq!(exit("--from 1 --format json"), 1, "a conflict");
+    assert_eq!(exit("--from 9"), 2, "no such version");
+    assert_eq!(exit("--frum 1"), 2, "usage");
+    assert_eq!(exit("--from 1 --database postgres://x"), 2, "usage");
+    let files = [("m/V1__a.sql", TABLE)];
+    assert!(check(&files, "--from none").starts_with("exit 0\n"));
+    assert!(check(&files, "--from none --detailed-exitcode").starts_with("exit 3\n"));
+}
+
+#[test]
+fn an_output_that_can_not_be_written() {
+    let files = [("m/V1__a.sql", TABLE)];
+    let output = |path: &str| {
+        let text = check(&files, &format!("--from none -o {path}"));
+        text.split("--- stderr\n").nth(1).map(|stderr| format!("{}\n{stderr}", text.lines().next().unwrap())).unwrap()
+    };
+    assert_snapshot!(output("nowhere/release.plan"), @r"
+    exit 2
+    error: nowhere/release.plan: the folder can not be written: entity not found
+      help: nothing was changed; choose another path with -o
+    ");
+    assert_snapshot!(output("m"), @r"
+    exit 2
+    error: m: writing failed: Is a directory (os error 21)
+      help: nothing was changed; choose another path with -o
+    ");
+    if cfg!(target_os = "linux") {
+        // Read-only to everybody, root included; and a disk that is full.
+        assert_snapshot!(output("/proc/release.plan"), @r"
+        exit 2
+        error: /proc/release.plan: the folder can not be written: entity not found
+          help: nothing was changed; choose another path with -o
+        ");
+        assert_snapshot!(output("/dev/full"), @r"
+        exit 2
+        error: /dev/full: writing failed: No space left on device (os error 28)
+          help: nothing was changed; choose another path with -o
+        ");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_written_and_not_replaced() {
+    let text = check(&[("m/V1__a.sql", TABLE)], "--from none -o /dev/null");
+    assert!(text.starts_with("exit 0\n"), "{text}");
+    let null = std::fs::metadata("/dev/null").unwrap();
+    assert!(!null.is_file(), "/dev/null is a file now");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("V1__a.sql"), TABLE).unwrap();
+    for args in [
+        &["plan", ".", "--from", "none"][..],
+        &["plan", ".", "--from", "none", "--format", "json"],
+        &["schema", "plan"],
+        &["explain"],
+    ] {
+        let output = support::cutover(directory.path()).args(args).stdout(full()).output().unwrap();
+        assert_eq!(
+            support::transcript(&output),
+            "exit 2\n--- stderr\nerror: standard output can not be written: No space left on device (os error 28)",
+            "{args:?}"
+        );
+    }
+}
+
+/// A plan is written whole or not at all: the old one stays where the new one fails.
+#[test]
+fn a_refused_plan_is_saved_too_and_execute_refuses_it() {
+    let files: [(&str, &[u8]); 2] =
+        [("m/V1__a.sql", TABLE.as_bytes()), ("m/V2__b.sql", b"ALTER TABLE t RENAME COLUMN a TO b;")];
+    let (directory, output) = run(&files, "plan m --from 1 -o release.plan");
+    assert_eq!(support::exit(&output), 1);
+    let text = std::fs::read_to_string(directory.path().join("release.plan")).unwrap();
+    assert_eq!(SavedPlan::from_json(&text).unwrap().to_json(), text);
+}
+
+#[test]
+fn the_json_is_what_its_schema_says() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let schema = support::cutover(root).args(["schema", "plan"]).output().unwrap();
+    let schema = serde_json::from_slice(&schema.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(format!("{root}/migrations-examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_dir() {
+            continue;
+        }
+        let output = support::cutover(root).arg("plan").arg(&path).args(["--format", "json"]).output().unwrap();
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&plan).map(|e| e.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 12);
+    let mut broken: serde_json::Value = serde_json::json!({ "format_version": "1.0" });
+    assert!(!validator.is_valid(&broken));
+    broken["steps"] = serde_json::json!("none");
+    assert!(!validator.is_valid(&broken));
+}
+
+/// Plans that older builds saved. Add files, never change one: a reader of format 1 reads them all.
+#[test]
+fn old_plans_are_still_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/plan/1.0");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        match SavedPlan::from_json(&text) {
+            // Nothing of it is lost.
+            Ok(plan) => assert_eq!(plan.to_json(), text, "{}", path.display()),
+            // Format and seal are right; it belongs to the build that wrote it.
+            Err(SavedPlanError::ToolVersion { .. }) => {}
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+        seen += 1;
+    }
+    assert!(seen >= 3);
+}
+
+/// What `execute` says to a plan with `from` replaced by `to`. It never gets as far as the database, which does not exist.
+fn check_edited(from: &str, to: &str) -> String {
+    let text = include_str!("../../fixtures/plan/1.0/10-mixed-file.json");
+    assert!(text.contains(from));
+    let edited = text.replacen(from, to, 1);
+    let args = "execute release.plan --yes --database host=/nowhere";
+    support::transcript(&run(&[("release.plan", edited.as_bytes())], args).1)
+}
+
+#[test]
+fn edited_plans_are_refused() {
+    assert_snapshot!(check_edited("DROP TABLE booking_notes", "DROP TABLE bookings"), @r"
+    exit 6
+    --- stderr
+    error: release.plan: the plan was edited after it was saved (digest is dd840ee3aa651b35eff6f61f568c6ff47e5b8771b13ab8419ab9918bcd4d9d77, content has a1c0823a279e017f3453e1f7ef449d33aadd351a8b38199e7f0947d921c9e00c)
+      help: make a new plan with `cutover plan -o FILE`
+    ");
+    assert_snapshot!(check_edited("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""), @r"
+    exit 6
+    --- stderr
+    error: release.plan: the plan has format version 2.0, this cutover reads 1.0
+      help: make a new plan with `cutover plan -o FILE`
+    ");
+    assert_snapshot!(check_edited("\"phase\": \"after\"", "\"phase\": \"soon\""), @r"
+    exit 2
+    --- stderr
+    error: release.plan: not a cutover plan: steps[2].phase: unknown variant `soon`, expected `before` or `after` at line 137 column 21
+      help: make a new plan with `cutover plan -o FILE`
+    ");
+    assert_snapshot!(check_edited("{", "# not JSON\n{"), @r"
+    exit 2
+    --- stderr
+    error: release.plan: not a cutover plan: expected value at line 1 column 1
+      help: make a new plan with `cutover plan -o FILE`
+    ");
+    let (_, output) = run(&[], "execute release.plan --yes --database host=/nowhere");
+    assert_snapshot!(support::transcript(&output), @r"
+    exit 2
+    --- stderr
+    error: failed to open file `release.plan`: No such file or directory (os error 2)
+    ");
+}
