@@ -267,3 +267,25 @@ fn plans_are_sealed_and_the_same_each_time() {
     let edited = once.to_json().replace("DROP COLUMN age", "DROP COLUMN id");
     assert!(super::saved::SavedPlan::from_json(&edited).unwrap_err().to_string().contains("edited"));
 }
+
+#[test]
+fn a_trigger_of_the_release_stays_for_the_overlap() {
+    check(
+        USERS,
+        &[
+            "ALTER TABLE users ADD COLUMN mail text;
+             CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.mail := NEW.email; RETURN NEW; END $$;
+             CREATE TRIGGER sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION sync();
+             UPDATE users SET mail = email WHERE mail IS NULL;",
+            "DROP TRIGGER sync ON users; DROP FUNCTION sync();",
+        ],
+        &[
+            "before ALTER TABLE users ADD COLUMN mail text",
+            "before CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.mail := NEW.email; RETURN NEW; END $$",
+            "before CREATE TRIGGER sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION sync()",
+            "before UPDATE users SET mail = email WHERE mail IS NULL",
+            "after  DROP TRIGGER sync ON users",
+            "after  DROP FUNCTION sync()",
+        ],
+    );
+}
