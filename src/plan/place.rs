@@ -4,6 +4,7 @@ use super::graph::Graph;
 use super::node::{self, Node};
 use super::saved::{Direction, Phase};
 use crate::compat::Pulls;
+use crate::effect::Weight;
 use crate::sql::DirectiveWord;
 use crate::sql::operation::{DataVerb, Operation};
 
@@ -119,15 +120,14 @@ fn direction(node: &Node, pulls: &Pulls<'_>) -> Direction {
     if node.is_opaque() {
         return Direction::Opaque;
     }
-    match (&pulls.blue, &pulls.green) {
-        (Some(_), Some(_)) if pulls.blue_must() && pulls.green_must() => Direction::Incompatible,
-        (Some(_), _) if pulls.blue_must() || !pulls.green_must() => Direction::Deletive,
-        (_, Some(_)) => Direction::Additive,
-        (Some(_), None) => Direction::Deletive,
-        (None, None) if node.is_data() => Direction::Data,
-        (None, None) => {
-            let gives = node.effect.adds.iter().any(|c| c.weight() != crate::effect::Weight::Conditional);
-            if gives { Direction::Additive } else { Direction::Neutral }
-        }
+    match (pulls.blue_must(), pulls.green_must()) {
+        (true, true) => Direction::Incompatible,
+        (true, false) => Direction::Deletive,
+        (false, true) => Direction::Additive,
+        (false, false) if pulls.blue.is_some() => Direction::Deletive,
+        (false, false) if pulls.green.is_some() => Direction::Additive,
+        (false, false) if node.is_data() => Direction::Data,
+        (false, false) if node.effect.adds.iter().any(|c| c.weight() != Weight::Conditional) => Direction::Additive,
+        (false, false) => Direction::Neutral,
     }
 }

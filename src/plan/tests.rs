@@ -46,35 +46,42 @@ fn check_with(base: &str, release: &[&str], blue: &str, green: &str, expected: &
     assert_eq!(outline(&planned(base, release, Some(blue), Some(green))), expected.join("\n"));
 }
 
-const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, age int, CONSTRAINT adult CHECK (age > 17));";
+const USERS: &str =
+    "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, age int, CONSTRAINT adult CHECK (age > 17));";
 
 #[test]
 fn what_only_gives_goes_before_and_what_only_takes_goes_after() {
     check(USERS, &["ALTER TABLE users ADD COLUMN name text;"], &["before ALTER TABLE users ADD COLUMN name text"]);
-    check(USERS, &["ALTER TABLE users DROP COLUMN age;"], &[
-        "after  ALTER TABLE users DROP COLUMN age  <- point of no return",
-    ]);
-    check(USERS, &["CREATE TABLE a (id int);", "DROP TABLE users;"], &[
-        "before CREATE TABLE a (id int)",
-        "after  DROP TABLE users  <- point of no return",
-    ]);
+    check(
+        USERS,
+        &["ALTER TABLE users DROP COLUMN age;"],
+        &["after  ALTER TABLE users DROP COLUMN age  <- point of no return"],
+    );
+    check(
+        USERS,
+        &["CREATE TABLE a (id int);", "DROP TABLE users;"],
+        &["before CREATE TABLE a (id int)", "after  DROP TABLE users  <- point of no return"],
+    );
 }
 
 #[test]
 fn tightening_goes_after_and_loosening_before_whatever_the_words() {
-    check(USERS, &["ALTER TABLE users ALTER COLUMN age SET NOT NULL;"], &[
-        "after  ALTER TABLE users ALTER COLUMN age SET NOT NULL  <- point of no return",
-    ]);
-    check(USERS, &["ALTER TABLE users ADD CONSTRAINT c CHECK (age < 200) NOT VALID;"], &[
-        "after  ALTER TABLE users ADD CONSTRAINT c CHECK (age < 200) NOT VALID  <- point of no return",
-    ]);
-    check(USERS, &["ALTER TABLE users DROP CONSTRAINT adult;"], &[
-        "before ALTER TABLE users DROP CONSTRAINT adult",
-    ]);
-    check(USERS, &["ALTER TABLE users ALTER COLUMN email DROP NOT NULL;"], &[
-        "before ALTER TABLE users ALTER COLUMN email DROP NOT NULL",
-        "warning CO301 may-break-readers",
-    ]);
+    check(
+        USERS,
+        &["ALTER TABLE users ALTER COLUMN age SET NOT NULL;"],
+        &["after  ALTER TABLE users ALTER COLUMN age SET NOT NULL  <- point of no return"],
+    );
+    check(
+        USERS,
+        &["ALTER TABLE users ADD CONSTRAINT c CHECK (age < 200) NOT VALID;"],
+        &["after  ALTER TABLE users ADD CONSTRAINT c CHECK (age < 200) NOT VALID  <- point of no return"],
+    );
+    check(USERS, &["ALTER TABLE users DROP CONSTRAINT adult;"], &["before ALTER TABLE users DROP CONSTRAINT adult"]);
+    check(
+        USERS,
+        &["ALTER TABLE users ALTER COLUMN email DROP NOT NULL;"],
+        &["before ALTER TABLE users ALTER COLUMN email DROP NOT NULL", "warning CO301 may-break-readers"],
+    );
 }
 
 #[test]
@@ -93,7 +100,9 @@ fn a_compound_alter_table_is_split_and_joined_by_phase() {
 fn objects_of_the_release_have_no_blue_clients() {
     check(
         "",
-        &["CREATE TABLE a (id int, x text); ALTER TABLE a DROP COLUMN x; CREATE UNIQUE INDEX i ON a (id); ALTER TABLE a RENAME TO b;"],
+        &[
+            "CREATE TABLE a (id int, x text); ALTER TABLE a DROP COLUMN x; CREATE UNIQUE INDEX i ON a (id); ALTER TABLE a RENAME TO b;",
+        ],
         &[
             "before CREATE TABLE a (id int, x text)",
             "before ALTER TABLE a DROP COLUMN x",
@@ -101,23 +110,35 @@ fn objects_of_the_release_have_no_blue_clients() {
             "before ALTER TABLE a RENAME TO b",
         ],
     );
-    check(USERS, &["ALTER TABLE users ADD COLUMN n int DEFAULT 0; ALTER TABLE users ALTER COLUMN n SET NOT NULL;"], &[
-        "before ALTER TABLE users ADD COLUMN n int DEFAULT 0",
-        "before ALTER TABLE users ALTER COLUMN n SET NOT NULL",
-    ]);
-    check(USERS, &["ALTER TABLE users ADD COLUMN n int; ALTER TABLE users ALTER COLUMN n SET NOT NULL;"], &[
-        "before ALTER TABLE users ADD COLUMN n int",
-        "after  ALTER TABLE users ALTER COLUMN n SET NOT NULL  <- point of no return",
-    ]);
+    check(
+        USERS,
+        &["ALTER TABLE users ADD COLUMN n int DEFAULT 0; ALTER TABLE users ALTER COLUMN n SET NOT NULL;"],
+        &[
+            "before ALTER TABLE users ADD COLUMN n int DEFAULT 0",
+            "before ALTER TABLE users ALTER COLUMN n SET NOT NULL",
+        ],
+    );
+    check(
+        USERS,
+        &["ALTER TABLE users ADD COLUMN n int; ALTER TABLE users ALTER COLUMN n SET NOT NULL;"],
+        &[
+            "before ALTER TABLE users ADD COLUMN n int",
+            "after  ALTER TABLE users ALTER COLUMN n SET NOT NULL  <- point of no return",
+        ],
+    );
 }
 
 #[test]
 fn dropping_a_required_column_first_stops_requiring_it() {
-    check(USERS, &["ALTER TABLE users DROP COLUMN email;"], &[
-        "before ALTER TABLE users ALTER COLUMN email DROP NOT NULL",
-        "after  ALTER TABLE users DROP COLUMN email  <- point of no return",
-        "warning CO301 may-break-readers",
-    ]);
+    check(
+        USERS,
+        &["ALTER TABLE users DROP COLUMN email;"],
+        &[
+            "before ALTER TABLE users ALTER COLUMN email DROP NOT NULL",
+            "after  ALTER TABLE users DROP COLUMN email  <- point of no return",
+            "warning CO301 may-break-readers",
+        ],
+    );
 }
 
 #[test]
@@ -137,7 +158,8 @@ fn what_no_moment_is_right_for_is_refused() {
 #[test]
 fn a_step_that_stands_on_a_deletive_one_follows_it_or_is_refused() {
     // Green may need the new column, and it can only come once the old one is gone.
-    let planned = planned(USERS, &["ALTER TABLE users DROP COLUMN age;", "ALTER TABLE users ADD COLUMN age text;"], None, None);
+    let planned =
+        planned(USERS, &["ALTER TABLE users DROP COLUMN age;", "ALTER TABLE users ADD COLUMN age text;"], None, None);
     let conflict = planned.plan.findings.iter().find(|f| f.code == "CO103").unwrap();
     assert_eq!(conflict.places.len(), 2, "both ends are shown");
     assert_eq!((conflict.places[0].line, conflict.places[1].line), (1, 1));
@@ -149,21 +171,22 @@ fn what_is_taken_and_given_back_in_one_file_is_one_step() {
     check(
         "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT a FROM t;",
         &["DROP VIEW v; ALTER TABLE t ADD COLUMN c int; CREATE VIEW v AS SELECT a, c FROM t;"],
-        &[
-            "before ALTER TABLE t ADD COLUMN c int",
-            "before DROP VIEW v; CREATE VIEW v AS SELECT a, c FROM t",
-        ],
+        &["before ALTER TABLE t ADD COLUMN c int", "before DROP VIEW v; CREATE VIEW v AS SELECT a, c FROM t"],
     );
 }
 
 #[test]
 fn the_author_s_word_places_what_is_not_understood() {
-    check(USERS, &["-- cutover: after the job of blue still reads it\nDO $$ BEGIN PERFORM 1; END $$;"], &[
-        "after  DO $$ BEGIN PERFORM 1; END $$  <- point of no return",
-    ]);
-    check(USERS, &["-- cutover: neutral statistics only\nDO $$ BEGIN PERFORM 1; END $$;"], &[
-        "before DO $$ BEGIN PERFORM 1; END $$",
-    ]);
+    check(
+        USERS,
+        &["-- cutover: after the job of blue still reads it\nDO $$ BEGIN PERFORM 1; END $$;"],
+        &["after  DO $$ BEGIN PERFORM 1; END $$  <- point of no return"],
+    );
+    check(
+        USERS,
+        &["-- cutover: neutral statistics only\nDO $$ BEGIN PERFORM 1; END $$;"],
+        &["before DO $$ BEGIN PERFORM 1; END $$"],
+    );
 }
 
 #[test]
@@ -171,14 +194,24 @@ fn queries_replace_assumptions() {
     let index = "CREATE UNIQUE INDEX users_email ON users (email);";
     let upsert = "INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT (email) DO NOTHING";
     // Blue only reads, green needs the index to upsert: before.
-    check_with(USERS, &[index], "SELECT email FROM users", upsert, &[
-        "before CREATE UNIQUE INDEX users_email ON users (email)",
-    ]);
+    check_with(
+        USERS,
+        &[index],
+        "SELECT email FROM users",
+        upsert,
+        &["before CREATE UNIQUE INDEX users_email ON users (email)"],
+    );
     // Blue may insert what the index refuses: no moment is right.
-    check_with(USERS, &[index], "INSERT INTO users (id, email) VALUES ($1, $2)", upsert, &[
-        "after  CREATE UNIQUE INDEX users_email ON users (email)  <- point of no return",
-        "error CO102 incompatible-change",
-    ]);
+    check_with(
+        USERS,
+        &[index],
+        "INSERT INTO users (id, email) VALUES ($1, $2)",
+        upsert,
+        &[
+            "after  CREATE UNIQUE INDEX users_email ON users (email)  <- point of no return",
+            "error CO102 incompatible-change",
+        ],
+    );
     // A rename of what nobody of blue uses is free.
     check_with(
         USERS,
@@ -188,28 +221,40 @@ fn queries_replace_assumptions() {
         &["before ALTER TABLE users RENAME COLUMN age TO years"],
     );
     // Green still reads what the release drops.
-    check_with(USERS, &["ALTER TABLE users DROP COLUMN age;"], "SELECT 1", "SELECT age FROM users", &[
-        "after  ALTER TABLE users DROP COLUMN age",
-        "error CO203 green-breaks",
-    ]);
+    check_with(
+        USERS,
+        &["ALTER TABLE users DROP COLUMN age;"],
+        "SELECT 1",
+        "SELECT age FROM users",
+        &["after  ALTER TABLE users DROP COLUMN age", "error CO203 green-breaks"],
+    );
 }
 
 #[test]
 fn a_backfill_runs_again_once_blue_is_drained() {
-    let release =
-        "ALTER TABLE users ADD COLUMN name text; UPDATE users SET name = email WHERE name IS NULL; ALTER TABLE users ALTER COLUMN name SET NOT NULL;";
-    check(USERS, &[release], &[
-        "before ALTER TABLE users ADD COLUMN name text",
-        "before UPDATE users SET name = email WHERE name IS NULL",
-        "after  UPDATE users SET name = email WHERE name IS NULL",
-        "after  ALTER TABLE users ALTER COLUMN name SET NOT NULL  <- point of no return",
-    ]);
+    let release = "ALTER TABLE users ADD COLUMN name text; UPDATE users SET name = email WHERE name IS NULL; ALTER TABLE users ALTER COLUMN name SET NOT NULL;";
+    check(
+        USERS,
+        &[release],
+        &[
+            "before ALTER TABLE users ADD COLUMN name text",
+            "before UPDATE users SET name = email WHERE name IS NULL",
+            "after  UPDATE users SET name = email WHERE name IS NULL",
+            "after  ALTER TABLE users ALTER COLUMN name SET NOT NULL  <- point of no return",
+        ],
+    );
     // Blue does not write the table: once is enough.
-    check_with(USERS, &[release], "SELECT id FROM users", "SELECT name FROM users", &[
-        "before ALTER TABLE users ADD COLUMN name text",
-        "before UPDATE users SET name = email WHERE name IS NULL",
-        "after  ALTER TABLE users ALTER COLUMN name SET NOT NULL",
-    ]);
+    check_with(
+        USERS,
+        &[release],
+        "SELECT id FROM users",
+        "SELECT name FROM users",
+        &[
+            "before ALTER TABLE users ADD COLUMN name text",
+            "before UPDATE users SET name = email WHERE name IS NULL",
+            "after  ALTER TABLE users ALTER COLUMN name SET NOT NULL",
+        ],
+    );
 }
 
 #[test]
@@ -221,4 +266,26 @@ fn plans_are_sealed_and_the_same_each_time() {
     assert_eq!(read, once);
     let edited = once.to_json().replace("DROP COLUMN age", "DROP COLUMN id");
     assert!(super::saved::SavedPlan::from_json(&edited).unwrap_err().to_string().contains("edited"));
+}
+
+#[test]
+fn a_trigger_of_the_release_stays_for_the_overlap() {
+    check(
+        USERS,
+        &[
+            "ALTER TABLE users ADD COLUMN mail text;
+             CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.mail := NEW.email; RETURN NEW; END $$;
+             CREATE TRIGGER sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION sync();
+             UPDATE users SET mail = email WHERE mail IS NULL;",
+            "DROP TRIGGER sync ON users; DROP FUNCTION sync();",
+        ],
+        &[
+            "before ALTER TABLE users ADD COLUMN mail text",
+            "before CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.mail := NEW.email; RETURN NEW; END $$",
+            "before CREATE TRIGGER sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION sync()",
+            "before UPDATE users SET mail = email WHERE mail IS NULL",
+            "after  DROP TRIGGER sync ON users",
+            "after  DROP FUNCTION sync()",
+        ],
+    );
 }

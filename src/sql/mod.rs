@@ -14,6 +14,8 @@ mod parse;
 pub(crate) mod recognise;
 mod shape;
 mod split;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use crate::diagnostic::Diagnostic;
