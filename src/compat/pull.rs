@@ -64,9 +64,7 @@ pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &S
         }
     }
     // A trigger that the release makes on blue's table and drops again keeps two forms in step for as long as both versions write.
-    let for_the_overlap = |c: &&Capability| {
-        matches!(c, Capability::Trigger { relation, .. } if base.relation(relation).is_some() && !c.offered_by(base))
-    };
+    let for_the_overlap = |c: &&Capability| matches!(c, Capability::Trigger { relation, .. } if base.relation(relation).is_some() && !c.offered_by(base));
     for capability in effect.removes.iter().filter(for_the_overlap) {
         strongest(&mut pulls.blue, Some(Strength::Prefers), capability, Evidence::Assumed);
     }
