@@ -316,7 +316,7 @@ fn a_query_that_can_not_be_read_is_told_and_counts_for_all_it_mentions() {
         ("blue/q.sql", "-- name: odd\nSELECT a FROM t WHERE;\n"),
         ("green/q.sql", "-- name: plain\nSELECT a FROM t;\n"),
     ];
-    assert_snapshot!(check(&files, "--from 1 --blue blue --green green"), @r#"
+    assert_snapshot!(check(&files, "--from 1 --blue blue --green green"), @r"
     exit 0
     --- stdout
     cutover plan: 1 migration (2), 1 step, on top of 1
@@ -345,7 +345,7 @@ fn a_query_that_can_not_be_read_is_told_and_counts_for_all_it_mentions() {
        ·           ╰── this query
        ╰────
       help: it is taken to rely on everything it mentions; `cutover rehearse` shows what PostgreSQL says of it
-    "#);
+    ");
 }
 
 #[test]
@@ -422,7 +422,7 @@ fn an_output_that_can_not_be_written() {
         ");
         assert_snapshot!(output("/dev/full"), @r"
         exit 2
-        error: /dev/full: writing failed: No space left on device (os error 28)
+        error: /dev/full: writing failed: failed to write to file `/dev/full`: No space left on device (os error 28)
           help: no plan was saved; choose another path with -o
         ");
     }
