@@ -1,4 +1,3 @@
--- cutover: after blue writes only name until it is drained
 DROP TRIGGER accounts_names_in_step ON accounts;
 DROP FUNCTION accounts_keep_names_in_step();
 

@@ -1,4 +1,3 @@
--- cutover: after blue writes only watt_hours until it is drained
 DROP TRIGGER readings_watt_hours_in_step ON readings;
 DROP FUNCTION readings_keep_watt_hours_in_step();
 
