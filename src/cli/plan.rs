@@ -143,7 +143,8 @@ pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
         CliError::usage(format!("{path}: {what}: {error}")).hint("no plan was saved; choose another path with -o")
     };
     if fs_err::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-        let mut file = fs_err::OpenOptions::new().write(true).open(path).map_err(|e| failed("writing failed", &e))?;
+        let opened = std::fs::OpenOptions::new().write(true).open(path);
+        let mut file = opened.map_err(|e| failed("writing failed", &e))?;
         return file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e));
     }
     let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));

@@ -422,7 +422,7 @@ fn an_output_that_can_not_be_written() {
         ");
         assert_snapshot!(output("/dev/full"), @r"
         exit 2
-        error: /dev/full: writing failed: failed to write to file `/dev/full`: No space left on device (os error 28)
+        error: /dev/full: writing failed: No space left on device (os error 28)
           help: no plan was saved; choose another path with -o
         ");
     }
