@@ -41,7 +41,7 @@ pub(super) fn detect(folder: &Utf8Path, sql: &[Utf8PathBuf]) -> Result<Conventio
     let in_sqlx = |path: &&Utf8PathBuf| sqlx::parse(path).is_some();
     if top.iter().any(|p| sqlx::parse(p).is_some()) {
         let convention = unmixed(folder, &top, Convention::Sqlx, in_sqlx)?;
-        let numbers: Vec<_> = top.iter().filter_map(|p| sqlx::parse(p)).map(|found| found.version).collect();
+        let numbers: Vec<_> = top.iter().filter_map(sqlx::parse).map(|found| found.version).collect();
         if !numbers.is_sorted() && !beside(folder, &["sqlx.toml", ".sqlx", "sqlx-data.json"]) {
             return Err(LoadError::Ambiguous {
                 folder: folder.to_owned(),

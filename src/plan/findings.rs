@@ -244,8 +244,7 @@ impl Context<'_> {
         let table = self.nodes[node].before.resolve(data.table.as_ref()?);
         let writes = data.writes.first()?;
         // Only a table that blue has can be written by blue.
-        if !self.nodes[0].before.relation(&table).is_some_and(|r| r.kind == crate::sql::operation::RelationKind::Table)
-        {
+        if self.nodes[0].before.relation(&table).is_none_or(|r| r.kind != crate::sql::operation::RelationKind::Table) {
             return None;
         }
         let kept_in_step = self.nodes.iter().any(|other| {

@@ -32,7 +32,7 @@ struct Report {
     help: Option<String>,
     source: Option<NamedSource<String>>,
     labels: Vec<LabeledSpan>,
-    related: Vec<Report>,
+    related: Vec<Self>,
 }
 
 impl Report {

@@ -50,7 +50,8 @@ fn has(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let (before, after) = (&line[..at], &line[at + word.len()..]);
-        !before.ends_with(part) && !(word.ends_with(part) && after.starts_with(part))
+        let longer = before.ends_with(part) || (word.ends_with(part) && after.starts_with(part));
+        !longer
     })
 }
 
@@ -93,7 +94,7 @@ fn nothing_imports_upwards() {
                 // `$crate` and `pub(in crate::…)` included: they name a module all the same.
                 let rest = &line[at + path.len()..];
                 let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !place(&name).is_some_and(|used| used <= own) {
+                if place(&name).is_none_or(|used| used > own) {
                     wrong.push(format!("{}:{n}: {}", file.path.display(), line.trim()));
                 }
             }
