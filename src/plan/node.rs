@@ -8,7 +8,7 @@ use crate::effect::{Capability, Effect, Hazard, Weight, hazard};
 use crate::lint::codes;
 use crate::migrations::{Folder, Migration};
 use crate::schema::{Object, Schema};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::sql::operation::TransactionControl;
 use crate::sql::{self, Directive, DirectiveWord, Operation};
 
@@ -52,7 +52,7 @@ impl Node {
     /// Where it stands.
     pub(crate) fn span(&self) -> Span {
         let spans = self.parts.iter().map(|part| part.span);
-        spans.reduce(Span::to).unwrap_or(Span { file: crate::source::FileId(0), start: 0, end: 0 })
+        spans.reduce(Span::to).unwrap_or(Span { file: FileId(0), start: 0, end: 0 })
     }
 
     pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
@@ -117,8 +117,7 @@ pub(crate) struct Nodes {
 /// The schema after a list of migrations.
 pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> Schema {
     let mut schema = Schema::empty();
-    for migration in migrations {
-        let (statements, _) = sql::read(&folder.sources, migration.file);
+    for (statements, _) in sql::read_all(&folder.sources, &files(migrations)) {
         let pieces = statements.iter().flat_map(|s| &s.pieces);
         schema = pieces.fold(schema, |schema, piece| schema.apply(&piece.operation).schema);
         schema = schema.with_default_search_path();
@@ -126,13 +125,17 @@ pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> Schema {
     schema
 }
 
+fn files(migrations: &[Migration]) -> Vec<FileId> {
+    migrations.iter().map(|migration| migration.file).collect()
+}
+
 /// Reads the pending migrations on top of a schema.
 pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> Nodes {
     let mut schema = base.clone();
     let mut nodes = Vec::new();
     let mut diagnostics = Vec::new();
-    for (index, migration) in pending.iter().enumerate() {
-        let (statements, found) = sql::read(&folder.sources, migration.file);
+    let read = sql::read_all(&folder.sources, &files(pending));
+    for (index, (statements, found)) in read.into_iter().enumerate() {
         diagnostics.extend(found);
         let first = nodes.len();
         let mut session: Vec<Span> = Vec::new();

@@ -91,6 +91,26 @@ pub fn read(sources: &Sources, file: FileId) -> (Vec<Statement>, Vec<Diagnostic>
     (statements, diagnostics)
 }
 
+/// What [`read`] finds in one file.
+pub type ReadFile = (Vec<Statement>, Vec<Diagnostic>);
+
+/// Reads several files, on all processors when they are many. The answers are in the order of the files.
+pub fn read_all(sources: &Sources, files: &[FileId]) -> Vec<ReadFile> {
+    const FEW: usize = 16;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if threads == 1 || files.len() < FEW {
+        return files.iter().map(|file| read(sources, *file)).collect();
+    }
+    let chunk = files.len().div_ceil(threads);
+    let read_chunk = |chunk: &[FileId]| chunk.iter().map(|file| read(sources, *file)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = files.chunks(chunk).map(|chunk| scope.spawn(move || read_chunk(chunk))).collect();
+        let results = files.chunks(chunk).zip(workers);
+        // A worker that died is made up for here, where its panic has a caller.
+        results.flat_map(|(chunk, worker)| worker.join().unwrap_or_else(|_| read_chunk(chunk))).collect()
+    })
+}
+
 /// Reads the names in one query of an application.
 pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
     lower::query_statement(text).map_err(|error| error.message)
