@@ -55,6 +55,7 @@ impl ReleaseArgs {
         let folder = migrations::load(&folder, self.convention.or(convention)).map_err(CliError::usage)?;
         let mut unread = Vec::new();
         let mut queries = |path: Option<Utf8PathBuf>| match path {
+            Some(path) if !path.exists() => Err(CliError::usage(format!("{path} does not exist: no queries to read"))),
             Some(path) => {
                 let (workload, diagnostics) = workload::load(&path).map_err(CliError::usage)?;
                 unread.extend(diagnostics.into_iter().map(|d| (d, workload.sources.clone())));

@@ -52,7 +52,7 @@ fn describe(release: &Release, status: &Status) -> String {
     };
     let mut lines = vec![
         format!("Release    {}, begun {} by {} on {}", release.id, release.created_at, release.role, release.host),
-        format!("Stage      {}", stage(status)),
+        format!("Stage      {}", status.stage),
         format!("Steps      {} of {steps} done", status.done.len()),
         format!("Traffic    green has {} ({})", status.share, status.traffic),
         format!("No return  {no_return}"),
@@ -66,19 +66,6 @@ fn describe(release: &Release, status: &Status) -> String {
     }
     lines.push(format!("Next       {}", next(status)));
     lines.join("\n")
-}
-
-fn stage(status: &Status) -> &'static str {
-    match status.stage {
-        Stage::Before => "before the cutover",
-        Stage::Shifting => "shifting traffic",
-        Stage::AwaitingApproval { .. } => "awaiting approval",
-        Stage::Draining => "draining blue",
-        Stage::After => "after the cutover",
-        Stage::Done => "done",
-        Stage::RollingBack => "rolling back",
-        Stage::RolledBack => "rolled back",
-    }
 }
 
 fn next(status: &Status) -> String {

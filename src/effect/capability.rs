@@ -235,6 +235,11 @@ impl Capability {
         }
     }
 
+    /// Whether it is the absence of a demand on rows, and not something that is there.
+    pub fn is_freedom(&self) -> bool {
+        matches!(self, Self::Unruled { .. } | Self::AcceptsNull { .. } | Self::Omit { .. } | Self::Fits { .. })
+    }
+
     /// The relation it is about.
     pub fn relation(&self) -> Option<&QName> {
         match self {

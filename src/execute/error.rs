@@ -65,7 +65,7 @@ pub enum ExecuteError {
         found: i32,
     },
     /// Another plan's release is not over.
-    #[error("release {release} of another plan is unfinished ({stage:?})")]
+    #[error("release {release} of another plan is unfinished ({stage})")]
     Unfinished {
         /// Its id.
         release: String,
@@ -73,7 +73,7 @@ pub enum ExecuteError {
         stage: Stage,
     },
     /// This plan's release was begun already.
-    #[error("release {release} of this plan was begun already ({stage:?})")]
+    #[error("release {release} of this plan was begun already ({stage})")]
     Begun {
         /// Its id.
         release: String,
@@ -84,7 +84,7 @@ pub enum ExecuteError {
     #[error("there is no unfinished release in this database")]
     NoRelease,
     /// `promote` came too early or too late.
-    #[error("release {release} does not wait for approval ({stage:?})")]
+    #[error("release {release} does not wait for approval ({stage})")]
     NotWaiting {
         /// Its id.
         release: String,

@@ -310,23 +310,48 @@ impl<'a> Watcher<'a> {
         let texts = [self.blue, self.green].into_iter().flatten();
         let texts = texts.flat_map(|workload| workload.queries.iter().map(|query| workload.text(query)));
         // Sent at once, answered in order.
-        let answers = join_all(texts.map(|text| prepare(client, text))).await;
-        for (row, cell) in self.rows.iter_mut().zip(answers) {
-            row.cells.push(cell);
+        let texts: Vec<&str> = texts.collect();
+        let answers = join_all(texts.iter().map(|text| prepare(client, text))).await;
+        for ((row, text), (cell, parameters)) in self.rows.iter_mut().zip(texts).zip(answers) {
+            // The arbiter of ON CONFLICT is looked for when a plan is made, which PREPARE does not do.
+            let planned = match &cell {
+                Cell::Works(_) if mentions_conflict(text) => plan_error(client, text, parameters).await,
+                Cell::Works(_) | Cell::Fails(_) => None,
+            };
+            row.cells.push(planned.unwrap_or(cell));
         }
         self.states.push(state);
     }
 }
 
-async fn prepare(client: &Client, text: &str) -> Cell {
+fn mentions_conflict(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("on conflict")
+}
+
+/// What planning a query that prepares fails with. `EXPLAIN` plans and does not run; the values do not matter to the search for an arbiter.
+async fn plan_error(client: &Client, text: &str, parameters: usize) -> Option<Cell> {
+    let nulls = vec!["NULL"; parameters].join(", ");
+    let arguments = if parameters > 0 { format!("({nulls})") } else { String::new() };
+    let text = text.trim_end().trim_end_matches(';');
+    let run = async {
+        client.batch_execute(&format!("PREPARE cutover_probe AS {text}")).await?;
+        let planned = client.simple_query(&format!("EXPLAIN EXECUTE cutover_probe{arguments}")).await;
+        client.batch_execute("DEALLOCATE cutover_probe").await?;
+        planned.map(|_| ())
+    };
+    run.await.err().map(|error| Cell::Fails(server_message(&error)))
+}
+
+async fn prepare(client: &Client, text: &str) -> (Cell, usize) {
     match client.prepare(text).await {
         Ok(statement) => {
             let parameters = statement.params().iter().map(|t| t.name().to_owned());
             let columns = statement.columns().iter().map(|c| format!("{} {}", c.name(), c.type_().name()));
             let (parameters, columns): (Vec<_>, Vec<_>) = (parameters.collect(), columns.collect());
-            Cell::Works(format!("({}) → ({})", parameters.join(", "), columns.join(", ")))
+            let works = Cell::Works(format!("({}) → ({})", parameters.join(", "), columns.join(", ")));
+            (works, parameters.len())
         }
-        Err(error) => Cell::Fails(server_message(&error)),
+        Err(error) => (Cell::Fails(server_message(&error)), 0),
     }
 }
 

@@ -34,6 +34,21 @@ pub enum Stage {
     RolledBack,
 }
 
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before the cutover",
+            Self::Shifting => "shifting traffic",
+            Self::AwaitingApproval { .. } => "awaiting approval",
+            Self::Draining => "draining blue",
+            Self::After => "after the cutover",
+            Self::Done => "done",
+            Self::RollingBack => "rolling back",
+            Self::RolledBack => "rolled back",
+        })
+    }
+}
+
 /// Why nobody carries on by themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "trouble", rename_all = "kebab-case")]

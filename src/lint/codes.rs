@@ -34,6 +34,7 @@ codes! {
     TABLE_REWRITE = "CO401" "table-rewrite": "The statement rewrites the table under a lock that blocks everybody.";
     BLOCKING_SCAN = "CO402" "blocking-scan": "The statement reads the whole table under a lock that blocks writers.";
     BLOCKING_INDEX = "CO403" "blocking-index-build": "The statement builds an index under a lock that blocks writers.";
+    NEEDS_EMPTY_TABLE = "CO404" "needs-empty-table": "The statement fails if the table has rows.";
     DRIFT = "CO501" "schema-drift": "The database is not what the migration files say it is.";
 }
 

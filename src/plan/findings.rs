@@ -42,6 +42,7 @@ pub(crate) fn findings(context: &Context<'_>, conflicts: &[Conflict]) -> Vec<Dia
         found.extend(context.conditional(i));
         found.extend(context.green_breaks(i));
         found.extend(context.backfill(i));
+        found.extend(context.needs_empty_table(i));
         found.extend(context.cost(i));
     }
     found
@@ -264,6 +265,25 @@ impl Context<'_> {
             )
             .at(self.nodes[node].span(), "runs before the cutover")
             .help("keep both forms in step with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE, so that the statement can run a second time once blue is drained"),
+        )
+    }
+
+    /// `ADD COLUMN … NOT NULL` without a default: PostgreSQL refuses it if there is a single row.
+    fn needs_empty_table(&self, node: usize) -> Option<Diagnostic> {
+        let part = self.nodes[node].parts.iter().find(|part| match &part.operation {
+            Operation::AlterTable { table, change: TableChange::AddColumn { column, .. }, .. } => {
+                let existing = self.nodes[0].before.relation(&self.nodes[node].before.resolve(table)).is_some();
+                existing && column.not_null && column.default.is_none()
+            }
+            _ => false,
+        })?;
+        Some(
+            Diagnostic::warning(
+                codes::NEEDS_EMPTY_TABLE,
+                "this fails if the table has rows: they have no value for the new column",
+            )
+            .at(part.span, "NOT NULL without a default")
+            .help("give it a DEFAULT, or add it without NOT NULL, fill it, and SET NOT NULL later"),
         )
     }
 

@@ -219,7 +219,8 @@ pub(crate) fn certain_losses<'a>(effect: &'a Effect, base: &'a Schema) -> impl I
 fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema) {
     let mut at = first;
     while at < nodes.len() {
-        let lost: BTreeSet<Capability> = certain_losses(&nodes[at].effect, base).cloned().collect();
+        let lost: BTreeSet<Capability> =
+            certain_losses(&nodes[at].effect, base).filter(|c| !c.is_freedom()).cloned().collect();
         let restores = |node: &Node| node.transactional && node.effect.adds.iter().any(|c| lost.contains(c));
         let last = (at + 1..nodes.len()).rev().find(|j| restores(&nodes[*j]));
         let joined = last.filter(|_| nodes[at].transactional).and_then(|last| join(nodes, at, last, base));
@@ -235,9 +236,19 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema) {
     }
 }
 
-/// The nodes from `from` to `to` that touch the same objects, as one; if that is better than leaving them apart.
+/// The nodes from `from` to `to` that touch the same objects, or what the views among these read, as one; if that is better than leaving
+/// them apart.
 fn join(nodes: &[Node], from: usize, to: usize, base: &Schema) -> Option<(Vec<usize>, Node)> {
-    let mut objects = touched(&nodes[from]);
+    let with_inputs = |node: &Node| {
+        let own = touched(node);
+        let reads = own.iter().filter_map(|object| match object {
+            Object::Relation(name) => node.before.relation(name),
+            _ => None,
+        });
+        let reads: BTreeSet<Object> = reads.flat_map(|r| r.reads.iter().cloned().map(Object::Relation)).collect();
+        own.into_iter().chain(reads).collect::<BTreeSet<_>>()
+    };
+    let mut objects = with_inputs(&nodes[from]);
     objects.extend(touched(&nodes[to]));
     let mut members = vec![from];
     for (i, node) in nodes.iter().enumerate().take(to).skip(from + 1) {

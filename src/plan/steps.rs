@@ -7,6 +7,7 @@ use super::node::{Node, Part};
 use super::place::{Placement, Reason};
 use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
 use crate::compat::Pulls;
+use crate::effect::Capability;
 use crate::migrations::Migration;
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
@@ -76,7 +77,10 @@ fn mark_point_of_no_return(steps: &mut [(Step, Vec<usize>)], input: &Input<'_>) 
         let ends_blue = |i: &usize| {
             let second = input.second.contains(i);
             let opaque = input.placements[*i].direction == Direction::Opaque;
-            !second && (input.pulls[*i].blue_must() || opaque || input.nodes[*i].is_data())
+            // Without its trigger, what one version writes is not what the other reads.
+            let in_step =
+                input.pulls[*i].blue.as_ref().is_some_and(|p| matches!(p.capability, Capability::Trigger { .. }));
+            !second && (input.pulls[*i].blue_must() || opaque || in_step || input.nodes[*i].is_data())
         };
         step.phase == Phase::After && group.iter().any(ends_blue)
     });
@@ -120,7 +124,11 @@ impl Builder<'_> {
             object,
             action,
             reason: self.reason(group[0], phase),
-            hazard: worst.map(ToString::to_string).unwrap_or_default(),
+            hazard: if first.is_opaque() {
+                "cost not known".to_owned()
+            } else {
+                worst.map(ToString::to_string).unwrap_or_default()
+            },
             point_of_no_return: false,
             completes: Vec::new(),
         }

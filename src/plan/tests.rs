@@ -284,8 +284,35 @@ fn a_trigger_of_the_release_stays_for_the_overlap() {
             "before CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.mail := NEW.email; RETURN NEW; END $$",
             "before CREATE TRIGGER sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION sync()",
             "before UPDATE users SET mail = email WHERE mail IS NULL",
-            "after  DROP TRIGGER sync ON users",
+            "after  DROP TRIGGER sync ON users  <- point of no return",
             "after  DROP FUNCTION sync()",
+        ],
+    );
+}
+
+#[test]
+fn a_view_is_dropped_before_what_it_reads() {
+    // Its new form lacks the column, so blue does not survive it: all three after, and in their order.
+    check(
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT id, a FROM t;",
+        &["DROP VIEW v; ALTER TABLE t DROP COLUMN a; CREATE VIEW v AS SELECT id FROM t;"],
+        &["after  DROP VIEW v; ALTER TABLE t DROP COLUMN a; CREATE VIEW v AS SELECT id FROM t  <- point of no return"],
+    );
+}
+
+#[test]
+fn a_check_for_the_time_of_a_scan_does_not_join_its_file_into_one_transaction() {
+    check(
+        USERS,
+        &[
+            "ALTER TABLE users ADD CONSTRAINT n CHECK (age IS NOT NULL) NOT VALID; ALTER TABLE users VALIDATE CONSTRAINT n;
+             ALTER TABLE users ALTER COLUMN age SET NOT NULL; ALTER TABLE users DROP CONSTRAINT n;",
+        ],
+        &[
+            "after  ALTER TABLE users ADD CONSTRAINT n CHECK (age IS NOT NULL) NOT VALID  <- point of no return",
+            "after  ALTER TABLE users VALIDATE CONSTRAINT n",
+            "after  ALTER TABLE users ALTER COLUMN age SET NOT NULL",
+            "after  ALTER TABLE users DROP CONSTRAINT n",
         ],
     );
 }

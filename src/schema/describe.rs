@@ -1,7 +1,7 @@
 //! A schema as lines of text: what two schemas are compared by, and what a fingerprint is taken of. Only what both the simulation and a live
 //! catalog know for sure is in it: no expressions, no comments, no owners.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
@@ -27,6 +27,13 @@ impl Schema {
         for (name, relation) in self.relations() {
             relation_lines(name, relation, &mut lines);
         }
+        lines.extend(self.other_lines());
+        lines.into_iter().collect()
+    }
+
+    /// Types, functions and schemas.
+    fn other_lines(&self) -> Lines {
+        let mut lines = Lines::new();
         for (name, definition) in &self.types {
             lines.insert(match &**definition {
                 UserType::Enum(labels) => format!("type {name} enum ({})", labels.join(", ")),
@@ -44,25 +51,39 @@ impl Schema {
             }
         }
         lines.extend(self.namespaces.iter().map(|name| format!("schema {name}")));
-        lines.into_iter().collect()
+        lines
     }
 
-    /// SHA-256 in hex over [`Schema::describe`].
+    /// SHA-256 in hex over the parts of all objects, in the order of their names.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        for line in self.describe() {
+        let mut add = |line: &str| {
             hash.update(line.as_bytes());
             hash.update(b"\n");
+        };
+        for name in self.relations.keys() {
+            self.describe_relation(name).iter().for_each(|line| add(line));
         }
+        self.other_lines().iter().for_each(|line| add(line));
         crate::digest::hex(&hash.finalize())
     }
 
     /// What `other` has and this one lacks (`+ …`), and the reverse (`- …`).
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mine: BTreeMap<_, _> = self.describe().into_iter().map(|line| (line, ())).collect();
-        let theirs: BTreeMap<_, _> = other.describe().into_iter().map(|line| (line, ())).collect();
-        let lost = mine.keys().filter(|line| !theirs.contains_key(*line)).map(|line| format!("- {line}"));
-        let new = theirs.keys().filter(|line| !mine.contains_key(*line)).map(|line| format!("+ {line}"));
+        let mut mine = self.other_lines();
+        let mut theirs = other.other_lines();
+        let names: BTreeSet<&QName> = self.relations.keys().chain(other.relations.keys()).collect();
+        // Most relations are the same value in both.
+        let differ = |name: &&QName| match (self.relations.get(*name), other.relations.get(*name)) {
+            (Some(a), Some(b)) => !std::sync::Arc::ptr_eq(a, b) && a != b,
+            (_, _) => true,
+        };
+        for name in names.into_iter().filter(differ) {
+            mine.extend(self.describe_relation(name));
+            theirs.extend(other.describe_relation(name));
+        }
+        let lost = mine.difference(&theirs).map(|line| format!("- {line}"));
+        let new = theirs.difference(&mine).map(|line| format!("+ {line}"));
         lost.chain(new).collect()
     }
 }

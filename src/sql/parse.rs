@@ -1,4 +1,4 @@
-//! One statement's text → tokens with byte positions, and a parser over them. The only file that makes sqlparser's tokenizer and parser.
+//! One statement's text → tokens with byte positions, and a parser over them. Statements are read here and nowhere else.
 
 use std::ops::Range;
 
