@@ -4,5 +4,6 @@
 
 mod corpus;
 mod execute;
+mod oracle;
 mod server;
 mod support;
