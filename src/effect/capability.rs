@@ -26,6 +26,15 @@ pub enum Capability {
         /// The column.
         column: Ident,
     },
+    /// A column holds the values it held, whatever was renamed, or dropped and made again, in between.
+    Values {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+        /// The column of the base schema whose values they are.
+        of: Ident,
+    },
     /// An INSERT may leave a column out. It holds for columns that do not exist, too.
     Omit {
         /// The relation.
@@ -68,6 +77,15 @@ pub enum Capability {
         /// The relation.
         relation: QName,
         /// The columns, sorted.
+        columns: Vec<Ident>,
+    },
+    /// `ON CONFLICT` finds a unique index on expressions, or on some rows only.
+    PartialArbiter {
+        /// The relation.
+        relation: QName,
+        /// The index.
+        index: Ident,
+        /// Its key, as far as it is columns, sorted.
         columns: Vec<Ident>,
     },
     /// A constraint bears this name (`ON CONFLICT ON CONSTRAINT`, error handling).
@@ -115,6 +133,8 @@ pub enum Capability {
         relation: QName,
         /// The policy.
         name: Ident,
+        /// What it says.
+        text: Ident,
     },
     /// All values of a column's old type fit into it.
     Fits {
@@ -124,6 +144,15 @@ pub enum Capability {
         column: Ident,
         /// The old type.
         data_type: String,
+    },
+    /// A role holds a privilege on something other than one relation: a schema, a function, all tables of a schema, a role.
+    Granted {
+        /// What it is on, in the words of the statement.
+        object: String,
+        /// The role.
+        role: String,
+        /// The privilege.
+        privilege: String,
     },
     /// A relation behaves as it did in a way that has no name of its own.
     Behaviour {
@@ -209,6 +238,8 @@ impl Capability {
             Self::Relation(_)
             | Self::Read { .. }
             | Self::Write { .. }
+            | Self::Values { .. }
+            | Self::Granted { .. }
             | Self::Omit { .. }
             | Self::AcceptsNull { .. }
             | Self::Unruled { .. }
@@ -224,7 +255,7 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Trigger { .. } => Weight::Certain,
-            Self::Arbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
+            Self::Arbiter { .. } | Self::PartialArbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
@@ -240,6 +271,8 @@ impl Capability {
             Self::Relation(relation) | Self::Shape(relation) | Self::RowsVisible(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
+            | Self::Values { relation, .. }
+            | Self::PartialArbiter { relation, .. }
             | Self::Omit { relation, .. }
             | Self::AcceptsNull { relation, .. }
             | Self::Unruled { relation, .. }
@@ -255,6 +288,7 @@ impl Capability {
             | Self::Behaviour { relation, .. }
             | Self::Privilege { relation, .. } => Some(relation),
             Self::Type(_)
+            | Self::Granted { .. }
             | Self::Label { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
@@ -283,7 +317,10 @@ impl Capability {
             }
             (Self::Untriggered { name, .. }, Some((_, relation))) => !relation.triggers.contains_key(name),
             (Self::Fits { column, .. }, Some((_, relation))) => relation.column(column).is_some(),
-            (Self::Behaviour { .. }, Some(_)) => true,
+            (Self::Behaviour { .. }, Some(_)) | (Self::Granted { .. }, None) => true,
+            (Self::Values { column, of, .. }, Some((_, relation))) => {
+                relation.column(column).is_some_and(|c| c.holds.as_ref() == Some(of))
+            }
             (Self::Unambiguous(name), None) => !schema.functions(name).is_empty(),
             (_, Some((name, _))) => super::between::of_relation(schema, name).contains(self),
             (_, None) => super::between::of_others(schema, self),
@@ -316,6 +353,14 @@ impl fmt::Display for Capability {
             }
             Self::Read { relation, column, data_type } => write!(f, "{relation}.{column} is readable as {data_type}"),
             Self::Write { relation, column } => write!(f, "{relation}.{column} is writable"),
+            Self::Values { relation, column, of } if **of == format!("{relation}.{column}") => {
+                write!(f, "{relation}.{column} keeps its values")
+            }
+            Self::Values { relation, column, of } => write!(f, "{relation}.{column} holds the values of {of}"),
+            Self::PartialArbiter { relation, index, .. } => {
+                write!(f, "ON CONFLICT finds the unique index {index} of {relation}")
+            }
+            Self::Granted { object, role, privilege } => write!(f, "{role} may {privilege} on {object}"),
             Self::Omit { relation, column } => write!(f, "INSERT into {relation} may leave out {column}"),
             Self::AcceptsNull { relation, column } => write!(f, "{relation}.{column} accepts NULL"),
             Self::Unruled { relation, rule } => write!(f, "{relation} accepts rows that break {rule}"),
@@ -331,7 +376,7 @@ impl fmt::Display for Capability {
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
             Self::RowsVisible(relation) => write!(f, "rows of {relation} are not hidden by row security"),
             Self::Privilege { relation, role, privilege } => write!(f, "{role} may {privilege} on {relation}"),
-            Self::Policy { relation, name } => write!(f, "policy {name} lets rows of {relation} through"),
+            Self::Policy { relation, name, .. } => write!(f, "policy {name} lets rows of {relation} through"),
             Self::Fits { relation, column, data_type } => write!(f, "{relation}.{column} takes every {data_type}"),
             Self::Behaviour { relation, what } => write!(f, "{relation} {what}"),
             Self::Type(name) => write!(f, "type {name} exists"),

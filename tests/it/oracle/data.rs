@@ -39,7 +39,8 @@ pub(super) struct TrueStep {
     pub(super) sql: String,
     pub(super) broken: BTreeSet<String>,
     pub(super) type_changed: BTreeSet<String>,
-    pub(super) misses_not_null: BTreeSet<String>,
+    /// With the columns that demand a value.
+    pub(super) misses_not_null: BTreeMap<String, Vec<String>>,
 }
 
 /// The applications; none where no directory is named.
@@ -105,11 +106,15 @@ impl Project {
 
 fn truth(value: &Value) -> Truth {
     let keys = |value: &Value| value.as_object().into_iter().flat_map(|map| map.keys().cloned()).collect();
+    let lists = |value: &Value| {
+        let entries = value.as_object().into_iter().flatten();
+        entries.map(|(id, list)| (id.clone(), list.as_array().unwrap().iter().map(string).collect())).collect()
+    };
     let steps = value["steps"].as_array().unwrap().iter().map(|step| TrueStep {
         sql: string(&step["sql"]),
         broken: keys(&step["blue_broken"]),
         type_changed: keys(&step["blue_type_changed"]),
-        misses_not_null: keys(&step["blue_insert_misses_not_null"]),
+        misses_not_null: lists(&step["blue_insert_misses_not_null"]),
     });
     Truth { green_not_ready_before: keys(&value["green_not_ready_before"]), steps: steps.collect() }
 }

@@ -113,7 +113,8 @@ impl Recall {
             types.retain(|q| !already.contains(q));
             self.type_changed.compare(&types, &step.type_changed, &step.broken, &at);
             omits.retain(|q| !already_before.contains(q));
-            self.misses_not_null.compare(&omits, &step.misses_not_null, &BTreeSet::new(), &at);
+            let misses = step.misses_not_null.keys().cloned().collect();
+            self.misses_not_null.compare(&omits, &misses, &BTreeSet::new(), &at);
             all_adds.extend(effect.adds);
             all_removes.extend(effect.removes);
         }

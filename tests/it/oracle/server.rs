@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use cutover::migrations::{Folder, Migration};
 use cutover::plan::saved::{Phase, SavedPlan, Step, Transaction};
 use cutover::postgres::{Session, connect, introspect};
-use cutover::schema::Schema;
+use cutover::schema::{QName, Schema};
 use cutover::sql::{self, Operation};
 use cutover::workload::Workload;
-use futures_util::future::join_all;
 
 use super::data::Pair;
 use crate::support;
@@ -35,6 +34,8 @@ pub(super) struct Run {
 pub(super) enum Order<'a> {
     /// The plan's.
     Planned(&'a SavedPlan),
+    /// The files', only for the schema at the end.
+    Straight,
     /// The files', all before the cutover.
     AllBefore,
     /// The files', all after it.
@@ -103,6 +104,16 @@ fn statements(folder: &Folder, migration: &Migration) -> Vec<String> {
 
 async fn play(session: &Session, pair: &Pair, order: &Order<'_>) -> Run {
     let mut run = Run::default();
+    if matches!(order, Order::Straight) {
+        for sql in pair.pending.pending.iter().flat_map(|m| statements(&pair.folder, m)) {
+            if let Err(message) = execute(session, &[sql]).await {
+                run.failed = Some(message);
+                return run;
+            }
+        }
+        run.last = Some(introspect(session).await.unwrap());
+        return run;
+    }
     let blue = working(session, &pair.blue).await;
     let all: Vec<String> = pair.pending.pending.iter().flat_map(|m| statements(&pair.folder, m)).collect();
     let (before, after): (Vec<Vec<String>>, Vec<Vec<String>>) = match order {
@@ -110,7 +121,7 @@ async fn play(session: &Session, pair: &Pair, order: &Order<'_>) -> Run {
             let steps = |phase| plan.steps.iter().filter(move |s: &&Step| s.phase == phase).map(commands).collect();
             (steps(Phase::Before), steps(Phase::After))
         }
-        Order::AllBefore => (all.into_iter().map(|sql| vec![sql]).collect(), Vec::new()),
+        Order::AllBefore | Order::Straight => (all.into_iter().map(|sql| vec![sql]).collect(), Vec::new()),
         Order::AllAfter => (Vec::new(), all.into_iter().map(|sql| vec![sql]).collect()),
     };
     let mut broken = BTreeSet::new();
@@ -123,6 +134,15 @@ async fn play(session: &Session, pair: &Pair, order: &Order<'_>) -> Run {
             if broken.insert(query.clone()) {
                 run.breaks.push(format!("blue {query} after `{}`: {message}", short(step)));
             }
+        }
+    }
+    let overlap = introspect(session).await.unwrap();
+    let demanded = |column: &&String| demands_a_value(&overlap, column);
+    for (query, columns) in pair.truth.steps.iter().flat_map(|s| &s.misses_not_null) {
+        if let Some(column) = columns.iter().find(demanded)
+            && broken.insert(format!("{query}.sql"))
+        {
+            run.breaks.push(format!("blue {query} in the overlap: its INSERT leaves out {column}"));
         }
     }
     // Whether a query is green's own fault is known at the end only.
@@ -141,6 +161,15 @@ async fn play(session: &Session, pair: &Pair, order: &Order<'_>) -> Run {
     run.breaks.extend(green.into_iter().map(|(query, message)| format!("green {query} during the overlap: {message}")));
     run.last = Some(introspect(session).await.unwrap());
     run
+}
+
+/// Whether an INSERT must give `table.column` a value.
+fn demands_a_value(schema: &Schema, column: &str) -> bool {
+    let Some((table, column)) = column.rsplit_once('.') else { return false };
+    let (schema_name, table) = table.split_once('.').unwrap_or(("public", table));
+    let unquoted = |name: &str| name.trim_matches('"').to_owned();
+    let relation = schema.relation(&QName::new(unquoted(schema_name), unquoted(table)));
+    relation.and_then(|r| r.column(&unquoted(column))).is_some_and(|c| !c.may_be_omitted())
 }
 
 fn commands(step: &Step) -> Vec<String> {
@@ -176,11 +205,29 @@ async fn working(session: &Session, workload: &Workload) -> BTreeSet<String> {
     every.difference(&failing).cloned().collect()
 }
 
-/// Those of the named queries that do not prepare, and why.
+/// Those of the named queries that do not prepare, and why. One round trip: a function of the session tries each.
 async fn failing(session: &Session, workload: &Workload, names: &BTreeSet<String>) -> Vec<(String, String)> {
     let wanted: Vec<_> = workload.queries.iter().filter(|q| names.contains(&q.name)).collect();
-    // Sent at once, answered in order.
-    let answers = join_all(wanted.iter().map(|query| session.prepare(workload.text(query)))).await;
-    let failed = wanted.iter().zip(answers).filter_map(|(query, answer)| Some((query, answer.err()?)));
-    failed.map(|(query, error)| (query.name.clone(), support::message(&error))).collect()
+    let texts: Vec<&str> = wanted.iter().map(|query| workload.text(query)).collect();
+    session.batch_execute(TRY).await.unwrap();
+    let answers = session.query("SELECT at, message FROM pg_temp.oracle_try($1::pg_catalog.text[])", &[&texts]).await;
+    let named = |row: &tokio_postgres::Row| {
+        let at = usize::try_from(row.get::<_, i32>(0)).unwrap();
+        (wanted[at - 1].name.clone(), row.get(1))
+    };
+    answers.unwrap().iter().map(named).collect()
 }
+
+const TRY: &str = "CREATE OR REPLACE FUNCTION pg_temp.oracle_try(texts pg_catalog.text[])
+    RETURNS TABLE (at pg_catalog.int4, message pg_catalog.text) LANGUAGE plpgsql AS $try$
+    BEGIN
+        FOR at IN 1 .. coalesce(array_length(texts, 1), 0) LOOP
+            BEGIN
+                EXECUTE 'PREPARE oracle_query AS ' || texts[at];
+                DEALLOCATE oracle_query;
+            EXCEPTION WHEN OTHERS THEN
+                message := SQLERRM;
+                RETURN NEXT;
+            END;
+        END LOOP;
+    END $try$";
