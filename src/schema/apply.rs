@@ -400,13 +400,8 @@ impl Change {
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
-        let unknown = |name: &Ident| Column {
-            name: name.clone(),
-            data_type: None,
-            not_null: false,
-            default: None,
-            holds: None,
-        };
+        let unknown =
+            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, holds: None };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {

@@ -329,7 +329,9 @@ impl Change {
             _ => return,
         };
         let is_child = |name: &QName| {
-            self.schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table && r.parent.as_ref() == Some(table))
+            self.schema
+                .relation(name)
+                .is_some_and(|r| r.kind == RelationKind::Table && r.parent.as_ref() == Some(table))
         };
         let children: Vec<_> = self.owned(table, None).into_iter().filter(is_child).collect();
         for child in children {

@@ -44,9 +44,11 @@ fn is_simple(query: &Query) -> bool {
         GroupByExpr::All(_) => true,
         GroupByExpr::Expressions(by, _) => !by.is_empty(),
     };
-    let aggregates = |item: &SelectItem| matches!(item,
+    let aggregates = |item: &SelectItem| {
+        matches!(item,
         SelectItem::UnnamedExpr(Expr::Function(f)) | SelectItem::ExprWithAlias { expr: Expr::Function(f), .. }
-            if f.over.is_some() || AGGREGATES.contains(&&*last(&f.name)));
+            if f.over.is_some() || AGGREGATES.contains(&&*last(&f.name)))
+    };
     matches!(from.relation, TableFactor::Table { .. })
         && from.joins.is_empty()
         && query.with.is_none()
@@ -58,7 +60,8 @@ fn is_simple(query: &Query) -> bool {
         && !select.projection.iter().any(aggregates)
 }
 
-const AGGREGATES: &[&str] = &["count", "sum", "min", "max", "avg", "array_agg", "string_agg", "jsonb_agg", "json_agg", "bool_or", "bool_and"];
+const AGGREGATES: &[&str] =
+    &["count", "sum", "min", "max", "avg", "array_agg", "string_agg", "jsonb_agg", "json_agg", "bool_or", "bool_and"];
 
 /// The columns an expression mentions, each once, in order of appearance.
 pub(crate) fn columns_in(expr: &impl Visit) -> Vec<Ident> {

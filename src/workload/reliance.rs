@@ -39,9 +39,15 @@ impl Workload {
         let q = View { statement, schema, text: self.text(query) };
         match capability {
             Capability::Relation(relation) => {
-                if q.touches(relation) { Some(true) } else { q.quotes(relation).then_some(false) }
+                if q.touches(relation) {
+                    Some(true)
+                } else {
+                    q.quotes(relation).then_some(false)
+                }
             }
-            Capability::Read { relation, column, .. } | Capability::Values { relation, column, .. } => q.uses_column(relation, column),
+            Capability::Read { relation, column, .. } | Capability::Values { relation, column, .. } => {
+                q.uses_column(relation, column)
+            }
             Capability::Write { relation, column } => q.writes_column(relation, column),
             Capability::Omit { relation, column } => q.omits(relation, column),
             Capability::AcceptsNull { relation, column } | Capability::Fits { relation, column, .. } => {
@@ -57,7 +63,9 @@ impl Workload {
             | Capability::FastPath { relation, .. } => q.touches(relation).then_some(false),
             Capability::Shape(relation) => q.depends_on_shape(relation).then_some(true),
             Capability::Arbiter { relation, columns } => q.upserts_on(relation, columns).then_some(true),
-            Capability::PartialArbiter { relation, columns, .. } => q.upserts_within(relation, columns).then_some(false),
+            Capability::PartialArbiter { relation, columns, .. } => {
+                q.upserts_within(relation, columns).then_some(false)
+            }
             Capability::ConstraintName { relation, name } => q.names_constraint(relation, name).then_some(true),
             Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
                 q.writes_of(relation).next().is_some().then_some(false)

@@ -180,7 +180,8 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Statement::Update(update) => repeatable(update, &writes),
         _ => false,
     };
-    let everything = matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
+    let everything =
+        matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
     let table = Some(write.table.clone());
     Ok(vec![Operation::Data(Box::new(DataChange {
         verb,

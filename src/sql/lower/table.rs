@@ -1,8 +1,8 @@
 //! `CREATE TABLE`, columns and constraints.
 
 use sqlparser::ast::{
-    self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode, ReferentialAction,
-    Statement, TableConstraint, Value,
+    self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode,
+    ReferentialAction, Statement, TableConstraint, Value,
 };
 use sqlparser::parser::Parser;
 

@@ -9,6 +9,8 @@ use cutover::migrations::{Convention, Folder, Pending};
 use cutover::workload::Workload;
 use serde_json::Value;
 
+use crate::support::Release;
+
 /// One application.
 pub(super) struct Project {
     pub(super) name: String,
@@ -21,10 +23,7 @@ pub(super) struct Pair {
     pub(super) name: String,
     /// The names of the files that production has: pairs that share a beginning share a database.
     pub(super) applied: Vec<String>,
-    pub(super) folder: Folder,
-    pub(super) pending: Pending,
-    pub(super) blue: Workload,
-    pub(super) green: Workload,
+    pub(super) release: Release,
     pub(super) truth: Truth,
 }
 
@@ -92,14 +91,18 @@ impl Project {
             let ids = value[key].as_array().unwrap().iter().map(string);
             Workload::from_texts(ids.map(|id| (format!("{id}.sql"), self.queries[&id].clone()))).0
         };
+        let truth = truth(&value["truth"]);
         Pair {
             name: format!("{}/{}", self.name, file.file_stem().unwrap().to_str().unwrap()),
             applied: applied.into_iter().map(|(name, sha)| format!("{name} {sha}")).collect(),
-            folder,
-            pending,
-            blue: workload("blue_queries"),
-            green: workload("green_queries"),
-            truth: truth(&value["truth"]),
+            release: Release {
+                folder,
+                pending,
+                blue: workload("blue_queries"),
+                green: workload("green_queries"),
+                left_out: truth.steps.iter().flat_map(|s| s.misses_not_null.clone()).collect(),
+            },
+            truth,
         }
     }
 }

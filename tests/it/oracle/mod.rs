@@ -7,12 +7,14 @@ mod server;
 
 use std::collections::BTreeMap;
 
+use cutover::plan::Planned;
 use cutover::plan::saved::Verdict;
-use cutover::plan::{Planned, Request, plan};
 
 use data::{Pair, Project};
 use recall::{Count, Recall};
-use server::{Base, Order, Run};
+use server::Base;
+
+use crate::support::{Order, Run};
 
 /// A sample that a build machine can afford.
 fn every() -> usize {
@@ -23,11 +25,6 @@ fn every() -> usize {
 fn projects() -> Vec<Project> {
     let only = std::env::var("CUTOVER_ORACLE_PROJECT").ok();
     data::projects().into_iter().filter(|p| only.as_ref().is_none_or(|o| *o == p.name)).collect()
-}
-
-fn planned(pair: &Pair) -> Planned {
-    let (blue, green) = (Some(&pair.blue), Some(&pair.green));
-    plan(Request { folder: &pair.folder, pending: &pair.pending, base: None, blue, green })
 }
 
 /// Numbers of one application.
@@ -77,8 +74,10 @@ impl Tally {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_plan_called_safe_breaks_a_query() {
     let tasks: Vec<_> = projects().into_iter().map(|p| tokio::spawn(async move { tally(&p).await })).collect();
-    let mut table =
-        format!("{:<20} {:>5} {:>5} {:>7} {:>6} {:>8}\n", "application", "pairs", "safe", "refused", "wrong", "needless");
+    let mut table = format!(
+        "{:<20} {:>5} {:>5} {:>7} {:>6} {:>8}\n",
+        "application", "pairs", "safe", "refused", "wrong", "needless"
+    );
     let (mut wrong, mut notes) = (Vec::new(), Vec::new());
     let mut by_code: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for task in tasks {
@@ -113,7 +112,7 @@ async fn tally(project: &Project) -> (String, Tally) {
     let mut base = Base::new(&project.name);
     for pair in project.pairs(every()) {
         tally.pairs += 1;
-        let planned = planned(&pair);
+        let planned = pair.release.plan();
         let run = base.run(&pair, &Order::Planned(&planned.plan)).await;
         if planned.plan.verdict == Verdict::Safe {
             tally.safe(&pair, &run, &base.run(&pair, &Order::Straight).await);
@@ -133,7 +132,7 @@ fn evidence_agrees_with_postgresql() {
     for project in projects() {
         let mut recall = Recall::default();
         for pair in project.pairs(every()) {
-            let planned = planned(&pair);
+            let planned = pair.release.plan();
             recall.add(&pair, &planned.base, &planned.last);
         }
         table.push_str(&format!("{} ({} perhaps by a rule on rows)\n", project.name, recall.rows));

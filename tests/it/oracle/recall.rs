@@ -51,7 +51,7 @@ impl Count {
 impl Recall {
     /// Adds one pair.
     pub(super) fn add(&mut self, pair: &Pair, base: &Schema, last: &Schema) {
-        let blue = singles(&pair.blue);
+        let blue = singles(&pair.release.blue);
         let (mut all_adds, mut all_removes) = (BTreeSet::new(), BTreeSet::new());
         let mut schema = base.clone();
         let mut already: BTreeSet<String> = BTreeSet::new();
@@ -134,7 +134,7 @@ impl Recall {
             })
             .collect();
         let mut waits = BTreeSet::new();
-        for (name, workload) in &singles(&pair.green) {
+        for (name, workload) in &singles(&pair.release.green) {
             let app = App { workload: Some(workload), schema: last };
             let needs = |c: &&&Capability| matches!(app.evidence(c), Evidence::Query(_) | Evidence::Perhaps(_));
             if gains.iter().any(|c| needs(&c)) {

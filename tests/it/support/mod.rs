@@ -2,6 +2,8 @@
 
 mod certificates;
 mod databases;
+mod play;
 
 pub(crate) use certificates::{Authority, self_signed};
 pub(crate) use databases::{database, local_options, message, server};
+pub(crate) use play::{Order, Release, Run, play, statements};
