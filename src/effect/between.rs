@@ -7,7 +7,7 @@ use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::{Applied, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{Ident, RelationKind, TableChange};
+use crate::sql::operation::{GrantObject, Ident, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +43,8 @@ impl Effect {
                     (Some(behaviour(table, format!("has the rows of {partition}"))), None)
                 }
                 TableChange::AttachPartition { partition } => {
-                    (None, Some(behaviour(table, format!("has the rows of {partition}"))))
+                    let bound = rule_of_rows(before.resolve(partition), "partition bound");
+                    (Some(bound), Some(behaviour(table, format!("has the rows of {partition}"))))
                 }
                 TableChange::Inherit { parent, attach } => {
                     let rows = behaviour(parent, format!("has the rows of {table}"));
@@ -51,8 +52,29 @@ impl Effect {
                 }
                 _ => (None, None),
             },
+            Operation::DropRelation { name, .. } => {
+                let parent = before.relation(&before.resolve(name)).and_then(|r| r.parent.clone());
+                let what = format!("has the rows of {name}");
+                (parent.map(|relation| Capability::Behaviour { relation, what }), None)
+            }
+            Operation::Data(data) if data.everything => {
+                (data.table.as_ref().map(|table| behaviour(table, "keeps its rows".into())), None)
+            }
+            Operation::CreateTrigger { name, table, function: Some(function), .. } if refuses(before, function) => {
+                (Some(rule_of_rows(before.resolve(table), &format!("trigger {name}"))), None)
+            }
             _ => (None, None),
         };
+        if let Operation::Privileges { grant, privileges, objects, grantees } = operation {
+            for object in objects {
+                let GrantObject::Other(object) = object else { continue };
+                for (role, privilege) in grantees.iter().flat_map(|r| privileges.iter().map(move |p| (r, p))) {
+                    let (object, role, privilege) = (object.clone(), role.clone(), privilege.clone());
+                    let granted = Capability::Granted { object, role, privilege };
+                    if *grant { &mut effect.adds } else { &mut effect.removes }.insert(granted);
+                }
+            }
+        }
         effect.removes.extend(lost);
         effect.adds.extend(won);
         effect
@@ -103,6 +125,7 @@ impl Effect {
             let capability = Capability::Omit { relation: name.clone(), column: column.clone() };
             self.flag(capability, omit(old), omit(new));
         }
+        self.values(name, old, new);
         for (was, is) in old.columns.iter().filter_map(|c| Some((c, new.column(&c.name)?))) {
             let (Some(from), Some(to)) = (&was.data_type, &is.data_type) else { continue };
             let fits = |from| Capability::Fits { relation: name.clone(), column: was.name.clone(), data_type: from };
@@ -130,6 +153,25 @@ impl Effect {
         }
     }
 
+    /// A name that stands for other values than before: dropped and made again, or renamed to.
+    fn values(&mut self, name: &QName, old: &Relation, new: &Relation) {
+        for column in &new.columns {
+            let values = |of: &Ident| {
+                let (relation, column) = (name.clone(), column.name.clone());
+                Capability::Values { relation, column, of: of.clone() }
+            };
+            let was = old.column(&column.name).map(|c| &c.holds);
+            if was == Some(&column.holds) {
+                continue;
+            }
+            self.removes.extend(was.iter().copied().flatten().map(values));
+            // What a view showed before is not followed.
+            if was != Some(&None) {
+                self.adds.extend(column.holds.iter().map(values));
+            }
+        }
+    }
+
     fn function(&mut self, before: &Schema, after: &Schema, name: &QName) {
         self.difference(&of_function(before, name), &of_function(after, name));
         let (old, new) = (before.functions(name), after.functions(name));
@@ -145,6 +187,18 @@ impl Effect {
             (true, true) | (false, false) => {}
         }
     }
+}
+
+/// A rule that has no expression here.
+fn rule_of_rows(relation: QName, name: &str) -> Capability {
+    let rule = Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() };
+    Capability::Unruled { relation, rule: RowRule::Check { name: name.into(), rule } }
+}
+
+/// Whether a function's body raises an exception.
+fn refuses(schema: &Schema, function: &crate::sql::Name) -> bool {
+    let says = |f: &crate::schema::Function, word: &str| f.mentions.iter().any(|m| &**m == word);
+    schema.functions(&schema.resolve_function(function)).iter().any(|f| says(f, "raise") && says(f, "exception"))
 }
 
 /// Whether a call with some number of arguments fits more than one overload of the same types so far.
@@ -193,6 +247,12 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
             columns.sort();
             found.insert(Capability::Arbiter { relation: name.clone(), columns });
         }
+        if index.unique && index.plain_key().is_none() {
+            let mut columns: Vec<_> = index.key.iter().flatten().cloned().collect();
+            columns.sort();
+            let (relation, index) = (name.clone(), index_name.clone());
+            found.insert(Capability::PartialArbiter { relation, index, columns });
+        }
         found.insert(Capability::FastPath { relation: name.clone(), index: index_name.clone() });
     }
     // Only these can be named in ON CONFLICT ON CONSTRAINT.
@@ -208,8 +268,12 @@ pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability>
         found.insert(Capability::RowsVisible(name.clone()));
     }
     if relation.row_security {
-        let permissive = relation.policies.iter().filter(|(_, restrictive)| !**restrictive);
-        found.extend(permissive.map(|(policy, _)| Capability::Policy { relation: name.clone(), name: policy.clone() }));
+        let permissive = relation.policies.iter().filter(|(_, policy)| !policy.restrictive);
+        found.extend(permissive.map(|(policy, definition)| Capability::Policy {
+            relation: name.clone(),
+            name: policy.clone(),
+            text: definition.text.clone(),
+        }));
     }
     for (role, privilege) in &relation.grants {
         let (role, privilege) = (role.clone(), privilege.clone());
@@ -234,10 +298,10 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
                 columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
             },
         });
-    let policies = relation.policies.iter().filter(|(_, restrictive)| **restrictive && relation.row_security);
-    let policies = policies.map(|(name, _)| RowRule::Check {
+    let policies = relation.policies.iter().filter(|(_, policy)| policy.restrictive && relation.row_security);
+    let policies = policies.map(|(name, policy)| RowRule::Check {
         name: format!("policy {name}").into(),
-        rule: Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() },
+        rule: Rule::Check { columns: Vec::new(), not_null: true, expression: policy.text.clone() },
     });
     constraints.chain(unique).chain(policies).collect()
 }

@@ -27,6 +27,15 @@ pub enum Capability {
         /// The column.
         column: Ident,
     },
+    /// A column holds the values it held, whatever was renamed, or dropped and made again, in between.
+    Values {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+        /// The column of the base schema whose values they are.
+        of: Ident,
+    },
     /// An INSERT may leave a column out. It holds for columns that do not exist, too.
     Omit {
         /// The relation.
@@ -69,6 +78,15 @@ pub enum Capability {
         /// The relation.
         relation: QName,
         /// The columns, sorted.
+        columns: Vec<Ident>,
+    },
+    /// `ON CONFLICT` finds a unique index on expressions, or on some rows only.
+    PartialArbiter {
+        /// The relation.
+        relation: QName,
+        /// The index.
+        index: Ident,
+        /// Its key, as far as it is columns, sorted.
         columns: Vec<Ident>,
     },
     /// A constraint with an index bears this name (`ON CONFLICT ON CONSTRAINT`).
@@ -116,6 +134,8 @@ pub enum Capability {
         relation: QName,
         /// The policy.
         name: Ident,
+        /// What it says.
+        text: Ident,
     },
     /// All values of a column's old type fit into it.
     Fits {
@@ -125,6 +145,15 @@ pub enum Capability {
         column: Ident,
         /// The old type.
         data_type: String,
+    },
+    /// A role holds a privilege on something other than one relation: a schema, a function, all tables of a schema, a role.
+    Granted {
+        /// What it is on, in the words of the statement.
+        object: String,
+        /// The role.
+        role: String,
+        /// The privilege.
+        privilege: String,
     },
     /// A relation behaves as it did in a way that has no name of its own.
     Behaviour {
@@ -210,6 +239,8 @@ impl Capability {
             Self::Relation(_)
             | Self::Read { .. }
             | Self::Write { .. }
+            | Self::Values { .. }
+            | Self::Granted { .. }
             | Self::Omit { .. }
             | Self::AcceptsNull { .. }
             | Self::Unruled { .. }
@@ -225,7 +256,7 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Trigger { .. } => Weight::Certain,
-            Self::Arbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
+            Self::Arbiter { .. } | Self::PartialArbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
@@ -246,6 +277,8 @@ impl Capability {
             Self::Relation(relation) | Self::Shape(relation) | Self::RowsVisible(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
+            | Self::Values { relation, .. }
+            | Self::PartialArbiter { relation, .. }
             | Self::Omit { relation, .. }
             | Self::AcceptsNull { relation, .. }
             | Self::Unruled { relation, .. }
@@ -261,6 +294,7 @@ impl Capability {
             | Self::Behaviour { relation, .. }
             | Self::Privilege { relation, .. } => Some(relation),
             Self::Type(_)
+            | Self::Granted { .. }
             | Self::Label { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
@@ -274,7 +308,11 @@ impl Capability {
     /// that does not exist, and no row breaks a rule on columns that only another version writes.
     pub fn offered_by(&self, schema: &Schema) -> bool {
         let Some(name) = self.relation() else {
-            return super::between::of_others(schema, self);
+            return match self {
+                Self::Granted { .. } => true,
+                Self::Unambiguous(name) => !schema.functions(name).is_empty(),
+                other => super::between::of_others(schema, other),
+            };
         };
         schema.relation(name).is_some_and(|relation| self.offered_by_relation(schema, relation))
     }
@@ -304,12 +342,19 @@ impl Capability {
                         key == *columns
                     })
             }),
+            Self::PartialArbiter { index, .. } => {
+                relation.indexes.get(index).is_some_and(|i| i.unique && i.plain_key().is_none())
+            }
+            Self::Values { column, of, .. } => has(column, &|c| c.holds.as_ref() == Some(of)),
             Self::FastPath { index, .. } => relation.indexes.contains_key(index),
             Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
             Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
             Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
             Self::RowsVisible(_) => !relation.row_security,
-            Self::Policy { name, .. } => relation.row_security && relation.policies.get(name) == Some(&false),
+            Self::Policy { name, text, .. } => {
+                let same = |p: &crate::schema::Policy| !p.restrictive && p.text == *text;
+                relation.row_security && relation.policies.get(name).is_some_and(same)
+            }
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
             Self::Type(_)
             | Self::Label { .. }
@@ -317,6 +362,7 @@ impl Capability {
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Namespace(_)
+            | Self::Granted { .. }
             | Self::Extension(_) => false,
         }
     }
@@ -347,6 +393,14 @@ impl fmt::Display for Capability {
             }
             Self::Read { relation, column, data_type } => write!(f, "{relation}.{column} is readable as {data_type}"),
             Self::Write { relation, column } => write!(f, "{relation}.{column} is writable"),
+            Self::Values { relation, column, of } if **of == format!("{relation}.{column}") => {
+                write!(f, "{relation}.{column} keeps its values")
+            }
+            Self::Values { relation, column, of } => write!(f, "{relation}.{column} holds the values of {of}"),
+            Self::PartialArbiter { relation, index, .. } => {
+                write!(f, "ON CONFLICT finds the unique index {index} of {relation}")
+            }
+            Self::Granted { object, role, privilege } => write!(f, "{role} may {privilege} on {object}"),
             Self::Omit { relation, column } => write!(f, "INSERT into {relation} may leave out {column}"),
             Self::AcceptsNull { relation, column } => write!(f, "{relation}.{column} accepts NULL"),
             Self::Unruled { relation, rule } => write!(f, "{relation} accepts rows that break {rule}"),
@@ -362,7 +416,7 @@ impl fmt::Display for Capability {
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
             Self::RowsVisible(relation) => write!(f, "rows of {relation} are not hidden by row security"),
             Self::Privilege { relation, role, privilege } => write!(f, "{role} may {privilege} on {relation}"),
-            Self::Policy { relation, name } => write!(f, "policy {name} lets rows of {relation} through"),
+            Self::Policy { relation, name, .. } => write!(f, "policy {name} lets rows of {relation} through"),
             Self::Fits { relation, column, data_type } => write!(f, "{relation}.{column} takes every {data_type}"),
             Self::Behaviour { relation, what } => write!(f, "{relation} {what}"),
             Self::Type(name) => write!(f, "type {name} exists"),

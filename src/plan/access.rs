@@ -284,6 +284,10 @@ impl Reader<'_> {
                 for constraint in constraints {
                     self.constraint(table, &constraint.kind, false);
                 }
+                // Rows that are there have no value for it.
+                if column.not_null && matches!(column.default, None | Some(DefaultValue::Null)) {
+                    self.access.follows.insert(Key::Rows(table.clone()));
+                }
                 // A default may call a function of the release.
                 if matches!(column.default, Some(DefaultValue::Volatile)) {
                     self.access.follows.insert(Key::FunctionUsers);
@@ -376,7 +380,7 @@ impl Reader<'_> {
             | ConstraintKind::Unique { columns }
             | ConstraintKind::Exclude { columns }
             | ConstraintKind::Check { columns, .. } => (columns.as_slice(), None),
-            ConstraintKind::ForeignKey { columns, target, target_columns } => {
+            ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
                 (columns.as_slice(), Some((self.schema.resolve(target), target_columns)))
             }
             ConstraintKind::UsingIndex { index, .. } => {

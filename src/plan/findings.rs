@@ -43,6 +43,7 @@ pub(crate) fn findings(context: &Context<'_>, conflicts: &[Conflict]) -> Vec<Dia
         found.extend(context.green_breaks(i));
         found.extend(context.backfill(i));
         found.extend(context.needs_empty_table(i));
+        found.extend(context.deleted(i));
         found.extend(context.cost(i));
     }
     found
@@ -170,7 +171,10 @@ impl Context<'_> {
             Phase::Before => ("blue", pulls.blue.as_ref()?),
             Phase::After => ("green", pulls.green.as_ref()?),
         };
-        let habit = matches!(pull.capability, Capability::Arbiter { .. } | Capability::ConstraintName { .. });
+        let habit = matches!(
+            pull.capability,
+            Capability::Arbiter { .. } | Capability::PartialArbiter { .. } | Capability::ConstraintName { .. }
+        );
         if !habit || pull.query.is_some() || pull.strength == crate::compat::Strength::Must {
             return None;
         }
@@ -218,7 +222,7 @@ impl Context<'_> {
     fn green_breaks(&self, node: usize) -> Option<Diagnostic> {
         self.green.workload?;
         let effect = &self.nodes[node].effect;
-        let lost = effect.removes.iter().filter(|c| !c.offered_by(self.last));
+        let lost = effect.removes.iter().filter(|c| !c.offered_by(self.last) && !self.given_otherwise(c));
         let (capability, query) =
             lost.filter(|c| c.weight() <= crate::effect::Weight::Habit).find_map(|c| match self.green.evidence(c) {
                 Evidence::Query(query) => Some((c, query)),
@@ -230,6 +234,40 @@ impl Context<'_> {
                 .at(self.nodes[node].span(), "taken away here")
                 .at(query.span.moved(self.green_offset), format!("green's query {}", query.name))
                 .help("change green's query, or drop the statement from the release"),
+        )
+    }
+
+    /// Green was written for the column as it is at the end: of another type, or made anew.
+    fn given_otherwise(&self, capability: &Capability) -> bool {
+        match capability {
+            Capability::Read { relation, column, .. } | Capability::Values { relation, column, .. } => {
+                self.last.relation(relation).is_some_and(|r| r.column(column).is_some())
+            }
+            _ => false,
+        }
+    }
+
+    /// Rows that blue can still read go.
+    fn deleted(&self, node: usize) -> Option<Diagnostic> {
+        if self.placements[node].phase == Phase::After || self.nodes[node].directive.is_some() {
+            return None;
+        }
+        let deletes = |op: &Operation| match op {
+            Operation::Data(data) if data.verb == DataVerb::Delete => data.table.clone(),
+            _ => None,
+        };
+        let table = self.nodes[node].before.resolve(&self.nodes[node].operations().find_map(deletes)?);
+        let kept = Capability::Relation(table.clone());
+        if !kept.offered_by(&self.nodes[0].before) || matches!(self.blue.evidence(&kept), Evidence::None) {
+            return None;
+        }
+        Some(
+            Diagnostic::warning(
+                codes::ROWS_GONE_IN_OVERLAP,
+                format!("blue uses {table} until it is drained, and these rows go before the cutover"),
+            )
+            .at(self.nodes[node].span(), "a step that green needs before the cutover stands on it")
+            .help("make sure that blue does not miss them, and that it writes no such rows again before the step that needs them gone"),
         )
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::access;
+use super::graph::Graph;
 use crate::diagnostic::Diagnostic;
 use crate::effect::{Capability, Effect, Hazard, Weight, hazard};
 use crate::lint::codes;
@@ -190,7 +192,7 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
             }
             nodes.extend(unsplittable);
         }
-        group(&mut nodes, first, base);
+        group(&mut nodes, first, base, folder);
         schema = schema.with_default_search_path();
     }
     Nodes { nodes, last: schema, diagnostics }
@@ -216,14 +218,14 @@ pub(crate) fn certain_losses<'a>(effect: &'a Effect, base: &'a Schema) -> impl I
 }
 
 /// Joins nodes of one file where a later one restores what an earlier one takes away.
-fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema) {
+fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
         let lost: BTreeSet<Capability> =
             certain_losses(&nodes[at].effect, base).filter(|c| !c.is_freedom()).cloned().collect();
         let restores = |node: &Node| node.transactional && node.effect.adds.iter().any(|c| lost.contains(c));
         let last = (at + 1..nodes.len()).rev().find(|j| restores(&nodes[*j]));
-        let joined = last.filter(|_| nodes[at].transactional).and_then(|last| join(nodes, at, last, base));
+        let joined = last.filter(|_| nodes[at].transactional).and_then(|last| join(nodes, at, last, base, folder));
         if let Some((members, node)) = joined {
             for member in members.iter().rev() {
                 nodes.remove(*member);
@@ -236,24 +238,18 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema) {
     }
 }
 
-/// The nodes from `from` to `to` that touch the same objects, or what the views among these read, as one; if that is better than leaving
-/// them apart.
-fn join(nodes: &[Node], from: usize, to: usize, base: &Schema) -> Option<(Vec<usize>, Node)> {
-    let with_inputs = |node: &Node| {
-        let own = touched(node);
-        let reads = own.iter().filter_map(|object| match object {
-            Object::Relation(name) => node.before.relation(name),
-            _ => None,
-        });
-        let reads: BTreeSet<Object> = reads.flat_map(|r| r.reads.iter().cloned().map(Object::Relation)).collect();
-        own.into_iter().chain(reads).collect::<BTreeSet<_>>()
-    };
-    let mut objects = with_inputs(&nodes[from]);
+/// The nodes from `from` to `to` that touch the same objects, as one; if that is better than leaving them apart.
+fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) -> Option<(Vec<usize>, Node)> {
+    let mut objects = touched(&nodes[from]);
     objects.extend(touched(&nodes[to]));
+    let accesses: Vec<_> = nodes[from..=to].iter().map(|node| access::of(node, &folder.sources)).collect();
+    let graph = Graph::build(&accesses);
     let mut members = vec![from];
     for (i, node) in nodes.iter().enumerate().take(to).skip(from + 1) {
         let own = touched(node);
-        if own.intersection(&objects).next().is_some() {
+        // They run where the last one stands, so whatever needs one of them has to be one of them.
+        let needs = graph.needs(i - from).any(|earlier| members.contains(&(earlier + from)));
+        if needs || own.intersection(&objects).next().is_some() {
             objects.extend(own);
             members.push(i);
         }

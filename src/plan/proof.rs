@@ -26,6 +26,7 @@ pub(crate) fn prove(
     let run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
         let mut schema = start.clone();
         for (i, node) in nodes.iter().enumerate().filter(|(i, _)| placements[*i].phase == phase) {
+            schema = schema.searched_like(&node.before);
             for part in &node.parts {
                 let applied = schema.apply(&part.operation);
                 // A name that the files' order knew and the plan's does not.

@@ -59,7 +59,7 @@ pub struct Planned {
 /// Makes a plan.
 pub fn plan(request: Request<'_>) -> Planned {
     let folder = request.folder;
-    let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied));
+    let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied)).followed();
     let collected = node::collect(folder, &request.pending.pending, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;

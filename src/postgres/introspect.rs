@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::message::server_message;
 use crate::migrations::Convention;
-use crate::schema::{Column, Constraint, Function, Index, QName, Relation, Rule, Schema, UserType};
+use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
 use crate::sql::TypeName;
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 
@@ -71,7 +71,8 @@ impl Reader<'_> {
     async fn relations(&mut self) -> Result<(), IntrospectError> {
         let sql = format!(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity,
-                    (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1)
+                    (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
+                    c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -95,6 +96,7 @@ impl Reader<'_> {
             relation.partitioned = kind == "p";
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
+            relation.read_only = row.get(7);
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
             self.relations.insert(oid, relation);
@@ -136,6 +138,7 @@ impl Reader<'_> {
                 data_type: Some(TypeName::canonical(row.get::<_, String>(2))),
                 not_null: row.get(3),
                 default,
+                holds: None,
             });
         }
         Ok(())
@@ -150,7 +153,7 @@ impl Reader<'_> {
         };
         let sql = format!(
             "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
-                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_constraintdef(o.oid) END
+                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_constraintdef(o.oid) END, o.confdeltype IN ('a', 'r')
              FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
              WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x')",
             names("o.conkey", "o.conrelid"),
@@ -164,7 +167,9 @@ impl Reader<'_> {
                 ("p", _) => Rule::PrimaryKey { columns },
                 ("u", _) => Rule::Unique { columns },
                 ("x", _) => Rule::Exclude { columns },
-                ("f", Some(target)) => Rule::ForeignKey { columns, target, target_columns: idents(&row, 6) },
+                ("f", Some(target)) => {
+                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), restricts: row.get(8) }
+                }
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
                     Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
@@ -214,10 +219,14 @@ impl Reader<'_> {
                 relation.triggers.insert(row.get::<_, String>(1).into(), row.get(2));
             }
         }
-        let sql = "SELECT p.polrelid, p.polname::text, NOT p.polpermissive FROM pg_catalog.pg_policy p";
+        let sql = "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
+                          pg_catalog.concat_ws(' ', p.polcmd, p.polroles::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+                                               pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+                   FROM pg_catalog.pg_policy p";
         for row in self.rows("policies", sql).await? {
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation.policies.insert(row.get::<_, String>(1).into(), row.get(2));
+                let policy = Policy { restrictive: row.get(2), text: row.get::<_, String>(3).into() };
+                relation.policies.insert(row.get::<_, String>(1).into(), policy);
             }
         }
         Ok(())

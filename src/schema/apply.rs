@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::model::{Column, Function, Index, QName, Relation, UserType};
+use super::model::{Column, Function, Index, Policy, QName, Relation, UserType};
 use super::{Schema, naming};
 use crate::sql::Name;
 use crate::sql::operation::{
@@ -139,9 +139,10 @@ impl Change {
             Operation::DropTrigger { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| t.triggers.remove(name).is_some());
             }
-            Operation::CreatePolicy { name, table, restrictive } => {
+            Operation::CreatePolicy { name, table, restrictive, text } => {
                 let table = self.schema.resolve(table);
-                self.edit(&table, |t| _ = t.policies.insert(name.clone(), *restrictive));
+                let policy = Policy { restrictive: *restrictive, text: text.clone() };
+                self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
             }
             Operation::DropPolicy { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
@@ -150,13 +151,14 @@ impl Change {
                 for object in objects {
                     let GrantObject::Relation(name) = object else { continue };
                     let name = self.schema.resolve(name);
-                    let pairs = grantees.iter().flat_map(|g| privileges.iter().map(move |p| (g.clone(), p.clone())));
                     self.edit(&name, |relation| {
-                        for pair in pairs {
+                        let all = privileges.iter().flat_map(|p| every_privilege(relation.kind, p));
+                        let all: Vec<String> = all.map(str::to_owned).collect();
+                        for pair in grantees.iter().flat_map(|g| all.iter().map(move |p| (g.clone(), p.clone()))) {
                             if *grant {
                                 relation.grants.insert(pair);
                             } else {
-                                relation.grants.retain(|(g, p)| *g != pair.0 || (pair.1 != "ALL" && *p != pair.1));
+                                relation.grants.remove(&pair);
                             }
                         }
                     });
@@ -374,6 +376,8 @@ impl Change {
             column.name = name.clone();
         }
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
+        let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
+        relation.read_only = !view.query.simple || relation.reads.iter().any(reads_read_only);
         if let Some(old) = self.schema.relations.get(&name).cloned() {
             self.schema.unlink(&name, &old);
         }
@@ -393,9 +397,11 @@ impl Change {
                 data_type: found.and_then(|c| c.data_type.clone()),
                 not_null: false,
                 default: None,
+                holds: found.and_then(|c| c.holds.clone()),
             }
         };
-        let unknown = |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None };
+        let unknown =
+            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, holds: None };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -570,6 +576,16 @@ impl Change {
             return;
         }
         self.change_table(&table, change);
+        self.hand_down(&table, change);
+    }
+}
+
+/// What `ALL` stands for; any other privilege stands for itself.
+fn every_privilege(kind: RelationKind, privilege: &str) -> Vec<&str> {
+    match (privilege, kind) {
+        ("ALL", RelationKind::Sequence) => vec!["SELECT", "UPDATE", "USAGE"],
+        ("ALL", _) => vec!["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"],
+        _ => vec![privilege],
     }
 }
 

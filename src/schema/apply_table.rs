@@ -37,6 +37,7 @@ impl Change {
                     if !including {
                         column.default = None;
                     }
+                    column.holds = None;
                     column
                 }));
             }
@@ -109,7 +110,7 @@ impl Change {
                 let rule = Rule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
                 (rule, addition, "check")
             }
-            ConstraintKind::ForeignKey { columns, target, target_columns } => {
+            ConstraintKind::ForeignKey { columns, target, target_columns, restricts } => {
                 let target = self.schema.resolve(target);
                 let mut target_columns = target_columns.clone();
                 if target_columns.is_empty()
@@ -117,7 +118,8 @@ impl Change {
                 {
                     target_columns = key.to_vec();
                 }
-                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns };
+                let restricts = *restricts;
+                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, restricts };
                 (rule, naming::addition(columns), "fkey")
             }
             ConstraintKind::Exclude { columns } => {
@@ -302,6 +304,42 @@ impl Change {
         }
     }
 
+    /// Partitions and inheriting tables follow their parent's columns and checks.
+    pub(super) fn hand_down(&mut self, table: &QName, change: &TableChange) {
+        let inherited = match change {
+            TableChange::AddColumn { column, .. } => {
+                let column = ColumnDefinition { serial: false, ..column.clone() };
+                TableChange::AddColumn { if_not_exists: true, column, constraints: Vec::new() }
+            }
+            TableChange::DropColumn { column, cascade, .. } => {
+                TableChange::DropColumn { column: column.clone(), if_exists: true, cascade: *cascade }
+            }
+            TableChange::AddConstraint(definition) if matches!(definition.kind, ConstraintKind::Check { .. }) => {
+                change.clone()
+            }
+            TableChange::DropConstraint { name, cascade, .. } => {
+                TableChange::DropConstraint { name: name.clone(), if_exists: true, cascade: *cascade }
+            }
+            TableChange::RenameColumn { .. }
+            | TableChange::SetType { .. }
+            | TableChange::SetDefault { .. }
+            | TableChange::DropDefault { .. }
+            | TableChange::SetNotNull { .. }
+            | TableChange::DropNotNull { .. } => change.clone(),
+            _ => return,
+        };
+        let is_child = |name: &QName| {
+            self.schema
+                .relation(name)
+                .is_some_and(|r| r.kind == RelationKind::Table && r.parent.as_ref() == Some(table))
+        };
+        let children: Vec<_> = self.owned(table, None).into_iter().filter(is_child).collect();
+        for child in children {
+            self.change_table(&child, &inherited);
+            self.hand_down(&child, &inherited);
+        }
+    }
+
     fn column(&self, table: &QName, column: &str) -> Option<Column> {
         self.schema.relation(table).and_then(|r| r.column(column)).cloned()
     }
@@ -377,11 +415,12 @@ fn column(definition: &ColumnDefinition) -> Column {
         data_type: Some(definition.data_type.clone()),
         not_null: definition.not_null,
         default: definition.default,
+        holds: None,
     }
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {
-    relation.columns.extend(parent.columns.iter().cloned());
+    relation.columns.extend(parent.columns.iter().cloned().map(|column| Column { holds: None, ..column }));
     let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
     relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));
 }

@@ -16,7 +16,7 @@ use crate::sql::Name;
 use crate::sql::operation::Ident;
 
 pub use apply::{Applied, Object, Problem};
-pub use model::{Column, Constraint, Function, Index, QName, Relation, Rule, UserType};
+pub use model::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, UserType};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -130,6 +130,30 @@ impl Schema {
         let candidates = self.search_path.iter().map(|s| QName { schema: s.clone(), name: name.name.clone() });
         let found = candidates.clone().find(|candidate| exists(candidate));
         found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
+    }
+
+    /// The same schema, with every column of a table marked as holding its own values: a release follows them through renames, and a
+    /// column that is dropped and made again is seen to hold nothing.
+    #[must_use]
+    pub fn followed(mut self) -> Self {
+        let tables: Vec<_> = self.relations.iter().map(|(name, relation)| (name.clone(), relation.clone())).collect();
+        for (name, mut relation) in tables {
+            if relation.kind != crate::sql::operation::RelationKind::Table {
+                continue;
+            }
+            for column in &mut Arc::make_mut(&mut relation).columns {
+                column.holds = Some(format!("{name}.{}", column.name).into());
+            }
+            self.relations.insert(name, relation);
+        }
+        self
+    }
+
+    /// The same schema under the search path of another one.
+    #[must_use]
+    pub fn searched_like(mut self, other: &Self) -> Self {
+        self.search_path = Arc::clone(&other.search_path);
+        self
     }
 
     /// The same schema as a new session sees it.

@@ -48,8 +48,8 @@ pub struct Relation {
     pub indexes: BTreeMap<Ident, Index>,
     /// Triggers by name, with whether they are enabled.
     pub triggers: BTreeMap<Ident, bool>,
-    /// Policies by name, with whether they are restrictive.
-    pub policies: BTreeMap<Ident, bool>,
+    /// Policies by name.
+    pub policies: BTreeMap<Ident, Policy>,
     /// `ENABLE ROW LEVEL SECURITY`
     pub row_security: bool,
     /// `FORCE ROW LEVEL SECURITY`
@@ -58,6 +58,8 @@ pub struct Relation {
     pub grants: BTreeSet<(String, String)>,
     /// What a view reads.
     pub reads: BTreeSet<QName>,
+    /// Whether it is a view that PostgreSQL can not write through.
+    pub read_only: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// The partitioned table it belongs to, or the table it inherits from.
@@ -81,6 +83,7 @@ impl Relation {
             force_row_security: false,
             grants: BTreeSet::new(),
             reads: BTreeSet::new(),
+            read_only: false,
             partitioned: false,
             parent: None,
             owned_by: None,
@@ -89,7 +92,8 @@ impl Relation {
 
     /// Whether clients may write rows to it.
     pub fn is_writable(&self) -> bool {
-        !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
+        let read_only = self.read_only && self.triggers.is_empty();
+        !read_only && !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
     }
 
     /// A column by name.
@@ -121,6 +125,8 @@ pub struct Column {
     pub not_null: bool,
     /// Where its value comes from if an INSERT leaves it out.
     pub default: Option<DefaultValue>,
+    /// Whose values it holds, as `table.column` of the schema that a release starts from; see [`Schema::followed`](super::Schema::followed).
+    pub holds: Option<Ident>,
 }
 
 impl Column {
@@ -145,6 +151,15 @@ pub struct Constraint {
     pub kind: Rule,
     /// Whether existing rows are known to satisfy it.
     pub valid: bool,
+}
+
+/// A row security policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether it is restrictive.
+    pub restrictive: bool,
+    /// What it says, to tell two apart. Spelled as written, or as the server prints it.
+    pub text: Ident,
 }
 
 /// What a constraint demands.
@@ -177,6 +192,8 @@ pub enum Rule {
         target: QName,
         /// The columns it points to.
         target_columns: Vec<Ident>,
+        /// Whether rows that are pointed to can not be deleted (no `ON DELETE CASCADE` or `SET …`).
+        restricts: bool,
     },
     /// `EXCLUDE`
     Exclude {

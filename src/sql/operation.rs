@@ -181,6 +181,8 @@ pub enum Operation {
         table: Name,
         /// `AS RESTRICTIVE`
         restrictive: bool,
+        /// What it says, to tell two apart.
+        text: Ident,
     },
     /// `DROP POLICY`
     DropPolicy {
@@ -382,6 +384,8 @@ pub enum ConstraintKind {
         target: Name,
         /// The columns it points to; empty: the primary key.
         target_columns: Vec<Ident>,
+        /// Whether rows that are pointed to can not be deleted (no `ON DELETE CASCADE` or `SET …`).
+        restricts: bool,
     },
     /// `EXCLUDE`
     Exclude {
@@ -439,6 +443,12 @@ pub struct QueryShape {
     pub star: bool,
     /// The functions it calls.
     pub calls: Vec<Name>,
+    /// Names of what is not a relation: `WITH` queries and subqueries.
+    pub inner: Vec<Ident>,
+    /// Whether a query anywhere inside has `*` in its output, so that `inner` names can hand on columns that nothing mentions.
+    pub inner_star: bool,
+    /// Whether it is `SELECT … FROM one_table [WHERE …]`, the kind of view that PostgreSQL can write through.
+    pub simple: bool,
 }
 
 /// A column that a query returns.
@@ -562,6 +572,8 @@ pub struct DataChange {
     pub writes: Vec<Ident>,
     /// Everything it names.
     pub query: QueryShape,
+    /// For `DELETE` and `TRUNCATE`: whether all rows go.
+    pub everything: bool,
     /// For `UPDATE`: whether running it again changes nothing (every assigned column is tested `IS NULL` in its `WHERE`).
     pub repeatable: bool,
 }

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    Expr, Function, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Visit,
-    Visitor,
+    Expr, Function, GroupByExpr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    Statement, TableFactor, Visit, Visitor,
 };
 
 use super::ast::{fold, last, lower_name};
@@ -18,6 +18,9 @@ pub(crate) fn shape_of(node: &impl Visit) -> QueryShape {
     let mut walker = Walker::default();
     let _ = node.visit(&mut walker);
     let Walker { mut shape, ctes, table_functions } = walker;
+    let names_cte = |name: &Name| name.schema.is_none() && ctes.contains(&name.name);
+    let aliases: Vec<_> = shape.aliases.iter().filter(|(_, name)| names_cte(name)).map(|(a, _)| a.clone()).collect();
+    shape.inner.extend(aliases);
     shape.reads.retain(|name| !table_functions.contains(name));
     shape.reads.retain(|name| name.schema.is_some() || !ctes.contains(&name.name));
     shape
@@ -27,10 +30,38 @@ pub(crate) fn shape_of(node: &impl Visit) -> QueryShape {
 pub(crate) fn query_shape(query: &Query) -> QueryShape {
     let mut shape = shape_of(query);
     shape.columns = output_columns(&query.body);
+    shape.simple = is_simple(query);
     shape.star =
         shape.columns.as_ref().is_none_or(|columns| columns.iter().any(|c| matches!(c, OutputColumn::Star { .. })));
     shape
 }
+
+/// What PostgreSQL calls a simple view: one relation, nothing that folds rows together.
+fn is_simple(query: &Query) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    let [from] = select.from.as_slice() else { return false };
+    let grouped = match &select.group_by {
+        GroupByExpr::All(_) => true,
+        GroupByExpr::Expressions(by, _) => !by.is_empty(),
+    };
+    let aggregates = |item: &SelectItem| {
+        matches!(item,
+        SelectItem::UnnamedExpr(Expr::Function(f)) | SelectItem::ExprWithAlias { expr: Expr::Function(f), .. }
+            if f.over.is_some() || AGGREGATES.contains(&&*last(&f.name)))
+    };
+    matches!(from.relation, TableFactor::Table { .. })
+        && from.joins.is_empty()
+        && query.with.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && select.distinct.is_none()
+        && select.having.is_none()
+        && !grouped
+        && !select.projection.iter().any(aggregates)
+}
+
+const AGGREGATES: &[&str] =
+    &["count", "sum", "min", "max", "avg", "array_agg", "string_agg", "jsonb_agg", "json_agg", "bool_or", "bool_and"];
 
 /// The columns an expression mentions, each once, in order of appearance.
 pub(crate) fn columns_in(expr: &impl Visit) -> Vec<Ident> {
@@ -130,7 +161,25 @@ impl Visitor for Walker {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.star(&select.projection);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        match statement {
+            Statement::Insert(insert) => self.star(insert.returning.as_deref().unwrap_or_default()),
+            Statement::Update(update) => self.star(update.returning.as_deref().unwrap_or_default()),
+            Statement::Delete(delete) => self.star(delete.returning.as_deref().unwrap_or_default()),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { alias: Some(alias), .. } = factor {
+            self.shape.inner.push(fold(&alias.name));
+        }
         if let TableFactor::Table { name, alias, args, .. } = factor {
             let name = lower_name(name);
             if args.is_some() {
@@ -160,6 +209,11 @@ impl Visitor for Walker {
 }
 
 impl Walker {
+    fn star(&mut self, items: &[SelectItem]) {
+        self.shape.inner_star |=
+            items.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    }
+
     fn call(&mut self, name: Name) {
         if !self.shape.calls.contains(&name) {
             self.shape.calls.push(name);

@@ -58,7 +58,7 @@ fn collect(path: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> Result<(), LoadErro
     Ok(())
 }
 
-fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
+pub(super) fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
     let mut queries = Vec::new();
     let mut diagnostics = Vec::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();

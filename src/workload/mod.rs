@@ -3,6 +3,9 @@
 mod folder;
 mod reliance;
 
+use camino::Utf8PathBuf;
+
+use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use crate::sql::QueryStatement;
 
@@ -30,6 +33,16 @@ pub struct Query {
 }
 
 impl Workload {
+    /// Queries that are already in memory: (path, text), as [`load`] reads them from files. Those that can not be parsed are kept and
+    /// reported.
+    pub fn from_texts(files: impl IntoIterator<Item = (impl Into<Utf8PathBuf>, String)>) -> (Self, Vec<Diagnostic>) {
+        let mut sources = Sources::new();
+        for (path, text) in files {
+            sources.add(path, text);
+        }
+        folder::read(sources)
+    }
+
     /// The text of a query.
     pub fn text(&self, query: &Query) -> &str {
         self.sources.slice(query.span)

@@ -38,8 +38,16 @@ impl Workload {
         };
         let q = View { statement, schema, text: self.text(query) };
         match capability {
-            Capability::Relation(relation) => q.touches(relation).then_some(true),
-            Capability::Read { relation, column, .. } => q.uses_column(relation, column),
+            Capability::Relation(relation) => {
+                if q.touches(relation) {
+                    Some(true)
+                } else {
+                    q.quotes(relation).then_some(false)
+                }
+            }
+            Capability::Read { relation, column, .. } | Capability::Values { relation, column, .. } => {
+                q.uses_column(relation, column)
+            }
             Capability::Write { relation, column } => q.writes_column(relation, column),
             Capability::Omit { relation, column } => q.omits(relation, column),
             Capability::AcceptsNull { relation, column } | Capability::Fits { relation, column, .. } => {
@@ -55,6 +63,9 @@ impl Workload {
             | Capability::FastPath { relation, .. } => q.touches(relation).then_some(false),
             Capability::Shape(relation) => q.depends_on_shape(relation).then_some(true),
             Capability::Arbiter { relation, columns } => q.upserts_on(relation, columns).then_some(true),
+            Capability::PartialArbiter { relation, columns, .. } => {
+                q.upserts_within(relation, columns).then_some(false)
+            }
             Capability::ConstraintName { relation, name } => q.names_constraint(relation, name).then_some(true),
             Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
                 q.writes_of(relation).next().is_some().then_some(false)
@@ -71,6 +82,8 @@ impl Workload {
                 q.statement.shape.calls.iter().any(|call| schema.resolve_function(call) == *name).then_some(true)
             }
             Capability::Namespace(name) | Capability::Extension(name) => has_word(q.text, name).then_some(false),
+            // Who runs the queries is not known.
+            Capability::Granted { .. } => Some(false),
         }
     }
 }
@@ -123,6 +136,10 @@ impl<'a> View<'a> {
         }
         let shape = &self.statement.shape;
         let alias_is_other = |alias: &Ident| {
+            if shape.inner.contains(alias) {
+                // Of what it selects by name, its own text tells.
+                return !shape.inner_star;
+            }
             let found = shape.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| self.schema.resolve(name));
             found.is_some_and(|found| found != *relation)
         };
@@ -169,12 +186,15 @@ impl<'a> View<'a> {
             QueryKind::Delete => false,
         });
         let target = match rule {
-            RowRule::Constraint(Rule::ForeignKey { target, target_columns, .. }) => Some((target, target_columns)),
+            RowRule::Constraint(Rule::ForeignKey { target, target_columns, restricts, .. }) => {
+                Some((target, target_columns, *restricts))
+            }
             _ => None,
         };
-        let parent = target.is_some_and(|(target, columns)| {
+        let parent = target.is_some_and(|(target, columns, restricts)| {
             self.writes_of(target).any(|kind| match kind {
-                QueryKind::Delete | QueryKind::Other => true,
+                QueryKind::Delete => restricts,
+                QueryKind::Other => true,
                 QueryKind::Update { columns: set } => set.iter().any(|c| columns.contains(c)),
                 QueryKind::Insert { updates, .. } => updates.iter().any(|c| columns.contains(c)),
             })
@@ -196,6 +216,20 @@ impl<'a> View<'a> {
             }
             _ => false,
         })
+    }
+
+    /// Whether an upsert may mean an index with this key and more that is not known here.
+    fn upserts_within(&self, relation: &QName, key: &[Ident]) -> bool {
+        self.writes_of(relation).any(|kind| match kind {
+            QueryKind::Insert { conflict_columns: Some(columns), .. } => key.iter().all(|c| columns.contains(c)),
+            _ => false,
+        })
+    }
+
+    /// Whether it names the relation in a string, as in `nextval('s')`.
+    fn quotes(&self, relation: &QName) -> bool {
+        let literals = self.text.split('\'').skip(1).step_by(2);
+        literals.map(|l| l.replace('"', "")).any(|l| l.rsplit('.').next() == Some(&*relation.name))
     }
 
     fn names_constraint(&self, relation: &QName, wanted: &Ident) -> bool {

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
+mod adversarial;
 mod architecture;
 mod corpus;
 mod examples;
 mod execute;
+mod oracle;
 mod plan;
+mod properties;
 mod server;
 mod support;

@@ -180,8 +180,17 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Statement::Update(update) => repeatable(update, &writes),
         _ => false,
     };
+    let everything =
+        matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
     let table = Some(write.table.clone());
-    Ok(vec![Operation::Data(Box::new(DataChange { verb, table, writes, query: summary.shape, repeatable }))])
+    Ok(vec![Operation::Data(Box::new(DataChange {
+        verb,
+        table,
+        writes,
+        query: summary.shape,
+        everything,
+        repeatable,
+    }))])
 }
 
 fn select_into(body: &SetExpr) -> bool {
@@ -223,7 +232,8 @@ pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let tables = truncate.table_names.iter().map(|target| lower_name(&target.name));
     let change = |table: Name| {
         let query = QueryShape { reads: vec![table.clone()], ..QueryShape::default() };
-        DataChange { verb: DataVerb::Truncate, table: Some(table), writes: Vec::new(), query, repeatable: false }
+        let verb = DataVerb::Truncate;
+        DataChange { verb, table: Some(table), writes: Vec::new(), query, everything: true, repeatable: false }
     };
     Ok(tables.map(|table| Operation::Data(Box::new(change(table)))).collect())
 }
@@ -246,7 +256,10 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let query = QueryShape { reads: vec![table.clone()], ..QueryShape::default() };
     let table = Some(table);
     Ok(vec![match into {
-        true => Operation::Data(Box::new(DataChange { verb: DataVerb::Copy, table, writes, query, repeatable: false })),
+        true => {
+            let (verb, everything, repeatable) = (DataVerb::Copy, false, false);
+            Operation::Data(Box::new(DataChange { verb, table, writes, query, everything, repeatable }))
+        }
         false => Operation::Query { reads: query.reads, calls: Vec::new() },
     }])
 }

@@ -99,8 +99,9 @@ pub(super) fn create_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     parser.expect_keyword_is(Keyword::ON)?;
     let table = lower_name(&parser.parse_object_name(false)?);
     let restrictive = eat_words(parser, &["as", "restrictive"]);
+    let mut words = Vec::new();
     while !at_end(parser) {
-        parser.next_token();
+        words.push(parser.next_token().token.to_string());
     }
-    Ok(vec![Operation::CreatePolicy { name, table, restrictive }])
+    Ok(vec![Operation::CreatePolicy { name, table, restrictive, text: words.join(" ").into() }])
 }

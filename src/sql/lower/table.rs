@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode,
-    Statement, TableConstraint, Value,
+    ReferentialAction, Statement, TableConstraint, Value,
 };
 use sqlparser::parser::Parser;
 
@@ -92,6 +92,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
                 columns: vec![name.clone()],
                 target: lower_name(&key.foreign_table),
                 target_columns: fold_all(&key.referred_columns),
+                restricts: restricts(key.on_delete.as_ref()),
             }),
             ColumnOption::Generated { generated_as, generation_expr, generation_expr_mode, .. } => {
                 let virtual_column = matches!(generation_expr_mode, Some(GeneratedExpressionMode::Virtual));
@@ -128,6 +129,7 @@ pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) ->
                 columns: fold_all(&key.columns),
                 target: lower_name(&key.foreign_table),
                 target_columns: fold_all(&key.referred_columns),
+                restricts: restricts(key.on_delete.as_ref()),
             },
         ),
         TableConstraint::Check(check) => (&check.name, check_kind(&check.expr)),
@@ -221,4 +223,9 @@ pub(super) fn default_value(expr: &Expr) -> DefaultValue {
     }
     let known = |name: &Name| STABLE.contains(&&*name.name);
     if shape_of(expr).calls.iter().all(known) { DefaultValue::Stable } else { DefaultValue::Volatile }
+}
+
+/// Whether a foreign key keeps the rows it points to from being deleted.
+fn restricts(on_delete: Option<&ReferentialAction>) -> bool {
+    matches!(on_delete, None | Some(ReferentialAction::NoAction | ReferentialAction::Restrict))
 }

@@ -3,7 +3,9 @@
 mod certificates;
 mod command;
 mod databases;
+mod play;
 
 pub(crate) use certificates::{Authority, self_signed};
 pub(crate) use command::{cutover, exit, transcript};
 pub(crate) use databases::{database, local_options, message, server};
+pub(crate) use play::{Order, Release, Run, play, statements};

@@ -1,0 +1,151 @@
+//! Real release pairs: what the planner says, against what PostgreSQL says. `CUTOVER_ORACLE` names the directory; `CUTOVER_ORACLE_EVERY=1`
+//! runs every pair instead of a sample, `CUTOVER_ORACLE_PROJECT=x` one application only.
+
+mod data;
+mod recall;
+mod server;
+
+use std::collections::BTreeMap;
+
+use cutover::plan::Planned;
+use cutover::plan::saved::Verdict;
+
+use data::{Pair, Project};
+use recall::{Count, Recall};
+use server::Base;
+
+use crate::support::{Order, Run};
+
+/// A sample that a build machine can afford.
+fn every() -> usize {
+    let wish = std::env::var("CUTOVER_ORACLE_EVERY").ok().and_then(|n| n.parse().ok());
+    wish.unwrap_or(12).max(1)
+}
+
+fn projects() -> Vec<Project> {
+    let only = std::env::var("CUTOVER_ORACLE_PROJECT").ok();
+    data::projects().into_iter().filter(|p| only.as_ref().is_none_or(|o| *o == p.name)).collect()
+}
+
+/// Numbers of one application.
+#[derive(Default)]
+struct Tally {
+    pairs: usize,
+    safe: usize,
+    refused: BTreeMap<String, usize>,
+    needless: BTreeMap<String, usize>,
+    notes: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    fn safe(&mut self, pair: &Pair, run: &Run, straight: &Run) {
+        self.safe += 1;
+        self.wrong.extend(run.breaks.first().map(|b| format!("{}: {} breaks, {b}", pair.name, run.breaks.len())));
+        match (&run.failed, &straight.failed) {
+            (Some(message), None) => self.wrong.push(format!("{}: the plan does not run: {message}", pair.name)),
+            (_, Some(message)) => self.notes.push(format!("{}: not even the files' order runs: {message}", pair.name)),
+            (None, None) => {
+                if let (Some(is), Some(should)) = (&run.last, &straight.last) {
+                    let differences = should.differences(is);
+                    self.wrong.extend(differences.first().map(|d| format!("{}: the end differs: {d}", pair.name)));
+                }
+            }
+        }
+    }
+
+    fn refused(&mut self, pair: &Pair, plan: &Planned, runs: &[(&str, Run)]) {
+        let mut codes: Vec<_> = plan.plan.findings.iter().filter(|f| f.severity == "error").collect();
+        codes.dedup_by_key(|f| f.code.clone());
+        let names: Vec<String> = codes.iter().map(|f| format!("{} {}", f.code, f.name)).collect();
+        let key = names.first().cloned().unwrap_or_default();
+        *self.refused.entry(key.clone()).or_default() += 1;
+        let works = |run: &Run| run.failed.is_none() && run.breaks.is_empty();
+        if let Some((order, _)) = runs.iter().find(|(_, run)| works(run)) {
+            *self.needless.entry(key).or_default() += 1;
+            let first = codes.first().map(|f| f.message.clone()).unwrap_or_default();
+            let place = codes.first().and_then(|f| f.places.first());
+            let place = place.map(|p| format!("{}:{}", p.path, p.line)).unwrap_or_default();
+            self.notes.push(format!("{}: {order} would do; {place} {first}", pair.name));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_plan_called_safe_breaks_a_query() {
+    let tasks: Vec<_> = projects().into_iter().map(|p| tokio::spawn(async move { tally(&p).await })).collect();
+    let mut table = format!(
+        "{:<20} {:>5} {:>5} {:>7} {:>6} {:>8}\n",
+        "application", "pairs", "safe", "refused", "wrong", "needless"
+    );
+    let (mut wrong, mut notes) = (Vec::new(), Vec::new());
+    let mut by_code: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for task in tasks {
+        let (name, tally) = task.await.unwrap();
+        table.push_str(&format!(
+            "{name:<20} {:>5} {:>5} {:>7} {:>6} {:>8}\n",
+            tally.pairs,
+            tally.safe,
+            tally.refused.values().sum::<usize>(),
+            tally.wrong.len(),
+            tally.needless.values().sum::<usize>(),
+        ));
+        for (code, count) in tally.refused {
+            by_code.entry(code).or_default().0 += count;
+        }
+        for (code, count) in tally.needless {
+            by_code.entry(code).or_default().1 += count;
+        }
+        wrong.extend(tally.wrong);
+        notes.extend(tally.notes);
+    }
+    table.push_str("refused for its first reason (of these needlessly, as far as PREPARE tells):\n");
+    for (code, (refused, needless)) in by_code {
+        table.push_str(&format!("    {code:<40} {refused:>5} {needless:>5}\n"));
+    }
+    eprintln!("{table}\n{}", notes.join("\n"));
+    assert!(wrong.is_empty(), "plans called safe that are not:\n{}", wrong.join("\n"));
+}
+
+async fn tally(project: &Project) -> (String, Tally) {
+    let mut tally = Tally::default();
+    let mut base = Base::new(&project.name);
+    for pair in project.pairs(every()) {
+        tally.pairs += 1;
+        let planned = pair.release.plan();
+        let run = base.run(&pair, &Order::Planned(&planned.plan)).await;
+        if planned.plan.verdict == Verdict::Safe {
+            tally.safe(&pair, &run, &base.run(&pair, &Order::Straight).await);
+        } else {
+            let straight = base.run(&pair, &Order::AllBefore).await;
+            let late = base.run(&pair, &Order::AllAfter).await;
+            tally.refused(&pair, &planned, &[("all before", straight), ("all after", late), ("its own order", run)]);
+        }
+    }
+    (project.name.clone(), tally)
+}
+
+#[test]
+fn evidence_agrees_with_postgresql() {
+    let mut table = String::new();
+    let mut examples = Vec::new();
+    for project in projects() {
+        let mut recall = Recall::default();
+        for pair in project.pairs(every()) {
+            let planned = pair.release.plan();
+            recall.add(&pair, &planned.base, &planned.last);
+        }
+        table.push_str(&format!("{} ({} perhaps by a rule on rows)\n", project.name, recall.rows));
+        for (what, count) in [
+            ("no longer prepares", &recall.broken),
+            ("other types", &recall.type_changed),
+            ("INSERT misses NOT NULL", &recall.misses_not_null),
+            ("green not ready", &recall.not_ready),
+        ] {
+            let Count { hit, missed, false_alarm, .. } = count;
+            table.push_str(&format!("    {what:<24} {hit:>6} found {missed:>6} missed {false_alarm:>6} needless\n"));
+            examples.extend(count.examples.iter().map(|e| format!("{what}: {e}")));
+        }
+    }
+    eprintln!("{table}\n{}", examples.join("\n"));
+}
