@@ -171,7 +171,7 @@ fn sql_that_does_not_parse_is_opaque_and_the_rest_is_read() {
       Cutover: traffic moves from blue to green, blue drains
 
       After cutover                                       blue is gone
-        ?   3  ?  ALTER TABEL   1:2  no lock that anybody waits for
+        ?   3  ?  ALTER TABEL   1:2  cost not known
                  no version notices
                  point of no return: blue can not come back
 
@@ -206,7 +206,7 @@ fn a_quote_that_is_never_closed() {
       Cutover: traffic moves from blue to green, blue drains
 
       After cutover                                       blue is gone
-        ?   1  ?  CREATE TABLE T  1:1  no lock that anybody waits for
+        ?   1  ?  CREATE TABLE T  1:1  cost not known
                  no version notices
                  point of no return: blue can not come back
 
@@ -304,7 +304,7 @@ fn a_configuration_that_can_not_be_used() {
     assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/cutover.toml", "[apps.blue]\nqueries = \"nowhere\"\n")], ""), @r"
     exit 2
     --- stderr
-    error: failed to query resolved metadata `m/nowhere`: No such file or directory (os error 2)
+    error: m/nowhere does not exist: no queries to read
     ");
 }
 

@@ -60,6 +60,9 @@ const MISLEADING: &[&str] = &[
     "PGTZ",
 ];
 
+/// How long a session with the server may take to open.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// How to make a [`Local`] server.
 #[derive(Debug, Clone, Default)]
 pub struct LocalOptions {
@@ -98,6 +101,8 @@ impl Local {
             ThrowawayError::system(format!("make a directory for the throwaway server in {}", parent.display()), &error)
         })?;
         let target = Target::on_socket(directory.path(), options.loopback_port.unwrap_or(PORT), SUPERUSER, "postgres")?;
+        // Nothing but load on this machine keeps the server on its own socket from answering.
+        let target = target.with_connect_timeout(Some(PATIENCE));
         let supervisor = Supervisor::spawn(&binaries, directory.path(), options)?;
         let mut this = Self { binaries, target, databases: AtomicU32::new(0), supervisor, directory };
         this.wait_until_ready().await?;
