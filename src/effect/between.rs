@@ -117,6 +117,9 @@ impl Effect {
 
     fn relation(&mut self, before: &Schema, after: &Schema, name: &QName) {
         self.difference(&of_relation(before, name), &of_relation(after, name));
+        if let Some(old) = before.relation(name) {
+            self.values(name, old, after.relation(name));
+        }
         let (Some(old), Some(new)) = (before.relation(name), after.relation(name)) else { return };
         // What holds where a thing is absent: it is lost when the thing comes, and won when it goes.
         let names = old.columns.iter().chain(&new.columns).map(|c| &c.name);
@@ -125,7 +128,6 @@ impl Effect {
             let capability = Capability::Omit { relation: name.clone(), column: column.clone() };
             self.flag(capability, omit(old), omit(new));
         }
-        self.values(name, old, new);
         for (was, is) in old.columns.iter().filter_map(|c| Some((c, new.column(&c.name)?))) {
             let (Some(from), Some(to)) = (&was.data_type, &is.data_type) else { continue };
             let fits = |from| Capability::Fits { relation: name.clone(), column: was.name.clone(), data_type: from };
@@ -154,12 +156,16 @@ impl Effect {
     }
 
     /// A name that stands for other values than before: dropped and made again, or renamed to.
-    fn values(&mut self, name: &QName, old: &Relation, new: &Relation) {
-        for column in &new.columns {
-            let values = |of: &Ident| {
-                let (relation, column) = (name.clone(), column.name.clone());
-                Capability::Values { relation, column, of: of.clone() }
-            };
+    fn values(&mut self, name: &QName, old: &Relation, new: Option<&Relation>) {
+        let values_of = |column: &Ident, of: &Ident| {
+            let (relation, column) = (name.clone(), column.clone());
+            Capability::Values { relation, column, of: of.clone() }
+        };
+        for gone in old.columns.iter().filter(|c| new.is_none_or(|n| n.column(&c.name).is_none())) {
+            self.removes.extend(gone.holds.iter().map(|of| values_of(&gone.name, of)));
+        }
+        for column in new.iter().flat_map(|n| &n.columns) {
+            let values = |of: &Ident| values_of(&column.name, of);
             let was = old.column(&column.name).map(|c| &c.holds);
             if was == Some(&column.holds) {
                 continue;

@@ -222,12 +222,27 @@ impl Context<'_> {
     fn green_breaks(&self, node: usize) -> Option<Diagnostic> {
         self.green.workload?;
         let effect = &self.nodes[node].effect;
-        let lost = effect.removes.iter().filter(|c| !c.offered_by(self.last) && !self.given_otherwise(c));
+        let lost = effect.removes.iter().filter(|c| {
+            let back = c.offered_by(self.last) || self.given_otherwise(c);
+            !back || self.gone_for_a_while(node, c)
+        });
         let (capability, query) =
             lost.filter(|c| c.weight() <= crate::effect::Weight::Habit).find_map(|c| match self.green.evidence(c) {
                 Evidence::Query(query) => Some((c, query)),
                 Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
             })?;
+        if capability.offered_by(self.last) || self.given_otherwise(capability) {
+            let text = format!(
+                "green relies on what {} takes away until a later step gives it back: {capability}",
+                self.name(node)
+            );
+            return Some(
+                Diagnostic::error(codes::GREEN_BREAKS, text)
+                    .at(self.nodes[node].span(), "taken away here, while green runs")
+                    .at(query.span.moved(self.green_offset), format!("green's query {}", query.name))
+                    .help("write both statements into one file: they then run in one transaction"),
+            );
+        }
         let text = format!("green relies on what {} takes away: {capability}", self.name(node));
         Some(
             Diagnostic::error(codes::GREEN_BREAKS, text)
@@ -235,6 +250,22 @@ impl Context<'_> {
                 .at(query.span.moved(self.green_offset), format!("green's query {}", query.name))
                 .help("change green's query, or drop the statement from the release"),
         )
+    }
+
+    /// Whether a step behind the cutover takes something that only a later step gives back.
+    fn gone_for_a_while(&self, node: usize, capability: &Capability) -> bool {
+        let statement = |n: usize| self.nodes[n].parts.first().map(|part| part.statement);
+        let together = |n: &usize| statement(*n) == statement(node) && self.placements[*n].phase == Phase::After;
+        let gives = |given: &Capability| match (given, capability) {
+            // As another type, or with other values: green was written for that.
+            (Capability::Read { relation: r, column: k, .. }, Capability::Read { relation, column, .. }) => {
+                r == relation && k == column
+            }
+            _ => given == capability,
+        };
+        let kept = matches!(capability, Capability::Values { .. })
+            || (0..self.nodes.len()).filter(together).any(|n| self.nodes[n].effect.adds.iter().any(gives));
+        self.placements[node].phase == Phase::After && !kept
     }
 
     /// Green was written for the column as it is at the end: of another type, or made anew.

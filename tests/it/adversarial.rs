@@ -80,6 +80,9 @@ async fn what_is_made_again_does_not_hold_what_it_held() {
     check(T, &[swap], reads, reads, &["refused CO102"]).await;
     let (away, over) = ("ALTER TABLE t RENAME COLUMN a TO x;", "ALTER TABLE t RENAME COLUMN c TO a;");
     check(T, &[away, over], reads, reads, &["refused CO103"]).await;
+    // In two files they are two transactions, and green meets the schema between them.
+    let files: &[&str] = &["ALTER TABLE t DROP COLUMN a;", "ALTER TABLE t ADD COLUMN a int;"];
+    check(T, files, reads, reads, &["refused CO203"]).await;
     // A view keeps the old name alive: the values are the same.
     let kept = "ALTER TABLE t RENAME TO t2; CREATE VIEW t AS SELECT id, a, b, c FROM t2;";
     check(

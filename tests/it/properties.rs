@@ -143,7 +143,7 @@ impl Writer {
                 format!("DROP VIEW {view}")
             }
             21 => {
-                let c = self.name("c");
+                let c = self.name("f");
                 self.tables.get_mut(&t)?.push(c.clone());
                 format!("ALTER TABLE {t} ADD COLUMN {c} int REFERENCES {}", tables[usize::from(column) % tables.len()])
             }

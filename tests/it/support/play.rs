@@ -182,11 +182,12 @@ async fn failing(session: &Session, workload: &Workload, names: &BTreeSet<String
 const TRY: &str = "CREATE OR REPLACE FUNCTION pg_temp.oracle_try(texts pg_catalog.text[])
     RETURNS TABLE (at pg_catalog.int4, message pg_catalog.text) LANGUAGE plpgsql AS $try$
     BEGIN
-        FOR at IN 1 .. coalesce(array_length(texts, 1), 0) LOOP
+        FOR i IN 1 .. coalesce(array_length(texts, 1), 0) LOOP
             BEGIN
-                EXECUTE 'PREPARE oracle_query AS ' || texts[at];
+                EXECUTE 'PREPARE oracle_query AS ' || texts[i];
                 DEALLOCATE oracle_query;
             EXCEPTION WHEN OTHERS THEN
+                at := i;
                 message := SQLERRM;
                 RETURN NEXT;
             END;
