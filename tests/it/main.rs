@@ -1,5 +1,6 @@
 //! Integration tests, one binary.
 
+#![allow(clippy::print_stderr, reason = "tables of what was measured")]
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
 mod adversarial;

@@ -95,11 +95,7 @@ impl Recall {
                         | Capability::Label { .. }
                         | Capability::Call { .. }
                         | Capability::Namespace(_)
-                        | Capability::Type(_) => {
-                            if certain {
-                                broken.insert(name.clone());
-                            }
-                        }
+                        | Capability::Type(_) => _ = certain && broken.insert(name.clone()),
                         _ if !matches!(evidence, Evidence::None) => self.rows += 1,
                         _ => {}
                     }
