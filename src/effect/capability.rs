@@ -72,6 +72,15 @@ pub enum Capability {
     },
     /// `SELECT *`, `RETURNING *`, positional INSERT, and prepared plans keep their columns.
     Shape(QName),
+    /// A bare column name does not mean this column, because there is none of this name.
+    Bare {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// `INSERT … SELECT *` and `SELECT * … UNION` find as many columns as they did.
+    Width(QName),
     /// `ON CONFLICT (columns)` finds a unique index.
     Arbiter {
         /// The relation.
@@ -255,7 +264,11 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Trigger { .. } => Weight::Certain,
-            Self::Arbiter { .. } | Self::PartialArbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
+            Self::Width(_)
+            | Self::Bare { .. }
+            | Self::Arbiter { .. }
+            | Self::PartialArbiter { .. }
+            | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
@@ -268,10 +281,13 @@ impl Capability {
     /// The relation it is about.
     pub fn relation(&self) -> Option<&QName> {
         match self {
-            Self::Relation(relation) | Self::Shape(relation) | Self::RowsVisible(relation) => Some(relation),
+            Self::Relation(relation) | Self::Shape(relation) | Self::Width(relation) | Self::RowsVisible(relation) => {
+                Some(relation)
+            }
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
             | Self::Values { relation, .. }
+            | Self::Bare { relation, .. }
             | Self::PartialArbiter { relation, .. }
             | Self::Omit { relation, .. }
             | Self::AcceptsNull { relation, .. }
@@ -316,8 +332,9 @@ impl Capability {
                 !super::between::rules(name, relation).contains(rule) && bites_old_rows(rule, relation)
             }
             (Self::Untriggered { name, .. }, Some((_, relation))) => !relation.triggers.contains_key(name),
+            (Self::Bare { column, .. }, Some((_, relation))) => relation.column(column).is_none(),
             (Self::Fits { column, .. }, Some((_, relation))) => relation.column(column).is_some(),
-            (Self::Behaviour { .. }, Some(_)) | (Self::Granted { .. }, None) => true,
+            (Self::Behaviour { .. } | Self::Width(_), Some(_)) | (Self::Granted { .. }, None) => true,
             (Self::Values { column, of, .. }, Some((_, relation))) => {
                 relation.column(column).is_some_and(|c| c.holds.as_ref() == Some(of))
             }
@@ -367,6 +384,8 @@ impl fmt::Display for Capability {
             Self::NeverNull { relation, column } => write!(f, "{relation}.{column} is never NULL"),
             Self::Ruled { relation, rule } => write!(f, "all rows of {relation} obey {rule}"),
             Self::Shape(relation) => write!(f, "{relation} keeps its columns"),
+            Self::Bare { relation, column } => write!(f, "{relation} has no {column} that a bare {column} could mean"),
+            Self::Width(relation) => write!(f, "{relation} has no columns more or less than INSERT … SELECT * expects"),
             Self::Arbiter { relation, columns } => {
                 write!(f, "ON CONFLICT ({}) works on {relation}", columns.join(", "))
             }
