@@ -79,6 +79,8 @@ fn loss_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Stre
     match evidence {
         Evidence::Query(_) | Evidence::Perhaps(_) => Some(Strength::Must),
         Evidence::Assumed if capability.weight() == Weight::Certain => Some(Strength::Must),
+        // Every added column would be suspect.
+        Evidence::Assumed if matches!(capability, Capability::Width(_) | Capability::Bare { .. }) => None,
         Evidence::Assumed => Some(Strength::Prefers),
         // Nobody uses it, and still nothing is gained by taking it away early.
         Evidence::None if capability.weight() == Weight::Certain => Some(Strength::Prefers),

@@ -140,6 +140,14 @@ impl Effect {
         }
         let columns =
             |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
+        let known = |r: &Relation, column: &Ident| r.column(column).is_some();
+        self.removes.extend(new.columns.iter().filter(|c| !known(old, &c.name)).map(|c| {
+            let (relation, column) = (name.clone(), c.name.clone());
+            Capability::Bare { relation, column }
+        }));
+        if old.columns.len() != new.columns.len() {
+            self.removes.insert(Capability::Width(name.clone()));
+        }
         if columns(old) != columns(new) {
             self.removes.insert(Capability::Shape(name.clone()));
         }

@@ -73,6 +73,15 @@ pub enum Capability {
     },
     /// `SELECT *`, `RETURNING *`, positional INSERT, and prepared plans keep their columns.
     Shape(QName),
+    /// A bare column name does not mean this column, because there is none of this name.
+    Bare {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// `INSERT … SELECT *` and `SELECT * … UNION` find as many columns as they did.
+    Width(QName),
     /// `ON CONFLICT (columns)` finds a unique index.
     Arbiter {
         /// The relation.
@@ -256,7 +265,11 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Trigger { .. } => Weight::Certain,
-            Self::Arbiter { .. } | Self::PartialArbiter { .. } | Self::ConstraintName { .. } => Weight::Habit,
+            Self::Width(_)
+            | Self::Bare { .. }
+            | Self::Arbiter { .. }
+            | Self::PartialArbiter { .. }
+            | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
@@ -274,10 +287,13 @@ impl Capability {
     /// The relation it is about.
     pub fn relation(&self) -> Option<&QName> {
         match self {
-            Self::Relation(relation) | Self::Shape(relation) | Self::RowsVisible(relation) => Some(relation),
+            Self::Relation(relation) | Self::Shape(relation) | Self::Width(relation) | Self::RowsVisible(relation) => {
+                Some(relation)
+            }
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
             | Self::Values { relation, .. }
+            | Self::Bare { relation, .. }
             | Self::PartialArbiter { relation, .. }
             | Self::Omit { relation, .. }
             | Self::AcceptsNull { relation, .. }
@@ -321,7 +337,8 @@ impl Capability {
     fn offered_by_relation(&self, schema: &Schema, relation: &Relation) -> bool {
         let has = |column: &Ident, test: &dyn Fn(&Column) -> bool| relation.column(column).is_some_and(test);
         match self {
-            Self::Relation(_) | Self::Behaviour { .. } => true,
+            Self::Relation(_) | Self::Behaviour { .. } | Self::Width(_) => true,
+            Self::Bare { column, .. } => relation.column(column).is_none(),
             Self::Shape(_) => relation.kind != RelationKind::Sequence,
             Self::Read { column, data_type, .. } => {
                 has(column, &|c| c.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default() == *data_type)
@@ -407,6 +424,8 @@ impl fmt::Display for Capability {
             Self::NeverNull { relation, column } => write!(f, "{relation}.{column} is never NULL"),
             Self::Ruled { relation, rule } => write!(f, "all rows of {relation} obey {rule}"),
             Self::Shape(relation) => write!(f, "{relation} keeps its columns"),
+            Self::Bare { relation, column } => write!(f, "{relation} has no {column} that a bare {column} could mean"),
+            Self::Width(relation) => write!(f, "{relation} has no columns more or less than INSERT … SELECT * expects"),
             Self::Arbiter { relation, columns } => {
                 write!(f, "ON CONFLICT ({}) works on {relation}", columns.join(", "))
             }

@@ -220,13 +220,14 @@ pub async fn rehearse(
     };
     execute(&mut session, script.plan, &Options::default(), &mut doors).await?;
     let planned = introspect(&session).await?;
-    drop(session);
+    // An orderly end: the built-in server has to write its answers to somebody.
+    session.close().await;
     // The files' own order, on a database of its own.
     let session = server.connect_database().await?;
     run(&session, script.folder, script.applied).await?;
     run(&session, script.folder, script.pending).await?;
     let straight = introspect(&session).await?;
-    drop(session);
+    session.close().await;
     let Watcher { states, rows, .. } = watcher;
     Ok(Rehearsal { server: server.describe(), states, rows, differences: straight.differences(&planned) })
 }

@@ -98,7 +98,16 @@ impl Context<'_> {
                     diagnostic = self.label(diagnostic, "green", green);
                 }
                 diagnostic.message = text;
-                diagnostic.help(way_out(&self.nodes[*i]))
+                let counted = pulls
+                    .blue
+                    .as_ref()
+                    .filter(|p| matches!(p.capability, Capability::Width(_) | Capability::Bare { .. }));
+                diagnostic.help(match counted {
+                    Some(_) => {
+                        "name the columns in blue's query with their tables instead of `*` or bare names, and release that first".to_owned()
+                    }
+                    None => way_out(&self.nodes[*i]),
+                })
             }
             Conflict::Chain { before, after } => {
                 let chain = self.graph.chain(*after, *before);
@@ -222,7 +231,9 @@ impl Context<'_> {
     fn green_breaks(&self, node: usize) -> Option<Diagnostic> {
         self.green.workload?;
         let effect = &self.nodes[node].effect;
-        let lost = effect.removes.iter().filter(|c| {
+        // Green was written for the columns there are at the end.
+        let settled = |c: &Capability| matches!(c, Capability::Bare { .. });
+        let lost = effect.removes.iter().filter(|c| !settled(c)).filter(|c| {
             let back = c.offered_by(self.last) || self.given_otherwise(c);
             !back || self.gone_for_a_while(node, c)
         });

@@ -116,7 +116,7 @@ pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
     lower::query_statement(text).map_err(|error| error.message)
 }
 
-pub(crate) use lower::{QueryKind, QueryStatement};
+pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
 
 fn split_problem(file: FileId, problem: split::SplitProblem) -> Diagnostic {
     let span = Span::new(file, problem.range);

@@ -447,8 +447,21 @@ pub struct QueryShape {
     pub inner: Vec<Ident>,
     /// Whether a query anywhere inside has `*` in its output, so that `inner` names can hand on columns that nothing mentions.
     pub inner_star: bool,
+    /// Each `SELECT` inside it: the relations of its `FROM`, and the bare column names in it.
+    pub scopes: Vec<Scope>,
+    /// Whether an arm of a `UNION` (or its kind) has `*` in its output, so that the arms' widths must agree.
+    pub star_arms: bool,
     /// Whether it is `SELECT … FROM one_table [WHERE …]`, the kind of view that PostgreSQL can write through.
     pub simple: bool,
+}
+
+/// Where bare column names are looked up together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scope {
+    /// The relations.
+    pub reads: Vec<Name>,
+    /// The bare names.
+    pub bare: Vec<Ident>,
 }
 
 /// A column that a query returns.

@@ -11,13 +11,13 @@ use sqlparser::ast::{
 
 use super::ast::{fold, last, lower_name};
 use super::name::Name;
-use super::operation::{Ident, OutputColumn, QueryShape};
+use super::operation::{Ident, OutputColumn, QueryShape, Scope};
 
 /// Reads the shape of anything sqlparser can walk (a query, a statement, an expression).
 pub(crate) fn shape_of(node: &impl Visit) -> QueryShape {
     let mut walker = Walker::default();
     let _ = node.visit(&mut walker);
-    let Walker { mut shape, ctes, table_functions } = walker;
+    let Walker { mut shape, ctes, table_functions, .. } = walker;
     let names_cte = |name: &Name| name.schema.is_none() && ctes.contains(&name.name);
     let aliases: Vec<_> = shape.aliases.iter().filter(|(_, name)| names_cte(name)).map(|(a, _)| a.clone()).collect();
     shape.inner.extend(aliases);
@@ -83,6 +83,17 @@ fn output_columns(body: &SetExpr) -> Option<Vec<OutputColumn>> {
     }
 }
 
+/// Whether `*` stands in the output of a query or of an arm of it.
+pub(crate) fn has_star(body: &SetExpr) -> bool {
+    let star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+    match body {
+        SetExpr::Select(select) => select.projection.iter().any(star),
+        SetExpr::Query(query) => has_star(&query.body),
+        SetExpr::SetOperation { left, right, .. } => has_star(left) || has_star(right),
+        _ => false,
+    }
+}
+
 /// The columns of a select list or `RETURNING`.
 pub(crate) fn returning_columns(items: &[SelectItem]) -> Vec<OutputColumn> {
     items.iter().map(output_column).collect()
@@ -141,6 +152,8 @@ struct Walker {
     shape: QueryShape,
     ctes: BTreeSet<Arc<str>>,
     table_functions: BTreeSet<Name>,
+    /// The `SELECT`s around, by their places in the shape's scopes.
+    around: Vec<usize>,
 }
 
 impl Visitor for Walker {
@@ -150,6 +163,7 @@ impl Visitor for Walker {
         if let Some(with) = &query.with {
             self.ctes.extend(with.cte_tables.iter().map(|cte| fold(&cte.alias.name)));
         }
+        self.shape.star_arms |= matches!(*query.body, SetExpr::SetOperation { .. }) && has_star(&query.body);
         ControlFlow::Continue(())
     }
 
@@ -163,6 +177,13 @@ impl Visitor for Walker {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         self.star(&select.projection);
+        self.around.push(self.shape.scopes.len());
+        self.shape.scopes.push(Scope::default());
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
+        self.around.pop();
         ControlFlow::Continue(())
     }
 
@@ -187,6 +208,9 @@ impl Visitor for Walker {
                 self.call(name);
             } else {
                 let alias = alias.as_ref().map_or_else(|| name.name.clone(), |alias| fold(&alias.name));
+                if let Some(scope) = self.scope() {
+                    scope.reads.push(name.clone());
+                }
                 self.shape.aliases.push((alias, name));
             }
         }
@@ -195,7 +219,12 @@ impl Visitor for Walker {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Identifier(ident) => self.shape.mentions.push((None, fold(ident))),
+            Expr::Identifier(ident) => {
+                if let Some(scope) = self.scope() {
+                    scope.bare.push(fold(ident));
+                }
+                self.shape.mentions.push((None, fold(ident)));
+            }
             Expr::CompoundIdentifier(parts) => {
                 if let [.., from, column] = parts.as_slice() {
                     self.shape.mentions.push((Some(fold(from)), fold(column)));
@@ -209,6 +238,10 @@ impl Visitor for Walker {
 }
 
 impl Walker {
+    fn scope(&mut self) -> Option<&mut Scope> {
+        self.around.last().and_then(|at| self.shape.scopes.get_mut(*at))
+    }
+
     fn star(&mut self, items: &[SelectItem]) {
         self.shape.inner_star |=
             items.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));

@@ -62,6 +62,8 @@ impl Workload {
             | Capability::Behaviour { relation, .. }
             | Capability::FastPath { relation, .. } => q.touches(relation).then_some(false),
             Capability::Shape(relation) => q.depends_on_shape(relation).then_some(true),
+            Capability::Bare { relation, column } => q.takes_from_elsewhere(relation, column).then_some(true),
+            Capability::Width(relation) => q.counts_columns(relation).then_some(true),
             Capability::Arbiter { relation, columns } => q.upserts_on(relation, columns).then_some(true),
             Capability::PartialArbiter { relation, columns, .. } => {
                 q.upserts_within(relation, columns).then_some(false)
@@ -143,11 +145,17 @@ impl<'a> View<'a> {
             let found = shape.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| self.schema.resolve(name));
             found.is_some_and(|found| found != *relation)
         };
-        let mentioned = shape
-            .mentions
-            .iter()
-            .any(|(from, name)| name == column && from.as_ref().is_none_or(|alias| !alias_is_other(alias)));
-        (mentioned || shape.star).then_some(true)
+        let has =
+            |name: &Name| self.schema.relation(&self.schema.resolve(name)).is_some_and(|r| r.column(column).is_some());
+        let own = self.schema.relation(relation).is_some_and(|r| r.column(column).is_some());
+        // A bare name means the relation that has it, as far as the version's own schema tells.
+        let elsewhere = !own && self.names().any(has);
+        let means_it = |from: &Option<Ident>| match from {
+            Some(alias) => !alias_is_other(alias),
+            None => !elsewhere,
+        };
+        let mentioned = shape.mentions.iter().any(|(from, name)| name == column && means_it(from));
+        (mentioned || (shape.star && own)).then_some(true)
     }
 
     fn writes_column(&self, relation: &QName, column: &Ident) -> Option<bool> {
@@ -205,6 +213,25 @@ impl<'a> View<'a> {
     fn depends_on_shape(&self, relation: &QName) -> bool {
         let positional = self.writes_of(relation).any(|kind| matches!(kind, QueryKind::Insert { columns: None, .. }));
         positional || (self.statement.shape.star && self.direct(relation))
+    }
+
+    /// Whether a bare name in a `SELECT` from the relation means something else, as the relation has no such column.
+    fn takes_from_elsewhere(&self, relation: &QName, column: &Ident) -> bool {
+        let has =
+            |name: &Name| self.schema.relation(&self.schema.resolve(name)).is_some_and(|r| r.column(column).is_some());
+        let own = self.schema.relation(relation).is_some_and(|r| r.column(column).is_some());
+        !own && self.statement.shape.scopes.iter().any(|scope| {
+            let here = scope.reads.iter().any(|name| self.schema.resolve(name) == *relation);
+            here && scope.bare.contains(column) && scope.reads.iter().any(has)
+        })
+    }
+
+    /// Whether the number of a relation's columns must fit something else: the target of an INSERT, or another arm of a UNION.
+    fn counts_columns(&self, relation: &QName) -> bool {
+        let target = |w: &&crate::sql::TableWrite| matches!(w.kind, QueryKind::Insert { star: true, .. });
+        let mut targets = self.statement.writes.iter().filter(target).map(|w| self.schema.resolve(&w.table));
+        let inserted = targets.next().is_some_and(|first| first != *relation && targets.all(|t| t != *relation));
+        self.direct(relation) && (inserted || self.statement.shape.star_arms)
     }
 
     fn upserts_on(&self, relation: &QName, wanted: &[Ident]) -> bool {

@@ -206,6 +206,51 @@ async fn columns_are_handed_on_by_with_queries() {
 }
 
 #[tokio::test]
+async fn a_star_that_fills_another_table_counts_columns() {
+    let base = &format!("{T} CREATE TABLE archive (LIKE t);");
+    let blue: &[&str] = &["WITH d AS (DELETE FROM t RETURNING *) INSERT INTO archive SELECT * FROM d"];
+    let add = "ALTER TABLE t ADD COLUMN z int;";
+    check(base, &[add], blue, &["SELECT 1"], &["after ADD COLUMN z"]).await;
+    check(base, &[add], blue, &["SELECT z FROM t"], &["refused CO102"]).await;
+    check(base, &["ALTER TABLE archive ADD COLUMN z int;"], blue, &["SELECT z FROM archive"], &["before ADD COLUMN z"])
+        .await;
+    // Green is there when both lose the column, one after the other.
+    let drop = "ALTER TABLE t DROP COLUMN a; ALTER TABLE archive DROP COLUMN a;";
+    check(base, &[drop], &["SELECT a FROM t"], blue, &["refused CO203"]).await;
+    check(base, &[add], &["SELECT * FROM t UNION ALL SELECT * FROM archive"], &["SELECT 1"], &["after ADD COLUMN z"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_bare_name_means_the_table_that_has_it() {
+    let base = &format!("{T} CREATE TABLE u (id int PRIMARY KEY, a int);");
+    // What `*` returns at green's home has no `a`.
+    let green: &[&str] = &["SELECT * FROM t"];
+    check(base, &["ALTER TABLE t DROP COLUMN a;"], &["SELECT 1"], green, &["after DROP COLUMN a"]).await;
+    let base = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE TABLE u (tid int);";
+    let file = "ALTER TABLE u ADD COLUMN a int; ALTER TABLE t DROP COLUMN a;";
+    check(
+        base,
+        &[file],
+        &["SELECT t.a FROM t"],
+        &["SELECT u.a FROM t JOIN u ON tid = id"],
+        &["before ADD COLUMN a", "after DROP COLUMN a"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_column_can_make_a_bare_name_ambiguous() {
+    let base = &format!("{T} CREATE TABLE u (tid int);");
+    let blue: &[&str] = &["SELECT a FROM t JOIN u ON tid = id"];
+    let add = "ALTER TABLE u ADD COLUMN a int;";
+    check(base, &[add], blue, &["SELECT 1"], &["after ADD COLUMN a"]).await;
+    check(base, &[add], blue, &["SELECT u.a FROM u"], &["refused CO102"]).await;
+    let apart: &[&str] = &["SELECT a FROM t WHERE id IN (SELECT tid FROM u)"];
+    check(base, &[add], apart, &["SELECT u.a FROM u"], &["before ADD COLUMN a"]).await;
+}
+
+#[tokio::test]
 async fn upserts_need_their_index() {
     let upsert: &[&str] = &["INSERT INTO t (id, b) VALUES ($1, $2) ON CONFLICT (lower(b)) DO NOTHING"];
     let writes: &[&str] = &["INSERT INTO t (id, b) VALUES ($1, $2)"];

@@ -14,7 +14,7 @@ use crate::sql::ast::{fold, fold_all, last, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{DataChange, DataVerb, Ident, Operation, OutputColumn, QueryShape};
 use crate::sql::parse::{at_end, eat};
-use crate::sql::shape::{query_shape, returning_columns, shape_of};
+use crate::sql::shape::{has_star, query_shape, returning_columns, shape_of};
 
 /// One query of an application, as far as syntax tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub(crate) enum QueryKind {
     /// `INSERT`; no column list means all columns in order.
     Insert {
         columns: Option<Vec<Ident>>,
+        /// Whether what is inserted is the `*` of a query.
+        star: bool,
         /// The columns of `ON CONFLICT (…)`.
         conflict_columns: Option<Vec<Ident>>,
         /// The name of `ON CONFLICT ON CONSTRAINT`.
@@ -124,7 +126,8 @@ fn insert_write(insert: &Insert) -> Option<TableWrite> {
             updates = assigned(update.assignments.iter().map(|a| &a.target));
         }
     }
-    let kind = QueryKind::Insert { columns, conflict_columns, conflict_constraint, updates };
+    let star = insert.source.as_ref().is_some_and(|query| has_star(&query.body));
+    let kind = QueryKind::Insert { columns, star, conflict_columns, conflict_constraint, updates };
     Some(TableWrite { table: lower_name(name), kind })
 }
 

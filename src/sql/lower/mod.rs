@@ -22,7 +22,7 @@ use sqlparser::tokenizer::Token;
 
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
-pub(crate) use data::{QueryKind, QueryStatement};
+pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
 
 /// The operations of one statement.
 pub(crate) struct Lowered {
