@@ -137,19 +137,19 @@ impl<'a> View<'a> {
             return self.touches(relation).then_some(false);
         }
         let shape = &self.statement.shape;
-        let alias_is_other = |alias: &Ident| {
-            if shape.inner.contains(alias) {
-                // Of what it selects by name, its own text tells.
-                return !shape.inner_star;
-            }
-            let found = shape.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| self.schema.resolve(name));
-            found.is_some_and(|found| found != *relation)
-        };
         let has =
             |name: &Name| self.schema.relation(&self.schema.resolve(name)).is_some_and(|r| r.column(column).is_some());
         let own = self.schema.relation(relation).is_some_and(|r| r.column(column).is_some());
         // A bare name means the relation that has it, as far as the version's own schema tells.
         let elsewhere = !own && self.names().any(has);
+        let alias_is_other = |alias: &Ident| {
+            if shape.inner.contains(alias) {
+                // Of what it selects by name, its own text tells.
+                return !shape.inner_star || elsewhere;
+            }
+            let found = shape.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| self.schema.resolve(name));
+            found.is_some_and(|found| found != *relation)
+        };
         let means_it = |from: &Option<Ident>| match from {
             Some(alias) => !alias_is_other(alias),
             None => !elsewhere,
