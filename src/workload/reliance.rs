@@ -3,7 +3,7 @@
 use super::{Query, Workload};
 use crate::effect::{Capability, RowRule};
 use crate::schema::{QName, Relation, Rule, Schema};
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Ident, Scope};
 use crate::sql::{Name, QueryKind, QueryStatement};
 
 /// Whether a version relies on a capability.
@@ -150,12 +150,24 @@ impl<'a> View<'a> {
             let found = shape.aliases.iter().find(|(a, _)| a == alias).map(|(_, name)| self.schema.resolve(name));
             found.is_some_and(|found| found != *relation)
         };
-        let means_it = |from: &Option<Ident>| match from {
-            Some(alias) => !alias_is_other(alias),
-            None => !elsewhere,
-        };
-        let mentioned = shape.mentions.iter().any(|(from, name)| name == column && means_it(from));
+        let qualified = shape.mentions.iter().any(|(from, name)| {
+            let alias = from.as_ref().filter(|_| name == column);
+            alias.is_some_and(|alias| !alias_is_other(alias))
+        });
+        let mentioned = qualified || (!elsewhere && self.bare_means(relation, column, &has));
         (mentioned || (shape.star && own)).then_some(true)
+    }
+
+    /// Whether a bare name may mean the relation's column: it is looked up in the `SELECT` it stands in first.
+    fn bare_means(&self, relation: &QName, column: &Ident, has: &impl Fn(&Name) -> bool) -> bool {
+        let shape = &self.statement.shape;
+        let in_selects = shape.scopes.iter().flat_map(|s| &s.bare).filter(|c| *c == column).count();
+        let all = shape.mentions.iter().filter(|(from, name)| from.is_none() && name == column).count();
+        let may = |scope: &Scope| {
+            let here = scope.reads.iter().any(|name| self.schema.resolve(name) == *relation);
+            scope.bare.contains(column) && (here || !scope.reads.iter().any(has))
+        };
+        all > in_selects || shape.scopes.iter().any(may)
     }
 
     fn writes_column(&self, relation: &QName, column: &Ident) -> Option<bool> {

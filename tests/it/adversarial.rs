@@ -228,6 +228,10 @@ async fn a_bare_name_means_the_table_that_has_it() {
     let green: &[&str] = &["SELECT * FROM t"];
     check(base, &["ALTER TABLE t DROP COLUMN a;"], &["SELECT 1"], green, &["after DROP COLUMN a"]).await;
     let base = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE TABLE u (tid int);";
+    // Inside a subquery it is looked up there first, though t has it as well.
+    let both = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE TABLE u (tid int, a int);";
+    let inside: &[&str] = &["SELECT id, (SELECT a FROM u WHERE tid = t.id) FROM t"];
+    check(both, &["ALTER TABLE t RENAME COLUMN a TO z;"], inside, &["SELECT z FROM t"], &["before RENAME"]).await;
     let lateral: &[&str] = &["SELECT u.a FROM t LEFT JOIN LATERAL (SELECT * FROM u WHERE tid = t.id) AS u ON true"];
     let file = "ALTER TABLE u ADD COLUMN a int; ALTER TABLE t DROP COLUMN a;";
     check(base, &[file], &["SELECT t.a FROM t"], lateral, &["before ADD COLUMN a", "after DROP COLUMN a"]).await;
