@@ -1,11 +1,11 @@
 //! The effect of going from one schema to another: the difference of their capabilities, over what was touched. The one mechanism behind
 //! the order of every statement, simulated or observed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
-use crate::schema::{Applied, Object, QName, Relation, Rule, Schema, UserType};
+use crate::schema::{Applied, Column, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{GrantObject, Ident, RelationKind, TableChange};
 
@@ -116,11 +116,26 @@ impl Effect {
     }
 
     fn relation(&mut self, before: &Schema, after: &Schema, name: &QName) {
-        self.difference(&of_relation(before, name), &of_relation(after, name));
-        if let Some(old) = before.relation(name) {
-            self.values(name, old, after.relation(name));
+        let (old, new) = (before.relation(name), after.relation(name));
+        if let Some(old) = old {
+            self.values(name, old, new);
         }
-        let (Some(old), Some(new)) = (before.relation(name), after.relation(name)) else { return };
+        let offers = |schema, relation: Option<&Relation>| {
+            relation.map(|relation| of_relation(schema, name, relation)).unwrap_or_default()
+        };
+        let (Some(old), Some(new)) = (old, new) else {
+            self.difference(&offers(before, old), &offers(after, new));
+            return;
+        };
+        let columns = |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
+        if old.columns.len() != new.columns.len() {
+            self.removes.insert(Capability::Width(name.clone()));
+        }
+        if columns(old) != columns(new) {
+            self.removes.insert(Capability::Shape(name.clone()));
+        }
+        let (old, new) = &apart(old, new, before.shares_types(after));
+        self.difference(&offers(before, Some(old)), &offers(after, Some(new)));
         // What holds where a thing is absent: it is lost when the thing comes, and won when it goes.
         let names = old.columns.iter().chain(&new.columns).map(|c| &c.name);
         for column in names.collect::<BTreeSet<_>>() {
@@ -138,19 +153,11 @@ impl Effect {
                 self.adds.insert(fits(to.to_string()));
             }
         }
-        let columns =
-            |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
         let known = |r: &Relation, column: &Ident| r.column(column).is_some();
         self.removes.extend(new.columns.iter().filter(|c| !known(old, &c.name)).map(|c| {
             let (relation, column) = (name.clone(), c.name.clone());
             Capability::Bare { relation, column }
         }));
-        if old.columns.len() != new.columns.len() {
-            self.removes.insert(Capability::Width(name.clone()));
-        }
-        if columns(old) != columns(new) {
-            self.removes.insert(Capability::Shape(name.clone()));
-        }
         let (old_rules, new_rules) = (rules(old), rules(new));
         for rule in old_rules.union(&new_rules) {
             let capability = Capability::Unruled { relation: name.clone(), rule: rule.clone() };
@@ -227,10 +234,36 @@ fn ambiguous(overloads: &[crate::schema::Function]) -> bool {
     })
 }
 
+/// Two states of a relation without what is the same in both: wide tables change by a column at a time. Kinds of parts that bear on each
+/// other (a rule may be kept by a constraint or by an index) stay whole or go whole.
+fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relation) {
+    let same_column = |c: &Column, other: &Relation| other.column(&c.name) == Some(c);
+    let columns = |of: &Relation, other: &Relation| -> Vec<Column> {
+        let keep_all = !same_types || old.is_writable() != new.is_writable();
+        of.columns.iter().filter(|c| keep_all || !same_column(c, other)).cloned().collect()
+    };
+    let rules = old.constraints != new.constraints
+        || old.indexes != new.indexes
+        || old.policies != new.policies
+        || old.row_security != new.row_security;
+    let grants = old.grants != new.grants;
+    let reduced = |of: &Relation, columns: Vec<Column>| Relation {
+        columns,
+        triggers: of.triggers.clone(),
+        constraints: if rules { of.constraints.clone() } else { BTreeMap::new() },
+        indexes: if rules { of.indexes.clone() } else { BTreeMap::new() },
+        policies: if rules { of.policies.clone() } else { BTreeMap::new() },
+        grants: if grants { of.grants.clone() } else { BTreeSet::new() },
+        row_security: of.row_security,
+        read_only: of.read_only,
+        ..Relation::new(of.kind)
+    };
+    (reduced(old, columns(old, new)), reduced(new, columns(new, old)))
+}
+
 /// What a relation offers by being as it is.
-pub(super) fn of_relation(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
+pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) -> BTreeSet<Capability> {
     let mut found = BTreeSet::new();
-    let Some(relation) = schema.relation(name) else { return found };
     found.insert(Capability::Relation(name.clone()));
     found.insert(Capability::Shape(name.clone()));
     let shape_is_known = relation.kind != RelationKind::Sequence;

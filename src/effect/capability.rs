@@ -487,8 +487,8 @@ mod tests {
         let pieces = statements.iter().flat_map(|s| &s.pieces);
         let schema = pieces.fold(Schema::empty(), |schema, piece| schema.apply(&piece.operation).schema);
         let mut count = 0;
-        for (name, _) in schema.relations() {
-            for capability in of_relation(&schema, name) {
+        for (name, relation) in schema.relations() {
+            for capability in of_relation(&schema, name, relation) {
                 assert!(capability.offered_by(&schema), "{capability}");
                 assert!(!capability.offered_by(&Schema::empty()), "{capability}");
                 count += 1;

@@ -47,10 +47,12 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
     let mut access = Access::default();
     let mut schema = node.before.clone();
     for part in &node.parts {
-        let after = schema.apply(&part.operation).schema;
+        let after = || schema.apply(&part.operation).schema;
         let mut reader = Reader { access: &mut access, schema: &schema, after: &after };
         reader.operation(&part.operation, sources.slice(part.span));
-        schema = after;
+        if node.parts.len() > 1 {
+            schema = after();
+        }
     }
     access
 }
@@ -58,14 +60,15 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
 struct Reader<'a> {
     access: &'a mut Access,
     schema: &'a Schema,
-    after: &'a Schema,
+    /// The schema after the operation, made when asked for.
+    after: &'a dyn Fn() -> Schema,
 }
 
 impl Reader<'_> {
     fn operation(&mut self, operation: &Operation, text: &str) {
         match operation {
             Operation::CreateTable(table) => {
-                let name = self.after.resolve(&table.name);
+                let name = (self.after)().resolve(&table.name);
                 self.namespace(&name);
                 for column in &table.columns {
                     self.data_type(&column.data_type);
@@ -133,7 +136,7 @@ impl Reader<'_> {
                 self.uses_relation(&table);
             }
             Operation::CreateView(view) => {
-                let name = self.after.resolve(&view.name);
+                let name = (self.after)().resolve(&view.name);
                 self.namespace(&name);
                 self.query(&view.query);
                 self.defines_relation(name);
@@ -149,7 +152,7 @@ impl Reader<'_> {
             | Operation::DropType { name, .. }
             | Operation::AddEnumLabel { name, .. }
             | Operation::RenameEnumLabel { name, .. } => {
-                self.access.defines.insert(Key::Type(self.after.resolve_type(name).to_string()));
+                self.access.defines.insert(Key::Type((self.after)().resolve_type(name).to_string()));
             }
             Operation::RenameType { name, to } => {
                 let from = self.schema.resolve_type(name);
@@ -159,7 +162,7 @@ impl Reader<'_> {
                 self.access.defines.insert(Key::Type(from.to_string()));
             }
             Operation::CreateSequence { name, owned_by, .. } | Operation::AlterSequence { name, owned_by, .. } => {
-                let name = self.after.resolve(name);
+                let name = (self.after)().resolve(name);
                 self.namespace(&name);
                 if let Some((table, column)) = owned_by {
                     let table = self.schema.resolve(table);
@@ -169,7 +172,7 @@ impl Reader<'_> {
                 self.defines_relation(name);
             }
             Operation::CreateFunction(function) => {
-                let name = self.after.resolve_function(&function.name);
+                let name = (self.after)().resolve_function(&function.name);
                 self.namespace(&name);
                 for (data_type, _) in &function.arguments {
                     self.data_type(data_type);

@@ -30,8 +30,8 @@ pub(crate) fn prove(
             for part in &node.parts {
                 let applied = schema.apply(&part.operation);
                 // A name that the files' order knew and the plan's does not.
-                let known = node.before.apply(&part.operation).problems.is_empty();
-                if known && !applied.problems.is_empty() && node.parts.len() == 1 {
+                let known = || node.before.apply(&part.operation).problems.is_empty();
+                if !applied.problems.is_empty() && node.parts.len() == 1 && known() {
                     let why = applied.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
                     diagnostics.push(
                         Diagnostic::error(codes::REORDER_UNPROVED, format!("in the plan's order, {why}"))

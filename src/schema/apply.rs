@@ -215,8 +215,7 @@ impl Change {
         };
         let mut changed = (*relation).clone();
         edit(&mut changed);
-        self.schema.unlink(name, &relation);
-        self.schema.link(name, &changed);
+        self.schema.relink(name, &relation, &changed);
         self.schema.relations.insert(name.clone(), Arc::new(changed));
     }
 

@@ -65,6 +65,11 @@ impl Schema {
         self.relations.get(name).map(|r| &**r)
     }
 
+    /// Whether both have the very same user-defined types, which saves comparing what depends on them.
+    pub(crate) fn shares_types(&self, other: &Self) -> bool {
+        self.types.ptr_eq(&other.types)
+    }
+
     /// All relations by name.
     pub fn relations(&self) -> impl Iterator<Item = (&QName, &Relation)> {
         self.relations.iter().map(|(name, relation)| (name, &**relation))
@@ -191,6 +196,18 @@ impl Schema {
     /// Puts an extension there. For introspection.
     pub fn insert_extension(&mut self, name: Ident) {
         self.extensions.insert(name);
+    }
+
+    /// Registers what an edit of a relation changed, mostly nothing, about where its parts point.
+    fn relink(&mut self, name: &QName, old: &Relation, new: &Relation) {
+        let same = old.indexes.keys().eq(new.indexes.keys())
+            && old.constraints.keys().eq(new.constraints.keys())
+            && points_to(old).eq(points_to(new))
+            && owners(old).eq(owners(new));
+        if !same {
+            self.unlink(name, old);
+            self.link(name, new);
+        }
     }
 
     /// Registers what a relation's parts point to.
