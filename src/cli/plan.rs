@@ -75,11 +75,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             out::print(&text)?;
         }
     }
-    Ok(match planned.plan.verdict {
+    let exit = match planned.plan.verdict {
         Verdict::Unsafe => Exit::Findings,
         Verdict::Safe if args.detailed_exitcode && !planned.plan.steps.is_empty() => Exit::HasSteps,
         Verdict::Safe => Exit::Ok,
-    })
+    };
+    // The process ends: taking apart what is many small values would only take time.
+    std::mem::forget((input, pending, planned));
+    Ok(exit)
 }
 
 /// What is pending by `--from`.
