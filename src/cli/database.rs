@@ -4,6 +4,7 @@ use tokio::runtime::Runtime;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::out;
 use crate::execute::Future;
 use crate::postgres::{ConnectError, Environment, Session, Target, connect};
 
@@ -39,7 +40,7 @@ impl DatabaseArgs {
             .hint(format!("put the URL into {VARIABLE}, or the password into PGPASSWORD or ~/.pgpass")));
         }
         for warning in target.warnings() {
-            anstream::eprintln!("warning: {warning}");
+            out::say(&format!("warning: {warning}\n"));
         }
         Ok(target)
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::CliError;
+use super::out;
 use crate::execute::{Event, Gate, Outcome, Record};
 use crate::plan::saved::{Direction, Phase, SavedPlan};
 use crate::postgres::Target;
@@ -33,7 +34,7 @@ impl Printer {
     /// The first line.
     pub(super) fn begin(&self, target: &Target) {
         match self.format {
-            Format::Text => anstream::eprintln!("Connected to {}", target.display()),
+            Format::Text => out::say(&format!("Connected to {}\n", target.display())),
             Format::Json => line(&json!({
                 "type": "version", "format_version": FORMAT_VERSION, "tool": SavedPlan::this_tool(),
                 "database": target.display().to_string(),
@@ -45,7 +46,7 @@ impl Printer {
         match self.format {
             Format::Text => {
                 for text in describe(event) {
-                    anstream::eprintln!("{text}");
+                    out::say(&format!("{text}\n"));
                 }
             }
             Format::Json => line(event),
@@ -55,7 +56,7 @@ impl Printer {
     /// The last line of a command that ended well.
     pub(super) fn outcome(&self, outcome: &Outcome) {
         match self.format {
-            Format::Text => anstream::println!("{}", describe_outcome(outcome)),
+            Format::Text => tell(&describe_outcome(outcome)),
             Format::Json => {
                 let mut value = serde_json::to_value(outcome).unwrap_or_default();
                 if let Value::Object(object) = &mut value {
@@ -79,7 +80,14 @@ impl Printer {
 
 fn line(value: &impl Serialize) {
     if let Ok(text) = serde_json::to_string(value) {
-        anstream::println!("{text}");
+        tell(&text);
+    }
+}
+
+/// A release goes on when nobody can read about it (a full disk, a closed pipe): the journal has everything, `cutover log` prints it.
+fn tell(text: &str) {
+    if let Err(error) = out::print(&format!("{text}\n")) {
+        out::say(&format!("warning: {}\n", error.message));
     }
 }
 

@@ -7,6 +7,7 @@ use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::events::{Format, Printer};
 use super::exit::Exit;
+use super::out;
 use super::traffic::TrafficArgs;
 use crate::execute::{BlueSessions, Doors, ExecuteError, Level, Options, Outcome, Stop, Stopper, SystemClock};
 use crate::plan::saved::SavedPlanError;
@@ -75,7 +76,7 @@ impl LiveArgs {
         if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
             return Err(CliError::usage("nobody can be asked here: this is not a terminal").hint("pass --yes"));
         }
-        anstream::eprint!("{question}\n  Only `yes` will be accepted: ");
+        out::say(&format!("{question}\n  Only `yes` will be accepted: "));
         let _ = std::io::stderr().flush();
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);
@@ -178,10 +179,10 @@ async fn listen(stopper: Stopper) {
         }
         match stopper.more() {
             Level::Run => {}
-            Level::Graceful => anstream::eprintln!(
-                "Interrupt received. Cancelling the current statement and saving the state; a second interrupt ends at once."
+            Level::Graceful => out::say(
+                "Interrupt received. Cancelling the current statement and saving the state; a second interrupt ends at once.\n",
             ),
-            Level::Abort => anstream::eprintln!("Second interrupt received. Ending at once."),
+            Level::Abort => out::say("Second interrupt received. Ending at once.\n"),
         }
     }
 }

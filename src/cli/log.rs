@@ -5,6 +5,7 @@ use super::error::CliError;
 use super::events::Format;
 use super::exit::Exit;
 use super::live::cli_error;
+use super::out;
 use crate::execute::{self, Entry};
 
 /// Show the journal of a release, or list the releases
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         if args.releases {
             for release in &releases {
                 let text = format!("{}  {}  {} on {}", release.id, release.created_at, release.role, release.host);
-                print(args.format, release, &text);
+                print(args.format, release, &text)?;
             }
             return Ok(Exit::Ok);
         }
@@ -49,16 +50,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         };
         let entries = execute::history(&session, &release.id).await.map_err(|error| cli_error(&error))?;
         for entry in &entries {
-            print(args.format, entry, &describe(entry));
+            print(args.format, entry, &describe(entry))?;
         }
         Ok(Exit::Ok)
     })
 }
 
-fn print(format: Format, value: &impl serde::Serialize, text: &str) {
+fn print(format: Format, value: &impl serde::Serialize, text: &str) -> Result<(), CliError> {
     match (format, serde_json::to_string(value)) {
-        (Format::Json, Ok(json)) => anstream::println!("{json}"),
-        (Format::Json, Err(_)) | (Format::Text, _) => anstream::println!("{text}"),
+        (Format::Json, Ok(json)) => out::print(&format!("{json}\n")),
+        (Format::Json, Err(_)) | (Format::Text, _) => out::print(&format!("{text}\n")),
     }
 }
 

@@ -60,9 +60,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(cli.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            anstream::eprintln!("error: {}", error.message);
+            out::say(&format!("error: {}\n", error.message));
             for hint in &error.hints {
-                anstream::eprintln!("  help: {hint}");
+                out::say(&format!("  help: {hint}\n"));
             }
             error.exit.into()
         }

@@ -1,4 +1,5 @@
-//! Standard output is data: what can not be written is an error, never a panic. A reader that has seen enough (`| head`) is none.
+//! Standard output is data: what can not be written is an error, never a panic. A reader that has seen enough (`| head`) is none. Standard
+//! error is for people.
 
 use std::io::{ErrorKind, Write as _};
 
@@ -13,4 +14,9 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Says something to people, on standard error. Nobody listening stops nothing.
+pub(super) fn say(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }

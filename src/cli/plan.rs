@@ -90,9 +90,9 @@ pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
     let from = input.from.as_deref().filter(|from| *from != "none");
     if input.from.is_none() {
         let count = input.folder.migrations.len();
-        anstream::eprintln!(
-            "note: neither --from nor --database says what is applied already; all {count} migrations are taken as pending on an empty database"
-        );
+        out::say(&format!(
+            "note: neither --from nor --database says what is applied already; all {count} migrations are taken as pending on an empty database\n"
+        ));
     }
     input.folder.pending_after(from).map_err(CliError::usage)
 }
@@ -121,13 +121,13 @@ fn live(args: &Args, input: &ReleaseInput) -> Result<(Pending, Option<Schema>), 
 fn show(format: Format, input: &ReleaseInput, planned: &Planned) -> Result<(), CliError> {
     let stderr = stderr_style();
     for (diagnostic, sources) in &input.unread {
-        anstream::eprint!("{}", report::render_diagnostics(std::slice::from_ref(diagnostic), sources, stderr));
+        out::say(&report::render_diagnostics(std::slice::from_ref(diagnostic), sources, stderr));
     }
     match format {
         Format::Json => out::print(&planned.plan.to_json()),
         Format::Text => {
             let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
-            anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, stderr));
+            out::say(&report::render_diagnostics(&shown, &planned.sources, stderr));
             let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
             out::print(&report::render_plan(&planned.plan, style))
         }

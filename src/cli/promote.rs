@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
+use super::out;
 use crate::execute::{self, Promotion};
 
 /// Approve: green has all traffic and blue serves nobody any more
@@ -27,7 +28,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         |promotion, printer| match promotion {
             Promotion::CarriedOn(outcome) => tell(outcome, printer),
             Promotion::Handed(holder) => {
-                anstream::eprintln!("Promoted. {holder} carries on.");
+                out::say(&format!("Promoted. {holder} carries on.\n"));
                 Exit::Ok
             }
         },

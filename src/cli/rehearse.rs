@@ -58,11 +58,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         green: input.green.as_ref(),
     });
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
-    anstream::eprint!("{}", report::render_diagnostics(&shown, &planned.sources, plan::stderr_style()));
+    out::say(&report::render_diagnostics(&shown, &planned.sources, plan::stderr_style()));
     let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
     out::print(&report::render_plan(&planned.plan, style))?;
     if planned.plan.verdict == Verdict::Unsafe {
-        anstream::eprintln!("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.");
+        out::say("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.\n");
         return Ok(Exit::Findings);
     }
     let script = Script {
@@ -99,7 +99,7 @@ async fn play(args: &Args, script: Script<'_>) -> Result<Rehearsal, CliError> {
     let rehearsal = done.map_err(|error| rehearsal_error(&error))?;
     // What was rehearsed was rehearsed.
     if let Err(error) = stopped {
-        anstream::eprintln!("warning: {error}");
+        out::say(&format!("warning: {error}\n"));
     }
     Ok(rehearsal)
 }

@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::events::{FORMAT_VERSION, Format};
 use super::exit::Exit;
 use super::live::cli_error;
+use super::out;
 use crate::execute::{self, Release, Stage, Status, Trouble};
 
 /// Show where the release that was begun last stands
@@ -28,12 +29,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         execute::status(&session).await.map_err(|error| cli_error(&error))
     })?;
     match (args.format, found) {
-        (Format::Text, None) => anstream::println!("No release was begun in this database."),
-        (Format::Text, Some((release, status))) => anstream::println!("{}", describe(&release, &status)),
+        (Format::Text, None) => out::print("No release was begun in this database.\n")?,
+        (Format::Text, Some((release, status))) => out::print(&format!("{}\n", describe(&release, &status)))?,
         (Format::Json, found) => {
             let (release, status) = found.unzip();
             let value = json!({ "format_version": FORMAT_VERSION, "release": release, "status": status });
-            anstream::println!("{value}");
+            out::print(&format!("{value}\n"))?;
         }
     }
     Ok(Exit::Ok)

@@ -127,7 +127,8 @@ impl Effect {
             self.difference(&offers(before, old), &offers(after, new));
             return;
         };
-        let columns = |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
+        let columns =
+            |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
         if old.columns.len() != new.columns.len() {
             self.removes.insert(Capability::Width(name.clone()));
         }
