@@ -152,6 +152,9 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
             let cli = CliError::new(Exit::Failed, format!("the release failed in the rehearsal: {error}"));
             cli.hint("nothing but a throwaway database was changed")
         }
+        RehearsalError::Program { .. } => CliError::usage(error).hint(
+            "write it as SQL; or make one file of what it and those before it leave behind (pg_dump --schema-only) and begin there",
+        ),
         RehearsalError::Base { .. } | RehearsalError::Catalog(_) | RehearsalError::History(_) => CliError::usage(error),
     }
 }

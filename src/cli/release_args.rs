@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::error::CliError;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
-use crate::migrations::{self, Convention, Folder};
+use crate::migrations::{self, Convention, Folder, Reading};
 use crate::source::Sources;
 use crate::workload::{self, Workload};
 
@@ -20,6 +20,9 @@ pub(super) struct ReleaseArgs {
     /// How the folder is named and ordered; detected if not given
     #[arg(long, value_name = "NAME", value_parser = convention)]
     convention: Option<Convention>,
+    /// The value of `${NAME}` in migrations of Flyway, or of goose with ENVSUB; can be given several times
+    #[arg(long = "placeholder", value_name = "NAME=VALUE", value_parser = placeholder)]
+    placeholders: Vec<(String, String)>,
     /// Queries of the version in production: a folder of .sql files, or one file
     #[arg(long, value_name = "DIR")]
     blue: Option<Utf8PathBuf>,
@@ -30,6 +33,11 @@ pub(super) struct ReleaseArgs {
 
 fn convention(text: &str) -> Result<Convention, String> {
     text.parse()
+}
+
+fn placeholder(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The input of a release, read.
@@ -50,9 +58,14 @@ impl ReleaseArgs {
             return Err(CliError::usage(format!("{} {what}", self.folder)));
         }
         let config = config::find(&self.folder).map_err(CliError::usage)?;
-        let Config { migrations, convention, from, blue, green } = config.unwrap_or_default();
+        let Config { migrations, convention, placeholders, from, blue, green } = config.unwrap_or_default();
         let folder = migrations.unwrap_or_else(|| self.folder.clone());
-        let folder = migrations::load(&folder, self.convention.or(convention)).map_err(CliError::usage)?;
+        let given = self.placeholders.iter().cloned();
+        let reading = Reading {
+            convention: self.convention.or(convention),
+            placeholders: placeholders.into_iter().chain(given).collect(),
+        };
+        let folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
         let mut unread = Vec::new();
         let mut queries = |path: Option<Utf8PathBuf>| match path {
             Some(path) if !path.exists() => Err(CliError::usage(format!("{path} does not exist: no queries to read"))),

@@ -1,5 +1,6 @@
 //! `cutover.toml`: raw → resolved. Paths in it start at its own folder. Unknown keys are refused with their place.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,6 +18,8 @@ pub struct Config {
     pub migrations: Option<Utf8PathBuf>,
     /// How the folder is to be read.
     pub convention: Option<Convention>,
+    /// Values of `${name}` in the migrations.
+    pub placeholders: BTreeMap<String, String>,
     /// The version that production is at.
     pub from: Option<String>,
     /// Blue's queries.
@@ -59,6 +62,8 @@ struct Raw {
 struct RawMigrations {
     folder: Option<Utf8PathBuf>,
     convention: Option<Convention>,
+    #[serde(default)]
+    placeholders: BTreeMap<String, String>,
     from: Option<String>,
 }
 
@@ -104,6 +109,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
         convention: raw.migrations.convention,
+        placeholders: raw.migrations.placeholders,
         from: raw.migrations.from,
         blue: raw.apps.blue.map(|app| below(app.queries)),
         green: raw.apps.green.map(|app| below(app.queries)),
@@ -119,7 +125,7 @@ mod tests {
         let error = parse("a/cutover.toml".into(), "[migrations]\nfolder = \"m\"\nfrum = 3\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a/cutover.toml:3:1: unknown field `frum`, expected one of `folder`, `convention`, `from`"
+            "a/cutover.toml:3:1: unknown field `frum`, expected one of `folder`, `convention`, `placeholders`, `from`"
         );
     }
 

@@ -93,10 +93,10 @@ impl Engine<'_, '_> {
         let done = async {
             self.lease.check(self.client).await?;
             let convention = plan.migrations.convention;
-            let recorded = history::applied(self.client, convention).await?;
+            let recorded = history::recorded(self.client, &plan.migrations).await?;
             for migration in &plan.migrations.pending {
                 let key = history::version_key(convention, &migration.version);
-                if recorded.iter().all(|row| row.version != key) {
+                if !recorded.contains(&key) {
                     self.record_history(&migration.version).await?;
                 }
             }

@@ -7,7 +7,6 @@ use tokio_postgres::Client;
 use super::error::{ExecuteError, ServerUnfit, Stale};
 use super::session::{failed, get};
 use super::status::Status;
-use crate::migrations::Convention;
 use crate::plan::saved::SavedPlan;
 use crate::postgres::history::{self, version_key};
 
@@ -39,11 +38,10 @@ pub(super) async fn server(client: &Client) -> Result<(), ExecuteError> {
 pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;
     let key = |version: &str| version_key(convention, version);
-    let recorded: BTreeSet<String> =
-        history::applied(client, convention).await?.into_iter().map(|row| row.version).collect();
-    // A plain folder on a database that this tool has never seen: there is no history to hold against the plan's `--from`. It is believed,
+    let recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();
+    // No history of the tool's, on a database that this one has never seen: there is no history to hold against the plan's `--from`. It is believed,
     // and recorded as the baseline when the release begins.
-    if convention == Convention::Plain && recorded.is_empty() && status.done.is_empty() {
+    if convention.records_here() && recorded.is_empty() && status.done.is_empty() {
         return Ok(());
     }
     let mut expected: BTreeSet<String> = plan.migrations.applied.iter().map(|m| key(&m.version)).collect();

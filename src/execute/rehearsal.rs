@@ -10,7 +10,7 @@ use super::event::Event;
 use super::options::Options;
 use super::release::execute;
 use super::stop::Stop;
-use crate::migrations::{Convention, Folder, Migration};
+use crate::migrations::{Folder, Migration};
 use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::postgres::{IntrospectError, Session, history, introspect, server_message};
@@ -170,6 +170,14 @@ pub enum RehearsalError {
         /// What the server said.
         message: String,
     },
+    /// A migration that is no SQL.
+    #[error("{path} is a {language} program: what it leaves behind can not be rehearsed")]
+    Program {
+        /// The file.
+        path: String,
+        /// Its language.
+        language: &'static str,
+    },
     /// The release itself.
     #[error(transparent)]
     Release(#[from] ExecuteError),
@@ -185,7 +193,7 @@ pub enum RehearsalError {
 pub fn extensions(folder: &Folder) -> Vec<String> {
     let mut found = Vec::new();
     for migration in &folder.migrations {
-        let (statements, _) = sql::read(&folder.sources, migration.file);
+        let (statements, _) = sql::read_parts(&folder.sources, &migration.parts);
         for piece in statements.iter().flat_map(|s| &s.pieces) {
             if let Operation::CreateExtension { name } = &piece.operation
                 && !found.iter().any(|known: &String| **known == **name)
@@ -236,8 +244,8 @@ pub async fn rehearse(
 async fn base(session: &Session, script: Script<'_>) -> Result<(), RehearsalError> {
     run(session, script.folder, script.applied).await?;
     let convention = script.folder.convention;
-    // A plain folder has no history of its own; the plan's `from` is believed on a database without a journal.
-    if convention == Convention::Plain {
+    // Without a history that is written, the plan's `from` is believed on a database without a journal.
+    if convention.records_here() {
         return Ok(());
     }
     for migration in script.applied {
@@ -256,7 +264,11 @@ async fn base(session: &Session, script: Script<'_>) -> Result<(), RehearsalErro
 /// Runs migrations in the files' order, statement by statement, each file in a transaction unless a statement of it refuses one.
 async fn run(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
     for migration in migrations {
-        let (statements, _) = sql::read(&folder.sources, migration.file);
+        if let Some(language) = migration.program {
+            let path = folder.sources.file(migration.file).path.to_string();
+            return Err(RehearsalError::Program { path, language });
+        }
+        let (statements, _) = sql::read_parts(&folder.sources, &migration.parts);
         let own = |s: &sql::Statement| s.pieces.iter().any(|p| matches!(p.operation, Operation::Transaction(_)));
         let atomic = statements.iter().all(|s| s.transactional && !own(s));
         let failed = |error: tokio_postgres::Error, place: String| RehearsalError::Base {

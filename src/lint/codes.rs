@@ -19,6 +19,7 @@ codes! {
     BAD_DIRECTIVE = "CO005" "bad-directive": "A `-- cutover:` comment can not be used.";
     UNKNOWN_OBJECT = "CO006" "unknown-object": "A statement changes something that the migrations before it never made.";
     UNREAD_QUERY = "CO007" "unread-query": "A query of the application could not be read; it is only checked by a rehearsal.";
+    PROGRAM = "CO008" "program-migration": "A migration is a program and no SQL.";
     OPAQUE = "CO101" "opaque-statement": "What a statement does can not be known from its text, and nobody has said where it belongs.";
     INCOMPATIBLE = "CO102" "incompatible-change": "A statement takes away what blue relies on and gives what green needs at once, so no single moment is right.";
     ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover stands on one that blue does not survive.";

@@ -1,4 +1,4 @@
-//! The conventions and where each keeps its history.
+//! The conventions: one row of facts each. How a folder is listed and a file is read stands in the file of the convention's name.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,28 @@ pub enum Convention {
     Sqlx,
     /// Folders `version_name/` with `up.sql` and `down.sql`.
     Diesel,
+    /// `V1.2__name.sql`, `R__name.sql` when it changes; `U1.2__name.sql` undoes.
+    Flyway,
+    /// `1_name.sql` with sections `-- migrate:up` and `-- migrate:down`.
+    Dbmate,
+    /// `1_name.up.sql` and `1_name.down.sql`.
+    GolangMigrate,
+    /// `1_name.sql` with sections `-- +goose Up` and `-- +goose Down`; `1_name.go` is a program.
+    Goose,
+    /// `sqitch.plan`, `deploy/name.sql`.
+    Sqitch,
+    /// Folders `timestamp_name/` with `migration.sql`.
+    Prisma,
+    /// `version_name.sql` and `atlas.sum`.
+    Atlas,
+    /// Files of changesets that begin with `--liquibase formatted sql`.
+    Liquibase,
+    /// `0000_tag.sql` in the order of `meta/_journal.json`, or folders with `migration.sql` and `snapshot.json`.
+    Drizzle,
+    /// `structure.sql` and `migrate/version_name.sql`; `version_name.rb` is a program.
+    Rails,
+    /// What `alembic upgrade --sql` prints: sections `-- Running upgrade a -> b`.
+    Alembic,
     /// Any `*.sql`, in the order of their names.
     Plain,
 }
@@ -20,33 +42,111 @@ pub enum Convention {
 /// A tool's own history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryTable {
-    /// Its name, found by the search path.
+    /// Its name, found by the search path, or with its schema.
     pub name: &'static str,
-    /// The column that holds the version.
-    pub version_column: &'static str,
+    /// What its rows say.
+    pub rows: HistoryRows,
+    /// Whether this tool writes it too. Otherwise what it applied stands in `cutover.migration`, and the team tells its tool.
+    pub written: bool,
+}
+
+/// What the rows of a history table say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryRows {
+    /// A row for each migration that was applied.
+    Applied,
+    /// One row: everything up to this version was applied.
+    Current,
+}
+
+struct Facts {
+    name: &'static str,
+    history: Option<HistoryTable>,
+}
+
+const fn facts(name: &'static str, table: &'static str, rows: HistoryRows, written: bool) -> Facts {
+    Facts { name, history: Some(HistoryTable { name: table, rows, written }) }
 }
 
 impl Convention {
     /// Every convention.
-    pub const ALL: [Self; 4] = [Self::Refinery, Self::Sqlx, Self::Diesel, Self::Plain];
+    pub const ALL: [Self; 15] = [
+        Self::Refinery,
+        Self::Sqlx,
+        Self::Diesel,
+        Self::Flyway,
+        Self::Dbmate,
+        Self::GolangMigrate,
+        Self::Goose,
+        Self::Sqitch,
+        Self::Prisma,
+        Self::Atlas,
+        Self::Liquibase,
+        Self::Drizzle,
+        Self::Rails,
+        Self::Alembic,
+        Self::Plain,
+    ];
 
-    /// The name used on the command line and in plans.
-    pub const fn name(self) -> &'static str {
+    const fn facts(self) -> Facts {
+        use HistoryRows::{Applied, Current};
         match self {
-            Self::Refinery => "refinery",
-            Self::Sqlx => "sqlx",
-            Self::Diesel => "diesel",
-            Self::Plain => "plain",
+            Self::Refinery => facts("refinery", "refinery_schema_history", Applied, true),
+            Self::Sqlx => facts("sqlx", "_sqlx_migrations", Applied, true),
+            Self::Diesel => facts("diesel", "__diesel_schema_migrations", Applied, true),
+            Self::Flyway => facts("flyway", "flyway_schema_history", Applied, true),
+            Self::Dbmate => facts("dbmate", "schema_migrations", Applied, true),
+            Self::GolangMigrate => facts("golang-migrate", "schema_migrations", Current, true),
+            Self::Goose => facts("goose", "goose_db_version", Applied, true),
+            Self::Sqitch => facts("sqitch", "sqitch.changes", Applied, false),
+            Self::Prisma => facts("prisma", "_prisma_migrations", Applied, true),
+            Self::Atlas => facts("atlas", "atlas_schema_revisions.atlas_schema_revisions", Applied, false),
+            Self::Liquibase => facts("liquibase", "databasechangelog", Applied, false),
+            Self::Drizzle => facts("drizzle", "drizzle.__drizzle_migrations", Applied, false),
+            Self::Rails => facts("rails", "schema_migrations", Applied, true),
+            Self::Alembic => facts("alembic", "alembic_version", Current, true),
+            Self::Plain => Facts { name: "plain", history: None },
         }
     }
 
-    /// The tool's own history table. `None` for plain folders: their history is the tool's own journal (`cutover.migration`).
+    /// The name used on the command line and in plans.
+    pub const fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The tool's own history table. `None` for plain folders: their history is this tool's own (`cutover.migration`).
     pub const fn history(self) -> Option<HistoryTable> {
-        match self {
-            Self::Refinery => Some(HistoryTable { name: "refinery_schema_history", version_column: "version" }),
-            Self::Sqlx => Some(HistoryTable { name: "_sqlx_migrations", version_column: "version" }),
-            Self::Diesel => Some(HistoryTable { name: "__diesel_schema_migrations", version_column: "version" }),
-            Self::Plain => None,
+        self.facts().history
+    }
+
+    /// Whether the history can only say "everything up to here", so that a migration is recorded when all before it are complete.
+    pub const fn records_in_order(self) -> bool {
+        matches!(self.facts().history, Some(HistoryTable { rows: HistoryRows::Current, .. }))
+    }
+
+    /// What a history's rows say of the versions of a folder, in the folder's order: with a current version only, all before it are applied;
+    /// what is older than a dump of the whole schema is part of it.
+    pub fn applied(self, recorded: Vec<String>, ordered: &[String]) -> Vec<String> {
+        if self.records_in_order() {
+            let current = ordered.iter().rposition(|version| recorded.contains(version));
+            let before = current.map_or(&[][..], |at| &ordered[..=at]);
+            let unknown = recorded.into_iter().filter(|version| !ordered.contains(version));
+            return before.iter().cloned().chain(unknown).collect();
+        }
+        let number = |version: &String| version.parse::<u128>().ok();
+        match (self, ordered.first().and_then(number)) {
+            (Self::Rails, Some(first)) => {
+                recorded.into_iter().filter(|version| number(version).is_none_or(|n| n >= first)).collect()
+            }
+            _ => recorded,
+        }
+    }
+
+    /// Whether what was applied is recorded in `cutover.migration`.
+    pub const fn records_here(self) -> bool {
+        match self.facts().history {
+            Some(table) => !table.written,
+            None => true,
         }
     }
 }

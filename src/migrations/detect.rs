@@ -1,71 +1,103 @@
-//! Which convention a folder follows, from its names and a look at what stands beside it. What two tools would read differently is refused.
+//! Which convention a folder follows, from its names, what stands beside it, and its first file's marks. What two tools would read
+//! differently is refused.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::{LoadError, Version};
-use super::{Convention, diesel, refinery, sqlx};
+use super::load::LoadError;
+use super::tree::Tree;
+use super::{
+    Convention, alembic, atlas, dbmate, diesel, drizzle, flyway, golang_migrate, goose, liquibase, prisma, rails,
+    refinery, sqitch, sqlx,
+};
 
-/// A migration found by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) version: Version,
-    pub(super) name: String,
-    pub(super) path: Utf8PathBuf,
-}
-
-pub(super) fn detect(folder: &Utf8Path, sql: &[Utf8PathBuf]) -> Result<Convention, LoadError> {
-    if let Some(path) = sql.iter().find(|p| p.file_name() == Some("migration.sql") && p.parent() != Some("".into())) {
-        return Err(LoadError::Unsupported { path: folder.join(path), tool: "Prisma" });
+pub(super) fn detect(tree: &Tree<'_>) -> Result<Convention, LoadError> {
+    if tree.has(sqitch::PLAN) {
+        return Ok(Convention::Sqitch);
     }
-    let in_diesel = |path: &&Utf8PathBuf| diesel::owns(path);
-    if sql.iter().any(|p| diesel::owns(p)) {
-        return unmixed(folder, sql, Convention::Diesel, in_diesel);
+    if tree.has(atlas::SUMS) {
+        return Ok(Convention::Atlas);
     }
-    if sql.iter().any(|p| refinery::parse(p).is_some()) {
-        let undo_or_unversioned = sql.iter().find(|p| p.file_name().is_some_and(|n| n.starts_with('U')));
-        if let Some(path) = undo_or_unversioned
-            && !beside(folder, &["refinery.toml"])
-            && !mentioned_in_cargo_toml(folder)
-        {
-            return Err(LoadError::Ambiguous {
-                folder: folder.to_owned(),
-                reason: format!("{path} is a forward migration to refinery and an undo script to Flyway"),
-            });
+    if drizzle::owns(tree) {
+        return Ok(Convention::Drizzle);
+    }
+    if tree.has(rails::STRUCTURE) || tree.paths.iter().any(|p| is_numbered(p, "rb")) {
+        return Ok(Convention::Rails);
+    }
+    if tree.sql().any(|p| prisma::owns(p)) {
+        return unmixed(tree, tree.sql(), Convention::Prisma, |p| prisma::owns(p));
+    }
+    if tree.sql().any(|p| diesel::owns(p)) {
+        return unmixed(tree, tree.sql(), Convention::Diesel, |p| diesel::owns(p));
+    }
+    if let Some(path) = tree.sql().next()
+        && let Some(tool) = marked(&tree.text(path)?)
+    {
+        return Ok(tool);
+    }
+    if tree.sql().any(|p| flyway::owns(p)) {
+        return refinery_or_flyway(tree);
+    }
+    let numbered = |path: &&Utf8PathBuf| sqlx::parse(path).is_some();
+    if tree.top_sql().any(|p| sqlx::parse(p).is_some()) {
+        let convention = unmixed(tree, tree.top_sql(), Convention::Sqlx, |p| numbered(&p))?;
+        let sqlx_is_here = beside(tree, &["sqlx.toml", ".sqlx", "sqlx-data.json"]) || in_cargo_toml(tree, "sqlx");
+        if tree.top_sql().any(|p| golang_migrate::owns(p)) && !sqlx_is_here {
+            return match (beside(tree, &["go.mod"]), in_cargo_toml(tree, "")) {
+                (true, false) => Ok(Convention::GolangMigrate),
+                _ => Err(ambiguous(tree, "`.up.sql` and `.down.sql` are names of sqlx and of golang-migrate")),
+            };
         }
-        if beside(folder, &["flyway.conf", "flyway.toml"]) {
-            return Err(LoadError::Unsupported { path: folder.to_owned(), tool: "Flyway" });
-        }
-        return unmixed(folder, sql, Convention::Refinery, |p| refinery::parse(p).is_some());
-    }
-    let top: Vec<_> = sql.iter().filter(|p| p.components().count() == 1).cloned().collect();
-    let in_sqlx = |path: &&Utf8PathBuf| sqlx::parse(path).is_some();
-    if top.iter().any(|p| sqlx::parse(p).is_some()) {
-        let convention = unmixed(folder, &top, Convention::Sqlx, in_sqlx)?;
-        let numbers: Vec<_> = top.iter().filter_map(sqlx::parse).map(|found| found.version).collect();
-        if !numbers.is_sorted() && !beside(folder, &["sqlx.toml", ".sqlx", "sqlx-data.json"]) {
-            return Err(LoadError::Ambiguous {
-                folder: folder.to_owned(),
-                reason: "its files stand in another order by number (sqlx) than by name (plain)".to_owned(),
-            });
+        let numbers: Vec<_> = tree.top_sql().filter_map(sqlx::parse).map(|found| found.version).collect();
+        if !numbers.is_sorted() && !sqlx_is_here {
+            return Err(ambiguous(tree, "its files stand in another order by number (sqlx) than by name (plain)"));
         }
         return Ok(convention);
     }
     Ok(Convention::Plain)
 }
 
+/// `V1__x.sql` is a name of both; so is `U1__x.sql`, with opposite meanings.
+fn refinery_or_flyway(tree: &Tree<'_>) -> Result<Convention, LoadError> {
+    let is_flyway = beside(tree, &["flyway.conf", "flyway.toml", "conf/flyway.conf"]);
+    let is_refinery = beside(tree, &["refinery.toml"]) || in_cargo_toml(tree, "refinery");
+    // Only Flyway has these.
+    let only_flyway = tree.sql().any(|p| flyway::owns(p) && refinery::parse(p).is_none());
+    match (is_flyway || only_flyway, is_refinery) {
+        (true, false) => return Ok(Convention::Flyway),
+        (true, true) => return Err(ambiguous(tree, "both Flyway's and refinery's files or settings are here")),
+        (false, _) => {}
+    }
+    if let Some(path) = tree.sql().find(|p| p.file_name().is_some_and(|n| n.starts_with('U')))
+        && !is_refinery
+    {
+        let reason = format!("{path} is a forward migration to refinery and an undo script to Flyway");
+        return Err(ambiguous(tree, &reason));
+    }
+    unmixed(tree, tree.sql(), Convention::Refinery, |p| refinery::parse(p).is_some())
+}
+
+fn ambiguous(tree: &Tree<'_>, reason: &str) -> LoadError {
+    LoadError::Ambiguous { folder: tree.root.to_owned(), reason: reason.to_owned() }
+}
+
+fn is_numbered(path: &Utf8Path, extension: &str) -> bool {
+    path.extension() == Some(extension)
+        && path.file_stem().and_then(|stem| stem.split_once('_')).is_some_and(|(n, _)| n.parse::<u64>().is_ok())
+}
+
 /// The convention, unless some files do not belong to it: its tool would silently pass over them.
-fn unmixed(
-    folder: &Utf8Path,
-    sql: &[Utf8PathBuf],
+fn unmixed<'t>(
+    tree: &Tree<'_>,
+    sql: impl Iterator<Item = &'t Utf8PathBuf>,
     convention: Convention,
-    owns: impl Fn(&&Utf8PathBuf) -> bool,
+    owns: impl Fn(&Utf8PathBuf) -> bool,
 ) -> Result<Convention, LoadError> {
-    let (fits, others): (Vec<_>, Vec<_>) = sql.iter().partition(|p| owns(p));
+    let (fits, others): (Vec<_>, Vec<_>) = sql.partition(|p| owns(p));
     match (fits.first(), others.first()) {
         (Some(example), Some(other)) => Err(LoadError::Mixed {
-            folder: folder.to_owned(),
+            folder: tree.root.to_owned(),
             convention,
-            fits: format!("{} are named as", fits.len()),
+            fits: format!("{} {} named as", fits.len(), if fits.len() == 1 { "is" } else { "are" }),
             example: (*example).clone(),
             rest: others.len(),
             other: (*other).clone(),
@@ -75,35 +107,54 @@ fn unmixed(
 }
 
 /// Whether one of the files stands in the folder or one of the two above it.
-fn beside(folder: &Utf8Path, names: &[&str]) -> bool {
-    above(folder).any(|dir| names.iter().any(|name| dir.join(name).exists()))
+fn beside(tree: &Tree<'_>, names: &[&str]) -> bool {
+    above(tree.root).any(|dir| names.iter().any(|name| dir.join(name).exists()))
 }
 
-fn mentioned_in_cargo_toml(folder: &Utf8Path) -> bool {
-    above(folder).any(|dir| fs_err::read_to_string(dir.join("Cargo.toml")).is_ok_and(|text| text.contains("refinery")))
+fn in_cargo_toml(tree: &Tree<'_>, word: &str) -> bool {
+    let manifests = above(tree.root).map(|dir| dir.join("Cargo.toml"));
+    let mut texts = manifests.filter_map(|path| std::fs::read_to_string(path).ok());
+    texts.any(|text| text.contains(word))
 }
 
-fn above(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
+/// The folder and the two above it.
+pub(super) fn above(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
     let absolute = folder.canonicalize_utf8().unwrap_or_else(|_| folder.to_owned());
     let ancestors: Vec<_> = absolute.ancestors().take(3).map(Utf8Path::to_owned).collect();
     ancestors.into_iter()
 }
 
-/// Files that say themselves that they hold more than forward SQL. Whoever names the convention may pass sections of goose and dbmate, as
-/// long as there is nothing in them to undo.
-pub(super) fn refuse_foreign(path: &Utf8Path, text: &str, detected: bool) -> Result<(), LoadError> {
-    const MARKERS: &[(&str, &str, &str)] = &[
-        ("-- +goose Up", "-- +goose Down", "goose"),
-        ("-- migrate:up", "-- migrate:down", "dbmate"),
-        ("--liquibase formatted sql", "", "Liquibase"),
-        ("-- liquibase formatted sql", "", "Liquibase"),
-    ];
-    let mut lines = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim());
-    // Only whole lines near the top: a marker in a comment elsewhere means nothing.
-    let found = lines.clone().take(50).find_map(|line| MARKERS.iter().find(|(up, _, _)| line.starts_with(up)));
-    let Some((_, down, tool)) = found else { return Ok(()) };
-    if detected || down.is_empty() || lines.any(|line| line.starts_with(down)) {
-        return Err(LoadError::Unsupported { path: path.to_owned(), tool });
+/// The tool whose marks stand in a file, in whole lines near its top.
+fn marked(text: &str) -> Option<Convention> {
+    if liquibase::is_changelog(text) {
+        return Some(Convention::Liquibase);
+    }
+    let comments = text.lines().take(50).filter_map(super::script::comment);
+    let mut tools = comments.filter_map(|words| match words {
+        words if words.starts_with(goose::MARK) => Some(Convention::Goose),
+        words if words.starts_with(dbmate::UP) => Some(Convention::Dbmate),
+        words if words.starts_with(alembic::MARK) => Some(Convention::Alembic),
+        _ => None,
+    });
+    tools.next()
+}
+
+/// Files that say themselves that they are another tool's. Whoever names the convention may pass sections of goose and dbmate, as long as
+/// there is nothing in them to undo.
+pub(super) fn refuse_foreign(
+    path: &Utf8Path,
+    text: &str,
+    convention: Convention,
+    detected: bool,
+) -> Result<(), LoadError> {
+    let Some(tool) = marked(text).filter(|tool| *tool != convention) else { return Ok(()) };
+    let down = |line: &str| match tool {
+        Convention::Goose => goose::annotation(line).as_deref() == Some("down"),
+        Convention::Dbmate => super::script::comment(line).is_some_and(|words| words.starts_with(dbmate::DOWN)),
+        _ => true,
+    };
+    if detected || text.lines().any(down) {
+        return Err(LoadError::Foreign { path: path.to_owned(), tool });
     }
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! Reading a folder into ordered migrations, with every way that can go wrong named.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 
-use super::detect::{self, Found};
-use super::{Convention, diesel, plain, refinery, sqlx};
+use super::script::Script;
+use super::tree::{self, Tree};
+use super::{
+    Convention, alembic, atlas, dbmate, detect, diesel, drizzle, flyway, golang_migrate, goose, liquibase, placeholder,
+    plain, prisma, rails, refinery, sqitch, sqlx,
+};
 use crate::digest::hex;
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Sources, Span};
 
-/// A version in its convention's own spelling. Versions made of digits compare as numbers, others as text.
+/// A version in its convention's own spelling. Versions made of digits, perhaps in parts (`1.10`), compare as numbers, others as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(String);
 
@@ -25,14 +31,14 @@ impl Version {
         &self.0
     }
 
-    fn number(&self) -> Option<u128> {
-        self.0.parse().ok()
+    fn numbers(&self) -> Option<Vec<u128>> {
+        self.0.split('.').map(|part| part.parse().ok()).collect()
     }
 }
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (self.number(), other.number()) {
+        match (self.numbers(), other.numbers()) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => self.0.cmp(&other.0),
         }
@@ -60,10 +66,43 @@ pub struct Migration {
     pub name: String,
     /// Path below the folder.
     pub path: Utf8PathBuf,
-    /// Its text.
+    /// Its file.
     pub file: FileId,
+    /// What of the file goes forward, in order. Empty for a program.
+    pub parts: Vec<Span>,
+    /// Whether its own tool runs it in one transaction.
+    pub in_transaction: bool,
+    /// The language of a migration that is a program and no SQL.
+    pub program: Option<&'static str>,
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
+}
+
+/// A migration found by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) version: Version,
+    pub(super) name: String,
+    pub(super) path: Utf8PathBuf,
+    /// What of the file goes forward, where the listing knows it already.
+    pub(super) parts: Option<Vec<Range<usize>>>,
+    /// Whether the listing leaves it in a transaction.
+    pub(super) in_transaction: bool,
+    /// The language of a program.
+    pub(super) program: Option<&'static str>,
+}
+
+impl Found {
+    pub(super) fn new(version: impl Into<String>, name: impl Into<String>, path: &Utf8PathBuf) -> Self {
+        Self {
+            version: Version::new(version),
+            name: name.into(),
+            path: path.clone(),
+            parts: None,
+            in_transaction: true,
+            program: None,
+        }
+    }
 }
 
 /// An ordered folder of migrations.
@@ -161,15 +200,33 @@ pub enum LoadError {
         /// Why.
         reason: String,
     },
-    /// A convention that is recognised and not read.
-    #[error(
-        "{path} is a migration of {tool}, which cutover does not read yet; convert it, or pass plain files of forward migrations"
-    )]
-    Unsupported {
+    /// A file of another tool than the folder's.
+    #[error("{path} is a migration of {tool}; say so with --convention {tool}")]
+    Foreign {
         /// A file.
         path: Utf8PathBuf,
         /// The tool.
-        tool: &'static str,
+        tool: Convention,
+    },
+    /// A file that its own tool would not accept.
+    #[error("{path}: {message}")]
+    BadFile {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A placeholder without a value.
+    #[error("{path}:{line}:{column}: nothing says what ${{{name}}} stands for; pass --placeholder {name}=VALUE")]
+    Placeholder {
+        /// The file.
+        path: Utf8PathBuf,
+        /// 1-based.
+        line: u32,
+        /// 1-based.
+        column: u32,
+        /// Its name.
+        name: String,
     },
     /// `--from` names no migration.
     #[error("no migration has version {version}; the folder goes from {first} to {last}")]
@@ -183,113 +240,157 @@ pub enum LoadError {
     },
 }
 
+/// How a folder is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// The convention; detected if not given, and refused when that is ambiguous.
+    pub convention: Option<Convention>,
+    /// Values of `${name}`, where the convention has placeholders (Flyway; goose with ENVSUB).
+    pub placeholders: BTreeMap<String, String>,
+}
+
 /// Reads a folder. Without a convention it is detected, and refused when that is ambiguous.
 pub fn load(folder: &Utf8Path, convention: Option<Convention>) -> Result<Folder, LoadError> {
-    let mut paths = Vec::new();
-    walk(folder, Utf8Path::new(""), 0, &mut paths)?;
-    paths.sort();
-    let sql: Vec<_> = paths.iter().filter(|p| p.extension() == Some("sql")).cloned().collect();
-    let detected = convention.is_none();
-    let convention = match convention {
+    load_with(folder, &Reading { convention, ..Reading::default() })
+}
+
+/// Reads a folder.
+pub fn load_with(folder: &Utf8Path, reading: &Reading) -> Result<Folder, LoadError> {
+    let tree = Tree::walk(folder)?;
+    let detected = reading.convention.is_none();
+    let convention = match reading.convention {
         Some(convention) => convention,
-        None => detect::detect(folder, &sql)?,
+        None => detect::detect(&tree)?,
     };
-    let found = listing(convention, &sql)?;
+    let found = listing(convention, &tree)?;
     if found.is_empty() {
-        let hint = match (sql.len(), paths.len()) {
+        let hint = match (tree.sql().count(), tree.paths.len()) {
             (0, 0) => " (the folder is empty)".to_owned(),
+            (0, 1) => " (1 file, and it is not .sql)".to_owned(),
             (0, n) => format!(" ({n} files, none of them .sql)"),
-            (n, _) => format!(" ({n} .sql files, none named as {convention} names them, such as {})", sql[0]),
+            (1, _) => format!(" ({}, the only .sql file, is not named as {convention} names them)", first_sql(&tree)),
+            (n, _) => format!(" ({n} .sql files, none named as {convention} names them, such as {})", first_sql(&tree)),
         };
         return Err(LoadError::Empty { folder: folder.to_owned(), hint });
     }
-    let mut files = Vec::with_capacity(found.len());
-    for found in found {
-        let bytes = fs_err::read(folder.join(&found.path))?;
-        files.push((found, bytes));
-    }
-    Folder::assemble(convention, folder, files, detected)
+    Folder::assemble(convention, folder, &tree, found, detected, &reading.placeholders)
 }
 
-fn listing(convention: Convention, paths: &[Utf8PathBuf]) -> Result<Vec<Found>, LoadError> {
-    let mut found = match convention {
-        Convention::Refinery => refinery::list(paths)?,
-        Convention::Sqlx => sqlx::list(paths)?,
-        Convention::Diesel => diesel::list(paths),
-        Convention::Plain => plain::list(paths)?,
-    };
-    match convention {
-        Convention::Refinery | Convention::Sqlx => found.sort_by(|a, b| a.version.cmp(&b.version)),
-        Convention::Diesel => found.sort_by(|a, b| a.version.as_str().cmp(b.version.as_str())),
-        Convention::Plain => {}
-    }
-    if let Some(pair) = found.windows(2).find(|pair| pair[0].version == pair[1].version) {
-        return Err(LoadError::DuplicateVersion {
-            version: pair[0].version.clone(),
-            first: pair[0].path.clone(),
-            second: pair[1].path.clone(),
-        });
+fn first_sql<'a>(tree: &'a Tree<'_>) -> &'a Utf8Path {
+    tree.sql().next().map_or(Utf8Path::new(""), |path| path)
+}
+
+fn listing(convention: Convention, tree: &Tree<'_>) -> Result<Vec<Found>, LoadError> {
+    let found = match convention {
+        Convention::Refinery => refinery::list(tree),
+        Convention::Sqlx => sqlx::list(tree),
+        Convention::Diesel => diesel::list(tree),
+        Convention::Flyway => flyway::list(tree),
+        Convention::Dbmate => dbmate::list(tree),
+        Convention::GolangMigrate => golang_migrate::list(tree),
+        Convention::Goose => goose::list(tree),
+        Convention::Sqitch => sqitch::list(tree),
+        Convention::Prisma => prisma::list(tree),
+        Convention::Atlas => atlas::list(tree),
+        Convention::Liquibase => liquibase::list(tree),
+        Convention::Drizzle => drizzle::list(tree),
+        Convention::Rails => rails::list(tree),
+        Convention::Alembic => alembic::list(tree),
+        Convention::Plain => plain::list(tree),
+    }?;
+    let mut seen: HashMap<&str, &Utf8Path> = HashMap::new();
+    for migration in &found {
+        if let Some(first) = seen.insert(migration.version.as_str(), &migration.path) {
+            return Err(LoadError::DuplicateVersion {
+                version: migration.version.clone(),
+                first: first.to_owned(),
+                second: migration.path.clone(),
+            });
+        }
     }
     Ok(found)
 }
 
-fn walk(root: &Utf8Path, below: &Utf8Path, depth: usize, paths: &mut Vec<Utf8PathBuf>) -> Result<(), LoadError> {
-    const DEEPEST: usize = 4;
-    for entry in fs_err::read_dir(root.join(below))? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(LoadError::PathNotUtf8(entry.path()));
-        };
-        if name.starts_with('.') {
-            continue;
-        }
-        let path = below.join(name);
-        // Follows links, as the migration tools do.
-        if fs_err::metadata(entry.path())?.is_dir() {
-            if depth < DEEPEST {
-                walk(root, &path, depth + 1, paths)?;
-            }
-        } else {
-            paths.push(path);
-        }
+/// What of a file goes forward.
+fn script(convention: Convention, text: &str) -> Result<Script, String> {
+    match convention {
+        Convention::Sqlx => Ok(sqlx::script(text)),
+        Convention::Dbmate => dbmate::script(text),
+        Convention::Goose => goose::script(text),
+        Convention::Atlas => Ok(atlas::script(text)),
+        Convention::Refinery
+        | Convention::Diesel
+        | Convention::Flyway
+        | Convention::GolangMigrate
+        | Convention::Sqitch
+        | Convention::Prisma
+        | Convention::Liquibase
+        | Convention::Drizzle
+        | Convention::Rails
+        | Convention::Alembic
+        | Convention::Plain => Ok(Script::whole(0..text.len())),
     }
-    Ok(())
 }
 
 impl Folder {
-    /// Migrations that are already in memory, in the order given: (path, text).
+    /// Migrations that are already in memory: (path, text). Plain ones stay in the order given.
     pub fn from_files(
         convention: Convention,
         files: impl IntoIterator<Item = (Utf8PathBuf, String)>,
     ) -> Result<Self, LoadError> {
-        let mut all = Vec::new();
-        for (path, text) in files {
-            let found = listing(convention, std::slice::from_ref(&path))?;
-            all.extend(found.into_iter().map(|found| (found, text.clone().into_bytes())));
-        }
-        Self::assemble(convention, Utf8Path::new(""), all, false)
+        let tree = Tree::of(files);
+        let found = listing(convention, &tree)?;
+        Self::assemble(convention, Utf8Path::new(""), &tree, found, false, &BTreeMap::new())
     }
 
     fn assemble(
         convention: Convention,
         folder: &Utf8Path,
-        files: Vec<(Found, Vec<u8>)>,
+        tree: &Tree<'_>,
+        listed: Vec<Found>,
         detected: bool,
+        placeholders: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
+        let values = placeholder::values(convention, folder, placeholders)?;
         let mut sources = Sources::new();
-        let mut migrations = Vec::with_capacity(files.len());
-        for (found, bytes) in files {
-            let sha256 = hex(&Sha256::digest(&bytes));
-            let path = folder.join(&found.path);
-            let text = String::from_utf8(bytes).map_err(|error| {
-                let offset = error.utf8_error().valid_up_to();
-                let line = error.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count() + 1;
-                LoadError::NotUtf8 { path: path.clone(), line, offset }
-            })?;
-            detect::refuse_foreign(&path, &text, detected)?;
-            let file = sources.add(path, text);
-            migrations.push(Migration { version: found.version, name: found.name, path: found.path, file, sha256 });
+        let mut migrations = Vec::with_capacity(listed.len());
+        // Several migrations may stand in one file.
+        let mut last: Option<(Utf8PathBuf, FileId, String)> = None;
+        for found in listed {
+            let (file, sha256) = match last.take() {
+                Some((path, file, sha256)) if path == found.path => (file, sha256),
+                _ => {
+                    let bytes = tree.bytes(&found.path)?;
+                    let sha256 = hex(&Sha256::digest(&bytes));
+                    let path = tree.place(&found.path);
+                    let mut text = tree::utf8(path.clone(), bytes)?;
+                    if found.program.is_none() {
+                        detect::refuse_foreign(&path, &text, convention, detected)?;
+                    }
+                    if let Some(values) = &values {
+                        text = placeholder::substitute(convention, &path, text, values)?;
+                    }
+                    (sources.add(path, text), sha256)
+                }
+            };
+            last = Some((found.path.clone(), file, sha256.clone()));
+            let text = &sources.file(file).text;
+            let script = match (found.parts, found.program) {
+                (_, Some(_)) => Script { parts: Vec::new(), in_transaction: true },
+                (Some(parts), None) => Script { parts, in_transaction: true },
+                (None, None) => script(convention, text)
+                    .map_err(|message| LoadError::BadFile { path: tree.place(&found.path), message })?,
+            };
+            migrations.push(Migration {
+                version: found.version,
+                name: found.name,
+                path: found.path,
+                file,
+                parts: script.parts.into_iter().map(|range| Span::new(file, range)).collect(),
+                in_transaction: found.in_transaction && script.in_transaction,
+                program: found.program,
+                sha256,
+            });
         }
         Ok(Self { convention, path: folder.to_owned(), sources, migrations })
     }
@@ -301,7 +402,8 @@ impl Folder {
         };
         let wanted = match self.convention {
             Convention::Refinery => from.trim_start_matches(['V', 'v', 'U', 'u']),
-            Convention::Sqlx | Convention::Diesel | Convention::Plain => from,
+            Convention::Flyway => from.trim_start_matches(['V', 'v']),
+            _ => from,
         };
         let wanted = Version::new(wanted.trim_end_matches(".sql"));
         let exact = self.migrations.iter().position(|m| m.version.cmp(&wanted) == Ordering::Equal);
@@ -327,7 +429,8 @@ impl Folder {
 
     /// Divides the folder by what a history table says. Versions of the history that the folder lacks are returned beside it.
     pub fn pending_by_history(&self, applied: &[String]) -> (Pending, Vec<String>) {
-        let mut unknown: Vec<String> = applied.to_vec();
+        let ordered: Vec<String> = self.migrations.iter().map(|m| m.version.to_string()).collect();
+        let mut unknown = self.convention.applied(applied.to_vec(), &ordered);
         let (mut done, mut pending) = (Vec::new(), Vec::new());
         for migration in &self.migrations {
             let known = |version: &String| Version::new(version.as_str()).cmp(&migration.version) == Ordering::Equal;

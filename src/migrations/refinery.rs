@@ -3,8 +3,8 @@
 use camino::Utf8PathBuf;
 
 use super::Convention;
-use super::detect::Found;
-use super::load::{LoadError, Version};
+use super::load::{Found, LoadError, Version};
+use super::tree::Tree;
 
 /// refinery's pattern `^([U|V])(\d+(?:\.\d+)?)__(\w+)\.sql$`, without the `|` that its class lets in and then panics on.
 pub(super) fn parse(path: &Utf8PathBuf) -> Option<Found> {
@@ -14,25 +14,19 @@ pub(super) fn parse(path: &Utf8PathBuf) -> Option<Found> {
     let (whole, fraction) = version.split_once('.').unwrap_or((version, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let word = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    (digits(whole) && digits(fraction) && word).then(|| Found {
-        version: Version::new(version),
-        name: name.to_owned(),
-        path: path.clone(),
-    })
+    (digits(whole) && digits(fraction) && word).then(|| Found::new(version, name, path))
 }
 
-pub(super) fn list(paths: &[Utf8PathBuf]) -> Result<Vec<Found>, LoadError> {
-    let found: Vec<_> = paths.iter().filter_map(parse).collect();
-    match found.iter().find(|f| f.version.as_str().parse::<i64>().is_err()) {
-        Some(bad) => Err(LoadError::BadName {
-            path: bad.path.clone(),
+pub(super) fn list(tree: &Tree<'_>) -> Result<Vec<Found>, LoadError> {
+    let mut found: Vec<_> = tree.sql().filter_map(parse).collect();
+    for migration in &mut found {
+        let number: i64 = migration.version.as_str().parse().map_err(|_| LoadError::BadName {
+            path: migration.path.clone(),
             convention: Convention::Refinery,
-            reason: format!("version {} is not a whole number of 64 bits", bad.version),
-        }),
-        None => Ok(found
-            .into_iter()
-            .map(|f| Found { version: Version::new(f.version.as_str().trim_start_matches('0').to_owned()), ..f })
-            .map(|f| if f.version.as_str().is_empty() { Found { version: Version::new("0"), ..f } } else { f })
-            .collect()),
+            reason: format!("version {} is not a whole number of 64 bits", migration.version),
+        })?;
+        migration.version = Version::new(number.to_string());
     }
+    found.sort_by(|a, b| a.version.cmp(&b.version));
+    Ok(found)
 }

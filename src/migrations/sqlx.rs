@@ -1,22 +1,24 @@
-//! sqlx: `<number>_<name>.sql`, or `.up.sql` beside `.down.sql`; not in subfolders.
+//! sqlx: `<number>_<name>.sql`, or `.up.sql` beside `.down.sql`; not in subfolders. A file that starts with `-- no-transaction` runs
+//! outside one.
 
 use camino::Utf8PathBuf;
 
 use super::Convention;
-use super::detect::Found;
-use super::load::{LoadError, Version};
+use super::load::{Found, LoadError, Version};
+use super::script::Script;
+use super::tree::Tree;
 
 /// A forward or a backward migration.
 pub(super) fn parse(path: &Utf8PathBuf) -> Option<Found> {
     let stem = path.as_str().strip_suffix(".sql")?;
     let (version, name) = stem.split_once('_')?;
     version.parse::<i64>().ok()?;
-    Some(Found { version: Version::new(version), name: name.to_owned(), path: path.clone() })
+    Some(Found::new(version, name, path))
 }
 
-pub(super) fn list(paths: &[Utf8PathBuf]) -> Result<Vec<Found>, LoadError> {
+pub(super) fn list(tree: &Tree<'_>) -> Result<Vec<Found>, LoadError> {
     let mut found = Vec::new();
-    for path in paths.iter().filter(|p| p.components().count() == 1) {
+    for path in tree.top_sql() {
         match parse(path) {
             Some(migration) if migration.name.ends_with(".down") => {}
             Some(mut migration) => {
@@ -36,5 +38,10 @@ pub(super) fn list(paths: &[Utf8PathBuf]) -> Result<Vec<Found>, LoadError> {
             None => {}
         }
     }
+    found.sort_by(|a, b| a.version.cmp(&b.version));
     Ok(found)
+}
+
+pub(super) fn script(text: &str) -> Script {
+    Script { in_transaction: !text.starts_with("-- no-transaction"), ..Script::whole(0..text.len()) }
 }

@@ -119,7 +119,7 @@ pub(crate) struct Nodes {
 /// The schema after a list of migrations.
 pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> Schema {
     let mut schema = Schema::empty();
-    for (statements, _) in sql::read_all(&folder.sources, &files(migrations)) {
+    for (statements, _) in sql::read_all(&folder.sources, &parts(migrations)) {
         let pieces = statements.iter().flat_map(|s| &s.pieces);
         schema = pieces.fold(schema, |schema, piece| schema.apply(&piece.operation).schema);
         schema = schema.with_default_search_path();
@@ -127,8 +127,8 @@ pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> Schema {
     schema
 }
 
-fn files(migrations: &[Migration]) -> Vec<FileId> {
-    migrations.iter().map(|migration| migration.file).collect()
+fn parts(migrations: &[Migration]) -> Vec<&[Span]> {
+    migrations.iter().map(|migration| migration.parts.as_slice()).collect()
 }
 
 /// Reads the pending migrations on top of a schema.
@@ -136,9 +136,10 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
     let mut schema = base.clone();
     let mut nodes = Vec::new();
     let mut diagnostics = Vec::new();
-    let read = sql::read_all(&folder.sources, &files(pending));
+    let read = sql::read_all(&folder.sources, &parts(pending));
     for (index, (statements, found)) in read.into_iter().enumerate() {
         diagnostics.extend(found);
+        diagnostics.extend(program(&pending[index]));
         let first = nodes.len();
         let mut session: Vec<Span> = Vec::new();
         for statement in statements {
@@ -196,6 +197,18 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
         schema = schema.with_default_search_path();
     }
     Nodes { nodes, last: schema, diagnostics }
+}
+
+/// A migration that is no SQL: nothing is known of it, and it can not be executed here.
+fn program(migration: &Migration) -> Option<Diagnostic> {
+    let language = migration.program?;
+    let message = format!(
+        "migration {} is a {language} program: what it does can not be known, nor run from here",
+        migration.version
+    );
+    Some(Diagnostic::error(codes::PROGRAM, message).at(Span::new(migration.file, 0..0), "").help(
+        "write it as SQL, or run it with its own tool in a release of its own, and plan from the version after it",
+    ))
 }
 
 fn transaction_control(control: TransactionControl, span: Span) -> Option<Diagnostic> {

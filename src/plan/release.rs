@@ -106,6 +106,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         pulls: &all_pulls,
         second: &second,
         pending: &request.pending.pending,
+        convention: folder.convention,
         sources: &folder.sources,
     });
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);

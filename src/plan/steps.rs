@@ -8,7 +8,7 @@ use super::place::{Placement, Reason};
 use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
 use crate::compat::Pulls;
 use crate::effect::Capability;
-use crate::migrations::Migration;
+use crate::migrations::{Convention, Migration};
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
 
@@ -20,6 +20,7 @@ pub(crate) struct Input<'a> {
     /// Nodes that run again after the cutover.
     pub(crate) second: &'a BTreeSet<usize>,
     pub(crate) pending: &'a [Migration],
+    pub(crate) convention: Convention,
     pub(crate) sources: &'a Sources,
 }
 
@@ -55,9 +56,14 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
             last_step.insert(nodes[*node].migration, at);
         }
     }
+    let mut latest = None;
     for (migration, found) in input.pending.iter().enumerate() {
-        if let Some(at) = last_step.get(&migration) {
-            steps[*at].0.completes.push(found.version.to_string());
+        let own = last_step.get(&migration).copied();
+        latest = latest.max(own);
+        // A history that only knows "everything up to here" waits for what comes before.
+        let at = if input.convention.records_in_order() { latest } else { own };
+        if let Some(at) = at {
+            steps[at].0.completes.push(found.version.to_string());
         }
     }
     steps.into_iter().map(|(step, _)| step).collect()

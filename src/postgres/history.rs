@@ -47,32 +47,50 @@ pub enum HistoryError {
         /// Why not.
         why: String,
     },
-    /// sqlx began a migration and did not finish it.
-    #[error("_sqlx_migrations has an unfinished row for version {version}: repair that migration and its row first")]
+    /// The tool began a migration and did not finish it.
+    #[error("{table} has an unfinished row for version {version}: repair that migration and its row first")]
     Dirty {
         /// The version.
         version: String,
+        /// The history table.
+        table: String,
     },
 }
 
-/// One spelling per version: refinery's and sqlx's leading zeros and diesel's dashes do not count.
+/// One spelling per version: leading zeros of numbers and diesel's dashes do not count.
 pub fn version_key(convention: Convention, version: &str) -> String {
     match convention {
-        Convention::Refinery | Convention::Sqlx => {
+        Convention::Refinery | Convention::Sqlx | Convention::Goose | Convention::GolangMigrate => {
             version.parse::<i64>().map_or_else(|_| version.to_owned(), |n| n.to_string())
         }
+        Convention::Flyway => {
+            let parts: Option<Vec<u128>> = version.split(['.', '_']).map(|part| part.parse().ok()).collect();
+            parts.map_or_else(
+                || version.to_owned(),
+                |mut parts| {
+                    while parts.len() > 1 && parts.last() == Some(&0) {
+                        parts.pop();
+                    }
+                    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
+                },
+            )
+        }
         Convention::Diesel => version.replace('-', ""),
-        Convention::Plain => version.to_owned(),
+        Convention::Dbmate
+        | Convention::Sqitch
+        | Convention::Prisma
+        | Convention::Atlas
+        | Convention::Liquibase
+        | Convention::Drizzle
+        | Convention::Rails
+        | Convention::Alembic
+        | Convention::Plain => version.to_owned(),
     }
 }
 
-/// What is recorded as applied, in the order of versions. Without the table: nothing.
-pub async fn applied(client: &Client, convention: Convention) -> Result<Vec<Applied>, HistoryError> {
-    let fail = |source| HistoryError::Database { convention, source };
-    if !exists(client, convention).await? {
-        return Ok(Vec::new());
-    }
-    let query = match convention {
+/// How a history is read: version, name, checksum, whether the row is finished.
+fn query(convention: Convention) -> &'static str {
+    match convention {
         Convention::Refinery => {
             "SELECT version::pg_catalog.text, name::pg_catalog.text, checksum::pg_catalog.text, true \
              FROM refinery_schema_history ORDER BY refinery_schema_history.version"
@@ -85,18 +103,108 @@ pub async fn applied(client: &Client, convention: Convention) -> Result<Vec<Appl
             "SELECT version::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, true \
              FROM __diesel_schema_migrations ORDER BY __diesel_schema_migrations.version"
         }
-        Convention::Plain => "SELECT version, name, sha256, true FROM cutover.migration ORDER BY version",
-    };
-    let mut all = Vec::new();
-    for row in client.query(query, &[]).await.map_err(fail)? {
-        let version: String = row.try_get(0).map_err(fail)?;
-        if !row.try_get::<_, bool>(3).map_err(fail)? {
-            return Err(HistoryError::Dirty { version });
+        // A repeatable one is named by its description; the last row of each counts.
+        Convention::Flyway => {
+            "SELECT coalesce(version, 'R__' || pg_catalog.replace(description, ' ', '_'))::pg_catalog.text, \
+                    description::pg_catalog.text, checksum::pg_catalog.text, success \
+             FROM flyway_schema_history h WHERE type IN ('SQL', 'BASELINE', 'JDBC', 'SQL_BASELINE') \
+               AND NOT EXISTS (SELECT FROM flyway_schema_history l WHERE l.installed_rank > h.installed_rank \
+                               AND l.version IS NOT DISTINCT FROM h.version AND l.description = h.description) \
+             ORDER BY installed_rank"
         }
-        let version = version_key(convention, &version);
-        all.push(Applied { version, name: row.try_get(1).map_err(fail)?, checksum: row.try_get(2).map_err(fail)? });
+        Convention::Dbmate | Convention::Rails => {
+            "SELECT version::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, true \
+             FROM schema_migrations ORDER BY schema_migrations.version"
+        }
+        Convention::GolangMigrate => {
+            "SELECT version::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, NOT dirty \
+             FROM schema_migrations"
+        }
+        // Row 0 is goose's own; the latest row of a version counts.
+        Convention::Goose => {
+            "SELECT version_id::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, true \
+             FROM (SELECT DISTINCT ON (version_id) version_id, is_applied FROM goose_db_version \
+                   ORDER BY version_id, id DESC) latest WHERE is_applied AND version_id > 0 ORDER BY version_id"
+        }
+        // The n-th row of a name is the n-th change of that name in the plan; the older ones are named by their tags.
+        Convention::Sqitch => {
+            "SELECT c.change || coalesce((SELECT '@' || pg_catalog.ltrim(t.tag, '@') FROM sqitch.tags t \
+                        WHERE t.project = c.project AND t.committed_at >= c.committed_at \
+                        ORDER BY t.committed_at LIMIT 1), ''), \
+                    c.change::pg_catalog.text, c.script_hash::pg_catalog.text, true \
+             FROM sqitch.changes c WHERE EXISTS (SELECT FROM sqitch.changes l \
+                        WHERE l.project = c.project AND l.change = c.change AND l.committed_at > c.committed_at) \
+             UNION ALL \
+             SELECT c.change, c.change::pg_catalog.text, c.script_hash::pg_catalog.text, true \
+             FROM sqitch.changes c WHERE NOT EXISTS (SELECT FROM sqitch.changes l \
+                        WHERE l.project = c.project AND l.change = c.change AND l.committed_at > c.committed_at)"
+        }
+        Convention::Prisma => {
+            "SELECT migration_name::pg_catalog.text, NULL::pg_catalog.text, checksum::pg_catalog.text, \
+                    finished_at IS NOT NULL FROM _prisma_migrations WHERE rolled_back_at IS NULL \
+             ORDER BY migration_name"
+        }
+        Convention::Atlas => {
+            "SELECT version::pg_catalog.text, description::pg_catalog.text, hash::pg_catalog.text, \
+                    applied = total AND coalesce(error, '') = '' \
+             FROM atlas_schema_revisions.atlas_schema_revisions WHERE version NOT LIKE '.%' ORDER BY version"
+        }
+        Convention::Liquibase => {
+            "SELECT pg_catalog.concat_ws('::', filename, id, author), id::pg_catalog.text, md5sum::pg_catalog.text, true \
+             FROM databasechangelog ORDER BY orderexecuted"
+        }
+        Convention::Drizzle => {
+            "SELECT hash::pg_catalog.text, NULL::pg_catalog.text, hash::pg_catalog.text, true \
+             FROM drizzle.__drizzle_migrations ORDER BY created_at"
+        }
+        Convention::Alembic => {
+            "SELECT version_num::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text, true \
+             FROM alembic_version"
+        }
+        Convention::Plain => OWN,
+    }
+}
+
+/// The history of those whose own is not written.
+const OWN: &str = "SELECT version, name, sha256, true FROM cutover.migration ORDER BY version";
+
+/// What is recorded as applied, in the order of versions. Without the table: nothing.
+pub async fn applied(client: &Client, convention: Convention) -> Result<Vec<Applied>, HistoryError> {
+    let mut tables = Vec::new();
+    if let Some(table) = convention.history() {
+        tables.push((table.name, query(convention)));
+    }
+    if convention.records_here() {
+        tables.push(("cutover.migration", OWN));
+    }
+    let fail = |source| HistoryError::Database { convention, source };
+    let mut all: Vec<Applied> = Vec::new();
+    for (table, query) in tables {
+        if !exists(client, convention, table).await? {
+            continue;
+        }
+        for row in client.query(query, &[]).await.map_err(fail)? {
+            let version: String = row.try_get(0).map_err(fail)?;
+            if !row.try_get::<_, bool>(3).map_err(fail)? {
+                return Err(HistoryError::Dirty { version, table: table.to_owned() });
+            }
+            let version = version_key(convention, &version);
+            if all.iter().all(|known| known.version != version) {
+                let (name, checksum) = (row.try_get(1).map_err(fail)?, row.try_get(2).map_err(fail)?);
+                all.push(Applied { version, name, checksum });
+            }
+        }
     }
     Ok(all)
+}
+
+/// The keys of those of a plan's migrations that are applied, and of others that are recorded.
+pub async fn recorded(client: &Client, migrations: &Migrations) -> Result<Vec<String>, HistoryError> {
+    let convention = migrations.convention;
+    let rows = applied(client, convention).await?.into_iter().map(|row| row.version).collect();
+    let all = migrations.applied.iter().chain(&migrations.pending);
+    let ordered: Vec<String> = all.map(|m| version_key(convention, &m.version)).collect();
+    Ok(convention.applied(rows, &ordered))
 }
 
 /// Records a migration as applied, creating the table as its own tool does if there is none. Runs in the caller's transaction.
@@ -126,7 +234,50 @@ pub async fn record(
             let insert = "INSERT INTO __diesel_schema_migrations (version) VALUES ($1)";
             client.execute(insert, &[&version]).await.map_err(fail).map(|_| ())
         }
-        Convention::Plain => {
+        Convention::Flyway => {
+            ensure(client, convention, FLYWAY_TABLE).await?;
+            let version = (!migration.version.starts_with("R__")).then_some(migration.version.as_str());
+            let script = migration.path.as_str();
+            let insert = "INSERT INTO flyway_schema_history \
+                 (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success) \
+                 SELECT coalesce(max(installed_rank), 0) + 1, $1, $2, 'SQL', $3, $4, current_user, 0, true \
+                 FROM flyway_schema_history";
+            let checksum = flyway_checksum(text);
+            client.execute(insert, &[&version, &migration.name, &script, &checksum]).await.map_err(fail).map(|_| ())
+        }
+        Convention::Dbmate | Convention::Rails => {
+            ensure(client, convention, VERSIONS_TABLE).await?;
+            let insert = "INSERT INTO schema_migrations (version) VALUES ($1)";
+            client.execute(insert, &[&migration.version]).await.map_err(fail).map(|_| ())
+        }
+        Convention::GolangMigrate => {
+            ensure(client, convention, GOLANG_TABLE).await?;
+            let version = number(convention, migration)?;
+            client.batch_execute("TRUNCATE schema_migrations").await.map_err(fail)?;
+            let insert = "INSERT INTO schema_migrations (version, dirty) VALUES ($1, false)";
+            client.execute(insert, &[&version]).await.map_err(fail).map(|_| ())
+        }
+        Convention::Goose => {
+            ensure(client, convention, GOOSE_TABLE).await?;
+            let version = number(convention, migration)?;
+            let insert = "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)";
+            client.execute(insert, &[&version]).await.map_err(fail).map(|_| ())
+        }
+        Convention::Prisma => {
+            ensure(client, convention, PRISMA_TABLE).await?;
+            let sha256 = hex(&Sha256::digest(text.as_bytes()));
+            let insert = "INSERT INTO _prisma_migrations \
+                 (id, checksum, finished_at, migration_name, started_at, applied_steps_count) \
+                 VALUES (pg_catalog.gen_random_uuid()::pg_catalog.text, $1, now(), $2, now(), 1)";
+            client.execute(insert, &[&sha256, &migration.version]).await.map_err(fail).map(|_| ())
+        }
+        Convention::Alembic => {
+            ensure(client, convention, ALEMBIC_TABLE).await?;
+            client.batch_execute("DELETE FROM alembic_version").await.map_err(fail)?;
+            let insert = "INSERT INTO alembic_version (version_num) VALUES ($1)";
+            client.execute(insert, &[&migration.version]).await.map_err(fail).map(|_| ())
+        }
+        Convention::Sqitch | Convention::Atlas | Convention::Liquibase | Convention::Drizzle | Convention::Plain => {
             let sha256 = hex(&Sha256::digest(text.as_bytes()));
             let insert = "INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)";
             client.execute(insert, &[&migration.version, &migration.name, &sha256]).await.map_err(fail).map(|_| ())
@@ -134,11 +285,20 @@ pub async fn record(
     }
 }
 
-/// Records what a plain folder's plan takes as applied on a database whose history (`cutover.migration`) is empty. Other conventions have a
-/// history of their own, which is never written for migrations that this tool did not run.
+/// Flyway's checksum: CRC-32 of the lines without their ends and without a byte order mark, as a signed number.
+fn flyway_checksum(text: &str) -> i32 {
+    let mut crc = crc32fast::Hasher::new();
+    for line in text.strip_prefix('\u{feff}').unwrap_or(text).lines() {
+        crc.update(line.as_bytes());
+    }
+    crc.finalize().cast_signed()
+}
+
+/// Records what a plan takes as applied where `cutover.migration` is the history, and empty. Other conventions have a history of their own,
+/// which is never written for migrations that this tool did not run.
 pub async fn baseline(client: &Client, migrations: &Migrations) -> Result<(), HistoryError> {
     let convention = migrations.convention;
-    if convention != Convention::Plain || !applied(client, convention).await?.is_empty() {
+    if !convention.records_here() || !applied(client, convention).await?.is_empty() {
         return Ok(());
     }
     let insert = "INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)";
@@ -163,15 +323,59 @@ const DIESEL_TABLE: &str = "CREATE TABLE IF NOT EXISTS __diesel_schema_migration
     run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 )";
 
-async fn exists(client: &Client, convention: Convention) -> Result<bool, HistoryError> {
-    let name = convention.history().map_or("cutover.migration", |table| table.name);
+const FLYWAY_TABLE: &str = "CREATE TABLE IF NOT EXISTS flyway_schema_history (
+    installed_rank INT NOT NULL CONSTRAINT flyway_schema_history_pk PRIMARY KEY,
+    version VARCHAR(50),
+    description VARCHAR(200) NOT NULL,
+    type VARCHAR(20) NOT NULL,
+    script VARCHAR(1000) NOT NULL,
+    checksum INTEGER,
+    installed_by VARCHAR(100) NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT now(),
+    execution_time INTEGER NOT NULL,
+    success BOOLEAN NOT NULL
+);
+CREATE INDEX IF NOT EXISTS flyway_schema_history_s_idx ON flyway_schema_history (success)";
+
+const VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version VARCHAR NOT NULL PRIMARY KEY)";
+
+const GOLANG_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY, dirty BOOLEAN NOT NULL)";
+
+const GOOSE_TABLE: &str = "CREATE TABLE IF NOT EXISTS goose_db_version (
+    id INTEGER PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY,
+    version_id BIGINT NOT NULL,
+    is_applied BOOLEAN NOT NULL,
+    tstamp TIMESTAMP NOT NULL DEFAULT now()
+);
+INSERT INTO goose_db_version (version_id, is_applied)
+    SELECT 0, true WHERE NOT EXISTS (SELECT FROM goose_db_version)";
+
+const PRISMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS _prisma_migrations (
+    id VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    finished_at TIMESTAMPTZ,
+    migration_name VARCHAR(255) NOT NULL,
+    logs TEXT,
+    rolled_back_at TIMESTAMPTZ,
+    started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count INTEGER NOT NULL DEFAULT 0
+)";
+
+const ALEMBIC_TABLE: &str = "CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY
+)";
+
+async fn exists(client: &Client, convention: Convention, name: &str) -> Result<bool, HistoryError> {
     let row = client.query_one("SELECT pg_catalog.to_regclass($1::pg_catalog.text) IS NOT NULL", &[&name]).await;
     row.and_then(|row| row.try_get(0)).map_err(|source| HistoryError::Database { convention, source })
 }
 
 /// `CREATE TABLE IF NOT EXISTS` asks for the right to create even where the table exists, so look first.
 async fn ensure(client: &Client, convention: Convention, create: &str) -> Result<(), HistoryError> {
-    if exists(client, convention).await? {
+    if let Some(table) = convention.history()
+        && exists(client, convention, table.name).await?
+    {
         return Ok(());
     }
     client.batch_execute(create).await.map_err(|source| HistoryError::Database { convention, source })

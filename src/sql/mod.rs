@@ -18,6 +18,8 @@ mod split;
 mod tests;
 mod types;
 
+use std::ops::Range;
+
 use crate::diagnostic::Diagnostic;
 use crate::lint::codes;
 use crate::source::{FileId, Sources, Span};
@@ -53,56 +55,66 @@ pub struct Piece {
     pub prefix: Option<Span>,
 }
 
+/// What [`read`] finds.
+pub type ReadFile = (Vec<Statement>, Vec<Diagnostic>);
+
 /// Reads one file.
-pub fn read(sources: &Sources, file: FileId) -> (Vec<Statement>, Vec<Diagnostic>) {
-    let text = &*sources.file(file).text;
-    let (raw, problems) = split::split(text);
-    let mut diagnostics: Vec<_> = problems.into_iter().map(|p| split_problem(file, p)).collect();
-    let statements = raw
-        .into_iter()
-        .map(|raw| {
-            let span = Span::new(file, raw.range.clone());
-            let (directive, problems) = directive::read(text, &raw.comments);
-            diagnostics.extend(problems.into_iter().map(|p| {
-                Diagnostic::error(codes::BAD_DIRECTIVE, p.message)
-                    .at(Span::new(file, p.range), "")
-                    .help("write `-- cutover: before|after|neutral <reason>` on a line before the statement")
-            }));
-            let lowered = lower::statement(&text[raw.range.clone()]);
-            if let Some(error) = lowered.error {
-                let range = raw.range.start + error.range.start..raw.range.start + error.range.end;
-                diagnostics.push(
-                    Diagnostic::warning(codes::UNREAD_STATEMENT, format!("this statement can not be read: {}", error.message))
-                        .at(Span::new(file, range), "not understood from here")
-                        .help("it is treated as opaque; if PostgreSQL accepts it, say where it belongs with a `-- cutover:` comment"),
-                );
-            }
-            let inner = |range: std::ops::Range<usize>| {
-                Span::new(file, raw.range.start + range.start..raw.range.start + range.end)
-            };
-            let pieces = lowered.pieces.into_iter().map(|piece| Piece {
-                operation: piece.operation,
-                span: inner(piece.range),
-                prefix: piece.prefix.map(inner),
-            });
-            Statement { span, pieces: pieces.collect(), directive, transactional: lowered.transactional }
-        })
-        .collect();
+pub fn read(sources: &Sources, file: FileId) -> ReadFile {
+    read_parts(sources, &[Span::new(file, 0..sources.file(file).text.len())])
+}
+
+/// Reads parts of files, in order.
+pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
+    let mut statements = Vec::new();
+    let mut diagnostics = Vec::new();
+    for part in parts {
+        let (raw, problems) = split::split(sources.slice(*part));
+        let text = &*sources.file(part.file).text;
+        let base = part.range().start;
+        let at = |range: &Range<usize>| Span::new(part.file, base + range.start..base + range.end);
+        diagnostics.extend(problems.into_iter().map(|p| split_problem(at(&p.range), p.kind)));
+        statements.extend(raw.into_iter().map(|raw| {
+            let comments: Vec<_> = raw.comments.iter().map(|c| at(c).range()).collect();
+            statement(text, at(&raw.range), &comments, &mut diagnostics)
+        }));
+    }
     (statements, diagnostics)
 }
 
-/// What [`read`] finds in one file.
-pub type ReadFile = (Vec<Statement>, Vec<Diagnostic>);
+fn statement(text: &str, span: Span, comments: &[Range<usize>], diagnostics: &mut Vec<Diagnostic>) -> Statement {
+    let (directive, problems) = directive::read(text, comments);
+    diagnostics.extend(problems.into_iter().map(|p| {
+        Diagnostic::error(codes::BAD_DIRECTIVE, p.message)
+            .at(Span::new(span.file, p.range), "")
+            .help("write `-- cutover: before|after|neutral <reason>` on a line before the statement")
+    }));
+    let start = span.range().start;
+    let inner = |range: Range<usize>| Span::new(span.file, start + range.start..start + range.end);
+    let lowered = lower::statement(&text[span.range()]);
+    if let Some(error) = lowered.error {
+        diagnostics.push(
+            Diagnostic::warning(codes::UNREAD_STATEMENT, format!("this statement can not be read: {}", error.message))
+                .at(inner(error.range), "not understood from here")
+                .help("it is treated as opaque; if PostgreSQL accepts it, say where it belongs with a `-- cutover:` comment"),
+        );
+    }
+    let pieces = lowered.pieces.into_iter().map(|piece| Piece {
+        operation: piece.operation,
+        span: inner(piece.range),
+        prefix: piece.prefix.map(inner),
+    });
+    Statement { span, pieces: pieces.collect(), directive, transactional: lowered.transactional }
+}
 
-/// Reads several files, on all processors when they are many. The answers are in the order of the files.
-pub fn read_all(sources: &Sources, files: &[FileId]) -> Vec<ReadFile> {
+/// Reads the parts of several files, on all processors when they are many. The answers are in the order of the files.
+pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
     const FEW: usize = 16;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if threads == 1 || files.len() < FEW {
-        return files.iter().map(|file| read(sources, *file)).collect();
+        return files.iter().map(|parts| read_parts(sources, parts)).collect();
     }
     let chunk = files.len().div_ceil(threads);
-    let read_chunk = |chunk: &[FileId]| chunk.iter().map(|file| read(sources, *file)).collect::<Vec<_>>();
+    let read_chunk = |chunk: &[&[Span]]| chunk.iter().map(|parts| read_parts(sources, parts)).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let workers: Vec<_> = files.chunks(chunk).map(|chunk| scope.spawn(move || read_chunk(chunk))).collect();
         let results = files.chunks(chunk).zip(workers);
@@ -118,9 +130,8 @@ pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
 
 pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
 
-fn split_problem(file: FileId, problem: split::SplitProblem) -> Diagnostic {
-    let span = Span::new(file, problem.range);
-    match problem.kind {
+fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
+    match problem {
         SplitProblemKind::Unterminated(what) => {
             Diagnostic::error(codes::UNTERMINATED, format!("this {what} is never closed")).at(span, "it starts here")
         }

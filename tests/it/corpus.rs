@@ -69,7 +69,7 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
         let pending = folder.pending_after(Some(&last_applied)).unwrap();
         let (mut statements, mut typed, mut opaque) = (0, 0, 0);
         for migration in &pending.pending {
-            let (found, _) = sql::read(&folder.sources, migration.file);
+            let (found, _) = sql::read_parts(&folder.sources, &migration.parts);
             statements += found.len();
             for piece in found.iter().flat_map(|s| &s.pieces) {
                 if matches!(piece.operation, Operation::Opaque { .. }) { opaque += 1 } else { typed += 1 }
@@ -109,7 +109,7 @@ fn statements_of_the_histories_are_read() {
     let mut unread = Vec::new();
     for History { project, folder } in histories() {
         for migration in &folder.migrations {
-            let (_, diagnostics) = sql::read(&folder.sources, migration.file);
+            let (_, diagnostics) = sql::read_parts(&folder.sources, &migration.parts);
             unread.extend(diagnostics.iter().map(|d| format!("{project}/{}: {}", migration.path, d.message)));
         }
     }
@@ -134,7 +134,7 @@ async fn the_simulated_catalog_is_postgresql_s() {
             .await
             .unwrap();
         for migration in &folder.migrations {
-            let (statements, _) = sql::read(&folder.sources, migration.file);
+            let (statements, _) = sql::read_parts(&folder.sources, &migration.parts);
             for statement in &statements {
                 let text = folder.sources.slice(statement.span);
                 let skip = |op: &Operation| matches!(op, Operation::Lock { .. } | Operation::Transaction(_));
@@ -176,7 +176,7 @@ async fn the_simulated_catalog_is_postgresql_s() {
 fn has_opaque(folder: &Folder) -> bool {
     let sources: &Sources = &folder.sources;
     folder.migrations.iter().any(|migration| {
-        let (statements, _) = sql::read(sources, migration.file);
+        let (statements, _) = sql::read_parts(sources, &migration.parts);
         statements.iter().flat_map(|s| &s.pieces).any(|p| matches!(p.operation, Operation::Opaque { .. }))
     })
 }

@@ -5,6 +5,7 @@
 
 mod adversarial;
 mod architecture;
+mod conventions;
 mod corpus;
 mod examples;
 mod execute;

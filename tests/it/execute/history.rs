@@ -33,28 +33,30 @@ fn a_narrow_refinery_table_gets_the_narrow_checksum() {
 
 #[test]
 fn a_missing_table_is_made_as_its_tool_makes_it() {
-    let shop = Shop::new();
-    shop.sql("DROP TABLE refinery_schema_history");
-    let plan = shop.plan();
     for convention in Convention::ALL {
-        if convention == Convention::Plain {
+        let shop = Shop::new();
+        shop.sql("DROP TABLE refinery_schema_history");
+        let plan = shop.plan();
+        if convention.records_here() {
             shop.sql("CREATE SCHEMA cutover; CREATE TABLE cutover.migration (version text PRIMARY KEY, name text, sha256 text)");
         }
         let rows = async_client(&shop, async |client| {
-            assert_eq!(applied(&client, convention).await.unwrap(), []);
+            assert_eq!(applied(&client, convention).await.unwrap(), [], "{convention}");
             for migration in &plan.migrations.pending {
                 record(&client, convention, migration, "select 1").await.unwrap();
             }
-            let again = record(&client, convention, &plan.migrations.pending[0], "select 1").await;
-            assert!(again.is_err(), "{convention}");
             applied(&client, convention).await.unwrap()
         });
-        let versions: Vec<_> = rows.iter().take(3).map(|row| row.version.as_str()).collect();
-        assert_eq!(versions, ["2", "3", "4"], "{convention}");
+        let versions: Vec<_> = rows.into_iter().map(|row| row.version).collect();
+        let ordered: Vec<_> = plan.migrations.pending.iter().map(|m| m.version.clone()).collect();
+        assert_eq!(convention.applied(versions, &ordered), ordered, "{convention}");
+        if convention == Convention::Sqlx {
+            let sqlx = shop.rows(
+                "SELECT concat_ws(' ', description, success, length(checksum)) FROM _sqlx_migrations ORDER BY version",
+            );
+            assert_eq!(sqlx[0], "phone t 48");
+        }
     }
-    let sqlx = shop
-        .rows("SELECT concat_ws(' ', description, success, length(checksum)) FROM _sqlx_migrations ORDER BY version");
-    assert_eq!(sqlx[0], "phone t 48");
 }
 
 #[test]

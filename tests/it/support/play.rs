@@ -55,7 +55,7 @@ pub(crate) enum Order<'a> {
 
 /// The statements of a migration, but for transaction control.
 pub(crate) fn statements(folder: &Folder, migration: &Migration) -> Vec<String> {
-    let (statements, _) = sql::read(&folder.sources, migration.file);
+    let (statements, _) = sql::read_parts(&folder.sources, &migration.parts);
     let skip = |op: &Operation| matches!(op, Operation::Transaction(_) | Operation::Lock { .. });
     let kept = statements.iter().filter(|s| !s.pieces.iter().any(|p| skip(&p.operation)));
     kept.map(|s| folder.sources.slice(s.span).to_owned()).collect()
