@@ -7,7 +7,7 @@ use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::{Applied, Column, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{GrantObject, Ident, RelationKind, TableChange};
+use crate::sql::operation::{GrantObject, Ident, ObjectChange, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +59,15 @@ impl Effect {
             }
             Operation::Data(data) if data.everything => {
                 (data.table.as_ref().map(|table| behaviour(table, "keeps its rows".into())), None)
+            }
+            Operation::Object { kind, name, change } => {
+                let exists = |name: &str| Some(Capability::Object { kind: *kind, name: name.to_owned() });
+                match change {
+                    ObjectChange::Create => (None, exists(name)),
+                    ObjectChange::Drop => (exists(name), None),
+                    ObjectChange::Rename { to } => (exists(name), exists(to)),
+                    ObjectChange::Alter => (Some(Capability::Unaltered { kind: *kind, name: name.clone() }), None),
+                }
             }
             Operation::CreateTrigger { name, table, function: Some(function), .. } if refuses(before, function) => {
                 (Some(rule_of_rows(before.resolve(table), &format!("trigger {name}"))), None)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::type_class::type_class;
 use crate::schema::{Column, QName, Relation, Rule, Schema};
-use crate::sql::operation::{Ident, RelationKind};
+use crate::sql::operation::{Ident, ObjectKind, RelationKind};
 
 /// Something a client may rely on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,6 +164,20 @@ pub enum Capability {
         /// The privilege.
         privilege: String,
     },
+    /// An object beside the tables exists under this name.
+    Object {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+    },
+    /// An object beside the tables is as it was.
+    Unaltered {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+    },
     /// A relation behaves as it did in a way that has no name of its own.
     Behaviour {
         /// The relation.
@@ -264,7 +278,9 @@ impl Capability {
             | Self::Unambiguous(_)
             | Self::Namespace(_)
             | Self::Extension(_)
+            | Self::Object { .. }
             | Self::Trigger { .. } => Weight::Certain,
+            Self::Unaltered { kind, .. } if !kind.meets_queries() => Weight::Soft,
             Self::Width(_)
             | Self::Bare { .. }
             | Self::Arbiter { .. }
@@ -274,6 +290,7 @@ impl Capability {
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
             | Self::Shape(_)
+            | Self::Unaltered { .. }
             | Self::Untriggered { .. } => Weight::Conditional,
             Self::FastPath { .. } => Weight::Soft,
         }
@@ -316,6 +333,8 @@ impl Capability {
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Namespace(_)
+            | Self::Object { .. }
+            | Self::Unaltered { .. }
             | Self::Extension(_) => None,
         }
     }
@@ -325,7 +344,8 @@ impl Capability {
     pub fn offered_by(&self, schema: &Schema) -> bool {
         let Some(name) = self.relation() else {
             return match self {
-                Self::Granted { .. } => true,
+                // No schema knows what it does not simulate.
+                Self::Granted { .. } | Self::Object { .. } | Self::Unaltered { .. } => true,
                 Self::Unambiguous(name) => !schema.functions(name).is_empty(),
                 other => super::between::of_others(schema, other),
             };
@@ -380,6 +400,8 @@ impl Capability {
             | Self::Unambiguous(_)
             | Self::Namespace(_)
             | Self::Granted { .. }
+            | Self::Object { .. }
+            | Self::Unaltered { .. }
             | Self::Extension(_) => false,
         }
     }
@@ -417,6 +439,8 @@ impl fmt::Display for Capability {
             Self::PartialArbiter { relation, index, .. } => {
                 write!(f, "ON CONFLICT finds the unique index {index} of {relation}")
             }
+            Self::Object { kind, name } => write!(f, "{} {name} exists", kind.words()),
+            Self::Unaltered { kind, name } => write!(f, "{} {name} is as it was", kind.words()),
             Self::Granted { object, role, privilege } => write!(f, "{role} may {privilege} on {object}"),
             Self::Omit { relation, column } => write!(f, "INSERT into {relation} may leave out {column}"),
             Self::AcceptsNull { relation, column } => write!(f, "{relation}.{column} accepts NULL"),

@@ -6,7 +6,7 @@ use super::node::Node;
 use crate::schema::{QName, Relation, Rule, Schema};
 use crate::source::Sources;
 use crate::sql::operation::{
-    ConstraintKind, DefaultValue, GrantObject, Ident, Operation, QueryShape, RelationKind, TableChange,
+    ConstraintKind, DefaultValue, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind, TableChange,
 };
 use crate::sql::{Name, TypeName};
 
@@ -76,7 +76,9 @@ impl Reader<'_> {
                 for constraint in &table.constraints {
                     self.constraint(&name, &constraint.kind, false);
                 }
-                for other in table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|(n, _)| n)) {
+                for other in
+                    table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|like| &like.name))
+                {
                     let other = self.schema.resolve(other);
                     self.uses_relation(&other);
                 }
@@ -264,6 +266,14 @@ impl Reader<'_> {
                     let table = self.schema.resolve(table);
                     self.uses_relation(&table);
                 }
+            }
+            Operation::Object { kind, name, change } => {
+                let key = |name: &str| Key::Part(QName::new("", kind.words()), name.into());
+                self.access.defines.insert(key(name));
+                if let ObjectChange::Rename { to } = change {
+                    self.access.defines.insert(key(to));
+                }
+                self.words(text);
             }
             Operation::Opaque { .. } => {
                 self.words(text);

@@ -1,7 +1,7 @@
 //! Operations in words: the object, and what happens to it.
 
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, DataVerb, GrantObject, Operation, TableChange, TypeDefinition,
+    ConstraintDefinition, ConstraintKind, DataVerb, GrantObject, ObjectChange, Operation, TableChange, TypeDefinition,
 };
 
 /// `("users.email", "ADD COLUMN text")`
@@ -96,6 +96,15 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         }
         Operation::Lock { tables } => {
             (tables.first().map(ToString::to_string).unwrap_or_default(), "LOCK TABLE".to_owned())
+        }
+        Operation::Object { kind, name, change } => {
+            let verb = match change {
+                ObjectChange::Create => "CREATE",
+                ObjectChange::Alter => "ALTER",
+                ObjectChange::Rename { .. } => "RENAME",
+                ObjectChange::Drop => "DROP",
+            };
+            (name.clone(), format!("{verb} {}", kind.words().to_uppercase()))
         }
         Operation::Opaque { what } => ("?".to_owned(), what.clone()),
     }

@@ -190,6 +190,7 @@ impl Change {
             | Operation::Transaction(_)
             | Operation::Maintenance { .. }
             | Operation::Lock { .. }
+            | Operation::Object { .. }
             | Operation::Opaque { .. } => {}
         }
     }

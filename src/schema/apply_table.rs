@@ -4,10 +4,64 @@ use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, Rule};
 use super::naming;
 use crate::sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, RelationKind, TableChange,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
+    TableChange,
 };
 
 impl Change {
+    /// The columns that the LIKE elements written at some places bring.
+    fn alike(&self, table: &CreateTable, places: std::ops::Range<usize>) -> Vec<Column> {
+        let mut columns = Vec::new();
+        for like in table.like.iter().filter(|like| places.contains(&like.at)) {
+            let other = self.schema.resolve(&like.name);
+            let Some(other) = self.schema.relation(&other) else { continue };
+            columns.extend(other.columns.iter().cloned().map(|mut column| {
+                let kept = match &column.default {
+                    Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => like.identity,
+                    Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual) => like.generated,
+                    Some(DefaultValue::Null | DefaultValue::Stable | DefaultValue::Volatile) | None => like.defaults,
+                };
+                if !kept {
+                    column.default = None;
+                }
+                column.holds = None;
+                column
+            }));
+        }
+        columns
+    }
+
+    /// The checks, keys and indexes that a LIKE brings. Keys and indexes get names of their own.
+    fn rules_of(&mut self, like: &Like, name: &QName) {
+        let other = self.schema.resolve(&like.name);
+        let Some(other) = self.schema.relation(&other).cloned() else { return };
+        for (constraint, definition) in &other.constraints {
+            let (kept, own_name, kind) = match &definition.kind {
+                Rule::Check { columns, not_null, expression } => {
+                    let (columns, expression) = (columns.clone(), expression.clone());
+                    let kind = ConstraintKind::Check { columns, not_null: *not_null, expression };
+                    (like.constraints, Some(constraint.clone()), kind)
+                }
+                Rule::PrimaryKey { columns } => {
+                    (like.indexes, None, ConstraintKind::PrimaryKey { columns: columns.clone() })
+                }
+                Rule::Unique { columns } => (like.indexes, None, ConstraintKind::Unique { columns: columns.clone() }),
+                Rule::Exclude { columns } => (like.indexes, None, ConstraintKind::Exclude { columns: columns.clone() }),
+                Rule::ForeignKey { .. } => continue,
+            };
+            if kept {
+                self.add_constraint(name, &ConstraintDefinition { name: own_name, kind, not_valid: false });
+            }
+        }
+        let plain = other.indexes.iter().filter(|(index, _)| like.indexes && !other.constraints.contains_key(*index));
+        for (_, index) in plain {
+            let names: Vec<Ident> = index.key.iter().map(|k| k.clone().unwrap_or_else(|| "expr".into())).collect();
+            let addition = naming::addition(&names);
+            let free = naming::free_name(&name.name, addition.as_deref(), "idx", |n| self.taken(&name.schema, n));
+            self.edit(name, |t| _ = t.indexes.insert(free.clone(), index.clone()));
+        }
+    }
+
     pub(super) fn create_table(&mut self, table: &CreateTable) {
         if table.temporary {
             return;
@@ -30,30 +84,25 @@ impl Change {
             }
             relation.parent = Some(parent);
         }
-        for (other, including) in &table.like {
-            let other = self.schema.resolve(other);
-            if let Some(other) = self.schema.relation(&other) {
-                relation.columns.extend(other.columns.iter().cloned().map(|mut column| {
-                    if !including {
-                        column.default = None;
-                    }
-                    column.holds = None;
-                    column
-                }));
-            }
-        }
         if let Some(query) = &table.query {
             let columns = self.output(query);
             relation.columns_known = columns.is_some();
             relation.columns.extend(columns.unwrap_or_default());
         }
-        relation.columns.extend(table.columns.iter().map(column));
+        for (at, definition) in table.columns.iter().enumerate() {
+            relation.columns.extend(self.alike(table, at..at + 1));
+            relation.columns.push(column(definition));
+        }
+        relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
         self.insert(name.clone(), relation);
         for column in &table.columns {
             self.sequence_for(&name, column);
         }
         for constraint in &table.constraints {
             self.add_constraint(&name, constraint);
+        }
+        for like in &table.like {
+            self.rules_of(like, &name);
         }
         if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone())
             && table.partition_of.is_some()

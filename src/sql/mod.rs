@@ -6,6 +6,7 @@
 
 mod ast;
 mod directive;
+mod gaps;
 mod lower;
 pub mod name;
 pub mod operation;

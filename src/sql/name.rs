@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A name, folded as PostgreSQL folds it, with the schema if one was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     /// The schema as written.
     pub schema: Option<Arc<str>>,

@@ -271,11 +271,83 @@ pub enum Operation {
         /// The tables.
         tables: Vec<Name>,
     },
+    /// A statement on an object that stands beside tables.
+    Object {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its name, with its signature where it has one.
+        name: String,
+        /// What is done to it.
+        change: ObjectChange,
+    },
     /// Not understood.
     Opaque {
         /// What it is, for people, for example `DO block`.
         what: String,
     },
+}
+
+macro_rules! object_kinds {
+    ($($kind:ident $words:literal $clients:literal;)*) => {
+        /// Kinds of objects that stand beside tables.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ObjectKind {
+            $(#[doc = concat!("`", $words, "`")] $kind,)*
+        }
+
+        impl ObjectKind {
+            /// Its words, in lower case.
+            pub const fn words(self) -> &'static str {
+                match self { $(Self::$kind => $words,)* }
+            }
+
+            /// Whether queries can meet it: a change of it may change what they do. The others serve the operator, or replication.
+            pub const fn meets_queries(self) -> bool {
+                match self { $(Self::$kind => $clients,)* }
+            }
+        }
+    };
+}
+
+object_kinds! {
+    AccessMethod "access method" false;
+    Aggregate "aggregate" true;
+    Cast "cast" true;
+    Collation "collation" true;
+    Conversion "conversion" true;
+    Database "database" true;
+    EventTrigger "event trigger" false;
+    ForeignDataWrapper "foreign data wrapper" true;
+    Language "language" true;
+    LargeObject "large object" true;
+    Operator "operator" true;
+    OperatorClass "operator class" false;
+    OperatorFamily "operator family" false;
+    Publication "publication" false;
+    Role "role" true;
+    Server "server" true;
+    Statistics "statistics" false;
+    Subscription "subscription" false;
+    Tablespace "tablespace" false;
+    TextSearch "text search object" true;
+    Transform "transform" true;
+    UserMapping "user mapping" true;
+}
+
+/// What a statement does to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectChange {
+    /// `CREATE`
+    Create,
+    /// `ALTER`, but no rename
+    Alter,
+    /// `ALTER … RENAME TO`
+    Rename {
+        /// Its new name.
+        to: Ident,
+    },
+    /// `DROP`
+    Drop,
 }
 
 /// Kinds of relations.
@@ -416,8 +488,8 @@ pub struct CreateTable {
     pub columns: Vec<ColumnDefinition>,
     /// Its constraints, those written at columns included, in PostgreSQL's naming order.
     pub constraints: Vec<ConstraintDefinition>,
-    /// `LIKE other [INCLUDING …]`; the flag says whether `INCLUDING` anything was written.
-    pub like: Vec<(Name, bool)>,
+    /// `LIKE`
+    pub like: Vec<Like>,
     /// `INHERITS (…)`
     pub inherits: Vec<Name>,
     /// `PARTITION OF parent`
@@ -511,6 +583,25 @@ pub struct CreateIndex {
     pub partial: bool,
     /// `ON ONLY`
     pub only: bool,
+}
+
+/// `LIKE table INCLUDING …` in a CREATE TABLE. NOT NULL always comes along.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Like {
+    /// The table.
+    pub name: Name,
+    /// How many elements were written before it.
+    pub at: usize,
+    /// `INCLUDING DEFAULTS`
+    pub defaults: bool,
+    /// `INCLUDING CONSTRAINTS`: checks
+    pub constraints: bool,
+    /// `INCLUDING GENERATED`
+    pub generated: bool,
+    /// `INCLUDING IDENTITY`
+    pub identity: bool,
+    /// `INCLUDING INDEXES`, with the keys that stand on them
+    pub indexes: bool,
 }
 
 /// `CREATE VIEW`

@@ -5,7 +5,9 @@ use std::ops::Range;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use super::gaps::{self, Gaps};
 
 /// Parsing gives up beyond this nesting, long before the stack ends.
 const RECURSION_LIMIT: usize = 200;
@@ -47,19 +49,9 @@ impl<'a> Tokens<'a> {
         Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(self.tokens.clone())
     }
 
-    /// Blanks the `ONLY` of `CREATE INDEX … ON ONLY t`, which sqlparser does not know. Returns whether it was there.
-    pub(crate) fn blank_on_only(&mut self) -> bool {
-        let solid = |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
-        let mut words = self.tokens.iter().enumerate().filter(|(_, t)| solid(t)).map(|(i, _)| i).take(16);
-        let mut previous = None;
-        let found = words.find(|i| {
-            let on = previous.replace(*i).is_some_and(|p: usize| is_word(&self.tokens[p].token, "on"));
-            on && is_word(&self.tokens[*i].token, "only")
-        });
-        if let Some(i) = found {
-            self.tokens[i].token = Token::Whitespace(Whitespace::Space);
-        }
-        found.is_some()
+    /// Mends what sqlparser lacks.
+    pub(crate) fn mend(&mut self) -> Gaps {
+        gaps::mend(&mut self.tokens)
     }
 
     /// The byte range from one token to another (by index, the second exclusive), without surrounding white space.

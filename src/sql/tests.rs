@@ -39,6 +39,39 @@ fn sub_commands_are_sliced_from_the_author_s_text() {
     check("DROP TABLE a, b CASCADE", &["DROP TABLE a, b CASCADE", "DROP TABLE a, b CASCADE"]);
 }
 
+/// Words that mean storage elsewhere are names here.
+#[test]
+fn words_that_are_names_stay() {
+    for (text, names) in [
+        ("CREATE TABLE storage (compression text, period text, period2 text)", ["storage", "compression", "period"]),
+        ("CREATE TABLE tablespace (storage text, enforced int)", ["tablespace", "storage", "enforced"]),
+    ] {
+        let mut sources = Sources::new();
+        let file = sources.add("a.sql", text);
+        let (statements, diagnostics) = read(&sources, file);
+        assert!(diagnostics.is_empty(), "{text}: {}", diagnostics[0].message);
+        let Operation::CreateTable(table) = &statements[0].pieces[0].operation else { panic!("{text}") };
+        let columns = table.columns.iter().map(|c| &*c.name);
+        assert_eq!(std::iter::once(&*table.name.name).chain(columns).take(3).collect::<Vec<_>>(), names);
+    }
+    check("ALTER TABLE storage ADD raw_key text", &["ALTER TABLE storage ADD raw_key text"]);
+    check("CREATE INDEX i ON tablespace (a)", &["CREATE INDEX i ON tablespace (a)"]);
+}
+
+#[test]
+fn what_a_like_brings_is_told_apart() {
+    let mut sources = Sources::new();
+    let text =
+        "CREATE TABLE t (a int, LIKE s.u INCLUDING ALL EXCLUDING INDEXES, b int GENERATED ALWAYS AS (a) VIRTUAL)";
+    let file = sources.add("a.sql", text);
+    let (statements, _) = read(&sources, file);
+    let Operation::CreateTable(table) = &statements[0].pieces[0].operation else { panic!() };
+    let like = &table.like[0];
+    assert_eq!((like.name.to_string(), like.at), ("s.u".to_owned(), 1));
+    assert!(like.defaults && like.constraints && like.generated && like.identity && !like.indexes);
+    assert_eq!(table.columns[1].default, Some(DefaultValue::GeneratedVirtual));
+}
+
 #[test]
 fn forms_that_the_parser_lacks_are_read_from_its_tokens() {
     let typed = |text: &str| {
@@ -52,6 +85,21 @@ fn forms_that_the_parser_lacks_are_read_from_its_tokens() {
     };
     for text in [
         "ALTER SEQUENCE s RESTART WITH 1",
+        "CREATE TABLE t (a text COMPRESSION lz4, b text STORAGE EXTERNAL, c int UNIQUE NULLS NOT DISTINCT)",
+        "CREATE TABLE t (a int) USING heap WITH (fillfactor = 70, toast.autovacuum_enabled) TABLESPACE x",
+        "CREATE TABLE t (a int, b text) PARTITION BY RANGE (a int4_ops, lower(b) COLLATE \"C\")",
+        "CREATE TABLE t PARTITION OF p (b WITH OPTIONS NOT NULL DEFAULT 0) FOR VALUES FROM (1) TO (MAXVALUE) PARTITION BY LIST (b)",
+        "CREATE TABLE t PARTITION OF p FOR VALUES WITH (MODULUS 4, REMAINDER 0)",
+        "CREATE TABLE t (a int, CONSTRAINT n NOT NULL a NO INHERIT, FOREIGN KEY (a) REFERENCES u ON DELETE SET NULL (a))",
+        "CREATE FOREIGN TABLE t (a int OPTIONS (x 'y')) SERVER s OPTIONS (z '1')",
+        "CREATE VIEW v WITH (security_barrier) AS SELECT * FROM ONLY t",
+        "CREATE DOMAIN d text COLLATE \"C\" DEFAULT 'x' NOT NULL CHECK (VALUE <> '')",
+        "ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID, ADD CHECK (a > 0) NO INHERIT NOT ENFORCED",
+        "CREATE INDEX i ON t (a) TABLESPACE x",
+        "ALTER PUBLICATION p ADD TABLE t",
+        "CREATE AGGREGATE a (int) (SFUNC = f, STYPE = int)",
+        "DROP OPERATOR IF EXISTS === (int, int) CASCADE",
+        "CREATE STATISTICS s ON a, b FROM t",
         "ALTER SEQUENCE s OWNED BY public.t.c",
         "REINDEX TABLE t",
         "ALTER TABLE t ALTER CONSTRAINT c DEFERRABLE INITIALLY DEFERRED",

@@ -85,7 +85,8 @@ impl Workload {
             }
             Capability::Namespace(name) | Capability::Extension(name) => has_word(q.text, name).then_some(false),
             // Who runs the queries is not known.
-            Capability::Granted { .. } => Some(false),
+            // What a query text does not show.
+            Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. } => Some(false),
         }
     }
 }

@@ -12,5 +12,6 @@ mod execute;
 mod oracle;
 mod plan;
 mod properties;
+mod regress;
 mod server;
 mod support;

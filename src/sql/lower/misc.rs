@@ -8,20 +8,17 @@ use sqlparser::tokenizer::Token;
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
-use crate::sql::operation::{Ident, Operation, TransactionControl};
+use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, TransactionControl};
 use crate::sql::parse::{at_end, cascade, eat, eat_word, eat_words, if_not_exists, is_word, peek_words};
 
 /// Statements that PostgreSQL refuses inside a transaction block, by their first words. (`CONCURRENTLY` forms are typed and known.)
-pub(super) const NON_TRANSACTIONAL: &[&str] = &[
-    "VACUUM",
-    "CREATE DATABASE",
-    "DROP DATABASE",
-    "CREATE TABLESPACE",
-    "DROP TABLESPACE",
-    "ALTER SYSTEM",
-    "CREATE SUBSCRIPTION",
-    "DROP SUBSCRIPTION",
-];
+pub(super) const NON_TRANSACTIONAL: &[&str] = &["VACUUM", "ALTER SYSTEM"];
+
+/// Whether a statement on an object runs outside transactions only.
+pub(super) fn refuses_block(kind: ObjectKind, change: &ObjectChange) -> bool {
+    let makes_or_drops = matches!(change, ObjectChange::Create | ObjectChange::Drop);
+    makes_or_drops && matches!(kind, ObjectKind::Database | ObjectKind::Tablespace | ObjectKind::Subscription)
+}
 
 /// Whether a statement that could not be read runs outside transactions only.
 pub(super) fn refuses_transaction(parser: &mut Parser<'_>) -> bool {
@@ -176,6 +173,13 @@ pub(super) fn create_schema(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let name = fold(&parser.parse_identifier()?);
     if !authorization && eat(parser, &[Keyword::AUTHORIZATION]) {
         parser.parse_identifier()?;
+    }
+    if !at_end(parser) {
+        // What is created in it has no span of its own.
+        while !at_end(parser) {
+            parser.next_token();
+        }
+        return Ok(vec![Operation::Opaque { what: "CREATE SCHEMA with elements".to_owned() }]);
     }
     Ok(vec![Operation::CreateNamespace { name, if_not_exists }])
 }

@@ -6,6 +6,7 @@ mod drop;
 mod function;
 mod index;
 mod misc;
+mod object;
 mod privilege;
 mod relation;
 mod sequence;
@@ -20,6 +21,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use super::gaps::Gaps;
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
 pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
@@ -52,8 +54,8 @@ pub(crate) fn statement(text: &str) -> Lowered {
         Ok(tokens) => tokens,
         Err(error) => return opaque(first_words(text), Some(error)),
     };
-    let only = tokens.blank_on_only();
-    match pieces(&tokens, only) {
+    let gaps = tokens.mend();
+    match pieces(&tokens, &gaps) {
         Ok(found) if !found.is_empty() => {
             let transactional = found.iter().all(|piece| transactional(&piece.operation));
             Lowered { pieces: found, error: None, transactional }
@@ -69,18 +71,19 @@ pub(crate) fn statement(text: &str) -> Lowered {
 
 /// Reads one query of an application.
 pub(crate) fn query_statement(text: &str) -> std::result::Result<QueryStatement, SyntaxError> {
-    let tokens = Tokens::read(text)?;
+    let mut tokens = Tokens::read(text)?;
+    tokens.mend();
     let mut parser = tokens.parser();
     let query = data::query_statement(&mut parser).map_err(|e| tokens.locate(e))?;
     if at_end(&parser) { Ok(query) } else { Err(tokens.locate(unexpected(&parser))) }
 }
 
-fn pieces(tokens: &Tokens<'_>, only: bool) -> Result<Vec<LoweredPiece>> {
+fn pieces(tokens: &Tokens<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
     let mut parser = tokens.parser();
     if peek_words(&parser, &["alter", "table"]) || peek_words(&parser, &["alter", "foreign", "table"]) {
         return table_change::alter_table(tokens, &mut parser);
     }
-    let operations = operations(&mut parser, only)?;
+    let operations = operations(&mut parser, gaps)?;
     if !at_end(&parser) {
         return Err(unexpected(&parser));
     }
@@ -89,7 +92,10 @@ fn pieces(tokens: &Tokens<'_>, only: bool) -> Result<Vec<LoweredPiece>> {
 }
 
 /// Reads any statement but `ALTER TABLE`.
-fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
+fn operations(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
+    if let Some(operation) = object::object(parser)? {
+        return Ok(vec![operation]);
+    }
     let second = match &parser.peek_nth_token_ref(1).token {
         Token::Word(word) => word.value.to_ascii_lowercase(),
         _ => String::new(),
@@ -100,7 +106,7 @@ fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
         _ => return data::data(parser),
     };
     match first {
-        Keyword::CREATE => create(parser, only),
+        Keyword::CREATE => create(parser, gaps),
         Keyword::DROP => drop::drop(parser),
         Keyword::ALTER => match second.as_str() {
             "sequence" => sequence::alter_sequence(parser),
@@ -133,11 +139,11 @@ fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
     }
 }
 
-fn create(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
+fn create(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
     let head = create_head(parser);
     match head.as_str() {
-        "table" => table::create_table(parser),
-        "index" => index::create_index(parser, only),
+        "table" => table::create_table(parser, gaps),
+        "index" => index::create_index(parser, gaps.only),
         "view" | "materialized" => view::create_view(parser),
         "type" | "domain" => types::create_type(parser),
         "sequence" => sequence::create_sequence(parser),
@@ -184,6 +190,7 @@ fn transactional(operation: &Operation) -> bool {
         Operation::DropRelation { concurrently, .. } | Operation::Reindex { concurrently, .. } => !concurrently,
         Operation::AlterTable { change: TableChange::DetachPartition { concurrently, .. }, .. } => !concurrently,
         Operation::Maintenance { command, .. } => *command == "ANALYZE" || *command == "CLUSTER",
+        Operation::Object { kind, change, .. } => !misc::refuses_block(*kind, change),
         Operation::Opaque { what } => !misc::NON_TRANSACTIONAL.iter().any(|words| what.starts_with(words)),
         _ => true,
     }

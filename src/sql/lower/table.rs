@@ -1,13 +1,14 @@
 //! `CREATE TABLE`, columns and constraints.
 
 use sqlparser::ast::{
-    self, ColumnOption, CreateTableLikeDefaults, CreateTableLikeKind, Expr, GeneratedAs, GeneratedExpressionMode,
-    ReferentialAction, Statement, TableConstraint, Value,
+    self, ColumnOption, Expr, GeneratedAs, GeneratedExpressionMode, ReferentialAction, Statement, TableConstraint,
+    Value,
 };
 use sqlparser::parser::Parser;
 
 use super::Result;
 use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
+use crate::sql::gaps::{Gaps, VIRTUAL};
 use crate::sql::name::Name;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Operation,
@@ -16,12 +17,8 @@ use crate::sql::parse::{eat_words, is_word};
 use crate::sql::shape::{columns_in, query_shape, shape_of};
 use crate::sql::types::lower_type;
 
-pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
-    let foreign = is_word(&parser.peek_nth_token_ref(1).token, "foreign");
+pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
     let unlogged = is_word(&parser.peek_nth_token_ref(1).token, "unlogged");
-    if foreign {
-        return Ok(vec![super::misc::opaque(parser)]);
-    }
     let Statement::CreateTable(table) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE TABLE", parser.peek_token_ref());
     };
@@ -37,6 +34,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     }
     constraints.extend(table.constraints.iter().filter_map(|c| lower_constraint(c, false)));
     mark_primary_key(&mut columns, &constraints);
+    columns.iter_mut().filter(|c| gaps.not_null.contains(&c.name)).for_each(|c| c.not_null = true);
     Ok(vec![Operation::CreateTable(Box::new(CreateTable {
         name: lower_name(&table.name),
         if_not_exists: table.if_not_exists,
@@ -44,17 +42,12 @@ pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         unlogged,
         columns,
         constraints,
-        like: table.like.iter().map(like).collect(),
+        like: gaps.like.clone(),
         inherits: table.inherits.iter().flatten().map(lower_name).collect(),
         partition_of: table.partition_of.as_ref().map(lower_name),
-        partitioned: table.partition_by.is_some(),
+        partitioned: gaps.partitioned || table.partition_by.is_some(),
         query: table.query.as_deref().map(query_shape),
     }))])
-}
-
-fn like(kind: &CreateTableLikeKind) -> (Name, bool) {
-    let (CreateTableLikeKind::Parenthesized(like) | CreateTableLikeKind::Plain(like)) = kind;
-    (lower_name(&like.name), matches!(like.defaults, Some(CreateTableLikeDefaults::Including)))
 }
 
 /// Columns of a primary key refuse NULL.
@@ -104,6 +97,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
                 });
                 definition.not_null |= generation_expr.is_none();
             }
+            ColumnOption::Comment(mark) if mark == VIRTUAL => definition.default = Some(DefaultValue::GeneratedVirtual),
             // `NULL`, a collation, and what only other databases write.
             _ => {}
         }

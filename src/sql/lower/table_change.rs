@@ -8,7 +8,9 @@ use sqlparser::tokenizer::Token;
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::operation::{Operation, RelationKind, TableChange};
-use crate::sql::parse::{Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, peek_words, skip_to_comma};
+use crate::sql::parse::{
+    Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma,
+};
 use crate::sql::types::lower_type;
 
 pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<Vec<LoweredPiece>> {
@@ -75,6 +77,7 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         (&["cluster", "on"], "cluster"),
         (&["replica", "identity"], "replica identity"),
         (&["reset"], "storage parameters"),
+        (&["options"], "options"),
     ];
     for (words, what) in PHYSICAL {
         if eat_words(parser, words) {
@@ -94,6 +97,17 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     }
     if eat_words(parser, &["owner", "to"]) {
         return Ok(Some(TableChange::Owner { to: parser.parse_identifier()?.value }));
+    }
+    // `ADD [CONSTRAINT name] NOT NULL column [NO INHERIT] [NOT VALID]`, since version 18. NOT VALID spares the scan, not the writers.
+    let named = if peek_words(parser, &["add", "constraint"]) { 3 } else { 1 };
+    let is = |n: usize, word: &str| is_word(&parser.peek_nth_token_ref(n).token, word);
+    if is(0, "add") && is(named, "not") && is(named + 1, "null") {
+        for _ in 0..named + 2 {
+            parser.next_token();
+        }
+        let column = fold(&parser.parse_identifier()?);
+        skip_to_comma(parser);
+        return Ok(Some(TableChange::SetNotNull { column }));
     }
     if eat_words(parser, &["attach", "partition"]) {
         let partition = lower_name(&parser.parse_object_name(false)?);

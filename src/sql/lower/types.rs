@@ -13,6 +13,9 @@ use crate::sql::parse::{at_end, eat, eat_words, if_not_exists, peek_words};
 use crate::sql::types::lower_type;
 
 pub(super) fn create_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    if eat_words(parser, &["create", "domain"]) {
+        return create_domain(parser);
+    }
     match parser.parse_statement()? {
         Statement::CreateType { name, representation } => {
             let definition = match representation {
@@ -29,15 +32,21 @@ pub(super) fn create_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             };
             Ok(vec![Operation::CreateType { name: lower_name(&name), definition }])
         }
-        Statement::CreateDomain(domain) => Ok(vec![Operation::CreateType {
-            name: lower_name(&domain.name),
-            definition: TypeDefinition::Domain {
-                base: lower_type(&domain.data_type).0,
-                constrained: !domain.constraints.is_empty(),
-            },
-        }]),
         _ => parser.expected_ref("CREATE TYPE", parser.peek_token_ref()),
     }
+}
+
+/// `name [AS] type [COLLATE …] [DEFAULT …] [CONSTRAINT …] [NOT NULL|NULL|CHECK (…)]…`
+fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    let name = lower_name(&parser.parse_object_name(false)?);
+    eat(parser, &[Keyword::AS]);
+    let base = lower_type(&parser.parse_data_type()?).0;
+    let mut constrained = false;
+    while !at_end(parser) {
+        constrained |= peek_words(parser, &["not", "null"]) || peek_words(parser, &["check"]);
+        parser.next_token();
+    }
+    Ok(vec![Operation::CreateType { name, definition: TypeDefinition::Domain { base, constrained } }])
 }
 
 pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
