@@ -186,12 +186,13 @@ impl Effect {
             let (relation, column) = (name.clone(), column.clone());
             Capability::Values { relation, column, of: of.clone() }
         };
-        for gone in old.columns.iter().filter(|c| new.is_none_or(|n| n.column(&c.name).is_none())) {
+        let gone = |(at, c): &(usize, &Column)| new.is_none_or(|n| twin(n, *at, &c.name).is_none());
+        for (_, gone) in old.columns.iter().enumerate().filter(gone) {
             self.removes.extend(gone.holds.iter().map(|of| values_of(&gone.name, of)));
         }
-        for column in new.iter().flat_map(|n| &n.columns) {
+        for (at, column) in new.iter().flat_map(|n| n.columns.iter().enumerate()) {
             let values = |of: &Ident| values_of(&column.name, of);
-            let was = old.column(&column.name).map(|c| &c.holds);
+            let was = twin(old, at, &column.name).map(|c| &c.holds);
             if was == Some(&column.holds) {
                 continue;
             }
@@ -247,10 +248,10 @@ fn ambiguous(overloads: &[crate::schema::Function]) -> bool {
 /// Two states of a relation without what is the same in both: wide tables change by a column at a time. Kinds of parts that bear on each
 /// other (a rule may be kept by a constraint or by an index) stay whole or go whole.
 fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relation) {
-    let same_column = |c: &Column, other: &Relation| other.column(&c.name) == Some(c);
     let columns = |of: &Relation, other: &Relation| -> Vec<Column> {
         let keep_all = !same_types || old.is_writable() != new.is_writable();
-        of.columns.iter().filter(|c| keep_all || !same_column(c, other)).cloned().collect()
+        let differs = |at: &usize| keep_all || twin(other, *at, &of.columns[*at].name) != Some(&of.columns[*at]);
+        (0..of.columns.len()).filter(differs).map(|at| of.columns[at].clone()).collect()
     };
     let rules = old.constraints != new.constraints
         || old.indexes != new.indexes
@@ -269,6 +270,12 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
         ..Relation::new(of.kind)
     };
     (reduced(old, columns(old, new)), reduced(new, columns(new, old)))
+}
+
+/// The column of a name, which mostly stands where it stood, or one place before.
+fn twin<'a>(relation: &'a Relation, at: usize, name: &str) -> Option<&'a Column> {
+    let near = [Some(at), at.checked_sub(1)].into_iter().flatten().filter_map(|at| relation.columns.get(at));
+    near.into_iter().find(|c| *c.name == *name).or_else(|| relation.column(name))
 }
 
 /// What a relation offers by being as it is.

@@ -236,8 +236,9 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
     while at < nodes.len() {
         let lost: BTreeSet<Capability> =
             certain_losses(&nodes[at].effect, base).filter(|c| !c.is_freedom()).cloned().collect();
+        // Mostly nothing is lost, and nothing is looked for.
         let restores = |node: &Node| node.transactional && node.effect.adds.iter().any(|c| lost.contains(c));
-        let last = (at + 1..nodes.len()).rev().find(|j| restores(&nodes[*j]));
+        let last = (at + 1..nodes.len()).rev().take_while(|_| !lost.is_empty()).find(|j| restores(&nodes[*j]));
         let joined = last.filter(|_| nodes[at].transactional).and_then(|last| join(nodes, at, last, base, folder));
         if let Some((members, node)) = joined {
             for member in members.iter().rev() {

@@ -39,6 +39,16 @@ fn sub_commands_are_sliced_from_the_author_s_text() {
     check("DROP TABLE a, b CASCADE", &["DROP TABLE a, b CASCADE", "DROP TABLE a, b CASCADE"]);
 }
 
+#[test]
+fn of_very_long_statements_the_head_is_read() {
+    let rows = "(1, 'it''s (a) row'), ".repeat(80_000);
+    let text = format!("INSERT INTO t (a, b) VALUES {rows}(2, 'x') ON CONFLICT (a) DO NOTHING");
+    let (shown, problems) = pieces(&text);
+    assert_eq!((shown[0].len(), problems), (text.len(), Vec::new()));
+    let (shown, problems) = pieces(&format!("SELECT '{}'", "x".repeat(2 << 20)));
+    assert_eq!((shown.len(), problems), (1, vec!["CO001"]));
+}
+
 /// Words that mean storage elsewhere are names here.
 #[test]
 fn words_that_are_names_stay() {

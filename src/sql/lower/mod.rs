@@ -15,6 +15,7 @@ mod table_change;
 mod types;
 mod view;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use sqlparser::keywords::Keyword;
@@ -50,13 +51,20 @@ pub(crate) fn statement(text: &str) -> Lowered {
         error,
         transactional: true,
     };
-    let mut tokens = match Tokens::read(text) {
+    let read = match abridged(text) {
+        Ok(read) => read,
+        Err(error) => return opaque(first_words(&text[..text.len().min(64)]), Some(error)),
+    };
+    let mut tokens = match Tokens::read(&read) {
         Ok(tokens) => tokens,
         Err(error) => return opaque(first_words(text), Some(error)),
     };
     let gaps = tokens.mend();
     match pieces(&tokens, &gaps) {
-        Ok(found) if !found.is_empty() => {
+        Ok(mut found) if !found.is_empty() => {
+            if let (Cow::Owned(_), [piece]) = (&read, found.as_mut_slice()) {
+                piece.range = whole.clone();
+            }
             let transactional = found.iter().all(|piece| transactional(&piece.operation));
             Lowered { pieces: found, error: None, transactional }
         }
@@ -67,6 +75,48 @@ pub(crate) fn statement(text: &str) -> Lowered {
             lowered
         }
     }
+}
+
+/// A statement that is too long to be read whole: of an INSERT with many rows, the first row stands for all.
+fn abridged(text: &str) -> std::result::Result<Cow<'_, str>, SyntaxError> {
+    const LONG: usize = 1 << 20;
+    const TAIL: usize = 1 << 12;
+    if text.len() <= LONG {
+        return Ok(Cow::Borrowed(text));
+    }
+    let end = (0..=LONG).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    let (head, upper) = (&text[..end], text[..end].to_ascii_uppercase());
+    let values = upper.starts_with("INSERT").then(|| upper.find("VALUES")).flatten();
+    let row = values.and_then(|at| Some(at..at + first_row(&head[at..])?));
+    let Some(row) = row else {
+        let message = format!("it is longer than {} KiB", LONG / 1024);
+        return Err(SyntaxError { message, range: 0..text.len().min(1) });
+    };
+    let from = (text.len() - TAIL..).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len());
+    let tail = &text[from..];
+    let upper_tail = tail.to_ascii_uppercase();
+    let rest = ["ON CONFLICT", "RETURNING"].iter().filter_map(|words| upper_tail.rfind(words)).min();
+    Ok(Cow::Owned(format!("{} {}", &head[..row.end], rest.map_or("", |at| &tail[at..]))))
+}
+
+/// The length of `VALUES (…)`.
+fn first_row(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\'' => quoted = !quoted,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Reads one query of an application.
