@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::exit::Exit;
 use super::out;
-use crate::lint::codes;
+use crate::diagnostic::codes;
 
 /// Say what a finding's code means; without one, list them all
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::error::CliError;
-use crate::config::{self, Config};
+use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::migrations::{self, Convention, Folder};
 use crate::source::Sources;
@@ -39,6 +39,8 @@ pub(super) struct ReleaseInput {
     pub(super) from: Option<String>,
     pub(super) blue: Option<Workload>,
     pub(super) green: Option<Workload>,
+    /// What the team makes of findings.
+    pub(super) lint: LintConfig,
     /// Findings on queries, with the files they point to.
     pub(super) unread: Vec<(Diagnostic, Sources)>,
 }
@@ -50,7 +52,7 @@ impl ReleaseArgs {
             return Err(CliError::usage(format!("{} {what}", self.folder)));
         }
         let config = config::find(&self.folder).map_err(CliError::usage)?;
-        let Config { migrations, convention, from, blue, green } = config.unwrap_or_default();
+        let Config { migrations, convention, from, blue, green, lint } = config.unwrap_or_default();
         let folder = migrations.unwrap_or_else(|| self.folder.clone());
         let folder = migrations::load(&folder, self.convention.or(convention)).map_err(CliError::usage)?;
         let mut unread = Vec::new();
@@ -65,6 +67,6 @@ impl ReleaseArgs {
         };
         let blue = queries(self.blue.clone().or(blue))?;
         let green = queries(self.green.clone().or(green))?;
-        Ok(ReleaseInput { folder, from: self.from.clone().or(from), blue, green, unread })
+        Ok(ReleaseInput { folder, from: self.from.clone().or(from), blue, green, unread, lint })
     }
 }

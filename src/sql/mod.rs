@@ -5,6 +5,7 @@
 //! each know their own range, and the words they share (`ALTER TABLE [IF EXISTS] [ONLY] name`).
 
 mod ast;
+mod describe;
 mod directive;
 mod lower;
 pub mod name;
@@ -19,15 +20,16 @@ mod tests;
 mod types;
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::codes;
+use crate::diagnostic::codes;
 use crate::source::{FileId, Sources, Span};
-pub use directive::{Directive, DirectiveWord};
+pub use directive::{Allow, Directive, DirectiveWord};
 pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
 pub use types::TypeName;
 
 pub(crate) use ast::truncate;
+pub(crate) use describe::describe;
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Statement {
     pub pieces: Vec<Piece>,
     /// The author's word on it.
     pub directive: Option<Directive>,
+    /// What the author allows it, and the whole file in front of its first statement.
+    pub allows: Vec<Allow>,
     /// Whether PostgreSQL runs it in a transaction block.
     pub transactional: bool,
 }
@@ -56,18 +60,17 @@ pub struct Piece {
 /// Reads one file.
 pub fn read(sources: &Sources, file: FileId) -> (Vec<Statement>, Vec<Diagnostic>) {
     let text = &*sources.file(file).text;
-    let (raw, problems) = split::split(text);
+    let split::Split { statements: raw, trailing, problems } = split::split(text);
     let mut diagnostics: Vec<_> = problems.into_iter().map(|p| split_problem(file, p)).collect();
+    let mut previous = None;
     let statements = raw
         .into_iter()
         .map(|raw| {
             let span = Span::new(file, raw.range.clone());
-            let (directive, problems) = directive::read(text, &raw.comments);
-            diagnostics.extend(problems.into_iter().map(|p| {
-                Diagnostic::error(codes::BAD_DIRECTIVE, p.message)
-                    .at(Span::new(file, p.range), "")
-                    .help("write `-- cutover: before|after|neutral <reason>` on a line before the statement")
-            }));
+            let comments = directive::read(text, &raw.comments, previous.replace(raw.range.end));
+            let (directive, allows) = (comments.directive, comments.allows);
+            diagnostics.extend(comments.problems.into_iter().map(|p| directive_problem(file, p)));
+            let allows = allows.into_iter().map(|allow| allow.placed(span)).collect();
             let lowered = lower::statement(&text[raw.range.clone()]);
             if let Some(error) = lowered.error {
                 let range = raw.range.start + error.range.start..raw.range.start + error.range.end;
@@ -85,10 +88,17 @@ pub fn read(sources: &Sources, file: FileId) -> (Vec<Statement>, Vec<Diagnostic>
                 span: inner(piece.range),
                 prefix: piece.prefix.map(inner),
             });
-            Statement { span, pieces: pieces.collect(), directive, transactional: lowered.transactional }
+            Statement { span, pieces: pieces.collect(), directive, allows, transactional: lowered.transactional }
         })
         .collect();
+    diagnostics.extend(directive::behind(text, &trailing).map(|p| directive_problem(file, p)));
     (statements, diagnostics)
+}
+
+fn directive_problem(file: FileId, problem: directive::DirectiveProblem) -> Diagnostic {
+    Diagnostic::error(codes::BAD_DIRECTIVE, problem.message).at(Span::new(file, problem.range), "").help(
+        "write `-- cutover: before|after|neutral <reason>`, or `-- cutover: allow(<rule>) <reason>`, on a line before the statement",
+    )
 }
 
 /// What [`read`] finds in one file.
@@ -114,6 +124,11 @@ pub fn read_all(sources: &Sources, files: &[FileId]) -> Vec<ReadFile> {
 /// Reads the names in one query of an application.
 pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
     lower::query_statement(text).map_err(|error| error.message)
+}
+
+/// Where the first such keyword of a statement ends, for an edit of its text.
+pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
+    parse::Tokens::read(statement).ok()?.end_of_word(word)
 }
 
 pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
@@ -145,8 +160,9 @@ pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<S
         let name = body.strip_prefix("name:")?.split_whitespace().next()?;
         Some(name.to_owned())
     };
-    let (raw, _) = split::split(text);
-    raw.into_iter()
+    let split::Split { statements, .. } = split::split(text);
+    statements
+        .into_iter()
         .map(|raw| {
             let name = raw.comments.iter().rev().find_map(|range| name_in(&text[range.clone()]));
             (raw.range, name)

@@ -1,0 +1,3 @@
+//! `cutover lint`: the rules, what stands around them, the formats, the command.
+
+mod rules;
