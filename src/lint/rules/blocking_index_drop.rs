@@ -3,7 +3,8 @@
 use super::concurrently;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::LockMode;
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
+use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::RelationKind;
 
@@ -30,30 +31,50 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Step(check),
 };
 
+/// One finding a file: a clean-up drops many, and says the same of each.
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let schema = subject.step.before;
-    let drops = |operation: &Operation| match operation {
-        Operation::DropRelation { kind: RelationKind::Index, name, concurrently: false, cascade: false, .. } => {
-            schema.index_table(&schema.resolve(name)).and_then(|table| schema.relation(table))
-        }
-        _ => None,
-    };
-    // CONCURRENTLY takes one name at a time, and no index of a partitioned table.
-    let [part] = subject.step.parts.as_slice() else { return };
-    let Some(table) = drops(part.operation).filter(|table| !table.partitioned) else { return };
-    let locks = part.hazard.locks.iter().find(|lock| lock.mode == LockMode::AccessExclusive);
-    let carries = table
-        .constraints
-        .keys()
-        .any(|name| matches!(part.operation, Operation::DropRelation { name: index, .. } if index.name == *name));
-    if let Some(lock) = locks.filter(|_| !carries) {
-        let text =
-            format!("dropping this index waits for every query on {} and makes all new ones wait", lock.relation);
-        found.push(
-            Diagnostic::new(RULE.code, RULE.severity, text)
-                .at(part.span, "")
-                .help("DROP INDEX CONCURRENTLY waits without a lock; cutover runs it outside a transaction")
-                .fix(concurrently::fix(subject, part, false)),
-        );
+    let Some((part, table)) = drop(subject) else { return };
+    let of_file = subject.release.steps.iter().filter(|step| step.span.file == part.span.file);
+    let mut drops = of_file.map(|step| Subject { step, ..*subject }).filter_map(|other| Some((drop(&other)?.0, other)));
+    if drops.next().is_none_or(|(first, _)| first.span != part.span) {
+        return;
     }
+    let mut fix = concurrently::fix(subject, &part, false);
+    let mut more = 0;
+    for (other, subject) in drops {
+        more += 1;
+        if let (Some(fix), Some(own)) = (&mut fix, concurrently::fix(&subject, &other, false)) {
+            fix.edits.extend(own.edits);
+        }
+    }
+    let others = match more {
+        0 => String::new(),
+        1 => " (so does one more in this file)".to_owned(),
+        n => format!(" (so do {n} more in this file)"),
+    };
+    let text = format!("dropping this index waits for every query on {table} and makes all new ones wait{others}");
+    found.push(
+        Diagnostic::new(RULE.code, RULE.severity, text)
+            .at(part.span, "")
+            .help("DROP INDEX CONCURRENTLY waits without a lock; cutover runs it outside a transaction")
+            .fix(fix),
+    );
+}
+
+/// The index that a step drops from a table of production and that could go concurrently: one at a time, not of a partitioned table, and
+/// not of a constraint.
+fn drop<'a>(subject: &Subject<'a>) -> Option<(Part<'a>, &'a QName)> {
+    let schema = subject.step.before;
+    let [part] = subject.step.parts.as_slice() else { return None };
+    let Operation::DropRelation { kind: RelationKind::Index, name, concurrently: false, cascade: false, .. } =
+        part.operation
+    else {
+        return None;
+    };
+    let table = schema.index_table(&schema.resolve(name))?;
+    let relation = schema.relation(table).filter(|r| !r.partitioned && !r.constraints.contains_key(&name.name))?;
+    let locked = part.hazard.locks.iter().any(|lock| lock.mode == LockMode::AccessExclusive);
+    // With the table, its index goes anyway.
+    (locked && relation.kind == RelationKind::Table && subject.release.last.relation(table).is_some())
+        .then_some((*part, table))
 }
