@@ -1,6 +1,6 @@
 //! What `plan` and `rehearse` share: which migrations, which of them are pending, and whose queries count.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use crate::config::{self, Config, LintConfig};
@@ -13,10 +13,16 @@ use crate::workload::{self, Workload};
 pub(super) struct ReleaseArgs {
     /// A folder of migrations, or one with a `cutover.toml` that says where they are
     #[arg(value_name = "DIR")]
-    pub(super) folder: Utf8PathBuf,
+    folder: Utf8PathBuf,
+    #[command(flatten)]
+    options: ReleaseOptions,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ReleaseOptions {
     /// The version production is at; what stands after it is pending (`none`: everything is)
     #[arg(long, value_name = "VERSION")]
-    pub(super) from: Option<String>,
+    from: Option<String>,
     /// How the folder is named and ordered; detected if not given
     #[arg(long, value_name = "NAME", value_parser = convention)]
     convention: Option<Convention>,
@@ -47,13 +53,19 @@ pub(super) struct ReleaseInput {
 
 impl ReleaseArgs {
     pub(super) fn read(&self) -> Result<ReleaseInput, CliError> {
-        if !self.folder.is_dir() {
-            let what = if self.folder.exists() { "is not a folder" } else { "does not exist" };
-            return Err(CliError::usage(format!("{} {what}", self.folder)));
+        self.options.read(&self.folder)
+    }
+}
+
+impl ReleaseOptions {
+    pub(super) fn read(&self, given: &Utf8Path) -> Result<ReleaseInput, CliError> {
+        if !given.is_dir() {
+            let what = if given.exists() { "is not a folder" } else { "does not exist" };
+            return Err(CliError::usage(format!("{given} {what}")));
         }
-        let config = config::find(&self.folder).map_err(CliError::usage)?;
+        let config = config::find(given).map_err(CliError::usage)?;
         let Config { migrations, convention, from, blue, green, lint } = config.unwrap_or_default();
-        let folder = migrations.unwrap_or_else(|| self.folder.clone());
+        let folder = migrations.unwrap_or_else(|| given.to_owned());
         let folder = migrations::load(&folder, self.convention.or(convention)).map_err(CliError::usage)?;
         let mut unread = Vec::new();
         let mut queries = |path: Option<Utf8PathBuf>| match path {

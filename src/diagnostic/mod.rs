@@ -129,6 +129,18 @@ impl Diagnostic {
         self
     }
 
+    /// The same after its files were appended behind `files` others.
+    #[must_use]
+    pub fn moved(mut self, files: u32) -> Self {
+        for label in &mut self.labels {
+            label.span = label.span.moved(files);
+        }
+        for edit in self.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
+            edit.span = edit.span.moved(files);
+        }
+        self
+    }
+
     /// The main place.
     pub fn span(&self) -> Option<Span> {
         self.labels.first().map(|label| label.span)

@@ -51,6 +51,11 @@ pub enum BaselineError {
 }
 
 impl Baseline {
+    /// Of nothing.
+    pub fn empty() -> Self {
+        Self { format_version: FORMAT_VERSION.to_owned(), findings: Vec::new() }
+    }
+
     /// Of what is found now.
     pub fn of(diagnostics: &[Diagnostic], fingerprints: &[String], sources: &Sources, folder: &Utf8Path) -> Self {
         let entry = |(diagnostic, fingerprint): (&Diagnostic, &String)| Entry {
@@ -61,7 +66,7 @@ impl Baseline {
         };
         let mut findings: Vec<_> = diagnostics.iter().zip(fingerprints).map(entry).collect();
         findings.sort();
-        Self { format_version: FORMAT_VERSION.to_owned(), findings }
+        Self { findings, ..Self::empty() }
     }
 
     /// Reads a file's text.
