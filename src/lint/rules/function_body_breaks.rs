@@ -66,12 +66,11 @@ fn gone(operation: &Operation, before: &Schema) -> Option<Gone> {
         | Operation::RenameRelation { kind: RelationKind::Table | RelationKind::View, name, .. } => {
             Some(Gone { relation: before.resolve(name), column: None })
         }
-        Operation::AlterTable { table, change, .. } => match change {
-            TableChange::DropColumn { column, .. } | TableChange::RenameColumn { from: column, .. } => {
-                Some(Gone { relation: before.resolve(table), column: Some(column.clone()) })
-            }
-            _ => None,
-        },
+        Operation::AlterTable {
+            table,
+            change: TableChange::DropColumn { column, .. } | TableChange::RenameColumn { from: column, .. },
+            ..
+        } => Some(Gone { relation: before.resolve(table), column: Some(column.clone()) }),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! For people: each finding drawn in its source, its fix as a diff, and a line that counts.
 
-use super::diff::diff;
 use super::LintReport;
+use super::diff::diff;
 use crate::diagnostic::Safety;
 use crate::report::style::{Style, Tone};
 
