@@ -77,14 +77,34 @@ pub(crate) enum Placing {
 pub(crate) struct Subject<'a> {
     pub(crate) release: &'a Release<'a>,
     pub(crate) step: &'a Step<'a>,
+    /// Its place among the release's steps.
+    at: usize,
+}
+
+impl<'a> Subject<'a> {
+    /// The steps of the same file before it, the nearest first.
+    pub(crate) fn earlier(&self) -> impl Iterator<Item = Self> + use<'a> {
+        let Self { release, step, at } = *self;
+        let earlier = release.steps[..at].iter().enumerate().rev();
+        let subjects = earlier.map(move |(at, step)| Self { release, step, at });
+        subjects.take_while(move |other| other.step.span.file == step.span.file)
+    }
+
+    /// The steps of the same file after it.
+    pub(crate) fn later(&self) -> impl Iterator<Item = Self> + use<'a> {
+        let Self { release, step, at } = *self;
+        let later = release.steps.iter().enumerate().skip(at + 1);
+        let subjects = later.map(move |(at, step)| Self { release, step, at });
+        subjects.take_while(move |other| other.step.span.file == step.span.file)
+    }
 }
 
 impl<'a> Release<'a> {
     /// What all rules find.
     pub(crate) fn findings(&'a self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        for step in &self.steps {
-            let subject = Subject { release: self, step };
+        for (at, step) in self.steps.iter().enumerate() {
+            let subject = Subject { release: self, step, at };
             for rule in super::RULES {
                 if let super::Check::Step(check) = rule.check {
                     check(&subject, &mut found);

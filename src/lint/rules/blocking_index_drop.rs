@@ -34,16 +34,15 @@ pub(crate) const RULE: Rule = Rule {
 /// One finding a file: a clean-up drops many, and says the same of each.
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Some((part, table)) = drop(subject) else { return };
-    let of_file = subject.release.steps.iter().filter(|step| step.span.file == part.span.file);
-    let mut drops = of_file.map(|step| Subject { step, ..*subject }).filter_map(|other| Some((drop(&other)?.0, other)));
-    if drops.next().is_none_or(|(first, _)| first.span != part.span) {
+    if subject.earlier().any(|other| drop(&other).is_some()) {
         return;
     }
     let mut fix = concurrently::fix(subject, &part, false);
     let mut more = 0;
-    for (other, subject) in drops {
+    for other in subject.later() {
+        let Some((part, _)) = drop(&other) else { continue };
         more += 1;
-        if let (Some(fix), Some(own)) = (&mut fix, concurrently::fix(&subject, &other, false)) {
+        if let (Some(fix), Some(own)) = (&mut fix, concurrently::fix(&other, &part, false)) {
             fix.edits.extend(own.edits);
         }
     }

@@ -27,7 +27,13 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Step(check),
 };
 
+/// More names than this nobody reads.
+const MOST_NAMED: usize = 8;
+
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    if !subject.step.operations().any(cascades) {
+        return;
+    }
     let mut schema = subject.step.before.clone();
     for part in &subject.step.parts {
         let applied = schema.apply(part.operation);
@@ -40,7 +46,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 
 fn cascades(operation: &Operation) -> bool {
     match operation {
-        Operation::DropRelation { cascade, .. } => *cascade,
+        Operation::DropRelation { cascade, .. } | Operation::DropNamespace { cascade, .. } => *cascade,
         Operation::AlterTable { change, .. } => {
             matches!(
                 change,
@@ -58,7 +64,7 @@ fn finding(
     after: &Schema,
     touched: &BTreeSet<Object>,
 ) -> Option<Diagnostic> {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     let named: BTreeSet<QName> = step
         .operations()
         .filter_map(|op| match op {
@@ -91,6 +97,11 @@ fn finding(
                 taken.extend(keys.map(|(key, _)| format!("foreign key {key} of {name}")));
             }
         }
+    }
+    let more = taken.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        taken.truncate(MOST_NAMED);
+        taken.push(format!("{more} more"));
     }
     let last = taken.pop()?;
     let list = if taken.is_empty() { last } else { format!("{} and {last}", taken.join(", ")) };

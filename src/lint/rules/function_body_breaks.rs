@@ -32,7 +32,7 @@ struct Gone {
 }
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     for part in &step.parts {
         let Some(gone) = gone(part.operation, step.before).filter(|gone| is_gone(gone, release.last)) else { continue };
         let names: Vec<String> = release

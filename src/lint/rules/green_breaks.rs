@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     if release.green.app.workload.is_none() {
         return;
     }
@@ -63,7 +63,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 
 /// Whether a step behind the cutover takes something that only a later step gives back.
 fn gone_for_a_while(subject: &Subject<'_>, capability: &Capability) -> bool {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     let statement = step.parts.first().map(|part| part.statement);
     let together = release
         .steps

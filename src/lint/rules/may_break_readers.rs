@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     let tell = |pull: &Pull<'_>| {
         let text = match &pull.capability {
             Capability::NeverNull { relation, column } => {

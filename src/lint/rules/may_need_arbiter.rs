@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     let (who, pull, place) = match step.phase {
         Phase::Before => (&release.blue, step.pulls.blue.as_ref(), "gone before the cutover"),
         Phase::After => (&release.green, step.pulls.green.as_ref(), "there only after the cutover"),

@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     let part = step.parts.iter().find(|part| match part.operation {
         Operation::AlterTable { table, change: TableChange::AddColumn { column, .. }, .. } => {
             let old = release.base.relation(&step.before.resolve(table)).is_some();

@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     if step.phase == Phase::After || step.again {
         return;
     }

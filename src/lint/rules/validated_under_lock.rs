@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let Subject { release, step } = *subject;
+    let Subject { release, step, .. } = *subject;
     for part in &step.parts {
         let Operation::AlterTable { table, change: TableChange::ValidateConstraint { name }, .. } = part.operation
         else {
@@ -41,13 +41,14 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             }
             _ => false,
         };
+        let own = step.parts.iter().find(|earlier| adds(earlier.operation));
         // Sub-commands of one statement are steps of their own, which run together if they are in one phase.
-        let together = release.steps.iter().filter(|other| other.phase == step.phase);
-        let mut parts = together.flat_map(|other| other.parts.iter().map(move |part| (other, part)));
-        let added = parts.find(|(other, earlier)| {
-            (std::ptr::eq(*other, step) || earlier.statement == part.statement) && adds(earlier.operation)
-        });
-        if let Some((_, added)) = added
+        let other = || {
+            let siblings = subject.earlier().filter(|other| other.step.phase == step.phase);
+            let mut parts = siblings.flat_map(|other| &other.step.parts);
+            parts.find(|earlier| earlier.statement == part.statement && adds(earlier.operation))
+        };
+        if let Some(added) = own.or_else(other)
             && release.base.relation(&resolved).is_some()
         {
             let text =
