@@ -3,7 +3,7 @@
 use super::concurrently;
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Fix, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject};
 use crate::sql::Operation;
 use crate::sql::operation::{ConstraintKind, TableChange};
 
@@ -27,6 +27,10 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    // A statement that can not stay as it is need not be told what it costs.
+    if subject.step.placing == Placing::Conflict {
+        return;
+    }
     for part in subject.step.parts.iter().filter(|part| cost(part) == Some(Cost::IndexBuild)) {
         let diagnostic = finding(&RULE, part, "builds an index").fix(fix(subject, part));
         found.push(match instead(subject, part.operation) {

@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Edit, Fix, Safety, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject};
 use crate::source::Span;
 use crate::sql::operation::{ConstraintDefinition, ConstraintKind, TableChange};
 use crate::sql::{Name, Operation, Quoted};
@@ -29,6 +29,10 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    // A statement that can not stay as it is need not be told what it costs.
+    if subject.step.placing == Placing::Conflict {
+        return;
+    }
     for part in subject.step.parts.iter().filter(|part| cost(part) == Some(Cost::Scan)) {
         let diagnostic = finding(&RULE, part, "reads all rows").fix(fix(subject, part));
         found.push(match instead(part.operation) {

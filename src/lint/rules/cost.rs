@@ -31,6 +31,13 @@ pub(super) fn finding(rule: &Rule, part: &Part<'_>, what: &str) -> Diagnostic {
     let strongest = part.hazard.strongest().unwrap_or(LockMode::AccessExclusive);
     let who = if strongest == LockMode::AccessExclusive { "everybody" } else { "writers" };
     let (object, action) = describe(part.operation);
-    let text = format!("{action} of {object} {what} under a lock ({}) that blocks {who}", strongest.name());
+    let subject = match part.operation {
+        Operation::CreateIndex(index) => match &index.name {
+            Some(name) => format!("{action} ({name})"),
+            None => action,
+        },
+        _ => format!("{action} of {object}"),
+    };
+    let text = format!("{subject} {what} under a lock ({}) that blocks {who}", strongest.name());
     Diagnostic::new(rule.code, rule.severity, text).at(part.span, "")
 }

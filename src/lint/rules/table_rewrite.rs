@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Subject};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, TableChange};
 
@@ -26,13 +26,35 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    // A statement that can not stay as it is need not be told what it costs.
+    if subject.step.placing == Placing::Conflict {
+        return;
+    }
     for part in subject.step.parts.iter().filter(|part| cost(part) == Some(Cost::Rewrite)) {
-        let diagnostic = finding(&RULE, part, "rewrites the table");
+        let what = if by_time_zone(subject, part.operation) {
+            "rewrites the table, unless the session's TimeZone is UTC,"
+        } else {
+            "rewrites the table"
+        };
+        let diagnostic = finding(&RULE, part, what);
         found.push(match instead(part.operation) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
         });
     }
+}
+
+/// Between timestamps with and without a time zone the stored values are the same in UTC, and PostgreSQL (12 and later) knows.
+fn by_time_zone(subject: &Subject<'_>, operation: &Operation) -> bool {
+    let Operation::AlterTable { table, change: TableChange::SetType { column, data_type, using: false }, .. } =
+        operation
+    else {
+        return false;
+    };
+    let schema = subject.step.before;
+    let old = schema.relation(&schema.resolve(table)).and_then(|r| r.column(column)).and_then(|c| c.data_type.as_ref());
+    let is_timestamp = |name: &str| name.starts_with("timestamp");
+    old.is_some_and(|old| is_timestamp(old.as_str())) && is_timestamp(data_type.as_str())
 }
 
 fn instead(operation: &Operation) -> Option<String> {

@@ -15,7 +15,7 @@ fn a_finding_is_drawn_with_its_fix() {
     --- stdout
     CO403 blocking-index-build
 
-      ⚠ CREATE INDEX on users of users_name builds an index under a lock (SHARE) that blocks writers
+      ⚠ CREATE INDEX on users (users_name) builds an index under a lock (SHARE) that blocks writers
        ╭─[m/V2__index.sql:1:1]
      1 │ CREATE INDEX users_name ON users (name);
        · ───────────────────────────────────────
@@ -123,7 +123,7 @@ fn in_a_workflow_of_github_the_pull_request_is_annotated() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let annotations: Vec<_> = text.lines().filter(|line| line.starts_with("::")).collect();
-    assert_snapshot!(annotations.join("\n"), @"::warning title=CO403 blocking-index-build,file=shop/m/V2__index.sql,line=1,col=1::CREATE INDEX on users of users_name builds an index under a lock (SHARE) that blocks writers%0Ahelp: CREATE INDEX CONCURRENTLY lets writers go on; cutover runs it outside a transaction");
+    assert_snapshot!(annotations.join("\n"), @"::warning title=CO403 blocking-index-build,file=shop/m/V2__index.sql,line=1,col=1::CREATE INDEX on users (users_name) builds an index under a lock (SHARE) that blocks writers%0Ahelp: CREATE INDEX CONCURRENTLY lets writers go on; cutover runs it outside a transaction");
     let summary = std::fs::read_to_string(summary).unwrap();
     assert!(summary.starts_with("before\n<!-- cutover:lint -->\n"), "{summary}");
 }
