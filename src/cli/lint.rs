@@ -193,9 +193,10 @@ impl Found {
         self.baseline.findings.extend(Baseline::of(&diagnostics, &prints, &sources, &input.folder.path).findings);
         report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
         for (diagnostic, sources) in &input.unread {
-            let prints = fingerprints(std::slice::from_ref(diagnostic), sources, Utf8Path::new(""));
+            let diagnostics = input.lint.levels.apply(vec![diagnostic.clone()]);
+            let prints = fingerprints(&diagnostics, sources, Utf8Path::new(""));
             let offset = report.sources.append(sources);
-            report.findings.extend([diagnostic.clone().moved(offset)].into_iter().zip(prints));
+            report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
         }
     }
 }
@@ -224,6 +225,10 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     }
     if input.from.is_some() {
         return Ok(Releases { planned: one(&plan::pending(input)?, None), others: Vec::new() });
+    }
+    if args.fix {
+        return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")
+            .hint("say it with --base, --from or --database; a migration that is applied must stay as it is"));
     }
     Ok(Releases { planned: each_alone(&input.folder), others: Vec::new() })
 }

@@ -74,5 +74,5 @@ fn problem(allow: &Allow, name: &str, used: bool) -> Option<Diagnostic> {
     }
     let about = if allow.statement.is_some() { "the statement after it" } else { "this file" };
     let text = format!("nothing to allow: `{name}` is not found in {about}");
-    (!used).then(|| say(codes::UNUSED_ALLOW, Severity::Warning, text).help("take it out"))
+    (!used).then(|| say(codes::UNUSED_ALLOW, Severity::Info, text).help("take it out"))
 }

@@ -146,6 +146,15 @@ fn reports_go_where_they_are_sent() {
 }
 
 #[test]
+fn the_readme_shows_what_is_printed() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = run(root, "lint migrations-examples/16-diesel");
+    let printed: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().map(str::trim_end).collect();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains(&printed.join("\n")), "{}", printed.join("\n"));
+}
+
+#[test]
 fn the_page_of_a_rule() {
     let directory = directory(&[USERS]);
     assert_snapshot!(check(directory.path(), "explain co403"), @"

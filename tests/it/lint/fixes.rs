@@ -1,5 +1,7 @@
 //! `--fix`: what is safe, once, in the pending files only.
 
+use insta::assert_snapshot;
+
 use super::{brief, directory, run};
 
 /// Runs `--fix` on a second migration and holds the file against `expected`; a second run changes nothing.
@@ -10,7 +12,8 @@ fn check(names: [&str; 2], pending: &str, expected: &str) {
     let directory = directory(&[(&paths[0], base), (&paths[1], pending)]);
     let read = |path: &str| std::fs::read_to_string(directory.path().join(path)).unwrap();
     for _ in 0..2 {
-        run(directory.path(), "lint m --fix --fail-on never");
+        let base = if names == PLAIN { "a" } else { "1" };
+        run(directory.path(), &format!("lint m --from {base} --fix --fail-on never"));
         assert_eq!(read(&paths[1]), expected);
         assert_eq!(read(&paths[0]), base, "a migration that is applied");
     }
@@ -51,6 +54,17 @@ fn indexes_go_concurrently_where_every_tool_can_run_it() {
     for doubtful in ["CREATE UNIQUE INDEX i ON users (name);\n", "CREATE INDEX IF NOT EXISTS i ON users (name);\n"] {
         check(PLAIN, doubtful, doubtful);
     }
+}
+
+#[test]
+fn nothing_is_edited_that_may_be_applied() {
+    let directory = directory(&[("m/V1__base.sql", "CREATE TABLE users (age int);\n")]);
+    assert_snapshot!(super::check(directory.path(), "lint m --fix"), @"
+    exit 2
+    --- stderr
+    error: --fix changes pending migrations, and nothing says which are pending
+      help: say it with --base, --from or --database; a migration that is applied must stay as it is
+    ");
 }
 
 #[test]
