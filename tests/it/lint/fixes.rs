@@ -12,8 +12,8 @@ fn check(names: [&str; 2], pending: &str, expected: &str) {
     let directory = directory(&[(&paths[0], base), (&paths[1], pending)]);
     let read = |path: &str| std::fs::read_to_string(directory.path().join(path)).unwrap();
     for _ in 0..2 {
-        let base = if names == PLAIN { "a" } else { "1" };
-        run(directory.path(), &format!("lint m --from {base} --fix --fail-on never"));
+        let from = if names == PLAIN { "a" } else { "1" };
+        run(directory.path(), &format!("lint m --from {from} --fix --fail-on never"));
         assert_eq!(read(&paths[1]), expected);
         assert_eq!(read(&paths[0]), base, "a migration that is applied");
     }
