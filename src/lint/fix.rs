@@ -35,7 +35,10 @@ fn edited<'a>(text: &str, edits: impl Iterator<Item = &'a Edit>) -> String {
     edits.sort_by_key(|edit| edit.span.start);
     let mut new = text.to_owned();
     for edit in edits.iter().rev() {
-        new.replace_range(edit.span.range(), &edit.replacement);
+        // Lines end as they do in the rest of the file.
+        let replacement =
+            if text.contains("\r\n") { edit.replacement.replace('\n', "\r\n") } else { edit.replacement.clone() };
+        new.replace_range(edit.span.range(), &replacement);
     }
     new
 }

@@ -49,6 +49,9 @@ fn silences(allow: &Allow, name: &str, diagnostic: &Diagnostic) -> bool {
         && diagnostic.span().is_some_and(covers)
 }
 
+/// The codes of what makes a plan impossible or breaks a version.
+const BREAKS: std::ops::Range<&str> = "CO100".."CO300";
+
 fn problem(allow: &Allow, name: &str, used: bool) -> Option<Diagnostic> {
     let say = |code, severity, text: String| Diagnostic::new(code, severity, text).at(allow.span, "");
     let Some(rule) = find(name).filter(|rule| rule.code.name == name) else {
@@ -60,10 +63,19 @@ fn problem(allow: &Allow, name: &str, used: bool) -> Option<Diagnostic> {
         return Some(say(codes::UNKNOWN_ALLOW, Severity::Error, text).help(help));
     };
     if !rule.allowable() {
-        let text = format!("`{name}` can not be allowed: the plan would break all the same");
-        return Some(say(codes::NOT_ALLOWABLE, Severity::Error, text).help(
-            "if you know better where the statement belongs, say it: `-- cutover: before|after|neutral <reason>`",
-        ));
+        let (why, help) = if BREAKS.contains(&rule.code.id) {
+            (
+                "the plan would break all the same",
+                "if you know better where the statement belongs, say it: `-- cutover: before|after|neutral <reason>`",
+            )
+        } else {
+            (
+                "it is not about what a statement does",
+                "`[lint.rules]` of cutover.toml says how much such findings matter",
+            )
+        };
+        let text = format!("`{name}` can not be allowed: {why}");
+        return Some(say(codes::NOT_ALLOWABLE, Severity::Error, text).help(help));
     }
     if allow.reason.is_empty() {
         let text = format!("`allow({name})` needs a reason after it");

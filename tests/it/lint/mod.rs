@@ -8,6 +8,7 @@ mod corpus;
 mod fixes;
 mod formats;
 mod rules;
+mod truth;
 
 use std::path::Path;
 use std::process::{Command, Output};
