@@ -75,8 +75,12 @@ impl std::fmt::Display for Failure {
 
 impl Git<'_> {
     fn run(&self, args: &[&str]) -> Result<String, Failure> {
-        let output =
-            Command::new("git").arg("-C").arg(self.folder).args(args).output().map_err(|_| Failure::NotFound)?;
+        let mut command = Command::new("git");
+        // A hook has these set, relative to the repository's root and not to the folder.
+        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+            command.env_remove(variable);
+        }
+        let output = command.arg("-C").arg(self.folder).args(args).output().map_err(|_| Failure::NotFound)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -1,5 +1,5 @@
 //! What can be found, one file a rule. [`RULES`] is the registry: what `explain` and `rules` print, what `allow(…)` and `cutover.toml` may
-//! name. Rules look at one step of a placed release ([`Subject`]) and add findings; what reading, placing and proving find is made where it
+//! name. Rules look at one step of a placed release (`Subject`) and add findings; what reading, placing and proving find is made where it
 //! happens, under codes whose pages stand here all the same.
 //!
 //! Around the rules: the author's suppressions, the team's severities, the baseline of an old repository, and fixes. All of it is values in,

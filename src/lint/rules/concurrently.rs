@@ -23,7 +23,9 @@ pub(super) fn fix(subject: &Subject<'_>, part: &Part<'_>, doubtful: bool) -> Opt
     let at = part.statement.start + offset;
     let mut edits =
         vec![Edit { span: Span { start: at, end: at, ..part.span }, replacement: " CONCURRENTLY".to_owned() }];
-    let alone = sql::read(sources, part.span.file).0.len() == 1;
+    let others = subject.earlier().next().is_some() || subject.later().next().is_some();
+    // What is no step counts, too: a BEGIN, a SET.
+    let alone = !others && sql::read(sources, part.span.file).0.len() == 1;
     let runs = match subject.release.convention {
         Convention::Plain => true,
         Convention::Sqlx => {

@@ -7,11 +7,19 @@ use crate::diagnostic::{Diagnostic, Safety};
 /// What a bot looks for.
 pub(super) const MARKER: &str = "<!-- cutover:lint -->";
 
-/// The comment.
+/// GitHub refuses a comment of more than 65536 characters.
+const LONGEST: usize = 60_000;
+
+/// The comment. What does not fit is counted.
 pub fn render(report: &LintReport) -> String {
     let mut out = format!("{MARKER}\n\n### cutover lint\n\n{}.\n", escaped(&report.summary()));
     let mut path = None;
-    for (diagnostic, _) in &report.findings {
+    for (i, (diagnostic, _)) in report.findings.iter().enumerate() {
+        let text = item(report, diagnostic);
+        if out.len() + text.len() > LONGEST {
+            out.push_str(&format!("\n… and {} more\n", report.findings.len() - i));
+            break;
+        }
         let own = diagnostic.span().map(|span| report.path(span));
         if own != path {
             if let Some(own) = &own {
@@ -21,7 +29,7 @@ pub fn render(report: &LintReport) -> String {
         } else if path.is_none() {
             out.push('\n');
         }
-        out.push_str(&item(report, diagnostic));
+        out.push_str(&text);
     }
     out
 }

@@ -99,6 +99,20 @@ fn the_base_may_have_gone_on() {
 }
 
 #[test]
+fn a_hook_of_git_may_run_it() {
+    let repository = repository(&[USERS]);
+    write(repository.path(), &[OLD_INDEX]);
+    let output = super::cutover(repository.path())
+        .args(["lint", "m", "--base", "main"])
+        .env("GIT_DIR", ".git")
+        .env("GIT_INDEX_FILE", ".git/index")
+        .output()
+        .unwrap();
+    let text = crate::support::transcript(&output);
+    assert!(text.ends_with("Found 1 warning in 1 migration (1 statement)"), "{text}");
+}
+
+#[test]
 fn a_base_that_is_none() {
     let repository = repository(&[USERS]);
     assert_snapshot!(check(repository.path(), "lint m --base nowhere"), @r#"
