@@ -82,3 +82,31 @@ async fn a_fix_ends_in_the_same_schema() {
         assert_eq!(plain.1.differences(&instead.1), [""; 0], "{fixed}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_database_has_applied_is_not_looked_at() {
+    let database = support::database().await;
+    let session = database.connect().await;
+    // The catalog counts, and not what the files say of it.
+    session
+        .batch_execute(
+            "CREATE TABLE users (id bigint PRIMARY KEY, name text, made_by_hand int);
+             CREATE TABLE refinery_schema_history (version int PRIMARY KEY, name text, applied_on text, checksum text);
+             INSERT INTO refinery_schema_history VALUES (1, 'users', 'x', '1')",
+        )
+        .await
+        .unwrap();
+    let setting = async |name: &str| session.query(&format!("SHOW {name}"), &[]).await.unwrap()[0].get::<_, String>(0);
+    let directory =
+        super::directory(&[super::USERS, ("m/V2__index.sql", "CREATE INDEX by_hand ON users (made_by_hand);\n")]);
+    let output = super::cutover(directory.path())
+        .args(["lint", "m", "--database", &format!("dbname={}", database.target.database())])
+        .env("PGHOST", setting("unix_socket_directories").await)
+        .env("PGPORT", setting("port").await)
+        .env("PGUSER", database.target.user())
+        .output()
+        .unwrap();
+    let text = support::transcript(&output);
+    assert!(text.contains("CREATE INDEX on users (by_hand) builds an index"), "{text}");
+    assert!(text.ends_with("Found 1 warning in 1 migration (1 statement)"), "{text}");
+}
