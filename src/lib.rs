@@ -29,15 +29,15 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`source`], [`diagnostic`], [`lint`] | files and places in them; what the tool has to say, and under which codes |
+//! | [`source`], [`diagnostic`] | files and places in them; what the tool has to say, and under which codes |
 //! | [`sql`] | text → statements with spans → typed operations |
 //! | [`migrations`] | where migrations come from, and which are pending |
 //! | [`schema`] | the simulated catalog |
 //! | [`effect`] | what an operation gives to clients and takes from them, and what running it costs |
 //! | [`workload`], [`compat`] | the queries of a version, and what they rely on |
-//! | `rewrite`, [`plan`] | order, proof, and the saved plan |
+//! | `rewrite`, [`lint`], [`plan`] | splitting; the rules; order, proof, and the saved plan |
 //! | `postgres`, `traffic`, `execute` | a live server, what moves the traffic, the release engine and the rehearsal (feature `live`) |
-//! | [`report`], [`config`], `cli` | text for people, `cutover.toml`, the command (feature `cli`) |
+//! | [`report`], [`config`], `cli` | text for people and machines, `cutover.toml`, the command (feature `cli`) |
 //!
 //! # Invariants
 //!

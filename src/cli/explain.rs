@@ -3,7 +3,8 @@
 use super::error::CliError;
 use super::exit::Exit;
 use super::out;
-use crate::lint::codes;
+use crate::lint::{RULES, find, nearest};
+use crate::report::lint::page;
 
 /// Say what a finding's code means; without one, list them all
 #[derive(Debug, clap::Args)]
@@ -14,15 +15,18 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let Some(wanted) = &args.code else {
-        for code in codes::ALL {
-            out::print(&format!("{}  {:<26}  {}\n", code.id, code.name, code.summary))?;
+        for rule in RULES {
+            out::print(&format!("{}  {:<29}  {}\n", rule.code.id, rule.code.name, rule.code.summary))?;
         }
         return Ok(Exit::Ok);
     };
-    let found = codes::ALL.iter().find(|c| c.id.eq_ignore_ascii_case(wanted) || c.name == wanted);
-    let code = found.ok_or_else(|| {
-        CliError::usage(format!("there is no code {wanted:?}")).hint("`cutover explain` lists them all")
+    let rule = find(wanted).ok_or_else(|| {
+        let error = CliError::usage(format!("there is no code {wanted:?}"));
+        match nearest(wanted) {
+            Some(name) => error.hint(format!("did you mean {name:?}? `cutover explain` lists them all")),
+            None => error.hint("`cutover explain` lists them all"),
+        }
     })?;
-    out::print(&format!("{} {}\n\n{}\n", code.id, code.name, code.summary))?;
+    out::print(&page(rule))?;
     Ok(Exit::Ok)
 }

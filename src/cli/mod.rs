@@ -6,6 +6,9 @@ mod events;
 mod execute;
 mod exit;
 mod explain;
+mod file;
+mod git;
+mod lint;
 mod live;
 mod log;
 mod out;
@@ -15,6 +18,7 @@ mod rehearse;
 mod release_args;
 mod resume;
 mod rollback;
+mod rules;
 mod schema;
 mod status;
 mod traffic;
@@ -36,6 +40,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Lint(lint::Args),
     Plan(plan::Args),
     Rehearse(rehearse::Args),
     Execute(execute::Args),
@@ -45,6 +50,7 @@ enum Command {
     Promote(promote::Args),
     Rollback(rollback::Args),
     Explain(explain::Args),
+    Rules(rules::Args),
     Schema(schema::Args),
 }
 
@@ -71,6 +77,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> Result<Exit, CliError> {
     match command {
+        Command::Lint(args) => lint::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Execute(args) => execute::run(args),
@@ -80,6 +87,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Promote(args) => promote::run(args),
         Command::Rollback(args) => rollback::run(args),
         Command::Explain(args) => explain::run(&args),
+        Command::Rules(args) => rules::run(&args),
         Command::Schema(args) => schema::run(&args),
     }
 }

@@ -1,12 +1,13 @@
 //! `cutover plan`: order the pending migrations around the cutover, and prove it.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::exit::Exit;
+use super::file;
 use super::out;
 use super::release_args::{ReleaseArgs, ReleaseInput};
 use crate::diagnostic::Severity;
@@ -55,7 +56,7 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
     let (pending, base) = match &args.database {
-        Some(_) => live(args, &input)?,
+        Some(_) => live(args.database.clone(), &input)?,
         None => (pending(&input)?, None),
     };
     let planned = plan::plan(Request {
@@ -97,8 +98,9 @@ pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
     input.folder.pending_after(from).map_err(CliError::usage)
 }
 
-fn live(args: &Args, input: &ReleaseInput) -> Result<(Pending, Option<Schema>), CliError> {
-    let database = DatabaseArgs::of(args.database.clone());
+/// What is pending by the history of a database, and its catalog.
+pub(super) fn live(database: Option<String>, input: &ReleaseInput) -> Result<(Pending, Option<Schema>), CliError> {
+    let database = DatabaseArgs::of(database);
     database::runtime()?.block_on(async {
         let session = database.connect().await?;
         let convention = input.folder.convention;
@@ -139,25 +141,6 @@ pub(super) fn stderr_style() -> Style {
     Style { color: std::io::stderr().is_terminal(), ..Style::default() }
 }
 
-/// Writes a file whole or not at all. What exists and is no ordinary file (a pipe, `/dev/stdout`) is written to as it is.
-pub(super) fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let failed = |what: &str, error: &dyn std::fmt::Display| {
-        CliError::usage(format!("{path}: {what}: {error}")).hint("no plan was saved; choose another path with -o")
-    };
-    if fs_err::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-        let opened = std::fs::OpenOptions::new().write(true).open(path);
-        let mut file = opened.map_err(|e| failed("writing failed", &e))?;
-        return file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e));
-    }
-    let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    // As any new file: readable as far as the umask lets it be. A plan holds no secrets.
-    let mode = std::fs::Permissions::from_mode(0o666);
-    let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
-    // Its kind only: the message has the path of the temporary file, which means nothing to anybody.
-    let mut file = file.map_err(|e| failed("the folder can not be written", &e.kind()))?;
-    file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
-    file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
-    file.persist(path).map_err(|e| failed("writing failed", &e.error))?;
-    Ok(())
+fn save(path: &Utf8Path, text: &str) -> Result<(), CliError> {
+    file::write(path, text).map_err(|error| error.hint("no plan was saved; choose another path with -o"))
 }

@@ -1,9 +1,9 @@
 //! What `plan` and `rehearse` share: which migrations, which of them are pending, and whose queries count.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
-use crate::config::{self, Config};
+use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::migrations::{self, Convention, Folder, Reading};
 use crate::source::Sources;
@@ -13,10 +13,16 @@ use crate::workload::{self, Workload};
 pub(super) struct ReleaseArgs {
     /// A folder of migrations, or one with a `cutover.toml` that says where they are
     #[arg(value_name = "DIR")]
-    pub(super) folder: Utf8PathBuf,
+    folder: Utf8PathBuf,
+    #[command(flatten)]
+    options: ReleaseOptions,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ReleaseOptions {
     /// The version production is at; what stands after it is pending (`none`: everything is)
     #[arg(long, value_name = "VERSION")]
-    pub(super) from: Option<String>,
+    from: Option<String>,
     /// How the folder is named and ordered; detected if not given
     #[arg(long, value_name = "NAME", value_parser = convention)]
     convention: Option<Convention>,
@@ -47,23 +53,31 @@ pub(super) struct ReleaseInput {
     pub(super) from: Option<String>,
     pub(super) blue: Option<Workload>,
     pub(super) green: Option<Workload>,
+    /// What the team makes of findings.
+    pub(super) lint: LintConfig,
     /// Findings on queries, with the files they point to.
     pub(super) unread: Vec<(Diagnostic, Sources)>,
 }
 
 impl ReleaseArgs {
     pub(super) fn read(&self) -> Result<ReleaseInput, CliError> {
-        if !self.folder.is_dir() {
-            let what = if self.folder.exists() { "is not a folder" } else { "does not exist" };
-            return Err(CliError::usage(format!("{} {what}", self.folder)));
+        self.options.read(&self.folder)
+    }
+}
+
+impl ReleaseOptions {
+    pub(super) fn read(&self, given: &Utf8Path) -> Result<ReleaseInput, CliError> {
+        if !given.is_dir() {
+            let what = if given.exists() { "is not a folder" } else { "does not exist" };
+            return Err(CliError::usage(format!("{given} {what}")));
         }
-        let config = config::find(&self.folder).map_err(CliError::usage)?;
-        let Config { migrations, convention, placeholders, from, blue, green } = config.unwrap_or_default();
-        let folder = migrations.unwrap_or_else(|| self.folder.clone());
-        let given = self.placeholders.iter().cloned();
+        let config = config::find(given).map_err(CliError::usage)?;
+        let Config { migrations, convention, placeholders, from, blue, green, lint } = config.unwrap_or_default();
+        let folder = migrations.unwrap_or_else(|| given.to_owned());
+        let values = self.placeholders.iter().cloned();
         let reading = Reading {
             convention: self.convention.or(convention),
-            placeholders: placeholders.into_iter().chain(given).collect(),
+            placeholders: placeholders.into_iter().chain(values).collect(),
         };
         let folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
         let mut unread = Vec::new();
@@ -78,6 +92,6 @@ impl ReleaseArgs {
         };
         let blue = queries(self.blue.clone().or(blue))?;
         let green = queries(self.green.clone().or(green))?;
-        Ok(ReleaseInput { folder, from: self.from.clone().or(from), blue, green, unread })
+        Ok(ReleaseInput { folder, from: self.from.clone().or(from), blue, green, unread, lint })
     }
 }

@@ -17,11 +17,14 @@ pub(super) struct Args {
 enum Format {
     /// What `plan --format json` prints and `plan -o` saves
     Plan,
+    /// What `lint --format json` prints
+    Lint,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let schema = match args.format {
         Format::Plan => report::plan_schema(),
+        Format::Lint => report::lint::json_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CliError::usage)?;
     out::print(&format!("{text}\n"))?;

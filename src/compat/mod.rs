@@ -1,11 +1,13 @@
 //! Which version relies on what an operation takes or gives: the evidence that placement rests on, and the subset test that proves a plan.
 
+mod phase;
 mod pull;
 
 use crate::effect::Capability;
 use crate::schema::Schema;
 use crate::workload::{Query, Reliance, Workload};
 
+pub use phase::Phase;
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 
 /// A version of the application, as far as it is known.

@@ -1,11 +1,12 @@
 //! `cutover.toml`: raw → resolved. Paths in it start at its own folder. Unknown keys are refused with their place.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
+use toml::Spanned;
 
+use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
 
 /// The file's name.
@@ -26,6 +27,19 @@ pub struct Config {
     pub blue: Option<Utf8PathBuf>,
     /// Green's queries.
     pub green: Option<Utf8PathBuf>,
+    /// What `lint` makes of findings.
+    pub lint: LintConfig,
+}
+
+/// `[lint]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LintConfig {
+    /// The team's levels.
+    pub levels: Levels,
+    /// What ends with exit code 1.
+    pub fail_on: Option<FailOn>,
+    /// The baseline file.
+    pub baseline: Option<Utf8PathBuf>,
 }
 
 /// Why it can not be used.
@@ -55,6 +69,17 @@ struct Raw {
     migrations: RawMigrations,
     #[serde(default)]
     apps: RawApps,
+    #[serde(default)]
+    lint: RawLint,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawLint {
+    fail_on: Option<FailOn>,
+    baseline: Option<Utf8PathBuf>,
+    #[serde(default)]
+    rules: std::collections::BTreeMap<Spanned<String>, Level>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,18 +117,18 @@ pub fn find(folder: &Utf8Path) -> Result<Option<Config>, ConfigError> {
 
 /// Reads the text of a `cutover.toml` at `path`.
 pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
-    let raw: Raw = toml::from_str(text).map_err(|error| {
-        let Range { start, .. } = error.span().unwrap_or(0..0);
+    let invalid = |start: usize, message: String| {
         let mut sources = crate::source::Sources::new();
         let file = sources.add(path, text);
         let at = sources.file(file).line_column(u32::try_from(start).unwrap_or(0));
-        ConfigError::Invalid {
-            path: path.to_owned(),
-            line: at.line,
-            column: at.column,
-            message: error.message().to_owned(),
-        }
-    })?;
+        ConfigError::Invalid { path: path.to_owned(), line: at.line, column: at.column, message }
+    };
+    let raw: Raw = toml::from_str(text)
+        .map_err(|error| invalid(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+    let mut levels = Levels::default();
+    for (name, level) in &raw.lint.rules {
+        levels.set(name.get_ref(), *level).map_err(|message| invalid(name.span().start, message))?;
+    }
     let folder = path.parent().unwrap_or(Utf8Path::new(""));
     let below = |path: Utf8PathBuf| folder.join(path);
     Ok(Config {
@@ -113,6 +138,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         from: raw.migrations.from,
         blue: raw.apps.blue.map(|app| below(app.queries)),
         green: raw.apps.green.map(|app| below(app.queries)),
+        lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
     })
 }
 
@@ -126,6 +152,26 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "a/cutover.toml:3:1: unknown field `frum`, expected one of `folder`, `convention`, `placeholders`, `from`"
+        );
+    }
+
+    #[test]
+    fn rules_that_are_none_are_refused_with_their_place() {
+        let check = |rule: &str, expected: &str| {
+            let error = parse("cutover.toml".into(), &format!("[lint.rules]\n{rule}\n")).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        };
+        check(
+            "table-rewrit = \"error\"",
+            "cutover.toml:2:1: there is no rule `table-rewrit`; did you mean `table-rewrite`?",
+        );
+        check(
+            "  order-conflict = \"warn\"",
+            "cutover.toml:2:3: `order-conflict` is always an error: the plan would break all the same",
+        );
+        check(
+            "table-rewrite = \"loud\"",
+            "cutover.toml:2:17: unknown variant `loud`, expected one of `allow`, `info`, `warn`, `warning`, `error`",
         );
     }
 

@@ -1,3 +1,25 @@
-//! What can be found, and the codes under which it is reported.
+//! What can be found, one file a rule. [`RULES`] is the registry: what `explain` and `rules` print, what `allow(…)` and `cutover.toml` may
+//! name. Rules look at one step of a placed release (`Subject`) and add findings; what reading, placing and proving find is made where it
+//! happens, under codes whose pages stand here all the same.
+//!
+//! Around the rules: the author's suppressions, the team's severities, the baseline of an old repository, and fixes. All of it is values in,
+//! values out.
 
-pub mod codes;
+pub mod baseline;
+mod fingerprint;
+pub mod fix;
+mod registry;
+mod rule;
+mod rules;
+pub mod settings;
+mod subject;
+mod suppress;
+
+pub use crate::diagnostic::codes;
+pub use fingerprint::fingerprints;
+pub use registry::{RULES, find, nearest};
+pub(crate) use rule::Check;
+pub use rule::{Case, Docs, Rule};
+pub(crate) use subject::{Part, Placing, Release, Step, Subject, Version};
+pub use suppress::Allowed;
+pub(crate) use suppress::apply as suppress;

@@ -427,6 +427,12 @@ impl Folder {
         }
     }
 
+    /// Divides the folder by whether a migration is applied already.
+    pub fn pending_unless(&self, applied: impl Fn(&Migration) -> bool) -> Pending {
+        let (applied, pending) = self.migrations.iter().cloned().partition(applied);
+        Pending { applied, pending }
+    }
+
     /// Divides the folder by what a history table says. Versions of the history that the folder lacks are returned beside it.
     pub fn pending_by_history(&self, applied: &[String]) -> (Pending, Vec<String>) {
         let ordered: Vec<String> = self.migrations.iter().map(|m| m.version.to_string()).collect();

@@ -1,7 +1,6 @@
 //! Dependency graph, placement, splitting, the proof, and the saved plan file.
 
 mod access;
-mod describe;
 mod findings;
 mod graph;
 mod node;

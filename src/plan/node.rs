@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use super::access;
 use super::graph::Graph;
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::codes;
 use crate::effect::{Capability, Effect, Hazard, Weight, hazard};
-use crate::lint::codes;
 use crate::migrations::{Folder, Migration};
 use crate::schema::{Object, Schema};
 use crate::source::{FileId, Span};
 use crate::sql::operation::TransactionControl;
-use crate::sql::{self, Directive, DirectiveWord, Operation};
+use crate::sql::{self, Allow, Directive, DirectiveWord, Operation};
 
 /// One operation in its place.
 #[derive(Debug, Clone)]
@@ -114,6 +114,10 @@ pub(crate) struct Nodes {
     /// The schema at the end of the files' order.
     pub(crate) last: Schema,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What the author allows.
+    pub(crate) allows: Vec<Allow>,
+    /// How many statements there are.
+    pub(crate) statements: usize,
 }
 
 /// The schema after a list of migrations.
@@ -136,13 +140,17 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
     let mut schema = base.clone();
     let mut nodes = Vec::new();
     let mut diagnostics = Vec::new();
+    let mut allows = Vec::new();
+    let mut count = 0;
     let read = sql::read_all(&folder.sources, &parts(pending));
     for (index, (statements, found)) in read.into_iter().enumerate() {
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]));
         let first = nodes.len();
         let mut session: Vec<Span> = Vec::new();
+        count += statements.len();
         for statement in statements {
+            allows.extend(statement.allows);
             let mut unsplittable: Option<Node> = None;
             let alone = statement.pieces.len() == 1;
             for piece in statement.pieces {
@@ -196,7 +204,7 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
         group(&mut nodes, first, base, folder);
         schema = schema.with_default_search_path();
     }
-    Nodes { nodes, last: schema, diagnostics }
+    Nodes { nodes, last: schema, diagnostics, allows, statements: count }
 }
 
 /// A migration that is no SQL: nothing is known of it, and it can not be executed here.

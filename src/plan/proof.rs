@@ -5,7 +5,7 @@ use super::place::Placement;
 use super::saved::Phase;
 use crate::compat::Pulls;
 use crate::diagnostic::Diagnostic;
-use crate::lint::codes;
+use crate::diagnostic::codes;
 use crate::schema::Schema;
 
 /// The schemas of the plan's order, and what is wrong with it.

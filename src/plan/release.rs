@@ -16,6 +16,7 @@ use super::{findings, proof, steps};
 use crate::compat::{App, Evidence, Pulls, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::{Capability, Effect};
+use crate::lint::{self, Allowed, Release, Version};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
 use crate::schema::{QName, Schema};
@@ -46,6 +47,10 @@ pub struct Planned {
     pub plan: SavedPlan,
     /// Findings with their places in `sources`.
     pub diagnostics: Vec<Diagnostic>,
+    /// Findings that the author allows.
+    pub allowed: Vec<Allowed>,
+    /// How many statements the pending migrations have.
+    pub statements: usize,
     /// The migrations, then blue's queries, then green's.
     pub sources: Sources,
     /// The schema before the release.
@@ -78,26 +83,24 @@ pub fn plan(request: Request<'_>) -> Planned {
     let mut sources = folder.sources.clone();
     let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
     let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
-    let context = findings::Context {
-        nodes: &nodes,
-        graph: &graph,
-        pulls: &all_pulls,
-        placements: &placements,
-        second: &second,
-        blue_offset,
-        green_offset,
-        blue,
-        green,
+    let placed = Release {
+        steps: findings::steps(&nodes, &all_pulls, &placements, &conflicts, &second),
+        base: &base,
         last: &last,
-        blue_known: request.blue.is_some(),
-        green_known: request.green.is_some(),
+        blue: Version { name: "blue", app: blue, offset: blue_offset },
+        green: Version { name: "green", app: green, offset: green_offset },
+        sources: &folder.sources,
+        convention: folder.convention,
     };
-    diagnostics.extend(findings::findings(&context, &conflicts));
+    let refusals = findings::Conflicts { nodes: &nodes, graph: &graph, release: &placed };
+    diagnostics.extend(conflicts.iter().map(|conflict| refusals.finding(conflict)));
+    diagnostics.extend(placed.findings());
     let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls);
     // A plan that is refused already needs no proof.
     if conflicts.is_empty() {
         diagnostics.extend(proof.diagnostics);
     }
+    let (mut diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
     let step_list = steps::steps(&steps::Input {
@@ -137,7 +140,16 @@ pub fn plan(request: Request<'_>) -> Planned {
         steps: step_list,
         findings: diagnostics.iter().map(|d| finding(d, &sources)).collect(),
     };
-    Planned { plan: plan.sealed(), diagnostics, sources, base, overlap: proof.overlap, last }
+    Planned {
+        plan: plan.sealed(),
+        diagnostics,
+        allowed,
+        statements: collected.statements,
+        sources,
+        base,
+        overlap: proof.overlap,
+        last,
+    }
 }
 
 /// Replaces what no single moment is right for by steps that have one, where a recipe fits.
@@ -244,12 +256,7 @@ fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
     Finding {
         code: diagnostic.code.id.to_owned(),
         name: diagnostic.code.name.to_owned(),
-        severity: match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        }
-        .to_owned(),
+        severity: diagnostic.severity.name().to_owned(),
         message: diagnostic.message.clone(),
         places: diagnostic.labels.iter().map(place).collect(),
         help: diagnostic.help.clone(),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use crate::compat::Phase;
 use crate::digest::hex;
 use crate::migrations::Convention;
 
@@ -120,16 +121,6 @@ pub struct ExpectedColumn {
     pub data_type: String,
     /// Whether it refuses NULL.
     pub not_null: bool,
-}
-
-/// The two phases around the cutover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Expand: before any traffic reaches green.
-    Before,
-    /// Contract: once blue is drained.
-    After,
 }
 
 /// What a step is for the running version, in the seed article's words.

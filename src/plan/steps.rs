@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::describe::describe;
 use super::node::{Node, Part};
 use super::place::{Placement, Reason};
 use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
@@ -10,6 +9,7 @@ use crate::compat::Pulls;
 use crate::effect::Capability;
 use crate::migrations::{Convention, Migration};
 use crate::source::{Sources, Span};
+use crate::sql::describe;
 use crate::sql::operation::Operation;
 
 /// What the steps are made of.

@@ -1,6 +1,8 @@
 //! Plans and findings → text and JSON Schema. No decisions here.
 
 mod diagnostics;
+#[cfg(feature = "cli")]
+pub mod lint;
 mod plan_text;
 #[cfg(feature = "live")]
 mod rehearsal_text;

@@ -1,6 +1,10 @@
-//! `-- cutover: before|after|neutral <reason>`: the author's word on a statement, written in the comments before it.
+//! What an author says to the tool, in the comments before a statement: `-- cutover: before|after|neutral <reason>`, where it belongs;
+//! `-- cutover: allow(rule, …) <reason>`, what need not be said about it; and before the first statement, `-- cutover: allow-file(rule, …)
+//! <reason>`, the same for the whole file.
 
 use std::ops::Range;
+
+use crate::source::Span;
 
 /// What the author says of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,39 @@ impl DirectiveWord {
     }
 }
 
+/// What the author allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// The comment.
+    pub span: Span,
+    /// The statement, or `None` for the whole file.
+    pub statement: Option<Span>,
+    /// The names as written, which may be no rule's.
+    pub names: Vec<String>,
+    /// Why; may be empty, which is a finding.
+    pub reason: String,
+}
+
+/// An `allow` whose statement is not placed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawAllow {
+    range: Range<usize>,
+    whole_file: bool,
+    names: Vec<String>,
+    reason: String,
+}
+
+impl RawAllow {
+    pub(crate) fn placed(self, statement: Span) -> Allow {
+        Allow {
+            span: Span::new(statement.file, self.range),
+            statement: (!self.whole_file).then_some(statement),
+            names: self.names,
+            reason: self.reason,
+        }
+    }
+}
+
 /// A directive that can not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DirectiveProblem {
@@ -40,48 +77,97 @@ pub(crate) struct DirectiveProblem {
     pub(crate) message: String,
 }
 
-/// Reads the directive in the comments of a statement; the last one wins.
-pub(crate) fn read(text: &str, comments: &[Range<usize>]) -> (Option<Directive>, Vec<DirectiveProblem>) {
-    let mut found = None;
-    let mut problems = Vec::new();
-    for range in comments {
-        let body = text[range.clone()].trim_start_matches(['-', '/', '*']).trim_end_matches(['*', '/']).trim();
-        let Some(words) = body.strip_prefix("cutover:") else { continue };
-        match parse(words.trim()) {
-            Ok(directive) => found = Some(directive),
-            Err(message) => problems.push(DirectiveProblem { range: range.clone(), message }),
-        }
-    }
-    (found, problems)
+/// What the comments before a statement say.
+#[derive(Debug, Default)]
+pub(crate) struct Comments {
+    pub(crate) directive: Option<Directive>,
+    pub(crate) allows: Vec<RawAllow>,
+    pub(crate) problems: Vec<DirectiveProblem>,
 }
 
-fn parse(words: &str) -> Result<Directive, String> {
-    let (word, reason) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
-    let word = match word {
+enum Word {
+    Place(Directive),
+    Allow { whole_file: bool, names: Vec<String>, reason: String },
+}
+
+/// Reads the comments before a statement; of several places the last one wins. `previous`: where the statement before it ends.
+pub(crate) fn read(text: &str, comments: &[Range<usize>], previous: Option<usize>) -> Comments {
+    let mut found = Comments::default();
+    for (range, words) in directives(text, comments) {
+        let mut problem = |message: String| found.problems.push(DirectiveProblem { range: range.clone(), message });
+        // To its reader it belongs to the statement on its line.
+        if previous.is_some_and(|end| !text[end..range.start].contains('\n')) {
+            problem("a `cutover:` comment goes before its statement, on a line of its own".to_owned());
+            continue;
+        }
+        match parse(words) {
+            Ok(Word::Place(directive)) => found.directive = Some(directive),
+            Ok(Word::Allow { whole_file: true, .. }) if previous.is_some() => {
+                problem("`allow-file` goes before the first statement of the file".to_owned());
+            }
+            Ok(Word::Allow { whole_file, names, reason }) => {
+                found.allows.push(RawAllow { range, whole_file, names, reason });
+            }
+            Err(message) => problem(message),
+        }
+    }
+    found
+}
+
+/// Directives behind the last statement, where there is nothing that they could be about.
+pub(crate) fn behind(text: &str, comments: &[Range<usize>]) -> impl Iterator<Item = DirectiveProblem> {
+    directives(text, comments).map(|(range, _)| DirectiveProblem {
+        range,
+        message: "a `cutover:` comment goes before its statement, and none follows".to_owned(),
+    })
+}
+
+fn directives<'a>(text: &'a str, comments: &[Range<usize>]) -> impl Iterator<Item = (Range<usize>, &'a str)> {
+    comments.iter().filter_map(move |range| {
+        let body = text[range.clone()].trim_start_matches(['-', '/', '*']).trim_end_matches(['*', '/']).trim();
+        Some((range.clone(), body.strip_prefix("cutover:")?.trim()))
+    })
+}
+
+fn parse(words: &str) -> Result<Word, String> {
+    let (word, rest) = words.split_at(words.find(|c: char| c.is_whitespace() || c == '(').unwrap_or(words.len()));
+    let reason = rest.trim();
+    let place = match word {
         "before" => DirectiveWord::Before,
         "after" => DirectiveWord::After,
         "neutral" => DirectiveWord::Neutral,
-        other => return Err(format!("{other:?} is not one of before, after, neutral")),
+        "allow" | "allow-file" => {
+            let listed = rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'));
+            let Some((names, reason)) = listed else {
+                return Err(format!("`{word}` names its rules in parentheses: `{word}(table-rewrite) <reason>`"));
+            };
+            let names = names.split(',').map(|name| name.trim().to_owned()).collect();
+            return Ok(Word::Allow { whole_file: word == "allow-file", names, reason: reason.trim().to_owned() });
+        }
+        other => return Err(format!("{other:?} is not one of before, after, neutral, allow, allow-file")),
     };
-    let reason = reason.trim();
     if reason.is_empty() {
-        return Err(format!("`cutover: {}` needs a reason after it", word.name()));
+        return Err(format!("`cutover: {}` needs a reason after it", place.name()));
     }
-    Ok(Directive { word, reason: reason.to_owned() })
+    Ok(Word::Place(Directive { word: place, reason: reason.to_owned() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn comments(comment: &str) -> Comments {
+        read(comment, std::slice::from_ref(&(0..comment.len())), None)
+    }
+
     fn check(comment: &str, expected: Result<Option<(&str, &str)>, &str>) {
-        let (found, problems) = read(comment, std::slice::from_ref(&(0..comment.len())));
+        let found = comments(comment);
         match expected {
             Ok(expected) => {
-                assert!(problems.is_empty(), "{problems:?}");
-                assert_eq!(found.as_ref().map(|d| (d.word.name(), d.reason.as_str())), expected);
+                assert!(found.problems.is_empty(), "{:?}", found.problems);
+                assert_eq!(found.directive.as_ref().map(|d| (d.word.name(), d.reason.as_str())), expected);
             }
-            Err(message) => assert_eq!(problems[0].message, message),
+            Err(message) => assert_eq!(found.problems[0].message, message),
         }
     }
 
@@ -91,6 +177,38 @@ mod tests {
         check("/* cutover: before only adds rows */", Ok(Some(("before", "only adds rows"))));
         check("-- just a comment", Ok(None));
         check("-- cutover: after", Err("`cutover: after` needs a reason after it"));
-        check("-- cutover: later x", Err("\"later\" is not one of before, after, neutral"));
+        check("-- cutover: later x", Err("\"later\" is not one of before, after, neutral, allow, allow-file"));
+    }
+
+    #[test]
+    fn an_allow_names_rules_and_a_reason() {
+        let check = |comment: &str, whole_file: bool, names: &[&str], reason: &str| {
+            let found = comments(comment);
+            assert!(found.problems.is_empty(), "{:?}", found.problems);
+            let [allow] = found.allows.as_slice() else { panic!("{:?}", found.allows) };
+            assert_eq!((allow.whole_file, allow.reason.as_str()), (whole_file, reason));
+            assert_eq!(allow.names, names);
+        };
+        check("-- cutover: allow(table-rewrite) ten rows", false, &["table-rewrite"], "ten rows");
+        check("-- cutover: allow (a, b) c", false, &["a", "b"], "c");
+        check("-- cutover: allow(a)", false, &["a"], "");
+        check("/* cutover: allow-file(a) old */", true, &["a"], "old");
+        assert!(comments("-- cutover: allow a").problems[0].message.contains("parentheses"));
+    }
+
+    #[test]
+    fn a_directive_stands_before_its_statement() {
+        let text = "SELECT 1; -- cutover: after x\n-- cutover: allow-file(a) x\nSELECT 2;";
+        let first = 10..29;
+        let found = read(text, &[first.clone(), 30..57], Some(8));
+        let messages: Vec<_> = found.problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "a `cutover:` comment goes before its statement, on a line of its own",
+                "`allow-file` goes before the first statement of the file"
+            ]
+        );
+        assert_eq!(behind(text, &[first]).count(), 1);
     }
 }

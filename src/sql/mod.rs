@@ -5,6 +5,7 @@
 //! each know their own range, and the words they share (`ALTER TABLE [IF EXISTS] [ONLY] name`).
 
 mod ast;
+mod describe;
 mod directive;
 mod gaps;
 mod lower;
@@ -22,15 +23,16 @@ mod types;
 use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::codes;
+use crate::diagnostic::codes;
 use crate::source::{FileId, Sources, Span};
-pub use directive::{Directive, DirectiveWord};
+pub use directive::{Allow, Directive, DirectiveWord};
 pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
 pub use types::TypeName;
 
 pub(crate) use ast::truncate;
+pub(crate) use describe::describe;
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Statement {
     pub pieces: Vec<Piece>,
     /// The author's word on it.
     pub directive: Option<Directive>,
+    /// What the author allows it, and the whole file in front of its first statement.
+    pub allows: Vec<Allow>,
     /// Whether PostgreSQL runs it in a transaction block.
     pub transactional: bool,
 }
@@ -69,42 +73,51 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
     let mut statements = Vec::new();
     let mut diagnostics = Vec::new();
     for part in parts {
-        let (raw, problems) = split::split(sources.slice(*part));
         let text = &*sources.file(part.file).text;
+        let split::Split { statements: raw, trailing, problems } = split::split(sources.slice(*part));
         let base = part.range().start;
-        let at = |range: &Range<usize>| Span::new(part.file, base + range.start..base + range.end);
-        diagnostics.extend(problems.into_iter().map(|p| split_problem(at(&p.range), p.kind)));
-        statements.extend(raw.into_iter().map(|raw| {
-            let comments: Vec<_> = raw.comments.iter().map(|c| at(c).range()).collect();
-            statement(text, at(&raw.range), &comments, &mut diagnostics)
-        }));
+        let moved = |range: &Range<usize>| base + range.start..base + range.end;
+        diagnostics.extend(problems.into_iter().map(|p| split_problem(Span::new(part.file, moved(&p.range)), p.kind)));
+        let mut previous = None;
+        for raw in raw {
+            let span = Span::new(part.file, moved(&raw.range));
+            let comments: Vec<_> = raw.comments.iter().map(moved).collect();
+            let comments = directive::read(text, &comments, previous.replace(span.range().end));
+            diagnostics.extend(comments.problems.into_iter().map(|p| directive_problem(part.file, p)));
+            let allows = comments.allows.into_iter().map(|allow| allow.placed(span)).collect();
+            let lowered = lower::statement(&text[span.range()]);
+            let start = span.range().start;
+            let inner = |range: Range<usize>| Span::new(part.file, start + range.start..start + range.end);
+            if let Some(error) = lowered.error {
+                diagnostics.push(
+                    Diagnostic::warning(codes::UNREAD_STATEMENT, format!("this statement can not be read: {}", error.message))
+                        .at(inner(error.range), "not understood from here")
+                        .help("it is treated as opaque; if PostgreSQL accepts it, say where it belongs with a `-- cutover:` comment"),
+                );
+            }
+            let pieces = lowered.pieces.into_iter().map(|piece| Piece {
+                operation: piece.operation,
+                span: inner(piece.range),
+                prefix: piece.prefix.map(inner),
+            });
+            statements.push(Statement {
+                span,
+                pieces: pieces.collect(),
+                directive: comments.directive,
+                allows,
+                transactional: lowered.transactional,
+            });
+        }
+        let trailing: Vec<_> = trailing.iter().map(moved).collect();
+        diagnostics.extend(directive::behind(text, &trailing).map(|p| directive_problem(part.file, p)));
     }
     (statements, diagnostics)
 }
 
-fn statement(text: &str, span: Span, comments: &[Range<usize>], diagnostics: &mut Vec<Diagnostic>) -> Statement {
-    let (directive, problems) = directive::read(text, comments);
-    diagnostics.extend(problems.into_iter().map(|p| {
-        Diagnostic::error(codes::BAD_DIRECTIVE, p.message)
-            .at(Span::new(span.file, p.range), "")
-            .help("write `-- cutover: before|after|neutral <reason>` on a line before the statement")
-    }));
-    let start = span.range().start;
-    let inner = |range: Range<usize>| Span::new(span.file, start + range.start..start + range.end);
-    let lowered = lower::statement(&text[span.range()]);
-    if let Some(error) = lowered.error {
-        diagnostics.push(
-            Diagnostic::warning(codes::UNREAD_STATEMENT, format!("this statement can not be read: {}", error.message))
-                .at(inner(error.range), "not understood from here")
-                .help("it is treated as opaque; if PostgreSQL accepts it, say where it belongs with a `-- cutover:` comment"),
-        );
-    }
-    let pieces = lowered.pieces.into_iter().map(|piece| Piece {
-        operation: piece.operation,
-        span: inner(piece.range),
-        prefix: piece.prefix.map(inner),
-    });
-    Statement { span, pieces: pieces.collect(), directive, transactional: lowered.transactional }
+fn directive_problem(file: FileId, problem: directive::DirectiveProblem) -> Diagnostic {
+    Diagnostic::error(codes::BAD_DIRECTIVE, problem.message).at(Span::new(file, problem.range), "").help(
+        "write `-- cutover: before|after|neutral <reason>`, or `-- cutover: allow(<rule>) <reason>`, on a line before the statement",
+    )
 }
 
 /// Reads the parts of several files, on all processors when they are many. The answers are in the order of the files.
@@ -127,6 +140,11 @@ pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
 /// Reads the names in one query of an application.
 pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
     lower::query_statement(text).map_err(|error| error.message)
+}
+
+/// Where the first such keyword of a statement ends, for an edit of its text.
+pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
+    parse::Tokens::read(statement).ok()?.end_of_word(word)
 }
 
 pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
@@ -157,8 +175,9 @@ pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<S
         let name = body.strip_prefix("name:")?.split_whitespace().next()?;
         Some(name.to_owned())
     };
-    let (raw, _) = split::split(text);
-    raw.into_iter()
+    let split::Split { statements, .. } = split::split(text);
+    statements
+        .into_iter()
         .map(|raw| {
             let name = raw.comments.iter().rev().find_map(|range| name_in(&text[range.clone()]));
             (raw.range, name)

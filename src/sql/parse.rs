@@ -83,6 +83,12 @@ impl<'a> Tokens<'a> {
         SyntaxError { message: text.to_owned(), range: at..end.clamp(at, self.text.len()) }
     }
 
+    /// Where the first such keyword ends.
+    pub(crate) fn end_of_word(&self, word: &str) -> Option<usize> {
+        let token = self.tokens.iter().find(|token| is_word(&token.token, word))?;
+        Some(self.offset(token.span.end))
+    }
+
     fn offset(&self, location: Location) -> usize {
         let line = usize::try_from(location.line).unwrap_or(1).max(1) - 1;
         let column = usize::try_from(location.column).unwrap_or(1).max(1) - 1;

@@ -31,11 +31,19 @@ pub(crate) enum SplitProblemKind {
     CopyData,
 }
 
+/// A file in pieces.
+pub(crate) struct Split {
+    pub(crate) statements: Vec<RawStatement>,
+    /// The comments behind the last statement.
+    pub(crate) trailing: Vec<Range<usize>>,
+    pub(crate) problems: Vec<SplitProblem>,
+}
+
 /// Splits a file.
-pub(crate) fn split(text: &str) -> (Vec<RawStatement>, Vec<SplitProblem>) {
+pub(crate) fn split(text: &str) -> Split {
     let mut splitter = Splitter { text, bytes: text.as_bytes(), at: 0, problems: Vec::new() };
-    let statements = splitter.run();
-    (statements, splitter.problems)
+    let (statements, trailing) = splitter.run();
+    Split { statements, trailing, problems: splitter.problems }
 }
 
 struct Splitter<'a> {
@@ -46,7 +54,7 @@ struct Splitter<'a> {
 }
 
 impl Splitter<'_> {
-    fn run(&mut self) -> Vec<RawStatement> {
+    fn run(&mut self) -> (Vec<RawStatement>, Vec<Range<usize>>) {
         let mut statements = Vec::new();
         let mut comments = Vec::new();
         // A byte order mark is not SQL.
@@ -69,7 +77,7 @@ impl Splitter<'_> {
                 statements.push(RawStatement { range, comments: std::mem::take(&mut comments) });
             }
         }
-        statements
+        (statements, comments)
     }
 
     /// Reads one statement and leaves the cursor behind its semicolon.
@@ -255,7 +263,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let (statements, problems) = split(text);
+        let Split { statements, problems, .. } = split(text);
         let found: Vec<_> = statements.iter().map(|s| &text[s.range.clone()]).collect();
         assert_eq!(found, expected);
         assert!(problems.is_empty(), "{problems:?}");
@@ -287,20 +295,20 @@ mod tests {
 
     #[test]
     fn what_can_not_be_read_is_reported_and_the_rest_still_split() {
-        let problems = |text: &str| split(text).1.into_iter().map(|p| (p.range, p.kind)).collect::<Vec<_>>();
+        let problems = |text: &str| split(text).problems.into_iter().map(|p| (p.range, p.kind)).collect::<Vec<_>>();
         assert_eq!(problems("SELECT 'a; b"), [(7..8, SplitProblemKind::Unterminated("string"))]);
         assert_eq!(problems("a; /* b"), [(3..4, SplitProblemKind::Unterminated("comment"))]);
         assert_eq!(problems("a; $x$ b"), [(3..4, SplitProblemKind::Unterminated("dollar-quoted string"))]);
         assert_eq!(problems("\\set a 1\nb;"), [(0..8, SplitProblemKind::MetaCommand)]);
         let text = "COPY t FROM stdin;\n1\t2;\n\\.\nSELECT 1;";
         assert_eq!(problems(text), [(0..17, SplitProblemKind::CopyData)]);
-        assert_eq!(split(text).0.len(), 2);
+        assert_eq!(split(text).statements.len(), 2);
     }
 
     #[test]
     fn comments_before_a_statement_stay_with_it() {
         let text = "-- one\nSELECT 1; -- two\n/* three */ SELECT 2;";
-        let (statements, _) = split(text);
+        let Split { statements, .. } = split(text);
         let comments: Vec<Vec<_>> =
             statements.iter().map(|s| s.comments.iter().map(|c| &text[c.clone()]).collect()).collect();
         assert_eq!(comments, [vec!["-- one"], vec!["-- two", "/* three */"]]);

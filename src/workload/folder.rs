@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Query, Workload};
 use crate::diagnostic::Diagnostic;
-use crate::lint::codes;
+use crate::diagnostic::codes;
 use crate::migrations::LoadError;
 use crate::source::{Sources, Span};
 use crate::sql;

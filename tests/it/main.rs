@@ -9,6 +9,7 @@ mod conventions;
 mod corpus;
 mod examples;
 mod execute;
+mod lint;
 mod oracle;
 mod plan;
 mod properties;

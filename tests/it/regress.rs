@@ -49,11 +49,8 @@ fn the_regression_suite_is_read() {
             {
                 continue;
             }
-            let problem = diagnostics.iter().find(|d| {
-                d.span().is_some_and(|s| {
-                    s.file == statement.span.file && s.start >= statement.span.start && s.end <= statement.span.end
-                })
-            });
+            let inside = |s: Span| s.start >= statement.span.start && s.end <= statement.span.end;
+            let problem = diagnostics.iter().find(|d| d.span().is_some_and(inside));
             let opaque = statement.pieces.iter().find_map(|p| match &p.operation {
                 Operation::Opaque { what } => Some(what.clone()),
                 _ => None,

@@ -1,7 +1,8 @@
 //! Every code the tool can report: one table. `CO0xx` input, `CO1xx` the plan can not be made, `CO2xx` a version breaks, `CO3xx` a version
-//! may break under conditions, `CO4xx` the cost of running, `CO5xx` databases and drift.
+//! may break under conditions, `CO4xx` the cost of running, `CO5xx` what the repository knows of a migration. What each means in full, and what to
+//! do about it, is its rule's page in [`crate::lint::RULES`]. A number is never used again: CO304 and CO501 were never reported.
 
-use crate::diagnostic::Code;
+use super::Code;
 
 macro_rules! codes {
     ($($constant:ident = $id:literal $name:literal: $summary:literal;)*) => {
@@ -19,7 +20,11 @@ codes! {
     BAD_DIRECTIVE = "CO005" "bad-directive": "A `-- cutover:` comment can not be used.";
     UNKNOWN_OBJECT = "CO006" "unknown-object": "A statement changes something that the migrations before it never made.";
     UNREAD_QUERY = "CO007" "unread-query": "A query of the application could not be read; it is only checked by a rehearsal.";
-    PROGRAM = "CO008" "program-migration": "A migration is a program and no SQL.";
+    ALLOW_WITHOUT_REASON = "CO008" "allow-without-reason": "An `allow` comment does not say why.";
+    UNKNOWN_ALLOW = "CO009" "unknown-allow": "An `allow` comment names no rule.";
+    NOT_ALLOWABLE = "CO010" "not-allowable": "An `allow` comment names a rule that keeps a version from breaking.";
+    UNUSED_ALLOW = "CO011" "unused-allow": "An `allow` comment silences nothing.";
+    PROGRAM = "CO012" "program-migration": "A migration is a program and no SQL.";
     OPAQUE = "CO101" "opaque-statement": "What a statement does can not be known from its text, and nobody has said where it belongs.";
     INCOMPATIBLE = "CO102" "incompatible-change": "A statement takes away what blue relies on and gives what green needs at once, so no single moment is right.";
     ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover stands on one that blue does not survive.";
@@ -31,13 +36,21 @@ codes! {
     MAY_BREAK_READERS = "CO301" "may-break-readers": "A version may meet values or shapes it has not met before.";
     MAY_NEED_ARBITER = "CO302" "may-need-arbiter": "A version may use a constraint or a unique index by name or in ON CONFLICT.";
     ROWS_WRITTEN_IN_OVERLAP = "CO303" "rows-written-in-overlap": "Blue goes on writing rows after a backfill has run.";
-    AUTHOR_TRANSACTION = "CO304" "own-transaction-control": "The file's own BEGIN and COMMIT are replaced by the plan's transactions.";
     ROWS_GONE_IN_OVERLAP = "CO305" "rows-gone-in-overlap": "Rows are deleted before the cutover while blue may still use them.";
+    CASCADE_TAKES_MORE = "CO306" "cascade-takes-more": "A CASCADE drops objects that the migration does not name.";
+    FUNCTION_BODY_BREAKS = "CO307" "function-body-breaks": "A function's body names what is dropped or renamed, and PostgreSQL does not notice.";
     TABLE_REWRITE = "CO401" "table-rewrite": "The statement rewrites the table under a lock that blocks everybody.";
     BLOCKING_SCAN = "CO402" "blocking-scan": "The statement reads the whole table under a lock that blocks writers.";
     BLOCKING_INDEX = "CO403" "blocking-index-build": "The statement builds an index under a lock that blocks writers.";
     NEEDS_EMPTY_TABLE = "CO404" "needs-empty-table": "The statement fails if the table has rows.";
-    DRIFT = "CO501" "schema-drift": "The database is not what the migration files say it is.";
+    INVALID_INDEX_KEPT = "CO405" "invalid-index-kept": "IF NOT EXISTS takes an invalid index that a failed build left behind for the real one.";
+    VALIDATED_UNDER_LOCK = "CO406" "validated-under-lock": "A NOT VALID constraint is validated in the same transaction, which undoes NOT VALID.";
+    BLOCKING_INDEX_DROP = "CO407" "blocking-index-drop": "Dropping the index waits for every query on its table and makes all new ones wait.";
+    CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
+    MIGRATION_EDITED = "CO502" "migration-edited": "A migration that the base has was edited.";
+    MIGRATION_REMOVED = "CO503" "migration-removed": "A migration that the base has is gone.";
+    MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration sorts before one that the base has.";
+    STALE_BASELINE = "CO505" "stale-baseline": "The baseline lists findings that no longer occur.";
 }
 
 #[cfg(test)]

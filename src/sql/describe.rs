@@ -1,6 +1,6 @@
 //! Operations in words: the object, and what happens to it.
 
-use crate::sql::operation::{
+use super::operation::{
     ConstraintDefinition, ConstraintKind, DataVerb, GrantObject, ObjectChange, Operation, TableChange, TypeDefinition,
 };
 

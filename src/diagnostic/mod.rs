@@ -1,5 +1,7 @@
 //! What the tool has to say: one neutral value that every stage makes and every renderer draws.
 
+pub mod codes;
+
 use crate::source::Span;
 
 /// How much a finding matters.
@@ -25,7 +27,7 @@ pub struct Label {
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Stable code, see [`crate::lint::codes`].
+    /// Stable code, see [`codes`].
     pub code: Code,
     /// How much it matters.
     pub severity: Severity,
@@ -35,6 +37,37 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// The way out.
     pub help: Option<String>,
+    /// The way out as edits of the files, where there is one.
+    pub fix: Option<Fix>,
+}
+
+/// Edits that take a finding away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as an imperative without full stop.
+    pub title: String,
+    /// Edits that do not overlap.
+    pub edits: Vec<Edit>,
+    /// Whether it may be made without being looked at.
+    pub safety: Safety,
+}
+
+/// A piece of text in place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What goes.
+    pub span: Span,
+    /// What comes.
+    pub replacement: String,
+}
+
+/// Whether a fix may be made without being looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Safety {
+    /// The files end in the same schema, for every tool that runs them.
+    Safe,
+    /// Somebody has to look: it asks something of the tool that runs the file, or of the data.
+    Unsafe,
 }
 
 /// A stable code such as `CO201` with a name that reads well after "allow".
@@ -48,10 +81,21 @@ pub struct Code {
     pub summary: &'static str,
 }
 
+impl Severity {
+    /// The word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 impl Diagnostic {
     /// A finding without places.
     pub fn new(code: Code, severity: Severity, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), labels: Vec::new(), help: None }
+        Self { code, severity, message: message.into(), labels: Vec::new(), help: None, fix: None }
     }
 
     /// An error without places.
@@ -75,6 +119,25 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the way out as edits.
+    #[must_use]
+    pub fn fix(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix;
+        self
+    }
+
+    /// The same after its files were appended behind `files` others.
+    #[must_use]
+    pub fn moved(mut self, files: u32) -> Self {
+        for label in &mut self.labels {
+            label.span = label.span.moved(files);
+        }
+        for edit in self.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
+            edit.span = edit.span.moved(files);
+        }
         self
     }
 

@@ -1,0 +1,360 @@
+//! `cutover lint`: what the rules find in the pending migrations, in every format.
+
+use std::cmp::Reverse;
+use std::fs::OpenOptions;
+use std::io::{IsTerminal as _, Write as _};
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::release_args::{ReleaseInput, ReleaseOptions};
+use super::{file, git, out, plan};
+use crate::config::LintConfig;
+use crate::diagnostic::{Diagnostic, codes};
+use crate::lint::baseline::Baseline;
+use crate::lint::settings::FailOn;
+use crate::lint::{fingerprints, fix};
+use crate::migrations::{Convention, Folder, Pending};
+use crate::plan::{Planned, Request};
+use crate::report::Style;
+use crate::report::lint::{self as render, LintReport};
+use crate::schema::Schema;
+use crate::source::Span;
+
+/// Find what breaks a version, blocks clients, or should be known, in the pending migrations
+///
+/// Without --base, --from or --database each migration is taken as a release of its own on top of those before it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover lint migrations --base origin/main
+  cutover lint migrations --base origin/main --blue queries/v1 --green queries/v2 --fail-on warning
+  cutover lint migrations --base origin/main --report sarif=lint.sarif --report junit=lint.xml
+  cutover lint migrations --write-baseline lint-baseline.json
+  cutover lint migrations --baseline lint-baseline.json --fix
+
+Exit codes: 0 nothing at or above --fail-on · 1 findings · 2 usage, configuration or input")]
+pub(super) struct Args {
+    /// Folders of migrations, or ones with a `cutover.toml` that says where they are
+    #[arg(value_name = "DIR", default_value = ".")]
+    folders: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    options: ReleaseOptions,
+    /// Take what is pending from the history table of this database, and its catalog as the schema before the release
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "base"])]
+    database: Option<String>,
+    /// Only what is new: pending is what this commit (a branch, a tag) does not have; also told is what was edited or removed since
+    #[arg(long, value_name = "GIT-REF", conflicts_with = "from")]
+    base: Option<String>,
+    /// Do not tell what this file lists
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<Utf8PathBuf>,
+    /// Write what is found now into a file for --baseline, and end with 0
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "fix"])]
+    write_baseline: Option<Utf8PathBuf>,
+    /// From which severity on to exit with 1 [default: error]
+    #[arg(long, value_name = "error|warning|never", value_parser = fail_on)]
+    fail_on: Option<FailOn>,
+    /// Apply the safe fixes to the pending migrations, and tell what is left
+    #[arg(long)]
+    fix: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Write it into a file instead of printing it
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<Utf8PathBuf>,
+    /// Write one more report, such as `sarif=lint.sarif`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
+    report: Vec<(Format, Utf8PathBuf)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs (its schema: `cutover schema lint`)
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// JUnit XML
+    Junit,
+    /// A comment on a pull request
+    Markdown,
+}
+
+fn fail_on(text: &str) -> Result<FailOn, String> {
+    match text {
+        "error" => Ok(FailOn::Error),
+        "warning" => Ok(FailOn::Warning),
+        "never" => Ok(FailOn::Never),
+        other => Err(format!("{other:?} is not one of error, warning, never")),
+    }
+}
+
+fn report_file(text: &str) -> Result<(Format, Utf8PathBuf), String> {
+    let (format, path) = text.split_once('=').ok_or("write FORMAT=FILE, such as sarif=lint.sarif")?;
+    Ok((clap::ValueEnum::from_str(format, true)?, path.into()))
+}
+
+/// More rounds than fixes could ever need that make room for one another.
+const MOST_ROUNDS: usize = 16;
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let mut found = look(args)?;
+    if args.fix {
+        let mut fixed = std::collections::BTreeSet::new();
+        for _ in 0..MOST_ROUNDS {
+            let diagnostics: Vec<_> = found.report.findings.iter().map(|(d, _)| d.clone()).collect();
+            let changes = fix::apply_safe(&diagnostics, &found.report.sources);
+            if changes.is_empty() {
+                break;
+            }
+            for (file, text) in changes {
+                let path = &found.report.sources.file(file).path;
+                file::write(path, &text)?;
+                fixed.insert(path.clone());
+            }
+            found = look(args)?;
+        }
+        out::say(&fixed.iter().map(|path| format!("Fixed {path}\n")).collect::<String>());
+    }
+    if let Some(path) = &args.write_baseline {
+        file::write(path, &found.baseline.to_json())?;
+        out::say(&format!("Wrote {} to {path}: {}\n", findings(found.baseline.findings.len()), found.report.summary()));
+        return Ok(Exit::Ok);
+    }
+    show(args, &found.report)?;
+    let diagnostics: Vec<_> = found.report.findings.iter().map(|(d, _)| d.clone()).collect();
+    let fail_on = args.fail_on.or(found.config.fail_on).unwrap_or_default();
+    Ok(if fail_on.fails(&diagnostics) { Exit::Findings } else { Exit::Ok })
+}
+
+fn findings(n: usize) -> String {
+    if n == 1 { "1 finding".to_owned() } else { format!("{n} findings") }
+}
+
+/// What was found in all folders.
+struct Found {
+    report: LintReport,
+    /// Of what is found now.
+    baseline: Baseline,
+    config: LintConfig,
+}
+
+fn look(args: &Args) -> Result<Found, CliError> {
+    let mut found = Found {
+        report: LintReport { root: root(), ..LintReport::default() },
+        baseline: Baseline::empty(),
+        config: LintConfig::default(),
+    };
+    let mut looked_at = Vec::new();
+    for folder in &args.folders {
+        let input = args.options.read(&tidy(folder))?;
+        let releases = releases(args, &input)?;
+        looked_at.extend(releases.planned.iter().flat_map(|p| &p.plan.migrations.pending).map(|m| m.path.clone()));
+        found.add(&input, releases);
+        found.config.fail_on = found.config.fail_on.or(input.lint.fail_on);
+        found.config.baseline = found.config.baseline.or(input.lint.baseline);
+    }
+    found.baseline.findings.sort();
+    if args.write_baseline.is_none()
+        && let Some(path) = args.baseline.as_ref().or(found.config.baseline.as_ref())
+    {
+        apply_baseline(path, &mut found.report, &looked_at)?;
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Adds what was found in a folder.
+    fn add(&mut self, input: &ReleaseInput, releases: Releases) {
+        let report = &mut self.report;
+        // The folder's files, then the queries': the same in each of its releases.
+        let sources = releases.planned.first().map_or(&input.folder.sources, |planned| &planned.sources).clone();
+        let offset = report.sources.append(&sources);
+        let mut diagnostics = releases.others;
+        for planned in releases.planned {
+            diagnostics.extend(planned.diagnostics);
+            report.statements += planned.statements;
+            report.migrations.extend(planned.plan.migrations.pending.iter().map(|m| input.folder.path.join(&m.path)));
+            report.allowed.extend(planned.allowed.into_iter().map(|mut allowed| {
+                allowed.diagnostic = allowed.diagnostic.moved(offset);
+                allowed
+            }));
+        }
+        let mut diagnostics = input.lint.levels.apply(diagnostics);
+        diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), Reverse(d.severity)));
+        let prints = fingerprints(&diagnostics, &sources, &input.folder.path);
+        self.baseline.findings.extend(Baseline::of(&diagnostics, &prints, &sources, &input.folder.path).findings);
+        report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
+        for (diagnostic, sources) in &input.unread {
+            let diagnostics = input.lint.levels.apply(vec![diagnostic.clone()]);
+            let prints = fingerprints(&diagnostics, sources, Utf8Path::new(""));
+            let offset = report.sources.append(sources);
+            report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
+        }
+    }
+}
+
+/// What is planned of a folder, and what is found outside of plans.
+#[derive(Default)]
+struct Releases {
+    planned: Vec<Planned>,
+    others: Vec<Diagnostic>,
+}
+
+fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
+    let one = |pending: &Pending, base: Option<&Schema>| {
+        let (blue, green) = (input.blue.as_ref(), input.green.as_ref());
+        vec![crate::plan::plan(Request { folder: &input.folder, pending, base, blue, green })]
+    };
+    if let Some(reference) = &args.base {
+        let base = git::base(&input.folder.path, reference)?;
+        let pending = input.folder.pending_unless(|migration| base.files.contains(&migration.path));
+        let others = history(&input.folder, &pending, &base, reference);
+        return Ok(Releases { planned: one(&pending, None), others });
+    }
+    if args.database.is_some() {
+        let (pending, schema) = plan::live(args.database.clone(), input)?;
+        return Ok(Releases { planned: one(&pending, schema.as_ref()), others: Vec::new() });
+    }
+    if input.from.is_some() {
+        return Ok(Releases { planned: one(&plan::pending(input)?, None), others: Vec::new() });
+    }
+    if args.fix {
+        return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")
+            .hint("say it with --base, --from or --database; a migration that is applied must stay as it is"));
+    }
+    Ok(Releases { planned: each_alone(&input.folder), others: Vec::new() })
+}
+
+/// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
+fn each_alone(folder: &Folder) -> Vec<Planned> {
+    let mut schema = Schema::empty();
+    let plan = |migration: &crate::migrations::Migration| {
+        let pending = Pending { applied: Vec::new(), pending: vec![migration.clone()] };
+        let planned =
+            crate::plan::plan(Request { folder, pending: &pending, base: Some(&schema), blue: None, green: None });
+        schema = planned.last.clone();
+        planned
+    };
+    folder.migrations.iter().map(plan).collect()
+}
+
+/// What became of the migrations that the base has.
+fn history(folder: &Folder, pending: &Pending, base: &git::Base, reference: &str) -> Vec<Diagnostic> {
+    let version = |path: &Utf8PathBuf| {
+        let alone = Folder::from_files(folder.convention, [(path.clone(), String::new())]).ok()?;
+        Some(alone.migrations.first()?.version.clone())
+    };
+    let edited = pending.applied.iter().filter(|migration| base.edited.contains(&migration.path)).map(|migration| {
+        Diagnostic::error(codes::MIGRATION_EDITED, format!("{reference} has this migration, and it was edited since"))
+            .at(Span::new(migration.file, 0..0), "databases that applied it do not get the edit")
+            .help("take the edit back, and write it as a new migration")
+    });
+    let removed = base.removed.iter().filter(|path| version(path).is_some()).map(|path| {
+        Diagnostic::error(
+            codes::MIGRATION_REMOVED,
+            format!("{reference} has {}, and it was removed since", folder.path.join(path)),
+        )
+        .help("put it back, and write a new migration that undoes it")
+    });
+    let newest = base.tip.iter().filter_map(|path| Some((version(path)?, path))).max();
+    let before = |version: &crate::migrations::Version| newest.as_ref().filter(|(newest, _)| version < newest);
+    // refinery's `U` is for what applies out of order.
+    let anywhere = |path: &Utf8Path| {
+        folder.convention == Convention::Refinery && path.file_name().is_some_and(|name| name.starts_with('U'))
+    };
+    let out_of_order = pending.pending.iter().filter(|migration| !anywhere(&migration.path)).filter_map(|migration| {
+        let (_, newest) = before(&migration.version)?;
+        Some(
+            Diagnostic::warning(
+                codes::MIGRATION_OUT_OF_ORDER,
+                format!("this is new and sorts before {newest}, which {reference} has"),
+            )
+            .at(Span::new(migration.file, 0..0), "")
+            .help("give it a version behind that one"),
+        )
+    });
+    edited.chain(removed).chain(out_of_order).collect()
+}
+
+fn apply_baseline(path: &Utf8Path, report: &mut LintReport, looked_at: &[Utf8PathBuf]) -> Result<(), CliError> {
+    let text = fs_err::read_to_string(path).map_err(|error| {
+        CliError::usage(error).hint(format!("write it first: cutover lint … --write-baseline {path}"))
+    })?;
+    let baseline = Baseline::from_json(&text).map_err(|error| CliError::usage(format!("{path}: {error}")))?;
+    let prints: Vec<String> = report.findings.iter().map(|(_, print)| print.clone()).collect();
+    let mut new = baseline.is_new(&prints).into_iter();
+    let before = report.findings.len();
+    report.findings.retain(|_| new.next().unwrap_or(true));
+    report.baselined = before - report.findings.len();
+    let stale = baseline.stale(&prints, |path| looked_at.iter().any(|seen| seen == path));
+    let prints = fingerprints(stale.as_slice(), &report.sources, Utf8Path::new(""));
+    report.findings.extend(stale.into_iter().zip(prints));
+    Ok(())
+}
+
+/// Prints the report, and writes what else was asked for.
+fn show(args: &Args, report: &LintReport) -> Result<(), CliError> {
+    let plain = Style::default();
+    match &args.output {
+        Some(path) => file::write(path, &rendered(args.format, report, plain))?,
+        None => {
+            let style = Style { color: std::io::stdout().is_terminal(), ..plain };
+            out::print(&rendered(args.format, report, style))?;
+        }
+    }
+    for (format, path) in &args.report {
+        file::write(path, &rendered(*format, report, plain))?;
+    }
+    // In a workflow, people look at the pull request.
+    if args.format == Format::Text && std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
+        out::print(&render::render_github(report))?;
+        if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+            let summary = OpenOptions::new().append(true).create(true).open(&path);
+            let written = summary.and_then(|mut file| file.write_all(render::render_markdown(report).as_bytes()));
+            written.map_err(|error| CliError::usage(format!("the step summary can not be written: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn rendered(format: Format, report: &LintReport, style: Style) -> String {
+    match format {
+        Format::Text => render::render_text(report, style),
+        Format::Json => render::render_json(report),
+        Format::Sarif => render::render_sarif(report),
+        Format::Github => render::render_github(report),
+        Format::Gitlab => render::render_gitlab(report),
+        Format::Junit => render::render_junit(report),
+        Format::Markdown => render::render_markdown(report),
+    }
+}
+
+/// A folder as it should be shown: relative to where the command runs, if it is below.
+fn tidy(folder: &Utf8Path) -> Utf8PathBuf {
+    let here = current_directory();
+    let below = here.and_then(|here| folder.strip_prefix(here).ok().map(Utf8Path::to_owned));
+    let folder = below.unwrap_or_else(|| folder.to_owned());
+    let tidy: Utf8PathBuf = folder.components().filter(|part| *part != Utf8Component::CurDir).collect();
+    if tidy.as_str().is_empty() { ".".into() } else { tidy }
+}
+
+/// Where the command runs, below the root that the service counts paths from.
+fn root() -> Utf8PathBuf {
+    let variable = |name| std::env::var(name).ok().map(Utf8PathBuf::from);
+    let root = variable("GITHUB_WORKSPACE").or_else(|| variable("CI_PROJECT_DIR"));
+    let below =
+        current_directory().zip(root).and_then(|(here, root)| here.strip_prefix(root).ok().map(Utf8Path::to_owned));
+    below.unwrap_or_default()
+}
+
+fn current_directory() -> Option<Utf8PathBuf> {
+    Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()
+}

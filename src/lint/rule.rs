@@ -1,0 +1,71 @@
+//! A rule: its code, its page, and the function that looks for it.
+
+use super::subject::Subject;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+
+/// A rule with its page.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its code and name.
+    pub code: Code,
+    /// How much it matters unless `cutover.toml` says otherwise.
+    pub severity: Severity,
+    /// Its page.
+    pub docs: Docs,
+    pub(crate) check: Check,
+}
+
+/// Who looks for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Check {
+    /// A function over one step of a placed release.
+    Step(fn(&Subject<'_>, &mut Vec<Diagnostic>)),
+    /// It is found while files are read, steps placed, or the plan proved.
+    Elsewhere,
+}
+
+/// The page of a rule.
+#[derive(Debug)]
+pub struct Docs {
+    /// What it reports.
+    pub what: &'static str,
+    /// Why that is bad, and for whom.
+    pub why: &'static str,
+    /// A release in which exactly this is found; a test holds it to that.
+    pub example: Option<Case>,
+    /// The same release without the finding.
+    pub instead: Option<Case>,
+    /// Where to read on.
+    pub references: &'static [&'static str],
+}
+
+/// A release, small enough for a page.
+#[derive(Debug)]
+pub struct Case {
+    /// What production has applied.
+    pub applied: &'static str,
+    /// The migration being released.
+    pub pending: &'static str,
+    /// Blue's queries; empty: not known.
+    pub blue: &'static str,
+    /// Green's queries; empty: not known.
+    pub green: &'static str,
+}
+
+impl Case {
+    /// Without queries.
+    pub const fn of(applied: &'static str, pending: &'static str) -> Self {
+        Self { applied, pending, blue: "", green: "" }
+    }
+}
+
+impl Rule {
+    /// Whether `allow(…)` in a migration may silence it. What makes a plan impossible or breaks a version may not be silenced: the author's
+    /// word on where a statement belongs is `-- cutover: before|after|neutral <reason>`.
+    pub fn allowable(&self) -> bool {
+        (self.code.id >= "CO300" && self.code.id < "CO500") || ALLOWABLE_INPUT.contains(&self.code.id)
+    }
+}
+
+/// Of the findings on what is read, those that leave a plan right.
+const ALLOWABLE_INPUT: [&str; 3] = ["CO001", "CO006", "CO007"];

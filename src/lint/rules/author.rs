@@ -1,0 +1,24 @@
+//! What `blue-breaks` and `green-not-ready` share: the author put a step where a version does not survive it.
+
+use crate::compat::{Phase, Pull};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::lint::{Placing, Subject, Version};
+
+pub(super) fn against(subject: &Subject<'_>, who: &Version<'_>, code: Code, pull: &Pull<'_>) -> Option<Diagnostic> {
+    let step = subject.step;
+    let directive = step.directive.filter(|_| step.placing == Placing::Author)?;
+    // Assumptions give way to the author's reason. A query does not.
+    let severity = if pull.query.is_some() { Severity::Error } else { Severity::Warning };
+    let side = match step.phase {
+        Phase::Before => "before",
+        Phase::After => "after",
+    };
+    let text = format!(
+        "{} is {side} the cutover by the author's word ({}), and {} relies on it: {}",
+        step.name(),
+        directive.reason,
+        who.name,
+        pull.capability
+    );
+    Some(who.label(Diagnostic::new(code, severity, text).at(step.span, "by the author's word"), pull))
+}

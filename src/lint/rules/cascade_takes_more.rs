@@ -1,0 +1,124 @@
+//! DROP … CASCADE takes what the migration does not name.
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
+use crate::schema::{Object, QName, Rule as RowRule, Schema};
+use crate::sql::Operation;
+use crate::sql::operation::TableChange;
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::CASCADE_TAKES_MORE,
+    severity: Severity::Warning,
+    docs: Docs {
+        what: "Reports a CASCADE that drops views, or foreign keys of other tables, which the release neither drops by name nor makes again.",
+        why: "They go without a word in the file or its review, and whoever uses them finds out. Naming them costs a line, and then PostgreSQL refuses to drop more than was meant.",
+        example: Some(Case::of(
+            "CREATE TABLE users (id bigint PRIMARY KEY, name text);\nCREATE VIEW names AS SELECT name FROM users;",
+            "DROP TABLE users CASCADE;",
+        )),
+        instead: Some(Case::of(
+            "CREATE TABLE users (id bigint PRIMARY KEY, name text);\nCREATE VIEW names AS SELECT name FROM users;",
+            "DROP VIEW names;\nDROP TABLE users;",
+        )),
+        references: &["https://www.postgresql.org/docs/current/ddl-depend.html"],
+    },
+    check: Check::Step(check),
+};
+
+/// More names than this nobody reads.
+const MOST_NAMED: usize = 8;
+
+fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    if !subject.step.operations().any(cascades) {
+        return;
+    }
+    let mut schema = subject.step.before.clone();
+    for part in &subject.step.parts {
+        let applied = schema.apply(part.operation);
+        if cascades(part.operation) {
+            found.extend(finding(subject, part, &schema, &applied.schema, &applied.touched));
+        }
+        schema = applied.schema;
+    }
+}
+
+fn cascades(operation: &Operation) -> bool {
+    match operation {
+        Operation::DropRelation { cascade, .. } | Operation::DropNamespace { cascade, .. } => *cascade,
+        Operation::AlterTable { change, .. } => {
+            matches!(
+                change,
+                TableChange::DropColumn { cascade: true, .. } | TableChange::DropConstraint { cascade: true, .. }
+            )
+        }
+        _ => false,
+    }
+}
+
+fn finding(
+    subject: &Subject<'_>,
+    part: &Part<'_>,
+    before: &Schema,
+    after: &Schema,
+    touched: &BTreeSet<Object>,
+) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let named: BTreeSet<QName> = step
+        .operations()
+        .filter_map(|op| match op {
+            Operation::DropRelation { name, .. } | Operation::AlterTable { table: name, .. } => {
+                Some(before.resolve(name))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut taken = Vec::new();
+    for name in touched.iter().filter_map(relation).filter(|name| !named.contains(name)) {
+        let old = before.relation(name).filter(|old| old.owned_by.is_none() && old.parent.is_none());
+        // Only what production has, and what the end of the release lacks.
+        let (Some(old), Some(_)) = (old, release.base.relation(name)) else { continue };
+        match after.relation(name) {
+            None if release.last.relation(name).is_none() => {
+                taken.push(format!("{} {name}", old.kind.keyword().to_ascii_lowercase()));
+            }
+            None => {}
+            Some(now) => {
+                let keys = old.constraints.iter().filter(|(key, constraint)| {
+                    let kept = |schema: Option<&crate::schema::Relation>| {
+                        schema.is_some_and(|r| r.constraints.contains_key(*key))
+                    };
+                    matches!(constraint.kind, RowRule::ForeignKey { .. })
+                        && !kept(Some(now))
+                        && !kept(release.last.relation(name))
+                        && kept(release.base.relation(name))
+                });
+                taken.extend(keys.map(|(key, _)| format!("foreign key {key} of {name}")));
+            }
+        }
+    }
+    let more = taken.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        taken.truncate(MOST_NAMED);
+        taken.push(format!("{more} more"));
+    }
+    let last = taken.pop()?;
+    let list = if taken.is_empty() { last } else { format!("{} and {last}", taken.join(", ")) };
+    Some(
+        Diagnostic::new(
+            RULE.code,
+            RULE.severity,
+            format!("CASCADE also drops what the migration does not name: {list}"),
+        )
+        .at(part.span, "")
+        .help("drop them by name in statements before this one, and leave CASCADE out"),
+    )
+}
+
+fn relation(object: &Object) -> Option<&QName> {
+    match object {
+        Object::Relation(name) => Some(name),
+        _ => None,
+    }
+}

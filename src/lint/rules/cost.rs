@@ -1,0 +1,43 @@
+//! What `table-rewrite`, `blocking-scan` and `blocking-index-build` share: the most expensive thing that an operation does under a lock which
+//! blocks clients of a table that was there before the release.
+
+use crate::diagnostic::Diagnostic;
+use crate::effect::LockMode;
+use crate::lint::{Part, Rule};
+use crate::sql::{Operation, describe};
+
+/// What costs most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cost {
+    Rewrite,
+    IndexBuild,
+    Scan,
+}
+
+pub(super) fn cost(part: &Part<'_>) -> Option<Cost> {
+    let hazard = part.hazard;
+    let strongest = hazard.strongest()?;
+    let data = matches!(part.operation, Operation::Data(_));
+    match (hazard.rewrite, hazard.index_build, hazard.scan) {
+        (true, _, _) if strongest == LockMode::AccessExclusive => Some(Cost::Rewrite),
+        (_, true, _) if strongest >= LockMode::Share => Some(Cost::IndexBuild),
+        (_, _, true) if strongest >= LockMode::Share && !data => Some(Cost::Scan),
+        _ => None,
+    }
+}
+
+/// The finding: what the operation does, and whom its lock blocks.
+pub(super) fn finding(rule: &Rule, part: &Part<'_>, what: &str) -> Diagnostic {
+    let strongest = part.hazard.strongest().unwrap_or(LockMode::AccessExclusive);
+    let who = if strongest == LockMode::AccessExclusive { "everybody" } else { "writers" };
+    let (object, action) = describe(part.operation);
+    let subject = match part.operation {
+        Operation::CreateIndex(index) => match &index.name {
+            Some(name) => format!("{action} ({name})"),
+            None => action,
+        },
+        _ => format!("{action} of {object}"),
+    };
+    let text = format!("{subject} {what} under a lock ({}) that blocks {who}", strongest.name());
+    Diagnostic::new(rule.code, rule.severity, text).at(part.span, "")
+}

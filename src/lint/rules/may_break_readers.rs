@@ -1,0 +1,57 @@
+//! Blue may meet what it has not met before, once green writes it.
+
+use crate::compat::{Phase, Pull};
+use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::effect::Capability;
+use crate::lint::{Case, Check, Docs, Rule, Subject};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::MAY_BREAK_READERS,
+    severity: Severity::Warning,
+    docs: Docs {
+        what: "Reports a step before the cutover after which blue may read a NULL, an enum label, or a row shape that it does not know.",
+        why: "Nothing breaks when the step runs. Blue breaks on the first row that green writes in the new form, or, with `SELECT *` in a prepared statement, on its next execution. It never moves a step: a tool that postponed every ADD VALUE would be switched off.",
+        example: Some(Case {
+            applied: "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);",
+            pending: "ALTER TABLE users ALTER COLUMN name DROP NOT NULL;",
+            blue: "-- name: list\nSELECT id, name FROM users;",
+            green: "-- name: add\nINSERT INTO users (id, name) VALUES ($1, $2);",
+        }),
+        instead: Some(Case {
+            applied: "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);",
+            pending: "ALTER TABLE users ALTER COLUMN name DROP NOT NULL;",
+            blue: "-- name: list\nSELECT id FROM users;",
+            green: "-- name: add\nINSERT INTO users (id, name) VALUES ($1, $2);",
+        }),
+        references: &[],
+    },
+    check: Check::Step(check),
+};
+
+fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    let Subject { release, step, .. } = *subject;
+    let tell = |pull: &Pull<'_>| {
+        let text = match &pull.capability {
+            Capability::NeverNull { relation, column } => {
+                format!("blue may read a NULL in {relation}.{column} once green writes one")
+            }
+            Capability::KnownLabels(name) => {
+                format!("blue may read a label of {name} that it does not know once green writes it")
+            }
+            Capability::Shape(relation) => format!(
+                "blue reads or writes {relation} by position or with *: a prepared statement fails with \"cached plan must not change result type\" until it is prepared again"
+            ),
+            other => format!("blue can no longer be sure of this: {other}"),
+        };
+        let help = match &pull.capability {
+            Capability::Shape(_) => "name the columns in the query",
+            _ => "let green write it only after blue is drained, or teach blue to read it first",
+        };
+        let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on").help(help);
+        release.blue.label(diagnostic, pull)
+    };
+    // After the cutover there is no blue to be surprised.
+    if step.phase == Phase::Before {
+        found.extend(step.pulls.conditional.iter().map(tell));
+    }
+}

@@ -1,0 +1,17 @@
+//! Found by `cutover lint --base`.
+
+use crate::diagnostic::{Severity, codes};
+use crate::lint::{Check, Docs, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::MIGRATION_EDITED,
+    severity: Severity::Error,
+    docs: Docs {
+        what: "Reports, with `--base`, a migration that the base has and that was edited since.",
+        why: "Where it was applied, the edit never runs, and tools that compare checksums (refinery, sqlx) refuse to go on. Write a new migration.",
+        example: None,
+        instead: None,
+        references: &[],
+    },
+    check: Check::Elsewhere,
+};

@@ -1,0 +1,17 @@
+//! Found by `cutover lint --base`.
+
+use crate::diagnostic::{Severity, codes};
+use crate::lint::{Check, Docs, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::MIGRATION_OUT_OF_ORDER,
+    severity: Severity::Warning,
+    docs: Docs {
+        what: "Reports, with `--base`, a new migration that sorts before one which the base has.",
+        why: "Databases that have the later one either refuse it, skip it, or run it in another order than a new database does. Give it a later version.",
+        example: None,
+        instead: None,
+        references: &[],
+    },
+    check: Check::Elsewhere,
+};

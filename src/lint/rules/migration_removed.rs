@@ -1,0 +1,17 @@
+//! Found by `cutover lint --base`.
+
+use crate::diagnostic::{Severity, codes};
+use crate::lint::{Check, Docs, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::MIGRATION_REMOVED,
+    severity: Severity::Error,
+    docs: Docs {
+        what: "Reports, with `--base`, a migration that the base has and that is gone.",
+        why: "Databases that applied it have it in their history, and tools refuse a folder that lacks it. Write a migration that undoes it.",
+        example: None,
+        instead: None,
+        references: &[],
+    },
+    check: Check::Elsewhere,
+};

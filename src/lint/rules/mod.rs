@@ -1,0 +1,44 @@
+//! One rule a file, and what some of them share.
+
+mod author;
+mod concurrently;
+mod cost;
+
+pub(super) mod allow_without_reason;
+pub(super) mod bad_directive;
+pub(super) mod blocking_index_build;
+pub(super) mod blocking_index_drop;
+pub(super) mod blocking_scan;
+pub(super) mod blue_breaks;
+pub(super) mod cascade_takes_more;
+pub(super) mod concurrent_index_on_partitioned;
+pub(super) mod copy_from_stdin;
+pub(super) mod function_body_breaks;
+pub(super) mod green_breaks;
+pub(super) mod green_not_ready;
+pub(super) mod incompatible_change;
+pub(super) mod invalid_index_kept;
+pub(super) mod may_break_readers;
+pub(super) mod may_need_arbiter;
+pub(super) mod migration_edited;
+pub(super) mod migration_out_of_order;
+pub(super) mod migration_removed;
+pub(super) mod needs_empty_table;
+pub(super) mod not_allowable;
+pub(super) mod opaque_statement;
+pub(super) mod order_conflict;
+pub(super) mod program_migration;
+pub(super) mod psql_meta_command;
+pub(super) mod reorder_changes_schema;
+pub(super) mod rollback_in_migration;
+pub(super) mod rows_gone_in_overlap;
+pub(super) mod rows_written_in_overlap;
+pub(super) mod stale_baseline;
+pub(super) mod table_rewrite;
+pub(super) mod unknown_allow;
+pub(super) mod unknown_object;
+pub(super) mod unread_query;
+pub(super) mod unread_statement;
+pub(super) mod unterminated_quote;
+pub(super) mod unused_allow;
+pub(super) mod validated_under_lock;

@@ -1,0 +1,21 @@
+//! Found where a file is split into statements.
+
+use crate::diagnostic::{Severity, codes};
+use crate::lint::{Case, Check, Docs, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::META_COMMAND,
+    severity: Severity::Error,
+    docs: Docs {
+        what: "Reports a backslash command among the SQL.",
+        why: "Backslash commands are psql's. No migration tool sends them to the server.",
+        example: Some(Case::of(
+            "CREATE TABLE t (a int);",
+            "\\set ON_ERROR_STOP on
+ALTER TABLE t ADD COLUMN b int;",
+        )),
+        instead: Some(Case::of("CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int;")),
+        references: &[],
+    },
+    check: Check::Elsewhere,
+};

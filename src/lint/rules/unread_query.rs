@@ -1,0 +1,17 @@
+//! Found where queries are read.
+
+use crate::diagnostic::{Severity, codes};
+use crate::lint::{Check, Docs, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::UNREAD_QUERY,
+    severity: Severity::Warning,
+    docs: Docs {
+        what: "Reports a query of the application that the parser can not read.",
+        why: "What it needs is not known. A rehearsal still has PostgreSQL prepare it on every schema.",
+        example: None,
+        instead: None,
+        references: &[],
+    },
+    check: Check::Elsewhere,
+};

@@ -1,0 +1,88 @@
+//! What a team makes of the rules: `[lint]` of `cutover.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::registry::{find, nearest};
+use super::rule::Rule;
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// How much a rule matters to a team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Not at all.
+    Allow,
+    /// Worth knowing.
+    Info,
+    /// A warning.
+    #[serde(alias = "warn")]
+    Warning,
+    /// An error.
+    Error,
+}
+
+/// From which severity on `lint` ends with exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailOn {
+    /// Errors.
+    #[default]
+    Error,
+    /// Errors and warnings.
+    Warning,
+    /// Nothing.
+    Never,
+}
+
+impl FailOn {
+    /// Whether the findings are a failure.
+    pub fn fails(self, diagnostics: &[Diagnostic]) -> bool {
+        let worst = diagnostics.iter().map(|d| d.severity).max();
+        match self {
+            Self::Error => worst >= Some(Severity::Error),
+            Self::Warning => worst >= Some(Severity::Warning),
+            Self::Never => false,
+        }
+    }
+}
+
+/// Levels by the code of a rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels(BTreeMap<&'static str, Level>);
+
+impl Levels {
+    /// Sets a rule's level. What breaks a version can not be made to matter less.
+    pub fn set(&mut self, name: &str, level: Level) -> Result<(), String> {
+        let rule = find(name).ok_or_else(|| match nearest(name) {
+            Some(nearest) => format!("there is no rule `{name}`; did you mean `{nearest}`?"),
+            None => format!("there is no rule `{name}`; `cutover rules` lists all"),
+        })?;
+        if level != Level::Error && breaks(rule) {
+            return Err(format!("`{name}` is always an error: the plan would break all the same"));
+        }
+        self.0.insert(rule.code.id, level);
+        Ok(())
+    }
+
+    /// The findings with their levels.
+    pub fn apply(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let level = |mut diagnostic: Diagnostic| {
+            diagnostic.severity = match self.0.get(diagnostic.code.id) {
+                None => diagnostic.severity,
+                Some(Level::Allow) => return None,
+                Some(Level::Info) => Severity::Info,
+                Some(Level::Warning) => Severity::Warning,
+                Some(Level::Error) => Severity::Error,
+            };
+            Some(diagnostic)
+        };
+        diagnostics.into_iter().filter_map(level).collect()
+    }
+}
+
+/// Whether `execute` refuses a plan in which it is found.
+fn breaks(rule: &Rule) -> bool {
+    rule.severity == Severity::Error && rule.code.id < "CO300"
+}

@@ -1,0 +1,152 @@
+//! A placed release as rules see it: read only, without the planner's own types.
+
+use crate::compat::{App, Phase, Pull, Pulls};
+use crate::diagnostic::Diagnostic;
+use crate::effect::{Effect, Hazard};
+use crate::migrations::Convention;
+use crate::schema::Schema;
+use crate::source::{Sources, Span};
+use crate::sql::{Directive, Operation, describe};
+
+/// A placed release.
+#[derive(Debug)]
+pub(crate) struct Release<'a> {
+    /// Its steps, in the files' order.
+    pub(crate) steps: Vec<Step<'a>>,
+    /// The schema before it.
+    pub(crate) base: &'a Schema,
+    /// The schema after it.
+    pub(crate) last: &'a Schema,
+    pub(crate) blue: Version<'a>,
+    pub(crate) green: Version<'a>,
+    pub(crate) sources: &'a Sources,
+    pub(crate) convention: Convention,
+}
+
+/// A version of the application.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Version<'a> {
+    /// `blue` or `green`.
+    pub(crate) name: &'static str,
+    pub(crate) app: App<'a>,
+    /// How far its files are moved behind the migrations in the sources.
+    pub(crate) offset: u32,
+}
+
+/// One step.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    pub(crate) parts: Vec<Part<'a>>,
+    pub(crate) span: Span,
+    /// What it takes and gives, all parts together.
+    pub(crate) effect: &'a Effect,
+    pub(crate) pulls: &'a Pulls<'a>,
+    pub(crate) phase: Phase,
+    pub(crate) placing: Placing,
+    /// The author's word on it.
+    pub(crate) directive: Option<&'a Directive>,
+    /// The schema before it, in the files' order.
+    pub(crate) before: &'a Schema,
+    /// Whether it runs a second time once blue is drained.
+    pub(crate) again: bool,
+}
+
+/// One operation of a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) operation: &'a Operation,
+    pub(crate) span: Span,
+    /// The whole statement.
+    pub(crate) statement: Span,
+    pub(crate) hazard: &'a Hazard,
+}
+
+/// Who decided where a step goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placing {
+    /// Its author.
+    Author,
+    /// The planner.
+    Planner,
+    /// Nobody can.
+    Conflict,
+}
+
+/// The step that a rule looks at, in its release.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) release: &'a Release<'a>,
+    pub(crate) step: &'a Step<'a>,
+    /// Its place among the release's steps.
+    at: usize,
+}
+
+impl<'a> Subject<'a> {
+    /// The steps of the same file before it, the nearest first.
+    pub(crate) fn earlier(&self) -> impl Iterator<Item = Self> + use<'a> {
+        let Self { release, step, at } = *self;
+        let earlier = release.steps[..at].iter().enumerate().rev();
+        let subjects = earlier.map(move |(at, step)| Self { release, step, at });
+        subjects.take_while(move |other| other.step.span.file == step.span.file)
+    }
+
+    /// The steps of the same file after it.
+    pub(crate) fn later(&self) -> impl Iterator<Item = Self> + use<'a> {
+        let Self { release, step, at } = *self;
+        let later = release.steps.iter().enumerate().skip(at + 1);
+        let subjects = later.map(move |(at, step)| Self { release, step, at });
+        subjects.take_while(move |other| other.step.span.file == step.span.file)
+    }
+}
+
+impl<'a> Release<'a> {
+    /// What all rules find.
+    pub(crate) fn findings(&'a self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            let subject = Subject { release: self, step, at };
+            for rule in super::RULES {
+                if let super::Check::Step(check) = rule.check {
+                    check(&subject, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// What is to be said where an assumption stands in for queries.
+    pub(crate) fn assumption(&self) -> &'static str {
+        match (self.blue.app.workload.is_some(), self.green.app.workload.is_some()) {
+            (true, true) => "",
+            (false, false) => {
+                " (neither version's queries are known; `--blue DIR` and `--green DIR` replace assumptions by evidence)"
+            }
+            (false, true) => " (blue's queries are not known; `--blue DIR` replaces the assumption by evidence)",
+            (true, false) => " (green's queries are not known; `--green DIR` replaces the assumption by evidence)",
+        }
+    }
+}
+
+impl<'a> Step<'a> {
+    /// In words, by its first operation: `ADD COLUMN text of users.email`.
+    pub(crate) fn name(&self) -> String {
+        let (object, action) = self.parts.first().map(|part| describe(part.operation)).unwrap_or_default();
+        format!("{action} of {object}")
+    }
+
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &'a Operation> {
+        self.parts.iter().map(|part| part.operation)
+    }
+}
+
+impl Version<'_> {
+    /// Adds the query that shows a pull, if one does.
+    pub(crate) fn label(&self, diagnostic: Diagnostic, pull: &Pull<'_>) -> Diagnostic {
+        match pull.query {
+            Some(query) => {
+                diagnostic.at(query.span.moved(self.offset), format!("{}'s query {}", self.name, query.name))
+            }
+            None => diagnostic,
+        }
+    }
+}

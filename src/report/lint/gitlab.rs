@@ -1,0 +1,29 @@
+//! GitLab's code quality report.
+
+use serde_json::json;
+
+use super::LintReport;
+use crate::diagnostic::Severity;
+
+/// The document as text.
+pub fn render(report: &LintReport) -> String {
+    let issues = report.findings.iter().map(|(diagnostic, fingerprint)| {
+        // Every issue has a place; what is said of no file in particular stands at the first one that was looked at.
+        let (path, line) = match diagnostic.span() {
+            Some(span) => (report.path(span), report.region(span).0.line),
+            None => (report.root.join(report.migrations.first().cloned().unwrap_or_else(|| "cutover.toml".into())), 1),
+        };
+        json!({
+            "description": diagnostic.message,
+            "check_name": format!("{} {}", diagnostic.code.id, diagnostic.code.name),
+            "fingerprint": fingerprint,
+            "severity": match diagnostic.severity {
+                Severity::Error => "critical",
+                Severity::Warning => "major",
+                Severity::Info => "info",
+            },
+            "location": { "path": path, "lines": { "begin": line } },
+        })
+    });
+    format!("{:#}\n", serde_json::Value::Array(issues.collect()))
+}
