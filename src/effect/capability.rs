@@ -191,6 +191,22 @@ pub enum Capability {
     },
     /// A call of this function by its name alone is not ambiguous.
     Unambiguous(QName),
+    /// A function goes on doing what it did: calls of it find the same body.
+    Body {
+        /// The function.
+        name: QName,
+        /// The function with its argument types.
+        signature: String,
+    },
+    /// A view goes on showing what it did.
+    Definition(QName),
+    /// An INSERT that leaves a column out goes on getting the default it got.
+    Default {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
     /// A schema exists.
     Namespace(Ident),
     /// An extension's objects exist.
@@ -274,6 +290,9 @@ impl Capability {
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
             | Self::Shape(_)
+            | Self::Body { .. }
+            | Self::Definition(_)
+            | Self::Default { .. }
             | Self::Untriggered { .. } => Weight::Conditional,
             Self::FastPath { .. } => Weight::Soft,
         }
@@ -287,9 +306,11 @@ impl Capability {
     /// The relation it is about.
     pub fn relation(&self) -> Option<&QName> {
         match self {
-            Self::Relation(relation) | Self::Shape(relation) | Self::Width(relation) | Self::RowsVisible(relation) => {
-                Some(relation)
-            }
+            Self::Relation(relation)
+            | Self::Shape(relation)
+            | Self::Width(relation)
+            | Self::Definition(relation)
+            | Self::RowsVisible(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
             | Self::Values { relation, .. }
@@ -308,6 +329,7 @@ impl Capability {
             | Self::Policy { relation, .. }
             | Self::Fits { relation, .. }
             | Self::Behaviour { relation, .. }
+            | Self::Default { relation, .. }
             | Self::Privilege { relation, .. } => Some(relation),
             Self::Type(_)
             | Self::Granted { .. }
@@ -315,6 +337,7 @@ impl Capability {
             | Self::KnownLabels(_)
             | Self::Call { .. }
             | Self::Unambiguous(_)
+            | Self::Body { .. }
             | Self::Namespace(_)
             | Self::Extension(_) => None,
         }
@@ -326,6 +349,9 @@ impl Capability {
         let Some(name) = self.relation() else {
             return match self {
                 Self::Granted { .. } => true,
+                Self::Body { name, signature } => {
+                    schema.functions(name).iter().any(|function| function.signature(name) == *signature)
+                }
                 Self::Unambiguous(name) => !schema.functions(name).is_empty(),
                 other => super::between::of_others(schema, other),
             };
@@ -337,7 +363,10 @@ impl Capability {
     fn offered_by_relation(&self, schema: &Schema, relation: &Relation) -> bool {
         let has = |column: &Ident, test: &dyn Fn(&Column) -> bool| relation.column(column).is_some_and(test);
         match self {
+            Self::Behaviour { what, .. } if what == super::behaviour::VISIBLE_TO_OWNER => !relation.hides_from_owner(),
             Self::Relation(_) | Self::Behaviour { .. } | Self::Width(_) => true,
+            Self::Definition(_) => relation.definition.is_some(),
+            Self::Default { column, .. } => has(column, &|c| c.default.is_some()),
             Self::Bare { column, .. } => relation.column(column).is_none(),
             Self::Shape(_) => relation.kind != RelationKind::Sequence,
             Self::Read { column, data_type, .. } => {
@@ -351,19 +380,20 @@ impl Capability {
             Self::Unruled { rule, .. } => {
                 !super::between::rules(relation).contains(rule) && bites_old_rows(rule, relation)
             }
-            Self::Ruled { rule, .. } => super::between::rules(relation).contains(rule),
+            Self::Ruled { rule, .. } => super::between::obeyed(relation).contains(rule),
             Self::Arbiter { columns, .. } => relation.indexes.values().any(|index| {
                 index.unique
+                    && index.valid
                     && index.plain_key().is_some_and(|mut key| {
                         key.sort();
                         key == *columns
                     })
             }),
             Self::PartialArbiter { index, .. } => {
-                relation.indexes.get(index).is_some_and(|i| i.unique && i.plain_key().is_none())
+                relation.indexes.get(index).is_some_and(|i| i.unique && i.valid && i.plain_key().is_none())
             }
             Self::Values { column, of, .. } => has(column, &|c| c.holds.as_ref() == Some(of)),
-            Self::FastPath { index, .. } => relation.indexes.contains_key(index),
+            Self::FastPath { index, .. } => relation.indexes.get(index).is_some_and(|i| i.valid),
             Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
             Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
             Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
@@ -378,6 +408,7 @@ impl Capability {
             | Self::KnownLabels(_)
             | Self::Call { .. }
             | Self::Unambiguous(_)
+            | Self::Body { .. }
             | Self::Namespace(_)
             | Self::Granted { .. }
             | Self::Extension(_) => false,
@@ -443,6 +474,11 @@ impl fmt::Display for Capability {
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
             Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),
             Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
+            Self::Body { signature, .. } => write!(f, "{signature} goes on doing what it did"),
+            Self::Definition(name) => write!(f, "{name} goes on showing what it did"),
+            Self::Default { relation, column } => {
+                write!(f, "INSERT into {relation} without {column} goes on getting the default it got")
+            }
             Self::Namespace(name) => write!(f, "schema {name} exists"),
             Self::Extension(name) => write!(f, "extension {name} is there"),
         }

@@ -7,6 +7,7 @@ mod environment;
 pub mod history;
 mod introspect;
 mod message;
+pub mod observe;
 mod passfile;
 mod secret;
 mod session;

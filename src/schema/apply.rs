@@ -348,6 +348,7 @@ impl Change {
             mentions: index.mentions.clone(),
             unique: index.unique,
             partial: index.partial,
+            valid: true,
         };
         self.edit(&table, |t| _ = t.indexes.insert(name, definition));
     }
@@ -368,6 +369,7 @@ impl Change {
             Some(old) if view.or_replace => old.clone(),
             _ => Relation::new(kind),
         };
+        relation.definition = Some(view.digest.clone());
         let columns = self.output(&view.query);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();
@@ -510,6 +512,7 @@ impl Change {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
             mentions: function.mentions.as_slice().into(),
+            body: function.body.clone(),
         };
         let mut overloads = self.schema.functions(&name).to_vec();
         match overloads.iter_mut().find(|old| types(old) == types(&new)) {

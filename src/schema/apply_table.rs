@@ -144,7 +144,9 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation.indexes.insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false });
+                relation
+                    .indexes
+                    .insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false, valid: true });
             }
             if not_null {
                 for column in kind.columns() {

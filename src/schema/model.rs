@@ -58,6 +58,8 @@ pub struct Relation {
     pub grants: BTreeSet<(String, String)>,
     /// What a view reads.
     pub reads: BTreeSet<QName>,
+    /// A digest of a view's query, to tell two apart: of its text as written, or as the server prints it.
+    pub definition: Option<Ident>,
     /// Whether it is a view that PostgreSQL can not write through.
     pub read_only: bool,
     /// `PARTITION BY`
@@ -83,6 +85,7 @@ impl Relation {
             force_row_security: false,
             grants: BTreeSet::new(),
             reads: BTreeSet::new(),
+            definition: None,
             read_only: false,
             partitioned: false,
             parent: None,
@@ -94,6 +97,11 @@ impl Relation {
     pub fn is_writable(&self) -> bool {
         let read_only = self.read_only && self.triggers.is_empty();
         !read_only && !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
+    }
+
+    /// Whether row security binds its owner.
+    pub fn hides_from_owner(&self) -> bool {
+        self.row_security && self.force_row_security
     }
 
     /// A column by name.
@@ -252,6 +260,8 @@ pub struct Index {
     pub unique: bool,
     /// Whether it has a `WHERE`.
     pub partial: bool,
+    /// Whether it is complete: an index whose concurrent build failed is not.
+    pub valid: bool,
 }
 
 impl Index {
@@ -296,6 +306,8 @@ pub struct Function {
     pub returns: String,
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
+    /// A digest of its body and of how it runs, to tell two apart.
+    pub body: Ident,
 }
 
 impl Function {

@@ -530,6 +530,8 @@ pub struct CreateView {
     pub columns: Vec<Ident>,
     /// Its query.
     pub query: QueryShape,
+    /// A digest of its query's tokens, to tell two apart.
+    pub digest: Ident,
 }
 
 /// `CREATE FUNCTION`
@@ -545,6 +547,33 @@ pub struct CreateFunction {
     pub returns: String,
     /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
     pub mentions: Vec<Ident>,
+    /// A digest of its body and of how it runs, to tell two apart.
+    pub body: Ident,
+}
+
+/// What a function does and how it runs, as far as two can be told apart by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FunctionBody {
+    pub(crate) language: String,
+    pub(crate) volatility: &'static str,
+    pub(crate) strict: bool,
+    pub(crate) security_definer: bool,
+    /// The string, as PostgreSQL keeps it.
+    pub(crate) text: String,
+}
+
+impl Default for FunctionBody {
+    fn default() -> Self {
+        let (language, text) = ("sql".to_owned(), String::new());
+        Self { language, volatility: "volatile", strict: false, security_definer: false, text }
+    }
+}
+
+impl FunctionBody {
+    pub(crate) fn digest(&self) -> String {
+        let Self { language, volatility, strict, security_definer, text } = self;
+        crate::digest::sha256(&format!("{language} {volatility} {strict} {security_definer}\n{text}"))
+    }
 }
 
 /// `CREATE TYPE`, `CREATE DOMAIN`

@@ -15,13 +15,13 @@ use cutover::sql::{self, Operation};
 use crate::support;
 
 /// One history, in its own order.
-struct History {
-    project: String,
-    folder: Folder,
+pub(crate) struct History {
+    pub(crate) project: String,
+    pub(crate) folder: Folder,
 }
 
 #[expect(clippy::print_stderr, reason = "a test that has nothing to do says so")]
-fn histories() -> Vec<History> {
+pub(crate) fn histories() -> Vec<History> {
     let Some(root) = std::env::var_os("CUTOVER_CORPUS").map(PathBuf::from) else {
         assert!(std::env::var_os("CI").is_none(), "CI must say where the corpus is: CUTOVER_CORPUS");
         eprintln!("CUTOVER_CORPUS is not set: no histories to read");

@@ -8,6 +8,7 @@ mod architecture;
 mod corpus;
 mod examples;
 mod execute;
+mod observed;
 mod oracle;
 mod plan;
 mod properties;

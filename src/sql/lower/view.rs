@@ -5,6 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 
 use super::Result;
+use crate::digest;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::operation::{CreateView, Operation};
 use crate::sql::parse::{eat, eat_words};
@@ -28,6 +29,7 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         temporary: view.temporary,
         columns: view.columns.iter().map(|c| fold(&c.name)).collect(),
         query: query_shape(&view.query),
+        digest: digest::sha256(&view.query.to_string()).into(),
     }))])
 }
 
