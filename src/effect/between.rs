@@ -86,7 +86,7 @@ impl Effect {
             self.difference(&offers(before, old), &offers(after, new));
             return;
         };
-        if old.definition.is_some() && new.definition.is_some() && old.definition != new.definition {
+        if !new.definition.is_empty() && !new.definition.starts_with(&old.definition) {
             self.removes.insert(Capability::Definition(name.clone()));
         }
         let columns =

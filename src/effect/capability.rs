@@ -365,7 +365,7 @@ impl Capability {
         match self {
             Self::Behaviour { what, .. } if what == super::behaviour::VISIBLE_TO_OWNER => !relation.hides_from_owner(),
             Self::Relation(_) | Self::Behaviour { .. } | Self::Width(_) => true,
-            Self::Definition(_) => relation.definition.is_some(),
+            Self::Definition(_) => !relation.definition.is_empty(),
             Self::Default { column, .. } => has(column, &|c| c.default.is_some()),
             Self::Bare { column, .. } => relation.column(column).is_none(),
             Self::Shape(_) => relation.kind != RelationKind::Sequence,

@@ -282,7 +282,7 @@ impl Change {
         let name = self.schema.resolve(name);
         if kind == RelationKind::Index {
             match self.schema.index_tables.get(&name).cloned() {
-                Some(table) => self.edit(&table, |t| _ = t.indexes.remove(&name.name)),
+                Some(table) => self.drop_index(&table, &name.name),
                 None if if_exists => {}
                 None => self.missing(format!("index {name}")),
             }
@@ -343,14 +343,44 @@ impl Change {
             }
             return;
         }
+        let partitions = self.partitions(&table);
         let definition = Index {
             key: index.key.clone(),
             mentions: index.mentions.clone(),
             unique: index.unique,
             partial: index.partial,
-            valid: true,
+            // `ON ONLY` a partitioned table: complete once every partition has its own.
+            valid: !index.only || partitions.is_empty(),
         };
-        self.edit(&table, |t| _ = t.indexes.insert(name, definition));
+        self.edit(&table, |t| _ = t.indexes.insert(name, definition.clone()));
+        for partition in partitions.iter().filter(|_| !index.only) {
+            let has = |p: &Relation| p.indexes.values().any(|own| *own == definition);
+            if !self.schema.relation(partition).is_some_and(has) {
+                let own = crate::sql::Name::qualified(partition.schema.clone(), partition.name.clone());
+                self.create_index(&CreateIndex { name: None, table: own, ..index.clone() });
+            }
+        }
+    }
+
+    /// An index of a partitioned table goes with those of the partitions.
+    fn drop_index(&mut self, table: &QName, index: &Ident) {
+        let Some(gone) = self.schema.relation(table).and_then(|t| t.indexes.get(index)).cloned() else { return };
+        self.edit(table, |t| _ = t.indexes.remove(index));
+        for partition in self.partitions(table) {
+            let same = |p: &Relation| p.indexes.iter().find(|(_, own)| **own == gone).map(|(name, _)| name.clone());
+            if let Some(own) = self.schema.relation(&partition).and_then(same) {
+                self.drop_index(&partition, &own);
+            }
+        }
+    }
+
+    /// The partitions of a table; none, if it only has tables that inherit from it.
+    fn partitions(&self, table: &QName) -> Vec<QName> {
+        if !self.schema.relation(table).is_some_and(|t| t.partitioned) {
+            return Vec::new();
+        }
+        let is_table = |name: &QName| self.schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
+        self.owned(table, None).into_iter().filter(is_table).collect()
     }
 
     fn create_view(&mut self, view: &CreateView) {
@@ -369,7 +399,7 @@ impl Change {
             Some(old) if view.or_replace => old.clone(),
             _ => Relation::new(kind),
         };
-        relation.definition = Some(view.digest.clone());
+        relation.definition.clone_from(&view.definition);
         let columns = self.output(&view.query);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();

@@ -327,6 +327,7 @@ impl Change {
             | TableChange::SetDefault { .. }
             | TableChange::DropDefault { .. }
             | TableChange::SetNotNull { .. }
+            | TableChange::ValidateConstraint { .. }
             | TableChange::DropNotNull { .. } => change.clone(),
             _ => return,
         };

@@ -58,8 +58,9 @@ pub struct Relation {
     pub grants: BTreeSet<(String, String)>,
     /// What a view reads.
     pub reads: BTreeSet<QName>,
-    /// A digest of a view's query, to tell two apart: of its text as written, or as the server prints it.
-    pub definition: Option<Ident>,
+    /// A view's query in digests, to tell two apart: first of all but its output, then of each column of the output. A view whose query
+    /// begins as another's goes on showing what that one did.
+    pub definition: Vec<Ident>,
     /// Whether it is a view that PostgreSQL can not write through.
     pub read_only: bool,
     /// `PARTITION BY`
@@ -85,7 +86,7 @@ impl Relation {
             force_row_security: false,
             grants: BTreeSet::new(),
             reads: BTreeSet::new(),
-            definition: None,
+            definition: Vec::new(),
             read_only: false,
             partitioned: false,
             parent: None,

@@ -116,6 +116,8 @@ pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
     lower::query_statement(text).map_err(|error| error.message)
 }
 
+#[cfg(feature = "live")]
+pub(crate) use lower::definition_of;
 pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
 
 fn split_problem(file: FileId, problem: split::SplitProblem) -> Diagnostic {

@@ -530,8 +530,8 @@ pub struct CreateView {
     pub columns: Vec<Ident>,
     /// Its query.
     pub query: QueryShape,
-    /// A digest of its query's tokens, to tell two apart.
-    pub digest: Ident,
+    /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.
+    pub definition: Vec<Ident>,
 }
 
 /// `CREATE FUNCTION`

@@ -11,8 +11,8 @@ use self::queries::queries;
 use super::message::server_message;
 use crate::migrations::Convention;
 use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
-use crate::sql::TypeName;
 use crate::sql::operation::{DefaultValue, FunctionBody, Ident, RelationKind};
+use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ impl Reader {
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
             relation.read_only = row.get(7);
-            relation.definition = row.get::<_, Option<String>>(8).map(Ident::from);
+            relation.definition = row.get::<_, Option<&str>>(8).map(sql::definition_of).unwrap_or_default();
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
             self.relations.insert(oid, relation);
@@ -239,8 +239,10 @@ impl Reader {
             let arguments =
                 types.into_iter().enumerate().map(|(i, t)| (TypeName::canonical(t), i >= required)).collect();
             let set = if row.get(4) { "setof " } else { "" };
+            let columns: Vec<String> = row.get(13);
             let returns = match row.get::<_, String>(6).as_str() {
                 "p" => "procedure".to_owned(),
+                _ if !columns.is_empty() => format!("table({})", columns.join(", ")),
                 _ => format!("{set}{}", row.get::<_, String>(5)),
             };
             let body: String = row.get(7);

@@ -19,7 +19,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity,
                     (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
                     c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0,
-                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.md5(pg_catalog.pg_get_viewdef(c.oid)) END
+                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -36,7 +36,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
         )),
         ("constraints", format!(
             "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
-                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_constraintdef(o.oid) END, o.confdeltype IN ('a', 'r')
+                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype IN ('a', 'r')
              FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
              WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x')",
             names("o.conkey", "o.conrelid"),
@@ -96,11 +96,14 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           ORDER BY a.i),
                     p.pronargdefaults, p.proretset, pg_catalog.format_type(p.prorettype, NULL), p.prokind::text, p.prosrc,
                     (SELECT l.lanname::text FROM pg_catalog.pg_language l WHERE l.oid = p.prolang), p.provolatile::text, p.proisstrict,
-                    p.prosecdef, CASE WHEN p.prosrc = '' THEN pg_catalog.pg_get_functiondef(p.oid) END
+                    p.prosecdef, CASE WHEN p.prosrc = '' THEN pg_catalog.pg_get_functiondef(p.oid) END,
+                    ARRAY(SELECT pg_catalog.format_type(a.t, NULL)
+                          FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(t, m, i)
+                          WHERE a.m = 't' ORDER BY a.i)
              FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
              WHERE {OWN} AND p.prokind IN ('f', 'p')
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                               WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+                               WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
              ORDER BY p.oid"
         )),
         ("extensions", "SELECT extname::text FROM pg_catalog.pg_extension".to_owned()),

@@ -1,6 +1,10 @@
 //! Locks, new files and rows read, of the transaction that runs.
 
 use super::ObserveError;
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
+
 use super::image::Image;
 use crate::effect::{Lock, LockMode};
 use crate::postgres::Session;
@@ -26,9 +30,18 @@ pub struct Scan {
     pub rows: i64,
 }
 
-/// What the running transaction of the session has locked, rewritten and read so far.
-pub(super) async fn read(session: &Session, before: &Image) -> Result<Cost, ObserveError> {
-    let failed = |what| move |source| ObserveError::Server { what, source };
+/// Rows read sequentially so far, by table. The server adds them up over transactions for a while, so what one statement read is the
+/// difference of two readings in its transaction.
+pub(super) type Rows = HashMap<u32, i64>;
+
+/// The reading before the statement.
+pub(super) async fn rows(session: &Session, before: &Image) -> Result<Rows, ObserveError> {
+    let counted = counters(session, before).await?;
+    Ok(counted.iter().map(|row| (row.get(0), row.get(2))).collect())
+}
+
+/// What the running transaction of the session has locked, rewritten and read.
+pub(super) async fn read(session: &Session, before: &Image, rows: &Rows) -> Result<Cost, ObserveError> {
     let held = session
         .query(
             "SELECT l.relation, l.mode FROM pg_catalog.pg_locks l
@@ -36,17 +49,8 @@ pub(super) async fn read(session: &Session, before: &Image) -> Result<Cost, Obse
             &[],
         )
         .await
-        .map_err(failed("locks"))?;
-    let tables: Vec<u32> = before.tables().map(|(oid, _)| oid).collect();
-    let counted = session
-        .query(
-            "SELECT t.oid, pg_catalog.pg_relation_filenode(t.oid), pg_catalog.pg_stat_get_xact_tuples_returned(t.oid)
-             FROM pg_catalog.unnest($1::oid[]) AS t(oid) JOIN pg_catalog.pg_class c ON c.oid = t.oid
-             WHERE c.relkind IN ('r', 'm')",
-            &[&tables],
-        )
-        .await
-        .map_err(failed("files and rows"))?;
+        .map_err(|source| ObserveError::Server { what: "locks", source })?;
+    let counted = counters(session, before).await?;
     let mut cost = Cost::default();
     for (oid, table) in before.tables() {
         let modes = held.iter().filter(|row| row.get::<_, u32>(0) == oid).filter_map(|row| mode(row.get(1)));
@@ -57,17 +61,24 @@ pub(super) async fn read(session: &Session, before: &Image) -> Result<Cost, Obse
         if row.get::<_, Option<u32>>(1) != table.file {
             cost.rewrites.push(table.name.clone());
         }
-        let rows: i64 = row.get(2);
-        if rows > 0 {
-            cost.scans.push(Scan { relation: table.name.clone(), rows });
+        let read = row.get::<_, i64>(2) - rows.get(&oid).copied().unwrap_or(0);
+        if read > 0 {
+            cost.scans.push(Scan { relation: table.name.clone(), rows: read });
         }
     }
-    for list in [&mut cost.rewrites] {
-        list.sort();
-    }
     cost.locks.sort_by(|a, b| a.relation.cmp(&b.relation));
+    cost.rewrites.sort();
     cost.scans.sort_by(|a, b| a.relation.cmp(&b.relation));
     Ok(cost)
+}
+
+/// Number, file and rows read of each table that is still there.
+async fn counters(session: &Session, before: &Image) -> Result<Vec<Row>, ObserveError> {
+    let tables: Vec<u32> = before.tables().map(|(oid, _)| oid).collect();
+    let sql = "SELECT t.oid, pg_catalog.pg_relation_filenode(t.oid), pg_catalog.pg_stat_get_xact_tuples_returned(t.oid)
+               FROM pg_catalog.unnest($1::oid[]) AS t(oid) JOIN pg_catalog.pg_class c ON c.oid = t.oid
+               WHERE c.relkind IN ('r', 'm')";
+    session.query(sql, &[&tables]).await.map_err(|source| ObserveError::Server { what: "files and rows", source })
 }
 
 /// The mode as `pg_locks` names it; `None` for the lock of plain reads, which holds up nobody but DDL.

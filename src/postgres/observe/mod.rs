@@ -93,13 +93,13 @@ impl<'a> Observer<'a> {
     async fn inside(&mut self, sql: &str) -> Result<Result<Observation, Error>, ObserveError> {
         let session = self.session;
         run(session, "opening a transaction", "BEGIN").await?;
-        // A transaction that reads the counters once keeps their values; they are read after the statement only.
+        let rows = cost::rows(session, &self.image).await?;
         if let Err(error) = session.batch_execute(sql).await {
             run(session, "giving up the transaction", "ROLLBACK").await?;
             return Ok(Err(error));
         }
         // The locks first: reading the catalog takes some of its own.
-        let cost = cost::read(session, &self.image).await?;
+        let cost = cost::read(session, &self.image, &rows).await?;
         let seen = look(session).await?;
         if let Err(error) = session.batch_execute("COMMIT").await {
             // Deferred constraints are checked here.

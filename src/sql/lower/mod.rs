@@ -23,6 +23,8 @@ use sqlparser::tokenizer::Token;
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
 pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
+#[cfg(feature = "live")]
+pub(crate) use view::definition_of;
 
 /// The operations of one statement.
 pub(crate) struct Lowered {

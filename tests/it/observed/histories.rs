@@ -51,7 +51,9 @@ async fn walk(History { project, folder }: History) -> Walked {
                 schema = observer.schema().clone().searched_like(&schema);
                 continue;
             }
-            let (by_text, by_server) = (lines(&said.effect), lines(&seen.effect));
+            let (mut by_text, by_server) = (lines(&said.effect), lines(&seen.effect));
+            // No history has the rows that its DELETEs take: nothing can be seen to go.
+            by_text.retain(|line| !line.ends_with("keeps its rows"));
             if by_text == by_server {
                 agree += 1;
                 continue;

@@ -1,5 +1,7 @@
 //! Two sources of truth that check each other: the effect and the cost that the simulation derives from a statement's text, and what a real
 //! server was seen to do.
 
+mod fixtures;
 mod histories;
+mod reasons;
 mod simulate;
