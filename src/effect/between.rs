@@ -8,7 +8,7 @@ use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, GrantObject, Ident, RelationKind, TableChange};
+use crate::sql::operation::{DefaultValue, Ident, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,12 +25,14 @@ impl Effect {
         let mut effect = Self::between(before, &applied.schema, &applied.touched);
         let (lost, won) = unseen(operation, before);
         if let Operation::Privileges { grant, privileges, objects, grantees } = operation {
-            for object in objects {
-                let GrantObject::Other(object) = object else { continue };
-                for (role, privilege) in grantees.iter().flat_map(|r| privileges.iter().map(move |p| (r, p))) {
-                    let (object, role, privilege) = (object.clone(), role.clone(), privilege.clone());
-                    let granted = Capability::Granted { object, role, privilege };
-                    if *grant { &mut effect.adds } else { &mut effect.removes }.insert(granted);
+            let roles = |p| grantees.iter().map(move |role: &String| (role.clone(), p));
+            for (role, privilege) in privileges.iter().flat_map(roles) {
+                for object in objects.iter().filter_map(|object| object.words(*grant)) {
+                    for privilege in super::privilege::all_of(&object, privilege) {
+                        let (object, role) = (object.clone(), role.clone());
+                        let granted = Capability::Granted { object, role, privilege: privilege.to_owned() };
+                        if *grant { &mut effect.adds } else { &mut effect.removes }.insert(granted);
+                    }
                 }
             }
         }
@@ -46,6 +48,7 @@ impl Effect {
             match object {
                 Object::Relation(name) => effect.relation(before, after, name),
                 Object::Type(name) => {
+                    effect.attributes_and_domains(before, after, name);
                     effect.difference(&of_type(before, name), &of_type(after, name));
                     if !new_labels(&effect, before).is_empty() {
                         effect.removes.insert(Capability::KnownLabels(name.clone()));
@@ -156,6 +159,22 @@ impl Effect {
         }
     }
 
+    fn attributes_and_domains(&mut self, before: &Schema, after: &Schema, name: &QName) {
+        match (before.user_type(name), after.user_type(name)) {
+            (Some(UserType::Composite(old)), Some(UserType::Composite(new))) if old != new => {
+                self.removes.insert(Capability::Attributes(name.clone()));
+            }
+            (Some(old @ UserType::Domain { .. }), Some(new @ UserType::Domain { .. })) => {
+                let (old, new) = (rules_of_domain(old), rules_of_domain(new));
+                for rule in old.union(&new) {
+                    let capability = Capability::Taken { name: name.clone(), rule: rule.clone() };
+                    self.flag(capability, !old.contains(rule), !new.contains(rule));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn function(&mut self, before: &Schema, after: &Schema, name: &QName) {
         self.difference(&of_function(before, name), &of_function(after, name));
         let (old, new) = (before.functions(name), after.functions(name));
@@ -213,7 +232,7 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
         TableChange::DetachPartition { partition, .. } => {
             (Some(behaviour::rows_of(table, &before.resolve(partition))), None)
         }
-        TableChange::AttachPartition { partition } => {
+        TableChange::AttachPartition { partition, .. } => {
             let partition = before.resolve(partition);
             (Some(behaviour::unbounded(&partition)), Some(behaviour::rows_of(table, &partition)))
         }
@@ -387,11 +406,30 @@ fn of_type(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
     let mut found = BTreeSet::new();
     let Some(definition) = schema.user_type(name) else { return found };
     found.insert(Capability::Type(name.clone()));
-    if let UserType::Enum(labels) = definition {
-        let accepts = |label: &Ident| Capability::Label { name: name.clone(), label: label.clone() };
-        found.extend(labels.iter().map(accepts));
+    match definition {
+        UserType::Enum(labels) => {
+            let accepts = |label: &Ident| Capability::Label { name: name.clone(), label: label.clone() };
+            found.extend(labels.iter().map(accepts));
+        }
+        UserType::Composite(attributes) => {
+            found.extend(attributes.iter().map(|(attribute, data_type)| {
+                let (name, attribute, data_type) = (name.clone(), attribute.clone(), type_class(schema, data_type));
+                Capability::Attribute { name, attribute, data_type }
+            }));
+        }
+        UserType::Domain { .. } | UserType::Other => {}
     }
     found
+}
+
+/// What values of a domain must obey.
+fn rules_of_domain(definition: &UserType) -> BTreeSet<Ident> {
+    match definition {
+        UserType::Domain { not_null, checks, .. } => {
+            checks.keys().cloned().chain(not_null.then(|| "NOT NULL".into())).collect()
+        }
+        UserType::Enum(_) | UserType::Composite(_) | UserType::Other => BTreeSet::new(),
+    }
 }
 
 fn of_function(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
@@ -410,7 +448,13 @@ fn of_namespace(schema: &Schema, name: &Ident) -> BTreeSet<Capability> {
 /// Whether a schema offers a capability that is not about a relation.
 pub(super) fn of_others(schema: &Schema, capability: &Capability) -> bool {
     match capability {
-        Capability::Type(name) | Capability::Label { name, .. } => of_type(schema, name).contains(capability),
+        Capability::Attributes(name) => schema.user_type(name).is_some(),
+        Capability::Taken { name, rule } => {
+            schema.user_type(name).is_some_and(|definition| !rules_of_domain(definition).contains(rule))
+        }
+        Capability::Type(name) | Capability::Label { name, .. } | Capability::Attribute { name, .. } => {
+            of_type(schema, name).contains(capability)
+        }
         Capability::KnownLabels(name) => schema.user_type(name).is_some(),
         Capability::Call { name, .. } => of_function(schema, name).contains(capability),
         Capability::Namespace(name) => schema.has_namespace(name),

@@ -173,6 +173,24 @@ pub enum Capability {
     },
     /// A type exists under this name.
     Type(QName),
+    /// A composite type has an attribute that can be read as values of this type.
+    Attribute {
+        /// The composite type.
+        name: QName,
+        /// The attribute.
+        attribute: Ident,
+        /// Its type.
+        data_type: String,
+    },
+    /// A composite type has the attributes it had, which readers and writers of whole rows count on.
+    Attributes(QName),
+    /// A domain takes values that break this rule of it.
+    Taken {
+        /// The domain.
+        name: QName,
+        /// The check, or `NOT NULL`.
+        rule: Ident,
+    },
     /// An enum accepts a label.
     Label {
         /// The enum.
@@ -276,6 +294,8 @@ impl Capability {
             | Self::Behaviour { .. }
             | Self::Type(_)
             | Self::Label { .. }
+            | Self::Attribute { .. }
+            | Self::Taken { .. }
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Namespace(_)
@@ -290,6 +310,7 @@ impl Capability {
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
             | Self::Shape(_)
+            | Self::Attributes(_)
             | Self::Body { .. }
             | Self::Definition(_)
             | Self::Default { .. }
@@ -300,7 +321,14 @@ impl Capability {
 
     /// Whether it is the absence of a demand on rows, and not something that is there.
     pub fn is_freedom(&self) -> bool {
-        matches!(self, Self::Unruled { .. } | Self::AcceptsNull { .. } | Self::Omit { .. } | Self::Fits { .. })
+        matches!(
+            self,
+            Self::Taken { .. }
+                | Self::Unruled { .. }
+                | Self::AcceptsNull { .. }
+                | Self::Omit { .. }
+                | Self::Fits { .. }
+        )
     }
 
     /// The relation it is about.
@@ -334,6 +362,9 @@ impl Capability {
             Self::Type(_)
             | Self::Granted { .. }
             | Self::Label { .. }
+            | Self::Attribute { .. }
+            | Self::Attributes(_)
+            | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
             | Self::Unambiguous(_)
@@ -405,6 +436,9 @@ impl Capability {
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
             Self::Type(_)
             | Self::Label { .. }
+            | Self::Attribute { .. }
+            | Self::Attributes(_)
+            | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
             | Self::Unambiguous(_)
@@ -470,6 +504,11 @@ impl fmt::Display for Capability {
             Self::Fits { relation, column, data_type } => write!(f, "{relation}.{column} takes every {data_type}"),
             Self::Behaviour { relation, what } => write!(f, "{relation} {what}"),
             Self::Type(name) => write!(f, "type {name} exists"),
+            Self::Attribute { name, attribute, data_type } => {
+                write!(f, "{name}.{attribute} is readable as {data_type}")
+            }
+            Self::Attributes(name) => write!(f, "type {name} keeps its attributes"),
+            Self::Taken { name, rule } => write!(f, "domain {name} takes values that break {rule}"),
             Self::Label { name, label } => write!(f, "enum {name} accepts '{label}'"),
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
             Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),

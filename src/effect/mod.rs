@@ -5,6 +5,7 @@ pub(crate) mod behaviour;
 mod between;
 mod capability;
 mod hazard;
+mod privilege;
 mod type_class;
 
 pub use between::Effect;

@@ -76,7 +76,9 @@ impl Reader<'_> {
                 for constraint in &table.constraints {
                     self.constraint(&name, &constraint.kind, false);
                 }
-                for other in table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|(n, _)| n)) {
+                for other in
+                    table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|like| &like.table))
+                {
                     let other = self.schema.resolve(other);
                     self.uses_relation(&other);
                 }
@@ -151,6 +153,8 @@ impl Reader<'_> {
             Operation::CreateType { name, .. }
             | Operation::DropType { name, .. }
             | Operation::AddEnumLabel { name, .. }
+            | Operation::AlterDomain { name, .. }
+            | Operation::AlterComposite { name, .. }
             | Operation::RenameEnumLabel { name, .. } => {
                 self.access.defines.insert(Key::Type((self.after)().resolve_type(name).to_string()));
             }
@@ -194,6 +198,7 @@ impl Reader<'_> {
             }
             Operation::DropTrigger { name, table, .. }
             | Operation::CreatePolicy { name, table, .. }
+            | Operation::AlterPolicy { name, table, .. }
             | Operation::DropPolicy { name, table, .. } => {
                 let table = self.schema.resolve(table);
                 self.access.uses.insert(Key::Relation(table.clone()));
@@ -207,6 +212,16 @@ impl Reader<'_> {
                             let name = self.schema.resolve(name);
                             self.access.uses.insert(Key::Relation(name.clone()));
                             self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                        }
+                        GrantObject::AllIn { sequences, schemas } => {
+                            let kind = |kind: RelationKind| (kind == RelationKind::Sequence) == *sequences;
+                            let inside =
+                                self.schema.relations().filter(|(n, r)| schemas.contains(&n.schema) && kind(r.kind));
+                            for name in inside.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+                                self.access.uses.insert(Key::Relation(name.clone()));
+                                self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                            }
+                            self.access.uses.extend(schemas.iter().cloned().map(Key::Namespace));
                         }
                         GrantObject::Other(words) => {
                             self.access.defines.insert(Key::Part(QName::new("", words.as_str()), "(grants)".into()));
@@ -259,7 +274,7 @@ impl Reader<'_> {
                 self.access.follows.insert(Key::Rows(table.clone()));
                 self.uses_relation(&table);
             }
-            Operation::Lock { tables } => {
+            Operation::Lock { tables, .. } => {
                 for table in tables {
                     let table = self.schema.resolve(table);
                     self.uses_relation(&table);
@@ -362,10 +377,19 @@ impl Reader<'_> {
             TableChange::Owner { .. } => {
                 self.access.defines.insert(Key::Part(table.clone(), "(owner)".into()));
             }
-            TableChange::AttachPartition { partition } | TableChange::DetachPartition { partition, .. } => {
+            TableChange::AttachPartition { partition, .. } | TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
                 self.access.defines.insert(Key::Part(table.clone(), partition.name.clone()));
                 self.uses_relation(&partition);
+            }
+            // What is named as the table is the index.
+            TableChange::AttachIndex { index } => {
+                for name in [table.clone(), self.schema.resolve(index)] {
+                    if let Some(owner) = self.schema.index_table(&name).cloned() {
+                        self.access.uses.insert(Key::Relation(owner.clone()));
+                        self.access.defines.insert(Key::Part(owner, name.name));
+                    }
+                }
             }
             TableChange::Inherit { parent, .. } => {
                 let parent = self.schema.resolve(parent);

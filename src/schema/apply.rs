@@ -1,14 +1,14 @@
 //! One operation on a schema. Never fails: what can not be is reported as a [`Problem`], and the schema stays as it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{Column, Function, Index, Policy, QName, Relation, UserType};
 use super::{Schema, naming};
 use crate::sql::Name;
 use crate::sql::operation::{
-    CreateFunction, CreateIndex, CreateView, GrantObject, Ident, Operation, OutputColumn, QueryShape, RelationKind,
-    TableChange, TypeDefinition,
+    AttributeChange, CreateFunction, CreateIndex, CreateView, DomainChange, GrantObject, Ident, Operation,
+    OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
 };
 
 /// The outcome of an operation.
@@ -111,6 +111,8 @@ impl Change {
                     labels.insert(at.unwrap_or(labels.len()), label.clone());
                 });
             }
+            Operation::AlterDomain { name, change } => self.alter_domain(name, change),
+            Operation::AlterComposite { name, change } => self.alter_composite(name, change),
             Operation::RenameEnumLabel { name, from, to } => self.edit_enum(name, |labels| {
                 if let Some(label) = labels.iter_mut().find(|l| *l == from) {
                     *label = to.clone();
@@ -144,13 +146,23 @@ impl Change {
                 let policy = Policy { restrictive: *restrictive, text: text.clone() };
                 self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
             }
+            Operation::AlterPolicy { name, table, rename, text } => {
+                let table = self.schema.resolve(table);
+                self.edit(&table, |t| {
+                    if let Some(mut policy) = t.policies.remove(name) {
+                        if !text.is_empty() {
+                            policy.text = text.clone();
+                        }
+                        t.policies.insert(rename.as_ref().unwrap_or(name).clone(), policy);
+                    }
+                });
+            }
             Operation::DropPolicy { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
             }
             Operation::Privileges { grant, privileges, objects, grantees } => {
-                for object in objects {
-                    let GrantObject::Relation(name) = object else { continue };
-                    let name = self.schema.resolve(name);
+                let named: Vec<QName> = objects.iter().flat_map(|object| self.granted_on(object)).collect();
+                for name in named {
                     self.edit(&name, |relation| {
                         let all = privileges.iter().flat_map(|p| every_privilege(relation.kind, p));
                         let all: Vec<String> = all.map(str::to_owned).collect();
@@ -191,6 +203,19 @@ impl Change {
             | Operation::Maintenance { .. }
             | Operation::Lock { .. }
             | Operation::Opaque { .. } => {}
+        }
+    }
+
+    /// The relations that an object of a GRANT stands for now.
+    fn granted_on(&self, object: &GrantObject) -> Vec<QName> {
+        match object {
+            GrantObject::Relation(name) => vec![self.schema.resolve(name)],
+            GrantObject::AllIn { sequences, schemas } => {
+                let kind = |r: &Relation| (r.kind == RelationKind::Sequence) == *sequences;
+                let inside = |(name, r): &(&QName, &Relation)| schemas.contains(&name.schema) && kind(r);
+                self.schema.relations().filter(inside).map(|(name, _)| name.clone()).collect()
+            }
+            GrantObject::Other(_) => Vec::new(),
         }
     }
 
@@ -374,6 +399,15 @@ impl Change {
         }
     }
 
+    /// Whether a partition has an index like one of its parent's.
+    fn has_like(&self, partition: &QName, parent: &QName, index: &str) -> bool {
+        let index = self.schema.relation(parent).and_then(|t| t.indexes.get(index));
+        let same =
+            |own: &Index, index: &Index| Index { valid: true, ..own.clone() } == Index { valid: true, ..index.clone() };
+        let own = self.schema.relation(partition).into_iter().flat_map(|p| p.indexes.values());
+        index.is_some_and(|index| own.into_iter().any(|own| same(own, index)))
+    }
+
     /// The partitions of a table; none, if it only has tables that inherit from it.
     fn partitions(&self, table: &QName) -> Vec<QName> {
         if !self.schema.relation(table).is_some_and(|t| t.partitioned) {
@@ -464,12 +498,16 @@ impl Change {
             return;
         }
         self.schema.insert_type(
-            name,
+            name.clone(),
             match definition {
                 TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
                 TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
-                TypeDefinition::Domain { base, constrained } => {
-                    UserType::Domain { base: base.clone(), constrained: *constrained }
+                TypeDefinition::Domain { base, not_null, checks } => {
+                    let mut named = BTreeMap::new();
+                    for check in checks {
+                        named.insert(domain_check(check.as_ref(), &name.name, &named), true);
+                    }
+                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named }
                 }
                 TypeDefinition::Other => UserType::Other,
             },
@@ -504,6 +542,53 @@ impl Change {
                 }
             });
         }
+    }
+
+    fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        let Some(UserType::Domain { base, mut not_null, mut checks }) = self.schema.user_type(&name).cloned() else {
+            self.missing(format!("domain {name}"));
+            return;
+        };
+        match change {
+            DomainChange::SetNotNull => not_null = true,
+            DomainChange::DropNotNull => not_null = false,
+            DomainChange::Default => {}
+            DomainChange::AddCheck { name: check, not_valid } => {
+                checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
+            }
+            DomainChange::DropCheck { name: check, if_exists } => {
+                if checks.remove(check).is_none() && !if_exists {
+                    self.missing(format!("constraint {check} of domain {name}"));
+                }
+            }
+            DomainChange::Validate { name: check } => {
+                checks.entry(check.clone()).and_modify(|valid| *valid = true);
+            }
+        }
+        self.schema.insert_type(name, UserType::Domain { base, not_null, checks });
+    }
+
+    fn alter_composite(&mut self, name: &Name, change: &AttributeChange) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        let Some(UserType::Composite(mut attributes)) = self.schema.user_type(&name).cloned() else {
+            self.missing(format!("composite type {name}"));
+            return;
+        };
+        match change {
+            AttributeChange::Add { attribute, data_type } => attributes.push((attribute.clone(), data_type.clone())),
+            AttributeChange::Drop { attribute } => attributes.retain(|(name, _)| name != attribute),
+            AttributeChange::SetType { attribute, data_type } => {
+                let named = attributes.iter_mut().filter(|(name, _)| name == attribute);
+                named.for_each(|(_, old)| *old = data_type.clone());
+            }
+            AttributeChange::Rename { from, to } => {
+                attributes.iter_mut().filter(|(name, _)| name == from).for_each(|(name, _)| *name = to.clone());
+            }
+        }
+        self.schema.insert_type(name, UserType::Composite(attributes));
     }
 
     fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {
@@ -601,7 +686,15 @@ impl Change {
     fn alter_table(&mut self, table: &Name, if_exists: bool, change: &TableChange) {
         let table = self.schema.resolve(table);
         if self.schema.relation(&table).is_none() {
-            if !if_exists && !self.schema.index_tables.contains_key(&table) {
+            if let (TableChange::AttachIndex { .. }, Some(owner)) =
+                (change, self.schema.index_tables.get(&table).cloned())
+            {
+                // Complete once every partition has one of its own.
+                let whole = self.partitions(&owner).iter().all(|p| self.has_like(p, &owner, &table.name));
+                self.edit(&owner, |t| {
+                    t.indexes.entry(table.name.clone()).and_modify(|index| index.valid |= whole);
+                });
+            } else if !if_exists && !self.schema.index_tables.contains_key(&table) {
                 self.touch(&table);
                 self.missing(format!("table {table}"));
             }
@@ -610,6 +703,11 @@ impl Change {
         self.change_table(&table, change);
         self.hand_down(&table, change);
     }
+}
+
+/// The name that a domain's check gets.
+fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, bool>) -> Ident {
+    written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
 }
 
 /// What `ALL` stands for; any other privilege stands for itself.

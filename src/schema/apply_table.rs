@@ -4,7 +4,8 @@ use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, Rule};
 use super::naming;
 use crate::sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, RelationKind, TableChange,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, LikePart, RelationKind,
+    TableChange,
 };
 
 impl Change {
@@ -28,18 +29,16 @@ impl Change {
                 Some(above) => inherit(&mut relation, above),
                 None => self.missing(format!("table {parent}")),
             }
+            if table.is_default {
+                self.edit(&parent, |p| p.default_partition = Some(name.clone()));
+            }
             relation.parent = Some(parent);
         }
-        for (other, including) in &table.like {
-            let other = self.schema.resolve(other);
-            if let Some(other) = self.schema.relation(&other) {
-                relation.columns.extend(other.columns.iter().cloned().map(|mut column| {
-                    if !including {
-                        column.default = None;
-                    }
-                    column.holds = None;
-                    column
-                }));
+        for like in &table.like {
+            let other = self.schema.resolve(&like.table);
+            match self.schema.relation(&other) {
+                Some(other) => make_like(&mut relation, other, &like.parts),
+                None => self.missing(format!("relation {other}")),
             }
         }
         if let Some(query) = &table.query {
@@ -49,6 +48,9 @@ impl Change {
         }
         relation.columns.extend(table.columns.iter().map(column));
         self.insert(name.clone(), relation);
+        for like in &table.like {
+            self.parts_like(&name, &self.schema.resolve(&like.table), &like.parts);
+        }
         for column in &table.columns {
             self.sequence_for(&name, column);
         }
@@ -59,6 +61,19 @@ impl Change {
             && table.partition_of.is_some()
         {
             self.partition_indexes(&name, &parent);
+        }
+    }
+
+    /// What `LIKE` copies that has a name of its own.
+    fn parts_like(&mut self, table: &QName, other: &QName, parts: &[LikePart]) {
+        let identity =
+            |c: &&Column| matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+        let columns = self.schema.relation(table).map(|r| r.columns.clone()).unwrap_or_default();
+        for column in columns.iter().filter(identity) {
+            self.sequence_named(table, &column.name);
+        }
+        if parts.contains(&LikePart::Indexes) {
+            self.partition_indexes(table, other);
         }
     }
 
@@ -90,9 +105,14 @@ impl Change {
         if !column.serial && !identity {
             return;
         }
-        let name = naming::free_name(&table.name, Some(&column.name), "seq", |n| self.taken(&table.schema, n));
+        self.sequence_named(table, &column.name);
+    }
+
+    /// A sequence owned by a column, under the name that PostgreSQL makes up.
+    fn sequence_named(&mut self, table: &QName, column: &Ident) {
+        let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
         let mut sequence = Relation::new(RelationKind::Sequence);
-        sequence.owned_by = Some((table.clone(), column.name.clone()));
+        sequence.owned_by = Some((table.clone(), column.clone()));
         self.insert(QName { schema: table.schema.clone(), name }, sequence);
     }
 
@@ -285,14 +305,21 @@ impl Change {
                 let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
                 named.for_each(|(_, on)| *on = *enabled);
             }),
-            TableChange::AttachPartition { partition } => {
+            TableChange::AttachPartition { partition, is_default } => {
                 let partition = self.schema.resolve(partition);
                 self.touch(table);
+                if *is_default {
+                    self.edit(table, |t| t.default_partition = Some(partition.clone()));
+                }
                 self.edit(&partition, |p| p.parent = Some(table.clone()));
             }
             TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
-                self.touch(table);
+                self.edit(table, |t| {
+                    if t.default_partition.as_ref() == Some(&partition) {
+                        t.default_partition = None;
+                    }
+                });
                 self.edit(&partition, |p| p.parent = None);
             }
             TableChange::Inherit { parent, attach } => {
@@ -300,6 +327,7 @@ impl Change {
                 self.edit(table, |t| t.parent = attach.then_some(parent));
             }
             TableChange::AlterConstraint { .. }
+            | TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
             | TableChange::SetLogged { .. }
             | TableChange::Physical { .. } => self.touch(table),
@@ -419,6 +447,21 @@ fn column(definition: &ColumnDefinition) -> Column {
         not_null: definition.not_null,
         default: definition.default,
         holds: None,
+    }
+}
+
+/// The columns and checks that `LIKE` copies.
+fn make_like(relation: &mut Relation, other: &Relation, parts: &[LikePart]) {
+    let keeps = |default: &DefaultValue| match default {
+        DefaultValue::Stable | DefaultValue::Volatile | DefaultValue::Null => parts.contains(&LikePart::Defaults),
+        DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault => parts.contains(&LikePart::Identity),
+        DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual => parts.contains(&LikePart::Generated),
+    };
+    let columns = other.columns.iter().cloned();
+    relation.columns.extend(columns.map(|c| Column { default: c.default.filter(keeps), holds: None, ..c }));
+    if parts.contains(&LikePart::Constraints) {
+        let checks = other.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
+        relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Relation {
     pub partitioned: bool,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
+    /// The partition for rows that no other takes.
+    pub default_partition: Option<QName>,
     /// The table and column that own a sequence.
     pub owned_by: Option<(QName, Ident)>,
 }
@@ -90,6 +92,7 @@ impl Relation {
             read_only: false,
             partitioned: false,
             parent: None,
+            default_partition: None,
             owned_by: None,
         }
     }
@@ -291,11 +294,20 @@ pub enum UserType {
     Domain {
         /// The type below.
         base: TypeName,
-        /// Whether it has a constraint.
-        constrained: bool,
+        /// `NOT NULL`
+        not_null: bool,
+        /// Its checks, with whether existing values are known to pass.
+        checks: BTreeMap<Ident, bool>,
     },
     /// Ranges, base types.
     Other,
+}
+
+impl UserType {
+    /// Whether it is a domain that does not take every value of the type below.
+    pub fn is_constrained(&self) -> bool {
+        matches!(self, Self::Domain { not_null, checks, .. } if *not_null || !checks.is_empty())
+    }
 }
 
 /// A function or procedure.

@@ -111,6 +111,20 @@ pub enum Operation {
         /// `(true, x)`: before x; `(false, x)`: after x.
         position: Option<(bool, Ident)>,
     },
+    /// `ALTER DOMAIN`
+    AlterDomain {
+        /// The domain.
+        name: Name,
+        /// What changes.
+        change: DomainChange,
+    },
+    /// `ALTER TYPE … ADD|DROP|ALTER|RENAME ATTRIBUTE`, one of them.
+    AlterComposite {
+        /// The composite type.
+        name: Name,
+        /// What changes.
+        change: AttributeChange,
+    },
     /// `ALTER TYPE … RENAME VALUE`
     RenameEnumLabel {
         /// The enum.
@@ -182,6 +196,17 @@ pub enum Operation {
         /// `AS RESTRICTIVE`
         restrictive: bool,
         /// What it says, to tell two apart.
+        text: Ident,
+    },
+    /// `ALTER POLICY`
+    AlterPolicy {
+        /// Its name.
+        name: Ident,
+        /// Its table.
+        table: Name,
+        /// `RENAME TO`
+        rename: Option<Ident>,
+        /// What it says from now on, to tell two apart.
         text: Ident,
     },
     /// `DROP POLICY`
@@ -270,6 +295,8 @@ pub enum Operation {
     Lock {
         /// The tables.
         tables: Vec<Name>,
+        /// The mode in upper case, for example `SHARE ROW EXCLUSIVE`.
+        mode: String,
     },
     /// Not understood.
     Opaque {
@@ -416,16 +443,103 @@ pub struct CreateTable {
     pub columns: Vec<ColumnDefinition>,
     /// Its constraints, those written at columns included, in PostgreSQL's naming order.
     pub constraints: Vec<ConstraintDefinition>,
-    /// `LIKE other [INCLUDING …]`; the flag says whether `INCLUDING` anything was written.
-    pub like: Vec<(Name, bool)>,
+    /// `LIKE other [INCLUDING …]`
+    pub like: Vec<Like>,
     /// `INHERITS (…)`
     pub inherits: Vec<Name>,
     /// `PARTITION OF parent`
     pub partition_of: Option<Name>,
+    /// Whether it is the partition for rows that no other takes.
+    pub is_default: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// `AS SELECT …`: what it reads.
     pub query: Option<QueryShape>,
+}
+
+/// `LIKE other [INCLUDING …]`: columns with their types and `NOT NULL`, and what else is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Like {
+    /// The other table.
+    pub table: Name,
+    /// What else is copied.
+    pub parts: Vec<LikePart>,
+}
+
+/// What `LIKE` copies when asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LikePart {
+    /// Default expressions.
+    Defaults,
+    /// CHECK constraints.
+    Constraints,
+    /// Indexes, with the keys that stand on them.
+    Indexes,
+    /// Identity, with a sequence of its own.
+    Identity,
+    /// Generation expressions.
+    Generated,
+}
+
+/// A change of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DomainChange {
+    /// `SET NOT NULL`
+    SetNotNull,
+    /// `DROP NOT NULL`
+    DropNotNull,
+    /// `SET DEFAULT`, `DROP DEFAULT`
+    Default,
+    /// `ADD CHECK`
+    AddCheck {
+        /// Its name, if one was written.
+        name: Option<Ident>,
+        /// `NOT VALID`
+        not_valid: bool,
+    },
+    /// `DROP CONSTRAINT`
+    DropCheck {
+        /// Its name.
+        name: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// `VALIDATE CONSTRAINT`
+    Validate {
+        /// Its name.
+        name: Ident,
+    },
+}
+
+/// A change of a composite type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeChange {
+    /// `ADD ATTRIBUTE`
+    Add {
+        /// Which one.
+        attribute: Ident,
+        /// Its type.
+        data_type: TypeName,
+    },
+    /// `DROP ATTRIBUTE`
+    Drop {
+        /// Which one.
+        attribute: Ident,
+    },
+    /// `ALTER ATTRIBUTE … TYPE`
+    SetType {
+        /// Which one.
+        attribute: Ident,
+        /// The new type.
+        data_type: TypeName,
+    },
+    /// `RENAME ATTRIBUTE`
+    Rename {
+        /// The old name.
+        from: Ident,
+        /// The new name.
+        to: Ident,
+    },
 }
 
 /// The output and the inputs of a query, as far as syntax tells.
@@ -587,8 +701,10 @@ pub enum TypeDefinition {
     Domain {
         /// The type below.
         base: TypeName,
-        /// Whether it has a constraint.
-        constrained: bool,
+        /// `NOT NULL`
+        not_null: bool,
+        /// Its checks, with their names where written.
+        checks: Vec<Option<Ident>>,
     },
     /// `AS RANGE`, base types
     Other,
@@ -599,8 +715,30 @@ pub enum TypeDefinition {
 pub enum GrantObject {
     /// A table, view or sequence.
     Relation(Name),
-    /// `ALL TABLES|SEQUENCES|FUNCTIONS IN SCHEMA`, a schema, a function, a database, …: as written.
+    /// `ALL TABLES|SEQUENCES IN SCHEMA`
+    AllIn {
+        /// Tables and views, or sequences.
+        sequences: bool,
+        /// The schemas.
+        schemas: Vec<Ident>,
+    },
+    /// `ALL FUNCTIONS IN SCHEMA`, a schema, a function, a database, …: as written.
     Other(String),
+}
+
+impl GrantObject {
+    /// An object whose privileges no simulation follows, in words. Those on all tables are followed as far as migrations grant them, which
+    /// is not far enough to take a REVOKE for harmless.
+    pub(crate) fn words(&self, grant: bool) -> Option<String> {
+        match self {
+            Self::Other(words) => Some(words.clone()),
+            Self::AllIn { sequences, schemas } if !grant => {
+                let what = if *sequences { "sequences" } else { "tables" };
+                Some(format!("all {what} in schema {}", schemas.join(", ")))
+            }
+            Self::Relation(_) | Self::AllIn { .. } => None,
+        }
+    }
 }
 
 /// What a data statement does.
@@ -686,6 +824,8 @@ pub enum TableChange {
         data_type: TypeName,
         /// Whether it has `USING`.
         using: bool,
+        /// Whether it has `COLLATE`.
+        collate: bool,
     },
     /// `ALTER COLUMN … SET DEFAULT`
     SetDefault {
@@ -777,6 +917,8 @@ pub enum TableChange {
     AttachPartition {
         /// The partition.
         partition: Name,
+        /// Whether it is for rows that no other partition takes.
+        is_default: bool,
     },
     /// `DETACH PARTITION`
     DetachPartition {
@@ -784,6 +926,11 @@ pub enum TableChange {
         partition: Name,
         /// `CONCURRENTLY`
         concurrently: bool,
+    },
+    /// `ALTER INDEX … ATTACH PARTITION`
+    AttachIndex {
+        /// The partition's index.
+        index: Name,
     },
     /// `INHERIT`, `NO INHERIT`
     Inherit {

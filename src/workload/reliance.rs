@@ -75,7 +75,11 @@ impl Workload {
             Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
                 q.writes_of(relation).next().is_some().then_some(false)
             }
-            Capability::Type(name) | Capability::KnownLabels(name) => q.uses_type(name).then_some(false),
+            Capability::Type(name)
+            | Capability::Attribute { name, .. }
+            | Capability::Attributes(name)
+            | Capability::Taken { name, .. }
+            | Capability::KnownLabels(name) => q.uses_type(name).then_some(false),
             Capability::Label { name, label } => {
                 if q.text.contains(&format!("'{label}'")) {
                     return Some(true);
@@ -301,6 +305,9 @@ impl<'a> View<'a> {
 fn mentions_any(text: &str, capability: &Capability) -> bool {
     match capability {
         Capability::Type(name)
+        | Capability::Attribute { name, .. }
+        | Capability::Attributes(name)
+        | Capability::Taken { name, .. }
         | Capability::Label { name, .. }
         | Capability::KnownLabels(name)
         | Capability::Call { name, .. }

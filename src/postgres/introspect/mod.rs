@@ -100,6 +100,12 @@ impl Reader {
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
             self.relations.insert(oid, relation);
         }
+        for row in self.take("default partitions") {
+            let partition = self.oids.get(&row.get::<_, u32>(1)).cloned();
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                relation.default_partition = partition;
+            }
+        }
         for (oid, parent) in parents {
             if let (Some(relation), Some(parent)) = (self.relations.get_mut(&oid), parent) {
                 relation.parent = self.oids.get(&parent).cloned();
@@ -218,7 +224,8 @@ impl Reader {
                 "e" => UserType::Enum(idents(&row, 3)),
                 "d" => UserType::Domain {
                     base: TypeName::canonical(row.get::<_, Option<String>>(4).unwrap_or_default()),
-                    constrained: row.get(5),
+                    not_null: row.get(5),
+                    checks: idents(&row, 8).into_iter().zip(row.get::<_, Vec<bool>>(9)).collect(),
                 },
                 "c" => {
                     let types: Vec<String> = row.get(7);

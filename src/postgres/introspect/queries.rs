@@ -25,6 +25,10 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
         )),
+        (
+            "default partitions",
+            "SELECT p.partrelid, p.partdefid FROM pg_catalog.pg_partitioned_table p WHERE p.partdefid <> 0".to_owned(),
+        ),
         ("columns", format!(
             "SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
                     a.attidentity::text, a.attgenerated::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
@@ -79,11 +83,15 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT n.nspname::text, t.typname::text, t.typtype::text,
                     ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
                     pg_catalog.format_type(t.typbasetype, t.typtypmod),
-                    EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.contypid = t.oid) OR t.typnotnull,
+                    t.typnotnull,
                     ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
                           WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
                     ARRAY(SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
-                          WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+                          WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+                    ARRAY(SELECT o.conname::text FROM pg_catalog.pg_constraint o
+                          WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname),
+                    ARRAY(SELECT o.convalidated FROM pg_catalog.pg_constraint o
+                          WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname)
              FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
              LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
              WHERE {OWN} AND (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))

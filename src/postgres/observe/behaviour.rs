@@ -1,7 +1,5 @@
 //! Two moments of a database → what changed that no part of a schema shows.
 
-use std::collections::BTreeSet;
-
 use super::image::{Entry, Image};
 use crate::effect::{Capability, Effect, behaviour, refuses};
 use crate::schema::{QName, Schema};
@@ -48,10 +46,10 @@ pub(super) fn difference(before: &Image, after: &Image, schema: &Schema) -> Effe
         privilege: privilege.clone(),
     };
     // What goes with its object is told by the object.
-    let objects = |image: &Image| image.grants.iter().map(|(object, ..)| object.clone()).collect::<BTreeSet<_>>();
-    let (had, has) = (objects(before), objects(after));
-    effect.removes.extend(before.grants.difference(&after.grants).filter(|g| has.contains(&g.0)).map(granted));
-    effect.adds.extend(after.grants.difference(&before.grants).filter(|g| had.contains(&g.0)).map(granted));
+    let lost = before.grants.difference(&after.grants).filter(|g| after.objects.contains(&g.0));
+    let won = after.grants.difference(&before.grants).filter(|g| before.objects.contains(&g.0));
+    effect.removes.extend(lost.map(granted));
+    effect.adds.extend(won.map(granted));
     effect
 }
 

@@ -26,6 +26,10 @@ pub(super) struct Image {
     pub(super) calls: BTreeMap<(u32, Ident), QName>,
     /// How a sequence counts, and how far it has come.
     pub(super) sequences: BTreeMap<u32, (String, Option<i64>)>,
+    /// Schemas and functions, in the words of `grants`.
+    pub(super) objects: BTreeSet<String>,
+    /// What no capability stands for: catalogs, each with a digest of its rows that are not PostgreSQL's own.
+    pub(super) elsewhere: BTreeMap<String, String>,
     /// Privileges on schemas, functions and types, and of columns, in words: object, role, privilege.
     pub(super) grants: BTreeSet<(String, String, String)>,
 }
@@ -53,7 +57,7 @@ impl Image {
 const OWN: &str =
     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'cutover') AND n.nspname !~ '^pg_(toast|temp)'";
 
-fn queries() -> [(&'static str, String); 7] {
+fn queries() -> [(&'static str, String); 9] {
     [
         (
             "relations",
@@ -111,7 +115,54 @@ fn queries() -> [(&'static str, String); 7] {
                  LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee WHERE {OWN} AND x.grantee <> p.proowner"
             ),
         ),
+        (
+            "objects",
+            format!(
+                "SELECT pg_catalog.concat('schema ', n.nspname) FROM pg_catalog.pg_namespace n WHERE {OWN}
+                 UNION ALL SELECT pg_catalog.concat('function ', p.proname)
+                 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {OWN}"
+            ),
+        ),
+        ("other catalogs", elsewhere()),
     ]
+}
+
+/// Catalogs whose rows no capability stands for, each with which of its rows are somebody's own.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("pg_rewrite", "t.oid >= 16384 AND t.rulename <> '_RETURN'"),
+    ("pg_event_trigger", "true"),
+    ("pg_publication", "true"),
+    ("pg_publication_rel", "true"),
+    ("pg_cast", "t.oid >= 16384"),
+    ("pg_operator", "t.oid >= 16384"),
+    ("pg_opclass", "t.oid >= 16384"),
+    ("pg_collation", "t.oid >= 16384"),
+    ("pg_conversion", "t.oid >= 16384"),
+    ("pg_language", "t.oid >= 16384"),
+    ("pg_ts_config", "t.oid >= 16384"),
+    ("pg_ts_dict", "t.oid >= 16384"),
+    ("pg_foreign_data_wrapper", "true"),
+    ("pg_foreign_server", "true"),
+    ("pg_foreign_table", "true"),
+    ("pg_user_mapping", "true"),
+    ("pg_default_acl", "true"),
+    (
+        "pg_db_role_setting",
+        "t.setdatabase = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())",
+    ),
+];
+
+fn elsewhere() -> String {
+    let one = |(catalog, own): &(&str, &str)| {
+        // What belongs to an extension is told by the extension.
+        let member = "NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e')";
+        let own = if own.contains("oid >=") { format!("{own} AND {member}") } else { (*own).to_owned() };
+        format!(
+            "SELECT '{catalog}', pg_catalog.md5(coalesce(pg_catalog.string_agg(t::text, ',' ORDER BY t::text), ''))
+             FROM pg_catalog.{catalog} t WHERE {own}"
+        )
+    };
+    ELSEWHERE.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// Reads it all, in one round trip.
@@ -120,8 +171,8 @@ pub(super) async fn read(session: &Session) -> Result<Image, ObserveError> {
         session.query(&sql, &[]).await.map_err(|source| ObserveError::Server { what, source })
     };
     let answers = try_join_all(queries().into_iter().map(ask)).await?;
-    let [relations, children, defaults, constraints, triggers, sequences, grants] =
-        <[Vec<Row>; 7]>::try_from(answers).unwrap_or_default();
+    let [relations, children, defaults, constraints, triggers, sequences, grants, objects, elsewhere] =
+        <[Vec<Row>; 9]>::try_from(answers).unwrap_or_default();
     let mut image = Image::default();
     for row in relations {
         let entry = Entry {
@@ -140,6 +191,8 @@ pub(super) async fn read(session: &Session) -> Result<Image, ObserveError> {
     let function = |row: &Row| QName { schema: ident(row, 2), name: ident(row, 3) };
     image.calls = triggers.iter().map(|row| ((row.get(0), ident(row, 1)), function(row))).collect();
     image.sequences = sequences.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
+    image.objects = objects.iter().map(|row| row.get(0)).collect();
+    image.elsewhere = elsewhere.iter().map(|row| (row.get(0), row.get(1))).collect();
     image.grants = grants.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     // A table that has files may still have no rows in them.
     let sized: Vec<(u32, QName)> =

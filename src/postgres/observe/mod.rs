@@ -44,6 +44,9 @@ pub struct Observation {
     pub effect: Effect,
     /// What differs in the catalog.
     pub touched: BTreeSet<Object>,
+    /// Catalogs that differ and that no capability stands for: rules, publications, casts, …. Where this is not empty, the effect is not
+    /// all of it.
+    pub elsewhere: BTreeSet<String>,
     /// What running it cost; `None` where it ran outside a transaction, or failed.
     pub cost: Option<Cost>,
     /// What the server said, if it failed. The database is then as it was before (outside a transaction: perhaps not quite).
@@ -113,16 +116,23 @@ impl<'a> Observer<'a> {
         let was = std::mem::replace(&mut self.image, image);
         let touched = before.differing(&self.schema);
         let mut effect = Effect::between(&before, &self.schema, &touched);
+        let changed = |(catalog, digest): &(&String, &String)| was.elsewhere.get(*catalog) != Some(*digest);
+        let elsewhere = self.image.elsewhere.iter().filter(changed).map(|(catalog, _)| catalog.clone()).collect();
         let behaviour = behaviour::difference(&was, &self.image, &self.schema);
         effect.removes.extend(behaviour.removes);
         effect.adds.extend(behaviour.adds);
-        Observation { effect, touched, cost, error: None }
+        Observation { effect, touched, elsewhere, cost, error: None }
     }
 }
 
 fn failed(error: &Error) -> Observation {
-    let error = Some(server_message(error));
-    Observation { effect: Effect::default(), touched: BTreeSet::new(), cost: None, error }
+    Observation {
+        effect: Effect::default(),
+        touched: BTreeSet::new(),
+        elsewhere: BTreeSet::new(),
+        cost: None,
+        error: Some(server_message(error)),
+    }
 }
 
 fn commits_itself(error: &Error) -> bool {

@@ -1,10 +1,12 @@
 //! Tokens → typed operations. Forms that sqlparser lacks, or reads with a loss, are read from its token stream first; the rest is its tree,
 //! lowered. One file a family.
 
+mod altered_type;
 mod data;
 mod drop;
 mod function;
 mod index;
+mod like;
 mod misc;
 mod privilege;
 mod relation;
@@ -108,6 +110,7 @@ fn operations(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Operation>> {
             "sequence" => sequence::alter_sequence(parser),
             "index" | "view" | "materialized" => relation::alter_relation(parser),
             "type" | "domain" => types::alter_type(parser),
+            "policy" => privilege::alter_policy(parser),
             _ => Ok(vec![misc::opaque(parser)]),
         },
         Keyword::SELECT

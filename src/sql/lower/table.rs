@@ -10,7 +10,7 @@ use super::Result;
 use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
 use crate::sql::name::Name;
 use crate::sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Operation,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, LikePart, Operation,
 };
 use crate::sql::parse::{eat_words, is_word};
 use crate::sql::shape::{columns_in, query_shape, shape_of};
@@ -21,6 +21,9 @@ pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let unlogged = is_word(&parser.peek_nth_token_ref(1).token, "unlogged");
     if foreign {
         return Ok(vec![super::misc::opaque(parser)]);
+    }
+    if let Some(table) = super::like::create_table(parser)? {
+        return Ok(vec![Operation::CreateTable(Box::new(table))]);
     }
     let Statement::CreateTable(table) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE TABLE", parser.peek_token_ref());
@@ -47,14 +50,16 @@ pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         like: table.like.iter().map(like).collect(),
         inherits: table.inherits.iter().flatten().map(lower_name).collect(),
         partition_of: table.partition_of.as_ref().map(lower_name),
+        is_default: matches!(table.for_values, Some(ast::ForValues::Default)),
         partitioned: table.partition_by.is_some(),
         query: table.query.as_deref().map(query_shape),
     }))])
 }
 
-fn like(kind: &CreateTableLikeKind) -> (Name, bool) {
+fn like(kind: &CreateTableLikeKind) -> Like {
     let (CreateTableLikeKind::Parenthesized(like) | CreateTableLikeKind::Plain(like)) = kind;
-    (lower_name(&like.name), matches!(like.defaults, Some(CreateTableLikeDefaults::Including)))
+    let defaults = matches!(like.defaults, Some(CreateTableLikeDefaults::Including));
+    Like { table: lower_name(&like.name), parts: if defaults { vec![LikePart::Defaults] } else { Vec::new() } }
 }
 
 /// Columns of a primary key refuse NULL.

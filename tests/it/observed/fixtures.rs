@@ -13,8 +13,8 @@ use cutover::effect::LockMode;
 use cutover::migrations::{Convention, Folder, Pending};
 use cutover::plan::saved::Verdict;
 use cutover::plan::{Request, plan};
-use cutover::postgres::observe::{Observation, Observer};
-use cutover::schema::Schema;
+use cutover::postgres::observe::{Observation, Observer, Scan};
+use cutover::schema::{QName, Schema};
 use cutover::source::Sources;
 use cutover::sql::{self, Operation, Statement};
 use tokio::sync::{OnceCell, Semaphore};
@@ -69,7 +69,8 @@ async fn play(name: &str, file: &str) -> Result<String, String> {
         return Err(format!("{name}/{file} needs PostgreSQL {}, this is {major}", required(&text)));
     }
     session.batch_execute(&setup).await.unwrap_or_else(|e| panic!("{name}/setup.sql: {}", support::message(&e)));
-    let mut schema = replay(&setup);
+    let base = replay(&setup);
+    let mut schema = base.clone();
     let mut observer = Observer::start(&session).await.unwrap();
     let mut out = format!("{file}\n");
     let mut sources = Sources::new();
@@ -80,10 +81,10 @@ async fn play(name: &str, file: &str) -> Result<String, String> {
         if control(&statement) {
             continue;
         }
-        let said = simulate(&schema, &statement);
+        let said = simulate(&schema, &statement, &base);
         let seen = observer.observe(sql, statement.transactional).await.unwrap();
         writeln!(out, "\n{}", sql.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap();
-        side_by_side(&said, &seen, &mut out);
+        side_by_side(&said, &seen, &base, &mut out);
         // From here on, as it really is where the text did not tell.
         let told = !said.opaque && seen.error.is_none() && lines(&said.effect) == lines(&seen.effect);
         schema = if told { said.schema } else { observer.schema().clone().searched_like(&said.schema) };
@@ -99,25 +100,33 @@ fn replay(setup: &str) -> Schema {
     pieces.fold(Schema::empty(), |schema, piece| schema.apply(&piece.operation).schema)
 }
 
-fn side_by_side(said: &Simulated, seen: &Observation, out: &mut String) {
-    if let Some(error) = &seen.error {
-        writeln!(out, "    fails: {error}").unwrap();
-        return;
-    }
+fn side_by_side(said: &Simulated, seen: &Observation, base: &Schema, out: &mut String) {
     let mut by_text = lines(&said.effect);
     let mut by_server = lines(&seen.effect);
     if said.opaque {
         by_text.insert("opaque".to_owned());
     }
+    by_server.extend(seen.elsewhere.iter().map(|catalog| format!("changes {catalog}")));
     let locks = said.locks.iter().map(|(relation, mode)| lock(&relation.to_string(), *mode));
     by_text.extend(locks);
     by_text.extend(said.rewrite.then(|| "rewrites".to_owned()));
     by_text.extend(said.scan.then(|| "scans".to_owned()));
+    if let Some(error) = &seen.error {
+        writeln!(out, "    fails: {error}").unwrap();
+        by_text.iter().for_each(|line| writeln!(out, "    {line} (by text)").unwrap());
+        return;
+    }
     match &seen.cost {
         Some(cost) => {
-            by_server.extend(cost.locks.iter().map(|l| lock(&l.relation.to_string(), l.mode)));
-            by_server.extend((!cost.rewrites.is_empty()).then(|| "rewrites".to_owned()));
-            by_server.extend((!cost.scans.is_empty()).then(|| "scans".to_owned()));
+            // Nobody waits for what the release has made.
+            let old = |name: &QName| base.relation(name).is_some();
+            let locks = cost.locks.iter().filter(|l| old(&l.relation));
+            by_server.extend(locks.map(|l| lock(&l.relation.to_string(), l.mode)));
+            by_server.extend(cost.rewrites.iter().find(|name| old(name)).map(|_| "rewrites".to_owned()));
+            // Plain reads of other tables hold nobody up.
+            let held =
+                |scan: &&Scan| old(&scan.relation) && cost.locks.iter().any(|lock| lock.relation == scan.relation);
+            by_server.extend(cost.scans.iter().find(held).map(|_| "scans".to_owned()));
         }
         None => {
             let cost = |line: &&String| line.starts_with("lock") || *line == "rewrites" || *line == "scans";

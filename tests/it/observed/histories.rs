@@ -36,7 +36,7 @@ async fn walk(History { project, folder }: History) -> Walked {
                 continue;
             }
             let text = folder.sources.slice(statement.span);
-            let said = simulate(&schema, statement);
+            let said = simulate(&schema, statement, &schema);
             let seen = observer.observe(text, statement.transactional).await.unwrap();
             let place = folder.sources.place(statement.span);
             if let Some(error) = seen.error {

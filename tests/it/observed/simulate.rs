@@ -10,22 +10,22 @@ use cutover::sql::{Operation, Statement};
 pub(crate) struct Simulated {
     pub(crate) effect: Effect,
     pub(crate) schema: Schema,
-    /// The strongest lock on each table that was there before.
+    /// The strongest lock on each table of the base.
     pub(crate) locks: BTreeMap<QName, LockMode>,
     pub(crate) rewrite: bool,
     pub(crate) scan: bool,
     pub(crate) opaque: bool,
 }
 
-/// What a statement does to a schema, by its text.
-pub(crate) fn simulate(before: &Schema, statement: &Statement) -> Simulated {
+/// What a statement does to a schema, by its text, and what it costs on the tables that `base` has.
+pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) -> Simulated {
     let mut schema = before.clone();
     let mut touched = BTreeSet::new();
     // What no schema shows is told piece by piece; the rest is the difference over all of them.
     let (mut lost, mut won) = (BTreeSet::new(), BTreeSet::new());
     let (mut locks, mut rewrite, mut scan, mut opaque) = (BTreeMap::new(), false, false, false);
     for piece in &statement.pieces {
-        let cost = hazard(&piece.operation, &schema, before);
+        let cost = hazard(&piece.operation, &schema, base);
         rewrite |= cost.rewrite;
         scan |= cost.scan;
         for lock in cost.locks {
