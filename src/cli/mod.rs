@@ -16,6 +16,7 @@ mod release_args;
 mod resume;
 mod rollback;
 mod schema;
+mod server_args;
 mod status;
 mod traffic;
 

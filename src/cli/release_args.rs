@@ -5,6 +5,7 @@ use camino::Utf8PathBuf;
 use super::error::CliError;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
+use crate::effect::PgVersion;
 use crate::migrations::{self, Convention, Folder};
 use crate::source::Sources;
 use crate::workload::{self, Workload};
@@ -26,6 +27,9 @@ pub(super) struct ReleaseArgs {
     /// Queries of the version being released
     #[arg(long, value_name = "DIR")]
     green: Option<Utf8PathBuf>,
+    /// The PostgreSQL that production runs: what statements cost depends on it (15 if not given)
+    #[arg(long, value_name = "VERSION")]
+    pg_version: Option<PgVersion>,
 }
 
 fn convention(text: &str) -> Result<Convention, String> {
@@ -39,6 +43,7 @@ pub(super) struct ReleaseInput {
     pub(super) from: Option<String>,
     pub(super) blue: Option<Workload>,
     pub(super) green: Option<Workload>,
+    pub(super) version: Option<PgVersion>,
     /// Findings on queries, with the files they point to.
     pub(super) unread: Vec<(Diagnostic, Sources)>,
 }
@@ -65,6 +70,7 @@ impl ReleaseArgs {
         };
         let blue = queries(self.blue.clone().or(blue))?;
         let green = queries(self.green.clone().or(green))?;
-        Ok(ReleaseInput { folder, from: self.from.clone().or(from), blue, green, unread })
+        let from = self.from.clone().or(from);
+        Ok(ReleaseInput { folder, from, blue, green, version: self.pg_version, unread })
     }
 }

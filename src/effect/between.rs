@@ -110,6 +110,11 @@ impl Effect {
             self.flag(capability, omit(old), omit(new));
         }
         for (was, is) in old.columns.iter().filter_map(|c| Some((c, new.column(&c.name)?))) {
+            // A view fills in the defaults of its table.
+            if old.kind == RelationKind::Table && new.kind == RelationKind::Table {
+                let capability = Capability::Defaulted { relation: name.clone(), column: was.name.clone() };
+                self.flag(capability, was.has_default(), is.has_default());
+            }
             let (Some(from), Some(to)) = (&was.data_type, &is.data_type) else { continue };
             let fits = |from| Capability::Fits { relation: name.clone(), column: was.name.clone(), data_type: from };
             if type_change(after, from, to) == TypeChange::Narrowing {
@@ -347,7 +352,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if !relation.row_security {
+    if !relation.hides_rows() {
         found.insert(Capability::RowsVisible(name.clone()));
     }
     if !relation.hides_from_owner() {

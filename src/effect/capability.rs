@@ -218,6 +218,13 @@ pub enum Capability {
     },
     /// A view goes on showing what it did.
     Definition(QName),
+    /// An INSERT that leaves a column out gets a default for it.
+    Defaulted {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
     /// An INSERT that leaves a column out goes on getting the default it got.
     Default {
         /// The relation.
@@ -285,6 +292,7 @@ impl Capability {
             | Self::Values { .. }
             | Self::Granted { .. }
             | Self::Omit { .. }
+            | Self::Defaulted { .. }
             | Self::AcceptsNull { .. }
             | Self::Unruled { .. }
             | Self::RowsVisible(_)
@@ -358,6 +366,7 @@ impl Capability {
             | Self::Fits { relation, .. }
             | Self::Behaviour { relation, .. }
             | Self::Default { relation, .. }
+            | Self::Defaulted { relation, .. }
             | Self::Privilege { relation, .. } => Some(relation),
             Self::Type(_)
             | Self::Granted { .. }
@@ -398,6 +407,7 @@ impl Capability {
             Self::Relation(_) | Self::Behaviour { .. } | Self::Width(_) => true,
             Self::Definition(_) => !relation.definition.is_empty(),
             Self::Default { column, .. } => has(column, &|c| c.default.is_some()),
+            Self::Defaulted { column, .. } => has(column, &Column::has_default),
             Self::Bare { column, .. } => relation.column(column).is_none(),
             Self::Shape(_) => relation.kind != RelationKind::Sequence,
             Self::Read { column, data_type, .. } => {
@@ -428,7 +438,7 @@ impl Capability {
             Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
             Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
             Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
-            Self::RowsVisible(_) => !relation.row_security,
+            Self::RowsVisible(_) => !relation.hides_rows(),
             Self::Policy { name, text, .. } => {
                 let same = |p: &crate::schema::Policy| !p.restrictive && p.text == *text;
                 relation.row_security && relation.policies.get(name).is_some_and(same)
@@ -515,6 +525,9 @@ impl fmt::Display for Capability {
             Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
             Self::Body { signature, .. } => write!(f, "{signature} goes on doing what it did"),
             Self::Definition(name) => write!(f, "{name} goes on showing what it did"),
+            Self::Defaulted { relation, column } => {
+                write!(f, "INSERT into {relation} without {column} gets a default for it")
+            }
             Self::Default { relation, column } => {
                 write!(f, "INSERT into {relation} without {column} goes on getting the default it got")
             }

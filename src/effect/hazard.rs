@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::type_class::{TypeChange, type_change};
+use super::version::{Fact, PgVersion};
 use crate::schema::{QName, Relation, Rule, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{
@@ -89,6 +90,16 @@ impl Hazard {
         self
     }
 
+    /// The cost on the tables that a schema has.
+    #[must_use]
+    pub fn on(mut self, base: &Schema) -> Self {
+        let old = |lock: &Lock| base.relation(&lock.relation).is_some();
+        // The first lock is on the table that is read and written anew; others may only be looked up in.
+        let new_table = !self.locks.first().is_some_and(old);
+        self.locks.retain(old);
+        if new_table { Self { rewrite: false, scan: false, index_build: false, ..self } } else { self }
+    }
+
     /// The strongest lock.
     pub fn strongest(&self) -> Option<LockMode> {
         self.locks.iter().map(|lock| lock.mode).max()
@@ -125,19 +136,11 @@ impl fmt::Display for Hazard {
 
 /// The cost of an operation on a schema. Tables that `base` (the schema before the release) does not have are left out: nobody waits for
 /// them.
-pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema) -> Hazard {
-    let mut hazard = cost(operation, schema);
-    let old = |lock: &Lock| base.relation(&lock.relation).is_some();
-    // The first lock is on the table that is read and written anew; others may only be looked up in.
-    let new_table = !hazard.locks.first().is_some_and(old);
-    hazard.locks.retain(old);
-    if new_table {
-        hazard = Hazard { rewrite: false, scan: false, index_build: false, ..hazard };
-    }
-    hazard
+pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema, version: PgVersion) -> Hazard {
+    cost(operation, schema, version).on(base)
 }
 
-fn cost(operation: &Operation, schema: &Schema) -> Hazard {
+fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
     let none = Hazard::default();
     match operation {
         Operation::CreateTable(table) => {
@@ -155,7 +158,7 @@ fn cost(operation: &Operation, schema: &Schema) -> Hazard {
             }
             hazard
         }
-        Operation::AlterTable { table, change, .. } => table_cost(change, &schema.resolve(table), schema),
+        Operation::AlterTable { table, change, .. } => table_cost(change, &schema.resolve(table), schema, version),
         Operation::DropRelation { kind: RelationKind::Index, name, concurrently, .. } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::AccessExclusive };
             let table = schema.index_table(&schema.resolve(name)).cloned();
@@ -291,12 +294,14 @@ fn targets(relation: &Relation) -> Vec<QName> {
     targets.collect()
 }
 
-fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
+fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgVersion) -> Hazard {
     let exclusive = Hazard::default().lock(table, LockMode::AccessExclusive);
     let light = Hazard::default().lock(table, LockMode::ShareUpdateExclusive);
     match change {
         TableChange::AddColumn { column, constraints, .. } => {
+            let slow_default = column.default == Some(DefaultValue::Stable) && !version.has(Fact::FastDefault);
             let rewrite = column.serial
+                || slow_default
                 || matches!(
                     column.default,
                     Some(
@@ -327,7 +332,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
             Hazard { rewrite: !free, scan: !free || sorted, index_build: sorted, ..exclusive }
         }
         TableChange::SetNotNull { column } => {
-            let proven = schema.relation(table).is_some_and(|r| {
+            let proven = version.has(Fact::NotNullByCheck) && schema.relation(table).is_some_and(|r| {
                 r.constraints.values().any(|c| {
                     c.valid && matches!(&c.kind, Rule::Check { columns, not_null: true, .. } if columns.as_slice() == [column.clone()])
                 })

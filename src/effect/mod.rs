@@ -7,6 +7,7 @@ mod capability;
 mod hazard;
 mod privilege;
 mod type_class;
+mod version;
 
 pub use between::Effect;
 #[cfg(feature = "live")]
@@ -14,3 +15,4 @@ pub(crate) use between::refuses;
 pub use capability::{Capability, RowRule, Weight};
 pub use hazard::{Hazard, Lock, LockMode, hazard};
 pub use type_class::{TypeChange, type_change};
+pub use version::{Fact, PgVersion};

@@ -24,6 +24,7 @@ codes! {
     ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover stands on one that blue does not survive.";
     REORDER_UNPROVED = "CO104" "reorder-changes-schema": "The plan's order ends in another schema than the files' own order.";
     ROLLBACK_IN_FILE = "CO105" "rollback-in-migration": "A migration rolls back its own transaction, so what it leaves behind can not be known.";
+    OBSERVED = "CO106" "observed-statement": "A statement that can not be read was placed by what it was seen to do on a real server.";
     BLUE_BREAKS = "CO201" "blue-breaks": "A step before the cutover takes away what blue relies on.";
     GREEN_NOT_READY = "CO202" "green-not-ready": "Green relies on something that is not there yet when it gets its first traffic.";
     GREEN_BREAKS = "CO203" "green-breaks": "A step after the cutover takes away what green relies on.";

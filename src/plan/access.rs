@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::node::Node;
-use crate::schema::{QName, Relation, Rule, Schema};
+use crate::schema::{Object, QName, Relation, Rule, Schema};
 use crate::source::Sources;
 use crate::sql::operation::{
     ConstraintKind, DefaultValue, GrantObject, Ident, Operation, QueryShape, RelationKind, TableChange,
@@ -47,9 +47,12 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
     let mut access = Access::default();
     let mut schema = node.before.clone();
     for part in &node.parts {
-        let after = || schema.apply(&part.operation).schema;
+        let after = || part.apply(&schema).schema;
         let mut reader = Reader { access: &mut access, schema: &schema, after: &after };
         reader.operation(&part.operation, sources.slice(part.span));
+        if let Some(observed) = &part.observed {
+            reader.objects(observed.patch.touched());
+        }
         if node.parts.len() > 1 {
             schema = after();
         }
@@ -65,6 +68,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What was seen to change, whatever the text says.
+    fn objects(&mut self, touched: BTreeSet<Object>) {
+        for object in touched {
+            match object {
+                Object::Relation(name) => self.defines_relation(name),
+                Object::Type(name) => _ = self.access.defines.insert(Key::Type(name.to_string())),
+                Object::Function(name) => _ = self.access.defines.insert(Key::Function(name)),
+                Object::Namespace(name) => _ = self.access.defines.insert(Key::Namespace(name)),
+                Object::Extension(name) => _ = self.access.defines.insert(Key::Extension(name)),
+            }
+        }
+    }
+
     fn operation(&mut self, operation: &Operation, text: &str) {
         match operation {
             Operation::CreateTable(table) => {

@@ -26,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) blue: App<'a>,
     pub(crate) green: App<'a>,
     pub(crate) last: &'a Schema,
+    /// Where statements were observed.
+    pub(crate) server: &'a str,
     pub(crate) blue_known: bool,
     pub(crate) green_known: bool,
 }
@@ -39,6 +41,7 @@ pub(crate) fn findings(context: &Context<'_>, conflicts: &[Conflict]) -> Vec<Dia
             found.extend(context.against_the_author(i));
             found.extend(context.habits(i));
         }
+        found.extend(context.observed(i));
         found.extend(context.conditional(i));
         found.extend(context.green_breaks(i));
         found.extend(context.backfill(i));
@@ -135,6 +138,30 @@ impl Context<'_> {
                 ))
             }
         }
+    }
+
+    /// What was placed by what it was seen to do, and what was seen and is not enough.
+    fn observed(&self, node: usize) -> Option<Diagnostic> {
+        let placed = self.placements[node].reason != Reason::Author;
+        let observed = self.nodes[node].observations().next().filter(|_| placed)?;
+        let server = self.server;
+        if let Some(unsure) = &observed.unsure {
+            let text = format!("{} was run on {server}, and that is not enough to place it: {unsure}", self.what(node));
+            return Some(
+                Diagnostic::new(codes::OBSERVED, Severity::Info, text).at(self.nodes[node].span(), "observed"),
+            );
+        }
+        Some(
+            Diagnostic::warning(
+                codes::OBSERVED,
+                format!(
+                    "{} is placed by what it was seen to do on {server}; what it does may depend on rows that are only in production",
+                    self.what(node)
+                ),
+            )
+            .at(self.nodes[node].span(), "observed, not proven")
+            .help("if it tests no rows, all is well; otherwise say where it belongs: `-- cutover: before|after|neutral <reason>`"),
+        )
     }
 
     fn what(&self, node: usize) -> String {

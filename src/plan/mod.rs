@@ -5,6 +5,7 @@ mod describe;
 mod findings;
 mod graph;
 mod node;
+mod observed;
 mod place;
 mod proof;
 mod release;
@@ -13,4 +14,6 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use node::is_opaque;
+pub use observed::{Observed, ObservedEffects};
 pub use release::{Planned, Request, plan};

@@ -12,10 +12,10 @@ use super::saved::{
     ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase, Place,
     SavedPlan, SchemaPins, Verdict,
 };
-use super::{findings, proof, steps};
+use super::{ObservedEffects, findings, proof, steps};
 use crate::compat::{App, Evidence, Pulls, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::effect::{Capability, Effect};
+use crate::effect::{Capability, Effect, PgVersion};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
 use crate::schema::{QName, Schema};
@@ -37,6 +37,10 @@ pub struct Request<'a> {
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
     pub green: Option<&'a Workload>,
+    /// What statements that can not be read were seen to do on a real server.
+    pub observed: Option<&'a ObservedEffects>,
+    /// The PostgreSQL that production runs.
+    pub version: PgVersion,
 }
 
 /// A plan with what is to be said about it.
@@ -60,7 +64,7 @@ pub struct Planned {
 pub fn plan(request: Request<'_>) -> Planned {
     let folder = request.folder;
     let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied)).followed();
-    let collected = node::collect(folder, &request.pending.pending, &base);
+    let collected = node::collect(&request, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;
     let blue = App { workload: request.blue, schema: &base };
@@ -89,6 +93,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         blue,
         green,
         last: &last,
+        server: request.observed.map_or("", |observed| &observed.server),
         blue_known: request.blue.is_some(),
         green_known: request.green.is_some(),
     };

@@ -21,6 +21,7 @@ mod tls_settings;
 pub use connect::connect;
 pub use connect_error::ConnectError;
 pub use environment::{Environment, VARIABLES};
+pub(crate) use introspect::Introspector;
 pub use introspect::{IntrospectError, introspect};
 pub use message::server_message;
 pub use passfile::PassfileWarning;

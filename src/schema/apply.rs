@@ -143,7 +143,8 @@ impl Change {
             }
             Operation::CreatePolicy { name, table, restrictive, text } => {
                 let table = self.schema.resolve(table);
-                let policy = Policy { restrictive: *restrictive, text: text.clone() };
+                let open = is_open(*restrictive, text);
+                let policy = Policy { restrictive: *restrictive, open, text: text.clone() };
                 self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
             }
             Operation::AlterPolicy { name, table, rename, text } => {
@@ -152,6 +153,7 @@ impl Change {
                     if let Some(mut policy) = t.policies.remove(name) {
                         if !text.is_empty() {
                             policy.text = text.clone();
+                            policy.open = is_open(policy.restrictive, text);
                         }
                         t.policies.insert(rename.as_ref().unwrap_or(name).clone(), policy);
                     }
@@ -703,6 +705,13 @@ impl Change {
         self.change_table(&table, change);
         self.hand_down(&table, change);
     }
+}
+
+/// Whether a policy lets everybody do everything, as written.
+fn is_open(restrictive: bool, text: &str) -> bool {
+    let bare: String = text.split_whitespace().collect::<String>().to_ascii_lowercase();
+    let bare = bare.trim_start_matches("aspermissive").trim_start_matches("forall").trim_start_matches("topublic");
+    !restrictive && (bare == "using(true)" || bare == "using(true)withcheck(true)")
 }
 
 /// The name that a domain's check gets.

@@ -6,6 +6,7 @@ mod apply_table;
 mod describe;
 mod model;
 mod naming;
+mod patch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::sql::operation::Ident;
 
 pub use apply::{Applied, Object, Problem};
 pub use model::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, UserType};
+pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]

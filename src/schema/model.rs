@@ -103,9 +103,15 @@ impl Relation {
         !read_only && !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
     }
 
-    /// Whether row security binds its owner.
+    /// Whether row security can keep rows from somebody.
+    pub fn hides_rows(&self) -> bool {
+        let restricted = self.policies.values().any(|p| p.restrictive);
+        self.row_security && (restricted || !self.policies.values().any(|p| p.open))
+    }
+
+    /// Whether row security can keep rows from the relation's owner.
     pub fn hides_from_owner(&self) -> bool {
-        self.row_security && self.force_row_security
+        self.hides_rows() && self.force_row_security
     }
 
     /// A column by name.
@@ -147,6 +153,11 @@ impl Column {
         !self.not_null || !matches!(self.default, None | Some(DefaultValue::Null))
     }
 
+    /// Whether an INSERT that leaves it out gets something else than NULL.
+    pub fn has_default(&self) -> bool {
+        !matches!(self.default, None | Some(DefaultValue::Null))
+    }
+
     /// Whether clients may write it.
     pub fn writable(&self) -> bool {
         !matches!(
@@ -170,6 +181,8 @@ pub struct Constraint {
 pub struct Policy {
     /// Whether it is restrictive.
     pub restrictive: bool,
+    /// Whether it lets everybody read and write every row.
+    pub open: bool,
     /// What it says, to tell two apart. Spelled as written, or as the server prints it.
     pub text: Ident,
 }

@@ -49,9 +49,9 @@ impl Workload {
                 q.uses_column(relation, column)
             }
             Capability::Write { relation, column } => q.writes_column(relation, column),
-            Capability::Omit { relation, column } | Capability::Default { relation, column } => {
-                q.omits(relation, column)
-            }
+            Capability::Omit { relation, column }
+            | Capability::Default { relation, column }
+            | Capability::Defaulted { relation, column } => q.omits(relation, column),
             Capability::AcceptsNull { relation, column } | Capability::Fits { relation, column, .. } => {
                 q.writes_column(relation, column).map(|_| false)
             }

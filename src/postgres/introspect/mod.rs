@@ -5,7 +5,7 @@ mod queries;
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::try_join_all;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use self::queries::queries;
 use super::message::server_message;
@@ -25,12 +25,39 @@ pub struct IntrospectError {
 
 /// Reads the schema of the database that the client is connected to. Reads only; takes no locks that anybody waits for.
 pub async fn introspect(client: &Client) -> Result<Schema, IntrospectError> {
-    let ask = |(what, sql): (&'static str, String)| async move {
-        let rows = client.query(&sql, &[]).await.map_err(|source| IntrospectError { what, source })?;
-        Ok((what, rows))
-    };
-    let rows = try_join_all(queries().into_iter().map(ask)).await?.into_iter().collect();
-    Ok(Reader { rows, schema: Schema::empty(), oids: HashMap::new(), relations: HashMap::new() }.read())
+    Introspector::prepare(client).await?.read(client).await
+}
+
+/// The prepared questions of one session, for who reads its catalog often.
+#[derive(Clone)]
+pub(crate) struct Introspector(Vec<(&'static str, Statement)>);
+
+impl Introspector {
+    pub(crate) async fn prepare(client: &Client) -> Result<Self, IntrospectError> {
+        let prepare = |(what, sql): (&'static str, String)| async move {
+            let statement = client.prepare(&sql).await.map_err(|source| IntrospectError { what, source })?;
+            Ok((what, statement))
+        };
+        Ok(Self(try_join_all(queries().into_iter().map(prepare)).await?))
+    }
+
+    pub(crate) async fn read(&self, client: &Client) -> Result<Schema, IntrospectError> {
+        let ask = |(what, statement): &(&'static str, Statement)| {
+            let (what, statement) = (*what, statement.clone());
+            async move {
+                let rows = client.query(&statement, &[]).await.map_err(|source| IntrospectError { what, source })?;
+                Ok((what, rows))
+            }
+        };
+        let rows = try_join_all(self.0.iter().map(ask)).await?.into_iter().collect();
+        Ok(Reader { rows, schema: Schema::empty(), oids: HashMap::new(), relations: HashMap::new() }.read())
+    }
+}
+
+impl std::fmt::Debug for Introspector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(what, _)| what)).finish()
+    }
 }
 
 /// The answers, and what was made of them so far.
@@ -185,7 +212,7 @@ impl Reader {
         }
         for row in self.take("policies") {
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                let policy = Policy { restrictive: row.get(2), text: row.get::<_, String>(3).into() };
+                let policy = Policy { restrictive: row.get(2), open: row.get(4), text: row.get::<_, String>(3).into() };
                 relation.policies.insert(row.get::<_, String>(1).into(), policy);
             }
         }

@@ -63,7 +63,10 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
         ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D' FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal".to_owned()),
         ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
                           pg_catalog.concat_ws(' ', p.polcmd, p.polroles::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
-                                               pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+                                               pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),
+                          p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
+                              AND coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') = 'true'
+                              AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true'
                    FROM pg_catalog.pg_policy p".to_owned()),
         ("privileges", format!(
             "SELECT c.oid, coalesce(r.rolname::text, 'public'), x.privilege_type

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Statement};
 
 use super::ObserveError;
 use crate::postgres::Session;
@@ -165,12 +165,26 @@ fn elsewhere() -> String {
     ELSEWHERE.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// Reads it all, in one round trip.
-pub(super) async fn read(session: &Session) -> Result<Image, ObserveError> {
-    let ask = |(what, sql): (&'static str, String)| async move {
-        session.query(&sql, &[]).await.map_err(|source| ObserveError::Server { what, source })
+/// The prepared questions of one session.
+#[derive(Clone)]
+pub(super) struct Questions(Vec<(&'static str, Statement)>);
+
+/// Prepares what [`read`] asks.
+pub(super) async fn prepare(session: &Session) -> Result<Questions, ObserveError> {
+    let prepare = |(what, sql): (&'static str, String)| async move {
+        let statement = session.prepare(&sql).await.map_err(|source| ObserveError::Server { what, source })?;
+        Ok::<_, ObserveError>((what, statement))
     };
-    let answers = try_join_all(queries().into_iter().map(ask)).await?;
+    Ok(Questions(try_join_all(queries().into_iter().map(prepare)).await?))
+}
+
+/// Reads it all, in one round trip.
+pub(super) async fn read(session: &Session, questions: &Questions) -> Result<Image, ObserveError> {
+    let ask = |(what, statement): &(&'static str, Statement)| {
+        let (what, statement) = (*what, statement.clone());
+        async move { session.query(&statement, &[]).await.map_err(|source| ObserveError::Server { what, source }) }
+    };
+    let answers = try_join_all(questions.0.iter().map(ask)).await?;
     let [relations, children, defaults, constraints, triggers, sequences, grants, objects, elsewhere] =
         <[Vec<Row>; 9]>::try_from(answers).unwrap_or_default();
     let mut image = Image::default();

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::Error;
 
-use self::image::Image;
+use self::image::{Image, Questions};
 use super::message::server_message;
-use super::{IntrospectError, Session, introspect};
+use super::{IntrospectError, Introspector, Session};
 use crate::effect::Effect;
 use crate::schema::{Object, Schema};
 
@@ -54,9 +54,9 @@ pub struct Observation {
 }
 
 /// Watches one session's database from statement to statement.
-#[derive(Debug)]
 pub struct Observer<'a> {
     session: &'a Session,
+    eyes: Eyes,
     schema: Schema,
     image: Image,
 }
@@ -65,9 +65,10 @@ impl<'a> Observer<'a> {
     /// Looks at the database as it is.
     pub async fn start(session: &'a Session) -> Result<Self, ObserveError> {
         run(session, "opening a transaction", "BEGIN").await?;
-        let (schema, image) = look(session).await?;
+        let eyes = Eyes { catalog: Introspector::prepare(session).await?, image: image::prepare(session).await? };
+        let (schema, image) = eyes.look(session).await?;
         run(session, "ending the transaction", "COMMIT").await?;
-        Ok(Self { session, schema, image })
+        Ok(Self { session, eyes, schema, image })
     }
 
     /// The catalog as of the last statement.
@@ -87,7 +88,7 @@ impl<'a> Observer<'a> {
         }
         let outcome = self.session.batch_execute(sql).await;
         run(self.session, "opening a transaction", "BEGIN").await?;
-        let seen = look(self.session).await?;
+        let seen = self.eyes.look(self.session).await?;
         run(self.session, "ending the transaction", "COMMIT").await?;
         let observation = self.compare(seen, None);
         Ok(Observation { error: outcome.err().map(|e| server_message(&e)), ..observation })
@@ -103,7 +104,7 @@ impl<'a> Observer<'a> {
         }
         // The locks first: reading the catalog takes some of its own.
         let cost = cost::read(session, &self.image, &rows).await?;
-        let seen = look(session).await?;
+        let seen = self.eyes.look(session).await?;
         if let Err(error) = session.batch_execute("COMMIT").await {
             // Deferred constraints are checked here.
             return Ok(Err(error));
@@ -141,11 +142,18 @@ fn commits_itself(error: &Error) -> bool {
     code == Some(&SqlState::INVALID_TRANSACTION_TERMINATION) || code == Some(&SqlState::ACTIVE_SQL_TRANSACTION)
 }
 
-/// Schema and image, read under a search path of their own: names are printed as the path allows.
-async fn look(session: &Session) -> Result<(Schema, Image), ObserveError> {
-    let set = "SET LOCAL search_path = public; SET LOCAL row_security = off";
-    run(session, "setting the search path", set).await?;
-    Ok((introspect(session).await?, image::read(session).await?))
+/// What is asked after every statement.
+struct Eyes {
+    catalog: Introspector,
+    image: Questions,
+}
+
+impl Eyes {
+    /// Schema and image, read under a search path of their own: names are printed as the path allows.
+    async fn look(&self, session: &Session) -> Result<(Schema, Image), ObserveError> {
+        run(session, "setting the search path", "SET LOCAL search_path = public").await?;
+        Ok((self.catalog.read(session).await?, image::read(session, &self.image).await?))
+    }
 }
 
 async fn run(session: &Session, what: &'static str, sql: &str) -> Result<(), ObserveError> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cutover::effect::{Capability, Effect, LockMode, Weight, hazard};
+use cutover::effect::{Capability, Effect, LockMode, PgVersion, Weight, hazard};
 use cutover::schema::{QName, Schema};
 use cutover::sql::{Operation, Statement};
 
@@ -25,7 +25,7 @@ pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) ->
     let (mut lost, mut won) = (BTreeSet::new(), BTreeSet::new());
     let (mut locks, mut rewrite, mut scan, mut opaque) = (BTreeMap::new(), false, false, false);
     for piece in &statement.pieces {
-        let cost = hazard(&piece.operation, &schema, base);
+        let cost = hazard(&piece.operation, &schema, base, PgVersion::default());
         rewrite |= cost.rewrite;
         scan |= cost.scan;
         for lock in cost.locks {
