@@ -33,6 +33,7 @@ codes! {
     ROWS_WRITTEN_IN_OVERLAP = "CO303" "rows-written-in-overlap": "Blue goes on writing rows after a backfill has run.";
     AUTHOR_TRANSACTION = "CO304" "own-transaction-control": "The file's own BEGIN and COMMIT are replaced by the plan's transactions.";
     ROWS_GONE_IN_OVERLAP = "CO305" "rows-gone-in-overlap": "Rows are deleted before the cutover while blue may still use them.";
+    BODY_MENTIONS_GONE = "CO306" "body-mentions-gone": "The body of a function that stays mentions what a statement takes away, which PostgreSQL does not notice.";
     TABLE_REWRITE = "CO401" "table-rewrite": "The statement rewrites the table under a lock that blocks everybody.";
     BLOCKING_SCAN = "CO402" "blocking-scan": "The statement reads the whole table under a lock that blocks writers.";
     BLOCKING_INDEX = "CO403" "blocking-index-build": "The statement builds an index under a lock that blocks writers.";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::node::Node;
-use crate::schema::{Object, QName, Relation, Rule, Schema};
+use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
 use crate::source::Sources;
 use crate::sql::operation::{
     ConstraintKind, DefaultValue, GrantObject, Ident, Operation, QueryShape, RelationKind, TableChange,
@@ -49,9 +49,10 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
     for part in &node.parts {
         let after = || part.apply(&schema).schema;
         let mut reader = Reader { access: &mut access, schema: &schema, after: &after };
-        reader.operation(&part.operation, sources.slice(part.span));
-        if let Some(observed) = &part.observed {
-            reader.objects(observed.patch.touched());
+        let text = sources.slice(part.span);
+        match part.observed.as_deref().filter(|observed| observed.unsure.is_none()) {
+            Some(observed) => reader.observed(&observed.patch, text),
+            None => reader.operation(&part.operation, text),
         }
         if node.parts.len() > 1 {
             schema = after();
@@ -68,16 +69,52 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What was seen to change, whatever the text says.
-    fn objects(&mut self, touched: BTreeSet<Object>) {
-        for object in touched {
+    /// What was seen to change, whatever the text says, and what the text names.
+    fn observed(&mut self, patch: &Patch, text: &str) {
+        self.words(text);
+        for (name, was, is) in patch.relations() {
+            match (was, is) {
+                (Some(was), Some(is)) => self.parts(name, was, is),
+                _ => self.defines_relation(name.clone()),
+            }
+        }
+        for object in patch.touched() {
             match object {
-                Object::Relation(name) => self.defines_relation(name),
+                Object::Relation(_) => {}
                 Object::Type(name) => _ = self.access.defines.insert(Key::Type(name.to_string())),
                 Object::Function(name) => _ = self.access.defines.insert(Key::Function(name)),
                 Object::Namespace(name) => _ = self.access.defines.insert(Key::Namespace(name)),
                 Object::Extension(name) => _ = self.access.defines.insert(Key::Extension(name)),
             }
+        }
+    }
+
+    /// The parts of a relation that differ.
+    fn parts(&mut self, name: &QName, was: &Relation, is: &Relation) {
+        self.access.uses.insert(Key::Relation(name.clone()));
+        let columns = was.columns.iter().chain(&is.columns).filter(|c| was.column(&c.name) != is.column(&c.name));
+        self.access.defines.extend(columns.map(|c| Key::Column(name.clone(), c.name.clone())));
+        let mut part = |part: &Ident| _ = self.access.defines.insert(Key::Part(name.clone(), part.clone()));
+        let names = |list: [&Relation; 2]| -> BTreeSet<Ident> {
+            let keys = list.into_iter().flat_map(|r| {
+                r.constraints.keys().chain(r.indexes.keys()).chain(r.triggers.keys()).chain(r.policies.keys())
+            });
+            keys.cloned().collect()
+        };
+        for key in names([was, is]) {
+            let same = was.constraints.get(&key) == is.constraints.get(&key)
+                && was.indexes.get(&key) == is.indexes.get(&key)
+                && was.triggers.get(&key) == is.triggers.get(&key)
+                && was.policies.get(&key) == is.policies.get(&key);
+            if !same {
+                part(&key);
+            }
+        }
+        if was.grants != is.grants {
+            part(&"(grants)".into());
+        }
+        if (was.row_security, was.force_row_security) != (is.row_security, is.force_row_security) {
+            part(&"(row security)".into());
         }
     }
 

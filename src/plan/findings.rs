@@ -1,6 +1,7 @@
 //! What is to be said about a placed release.
 
-use super::describe::describe;
+use super::bodies;
+use super::describe::describe_part;
 use super::graph::Graph;
 use super::node::Node;
 use super::place::{Conflict, Placement, Reason};
@@ -43,6 +44,7 @@ pub(crate) fn findings(context: &Context<'_>, conflicts: &[Conflict]) -> Vec<Dia
         }
         found.extend(context.observed(i));
         found.extend(context.conditional(i));
+        found.extend(bodies::broken(&context.nodes[i], context.last));
         found.extend(context.green_breaks(i));
         found.extend(context.backfill(i));
         found.extend(context.needs_empty_table(i));
@@ -54,7 +56,7 @@ pub(crate) fn findings(context: &Context<'_>, conflicts: &[Conflict]) -> Vec<Dia
 
 impl Context<'_> {
     fn name(&self, node: usize) -> String {
-        let (object, action) = self.nodes[node].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
+        let (object, action) = self.nodes[node].parts.first().map(describe_part).unwrap_or_default();
         format!("{action} of {object}")
     }
 
@@ -420,7 +422,7 @@ impl Context<'_> {
                 _ => return None,
             };
             let who = if strongest == LockMode::AccessExclusive { "everybody" } else { "writers" };
-            let (object, action) = describe(&part.operation);
+            let (object, action) = describe_part(part);
             let text = format!("{action} of {object} {what} under a lock ({}) that blocks {who}", strongest.name());
             let mut diagnostic = Diagnostic::warning(code, text).at(part.span, "");
             if let Some(help) = cheaper(&part.operation) {

@@ -1,6 +1,7 @@
 //! Dependency graph, placement, splitting, the proof, and the saved plan file.
 
 mod access;
+mod bodies;
 mod describe;
 mod findings;
 mod graph;

@@ -197,7 +197,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     operation: piece.operation,
                     observed: observed.and_then(|observed| observed.get(statement.span)).cloned(),
                 };
-                if let Some(observed) = &part.observed {
+                if let Some(observed) = part.observed.as_ref().filter(|observed| observed.unsure.is_none()) {
                     part.hazard = observed.hazard.clone().on(base);
                 }
                 let applied = part.apply(&schema);

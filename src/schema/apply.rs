@@ -7,8 +7,8 @@ use super::model::{Column, Function, Index, Policy, QName, Relation, UserType};
 use super::{Schema, naming};
 use crate::sql::Name;
 use crate::sql::operation::{
-    AttributeChange, CreateFunction, CreateIndex, CreateView, DomainChange, GrantObject, Ident, Operation,
-    OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
+    AttributeChange, CreateFunction, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident,
+    Operation, OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
 };
 
 /// The outcome of an operation.
@@ -134,12 +134,19 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, .. } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists);
             }
-            Operation::CreateTrigger { name, table, .. } => {
+            Operation::CreateTrigger { name, table, function, .. } => {
                 let table = self.schema.resolve(table);
-                self.edit(&table, |t| _ = t.triggers.insert(name.clone(), true));
+                let function = function.as_ref().map(|function| self.schema.resolve_function(function));
+                self.edit(&table, |t| {
+                    t.triggers.insert(name.clone(), true);
+                    t.trigger_functions.extend(function.map(|function| (name.clone(), function)));
+                });
             }
             Operation::DropTrigger { name, table, if_exists } => {
-                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| t.triggers.remove(name).is_some());
+                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| {
+                    t.trigger_functions.remove(name);
+                    t.triggers.remove(name).is_some()
+                });
             }
             Operation::CreatePolicy { name, table, restrictive, text } => {
                 let table = self.schema.resolve(table);
@@ -313,10 +320,25 @@ impl Change {
                 None if if_exists => {}
                 None => self.missing(format!("index {name}")),
             }
-        } else if self.schema.relations.contains_key(&name) {
+        } else if let Some(relation) = self.schema.relations.get(&name).cloned() {
             self.remove(&name);
+            // With `CASCADE` the default that counts by it goes, too.
+            if let Some((table, column)) = &relation.owned_by {
+                self.lose_default(table, column);
+            }
         } else if !if_exists {
             self.missing(format!("{} {name}", kind.keyword().to_ascii_lowercase()));
+        }
+    }
+
+    fn lose_default(&mut self, table: &QName, column: &Ident) {
+        let counts = |r: &Relation| r.column(column).is_some_and(|c| c.default == Some(DefaultValue::Volatile));
+        if self.schema.relation(table).is_some_and(counts) {
+            self.edit(table, |t| {
+                if let Some(column) = t.column_mut(column) {
+                    column.default = None;
+                }
+            });
         }
     }
 

@@ -98,6 +98,11 @@ impl Schema {
         self.functions.get(name).map_or(&[], |f| f.as_slice())
     }
 
+    /// All functions with their names.
+    pub fn all_functions(&self) -> impl Iterator<Item = (&QName, &Function)> {
+        self.functions.iter().flat_map(|(name, overloads)| overloads.iter().map(move |function| (name, function)))
+    }
+
     /// Whether a schema (name space) exists.
     pub fn has_namespace(&self, name: &str) -> bool {
         self.namespaces.contains(name)

@@ -48,6 +48,8 @@ pub struct Relation {
     pub indexes: BTreeMap<Ident, Index>,
     /// Triggers by name, with whether they are enabled.
     pub triggers: BTreeMap<Ident, bool>,
+    /// What its triggers call.
+    pub trigger_functions: BTreeMap<Ident, QName>,
     /// Policies by name.
     pub policies: BTreeMap<Ident, Policy>,
     /// `ENABLE ROW LEVEL SECURITY`
@@ -83,6 +85,7 @@ impl Relation {
             constraints: BTreeMap::new(),
             indexes: BTreeMap::new(),
             triggers: BTreeMap::new(),
+            trigger_functions: BTreeMap::new(),
             policies: BTreeMap::new(),
             row_security: false,
             force_row_security: false,

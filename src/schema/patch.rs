@@ -44,6 +44,11 @@ impl Patch {
         patch
     }
 
+    /// The relations it changes: as they were, and as they are.
+    pub fn relations(&self) -> impl Iterator<Item = (&QName, Option<&Relation>, Option<&Relation>)> {
+        self.relations.iter().map(|(name, (was, is))| (name, was.as_ref(), is.as_ref()))
+    }
+
     /// What it changes.
     pub fn touched(&self) -> BTreeSet<Object> {
         let relations = self.relations.keys().cloned().map(Object::Relation);
@@ -108,6 +113,7 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     parts(&mut next.constraints, &was.constraints, &is.constraints);
     parts(&mut next.indexes, &was.indexes, &is.indexes);
     parts(&mut next.triggers, &was.triggers, &is.triggers);
+    parts(&mut next.trigger_functions, &was.trigger_functions, &is.trigger_functions);
     parts(&mut next.policies, &was.policies, &is.policies);
     next.grants.retain(|grant| !was.grants.contains(grant) || is.grants.contains(grant));
     next.grants.extend(is.grants.difference(&was.grants).cloned());

@@ -207,7 +207,10 @@ impl Reader {
     fn triggers_and_policies(&mut self) {
         for row in self.take("triggers") {
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation.triggers.insert(row.get::<_, String>(1).into(), row.get(2));
+                let name: Ident = row.get::<_, String>(1).into();
+                let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
+                relation.triggers.insert(name.clone(), row.get(2));
+                relation.trigger_functions.insert(name, function);
             }
         }
         for row in self.take("policies") {

@@ -60,7 +60,9 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"
         )),
-        ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D' FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal".to_owned()),
+        ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D', n.nspname::text, p.proname::text
+             FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
         ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
                           pg_catalog.concat_ws(' ', p.polcmd, p.polroles::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
                                                pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),

@@ -17,6 +17,8 @@ pub struct Cost {
     pub locks: Vec<Lock>,
     /// Tables with new files: they were written anew (or emptied: `TRUNCATE` gives them new files too).
     pub rewrites: Vec<QName>,
+    /// Catalogs of the whole server that it wrote: roles, memberships, settings, tablespaces, databases.
+    pub shared: Vec<String>,
     /// Sequential reads.
     pub scans: Vec<Scan>,
 }
@@ -44,7 +46,8 @@ pub(super) async fn rows(session: &Session, before: &Image) -> Result<Rows, Obse
 pub(super) async fn read(session: &Session, before: &Image, rows: &Rows) -> Result<Cost, ObserveError> {
     let held = session
         .query(
-            "SELECT l.relation, l.mode FROM pg_catalog.pg_locks l
+            "SELECT l.relation, l.mode, CASE WHEN l.database = 0 THEN l.relation::pg_catalog.regclass::text END
+             FROM pg_catalog.pg_locks l
              WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted",
             &[],
         )
@@ -52,6 +55,11 @@ pub(super) async fn read(session: &Session, before: &Image, rows: &Rows) -> Resu
         .map_err(|source| ObserveError::Server { what: "locks", source })?;
     let counted = counters(session, before).await?;
     let mut cost = Cost::default();
+    for row in &held {
+        // These are locked for writing until the end of the transaction by whoever changes them.
+        let catalog = row.get::<_, Option<String>>(2).filter(|catalog| SHARED.contains(&catalog.as_str()));
+        cost.shared.extend(catalog.filter(|_| mode(row.get(1)) >= Some(LockMode::RowExclusive)));
+    }
     for (oid, table) in before.tables() {
         let modes = held.iter().filter(|row| row.get::<_, u32>(0) == oid).filter_map(|row| mode(row.get(1)));
         if let Some(mode) = modes.max() {
@@ -80,6 +88,9 @@ async fn counters(session: &Session, before: &Image) -> Result<Vec<Row>, Observe
                WHERE c.relkind IN ('r', 'm')";
     session.query(sql, &[&tables]).await.map_err(|source| ObserveError::Server { what: "files and rows", source })
 }
+
+/// Catalogs that all databases of a server share, and that statements change.
+const SHARED: &[&str] = &["pg_authid", "pg_auth_members", "pg_db_role_setting", "pg_tablespace", "pg_database"];
 
 /// The mode as `pg_locks` names it; `None` for the lock of plain reads, which holds up nobody but DDL.
 fn mode(name: &str) -> Option<LockMode> {

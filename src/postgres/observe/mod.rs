@@ -109,7 +109,10 @@ impl<'a> Observer<'a> {
             // Deferred constraints are checked here.
             return Ok(Err(error));
         }
-        Ok(Ok(self.compare(seen, Some(cost))))
+        let shared = cost.shared.clone();
+        let mut observation = self.compare(seen, Some(cost));
+        observation.elsewhere.extend(shared);
+        Ok(Ok(observation))
     }
 
     fn compare(&mut self, (schema, image): (Schema, Image), cost: Option<Cost>) -> Observation {
