@@ -4,6 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::schema::Schema;
+use crate::sql::Operation;
+use crate::sql::operation::{ColumnDefinition, ConstraintKind, DefaultValue, TableChange};
+
 /// A major version of PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PgVersion(pub u32);
@@ -56,6 +60,21 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// What it is, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::FastDefault => "adding a column with a default without writing the table anew",
+            Self::NotNullByCheck => "SET NOT NULL without reading the table",
+            Self::AddValueInTransaction => "ADD VALUE in a transaction",
+            Self::ReindexConcurrently => "REINDEX CONCURRENTLY",
+            Self::DetachConcurrently => "DETACH PARTITION CONCURRENTLY",
+            Self::GeneratedVirtual => "a virtual generated column",
+            Self::NotValidOnPartitioned => "a NOT VALID foreign key of a partitioned table",
+            Self::NotNullNotValid => "a NOT VALID NOT NULL constraint",
+            Self::NotEnforced => "a constraint that is NOT ENFORCED",
+        }
+    }
+
     /// Since when.
     pub const fn since(self) -> PgVersion {
         PgVersion(match self {
@@ -72,6 +91,29 @@ impl PgVersion {
     pub fn has(self, fact: Fact) -> bool {
         self >= fact.since()
     }
+}
+
+/// What an operation needs that not every version can do.
+pub fn needed(operation: &Operation, schema: &Schema) -> Option<Fact> {
+    match operation {
+        Operation::Reindex { concurrently: true, .. } => Some(Fact::ReindexConcurrently),
+        Operation::CreateTable(table) => table.columns.iter().any(is_virtual).then_some(Fact::GeneratedVirtual),
+        Operation::AlterTable { table, change, .. } => match change {
+            TableChange::AddColumn { column, .. } if is_virtual(column) => Some(Fact::GeneratedVirtual),
+            TableChange::DetachPartition { concurrently: true, .. } => Some(Fact::DetachConcurrently),
+            TableChange::AddConstraint(definition) => {
+                let key = matches!(definition.kind, ConstraintKind::ForeignKey { .. });
+                let partitioned = || schema.relation(&schema.resolve(table)).is_some_and(|t| t.partitioned);
+                (key && definition.not_valid && partitioned()).then_some(Fact::NotValidOnPartitioned)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_virtual(column: &ColumnDefinition) -> bool {
+    column.default == Some(DefaultValue::GeneratedVirtual)
 }
 
 #[cfg(test)]

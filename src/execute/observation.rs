@@ -2,7 +2,7 @@
 //! pending ones in the files' order, with a look at the catalog around each statement that the text does not explain.
 
 use super::rehearsal::{RehearsalError, run};
-use crate::effect::{Hazard, LockMode};
+use crate::effect::{Effect, Hazard, LockMode};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::plan::{Observed, ObservedEffects, is_opaque};
 use crate::postgres::observe::{Cost, Observation, ObserveError, Observer};
@@ -79,9 +79,12 @@ async fn walk(session: &Session, server: String, folder: &Folder, pending: &Pend
     Ok(seen)
 }
 
-fn observed(before: &Schema, after: &Schema, done: &Observation) -> Observed {
+/// What was seen, as the planner takes it.
+pub fn observed(before: &Schema, after: &Schema, done: &Observation) -> Observed {
     let hazard = done.cost.as_ref().map(hazard).unwrap_or_default();
-    Observed { effect: done.effect.clone(), patch: Patch::between(before, after), hazard, unsure: unsure(done) }
+    let reads = done.cost.iter().flat_map(|cost| cost.reads.iter().cloned()).collect();
+    let (effect, patch) = (done.effect.clone(), Patch::between(before, after));
+    Observed { effect, patch, hazard, reads, unsure: unsure(done) }
 }
 
 /// The cost in the planner's words, the strongest lock first.
@@ -109,7 +112,8 @@ fn unsure(done: &Observation) -> Option<String> {
     let emptied = cost.rewrites.iter().filter(same);
     let tables: Vec<_> = written.chain(emptied).map(ToString::to_string).collect();
     if tables.is_empty() {
-        return None;
+        let idle = done.touched.is_empty() && cost.locks.is_empty() && done.effect == Effect::default();
+        return idle.then(|| "it did nothing there, and may find more to do in production".to_owned());
     }
     Some(format!("it writes rows of {}, and which ones depends on the rows there are", tables.join(", ")))
 }

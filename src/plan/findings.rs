@@ -153,17 +153,21 @@ impl Context<'_> {
                 Diagnostic::new(codes::OBSERVED, Severity::Info, text).at(self.nodes[node].span(), "observed"),
             );
         }
-        Some(
-            Diagnostic::warning(
+        let text = format!("{} is placed by what it was seen to do on {server}", self.what(node));
+        let at = |diagnostic: Diagnostic| diagnostic.at(self.nodes[node].span(), "observed");
+        if observed.reads.is_empty() {
+            return Some(at(Diagnostic::new(
                 codes::OBSERVED,
-                format!(
-                    "{} is placed by what it was seen to do on {server}; what it does may depend on rows that are only in production",
-                    self.what(node)
-                ),
-            )
-            .at(self.nodes[node].span(), "observed, not proven")
-            .help("if it tests no rows, all is well; otherwise say where it belongs: `-- cutover: before|after|neutral <reason>`"),
-        )
+                Severity::Info,
+                format!("{text}, where it read no rows"),
+            )));
+        }
+        let reads: Vec<_> = observed.reads.iter().map(ToString::to_string).collect();
+        let text =
+            format!("{text}; it reads {}, so with the rows of production it may do something else", reads.join(", "));
+        Some(at(Diagnostic::warning(codes::OBSERVED, text)).help(
+            "if it decides nothing by these rows, all is well; otherwise say where it belongs: `-- cutover: before|after|neutral <reason>`",
+        ))
     }
 
     fn what(&self, node: usize) -> String {

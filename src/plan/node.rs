@@ -8,7 +8,7 @@ use super::access;
 use super::graph::Graph;
 use super::{Observed, Request};
 use crate::diagnostic::Diagnostic;
-use crate::effect::{Capability, Effect, Hazard, Weight, hazard};
+use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed};
 use crate::lint::codes;
 use crate::migrations::{Folder, Migration};
 use crate::schema::{Applied, Object, Schema};
@@ -206,6 +206,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                         "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
                     )
                 }));
+                diagnostics.extend(too_old(&part, &schema, request.version));
                 let effect = match &part.observed {
                     Some(observed) => observed.effect.clone(),
                     None => Effect::of(&part.operation, &schema, &applied),
@@ -235,6 +236,16 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
         schema = schema.with_default_search_path();
     }
     Nodes { nodes, last: schema, diagnostics }
+}
+
+fn too_old(part: &Part, schema: &Schema, version: PgVersion) -> Option<Diagnostic> {
+    let fact = needed(&part.operation, schema).filter(|fact| !version.has(*fact))?;
+    let text = format!("{} needs {}, and the plan is made for {version}", fact.words(), fact.since());
+    Some(
+        Diagnostic::warning(codes::NEEDS_NEWER_SERVER, text)
+            .at(part.span, "the server refuses this")
+            .help("say what production runs: `--pg-version VERSION`, or --database"),
+    )
 }
 
 fn transaction_control(control: TransactionControl, span: Span) -> Option<Diagnostic> {

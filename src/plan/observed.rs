@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::effect::{Effect, Hazard};
-use crate::schema::Patch;
+use crate::schema::{Patch, QName};
 use crate::source::Span;
 
 /// The observations of a release, by statement.
@@ -24,6 +24,8 @@ pub struct Observed {
     pub patch: Patch,
     /// What running it cost.
     pub hazard: Hazard,
+    /// The relations it read: with other rows it may do something else.
+    pub reads: Vec<QName>,
     /// Why what was seen is not enough to place it, if it is not.
     pub unsure: Option<String>,
 }

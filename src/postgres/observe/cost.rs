@@ -17,6 +17,8 @@ pub struct Cost {
     pub locks: Vec<Lock>,
     /// Tables with new files: they were written anew (or emptied: `TRUNCATE` gives them new files too).
     pub rewrites: Vec<QName>,
+    /// Tables that it read, by a query of its own: what it did may depend on their rows.
+    pub reads: Vec<QName>,
     /// Catalogs of the whole server that it wrote: roles, memberships, settings, tablespaces, databases.
     pub shared: Vec<String>,
     /// Sequential reads.
@@ -61,6 +63,10 @@ pub(super) async fn read(session: &Session, before: &Image, rows: &Rows) -> Resu
         cost.shared.extend(catalog.filter(|_| mode(row.get(1)) >= Some(LockMode::RowExclusive)));
     }
     for (oid, table) in before.tables() {
+        let plain = |row: &&Row| row.get::<_, u32>(0) == oid && row.get::<_, &str>(1) == "AccessShareLock";
+        if held.iter().any(|row| plain(&row)) {
+            cost.reads.push(table.name.clone());
+        }
         let modes = held.iter().filter(|row| row.get::<_, u32>(0) == oid).filter_map(|row| mode(row.get(1)));
         if let Some(mode) = modes.max() {
             cost.locks.push(Lock { relation: table.name.clone(), mode });
@@ -75,6 +81,7 @@ pub(super) async fn read(session: &Session, before: &Image, rows: &Rows) -> Resu
         }
     }
     cost.locks.sort_by(|a, b| a.relation.cmp(&b.relation));
+    cost.reads.sort();
     cost.rewrites.sort();
     cost.scans.sort_by(|a, b| a.relation.cmp(&b.relation));
     Ok(cost)

@@ -144,7 +144,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("pg_foreign_data_wrapper", "true"),
     ("pg_foreign_server", "true"),
     ("pg_foreign_table", "true"),
-    ("pg_user_mapping", "true"),
+    ("pg_user_mappings", "true"),
     ("pg_default_acl", "true"),
     (
         "pg_db_role_setting",

@@ -152,9 +152,10 @@ struct Eyes {
 }
 
 impl Eyes {
-    /// Schema and image, read under a search path of their own: names are printed as the path allows.
+    /// Schema and image, read under a search path of their own, because names are printed as the path allows, and not in a role that the
+    /// statements have put on.
     async fn look(&self, session: &Session) -> Result<(Schema, Image), ObserveError> {
-        run(session, "setting the search path", "SET LOCAL search_path = public").await?;
+        run(session, "setting the search path", "SET LOCAL search_path = public; SET LOCAL ROLE NONE").await?;
         Ok((self.catalog.read(session).await?, image::read(session, &self.image).await?))
     }
 }

@@ -1,9 +1,11 @@
 //! Every statement of the real histories, simulated and observed.
 
+use cutover::execute::observation::observed;
 use cutover::postgres::observe::Observer;
 use cutover::schema::Schema;
 use cutover::sql::{self, Operation};
 
+use super::reasons::HISTORIES;
 use super::simulate::{lines, simulate};
 use crate::corpus::{History, histories};
 use crate::support;
@@ -14,6 +16,7 @@ struct Walked {
     statements: usize,
     differ: usize,
     unsafe_: Vec<String>,
+    unexplained: usize,
 }
 
 async fn walk(History { project, folder }: History) -> Walked {
@@ -27,8 +30,8 @@ async fn walk(History { project, folder }: History) -> Walked {
         .unwrap();
     let mut observer = Observer::start(&session).await.unwrap();
     let mut schema = Schema::empty();
-    let (mut statements, mut agree, mut opaque, mut failed) = (0, 0, 0, 0);
-    let (mut report, mut unsafe_) = (String::new(), Vec::new());
+    let (mut statements, mut agree, mut opaque, mut placed, mut failed) = (0, 0, 0, 0, 0);
+    let (mut report, mut unsafe_, mut unexplained) = (String::new(), Vec::new(), 0);
     for migration in &folder.migrations {
         let (read, _) = sql::read(&folder.sources, migration.file);
         for statement in &read {
@@ -37,6 +40,7 @@ async fn walk(History { project, folder }: History) -> Walked {
             }
             let text = folder.sources.slice(statement.span);
             let said = simulate(&schema, statement, &schema);
+            let before = observer.schema().clone();
             let seen = observer.observe(text, statement.transactional).await.unwrap();
             let place = folder.sources.place(statement.span);
             if let Some(error) = seen.error {
@@ -48,6 +52,11 @@ async fn walk(History { project, folder }: History) -> Walked {
             schema = said.schema;
             if said.opaque {
                 opaque += 1;
+                let observed = observed(&before, observer.schema(), &seen);
+                placed += usize::from(observed.unsure.is_none());
+                let judged =
+                    observed.unsure.unwrap_or_else(|| format!("{} capabilities", lines(&observed.effect).len()));
+                report.push_str(&format!("{project}/{place}: opaque, seen: {judged}\n"));
                 schema = observer.schema().clone().searched_like(&schema);
                 continue;
             }
@@ -59,7 +68,10 @@ async fn walk(History { project, folder }: History) -> Walked {
                 continue;
             }
             schema = observer.schema().clone().searched_like(&schema);
-            report.push_str(&format!("{project}/{place}:\n"));
+            let reason = HISTORIES.iter().find(|(at, _)| format!("{project}/{place}").starts_with(at));
+            let reason = reason.map_or("not explained", |(_, reason)| reason);
+            unexplained += usize::from(reason == "not explained");
+            report.push_str(&format!("{project}/{place}: {reason}\n"));
             for line in by_text.difference(&by_server) {
                 report.push_str(&format!("    text only   {line}\n"));
             }
@@ -75,8 +87,8 @@ async fn walk(History { project, folder }: History) -> Walked {
         session.batch_execute("RESET ALL").await.unwrap();
     }
     let differ = statements - opaque - agree;
-    let table = format!("{project:<14} {statements:>6} {agree:>6} {differ:>6} {opaque:>6} {failed:>6}\n");
-    Walked { table, report, statements, differ, unsafe_ }
+    let table = format!("{project:<14} {statements:>6} {agree:>6} {differ:>6} {opaque:>6} {placed:>6} {failed:>6}\n");
+    Walked { table, report, statements, differ, unsafe_, unexplained }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,14 +98,18 @@ async fn every_statement_does_what_its_text_says() {
     if walked.is_empty() {
         return;
     }
-    let mut text =
-        format!("{:<14} {:>6} {:>6} {:>6} {:>6} {:>6}\n", "history", "stmts", "agree", "differ", "opaque", "failed");
+    let mut text = format!(
+        "{:<14} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6}\n",
+        "history", "stmts", "agree", "differ", "opaque", "placed", "failed"
+    );
     walked.iter().for_each(|w| text.push_str(&w.table));
     walked.iter().for_each(|w| text.push_str(&w.report));
     let statements: usize = walked.iter().map(|w| w.statements).sum();
     let differ: usize = walked.iter().map(|w| w.differ).sum();
     let wrong: Vec<&String> = walked.iter().flat_map(|w| &w.unsafe_).collect();
     eprintln!("{text}\n{statements} statements, {differ} differ");
+    let unexplained: usize = walked.iter().map(|w| w.unexplained).sum();
+    assert_eq!(unexplained, 0, "a reason is missing in reasons.rs:\n{text}");
     assert!(wrong.is_empty(), "called additive, and the server takes something away: {wrong:#?}");
     assert!(differ * 200 <= statements, "{differ} of {statements} differ:\n{text}");
 }

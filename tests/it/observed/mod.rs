@@ -5,5 +5,6 @@ mod bodies;
 mod fixtures;
 mod histories;
 mod opaque;
+mod outside;
 mod reasons;
 mod simulate;

@@ -62,14 +62,14 @@ async fn what_adds_and_what_removes() {
     before additive DO block of t
     before additive ADD COLUMN integer of t.c
     after deletive DO block of t
-    warning CO106: this DO block is placed by what it was seen to do on SERVER; what it does may depend on rows that are only in production
-    warning CO106: this DO block is placed by what it was seen to do on SERVER; what it does may depend on rows that are only in production
+    info CO106: this DO block is placed by what it was seen to do on SERVER, where it read no rows
+    info CO106: this DO block is placed by what it was seen to do on SERVER, where it read no rows
     ");
     assert_snapshot!(placed("SELECT grow();\nUPDATE t SET grown = 1 WHERE grown IS NULL;").await, @r"
     before additive SELECT of t
     before data UPDATE of t.grown
     after data UPDATE of t.grown
-    warning CO106: this call of grow is placed by what it was seen to do on SERVER; what it does may depend on rows that are only in production
+    info CO106: this call of grow is placed by what it was seen to do on SERVER, where it read no rows
     ");
 }
 
@@ -102,4 +102,20 @@ async fn what_the_catalog_does_not_show_stays_opaque() {
     error CO101: what this DO block does can not be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it failed there: not here (SQLSTATE P0001)
     ");
+    // On a database without rows.
+    assert_snapshot!(
+        placed("DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN EXECUTE 'ALTER TABLE t DROP COLUMN a'; END IF; END $$;").await,
+        @r"
+    after opaque DO block of ?
+    error CO101: what this DO block does can not be known from its text
+    info CO106: this DO block was run on SERVER, and that is not enough to place it: it did nothing there, and may find more to do in production
+    "
+    );
+    assert_snapshot!(
+        placed("DO $$ BEGIN IF NOT EXISTS (SELECT FROM t) THEN EXECUTE 'ALTER TABLE t DROP COLUMN a'; END IF; END $$;").await,
+        @r"
+    after deletive DO block of t
+    warning CO106: this DO block is placed by what it was seen to do on SERVER; it reads t, so with the rows of production it may do something else
+    "
+    );
 }

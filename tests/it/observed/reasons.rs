@@ -23,3 +23,11 @@ pub(super) const REASONS: &[(&str, &str, &str)] = &[
     ("96", "", "what a DO block or a procedure does, only the server knows"),
     ("98", "", "publications are opaque: no client of the database reads them"),
 ];
+
+/// The same for the statements of the histories: the beginning of their place.
+pub(super) const HISTORIES: &[(&str, &str)] = &[
+    ("crates.io/2018-04-24-145128", "the type of sum(downloads) is known to the server only"),
+    ("crates.io/2019-03-22-162022", "the type of sum(downloads) is known to the server only"),
+    ("docs.rs/20240309082057", "the types of CASE and of aggregates are known to the server only"),
+    ("river/004_pending_and_more.sql:10", "SET DEFAULT to the default it had: the simulation keeps no expressions"),
+];
