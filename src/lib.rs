@@ -14,7 +14,7 @@
 //!     ("V2__email.sql".into(), "ALTER TABLE users ADD COLUMN email text, DROP COLUMN name;".into()),
 //! ])?;
 //! let pending = folder.pending_after(Some("1"))?;
-//! let planned = plan(Request { folder: &folder, pending: &pending, base: None, blue: None, green: None });
+//! let planned = plan(Request::new(&folder, &pending));
 //!
 //! assert_eq!(planned.plan.verdict, Verdict::Safe);
 //! let actions = |phase| planned.plan.phase(phase).map(|step| step.action.as_str()).collect::<Vec<_>>();

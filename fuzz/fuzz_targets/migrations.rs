@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(folder) = Folder::from_files(convention, [(Utf8PathBuf::from(path), text.to_owned())]) else { return };
     // The first half of a long file is the base of the second.
     let Ok(pending) = folder.pending_after(None) else { return };
-    let planned = plan(Request { folder: &folder, pending: &pending, base: None, blue: None, green: None });
+    let planned = plan(Request::new(&folder, &pending));
     for step in &planned.plan.steps {
         assert!(step.statements.iter().all(|s| !s.sql.is_empty()), "a step without SQL");
     }

@@ -9,14 +9,17 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::release_args::{ReleaseInput, ReleaseOptions};
+use super::server_args::ServerArgs;
 use super::{file, git, out, plan};
 use crate::config::LintConfig;
 use crate::diagnostic::{Diagnostic, codes};
+use crate::effect::PgVersion;
+use crate::execute::observation::Seen;
 use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
 use crate::lint::{fingerprints, fix};
 use crate::migrations::{Convention, Folder, Pending};
-use crate::plan::{Planned, Request};
+use crate::plan::{ObservedEffects, Planned, Request};
 use crate::report::Style;
 use crate::report::lint::{self as render, LintReport};
 use crate::schema::Schema;
@@ -46,6 +49,11 @@ pub(super) struct Args {
     /// Only what is new: pending is what this commit (a branch, a tag) does not have; also told is what was edited or removed since
     #[arg(long, value_name = "GIT-REF", conflicts_with = "from")]
     base: Option<String>,
+    /// Run statements that can not be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and judge them by what they were seen to do
+    #[arg(long)]
+    observe: bool,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Do not tell what this file lists
     #[arg(long, value_name = "FILE")]
     baseline: Option<Utf8PathBuf>,
@@ -209,37 +217,62 @@ struct Releases {
 }
 
 fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
-    let one = |pending: &Pending, base: Option<&Schema>| {
-        let (blue, green) = (input.blue.as_ref(), input.green.as_ref());
-        vec![crate::plan::plan(Request { folder: &input.folder, pending, base, blue, green })]
+    let observe = |pending: &Pending| match args.observe {
+        true => plan::observe(&args.server, input, pending),
+        false => Ok(Seen::default()),
     };
+    let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
+        let seen = observe(pending)?;
+        let planned = crate::plan::plan(Request {
+            folder: &input.folder,
+            pending,
+            base: base.or(seen.base.as_ref()),
+            blue: input.blue.as_ref(),
+            green: input.green.as_ref(),
+            observed: args.observe.then_some(&seen.effects),
+            version,
+        });
+        Ok::<_, CliError>(vec![planned])
+    };
+    let version = input.version.unwrap_or_default();
     if let Some(reference) = &args.base {
         let base = git::base(&input.folder.path, reference)?;
         let pending = input.folder.pending_unless(|migration| base.files.contains(&migration.path));
         let others = history(&input.folder, &pending, &base, reference);
-        return Ok(Releases { planned: one(&pending, None), others });
+        return Ok(Releases { planned: one(&pending, None, version)?, others });
     }
     if args.database.is_some() {
-        let (pending, schema) = plan::live(args.database.clone(), input)?;
-        return Ok(Releases { planned: one(&pending, schema.as_ref()), others: Vec::new() });
+        let (pending, schema, live) = plan::live(args.database.clone(), input)?;
+        let version = input.version.unwrap_or(live);
+        return Ok(Releases { planned: one(&pending, schema.as_ref(), version)?, others: Vec::new() });
     }
     if input.from.is_some() {
-        return Ok(Releases { planned: one(&plan::pending(input)?, None), others: Vec::new() });
+        return Ok(Releases { planned: one(&plan::pending(input)?, None, version)?, others: Vec::new() });
     }
     if args.fix {
         return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")
             .hint("say it with --base, --from or --database; a migration that is applied must stay as it is"));
     }
-    Ok(Releases { planned: each_alone(&input.folder), others: Vec::new() })
+    let all = Pending { applied: Vec::new(), pending: input.folder.migrations.clone() };
+    let seen = observe(&all)?;
+    let observed = args.observe.then_some(&seen.effects);
+    Ok(Releases { planned: each_alone(&input.folder, observed, version), others: Vec::new() })
 }
 
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
-fn each_alone(folder: &Folder) -> Vec<Planned> {
+fn each_alone(folder: &Folder, observed: Option<&ObservedEffects>, version: PgVersion) -> Vec<Planned> {
     let mut schema = Schema::empty();
     let plan = |migration: &crate::migrations::Migration| {
         let pending = Pending { applied: Vec::new(), pending: vec![migration.clone()] };
-        let planned =
-            crate::plan::plan(Request { folder, pending: &pending, base: Some(&schema), blue: None, green: None });
+        let planned = crate::plan::plan(Request {
+            folder,
+            pending: &pending,
+            base: Some(&schema),
+            blue: None,
+            green: None,
+            observed,
+            version,
+        });
         schema = planned.last.clone();
         planned
     };

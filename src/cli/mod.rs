@@ -20,6 +20,7 @@ mod resume;
 mod rollback;
 mod rules;
 mod schema;
+mod server_args;
 mod status;
 mod traffic;
 

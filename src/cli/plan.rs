@@ -10,7 +10,10 @@ use super::exit::Exit;
 use super::file;
 use super::out;
 use super::release_args::{ReleaseArgs, ReleaseInput};
+use super::server_args::ServerArgs;
 use crate::diagnostic::Severity;
+use crate::effect::PgVersion;
+use crate::execute::observation::{self, Seen};
 use crate::migrations::Pending;
 use crate::plan::saved::Verdict;
 use crate::plan::{self, Planned, Request};
@@ -36,6 +39,11 @@ pub(super) struct Args {
     /// Take what is pending from the history table of this database, and its catalog as the schema before the release
     #[arg(long, value_name = "URL", conflicts_with = "from")]
     database: Option<String>,
+    /// Run statements that can not be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and place them by what they were seen to do
+    #[arg(long)]
+    observe: bool,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Save the plan for `cutover execute`
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
@@ -55,16 +63,19 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
-    let (pending, base) = match &args.database {
+    let (pending, base, version) = match &args.database {
         Some(_) => live(args.database.clone(), &input)?,
-        None => (pending(&input)?, None),
+        None => (pending(&input)?, None, PgVersion::default()),
     };
+    let seen = if args.observe { observe(&args.server, &input, &pending)? } else { Seen::default() };
     let planned = plan::plan(Request {
         folder: &input.folder,
         pending: &pending,
-        base: base.as_ref(),
+        base: base.as_ref().or(seen.base.as_ref()),
         blue: input.blue.as_ref(),
         green: input.green.as_ref(),
+        observed: args.observe.then_some(&seen.effects),
+        version: input.version.unwrap_or(version),
     });
     show(args.format, &input, &planned)?;
     if let Some(path) = &args.output {
@@ -98,8 +109,26 @@ pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
     input.folder.pending_after(from).map_err(CliError::usage)
 }
 
-/// What is pending by the history of a database, and its catalog.
-pub(super) fn live(database: Option<String>, input: &ReleaseInput) -> Result<(Pending, Option<Schema>), CliError> {
+/// Watches the statements that can not be read, on a throwaway server that is there for nothing else.
+pub(super) fn observe(server: &ServerArgs, input: &ReleaseInput, pending: &Pending) -> Result<Seen, CliError> {
+    if !observation::is_needed(&input.folder, pending) {
+        return Ok(Seen::default());
+    }
+    database::runtime()?.block_on(async {
+        let server = server.start(&input.folder).await?;
+        let seen = super::rehearse::observe(&server, input, pending).await;
+        if let Err(error) = server.stop().await {
+            out::say(&format!("warning: {error}\n"));
+        }
+        seen
+    })
+}
+
+/// What is pending by the history of a database, its catalog, and which PostgreSQL it is.
+pub(super) fn live(
+    database: Option<String>,
+    input: &ReleaseInput,
+) -> Result<(Pending, Option<Schema>, PgVersion), CliError> {
     let database = DatabaseArgs::of(database);
     database::runtime()?.block_on(async {
         let session = database.connect().await?;
@@ -115,7 +144,8 @@ pub(super) fn live(database: Option<String>, input: &ReleaseInput) -> Result<(Pe
             .hint("check out the version of the application that production runs, or one after it"));
         }
         let schema = introspect(&session).await.map_err(CliError::usage)?;
-        Ok((pending, Some(schema)))
+        let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
+        Ok((pending, Some(schema), version))
     })
 }
 

@@ -5,26 +5,28 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::database::{self, DatabaseArgs};
+use super::database;
 use super::error::CliError;
 use super::exit::Exit;
 use super::out;
 use super::plan;
-use super::release_args::ReleaseArgs;
+use super::release_args::{ReleaseArgs, ReleaseInput};
+use super::server_args::{ServerArgs, server_error};
 use crate::diagnostic::Severity;
+use crate::execute::observation::{self, Seen};
 use crate::execute::rehearsal::{self, Rehearsal, RehearsalError, Script};
 use crate::execute::{Event, Stop};
-use crate::plan::Request;
+use crate::migrations::Pending;
 use crate::plan::saved::{SavedPlan, Verdict};
-#[cfg(feature = "embedded")]
-use crate::postgres::throwaway::{Embedded, EmbeddedOptions};
-use crate::postgres::throwaway::{Local, LocalOptions, Scratch, Throwaway, ThrowawayError};
+use crate::plan::{Planned, Request};
+use crate::postgres::throwaway::Throwaway;
 use crate::report::{self, Style};
 
 /// Rehearse the whole release on a throwaway PostgreSQL
 ///
 /// Runs the applied migrations, then the plan through the real executor with simulated traffic, prepares every query of both versions
-/// at every state, and compares the end with the files' own order.
+/// at every state, and compares the end with the files' own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
+/// watched on the server first, and placed by what they were seen to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover rehearse migrations-examples/02-rename-column
@@ -37,26 +39,56 @@ Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, or a qu
 pub(super) struct Args {
     #[command(flatten)]
     release: ReleaseArgs,
-    /// Where: `embedded` (in this process), `local` (this machine's PostgreSQL binaries), or the URL of a server for scratch databases
-    #[arg(long, value_name = "SERVER", default_value = DEFAULT_SERVER)]
-    server: String,
-    /// The directory of initdb and postgres, for `--server local`
-    #[arg(long, value_name = "DIR", env = "CUTOVER_PG_BIN")]
-    pg_bin: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
-
-const DEFAULT_SERVER: &str = if cfg!(feature = "embedded") { "embedded" } else { "local" };
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
     let pending = plan::pending(&input)?;
-    let planned = crate::plan::plan(Request {
-        folder: &input.folder,
-        pending: &pending,
-        base: None,
-        blue: input.blue.as_ref(),
-        green: input.green.as_ref(),
+    let runtime = database::runtime()?;
+    let done = runtime.block_on(async {
+        // The server is wanted early only where a statement has to be watched before it can be placed.
+        let (seen, server) = if observation::is_needed(&input.folder, &pending) {
+            let server = args.server.start(&input.folder).await?;
+            (observe(&server, &input, &pending).await?, Some(server))
+        } else {
+            (Seen::default(), None)
+        };
+        let planned = crate::plan::plan(Request {
+            folder: &input.folder,
+            pending: &pending,
+            base: seen.base.as_ref(),
+            blue: input.blue.as_ref(),
+            green: input.green.as_ref(),
+            observed: Some(&seen.effects),
+            version: input.version.unwrap_or_default(),
+        });
+        rehearse(args, &input, &pending, &planned, server).await
     });
+    runtime.shutdown_background();
+    done
+}
+
+/// Watches the statements that can not be read; says where it had to stop.
+pub(super) async fn observe(server: &Throwaway, input: &ReleaseInput, pending: &Pending) -> Result<Seen, CliError> {
+    let seen = observation::observe(server, &input.folder, pending).await.map_err(|e| rehearsal_error(&e))?;
+    if let Some((place, message)) = &seen.stopped {
+        out::say(&format!(
+            "note: {place}: this statement failed on {}: {message}; nothing after it was observed\n",
+            server.describe()
+        ));
+    }
+    Ok(seen)
+}
+
+async fn rehearse(
+    args: &Args,
+    input: &ReleaseInput,
+    pending: &Pending,
+    planned: &Planned,
+    server: Option<Throwaway>,
+) -> Result<Exit, CliError> {
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
     out::say(&report::render_diagnostics(&shown, &planned.sources, plan::stderr_style()));
     let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
@@ -73,18 +105,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         blue: input.blue.as_ref(),
         green: input.green.as_ref(),
     };
-    let runtime = database::runtime()?;
-    let done = runtime.block_on(play(args, script));
-    runtime.shutdown_background();
-    let rehearsal = done?;
+    let rehearsal = play(args, script, server).await?;
     out::print(&report::render_rehearsal(&rehearsal, &planned.plan, style))?;
     Ok(if rehearsal.is_safe() { Exit::Ok } else { Exit::Findings })
 }
 
-async fn play(args: &Args, script: Script<'_>) -> Result<Rehearsal, CliError> {
+async fn play(args: &Args, script: Script<'_>, server: Option<Throwaway>) -> Result<Rehearsal, CliError> {
     let progress = progress(script.plan);
     progress.set_message("starting a PostgreSQL server");
-    let server = start(args, script).await?;
+    let server = match server {
+        Some(server) => server,
+        None => args.server.start(script.folder).await?,
+    };
     progress.set_message("running the migrations that production has");
     let (_stopper, stop) = Stop::channel();
     let mut tell = |event: &Event| {
@@ -104,47 +136,6 @@ async fn play(args: &Args, script: Script<'_>) -> Result<Rehearsal, CliError> {
     Ok(rehearsal)
 }
 
-async fn start(args: &Args, script: Script<'_>) -> Result<Throwaway, CliError> {
-    let started = match args.server.as_str() {
-        #[cfg(feature = "embedded")]
-        "embedded" => {
-            let options =
-                EmbeddedOptions { extensions: rehearsal::extensions(script.folder), ..EmbeddedOptions::default() };
-            Embedded::start(&options).await.map(Throwaway::Embedded)
-        }
-        #[cfg(not(feature = "embedded"))]
-        "embedded" => {
-            let _ = script;
-            return Err(CliError::usage("this cutover was built without its embedded server")
-                .hint("use --server local, or build it with the feature `embedded`"));
-        }
-        "local" => {
-            let options = LocalOptions {
-                bin_directory: args.pg_bin.clone(),
-                search_path: std::env::var_os("PATH"),
-                ..LocalOptions::default()
-            };
-            Local::start(&options).await.map(Throwaway::Local)
-        }
-        url if url.contains("://") || url.contains('=') => {
-            let target = DatabaseArgs::of(Some(url.to_owned())).target()?;
-            Scratch::start(&target).await.map(Throwaway::Scratch)
-        }
-        other => {
-            return Err(CliError::usage(format!("{other:?} is not a server")).hint("use embedded, local, or a URL"));
-        }
-    };
-    started.map_err(|error| server_error(&error))
-}
-
-fn server_error(error: &ThrowawayError) -> CliError {
-    let cli = CliError::usage(error);
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
-}
-
 fn rehearsal_error(error: &RehearsalError) -> CliError {
     match error {
         RehearsalError::Server(error) => server_error(error),
@@ -155,7 +146,10 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
         RehearsalError::Program { .. } => CliError::usage(error).hint(
             "write it as SQL; or make one file of what it and those before it leave behind (pg_dump --schema-only) and begin there",
         ),
-        RehearsalError::Base { .. } | RehearsalError::Catalog(_) | RehearsalError::History(_) => CliError::usage(error),
+                RehearsalError::Base { .. }
+        | RehearsalError::Catalog(_)
+        | RehearsalError::Observe(_)
+        | RehearsalError::History(_) => CliError::usage(error),
     }
 }
 

@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::error::CliError;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
+use crate::effect::PgVersion;
 use crate::migrations::{self, Convention, Folder, Reading};
 use crate::source::Sources;
 use crate::workload::{self, Workload};
@@ -35,6 +36,9 @@ pub(super) struct ReleaseOptions {
     /// Queries of the version being released
     #[arg(long, value_name = "DIR")]
     green: Option<Utf8PathBuf>,
+    /// The PostgreSQL that production runs: what statements cost depends on it (15 if not given)
+    #[arg(long, value_name = "VERSION")]
+    pg_version: Option<PgVersion>,
 }
 
 fn convention(text: &str) -> Result<Convention, String> {
@@ -55,6 +59,7 @@ pub(super) struct ReleaseInput {
     pub(super) green: Option<Workload>,
     /// What the team makes of findings.
     pub(super) lint: LintConfig,
+    pub(super) version: Option<PgVersion>,
     /// Findings on queries, with the files they point to.
     pub(super) unread: Vec<(Diagnostic, Sources)>,
 }
@@ -92,6 +97,7 @@ impl ReleaseOptions {
         };
         let blue = queries(self.blue.clone().or(blue))?;
         let green = queries(self.green.clone().or(green))?;
-        Ok(ReleaseInput { folder, from: self.from.clone().or(from), blue, green, unread, lint })
+        let from = self.from.clone().or(from);
+        Ok(ReleaseInput { folder, from, blue, green, version: self.pg_version, unread, lint })
     }
 }

@@ -104,7 +104,11 @@ fn gain_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Stre
 /// Without a workload, only what regularly hurts is told: every added column changes a row's shape.
 fn worth_telling(capability: &Capability, evidence: Evidence<'_>) -> bool {
     match capability {
-        Capability::NeverNull { .. } | Capability::KnownLabels(_) => true,
+        Capability::NeverNull { .. }
+        | Capability::KnownLabels(_)
+        | Capability::Body { .. }
+        | Capability::Definition(_)
+        | Capability::Default { .. } => true,
         Capability::Shape(_) => matches!(evidence, Evidence::Query(_) | Evidence::Perhaps(_)),
         _ => false,
     }

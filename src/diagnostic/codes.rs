@@ -30,6 +30,7 @@ codes! {
     ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover stands on one that blue does not survive.";
     REORDER_UNPROVED = "CO104" "reorder-changes-schema": "The plan's order ends in another schema than the files' own order.";
     ROLLBACK_IN_FILE = "CO105" "rollback-in-migration": "A migration rolls back its own transaction, so what it leaves behind can not be known.";
+    OBSERVED = "CO106" "observed-statement": "A statement that can not be read was placed by what it was seen to do on a real server.";
     BLUE_BREAKS = "CO201" "blue-breaks": "A step before the cutover takes away what blue relies on.";
     GREEN_NOT_READY = "CO202" "green-not-ready": "Green relies on something that is not there yet when it gets its first traffic.";
     GREEN_BREAKS = "CO203" "green-breaks": "A step after the cutover takes away what green relies on.";
@@ -47,6 +48,7 @@ codes! {
     VALIDATED_UNDER_LOCK = "CO406" "validated-under-lock": "A NOT VALID constraint is validated in the same transaction, which undoes NOT VALID.";
     BLOCKING_INDEX_DROP = "CO407" "blocking-index-drop": "Dropping the index waits for every query on its table and makes all new ones wait.";
     CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
+    NEEDS_NEWER_SERVER = "CO409" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";
     MIGRATION_EDITED = "CO502" "migration-edited": "A migration that the base has was edited.";
     MIGRATION_REMOVED = "CO503" "migration-removed": "A migration that the base has is gone.";
     MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration sorts before one that the base has.";

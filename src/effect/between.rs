@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
-use crate::schema::{Applied, Column, Object, QName, Relation, Rule, Schema, UserType};
+use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{GrantObject, Ident, ObjectChange, RelationKind, TableChange};
+use crate::sql::operation::{DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,65 +23,16 @@ impl Effect {
     /// The effect of an operation. Most of it is the difference of the schemas; a few operations do things no schema shows.
     pub fn of(operation: &Operation, before: &Schema, applied: &Applied) -> Self {
         let mut effect = Self::between(before, &applied.schema, &applied.touched);
-        let behaviour =
-            |table: &crate::sql::Name, what: String| Capability::Behaviour { relation: before.resolve(table), what };
-        let (lost, won) = match operation {
-            Operation::AlterSequence { name, changes_values: true, .. } => {
-                (Some(behaviour(name, "goes on handing out the same numbers".into())), None)
-            }
-            Operation::AlterTable { table, change, .. } => match change {
-                TableChange::Owner { .. } => (Some(behaviour(table, "keeps its owner".into())), None),
-                TableChange::SetLogged { logged: false } => {
-                    (Some(behaviour(table, "keeps its rows after a crash".into())), None)
-                }
-                TableChange::AlterConstraint { name } => {
-                    (Some(behaviour(table, format!("checks constraint {name} when it did"))), None)
-                }
-                TableChange::ForceRowSecurity { forced: true } => {
-                    (Some(Capability::RowsVisible(before.resolve(table))), None)
-                }
-                TableChange::DetachPartition { partition, .. } => {
-                    (Some(behaviour(table, format!("has the rows of {partition}"))), None)
-                }
-                TableChange::AttachPartition { partition } => {
-                    let bound = rule_of_rows(before.resolve(partition), "partition bound");
-                    (Some(bound), Some(behaviour(table, format!("has the rows of {partition}"))))
-                }
-                TableChange::Inherit { parent, attach } => {
-                    let rows = behaviour(parent, format!("has the rows of {table}"));
-                    if *attach { (None, Some(rows)) } else { (Some(rows), None) }
-                }
-                _ => (None, None),
-            },
-            Operation::DropRelation { name, .. } => {
-                let parent = before.relation(&before.resolve(name)).and_then(|r| r.parent.clone());
-                let what = format!("has the rows of {name}");
-                (parent.map(|relation| Capability::Behaviour { relation, what }), None)
-            }
-            Operation::Data(data) if data.everything => {
-                (data.table.as_ref().map(|table| behaviour(table, "keeps its rows".into())), None)
-            }
-            Operation::Object { kind, name, change } => {
-                let exists = |name: &str| Some(Capability::Object { kind: *kind, name: name.to_owned() });
-                match change {
-                    ObjectChange::Create => (None, exists(name)),
-                    ObjectChange::Drop => (exists(name), None),
-                    ObjectChange::Rename { to } => (exists(name), exists(to)),
-                    ObjectChange::Alter => (Some(Capability::Unaltered { kind: *kind, name: name.clone() }), None),
-                }
-            }
-            Operation::CreateTrigger { name, table, function: Some(function), .. } if refuses(before, function) => {
-                (Some(rule_of_rows(before.resolve(table), &format!("trigger {name}"))), None)
-            }
-            _ => (None, None),
-        };
+        let (lost, won) = unseen(operation, before);
         if let Operation::Privileges { grant, privileges, objects, grantees } = operation {
-            for object in objects {
-                let GrantObject::Other(object) = object else { continue };
-                for (role, privilege) in grantees.iter().flat_map(|r| privileges.iter().map(move |p| (r, p))) {
-                    let (object, role, privilege) = (object.clone(), role.clone(), privilege.clone());
-                    let granted = Capability::Granted { object, role, privilege };
-                    if *grant { &mut effect.adds } else { &mut effect.removes }.insert(granted);
+            let roles = |p| grantees.iter().map(move |role: &String| (role.clone(), p));
+            for (role, privilege) in privileges.iter().flat_map(roles) {
+                for object in objects.iter().filter_map(|object| object.words(*grant)) {
+                    for privilege in super::privilege::all_of(&object, privilege) {
+                        let (object, role) = (object.clone(), role.clone());
+                        let granted = Capability::Granted { object, role, privilege: privilege.to_owned() };
+                        if *grant { &mut effect.adds } else { &mut effect.removes }.insert(granted);
+                    }
                 }
             }
         }
@@ -96,6 +48,7 @@ impl Effect {
             match object {
                 Object::Relation(name) => effect.relation(before, after, name),
                 Object::Type(name) => {
+                    effect.attributes_and_domains(before, after, name);
                     effect.difference(&of_type(before, name), &of_type(after, name));
                     if !new_labels(&effect, before).is_empty() {
                         effect.removes.insert(Capability::KnownLabels(name.clone()));
@@ -136,6 +89,9 @@ impl Effect {
             self.difference(&offers(before, old), &offers(after, new));
             return;
         };
+        if !new.definition.is_empty() && !new.definition.starts_with(&old.definition) {
+            self.removes.insert(Capability::Definition(name.clone()));
+        }
         let columns =
             |r: &Relation| r.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect::<Vec<_>>();
         if old.columns.len() != new.columns.len() {
@@ -154,6 +110,11 @@ impl Effect {
             self.flag(capability, omit(old), omit(new));
         }
         for (was, is) in old.columns.iter().filter_map(|c| Some((c, new.column(&c.name)?))) {
+            // A view fills in the defaults of its table.
+            if old.kind == RelationKind::Table && new.kind == RelationKind::Table {
+                let capability = Capability::Defaulted { relation: name.clone(), column: was.name.clone() };
+                self.flag(capability, was.has_default(), is.has_default());
+            }
             let (Some(from), Some(to)) = (&was.data_type, &is.data_type) else { continue };
             let fits = |from| Capability::Fits { relation: name.clone(), column: was.name.clone(), data_type: from };
             if type_change(after, from, to) == TypeChange::Narrowing {
@@ -204,9 +165,33 @@ impl Effect {
         }
     }
 
+    fn attributes_and_domains(&mut self, before: &Schema, after: &Schema, name: &QName) {
+        match (before.user_type(name), after.user_type(name)) {
+            (Some(UserType::Composite(old)), Some(UserType::Composite(new))) if old != new => {
+                self.removes.insert(Capability::Attributes(name.clone()));
+            }
+            (Some(old @ UserType::Domain { .. }), Some(new @ UserType::Domain { .. })) => {
+                let (old, new) = (rules_of_domain(old), rules_of_domain(new));
+                for rule in old.union(&new) {
+                    let capability = Capability::Taken { name: name.clone(), rule: rule.clone() };
+                    self.flag(capability, !old.contains(rule), !new.contains(rule));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn function(&mut self, before: &Schema, after: &Schema, name: &QName) {
         self.difference(&of_function(before, name), &of_function(after, name));
         let (old, new) = (before.functions(name), after.functions(name));
+        let same =
+            |a: &Function, b: &Function| a.arguments.iter().map(|(t, _)| t).eq(b.arguments.iter().map(|(t, _)| t));
+        for is in new {
+            if old.iter().any(|was| same(was, is) && was.body != is.body) {
+                let (name, signature) = (name.clone(), is.signature(name));
+                self.removes.insert(Capability::Body { name, signature });
+            }
+        }
         if !old.is_empty() && new.len() > old.len() && ambiguous(new) && !ambiguous(old) {
             self.removes.insert(Capability::Unambiguous(name.clone()));
         }
@@ -221,16 +206,69 @@ impl Effect {
     }
 }
 
-/// A rule that has no expression here.
-fn rule_of_rows(relation: QName, name: &str) -> Capability {
-    let rule = Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() };
-    Capability::Unruled { relation, rule: RowRule::Check { name: name.into(), rule } }
+/// What an operation takes and gives that no schema shows.
+fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option<Capability>) {
+    match operation {
+        Operation::AlterSequence { name, changes_values: true, .. } => {
+            (Some(behaviour::numbers(&before.resolve(name))), None)
+        }
+        Operation::AlterTable { table, change, .. } => unseen_of_table(change, &before.resolve(table), before),
+        Operation::DropRelation { name, .. } => {
+            let name = before.resolve(name);
+            let parent = before.relation(&name).and_then(|r| r.parent.clone());
+            (parent.map(|parent| behaviour::rows_of(&parent, &name)), None)
+        }
+        Operation::Data(data) if data.everything => {
+            (data.table.as_ref().map(|table| behaviour::rows(&before.resolve(table))), None)
+        }
+        Operation::Object { kind, name, change } => {
+            let exists = |name: &str| Some(Capability::Object { kind: *kind, name: name.to_owned() });
+            match change {
+                ObjectChange::Create => (None, exists(name)),
+                ObjectChange::Drop => (exists(name), None),
+                ObjectChange::Rename { to } => (exists(name), exists(to)),
+                ObjectChange::Alter => (Some(Capability::Unaltered { kind: *kind, name: name.clone() }), None),
+            }
+        }
+        Operation::CreateTrigger { name, table, function: Some(function), .. }
+            if refuses(before, &before.resolve_function(function)) =>
+        {
+            (Some(behaviour::unrefused(&before.resolve(table), name)), None)
+        }
+        _ => (None, None),
+    }
+}
+
+fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Option<Capability>, Option<Capability>) {
+    match change {
+        TableChange::Owner { .. } => (Some(behaviour::owner(table)), None),
+        TableChange::SetLogged { logged: false } => (Some(behaviour::crash_safe(table)), None),
+        TableChange::AlterConstraint { name } => (Some(behaviour::checked(table, name)), None),
+        TableChange::DetachPartition { partition, .. } => {
+            (Some(behaviour::rows_of(table, &before.resolve(partition))), None)
+        }
+        TableChange::AttachPartition { partition, .. } => {
+            let partition = before.resolve(partition);
+            (Some(behaviour::unbounded(&partition)), Some(behaviour::rows_of(table, &partition)))
+        }
+        TableChange::Inherit { parent, attach } => {
+            let rows = behaviour::rows_of(&before.resolve(parent), table);
+            if *attach { (None, Some(rows)) } else { (Some(rows), None) }
+        }
+        TableChange::SetDefault { column, default: _ } => {
+            let has = |c: &Column| !matches!(c.default, None | Some(DefaultValue::Null));
+            let replaced = before.relation(table).and_then(|r| r.column(column)).is_some_and(has);
+            let (relation, column) = (table.clone(), column.clone());
+            (replaced.then_some(Capability::Default { relation, column }), None)
+        }
+        _ => (None, None),
+    }
 }
 
 /// Whether a function's body raises an exception.
-fn refuses(schema: &Schema, function: &crate::sql::Name) -> bool {
+pub(crate) fn refuses(schema: &Schema, function: &QName) -> bool {
     let says = |f: &crate::schema::Function, word: &str| f.mentions.iter().any(|m| &**m == word);
-    schema.functions(&schema.resolve_function(function)).iter().any(|f| says(f, "raise") && says(f, "exception"))
+    schema.functions(function).iter().any(|f| says(f, "raise") && says(f, "exception"))
 }
 
 /// Whether a call with some number of arguments fits more than one overload of the same types so far.
@@ -256,7 +294,8 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
     let rules = old.constraints != new.constraints
         || old.indexes != new.indexes
         || old.policies != new.policies
-        || old.row_security != new.row_security;
+        || old.row_security != new.row_security
+        || old.force_row_security != new.force_row_security;
     let grants = old.grants != new.grants;
     let reduced = |of: &Relation, columns: Vec<Column>| Relation {
         columns,
@@ -266,6 +305,7 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
         policies: if rules { of.policies.clone() } else { BTreeMap::new() },
         grants: if grants { of.grants.clone() } else { BTreeSet::new() },
         row_security: of.row_security,
+        force_row_security: of.force_row_security,
         read_only: of.read_only,
         ..Relation::new(of.kind)
     };
@@ -301,10 +341,11 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::AcceptsNull { relation, column: column_name });
         }
     }
-    for rule in rules(relation) {
+    for rule in obeyed(relation) {
         found.insert(Capability::Ruled { relation: name.clone(), rule });
     }
-    for (index_name, index) in &relation.indexes {
+    // An index that was left invalid refuses duplicates, and is good for nothing else.
+    for (index_name, index) in relation.indexes.iter().filter(|(_, index)| index.valid) {
         if index.unique
             && let Some(mut columns) = index.plain_key()
         {
@@ -328,8 +369,11 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if !relation.row_security {
+    if !relation.hides_rows() {
         found.insert(Capability::RowsVisible(name.clone()));
+    }
+    if !relation.hides_from_owner() {
+        found.insert(behaviour::visible_to_owner(name));
     }
     if relation.row_security {
         let permissive = relation.policies.iter().filter(|(_, policy)| !policy.restrictive);
@@ -346,7 +390,17 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     found
 }
 
-/// The rules that rows of a relation must obey.
+/// The rules that all rows of a relation are known to obey: new rows obey a `NOT VALID` constraint, old ones perhaps not.
+pub(super) fn obeyed(relation: &Relation) -> BTreeSet<RowRule> {
+    if relation.constraints.values().all(|c| c.valid) {
+        return rules(relation);
+    }
+    let mut known = relation.clone();
+    known.constraints.retain(|_, c| c.valid);
+    rules(&known)
+}
+
+/// The rules that new rows of a relation must obey.
 pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
     let constraints = relation.constraints.iter().map(|(name, constraint)| match &constraint.kind {
         Rule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
@@ -374,11 +428,30 @@ fn of_type(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
     let mut found = BTreeSet::new();
     let Some(definition) = schema.user_type(name) else { return found };
     found.insert(Capability::Type(name.clone()));
-    if let UserType::Enum(labels) = definition {
-        let accepts = |label: &Ident| Capability::Label { name: name.clone(), label: label.clone() };
-        found.extend(labels.iter().map(accepts));
+    match definition {
+        UserType::Enum(labels) => {
+            let accepts = |label: &Ident| Capability::Label { name: name.clone(), label: label.clone() };
+            found.extend(labels.iter().map(accepts));
+        }
+        UserType::Composite(attributes) => {
+            found.extend(attributes.iter().map(|(attribute, data_type)| {
+                let (name, attribute, data_type) = (name.clone(), attribute.clone(), type_class(schema, data_type));
+                Capability::Attribute { name, attribute, data_type }
+            }));
+        }
+        UserType::Domain { .. } | UserType::Other => {}
     }
     found
+}
+
+/// What values of a domain must obey.
+fn rules_of_domain(definition: &UserType) -> BTreeSet<Ident> {
+    match definition {
+        UserType::Domain { not_null, checks, .. } => {
+            checks.keys().cloned().chain(not_null.then(|| "NOT NULL".into())).collect()
+        }
+        UserType::Enum(_) | UserType::Composite(_) | UserType::Other => BTreeSet::new(),
+    }
 }
 
 fn of_function(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
@@ -397,7 +470,13 @@ fn of_namespace(schema: &Schema, name: &Ident) -> BTreeSet<Capability> {
 /// Whether a schema offers a capability that is not about a relation.
 pub(super) fn of_others(schema: &Schema, capability: &Capability) -> bool {
     match capability {
-        Capability::Type(name) | Capability::Label { name, .. } => of_type(schema, name).contains(capability),
+        Capability::Attributes(name) => schema.user_type(name).is_some(),
+        Capability::Taken { name, rule } => {
+            schema.user_type(name).is_some_and(|definition| !rules_of_domain(definition).contains(rule))
+        }
+        Capability::Type(name) | Capability::Label { name, .. } | Capability::Attribute { name, .. } => {
+            of_type(schema, name).contains(capability)
+        }
         Capability::KnownLabels(name) => schema.user_type(name).is_some(),
         Capability::Call { name, .. } => of_function(schema, name).contains(capability),
         Capability::Namespace(name) => schema.has_namespace(name),

@@ -187,6 +187,24 @@ pub enum Capability {
     },
     /// A type exists under this name.
     Type(QName),
+    /// A composite type has an attribute that can be read as values of this type.
+    Attribute {
+        /// The composite type.
+        name: QName,
+        /// The attribute.
+        attribute: Ident,
+        /// Its type.
+        data_type: String,
+    },
+    /// A composite type has the attributes it had, which readers and writers of whole rows count on.
+    Attributes(QName),
+    /// A domain takes values that break this rule of it.
+    Taken {
+        /// The domain.
+        name: QName,
+        /// The check, or `NOT NULL`.
+        rule: Ident,
+    },
     /// An enum accepts a label.
     Label {
         /// The enum.
@@ -205,6 +223,29 @@ pub enum Capability {
     },
     /// A call of this function by its name alone is not ambiguous.
     Unambiguous(QName),
+    /// A function goes on doing what it did: calls of it find the same body.
+    Body {
+        /// The function.
+        name: QName,
+        /// The function with its argument types.
+        signature: String,
+    },
+    /// A view goes on showing what it did.
+    Definition(QName),
+    /// An INSERT that leaves a column out gets a default for it.
+    Defaulted {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// An INSERT that leaves a column out goes on getting the default it got.
+    Default {
+        /// The relation.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
     /// A schema exists.
     Namespace(Ident),
     /// An extension's objects exist.
@@ -265,6 +306,7 @@ impl Capability {
             | Self::Values { .. }
             | Self::Granted { .. }
             | Self::Omit { .. }
+            | Self::Defaulted { .. }
             | Self::AcceptsNull { .. }
             | Self::Unruled { .. }
             | Self::RowsVisible(_)
@@ -274,6 +316,8 @@ impl Capability {
             | Self::Behaviour { .. }
             | Self::Type(_)
             | Self::Label { .. }
+            | Self::Attribute { .. }
+            | Self::Taken { .. }
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Namespace(_)
@@ -291,6 +335,10 @@ impl Capability {
             | Self::KnownLabels(_)
             | Self::Shape(_)
             | Self::Unaltered { .. }
+            | Self::Attributes(_)
+            | Self::Body { .. }
+            | Self::Definition(_)
+            | Self::Default { .. }
             | Self::Untriggered { .. } => Weight::Conditional,
             Self::FastPath { .. } => Weight::Soft,
         }
@@ -298,15 +346,24 @@ impl Capability {
 
     /// Whether it is the absence of a demand on rows, and not something that is there.
     pub fn is_freedom(&self) -> bool {
-        matches!(self, Self::Unruled { .. } | Self::AcceptsNull { .. } | Self::Omit { .. } | Self::Fits { .. })
+        matches!(
+            self,
+            Self::Taken { .. }
+                | Self::Unruled { .. }
+                | Self::AcceptsNull { .. }
+                | Self::Omit { .. }
+                | Self::Fits { .. }
+        )
     }
 
     /// The relation it is about.
     pub fn relation(&self) -> Option<&QName> {
         match self {
-            Self::Relation(relation) | Self::Shape(relation) | Self::Width(relation) | Self::RowsVisible(relation) => {
-                Some(relation)
-            }
+            Self::Relation(relation)
+            | Self::Shape(relation)
+            | Self::Width(relation)
+            | Self::Definition(relation)
+            | Self::RowsVisible(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
             | Self::Values { relation, .. }
@@ -325,13 +382,19 @@ impl Capability {
             | Self::Policy { relation, .. }
             | Self::Fits { relation, .. }
             | Self::Behaviour { relation, .. }
+            | Self::Default { relation, .. }
+            | Self::Defaulted { relation, .. }
             | Self::Privilege { relation, .. } => Some(relation),
             Self::Type(_)
             | Self::Granted { .. }
             | Self::Label { .. }
+            | Self::Attribute { .. }
+            | Self::Attributes(_)
+            | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
             | Self::Unambiguous(_)
+            | Self::Body { .. }
             | Self::Namespace(_)
             | Self::Object { .. }
             | Self::Unaltered { .. }
@@ -346,6 +409,9 @@ impl Capability {
             return match self {
                 // No schema knows what it does not simulate.
                 Self::Granted { .. } | Self::Object { .. } | Self::Unaltered { .. } => true,
+                Self::Body { name, signature } => {
+                    schema.functions(name).iter().any(|function| function.signature(name) == *signature)
+                }
                 Self::Unambiguous(name) => !schema.functions(name).is_empty(),
                 other => super::between::of_others(schema, other),
             };
@@ -357,7 +423,11 @@ impl Capability {
     fn offered_by_relation(&self, schema: &Schema, relation: &Relation) -> bool {
         let has = |column: &Ident, test: &dyn Fn(&Column) -> bool| relation.column(column).is_some_and(test);
         match self {
+            Self::Behaviour { what, .. } if what == super::behaviour::VISIBLE_TO_OWNER => !relation.hides_from_owner(),
             Self::Relation(_) | Self::Behaviour { .. } | Self::Width(_) => true,
+            Self::Definition(_) => !relation.definition.is_empty(),
+            Self::Default { column, .. } => has(column, &|c| c.default.is_some()),
+            Self::Defaulted { column, .. } => has(column, &Column::has_default),
             Self::Bare { column, .. } => relation.column(column).is_none(),
             Self::Shape(_) => relation.kind != RelationKind::Sequence,
             Self::Read { column, data_type, .. } => {
@@ -371,23 +441,24 @@ impl Capability {
             Self::Unruled { rule, .. } => {
                 !super::between::rules(relation).contains(rule) && bites_old_rows(rule, relation)
             }
-            Self::Ruled { rule, .. } => super::between::rules(relation).contains(rule),
+            Self::Ruled { rule, .. } => super::between::obeyed(relation).contains(rule),
             Self::Arbiter { columns, .. } => relation.indexes.values().any(|index| {
                 index.unique
+                    && index.valid
                     && index.plain_key().is_some_and(|mut key| {
                         key.sort();
                         key == *columns
                     })
             }),
             Self::PartialArbiter { index, .. } => {
-                relation.indexes.get(index).is_some_and(|i| i.unique && i.plain_key().is_none())
+                relation.indexes.get(index).is_some_and(|i| i.unique && i.valid && i.plain_key().is_none())
             }
             Self::Values { column, of, .. } => has(column, &|c| c.holds.as_ref() == Some(of)),
-            Self::FastPath { index, .. } => relation.indexes.contains_key(index),
+            Self::FastPath { index, .. } => relation.indexes.get(index).is_some_and(|i| i.valid),
             Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
             Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
             Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
-            Self::RowsVisible(_) => !relation.row_security,
+            Self::RowsVisible(_) => !relation.hides_rows(),
             Self::Policy { name, text, .. } => {
                 let same = |p: &crate::schema::Policy| !p.restrictive && p.text == *text;
                 relation.row_security && relation.policies.get(name).is_some_and(same)
@@ -395,9 +466,13 @@ impl Capability {
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
             Self::Type(_)
             | Self::Label { .. }
+            | Self::Attribute { .. }
+            | Self::Attributes(_)
+            | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
             | Self::Unambiguous(_)
+            | Self::Body { .. }
             | Self::Namespace(_)
             | Self::Granted { .. }
             | Self::Object { .. }
@@ -463,10 +538,23 @@ impl fmt::Display for Capability {
             Self::Fits { relation, column, data_type } => write!(f, "{relation}.{column} takes every {data_type}"),
             Self::Behaviour { relation, what } => write!(f, "{relation} {what}"),
             Self::Type(name) => write!(f, "type {name} exists"),
+            Self::Attribute { name, attribute, data_type } => {
+                write!(f, "{name}.{attribute} is readable as {data_type}")
+            }
+            Self::Attributes(name) => write!(f, "type {name} keeps its attributes"),
+            Self::Taken { name, rule } => write!(f, "domain {name} takes values that break {rule}"),
             Self::Label { name, label } => write!(f, "enum {name} accepts '{label}'"),
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
             Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),
             Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
+            Self::Body { signature, .. } => write!(f, "{signature} goes on doing what it did"),
+            Self::Definition(name) => write!(f, "{name} goes on showing what it did"),
+            Self::Defaulted { relation, column } => {
+                write!(f, "INSERT into {relation} without {column} gets a default for it")
+            }
+            Self::Default { relation, column } => {
+                write!(f, "INSERT into {relation} without {column} goes on getting the default it got")
+            }
             Self::Namespace(name) => write!(f, "schema {name} exists"),
             Self::Extension(name) => write!(f, "extension {name} is there"),
         }

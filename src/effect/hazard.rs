@@ -1,12 +1,16 @@
 //! What running an operation costs: locks on every table it touches, rewrites, scans. Measured on PostgreSQL 15 (see the table in the
 //! tests); a question of when to run, never of the order around the cutover.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::type_class::{TypeChange, type_change};
+use super::version::{Fact, PgVersion};
 use crate::schema::{QName, Relation, Rule, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, RelationKind, TableChange};
+use crate::sql::operation::{
+    ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, RelationKind, TableChange,
+};
 
 /// PostgreSQL's table lock modes that matter to clients, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +32,20 @@ pub enum LockMode {
 }
 
 impl LockMode {
+    /// The mode that the words of the manual mean; `None` for that of plain reads, which holds up nobody but DDL.
+    pub fn named(words: &str) -> Option<Self> {
+        const ALL: [LockMode; 7] = [
+            LockMode::RowShare,
+            LockMode::RowExclusive,
+            LockMode::ShareUpdateExclusive,
+            LockMode::Share,
+            LockMode::ShareRowExclusive,
+            LockMode::Exclusive,
+            LockMode::AccessExclusive,
+        ];
+        ALL.into_iter().find(|mode| mode.name() == words)
+    }
+
     /// The words of PostgreSQL's manual.
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,6 +90,16 @@ impl Hazard {
         self
     }
 
+    /// The cost on the tables that a schema has.
+    #[must_use]
+    pub fn on(mut self, base: &Schema) -> Self {
+        let old = |lock: &Lock| base.relation(&lock.relation).is_some();
+        // The first lock is on the table that is read and written anew; others may only be looked up in.
+        let new_table = !self.locks.first().is_some_and(old);
+        self.locks.retain(old);
+        if new_table { Self { rewrite: false, scan: false, index_build: false, ..self } } else { self }
+    }
+
     /// The strongest lock.
     pub fn strongest(&self) -> Option<LockMode> {
         self.locks.iter().map(|lock| lock.mode).max()
@@ -108,16 +136,11 @@ impl fmt::Display for Hazard {
 
 /// The cost of an operation on a schema. Tables that `base` (the schema before the release) does not have are left out: nobody waits for
 /// them.
-pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema) -> Hazard {
-    let mut hazard = cost(operation, schema);
-    hazard.locks.retain(|lock| base.relation(&lock.relation).is_some());
-    if hazard.locks.is_empty() {
-        hazard = Hazard { outside_transaction: hazard.outside_transaction, ..Hazard::default() };
-    }
-    hazard
+pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema, version: PgVersion) -> Hazard {
+    cost(operation, schema, version).on(base)
 }
 
-fn cost(operation: &Operation, schema: &Schema) -> Hazard {
+fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
     let none = Hazard::default();
     match operation {
         Operation::CreateTable(table) => {
@@ -127,22 +150,30 @@ fn cost(operation: &Operation, schema: &Schema) -> Hazard {
             });
             let mut hazard = targets.fold(none, |h, target| h.lock(&target, LockMode::ShareRowExclusive));
             if let Some(parent) = &table.partition_of {
-                hazard = hazard.lock(&schema.resolve(parent), LockMode::AccessExclusive);
+                let parent = schema.resolve(parent);
+                hazard = default_partition(hazard.lock(&parent, LockMode::AccessExclusive), &parent, true, schema);
+            }
+            for parent in &table.inherits {
+                hazard = hazard.lock(&schema.resolve(parent), LockMode::ShareUpdateExclusive);
             }
             hazard
         }
-        Operation::AlterTable { table, change, .. } => table_cost(change, &schema.resolve(table), schema),
+        Operation::AlterTable { table, change, .. } => table_cost(change, &schema.resolve(table), schema, version),
         Operation::DropRelation { kind: RelationKind::Index, name, concurrently, .. } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::AccessExclusive };
             let table = schema.index_table(&schema.resolve(name)).cloned();
             let hazard = Hazard { outside_transaction: *concurrently, ..none };
             table.map_or(hazard.clone(), |table| hazard.lock(&table, mode))
         }
-        Operation::DropRelation { name, .. } => {
-            let name = schema.resolve(name);
-            let targets = schema.relation(&name).map(targets).unwrap_or_default();
-            let hazard = none.lock(&name, LockMode::AccessExclusive);
-            targets.iter().fold(hazard, |h, target| h.lock(target, LockMode::AccessExclusive))
+        // What calls `nextval` waits for a sequence; nobody names it.
+        Operation::DropRelation { kind: RelationKind::Sequence, .. } => none,
+        Operation::DropRelation { name, cascade, .. } => dropped(&schema.resolve(name), *cascade, schema)
+            .into_iter()
+            .fold(none, |h, name| h.lock(&name, LockMode::AccessExclusive)),
+        Operation::DropNamespace { name, cascade: true, .. } => {
+            let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
+            let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).collect();
+            all.iter().fold(none, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         Operation::RenameRelation { kind: RelationKind::Index, .. } => none,
         Operation::RenameRelation { name, .. } | Operation::MoveRelation { name, .. } => {
@@ -150,8 +181,13 @@ fn cost(operation: &Operation, schema: &Schema) -> Hazard {
         }
         Operation::CreateIndex(index) => {
             let mode = if index.concurrently { LockMode::ShareUpdateExclusive } else { LockMode::Share };
-            let hazard = Hazard { scan: true, index_build: true, outside_transaction: index.concurrently, ..none };
-            hazard.lock(&schema.resolve(&index.table), mode)
+            // `ON ONLY` a partitioned table builds nothing.
+            let table = schema.resolve(&index.table);
+            let builds = !(index.only && schema.relation(&table).is_some_and(|t| t.partitioned));
+            let hazard = Hazard { scan: builds, index_build: builds, outside_transaction: index.concurrently, ..none };
+            let hazard = hazard.lock(&table, mode);
+            let partitions = if builds { partitions(&table, schema) } else { Vec::new() };
+            partitions.iter().fold(hazard, |h, partition| h.lock(partition, mode))
         }
         Operation::Reindex { name, index, concurrently } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::Share };
@@ -167,11 +203,12 @@ fn cost(operation: &Operation, schema: &Schema) -> Hazard {
         }
         Operation::RefreshView { name, concurrently } => {
             let mode = if *concurrently { LockMode::Exclusive } else { LockMode::AccessExclusive };
-            Hazard { scan: true, ..none }.lock(&schema.resolve(name), mode)
+            Hazard { scan: true, rewrite: !concurrently, ..none }.lock(&schema.resolve(name), mode)
         }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
         Operation::DropTrigger { table, .. }
         | Operation::CreatePolicy { table, .. }
+        | Operation::AlterPolicy { table, .. }
         | Operation::DropPolicy { table, .. } => none.lock(&schema.resolve(table), LockMode::AccessExclusive),
         Operation::Data(data) => {
             let mode = if data.verb == DataVerb::Truncate { LockMode::AccessExclusive } else { LockMode::RowExclusive };
@@ -181,16 +218,70 @@ fn cost(operation: &Operation, schema: &Schema) -> Hazard {
                 None => none,
             }
         }
-        Operation::Lock { tables } => {
-            tables.iter().fold(none, |h, table| h.lock(&schema.resolve(table), LockMode::AccessExclusive))
+        Operation::Lock { tables, mode } => match LockMode::named(mode) {
+            Some(mode) => tables.iter().fold(none, |h, table| h.lock(&schema.resolve(table), mode)),
+            None => none,
+        },
+        Operation::AlterDomain { name, change } => {
+            let name = schema.resolve_type(name).to_string();
+            let checks = match change {
+                DomainChange::SetNotNull | DomainChange::Validate { .. } => true,
+                DomainChange::AddCheck { not_valid, .. } => !not_valid,
+                DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default => false,
+            };
+            let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
+            let users = schema.relations().filter(|(_, r)| checks && r.kind == RelationKind::Table && of_it(r));
+            users.fold(Hazard { scan: checks, ..none }, |h, (table, _)| h.lock(table, LockMode::Share))
         }
         Operation::Maintenance { command, table, exclusive } => {
             let mode = if *exclusive { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
             let outside = *command == "VACUUM";
-            let hazard = Hazard { scan: true, rewrite: *exclusive, outside_transaction: outside, ..none };
+            let hazard =
+                Hazard { scan: *exclusive || outside, rewrite: *exclusive, outside_transaction: outside, ..none };
             table.as_ref().map_or(hazard.clone(), |table| hazard.lock(&schema.resolve(table), mode))
         }
         _ => none,
+    }
+}
+
+/// A relation that is dropped, and what its drop locks beside it: its partitions, the targets of foreign keys, and with `CASCADE` the
+/// tables that point to it and the views on it.
+fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
+    let mut falling = vec![name.clone()];
+    let mut locked = Vec::new();
+    let mut at = 0;
+    while let Some(name) = falling.get(at).cloned() {
+        at += 1;
+        let Some(relation) = schema.relation(&name) else { continue };
+        locked.extend(targets(relation));
+        let dependents = schema.dependents(&name).filter(|_| cascade).cloned();
+        let is_view = |name: &QName| schema.relation(name).is_some_and(|r| !r.reads.is_empty());
+        let (views, tables): (Vec<_>, Vec<_>) = dependents.partition(is_view);
+        locked.extend(tables);
+        falling.extend(views.into_iter().chain(partitions(&name, schema)));
+        let mut seen = BTreeSet::new();
+        falling.retain(|name| seen.insert(name.clone()));
+    }
+    locked.retain(|name| !falling.contains(name));
+    falling.extend(locked);
+    falling
+}
+
+/// The partitions of a table, and theirs.
+fn partitions(table: &QName, schema: &Schema) -> Vec<QName> {
+    if !schema.relation(table).is_some_and(|t| t.partitioned) {
+        return Vec::new();
+    }
+    let own = schema.relations().filter(|(_, r)| r.kind == RelationKind::Table && r.parent.as_ref() == Some(table));
+    own.flat_map(|(name, _)| std::iter::once(name.clone()).chain(partitions(name, schema))).collect()
+}
+
+/// Partitions that come and go change what the default partition takes.
+fn default_partition(hazard: Hazard, parent: &QName, reads: bool, schema: &Schema) -> Hazard {
+    match schema.relation(parent).and_then(|r| r.default_partition.clone()) {
+        // A new partition takes rows that the default one must not hold: it is read.
+        Some(partition) => Hazard { scan: reads, ..hazard }.lock(&partition, LockMode::AccessExclusive),
+        None => hazard,
     }
 }
 
@@ -203,12 +294,14 @@ fn targets(relation: &Relation) -> Vec<QName> {
     targets.collect()
 }
 
-fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
+fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgVersion) -> Hazard {
     let exclusive = Hazard::default().lock(table, LockMode::AccessExclusive);
     let light = Hazard::default().lock(table, LockMode::ShareUpdateExclusive);
     match change {
         TableChange::AddColumn { column, constraints, .. } => {
+            let slow_default = column.default == Some(DefaultValue::Stable) && !version.has(Fact::FastDefault);
             let rewrite = column.serial
+                || slow_default
                 || matches!(
                     column.default,
                     Some(
@@ -219,7 +312,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
                     )
                 )
                 || is_constrained_domain(schema, column.data_type.as_str());
-            let mut hazard = Hazard { rewrite, ..exclusive };
+            let mut hazard = Hazard { rewrite, scan: rewrite, ..exclusive };
             for constraint in constraints {
                 let added = constraint_cost(constraint, table, schema);
                 // A nullable foreign key without a default has nothing to check.
@@ -230,13 +323,16 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
             }
             hazard
         }
-        TableChange::SetType { column, data_type, using } => {
+        TableChange::SetType { column, data_type, using, collate } => {
             let old = schema.relation(table).and_then(|r| r.column(column)).and_then(|c| c.data_type.clone());
             let free = old.is_some_and(|old| type_change(schema, &old, data_type) == TypeChange::Free) && !using;
-            Hazard { rewrite: !free, scan: !free, ..exclusive }
+            // Another collation sorts otherwise: the indexes of the column are built anew.
+            let uses = |r: &Relation| r.indexes.values().any(|index| index.uses(column));
+            let sorted = *collate && free && schema.relation(table).is_some_and(uses);
+            Hazard { rewrite: !free, scan: !free || sorted, index_build: sorted, ..exclusive }
         }
         TableChange::SetNotNull { column } => {
-            let proven = schema.relation(table).is_some_and(|r| {
+            let proven = version.has(Fact::NotNullByCheck) && schema.relation(table).is_some_and(|r| {
                 r.constraints.values().any(|c| {
                     c.valid && matches!(&c.kind, Rule::Check { columns, not_null: true, .. } if columns.as_slice() == [column.clone()])
                 })
@@ -260,15 +356,22 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
             target.map_or(exclusive.clone(), |target| exclusive.clone().lock(&target, LockMode::AccessExclusive))
         }
         TableChange::SwitchTrigger { .. } => Hazard::default().lock(table, LockMode::ShareRowExclusive),
-        TableChange::AttachPartition { partition } => {
-            Hazard { scan: true, ..light }.lock(&schema.resolve(partition), LockMode::AccessExclusive)
+        TableChange::AttachPartition { partition, .. } => {
+            let hazard = Hazard { scan: true, ..light }.lock(&schema.resolve(partition), LockMode::AccessExclusive);
+            default_partition(hazard, table, true, schema)
+        }
+        // The partitioned index is locked, and no table that anybody waits for.
+        TableChange::AttachIndex { .. } => Hazard::default(),
+        TableChange::Inherit { parent, attach: true } => {
+            exclusive.lock(&schema.resolve(parent), LockMode::ShareUpdateExclusive)
         }
         TableChange::DetachPartition { partition, concurrently } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::AccessExclusive };
             let hazard = Hazard { outside_transaction: *concurrently, ..Hazard::default() };
-            hazard.lock(table, mode).lock(&schema.resolve(partition), LockMode::AccessExclusive)
+            let hazard = hazard.lock(table, mode).lock(&schema.resolve(partition), LockMode::AccessExclusive);
+            default_partition(hazard, table, false, schema)
         }
-        TableChange::SetLogged { .. } => Hazard { rewrite: true, ..exclusive },
+        TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         TableChange::Physical { what } => match *what {
             "storage parameters" | "statistics target" | "cluster" | "column options" => light,
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
@@ -286,7 +389,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema) -> Hazard {
         | TableChange::RowSecurity { .. }
         | TableChange::ForceRowSecurity { .. }
         | TableChange::Owner { .. }
-        | TableChange::Inherit { .. } => exclusive,
+        | TableChange::Inherit { attach: false, .. } => exclusive,
     }
 }
 
@@ -311,5 +414,5 @@ fn constraint_cost(definition: &ConstraintDefinition, table: &QName, schema: &Sc
 }
 
 fn is_constrained_domain(schema: &Schema, data_type: &str) -> bool {
-    matches!(schema.user_type_named(data_type), Some(crate::schema::UserType::Domain { constrained: true, .. }))
+    schema.user_type_named(data_type).is_some_and(crate::schema::UserType::is_constrained)
 }

@@ -41,6 +41,15 @@ pub fn type_change(schema: &Schema, from: &TypeName, to: &TypeName) -> TypeChang
     }
     let (old, new) = (from.base(), to.base());
     let (old_mods, new_mods) = (from.modifiers(), to.modifiers());
+    // To and from a domain without rules of its own, values stay as they are.
+    if let Some(base) = schema.domain_base(&old).filter(|_| !from.is_array()) {
+        return type_change(schema, &TypeName::canonical(base), to);
+    }
+    if let Some(base) = schema.domain_base(&new).filter(|_| !to.is_array()) {
+        let below = type_change(schema, from, &TypeName::canonical(base));
+        let constrained = schema.user_type_named(&new).is_some_and(UserType::is_constrained);
+        return if constrained { Narrowing } else { below };
+    }
     match (old.as_str(), new.as_str()) {
         ("character varying", "text") | ("text", "character varying") if new_mods.is_empty() => Free,
         ("character varying" | "bit varying", "character varying" | "bit varying") if old == new => {
@@ -64,6 +73,16 @@ pub fn type_change(schema: &Schema, from: &TypeName, to: &TypeName) -> TypeChang
         }
         ("real", "double precision") | ("json", "jsonb") | ("date", "timestamp without time zone") => Widening,
         ("cidr", "inet") => Free,
+        // More digits of a second. No modifier is as many as there are.
+        ("interval", "interval")
+        | ("timestamp with time zone", "timestamp with time zone")
+        | ("timestamp without time zone", "timestamp without time zone")
+        | ("time with time zone", "time with time zone")
+        | ("time without time zone", "time without time zone")
+            if new_mods.is_empty() || (!old_mods.is_empty() && old_mods.first() <= new_mods.first()) =>
+        {
+            Free
+        }
         ("timestamp without time zone", "timestamp with time zone") if old_mods == new_mods => Widening,
         _ if schema.enum_labels(&old).is_some() && matches!(new.as_str(), "text" | "character varying") => Widening,
         _ => Narrowing,

@@ -12,6 +12,7 @@ mod event;
 mod files;
 mod journal;
 mod lease;
+pub mod observation;
 mod options;
 mod preflight;
 pub mod rehearsal;

@@ -12,6 +12,7 @@ use super::release::execute;
 use super::stop::Stop;
 use crate::migrations::{Folder, Migration};
 use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
+use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::postgres::{IntrospectError, Session, history, introspect, server_message};
 use crate::sql::operation::Operation;
@@ -184,6 +185,9 @@ pub enum RehearsalError {
     /// Reading the catalog.
     #[error(transparent)]
     Catalog(#[from] IntrospectError),
+    /// Watching what a statement does.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
     /// Its own bookkeeping.
     #[error("recording what production has applied failed: {0}")]
     History(#[from] history::HistoryError),
@@ -262,7 +266,7 @@ async fn base(session: &Session, script: Script<'_>) -> Result<(), RehearsalErro
 }
 
 /// Runs migrations in the files' order, statement by statement, each file in a transaction unless a statement of it refuses one.
-async fn run(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
+pub(super) async fn run(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
     for migration in migrations {
         if let Some(language) = migration.program {
             let path = folder.sources.file(migration.file).path.to_string();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::node::Node;
-use crate::schema::{QName, Relation, Rule, Schema};
+use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
 use crate::source::Sources;
 use crate::sql::operation::{
     ConstraintKind, DefaultValue, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind, TableChange,
@@ -47,9 +47,13 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
     let mut access = Access::default();
     let mut schema = node.before.clone();
     for part in &node.parts {
-        let after = || schema.apply(&part.operation).schema;
+        let after = || part.apply(&schema).schema;
         let mut reader = Reader { access: &mut access, schema: &schema, after: &after };
-        reader.operation(&part.operation, sources.slice(part.span));
+        let text = sources.slice(part.span);
+        match part.observed.as_deref().filter(|observed| observed.unsure.is_none()) {
+            Some(observed) => reader.observed(&observed.patch, text),
+            None => reader.operation(&part.operation, text),
+        }
         if node.parts.len() > 1 {
             schema = after();
         }
@@ -65,6 +69,55 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What was seen to change, whatever the text says, and what the text names.
+    fn observed(&mut self, patch: &Patch, text: &str) {
+        self.words(text);
+        for (name, was, is) in patch.relations() {
+            match (was, is) {
+                (Some(was), Some(is)) => self.parts(name, was, is),
+                _ => self.defines_relation(name.clone()),
+            }
+        }
+        for object in patch.touched() {
+            match object {
+                Object::Relation(_) => {}
+                Object::Type(name) => _ = self.access.defines.insert(Key::Type(name.to_string())),
+                Object::Function(name) => _ = self.access.defines.insert(Key::Function(name)),
+                Object::Namespace(name) => _ = self.access.defines.insert(Key::Namespace(name)),
+                Object::Extension(name) => _ = self.access.defines.insert(Key::Extension(name)),
+            }
+        }
+    }
+
+    /// The parts of a relation that differ.
+    fn parts(&mut self, name: &QName, was: &Relation, is: &Relation) {
+        self.access.uses.insert(Key::Relation(name.clone()));
+        let columns = was.columns.iter().chain(&is.columns).filter(|c| was.column(&c.name) != is.column(&c.name));
+        self.access.defines.extend(columns.map(|c| Key::Column(name.clone(), c.name.clone())));
+        let mut part = |part: &Ident| _ = self.access.defines.insert(Key::Part(name.clone(), part.clone()));
+        let names = |list: [&Relation; 2]| -> BTreeSet<Ident> {
+            let keys = list.into_iter().flat_map(|r| {
+                r.constraints.keys().chain(r.indexes.keys()).chain(r.triggers.keys()).chain(r.policies.keys())
+            });
+            keys.cloned().collect()
+        };
+        for key in names([was, is]) {
+            let same = was.constraints.get(&key) == is.constraints.get(&key)
+                && was.indexes.get(&key) == is.indexes.get(&key)
+                && was.triggers.get(&key) == is.triggers.get(&key)
+                && was.policies.get(&key) == is.policies.get(&key);
+            if !same {
+                part(&key);
+            }
+        }
+        if was.grants != is.grants {
+            part(&"(grants)".into());
+        }
+        if (was.row_security, was.force_row_security) != (is.row_security, is.force_row_security) {
+            part(&"(row security)".into());
+        }
+    }
+
     fn operation(&mut self, operation: &Operation, text: &str) {
         match operation {
             Operation::CreateTable(table) => {
@@ -153,6 +206,8 @@ impl Reader<'_> {
             Operation::CreateType { name, .. }
             | Operation::DropType { name, .. }
             | Operation::AddEnumLabel { name, .. }
+            | Operation::AlterDomain { name, .. }
+            | Operation::AlterComposite { name, .. }
             | Operation::RenameEnumLabel { name, .. } => {
                 self.access.defines.insert(Key::Type((self.after)().resolve_type(name).to_string()));
             }
@@ -196,6 +251,7 @@ impl Reader<'_> {
             }
             Operation::DropTrigger { name, table, .. }
             | Operation::CreatePolicy { name, table, .. }
+            | Operation::AlterPolicy { name, table, .. }
             | Operation::DropPolicy { name, table, .. } => {
                 let table = self.schema.resolve(table);
                 self.access.uses.insert(Key::Relation(table.clone()));
@@ -209,6 +265,16 @@ impl Reader<'_> {
                             let name = self.schema.resolve(name);
                             self.access.uses.insert(Key::Relation(name.clone()));
                             self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                        }
+                        GrantObject::AllIn { sequences, schemas } => {
+                            let kind = |kind: RelationKind| (kind == RelationKind::Sequence) == *sequences;
+                            let inside =
+                                self.schema.relations().filter(|(n, r)| schemas.contains(&n.schema) && kind(r.kind));
+                            for name in inside.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+                                self.access.uses.insert(Key::Relation(name.clone()));
+                                self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                            }
+                            self.access.uses.extend(schemas.iter().cloned().map(Key::Namespace));
                         }
                         GrantObject::Other(words) => {
                             self.access.defines.insert(Key::Part(QName::new("", words.as_str()), "(grants)".into()));
@@ -261,7 +327,7 @@ impl Reader<'_> {
                 self.access.follows.insert(Key::Rows(table.clone()));
                 self.uses_relation(&table);
             }
-            Operation::Lock { tables } => {
+            Operation::Lock { tables, .. } => {
                 for table in tables {
                     let table = self.schema.resolve(table);
                     self.uses_relation(&table);
@@ -372,10 +438,19 @@ impl Reader<'_> {
             TableChange::Owner { .. } => {
                 self.access.defines.insert(Key::Part(table.clone(), "(owner)".into()));
             }
-            TableChange::AttachPartition { partition } | TableChange::DetachPartition { partition, .. } => {
+            TableChange::AttachPartition { partition, .. } | TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
                 self.access.defines.insert(Key::Part(table.clone(), partition.name.clone()));
                 self.uses_relation(&partition);
+            }
+            // What is named as the table is the index.
+            TableChange::AttachIndex { index } => {
+                for name in [table.clone(), self.schema.resolve(index)] {
+                    if let Some(owner) = self.schema.index_table(&name).cloned() {
+                        self.access.uses.insert(Key::Relation(owner.clone()));
+                        self.access.defines.insert(Key::Part(owner, name.name));
+                    }
+                }
             }
             TableChange::Inherit { parent, .. } => {
                 let parent = self.schema.resolve(parent);

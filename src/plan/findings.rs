@@ -6,7 +6,7 @@ use super::graph::Graph;
 use super::node::Node;
 use super::place::{Conflict, Placement, Reason};
 use crate::compat::Pulls;
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Part, Placing, Step};
 use crate::sql::operation::{ConstraintKind, Operation, TableChange};
@@ -121,6 +121,33 @@ impl Conflicts<'_> {
                 ))
             }
         }
+    }
+
+    /// What was placed by what it was seen to do, and what was seen and is not enough.
+    pub(crate) fn observed(&self, node: usize, server: &str) -> Option<Diagnostic> {
+        let placed = self.release.steps[node].placing != Placing::Author;
+        let observed = self.nodes[node].observations().next().filter(|_| placed)?;
+        if let Some(unsure) = &observed.unsure {
+            let text = format!("{} was run on {server}, and that is not enough to place it: {unsure}", self.what(node));
+            return Some(
+                Diagnostic::new(codes::OBSERVED, Severity::Info, text).at(self.nodes[node].span(), "observed"),
+            );
+        }
+        let text = format!("{} is placed by what it was seen to do on {server}", self.what(node));
+        let at = |diagnostic: Diagnostic| diagnostic.at(self.nodes[node].span(), "observed");
+        if observed.reads.is_empty() {
+            return Some(at(Diagnostic::new(
+                codes::OBSERVED,
+                Severity::Info,
+                format!("{text}, where it read no rows"),
+            )));
+        }
+        let reads: Vec<_> = observed.reads.iter().map(ToString::to_string).collect();
+        let text =
+            format!("{text}; it reads {}, so with the rows of production it may do something else", reads.join(", "));
+        Some(at(Diagnostic::warning(codes::OBSERVED, text)).help(
+            "if it decides nothing by these rows, all is well; otherwise say where it belongs: `-- cutover: before|after|neutral <reason>`",
+        ))
     }
 
     fn what(&self, node: usize) -> String {

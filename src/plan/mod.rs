@@ -1,9 +1,11 @@
 //! Dependency graph, placement, splitting, the proof, and the saved plan file.
 
 mod access;
+mod describe;
 mod findings;
 mod graph;
 mod node;
+mod observed;
 mod place;
 mod proof;
 mod release;
@@ -12,4 +14,6 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use node::is_opaque;
+pub use observed::{Observed, ObservedEffects};
 pub use release::{Planned, Request, plan};

@@ -2,14 +2,16 @@
 //! again in one file) are one node, and what counts is their net effect.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::access;
 use super::graph::Graph;
+use super::{Observed, Request};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
-use crate::effect::{Capability, Effect, Hazard, Weight, hazard};
+use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed};
 use crate::migrations::{Folder, Migration};
-use crate::schema::{Object, Schema};
+use crate::schema::{Applied, Object, Schema};
 use crate::source::{FileId, Span};
 use crate::sql::operation::TransactionControl;
 use crate::sql::{self, Allow, Directive, DirectiveWord, Operation};
@@ -27,6 +29,33 @@ pub(crate) struct Part {
     pub(crate) statement: Span,
     /// What running it costs.
     pub(crate) hazard: Hazard,
+    /// What it was seen to do, where its text does not tell.
+    pub(crate) observed: Option<Arc<Observed>>,
+}
+
+impl Part {
+    /// The schema after it.
+    pub(crate) fn apply(&self, schema: &Schema) -> Applied {
+        match &self.observed {
+            Some(observed) => schema.apply_patch(&observed.patch),
+            None => schema.apply(&self.operation),
+        }
+    }
+
+    /// Whether nobody knows what it does.
+    fn is_opaque(&self) -> bool {
+        is_opaque(&self.operation) && self.observed.as_ref().is_none_or(|observed| observed.unsure.is_some())
+    }
+}
+
+/// Whether the text of an operation does not tell what it does.
+pub fn is_opaque(operation: &Operation) -> bool {
+    match operation {
+        Operation::Opaque { .. } => true,
+        // Any function may write.
+        Operation::Query { calls, .. } => calls.iter().any(|name| !harmless(&name.name)),
+        _ => false,
+    }
 }
 
 /// What runs as a unit.
@@ -62,12 +91,12 @@ impl Node {
     }
 
     pub(crate) fn is_opaque(&self) -> bool {
-        self.operations().any(|op| match op {
-            Operation::Opaque { .. } => true,
-            // Any function may write.
-            Operation::Query { calls, .. } => calls.iter().any(|name| !harmless(&name.name)),
-            _ => false,
-        })
+        self.parts.iter().any(Part::is_opaque)
+    }
+
+    /// What its parts were seen to do.
+    pub(crate) fn observations(&self) -> impl Iterator<Item = &Observed> {
+        self.parts.iter().filter_map(|part| part.observed.as_deref())
     }
 
     pub(crate) fn is_data(&self) -> bool {
@@ -136,7 +165,8 @@ fn parts(migrations: &[Migration]) -> Vec<&[Span]> {
 }
 
 /// Reads the pending migrations on top of a schema.
-pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> Nodes {
+pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
+    let (folder, pending) = (request.folder, &request.pending.pending);
     let mut schema = base.clone();
     let mut nodes = Vec::new();
     let mut diagnostics = Vec::new();
@@ -166,20 +196,30 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
                     }
                     _ => {}
                 }
-                let applied = schema.apply(&piece.operation);
-                diagnostics.extend(applied.problems.iter().map(|problem| {
-                    Diagnostic::warning(codes::UNKNOWN_OBJECT, problem.to_string()).at(piece.span, "here").help(
-                        "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
-                    )
-                }));
-                let part = Part {
+                let prefix = piece.prefix.is_some();
+                let observed = request.observed.filter(|_| is_opaque(&piece.operation));
+                let mut part = Part {
                     span: piece.span,
                     prefix: piece.prefix,
                     statement: statement.span,
-                    hazard: hazard(&piece.operation, &schema, base),
+                    hazard: hazard(&piece.operation, &schema, base, request.version),
                     operation: piece.operation,
+                    observed: observed.and_then(|observed| observed.get(statement.span)).cloned(),
                 };
-                let effect = Effect::of(&part.operation, &schema, &applied);
+                if let Some(observed) = part.observed.as_ref().filter(|observed| observed.unsure.is_none()) {
+                    part.hazard = observed.hazard.clone().on(base);
+                }
+                let applied = part.apply(&schema);
+                diagnostics.extend(applied.problems.iter().map(|problem| {
+                    Diagnostic::warning(codes::UNKNOWN_OBJECT, problem.to_string()).at(part.span, "here").help(
+                        "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
+                    )
+                }));
+                diagnostics.extend(too_old(&part, &schema, request.version));
+                let effect = match &part.observed {
+                    Some(observed) => observed.effect.clone(),
+                    None => Effect::of(&part.operation, &schema, &applied),
+                };
                 let before = std::mem::replace(&mut schema, applied.schema);
                 if let Some(node) = &mut unsplittable {
                     node.effect.removes.extend(effect.removes);
@@ -197,7 +237,7 @@ pub(crate) fn collect(folder: &Folder, pending: &[Migration], base: &Schema) -> 
                     before,
                     parts: vec![part],
                 };
-                if alone || piece.prefix.is_some() { nodes.push(node) } else { unsplittable = Some(node) }
+                if alone || prefix { nodes.push(node) } else { unsplittable = Some(node) }
             }
             nodes.extend(unsplittable);
         }
@@ -217,6 +257,16 @@ fn program(migration: &Migration) -> Option<Diagnostic> {
     Some(Diagnostic::error(codes::PROGRAM, message).at(Span::new(migration.file, 0..0), "").help(
         "write it as SQL, or run it with its own tool in a release of its own, and plan from the version after it",
     ))
+}
+
+fn too_old(part: &Part, schema: &Schema, version: PgVersion) -> Option<Diagnostic> {
+    let fact = needed(&part.operation, schema).filter(|fact| !version.has(*fact))?;
+    let text = format!("{} needs {}, and the plan is made for {version}", fact.words(), fact.since());
+    Some(
+        Diagnostic::warning(codes::NEEDS_NEWER_SERVER, text)
+            .at(part.span, "the server refuses this")
+            .help("say what production runs: `--pg-version VERSION`, or --database"),
+    )
 }
 
 fn transaction_control(control: TransactionControl, span: Span) -> Option<Diagnostic> {
@@ -284,7 +334,7 @@ fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) 
     let mut schema = before.clone();
     let mut all_touched = BTreeSet::new();
     for part in members.iter().flat_map(|i| &nodes[*i].parts) {
-        let applied = schema.apply(&part.operation);
+        let applied = part.apply(&schema);
         all_touched.extend(applied.touched);
         schema = applied.schema;
     }
@@ -307,8 +357,8 @@ fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) 
 fn touched(node: &Node) -> BTreeSet<Object> {
     let mut schema = node.before.clone();
     let mut all = BTreeSet::new();
-    for operation in node.operations() {
-        let applied = schema.apply(operation);
+    for part in &node.parts {
+        let applied = part.apply(&schema);
         all.extend(applied.touched);
         schema = applied.schema;
     }

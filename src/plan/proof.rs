@@ -28,9 +28,9 @@ pub(crate) fn prove(
         for (i, node) in nodes.iter().enumerate().filter(|(i, _)| placements[*i].phase == phase) {
             schema = schema.searched_like(&node.before);
             for part in &node.parts {
-                let applied = schema.apply(&part.operation);
+                let applied = part.apply(&schema);
                 // A name that the files' order knew and the plan's does not.
-                let known = || node.before.apply(&part.operation).problems.is_empty();
+                let known = || part.apply(&node.before).problems.is_empty();
                 if !applied.problems.is_empty() && node.parts.len() == 1 && known() {
                     let why = applied.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
                     diagnostics.push(

@@ -12,10 +12,10 @@ use super::saved::{
     ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase, Place,
     SavedPlan, SchemaPins, Verdict,
 };
-use super::{findings, proof, steps};
+use super::{ObservedEffects, findings, proof, steps};
 use crate::compat::{App, Evidence, Pulls, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::effect::{Capability, Effect};
+use crate::effect::{Capability, Effect, PgVersion};
 use crate::lint::{self, Allowed, Release, Version};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
@@ -38,6 +38,17 @@ pub struct Request<'a> {
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
     pub green: Option<&'a Workload>,
+    /// What statements that can not be read were seen to do on a real server.
+    pub observed: Option<&'a ObservedEffects>,
+    /// The PostgreSQL that production runs.
+    pub version: PgVersion,
+}
+
+impl<'a> Request<'a> {
+    /// A request without a live database, queries, or observations.
+    pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
+        Self { folder, pending, base: None, blue: None, green: None, observed: None, version: PgVersion::default() }
+    }
 }
 
 /// A plan with what is to be said about it.
@@ -65,7 +76,7 @@ pub struct Planned {
 pub fn plan(request: Request<'_>) -> Planned {
     let folder = request.folder;
     let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied)).followed();
-    let collected = node::collect(folder, &request.pending.pending, &base);
+    let collected = node::collect(&request, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;
     let blue = App { workload: request.blue, schema: &base };
@@ -94,6 +105,9 @@ pub fn plan(request: Request<'_>) -> Planned {
     };
     let refusals = findings::Conflicts { nodes: &nodes, graph: &graph, release: &placed };
     diagnostics.extend(conflicts.iter().map(|conflict| refusals.finding(conflict)));
+    if let Some(observed) = request.observed {
+        diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, &observed.server)));
+    }
     diagnostics.extend(placed.findings());
     let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls);
     // A plan that is refused already needs no proof.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::describe::describe_part;
 use super::node::{Node, Part};
 use super::place::{Placement, Reason};
 use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
@@ -9,7 +10,6 @@ use crate::compat::Pulls;
 use crate::effect::Capability;
 use crate::migrations::{Convention, Migration};
 use crate::source::{Sources, Span};
-use crate::sql::describe;
 use crate::sql::operation::Operation;
 
 /// What the steps are made of.
@@ -107,10 +107,10 @@ impl Builder<'_> {
             .flat_map(|i| self.input.nodes[*i].parts.iter().map(|part| (&self.input.nodes[*i], part)))
             .collect();
         let first = &self.input.nodes[group[0]];
-        let (mut object, mut action) = parts.first().map(|(_, p)| describe(&p.operation)).unwrap_or_default();
+        let (mut object, mut action) = parts.first().map(|(_, p)| describe_part(p)).unwrap_or_default();
         let more = parts.len().saturating_sub(1);
         if more > 0 {
-            let objects: Vec<_> = parts.iter().map(|(_, p)| describe(&p.operation)).collect();
+            let objects: Vec<_> = parts.iter().map(|(_, p)| describe_part(p)).collect();
             if objects.iter().any(|(o, _)| *o != object) {
                 let table = |o: &str| o.split('.').next().unwrap_or(o).to_owned();
                 let same_table = objects.iter().all(|(o, _)| table(o) == table(&object));
@@ -186,8 +186,7 @@ impl Builder<'_> {
             return "again, for the rows that blue wrote until it was drained".to_owned();
         }
         let name = |other: usize| {
-            let (object, action) =
-                self.input.nodes[other].parts.first().map(|p| describe(&p.operation)).unwrap_or_default();
+            let (object, action) = self.input.nodes[other].parts.first().map(describe_part).unwrap_or_default();
             format!("{action} of {object}")
         };
         let placement = &self.input.placements[node];

@@ -14,7 +14,15 @@ fn planned(base: &str, release: &[&str], blue: Option<&str>, green: Option<&str>
     let pending = folder.pending_after(Some("1")).unwrap();
     let workload = |queries: Option<&str>| queries.map(|text| Workload::from_text("queries.sql", text).0);
     let (blue, green) = (workload(blue), workload(green));
-    plan(Request { folder: &folder, pending: &pending, base: None, blue: blue.as_ref(), green: green.as_ref() })
+    plan(Request {
+        folder: &folder,
+        pending: &pending,
+        base: None,
+        blue: blue.as_ref(),
+        green: green.as_ref(),
+        observed: None,
+        version: Default::default(),
+    })
 }
 
 /// One line a step: `before + sql`, atomic steps joined by `; `, then one line a finding that is not about cost.

@@ -1,14 +1,14 @@
 //! One operation on a schema. Never fails: what can not be is reported as a [`Problem`], and the schema stays as it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{Column, Function, Index, Policy, QName, Relation, UserType};
 use super::{Schema, naming};
 use crate::sql::Name;
 use crate::sql::operation::{
-    CreateFunction, CreateIndex, CreateView, GrantObject, Ident, Operation, OutputColumn, QueryShape, RelationKind,
-    TableChange, TypeDefinition,
+    AttributeChange, CreateFunction, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident,
+    Operation, OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
 };
 
 /// The outcome of an operation.
@@ -111,6 +111,8 @@ impl Change {
                     labels.insert(at.unwrap_or(labels.len()), label.clone());
                 });
             }
+            Operation::AlterDomain { name, change } => self.alter_domain(name, change),
+            Operation::AlterComposite { name, change } => self.alter_composite(name, change),
             Operation::RenameEnumLabel { name, from, to } => self.edit_enum(name, |labels| {
                 if let Some(label) = labels.iter_mut().find(|l| *l == from) {
                     *label = to.clone();
@@ -132,25 +134,44 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, .. } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists);
             }
-            Operation::CreateTrigger { name, table, .. } => {
+            Operation::CreateTrigger { name, table, function, .. } => {
                 let table = self.schema.resolve(table);
-                self.edit(&table, |t| _ = t.triggers.insert(name.clone(), true));
+                let function = function.as_ref().map(|function| self.schema.resolve_function(function));
+                self.edit(&table, |t| {
+                    t.triggers.insert(name.clone(), true);
+                    t.trigger_functions.extend(function.map(|function| (name.clone(), function)));
+                });
             }
             Operation::DropTrigger { name, table, if_exists } => {
-                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| t.triggers.remove(name).is_some());
+                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| {
+                    t.trigger_functions.remove(name);
+                    t.triggers.remove(name).is_some()
+                });
             }
             Operation::CreatePolicy { name, table, restrictive, text } => {
                 let table = self.schema.resolve(table);
-                let policy = Policy { restrictive: *restrictive, text: text.clone() };
+                let open = is_open(*restrictive, text);
+                let policy = Policy { restrictive: *restrictive, open, text: text.clone() };
                 self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
+            }
+            Operation::AlterPolicy { name, table, rename, text } => {
+                let table = self.schema.resolve(table);
+                self.edit(&table, |t| {
+                    if let Some(mut policy) = t.policies.remove(name) {
+                        if !text.is_empty() {
+                            policy.text = text.clone();
+                            policy.open = is_open(policy.restrictive, text);
+                        }
+                        t.policies.insert(rename.as_ref().unwrap_or(name).clone(), policy);
+                    }
+                });
             }
             Operation::DropPolicy { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
             }
             Operation::Privileges { grant, privileges, objects, grantees } => {
-                for object in objects {
-                    let GrantObject::Relation(name) = object else { continue };
-                    let name = self.schema.resolve(name);
+                let named: Vec<QName> = objects.iter().flat_map(|object| self.granted_on(object)).collect();
+                for name in named {
                     self.edit(&name, |relation| {
                         let all = privileges.iter().flat_map(|p| every_privilege(relation.kind, p));
                         let all: Vec<String> = all.map(str::to_owned).collect();
@@ -192,6 +213,19 @@ impl Change {
             | Operation::Lock { .. }
             | Operation::Object { .. }
             | Operation::Opaque { .. } => {}
+        }
+    }
+
+    /// The relations that an object of a GRANT stands for now.
+    fn granted_on(&self, object: &GrantObject) -> Vec<QName> {
+        match object {
+            GrantObject::Relation(name) => vec![self.schema.resolve(name)],
+            GrantObject::AllIn { sequences, schemas } => {
+                let kind = |r: &Relation| (r.kind == RelationKind::Sequence) == *sequences;
+                let inside = |(name, r): &(&QName, &Relation)| schemas.contains(&name.schema) && kind(r);
+                self.schema.relations().filter(inside).map(|(name, _)| name.clone()).collect()
+            }
+            GrantObject::Other(_) => Vec::new(),
         }
     }
 
@@ -283,14 +317,29 @@ impl Change {
         let name = self.schema.resolve(name);
         if kind == RelationKind::Index {
             match self.schema.index_tables.get(&name).cloned() {
-                Some(table) => self.edit(&table, |t| _ = t.indexes.remove(&name.name)),
+                Some(table) => self.drop_index(&table, &name.name),
                 None if if_exists => {}
                 None => self.missing(format!("index {name}")),
             }
-        } else if self.schema.relations.contains_key(&name) {
+        } else if let Some(relation) = self.schema.relations.get(&name).cloned() {
             self.remove(&name);
+            // With `CASCADE` the default that counts by it goes, too.
+            if let Some((table, column)) = &relation.owned_by {
+                self.lose_default(table, column);
+            }
         } else if !if_exists {
             self.missing(format!("{} {name}", kind.keyword().to_ascii_lowercase()));
+        }
+    }
+
+    fn lose_default(&mut self, table: &QName, column: &Ident) {
+        let counts = |r: &Relation| r.column(column).is_some_and(|c| c.default == Some(DefaultValue::Volatile));
+        if self.schema.relation(table).is_some_and(counts) {
+            self.edit(table, |t| {
+                if let Some(column) = t.column_mut(column) {
+                    column.default = None;
+                }
+            });
         }
     }
 
@@ -344,13 +393,53 @@ impl Change {
             }
             return;
         }
+        let partitions = self.partitions(&table);
         let definition = Index {
             key: index.key.clone(),
             mentions: index.mentions.clone(),
             unique: index.unique,
             partial: index.partial,
+            // `ON ONLY` a partitioned table: complete once every partition has its own.
+            valid: !index.only || partitions.is_empty(),
         };
-        self.edit(&table, |t| _ = t.indexes.insert(name, definition));
+        self.edit(&table, |t| _ = t.indexes.insert(name, definition.clone()));
+        for partition in partitions.iter().filter(|_| !index.only) {
+            let has = |p: &Relation| p.indexes.values().any(|own| *own == definition);
+            if !self.schema.relation(partition).is_some_and(has) {
+                let own = crate::sql::Name::qualified(partition.schema.clone(), partition.name.clone());
+                self.create_index(&CreateIndex { name: None, table: own, ..index.clone() });
+            }
+        }
+    }
+
+    /// An index of a partitioned table goes with those of the partitions.
+    fn drop_index(&mut self, table: &QName, index: &Ident) {
+        let Some(gone) = self.schema.relation(table).and_then(|t| t.indexes.get(index)).cloned() else { return };
+        self.edit(table, |t| _ = t.indexes.remove(index));
+        for partition in self.partitions(table) {
+            let same = |p: &Relation| p.indexes.iter().find(|(_, own)| **own == gone).map(|(name, _)| name.clone());
+            if let Some(own) = self.schema.relation(&partition).and_then(same) {
+                self.drop_index(&partition, &own);
+            }
+        }
+    }
+
+    /// Whether a partition has an index like one of its parent's.
+    fn has_like(&self, partition: &QName, parent: &QName, index: &str) -> bool {
+        let index = self.schema.relation(parent).and_then(|t| t.indexes.get(index));
+        let same =
+            |own: &Index, index: &Index| Index { valid: true, ..own.clone() } == Index { valid: true, ..index.clone() };
+        let own = self.schema.relation(partition).into_iter().flat_map(|p| p.indexes.values());
+        index.is_some_and(|index| own.into_iter().any(|own| same(own, index)))
+    }
+
+    /// The partitions of a table; none, if it only has tables that inherit from it.
+    fn partitions(&self, table: &QName) -> Vec<QName> {
+        if !self.schema.relation(table).is_some_and(|t| t.partitioned) {
+            return Vec::new();
+        }
+        let is_table = |name: &QName| self.schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
+        self.owned(table, None).into_iter().filter(is_table).collect()
     }
 
     fn create_view(&mut self, view: &CreateView) {
@@ -369,6 +458,7 @@ impl Change {
             Some(old) if view.or_replace => old.clone(),
             _ => Relation::new(kind),
         };
+        relation.definition.clone_from(&view.definition);
         let columns = self.output(&view.query);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();
@@ -433,12 +523,16 @@ impl Change {
             return;
         }
         self.schema.insert_type(
-            name,
+            name.clone(),
             match definition {
                 TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
                 TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
-                TypeDefinition::Domain { base, constrained } => {
-                    UserType::Domain { base: base.clone(), constrained: *constrained }
+                TypeDefinition::Domain { base, not_null, checks } => {
+                    let mut named = BTreeMap::new();
+                    for check in checks {
+                        named.insert(domain_check(check.as_ref(), &name.name, &named), true);
+                    }
+                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named }
                 }
                 TypeDefinition::Other => UserType::Other,
             },
@@ -473,6 +567,53 @@ impl Change {
                 }
             });
         }
+    }
+
+    fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        let Some(UserType::Domain { base, mut not_null, mut checks }) = self.schema.user_type(&name).cloned() else {
+            self.missing(format!("domain {name}"));
+            return;
+        };
+        match change {
+            DomainChange::SetNotNull => not_null = true,
+            DomainChange::DropNotNull => not_null = false,
+            DomainChange::Default => {}
+            DomainChange::AddCheck { name: check, not_valid } => {
+                checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
+            }
+            DomainChange::DropCheck { name: check, if_exists } => {
+                if checks.remove(check).is_none() && !if_exists {
+                    self.missing(format!("constraint {check} of domain {name}"));
+                }
+            }
+            DomainChange::Validate { name: check } => {
+                checks.entry(check.clone()).and_modify(|valid| *valid = true);
+            }
+        }
+        self.schema.insert_type(name, UserType::Domain { base, not_null, checks });
+    }
+
+    fn alter_composite(&mut self, name: &Name, change: &AttributeChange) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        let Some(UserType::Composite(mut attributes)) = self.schema.user_type(&name).cloned() else {
+            self.missing(format!("composite type {name}"));
+            return;
+        };
+        match change {
+            AttributeChange::Add { attribute, data_type } => attributes.push((attribute.clone(), data_type.clone())),
+            AttributeChange::Drop { attribute } => attributes.retain(|(name, _)| name != attribute),
+            AttributeChange::SetType { attribute, data_type } => {
+                let named = attributes.iter_mut().filter(|(name, _)| name == attribute);
+                named.for_each(|(_, old)| *old = data_type.clone());
+            }
+            AttributeChange::Rename { from, to } => {
+                attributes.iter_mut().filter(|(name, _)| name == from).for_each(|(name, _)| *name = to.clone());
+            }
+        }
+        self.schema.insert_type(name, UserType::Composite(attributes));
     }
 
     fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {
@@ -511,6 +652,7 @@ impl Change {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
             mentions: function.mentions.as_slice().into(),
+            body: function.body.clone(),
         };
         let mut overloads = self.schema.functions(&name).to_vec();
         match overloads.iter_mut().find(|old| types(old) == types(&new)) {
@@ -569,7 +711,15 @@ impl Change {
     fn alter_table(&mut self, table: &Name, if_exists: bool, change: &TableChange) {
         let table = self.schema.resolve(table);
         if self.schema.relation(&table).is_none() {
-            if !if_exists && !self.schema.index_tables.contains_key(&table) {
+            if let (TableChange::AttachIndex { .. }, Some(owner)) =
+                (change, self.schema.index_tables.get(&table).cloned())
+            {
+                // Complete once every partition has one of its own.
+                let whole = self.partitions(&owner).iter().all(|p| self.has_like(p, &owner, &table.name));
+                self.edit(&owner, |t| {
+                    t.indexes.entry(table.name.clone()).and_modify(|index| index.valid |= whole);
+                });
+            } else if !if_exists && !self.schema.index_tables.contains_key(&table) {
                 self.touch(&table);
                 self.missing(format!("table {table}"));
             }
@@ -578,6 +728,18 @@ impl Change {
         self.change_table(&table, change);
         self.hand_down(&table, change);
     }
+}
+
+/// Whether a policy lets everybody do everything, as written.
+fn is_open(restrictive: bool, text: &str) -> bool {
+    let bare: String = text.split_whitespace().collect::<String>().to_ascii_lowercase();
+    let bare = bare.trim_start_matches("aspermissive").trim_start_matches("forall").trim_start_matches("topublic");
+    !restrictive && (bare == "using(true)" || bare == "using(true)withcheck(true)")
+}
+
+/// The name that a domain's check gets.
+fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, bool>) -> Ident {
+    written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
 }
 
 /// What `ALL` stands for; any other privilege stands for itself.

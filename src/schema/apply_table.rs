@@ -31,34 +31,23 @@ impl Change {
         columns
     }
 
-    /// The checks, keys and indexes that a LIKE brings. Keys and indexes get names of their own.
+    /// What a LIKE brings that has a name of its own: checks keep theirs; sequences, keys and indexes get new ones.
     fn rules_of(&mut self, like: &Like, name: &QName) {
-        let other = self.schema.resolve(&like.name);
-        let Some(other) = self.schema.relation(&other).cloned() else { return };
-        for (constraint, definition) in &other.constraints {
-            let (kept, own_name, kind) = match &definition.kind {
-                Rule::Check { columns, not_null, expression } => {
-                    let (columns, expression) = (columns.clone(), expression.clone());
-                    let kind = ConstraintKind::Check { columns, not_null: *not_null, expression };
-                    (like.constraints, Some(constraint.clone()), kind)
-                }
-                Rule::PrimaryKey { columns } => {
-                    (like.indexes, None, ConstraintKind::PrimaryKey { columns: columns.clone() })
-                }
-                Rule::Unique { columns } => (like.indexes, None, ConstraintKind::Unique { columns: columns.clone() }),
-                Rule::Exclude { columns } => (like.indexes, None, ConstraintKind::Exclude { columns: columns.clone() }),
-                Rule::ForeignKey { .. } => continue,
-            };
-            if kept {
-                self.add_constraint(name, &ConstraintDefinition { name: own_name, kind, not_valid: false });
-            }
+        let other_name = self.schema.resolve(&like.name);
+        let Some(other) = self.schema.relation(&other_name).cloned() else {
+            self.missing(format!("relation {other_name}"));
+            return;
+        };
+        let identity =
+            |c: &&Column| matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+        for column in other.columns.iter().filter(|_| like.identity).filter(identity) {
+            self.sequence_named(name, &column.name);
         }
-        let plain = other.indexes.iter().filter(|(index, _)| like.indexes && !other.constraints.contains_key(*index));
-        for (_, index) in plain {
-            let names: Vec<Ident> = index.key.iter().map(|k| k.clone().unwrap_or_else(|| "expr".into())).collect();
-            let addition = naming::addition(&names);
-            let free = naming::free_name(&name.name, addition.as_deref(), "idx", |n| self.taken(&name.schema, n));
-            self.edit(name, |t| _ = t.indexes.insert(free.clone(), index.clone()));
+        let checks = other.constraints.iter().filter(|(_, c)| like.constraints && matches!(c.kind, Rule::Check { .. }));
+        let checks: Vec<_> = checks.map(|(check, c)| (check.clone(), c.clone())).collect();
+        self.edit(name, |t| t.constraints.extend(checks));
+        if like.indexes {
+            self.partition_indexes(name, &other_name);
         }
     }
 
@@ -81,6 +70,9 @@ impl Change {
             match self.schema.relation(&parent) {
                 Some(above) => inherit(&mut relation, above),
                 None => self.missing(format!("table {parent}")),
+            }
+            if table.is_default {
+                self.edit(&parent, |p| p.default_partition = Some(name.clone()));
             }
             relation.parent = Some(parent);
         }
@@ -139,9 +131,14 @@ impl Change {
         if !column.serial && !identity {
             return;
         }
-        let name = naming::free_name(&table.name, Some(&column.name), "seq", |n| self.taken(&table.schema, n));
+        self.sequence_named(table, &column.name);
+    }
+
+    /// A sequence owned by a column, under the name that PostgreSQL makes up.
+    fn sequence_named(&mut self, table: &QName, column: &Ident) {
+        let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
         let mut sequence = Relation::new(RelationKind::Sequence);
-        sequence.owned_by = Some((table.clone(), column.name.clone()));
+        sequence.owned_by = Some((table.clone(), column.clone()));
         self.insert(QName { schema: table.schema.clone(), name }, sequence);
     }
 
@@ -193,7 +190,9 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation.indexes.insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false });
+                relation
+                    .indexes
+                    .insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false, valid: true });
             }
             if not_null {
                 for column in kind.columns() {
@@ -332,14 +331,21 @@ impl Change {
                 let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
                 named.for_each(|(_, on)| *on = *enabled);
             }),
-            TableChange::AttachPartition { partition } => {
+            TableChange::AttachPartition { partition, is_default } => {
                 let partition = self.schema.resolve(partition);
                 self.touch(table);
+                if *is_default {
+                    self.edit(table, |t| t.default_partition = Some(partition.clone()));
+                }
                 self.edit(&partition, |p| p.parent = Some(table.clone()));
             }
             TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
-                self.touch(table);
+                self.edit(table, |t| {
+                    if t.default_partition.as_ref() == Some(&partition) {
+                        t.default_partition = None;
+                    }
+                });
                 self.edit(&partition, |p| p.parent = None);
             }
             TableChange::Inherit { parent, attach } => {
@@ -347,6 +353,7 @@ impl Change {
                 self.edit(table, |t| t.parent = attach.then_some(parent));
             }
             TableChange::AlterConstraint { .. }
+            | TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
             | TableChange::SetLogged { .. }
             | TableChange::Physical { .. } => self.touch(table),
@@ -374,6 +381,7 @@ impl Change {
             | TableChange::SetDefault { .. }
             | TableChange::DropDefault { .. }
             | TableChange::SetNotNull { .. }
+            | TableChange::ValidateConstraint { .. }
             | TableChange::DropNotNull { .. } => change.clone(),
             _ => return,
         };

@@ -6,6 +6,7 @@ mod apply_table;
 mod describe;
 mod model;
 mod naming;
+mod patch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::sql::operation::Ident;
 
 pub use apply::{Applied, Object, Problem};
 pub use model::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, UserType};
+pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -114,6 +116,21 @@ impl Schema {
     /// Tables with a foreign key to, and views on, a relation.
     pub fn dependents(&self, name: &QName) -> impl Iterator<Item = &QName> {
         self.dependents.get(name).into_iter().flat_map(|set| set.iter())
+    }
+
+    /// Everything that is not the same in another schema.
+    pub fn differing(&self, other: &Self) -> BTreeSet<Object> {
+        let mut found = BTreeSet::new();
+        found.extend(differing(&self.relations, &other.relations).map(|name| Object::Relation(name.clone())));
+        found.extend(differing(&self.types, &other.types).map(|name| Object::Type(name.clone())));
+        found.extend(differing(&self.functions, &other.functions).map(|name| Object::Function(name.clone())));
+        let (mine, theirs) = (&self.namespaces, &other.namespaces);
+        let one_has = |name: &&Ident| mine.contains(*name) != theirs.contains(*name);
+        found.extend(mine.iter().chain(theirs).filter(one_has).map(|name| Object::Namespace(name.clone())));
+        let (mine, theirs) = (&self.extensions, &other.extensions);
+        let one_has = |name: &&Ident| mine.contains(*name) != theirs.contains(*name);
+        found.extend(mine.iter().chain(theirs).filter(one_has).map(|name| Object::Extension(name.clone())));
+        found
     }
 
     /// The relation a name means: by the search path, or where it would be created.
@@ -251,6 +268,19 @@ impl Schema {
             remove(&mut self.owned, owner, name);
         }
     }
+}
+
+/// The names under which two maps do not hold the same.
+fn differing<'a, T: PartialEq>(
+    mine: &'a OrdMap<QName, Arc<T>>,
+    theirs: &'a OrdMap<QName, Arc<T>>,
+) -> impl Iterator<Item = &'a QName> {
+    let same = |name: &QName| match (mine.get(name), theirs.get(name)) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    mine.keys().chain(theirs.keys()).filter(move |name| !same(name))
 }
 
 /// The targets of foreign keys and the inputs of a view.

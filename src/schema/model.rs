@@ -48,6 +48,8 @@ pub struct Relation {
     pub indexes: BTreeMap<Ident, Index>,
     /// Triggers by name, with whether they are enabled.
     pub triggers: BTreeMap<Ident, bool>,
+    /// What its triggers call.
+    pub trigger_functions: BTreeMap<Ident, QName>,
     /// Policies by name.
     pub policies: BTreeMap<Ident, Policy>,
     /// `ENABLE ROW LEVEL SECURITY`
@@ -58,12 +60,17 @@ pub struct Relation {
     pub grants: BTreeSet<(String, String)>,
     /// What a view reads.
     pub reads: BTreeSet<QName>,
+    /// A view's query in digests, to tell two apart: first of all but its output, then of each column of the output. A view whose query
+    /// begins as another's goes on showing what that one did.
+    pub definition: Vec<Ident>,
     /// Whether it is a view that PostgreSQL can not write through.
     pub read_only: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
+    /// The partition for rows that no other takes.
+    pub default_partition: Option<QName>,
     /// The table and column that own a sequence.
     pub owned_by: Option<(QName, Ident)>,
 }
@@ -78,14 +85,17 @@ impl Relation {
             constraints: BTreeMap::new(),
             indexes: BTreeMap::new(),
             triggers: BTreeMap::new(),
+            trigger_functions: BTreeMap::new(),
             policies: BTreeMap::new(),
             row_security: false,
             force_row_security: false,
             grants: BTreeSet::new(),
             reads: BTreeSet::new(),
+            definition: Vec::new(),
             read_only: false,
             partitioned: false,
             parent: None,
+            default_partition: None,
             owned_by: None,
         }
     }
@@ -94,6 +104,17 @@ impl Relation {
     pub fn is_writable(&self) -> bool {
         let read_only = self.read_only && self.triggers.is_empty();
         !read_only && !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
+    }
+
+    /// Whether row security can keep rows from somebody.
+    pub fn hides_rows(&self) -> bool {
+        let restricted = self.policies.values().any(|p| p.restrictive);
+        self.row_security && (restricted || !self.policies.values().any(|p| p.open))
+    }
+
+    /// Whether row security can keep rows from the relation's owner.
+    pub fn hides_from_owner(&self) -> bool {
+        self.hides_rows() && self.force_row_security
     }
 
     /// A column by name.
@@ -135,6 +156,11 @@ impl Column {
         !self.not_null || !matches!(self.default, None | Some(DefaultValue::Null))
     }
 
+    /// Whether an INSERT that leaves it out gets something else than NULL.
+    pub fn has_default(&self) -> bool {
+        !matches!(self.default, None | Some(DefaultValue::Null))
+    }
+
     /// Whether clients may write it.
     pub fn writable(&self) -> bool {
         !matches!(
@@ -158,6 +184,8 @@ pub struct Constraint {
 pub struct Policy {
     /// Whether it is restrictive.
     pub restrictive: bool,
+    /// Whether it lets everybody read and write every row.
+    pub open: bool,
     /// What it says, to tell two apart. Spelled as written, or as the server prints it.
     pub text: Ident,
 }
@@ -252,6 +280,8 @@ pub struct Index {
     pub unique: bool,
     /// Whether it has a `WHERE`.
     pub partial: bool,
+    /// Whether it is complete: an index whose concurrent build failed is not.
+    pub valid: bool,
 }
 
 impl Index {
@@ -280,11 +310,20 @@ pub enum UserType {
     Domain {
         /// The type below.
         base: TypeName,
-        /// Whether it has a constraint.
-        constrained: bool,
+        /// `NOT NULL`
+        not_null: bool,
+        /// Its checks, with whether existing values are known to pass.
+        checks: BTreeMap<Ident, bool>,
     },
     /// Ranges, base types.
     Other,
+}
+
+impl UserType {
+    /// Whether it is a domain that does not take every value of the type below.
+    pub fn is_constrained(&self) -> bool {
+        matches!(self, Self::Domain { not_null, checks, .. } if *not_null || !checks.is_empty())
+    }
 }
 
 /// A function or procedure.
@@ -296,6 +335,8 @@ pub struct Function {
     pub returns: String,
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
+    /// A digest of its body and of how it runs, to tell two apart.
+    pub body: Ident,
 }
 
 impl Function {

@@ -46,6 +46,9 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         Operation::RenameType { name, to } => (name.to_string(), format!("RENAME TYPE TO {to}")),
         Operation::AddEnumLabel { name, label, .. } => (name.to_string(), format!("ADD VALUE '{label}'")),
         Operation::RenameEnumLabel { name, from, to } => (name.to_string(), format!("RENAME VALUE '{from}' TO '{to}'")),
+        Operation::AlterDomain { name, .. } => words(name, "ALTER DOMAIN"),
+        Operation::AlterComposite { name, .. } => words(name, "ALTER TYPE"),
+        Operation::AlterPolicy { name, table, .. } => (format!("{table}.{name}"), "ALTER POLICY".to_owned()),
         Operation::CreateSequence { name, .. } => words(name, "CREATE SEQUENCE"),
         Operation::AlterSequence { name, .. } => words(name, "ALTER SEQUENCE"),
         Operation::CreateFunction(function) => {
@@ -60,6 +63,10 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         Operation::Privileges { grant, privileges, objects, grantees } => {
             let object = match objects.first() {
                 Some(GrantObject::Relation(name)) => name.to_string(),
+                Some(GrantObject::AllIn { sequences, schemas }) => {
+                    let what = if *sequences { "sequences" } else { "tables" };
+                    format!("all {what} in schema {}", schemas.join(", "))
+                }
                 Some(GrantObject::Other(words)) => words.clone(),
                 None => String::new(),
             };
@@ -94,7 +101,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         Operation::Maintenance { command, table, .. } => {
             (table.as_ref().map(ToString::to_string).unwrap_or_default(), (*command).to_owned())
         }
-        Operation::Lock { tables } => {
+        Operation::Lock { tables, .. } => {
             (tables.first().map(ToString::to_string).unwrap_or_default(), "LOCK TABLE".to_owned())
         }
         Operation::Object { kind, name, change } => {
@@ -142,7 +149,8 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
             column(name, format!("{} TRIGGER", if *enabled { "ENABLE" } else { "DISABLE" }))
         }
         TableChange::Owner { to } => whole(format!("OWNER TO {to}")),
-        TableChange::AttachPartition { partition } => whole(format!("ATTACH PARTITION {partition}")),
+        TableChange::AttachPartition { partition, .. } => whole(format!("ATTACH PARTITION {partition}")),
+        TableChange::AttachIndex { index } => whole(format!("ATTACH PARTITION {index}")),
         TableChange::DetachPartition { partition, .. } => whole(format!("DETACH PARTITION {partition}")),
         TableChange::Inherit { parent, attach } => {
             whole(format!("{} {parent}", if *attach { "INHERIT" } else { "NO INHERIT" }))

@@ -18,6 +18,8 @@ pub(crate) struct Gaps {
     pub(crate) not_null: Vec<Ident>,
     /// `PARTITION BY`
     pub(crate) partitioned: bool,
+    /// `FOR VALUES …`, which is read as DEFAULT
+    pub(crate) bound: bool,
 }
 
 /// Mends a statement's tokens.
@@ -259,6 +261,7 @@ impl Mender<'_> {
                 let end = if hash { self.group(solids, (i + 3).min(solids.len() - 1)) } else { end };
                 self.blank(&solids[i + 1..end]);
                 self.rewrite(solids[i].at, "DEFAULT");
+                self.gaps.bound = true;
             }
         }
         self.relation_options(solids, 2);

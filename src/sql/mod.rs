@@ -10,6 +10,7 @@ mod directive;
 mod gaps;
 mod lower;
 pub mod name;
+mod object;
 pub mod operation;
 mod parse;
 #[cfg(feature = "live")]
@@ -147,6 +148,8 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
     parse::Tokens::read(statement).ok()?.end_of_word(word)
 }
 
+#[cfg(feature = "live")]
+pub(crate) use lower::definition_of;
 pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
 
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::name::Name;
+pub use super::object::{ObjectChange, ObjectKind};
 use super::types::TypeName;
 
 /// An identifier, folded.
@@ -111,6 +112,20 @@ pub enum Operation {
         /// `(true, x)`: before x; `(false, x)`: after x.
         position: Option<(bool, Ident)>,
     },
+    /// `ALTER DOMAIN`
+    AlterDomain {
+        /// The domain.
+        name: Name,
+        /// What changes.
+        change: DomainChange,
+    },
+    /// `ALTER TYPE … ADD|DROP|ALTER|RENAME ATTRIBUTE`, one of them.
+    AlterComposite {
+        /// The composite type.
+        name: Name,
+        /// What changes.
+        change: AttributeChange,
+    },
     /// `ALTER TYPE … RENAME VALUE`
     RenameEnumLabel {
         /// The enum.
@@ -182,6 +197,17 @@ pub enum Operation {
         /// `AS RESTRICTIVE`
         restrictive: bool,
         /// What it says, to tell two apart.
+        text: Ident,
+    },
+    /// `ALTER POLICY`
+    AlterPolicy {
+        /// Its name.
+        name: Ident,
+        /// Its table.
+        table: Name,
+        /// `RENAME TO`
+        rename: Option<Ident>,
+        /// What it says from now on, to tell two apart.
         text: Ident,
     },
     /// `DROP POLICY`
@@ -270,6 +296,8 @@ pub enum Operation {
     Lock {
         /// The tables.
         tables: Vec<Name>,
+        /// The mode in upper case, for example `SHARE ROW EXCLUSIVE`.
+        mode: String,
     },
     /// A statement on an object that stands beside tables.
     Object {
@@ -285,69 +313,6 @@ pub enum Operation {
         /// What it is, for people, for example `DO block`.
         what: String,
     },
-}
-
-macro_rules! object_kinds {
-    ($($kind:ident $words:literal $clients:literal;)*) => {
-        /// Kinds of objects that stand beside tables.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum ObjectKind {
-            $(#[doc = concat!("`", $words, "`")] $kind,)*
-        }
-
-        impl ObjectKind {
-            /// Its words, in lower case.
-            pub const fn words(self) -> &'static str {
-                match self { $(Self::$kind => $words,)* }
-            }
-
-            /// Whether queries can meet it: a change of it may change what they do. The others serve the operator, or replication.
-            pub const fn meets_queries(self) -> bool {
-                match self { $(Self::$kind => $clients,)* }
-            }
-        }
-    };
-}
-
-object_kinds! {
-    AccessMethod "access method" false;
-    Aggregate "aggregate" true;
-    Cast "cast" true;
-    Collation "collation" true;
-    Conversion "conversion" true;
-    Database "database" true;
-    EventTrigger "event trigger" false;
-    ForeignDataWrapper "foreign data wrapper" true;
-    Language "language" true;
-    LargeObject "large object" true;
-    Operator "operator" true;
-    OperatorClass "operator class" false;
-    OperatorFamily "operator family" false;
-    Publication "publication" false;
-    Role "role" true;
-    Server "server" true;
-    Statistics "statistics" false;
-    Subscription "subscription" false;
-    Tablespace "tablespace" false;
-    TextSearch "text search object" true;
-    Transform "transform" true;
-    UserMapping "user mapping" true;
-}
-
-/// What a statement does to an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObjectChange {
-    /// `CREATE`
-    Create,
-    /// `ALTER`, but no rename
-    Alter,
-    /// `ALTER … RENAME TO`
-    Rename {
-        /// Its new name.
-        to: Ident,
-    },
-    /// `DROP`
-    Drop,
 }
 
 /// Kinds of relations.
@@ -494,10 +459,73 @@ pub struct CreateTable {
     pub inherits: Vec<Name>,
     /// `PARTITION OF parent`
     pub partition_of: Option<Name>,
+    /// Whether it is the partition for rows that no other takes.
+    pub is_default: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// `AS SELECT …`: what it reads.
     pub query: Option<QueryShape>,
+}
+
+/// A change of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DomainChange {
+    /// `SET NOT NULL`
+    SetNotNull,
+    /// `DROP NOT NULL`
+    DropNotNull,
+    /// `SET DEFAULT`, `DROP DEFAULT`
+    Default,
+    /// `ADD CHECK`
+    AddCheck {
+        /// Its name, if one was written.
+        name: Option<Ident>,
+        /// `NOT VALID`
+        not_valid: bool,
+    },
+    /// `DROP CONSTRAINT`
+    DropCheck {
+        /// Its name.
+        name: Ident,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// `VALIDATE CONSTRAINT`
+    Validate {
+        /// Its name.
+        name: Ident,
+    },
+}
+
+/// A change of a composite type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeChange {
+    /// `ADD ATTRIBUTE`
+    Add {
+        /// Which one.
+        attribute: Ident,
+        /// Its type.
+        data_type: TypeName,
+    },
+    /// `DROP ATTRIBUTE`
+    Drop {
+        /// Which one.
+        attribute: Ident,
+    },
+    /// `ALTER ATTRIBUTE … TYPE`
+    SetType {
+        /// Which one.
+        attribute: Ident,
+        /// The new type.
+        data_type: TypeName,
+    },
+    /// `RENAME ATTRIBUTE`
+    Rename {
+        /// The old name.
+        from: Ident,
+        /// The new name.
+        to: Ident,
+    },
 }
 
 /// The output and the inputs of a query, as far as syntax tells.
@@ -621,6 +649,8 @@ pub struct CreateView {
     pub columns: Vec<Ident>,
     /// Its query.
     pub query: QueryShape,
+    /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.
+    pub definition: Vec<Ident>,
 }
 
 /// `CREATE FUNCTION`
@@ -636,6 +666,33 @@ pub struct CreateFunction {
     pub returns: String,
     /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
     pub mentions: Vec<Ident>,
+    /// A digest of its body and of how it runs, to tell two apart.
+    pub body: Ident,
+}
+
+/// What a function does and how it runs, as far as two can be told apart by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FunctionBody {
+    pub(crate) language: String,
+    pub(crate) volatility: &'static str,
+    pub(crate) strict: bool,
+    pub(crate) security_definer: bool,
+    /// The string, as PostgreSQL keeps it.
+    pub(crate) text: String,
+}
+
+impl Default for FunctionBody {
+    fn default() -> Self {
+        let (language, text) = ("sql".to_owned(), String::new());
+        Self { language, volatility: "volatile", strict: false, security_definer: false, text }
+    }
+}
+
+impl FunctionBody {
+    pub(crate) fn digest(&self) -> String {
+        let Self { language, volatility, strict, security_definer, text } = self;
+        crate::digest::sha256(&format!("{language} {volatility} {strict} {security_definer}\n{text}"))
+    }
 }
 
 /// `CREATE TYPE`, `CREATE DOMAIN`
@@ -649,8 +706,10 @@ pub enum TypeDefinition {
     Domain {
         /// The type below.
         base: TypeName,
-        /// Whether it has a constraint.
-        constrained: bool,
+        /// `NOT NULL`
+        not_null: bool,
+        /// Its checks, with their names where written.
+        checks: Vec<Option<Ident>>,
     },
     /// `AS RANGE`, base types
     Other,
@@ -661,8 +720,30 @@ pub enum TypeDefinition {
 pub enum GrantObject {
     /// A table, view or sequence.
     Relation(Name),
-    /// `ALL TABLES|SEQUENCES|FUNCTIONS IN SCHEMA`, a schema, a function, a database, …: as written.
+    /// `ALL TABLES|SEQUENCES IN SCHEMA`
+    AllIn {
+        /// Tables and views, or sequences.
+        sequences: bool,
+        /// The schemas.
+        schemas: Vec<Ident>,
+    },
+    /// `ALL FUNCTIONS IN SCHEMA`, a schema, a function, a database, …: as written.
     Other(String),
+}
+
+impl GrantObject {
+    /// An object whose privileges no simulation follows, in words. Those on all tables are followed as far as migrations grant them, which
+    /// is not far enough to take a REVOKE for harmless.
+    pub(crate) fn words(&self, grant: bool) -> Option<String> {
+        match self {
+            Self::Other(words) => Some(words.clone()),
+            Self::AllIn { sequences, schemas } if !grant => {
+                let what = if *sequences { "sequences" } else { "tables" };
+                Some(format!("all {what} in schema {}", schemas.join(", ")))
+            }
+            Self::Relation(_) | Self::AllIn { .. } => None,
+        }
+    }
 }
 
 /// What a data statement does.
@@ -748,6 +829,8 @@ pub enum TableChange {
         data_type: TypeName,
         /// Whether it has `USING`.
         using: bool,
+        /// Whether it has `COLLATE`.
+        collate: bool,
     },
     /// `ALTER COLUMN … SET DEFAULT`
     SetDefault {
@@ -839,6 +922,8 @@ pub enum TableChange {
     AttachPartition {
         /// The partition.
         partition: Name,
+        /// Whether it is for rows that no other partition takes.
+        is_default: bool,
     },
     /// `DETACH PARTITION`
     DetachPartition {
@@ -846,6 +931,11 @@ pub enum TableChange {
         partition: Name,
         /// `CONCURRENTLY`
         concurrently: bool,
+    },
+    /// `ALTER INDEX … ATTACH PARTITION`
+    AttachIndex {
+        /// The partition's index.
+        index: Name,
     },
     /// `INHERIT`, `NO INHERIT`
     Inherit {

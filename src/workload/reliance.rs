@@ -49,13 +49,16 @@ impl Workload {
                 q.uses_column(relation, column)
             }
             Capability::Write { relation, column } => q.writes_column(relation, column),
-            Capability::Omit { relation, column } => q.omits(relation, column),
+            Capability::Omit { relation, column }
+            | Capability::Default { relation, column }
+            | Capability::Defaulted { relation, column } => q.omits(relation, column),
             Capability::AcceptsNull { relation, column } | Capability::Fits { relation, column, .. } => {
                 q.writes_column(relation, column).map(|_| false)
             }
             Capability::NeverNull { relation, column } => q.uses_column(relation, column).map(|_| false),
             Capability::Unruled { relation, rule } => q.may_break(relation, rule).then_some(false),
             Capability::Ruled { relation, .. }
+            | Capability::Definition(relation)
             | Capability::RowsVisible(relation)
             | Capability::Policy { relation, .. }
             | Capability::Privilege { relation, .. }
@@ -72,7 +75,11 @@ impl Workload {
             Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
                 q.writes_of(relation).next().is_some().then_some(false)
             }
-            Capability::Type(name) | Capability::KnownLabels(name) => q.uses_type(name).then_some(false),
+            Capability::Type(name)
+            | Capability::Attribute { name, .. }
+            | Capability::Attributes(name)
+            | Capability::Taken { name, .. }
+            | Capability::KnownLabels(name) => q.uses_type(name).then_some(false),
             Capability::Label { name, label } => {
                 if q.text.contains(&format!("'{label}'")) {
                     return Some(true);
@@ -82,6 +89,14 @@ impl Workload {
             }
             Capability::Call { name, .. } | Capability::Unambiguous(name) => {
                 q.statement.shape.calls.iter().any(|call| schema.resolve_function(call) == *name).then_some(true)
+            }
+            Capability::Body { name, .. } => {
+                if q.statement.shape.calls.iter().any(|call| schema.resolve_function(call) == *name) {
+                    return Some(true);
+                }
+                // A trigger's function is called by the writes of others.
+                let of_trigger = schema.functions(name).iter().any(|f| f.returns == "trigger");
+                (of_trigger && !q.statement.writes.is_empty()).then_some(false)
             }
             Capability::Namespace(name) | Capability::Extension(name) => has_word(q.text, name).then_some(false),
             // Who runs the queries is not known.
@@ -291,9 +306,13 @@ impl<'a> View<'a> {
 fn mentions_any(text: &str, capability: &Capability) -> bool {
     match capability {
         Capability::Type(name)
+        | Capability::Attribute { name, .. }
+        | Capability::Attributes(name)
+        | Capability::Taken { name, .. }
         | Capability::Label { name, .. }
         | Capability::KnownLabels(name)
         | Capability::Call { name, .. }
+        | Capability::Body { name, .. }
         | Capability::Unambiguous(name) => has_word(text, &name.name),
         Capability::Namespace(name) | Capability::Extension(name) => has_word(text, name),
         other => other.relation().is_some_and(|relation| has_word(text, &relation.name)),

@@ -59,6 +59,8 @@ impl Release {
             base: None,
             blue: Some(&self.blue),
             green: Some(&self.green),
+            observed: None,
+            version: cutover::effect::PgVersion::default(),
         })
     }
 }

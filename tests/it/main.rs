@@ -10,6 +10,7 @@ mod corpus;
 mod examples;
 mod execute;
 mod lint;
+mod observed;
 mod oracle;
 mod plan;
 mod properties;

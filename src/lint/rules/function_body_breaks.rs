@@ -40,7 +40,9 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             .all_functions()
             .filter(|(name, function)| {
                 // One that the release replaces is written for what comes.
-                release.base.functions(name).contains(function) && names(function, &gone, release.last, release.base)
+                let is_trigger = runs_on(step.before, name, &gone.relation);
+                release.base.functions(name).contains(function)
+                    && names(function, is_trigger, &gone, release.last, release.base)
             })
             .map(|(name, function)| function.signature(name))
             .collect();
@@ -84,8 +86,13 @@ fn is_gone(gone: &Gone, last: &Schema) -> bool {
     }
 }
 
+/// Whether a trigger of the relation calls a function, which then need not name it: NEW and OLD are its rows.
+fn runs_on(schema: &Schema, function: &QName, relation: &QName) -> bool {
+    schema.relation(relation).is_some_and(|r| r.trigger_functions.values().any(|f| f == function))
+}
+
 /// Whether a body means what is gone, and not another relation's column of the same name.
-fn names(function: &Function, gone: &Gone, last: &Schema, base: &Schema) -> bool {
+fn names(function: &Function, is_trigger: bool, gone: &Gone, last: &Schema, base: &Schema) -> bool {
     let mentions = |word: &str| function.mentions.iter().any(|name| **name == *word);
     let word = gone.column.as_ref().unwrap_or(&gone.relation.name);
     let stands_for = |schema: &Schema| {
@@ -94,5 +101,6 @@ fn names(function: &Function, gone: &Gone, last: &Schema, base: &Schema) -> bool
             .filter(|other| *other != gone.relation)
             .any(|other| schema.relation(&other).is_some_and(|r| r.column(word).is_some() || !r.columns_known))
     };
-    mentions(&gone.relation.name) && mentions(word) && !stands_for(last) && !stands_for(base)
+    let of_it = mentions(&gone.relation.name) || (is_trigger && gone.column.is_some());
+    of_it && mentions(word) && !stands_for(last) && !stands_for(base)
 }

@@ -41,10 +41,21 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             Capability::Shape(relation) => format!(
                 "blue reads or writes {relation} by position or with *: a prepared statement fails with \"cached plan must not change result type\" until it is prepared again"
             ),
+            Capability::Body { signature, .. } => {
+                format!("blue's calls of {signature} run another body from here on, and may mean something else")
+            }
+            Capability::Definition(name) => format!("blue reads {name} through another query from here on"),
+            Capability::Default { relation, column } => {
+                format!("blue's INSERTs into {relation} without {column} get another default from here on")
+            }
             other => format!("blue can no longer be sure of this: {other}"),
         };
         let help = match &pull.capability {
             Capability::Shape(_) => "name the columns in the query",
+            Capability::Body { .. } | Capability::Definition(_) => {
+                "make sure that it does for blue what it did, or give the new one another name and drop the old one after the cutover"
+            }
+            Capability::Default { .. } => "make sure that blue can live with it, or let green write the value itself",
             _ => "let green write it only after blue is drained, or teach blue to read it first",
         };
         let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on").help(help);

@@ -46,7 +46,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 
 /// Between timestamps with and without a time zone the stored values are the same in UTC, and PostgreSQL (12 and later) knows.
 fn by_time_zone(subject: &Subject<'_>, operation: &Operation) -> bool {
-    let Operation::AlterTable { table, change: TableChange::SetType { column, data_type, using: false }, .. } =
+    let Operation::AlterTable { table, change: TableChange::SetType { column, data_type, using: false, .. }, .. } =
         operation
     else {
         return false;

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::operation::{CreateFunction, Ident, Operation};
+use crate::sql::operation::{CreateFunction, FunctionBody, Ident, Operation};
 use crate::sql::parse::{eat, eat_word, is_word};
 use crate::sql::types::{TypeName, lower_type};
 
@@ -26,17 +26,53 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         returns = return_type(parser)?;
     }
     let mut mentions = BTreeSet::new();
+    let mut body = FunctionBody::default();
     // The rest is options and the body, in any order; both are read for the names they mention.
     while !matches!(parser.peek_token_ref().token, Token::EOF) {
+        option(parser, &mut body);
         mention(&parser.next_token().token, &mut mentions);
     }
+    let mentions = mentions.into_iter().collect();
+    let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
         name,
         or_replace,
         arguments,
         returns,
-        mentions: mentions.into_iter().collect(),
+        mentions,
+        body,
     }))])
+}
+
+/// Notes what the next token says about how the function runs; takes nothing.
+fn option(parser: &Parser<'_>, body: &mut FunctionBody) {
+    let token = &parser.peek_token_ref().token;
+    let next = &parser.peek_nth_token_ref(1).token;
+    let said = |words: [&str; 2]| is_word(token, words[0]) && is_word(next, words[1]);
+    match (token, next) {
+        (_, Token::Word(language)) if is_word(token, "language") => body.language = language.value.to_ascii_lowercase(),
+        (_, Token::SingleQuotedString(language)) if is_word(token, "language") => {
+            body.language = language.to_ascii_lowercase();
+        }
+        (_, Token::DollarQuotedString(text)) if is_word(token, "as") => body.text.clone_from(&text.value),
+        (_, Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) if is_word(token, "as") => {
+            body.text.clone_from(text);
+        }
+        _ if said(["begin", "atomic"]) || is_word(token, "return") => {
+            // A body that is SQL itself, up to the end.
+            let rest = (0..).map(|n| &parser.peek_nth_token_ref(n).token).take_while(|t| !matches!(t, Token::EOF));
+            body.language = "sql".to_owned();
+            body.text = rest.map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        }
+        _ if said(["security", "definer"]) => body.security_definer = true,
+        _ if is_word(token, "strict") || said(["null", "on"]) => {
+            // `RETURNS NULL ON NULL INPUT` is STRICT; `CALLED ON NULL INPUT` does not begin with NULL.
+            body.strict = true;
+        }
+        _ if is_word(token, "immutable") => body.volatility = "immutable",
+        _ if is_word(token, "stable") => body.volatility = "stable",
+        _ => {}
+    }
 }
 
 /// `(int, text)` of a DROP FUNCTION.

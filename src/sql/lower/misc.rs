@@ -228,8 +228,15 @@ pub(super) fn lock(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         eat(p, &[Keyword::ONLY]);
         p.parse_object_name(false)
     })?;
+    let mut words = Vec::new();
+    eat(parser, &[Keyword::IN]);
+    while !at_end(parser) && !is_word(&parser.peek_token_ref().token, "mode") {
+        words.push(parser.next_token().token.to_string().to_ascii_uppercase());
+    }
     while !at_end(parser) {
         parser.next_token();
     }
-    Ok(vec![Operation::Lock { tables: tables.iter().map(lower_name).collect() }])
+    words.retain(|word| word != "NOWAIT");
+    let mode = if words.is_empty() { "ACCESS EXCLUSIVE".to_owned() } else { words.join(" ") };
+    Ok(vec![Operation::Lock { tables: tables.iter().map(lower_name).collect(), mode }])
 }

@@ -1,6 +1,7 @@
 //! Tokens → typed operations. Forms that sqlparser lacks, or reads with a loss, are read from its token stream first; the rest is its tree,
 //! lowered. One file a family.
 
+mod altered_type;
 mod data;
 mod drop;
 mod function;
@@ -26,6 +27,8 @@ use super::gaps::Gaps;
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
 pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
+#[cfg(feature = "live")]
+pub(crate) use view::definition_of;
 
 /// The operations of one statement.
 pub(crate) struct Lowered {
@@ -162,6 +165,7 @@ fn operations(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
             "sequence" => sequence::alter_sequence(parser),
             "index" | "view" | "materialized" => relation::alter_relation(parser),
             "type" | "domain" => types::alter_type(parser),
+            "policy" => privilege::alter_policy(parser),
             _ => Ok(vec![misc::opaque(parser)]),
         },
         Keyword::SELECT

@@ -63,6 +63,13 @@ fn objects(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<GrantObject>> {
         "tablespace",
         "parameter",
     ];
+    for (words, sequences) in [(["all", "tables", "in", "schema"], false), (["all", "sequences", "in", "schema"], true)]
+    {
+        if eat_words(parser, &words) {
+            let schemas = parser.parse_comma_separated(|p| Ok(fold(&p.parse_identifier()?)))?;
+            return Ok(vec![GrantObject::AllIn { sequences, schemas }]);
+        }
+    }
     let other = OTHERS.iter().any(|word| is_word(&parser.peek_token_ref().token, word));
     if other {
         let mut words = Vec::new();
@@ -91,6 +98,22 @@ fn grantees(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<String>> {
         parser.next_token();
     }
     Ok(roles)
+}
+
+pub(super) fn alter_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::POLICY])?;
+    let name = fold(&parser.parse_identifier()?);
+    parser.expect_keyword_is(Keyword::ON)?;
+    let table = lower_name(&parser.parse_object_name(false)?);
+    let mut rename = None;
+    if eat(parser, &[Keyword::RENAME, Keyword::TO]) {
+        rename = Some(fold(&parser.parse_identifier()?));
+    }
+    let mut words = Vec::new();
+    while !at_end(parser) {
+        words.push(parser.next_token().token.to_string());
+    }
+    Ok(vec![Operation::AlterPolicy { name, table, rename, text: words.join(" ").into() }])
 }
 
 pub(super) fn create_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

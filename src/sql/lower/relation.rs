@@ -30,6 +30,8 @@ pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         TableChange::RenameColumn { from, to: fold(&parser.parse_identifier()?) }
     } else if eat_words(parser, &["owner", "to"]) {
         TableChange::Owner { to: parser.parse_identifier()?.value }
+    } else if eat_words(parser, &["attach", "partition"]) {
+        TableChange::AttachIndex { index: lower_name(&parser.parse_object_name(false)?) }
     } else {
         while !at_end(parser) {
             parser.next_token();

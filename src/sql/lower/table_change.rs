@@ -111,8 +111,9 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     }
     if eat_words(parser, &["attach", "partition"]) {
         let partition = lower_name(&parser.parse_object_name(false)?);
+        let is_default = eat_word(parser, "default");
         skip_to_comma(parser);
-        return Ok(Some(TableChange::AttachPartition { partition }));
+        return Ok(Some(TableChange::AttachPartition { partition, is_default }));
     }
     if eat_words(parser, &["detach", "partition"]) {
         let partition = lower_name(&parser.parse_object_name(false)?);
@@ -211,14 +212,15 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         // `TYPE x COLLATE y USING z`, `SET DATA TYPE x …`
         if eat_words(parser, &["set", "data", "type"]) || eat_word(parser, "type") {
             let data_type = lower_type(&parser.parse_data_type()?).0;
-            if eat_word(parser, "collate") {
+            let collate = eat_word(parser, "collate");
+            if collate {
                 parser.parse_object_name(false)?;
             }
             let using = eat(parser, &[Keyword::USING]);
             if using {
                 parser.parse_expr()?;
             }
-            return Ok(TableChange::SetType { column, data_type, using });
+            return Ok(TableChange::SetType { column, data_type, using, collate });
         }
         parser.expected_ref("another form", parser.peek_token_ref())
     })
@@ -251,9 +253,12 @@ fn lower_change(operation: AlterTableOperation) -> Option<TableChange> {
                     TableChange::SetDefault { column, default: table::default_value(&value) }
                 }
                 AlterColumnOperation::DropDefault => TableChange::DropDefault { column },
-                AlterColumnOperation::SetDataType { data_type, using, .. } => {
-                    TableChange::SetType { column, data_type: lower_type(&data_type).0, using: using.is_some() }
-                }
+                AlterColumnOperation::SetDataType { data_type, using, .. } => TableChange::SetType {
+                    column,
+                    data_type: lower_type(&data_type).0,
+                    using: using.is_some(),
+                    collate: false,
+                },
                 AlterColumnOperation::AddGenerated { generated_as, .. } => {
                     TableChange::SetIdentity { column, always: !matches!(generated_as, Some(GeneratedAs::ByDefault)) }
                 }

@@ -6,7 +6,7 @@ use sqlparser::ast::{Statement, UserDefinedTypeRepresentation};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 
-use super::{Result, misc};
+use super::{Result, altered_type, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::operation::{Operation, TypeDefinition};
 use crate::sql::parse::{at_end, eat, eat_words, if_not_exists, peek_words};
@@ -41,19 +41,29 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let name = lower_name(&parser.parse_object_name(false)?);
     eat(parser, &[Keyword::AS]);
     let base = lower_type(&parser.parse_data_type()?).0;
-    let mut constrained = false;
+    let mut not_null = false;
+    let mut checks = Vec::new();
+    let mut named = None;
     while !at_end(parser) {
-        constrained |= peek_words(parser, &["not", "null"]) || peek_words(parser, &["check"]);
-        parser.next_token();
+        if eat(parser, &[Keyword::CONSTRAINT]) {
+            named = Some(fold(&parser.parse_identifier()?));
+        } else if eat_words(parser, &["not", "null"]) {
+            (not_null, named) = (true, None);
+        } else if eat(parser, &[Keyword::CHECK]) {
+            checks.push(named.take());
+        } else {
+            parser.next_token();
+        }
     }
-    Ok(vec![Operation::CreateType { name, definition: TypeDefinition::Domain { base, constrained } }])
+    Ok(vec![Operation::CreateType { name, definition: TypeDefinition::Domain { base, not_null, checks } }])
 }
 
 pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
-    if !eat_words(parser, &["alter", "type"]) {
-        // Domains gain and lose checks on every table that uses them.
-        return Ok(vec![misc::opaque(parser)]);
+    if eat_words(parser, &["alter", "domain"]) {
+        let change = altered_type::domain(parser)?;
+        return Ok(vec![change.unwrap_or_else(|| misc::opaque(parser))]);
     }
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::TYPE])?;
     let name = lower_name(&parser.parse_object_name(false)?);
     if eat(parser, &[Keyword::RENAME, Keyword::TO]) {
         return Ok(vec![Operation::RenameType { name, to: fold(&parser.parse_identifier()?) }]);
@@ -69,6 +79,9 @@ pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         let before = eat(parser, &[Keyword::BEFORE]);
         let position = if before || eat(parser, &[Keyword::AFTER]) { Some((before, label(parser)?)) } else { None };
         return Ok(vec![Operation::AddEnumLabel { name, if_not_exists, label: new, position }]);
+    }
+    if let Some(changes) = altered_type::attributes(parser, &name)? {
+        return Ok(changes);
     }
     let what = if peek_words(parser, &["owner"]) { "ALTER TYPE … OWNER" } else { "ALTER TYPE" };
     while !at_end(parser) {

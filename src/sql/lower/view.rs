@@ -1,12 +1,13 @@
 //! Views and materialized views.
 
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Query, SetExpr, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 
 use super::Result;
+use crate::digest;
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::operation::{CreateView, Operation};
+use crate::sql::operation::{CreateView, Ident, Operation};
 use crate::sql::parse::{eat, eat_words};
 use crate::sql::shape::query_shape;
 
@@ -28,7 +29,27 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         temporary: view.temporary,
         columns: view.columns.iter().map(|c| fold(&c.name)).collect(),
         query: query_shape(&view.query),
+        definition: definition(&view.query),
     }))])
+}
+
+/// All but the output first, so that a view with more columns begins as it did. A query that is no plain SELECT is one thing.
+fn definition(query: &Query) -> Vec<Ident> {
+    let mut rest = query.clone();
+    let mut output = Vec::new();
+    if let SetExpr::Select(select) = &mut *rest.body {
+        output = std::mem::take(&mut select.projection);
+    }
+    let parts = std::iter::once(rest.to_string()).chain(output.iter().map(ToString::to_string));
+    parts.map(|part| digest::sha256(&part).into()).collect()
+}
+
+/// The same of a query as the server prints it; of its text, where that can not be read.
+#[cfg(feature = "live")]
+pub(crate) fn definition_of(text: &str) -> Vec<Ident> {
+    use crate::sql::parse::Tokens;
+    let query = Tokens::read(text).ok().and_then(|tokens| tokens.parser().parse_query().ok());
+    query.map_or_else(|| vec![digest::sha256(text).into()], |query| definition(&query))
 }
 
 pub(super) fn refresh(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

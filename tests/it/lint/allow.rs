@@ -10,7 +10,7 @@ fn planned(pending: &str) -> Planned {
     let files = files.map(|(path, text)| (Utf8PathBuf::from(path), text.to_owned()));
     let folder = Folder::from_files(Convention::Refinery, files).unwrap();
     let pending = folder.pending_after(Some("1")).unwrap();
-    plan(Request { folder: &folder, pending: &pending, base: None, blue: None, green: None })
+    plan(Request::new(&folder, &pending))
 }
 
 /// The findings, then the allowed ones with their reasons.

@@ -28,7 +28,7 @@ fn there_is_at_most_one_finding_per_file() {
         let pending = folder.pending_after(Some(&applied)).unwrap();
         // Tools with a convention of their own have one rule more.
         folder.convention = Convention::Refinery;
-        let planned = plan(Request { folder: &folder, pending: &pending, base: None, blue: None, green: None });
+        let planned = plan(Request::new(&folder, &pending));
         let count = |severity| planned.diagnostics.iter().filter(|d| d.severity == severity).count();
         let other = squawk_findings(&folder.sources, &pending.pending);
         squawk = squawk.zip(other).map(|(sum, n)| sum + n);

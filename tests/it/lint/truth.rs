@@ -59,7 +59,7 @@ fn fixes(applied: &str, pending: &str) -> Vec<(Fix, String)> {
     let files = files.map(|(path, text)| (Utf8PathBuf::from(path), text.to_owned()));
     let folder = Folder::from_files(Convention::Plain, files).unwrap();
     let after = folder.pending_after(Some("a")).unwrap();
-    let planned = plan(Request { folder: &folder, pending: &after, base: None, blue: None, green: None });
+    let planned = plan(Request::new(&folder, &after));
     let fixes = planned.diagnostics.into_iter().filter_map(|d| d.fix);
     fixes.map(|fix| (fix.clone(), fix::preview(&fix, &planned.sources).unwrap().1)).collect()
 }

@@ -26,7 +26,15 @@ impl Release {
     /// The plan for it.
     pub(crate) fn plan(&self) -> Planned {
         let (blue, green) = (Some(&self.blue), Some(&self.green));
-        plan(Request { folder: &self.folder, pending: &self.pending, base: None, blue, green })
+        plan(Request {
+            folder: &self.folder,
+            pending: &self.pending,
+            base: None,
+            blue,
+            green,
+            observed: None,
+            version: Default::default(),
+        })
     }
 }
 

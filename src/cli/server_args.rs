@@ -1,0 +1,64 @@
+//! Where statements are tried: a throwaway server, as `rehearse` and `plan --observe` want it.
+
+use super::database::DatabaseArgs;
+use super::error::CliError;
+use crate::execute::rehearsal;
+use crate::migrations::Folder;
+#[cfg(feature = "embedded")]
+use crate::postgres::throwaway::{Embedded, EmbeddedOptions};
+use crate::postgres::throwaway::{Local, LocalOptions, Scratch, Throwaway, ThrowawayError};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ServerArgs {
+    /// Where: `embedded` (in this process), `local` (this machine's PostgreSQL binaries), or the URL of a server for scratch databases
+    #[arg(long, value_name = "SERVER", default_value = DEFAULT_SERVER)]
+    server: String,
+    /// The directory of initdb and postgres, for `--server local`
+    #[arg(long, value_name = "DIR", env = "CUTOVER_PG_BIN")]
+    pg_bin: Option<std::path::PathBuf>,
+}
+
+const DEFAULT_SERVER: &str = if cfg!(feature = "embedded") { "embedded" } else { "local" };
+
+impl ServerArgs {
+    pub(super) async fn start(&self, folder: &Folder) -> Result<Throwaway, CliError> {
+        let started = match self.server.as_str() {
+            #[cfg(feature = "embedded")]
+            "embedded" => {
+                let options =
+                    EmbeddedOptions { extensions: rehearsal::extensions(folder), ..EmbeddedOptions::default() };
+                Embedded::start(&options).await.map(Throwaway::Embedded)
+            }
+            #[cfg(not(feature = "embedded"))]
+            "embedded" => {
+                let _ = (folder, rehearsal::extensions);
+                return Err(CliError::usage("this cutover was built without its embedded server")
+                    .hint("use --server local, or build it with the feature `embedded`"));
+            }
+            "local" => {
+                let options = LocalOptions {
+                    bin_directory: self.pg_bin.clone(),
+                    search_path: std::env::var_os("PATH"),
+                    ..LocalOptions::default()
+                };
+                Local::start(&options).await.map(Throwaway::Local)
+            }
+            url if url.contains("://") || url.contains('=') => {
+                let target = DatabaseArgs::of(Some(url.to_owned())).target()?;
+                Scratch::start(&target).await.map(Throwaway::Scratch)
+            }
+            other => {
+                return Err(CliError::usage(format!("{other:?} is not a server")).hint("use embedded, local, or a URL"));
+            }
+        };
+        started.map_err(|error| server_error(&error))
+    }
+}
+
+pub(super) fn server_error(error: &ThrowawayError) -> CliError {
+    let cli = CliError::usage(error);
+    match error.hint() {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}

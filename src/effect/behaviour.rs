@@ -1,0 +1,64 @@
+//! What relations do that no part of a schema shows: one constructor for each, so that the simulation and the observer say it in the same
+//! words.
+
+use super::capability::{Capability, RowRule};
+use crate::schema::{QName, Rule};
+use crate::sql::operation::Ident;
+
+fn behaviour(relation: &QName, what: impl Into<String>) -> Capability {
+    Capability::Behaviour { relation: relation.clone(), what: what.into() }
+}
+
+/// Lost by `OWNER TO`: an owner may do everything, and row security does not bind it.
+pub(crate) fn owner(relation: &QName) -> Capability {
+    behaviour(relation, "keeps its owner")
+}
+
+/// Lost by `SET UNLOGGED`.
+pub(crate) fn crash_safe(relation: &QName) -> Capability {
+    behaviour(relation, "keeps its rows after a crash")
+}
+
+/// Lost by `TRUNCATE` and by a DELETE of everything.
+pub(crate) fn rows(relation: &QName) -> Capability {
+    behaviour(relation, "keeps its rows")
+}
+
+/// Lost when a partition or an inheriting table goes, won when it comes with rows of its own.
+pub(crate) fn rows_of(parent: &QName, child: &QName) -> Capability {
+    behaviour(parent, format!("has the rows of {child}"))
+}
+
+/// Lost by `RESTART`, by other bounds, steps and types.
+pub(crate) fn numbers(sequence: &QName) -> Capability {
+    behaviour(sequence, "goes on handing out the same numbers")
+}
+
+/// Lost by `ALTER CONSTRAINT`.
+pub(crate) fn checked(relation: &QName, constraint: &Ident) -> Capability {
+    behaviour(relation, format!("checks constraint {constraint} when it did"))
+}
+
+/// A rule on rows that is not a constraint: a partition's bound, a trigger that raises an exception.
+pub(crate) fn unruled(relation: &QName, name: &str) -> Capability {
+    let rule = Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() };
+    Capability::Unruled { relation: relation.clone(), rule: RowRule::Check { name: name.into(), rule } }
+}
+
+/// The partition's bound, to be obeyed once it is attached.
+pub(crate) fn unbounded(partition: &QName) -> Capability {
+    unruled(partition, "partition bound")
+}
+
+/// Rows that a trigger would refuse.
+pub(crate) fn unrefused(relation: &QName, trigger: &Ident) -> Capability {
+    unruled(relation, &format!("trigger {trigger}"))
+}
+
+/// Lost when row security is on and forced: it then binds the owner, which applications often are.
+pub(crate) fn visible_to_owner(relation: &QName) -> Capability {
+    behaviour(relation, VISIBLE_TO_OWNER)
+}
+
+/// What [`visible_to_owner`] says.
+pub(super) const VISIBLE_TO_OWNER: &str = "hides no rows from its owner";

@@ -1,0 +1,324 @@
+//! A live catalog → [`Schema`]: the same value that the migrations simulate, so that the two can be compared and stand for each other.
+
+mod queries;
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures_util::future::try_join_all;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use self::queries::queries;
+use super::message::server_message;
+use crate::migrations::Convention;
+use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
+use crate::sql::operation::{DefaultValue, FunctionBody, Ident, RelationKind};
+use crate::sql::{self, TypeName};
+
+/// Why a catalog could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("reading the catalog failed ({what}): {}", server_message(source))]
+pub struct IntrospectError {
+    what: &'static str,
+    #[source]
+    source: Error,
+}
+
+/// Reads the schema of the database that the client is connected to. Reads only; takes no locks that anybody waits for.
+pub async fn introspect(client: &Client) -> Result<Schema, IntrospectError> {
+    Introspector::prepare(client).await?.read(client).await
+}
+
+/// The prepared questions of one session, for who reads its catalog often.
+#[derive(Clone)]
+pub(crate) struct Introspector(Vec<(&'static str, Statement)>);
+
+impl Introspector {
+    pub(crate) async fn prepare(client: &Client) -> Result<Self, IntrospectError> {
+        let prepare = |(what, sql): (&'static str, String)| async move {
+            let statement = client.prepare(&sql).await.map_err(|source| IntrospectError { what, source })?;
+            Ok((what, statement))
+        };
+        Ok(Self(try_join_all(queries().into_iter().map(prepare)).await?))
+    }
+
+    pub(crate) async fn read(&self, client: &Client) -> Result<Schema, IntrospectError> {
+        let ask = |(what, statement): &(&'static str, Statement)| {
+            let (what, statement) = (*what, statement.clone());
+            async move {
+                let rows = client.query(&statement, &[]).await.map_err(|source| IntrospectError { what, source })?;
+                Ok((what, rows))
+            }
+        };
+        let rows = try_join_all(self.0.iter().map(ask)).await?.into_iter().collect();
+        Ok(Reader { rows, schema: Schema::empty(), oids: HashMap::new(), relations: HashMap::new() }.read())
+    }
+}
+
+impl std::fmt::Debug for Introspector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(what, _)| what)).finish()
+    }
+}
+
+/// The answers, and what was made of them so far.
+struct Reader {
+    rows: HashMap<&'static str, Vec<Row>>,
+    schema: Schema,
+    oids: HashMap<u32, QName>,
+    relations: HashMap<u32, Relation>,
+}
+
+impl Reader {
+    fn read(mut self) -> Schema {
+        self.namespaces();
+        self.relations();
+        self.columns();
+        self.constraints();
+        self.indexes();
+        self.triggers_and_policies();
+        self.grants();
+        self.views();
+        self.sequences();
+        self.types();
+        self.functions();
+        self.extensions();
+        let Self { mut schema, oids, relations, .. } = self;
+        let mut all: Vec<_> =
+            relations.into_iter().filter_map(|(oid, relation)| Some((oids.get(&oid)?.clone(), relation))).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, relation) in all {
+            schema.insert_relation(name, relation);
+        }
+        schema
+    }
+
+    fn take(&mut self, what: &str) -> Vec<Row> {
+        self.rows.remove(what).unwrap_or_default()
+    }
+
+    fn namespaces(&mut self) {
+        for row in self.take("schemas") {
+            self.schema.insert_namespace(row.get::<_, String>(0).into());
+        }
+    }
+
+    fn relations(&mut self) {
+        let history: BTreeSet<&str> = Convention::ALL.iter().filter_map(|c| c.history()).map(|h| h.name).collect();
+        let mut parents = Vec::new();
+        for row in self.take("relations") {
+            let (oid, name) = (row.get::<_, u32>(0), row.get::<_, String>(2));
+            if history.contains(name.as_str()) {
+                continue;
+            }
+            let kind: String = row.get(3);
+            let mut relation = Relation::new(match kind.as_str() {
+                "v" => RelationKind::View,
+                "m" => RelationKind::MaterializedView,
+                "S" => RelationKind::Sequence,
+                "f" => RelationKind::ForeignTable,
+                _ => RelationKind::Table,
+            });
+            relation.partitioned = kind == "p";
+            relation.row_security = row.get(4);
+            relation.force_row_security = row.get(5);
+            relation.read_only = row.get(7);
+            relation.definition = row.get::<_, Option<&str>>(8).map(sql::definition_of).unwrap_or_default();
+            parents.push((oid, row.get::<_, Option<u32>>(6)));
+            self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
+            self.relations.insert(oid, relation);
+        }
+        for row in self.take("default partitions") {
+            let partition = self.oids.get(&row.get::<_, u32>(1)).cloned();
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                relation.default_partition = partition;
+            }
+        }
+        for (oid, parent) in parents {
+            if let (Some(relation), Some(parent)) = (self.relations.get_mut(&oid), parent) {
+                relation.parent = self.oids.get(&parent).cloned();
+            }
+        }
+    }
+
+    fn columns(&mut self) {
+        for row in self.take("columns") {
+            let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) else { continue };
+            let (identity, generated): (String, String) = (row.get(4), row.get(5));
+            let expression: Option<String> = row.get(6);
+            let default = match (identity.as_str(), generated.as_str(), &expression) {
+                ("a", _, _) => Some(DefaultValue::IdentityAlways),
+                ("d", _, _) => Some(DefaultValue::IdentityByDefault),
+                (_, "s", _) => Some(DefaultValue::GeneratedStored),
+                (_, "v", _) => Some(DefaultValue::GeneratedVirtual),
+                (_, _, Some(text)) if text.starts_with("NULL::") => Some(DefaultValue::Null),
+                (_, _, Some(text)) if is_volatile(text) => Some(DefaultValue::Volatile),
+                (_, _, Some(_)) => Some(DefaultValue::Stable),
+                (_, _, None) => None,
+            };
+            relation.columns.push(Column {
+                name: row.get::<_, String>(1).into(),
+                data_type: Some(TypeName::canonical(row.get::<_, String>(2))),
+                not_null: row.get(3),
+                default,
+                holds: None,
+            });
+        }
+    }
+
+    fn constraints(&mut self) {
+        for row in self.take("constraints") {
+            let columns = idents(&row, 4);
+            let target = self.oids.get(&row.get::<_, u32>(5)).cloned();
+            let kind: String = row.get(2);
+            let kind = match (kind.as_str(), target) {
+                ("p", _) => Rule::PrimaryKey { columns },
+                ("u", _) => Rule::Unique { columns },
+                ("x", _) => Rule::Exclude { columns },
+                ("f", Some(target)) => {
+                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), restricts: row.get(8) }
+                }
+                ("c", _) => {
+                    let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
+                    Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
+                }
+                _ => continue,
+            };
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                relation.constraints.insert(row.get::<_, String>(1).into(), Constraint { kind, valid: row.get(3) });
+            }
+        }
+    }
+
+    fn indexes(&mut self) {
+        for row in self.take("indexes") {
+            let keys = usize::try_from(row.get::<_, i16>(4)).unwrap_or(0);
+            let names: Vec<String> = row.get(5);
+            let key: Vec<Option<Ident>> =
+                names.iter().take(keys).map(|n| (!n.is_empty()).then(|| n.as_str().into())).collect();
+            let mut mentions = idents(&row, 6);
+            mentions.retain(|c| !key.iter().flatten().any(|k| k == c));
+            let index = Index { key, mentions, unique: row.get(2), partial: row.get(3), valid: row.get(7) };
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                relation.indexes.insert(row.get::<_, String>(1).into(), index);
+            }
+        }
+    }
+
+    fn triggers_and_policies(&mut self) {
+        for row in self.take("triggers") {
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                let name: Ident = row.get::<_, String>(1).into();
+                let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
+                relation.triggers.insert(name.clone(), row.get(2));
+                relation.trigger_functions.insert(name, function);
+            }
+        }
+        for row in self.take("policies") {
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                let policy = Policy { restrictive: row.get(2), open: row.get(4), text: row.get::<_, String>(3).into() };
+                relation.policies.insert(row.get::<_, String>(1).into(), policy);
+            }
+        }
+    }
+
+    fn grants(&mut self) {
+        for row in self.take("privileges") {
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                relation.grants.insert((row.get(1), row.get(2)));
+            }
+        }
+    }
+
+    fn views(&mut self) {
+        for row in self.take("views") {
+            let read = self.oids.get(&row.get::<_, u32>(1)).cloned();
+            if let (Some(relation), Some(read)) = (self.relations.get_mut(&row.get::<_, u32>(0)), read) {
+                relation.reads.insert(read);
+            }
+        }
+    }
+
+    fn sequences(&mut self) {
+        for row in self.take("sequences") {
+            let owner = self.oids.get(&row.get::<_, u32>(1)).cloned();
+            if let (Some(sequence), Some(owner)) = (self.relations.get_mut(&row.get::<_, u32>(0)), owner) {
+                sequence.owned_by = Some((owner, row.get::<_, String>(2).into()));
+            }
+        }
+    }
+
+    fn types(&mut self) {
+        for row in self.take("types") {
+            let kind: String = row.get(2);
+            let definition = match kind.as_str() {
+                "e" => UserType::Enum(idents(&row, 3)),
+                "d" => UserType::Domain {
+                    base: TypeName::canonical(row.get::<_, Option<String>>(4).unwrap_or_default()),
+                    not_null: row.get(5),
+                    checks: idents(&row, 8).into_iter().zip(row.get::<_, Vec<bool>>(9)).collect(),
+                },
+                "c" => {
+                    let types: Vec<String> = row.get(7);
+                    let types = types.into_iter().map(TypeName::canonical);
+                    UserType::Composite(idents(&row, 6).into_iter().zip(types).collect())
+                }
+                _ => UserType::Other,
+            };
+            self.schema.insert_type(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), definition);
+        }
+    }
+
+    fn functions(&mut self) {
+        for row in self.take("functions") {
+            let types: Vec<String> = row.get(2);
+            let defaults = usize::try_from(row.get::<_, i16>(3)).unwrap_or(0);
+            let required = types.len().saturating_sub(defaults);
+            let arguments =
+                types.into_iter().enumerate().map(|(i, t)| (TypeName::canonical(t), i >= required)).collect();
+            let set = if row.get(4) { "setof " } else { "" };
+            let columns: Vec<String> = row.get(13);
+            let returns = match row.get::<_, String>(6).as_str() {
+                "p" => "procedure".to_owned(),
+                _ if !columns.is_empty() => format!("table({})", columns.join(", ")),
+                _ => format!("{set}{}", row.get::<_, String>(5)),
+            };
+            let body: String = row.get(7);
+            let words: BTreeSet<Ident> = body
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .filter(|w| !w.is_empty())
+                .map(|w| w.to_ascii_lowercase().into())
+                .collect();
+            let runs = FunctionBody {
+                language: row.get::<_, Option<String>>(8).unwrap_or_default(),
+                volatility: match row.get::<_, String>(9).as_str() {
+                    "i" => "immutable",
+                    "s" => "stable",
+                    _ => "volatile",
+                },
+                strict: row.get(10),
+                security_definer: row.get(11),
+                text: row.get::<_, Option<String>>(12).unwrap_or(body),
+            };
+            let function =
+                Function { arguments, returns, mentions: words.into_iter().collect(), body: runs.digest().into() };
+            self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
+        }
+    }
+
+    fn extensions(&mut self) {
+        for row in self.take("extensions") {
+            self.schema.insert_extension(row.get::<_, String>(0).into());
+        }
+    }
+}
+
+fn idents(row: &Row, column: usize) -> Vec<Ident> {
+    row.get::<_, Vec<String>>(column).into_iter().map(Ident::from).collect()
+}
+
+/// Whether a default's text calls something that differs from row to row.
+fn is_volatile(expression: &str) -> bool {
+    const VOLATILE: &[&str] =
+        &["nextval(", "random(", "gen_random_uuid(", "clock_timestamp(", "uuid_generate", "timeofday("];
+    VOLATILE.iter().any(|call| expression.contains(call))
+}

@@ -1,0 +1,124 @@
+//! The questions that [`super::introspect`] asks the catalog. They are sent at once and answered in order: one round trip, however far the
+//! server is.
+
+/// Schemas that are not the application's, and objects that belong to extensions.
+const OWN: &str =
+    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'cutover') AND n.nspname !~ '^pg_(toast|temp)'";
+
+/// Each with what it asks for.
+pub(super) fn queries() -> Vec<(&'static str, String)> {
+    let names = |numbers: &str, relation: &str| {
+        format!(
+            "ARRAY(SELECT a.attname::text FROM pg_catalog.unnest({numbers}) WITH ORDINALITY AS k(n, i)
+                   JOIN pg_catalog.pg_attribute a ON a.attrelid = {relation} AND a.attnum = k.n ORDER BY k.i)"
+        )
+    };
+    vec![
+        ("schemas", format!("SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE {OWN}")),
+        ("relations", format!(
+            "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity,
+                    (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
+                    c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0,
+                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                               WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+        )),
+        (
+            "default partitions",
+            "SELECT p.partrelid, p.partdefid FROM pg_catalog.pg_partitioned_table p WHERE p.partdefid <> 0".to_owned(),
+        ),
+        ("columns", format!(
+            "SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                    a.attidentity::text, a.attgenerated::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+             FROM pg_catalog.pg_attribute a
+             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+             WHERE {OWN} AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+             ORDER BY a.attrelid, a.attnum"
+        )),
+        ("constraints", format!(
+            "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
+                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype IN ('a', 'r')
+             FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
+             WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x')",
+            names("o.conkey", "o.conrelid"),
+            names("o.confkey", "o.confrelid"),
+        )),
+        ("indexes", format!(
+            "SELECT i.indrelid, c.relname::text, i.indisunique, i.indpred IS NOT NULL, i.indnkeyatts,
+                    ARRAY(SELECT coalesce(a.attname::text, '') FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)
+                          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0
+                          ORDER BY k.o),
+                    ARRAY(SELECT DISTINCT a.attname::text FROM pg_catalog.pg_depend d
+                          JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                          WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
+                    i.indisvalid
+             FROM pg_catalog.pg_index i
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE {OWN}"
+        )),
+        ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D', n.nspname::text, p.proname::text
+             FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
+        ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
+                          pg_catalog.concat_ws(' ', p.polcmd, p.polroles::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+                                               pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),
+                          p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
+                              AND coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') = 'true'
+                              AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true'
+                   FROM pg_catalog.pg_policy p".to_owned()),
+        ("privileges", format!(
+            "SELECT c.oid, coalesce(r.rolname::text, 'public'), x.privilege_type
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+             WHERE {OWN} AND x.grantee <> c.relowner"
+        )),
+        ("views", "SELECT DISTINCT w.ev_class, d.refobjid FROM pg_catalog.pg_rewrite w
+                   JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+                   WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> w.ev_class".to_owned()),
+        ("sequences", "SELECT d.objid, d.refobjid, a.attname::text FROM pg_catalog.pg_depend d
+                   JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+                   JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                   WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                     AND d.deptype IN ('a', 'i')".to_owned()),
+        ("types", format!(
+            "SELECT n.nspname::text, t.typname::text, t.typtype::text,
+                    ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+                    pg_catalog.format_type(t.typbasetype, t.typtypmod),
+                    t.typnotnull,
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                          WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+                    ARRAY(SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
+                          WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+                    ARRAY(SELECT o.conname::text FROM pg_catalog.pg_constraint o
+                          WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname),
+                    ARRAY(SELECT o.convalidated FROM pg_catalog.pg_constraint o
+                          WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname)
+             FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+             LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+             WHERE {OWN} AND (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                               WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')"
+        )),
+        ("functions", format!(
+            "SELECT n.nspname::text, p.proname::text,
+                    ARRAY(SELECT pg_catalog.format_type(a.t, NULL) FROM pg_catalog.unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a(t, i)
+                          ORDER BY a.i),
+                    p.pronargdefaults, p.proretset, pg_catalog.format_type(p.prorettype, NULL), p.prokind::text, p.prosrc,
+                    (SELECT l.lanname::text FROM pg_catalog.pg_language l WHERE l.oid = p.prolang), p.provolatile::text, p.proisstrict,
+                    p.prosecdef, CASE WHEN p.prosrc = '' THEN pg_catalog.pg_get_functiondef(p.oid) END,
+                    ARRAY(SELECT pg_catalog.format_type(a.t, NULL)
+                          FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(t, m, i)
+                          WHERE a.m = 't' ORDER BY a.i)
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+             WHERE {OWN} AND p.prokind IN ('f', 'p')
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                               WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
+             ORDER BY p.oid"
+        )),
+        ("extensions", "SELECT extname::text FROM pg_catalog.pg_extension".to_owned()),
+    ]
+}
