@@ -48,7 +48,7 @@ codes! {
     CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
     MIGRATION_EDITED = "CO502" "migration-edited": "A migration that the base has was edited.";
     MIGRATION_REMOVED = "CO503" "migration-removed": "A migration that the base has is gone.";
-    MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration sorts before one that the base has.";
+    MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration does not sort behind those that the base has.";
     STALE_BASELINE = "CO505" "stale-baseline": "The baseline lists findings that no longer occur.";
 }
 

@@ -155,6 +155,21 @@ fn the_readme_shows_what_is_printed() {
 }
 
 #[test]
+fn every_rule_is_listed_and_has_a_page() {
+    let directory = directory(&[USERS]);
+    let listed = |format: &str| run(directory.path(), &format!("rules --format {format}")).stdout;
+    let rules: Vec<serde_json::Value> = serde_json::from_slice(&listed("json")).unwrap();
+    let text = String::from_utf8(listed("text")).unwrap();
+    assert_eq!(rules.len(), text.lines().count());
+    for rule in rules {
+        let (code, name) = (rule["code"].as_str().unwrap(), rule["name"].as_str().unwrap());
+        assert!(text.contains(name), "{name}");
+        let page = check(directory.path(), &format!("explain {name}"));
+        assert!(page.starts_with(&format!("exit 0\n--- stdout\n# {code} {name}\n")), "{page}");
+    }
+}
+
+#[test]
 fn the_page_of_a_rule() {
     let directory = directory(&[USERS]);
     assert_snapshot!(check(directory.path(), "explain co403"), @"
