@@ -46,6 +46,9 @@ codes! {
     VALIDATED_UNDER_LOCK = "CO406" "validated-under-lock": "A NOT VALID constraint is validated in the same transaction, which undoes NOT VALID.";
     BLOCKING_INDEX_DROP = "CO407" "blocking-index-drop": "Dropping the index waits for every query on its table and makes all new ones wait.";
     CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
+    NOT_VALID_KEY_ON_PARTITIONED = "CO409" "not-valid-key-on-partitioned": "Before PostgreSQL 18 a partitioned table takes no NOT VALID foreign key.";
+    REFRESH_WITHOUT_UNIQUE_INDEX = "CO410" "refresh-without-unique-index": "A materialized view without a unique index can not be refreshed concurrently.";
+    DROP_WITH_DEPENDENTS = "CO411" "drop-with-dependents": "PostgreSQL does not drop what a view or a foreign key stands on.";
     MIGRATION_EDITED = "CO502" "migration-edited": "A migration that the base has was edited.";
     MIGRATION_REMOVED = "CO503" "migration-removed": "A migration that the base has is gone.";
     MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration does not sort behind those that the base has.";
