@@ -194,6 +194,7 @@ impl Found {
         for (diagnostic, sources) in &input.unread {
             let diagnostics = input.lint.levels.apply(vec![diagnostic.clone()]);
             let prints = fingerprints(&diagnostics, sources, Utf8Path::new(""));
+            self.baseline.findings.extend(Baseline::of(&diagnostics, &prints, sources, Utf8Path::new("")).findings);
             let offset = report.sources.append(sources);
             report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
         }
