@@ -17,7 +17,9 @@ pub(super) fn write(path: &Utf8Path, text: &str) -> Result<(), CliError> {
         let mut file = opened.map_err(|e| failed("writing failed", &e))?;
         return file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e));
     }
-    let folder = path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    // What a link points to changes, and the link stays.
+    let resolved = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+    let folder = resolved.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     // As any new file: readable as far as the umask lets it be.
     let mode = std::fs::Permissions::from_mode(0o666);
     let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
@@ -28,6 +30,6 @@ pub(super) fn write(path: &Utf8Path, text: &str) -> Result<(), CliError> {
         file.as_file().set_permissions(existing.permissions()).map_err(|e| failed("writing failed", &e))?;
     }
     file.as_file().sync_all().map_err(|e| failed("writing failed", &e))?;
-    file.persist(path).map_err(|e| failed("writing failed", &e.error))?;
+    file.persist(&resolved).map_err(|e| failed("writing failed", &e.error))?;
     Ok(())
 }

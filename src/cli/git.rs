@@ -6,19 +6,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
-
-/// A folder at a base, against the files there are now. Paths are below the folder.
-#[derive(Debug, Default)]
-pub(super) struct Base {
-    /// What the branch started from has.
-    pub(super) files: BTreeSet<Utf8PathBuf>,
-    /// Of these, what was edited since.
-    pub(super) edited: BTreeSet<Utf8PathBuf>,
-    /// Of these, what is gone.
-    pub(super) removed: BTreeSet<Utf8PathBuf>,
-    /// What the base itself has, which may be more: others went on.
-    pub(super) tip: BTreeSet<Utf8PathBuf>,
-}
+use crate::lint::history::Base;
 
 /// Compares a folder with a base, a branch or any other name of a commit. As in a pull request, what counts is where this branch left it.
 pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<Base, CliError> {

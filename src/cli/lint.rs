@@ -12,18 +12,17 @@ use super::release_args::{ReleaseInput, ReleaseOptions};
 use super::server_args::ServerArgs;
 use super::{file, git, out, plan};
 use crate::config::LintConfig;
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
 use crate::execute::observation::Seen;
 use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
 use crate::lint::{fingerprints, fix};
-use crate::migrations::{Convention, Folder, Pending};
+use crate::migrations::{Folder, Migration, Pending};
 use crate::plan::{ObservedEffects, Planned, Request};
 use crate::report::Style;
 use crate::report::lint::{self as render, LintReport};
 use crate::schema::Schema;
-use crate::source::Span;
 
 /// Find what breaks a version, blocks clients, or should be known, in the pending migrations
 ///
@@ -203,6 +202,7 @@ impl Found {
         for (diagnostic, sources) in &input.unread {
             let diagnostics = input.lint.levels.apply(vec![diagnostic.clone()]);
             let prints = fingerprints(&diagnostics, sources, Utf8Path::new(""));
+            self.baseline.findings.extend(Baseline::of(&diagnostics, &prints, sources, Utf8Path::new("")).findings);
             let offset = report.sources.append(sources);
             report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
         }
@@ -238,7 +238,7 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     if let Some(reference) = &args.base {
         let base = git::base(&input.folder.path, reference)?;
         let pending = input.folder.pending_unless(|migration| base.files.contains(&migration.path));
-        let others = history(&input.folder, &pending, &base, reference);
+        let others = base.findings(&input.folder, &pending, reference);
         return Ok(Releases { planned: one(&pending, None, version)?, others });
     }
     if args.database.is_some() {
@@ -262,7 +262,7 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
 fn each_alone(folder: &Folder, observed: Option<&ObservedEffects>, version: PgVersion) -> Vec<Planned> {
     let mut schema = Schema::empty();
-    let plan = |migration: &crate::migrations::Migration| {
+    let plan = |migration: &Migration| {
         let pending = Pending { applied: Vec::new(), pending: vec![migration.clone()] };
         let planned = crate::plan::plan(Request {
             folder,
@@ -277,44 +277,6 @@ fn each_alone(folder: &Folder, observed: Option<&ObservedEffects>, version: PgVe
         planned
     };
     folder.migrations.iter().map(plan).collect()
-}
-
-/// What became of the migrations that the base has.
-fn history(folder: &Folder, pending: &Pending, base: &git::Base, reference: &str) -> Vec<Diagnostic> {
-    let version = |path: &Utf8PathBuf| {
-        let alone = Folder::from_files(folder.convention, [(path.clone(), String::new())]).ok()?;
-        Some(alone.migrations.first()?.version.clone())
-    };
-    let edited = pending.applied.iter().filter(|migration| base.edited.contains(&migration.path)).map(|migration| {
-        Diagnostic::error(codes::MIGRATION_EDITED, format!("{reference} has this migration, and it was edited since"))
-            .at(Span::new(migration.file, 0..0), "databases that applied it do not get the edit")
-            .help("take the edit back, and write it as a new migration")
-    });
-    let removed = base.removed.iter().filter(|path| version(path).is_some()).map(|path| {
-        Diagnostic::error(
-            codes::MIGRATION_REMOVED,
-            format!("{reference} has {}, and it was removed since", folder.path.join(path)),
-        )
-        .help("put it back, and write a new migration that undoes it")
-    });
-    let newest = base.tip.iter().filter_map(|path| Some((version(path)?, path))).max();
-    let before = |version: &crate::migrations::Version| newest.as_ref().filter(|(newest, _)| version < newest);
-    // refinery's `U` is for what applies out of order.
-    let anywhere = |path: &Utf8Path| {
-        folder.convention == Convention::Refinery && path.file_name().is_some_and(|name| name.starts_with('U'))
-    };
-    let out_of_order = pending.pending.iter().filter(|migration| !anywhere(&migration.path)).filter_map(|migration| {
-        let (_, newest) = before(&migration.version)?;
-        Some(
-            Diagnostic::warning(
-                codes::MIGRATION_OUT_OF_ORDER,
-                format!("this is new and sorts before {newest}, which {reference} has"),
-            )
-            .at(Span::new(migration.file, 0..0), "")
-            .help("give it a version behind that one"),
-        )
-    });
-    edited.chain(removed).chain(out_of_order).collect()
 }
 
 fn apply_baseline(path: &Utf8Path, report: &mut LintReport, looked_at: &[Utf8PathBuf]) -> Result<(), CliError> {

@@ -48,10 +48,13 @@ codes! {
     VALIDATED_UNDER_LOCK = "CO406" "validated-under-lock": "A NOT VALID constraint is validated in the same transaction, which undoes NOT VALID.";
     BLOCKING_INDEX_DROP = "CO407" "blocking-index-drop": "Dropping the index waits for every query on its table and makes all new ones wait.";
     CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
-    NEEDS_NEWER_SERVER = "CO409" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";
+    NOT_VALID_KEY_ON_PARTITIONED = "CO409" "not-valid-key-on-partitioned": "Before PostgreSQL 18 a partitioned table takes no NOT VALID foreign key.";
+    REFRESH_WITHOUT_UNIQUE_INDEX = "CO410" "refresh-without-unique-index": "A materialized view without a unique index can not be refreshed concurrently.";
+    SERVER_REFUSES = "CO411" "server-refuses": "PostgreSQL refuses the statement on the schema that the files have made by then.";
+    NEEDS_NEWER_SERVER = "CO412" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";
     MIGRATION_EDITED = "CO502" "migration-edited": "A migration that the base has was edited.";
     MIGRATION_REMOVED = "CO503" "migration-removed": "A migration that the base has is gone.";
-    MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration sorts before one that the base has.";
+    MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration does not sort behind those that the base has.";
     STALE_BASELINE = "CO505" "stale-baseline": "The baseline lists findings that no longer occur.";
 }
 

@@ -8,6 +8,7 @@
 pub mod baseline;
 mod fingerprint;
 pub mod fix;
+pub mod history;
 mod registry;
 mod rule;
 mod rules;

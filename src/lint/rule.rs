@@ -61,7 +61,8 @@ impl Case {
 
 impl Rule {
     /// Whether `allow(…)` in a migration may silence it. What makes a plan impossible or breaks a version may not be silenced: the author's
-    /// word on where a statement belongs is `-- cutover: before|after|neutral <reason>`.
+    /// word on where a statement belongs is `-- cutover: before|after|neutral <reason>`. A statement that is said to fail on the server may be
+    /// allowed: should the tool be wrong, its author must get past it, and should it be right, the step fails and nothing is lost.
     pub fn allowable(&self) -> bool {
         (self.code.id >= "CO300" && self.code.id < "CO500") || ALLOWABLE_INPUT.contains(&self.code.id)
     }

@@ -17,11 +17,12 @@ pub(super) enum Cost {
 pub(super) fn cost(part: &Part<'_>) -> Option<Cost> {
     let hazard = part.hazard;
     let strongest = hazard.strongest()?;
-    let data = matches!(part.operation, Operation::Data(_));
+    // Rows are locked one by one, and nobody writes a materialized view.
+    let in_peace = matches!(part.operation, Operation::Data(_) | Operation::RefreshView { concurrently: true, .. });
     match (hazard.rewrite, hazard.index_build, hazard.scan) {
         (true, _, _) if strongest == LockMode::AccessExclusive => Some(Cost::Rewrite),
         (_, true, _) if strongest >= LockMode::Share => Some(Cost::IndexBuild),
-        (_, _, true) if strongest >= LockMode::Share && !data => Some(Cost::Scan),
+        (_, _, true) if strongest >= LockMode::Share && !in_peace => Some(Cost::Scan),
         _ => None,
     }
 }

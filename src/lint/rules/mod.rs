@@ -1,10 +1,7 @@
 //! One rule a file, and what some of them share.
 
-mod author;
-mod concurrently;
-mod cost;
-
 pub(super) mod allow_without_reason;
+mod author;
 pub(super) mod bad_directive;
 pub(super) mod blocking_index_build;
 pub(super) mod blocking_index_drop;
@@ -12,7 +9,9 @@ pub(super) mod blocking_scan;
 pub(super) mod blue_breaks;
 pub(super) mod cascade_takes_more;
 pub(super) mod concurrent_index_on_partitioned;
+mod concurrently;
 pub(super) mod copy_from_stdin;
+mod cost;
 pub(super) mod function_body_breaks;
 pub(super) mod green_breaks;
 pub(super) mod green_not_ready;
@@ -26,15 +25,18 @@ pub(super) mod migration_removed;
 pub(super) mod needs_empty_table;
 pub(super) mod needs_newer_server;
 pub(super) mod not_allowable;
+pub(super) mod not_valid_key_on_partitioned;
 pub(super) mod observed_statement;
 pub(super) mod opaque_statement;
 pub(super) mod order_conflict;
 pub(super) mod program_migration;
 pub(super) mod psql_meta_command;
+pub(super) mod refresh_without_unique_index;
 pub(super) mod reorder_changes_schema;
 pub(super) mod rollback_in_migration;
 pub(super) mod rows_gone_in_overlap;
 pub(super) mod rows_written_in_overlap;
+pub(super) mod server_refuses;
 pub(super) mod stale_baseline;
 pub(super) mod table_rewrite;
 pub(super) mod unknown_allow;

@@ -90,11 +90,36 @@ fn the_base_may_have_gone_on() {
     write(repository.path(), &[NEW_INDEX]);
     commit(repository.path());
     git(repository.path(), &["checkout", "--quiet", "feature"]);
-    // What main has got meanwhile is not removed here; but it is applied before.
+    // What main has got meanwhile is not removed here; but it is there before.
     assert_snapshot!(brief(repository.path(), "m --base main"), @"
     exit 0
     m/V2__index.sql:1 warning migration-out-of-order
     m/V2__index.sql:1 warning blocking-index-build
+    ");
+}
+
+#[test]
+fn two_branches_may_take_the_same_version() {
+    let repository = repository(&[USERS]);
+    write(repository.path(), &[("m/V2__mine.sql", "ALTER TABLE users ADD COLUMN mine int;\n")]);
+    commit(repository.path());
+    git(repository.path(), &["checkout", "--quiet", "main"]);
+    write(repository.path(), &[("m/V2__theirs.sql", "ALTER TABLE users ADD COLUMN theirs int;\n")]);
+    commit(repository.path());
+    git(repository.path(), &["checkout", "--quiet", "feature"]);
+    assert_snapshot!(check(repository.path(), "lint m --base main"), @"
+    exit 0
+    --- stdout
+    CO504 migration-out-of-order
+
+      ⚠ this is new and does not sort behind V2__theirs.sql, which main has
+       ╭─[m/V2__mine.sql:1:1]
+     1 │ ALTER TABLE users ADD COLUMN mine int;
+       · ▲
+       ╰────
+      help: give it a version behind that one
+
+    Found 1 warning in 1 migration (1 statement)
     ");
 }
 

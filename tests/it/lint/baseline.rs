@@ -48,6 +48,19 @@ fn what_was_there_is_not_told_wherever_it_moves() {
 }
 
 #[test]
+fn the_same_text_twice_is_two_findings() {
+    let twice = "CREATE INDEX ON users (name);\n".repeat(2);
+    let directory = directory(&[USERS, ("m/V2__index.sql", &twice)]);
+    check(directory.path(), "lint m --write-baseline known.json");
+    assert_snapshot!(brief(directory.path(), "m --baseline known.json"), @"exit 0");
+    write(directory.path(), &[("m/V2__index.sql", &format!("{twice}CREATE INDEX ON users (name);\n"))]);
+    assert_snapshot!(brief(directory.path(), "m --baseline known.json"), @"
+    exit 0
+    m/V2__index.sql:3 warning blocking-index-build
+    ");
+}
+
+#[test]
 fn entries_that_no_longer_occur_are_told() {
     let directory = directory(&[USERS, ("m/V2__index.sql", INDEX)]);
     check(directory.path(), "lint m --write-baseline known.json");

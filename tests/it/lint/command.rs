@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{USERS, brief, check, cutover as command, directory, run};
+use super::{USERS, brief, check, directory, run};
 use crate::support;
 
 const INDEX: (&str, &str) = ("m/V2__index.sql", "CREATE INDEX users_name ON users (name);\n");
@@ -114,7 +114,7 @@ fn in_a_workflow_of_github_the_pull_request_is_annotated() {
     let directory = directory(&[("shop/m/V1__users.sql", USERS.1), ("shop/m/V2__index.sql", INDEX.1)]);
     let summary = directory.path().join("summary.md");
     std::fs::write(&summary, "before\n").unwrap();
-    let output = command(&directory.path().join("shop"))
+    let output = super::cutover(&directory.path().join("shop"))
         .args(["lint", "m", "--from", "1"])
         .env("GITHUB_ACTIONS", "true")
         .env("GITHUB_WORKSPACE", directory.path())
@@ -152,6 +152,25 @@ fn the_readme_shows_what_is_printed() {
     let printed: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().map(str::trim_end).collect();
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     assert!(readme.contains(&printed.join("\n")), "{}", printed.join("\n"));
+    for block in readme.split("```toml\n").skip(1) {
+        let text = block.split("```").next().unwrap();
+        cutover::config::parse("README.md".into(), text).unwrap();
+    }
+}
+
+#[test]
+fn every_rule_is_listed_and_has_a_page() {
+    let directory = directory(&[USERS]);
+    let listed = |format: &str| run(directory.path(), &format!("rules --format {format}")).stdout;
+    let rules: Vec<serde_json::Value> = serde_json::from_slice(&listed("json")).unwrap();
+    let text = String::from_utf8(listed("text")).unwrap();
+    assert_eq!(rules.len(), text.lines().count());
+    for rule in rules {
+        let (code, name) = (rule["code"].as_str().unwrap(), rule["name"].as_str().unwrap());
+        assert!(text.contains(name), "{name}");
+        let page = check(directory.path(), &format!("explain {name}"));
+        assert!(page.starts_with(&format!("exit 0\n--- stdout\n# {code} {name}\n")), "{page}");
+    }
 }
 
 #[test]
@@ -207,7 +226,7 @@ fn the_table_of_rules_is_up_to_date() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("RULES.md");
     let document = format!(
         "# Rules\n\nWritten by `cutover rules --format markdown`; `cutover explain CODE` prints the page of one. After a change of a rule:\n`UPDATE_RULES=1 cargo test --test it table_of_rules`.\n\n{}",
-        ::cutover::report::lint::table()
+        cutover::report::lint::table()
     );
     if std::env::var_os("UPDATE_RULES").is_some() {
         std::fs::write(&path, &document).unwrap();

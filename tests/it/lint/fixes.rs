@@ -57,6 +57,30 @@ fn indexes_go_concurrently_where_every_tool_can_run_it() {
 }
 
 #[test]
+fn a_link_stays_a_link_and_a_file_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let pending = "ALTER TABLE users ADD CONSTRAINT adult CHECK (age > 17);\n";
+    let directory = directory(&[("m/V1__base.sql", "CREATE TABLE users (age int);\n"), ("elsewhere.sql", pending)]);
+    let (link, target) = (directory.path().join("m/V2__new.sql"), directory.path().join("elsewhere.sql"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o640)).unwrap();
+    run(directory.path(), "lint m --from 1 --fix");
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(&target).unwrap().contains("NOT VALID"));
+    assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn lines_end_as_they_do_in_the_file() {
+    let pending = "ALTER TABLE users ADD CONSTRAINT adult CHECK (age > 17);\r\n";
+    check(
+        REFINERY,
+        pending,
+        "ALTER TABLE users ADD CONSTRAINT adult CHECK (age > 17) NOT VALID;\r\nALTER TABLE users VALIDATE CONSTRAINT adult;\r\n",
+    );
+}
+
+#[test]
 fn nothing_is_edited_that_may_be_applied() {
     let directory = directory(&[("m/V1__base.sql", "CREATE TABLE users (age int);\n")]);
     assert_snapshot!(super::check(directory.path(), "lint m --fix"), @"

@@ -32,10 +32,18 @@ async fn run(scripts: &[&str]) -> (Option<String>, Schema) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_index_is_built_concurrently_on_a_partitioned_table() {
-    let case = example("concurrent-index-on-partitioned");
-    let (refused, _) = run(&[case.applied, case.pending]).await;
-    assert!(refused.as_ref().is_some_and(|m| m.contains("cannot create index on partitioned table")), "{refused:?}");
+async fn what_is_said_to_fail_fails() {
+    for (rule, message) in [
+        ("concurrent-index-on-partitioned", "cannot create index on partitioned table"),
+        ("refresh-without-unique-index", "cannot refresh materialized view"),
+        ("drop-with-dependents", "other objects depend on it"),
+    ] {
+        let rule = find(rule).unwrap();
+        let (example, instead) = (rule.docs.example.as_ref().unwrap(), rule.docs.instead.as_ref().unwrap());
+        let (refused, _) = run(&[example.applied, example.pending]).await;
+        assert!(refused.as_ref().is_some_and(|m| m.contains(message)), "{}: {refused:?}", rule.code.name);
+        assert_eq!(run(&[instead.applied, instead.pending]).await.0, None, "{}", rule.code.name);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
