@@ -39,6 +39,7 @@ codes! {
     BLOCKING_INDEX = "CO403" "blocking-index-build": "The statement builds an index under a lock that blocks writers.";
     NEEDS_EMPTY_TABLE = "CO404" "needs-empty-table": "The statement fails if the table has rows.";
     NEEDS_NEWER_SERVER = "CO405" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";
+    SERVER_REFUSES = "CO406" "server-refuses": "PostgreSQL refuses the statement on the schema that the files have made by then.";
     DRIFT = "CO501" "schema-drift": "The database is not what the migration files say it is.";
 }
 

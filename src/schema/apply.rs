@@ -44,6 +44,8 @@ pub enum Problem {
     Missing(String),
     /// It makes something that is there already.
     Exists(String),
+    /// PostgreSQL refuses it, whatever rows there are.
+    Refused(String),
 }
 
 impl std::fmt::Display for Problem {
@@ -51,6 +53,7 @@ impl std::fmt::Display for Problem {
         match self {
             Self::Missing(what) => write!(f, "{what} does not exist at this point of the migrations"),
             Self::Exists(what) => write!(f, "{what} exists already at this point of the migrations"),
+            Self::Refused(why) => write!(f, "PostgreSQL refuses this: {why}"),
         }
     }
 }
@@ -76,8 +79,8 @@ impl Change {
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
             Operation::AlterTable { table, if_exists, change } => self.alter_table(table, *if_exists, change),
-            Operation::DropRelation { kind, name, if_exists, cascade, .. } => {
-                self.drop_relation(*kind, name, *if_exists, *cascade);
+            Operation::DropRelation { kind, name, if_exists, cascade, several, .. } => {
+                self.drop_relation(*kind, name, *if_exists, *cascade || *several);
             }
             Operation::RenameRelation { kind, name, if_exists, to } => {
                 let from = self.schema.resolve(name);
@@ -232,6 +235,10 @@ impl Change {
         self.problems.push(Problem::Missing(what.into()));
     }
 
+    fn refused(&mut self, why: impl Into<String>) {
+        self.problems.push(Problem::Refused(why.into()));
+    }
+
     pub(super) fn exists(&mut self, what: impl Into<String>) {
         self.problems.push(Problem::Exists(what.into()));
     }
@@ -312,7 +319,7 @@ impl Change {
         owned.filter(by_column).cloned().collect()
     }
 
-    fn drop_relation(&mut self, kind: RelationKind, name: &Name, if_exists: bool, _cascade: bool) {
+    fn drop_relation(&mut self, kind: RelationKind, name: &Name, if_exists: bool, cascade: bool) {
         let name = self.schema.resolve(name);
         if kind == RelationKind::Index {
             match self.schema.index_tables.get(&name).cloned() {
@@ -321,6 +328,15 @@ impl Change {
                 None => self.missing(format!("index {name}")),
             }
         } else if let Some(relation) = self.schema.relations.get(&name).cloned() {
+            let other = self.schema.dependents(&name).find(|other| **other != name).cloned();
+            if let Some(other) = other.filter(|_| !cascade) {
+                self.touch(&name);
+                self.refused(format!(
+                    "{} {name} can not be dropped without CASCADE, {other} depends on it",
+                    kind.keyword().to_ascii_lowercase()
+                ));
+                return;
+            }
             self.remove(&name);
             // With `CASCADE` the default that counts by it goes, too.
             if let Some((table, column)) = &relation.owned_by {
@@ -463,6 +479,15 @@ impl Change {
         relation.columns = columns.unwrap_or_default();
         for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
             column.name = name.clone();
+        }
+        if let Some(old) = self.schema.relation(&name)
+            && let Some(column) = not_kept(old, &relation)
+        {
+            self.touch(&name);
+            self.refused(format!(
+                "CREATE OR REPLACE VIEW {name} can not drop, rename or retype {column}, which is there"
+            ));
+            return;
         }
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
         let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
@@ -654,7 +679,16 @@ impl Change {
             body: function.body.clone(),
         };
         let mut overloads = self.schema.functions(&name).to_vec();
+        let returns = |f: &Function| f.returns != new.returns && !f.returns.is_empty() && !new.returns.is_empty();
         match overloads.iter_mut().find(|old| types(old) == types(&new)) {
+            Some(old) if function.or_replace && returns(old) => {
+                let signature = new.signature(&name);
+                let why = format!(
+                    "CREATE OR REPLACE FUNCTION {signature} can not make it return {} instead of {}",
+                    new.returns, old.returns
+                );
+                self.refused(why);
+            }
             Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
             Some(old) => *old = new,
             None => overloads.push(new),
@@ -727,6 +761,20 @@ impl Change {
         self.change_table(&table, change);
         self.hand_down(&table, change);
     }
+}
+
+/// The first column of a view that another form of it does not keep in its place, as far as both are known.
+fn not_kept(old: &Relation, new: &Relation) -> Option<Ident> {
+    if !old.columns_known || !new.columns_known {
+        return None;
+    }
+    let keeps = |was: &Column, is: &Column| {
+        let same_type = was.data_type.is_none() || is.data_type.is_none() || was.data_type == is.data_type;
+        was.name == is.name && same_type
+    };
+    let mut columns = old.columns.iter().enumerate();
+    let lost = columns.find(|(i, was)| !new.columns.get(*i).is_some_and(|is| keeps(was, is)));
+    lost.map(|(_, was)| was.name.clone())
 }
 
 /// Whether a policy lets everybody do everything, as written.

@@ -34,6 +34,8 @@ pub enum Operation {
         cascade: bool,
         /// `CONCURRENTLY` (indexes)
         concurrently: bool,
+        /// Whether the statement drops others, too: PostgreSQL looks at what depends on all of them together.
+        several: bool,
     },
     /// `ALTER … RENAME TO`
     RenameRelation {

@@ -66,7 +66,8 @@ fn relation(parser: &mut Parser<'_>, kind: RelationKind) -> Result<Vec<Operation
     let concurrently = kind == RelationKind::Index && eat(parser, &[Keyword::CONCURRENTLY]);
     let (if_exists, names) = names(parser)?;
     let cascade = cascade(parser);
-    let drop = |name| Operation::DropRelation { kind, name, if_exists, cascade, concurrently };
+    let several = names.len() > 1;
+    let drop = |name| Operation::DropRelation { kind, name, if_exists, cascade, concurrently, several };
     Ok(names.into_iter().map(drop).collect())
 }
 
