@@ -82,6 +82,7 @@ pub fn plan(request: Request<'_>) -> Planned {
     let mut sources = folder.sources.clone();
     let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
     let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
+    let server = request.observed.map_or("", |observed| &*observed.server);
     let context = findings::Context {
         nodes: &nodes,
         graph: &graph,
@@ -93,7 +94,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         blue,
         green,
         last: &last,
-        server: request.observed.map_or("", |observed| &observed.server),
+        server,
         blue_known: request.blue.is_some(),
         green_known: request.green.is_some(),
     };
@@ -112,6 +113,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         second: &second,
         pending: &request.pending.pending,
         sources: &folder.sources,
+        server,
     });
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {

@@ -47,6 +47,24 @@ impl<'a> Tokens<'a> {
         Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(self.tokens.clone())
     }
 
+    /// Reads `VIRTUAL` behind a generation expression (PostgreSQL 18) as `STORED`, which is all that sqlparser knows. Returns whether it was
+    /// there. A statement that has both is left as it is.
+    pub(crate) fn store_virtual(&mut self) -> bool {
+        let solid = |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+        let solid: Vec<usize> = self.tokens.iter().enumerate().filter(|(_, t)| solid(t)).map(|(i, _)| i).collect();
+        let behind = |word: &str| -> Vec<usize> {
+            let pairs = solid.windows(2).filter(|pair| {
+                self.tokens[pair[0]].token == Token::RParen && is_word(&self.tokens[pair[1]].token, word)
+            });
+            pairs.map(|pair| pair[1]).collect()
+        };
+        let found = if behind("stored").is_empty() { behind("virtual") } else { Vec::new() };
+        for at in &found {
+            self.tokens[*at].token = Token::make_keyword("STORED");
+        }
+        !found.is_empty()
+    }
+
     /// Blanks the `ONLY` of `CREATE INDEX … ON ONLY t`, which sqlparser does not know. Returns whether it was there.
     pub(crate) fn blank_on_only(&mut self) -> bool {
         let solid = |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_));

@@ -57,8 +57,12 @@ pub(crate) fn statement(text: &str) -> Lowered {
         Err(error) => return opaque(first_words(text), Some(error)),
     };
     let only = tokens.blank_on_only();
+    let is_virtual = tokens.store_virtual();
     match pieces(&tokens, only) {
-        Ok(found) if !found.is_empty() => {
+        Ok(mut found) if !found.is_empty() => {
+            if is_virtual {
+                found.iter_mut().for_each(|piece| table::make_virtual(&mut piece.operation));
+            }
             let transactional = found.iter().all(|piece| transactional(&piece.operation));
             Lowered { pieces: found, error: None, transactional }
         }

@@ -10,7 +10,8 @@ use super::Result;
 use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
 use crate::sql::name::Name;
 use crate::sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, LikePart, Operation,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, LikePart,
+    Operation, TableChange,
 };
 use crate::sql::parse::{eat_words, is_word};
 use crate::sql::shape::{columns_in, query_shape, shape_of};
@@ -54,6 +55,18 @@ pub(super) fn create_table(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         partitioned: table.partition_by.is_some(),
         query: table.query.as_deref().map(query_shape),
     }))])
+}
+
+/// Generated columns that were written `VIRTUAL`.
+pub(super) fn make_virtual(operation: &mut Operation) {
+    let columns: &mut [ColumnDefinition] = match operation {
+        Operation::CreateTable(table) => &mut table.columns,
+        Operation::AlterTable { change: TableChange::AddColumn { column, .. }, .. } => std::slice::from_mut(column),
+        _ => &mut [],
+    };
+    for column in columns.iter_mut().filter(|c| c.default == Some(DefaultValue::GeneratedStored)) {
+        column.default = Some(DefaultValue::GeneratedVirtual);
+    }
 }
 
 fn like(kind: &CreateTableLikeKind) -> Like {
