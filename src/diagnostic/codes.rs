@@ -1,6 +1,6 @@
 //! Every code the tool can report: one table. `CO0xx` input, `CO1xx` the plan can not be made, `CO2xx` a version breaks, `CO3xx` a version
 //! may break under conditions, `CO4xx` the cost of running, `CO5xx` what the repository knows of a migration. What each means in full, and what to
-//! do about it, is its rule's page in [`crate::lint::RULES`]. A number is never used again: CO304 and CO501 were never reported.
+//! do about it, is its rule's page in [`crate::lint::RULES`]. A number is never used again: CO304, CO409 and CO501 were never reported.
 
 use super::Code;
 
@@ -48,7 +48,6 @@ codes! {
     VALIDATED_UNDER_LOCK = "CO406" "validated-under-lock": "A NOT VALID constraint is validated in the same transaction, which undoes NOT VALID.";
     BLOCKING_INDEX_DROP = "CO407" "blocking-index-drop": "Dropping the index waits for every query on its table and makes all new ones wait.";
     CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
-    NOT_VALID_KEY_ON_PARTITIONED = "CO409" "not-valid-key-on-partitioned": "Before PostgreSQL 18 a partitioned table takes no NOT VALID foreign key.";
     REFRESH_WITHOUT_UNIQUE_INDEX = "CO410" "refresh-without-unique-index": "A materialized view without a unique index can not be refreshed concurrently.";
     SERVER_REFUSES = "CO411" "server-refuses": "PostgreSQL refuses the statement on the schema that the files have made by then.";
     NEEDS_NEWER_SERVER = "CO412" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";

@@ -121,6 +121,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_statement_needs_is_told() {
+        let needs = |sql: &str| {
+            let mut sources = crate::source::Sources::new();
+            let file = sources.add("a.sql", sql);
+            let (statements, unread) = crate::sql::read(&sources, file);
+            assert!(unread.is_empty(), "{unread:?}");
+            needed(&statements[0].pieces[0].operation, &Schema::empty())
+        };
+        let virtual_column = Some(Fact::GeneratedVirtual);
+        assert_eq!(needs("ALTER TABLE t ADD COLUMN v int GENERATED ALWAYS AS (a * 2) VIRTUAL"), virtual_column);
+        assert_eq!(needs("CREATE TABLE t (a int, v int GENERATED ALWAYS AS (a * 2) VIRTUAL)"), virtual_column);
+        assert_eq!(needs("ALTER TABLE t ADD COLUMN v int GENERATED ALWAYS AS (a * 2) STORED"), None);
+        assert_eq!(needs("REINDEX TABLE CONCURRENTLY t"), Some(Fact::ReindexConcurrently));
+        assert_eq!(needs("ALTER TABLE p DETACH PARTITION q CONCURRENTLY"), Some(Fact::DetachConcurrently));
+    }
+
+    #[test]
     fn versions_are_read_as_people_write_them() {
         assert_eq!("15".parse(), Ok(PgVersion(15)));
         assert_eq!("15.18".parse(), Ok(PgVersion(15)));

@@ -40,7 +40,6 @@ pub static RULES: &[&Rule] = &[
     &rules::validated_under_lock::RULE,
     &rules::blocking_index_drop::RULE,
     &rules::concurrent_index_on_partitioned::RULE,
-    &rules::not_valid_key_on_partitioned::RULE,
     &rules::refresh_without_unique_index::RULE,
     &rules::server_refuses::RULE,
     &rules::needs_newer_server::RULE,

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed};
 use crate::migrations::{Folder, Migration};
-use crate::schema::{Applied, Object, Schema};
+use crate::schema::{Applied, Object, Problem, Schema};
 use crate::source::{FileId, Span};
 use crate::sql::operation::TransactionControl;
 use crate::sql::{self, Allow, Directive, DirectiveWord, Operation};
@@ -211,6 +211,11 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 }
                 let applied = part.apply(&schema);
                 diagnostics.extend(applied.problems.iter().map(|problem| {
+                    if matches!(problem, Problem::Refused(_)) {
+                        return Diagnostic::error(codes::SERVER_REFUSES, problem.to_string()).at(part.span, "here").help(
+                            "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
+                        );
+                    }
                     Diagnostic::warning(codes::UNKNOWN_OBJECT, problem.to_string()).at(part.span, "here").help(
                         "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
                     )

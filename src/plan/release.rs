@@ -94,6 +94,7 @@ pub fn plan(request: Request<'_>) -> Planned {
     let mut sources = folder.sources.clone();
     let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
     let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
+    let server = request.observed.map_or("", |observed| &*observed.server);
     let placed = Release {
         steps: findings::steps(&nodes, &all_pulls, &placements, &conflicts, &second),
         base: &base,
@@ -105,8 +106,8 @@ pub fn plan(request: Request<'_>) -> Planned {
     };
     let refusals = findings::Conflicts { nodes: &nodes, graph: &graph, release: &placed };
     diagnostics.extend(conflicts.iter().map(|conflict| refusals.finding(conflict)));
-    if let Some(observed) = request.observed {
-        diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, &observed.server)));
+    if request.observed.is_some() {
+        diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, server)));
     }
     diagnostics.extend(placed.findings());
     let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls);
@@ -125,6 +126,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         pending: &request.pending.pending,
         convention: folder.convention,
         sources: &folder.sources,
+        server,
     });
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {

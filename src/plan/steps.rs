@@ -22,6 +22,8 @@ pub(crate) struct Input<'a> {
     pub(crate) pending: &'a [Migration],
     pub(crate) convention: Convention,
     pub(crate) sources: &'a Sources,
+    /// Where statements were observed.
+    pub(crate) server: &'a str,
 }
 
 /// The steps in the order of execution.
@@ -200,11 +202,13 @@ impl Builder<'_> {
             Reason::Follows(earlier) => format!("stands on {}", name(earlier)),
             Reason::NeededBy(later) => format!("{} stands on it", name(later)),
             Reason::Own => {
+                let sure = self.input.nodes[node].observations().any(|observed| observed.unsure.is_none());
+                let seen = if sure { format!(" (seen on {})", self.input.server) } else { String::new() };
                 let pull = match placement.phase {
                     Phase::Before => pulls.green.as_ref().map(|p| ("green", p)),
                     Phase::After => pulls.blue.as_ref().map(|p| ("blue", p)),
                 };
-                match pull {
+                let why = match pull {
                     Some((who, pull)) => match pull.query {
                         Some(query) => format!("{who} relies on it in {}: {}", query.name, pull.capability),
                         None => format!("{who} may rely on it: {}", pull.capability),
@@ -213,7 +217,8 @@ impl Builder<'_> {
                         "changes rows".to_owned()
                     }
                     None => "no version notices".to_owned(),
-                }
+                };
+                why + &seen
             }
         }
     }

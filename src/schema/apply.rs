@@ -44,6 +44,8 @@ pub enum Problem {
     Missing(String),
     /// It makes something that is there already.
     Exists(String),
+    /// PostgreSQL refuses it, whatever rows there are.
+    Refused(String),
 }
 
 impl std::fmt::Display for Problem {
@@ -51,6 +53,7 @@ impl std::fmt::Display for Problem {
         match self {
             Self::Missing(what) => write!(f, "{what} does not exist at this point of the migrations"),
             Self::Exists(what) => write!(f, "{what} exists already at this point of the migrations"),
+            Self::Refused(why) => write!(f, "PostgreSQL refuses this: {why}"),
         }
     }
 }
@@ -76,8 +79,8 @@ impl Change {
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
             Operation::AlterTable { table, if_exists, change } => self.alter_table(table, *if_exists, change),
-            Operation::DropRelation { kind, name, if_exists, cascade, .. } => {
-                self.drop_relation(*kind, name, *if_exists, *cascade);
+            Operation::DropRelation { kind, name, if_exists, cascade, together, .. } => {
+                self.drop_relation(*kind, name, *if_exists, (!cascade).then_some(together));
             }
             Operation::RenameRelation { kind, name, if_exists, to } => {
                 let from = self.schema.resolve(name);
@@ -233,6 +236,10 @@ impl Change {
         self.problems.push(Problem::Missing(what.into()));
     }
 
+    fn refused(&mut self, why: impl Into<String>) {
+        self.problems.push(Problem::Refused(why.into()));
+    }
+
     pub(super) fn exists(&mut self, what: impl Into<String>) {
         self.problems.push(Problem::Exists(what.into()));
     }
@@ -313,7 +320,35 @@ impl Change {
         owned.filter(by_column).cloned().collect()
     }
 
-    fn drop_relation(&mut self, kind: RelationKind, name: &Name, if_exists: bool, _cascade: bool) {
+    /// What stands on a relation and does not go with it, as a sentence. `together`: what the statement drops.
+    fn kept_by(&self, name: &QName, together: &[Name]) -> Option<String> {
+        let together: BTreeSet<QName> = together.iter().map(|name| self.schema.resolve(name)).collect();
+        let goes_with = |relation: &Relation| {
+            let parent = relation.parent.as_ref().filter(|parent| together.contains(parent));
+            parent.and_then(|parent| self.schema.relation(parent)).is_some_and(|parent| parent.partitioned)
+        };
+        let children = self.owned(name, None);
+        let children = children
+            .iter()
+            .filter(|child| self.schema.relation(child).is_some_and(|child| child.parent.as_ref() == Some(name)));
+        let mut others = self.schema.dependents(name).chain(children).filter_map(|other| {
+            let relation = self.schema.relation(other).filter(|relation| !goes_with(relation))?;
+            (!together.contains(other)).then_some((other, relation))
+        });
+        others.next().map(|(other, relation)| {
+            let how = if relation.parent.as_ref() == Some(name) {
+                "inherits from it"
+            } else if relation.reads.contains(name) {
+                "reads it"
+            } else {
+                "has a foreign key to it"
+            };
+            format!("{} {other} {how}", relation.kind.keyword().to_ascii_lowercase())
+        })
+    }
+
+    /// `together`: what the statement drops, where it drops nothing else; `None` with `CASCADE`.
+    fn drop_relation(&mut self, kind: RelationKind, name: &Name, if_exists: bool, together: Option<&[Name]>) {
         let name = self.schema.resolve(name);
         if kind == RelationKind::Index {
             match self.schema.index_tables.get(&name).cloned() {
@@ -322,6 +357,11 @@ impl Change {
                 None => self.missing(format!("index {name}")),
             }
         } else if let Some(relation) = self.schema.relations.get(&name).cloned() {
+            if let Some(why) = together.and_then(|together| self.kept_by(&name, together)) {
+                self.touch(&name);
+                self.refused(format!("{} {name} stays without CASCADE: {why}", kind.keyword().to_ascii_lowercase()));
+                return;
+            }
             self.remove(&name);
             // With `CASCADE` the default that counts by it goes, too.
             if let Some((table, column)) = &relation.owned_by {
@@ -464,6 +504,15 @@ impl Change {
         relation.columns = columns.unwrap_or_default();
         for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
             column.name = name.clone();
+        }
+        if let Some(old) = self.schema.relation(&name)
+            && let Some(column) = not_kept(old, &relation)
+        {
+            self.touch(&name);
+            self.refused(format!(
+                "CREATE OR REPLACE VIEW {name} can not drop, rename or retype {column}, which is there"
+            ));
+            return;
         }
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
         let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
@@ -655,7 +704,16 @@ impl Change {
             body: function.body.clone(),
         };
         let mut overloads = self.schema.functions(&name).to_vec();
+        let returns = |f: &Function| f.returns != new.returns && !f.returns.is_empty() && !new.returns.is_empty();
         match overloads.iter_mut().find(|old| types(old) == types(&new)) {
+            Some(old) if function.or_replace && returns(old) => {
+                let signature = new.signature(&name);
+                let why = format!(
+                    "CREATE OR REPLACE FUNCTION {signature} can not make it return {} instead of {}",
+                    new.returns, old.returns
+                );
+                self.refused(why);
+            }
             Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
             Some(old) => *old = new,
             None => overloads.push(new),
@@ -728,6 +786,20 @@ impl Change {
         self.change_table(&table, change);
         self.hand_down(&table, change);
     }
+}
+
+/// The first column of a view that another form of it does not keep in its place, as far as both are known.
+fn not_kept(old: &Relation, new: &Relation) -> Option<Ident> {
+    if !old.columns_known || !new.columns_known {
+        return None;
+    }
+    let keeps = |was: &Column, is: &Column| {
+        let same_type = was.data_type.is_none() || is.data_type.is_none() || was.data_type == is.data_type;
+        was.name == is.name && same_type
+    };
+    let mut columns = old.columns.iter().enumerate();
+    let lost = columns.find(|(i, was)| !new.columns.get(*i).is_some_and(|is| keeps(was, is)));
+    lost.map(|(_, was)| was.name.clone())
 }
 
 /// Whether a policy lets everybody do everything, as written.

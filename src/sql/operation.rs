@@ -35,6 +35,8 @@ pub enum Operation {
         cascade: bool,
         /// `CONCURRENTLY` (indexes)
         concurrently: bool,
+        /// All that the statement drops: PostgreSQL looks at what depends on all of them together.
+        together: Arc<[Name]>,
     },
     /// `ALTER … RENAME TO`
     RenameRelation {

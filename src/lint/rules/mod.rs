@@ -25,7 +25,6 @@ pub(super) mod migration_removed;
 pub(super) mod needs_empty_table;
 pub(super) mod needs_newer_server;
 pub(super) mod not_allowable;
-pub(super) mod not_valid_key_on_partitioned;
 pub(super) mod observed_statement;
 pub(super) mod opaque_statement;
 pub(super) mod order_conflict;

@@ -1,5 +1,7 @@
 //! `DROP …`, read from the tokens: sqlparser knows neither `CONCURRENTLY` nor half of the kinds.
 
+use std::sync::Arc;
+
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
@@ -66,7 +68,11 @@ fn relation(parser: &mut Parser<'_>, kind: RelationKind) -> Result<Vec<Operation
     let concurrently = kind == RelationKind::Index && eat(parser, &[Keyword::CONCURRENTLY]);
     let (if_exists, names) = names(parser)?;
     let cascade = cascade(parser);
-    let drop = |name| Operation::DropRelation { kind, name, if_exists, cascade, concurrently };
+    let together: Arc<[Name]> = names.clone().into();
+    let drop = |name| {
+        let together = together.clone();
+        Operation::DropRelation { kind, name, if_exists, cascade, concurrently, together }
+    };
     Ok(names.into_iter().map(drop).collect())
 }
 

@@ -102,6 +102,6 @@ fn what_breaks_a_version_can_not_be_allowed() {
 
 #[test]
 fn a_statement_that_is_said_to_fail_can_be_allowed() {
-    let pending = "CREATE VIEW names AS SELECT name FROM users;\n-- cutover: allow(drop-with-dependents) a rule of ours drops the view\nDROP TABLE users;";
-    check(pending, &["allowed drop-with-dependents: a rule of ours drops the view"]);
+    let pending = "CREATE VIEW names AS SELECT name FROM users;\n-- cutover: allow(server-refuses) a rule of ours drops the view\nDROP TABLE users;";
+    check(pending, &["allowed server-refuses: a rule of ours drops the view"]);
 }

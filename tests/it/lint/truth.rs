@@ -36,7 +36,7 @@ async fn what_is_said_to_fail_fails() {
     for (rule, message) in [
         ("concurrent-index-on-partitioned", "cannot create index on partitioned table"),
         ("refresh-without-unique-index", "cannot refresh materialized view"),
-        ("drop-with-dependents", "other objects depend on it"),
+        ("server-refuses", "other objects depend on it"),
     ] {
         let rule = find(rule).unwrap();
         let (example, instead) = (rule.docs.example.as_ref().unwrap(), rule.docs.instead.as_ref().unwrap());

@@ -111,6 +111,7 @@ fn side_by_side(said: &Simulated, seen: &Observation, base: &Schema, out: &mut S
     by_text.extend(locks);
     by_text.extend(said.rewrite.then(|| "rewrites".to_owned()));
     by_text.extend(said.scan.then(|| "scans".to_owned()));
+    by_text.extend(said.problems.iter().map(|problem| format!("problem: {problem}")));
     if let Some(error) = &seen.error {
         writeln!(out, "    fails: {error}").unwrap();
         by_text.iter().for_each(|line| writeln!(out, "    {line} (by text)").unwrap());

@@ -31,21 +31,22 @@ async fn placed(change: &str) -> String {
         observed,
         version: Default::default(),
     });
+    let place = seen.effects.server.clone();
     let mut lines: Vec<String> = planned
         .plan
         .steps
         .iter()
         .map(|s| {
             format!(
-                "{} {} {} of {}",
+                "{} {} {} of {}{}",
                 format!("{:?}", s.phase).to_lowercase(),
                 format!("{:?}", s.direction).to_lowercase(),
                 s.action,
-                s.object
+                s.object,
+                if s.reason.ends_with(&format!("(seen on {place})")) { " (seen)" } else { "" },
             )
         })
         .collect();
-    let place = seen.effects.server.clone();
     lines.extend(
         planned
             .plan
@@ -59,14 +60,14 @@ async fn placed(change: &str) -> String {
 #[tokio::test]
 async fn what_adds_and_what_removes() {
     assert_snapshot!(placed("DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD COLUMN b int'; END $$;\nDO $$ BEGIN EXECUTE 'ALTER TABLE t DROP COLUMN a'; END $$;\nALTER TABLE t ADD COLUMN c int;").await, @r"
-    before additive DO block of t
+    before additive DO block of t (seen)
     before additive ADD COLUMN integer of t.c
-    after deletive DO block of t
+    after deletive DO block of t (seen)
     info CO106: this DO block is placed by what it was seen to do on SERVER, where it read no rows
     info CO106: this DO block is placed by what it was seen to do on SERVER, where it read no rows
     ");
     assert_snapshot!(placed("SELECT grow();\nUPDATE t SET grown = 1 WHERE grown IS NULL;").await, @r"
-    before additive SELECT of t
+    before additive SELECT of t (seen)
     before data UPDATE of t.grown
     after data UPDATE of t.grown
     info CO106: this call of grow is placed by what it was seen to do on SERVER, where it read no rows
@@ -114,7 +115,7 @@ async fn what_the_catalog_does_not_show_stays_opaque() {
     assert_snapshot!(
         placed("DO $$ BEGIN IF NOT EXISTS (SELECT FROM t) THEN EXECUTE 'ALTER TABLE t DROP COLUMN a'; END IF; END $$;").await,
         @r"
-    after deletive DO block of t
+    after deletive DO block of t (seen)
     warning CO106: this DO block is placed by what it was seen to do on SERVER; it reads t, so with the rows of production it may do something else
     "
     );

@@ -15,6 +15,8 @@ pub(crate) struct Simulated {
     pub(crate) rewrite: bool,
     pub(crate) scan: bool,
     pub(crate) opaque: bool,
+    /// What can not be, by text.
+    pub(crate) problems: Vec<String>,
 }
 
 /// What a statement does to a schema, by its text, and what it costs on the tables that `base` has.
@@ -24,6 +26,7 @@ pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) ->
     // What no schema shows is told piece by piece; the rest is the difference over all of them.
     let (mut lost, mut won) = (BTreeSet::new(), BTreeSet::new());
     let (mut locks, mut rewrite, mut scan, mut opaque) = (BTreeMap::new(), false, false, false);
+    let mut problems = Vec::new();
     for piece in &statement.pieces {
         let cost = hazard(&piece.operation, &schema, base, PgVersion::default());
         rewrite |= cost.rewrite;
@@ -34,6 +37,7 @@ pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) ->
         }
         opaque |= is_opaque(&piece.operation);
         let applied = schema.apply(&piece.operation);
+        problems.extend(applied.problems.iter().map(ToString::to_string));
         let whole = Effect::of(&piece.operation, &schema, &applied);
         let shown = Effect::between(&schema, &applied.schema, &applied.touched);
         lost.extend(whole.removes.difference(&shown.removes).cloned());
@@ -44,7 +48,7 @@ pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) ->
     let mut effect = Effect::between(before, &schema, &touched);
     effect.removes.extend(lost);
     effect.adds.extend(won);
-    Simulated { effect, schema, locks, rewrite, scan, opaque }
+    Simulated { effect, schema, locks, rewrite, scan, opaque, problems }
 }
 
 fn is_opaque(operation: &Operation) -> bool {
