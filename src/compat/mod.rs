@@ -2,12 +2,14 @@
 
 mod phase;
 mod pull;
+mod watch;
 
 use crate::effect::Capability;
 use crate::schema::Schema;
 use crate::workload::{Query, Reliance, Workload};
 
 pub use phase::Phase;
+pub use watch::{State, Watch};
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 
 /// A version of the application, as far as it is known.

@@ -7,6 +7,7 @@ mod describe;
 mod model;
 mod naming;
 mod patch;
+pub mod resolve;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -174,6 +175,11 @@ impl Schema {
             self.relations.insert(name, relation);
         }
         self
+    }
+
+    /// Whether both look names up in the same schemas.
+    pub(crate) fn is_searched_like(&self, other: &Self) -> bool {
+        self.search_path == other.search_path
     }
 
     /// The same schema under the search path of another one.

@@ -13,6 +13,7 @@ pub mod name;
 mod object;
 pub mod operation;
 mod parse;
+pub mod query;
 #[cfg(feature = "live")]
 pub(crate) mod recognise;
 mod shape;

@@ -89,7 +89,7 @@ impl<'a> Tokens<'a> {
         Some(self.offset(token.span.end))
     }
 
-    fn offset(&self, location: Location) -> usize {
+    pub(crate) fn offset(&self, location: Location) -> usize {
         let line = usize::try_from(location.line).unwrap_or(1).max(1) - 1;
         let column = usize::try_from(location.column).unwrap_or(1).max(1) - 1;
         let Some(start) = self.line_starts.get(line).copied() else {

@@ -6,6 +6,8 @@ mod reliance;
 use camino::Utf8PathBuf;
 
 use crate::diagnostic::Diagnostic;
+use crate::schema::Schema;
+use crate::schema::resolve::{Resolved, resolve};
 use crate::source::{Sources, Span};
 use crate::sql::QueryStatement;
 
@@ -41,6 +43,11 @@ impl Workload {
             sources.add(path, text);
         }
         folder::read(sources)
+    }
+
+    /// What a query is on a schema; `None` if it could not be read.
+    pub fn resolve(&self, query: &Query, schema: &Schema) -> Option<Resolved> {
+        query.statement.as_ref().map(|statement| resolve(&statement.command, schema))
     }
 
     /// The text of a query.

@@ -13,7 +13,8 @@ use super::{Result, misc};
 use crate::sql::ast::{fold, fold_all, last, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{DataChange, DataVerb, Ident, Operation, OutputColumn, QueryShape};
-use crate::sql::parse::{at_end, eat};
+use crate::sql::parse::{Tokens, at_end, eat};
+use crate::sql::query::Command;
 use crate::sql::shape::{has_star, query_shape, returning_columns, shape_of};
 
 /// One query of an application, as far as syntax tells.
@@ -23,6 +24,8 @@ pub(crate) struct QueryStatement {
     pub(crate) shape: QueryShape,
     /// The tables it writes, those in `WITH` included.
     pub(crate) writes: Vec<TableWrite>,
+    /// The whole of it.
+    pub(crate) command: Command,
 }
 
 /// One write of a query.
@@ -55,12 +58,13 @@ pub(crate) enum QueryKind {
     Other,
 }
 
-pub(super) fn query_statement(parser: &mut Parser<'_>) -> Result<QueryStatement> {
+pub(super) fn query_statement(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<QueryStatement> {
     let statement = parser.parse_statement()?;
-    Ok(summarize(&statement))
+    let (shape, writes) = summarize(&statement);
+    Ok(QueryStatement { shape, writes, command: super::query::command(&statement, tokens) })
 }
 
-fn summarize(statement: &Statement) -> QueryStatement {
+fn summarize(statement: &Statement) -> (QueryShape, Vec<TableWrite>) {
     let mut shape = match statement {
         Statement::Query(query) => query_shape(query),
         other => shape_of(other),
@@ -71,7 +75,7 @@ fn summarize(statement: &Statement) -> QueryStatement {
     }
     let mut writes = Writes::default();
     let _ = statement.visit(&mut writes);
-    QueryStatement { shape, writes: writes.0 }
+    (shape, writes.0)
 }
 
 fn returning(statement: &Statement) -> Option<Vec<OutputColumn>> {
@@ -163,12 +167,12 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     {
         return Ok(vec![Operation::Session { search_path }]);
     }
-    let summary = summarize(&statement);
-    let Some(write) = summary.writes.first() else {
-        let calls = summary.shape.calls;
+    let (shape, all_writes) = summarize(&statement);
+    let Some(write) = all_writes.first() else {
+        let calls = shape.calls;
         return Ok(match statement {
             Statement::Query(query) if !select_into(&query.body) => {
-                vec![Operation::Query { reads: summary.shape.reads, calls }]
+                vec![Operation::Query { reads: shape.reads, calls }]
             }
             _ => vec![Operation::Opaque { what: "SELECT … INTO".to_owned() }],
         });
@@ -190,7 +194,7 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         verb,
         table,
         writes,
-        query: summary.shape,
+        query: shape,
         everything,
         repeatable,
     }))])

@@ -8,6 +8,7 @@ mod function;
 mod index;
 mod misc;
 mod object;
+mod query;
 mod privilege;
 mod relation;
 mod sequence;
@@ -127,7 +128,7 @@ pub(crate) fn query_statement(text: &str) -> std::result::Result<QueryStatement,
     let mut tokens = Tokens::read(text)?;
     tokens.mend();
     let mut parser = tokens.parser();
-    let query = data::query_statement(&mut parser).map_err(|e| tokens.locate(e))?;
+    let query = data::query_statement(&tokens, &mut parser).map_err(|e| tokens.locate(e))?;
     if at_end(&parser) { Ok(query) } else { Err(tokens.locate(unexpected(&parser))) }
 }
 

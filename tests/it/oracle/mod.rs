@@ -3,6 +3,7 @@
 
 mod data;
 mod recall;
+mod statics;
 mod server;
 
 use std::collections::BTreeMap;
@@ -133,10 +134,11 @@ fn evidence_agrees_with_postgresql() {
         let mut recall = Recall::default();
         for pair in project.pairs(every()) {
             let planned = pair.release.plan();
-            recall.add(&pair, &planned.base, &planned.last);
+            statics::add(&mut recall, &pair, &planned.base, &planned.last);
         }
         table.push_str(&format!("{} ({} perhaps by a rule on rows)\n", project.name, recall.rows));
         for (what, count) in [
+            ("unresolved", &recall.unresolved),
             ("no longer prepares", &recall.broken),
             ("other types", &recall.type_changed),
             ("INSERT misses NOT NULL", &recall.misses_not_null),

@@ -1,0 +1,155 @@
+//! A version's queries looked at on one schema after another. Only those are looked at again that a change can touch.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
+use crate::schema::{Object, QName, Schema};
+use crate::workload::{Query, Workload};
+
+/// The queries of one version.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    workload: &'a Workload,
+    own: State,
+    /// Queries by the words in them, in lower case.
+    words: HashMap<String, Vec<usize>>,
+    /// Queries that could not be read.
+    unread: usize,
+}
+
+/// What each query is on one schema; `None`: it could not be read.
+#[derive(Debug, Clone)]
+pub struct State {
+    schema: Schema,
+    looks: Vec<Option<Arc<Resolved>>>,
+}
+
+impl<'a> Watch<'a> {
+    /// Looks at all queries on the version's own schema.
+    pub fn new(workload: &'a Workload, own: &Schema) -> Self {
+        let mut words: HashMap<String, Vec<usize>> = HashMap::new();
+        for (i, query) in workload.queries.iter().enumerate() {
+            let found: BTreeSet<String> = words_of(workload.text(query)).map(str::to_lowercase).collect();
+            for word in found {
+                words.entry(word).or_default().push(i);
+            }
+        }
+        let look = |query: &Query| workload.resolve(query, own).map(Arc::new);
+        let looks: Vec<_> = workload.queries.iter().map(look).collect();
+        let unread = looks.iter().filter(|look| look.is_none()).count();
+        Self { workload, own: State { schema: own.clone(), looks }, words, unread }
+    }
+
+    /// The queries on their own schema.
+    pub fn own(&self) -> &State {
+        &self.own
+    }
+
+    /// How many queries could not be read: nothing is known of them.
+    pub fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// The queries.
+    pub fn queries(&self) -> &'a [Query] {
+        &self.workload.queries
+    }
+
+    /// The queries on another schema, and which of them were looked at again.
+    pub fn step(&self, from: &State, to: &Schema) -> (State, Vec<usize>) {
+        let touched = self.touched(&from.schema, to);
+        let mut looks = from.looks.clone();
+        for i in &touched {
+            let query = &self.workload.queries[*i];
+            looks[*i] = self.workload.resolve(query, to).map(Arc::new);
+        }
+        (State { schema: to.clone(), looks }, touched)
+    }
+
+    /// The queries that may be others on the second schema than on the first.
+    fn touched(&self, from: &Schema, to: &Schema) -> Vec<usize> {
+        let everything = || (0..self.workload.queries.len()).collect();
+        if !from.is_searched_like(to) {
+            return everything();
+        }
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut types: BTreeSet<QName> = BTreeSet::new();
+        for object in from.differing(to) {
+            match object {
+                Object::Relation(name) | Object::Function(name) => _ = names.insert(name.name.to_lowercase()),
+                Object::Type(name) => {
+                    names.insert(name.name.to_lowercase());
+                    types.insert(name);
+                }
+                Object::Namespace(_) | Object::Extension(_) => {}
+                _ => return everything(),
+            }
+        }
+        if !types.is_empty() {
+            let types: BTreeSet<String> = types.iter().map(ToString::to_string).collect();
+            for (name, relation) in from.relations().chain(to.relations()) {
+                let mut of = relation.columns.iter().filter_map(|column| column.data_type.as_ref());
+                if of.any(|data_type| types.contains(data_type.base().as_str())) {
+                    names.insert(name.name.to_lowercase());
+                }
+            }
+        }
+        let mut touched = BTreeSet::new();
+        for name in names {
+            // A name of several words is not found as one.
+            if words_of(&name).next() != Some(&name) {
+                return everything();
+            }
+            touched.extend(self.words.get(&name).into_iter().flatten());
+        }
+        touched.into_iter().collect()
+    }
+
+    /// What is wrong with a query there that is not wrong on its own schema.
+    pub fn problems<'s>(&'s self, state: &'s State, query: usize) -> impl Iterator<Item = &'s Problem> {
+        let own = self.own.looks[query].as_deref();
+        let here = state.looks[query].as_deref();
+        here.into_iter().flat_map(|here| &here.problems).filter(move |problem| {
+            !own.is_some_and(|own| own.problems.iter().any(|p| p.message == problem.message))
+        })
+    }
+
+    /// Whether a query prepares there, if it does on its own schema.
+    pub fn prepares(&self, state: &State, query: usize) -> bool {
+        self.problems(state, query).next().is_none()
+    }
+}
+
+impl State {
+    /// What a query is.
+    pub fn look(&self, query: usize) -> Option<&Resolved> {
+        self.looks[query].as_deref()
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Columns that an INSERT leaves out although they demand a value: it fails when it runs.
+    pub fn missing_values(&self, query: usize) -> BTreeSet<(QName, crate::sql::operation::Ident)> {
+        let mut found = BTreeSet::new();
+        for write in self.look(query).into_iter().flat_map(|look| &look.uses.writes) {
+            let WriteKind::Insert { columns, .. } = &write.kind else { continue };
+            let Some(relation) = self.schema.relation(&write.relation) else { continue };
+            let left_out = relation.columns.iter().filter(|c| !c.may_be_omitted() && !columns.contains(&c.name));
+            found.extend(left_out.map(|column| (write.relation.clone(), column.name.clone())));
+        }
+        found
+    }
+
+    /// What a client is told of a query's parameters and results.
+    pub fn contract(&self, query: usize) -> Option<(&[Type], Option<&[(crate::sql::operation::Ident, Type)]>)> {
+        self.look(query).map(|look| (look.parameters.as_slice(), look.columns.as_deref()))
+    }
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').filter(|word| !word.is_empty())
+}

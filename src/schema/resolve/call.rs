@@ -1,0 +1,278 @@
+//! Calls: which function is meant, what it returns, and what it gives to a FROM.
+
+use super::catalog::{Builtin, CATALOG, Context};
+use super::expr::{Overload, start};
+use super::scope::{Col, Names, Scope, Table};
+use super::types::Type;
+use super::{Problem, Resolver};
+use crate::schema::{Function, UserType};
+use crate::sql::operation::Ident;
+use crate::sql::query::{Call, Expr};
+use crate::sql::TypeName;
+
+/// What a call was found to mean.
+struct Meant {
+    returns: Type,
+    builtin: Option<Builtin>,
+    user: Option<Function>,
+}
+
+impl Resolver<'_> {
+    pub(super) fn call(&mut self, call: &Call, scope: Option<&Scope<'_>>) -> Type {
+        self.meant(call, scope).returns
+    }
+
+    fn meant(&mut self, call: &Call, scope: Option<&Scope<'_>>) -> Meant {
+        let types = self.exprs(&call.arguments, scope);
+        for beside in &call.beside {
+            let found = self.expr(beside, scope);
+            self.settle_open(beside, &found, "text");
+        }
+        let unknown = |returns| Meant { returns, builtin: None, user: None };
+        let name = &call.name.name;
+        let in_catalog = call.name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+        if in_catalog && &**name == "nullif" && call.arguments.len() == 2 {
+            let (left, right) = (&call.arguments[0], &call.arguments[1]);
+            self.apply("=", Some((left, &types[0])), (right, &types[1]), call.at);
+            return unknown(self.settled(&types[0]));
+        }
+        if in_catalog && &**name == "grouping" {
+            return unknown(Type::named("integer"));
+        }
+        let builtins = CATALOG.functions.get(&**name).filter(|_| in_catalog).map_or(&[][..], Vec::as_slice);
+        let qualified = self.schema.resolve_function(&call.name);
+        let schema = self.schema;
+        let users = schema.functions(&qualified);
+        if !users.is_empty() {
+            self.resolved.uses.calls.entry(qualified.clone()).or_insert(call.at);
+        }
+        if builtins.is_empty() && users.is_empty() {
+            return unknown(self.no_function(call, &types, false));
+        }
+        let count = call.arguments.len();
+        let user_arguments: Vec<Vec<String>> = users
+            .iter()
+            .map(|f| f.arguments.iter().map(|(data_type, _)| data_type.without_modifiers().as_str().to_owned()).collect())
+            .collect();
+        let user_returns: Vec<String> = users.iter().map(|f| scalar(&f.returns)).collect();
+        let mut signatures: Vec<(Vec<&str>, &str)> = Vec::new();
+        let mut which = Vec::new();
+        for (i, builtin) in builtins.iter().enumerate() {
+            if let Some(arguments) = expanded(builtin.arguments, builtin.defaults, builtin.variadic, count) {
+                signatures.push((arguments, builtin.returns));
+                which.push((true, i));
+            }
+        }
+        for (i, function) in users.iter().enumerate() {
+            let defaults = function.arguments.iter().rev().take_while(|(_, default)| *default).count();
+            let arguments: Vec<&str> = user_arguments[i].iter().map(String::as_str).collect();
+            if let Some(arguments) = expanded(&arguments, defaults, false, count) {
+                signatures.push((arguments, &user_returns[i]));
+                which.push((false, i));
+            }
+        }
+        let variadic = user_arguments.iter().any(|arguments| arguments.last().is_some_and(|last| last.ends_with("[]")));
+        if call.named || call.within_group {
+            return self.any_of(&signatures, &types, call);
+        }
+        let actual: Vec<Type> = types.iter().map(|t| self.settled(t)).collect();
+        match self.overload(&signatures, &actual, false) {
+            Overload::One(arguments, returns) => {
+                for ((expr, data_type), wanted) in call.arguments.iter().zip(&actual).zip(&arguments) {
+                    if let Type::Named(wanted) = wanted {
+                        let wanted = if wanted.starts_with('"') { "text" } else { wanted };
+                        if data_type.is_open() {
+                            self.want(expr, data_type, wanted, Context::Implicit, start(expr));
+                        }
+                    }
+                }
+                let is = |(arguments_of, _): &&(Vec<&str>, &str)| {
+                    arguments_of.iter().zip(&arguments).all(|(a, b)| a.starts_with("any") || b.name() == Some(a))
+                };
+                let found = signatures.iter().position(|signature| is(&signature)).map(|at| which[at]);
+                let builtin = found.filter(|(builtin, _)| *builtin).map(|(_, i)| builtins[i]);
+                let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());
+                Meant { returns, builtin, user }
+            }
+            Overload::Unsure(returns) => self.unsure(&actual, returns),
+            Overload::Ambiguous => {
+                self.problem("42725", format!("function {}({}) is not unique", call.name, words(&actual)), call.at);
+                unknown(Type::Any)
+            }
+            // A function of one argument can be a cast.
+            Overload::None if count == 1 && self.is_type(name) => {
+                let target = TypeName::canonical(name.clone());
+                let returns = Type::of(&target);
+                if let Type::Named(wanted) = &returns {
+                    self.want(&call.arguments[0], &actual[0], wanted, Context::Explicit, call.at);
+                }
+                unknown(returns)
+            }
+            Overload::None => unknown(self.no_function(call, &actual, !variadic)),
+        }
+    }
+
+    fn unsure(&mut self, actual: &[Type], returns: Type) -> Meant {
+        for data_type in actual {
+            if let Type::Parameter(number) = data_type {
+                self.settle(*number, &Type::Any);
+            }
+        }
+        Meant { returns, builtin: None, user: None }
+    }
+
+    /// Arguments by name, or an array for the last ones: which signature is meant is not worked out.
+    fn any_of(&mut self, signatures: &[(Vec<&str>, &str)], types: &[Type], _: &Call) -> Meant {
+        let mut returns = signatures.iter().map(|(_, returns)| *returns);
+        let same = returns.next().filter(|first| !first.starts_with("any") && returns.all(|other| other == *first));
+        let returns = same.map_or(Type::Any, Type::named);
+        self.unsure(types, returns)
+    }
+
+    fn no_function(&mut self, call: &Call, types: &[Type], sure: bool) -> Type {
+        let message = format!("function {}({}) does not exist", call.name, words(types));
+        self.resolved.problems.push(Problem { code: "42883", message, at: call.at, sure });
+        for data_type in types {
+            if let Type::Parameter(number) = data_type {
+                self.settle(*number, &Type::Any);
+            }
+        }
+        Type::Any
+    }
+
+    fn is_type(&self, name: &str) -> bool {
+        self.types.category(name).is_some() || self.schema.user_type_named(name).is_some()
+    }
+
+    /// What a call in FROM gives.
+    pub(super) fn from_call(
+        &mut self,
+        call: &Expr,
+        name: &Ident,
+        alias: Option<&Ident>,
+        types: &[Option<TypeName>],
+        scope: Option<&Scope<'_>>,
+    ) -> Table {
+        let col = |name: Ident, data_type: Type| Col { name, data_type, of: Vec::new() };
+        let shown = alias.unwrap_or(name).clone();
+        let table = |columns: Vec<Col>, open: bool| Table {
+            alias: shown.clone(),
+            schema: None,
+            relation: None,
+            columns,
+            open,
+        };
+        let meant = match call {
+            Expr::Call(call) => self.meant(call, scope),
+            other => Meant { returns: self.expr(other, scope), builtin: None, user: None },
+        };
+        if types.iter().any(Option::is_some) {
+            // `AS t(a int)`: the names are given beside.
+            let columns = types.iter().map(|t| col("".into(), t.as_ref().map_or(Type::Any, Type::of)));
+            return table(columns.collect(), false);
+        }
+        if let Some(builtin) = meant.builtin {
+            return match builtin.columns {
+                [] => self.rows_of(&meant.returns, shown.clone(), table),
+                [(name, _)] => table(vec![col((*name).into(), meant.returns)], false),
+                columns => {
+                    let typed = |data_type: &str| match data_type.starts_with("any") {
+                        true => Type::Any,
+                        false => Type::named(data_type),
+                    };
+                    table(columns.iter().map(|(name, data_type)| col((*name).into(), typed(data_type))).collect(), false)
+                }
+            };
+        }
+        match meant.user {
+            // The names of what it returns are not kept.
+            Some(function) if has_columns(&function.returns) => table(Vec::new(), true),
+            Some(_) => self.rows_of(&meant.returns, shown.clone(), table),
+            None => match meant.returns {
+                Type::Named(name) if &*name != "record" => self.rows_of(&Type::Named(name), shown.clone(), table),
+                _ => table(Vec::new(), true),
+            },
+        }
+    }
+
+    /// The columns of rows of a type: its fields, or the value itself.
+    fn rows_of(&mut self, data_type: &Type, name: Ident, table: impl Fn(Vec<Col>, bool) -> Table) -> Table {
+        let col = |name: Ident, data_type: Type| Col { name, data_type, of: Vec::new() };
+        let Type::Named(text) = data_type else { return table(Vec::new(), true) };
+        match self.schema.user_type_named(text) {
+            Some(UserType::Composite(attributes)) => {
+                let columns = attributes.iter().map(|(name, t)| col(name.clone(), Type::of(t))).collect();
+                return table(columns, false);
+            }
+            Some(UserType::Other) => return table(Vec::new(), true),
+            _ => {}
+        }
+        if let Some(relation) = self.types.row_type(text).filter(|_| !text.ends_with("[]")) {
+            let found = self.schema.relation(&relation);
+            let columns = found.into_iter().flat_map(|r| &r.columns);
+            let columns = columns.map(|c| col(c.name.clone(), c.data_type.as_ref().map_or(Type::Any, Type::of)));
+            return table(columns.collect(), found.is_none_or(|r| !r.columns_known));
+        }
+        match &**text {
+            "record" | "void" => table(Vec::new(), &**text == "record"),
+            _ => table(vec![col(name, data_type.clone())], false),
+        }
+    }
+
+    pub(super) fn call_names(table: Table, columns: &[Ident], ordinality: bool) -> Names {
+        let mut table = table;
+        if ordinality {
+            table.columns.push(Col { name: "ordinality".into(), data_type: Type::named("bigint"), of: Vec::new() });
+        }
+        for (i, name) in columns.iter().enumerate() {
+            match table.columns.get_mut(i) {
+                Some(col) => col.name = name.clone(),
+                None if table.open => {
+                    table.columns.push(Col { name: name.clone(), data_type: Type::Any, of: Vec::new() });
+                }
+                None => {}
+            }
+        }
+        Names::of(table)
+    }
+}
+
+/// The arguments of a signature for a call with so many; `None` if it does not take so many.
+fn expanded<'a>(arguments: &[&'a str], defaults: usize, variadic: bool, count: usize) -> Option<Vec<&'a str>> {
+    if variadic && count >= arguments.len() {
+        let (last, fixed) = arguments.split_last()?;
+        let element = match *last {
+            "anyarray" => "anyelement",
+            "anycompatiblearray" => "anycompatible",
+            other => other.strip_suffix("[]").unwrap_or(other),
+        };
+        let mut found = fixed.to_vec();
+        found.resize(count, element);
+        return Some(found);
+    }
+    let least = arguments.len().saturating_sub(defaults);
+    (least..=arguments.len()).contains(&count).then(|| arguments[..count].to_vec())
+}
+
+/// Whether a function returns rows of columns of its own.
+fn has_columns(returns: &str) -> bool {
+    returns.trim().to_ascii_lowercase().starts_with("table") || returns.is_empty()
+}
+
+/// The type of a value that a function returns.
+fn scalar(returns: &str) -> String {
+    let lower = returns.trim();
+    let bare = match lower.get(..6) {
+        Some(word) if word.eq_ignore_ascii_case("setof ") => lower[6..].trim(),
+        _ => lower,
+    };
+    if bare.is_empty() || bare.to_ascii_lowercase().starts_with("table") {
+        return "record".to_owned();
+    }
+    TypeName::canonical(bare).without_modifiers().as_str().to_owned()
+}
+
+fn words(types: &[Type]) -> String {
+    types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+

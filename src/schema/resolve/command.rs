@@ -1,0 +1,764 @@
+//! Statements: their scopes, their targets, what they return.
+
+use std::collections::BTreeSet;
+
+use super::catalog::Context;
+use super::expr::start;
+use super::scope::{Col, Names, Scope, Table};
+use super::types::{Sure, Type};
+use super::{Output, Problem, Resolver, Write, WriteKind};
+use crate::schema::{Column, QName, Relation};
+use crate::sql::operation::{DefaultValue, Ident, RelationKind};
+use crate::sql::query::{
+    Assignment, At, Body, Command, Delete, Expr, From, Insert, Item, Merge, On, Placed, Query, Select, TableRef, Update,
+};
+
+/// Deeper queries are not followed.
+const DEEPEST: usize = 100;
+
+impl Resolver<'_> {
+    /// What a statement returns.
+    pub(super) fn command(&mut self, command: &Command, outer: Option<&Scope<'_>>) -> Output {
+        match command {
+            Command::Select(query) => self.query(query, outer),
+            Command::Insert(insert) => self.insert(insert, outer),
+            Command::Update(update) => self.update(update, outer),
+            Command::Delete(delete) => self.delete(delete, outer),
+            Command::Merge(merge) => self.merge(merge, outer),
+            Command::Tables { tables, truncates } => {
+                for table in tables {
+                    if let Some(relation) = self.relation(table).filter(|_| *truncates) {
+                        self.write(relation, WriteKind::Delete, table.at);
+                    }
+                }
+                Some(Vec::new())
+            }
+            Command::Other { harmless } => {
+                self.resolved.uses.more |= !harmless;
+                harmless.then(Vec::new)
+            }
+        }
+    }
+
+    fn write(&mut self, relation: QName, kind: WriteKind, at: At) {
+        self.resolved.uses.writes.push(Write { relation, kind, at });
+    }
+
+    pub(super) fn query(&mut self, query: &Query, outer: Option<&Scope<'_>>) -> Output {
+        if self.depth >= DEEPEST {
+            self.resolved.uses.more = true;
+            return None;
+        }
+        self.depth += 1;
+        let known = self.ctes.len();
+        for cte in &query.ctes {
+            let before = self.ctes.len();
+            if query.recursive {
+                // What the query that is not recursive returns is what the name stands for inside.
+                let first = self.silently(|resolver| match &cte.query.body {
+                    Body::Set(left, _) => resolver.body(left, &[], outer).0,
+                    _ => None,
+                });
+                self.ctes.push((cte.name.clone(), first.map(|columns| renamed(columns, &cte.columns))));
+            }
+            let columns = self.query(&cte.query, outer).map(|columns| renamed(columns, &cte.columns));
+            let columns = columns.map(|columns| self.decided(columns));
+            self.ctes.truncate(before);
+            self.ctes.push((cte.name.clone(), columns));
+        }
+        let (columns, names) = self.body(&query.body, &query.order_by, outer);
+        drop(names);
+        for limit in &query.limits {
+            let found = self.expr(limit, outer);
+            self.settle_open(limit, &found, "bigint");
+        }
+        self.ctes.truncate(known);
+        self.depth -= 1;
+        columns
+    }
+
+    /// Looks without leaving a trace but the types of parameters.
+    fn silently<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let (problems, uses) = (self.resolved.problems.clone(), self.resolved.uses.clone());
+        let found = look(self);
+        self.resolved.problems = problems;
+        self.resolved.uses = uses;
+        found
+    }
+
+    /// The columns of a subquery have types: strings are text there.
+    fn decided(&mut self, columns: Vec<Col>) -> Vec<Col> {
+        let decide = |mut col: Col| {
+            if let Type::Parameter(number) = col.data_type {
+                self.settle(number, &Type::named("text"));
+            }
+            if col.data_type.is_open() {
+                col.data_type = self.settled(&col.data_type);
+                if col.data_type.is_open() {
+                    col.data_type = Type::named("text");
+                }
+            }
+            col
+        };
+        columns.into_iter().map(decide).collect()
+    }
+
+    fn body(&mut self, body: &Body, order_by: &[Expr], outer: Option<&Scope<'_>>) -> (Output, Names) {
+        match body {
+            Body::Select(select) => (self.select(select, order_by, outer), Names::default()),
+            Body::Query(query) => (self.query(query, outer), Names::default()),
+            Body::Command(command) => (self.command(command, outer), Names::default()),
+            Body::Values(rows) => (self.values(rows, outer), Names::default()),
+            Body::Set(left, right) => {
+                let (left, _) = self.body(left, &[], outer);
+                let (right, _) = self.body(right, &[], outer);
+                let (Some(left), Some(right)) = (left, right) else { return (None, Names::default()) };
+                if left.len() != right.len() {
+                    self.problem(
+                        "42601",
+                        "each UNION query must have the same number of columns",
+                        At::default(),
+                    );
+                    return (Some(left), Names::default());
+                }
+                let merge = |(mut col, other): (Col, Col)| {
+                    let types = [col.data_type.clone(), other.data_type];
+                    col.data_type = self.common("UNION", &[&Expr::Null, &Expr::Null], &types, At::default());
+                    // An open side becomes what the other is.
+                    if let Type::Named(name) = &col.data_type {
+                        for open in types.iter().filter(|t| t.is_open()) {
+                            self.settle_open(&Expr::Null, open, name);
+                        }
+                    }
+                    col.of.extend(other.of);
+                    col
+                };
+                let columns: Vec<Col> = left.into_iter().zip(right).map(merge).collect();
+                // ORDER BY names what comes out.
+                let names = Names { tables: Vec::new(), bare: columns.clone() };
+                let scope = Scope { names: &names, outer };
+                self.exprs(order_by, Some(&scope));
+                (Some(columns), names)
+            }
+        }
+    }
+
+    fn values(&mut self, rows: &[Vec<Expr>], outer: Option<&Scope<'_>>) -> Output {
+        let width = rows.first().map_or(0, Vec::len);
+        if rows.iter().any(|row| row.len() != width) {
+            self.problem("42601", "VALUES lists must all be the same length", At::default());
+        }
+        let types: Vec<Vec<Type>> = rows.iter().map(|row| self.exprs(row, outer)).collect();
+        let column = |i: usize| {
+            let parts: Vec<&Expr> = rows.iter().filter_map(|row| row.get(i)).collect();
+            let found: Vec<Type> = types.iter().filter_map(|row| row.get(i).cloned()).collect();
+            let data_type = self.common("VALUES", &parts, &found, At::default());
+            Col { name: format!("column{}", i + 1).into(), data_type, of: Vec::new() }
+        };
+        Some((0..width).map(column).collect())
+    }
+
+    fn select(&mut self, select: &Select, order_by: &[Expr], outer: Option<&Scope<'_>>) -> Output {
+        let names = self.from(&select.from, outer);
+        let scope = Scope { names: &names, outer };
+        let columns = self.items(&select.items, &scope);
+        for filter in select.filter.iter().chain(&select.having) {
+            let found = self.expr(filter, Some(&scope));
+            self.want(filter, &found, "boolean", Context::Assignment, start(filter));
+        }
+        let output = columns.as_deref().unwrap_or_default();
+        let is_output = |expr: &Expr| match expr {
+            Expr::Column(parts, _) if parts.len() == 1 => output.iter().any(|col| col.name == parts[0]),
+            Expr::Number(_) => true,
+            _ => false,
+        };
+        let is_input = |expr: &Expr| match expr {
+            Expr::Column(parts, _) => names.bare.iter().any(|col| col.name == parts[0]),
+            _ => false,
+        };
+        // A bare name in ORDER BY is first one of the output, in GROUP BY first one of the input.
+        let by = order_by.iter().chain(&select.distinct_on).filter(|e| !is_output(e));
+        for expr in by.chain(select.group_by.iter().filter(|e| is_input(e) || !is_output(e))).chain(&select.windows) {
+            self.expr(expr, Some(&scope));
+        }
+        columns
+    }
+
+    fn items(&mut self, items: &[Item], scope: &Scope<'_>) -> Output {
+        let mut columns = Some(Vec::new());
+        let mut push = |col: Option<Vec<Col>>| match (&mut columns, col) {
+            (Some(columns), Some(found)) => columns.extend(found),
+            (columns, _) => *columns = None,
+        };
+        for item in items {
+            match item {
+                Item::Expr(expr, name) => {
+                    let reads: BTreeSet<_> = self.resolved.uses.reads.keys().cloned().collect();
+                    let data_type = self.expr(expr, Some(scope));
+                    let of = match expr {
+                        Expr::Column(..) => self.shown_by(expr, scope),
+                        _ => Vec::new(),
+                    };
+                    drop(reads);
+                    push(Some(vec![Col { name: name.clone(), data_type, of }]));
+                }
+                Item::Star(None, at) => {
+                    let names = scope.names;
+                    for table in 0..names.tables.len() {
+                        self.use_row(names, table, *at);
+                    }
+                    push((!names.is_open()).then(|| names.bare.clone()));
+                }
+                Item::Star(Some(name), at) => {
+                    let found = scope.levels().find_map(|names| {
+                        let at = names.tables.iter().position(|table| {
+                            names.table(name.schema.as_ref(), &name.name).is_some_and(|found| std::ptr::eq(found, table))
+                        })?;
+                        Some((names, at))
+                    });
+                    match found {
+                        Some((names, table)) => {
+                            self.use_row(names, table, *at);
+                            let table = &names.tables[table];
+                            push((!table.open).then(|| table.columns.clone()));
+                        }
+                        None => {
+                            let message = format!("missing FROM-clause entry for table \"{}\"", name.name);
+                            self.problem("42P01", message, *at);
+                            push(None);
+                        }
+                    }
+                }
+                Item::Fields(expr) => {
+                    let found = self.expr(expr, Some(scope));
+                    let table = self.from_rows(&found);
+                    push(table.filter(|table| !table.open).map(|table| table.columns));
+                }
+            }
+        }
+        columns
+    }
+
+    fn from_rows(&mut self, data_type: &Type) -> Option<Table> {
+        let name = data_type.name()?;
+        let relation = self.types.row_type(name)?;
+        let found = self.schema.relation(&relation)?;
+        self.resolved.uses.stars.entry(relation.clone()).or_default();
+        Some(table_of(relation.name.clone(), None, &relation, found))
+    }
+
+    /// The columns that a plain name shows.
+    fn shown_by(&self, expr: &Expr, scope: &Scope<'_>) -> Vec<(QName, Ident)> {
+        let Expr::Column(parts, _) = expr else { return Vec::new() };
+        let found = match parts.as_slice() {
+            [name] => scope.levels().find_map(|names| names.bare.iter().find(|col| col.name == *name)),
+            [.., table, name] => scope
+                .levels()
+                .find_map(|names| names.table(None, table))
+                .and_then(|table| table.columns.iter().find(|col| col.name == *name)),
+            [] => None,
+        };
+        found.map(|col| col.of.clone()).unwrap_or_default()
+    }
+
+    fn from(&mut self, from: &[From], outer: Option<&Scope<'_>>) -> Names {
+        let mut names = Names::default();
+        for element in from {
+            let found = self.element(element, &names, outer);
+            names = names.join(found, &[]);
+        }
+        if let Some(alias) = names.twice().cloned().filter(|alias| !alias.is_empty()) {
+            self.problem("42712", format!("table name \"{alias}\" specified more than once"), At::default());
+        }
+        names
+    }
+
+    /// One element of FROM. `beside`: what stands before it, for what is LATERAL.
+    fn element(&mut self, element: &From, beside: &Names, outer: Option<&Scope<'_>>) -> Names {
+        let lateral = Scope { names: beside, outer };
+        match element {
+            From::Table(table) => Names::of(self.table(table)),
+            From::Call { call, name, alias, columns, types, ordinality } => {
+                let found = self.from_call(call, name, alias.as_ref(), types, Some(&lateral));
+                Self::call_names(found, columns, *ordinality)
+            }
+            From::Derived { query, lateral: is_lateral, alias, columns } => {
+                let scope = if *is_lateral { Some(&lateral) } else { outer };
+                let found = self.query(query, scope).map(|found| renamed(found, columns));
+                let found = found.map(|columns| self.decided(columns));
+                Names::of(Table {
+                    alias: alias.clone().unwrap_or_else(|| "".into()),
+                    schema: None,
+                    relation: None,
+                    open: found.is_none(),
+                    columns: found.unwrap_or_default(),
+                })
+            }
+            From::Join { left, right, on, alias } => {
+                let left = self.element(left, beside, outer);
+                let both = beside.clone().join(left.clone(), &[]);
+                let right = self.element(right, &both, outer);
+                let names = self.joined(left, right, on, beside, outer);
+                match alias {
+                    Some(alias) => Names::of(Table {
+                        alias: alias.clone(),
+                        schema: None,
+                        relation: None,
+                        open: names.is_open(),
+                        columns: names.bare,
+                    }),
+                    None => names,
+                }
+            }
+            From::Unknown(alias) => {
+                self.resolved.uses.more = true;
+                Names::of(Table {
+                    alias: alias.clone().unwrap_or_else(|| "".into()),
+                    schema: None,
+                    relation: None,
+                    columns: Vec::new(),
+                    open: true,
+                })
+            }
+        }
+    }
+
+    fn joined(&mut self, left: Names, right: Names, on: &On, beside: &Names, outer: Option<&Scope<'_>>) -> Names {
+        let merged: Vec<Placed<Ident>> = match on {
+            On::Using(columns) => columns.clone(),
+            On::Natural => {
+                let both = left.bare.iter().filter(|col| right.bare.iter().any(|other| other.name == col.name));
+                both.map(|col| Placed { value: col.name.clone(), at: At::default() }).collect()
+            }
+            On::Nothing | On::Expr(_) => Vec::new(),
+        };
+        for Placed { value: name, at } in &merged {
+            let mut types = Vec::new();
+            for (side, words) in [(&left, "left"), (&right, "right")] {
+                match side.bare.iter().filter(|col| col.name == *name).collect::<Vec<_>>()[..] {
+                    [col] => {
+                        types.push(col.data_type.clone());
+                        self.use_columns(&col.of, *at);
+                    }
+                    [] if side.is_open() => self.resolved.uses.more = true,
+                    [] => {
+                        let message =
+                            format!("column \"{name}\" specified in USING clause does not exist in {words} table");
+                        self.problem("42703", message, *at);
+                    }
+                    _ => {
+                        let message = format!("common column name \"{name}\" appears more than once in {words} table");
+                        self.problem("42702", message, *at);
+                    }
+                }
+            }
+            if let [one, other] = &types[..] {
+                self.apply("=", Some((&Expr::Null, one)), (&Expr::Null, other), *at);
+            }
+        }
+        let names: Vec<Ident> = merged.into_iter().map(|column| column.value).collect();
+        let names = left.join(right, &names);
+        if let On::Expr(condition) = on {
+            let around = Scope { names: beside, outer };
+            let scope = Scope { names: &names, outer: Some(&around) };
+            let found = self.expr(condition, Some(&scope));
+            self.want(condition, &found, "boolean", Context::Assignment, start(condition));
+        }
+        names
+    }
+
+    /// A relation that is named, if it is there.
+    fn relation(&mut self, name: &Placed<crate::sql::Name>) -> Option<QName> {
+        let found = self.schema.resolve(&name.value);
+        if self.schema.relation(&found).is_some() {
+            self.use_relation(&found, name.at);
+            return Some(found);
+        }
+        let catalog = match name.value.schema.as_deref() {
+            Some(schema) => matches!(schema, "pg_catalog" | "information_schema" | "pg_temp"),
+            None => name.value.name.starts_with("pg_"),
+        };
+        if !catalog {
+            let message = format!("relation \"{}\" does not exist", name.value);
+            self.problem("42P01", message, name.at);
+        }
+        None
+    }
+
+    fn table(&mut self, table: &TableRef) -> Table {
+        let name = &table.name.value;
+        let alias = table.alias.clone().unwrap_or_else(|| name.name.clone());
+        let cte = self.ctes.iter().rev().find(|(cte, _)| name.schema.is_none() && *cte == name.name);
+        if let Some((_, columns)) = cte {
+            let columns = columns.clone();
+            let open = columns.is_none();
+            let columns = renamed(columns.unwrap_or_default(), &table.columns);
+            return Table { alias, schema: None, relation: None, columns, open };
+        }
+        match self.relation(&table.name) {
+            Some(qualified) => match self.schema.relation(&qualified) {
+                Some(relation) => {
+                    let schema = table.alias.is_none().then(|| qualified.schema.clone());
+                    let mut found = table_of(alias, schema, &qualified, relation);
+                    found.columns = renamed(found.columns, &table.columns);
+                    found
+                }
+                None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true },
+            },
+            None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true },
+        }
+    }
+
+    /// The table that a statement writes: its names, and itself.
+    fn target(&mut self, table: &TableRef) -> Option<(QName, Relation)> {
+        let name = self.relation(&table.name)?;
+        let relation = self.schema.relation(&name)?.clone();
+        if matches!(relation.kind, RelationKind::MaterializedView | RelationKind::Sequence) {
+            self.problem("42809", format!("cannot change \"{}\"", name.name), table.name.at);
+        } else if relation.kind == RelationKind::View && !relation.is_writable() {
+            // An INSTEAD rule may do it.
+            let message = format!("cannot write to view \"{}\"", name.name);
+            self.resolved.problems.push(Problem { code: "55000", message, at: table.name.at, sure: false });
+        }
+        Some((name, relation))
+    }
+
+    /// A column that gets a value; its type.
+    fn assigned(&mut self, name: &QName, relation: &Relation, column: &Placed<Ident>) -> Type {
+        let Some(found) = relation.column(&column.value) else {
+            if relation.columns_known {
+                let message = format!("column \"{}\" of relation \"{}\" does not exist", column.value, name.name);
+                self.problem("42703", message, column.at);
+            } else {
+                self.resolved.uses.more = true;
+            }
+            return Type::Any;
+        };
+        found.data_type.as_ref().map_or(Type::Any, Type::of)
+    }
+
+    /// A value for a column. `part`: only a part of it is set.
+    fn assign(&mut self, column: &Column, value: &Expr, found: &Type, wanted: &Type, part: bool) {
+        if *value == Expr::Default {
+            return;
+        }
+        match &column.default {
+            Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual) => {
+                let message = format!("column \"{}\" can only be updated to DEFAULT", column.name);
+                self.problem("428C9", message, start(value));
+            }
+            Some(DefaultValue::IdentityAlways) => {
+                // OVERRIDING may stand there.
+                let message = format!("column \"{}\" can only be updated to DEFAULT", column.name);
+                self.resolved.problems.push(Problem { code: "428C9", message, at: start(value), sure: false });
+            }
+            _ => {}
+        }
+        let Type::Named(wanted) = wanted else {
+            if let Type::Parameter(number) = found {
+                self.settle(*number, &Type::Any);
+            }
+            return;
+        };
+        if part {
+            if let Type::Parameter(number) = found {
+                self.settle(*number, &Type::Any);
+            }
+            return;
+        }
+        if self.want(value, found, wanted, Context::Assignment, start(value)) == Sure::No && &**wanted != "boolean" {
+            let found = self.settled(found);
+            let message =
+                format!("column \"{}\" is of type {wanted} but expression is of type {found}", column.name);
+            self.problem("42804", message, start(value));
+        }
+    }
+
+    fn set(&mut self, name: &QName, relation: &Relation, set: &[Assignment], scope: &Scope<'_>) -> (BTreeSet<Ident>, BTreeSet<Ident>) {
+        let (mut columns, mut nulls) = (BTreeSet::new(), BTreeSet::new());
+        for assignment in set {
+            let values: Vec<(&Expr, Type)> = match (&assignment.value, &assignment.columns[..]) {
+                (Expr::Row(values), many) if many.len() > 1 => {
+                    values.iter().map(|value| (value, self.expr(value, Some(scope)))).collect()
+                }
+                (Expr::Scalar(query), many) if many.len() > 1 => {
+                    let found = self.query(query, Some(scope)).unwrap_or_default();
+                    found.into_iter().map(|col| (&Expr::Bool, col.data_type)).collect()
+                }
+                (value, _) => vec![(value, self.expr(value, Some(scope)))],
+            };
+            for (i, column) in assignment.columns.iter().enumerate() {
+                let wanted = self.assigned(name, relation, column);
+                columns.insert(column.value.clone());
+                let (Some(found), Some((value, data_type))) = (relation.column(&column.value), values.get(i)) else {
+                    continue;
+                };
+                if **value == Expr::Null {
+                    nulls.insert(column.value.clone());
+                }
+                self.assign(found, value, data_type, &wanted, assignment.part);
+            }
+        }
+        (columns, nulls)
+    }
+
+    fn insert(&mut self, insert: &Insert, outer: Option<&Scope<'_>>) -> Output {
+        let target = self.target(&insert.table);
+        let Some((name, relation)) = target else {
+            // The rest is looked at all the same.
+            if let Some(source) = &insert.source {
+                self.query(source, outer);
+            }
+            return None;
+        };
+        let listed = insert.columns.is_some();
+        let mut columns: Vec<Placed<Ident>> = match &insert.columns {
+            Some(columns) => columns.clone(),
+            None => {
+                let all = relation.columns.iter();
+                all.map(|column| Placed { value: column.name.clone(), at: insert.table.name.at }).collect()
+            }
+        };
+        let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, &relation, column)).collect();
+        let (mut defaulted, mut nulls) = (BTreeSet::new(), BTreeSet::new());
+        let width = match &insert.source {
+            None => Some(0),
+            Some(source) => match &source.body {
+                // Each value takes the type of its column.
+                Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
+                    Some(self.inserted_rows(source, rows, &columns, &wanted, &relation, (&mut defaulted, &mut nulls), outer))
+                }
+                _ => {
+                    let found = self.query(source, outer);
+                    let width = found.as_ref().map(Vec::len);
+                    let found = found.into_iter().flatten();
+                    let outputs = select_items(&source.body);
+                    for (i, (col, (column, wanted))) in found.zip(columns.iter().zip(&wanted)).enumerate() {
+                        let Some(column) = relation.column(&column.value) else { continue };
+                        let value = outputs.and_then(|items| match items.get(i) {
+                            Some(Item::Expr(expr, _)) if items.len() == width.unwrap_or(0) => Some(expr),
+                            _ => None,
+                        });
+                        let value = value.unwrap_or(&Expr::Bool);
+                        if *value == Expr::Null {
+                            nulls.insert(column.name.clone());
+                        }
+                        self.assign(column, value, &col.data_type, wanted, false);
+                    }
+                    width
+                }
+            },
+        };
+        if let Some(width) = width.filter(|_| relation.columns_known && insert.source.is_some()) {
+            if width > columns.len() {
+                self.problem("42601", "INSERT has more expressions than target columns", insert.table.name.at);
+            } else if width < columns.len() && listed {
+                self.problem("42601", "INSERT has more target columns than expressions", insert.table.name.at);
+            }
+            columns.truncate(width);
+        }
+        if insert.source.is_none() {
+            columns.clear();
+        }
+        if !listed {
+            self.resolved.uses.stars.entry(name.clone()).or_insert(insert.table.name.at);
+        }
+        let own = Table {
+            alias: insert.table.alias.clone().unwrap_or_else(|| insert.table.name.value.name.clone()),
+            ..table_of(name.name.clone(), Some(name.schema.clone()), &name, &relation)
+        };
+        let (mut arbiter, mut constraint, mut updates) = (None, None, BTreeSet::new());
+        if let Some(conflict) = &insert.conflict {
+            for column in &conflict.columns {
+                self.assigned(&name, &relation, column);
+                self.use_columns(&[(name.clone(), column.value.clone())], column.at);
+            }
+            if !conflict.columns.is_empty() {
+                arbiter = Some(conflict.columns.iter().map(|column| column.value.clone()).collect());
+            }
+            constraint = conflict.constraint.as_ref().map(|name| name.value.clone());
+            if let (Some(wanted), true) = (&conflict.constraint, relation.columns_known)
+                && !relation.constraints.contains_key(&wanted.value)
+            {
+                let message = format!("constraint \"{}\" for table \"{}\" does not exist", wanted.value, name.name);
+                self.problem("42704", message, wanted.at);
+            }
+            let excluded = table_of("excluded".into(), None, &name, &relation);
+            let mut names = Names::of(own.clone());
+            names.tables.push(excluded);
+            let scope = Scope { names: &names, outer };
+            if let Some(update) = &conflict.update {
+                updates = self.set(&name, &relation, update, &scope).0;
+            }
+            if let Some(filter) = &conflict.filter {
+                let found = self.expr(filter, Some(&scope));
+                self.want(filter, &found, "boolean", Context::Assignment, start(filter));
+            }
+        }
+        let columns = columns.into_iter().map(|column| column.value).collect();
+        let kind = WriteKind::Insert { columns, listed, defaulted, nulls, arbiter, constraint, updates };
+        self.write(name, kind, insert.table.name.at);
+        let names = Names::of(own);
+        self.items(&insert.returning, &Scope { names: &names, outer })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what is inserted, and where")]
+    fn inserted_rows(
+        &mut self,
+        source: &Query,
+        rows: &[Vec<Expr>],
+        columns: &[Placed<Ident>],
+        wanted: &[Type],
+        relation: &Relation,
+        (defaulted, nulls): (&mut BTreeSet<Ident>, &mut BTreeSet<Ident>),
+        outer: Option<&Scope<'_>>,
+    ) -> usize {
+        let known = self.ctes.len();
+        for cte in &source.ctes {
+            let found = self.query(&cte.query, outer).map(|found| renamed(found, &cte.columns));
+            self.ctes.push((cte.name.clone(), found));
+        }
+        for row in rows {
+            for (value, (column, wanted)) in row.iter().zip(columns.iter().zip(wanted)) {
+                let found = self.expr(value, outer);
+                if *value == Expr::Null {
+                    nulls.insert(column.value.clone());
+                }
+                if let Some(column) = relation.column(&column.value) {
+                    self.assign(column, value, &found, wanted, false);
+                }
+            }
+            for value in row.iter().skip(columns.len()) {
+                self.expr(value, outer);
+            }
+        }
+        let always = |i: usize| rows.iter().all(|row| row.get(i) == Some(&Expr::Default));
+        defaulted.extend((0..columns.len()).filter(|i| always(*i)).map(|i| columns[i].value.clone()));
+        self.ctes.truncate(known);
+        rows.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    fn update(&mut self, update: &Update, outer: Option<&Scope<'_>>) -> Output {
+        let Some((name, relation)) = self.target(&update.table) else {
+            self.from(&update.from, outer);
+            return None;
+        };
+        let names = Names::of(self.table(&update.table)).join(self.from_beside(&update.table, &update.from, outer), &[]);
+        let scope = Scope { names: &names, outer };
+        let (columns, nulls) = self.set(&name, &relation, &update.set, &scope);
+        if let Some(filter) = &update.filter {
+            let found = self.expr(filter, Some(&scope));
+            self.want(filter, &found, "boolean", Context::Assignment, start(filter));
+        }
+        self.write(name, WriteKind::Update { columns, nulls }, update.table.name.at);
+        self.items(&update.returning, &scope)
+    }
+
+    /// What stands in FROM beside the table that is written. It sees the table only where it is LATERAL, which is close enough.
+    fn from_beside(&mut self, _: &TableRef, from: &[From], outer: Option<&Scope<'_>>) -> Names {
+        self.from(from, outer)
+    }
+
+    fn delete(&mut self, delete: &Delete, outer: Option<&Scope<'_>>) -> Output {
+        let target = self.target(&delete.table);
+        let names = Names::of(self.table_again(&delete.table)).join(self.from(&delete.using, outer), &[]);
+        let scope = Scope { names: &names, outer };
+        if let Some(filter) = &delete.filter {
+            let found = self.expr(filter, Some(&scope));
+            self.want(filter, &found, "boolean", Context::Assignment, start(filter));
+        }
+        if let Some((name, _)) = target {
+            self.write(name, WriteKind::Delete, delete.table.name.at);
+        }
+        self.items(&delete.returning, &scope)
+    }
+
+    /// The table of a statement whose absence was told already.
+    fn table_again(&mut self, table: &TableRef) -> Table {
+        let known = self.resolved.problems.len();
+        let found = self.table(table);
+        self.resolved.problems.truncate(known);
+        found
+    }
+
+    fn merge(&mut self, merge: &Merge, outer: Option<&Scope<'_>>) -> Output {
+        let target = self.target(&merge.table);
+        let source = self.element(&merge.source, &Names::default(), outer);
+        let names = Names::of(self.table_again(&merge.table)).join(source.clone(), &[]);
+        let scope = Scope { names: &names, outer };
+        for condition in &merge.conditions {
+            let found = self.expr(condition, Some(&scope));
+            self.want(condition, &found, "boolean", Context::Assignment, start(condition));
+        }
+        let (name, relation) = target?;
+        for set in &merge.updates {
+            let (columns, nulls) = self.set(&name, &relation, set, &scope);
+            self.write(name.clone(), WriteKind::Update { columns, nulls }, merge.table.name.at);
+        }
+        let inner = Scope { names: &source, outer };
+        for (columns, values) in &merge.inserts {
+            let listed = columns.is_some();
+            let columns = columns.clone().unwrap_or_else(|| {
+                let all = relation.columns.iter();
+                all.map(|column| Placed { value: column.name.clone(), at: merge.table.name.at }).collect()
+            });
+            let mut nulls = BTreeSet::new();
+            for (column, value) in columns.iter().zip(values) {
+                let wanted = self.assigned(&name, &relation, column);
+                let found = self.expr(value, Some(&inner));
+                if *value == Expr::Null {
+                    nulls.insert(column.value.clone());
+                }
+                if let Some(column) = relation.column(&column.value) {
+                    self.assign(column, value, &found, &wanted, false);
+                }
+            }
+            let given = columns.into_iter().take(values.len());
+            let kind = WriteKind::Insert {
+                columns: given.map(|column| column.value).collect(),
+                listed,
+                defaulted: BTreeSet::new(),
+                nulls,
+                arbiter: None,
+                constraint: None,
+                updates: BTreeSet::new(),
+            };
+            self.write(name.clone(), kind, merge.table.name.at);
+        }
+        if merge.deletes {
+            self.write(name, WriteKind::Delete, merge.table.name.at);
+        }
+        Some(Vec::new())
+    }
+}
+
+fn select_items(body: &Body) -> Option<&[Item]> {
+    match body {
+        Body::Select(select) => Some(&select.items),
+        Body::Query(query) => select_items(&query.body),
+        _ => None,
+    }
+}
+
+/// A relation as FROM shows it.
+fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
+    let column = |column: &Column| Col {
+        name: column.name.clone(),
+        data_type: column.data_type.as_ref().map_or(Type::Any, Type::of),
+        of: vec![(name.clone(), column.name.clone())],
+    };
+    let columns: Vec<Col> = match relation.kind {
+        RelationKind::Sequence => [("last_value", "bigint"), ("log_cnt", "bigint"), ("is_called", "boolean")]
+            .map(|(name, data_type)| Col { name: name.into(), data_type: Type::named(data_type), of: Vec::new() })
+            .to_vec(),
+        _ => relation.columns.iter().map(column).collect(),
+    };
+    Table { alias, schema, relation: Some(name.clone()), columns, open: !relation.columns_known }
+}
+
+fn renamed(mut columns: Vec<Col>, names: &[Ident]) -> Vec<Col> {
+    for (col, name) in columns.iter_mut().zip(names) {
+        col.name = name.clone();
+    }
+    columns
+}

@@ -1,0 +1,698 @@
+//! Expressions: what their names mean, and their types.
+
+use super::catalog::{CATALOG, Context};
+use super::scope::{Scope, system_column};
+use super::types::{Sure, Type};
+use super::Resolver;
+use crate::schema::UserType;
+use crate::sql::operation::Ident;
+use crate::sql::query::{At, Expr};
+
+impl Resolver<'_> {
+    /// The type of an expression.
+    pub(super) fn expr(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> Type {
+        match expr {
+            Expr::Column(parts, at) => self.column(parts, *at, scope),
+            Expr::Parameter(number) => {
+                self.settle(*number, &Type::Unknown);
+                self.settled(&Type::Parameter(*number))
+            }
+            Expr::Text(..) | Expr::Null | Expr::Default => Type::Unknown,
+            Expr::Number(number) => Type::named(number_type(number)),
+            Expr::Bool => Type::named("boolean"),
+            Expr::Cast(inner, target, at) => self.cast(inner, &Type::of(target), *at, scope),
+            Expr::Call(call) => self.call(call, scope),
+            Expr::Operator(name, left, right, at) => {
+                self.operator(name, left.as_deref(), right, *at, scope)
+            }
+            Expr::Quantified(name, left, right, at) => self.quantified(name, left, right, *at, scope),
+            Expr::In(left, list, at) => self.in_list(left, list, *at, scope),
+            Expr::Logic(parts) => {
+                for part in parts {
+                    let found = self.expr(part, scope);
+                    self.want(part, &found, "boolean", Context::Assignment, start(part));
+                }
+                Type::named("boolean")
+            }
+            Expr::Test(parts) => {
+                for part in parts {
+                    let found = self.expr(part, scope);
+                    self.open_is_text(&found);
+                }
+                Type::named("boolean")
+            }
+            Expr::Common(what, parts, at) => {
+                let types = self.exprs(parts, scope);
+                self.common(what, &parts.iter().collect::<Vec<_>>(), &types, *at)
+            }
+            Expr::Case { operand, branches, otherwise, at } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref(), *at, scope)
+            }
+            Expr::Array(parts, at) => {
+                let types = self.exprs(parts, scope);
+                let element = self.common("ARRAY", &parts.iter().collect::<Vec<_>>(), &types, *at);
+                array_of(&element)
+            }
+            Expr::ArrayOf(query) => match self.query(query, scope).as_deref() {
+                Some([col]) => array_of(&self.settled(&col.data_type)),
+                _ => Type::Any,
+            },
+            Expr::Row(parts) => {
+                self.exprs(parts, scope);
+                Type::named("record")
+            }
+            Expr::Scalar(query) => match self.query(query, scope).as_deref() {
+                Some([col]) => col.data_type.clone(),
+                _ => Type::Any,
+            },
+            Expr::Exists(query) => {
+                self.query(query, scope);
+                Type::named("boolean")
+            }
+            Expr::Subscript(inner, bounds, slice) => {
+                let found = self.expr(inner, scope);
+                for bound in bounds {
+                    let data_type = self.expr(bound, scope);
+                    let wanted = if found.name() == Some("jsonb") { "text" } else { "integer" };
+                    self.settle_open(bound, &data_type, wanted);
+                }
+                match &found {
+                    Type::Named(name) if !slice && name.ends_with("[]") => Type::named(name.trim_end_matches("[]")),
+                    Type::Named(name) if **name == *"jsonb" || *slice => found,
+                    _ => Type::Any,
+                }
+            }
+            Expr::Field(inner, field, at) => {
+                let found = self.expr(inner, scope);
+                self.field(&found, field, *at)
+            }
+            Expr::Typed(data_type, parts) => {
+                for (part, found) in parts.iter().zip(self.exprs(parts, scope)) {
+                    let _ = part;
+                    self.open_is_text(&found);
+                }
+                Type::of(data_type)
+            }
+            Expr::Unknown(parts) => {
+                self.exprs(parts, scope);
+                Type::Any
+            }
+            Expr::Opaque => {
+                self.resolved.uses.more = true;
+                Type::Any
+            }
+        }
+    }
+
+    pub(super) fn exprs(&mut self, parts: &[Expr], scope: Option<&Scope<'_>>) -> Vec<Type> {
+        parts.iter().map(|part| self.expr(part, scope)).collect()
+    }
+
+    fn column(&mut self, parts: &[Ident], at: At, scope: Option<&Scope<'_>>) -> Type {
+        let (qualifier, name) = match parts {
+            [name] => (None, name),
+            [table, name] => (Some((None, table)), name),
+            [.., schema, table, name] => (Some((Some(schema), table)), name),
+            [] => return Type::Any,
+        };
+        let Some(scope) = scope else {
+            self.problem("42703", format!("column \"{name}\" does not exist"), at);
+            return Type::Any;
+        };
+        match qualifier {
+            None => self.bare_column(name, at, scope),
+            Some((schema, table)) => self.qualified_column(schema, table, name, at, scope),
+        }
+    }
+
+    fn bare_column(&mut self, name: &Ident, at: At, scope: &Scope<'_>) -> Type {
+        for names in scope.levels() {
+            let mut found = names.bare.iter().filter(|col| col.name == *name);
+            if let Some(col) = found.next() {
+                if found.next().is_some() {
+                    self.problem("42702", format!("column reference \"{name}\" is ambiguous"), at);
+                    return Type::Any;
+                }
+                self.use_columns(&col.of, at);
+                return self.settled(&col.data_type);
+            }
+            if names.tables.iter().any(|t| t.relation.is_some())
+                && let Some(data_type) = system_column(name)
+            {
+                return data_type;
+            }
+            if let Some(table) = names.tables.iter().position(|table| table.alias == *name) {
+                self.use_row(names, table, at);
+                return row_of(&names.tables[table]);
+            }
+            if names.is_open() {
+                self.resolved.uses.more = true;
+                return Type::Any;
+            }
+        }
+        self.problem("42703", format!("column \"{name}\" does not exist"), at);
+        Type::Any
+    }
+
+    fn qualified_column(
+        &mut self,
+        schema: Option<&Ident>,
+        table: &Ident,
+        name: &Ident,
+        at: At,
+        scope: &Scope<'_>,
+    ) -> Type {
+        for names in scope.levels() {
+            let Some(found) = names.table(schema, table) else { continue };
+            let mut columns = found.columns.iter().filter(|col| col.name == *name);
+            if let Some(col) = columns.next() {
+                if columns.next().is_some() {
+                    self.problem("42702", format!("column reference \"{name}\" is ambiguous"), at);
+                    return Type::Any;
+                }
+                self.use_columns(&col.of, at);
+                return self.settled(&col.data_type);
+            }
+            if let Some(data_type) = found.relation.as_ref().and_then(|_| system_column(name)) {
+                return data_type;
+            }
+            if found.open {
+                self.resolved.uses.more = true;
+                return Type::Any;
+            }
+            self.problem("42703", format!("column {table}.{name} does not exist"), at);
+            return Type::Any;
+        }
+        let unnamed = |names: &super::scope::Names| names.tables.iter().any(|t| t.open && t.alias.is_empty());
+        if scope.levels().any(unnamed) {
+            self.resolved.uses.more = true;
+            return Type::Any;
+        }
+        self.problem("42P01", format!("missing FROM-clause entry for table \"{table}\""), at);
+        Type::Any
+    }
+
+    fn cast(&mut self, inner: &Expr, target: &Type, at: At, scope: Option<&Scope<'_>>) -> Type {
+        let Type::Named(name) = target else { return Type::Any };
+        // The target goes down to the elements.
+        if let (Expr::Array(parts, _), Some(element)) = (inner, name.strip_suffix("[]")) {
+            for part in parts {
+                let found = self.expr(part, scope);
+                let wanted = if matches!(part, Expr::Array(..)) { name } else { element };
+                self.want(part, &found, wanted, Context::Explicit, at);
+            }
+            self.named_type(name, at);
+            return target.clone();
+        }
+        let found = self.expr(inner, scope);
+        if !self.named_type(name, at) {
+            return Type::Any;
+        }
+        self.want(inner, &found, name, Context::Explicit, at);
+        target.clone()
+    }
+
+    /// Notes that a type is named; whether there is one.
+    fn named_type(&mut self, name: &str, at: At) -> bool {
+        let bare = name.trim_end_matches("[]");
+        self.use_type(bare, at);
+        let known = self.types.category(bare).is_some() || self.schema.user_type_named(bare).is_some();
+        let catalog = name.contains("pg_catalog.") || name.contains("information_schema.") || bare.starts_with("reg");
+        if !known && !catalog {
+            // An extension may have it.
+            let message = format!("type \"{bare}\" does not exist");
+            self.resolved.problems.push(super::Problem { code: "42704", message, at, sure: false });
+        }
+        known
+    }
+
+    fn field(&mut self, of: &Type, field: &Ident, at: At) -> Type {
+        let Type::Named(name) = of else { return Type::Any };
+        if let Some(UserType::Composite(attributes)) = self.schema.user_type_named(&self.types.base(name)) {
+            if let Some((_, data_type)) = attributes.iter().find(|(a, _)| a == field) {
+                return Type::of(data_type);
+            }
+        } else if let Some(relation) = self.types.row_type(name) {
+            let column = self.schema.relation(&relation).and_then(|r| r.column(field));
+            if let Some(column) = column {
+                let data_type = column.data_type.as_ref().map_or(Type::Any, Type::of);
+                self.use_columns(&[(relation, field.clone())], at);
+                return data_type;
+            }
+        } else {
+            return Type::Any;
+        }
+        self.problem("42703", format!("column \"{field}\" not found in data type {name}"), at);
+        Type::Any
+    }
+
+    /// The common type of several expressions, which becomes that of those whose place decides.
+    pub(super) fn common(&mut self, what: &str, parts: &[&Expr], types: &[Type], at: At) -> Type {
+        let types: Vec<Type> = types.iter().map(|t| self.settled(t)).collect();
+        match self.types.common(&types) {
+            Ok(Type::Unknown) => {
+                for (part, data_type) in parts.iter().zip(&types) {
+                    self.settle_open(part, data_type, "text");
+                }
+                Type::named("text")
+            }
+            Ok(Type::Named(name)) => {
+                for (part, data_type) in parts.iter().zip(&types) {
+                    self.want(part, data_type, &name, Context::Implicit, start(part));
+                }
+                Type::Named(name)
+            }
+            Ok(other) => other,
+            Err((one, other)) => {
+                self.problem("42804", format!("{what} types {one} and {other} cannot be matched"), at);
+                Type::Any
+            }
+        }
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+        at: At,
+        scope: Option<&Scope<'_>>,
+    ) -> Type {
+        let mut results = Vec::new();
+        let mut types = Vec::new();
+        for (condition, result) in branches {
+            match operand {
+                Some(operand) => _ = self.operator("=", Some(operand), condition, start(operand), scope),
+                None => {
+                    let found = self.expr(condition, scope);
+                    self.want(condition, &found, "boolean", Context::Assignment, start(condition));
+                }
+            }
+            types.push(self.expr(result, scope));
+            results.push(result);
+        }
+        // PostgreSQL looks at ELSE first.
+        if let Some(otherwise) = otherwise {
+            types.insert(0, self.expr(otherwise, scope));
+            results.insert(0, otherwise);
+        }
+        self.common("CASE", &results, &types, at)
+    }
+
+    /// A value that has to become of a type. Strings and parameters do; others, if PostgreSQL has a way.
+    pub(super) fn want(&mut self, expr: &Expr, found: &Type, wanted: &str, context: Context, at: At) -> Sure {
+        let found = self.settled(found);
+        let can = self.types.fits(&found, wanted, context);
+        match can {
+            Sure::Yes if found.is_open() => self.settle_open(expr, &found, wanted),
+            Sure::No if wanted == "boolean" => {
+                self.problem("42804", format!("argument must be type boolean, not type {found}"), at);
+            }
+            Sure::No if context == Context::Explicit => {
+                self.problem("42846", format!("cannot cast type {found} to {wanted}"), at);
+            }
+            _ => {}
+        }
+        can
+    }
+
+    /// What has no type yet gets the one of its place; a string must be a value of it.
+    pub(super) fn settle_open(&mut self, expr: &Expr, found: &Type, wanted: &str) {
+        if let Type::Parameter(number) = found {
+            self.settle(*number, &Type::named(wanted));
+            self.use_type(wanted, At::default());
+        }
+        if let Expr::Text(text, at) = expr {
+            self.literal(text, wanted, *at);
+        }
+    }
+
+    fn open_is_text(&mut self, found: &Type) {
+        if let Type::Parameter(number) = found {
+            self.settle(*number, &Type::named("text"));
+        }
+    }
+
+    /// PostgreSQL reads a string as a value of its type when it prepares.
+    fn literal(&mut self, text: &str, wanted: &str, at: At) {
+        let base = self.types.base(wanted);
+        if let Some(UserType::Enum(labels)) = self.schema.user_type_named(&base) {
+            let known = labels.iter().any(|label| **label == *text);
+            let shown = base.to_string();
+            self.resolved.uses.labels.entry((shown, text.into())).or_insert(at);
+            self.use_type(&base, at);
+            if !known {
+                self.problem("22P02", format!("invalid input value for enum {base}: \"{text}\""), at);
+            }
+            return;
+        }
+        self.use_type(wanted, at);
+        let trimmed = text.trim();
+        let valid = match &*base {
+            "integer" | "bigint" | "smallint" => {
+                trimmed.parse::<i64>().is_ok() || trimmed.starts_with(['0', '+', '-']) || trimmed.contains('_')
+            }
+            "boolean" => {
+                let word = trimmed.to_ascii_lowercase();
+                let begins = |whole: &str| !word.is_empty() && whole.starts_with(&word);
+                begins("true") || begins("false") || begins("yes") || begins("no") || matches!(&*word, "on" | "of" | "off" | "1" | "0")
+            }
+            "uuid" => trimmed.chars().filter(char::is_ascii_hexdigit).count() == 32,
+            _ => true,
+        };
+        if !valid {
+            self.problem("22P02", format!("invalid input syntax for type {base}: \"{text}\""), at);
+        }
+    }
+
+    /// `left operator right`
+    pub(super) fn operator(
+        &mut self,
+        name: &str,
+        left: Option<&Expr>,
+        right: &Expr,
+        at: At,
+        scope: Option<&Scope<'_>>,
+    ) -> Type {
+        // Rows are compared field by field.
+        if let (Some(Expr::Row(lefts)), Expr::Row(rights)) = (left, right)
+            && lefts.len() == rights.len()
+        {
+            for (left, right) in lefts.iter().zip(rights) {
+                self.operator(name, Some(left), right, at, scope);
+            }
+            return Type::named("boolean");
+        }
+        let left = left.map(|left| (left, self.expr(left, scope)));
+        let right_type = self.expr(right, scope);
+        self.apply(name, left.as_ref().map(|(expr, data_type)| (*expr, data_type)), (right, &right_type), at)
+    }
+
+    /// An operator on operands whose types are known.
+    pub(super) fn apply(
+        &mut self,
+        name: &str,
+        left: Option<(&Expr, &Type)>,
+        right: (&Expr, &Type),
+        at: At,
+    ) -> Type {
+        let operands: Vec<(&Expr, Type)> =
+            left.into_iter().chain([right]).map(|(expr, data_type)| (expr, self.settled(data_type))).collect();
+        let actual: Vec<Type> = operands.iter().map(|(_, data_type)| data_type.clone()).collect();
+        let name = match name {
+            "!=" => "<>",
+            other => other,
+        };
+        let all = CATALOG.operators.get(name).map_or(&[][..], Vec::as_slice);
+        let all = all.iter().filter(|op| op.left.is_empty() == left.is_none());
+        let signatures: Vec<(Vec<&str>, &str)> = all
+            .map(|op| {
+                let arguments = if op.left.is_empty() { vec![op.right] } else { vec![op.left, op.right] };
+                (arguments, op.returns)
+            })
+            .collect();
+        let outcome = self.overload(&signatures, &actual, true);
+        match outcome {
+            Overload::One(arguments, returns) => {
+                for ((expr, data_type), wanted) in operands.iter().zip(&arguments) {
+                    if let (true, Type::Named(wanted)) = (data_type.is_open(), wanted) {
+                        self.settle_open(expr, data_type, wanted);
+                    }
+                }
+                returns
+            }
+            Overload::Unsure(returns) => returns,
+            Overload::None => {
+                let words: Vec<String> = actual.iter().map(ToString::to_string).collect();
+                let call = match words.as_slice() {
+                    [left, right] => format!("{left} {name} {right}"),
+                    _ => format!("{name} {}", words.join("")),
+                };
+                // Somebody may have made an operator.
+                if signatures.is_empty() {
+                    return Type::Any;
+                }
+                self.problem("42883", format!("operator does not exist: {call}"), at);
+                Type::Any
+            }
+            Overload::Ambiguous => {
+                self.problem("42725", format!("operator is not unique: {name}"), at);
+                Type::Any
+            }
+        }
+    }
+
+    /// `a = ANY (…)`
+    fn quantified(&mut self, name: &str, left: &Expr, right: &Expr, at: At, scope: Option<&Scope<'_>>) -> Type {
+        let boolean = Type::named("boolean");
+        if let Expr::Scalar(query) = right {
+            let columns = self.query(query, scope);
+            let lefts: Vec<&Expr> = match left {
+                Expr::Row(parts) => parts.iter().collect(),
+                one => vec![one],
+            };
+            let left_types: Vec<Type> = lefts.iter().map(|left| self.expr(left, scope)).collect();
+            let Some(columns) = columns else { return boolean };
+            if columns.len() != lefts.len() && !matches!(left, Expr::Column(..) | Expr::Scalar(_)) {
+                let many = if columns.len() < lefts.len() { "few" } else { "many" };
+                self.problem("42601", format!("subquery has too {many} columns"), at);
+            }
+            for ((left, left_type), col) in lefts.into_iter().zip(&left_types).zip(&columns) {
+                self.apply(name, Some((left, left_type)), (&Expr::Null, &typed(&col.data_type)), at);
+            }
+            return boolean;
+        }
+        let left_type = self.expr(left, scope);
+        let right_type = self.expr(right, scope);
+        let right_type = self.settled(&right_type);
+        let element = match &right_type {
+            Type::Named(name) => match self.types.base(name).strip_suffix("[]") {
+                Some(element) => Type::named(element),
+                None => {
+                    if self.types.category(name).is_some() && !matches!(&**name, "int2vector" | "oidvector") {
+                        self.problem("42809", "op ANY/ALL (array) requires array on right side", at);
+                    }
+                    return boolean;
+                }
+            },
+            Type::Any => return boolean,
+            open => open.clone(),
+        };
+        // An open right side becomes an array of what the operator takes there.
+        let open = element.is_open();
+        let left_now = self.settled(&left_type);
+        let probe = if open { Type::Unknown } else { element };
+        let actual = vec![left_now.clone(), probe.clone()];
+        let all = CATALOG.operators.get(name).map_or(&[][..], Vec::as_slice).iter();
+        let signatures: Vec<(Vec<&str>, &str)> =
+            all.filter(|op| !op.left.is_empty()).map(|op| (vec![op.left, op.right], op.returns)).collect();
+        match self.overload(&signatures, &actual, true) {
+            Overload::One(arguments, _) => {
+                if let (true, Some(Type::Named(wanted))) = (left_now.is_open(), arguments.first()) {
+                    self.settle_open(left, &left_now, wanted);
+                }
+                if let (true, Some(Type::Named(wanted))) = (open, arguments.get(1)) {
+                    self.settle_open(&Expr::Null, &right_type, &format!("{wanted}[]"));
+                }
+            }
+            Overload::None if !signatures.is_empty() => {
+                self.problem("42883", format!("operator does not exist: {left_now} {name} {probe}"), at);
+            }
+            Overload::None | Overload::Ambiguous | Overload::Unsure(_) => {
+                if let (true, Type::Parameter(number)) = (open, &right_type) {
+                    self.settle(*number, &Type::Any);
+                }
+            }
+        }
+        boolean
+    }
+
+    fn in_list(&mut self, left: &Expr, list: &[Expr], at: At, scope: Option<&Scope<'_>>) -> Type {
+        let boolean = Type::named("boolean");
+        if matches!(left, Expr::Row(_)) {
+            for item in list {
+                self.operator("=", Some(left), item, at, scope);
+            }
+            return boolean;
+        }
+        let left_type = self.expr(left, scope);
+        let types = self.exprs(list, scope);
+        let constants: Vec<usize> = (0..list.len()).filter(|i| !has_column(&list[*i])).collect();
+        let mut common = None;
+        if constants.len() > 1 {
+            let mut all = vec![self.settled(&left_type)];
+            all.extend(constants.iter().map(|i| self.settled(&types[*i])));
+            common = self.types.common(&all).ok().filter(|t| !t.is_open());
+        }
+        for (i, (item, data_type)) in list.iter().zip(&types).enumerate() {
+            match &common {
+                Some(Type::Named(name)) if constants.contains(&i) => {
+                    self.want(item, data_type, name, Context::Implicit, at);
+                    self.apply("=", Some((left, &left_type)), (&Expr::Null, &Type::Named(name.clone())), at);
+                }
+                _ => _ = self.apply("=", Some((left, &left_type)), (item, data_type), at),
+            }
+        }
+        boolean
+    }
+
+    /// Which of several signatures is meant.
+    pub(super) fn overload(&mut self, signatures: &[(Vec<&str>, &str)], actual: &[Type], operator: bool) -> Overload {
+        if actual.contains(&Type::Any) {
+            let mut returns = signatures.iter().filter(|(a, _)| a.len() == actual.len()).map(|(_, returns)| *returns);
+            let first = returns.next();
+            let same = first.filter(|first| !first.starts_with("any") && returns.all(|other| other == *first));
+            return Overload::Unsure(same.map_or(Type::Any, Type::named));
+        }
+        // As they are; of an operator, a string is taken for what the other side is.
+        let mut exact = actual.to_vec();
+        if let ([left, right], true) = (&mut exact[..], operator) {
+            if left.is_open() {
+                *left = right.clone();
+            } else if right.is_open() {
+                *right = left.clone();
+            }
+        }
+        let is = |arguments: &[&str], types: &[Type]| {
+            arguments.len() == types.len() && arguments.iter().zip(types).all(|(a, t)| t.name() == Some(a))
+        };
+        let found = signatures.iter().find(|(arguments, _)| is(arguments, &exact)).or_else(|| {
+            let based: Vec<Type> = exact
+                .iter()
+                .map(|t| match t {
+                    Type::Named(name) => Type::Named(self.types.base(name)),
+                    other => other.clone(),
+                })
+                .collect();
+            signatures.iter().find(|(arguments, _)| operator && is(arguments, &based))
+        });
+        if let Some((arguments, returns)) = found {
+            return Overload::One(arguments.iter().map(|a| Type::named(*a)).collect(), Type::named(*returns));
+        }
+        let mut unsure = false;
+        let mut fitting = Vec::new();
+        for (arguments, returns) in signatures.iter().filter(|(a, _)| a.len() == actual.len()) {
+            let mut fits = Sure::Yes;
+            for (wanted, is) in arguments.iter().zip(actual) {
+                match self.types.fits(is, wanted, Context::Implicit) {
+                    Sure::Yes => {}
+                    Sure::No => {
+                        fits = Sure::No;
+                        break;
+                    }
+                    Sure::Unsure => fits = Sure::Unsure,
+                }
+            }
+            if fits == Sure::No || self.types.instantiate(arguments, returns, actual).is_none() {
+                continue;
+            }
+            unsure |= fits == Sure::Unsure;
+            fitting.push((arguments.clone(), *returns));
+        }
+        if unsure {
+            let mut returns = fitting.iter().map(|(_, returns)| *returns);
+            let first = returns.next();
+            let same = first.filter(|first| !first.starts_with("any") && returns.all(|other| other == *first));
+            return Overload::Unsure(same.map_or(Type::Any, Type::named));
+        }
+        let chosen = match fitting.len() {
+            0 => return Overload::None,
+            1 => 0,
+            _ => {
+                let arguments: Vec<Vec<&str>> = fitting.iter().map(|(arguments, _)| arguments.clone()).collect();
+                match self.types.select(&arguments, actual) {
+                    Some(chosen) => chosen,
+                    None => return Overload::Ambiguous,
+                }
+            }
+        };
+        let (arguments, returns) = &fitting[chosen];
+        match self.types.instantiate(arguments, returns, actual) {
+            Some((arguments, returns)) => Overload::One(arguments, returns),
+            None => Overload::Unsure(Type::Any),
+        }
+    }
+}
+
+/// What a call or an operator means.
+pub(super) enum Overload {
+    /// The types of its arguments and of its result.
+    One(Vec<Type>, Type),
+    /// A type is not known; the type of the result, if it is the same whatever is meant.
+    Unsure(Type),
+    /// Nothing.
+    None,
+    /// Several.
+    Ambiguous,
+}
+
+pub(super) fn row_of(table: &super::scope::Table) -> Type {
+    table.relation.as_ref().map_or_else(|| Type::named("record"), |name| Type::named(name.to_string()))
+}
+
+fn array_of(element: &Type) -> Type {
+    match element {
+        Type::Named(name) if name.ends_with("[]") => element.clone(),
+        Type::Named(name) => Type::named(format!("{name}[]")),
+        Type::Unknown | Type::Parameter(_) => Type::named("text[]"),
+        Type::Any => Type::Any,
+    }
+}
+
+/// A column of a subquery has a type.
+fn typed(data_type: &Type) -> Type {
+    if data_type.is_open() { Type::named("text") } else { data_type.clone() }
+}
+
+fn number_type(text: &str) -> &'static str {
+    if text.parse::<i32>().is_ok() {
+        "integer"
+    } else if text.parse::<i64>().is_ok() {
+        "bigint"
+    } else if text.starts_with("0x") || text.starts_with("0o") || text.starts_with("0b") {
+        "integer"
+    } else {
+        "numeric"
+    }
+}
+
+fn has_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(..) | Expr::Scalar(_) | Expr::Unknown(_) | Expr::Opaque => true,
+        Expr::Parameter(_) | Expr::Text(..) | Expr::Number(_) | Expr::Bool | Expr::Null | Expr::Default => false,
+        Expr::Cast(inner, ..) | Expr::Field(inner, ..) | Expr::Subscript(inner, ..) => has_column(inner),
+        Expr::Call(call) => call.arguments.iter().any(has_column),
+        Expr::Operator(_, left, right, _) => left.as_deref().is_some_and(has_column) || has_column(right),
+        Expr::Quantified(_, left, right, _) => has_column(left) || has_column(right),
+        Expr::In(left, list, _) => has_column(left) || list.iter().any(has_column),
+        Expr::Logic(parts)
+        | Expr::Test(parts)
+        | Expr::Common(_, parts, _)
+        | Expr::Array(parts, _)
+        | Expr::Row(parts)
+        | Expr::Typed(_, parts) => parts.iter().any(has_column),
+        Expr::Case { branches, otherwise, .. } => {
+            branches.iter().any(|(a, b)| has_column(a) || has_column(b)) || otherwise.as_deref().is_some_and(has_column)
+        }
+        Expr::ArrayOf(_) | Expr::Exists(_) => false,
+    }
+}
+
+/// Where an expression begins, if that is known.
+pub(super) fn start(expr: &Expr) -> At {
+    match expr {
+        Expr::Column(_, at)
+        | Expr::Text(_, at)
+        | Expr::Cast(_, _, at)
+        | Expr::Operator(_, _, _, at)
+        | Expr::Quantified(_, _, _, at)
+        | Expr::In(_, _, at)
+        | Expr::Common(_, _, at)
+        | Expr::Case { at, .. }
+        | Expr::Array(_, at)
+        | Expr::Field(_, _, at) => *at,
+        Expr::Call(call) => call.at,
+        Expr::Logic(parts) | Expr::Test(parts) | Expr::Row(parts) => parts.first().map(start).unwrap_or_default(),
+        _ => At::default(),
+    }
+}

@@ -1,0 +1,744 @@
+//! sqlparser's tree of a query → [`Command`].
+
+use sqlparser::ast::{
+    self, AccessExpr, AssignmentTarget, ConflictTarget, Distinct, FromTable, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, MergeAction,
+    MergeInsertKind, MergeUpdateKind, NamedWindowExpr, OnConflictAction, OnInsert, OrderByKind, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Statement, Subscript, TableFactor, TableObject, UnaryOperator,
+    UpdateTableFromKind, Value, WindowType,
+};
+use sqlparser::tokenizer::Span;
+
+use crate::sql::ast::{fold, lower_name};
+use crate::sql::name::Name;
+use crate::sql::operation::Ident;
+use crate::sql::parse::Tokens;
+use crate::sql::query::{
+    Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Merge, On, Placed, Query,
+    Select, TableRef, Update,
+};
+use crate::sql::shape::expression_name;
+use crate::sql::types::lower_type;
+use crate::sql::TypeName;
+
+/// Turns a statement into a [`Command`]. `tokens`: those it was parsed from.
+pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
+    Lower { tokens }.command(statement)
+}
+
+struct Lower<'a> {
+    tokens: &'a Tokens<'a>,
+}
+
+impl Lower<'_> {
+    fn at(&self, span: Span) -> At {
+        if span == Span::empty() {
+            return At::default();
+        }
+        let offset = |location| u32::try_from(self.tokens.offset(location)).unwrap_or(u32::MAX);
+        At { start: offset(span.start), end: offset(span.end) }
+    }
+
+    fn idents<'i>(&self, idents: impl IntoIterator<Item = &'i ast::Ident>) -> At {
+        let mut around: Option<At> = None;
+        for ident in idents {
+            let at = self.at(ident.span);
+            around = Some(around.map_or(at, |whole| At { start: whole.start, end: at.end }));
+        }
+        around.unwrap_or_default()
+    }
+
+    fn placed(&self, ident: &ast::Ident) -> Placed<Ident> {
+        Placed { value: fold(ident), at: self.at(ident.span) }
+    }
+
+    fn name_at(&self, name: &ast::ObjectName) -> At {
+        self.idents(name.0.iter().filter_map(|part| part.as_ident()))
+    }
+
+    fn name(&self, name: &ast::ObjectName) -> Placed<Name> {
+        Placed { value: lower_name(name), at: self.name_at(name) }
+    }
+
+    /// The column of `a`, `t.a`.
+    fn target(&self, name: &ast::ObjectName) -> Placed<Ident> {
+        Placed { value: lower_name(name).name, at: self.name_at(name) }
+    }
+
+    fn command(&self, statement: &Statement) -> Command {
+        match statement {
+            Statement::Query(query) => match &*query.body {
+                // `WITH … INSERT`: the statement's own command stands in the body.
+                SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner)
+                    if query.with.is_none() =>
+                {
+                    self.command(inner)
+                }
+                _ => Command::Select(self.query(query)),
+            },
+            Statement::Insert(insert) => self.insert(insert),
+            Statement::Update(update) => self.update(update),
+            Statement::Delete(delete) => self.delete(delete),
+            Statement::Merge(merge) => self.merge(merge),
+            Statement::Truncate(truncate) => Command::Tables {
+                tables: truncate.table_names.iter().map(|target| self.name(&target.name)).collect(),
+                truncates: true,
+            },
+            Statement::Explain { statement, .. } => self.command(statement),
+            Statement::StartTransaction { .. }
+            | Statement::Commit { .. }
+            | Statement::Rollback { .. }
+            | Statement::Savepoint { .. }
+            | Statement::ReleaseSavepoint { .. }
+            | Statement::Set(_)
+            | Statement::ShowVariable { .. }
+            | Statement::NOTIFY { .. }
+            | Statement::LISTEN { .. }
+            | Statement::UNLISTEN { .. }
+            | Statement::Discard { .. }
+            | Statement::Deallocate { .. } => Command::Other { harmless: true },
+            _ => Command::Other { harmless: false },
+        }
+    }
+
+    fn insert(&self, insert: &ast::Insert) -> Command {
+        let TableObject::TableName(name) = &insert.table else { return Command::Other { harmless: false } };
+        let conflict = match &insert.on {
+            Some(OnInsert::OnConflict(conflict)) => Some(self.conflict(conflict)),
+            _ => None,
+        };
+        let columns = || insert.columns.iter().map(|column| self.target(column)).collect();
+        Command::Insert(Box::new(Insert {
+            table: TableRef {
+                name: self.name(name),
+                alias: insert.table_alias.as_ref().map(|alias| fold(&alias.alias)),
+                columns: Vec::new(),
+            },
+            columns: (!insert.columns.is_empty()).then(columns),
+            source: insert.source.as_deref().map(|source| self.query(source)),
+            conflict,
+            returning: self.items(insert.returning.as_deref().unwrap_or_default()),
+        }))
+    }
+
+    fn conflict(&self, conflict: &ast::OnConflict) -> Conflict {
+        let (mut columns, mut constraint) = (Vec::new(), None);
+        match &conflict.conflict_target {
+            Some(ConflictTarget::Columns(found)) => columns = found.iter().map(|ident| self.placed(ident)).collect(),
+            Some(ConflictTarget::OnConstraint(name)) => constraint = Some(self.target(name)),
+            None => {}
+        }
+        let (update, filter) = match &conflict.action {
+            OnConflictAction::DoNothing => (None, None),
+            OnConflictAction::DoUpdate(update) => {
+                (Some(self.assignments(&update.assignments)), update.selection.as_ref().map(|e| self.expr(e)))
+            }
+        };
+        Conflict { columns, constraint, update, filter }
+    }
+
+    fn update(&self, update: &ast::Update) -> Command {
+        let Some(table) = self.table_ref(&update.table.relation) else { return Command::Other { harmless: false } };
+        let from = match &update.from {
+            Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => self.from(from),
+            None => Vec::new(),
+        };
+        Command::Update(Box::new(Update {
+            table,
+            set: self.assignments(&update.assignments),
+            from,
+            filter: update.selection.as_ref().map(|e| self.expr(e)),
+            returning: self.items(update.returning.as_deref().unwrap_or_default()),
+        }))
+    }
+
+    fn delete(&self, delete: &ast::Delete) -> Command {
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+        let Some(table) = from.first().and_then(|first| self.table_ref(&first.relation)) else {
+            return Command::Other { harmless: false };
+        };
+        Command::Delete(Box::new(Delete {
+            table,
+            using: self.from(delete.using.as_deref().unwrap_or_default()),
+            filter: delete.selection.as_ref().map(|e| self.expr(e)),
+            returning: self.items(delete.returning.as_deref().unwrap_or_default()),
+        }))
+    }
+
+    fn merge(&self, merge: &ast::Merge) -> Command {
+        let Some(table) = self.table_ref(&merge.table) else { return Command::Other { harmless: false } };
+        let mut found = Merge {
+            table,
+            source: self.factor(&merge.source),
+            conditions: vec![self.expr(&merge.on)],
+            updates: Vec::new(),
+            inserts: Vec::new(),
+            deletes: false,
+        };
+        for clause in &merge.clauses {
+            found.conditions.extend(clause.predicate.as_ref().map(|e| self.expr(e)));
+            match &clause.action {
+                MergeAction::Insert(insert) => {
+                    let columns = insert.columns.iter().map(|column| self.target(column)).collect::<Vec<_>>();
+                    let columns = (!columns.is_empty()).then_some(columns);
+                    let rows = match &insert.kind {
+                        MergeInsertKind::Values(values) => self.rows(values),
+                        MergeInsertKind::Row | MergeInsertKind::Wildcard => Vec::new(),
+                    };
+                    let values = rows.into_iter().next().unwrap_or_default();
+                    found.inserts.push((columns, values));
+                }
+                MergeAction::Update(update) => {
+                    if let MergeUpdateKind::Set(set) = &update.kind {
+                        found.updates.push(self.assignments(set));
+                    }
+                }
+                MergeAction::Delete { .. } => found.deletes = true,
+                MergeAction::DoNothing { .. } => {}
+            }
+        }
+        Command::Merge(Box::new(found))
+    }
+
+    fn assignments(&self, assignments: &[ast::Assignment]) -> Vec<Assignment> {
+        let assignment = |assignment: &ast::Assignment| {
+            let (columns, part) = match &assignment.target {
+                // `SET a.b = …` sets a part of a column: PostgreSQL takes no table here.
+                AssignmentTarget::ColumnName(name) => {
+                    let first = name.0.first().and_then(|part| part.as_ident());
+                    (first.map(|ident| self.placed(ident)).into_iter().collect(), name.0.len() > 1)
+                }
+                AssignmentTarget::Tuple(names) => (names.iter().map(|name| self.target(name)).collect(), false),
+            };
+            Assignment { columns, part, value: self.value(&assignment.value) }
+        };
+        assignments.iter().map(assignment).collect()
+    }
+
+    /// What is written into a column: `DEFAULT` is no name there.
+    fn value(&self, expr: &ast::Expr) -> Expr {
+        match expr {
+            ast::Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default") => {
+                Expr::Default
+            }
+            other => self.expr(other),
+        }
+    }
+
+    fn rows(&self, values: &ast::Values) -> Vec<Vec<Expr>> {
+        values.rows.iter().map(|row| row.content.iter().map(|e| self.value(e)).collect()).collect()
+    }
+
+    fn query(&self, query: &ast::Query) -> Query {
+        let mut ctes = Vec::new();
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            ctes.push(Cte {
+                name: fold(&cte.alias.name),
+                columns: cte.alias.columns.iter().map(|column| fold(&column.name)).collect(),
+                query: self.query(&cte.query),
+            });
+        }
+        let order_by = match query.order_by.as_ref().map(|order| &order.kind) {
+            Some(OrderByKind::Expressions(by)) => by.iter().map(|by| self.expr(&by.expr)).collect(),
+            _ => Vec::new(),
+        };
+        let mut limits: Vec<&ast::Expr> = Vec::new();
+        match &query.limit_clause {
+            Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+                limits.extend(limit);
+                limits.extend(offset.as_ref().map(|offset| &offset.value));
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => limits.extend([offset, limit]),
+            None => {}
+        }
+        limits.extend(query.fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()));
+        Query {
+            ctes,
+            recursive: query.with.as_ref().is_some_and(|with| with.recursive),
+            body: self.body(&query.body),
+            order_by,
+            limits: limits.into_iter().map(|e| self.expr(e)).collect(),
+        }
+    }
+
+    fn body(&self, body: &SetExpr) -> Body {
+        match body {
+            SetExpr::Select(select) => Body::Select(Box::new(self.select(select))),
+            SetExpr::Query(query) => Body::Query(Box::new(self.query(query))),
+            SetExpr::SetOperation { left, right, .. } => {
+                Body::Set(Box::new(self.body(left)), Box::new(self.body(right)))
+            }
+            SetExpr::Values(values) => Body::Values(self.rows(values)),
+            SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => {
+                Body::Command(Box::new(self.command(inner)))
+            }
+            SetExpr::Table(table) => {
+                let name = Name {
+                    schema: table.schema_name.as_deref().map(|name| name.to_ascii_lowercase().into()),
+                    name: table.table_name.as_deref().unwrap_or_default().to_ascii_lowercase().into(),
+                };
+                let table = TableRef {
+                    name: Placed { value: name, at: At::default() },
+                    alias: None,
+                    columns: Vec::new(),
+                };
+                Body::Select(Box::new(Select {
+                    items: vec![Item::Star(None, At::default())],
+                    from: vec![From::Table(table)],
+                    ..Select::default()
+                }))
+            }
+        }
+    }
+
+    fn select(&self, select: &ast::Select) -> Select {
+        let distinct_on = match &select.distinct {
+            Some(Distinct::On(by)) => self.exprs(by),
+            _ => Vec::new(),
+        };
+        let group_by = match &select.group_by {
+            GroupByExpr::Expressions(by, _) => self.exprs(by),
+            GroupByExpr::All(_) => Vec::new(),
+        };
+        let mut windows = Vec::new();
+        for window in &select.named_window {
+            if let NamedWindowExpr::WindowSpec(spec) = &window.1 {
+                self.window(spec, &mut windows);
+            }
+        }
+        Select {
+            distinct_on,
+            items: self.items(&select.projection),
+            from: self.from(&select.from),
+            filter: select.selection.as_ref().map(|e| self.expr(e)),
+            group_by,
+            having: select.having.as_ref().map(|e| self.expr(e)),
+            windows,
+        }
+    }
+
+    fn window(&self, spec: &ast::WindowSpec, into: &mut Vec<Expr>) {
+        into.extend(spec.partition_by.iter().map(|e| self.expr(e)));
+        into.extend(spec.order_by.iter().map(|by| self.expr(&by.expr)));
+    }
+
+    fn items(&self, items: &[SelectItem]) -> Vec<Item> {
+        items.iter().map(|item| self.item(item)).collect()
+    }
+
+    fn item(&self, item: &SelectItem) -> Item {
+        match item {
+            SelectItem::UnnamedExpr(expr) => Item::Expr(self.expr(expr), expression_name(expr, "?column?")),
+            SelectItem::ExprWithAlias { expr, alias } => Item::Expr(self.expr(expr), fold(alias)),
+            SelectItem::ExprWithAliases { expr, aliases } => {
+                let name = aliases.first().map_or_else(|| expression_name(expr, "?column?"), fold);
+                Item::Expr(self.expr(expr), name)
+            }
+            SelectItem::Wildcard(options) => Item::Star(None, self.at(options.wildcard_token.0.span)),
+            SelectItem::QualifiedWildcard(kind, _) => match kind {
+                SelectItemQualifiedWildcardKind::ObjectName(name) => {
+                    Item::Star(Some(lower_name(name)), self.name_at(name))
+                }
+                SelectItemQualifiedWildcardKind::Expr(expr) => Item::Fields(self.expr(expr)),
+            },
+        }
+    }
+
+    fn from(&self, from: &[ast::TableWithJoins]) -> Vec<From> {
+        from.iter().map(|from| self.joined(from)).collect()
+    }
+
+    fn joined(&self, from: &ast::TableWithJoins) -> From {
+        let mut left = self.factor(&from.relation);
+        for join in &from.joins {
+            let on = match &join.join_operator {
+                JoinOperator::Join(constraint)
+                | JoinOperator::Inner(constraint)
+                | JoinOperator::Left(constraint)
+                | JoinOperator::LeftOuter(constraint)
+                | JoinOperator::Right(constraint)
+                | JoinOperator::RightOuter(constraint)
+                | JoinOperator::FullOuter(constraint)
+                | JoinOperator::CrossJoin(constraint) => self.on(constraint),
+                _ => On::Nothing,
+            };
+            let right = self.factor(&join.relation);
+            left = From::Join { left: Box::new(left), right: Box::new(right), on, alias: None };
+        }
+        left
+    }
+
+    fn on(&self, constraint: &JoinConstraint) -> On {
+        match constraint {
+            JoinConstraint::On(expr) => On::Expr(self.expr(expr)),
+            JoinConstraint::Using(columns) => On::Using(columns.iter().map(|column| self.target(column)).collect()),
+            JoinConstraint::Natural => On::Natural,
+            JoinConstraint::None => On::Nothing,
+        }
+    }
+
+    fn table_ref(&self, factor: &TableFactor) -> Option<TableRef> {
+        match factor {
+            TableFactor::Table { name, alias, args: None, .. } => Some(TableRef {
+                name: self.name(name),
+                alias: alias.as_ref().map(|alias| fold(&alias.name)),
+                columns: alias.iter().flat_map(|alias| &alias.columns).map(|column| fold(&column.name)).collect(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn factor(&self, factor: &TableFactor) -> From {
+        let names = |alias: &Option<ast::TableAlias>| -> (Option<Ident>, Vec<Ident>, Vec<Option<TypeName>>) {
+            let columns = alias.iter().flat_map(|alias| &alias.columns);
+            let types = columns.clone().map(|column| column.data_type.as_ref().map(|t| lower_type(t).0)).collect();
+            (alias.as_ref().map(|alias| fold(&alias.name)), columns.map(|column| fold(&column.name)).collect(), types)
+        };
+        let call = |call: Expr, name: Ident, alias: &Option<ast::TableAlias>, ordinality: bool| {
+            let (alias, columns, types) = names(alias);
+            From::Call { call, name, alias, columns, types, ordinality }
+        };
+        match factor {
+            TableFactor::Table { name, alias, args: Some(args), with_ordinality, .. } => {
+                let found = self.call(name, &args.args, Vec::new());
+                call(found, lower_name(name).name, alias, *with_ordinality)
+            }
+            TableFactor::Table { .. } => self.table_ref(factor).map_or(From::Unknown(None), From::Table),
+            TableFactor::Function { name, args, with_ordinality, alias, .. } => {
+                let found = self.call(name, args, Vec::new());
+                call(found, lower_name(name).name, alias, *with_ordinality)
+            }
+            TableFactor::TableFunction { expr, alias } => {
+                call(self.expr(expr), expression_name(expr, "?column?"), alias, false)
+            }
+            TableFactor::UNNEST { array_exprs, alias, with_ordinality, .. } => {
+                let name: Ident = "unnest".into();
+                let found = Expr::Call(Box::new(Call {
+                    name: Name { schema: None, name: name.clone() },
+                    at: At::default(),
+                    arguments: self.exprs(array_exprs),
+                    named: false,
+                    beside: Vec::new(),
+                    within_group: false,
+                }));
+                call(found, name, alias, *with_ordinality)
+            }
+            TableFactor::Derived { lateral, subquery, alias, .. } => {
+                let (alias, columns, _) = names(alias);
+                From::Derived { query: Box::new(self.query(subquery)), lateral: *lateral, alias, columns }
+            }
+            TableFactor::NestedJoin { table_with_joins, alias } => match (self.joined(table_with_joins), alias) {
+                (From::Join { left, right, on, .. }, Some(alias)) => {
+                    From::Join { left, right, on, alias: Some(fold(&alias.name)) }
+                }
+                (inner, _) => inner,
+            },
+            _ => From::Unknown(None),
+        }
+    }
+
+    fn exprs(&self, exprs: &[ast::Expr]) -> Vec<Expr> {
+        exprs.iter().map(|e| self.expr(e)).collect()
+    }
+
+    fn boxed(&self, expr: &ast::Expr) -> Box<Expr> {
+        Box::new(self.expr(expr))
+    }
+
+    fn operator(&self, name: &str, left: &ast::Expr, right: &ast::Expr) -> Expr {
+        Expr::Operator(name.into(), Some(self.boxed(left)), self.boxed(right), self.start(left))
+    }
+
+    /// Where an expression begins, as far as its first name tells.
+    fn start(&self, expr: &ast::Expr) -> At {
+        match expr {
+            ast::Expr::Identifier(ident) => self.at(ident.span),
+            ast::Expr::CompoundIdentifier(parts) => self.idents(parts),
+            ast::Expr::Value(value) => self.at(value.span),
+            ast::Expr::Nested(inner) | ast::Expr::Cast { expr: inner, .. } | ast::Expr::UnaryOp { expr: inner, .. } => {
+                self.start(inner)
+            }
+            ast::Expr::BinaryOp { left, .. } => self.start(left),
+            ast::Expr::Function(function) => self.name_at(&function.name),
+            ast::Expr::CompoundFieldAccess { root, .. } => self.start(root),
+            _ => At::default(),
+        }
+    }
+
+    fn expr(&self, expr: &ast::Expr) -> Expr {
+        use ast::Expr as E;
+        match expr {
+            E::Identifier(ident) => self.column(std::slice::from_ref(ident)),
+            E::CompoundIdentifier(parts) => self.column(parts),
+            E::Value(value) => self.literal(value),
+            E::Nested(inner) => self.expr(inner),
+            E::Collate { expr, .. } => self.expr(expr),
+            E::Prefixed { value, .. } | E::Named { expr: value, .. } => self.expr(value),
+            E::Cast { expr, data_type, .. } => {
+                Expr::Cast(self.boxed(expr), lower_type(data_type).0, self.start(expr))
+            }
+            E::TypedString(typed) => Expr::Cast(
+                Box::new(self.literal(&typed.value)),
+                lower_type(&typed.data_type).0,
+                self.at(typed.value.span),
+            ),
+            E::Interval(interval) => Expr::Typed(TypeName::canonical("interval"), vec![self.expr(&interval.value)]),
+            E::BinaryOp { left, op, right } => self.binary(left, op, right),
+            E::UnaryOp { op: UnaryOperator::Not, expr } => Expr::Logic(vec![self.expr(expr)]),
+            E::UnaryOp { op, expr } => {
+                // `-1` is a number.
+                if let (UnaryOperator::Minus, Expr::Number(number)) = (op, self.expr(expr)) {
+                    return Expr::Number(format!("-{number}").into());
+                }
+                Expr::Operator(op.to_string().into(), None, self.boxed(expr), self.start(expr))
+            }
+            E::IsFalse(e) | E::IsNotFalse(e) | E::IsTrue(e) | E::IsNotTrue(e) | E::IsUnknown(e) | E::IsNotUnknown(e) => {
+                Expr::Logic(vec![self.expr(e)])
+            }
+            E::IsNull(e) | E::IsNotNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
+                Expr::Test(vec![self.expr(e)])
+            }
+            E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => self.operator("=", a, b),
+            E::InList { expr, list, .. } => Expr::In(self.boxed(expr), self.exprs(list), self.start(expr)),
+            E::InSubquery { expr, subquery, .. } => Expr::Quantified(
+                "=".into(),
+                self.boxed(expr),
+                Box::new(Expr::Scalar(Box::new(self.query(subquery)))),
+                self.start(expr),
+            ),
+            E::Between { expr, low, high, .. } => {
+                Expr::Logic(vec![self.operator(">=", expr, low), self.operator("<=", expr, high)])
+            }
+            E::Like { expr, pattern, any: false, .. } => self.operator("~~", expr, pattern),
+            E::ILike { expr, pattern, any: false, .. } => self.operator("~~*", expr, pattern),
+            E::Like { expr, pattern, .. } | E::ILike { expr, pattern, .. } => {
+                Expr::Quantified("~~".into(), self.boxed(expr), self.boxed(pattern), self.start(expr))
+            }
+            E::SimilarTo { expr, pattern, .. } => self.operator("~", expr, pattern),
+            E::AnyOp { left, compare_op, right, .. } | E::AllOp { left, compare_op, right } => Expr::Quantified(
+                operator_name(compare_op).into(),
+                self.boxed(left),
+                self.boxed(right),
+                self.start(left),
+            ),
+            E::AtTimeZone { timestamp, time_zone } => {
+                self.builtin("timezone", vec![self.expr(time_zone), self.expr(timestamp)])
+            }
+            E::Extract { expr, .. } => Expr::Typed(TypeName::canonical("numeric"), vec![self.expr(expr)]),
+            E::Ceil { expr, .. } => self.builtin("ceil", vec![self.expr(expr)]),
+            E::Floor { expr, .. } => self.builtin("floor", vec![self.expr(expr)]),
+            E::Position { expr, r#in } => self.builtin("position", vec![self.expr(r#in), self.expr(expr)]),
+            E::Substring { expr, substring_from, substring_for, .. } => {
+                let rest = [substring_from, substring_for];
+                let rest = rest.into_iter().flatten().map(|e| self.expr(e));
+                self.builtin("substring", std::iter::once(self.expr(expr)).chain(rest).collect())
+            }
+            E::Trim { trim_what, expr, trim_characters, .. } => {
+                let rest = trim_what.iter().map(|e| self.expr(e)).chain(
+                    trim_characters.iter().flatten().map(|e| self.expr(e)),
+                );
+                self.builtin("btrim", std::iter::once(self.expr(expr)).chain(rest).collect())
+            }
+            E::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let parts = [Some(expr), Some(overlay_what), Some(overlay_from), overlay_for.as_ref()];
+                self.builtin("overlay", parts.into_iter().flatten().map(|e| self.expr(e)).collect())
+            }
+            E::Case { operand, conditions, else_result, .. } => Expr::Case {
+                operand: operand.as_ref().map(|e| self.boxed(e)),
+                branches: conditions.iter().map(|when| (self.expr(&when.condition), self.expr(&when.result))).collect(),
+                otherwise: else_result.as_ref().map(|e| self.boxed(e)),
+                at: conditions.first().map(|when| self.start(&when.result)).unwrap_or_default(),
+            },
+            E::Exists { subquery, .. } => Expr::Exists(Box::new(self.query(subquery))),
+            E::Subquery(query) => Expr::Scalar(Box::new(self.query(query))),
+            E::GroupingSets(sets) | E::Cube(sets) | E::Rollup(sets) => {
+                Expr::Unknown(sets.iter().flatten().map(|e| self.expr(e)).collect())
+            }
+            E::Tuple(parts) => Expr::Row(self.exprs(parts)),
+            E::Array(array) => {
+                let at = array.elem.first().map(|e| self.start(e)).unwrap_or_default();
+                Expr::Array(self.exprs(&array.elem), at)
+            }
+            E::Function(function) => self.function(function),
+            E::CompoundFieldAccess { root, access_chain } => {
+                access_chain.iter().fold(self.expr(root), |inner, access| self.access(inner, access))
+            }
+            E::JsonAccess { value, .. } => Expr::Unknown(vec![self.expr(value)]),
+            E::Wildcard(_) | E::QualifiedWildcard(..) => Expr::Unknown(Vec::new()),
+            _ => Expr::Opaque,
+        }
+    }
+
+    fn column(&self, parts: &[ast::Ident]) -> Expr {
+        // `current_date` and its kind are read as names.
+        if let [ident] = parts
+            && ident.quote_style.is_none()
+            && let Some(data_type) = keyword_type(&ident.value.to_ascii_lowercase())
+        {
+            return Expr::Typed(TypeName::canonical(data_type), Vec::new());
+        }
+        Expr::Column(parts.iter().map(fold).collect(), self.idents(parts))
+    }
+
+    fn literal(&self, value: &ast::ValueWithSpan) -> Expr {
+        let at = self.at(value.span);
+        match &value.value {
+            Value::Number(number, _) => Expr::Number(number.to_string().into()),
+            Value::Boolean(_) => Expr::Bool,
+            Value::Null => Expr::Null,
+            Value::Placeholder(name) => match name.trim_start_matches('$').parse() {
+                Ok(number) => Expr::Parameter(number),
+                Err(_) => Expr::Unknown(Vec::new()),
+            },
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) | Value::UnicodeStringLiteral(text) => {
+                Expr::Text(text.as_str().into(), at)
+            }
+            Value::DollarQuotedString(text) => Expr::Text(text.value.as_str().into(), at),
+            Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
+                Expr::Typed(TypeName::canonical("bit"), Vec::new())
+            }
+            _ => Expr::Unknown(Vec::new()),
+        }
+    }
+
+    fn binary(&self, left: &ast::Expr, op: &ast::BinaryOperator, right: &ast::Expr) -> Expr {
+        use ast::BinaryOperator as B;
+        match op {
+            B::And | B::Or => Expr::Logic(vec![self.expr(left), self.expr(right)]),
+            B::Overlaps => Expr::Test(vec![self.expr(left), self.expr(right)]),
+            _ => self.operator(&operator_name(op), left, right),
+        }
+    }
+
+    fn access(&self, inner: Expr, access: &AccessExpr) -> Expr {
+        match access {
+            AccessExpr::Dot(ast::Expr::Identifier(ident)) => {
+                Expr::Field(Box::new(inner), fold(ident), self.at(ident.span))
+            }
+            AccessExpr::Dot(_) => Expr::Unknown(vec![inner]),
+            AccessExpr::Subscript(Subscript::Index { index }) => {
+                Expr::Subscript(Box::new(inner), vec![self.expr(index)], false)
+            }
+            AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
+                let bounds = lower_bound.iter().chain(upper_bound).map(|e| self.expr(e)).collect();
+                Expr::Subscript(Box::new(inner), bounds, true)
+            }
+        }
+    }
+
+    fn builtin(&self, name: &str, arguments: Vec<Expr>) -> Expr {
+        Expr::Call(Box::new(Call {
+            name: Name { schema: Some("pg_catalog".into()), name: name.into() },
+            at: At::default(),
+            arguments,
+            named: false,
+            beside: Vec::new(),
+            within_group: false,
+        }))
+    }
+
+    fn call(&self, name: &ast::ObjectName, arguments: &[FunctionArg], beside: Vec<Expr>) -> Expr {
+        let mut named = false;
+        let mut found = Vec::new();
+        for argument in arguments {
+            let value = match argument {
+                FunctionArg::Unnamed(value) => value,
+                FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } => {
+                    named = true;
+                    arg
+                }
+            };
+            match value {
+                FunctionArgExpr::Expr(ast::Expr::Wildcard(_)) | FunctionArgExpr::Wildcard => {}
+                FunctionArgExpr::Expr(expr) => found.push(self.expr(expr)),
+                // `count(t.*)`: a row of the table.
+                FunctionArgExpr::QualifiedWildcard(name) => {
+                    found.push(Expr::Column(vec![lower_name(name).name], self.name_at(name)));
+                }
+                FunctionArgExpr::WildcardWithOptions(_) => {}
+            }
+        }
+        Expr::Call(Box::new(Call {
+            name: lower_name(name),
+            at: self.name_at(name),
+            arguments: found,
+            named,
+            beside,
+            within_group: false,
+        }))
+    }
+
+    fn function(&self, function: &ast::Function) -> Expr {
+        let name = lower_name(&function.name);
+        let at = self.name_at(&function.name);
+        let quoted = function.name.0.iter().any(|p| p.as_ident().is_some_and(|i| i.quote_style.is_some()));
+        let word = if name.schema.is_none() && !quoted { &*name.name } else { "" };
+        let mut beside = Vec::new();
+        beside.extend(function.filter.as_ref().map(|e| Expr::Logic(vec![self.expr(e)])));
+        beside.extend(function.within_group.iter().map(|by| self.expr(&by.expr)));
+        if let Some(WindowType::WindowSpec(spec)) = &function.over {
+            self.window(spec, &mut beside);
+        }
+        let list = match &function.args {
+            FunctionArguments::None => {
+                return match keyword_type(word) {
+                    Some(data_type) => Expr::Typed(TypeName::canonical(data_type), Vec::new()),
+                    None => Expr::Unknown(Vec::new()),
+                };
+            }
+            FunctionArguments::Subquery(query) => {
+                let query = Box::new(self.query(query));
+                return match word {
+                    "array" => Expr::ArrayOf(query),
+                    _ => Expr::Unknown(vec![Expr::Scalar(query)]),
+                };
+            }
+            FunctionArguments::List(list) => list,
+        };
+        for clause in &list.clauses {
+            match clause {
+                FunctionArgumentClause::OrderBy(by) => beside.extend(by.iter().map(|by| self.expr(&by.expr))),
+                FunctionArgumentClause::Where(e) | FunctionArgumentClause::Limit(e) => beside.push(self.expr(e)),
+                _ => {}
+            }
+        }
+        let Expr::Call(mut call) = self.call(&function.name, &list.args, beside) else { return Expr::Opaque };
+        call.within_group = !function.within_group.is_empty();
+        let arguments = &mut call.arguments;
+        match word {
+            "coalesce" => Expr::Common("COALESCE", std::mem::take(arguments), at),
+            "greatest" => Expr::Common("GREATEST", std::mem::take(arguments), at),
+            "least" => Expr::Common("LEAST", std::mem::take(arguments), at),
+            "row" => Expr::Row(std::mem::take(arguments)),
+            _ => match keyword_type(word).filter(|_| arguments.len() < 2) {
+                Some(data_type) => Expr::Typed(TypeName::canonical(data_type), std::mem::take(arguments)),
+                None => Expr::Call(call),
+            },
+        }
+    }
+}
+
+/// The type of what SQL writes without parentheses.
+fn keyword_type(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "current_timestamp" => "timestamp with time zone",
+        "current_date" => "date",
+        "current_time" => "time with time zone",
+        "localtimestamp" => "timestamp without time zone",
+        "localtime" => "time without time zone",
+        "current_user" | "session_user" | "current_role" | "current_catalog" | "current_schema" | "user" => "name",
+        _ => return None,
+    })
+}
+
+fn operator_name(op: &ast::BinaryOperator) -> String {
+    use ast::BinaryOperator as B;
+    match op {
+        // `OPERATOR(pg_catalog.=)`
+        B::PGCustomBinaryOperator(parts) => parts.last().cloned().unwrap_or_default(),
+        B::NotEq => "<>".to_owned(),
+        B::PGLikeMatch => "~~".to_owned(),
+        B::PGILikeMatch => "~~*".to_owned(),
+        other => other.to_string(),
+    }
+}

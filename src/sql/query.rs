@@ -1,0 +1,368 @@
+//! A query of an application as a tree of our own: what name resolution needs of sqlparser's, with the place of every name.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::name::Name;
+use super::operation::Ident;
+use super::types::TypeName;
+
+/// The bytes of a query's text where something stands. Empty where that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct At {
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+impl At {
+    /// The bytes as a range.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Something with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed<T> {
+    /// What it is.
+    pub value: T,
+    /// Where it stands.
+    pub at: At,
+}
+
+/// A statement that an application sends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// `SELECT`, `VALUES`, `TABLE`
+    Select(Query),
+    /// `INSERT`
+    Insert(Box<Insert>),
+    /// `UPDATE`
+    Update(Box<Update>),
+    /// `DELETE`
+    Delete(Box<Delete>),
+    /// `MERGE`
+    Merge(Box<Merge>),
+    /// `TRUNCATE`, `LOCK TABLE`: tables that it names, and whether it removes their rows.
+    Tables {
+        /// The tables.
+        tables: Vec<Placed<Name>>,
+        /// Whether it is `TRUNCATE`.
+        truncates: bool,
+    },
+    /// Nothing that names anything of the schema (`SET`, `BEGIN`), or nothing that is understood.
+    Other {
+        /// Whether it is known to need nothing.
+        harmless: bool,
+    },
+}
+
+/// `[WITH …] body [ORDER BY …] [LIMIT …]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The `WITH` queries, in order.
+    pub ctes: Vec<Cte>,
+    /// `WITH RECURSIVE`
+    pub recursive: bool,
+    /// What is selected.
+    pub body: Body,
+    /// `ORDER BY`
+    pub order_by: Vec<Expr>,
+    /// `LIMIT`, `OFFSET`, `FETCH`
+    pub limits: Vec<Expr>,
+}
+
+/// One `WITH` query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cte {
+    /// Its name.
+    pub name: Ident,
+    /// New names of its columns.
+    pub columns: Vec<Ident>,
+    /// The query.
+    pub query: Query,
+}
+
+/// What a query selects from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// `SELECT`
+    Select(Box<Select>),
+    /// `UNION`, `INTERSECT`, `EXCEPT`
+    Set(Box<Body>, Box<Body>),
+    /// `VALUES`
+    Values(Vec<Vec<Expr>>),
+    /// A query in parentheses.
+    Query(Box<Query>),
+    /// A statement that writes, in `WITH`.
+    Command(Box<Command>),
+}
+
+/// One `SELECT`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Select {
+    /// `DISTINCT ON (…)`
+    pub distinct_on: Vec<Expr>,
+    /// The output.
+    pub items: Vec<Item>,
+    /// `FROM`
+    pub from: Vec<From>,
+    /// `WHERE`
+    pub filter: Option<Expr>,
+    /// `GROUP BY`
+    pub group_by: Vec<Expr>,
+    /// `HAVING`
+    pub having: Option<Expr>,
+    /// What the named windows hold.
+    pub windows: Vec<Expr>,
+}
+
+/// An element of a select list or of `RETURNING`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// An expression and its name in the output.
+    Expr(Expr, Ident),
+    /// `*`, `t.*`
+    Star(Option<Name>, At),
+    /// `(e).*`
+    Fields(Expr),
+}
+
+/// An element of `FROM`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum From {
+    /// A relation, or a `WITH` query.
+    Table(TableRef),
+    /// A function, or something else that is called.
+    Call {
+        /// The call.
+        call: Expr,
+        /// What the function is called.
+        name: Ident,
+        /// Its alias.
+        alias: Option<Ident>,
+        /// New names of its columns.
+        columns: Vec<Ident>,
+        /// The types that `AS t(a int)` gives.
+        types: Vec<Option<TypeName>>,
+        /// `WITH ORDINALITY`
+        ordinality: bool,
+    },
+    /// A subquery.
+    Derived {
+        /// The query.
+        query: Box<Query>,
+        /// `LATERAL`
+        lateral: bool,
+        /// Its alias.
+        alias: Option<Ident>,
+        /// New names of its columns.
+        columns: Vec<Ident>,
+    },
+    /// A join.
+    Join {
+        /// The one side.
+        left: Box<From>,
+        /// The other.
+        right: Box<From>,
+        /// How.
+        on: On,
+        /// An alias of the whole.
+        alias: Option<Ident>,
+    },
+    /// Something that is not understood: it may have any column.
+    Unknown(Option<Ident>),
+}
+
+/// A relation in `FROM`, or the target of a write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableRef {
+    /// Its name.
+    pub name: Placed<Name>,
+    /// Its alias.
+    pub alias: Option<Ident>,
+    /// New names of its columns.
+    pub columns: Vec<Ident>,
+}
+
+/// What a join compares.
+#[derive(Debug, Clone, PartialEq)]
+pub enum On {
+    /// Nothing.
+    Nothing,
+    /// `ON`
+    Expr(Expr),
+    /// `USING`
+    Using(Vec<Placed<Ident>>),
+    /// `NATURAL`
+    Natural,
+}
+
+/// `INSERT`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Insert {
+    /// Where to.
+    pub table: TableRef,
+    /// The column list; `None`: all, in order.
+    pub columns: Option<Vec<Placed<Ident>>>,
+    /// What is inserted; `None` for `DEFAULT VALUES`.
+    pub source: Option<Query>,
+    /// `ON CONFLICT`
+    pub conflict: Option<Conflict>,
+    /// `RETURNING`
+    pub returning: Vec<Item>,
+}
+
+/// `ON CONFLICT`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conflict {
+    /// `(a, b)`; empty without.
+    pub columns: Vec<Placed<Ident>>,
+    /// `ON CONSTRAINT`
+    pub constraint: Option<Placed<Ident>>,
+    /// `DO UPDATE SET`; `None` for `DO NOTHING`.
+    pub update: Option<Vec<Assignment>>,
+    /// Its `WHERE`.
+    pub filter: Option<Expr>,
+}
+
+/// `a = e`, `(a, b) = e`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The columns.
+    pub columns: Vec<Placed<Ident>>,
+    /// Whether a part of the column is set (`a[1]`, `a.b`).
+    pub part: bool,
+    /// The value.
+    pub value: Expr,
+}
+
+/// `UPDATE`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The table.
+    pub table: TableRef,
+    /// `SET`
+    pub set: Vec<Assignment>,
+    /// `FROM`
+    pub from: Vec<From>,
+    /// `WHERE`
+    pub filter: Option<Expr>,
+    /// `RETURNING`
+    pub returning: Vec<Item>,
+}
+
+/// `DELETE`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delete {
+    /// The table.
+    pub table: TableRef,
+    /// `USING`
+    pub using: Vec<From>,
+    /// `WHERE`
+    pub filter: Option<Expr>,
+    /// `RETURNING`
+    pub returning: Vec<Item>,
+}
+
+/// `MERGE`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merge {
+    /// The table.
+    pub table: TableRef,
+    /// `USING`
+    pub source: From,
+    /// `ON`, and the conditions of `WHEN`.
+    pub conditions: Vec<Expr>,
+    /// `UPDATE SET`
+    pub updates: Vec<Vec<Assignment>>,
+    /// `INSERT`: columns and values.
+    pub inserts: Vec<(Option<Vec<Placed<Ident>>>, Vec<Expr>)>,
+    /// Whether it has `DELETE`.
+    pub deletes: bool,
+}
+
+/// An expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// `a`, `t.a`, `s.t.a`
+    Column(Vec<Ident>, At),
+    /// `$1`: its number
+    Parameter(u32),
+    /// `'…'`, not yet of any type
+    Text(Arc<str>, At),
+    /// `1`, `1.5`
+    Number(Arc<str>),
+    /// `true`
+    Bool,
+    /// `NULL`
+    Null,
+    /// `DEFAULT`, as a value
+    Default,
+    /// `e::type`
+    Cast(Box<Expr>, TypeName, At),
+    /// `f(…)`
+    Call(Box<Call>),
+    /// `a + b`; without a left side `- b`
+    Operator(Arc<str>, Option<Box<Expr>>, Box<Expr>, At),
+    /// `a = ANY (array or query)`
+    Quantified(Arc<str>, Box<Expr>, Box<Expr>, At),
+    /// `a IN (…)`
+    In(Box<Expr>, Vec<Expr>, At),
+    /// A boolean that is made of booleans: `AND`, `NOT`, `IS TRUE`
+    Logic(Vec<Expr>),
+    /// A boolean that is made of anything: `IS NULL`
+    Test(Vec<Expr>),
+    /// `COALESCE`, `GREATEST`, `LEAST`: all of one type
+    Common(&'static str, Vec<Expr>, At),
+    /// `CASE`
+    Case {
+        /// What the conditions are compared with.
+        operand: Option<Box<Expr>>,
+        /// `WHEN … THEN …`
+        branches: Vec<(Expr, Expr)>,
+        /// `ELSE`
+        otherwise: Option<Box<Expr>>,
+        /// Where.
+        at: At,
+    },
+    /// `ARRAY[…]`
+    Array(Vec<Expr>, At),
+    /// `ARRAY(SELECT …)`
+    ArrayOf(Box<Query>),
+    /// `(a, b)`, `ROW(a, b)`
+    Row(Vec<Expr>),
+    /// `(SELECT …)`
+    Scalar(Box<Query>),
+    /// `EXISTS (SELECT …)`
+    Exists(Box<Query>),
+    /// `a[1]`: whether it is a slice
+    Subscript(Box<Expr>, Vec<Expr>, bool),
+    /// `(e).a`
+    Field(Box<Expr>, Ident, At),
+    /// Something of a type that does not depend on what it is made of.
+    Typed(TypeName, Vec<Expr>),
+    /// Something whose type is not known here.
+    Unknown(Vec<Expr>),
+    /// Something of which nothing is known but its words.
+    Opaque,
+}
+
+/// A call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The function.
+    pub name: Name,
+    /// Where its name stands.
+    pub at: At,
+    /// The arguments; none for `count(*)`.
+    pub arguments: Vec<Expr>,
+    /// Whether an argument is passed by name, or `VARIADIC`.
+    pub named: bool,
+    /// `ORDER BY`, `FILTER`, `OVER`, `WITHIN GROUP`
+    pub beside: Vec<Expr>,
+    /// `WITHIN GROUP (ORDER BY …)`
+    pub within_group: bool,
+}
