@@ -2,21 +2,23 @@
 
 mod phase;
 mod pull;
+mod reliance;
 mod watch;
 
 use crate::effect::Capability;
 use crate::schema::Schema;
-use crate::workload::{Query, Reliance, Workload};
+use crate::workload::Query;
 
 pub use phase::Phase;
-pub use watch::{State, Watch};
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
+pub use reliance::Reliance;
+pub use watch::{State, Watch};
 
 /// A version of the application, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub struct App<'a> {
     /// Its queries. Without them it is assumed to use everything its schema offers.
-    pub workload: Option<&'a Workload>,
+    pub watch: Option<&'a Watch<'a>>,
     /// The schema it was written for.
     pub schema: &'a Schema,
 }
@@ -37,7 +39,7 @@ pub enum Evidence<'a> {
 impl<'a> App<'a> {
     /// How the version relies on a capability.
     pub fn evidence(&self, capability: &Capability) -> Evidence<'a> {
-        match self.workload.map(|workload| workload.relies(capability, self.schema)) {
+        match self.watch.map(|watch| watch.relies(capability)) {
             Some(Reliance::Yes(query)) => Evidence::Query(query),
             Some(Reliance::May(query)) => Evidence::Perhaps(query),
             Some(Reliance::No) => Evidence::None,

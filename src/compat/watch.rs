@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
 use crate::schema::{Object, QName, Schema};
+use crate::source::Span;
+use crate::sql::query::At;
 use crate::workload::{Query, Workload};
 
 /// The queries of one version.
@@ -18,7 +20,7 @@ pub struct Watch<'a> {
     unread: usize,
 }
 
-/// What each query is on one schema; `None`: it could not be read.
+/// What each query is on one schema, as a new session sees it; `None`: it could not be read.
 #[derive(Debug, Clone)]
 pub struct State {
     schema: Schema,
@@ -35,10 +37,11 @@ impl<'a> Watch<'a> {
                 words.entry(word).or_default().push(i);
             }
         }
-        let look = |query: &Query| workload.resolve(query, own).map(Arc::new);
+        let own = own.clone().with_default_search_path();
+        let look = |query: &Query| workload.resolve(query, &own).map(Arc::new);
         let looks: Vec<_> = workload.queries.iter().map(look).collect();
         let unread = looks.iter().filter(|look| look.is_none()).count();
-        Self { workload, own: State { schema: own.clone(), looks }, words, unread }
+        Self { workload, own: State { schema: own, looks }, words, unread }
     }
 
     /// The queries on their own schema.
@@ -51,6 +54,11 @@ impl<'a> Watch<'a> {
         self.unread
     }
 
+    /// The text of a query.
+    pub fn text(&self, query: usize) -> &'a str {
+        self.workload.text(&self.workload.queries[query])
+    }
+
     /// The queries.
     pub fn queries(&self) -> &'a [Query] {
         &self.workload.queries
@@ -58,6 +66,7 @@ impl<'a> Watch<'a> {
 
     /// The queries on another schema, and which of them were looked at again.
     pub fn step(&self, from: &State, to: &Schema) -> (State, Vec<usize>) {
+        let to = &to.clone().with_default_search_path();
         let touched = self.touched(&from.schema, to);
         let mut looks = from.looks.clone();
         for i in &touched {
@@ -70,9 +79,6 @@ impl<'a> Watch<'a> {
     /// The queries that may be others on the second schema than on the first.
     fn touched(&self, from: &Schema, to: &Schema) -> Vec<usize> {
         let everything = || (0..self.workload.queries.len()).collect();
-        if !from.is_searched_like(to) {
-            return everything();
-        }
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut types: BTreeSet<QName> = BTreeSet::new();
         for object in from.differing(to) {
@@ -83,7 +89,6 @@ impl<'a> Watch<'a> {
                     types.insert(name);
                 }
                 Object::Namespace(_) | Object::Extension(_) => {}
-                _ => return everything(),
             }
         }
         if !types.is_empty() {
@@ -106,13 +111,25 @@ impl<'a> Watch<'a> {
         touched.into_iter().collect()
     }
 
+    /// A query on any schema.
+    pub fn look_on(&self, query: usize, schema: &Schema) -> Option<Resolved> {
+        self.workload.resolve(&self.workload.queries[query], &schema.clone().with_default_search_path())
+    }
+
+    /// A place in a query's text as one in the workload's files; the whole query where it is not known.
+    pub fn place(&self, query: usize, at: At) -> Span {
+        let span = self.workload.queries[query].span;
+        let (start, end) = (span.range().start + at.range().start, span.range().start + at.range().end);
+        if at.start < at.end && end <= span.range().end { Span::new(span.file, start..end) } else { span }
+    }
+
     /// What is wrong with a query there that is not wrong on its own schema.
     pub fn problems<'s>(&'s self, state: &'s State, query: usize) -> impl Iterator<Item = &'s Problem> {
         let own = self.own.looks[query].as_deref();
         let here = state.looks[query].as_deref();
-        here.into_iter().flat_map(|here| &here.problems).filter(move |problem| {
-            !own.is_some_and(|own| own.problems.iter().any(|p| p.message == problem.message))
-        })
+        here.into_iter()
+            .flat_map(|here| &here.problems)
+            .filter(move |problem| !own.is_some_and(|own| own.problems.iter().any(|p| p.message == problem.message)))
     }
 
     /// Whether a query prepares there, if it does on its own schema.

@@ -69,4 +69,4 @@ impl Rule {
 }
 
 /// Of the findings on what is read, those that leave a plan right.
-const ALLOWABLE_INPUT: [&str; 3] = ["CO001", "CO006", "CO007"];
+const ALLOWABLE_INPUT: [&str; 4] = ["CO001", "CO006", "CO007", "CO013"];

@@ -116,7 +116,7 @@ impl<'a> Release<'a> {
 
     /// What is to be said where an assumption stands in for queries.
     pub(crate) fn assumption(&self) -> &'static str {
-        match (self.blue.app.workload.is_some(), self.green.app.workload.is_some()) {
+        match (self.blue.app.watch.is_some(), self.green.app.watch.is_some()) {
             (true, true) => "",
             (false, false) => {
                 " (neither version's queries are known; `--blue DIR` and `--green DIR` replace assumptions by evidence)"

@@ -4,6 +4,7 @@ mod access;
 mod describe;
 mod findings;
 mod graph;
+mod matrix;
 mod node;
 mod observed;
 mod place;

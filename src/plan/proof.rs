@@ -11,6 +11,8 @@ use crate::schema::Schema;
 /// The schemas of the plan's order, and what is wrong with it.
 pub(crate) struct Proof {
     pub(crate) overlap: Schema,
+    /// The schema after each step, in the plan's order: the node and the schema.
+    pub(crate) states: Vec<(usize, Schema)>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -23,7 +25,8 @@ pub(crate) fn prove(
     pulls: &[Pulls<'_>],
 ) -> Proof {
     let mut diagnostics = Vec::new();
-    let run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
+    let mut states = Vec::new();
+    let mut run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
         let mut schema = start.clone();
         for (i, node) in nodes.iter().enumerate().filter(|(i, _)| placements[*i].phase == phase) {
             schema = schema.searched_like(&node.before);
@@ -41,6 +44,7 @@ pub(crate) fn prove(
                 }
                 schema = applied.schema;
             }
+            states.push((i, schema.clone()));
             if phase == Phase::Before
                 && node.directive.is_none()
                 && pulls[i].blue_must()
@@ -71,5 +75,5 @@ pub(crate) fn prove(
             "`-` is in the files' schema only, `+` in the plan's only; say where the statements belong with `-- cutover: before|after <reason>`",
         ));
     }
-    Proof { overlap, diagnostics }
+    Proof { overlap, states, diagnostics }
 }

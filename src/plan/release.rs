@@ -12,8 +12,8 @@ use super::saved::{
     ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase, Place,
     SavedPlan, SchemaPins, Verdict,
 };
-use super::{ObservedEffects, findings, proof, steps};
-use crate::compat::{App, Evidence, Pulls, pulls};
+use super::{ObservedEffects, findings, matrix, proof, steps};
+use crate::compat::{App, Evidence, Pulls, Watch, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::{Capability, Effect, PgVersion};
 use crate::lint::{self, Allowed, Release, Version};
@@ -79,8 +79,10 @@ pub fn plan(request: Request<'_>) -> Planned {
     let collected = node::collect(&request, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;
-    let blue = App { workload: request.blue, schema: &base };
-    let green = App { workload: request.green, schema: &last };
+    let watch_blue = request.blue.map(|workload| Watch::new(workload, &base));
+    let watch_green = request.green.map(|workload| Watch::new(workload, &last));
+    let blue = App { watch: watch_blue.as_ref(), schema: &base };
+    let green = App { watch: watch_green.as_ref(), schema: &last };
     let pulls_of = |node: &Node| pulls(&node.effect, blue, green, &base, &last);
 
     let nodes = rewrite_nodes(collected.nodes, &pulls_of);
@@ -112,9 +114,22 @@ pub fn plan(request: Request<'_>) -> Planned {
     diagnostics.extend(placed.findings());
     let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls);
     // A plan that is refused already needs no proof.
+    let refused = !conflicts.is_empty() || !proof.diagnostics.is_empty();
     if conflicts.is_empty() {
         diagnostics.extend(proof.diagnostics);
     }
+    let breaks = matrix::findings(&matrix::Input {
+        nodes: &nodes,
+        placements: &placements,
+        base: &base,
+        blue: watch_blue.as_ref(),
+        green: watch_green.as_ref(),
+        offsets: (blue_offset, green_offset),
+        states: &proof.states,
+        said: &diagnostics,
+        refused,
+    });
+    diagnostics.extend(breaks);
     let (mut diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 

@@ -177,11 +177,6 @@ impl Schema {
         self
     }
 
-    /// Whether both look names up in the same schemas.
-    pub(crate) fn is_searched_like(&self, other: &Self) -> bool {
-        self.search_path == other.search_path
-    }
-
     /// The same schema under the search path of another one.
     #[must_use]
     pub fn searched_like(mut self, other: &Self) -> Self {

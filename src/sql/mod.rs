@@ -14,6 +14,7 @@ mod object;
 pub mod operation;
 mod parse;
 pub mod query;
+mod query_gaps;
 #[cfg(feature = "live")]
 pub(crate) mod recognise;
 mod shape;
@@ -139,9 +140,9 @@ pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
     })
 }
 
-/// Reads the names in one query of an application.
-pub(crate) fn read_query(text: &str) -> Result<lower::QueryStatement, String> {
-    lower::query_statement(text).map_err(|error| error.message)
+/// Reads one query of an application.
+pub fn read_query(text: &str) -> Result<query::Command, String> {
+    lower::command(text).map_err(|error| error.message)
 }
 
 /// Where the first such keyword of a statement ends, for an edit of its text.
@@ -151,7 +152,6 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
 
 #[cfg(feature = "live")]
 pub(crate) use lower::definition_of;
-pub(crate) use lower::{QueryKind, QueryStatement, TableWrite};
 
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     match problem {

@@ -8,6 +8,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::gaps::{self, Gaps};
+use super::query_gaps;
 
 /// Parsing gives up beyond this nesting, long before the stack ends.
 const RECURSION_LIMIT: usize = 200;
@@ -52,6 +53,11 @@ impl<'a> Tokens<'a> {
     /// Mends what sqlparser lacks.
     pub(crate) fn mend(&mut self) -> Gaps {
         gaps::mend(&mut self.tokens)
+    }
+
+    /// Mends what sqlparser lacks of queries.
+    pub(crate) fn mend_query(&mut self) {
+        query_gaps::mend(&mut self.tokens);
     }
 
     /// The byte range from one token to another (by index, the second exclusive), without surrounding white space.

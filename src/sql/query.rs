@@ -45,6 +45,8 @@ pub enum Command {
     Delete(Box<Delete>),
     /// `MERGE`
     Merge(Box<Merge>),
+    /// `CALL`
+    Call(Expr),
     /// `TRUNCATE`, `LOCK TABLE`: tables that it names, and whether it removes their rows.
     Tables {
         /// The tables.
@@ -207,8 +209,10 @@ pub struct Insert {
     pub table: TableRef,
     /// The column list; `None`: all, in order.
     pub columns: Option<Vec<Placed<Ident>>>,
-    /// What is inserted; `None` for `DEFAULT VALUES`.
+    /// What is inserted; `None` for `DEFAULT VALUES` and `COPY`.
     pub source: Option<Query>,
+    /// Whether it is `COPY … FROM`.
+    pub copies: bool,
     /// `ON CONFLICT`
     pub conflict: Option<Conflict>,
     /// `RETURNING`

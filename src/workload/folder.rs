@@ -70,8 +70,8 @@ pub(super) fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
             let count = names.entry(name.clone()).or_default();
             *count += 1;
             let name = if *count == 1 { name } else { format!("{name} #{count}") };
-            let statement = match sql::read_query(&file.text[range]) {
-                Ok(statement) => Some(statement),
+            let command = match sql::read_query(&file.text[range]) {
+                Ok(command) => Some(command),
                 Err(message) => {
                     let text = format!("query {name} can not be read: {message}");
                     diagnostics.push(
@@ -82,7 +82,7 @@ pub(super) fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
                     None
                 }
             };
-            queries.push(Query { name, span, statement });
+            queries.push(Query { name, span, command });
         }
     }
     (Workload { sources, queries }, diagnostics)

@@ -1,7 +1,6 @@
 //! What a version of the application asks of the database: its queries, and which capabilities they rely on.
 
 mod folder;
-mod reliance;
 
 use camino::Utf8PathBuf;
 
@@ -9,10 +8,9 @@ use crate::diagnostic::Diagnostic;
 use crate::schema::Schema;
 use crate::schema::resolve::{Resolved, resolve};
 use crate::source::{Sources, Span};
-use crate::sql::QueryStatement;
+use crate::sql::query::Command;
 
 pub use folder::load;
-pub use reliance::Reliance;
 
 /// The queries of one version.
 #[derive(Debug, Clone)]
@@ -31,7 +29,7 @@ pub struct Query {
     /// Where it stands.
     pub span: Span,
     /// What it names; `None` if it could not be read.
-    pub(crate) statement: Option<QueryStatement>,
+    pub command: Option<Command>,
 }
 
 impl Workload {
@@ -47,7 +45,7 @@ impl Workload {
 
     /// What a query is on a schema; `None` if it could not be read.
     pub fn resolve(&self, query: &Query, schema: &Schema) -> Option<Resolved> {
-        query.statement.as_ref().map(|statement| resolve(&statement.command, schema))
+        query.command.as_ref().map(|command| resolve(command, schema))
     }
 
     /// The text of a query.

@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    if release.green.app.workload.is_none() {
+    if release.green.app.watch.is_none() {
         return;
     }
     let returns = |c: &Capability| c.offered_by(release.last) || given_otherwise(subject, c);

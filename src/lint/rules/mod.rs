@@ -38,6 +38,7 @@ pub(super) mod rows_written_in_overlap;
 pub(super) mod server_refuses;
 pub(super) mod stale_baseline;
 pub(super) mod table_rewrite;
+pub(super) mod unfit_query;
 pub(super) mod unknown_allow;
 pub(super) mod unknown_object;
 pub(super) mod unread_query;

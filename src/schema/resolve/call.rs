@@ -6,9 +6,9 @@ use super::scope::{Col, Names, Scope, Table};
 use super::types::Type;
 use super::{Problem, Resolver};
 use crate::schema::{Function, UserType};
+use crate::sql::TypeName;
 use crate::sql::operation::Ident;
 use crate::sql::query::{Call, Expr};
-use crate::sql::TypeName;
 
 /// What a call was found to mean.
 struct Meant {
@@ -52,7 +52,9 @@ impl Resolver<'_> {
         let count = call.arguments.len();
         let user_arguments: Vec<Vec<String>> = users
             .iter()
-            .map(|f| f.arguments.iter().map(|(data_type, _)| data_type.without_modifiers().as_str().to_owned()).collect())
+            .map(|f| {
+                f.arguments.iter().map(|(data_type, _)| data_type.without_modifiers().as_str().to_owned()).collect()
+            })
             .collect();
         let user_returns: Vec<String> = users.iter().map(|f| scalar(&f.returns)).collect();
         let mut signatures: Vec<(Vec<&str>, &str)> = Vec::new();
@@ -155,14 +157,22 @@ impl Resolver<'_> {
     ) -> Table {
         let col = |name: Ident, data_type: Type| Col { name, data_type, of: Vec::new() };
         let shown = alias.unwrap_or(name).clone();
-        let table = |columns: Vec<Col>, open: bool| Table {
-            alias: shown.clone(),
-            schema: None,
-            relation: None,
-            columns,
-            open,
-        };
+        let table =
+            |columns: Vec<Col>, open: bool| Table { alias: shown.clone(), schema: None, relation: None, columns, open };
         let meant = match call {
+            // In FROM it takes several arrays, and gives them side by side.
+            Expr::Call(call) if &*call.name.name == "unnest" && call.arguments.len() > 1 => {
+                let mut columns = Vec::new();
+                for argument in &call.arguments {
+                    let found = self.expr(argument, scope);
+                    let element = match self.settled(&found) {
+                        Type::Named(array) => array.strip_suffix("[]").map_or(Type::Any, Type::named),
+                        _ => Type::Any,
+                    };
+                    columns.push(col("unnest".into(), element));
+                }
+                return table(columns, false);
+            }
             Expr::Call(call) => self.meant(call, scope),
             other => Meant { returns: self.expr(other, scope), builtin: None, user: None },
         };
@@ -180,7 +190,10 @@ impl Resolver<'_> {
                         true => Type::Any,
                         false => Type::named(data_type),
                     };
-                    table(columns.iter().map(|(name, data_type)| col((*name).into(), typed(data_type))).collect(), false)
+                    table(
+                        columns.iter().map(|(name, data_type)| col((*name).into(), typed(data_type))).collect(),
+                        false,
+                    )
                 }
             };
         }
@@ -275,4 +288,3 @@ fn scalar(returns: &str) -> String {
 fn words(types: &[Type]) -> String {
     types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
-

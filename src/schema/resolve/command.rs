@@ -25,6 +25,10 @@ impl Resolver<'_> {
             Command::Update(update) => self.update(update, outer),
             Command::Delete(delete) => self.delete(delete, outer),
             Command::Merge(merge) => self.merge(merge, outer),
+            Command::Call(call) => {
+                self.expr(call, outer);
+                None
+            }
             Command::Tables { tables, truncates } => {
                 for table in tables {
                     if let Some(relation) = self.relation(table).filter(|_| *truncates) {
@@ -114,11 +118,7 @@ impl Resolver<'_> {
                 let (right, _) = self.body(right, &[], outer);
                 let (Some(left), Some(right)) = (left, right) else { return (None, Names::default()) };
                 if left.len() != right.len() {
-                    self.problem(
-                        "42601",
-                        "each UNION query must have the same number of columns",
-                        At::default(),
-                    );
+                    self.problem("42601", "each UNION query must have the same number of columns", At::default());
                     return (Some(left), Names::default());
                 }
                 let merge = |(mut col, other): (Col, Col)| {
@@ -212,7 +212,9 @@ impl Resolver<'_> {
                 Item::Star(Some(name), at) => {
                     let found = scope.levels().find_map(|names| {
                         let at = names.tables.iter().position(|table| {
-                            names.table(name.schema.as_ref(), &name.name).is_some_and(|found| std::ptr::eq(found, table))
+                            names
+                                .table(name.schema.as_ref(), &name.name)
+                                .is_some_and(|found| std::ptr::eq(found, table))
                         })?;
                         Some((names, at))
                     });
@@ -221,6 +223,11 @@ impl Resolver<'_> {
                             self.use_row(names, table, *at);
                             let table = &names.tables[table];
                             push((!table.open).then(|| table.columns.clone()));
+                        }
+                        None if name.schema.is_none() && self.is_column(&name.name, scope) => {
+                            let row = self.expr(&Expr::Column(vec![name.name.clone()], *at), Some(scope));
+                            let table = self.from_rows(&row);
+                            push(table.filter(|table| !table.open).map(|table| table.columns));
                         }
                         None => {
                             let message = format!("missing FROM-clause entry for table \"{}\"", name.name);
@@ -237,6 +244,10 @@ impl Resolver<'_> {
             }
         }
         columns
+    }
+
+    fn is_column(&self, name: &Ident, scope: &Scope<'_>) -> bool {
+        scope.levels().any(|names| names.bare.iter().any(|col| col.name == *name))
     }
 
     fn from_rows(&mut self, data_type: &Type) -> Option<Table> {
@@ -468,13 +479,18 @@ impl Resolver<'_> {
         }
         if self.want(value, found, wanted, Context::Assignment, start(value)) == Sure::No && &**wanted != "boolean" {
             let found = self.settled(found);
-            let message =
-                format!("column \"{}\" is of type {wanted} but expression is of type {found}", column.name);
+            let message = format!("column \"{}\" is of type {wanted} but expression is of type {found}", column.name);
             self.problem("42804", message, start(value));
         }
     }
 
-    fn set(&mut self, name: &QName, relation: &Relation, set: &[Assignment], scope: &Scope<'_>) -> (BTreeSet<Ident>, BTreeSet<Ident>) {
+    fn set(
+        &mut self,
+        name: &QName,
+        relation: &Relation,
+        set: &[Assignment],
+        scope: &Scope<'_>,
+    ) -> (BTreeSet<Ident>, BTreeSet<Ident>) {
         let (mut columns, mut nulls) = (BTreeSet::new(), BTreeSet::new());
         for assignment in set {
             let values: Vec<(&Expr, Type)> = match (&assignment.value, &assignment.columns[..]) {
@@ -525,9 +541,15 @@ impl Resolver<'_> {
             None => Some(0),
             Some(source) => match &source.body {
                 // Each value takes the type of its column.
-                Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
-                    Some(self.inserted_rows(source, rows, &columns, &wanted, &relation, (&mut defaulted, &mut nulls), outer))
-                }
+                Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => Some(self.inserted_rows(
+                    source,
+                    rows,
+                    &columns,
+                    &wanted,
+                    &relation,
+                    (&mut defaulted, &mut nulls),
+                    outer,
+                )),
                 _ => {
                     let found = self.query(source, outer);
                     let width = found.as_ref().map(Vec::len);
@@ -557,7 +579,7 @@ impl Resolver<'_> {
             }
             columns.truncate(width);
         }
-        if insert.source.is_none() {
+        if insert.source.is_none() && !insert.copies {
             columns.clear();
         }
         if !listed {
@@ -643,7 +665,8 @@ impl Resolver<'_> {
             self.from(&update.from, outer);
             return None;
         };
-        let names = Names::of(self.table(&update.table)).join(self.from_beside(&update.table, &update.from, outer), &[]);
+        let names =
+            Names::of(self.table(&update.table)).join(self.from_beside(&update.table, &update.from, outer), &[]);
         let scope = Scope { names: &names, outer };
         let (columns, nulls) = self.set(&name, &relation, &update.set, &scope);
         if let Some(filter) = &update.filter {

@@ -1,9 +1,9 @@
 //! Expressions: what their names mean, and their types.
 
+use super::Resolver;
 use super::catalog::{CATALOG, Context};
 use super::scope::{Scope, system_column};
 use super::types::{Sure, Type};
-use super::Resolver;
 use crate::schema::UserType;
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Expr};
@@ -22,9 +22,7 @@ impl Resolver<'_> {
             Expr::Bool => Type::named("boolean"),
             Expr::Cast(inner, target, at) => self.cast(inner, &Type::of(target), *at, scope),
             Expr::Call(call) => self.call(call, scope),
-            Expr::Operator(name, left, right, at) => {
-                self.operator(name, left.as_deref(), right, *at, scope)
-            }
+            Expr::Operator(name, left, right, at) => self.operator(name, left.as_deref(), right, *at, scope),
             Expr::Quantified(name, left, right, at) => self.quantified(name, left, right, *at, scope),
             Expr::In(left, list, at) => self.in_list(left, list, *at, scope),
             Expr::Logic(parts) => {
@@ -355,7 +353,11 @@ impl Resolver<'_> {
             "boolean" => {
                 let word = trimmed.to_ascii_lowercase();
                 let begins = |whole: &str| !word.is_empty() && whole.starts_with(&word);
-                begins("true") || begins("false") || begins("yes") || begins("no") || matches!(&*word, "on" | "of" | "off" | "1" | "0")
+                begins("true")
+                    || begins("false")
+                    || begins("yes")
+                    || begins("no")
+                    || matches!(&*word, "on" | "of" | "off" | "1" | "0")
             }
             "uuid" => trimmed.chars().filter(char::is_ascii_hexdigit).count() == 32,
             _ => true,
@@ -389,13 +391,7 @@ impl Resolver<'_> {
     }
 
     /// An operator on operands whose types are known.
-    pub(super) fn apply(
-        &mut self,
-        name: &str,
-        left: Option<(&Expr, &Type)>,
-        right: (&Expr, &Type),
-        at: At,
-    ) -> Type {
+    pub(super) fn apply(&mut self, name: &str, left: Option<(&Expr, &Type)>, right: (&Expr, &Type), at: At) -> Type {
         let operands: Vec<(&Expr, Type)> =
             left.into_iter().chain([right]).map(|(expr, data_type)| (expr, self.settled(data_type))).collect();
         let actual: Vec<Type> = operands.iter().map(|(_, data_type)| data_type.clone()).collect();

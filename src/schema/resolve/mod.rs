@@ -116,13 +116,8 @@ pub enum WriteKind {
 
 /// Looks at a query as PREPARE does.
 pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
-    let mut resolver = Resolver {
-        schema,
-        types: Types { schema },
-        resolved: Resolved::default(),
-        ctes: Vec::new(),
-        depth: 0,
-    };
+    let mut resolver =
+        Resolver { schema, types: Types { schema }, resolved: Resolved::default(), ctes: Vec::new(), depth: 0 };
     let columns = resolver.command(command, None);
     resolver.resolved.columns = columns.map(|columns| {
         let shown = |col: scope::Col| {

@@ -155,7 +155,8 @@ impl Types<'_> {
         if let Some(allowed) = CATALOG.cast(&source, &target) {
             return (allowed <= context).into();
         }
-        let (Some((from_category, _)), Some((to_category, _))) = (self.category(&source), self.category(&target)) else {
+        let (Some((from_category, _)), Some((to_category, _))) = (self.category(&source), self.category(&target))
+        else {
             return Sure::Unsure;
         };
         if (from_category == 'C' || &*source == "record") && (to_category == 'C' || &*target == "record") {
@@ -173,7 +174,9 @@ impl Types<'_> {
     fn fits_any(&self, from: &str, kind: &str) -> Sure {
         let from = self.base(from);
         match kind {
-            "array" | "compatiblearray" => (from.ends_with("[]") || &*from == "int2vector" || &*from == "oidvector").into(),
+            "array" | "compatiblearray" => {
+                (from.ends_with("[]") || &*from == "int2vector" || &*from == "oidvector").into()
+            }
             "nonarray" | "compatiblenonarray" => (!from.ends_with("[]")).into(),
             "enum" => match self.category(&from) {
                 Some((category, _)) => (category == 'E').into(),
@@ -329,7 +332,9 @@ impl Types<'_> {
         };
         let unresolved = if any { Type::Any } else { Type::named("text") };
         let concrete = |wanted: &str| -> Type {
-            let Some(kind) = wanted.strip_prefix("any").filter(|_| wanted != "\"any\"") else { return Type::named(wanted) };
+            let Some(kind) = wanted.strip_prefix("any").filter(|_| wanted != "\"any\"") else {
+                return Type::named(wanted);
+            };
             let (element, kind) = match kind.strip_prefix("compatible") {
                 Some(kind) => (&compatible, kind),
                 None => (&same, kind),

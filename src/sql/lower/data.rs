@@ -17,27 +17,16 @@ use crate::sql::parse::{Tokens, at_end, eat};
 use crate::sql::query::Command;
 use crate::sql::shape::{has_star, query_shape, returning_columns, shape_of};
 
-/// One query of an application, as far as syntax tells.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct QueryStatement {
-    /// Everything it names.
-    pub(crate) shape: QueryShape,
-    /// The tables it writes, those in `WITH` included.
-    pub(crate) writes: Vec<TableWrite>,
-    /// The whole of it.
-    pub(crate) command: Command,
-}
-
 /// One write of a query.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TableWrite {
-    pub(crate) table: Name,
-    pub(crate) kind: QueryKind,
+pub(super) struct TableWrite {
+    table: Name,
+    kind: QueryKind,
 }
 
 /// How a query writes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum QueryKind {
+pub(super) enum QueryKind {
     /// `INSERT`; no column list means all columns in order.
     Insert {
         columns: Option<Vec<Ident>>,
@@ -58,10 +47,8 @@ pub(crate) enum QueryKind {
     Other,
 }
 
-pub(super) fn query_statement(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<QueryStatement> {
-    let statement = parser.parse_statement()?;
-    let (shape, writes) = summarize(&statement);
-    Ok(QueryStatement { shape, writes, command: super::query::command(&statement, tokens) })
+pub(super) fn command(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<Command> {
+    Ok(super::query::command(&parser.parse_statement()?, tokens))
 }
 
 fn summarize(statement: &Statement) -> (QueryShape, Vec<TableWrite>) {
@@ -190,14 +177,7 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let everything =
         matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
     let table = Some(write.table.clone());
-    Ok(vec![Operation::Data(Box::new(DataChange {
-        verb,
-        table,
-        writes,
-        query: shape,
-        everything,
-        repeatable,
-    }))])
+    Ok(vec![Operation::Data(Box::new(DataChange { verb, table, writes, query: shape, everything, repeatable }))])
 }
 
 fn select_into(body: &SetExpr) -> bool {

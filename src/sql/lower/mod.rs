@@ -8,8 +8,8 @@ mod function;
 mod index;
 mod misc;
 mod object;
-mod query;
 mod privilege;
+mod query;
 mod relation;
 mod sequence;
 mod table;
@@ -27,7 +27,7 @@ use sqlparser::tokenizer::Token;
 use super::gaps::Gaps;
 use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
-pub(crate) use data::{QueryKind, QueryStatement, TableWrite};
+use super::query::Command;
 #[cfg(feature = "live")]
 pub(crate) use view::definition_of;
 
@@ -124,11 +124,12 @@ fn first_row(text: &str) -> Option<usize> {
 }
 
 /// Reads one query of an application.
-pub(crate) fn query_statement(text: &str) -> std::result::Result<QueryStatement, SyntaxError> {
+pub(crate) fn command(text: &str) -> std::result::Result<Command, SyntaxError> {
     let mut tokens = Tokens::read(text)?;
     tokens.mend();
+    tokens.mend_query();
     let mut parser = tokens.parser();
-    let query = data::query_statement(&tokens, &mut parser).map_err(|e| tokens.locate(e))?;
+    let query = data::command(&tokens, &mut parser).map_err(|e| tokens.locate(e))?;
     if at_end(&parser) { Ok(query) } else { Err(tokens.locate(unexpected(&parser))) }
 }
 

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
+use crate::sql::TypeName;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::Ident;
@@ -17,9 +18,9 @@ use crate::sql::query::{
     Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Merge, On, Placed, Query,
     Select, TableRef, Update,
 };
+use crate::sql::query_gaps::ALL_FIELDS;
 use crate::sql::shape::expression_name;
 use crate::sql::types::lower_type;
-use crate::sql::TypeName;
 
 /// Turns a statement into a [`Command`]. `tokens`: those it was parsed from.
 pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
@@ -85,6 +86,8 @@ impl Lower<'_> {
                 truncates: true,
             },
             Statement::Explain { statement, .. } => self.command(statement),
+            Statement::Call(function) => Command::Call(self.function(function)),
+            Statement::Copy { source, to, .. } => self.copy(source, *to),
             Statement::StartTransaction { .. }
             | Statement::Commit { .. }
             | Statement::Rollback { .. }
@@ -99,6 +102,36 @@ impl Lower<'_> {
             | Statement::Deallocate { .. } => Command::Other { harmless: true },
             _ => Command::Other { harmless: false },
         }
+    }
+
+    fn copy(&self, source: &ast::CopySource, to: bool) -> Command {
+        let (name, columns) = match source {
+            ast::CopySource::Query(query) => return Command::Select(self.query(query)),
+            ast::CopySource::Table { table_name, columns } => (self.name(table_name), columns),
+        };
+        let columns: Vec<_> = columns.iter().map(|column| self.placed(column)).collect();
+        let table = TableRef { name, alias: None, columns: Vec::new() };
+        if !to {
+            let columns = (!columns.is_empty()).then_some(columns);
+            let (source, conflict) = (None, None);
+            return Command::Insert(Box::new(Insert {
+                table,
+                columns,
+                source,
+                copies: true,
+                conflict,
+                returning: Vec::new(),
+            }));
+        }
+        let item =
+            |column: Placed<Ident>| Item::Expr(Expr::Column(vec![column.value.clone()], column.at), column.value);
+        let items = match columns.is_empty() {
+            true => vec![Item::Star(None, table.name.at)],
+            false => columns.into_iter().map(item).collect(),
+        };
+        let select = Select { items, from: vec![From::Table(table)], ..Select::default() };
+        let body = Body::Select(Box::new(select));
+        Command::Select(Query { ctes: Vec::new(), recursive: false, body, order_by: Vec::new(), limits: Vec::new() })
     }
 
     fn insert(&self, insert: &ast::Insert) -> Command {
@@ -116,6 +149,7 @@ impl Lower<'_> {
             },
             columns: (!insert.columns.is_empty()).then(columns),
             source: insert.source.as_deref().map(|source| self.query(source)),
+            copies: false,
             conflict,
             returning: self.items(insert.returning.as_deref().unwrap_or_default()),
         }))
@@ -218,7 +252,9 @@ impl Lower<'_> {
     /// What is written into a column: `DEFAULT` is no name there.
     fn value(&self, expr: &ast::Expr) -> Expr {
         match expr {
-            ast::Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default") => {
+            ast::Expr::Identifier(ident)
+                if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default") =>
+            {
                 Expr::Default
             }
             other => self.expr(other),
@@ -277,11 +313,8 @@ impl Lower<'_> {
                     schema: table.schema_name.as_deref().map(|name| name.to_ascii_lowercase().into()),
                     name: table.table_name.as_deref().unwrap_or_default().to_ascii_lowercase().into(),
                 };
-                let table = TableRef {
-                    name: Placed { value: name, at: At::default() },
-                    alias: None,
-                    columns: Vec::new(),
-                };
+                let table =
+                    TableRef { name: Placed { value: name, at: At::default() }, alias: None, columns: Vec::new() };
                 Body::Select(Box::new(Select {
                     items: vec![Item::Star(None, At::default())],
                     from: vec![From::Table(table)],
@@ -328,6 +361,12 @@ impl Lower<'_> {
 
     fn item(&self, item: &SelectItem) -> Item {
         match item {
+            SelectItem::UnnamedExpr(ast::Expr::CompoundFieldAccess { root, access_chain })
+                if all_fields(access_chain) =>
+            {
+                let chain = &access_chain[..access_chain.len() - 1];
+                Item::Fields(chain.iter().fold(self.expr(root), |inner, access| self.access(inner, access)))
+            }
             SelectItem::UnnamedExpr(expr) => Item::Expr(self.expr(expr), expression_name(expr, "?column?")),
             SelectItem::ExprWithAlias { expr, alias } => Item::Expr(self.expr(expr), fold(alias)),
             SelectItem::ExprWithAliases { expr, aliases } => {
@@ -474,9 +513,7 @@ impl Lower<'_> {
             E::Nested(inner) => self.expr(inner),
             E::Collate { expr, .. } => self.expr(expr),
             E::Prefixed { value, .. } | E::Named { expr: value, .. } => self.expr(value),
-            E::Cast { expr, data_type, .. } => {
-                Expr::Cast(self.boxed(expr), lower_type(data_type).0, self.start(expr))
-            }
+            E::Cast { expr, data_type, .. } => Expr::Cast(self.boxed(expr), lower_type(data_type).0, self.start(expr)),
             E::TypedString(typed) => Expr::Cast(
                 Box::new(self.literal(&typed.value)),
                 lower_type(&typed.data_type).0,
@@ -492,9 +529,12 @@ impl Lower<'_> {
                 }
                 Expr::Operator(op.to_string().into(), None, self.boxed(expr), self.start(expr))
             }
-            E::IsFalse(e) | E::IsNotFalse(e) | E::IsTrue(e) | E::IsNotTrue(e) | E::IsUnknown(e) | E::IsNotUnknown(e) => {
-                Expr::Logic(vec![self.expr(e)])
-            }
+            E::IsFalse(e)
+            | E::IsNotFalse(e)
+            | E::IsTrue(e)
+            | E::IsNotTrue(e)
+            | E::IsUnknown(e)
+            | E::IsNotUnknown(e) => Expr::Logic(vec![self.expr(e)]),
             E::IsNull(e) | E::IsNotNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
                 Expr::Test(vec![self.expr(e)])
             }
@@ -534,9 +574,10 @@ impl Lower<'_> {
                 self.builtin("substring", std::iter::once(self.expr(expr)).chain(rest).collect())
             }
             E::Trim { trim_what, expr, trim_characters, .. } => {
-                let rest = trim_what.iter().map(|e| self.expr(e)).chain(
-                    trim_characters.iter().flatten().map(|e| self.expr(e)),
-                );
+                let rest = trim_what
+                    .iter()
+                    .map(|e| self.expr(e))
+                    .chain(trim_characters.iter().flatten().map(|e| self.expr(e)));
                 self.builtin("btrim", std::iter::once(self.expr(expr)).chain(rest).collect())
             }
             E::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
@@ -716,6 +757,11 @@ impl Lower<'_> {
             },
         }
     }
+}
+
+/// Whether it ends in `.*`.
+fn all_fields(chain: &[AccessExpr]) -> bool {
+    matches!(chain.last(), Some(AccessExpr::Dot(ast::Expr::Identifier(ident))) if ident.value == ALL_FIELDS)
 }
 
 /// The type of what SQL writes without parentheses.

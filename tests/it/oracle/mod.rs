@@ -3,8 +3,8 @@
 
 mod data;
 mod recall;
-mod statics;
 mod server;
+mod statics;
 
 use std::collections::BTreeMap;
 
@@ -136,7 +136,7 @@ fn evidence_agrees_with_postgresql() {
             let planned = pair.release.plan();
             statics::add(&mut recall, &pair, &planned.base, &planned.last);
         }
-        table.push_str(&format!("{} ({} perhaps by a rule on rows)\n", project.name, recall.rows));
+        table.push_str(&format!("{}\n", project.name));
         for (what, count) in [
             ("unresolved", &recall.unresolved),
             ("no longer prepares", &recall.broken),

@@ -1,0 +1,294 @@
+//! Whether a version relies on a capability: the question that placement asks of a workload.
+
+use super::watch::Watch;
+use crate::effect::{Capability, RowRule};
+use crate::schema::resolve::{Resolved, Write, WriteKind};
+use crate::schema::{Column, QName, Relation, Rule, Schema};
+use crate::sql::operation::Ident;
+use crate::workload::Query;
+
+/// Whether a version relies on a capability.
+#[derive(Debug, Clone, Copy)]
+pub enum Reliance<'a> {
+    /// This query fails without it.
+    Yes(&'a Query),
+    /// This query may fail without it: it depends on values, or on what can not be resolved.
+    May(&'a Query),
+    /// No query does.
+    No,
+}
+
+impl<'a> Watch<'a> {
+    /// Whether any query relies on a capability.
+    pub fn relies(&self, capability: &Capability) -> Reliance<'a> {
+        let mut may = None;
+        for (i, query) in self.queries().iter().enumerate() {
+            match self.query_relies(i, capability) {
+                Some(true) => return Reliance::Yes(query),
+                Some(false) => may = may.or(Some(query)),
+                None => {}
+            }
+        }
+        may.map_or(Reliance::No, Reliance::May)
+    }
+
+    /// `Some(true)`: yes; `Some(false)`: may; `None`: no.
+    fn query_relies(&self, query: usize, capability: &Capability) -> Option<bool> {
+        let text = self.text(query);
+        let Some(look) = self.own().look(query) else {
+            return mentions_any(text, capability).then_some(false);
+        };
+        let view = View { watch: self, query, look, schema: self.own().schema(), text };
+        let unclear = || (look.uses.more || look.refused().is_some()) && mentions_any(text, capability);
+        view.relies(capability).or_else(|| unclear().then_some(false))
+    }
+}
+
+/// A query on the schema it was written for.
+struct View<'a> {
+    watch: &'a Watch<'a>,
+    query: usize,
+    look: &'a Resolved,
+    schema: &'a Schema,
+    text: &'a str,
+}
+
+impl<'a> View<'a> {
+    fn relies(&self, capability: &Capability) -> Option<bool> {
+        let uses = &self.look.uses;
+        match capability {
+            Capability::Relation(relation) => match self.touches(relation) {
+                true => Some(true),
+                false => self.quotes(relation).then_some(false),
+            },
+            Capability::Read { relation, column, .. } | Capability::Values { relation, column, .. } => {
+                self.uses_column(relation, column)
+            }
+            Capability::Write { relation, column } => self.writes_column(relation, column).then_some(true),
+            Capability::Omit { relation, column }
+            | Capability::Default { relation, column }
+            | Capability::Defaulted { relation, column } => self.omits(relation, column).then_some(true),
+            Capability::AcceptsNull { relation, column } => match self.writes_null(relation, column) {
+                true => Some(true),
+                false => self.writes_column(relation, column).then_some(false),
+            },
+            Capability::Fits { relation, column, .. } => self.writes_column(relation, column).then_some(false),
+            Capability::NeverNull { relation, column } => self.uses_column(relation, column).map(|_| false),
+            Capability::Unruled { relation, rule } => self.may_break(relation, rule).then_some(false),
+            Capability::Ruled { relation, .. }
+            | Capability::Definition(relation)
+            | Capability::RowsVisible(relation)
+            | Capability::Policy { relation, .. }
+            | Capability::Privilege { relation, .. }
+            | Capability::Behaviour { relation, .. }
+            | Capability::FastPath { relation, .. } => self.touches(relation).then_some(false),
+            Capability::Shape(relation) => uses.stars.contains_key(relation).then_some(true),
+            Capability::Bare { relation, column } => {
+                let named = uses.relations.contains_key(relation) && has_word(self.text, column);
+                (named && self.breaks_with(relation, column)).then_some(true)
+            }
+            Capability::Width(relation) => {
+                let counted = uses.stars.contains_key(relation);
+                (counted && self.breaks_with(relation, "\u{0}one more")).then_some(true)
+            }
+            Capability::Arbiter { relation, columns } => self
+                .inserts(relation, |insert| insert.arbiter.is_some_and(|arbiter| arbiter.iter().eq(columns.iter())))
+                .then_some(true),
+            Capability::PartialArbiter { relation, columns, .. } => self
+                .inserts(relation, |insert| {
+                    insert.arbiter.is_some_and(|arbiter| columns.iter().all(|column| arbiter.contains(column)))
+                })
+                .then_some(false),
+            Capability::ConstraintName { relation, name } => {
+                self.inserts(relation, |insert| insert.constraint == Some(name)).then_some(true)
+            }
+            Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
+                self.writes_of(relation).next().is_some().then_some(false)
+            }
+            Capability::Type(name)
+            | Capability::Attribute { name, .. }
+            | Capability::Attributes(name)
+            | Capability::Taken { name, .. }
+            | Capability::KnownLabels(name) => self.uses_type(name).then_some(false),
+            Capability::Label { name, label } => {
+                if uses.labels.contains_key(&(name.to_string(), label.clone())) {
+                    return Some(true);
+                }
+                // A parameter can carry it, wherever the type is written or compared.
+                self.uses_type(name).then_some(false)
+            }
+            Capability::Call { name, .. } | Capability::Unambiguous(name) => {
+                uses.calls.contains_key(name).then_some(true)
+            }
+            Capability::Body { name, .. } => {
+                if uses.calls.contains_key(name) {
+                    return Some(true);
+                }
+                // A trigger's function is called by the writes of others.
+                let of_trigger = self.schema.functions(name).iter().any(|f| f.returns == "trigger");
+                (of_trigger && !uses.writes.is_empty()).then_some(false)
+            }
+            Capability::Namespace(name) | Capability::Extension(name) => has_word(self.text, name).then_some(false),
+            // What a query text does not show: who runs it, for one.
+            Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. } => Some(false),
+        }
+    }
+
+    /// Whether it names the relation, or a view that reads it.
+    fn touches(&self, relation: &QName) -> bool {
+        let named = self.look.uses.relations.keys();
+        named.into_iter().any(|name| name == relation || self.reads_through(name, relation, 0))
+    }
+
+    fn reads_through(&self, view: &QName, relation: &QName, depth: usize) -> bool {
+        const DEEPEST: usize = 32;
+        let reads = self.schema.relation(view).map(|r| &r.reads);
+        depth < DEEPEST
+            && reads.is_some_and(|reads| {
+                reads.iter().any(|read| read == relation || self.reads_through(read, relation, depth + 1))
+            })
+    }
+
+    fn uses_column(&self, relation: &QName, column: &Ident) -> Option<bool> {
+        let uses = &self.look.uses;
+        if uses.reads.contains_key(&(relation.clone(), column.clone())) || self.writes_column(relation, column) {
+            return Some(true);
+        }
+        // Through a view: which of its columns shows this one is not worked out.
+        let through = !uses.relations.contains_key(relation) && self.touches(relation);
+        through.then_some(false)
+    }
+
+    fn writes_of(&self, relation: &QName) -> impl Iterator<Item = &'a Write> {
+        self.look.uses.writes.iter().filter(move |write| write.relation == *relation)
+    }
+
+    fn inserts(&self, relation: &QName, test: impl Fn(InsertView<'_>) -> bool) -> bool {
+        self.writes_of(relation).any(|write| match &write.kind {
+            WriteKind::Insert { arbiter, constraint, .. } => {
+                test(InsertView { arbiter: arbiter.as_ref(), constraint: constraint.as_ref() })
+            }
+            _ => false,
+        })
+    }
+
+    fn writes_column(&self, relation: &QName, column: &Ident) -> bool {
+        self.writes_of(relation).any(|write| match &write.kind {
+            WriteKind::Insert { columns, updates, .. } => columns.contains(column) || updates.contains(column),
+            WriteKind::Update { columns, .. } => columns.contains(column),
+            WriteKind::Delete => false,
+        })
+    }
+
+    fn writes_null(&self, relation: &QName, column: &Ident) -> bool {
+        self.writes_of(relation).any(|write| match &write.kind {
+            WriteKind::Insert { nulls, .. } | WriteKind::Update { nulls, .. } => nulls.contains(column),
+            WriteKind::Delete => false,
+        })
+    }
+
+    fn omits(&self, relation: &QName, column: &Ident) -> bool {
+        self.writes_of(relation).any(|write| match &write.kind {
+            WriteKind::Insert { columns, defaulted, .. } => !columns.contains(column) || defaulted.contains(column),
+            WriteKind::Update { .. } | WriteKind::Delete => false,
+        })
+    }
+
+    fn may_break(&self, relation: &QName, rule: &RowRule) -> bool {
+        let own = self.writes_of(relation).any(|write| match &write.kind {
+            WriteKind::Insert { .. } => true,
+            WriteKind::Update { columns, .. } => {
+                rule.columns().is_empty() || columns.iter().any(|c| rule.columns().contains(c))
+            }
+            WriteKind::Delete => false,
+        });
+        let target = match rule {
+            RowRule::Constraint(Rule::ForeignKey { target, target_columns, restricts, .. }) => {
+                Some((target, target_columns, *restricts))
+            }
+            _ => None,
+        };
+        let parent = target.is_some_and(|(target, columns, restricts)| {
+            self.writes_of(target).any(|write| match &write.kind {
+                WriteKind::Delete => restricts,
+                WriteKind::Update { columns: set, .. } => set.iter().any(|c| columns.contains(c)),
+                WriteKind::Insert { updates, .. } => updates.iter().any(|c| columns.contains(c)),
+            })
+        });
+        own || parent
+    }
+
+    /// Whether it fails once the relation has a column more.
+    fn breaks_with(&self, relation: &QName, column: &str) -> bool {
+        let Some(found) = self.schema.relation(relation) else { return false };
+        let mut wider: Relation = found.clone();
+        wider.columns.push(Column {
+            name: column.into(),
+            data_type: None,
+            not_null: false,
+            default: None,
+            holds: None,
+        });
+        let mut schema = self.schema.clone();
+        schema.insert_relation(relation.clone(), wider);
+        let (state, _) = self.watch.step(self.watch.own(), &schema);
+        !self.watch.prepares(&state, self.query)
+    }
+
+    /// Whether it names the relation in a string, as in `nextval('s')`.
+    fn quotes(&self, relation: &QName) -> bool {
+        let literals = self.text.split('\'').skip(1).step_by(2);
+        literals.map(|l| l.replace('"', "")).any(|l| l.rsplit('.').next() == Some(&*relation.name))
+    }
+
+    fn uses_type(&self, name: &QName) -> bool {
+        let shown = name.to_string();
+        let uses = &self.look.uses;
+        let has = |relation: &QName, column: &Ident| {
+            let column = self.schema.relation(relation).and_then(|r| r.column(column));
+            column.and_then(|c| c.data_type.as_ref()).is_some_and(|t| t.base() == shown)
+        };
+        uses.types.contains_key(&shown)
+            || uses.reads.keys().any(|(relation, column)| has(relation, column))
+            || uses.writes.iter().any(|write| match &write.kind {
+                WriteKind::Insert { columns, updates, .. } => {
+                    columns.iter().chain(updates).any(|column| has(&write.relation, column))
+                }
+                WriteKind::Update { columns, .. } => columns.iter().any(|column| has(&write.relation, column)),
+                WriteKind::Delete => false,
+            })
+            || has_word(self.text, &name.name)
+    }
+}
+
+/// What an INSERT says about rows that are there already.
+struct InsertView<'a> {
+    arbiter: Option<&'a std::collections::BTreeSet<Ident>>,
+    constraint: Option<&'a Ident>,
+}
+
+/// Whether a text that is not understood mentions what a capability is about.
+fn mentions_any(text: &str, capability: &Capability) -> bool {
+    match capability {
+        Capability::Type(name)
+        | Capability::Attribute { name, .. }
+        | Capability::Attributes(name)
+        | Capability::Taken { name, .. }
+        | Capability::Label { name, .. }
+        | Capability::KnownLabels(name)
+        | Capability::Call { name, .. }
+        | Capability::Body { name, .. }
+        | Capability::Unambiguous(name) => has_word(text, &name.name),
+        Capability::Namespace(name) | Capability::Extension(name) => has_word(text, name),
+        Capability::Bare { relation, column } => has_word(text, &relation.name) && has_word(text, column),
+        Capability::Shape(relation) | Capability::Width(relation) => {
+            has_word(text, &relation.name) && (text.contains('*') || has_word(text, "insert"))
+        }
+        other => other.relation().is_some_and(|relation| has_word(text, &relation.name)),
+    }
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.any(|w| w.eq_ignore_ascii_case(word))
+}

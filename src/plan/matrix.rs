@@ -1,0 +1,194 @@
+//! Every query of both versions on every schema of the plan, resolved: what no longer works where it must, whatever the capabilities said.
+
+use super::node::Node;
+use super::place::Placement;
+use crate::compat::{Phase, State, Watch};
+use crate::diagnostic::{Code, Diagnostic, codes};
+use crate::schema::Schema;
+use crate::source::Span;
+
+/// What the planner knows when it asks.
+pub(crate) struct Input<'a> {
+    pub(crate) nodes: &'a [Node],
+    pub(crate) placements: &'a [Placement],
+    pub(crate) base: &'a Schema,
+    pub(crate) blue: Option<&'a Watch<'a>>,
+    pub(crate) green: Option<&'a Watch<'a>>,
+    /// How far the versions' files are moved behind the migrations in the sources.
+    pub(crate) offsets: (u32, u32),
+    /// The schema after each step, in the plan's order: the node and the schema.
+    pub(crate) states: &'a [(usize, Schema)],
+    /// What is said already.
+    pub(crate) said: &'a [Diagnostic],
+    /// Whether the plan is refused already, so that its states mean nothing.
+    pub(crate) refused: bool,
+}
+
+/// The findings.
+pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let (blue, green) = (input.blue, input.green);
+    if let Some(blue) = blue {
+        found.extend(unfit(input, "blue", blue, input.offsets.0));
+    }
+    if let Some(green) = green {
+        found.extend(unfit(input, "green", green, input.offsets.1));
+    }
+    if input.refused {
+        return found;
+    }
+    let before = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::Before);
+    if let Some(blue) = blue {
+        found.extend(lost(
+            input,
+            "blue",
+            blue,
+            blue.own().clone(),
+            before.clone(),
+            codes::BLUE_BREAKS,
+            input.offsets.0,
+        ));
+    }
+    if let Some(green) = green {
+        let overlap = before.last().map_or(input.base, |(_, schema)| schema);
+        let (overlap, _) = green.step(green.own(), overlap);
+        let after = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::After);
+        found.extend(not_ready(input, green, &overlap, after.clone()));
+        found.extend(lost(input, "green", green, overlap, after, codes::GREEN_BREAKS, input.offsets.1));
+    }
+    found
+}
+
+/// Queries that do not work on the schema of their own version.
+fn unfit<'a>(
+    input: &'a Input<'_>,
+    who: &'a str,
+    watch: &'a Watch<'a>,
+    offset: u32,
+) -> impl Iterator<Item = Diagnostic> {
+    let green = who == "green";
+    (0..watch.queries().len()).filter_map(move |query| {
+        let problem = watch.own().look(query)?.refused()?;
+        let place = watch.place(query, problem.at).moved(offset);
+        let name = &watch.queries()[query].name;
+        // What the release itself takes away is no matter of a workload that does not belong.
+        let culprit = if green { taken_by(input, watch, query) } else { None };
+        Some(match culprit {
+            Some(node) => Diagnostic::error(
+                codes::GREEN_BREAKS,
+                format!("green's query {name} does not work after this release: {}", problem.message),
+            )
+            .at(input.nodes[node].span(), "taken away here")
+            .at(place, "needed here")
+            .help("change green's query, or drop the statement from the release"),
+            None => Diagnostic::warning(
+                codes::UNFIT_QUERY,
+                format!("{who}'s query {name} does not fit the schema of its own version: {}", problem.message),
+            )
+            .at(place, "not there")
+            .help(format!(
+                "if these are not {who}'s queries, name the right ones; if the migrations do not make the whole schema, plan with --database; until then it is taken to rely on all it mentions"
+            )),
+        })
+    })
+}
+
+/// The step after which a query of green, which worked before the release, no longer does.
+fn taken_by(input: &Input<'_>, watch: &Watch<'_>, query: usize) -> Option<usize> {
+    let works = |schema: &Schema| watch.look_on(query, schema).is_some_and(|look| look.refused().is_none());
+    let worked = works(input.base) || input.states.iter().any(|(_, schema)| works(schema));
+    let last_good = input.states.iter().rposition(|(_, schema)| works(schema));
+    let first_bad = last_good.map_or(0, |at| at + 1);
+    input.states.get(first_bad).filter(|_| worked).map(|(node, _)| *node)
+}
+
+/// Queries that work at first and stop working at one of the steps.
+fn lost<'a>(
+    input: &Input<'_>,
+    who: &str,
+    watch: &Watch<'_>,
+    first: State,
+    steps: impl Iterator<Item = &'a (usize, Schema)>,
+    code: Code,
+    offset: u32,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut state = first;
+    for (node, schema) in steps {
+        let (next, touched) = watch.step(&state, schema);
+        let span = input.nodes[*node].span();
+        let breaks = touched.into_iter().find_map(|query| {
+            let why = (watch.prepares(&state, query)).then(|| watch.problems(&next, query).next()).flatten();
+            if let Some(problem) = why {
+                return Some((query, problem.message.clone(), watch.place(query, problem.at)));
+            }
+            let missing = next.missing_values(query);
+            let own = watch.own().missing_values(query);
+            let already = state.missing_values(query);
+            let (table, column) = missing.difference(&already).find(|m| !own.contains(m))?;
+            let message = format!("its INSERT leaves out {table}.{column}, which demands a value");
+            Some((query, message, watch.queries()[query].span))
+        });
+        if let Some((query, message, place)) = breaks
+            && !said(input, code, span)
+        {
+            let name = &watch.queries()[query].name;
+            found.push(
+                Diagnostic::error(code, format!("{who}'s query {name} does not work after this: {message}"))
+                    .at(span, "from here on")
+                    .at(place.moved(offset), "this query"),
+            );
+        }
+        state = next;
+    }
+    found
+}
+
+/// Queries of green that do not work yet when it gets its first traffic.
+fn not_ready<'a>(
+    input: &Input<'_>,
+    green: &Watch<'_>,
+    overlap: &State,
+    after: impl Iterator<Item = &'a (usize, Schema)> + Clone,
+) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = Vec::new();
+    let mut told: Vec<Span> = Vec::new();
+    for (query, of) in green.queries().iter().enumerate() {
+        let missing = |state: &State| {
+            let own = green.own().missing_values(query);
+            state.missing_values(query).into_iter().find(|m| !own.contains(m))
+        };
+        let (message, place) = match (green.problems(overlap, query).next(), missing(overlap)) {
+            (Some(problem), _) => (problem.message.clone(), green.place(query, problem.at)),
+            (None, Some((table, column))) => {
+                (format!("its INSERT leaves out {table}.{column}, which demands a value until then"), of.span)
+            }
+            (None, None) => continue,
+        };
+        // The step that makes it work.
+        let mut steps = after.clone();
+        let ready = steps.find(|(_, schema)| {
+            let (state, _) = green.step(overlap, schema);
+            green.prepares(&state, query) && missing(&state).is_none()
+        });
+        let Some((node, _)) = ready else { continue };
+        let span = input.nodes[*node].span();
+        if said(input, codes::GREEN_NOT_READY, span) || told.contains(&span) {
+            continue;
+        }
+        told.push(span);
+        found.push(
+            Diagnostic::error(
+                codes::GREEN_NOT_READY,
+                format!("green's query {} does not work before this: {message}", of.name),
+            )
+            .at(span, "placed after the cutover")
+            .at(place.moved(input.offsets.1), "this query"),
+        );
+    }
+    found
+}
+
+fn said(input: &Input<'_>, code: Code, span: Span) -> bool {
+    input.said.iter().any(|d| d.code == code && d.labels.iter().any(|label| label.span == span))
+}
