@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
     let (pending, base, version) = match &args.database {
         Some(_) => live(args.database.clone(), &input)?,
-        None => (pending(&input)?, None, PgVersion::default()),
+        None => (pending(&input)?, None, input.version()),
     };
     let seen = if args.observe { observe(&args.server, &input, &pending)? } else { Seen::default() };
     let planned = plan::plan(Request {
@@ -75,6 +75,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         blue: input.blue.as_ref(),
         green: input.green.as_ref(),
         observed: args.observe.then_some(&seen.effects),
+        weighing: input.weighing.as_ref(),
         version: input.version.unwrap_or(version),
     });
     show(args.format, &input, &planned)?;
