@@ -211,8 +211,10 @@ pub struct Statement {
     pub mean_ms: f64,
     /// How long it ran at most.
     pub max_ms: f64,
-    /// The tables it locks; none where its text could not be read: it is then taken to write every table that it mentions.
-    pub touches: Option<Vec<Touch>>,
+    /// Whether its text could be read. If not, it is taken to write every table that it mentions.
+    pub read: bool,
+    /// The tables it locks.
+    pub touches: Vec<Touch>,
 }
 
 /// A table that a statement locks.

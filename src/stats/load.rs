@@ -66,17 +66,17 @@ pub struct TableLoad {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Blocked {
-    /// Statements an hour.
-    pub calls_per_hour: Figure,
+    /// Statements an hour; none: nothing counts them.
+    pub calls_per_hour: Option<Figure>,
     /// From what.
     pub source: String,
-    /// How many come while the lock is held, if it is held as short as can be.
+    /// How many come while the lock is held, if it is held as short as can be and as far as they are counted.
     pub fewest: u64,
     /// How many come while it is waited for and held as long as can be; none: not known.
     pub most: Option<u64>,
     /// Estimated, or assumed if any of its figures is.
     pub basis: Basis,
-    /// More than so many can not even connect; only where that may happen.
+    /// So many connections the server takes; only where there may be more who wait.
     pub connections: Option<u32>,
     /// The most frequent ones.
     pub statements: Vec<BlockedStatement>,

@@ -23,7 +23,7 @@ pub use settings::{Settings, Weight};
 pub(crate) use text::without_values;
 pub use throughput::{CATALOG, Throughput, Throughputs};
 #[cfg(feature = "live")]
-pub(crate) use touch::{Utility, calls_own_functions, touches, utility};
+pub(crate) use touch::{Utility, calls_any, touches, utility};
 pub use weigh::Weighing;
 
 /// The JSON Schema of the file.

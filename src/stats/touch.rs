@@ -1,6 +1,6 @@
 //! Which tables a statement locks: those it names, those behind the views it names, and those that foreign keys make it look into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Touch, Way};
 use crate::schema::{QName, Rule, Schema};
@@ -59,15 +59,19 @@ pub(crate) fn utility(text: &str) -> Utility {
 }
 
 /// Whether a statement calls functions of the application, whose own statements its text does not show.
-pub(crate) fn calls_own_functions(text: &str, schema: &Schema) -> bool {
-    let own = |call: &Name| !schema.functions(&schema.resolve_function(call)).is_empty();
-    read_query(text).is_ok_and(|statement| statement.shape.calls.iter().any(own))
+pub(crate) fn calls_any(text: &str, functions: &BTreeSet<String>) -> bool {
+    read_query(text).is_ok_and(|statement| statement.shape.calls.iter().any(|call| functions.contains(&*call.name)))
 }
 
-/// The tables, each once with the strongest lock; `None` if the text can not be read.
-pub(crate) fn touches(text: &str, schema: &Schema) -> Option<Vec<Touch>> {
-    let statement = read_query(text).ok()?;
+/// The tables, each once with the strongest lock, and whether the text could be read. If not, it may write whatever it mentions.
+pub(crate) fn touches(text: &str, schema: &Schema) -> (Vec<Touch>, bool) {
     let mut found = Found { schema, ways: BTreeMap::new() };
+    let Ok(statement) = read_query(text) else {
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let mentioned = |name: &QName| words.iter().any(|word| word.eq_ignore_ascii_case(&name.name));
+        schema.relations().filter(|(name, _)| mentioned(name)).for_each(|(name, _)| found.add(name, Way::Write, 0));
+        return (found.touches(), false);
+    };
     let reads = if locks_rows(text) { Way::LockRows } else { Way::Read };
     for name in &statement.shape.reads {
         found.add_named(name, reads);
@@ -78,7 +82,7 @@ pub(crate) fn touches(text: &str, schema: &Schema) -> Option<Vec<Touch>> {
             found.add_keys(&table, &write.kind);
         }
     }
-    Some(found.ways.into_iter().map(|(table, way)| Touch { table: (&table).into(), way }).collect())
+    (found.touches(), true)
 }
 
 /// `FOR UPDATE` and its kind.
@@ -104,6 +108,10 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn touches(self) -> Vec<Touch> {
+        self.ways.into_iter().map(|(table, way)| Touch { table: (&table).into(), way }).collect()
+    }
+
     fn add_named(&mut self, name: &Name, way: Way) {
         for relation in meant(self.schema, name) {
             self.add(&relation, way, 0);
@@ -172,11 +180,10 @@ mod tests {
         let (statements, _) = crate::sql::read(&sources, file);
         let pieces = statements.iter().flat_map(|statement| &statement.pieces);
         let schema = pieces.fold(Schema::empty(), |schema, piece| schema.apply(&piece.operation).schema);
-        let found = touches(text, &schema).map(|touches| {
-            let one = |touch: &Touch| format!("{} {:?}", QName::from(&touch.table), touch.way);
-            touches.iter().map(one).collect::<Vec<_>>().join(", ")
-        });
-        assert_eq!(found.as_deref().unwrap_or("can not be read"), expected, "{text}");
+        let (touches, read) = touches(text, &schema);
+        let one = |touch: &Touch| format!("{} {:?}", QName::from(&touch.table), touch.way);
+        let found = touches.iter().map(one).collect::<Vec<_>>().join(", ");
+        assert_eq!(if read { found } else { format!("not read: {found}") }, expected, "{text}");
     }
 
     #[test]
@@ -193,7 +200,8 @@ mod tests {
         check("WITH w AS (DELETE FROM lines RETURNING *) SELECT * FROM w", "lines Write");
         check("SELECT a FROM things", "other.things Read");
         check("SELECT now()", "");
-        check("SELECT FROM WHERE", "can not be read");
+        check("SELECT FROM WHERE", "not read: ");
+        check("SELECT FROM WHERE lines names", "not read: lines Write, users Write");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Weighing {
     doubts: Vec<String>,
     /// Where a table stands in them.
     tables: BTreeMap<QName, usize>,
+    /// Partitions by what they belong to.
+    children: BTreeMap<QName, Vec<QName>>,
 }
 
 /// From fast to slow, in milliseconds; a slow end that is not known is none.
@@ -78,7 +80,13 @@ impl Weighing {
                 .push(format!("when the statistics were measured can not be read from {:?}", statistics.measured_at)),
         }
         let tables = statistics.tables.iter().enumerate().map(|(at, table)| (QName::from(&table.table), at)).collect();
-        Self { statistics, settings, doubts, tables }
+        let mut children: BTreeMap<QName, Vec<QName>> = BTreeMap::new();
+        for table in &statistics.tables {
+            if let Some(parent) = &table.parent {
+                children.entry(parent.into()).or_default().push((&table.table).into());
+            }
+        }
+        Self { statistics, settings, doubts, tables, children }
     }
 
     /// The PostgreSQL that was measured.
@@ -126,9 +134,9 @@ impl Weighing {
             return None;
         }
         let mut doubts = self.doubts.clone();
-        let known = |name: &&QName| !self.tables.contains_key(*name);
+        let unknown = |name: &&QName| !self.tables.contains_key(*name);
         doubts.extend(
-            locks.iter().map(|(name, _)| *name).filter(known).map(|name| format!("{name} is not in the statistics")),
+            locks.iter().map(|(name, _)| *name).filter(unknown).map(|name| format!("{name} is not in the statistics")),
         );
         let spans: Vec<Span> =
             parts.clone().into_iter().map(|(operation, hazard)| self.time(operation, hazard)).collect();
@@ -167,11 +175,9 @@ impl Weighing {
         let mut found = BTreeSet::from([name.clone()]);
         let mut at = vec![name.clone()];
         while let Some(parent) = at.pop() {
-            let children =
-                self.statistics.tables.iter().filter(|t| t.parent.as_ref().is_some_and(|p| QName::from(p) == parent));
-            for child in children.map(|t| QName::from(&t.table)) {
+            for child in self.children.get(&parent).into_iter().flatten() {
                 if found.insert(child.clone()) {
-                    at.push(child);
+                    at.push(child.clone());
                 }
             }
         }
@@ -218,7 +224,13 @@ impl Weighing {
         let speeds = self.settings.throughput;
         let speed = |speed: Throughput, fewest: u64, most: u64| Span::from(speed.times(fewest, most));
         let mut total = catalog;
+        // What is locked beside a partitioned table are often its partitions: they are in its size.
+        let mut counted: BTreeSet<QName> = BTreeSet::new();
         for (name, surely) in worked_on(operation, hazard) {
+            if counted.contains(name) {
+                continue;
+            }
+            counted.extend(self.family(name));
             let Some(size) = self.size(name) else { return Span { low: total.low, high: None } };
             let rows = size.heap.saturating_add(size.toast);
             let least = if surely { size.heap } else { 0 };
@@ -253,12 +265,12 @@ impl Weighing {
                 (_, _, true) => ("scan", speeds.scan),
                 _ => continue,
             };
-            let text = format!("{what} at {} to {} MB/s (assumed)", speed.slow, speed.fast);
+            let text = format!("{what} at {} to {} MB/s assumed", speed.slow, speed.fast);
             if !used.contains(&text) {
                 used.push(text);
             }
         }
-        format!("bytes ÷ {}", used.join(", "))
+        used.join(", ")
     }
 
     fn table(&self, name: &QName, mode: LockMode, held: &Range) -> TableLoad {
@@ -270,7 +282,7 @@ impl Weighing {
         let rows = size.and_then(|size| size.rows).map(|value| Figure { value, basis: self.at_best(Basis::Estimated) });
         let related: BTreeSet<QName> = self.family(name).into_iter().chain(self.ancestors(name)).collect();
         let wait = self.wait(name, mode, &related);
-        let blocked = self.blocked(name, mode, &related, held, &wait);
+        let blocked = self.blocked(mode, &related, held, &wait);
         TableLoad { table: name.to_string(), lock: mode.name().to_owned(), bytes, rows, wait, blocked }
     }
 
@@ -289,10 +301,8 @@ impl Weighing {
             return nobody("goes with every query");
         }
         let statements = self.statistics.statements.iter().flat_map(|s| &s.list);
-        let slowest = statements
-            .filter(|s| way(s, name, related).is_some_and(|(way, _)| waits(way, mode)))
-            .map(|s| millis(s.max_ms))
-            .max();
+        let slowest =
+            statements.filter(|s| way(s, related).is_some_and(|way| waits(way, mode))).map(|s| millis(s.max_ms)).max();
         let oldest = transactions.map(|t| millis(t.oldest_ms));
         let hidden = transactions.is_some_and(|t| t.hidden > 0);
         let (high, source) = match (oldest, slowest) {
@@ -301,21 +311,16 @@ impl Weighing {
             (Some(oldest), _) => (oldest, "the oldest transaction when it was measured"),
             (None, Some(slowest)) => (slowest, "the slowest statement on it so far"),
         };
-        let basis = self.at_best(if hidden { Basis::Estimated } else { Basis::Measured });
+        // One look at what runs says less than the slowest there ever was.
+        let sure = !hidden && self.statistics.statements.is_some();
+        let basis = self.at_best(if sure { Basis::Measured } else { Basis::Estimated });
         let source = if hidden { format!("{source}, as far as could be seen") } else { source.to_owned() };
         Range { low_ms: 0, high_ms: Some(high), basis, source }
     }
 
     /// Who waits from when the lock is asked for until it is given back. Locks are given in the order they are asked for, so who does not go with
     /// it waits behind it, though it is not held yet.
-    fn blocked(
-        &self,
-        name: &QName,
-        mode: LockMode,
-        related: &BTreeSet<QName>,
-        held: &Range,
-        wait: &Range,
-    ) -> Option<Blocked> {
+    fn blocked(&self, mode: LockMode, related: &BTreeSet<QName>, held: &Range, wait: &Range) -> Option<Blocked> {
         if !waits(Way::Write, mode) {
             return None;
         }
@@ -323,40 +328,38 @@ impl Weighing {
         let come = |per_hour: u64, ms: u64| {
             u64::try_from(u128::from(per_hour) * u128::from(ms) / 3_600_000).unwrap_or(u64::MAX)
         };
-        let (hourly, basis, source, mut named) = match &self.statistics.statements {
+        let (calls, basis, source, mut named) = match &self.statistics.statements {
             Some(statements) => {
                 let found: Vec<(u64, Basis, &Statement)> = statements
                     .list
                     .iter()
-                    .filter_map(|s| {
-                        let (way, read) = way(s, name, related).filter(|(way, _)| waits(*way, mode))?;
-                        let _ = way;
-                        let basis = if read { statements.basis } else { Basis::Assumed };
-                        Some((hourly(s.calls_per_second), self.at_best(basis), s))
+                    .filter(|s| way(s, related).is_some_and(|way| waits(way, mode)))
+                    .map(|s| {
+                        let basis = if s.read { statements.basis } else { Basis::Assumed };
+                        (hourly(s.calls_per_second), self.at_best(basis), s)
                     })
                     .collect();
                 let others: f64 = statements.others.values().sum();
                 let source = if others > 0.0 {
-                    format!("pg_stat_statements; {} more are not known by their tables", words::rate(hourly(others)))
+                    format!("pg_stat_statements, with {} more of unknown tables", words::rate(hourly(others)))
                 } else {
                     "pg_stat_statements".to_owned()
                 };
                 let basis = found.iter().map(|(_, basis, _)| *basis).max().unwrap_or(self.at_best(statements.basis));
-                (found.iter().map(|(calls, _, _)| calls).sum::<u64>(), basis, source, found)
+                (Some(found.iter().map(|(calls, _, _)| calls).sum::<u64>()), basis, source, found)
             }
             None => {
-                let (calls, known) = self.activity(mode, related);
-                let basis = self.at_best(if known { Basis::Estimated } else { Basis::Assumed });
-                let source = if known {
-                    "rows written and scans, from pg_stat_user_tables"
-                } else {
-                    "nothing counts who uses it"
+                let counted = self.activity(mode, related);
+                let source = match counted {
+                    Some(_) => "rows written and scans, from pg_stat_user_tables",
+                    None => "neither statements nor the use of tables are counted",
                 };
-                (calls, basis, source.to_owned(), Vec::new())
+                (counted, self.at_best(Basis::Estimated), source.to_owned(), Vec::new())
             }
         };
+        let per_hour = calls.unwrap_or(0);
         named.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.text.cmp(&b.2.text)));
-        let most = longest.map(|ms| come(hourly, ms));
+        let most = longest.filter(|_| calls.is_some()).map(|ms| come(per_hour, ms));
         let connections = self.statistics.max_connections;
         let statements = named.iter().take(NAMED).map(|(calls, basis, statement)| BlockedStatement {
             text: statement.text.clone(),
@@ -365,26 +368,26 @@ impl Weighing {
             most: longest.map(|ms| come(*calls, ms)),
         });
         Some(Blocked {
-            calls_per_hour: Figure { value: hourly, basis },
+            calls_per_hour: calls.map(|value| Figure { value, basis }),
             source,
-            fewest: come(hourly, held.low_ms),
+            fewest: come(per_hour, held.low_ms),
             most,
             basis: [basis, held.basis, wait.basis, Basis::Estimated].into_iter().max().unwrap_or(basis),
             connections: most
                 .is_none_or(|most| most > u64::from(connections))
                 .then_some(connections)
-                .filter(|_| hourly > 0),
+                .filter(|_| per_hour > 0),
             statements: statements.collect(),
             more: u64::try_from(named.len().saturating_sub(NAMED)).unwrap_or(u64::MAX),
         })
     }
 
-    /// What happens to a table an hour that waits for a lock, where statements are not counted; and whether anything counts it.
-    fn activity(&self, mode: LockMode, related: &BTreeSet<QName>) -> (u64, bool) {
+    /// What happens to a table an hour that waits for a lock, where statements are not counted; none if nothing counts it.
+    fn activity(&self, mode: LockMode, related: &BTreeSet<QName>) -> Option<u64> {
         let found: Vec<_> = related.iter().filter_map(|name| self.find(name)?.activity.as_ref()).collect();
         let writes = found.iter().map(|a| a.inserts + a.updates + a.deletes).sum::<f64>();
         let reads = found.iter().map(|a| a.sequential_scans + a.index_scans).sum::<f64>();
-        (hourly(writes + if waits(Way::Read, mode) { reads } else { 0.0 }), !found.is_empty())
+        (!found.is_empty()).then(|| hourly(writes + if waits(Way::Read, mode) { reads } else { 0.0 }))
     }
 
     /// What an operation will not like of the rows that ANALYZE saw.
@@ -398,9 +401,7 @@ impl Weighing {
                 let column = column(wanted).filter(|c| c.null_fraction > 0.0)?;
                 let share = column.null_fraction * 100.0;
                 let basis = self.at_best(Basis::Estimated).name();
-                Some(format!(
-                    "this fails: {name}.{wanted} is NULL in {share:.1} % of the rows ({basis}); fill them first"
-                ))
+                Some(format!("this is expected to fail: {name}.{wanted} is NULL in {share:.1} % of the rows ({basis})"))
             }
             TableChange::AddConstraint(definition) => {
                 let columns = match &definition.kind {
@@ -412,10 +413,11 @@ impl Weighing {
                 let rows = found.rows.as_ref()?.count;
                 // Of fewer than half of the rows, sampling does not err so far.
                 let (share, text) = words::distinct(column.distinct, rows);
+                let all = words::counted(rows, "row");
                 let filled = 1.0 - column.null_fraction;
                 let basis = self.at_best(Basis::Estimated).name();
                 (rows > 1 && share < filled / 2.0).then(|| {
-                    format!("this fails: {name}.{only} has {text} different values ({basis}); rows hold the same")
+                    format!("this is expected to fail: {name}.{only} has {text} different values in {all} ({basis})")
                 })
             }
             _ => None,
@@ -432,21 +434,10 @@ fn waits(way: Way, mode: LockMode) -> bool {
     }
 }
 
-/// How a statement locks a table or its kin, and whether that was read. What could not be read may do anything to what it mentions.
-fn way(statement: &Statement, name: &QName, related: &BTreeSet<QName>) -> Option<(Way, bool)> {
-    match &statement.touches {
-        Some(touches) => {
-            let own = touches.iter().filter(|touch| related.contains(&QName::from(&touch.table)));
-            own.map(|touch| touch.way).max().map(|way| (way, true))
-        }
-        None => {
-            let mut words = statement.text.split(|c: char| !c.is_alphanumeric() && c != '_');
-            let mentioned = words.any(|word| {
-                word.eq_ignore_ascii_case(&name.name) || related.iter().any(|r| word.eq_ignore_ascii_case(&r.name))
-            });
-            mentioned.then_some((Way::Write, false))
-        }
-    }
+/// How a statement locks a table or its kin.
+fn way(statement: &Statement, related: &BTreeSet<QName>) -> Option<Way> {
+    let own = statement.touches.iter().filter(|touch| related.contains(&QName::from(&touch.table)));
+    own.map(|touch| touch.way).max()
 }
 
 fn changes_rows(operation: &Operation) -> bool {

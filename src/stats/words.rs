@@ -1,6 +1,5 @@
 //! Loads in words, one line a table, each figure with its label.
 
-use super::document::Basis;
 use super::load::{Blocked, Load, Range, TableLoad};
 
 /// Of the statements that wait, so many stand in a line.
@@ -28,30 +27,25 @@ impl Load {
 
 impl TableLoad {
     fn lines(&self, held: Option<&Range>) -> Vec<String> {
-        let mut parts = match (&self.bytes, &self.rows) {
-            (Some(size), Some(rows)) => vec![
-                format!("{} ({})", bytes(size.value), size.basis.name()),
-                format!("{} ({})", counted(rows.value, "row"), rows.basis.name()),
-            ],
-            (Some(size), None) => {
-                vec![format!("{} ({})", bytes(size.value), size.basis.name()), "rows not known".to_owned()]
+        let size = match (&self.bytes, &self.rows) {
+            (Some(size), Some(rows)) => {
+                let rows = format!("{} ({})", counted(rows.value, "row"), rows.basis.name());
+                format!("{} ({}), {rows}", bytes(size.value), size.basis.name())
             }
-            (None, _) => vec!["size not known".to_owned()],
+            (Some(size), None) => format!("{} ({}), rows not known", bytes(size.value), size.basis.name()),
+            (None, _) => "size not known".to_owned(),
         };
-        parts.extend(held.map(|held| format!("{} held {}", self.lock, range(held))));
-        if held.is_none() {
-            parts.push(format!("{} for as long", self.lock));
-        }
+        let mut line = match held {
+            Some(held) => format!("{}: {size}; {} for {}", self.table, self.lock, range(held)),
+            None => format!("{}: {size}; {} for as long", self.table, self.lock),
+        };
+        let basis = self.wait.basis.name();
         match self.wait.high_ms {
-            Some(0) => {}
-            Some(high) => parts.push(format!("after waiting up to {} ({})", duration(high), self.wait.basis.name())),
-            None => parts.push(format!(
-                "after waiting no one knows how long ({}: {})",
-                self.wait.basis.name(),
-                self.wait.source
-            )),
+            Some(0) if self.blocked.is_none() => {}
+            Some(high) => line.push_str(&format!(", after waiting up to {} ({basis})", duration(high))),
+            None => line.push_str(&format!(", after waiting for it ({basis}; {})", self.wait.source)),
         }
-        let mut lines = vec![format!("{}: {}", self.table, parts.join(", "))];
+        let mut lines = vec![line];
         lines.extend(self.blocked.as_ref().map(|blocked| blocked.line(&self.table)));
         lines
     }
@@ -59,20 +53,26 @@ impl TableLoad {
 
 impl Blocked {
     fn line(&self, table: &str) -> String {
-        let rate_text = rate(self.calls_per_hour.value);
-        let label = self.calls_per_hour.basis.name();
-        if self.calls_per_hour.value == 0 {
-            return format!("no statement that waits for {table} is counted ({label}, {})", self.source);
+        let Some(calls) = self.calls_per_hour else {
+            return format!("who waits behind it for {table} is not known ({})", self.source);
+        };
+        let label = match self.source.as_str() {
+            "pg_stat_statements" => calls.basis.name().to_owned(),
+            other => format!("{}; {other}", calls.basis.name()),
+        };
+        if calls.value == 0 {
+            return format!("nothing is seen to wait behind it for {table} ({label})");
         }
         let pile = match self.most {
-            Some(most) if most == self.fewest => format!("{most} pile up"),
-            Some(most) => format!("{} to {} pile up", number(self.fewest), number(most)),
-            None => format!("{} or more pile up", number(self.fewest)),
+            Some(most) if most == self.fewest => number(most),
+            Some(most) => format!("{} to {}", number(self.fewest), number(most)),
+            None => format!("{} or more", number(self.fewest)),
         };
+        let rate_text = rate(calls.value);
         let mut text =
-            format!("{rate_text} wait for {table} ({label}, {}), {pile} ({})", self.source, self.basis.name());
+            format!("{rate_text} wait behind it for {table} ({label}), {pile} in all ({})", self.basis.name());
         if let Some(connections) = self.connections {
-            text.push_str(&format!(", and the server takes {connections} connections"));
+            text.push_str(&format!("; the server takes {connections} connections"));
         }
         let shown: Vec<_> = self
             .statements
@@ -93,10 +93,7 @@ impl Blocked {
 
 fn range(range: &Range) -> String {
     let Range { low_ms, high_ms, basis, source } = range;
-    let label = match basis {
-        Basis::Measured => basis.name().to_owned(),
-        Basis::Estimated | Basis::Assumed => format!("{}: {source}", basis.name()),
-    };
+    let label = format!("{}; {source}", basis.name());
     match high_ms {
         Some(high) if high == low_ms => format!("{} ({label})", duration(*high)),
         Some(high) => format!("{} to {} ({label})", duration(*low_ms), duration(*high)),
@@ -132,7 +129,7 @@ fn number(n: u64) -> String {
     if n < 10_000 { n.to_string() } else { scaled(n, &["", "k", "M", "G", "T", "P", "E"], "") }
 }
 
-fn counted(n: u64, what: &str) -> String {
+pub(super) fn counted(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{} {what}s", number(n)) }
 }
 

@@ -3,36 +3,28 @@
 
 mod queries;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row};
 
 use self::queries as ask;
-use super::introspect::{IntrospectError, introspect};
 use super::message::server_message;
 use super::session::Session;
-use crate::schema::{QName, Schema};
+use crate::schema::{Constraint, QName, Relation, Rule, Schema};
+use crate::sql::operation::{Ident, RelationKind};
 use crate::stats::{
     Activity, Basis, Bytes, Column, FORMAT_VERSION, Index, Kind, Missing, Rows, Statement, Statements, Statistics,
-    Table, TableName, Transactions, Utility, calls_own_functions, touches, utility, without_values,
+    Table, TableName, Transactions, Utility, calls_any, touches, utility, without_values,
 };
 
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
-pub enum MeasureError {
-    /// A question failed.
-    #[error("measuring failed ({what}): {}", server_message(source))]
-    Question {
-        /// What was asked for.
-        what: &'static str,
-        /// What the server said.
-        #[source]
-        source: Error,
-    },
-    /// The catalog could not be read.
-    #[error(transparent)]
-    Catalog(#[from] IntrospectError),
+#[error("measuring failed ({what}): {}", server_message(source))]
+pub struct MeasureError {
+    what: &'static str,
+    #[source]
+    source: Error,
 }
 
 impl MeasureError {
@@ -45,7 +37,7 @@ impl MeasureError {
 /// Measures the database that the session is connected to. Changes nothing.
 pub async fn measure(session: &Session) -> Result<Statistics, MeasureError> {
     let begun = session.batch_execute(ask::BEGIN).await;
-    begun.map_err(|source| MeasureError::Question { what: "begin", source })?;
+    begun.map_err(|source| MeasureError { what: "begin", source })?;
     let measured = Measuring { session, missing: Vec::new() }.run().await;
     // It has only read: nothing is lost if its end can not be told.
     let _ = session.batch_execute("ROLLBACK").await;
@@ -75,7 +67,7 @@ struct Measuring<'a> {
 impl Measuring<'_> {
     async fn run(mut self) -> Result<Statistics, MeasureError> {
         let server = self.server().await?;
-        let schema = introspect(self.session).await?;
+        let schema = self.schema().await?;
         let tables = self.tables(&server, &schema).await?;
         let statements = self.statements(&server, &schema).await?;
         let transactions = self.transactions(&server).await?;
@@ -94,12 +86,12 @@ impl Measuring<'_> {
     }
 
     async fn rows(&self, what: &'static str, sql: &str) -> Result<Vec<Row>, MeasureError> {
-        self.session.query(sql, &[]).await.map_err(|source| MeasureError::Question { what, source })
+        self.session.query(sql, &[]).await.map_err(|source| MeasureError { what, source })
     }
 
     /// Asks what may fail without harm to what comes after.
     async fn attempt(&self, sql: &str) -> Result<Result<Vec<Row>, Error>, MeasureError> {
-        let failed = |source| MeasureError::Question { what: "savepoint", source };
+        let failed = |source| MeasureError { what: "savepoint", source };
         self.session.batch_execute("SAVEPOINT cutover_attempt").await.map_err(failed)?;
         let rows = self.session.query(sql, &[]).await;
         if rows.as_ref().is_err_and(Error::is_closed) {
@@ -152,6 +144,53 @@ impl Measuring<'_> {
             self.lacks("what is done with tables", "track_counts is off", "set track_counts = on");
         }
         Ok(server)
+    }
+
+    /// As much of the catalog as tells which tables a statement locks.
+    async fn schema(&self) -> Result<Schema, MeasureError> {
+        let rows = self.rows("relations", &ask::relations()).await?;
+        let mut names: HashMap<u32, QName> = HashMap::new();
+        let mut relations: HashMap<u32, Relation> = HashMap::new();
+        for row in &rows {
+            let kind = match row.get::<_, String>(3).as_str() {
+                "v" => RelationKind::View,
+                "m" => RelationKind::MaterializedView,
+                _ => RelationKind::Table,
+            };
+            names.insert(row.get(0), QName::new(row.get::<_, String>(1), row.get::<_, String>(2)));
+            relations.insert(row.get(0), Relation::new(kind));
+        }
+        for row in &rows {
+            let parent = row.get::<_, Option<u32>>(4).and_then(|parent| names.get(&parent)).cloned();
+            if let Some(relation) = relations.get_mut(&row.get(0)) {
+                relation.parent = parent;
+            }
+        }
+        for row in self.rows("views", ask::VIEWS).await? {
+            if let (Some(view), Some(read)) = (relations.get_mut(&row.get(0)), names.get(&row.get(1))) {
+                view.reads.insert(read.clone());
+            }
+        }
+        let idents = |row: &Row, at: usize| row.get::<_, Vec<String>>(at).into_iter().map(Ident::from).collect();
+        for row in self.rows("foreign keys", &ask::foreign_keys()).await? {
+            let (Some(table), Some(target)) = (relations.get_mut(&row.get(0)), names.get(&row.get(2))) else {
+                continue;
+            };
+            let kind = Rule::ForeignKey {
+                columns: idents(&row, 3),
+                target: target.clone(),
+                target_columns: idents(&row, 4),
+                restricts: row.get(5),
+            };
+            table.constraints.insert(row.get::<_, String>(1).into(), Constraint { kind, valid: true });
+        }
+        let mut schema = Schema::empty();
+        for (oid, relation) in relations {
+            if let Some(name) = names.get(&oid) {
+                schema.insert_relation(name.clone(), relation);
+            }
+        }
+        Ok(schema)
     }
 
     async fn tables(&mut self, server: &Server, schema: &Schema) -> Result<Vec<Table>, MeasureError> {
@@ -256,6 +295,8 @@ impl Measuring<'_> {
                 return Ok(None);
             }
         };
+        let functions: BTreeSet<String> =
+            self.rows("functions", ask::FUNCTIONS).await?.iter().map(|row| row.get(0)).collect();
         let since = self.attempt(&ask::since(&place)).await?.ok();
         let since = since.as_ref().and_then(|rows| rows.first());
         let reset: Option<f64> = since.and_then(|row| row.get(1));
@@ -271,18 +312,19 @@ impl Measuring<'_> {
                 Utility::LocksNothing => {}
                 Utility::Other => other("COPY, CALL, DDL and their kind"),
                 Utility::Query => {
-                    let touches = touches(&text, schema);
-                    if touches.is_some() && calls_own_functions(&text, schema) {
+                    let (touches, read) = touches(&text, schema);
+                    if calls_any(&text, &functions) {
                         other("calls of functions, for what these touch");
                     }
                     // What reads no table of the application waits for nobody's DDL.
-                    if touches.as_ref().is_none_or(|touches| !touches.is_empty()) {
+                    if !touches.is_empty() {
                         let text = without_values(&text);
                         list.push(Statement {
                             text,
                             calls_per_second,
                             mean_ms: row.get(2),
                             max_ms: row.get(3),
+                            read,
                             touches,
                         });
                     }

@@ -29,6 +29,42 @@ pub(super) fn tables() -> String {
     )
 }
 
+/// Everything a statement may name, with the partitioned table or the parent it belongs to. Unlike `introspect`, this asks for no definitions:
+/// PostgreSQL would lock the tables behind a view to show it.
+pub(super) fn relations() -> String {
+    format!(
+        "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+                (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1)
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE {OWN} AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+    )
+}
+
+/// What views read.
+pub(super) const VIEWS: &str = "SELECT DISTINCT w.ev_class, d.refobjid
+    FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class";
+
+/// Foreign keys: from where to where, by which columns, and whether what is pointed to may go.
+pub(super) fn foreign_keys() -> String {
+    let names = |numbers: &str, relation: &str| {
+        format!(
+            "ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = {relation} AND a.attnum = ANY ({numbers}))"
+        )
+    };
+    format!(
+        "SELECT o.conrelid, o.conname::text, o.confrelid, {}, {}, o.confdeltype IN ('a', 'r') FROM pg_constraint o WHERE o.contype = 'f'",
+        names("o.conkey", "o.conrelid"),
+        names("o.confkey", "o.confrelid")
+    )
+}
+
+/// Functions of the application.
+pub(super) const FUNCTIONS: &str = "SELECT DISTINCT p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'cutover')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')";
+
 pub(super) fn indexes() -> String {
     format!(
         "SELECT i.indrelid, c.oid, c.relname::text, c.relpages::int8
