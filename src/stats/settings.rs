@@ -5,7 +5,7 @@
 //! | less than `warning-seconds` (1) | info |
 //! | that or more | what the rule says: a warning |
 //! | `error-seconds` (never, unless given) or more | an error; `execute` refuses the plan |
-//! | not known, or the file is not to be trusted | what the rule says, as without statistics |
+//! | not known, the file is not to be trusted, or the rows are expected to make the step fail | what the rule says, as without statistics |
 //!
 //! A finding is never left out: an `allow(…)` or a baseline that names it would be told to be of no use as soon as a table is small.
 
@@ -49,7 +49,7 @@ impl Settings {
         let limit = |ms: Option<u64>| ms.unwrap_or(u64::MAX);
         match load.held.high_ms {
             Some(high) if high >= limit(self.error_ms) => Weight::Unbearable,
-            Some(high) if high < self.warning_ms && load.doubts.is_empty() => Weight::Light,
+            Some(high) if high < self.warning_ms && load.doubts.is_empty() && load.expected.is_empty() => Weight::Light,
             Some(_) | None => Weight::Expected,
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn without_values(text: &str) -> String {
         rest = behind;
         match first {
             '\'' => out.push('?'),
-            '$' if token.len() > 1 && token.ends_with('$') => out.push('?'),
+            '$' if dollar_quoted(token).is_some() => out.push('?'),
             '-' | '/' if token.len() > 1 => space(&mut out),
             c if c.is_ascii_digit() => out.push('?'),
             c if c.is_whitespace() => space(&mut out),

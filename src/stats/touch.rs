@@ -200,8 +200,8 @@ mod tests {
         check("WITH w AS (DELETE FROM lines RETURNING *) SELECT * FROM w", "lines Write");
         check("SELECT a FROM things", "other.things Read");
         check("SELECT now()", "");
-        check("SELECT FROM WHERE", "not read: ");
-        check("SELECT FROM WHERE lines names", "not read: lines Write, users Write");
+        check("SELECT (", "not read: ");
+        check("SELECT ( lines names", "not read: lines Write, users Write");
     }
 
     #[test]

@@ -290,6 +290,12 @@ fn rows_that_a_constraint_will_not_take() {
     let text = loads(pending, &stats);
     let expected: Vec<_> = text.lines().filter(|line| line.contains("expected to fail")).collect();
     assert_eq!(
+        findings(pending, &stats, "[stats]\nwarning-seconds = 1e6\n", "--stats stats.json")
+            .matches("warning block")
+            .count(),
+        2
+    );
+    assert_eq!(
         expected,
         [
             "  this is expected to fail: users.email is NULL in 5.0 % of the rows (estimated)",
