@@ -32,6 +32,7 @@ use crate::schema::Schema;
   cutover lint migrations --base origin/main
   cutover lint migrations --base origin/main --blue queries/v1 --green queries/v2 --fail-on warning
   cutover lint migrations --base origin/main --report sarif=lint.sarif --report junit=lint.xml
+  cutover lint migrations --base origin/main --stats stats.json
   cutover lint migrations --write-baseline lint-baseline.json
   cutover lint migrations --baseline lint-baseline.json --fix
 

@@ -404,9 +404,9 @@ impl Weighing {
                 Some(format!("this is expected to fail: {name}.{wanted} is NULL in {share:.1} % of the rows ({basis})"))
             }
             TableChange::AddConstraint(definition) => {
-                let columns = match &definition.kind {
-                    ConstraintKind::Unique { columns, .. } | ConstraintKind::PrimaryKey { columns, .. } => columns,
-                    _ => return None,
+                let (ConstraintKind::Unique { columns } | ConstraintKind::PrimaryKey { columns }) = &definition.kind
+                else {
+                    return None;
                 };
                 let [only] = columns.as_slice() else { return None };
                 let column = column(only)?;
@@ -446,8 +446,8 @@ fn changes_rows(operation: &Operation) -> bool {
 
 /// Whether only the catalog changes, whatever the table holds.
 fn is_catalog_only(operation: &Operation, hazard: &Hazard) -> bool {
-    !(hazard.rewrite || hazard.index_build || hazard.scan || changes_rows(operation))
-        && !matches!(operation, Operation::Opaque { .. } | Operation::Query { .. })
+    let unread = matches!(operation, Operation::Opaque { .. } | Operation::Query { .. });
+    !(unread || hazard.rewrite || hazard.index_build || hazard.scan || changes_rows(operation))
 }
 
 /// The tables that are read or written anew, with whether that is sure: a table that is only looked up in may be read or not.

@@ -367,6 +367,23 @@ fn files_that_are_no_statistics() {
 }
 
 #[test]
+fn the_plan_s_json_is_what_its_schema_says() {
+    let directory = folder(INDEX, &shop(), "");
+    let json = |args: &[&str]| serde_json::from_slice::<Value>(&run(directory.path(), args).stdout).unwrap();
+    let plan = json(&["plan", "m", "--from", "1", "--stats", "stats.json", "--format", "json"]);
+    let validator = jsonschema::validator_for(&json(&["schema", "plan"])).unwrap();
+    let errors: Vec<_> = validator.iter_errors(&plan).map(|e| e.to_string()).collect();
+    assert_eq!(errors, [""; 0]);
+    let load = &plan["steps"][0]["load"];
+    assert_eq!(load["held"]["basis"], "estimated");
+    assert_eq!(load["tables"][0]["bytes"], json!({ "value": 400_000_000_000_u64, "basis": "measured" }));
+    assert_eq!(
+        load["tables"][0]["blocked"]["statements"][0]["calls_per_hour"],
+        json!({ "value": 288_000, "basis": "measured" })
+    );
+}
+
+#[test]
 fn without_statistics_nothing_changes() {
     let directory = folder(INDEX, &shop(), "");
     let plan = of(directory.path(), "plan m --from 1 --format json");
