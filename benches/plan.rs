@@ -39,6 +39,7 @@ fn statements(criterion: &mut Criterion) {
                         blue: None,
                         green: None,
                         observed: None,
+                        weighing: None,
                         version: Default::default(),
                     })
                 });

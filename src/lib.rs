@@ -35,6 +35,7 @@
 //! | [`schema`] | the simulated catalog |
 //! | [`effect`] | what an operation gives to clients and takes from them, and what running it costs |
 //! | [`workload`], [`compat`] | the queries of a version, and what they rely on |
+//! | [`stats`] | sizes and load of production, and what they make of a cost |
 //! | `rewrite`, [`lint`], [`plan`] | splitting; the rules; order, proof, and the saved plan |
 //! | `postgres`, `traffic`, `execute` | a live server, what moves the traffic, the release engine and the rehearsal (feature `live`) |
 //! | [`report`], [`config`], `cli` | text for people and machines, `cutover.toml`, the command (feature `cli`) |
@@ -69,6 +70,7 @@ mod rewrite;
 pub mod schema;
 pub mod source;
 pub mod sql;
+pub mod stats;
 #[cfg(feature = "live")]
 pub mod traffic;
 pub mod workload;

@@ -18,7 +18,7 @@ use crate::execute::observation::Seen;
 use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
 use crate::lint::{fingerprints, fix};
-use crate::migrations::{Folder, Migration, Pending};
+use crate::migrations::{Migration, Pending};
 use crate::plan::{ObservedEffects, Planned, Request};
 use crate::report::Style;
 use crate::report::lint::{self as render, LintReport};
@@ -32,6 +32,7 @@ use crate::schema::Schema;
   cutover lint migrations --base origin/main
   cutover lint migrations --base origin/main --blue queries/v1 --green queries/v2 --fail-on warning
   cutover lint migrations --base origin/main --report sarif=lint.sarif --report junit=lint.xml
+  cutover lint migrations --base origin/main --stats stats.json
   cutover lint migrations --write-baseline lint-baseline.json
   cutover lint migrations --baseline lint-baseline.json --fix
 
@@ -230,11 +231,12 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
             blue: input.blue.as_ref(),
             green: input.green.as_ref(),
             observed: args.observe.then_some(&seen.effects),
+            weighing: input.weighing.as_ref(),
             version,
         });
         Ok::<_, CliError>(vec![planned])
     };
-    let version = input.version.unwrap_or_default();
+    let version = input.version();
     if let Some(reference) = &args.base {
         let base = git::base(&input.folder.path, reference)?;
         let pending = input.folder.pending_unless(|migration| base.files.contains(&migration.path));
@@ -256,11 +258,12 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     let all = Pending { applied: Vec::new(), pending: input.folder.migrations.clone() };
     let seen = observe(&all)?;
     let observed = args.observe.then_some(&seen.effects);
-    Ok(Releases { planned: each_alone(&input.folder, observed, version), others: Vec::new() })
+    Ok(Releases { planned: each_alone(input, observed, version), others: Vec::new() })
 }
 
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
-fn each_alone(folder: &Folder, observed: Option<&ObservedEffects>, version: PgVersion) -> Vec<Planned> {
+fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Vec<Planned> {
+    let folder = &input.folder;
     let mut schema = Schema::empty();
     let plan = |migration: &Migration| {
         let pending = Pending { applied: Vec::new(), pending: vec![migration.clone()] };
@@ -271,6 +274,7 @@ fn each_alone(folder: &Folder, observed: Option<&ObservedEffects>, version: PgVe
             blue: None,
             green: None,
             observed,
+            weighing: input.weighing.as_ref(),
             version,
         });
         schema = planned.last.clone();

@@ -21,6 +21,7 @@ mod rollback;
 mod rules;
 mod schema;
 mod server_args;
+mod stats;
 mod status;
 mod traffic;
 
@@ -45,6 +46,7 @@ enum Command {
     Plan(plan::Args),
     Rehearse(rehearse::Args),
     Execute(execute::Args),
+    Stats(stats::Args),
     Status(status::Args),
     Log(log::Args),
     Resume(resume::Args),
@@ -82,6 +84,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Execute(args) => execute::run(args),
+        Command::Stats(args) => stats::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Resume(args) => resume::run(args),

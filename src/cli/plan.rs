@@ -30,6 +30,7 @@ use crate::schema::Schema;
   cutover plan migrations --from 41
   cutover plan migrations --from 41 --blue queries/v1 --green queries/v2 -o release.plan
   cutover plan migrations --database postgres://deploy@db/shop -o release.plan
+  cutover plan migrations --from 41 --stats stats.json
   cutover plan migrations --from 41 --format json
 
 Exit codes: 0 safe · 1 not safe · 2 usage, configuration or input · 3 safe and there are steps (--detailed-exitcode)")]
@@ -65,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
     let (pending, base, version) = match &args.database {
         Some(_) => live(args.database.clone(), &input)?,
-        None => (pending(&input)?, None, PgVersion::default()),
+        None => (pending(&input)?, None, input.version()),
     };
     let seen = if args.observe { observe(&args.server, &input, &pending)? } else { Seen::default() };
     let planned = plan::plan(Request {
@@ -75,6 +76,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         blue: input.blue.as_ref(),
         green: input.green.as_ref(),
         observed: args.observe.then_some(&seen.effects),
+        weighing: input.weighing.as_ref(),
         version: input.version.unwrap_or(version),
     });
     show(args.format, &input, &planned)?;

@@ -62,7 +62,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             blue: input.blue.as_ref(),
             green: input.green.as_ref(),
             observed: Some(&seen.effects),
-            version: input.version.unwrap_or_default(),
+            weighing: input.weighing.as_ref(),
+            version: input.version(),
         });
         rehearse(args, &input, &pending, &planned, server).await
     });

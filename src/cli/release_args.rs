@@ -3,11 +3,13 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
+use super::out;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
 use crate::migrations::{self, Convention, Folder, Reading};
 use crate::source::Sources;
+use crate::stats::{Settings, Statistics, Weighing};
 use crate::workload::{self, Workload};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -36,9 +38,12 @@ pub(super) struct ReleaseOptions {
     /// Queries of the version being released
     #[arg(long, value_name = "DIR")]
     green: Option<Utf8PathBuf>,
-    /// The PostgreSQL that production runs: what statements cost depends on it (15 if not given)
+    /// The PostgreSQL that production runs: what statements cost depends on it (that of --stats if not given, or else 15)
     #[arg(long, value_name = "VERSION")]
     pg_version: Option<PgVersion>,
+    /// What production holds and is asked, as `cutover stats` measured it: hazards are weighed by it
+    #[arg(long, value_name = "FILE")]
+    stats: Option<Utf8PathBuf>,
 }
 
 fn convention(text: &str) -> Result<Convention, String> {
@@ -60,6 +65,8 @@ pub(super) struct ReleaseInput {
     /// What the team makes of findings.
     pub(super) lint: LintConfig,
     pub(super) version: Option<PgVersion>,
+    /// What production holds and is asked.
+    pub(super) weighing: Option<Weighing>,
     /// Findings on queries, with the files they point to.
     pub(super) unread: Vec<(Diagnostic, Sources)>,
 }
@@ -77,7 +84,8 @@ impl ReleaseOptions {
             return Err(CliError::usage(format!("{given} {what}")));
         }
         let config = config::find(given).map_err(CliError::usage)?;
-        let Config { migrations, convention, placeholders, from, blue, green, lint } = config.unwrap_or_default();
+        let Config { migrations, convention, placeholders, from, blue, green, lint, stats } =
+            config.unwrap_or_default();
         let folder = migrations.unwrap_or_else(|| given.to_owned());
         let values = self.placeholders.iter().cloned();
         let reading = Reading {
@@ -98,6 +106,35 @@ impl ReleaseOptions {
         let blue = queries(self.blue.clone().or(blue))?;
         let green = queries(self.green.clone().or(green))?;
         let from = self.from.clone().or(from);
-        Ok(ReleaseInput { folder, from, blue, green, version: self.pg_version, unread, lint })
+        let weighing = match self.stats.as_ref().or(stats.file.as_ref()) {
+            Some(path) => Some(weighing(path, stats.settings)?),
+            None => None,
+        };
+        Ok(ReleaseInput { folder, from, blue, green, version: self.pg_version, weighing, unread, lint })
     }
+}
+
+impl ReleaseInput {
+    /// The PostgreSQL to plan for, where no server is asked.
+    pub(super) fn version(&self) -> PgVersion {
+        self.version.or_else(|| self.weighing.as_ref().map(Weighing::version)).unwrap_or_default()
+    }
+}
+
+/// Reads a file of statistics and says what is wrong with it as a whole.
+fn weighing(path: &Utf8Path, settings: Settings) -> Result<Weighing, CliError> {
+    let again = "write it again: cutover stats --database URL -o";
+    let text = fs_err::read_to_string(path).map_err(|error| CliError::usage(error).hint(format!("{again} {path}")))?;
+    let statistics = Statistics::from_json(&text)
+        .map_err(|error| CliError::usage(format!("{path}: {error}")).hint(format!("{again} {path}")))?;
+    let measured: Option<jiff::Timestamp> = statistics.measured_at.parse().ok();
+    let age = measured.map(|at| jiff::Timestamp::now().duration_since(at).as_secs_f64() / 86_400.0);
+    let weighing = Weighing::new(statistics, settings, age);
+    for doubt in weighing.doubts() {
+        out::say(&format!("warning: {path}: {doubt}; its figures are taken as assumed ({again} {path})\n"));
+    }
+    for missing in weighing.missing() {
+        out::say(&format!("note: {path}: {missing}\n"));
+    }
+    Ok(weighing)
 }

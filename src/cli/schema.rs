@@ -19,12 +19,15 @@ enum Format {
     Plan,
     /// What `lint --format json` prints
     Lint,
+    /// What `stats` writes
+    Stats,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let schema = match args.format {
         Format::Plan => report::plan_schema(),
         Format::Lint => report::lint::json_schema(),
+        Format::Stats => crate::stats::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CliError::usage)?;
     out::print(&format!("{text}\n"))?;

@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
+use crate::stats::{Settings, Throughput, Throughputs};
 
 /// The file's name.
 pub const FILE_NAME: &str = "cutover.toml";
@@ -29,6 +30,17 @@ pub struct Config {
     pub green: Option<Utf8PathBuf>,
     /// What `lint` makes of findings.
     pub lint: LintConfig,
+    /// Statistics of production.
+    pub stats: StatsConfig,
+}
+
+/// `[stats]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatsConfig {
+    /// The file that `cutover stats` wrote.
+    pub file: Option<Utf8PathBuf>,
+    /// What the team makes of its figures.
+    pub settings: Settings,
 }
 
 /// `[lint]`
@@ -71,6 +83,58 @@ struct Raw {
     apps: RawApps,
     #[serde(default)]
     lint: RawLint,
+    #[serde(default)]
+    stats: RawStats,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawStats {
+    file: Option<Utf8PathBuf>,
+    max_age_days: Option<u32>,
+    warning_seconds: Option<Seconds>,
+    error_seconds: Option<Seconds>,
+    #[serde(default)]
+    throughput: RawThroughput,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawThroughput {
+    scan: Option<Throughput>,
+    index: Option<Throughput>,
+    rewrite: Option<Throughput>,
+}
+
+/// Seconds, perhaps with a fraction, as milliseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+struct Seconds(u64);
+
+impl TryFrom<f64> for Seconds {
+    type Error = String;
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+    fn try_from(seconds: f64) -> Result<Self, String> {
+        let known = (0.0..=1e9).contains(&seconds).then(|| Self((seconds * 1_000.0).round() as u64));
+        known.ok_or_else(|| format!("{seconds} is no number of seconds; write for example 0.5 or 30"))
+    }
+}
+
+impl RawStats {
+    fn settings(&self) -> Settings {
+        let (default, speeds) = (Settings::default(), Throughputs::default());
+        Settings {
+            max_age_days: self.max_age_days.unwrap_or(default.max_age_days),
+            warning_ms: self.warning_seconds.map_or(default.warning_ms, |s| s.0),
+            error_ms: self.error_seconds.map(|s| s.0),
+            throughput: Throughputs {
+                scan: self.throughput.scan.unwrap_or(speeds.scan),
+                index: self.throughput.index.unwrap_or(speeds.index),
+                rewrite: self.throughput.rewrite.unwrap_or(speeds.rewrite),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -139,6 +203,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         blue: raw.apps.blue.map(|app| below(app.queries)),
         green: raw.apps.green.map(|app| below(app.queries)),
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
+        stats: StatsConfig { settings: raw.stats.settings(), file: raw.stats.file.map(below) },
     })
 }
 
@@ -173,6 +238,23 @@ mod tests {
             "table-rewrite = \"loud\"",
             "cutover.toml:2:17: unknown variant `loud`, expected one of `allow`, `info`, `warn`, `warning`, `error`",
         );
+    }
+
+    #[test]
+    fn limits_of_statistics() {
+        let stats = |text: &str| parse("a/cutover.toml".into(), &format!("[stats]\n{text}"));
+        let config =
+            stats("file = \"s.json\"\nwarning-seconds = 0.5\nerror-seconds = 60\nthroughput.scan = [200, 900]\n");
+        let StatsConfig { file, settings } = config.unwrap().stats;
+        assert_eq!(file.as_deref(), Some("a/s.json".into()));
+        assert_eq!((settings.warning_ms, settings.error_ms, settings.max_age_days), (500, Some(60_000), 7));
+        assert_eq!(settings.throughput.scan, Throughput { slow: 200, fast: 900 });
+        let check = |text: &str, expected: &str| assert_eq!(stats(text).unwrap_err().to_string(), expected);
+        check(
+            "throughput.scan = [900, 200]",
+            "a/cutover.toml:2:19: [900, 200] is no range of MB/s; write the slow one first, such as [100, 4500]",
+        );
+        check("warning-seconds = -1", "a/cutover.toml:2:19: -1 is no number of seconds; write for example 0.5 or 30");
     }
 
     #[test]

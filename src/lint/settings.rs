@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::registry::{find, nearest};
 use super::rule::Rule;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 
 /// How much a rule matters to a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -69,8 +69,11 @@ impl Levels {
     /// The findings with their levels.
     pub fn apply(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let level = |mut diagnostic: Diagnostic| {
+            // What the figures made matter less is not what a team has raised.
+            let weighed_down = WEIGHED.contains(&diagnostic.code) && diagnostic.severity == Severity::Info;
             diagnostic.severity = match self.0.get(diagnostic.code.id) {
                 None => diagnostic.severity,
+                Some(Level::Warning | Level::Error) if weighed_down => diagnostic.severity,
                 Some(Level::Allow) => return None,
                 Some(Level::Info) => Severity::Info,
                 Some(Level::Warning) => Severity::Warning,
@@ -81,6 +84,9 @@ impl Levels {
         diagnostics.into_iter().filter_map(level).collect()
     }
 }
+
+/// Findings on costs, which statistics weigh.
+const WEIGHED: [Code; 3] = [codes::TABLE_REWRITE, codes::BLOCKING_SCAN, codes::BLOCKING_INDEX];
 
 /// Whether `execute` refuses a plan in which it is found.
 fn breaks(rule: &Rule) -> bool {

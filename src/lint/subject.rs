@@ -7,6 +7,7 @@ use crate::migrations::Convention;
 use crate::schema::Schema;
 use crate::source::{Sources, Span};
 use crate::sql::{Directive, Operation, describe};
+use crate::stats::Weighing;
 
 /// A placed release.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Release<'a> {
     pub(crate) green: Version<'a>,
     pub(crate) sources: &'a Sources,
     pub(crate) convention: Convention,
+    /// What production holds and is asked.
+    pub(crate) weighing: Option<&'a Weighing>,
 }
 
 /// A version of the application.

@@ -23,6 +23,7 @@ use crate::schema::{QName, Schema};
 use crate::source::Sources;
 use crate::sql::Operation;
 use crate::sql::operation::Ident;
+use crate::stats::Weighing;
 use crate::workload::Workload;
 
 /// What a plan is made of.
@@ -40,14 +41,17 @@ pub struct Request<'a> {
     pub green: Option<&'a Workload>,
     /// What statements that can not be read were seen to do on a real server.
     pub observed: Option<&'a ObservedEffects>,
+    /// What production holds and is asked.
+    pub weighing: Option<&'a Weighing>,
     /// The PostgreSQL that production runs.
     pub version: PgVersion,
 }
 
 impl<'a> Request<'a> {
-    /// A request without a live database, queries, or observations.
+    /// A request without a live database, queries, observations, or statistics.
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
-        Self { folder, pending, base: None, blue: None, green: None, observed: None, version: PgVersion::default() }
+        let version = PgVersion::default();
+        Self { folder, pending, base: None, blue: None, green: None, observed: None, weighing: None, version }
     }
 }
 
@@ -97,6 +101,7 @@ pub fn plan(request: Request<'_>) -> Planned {
     let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
     let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
     let server = request.observed.map_or("", |observed| &*observed.server);
+    let weighing = request.weighing.map(|weighing| weighing.clone().on(request.version));
     let placed = Release {
         steps: findings::steps(&nodes, &all_pulls, &placements, &conflicts, &second),
         base: &base,
@@ -105,6 +110,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         green: Version { name: "green", app: green, offset: green_offset },
         sources: &folder.sources,
         convention: folder.convention,
+        weighing: weighing.as_ref(),
     };
     let refusals = findings::Conflicts { nodes: &nodes, graph: &graph, release: &placed };
     diagnostics.extend(conflicts.iter().map(|conflict| refusals.finding(conflict)));
@@ -142,6 +148,7 @@ pub fn plan(request: Request<'_>) -> Planned {
         convention: folder.convention,
         sources: &folder.sources,
         server,
+        weighing: weighing.as_ref(),
     });
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {

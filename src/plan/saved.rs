@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 pub use crate::compat::Phase;
 use crate::digest::hex;
 use crate::migrations::Convention;
+use crate::stats::Load;
 
-/// Version of the format that this release writes. A reader refuses another major number.
-pub const FORMAT_VERSION: &str = "1.0";
+/// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps.
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// A plan as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -175,6 +176,9 @@ pub struct Step {
     pub reason: String,
     /// What running it costs, for people, for example `ACCESS EXCLUSIVE, brief`.
     pub hazard: String,
+    /// What that means on the tables of production, where statistics say how large they are and what is asked of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
     /// Whether blue can not come back once it has run.
     pub point_of_no_return: bool,
     /// Versions of the migrations that are complete once this step has run; their history rows belong to its transaction.

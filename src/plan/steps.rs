@@ -11,6 +11,7 @@ use crate::effect::Capability;
 use crate::migrations::{Convention, Migration};
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
+use crate::stats::Weighing;
 
 /// What the steps are made of.
 pub(crate) struct Input<'a> {
@@ -24,6 +25,8 @@ pub(crate) struct Input<'a> {
     pub(crate) sources: &'a Sources,
     /// Where statements were observed.
     pub(crate) server: &'a str,
+    /// What production holds.
+    pub(crate) weighing: Option<&'a Weighing>,
 }
 
 /// The steps in the order of execution.
@@ -121,6 +124,8 @@ impl Builder<'_> {
             action = format!("{action} and {more} more");
         }
         let hazards: Vec<_> = parts.iter().map(|(_, p)| &p.hazard).collect();
+        let weighed =
+            |weighing: &Weighing| weighing.load(parts.iter().map(|(_, p)| (&p.operation, &p.hazard)), &first.before);
         let worst = hazards.iter().max_by_key(|h| (h.rewrite, h.index_build, h.scan, h.strongest()));
         Step {
             id,
@@ -137,6 +142,7 @@ impl Builder<'_> {
             } else {
                 worst.map(ToString::to_string).unwrap_or_default()
             },
+            load: self.input.weighing.and_then(weighed),
             point_of_no_return: false,
             completes: Vec::new(),
         }

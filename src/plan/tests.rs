@@ -21,6 +21,7 @@ fn planned(base: &str, release: &[&str], blue: Option<&str>, green: Option<&str>
         blue: blue.as_ref(),
         green: green.as_ref(),
         observed: None,
+        weighing: None,
         version: Default::default(),
     })
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::style::{Style, Tone};
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Transaction, Verdict};
+use crate::stats::Load;
 
 /// Draws a plan: what runs before, what moves the traffic, what runs after, and a summary.
 pub fn render(plan: &SavedPlan, style: Style) -> String {
@@ -93,6 +94,9 @@ fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fm
     )?;
     let atomic = if step.statements.len() > 1 { "one transaction; " } else { "" };
     writeln!(out, "             {}", style.paint(Tone::Quiet, &format!("{atomic}{}{written}", step.reason)))?;
+    for text in step.load.iter().flat_map(Load::lines) {
+        writeln!(out, "             {}", style.paint(Tone::Change, &text))?;
+    }
     if step.point_of_no_return {
         writeln!(out, "             {}", style.paint(Tone::Bad, "point of no return: blue can not come back"))?;
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "source",
     "digest",
     "diagnostic",
@@ -13,6 +13,7 @@ const ORDER: [&str; 18] = [
     "effect",
     "workload",
     "compat",
+    "stats",
     "rewrite",
     "lint",
     "plan",

@@ -82,6 +82,7 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
             blue: None,
             green: None,
             observed: None,
+            weighing: None,
             version: Default::default(),
         });
         let steps = &planned.plan.steps;

@@ -60,6 +60,7 @@ impl Release {
             blue: Some(&self.blue),
             green: Some(&self.green),
             observed: None,
+            weighing: None,
             version: cutover::effect::PgVersion::default(),
         })
     }

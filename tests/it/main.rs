@@ -16,4 +16,5 @@ mod plan;
 mod properties;
 mod regress;
 mod server;
+mod stats;
 mod support;

@@ -32,7 +32,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     for part in subject.step.parts.iter().filter(|part| cost(part) == Some(Cost::IndexBuild)) {
-        let diagnostic = finding(&RULE, part, "builds an index").fix(fix(subject, part));
+        let diagnostic = finding(&RULE, subject, part, "builds an index").fix(fix(subject, part));
         found.push(match instead(subject, part.operation) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,

@@ -1,6 +1,7 @@
 //! An index is dropped under a lock.
 
 use super::concurrently;
+use super::cost::weighed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::LockMode;
 use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
@@ -52,12 +53,11 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         n => format!(" (so do {n} more in this file)"),
     };
     let text = format!("dropping this index waits for every query on {table} and makes all new ones wait{others}");
-    found.push(
-        Diagnostic::new(RULE.code, RULE.severity, text)
-            .at(part.span, "")
-            .help("DROP INDEX CONCURRENTLY waits without a lock; cutover runs it outside a transaction")
-            .fix(fix),
-    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text)
+        .at(part.span, "")
+        .help("DROP INDEX CONCURRENTLY waits without a lock; cutover runs it outside a transaction")
+        .fix(fix);
+    found.push(weighed(subject, &part, diagnostic));
 }
 
 /// The index that a step drops from a table of production and that could go concurrently: one at a time, not of a partitioned table, and

@@ -34,7 +34,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     for part in subject.step.parts.iter().filter(|part| cost(part) == Some(Cost::Scan)) {
-        let diagnostic = finding(&RULE, part, "reads all rows").fix(fix(subject, part));
+        let diagnostic = finding(&RULE, subject, part, "reads all rows").fix(fix(subject, part));
         found.push(match instead(part.operation) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,

@@ -3,7 +3,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::effect::LockMode;
-use crate::lint::{Part, Rule};
+use crate::lint::{Part, Rule, Subject};
 use crate::sql::{Operation, describe};
 
 /// What costs most.
@@ -27,18 +27,27 @@ pub(super) fn cost(part: &Part<'_>) -> Option<Cost> {
     }
 }
 
-/// The finding: what the operation does, and whom its lock blocks.
-pub(super) fn finding(rule: &Rule, part: &Part<'_>, what: &str) -> Diagnostic {
+/// The finding: what the operation does, whom its lock blocks, and what that means on the tables of production.
+pub(super) fn finding(rule: &Rule, subject: &Subject<'_>, part: &Part<'_>, what: &str) -> Diagnostic {
     let strongest = part.hazard.strongest().unwrap_or(LockMode::AccessExclusive);
     let who = if strongest == LockMode::AccessExclusive { "everybody" } else { "writers" };
     let (object, action) = describe(part.operation);
-    let subject = match part.operation {
+    let named = match part.operation {
         Operation::CreateIndex(index) => match &index.name {
             Some(name) => format!("{action} ({name})"),
             None => action,
         },
         _ => format!("{action} of {object}"),
     };
-    let text = format!("{subject} {what} under a lock ({}) that blocks {who}", strongest.name());
-    Diagnostic::new(rule.code, rule.severity, text).at(part.span, "")
+    let text = format!("{named} {what} under a lock ({}) that blocks {who}", strongest.name());
+    let diagnostic = Diagnostic::new(rule.code, rule.severity, text).at(part.span, "");
+    weighed(subject, part, diagnostic)
+}
+
+/// A finding about what an operation costs, with the figures, and as severe as they are.
+pub(super) fn weighed(subject: &Subject<'_>, part: &Part<'_>, diagnostic: Diagnostic) -> Diagnostic {
+    let Some(weighing) = subject.release.weighing else { return diagnostic };
+    let Some(load) = weighing.load([(part.operation, part.hazard)], subject.step.before) else { return diagnostic };
+    let severity = weighing.settings.weight(&load).severity(diagnostic.severity);
+    Diagnostic { severity, message: format!("{}; {}", diagnostic.message, load.sentence()), ..diagnostic }
 }

@@ -36,7 +36,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         } else {
             "rewrites the table"
         };
-        let diagnostic = finding(&RULE, part, what);
+        let diagnostic = finding(&RULE, subject, part, what);
         found.push(match instead(part.operation) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,

@@ -287,6 +287,7 @@ pub(crate) fn step(
         action: sql.split(' ').take(2).collect::<Vec<_>>().join(" "),
         reason: String::new(),
         hazard: String::new(),
+        load: None,
         point_of_no_return: false,
         completes: completes.iter().map(|version| (*version).to_owned()).collect(),
     }

@@ -26,6 +26,7 @@ fn told(change: &str) -> Vec<String> {
         blue: None,
         green: None,
         observed: None,
+        weighing: None,
         version: Default::default(),
     });
     let found = planned.diagnostics.iter().filter(|d| d.code.name == "function-body-breaks");

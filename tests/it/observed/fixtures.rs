@@ -164,6 +164,7 @@ fn planned(setup: &str, file: &str, text: &str) -> String {
         blue: None,
         green: None,
         observed: None,
+        weighing: None,
         version: Default::default(),
     });
     let verdict = if planned.plan.verdict == Verdict::Safe { "safe" } else { "not safe" };

@@ -29,6 +29,7 @@ async fn placed(change: &str) -> String {
         blue: None,
         green: None,
         observed,
+        weighing: None,
         version: Default::default(),
     });
     let place = seen.effects.server.clone();

@@ -28,6 +28,22 @@ pub(crate) async fn server() -> &'static Local {
     })
 }
 
+/// The process's server that counts statements. It ends as the other does.
+static COUNTING: OnceCell<Local> = OnceCell::const_new();
+
+/// A server with pg_stat_statements. None where PostgreSQL was installed without its contrib modules.
+pub(crate) async fn counting_server() -> Option<&'static Local> {
+    let session = connect(server().await.maintenance()).await.unwrap();
+    let known = "SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'";
+    if session.query_opt(known, &[]).await.unwrap().is_none() {
+        eprintln!("this PostgreSQL is without its contrib modules: pg_stat_statements is not tested");
+        return None;
+    }
+    let settings = vec![("shared_preload_libraries".to_owned(), "pg_stat_statements".to_owned())];
+    let start = || async { Local::start(&LocalOptions { settings, ..local_options() }).await };
+    Some(COUNTING.get_or_try_init(start).await.unwrap())
+}
+
 /// A fresh database of one test.
 pub(crate) struct Database {
     pub(crate) target: Target,
@@ -37,6 +53,15 @@ impl Database {
     /// Another session on it.
     pub(crate) async fn connect(&self) -> Session {
         connect(&self.target).await.unwrap()
+    }
+
+    /// What `--database` takes.
+    pub(crate) async fn conninfo(&self, user: &str) -> String {
+        let session = self.connect().await;
+        let setting =
+            async |name: &str| session.query_one(&format!("SHOW {name}"), &[]).await.unwrap().get::<_, String>(0);
+        let (host, port) = (setting("unix_socket_directories").await, setting("port").await);
+        format!("host={host} port={port} user={user} dbname={}", self.target.database())
     }
 }
 

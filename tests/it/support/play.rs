@@ -33,6 +33,7 @@ impl Release {
             blue,
             green,
             observed: None,
+            weighing: None,
             version: Default::default(),
         })
     }
