@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Touch, Way};
+use crate::schema::resolve::{WriteKind, resolve};
 use crate::schema::{QName, Rule, Schema};
 use crate::sql::operation::{Ident, RelationKind};
-use crate::sql::{Name, QueryKind, read_query};
+use crate::sql::read_query;
 
 /// Views in views are followed so deep.
 const DEEPEST: usize = 32;
@@ -60,27 +61,32 @@ pub(crate) fn utility(text: &str) -> Utility {
 
 /// Whether a statement calls functions of the application, whose own statements its text does not show.
 pub(crate) fn calls_any(text: &str, functions: &BTreeSet<String>) -> bool {
-    read_query(text).is_ok_and(|statement| statement.shape.calls.iter().any(|call| functions.contains(&*call.name)))
+    let bare = super::without_values(text);
+    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    let mut calls = bare
+        .split('(')
+        .filter_map(|before| before.trim_end_matches([' ', '\n', '\t', '"']).rsplit(|c| !part_of_name(c)).next());
+    calls.any(|name| functions.contains(name) || functions.contains(&name.to_ascii_lowercase()))
 }
 
 /// The tables, each once with the strongest lock, and whether the text could be read. If not, it may write whatever it mentions.
 pub(crate) fn touches(text: &str, schema: &Schema) -> (Vec<Touch>, bool) {
     let mut found = Found { schema, ways: BTreeMap::new() };
-    let Ok(statement) = read_query(text) else {
+    let Ok(command) = read_query(text) else {
         let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         let mentioned = |name: &QName| words.iter().any(|word| word.eq_ignore_ascii_case(&name.name));
         schema.relations().filter(|(name, _)| mentioned(name)).for_each(|(name, _)| found.add(name, Way::Write, 0));
         return (found.touches(), false);
     };
     let reads = if locks_rows(text) { Way::LockRows } else { Way::Read };
-    for name in &statement.shape.reads {
-        found.add_named(name, reads);
+    // Roles have search paths of their own.
+    let uses = resolve(&command, &schema.clone().searched_everywhere()).uses;
+    for name in uses.relations.keys() {
+        found.add(name, reads, 0);
     }
-    for write in &statement.writes {
-        found.add_named(&write.table, Way::Write);
-        for table in meant(schema, &write.table) {
-            found.add_keys(&table, &write.kind);
-        }
+    for write in &uses.writes {
+        found.add(&write.relation, Way::Write, 0);
+        found.add_keys(&write.relation, &write.kind);
     }
     (found.touches(), true)
 }
@@ -92,16 +98,6 @@ fn locks_rows(text: &str) -> bool {
     words.windows(2).any(|pair| is(pair[0], &["for"]) && is(pair[1], &["update", "share", "no", "key"]))
 }
 
-/// The relations that a name may mean. Roles have search paths of their own: a bare name that the usual one does not find means any of its
-/// name.
-fn meant(schema: &Schema, name: &Name) -> Vec<QName> {
-    let usual = schema.resolve(name);
-    if name.schema.is_some() || schema.relation(&usual).is_some() {
-        return vec![usual];
-    }
-    schema.relations().filter(|(n, _)| n.name == name.name).map(|(n, _)| n.clone()).collect()
-}
-
 struct Found<'a> {
     schema: &'a Schema,
     ways: BTreeMap<QName, Way>,
@@ -110,12 +106,6 @@ struct Found<'a> {
 impl Found<'_> {
     fn touches(self) -> Vec<Touch> {
         self.ways.into_iter().map(|(table, way)| Touch { table: (&table).into(), way }).collect()
-    }
-
-    fn add_named(&mut self, name: &Name, way: Way) {
-        for relation in meant(self.schema, name) {
-            self.add(&relation, way, 0);
-        }
     }
 
     fn add(&mut self, name: &QName, way: Way, depth: usize) {
@@ -132,7 +122,7 @@ impl Found<'_> {
     }
 
     /// Rows that are written must find what they point to, and nothing may point to what goes.
-    fn add_keys(&mut self, table: &QName, kind: &QueryKind) {
+    fn add_keys(&mut self, table: &QName, kind: &WriteKind) {
         let schema = self.schema;
         for (owner, relation) in schema.relations() {
             for constraint in relation.constraints.values() {
@@ -152,13 +142,12 @@ impl Found<'_> {
 }
 
 /// Whether a write can change what such columns hold: in a new row, or in one that others point to.
-fn writes(kind: &QueryKind, columns: &[Ident], new: bool) -> bool {
-    let any = |set: &[Ident]| set.iter().any(|column| columns.contains(column));
+fn writes(kind: &WriteKind, columns: &[Ident], new: bool) -> bool {
+    let any = |set: &BTreeSet<Ident>| columns.iter().any(|column| set.contains(column));
     match kind {
-        QueryKind::Insert { updates, .. } => new || any(updates),
-        QueryKind::Update { columns } => any(columns),
-        QueryKind::Delete => !new,
-        QueryKind::Other => true,
+        WriteKind::Insert { updates, .. } => new || any(updates),
+        WriteKind::Update { columns, .. } => any(columns),
+        WriteKind::Delete => !new,
     }
 }
 
