@@ -331,13 +331,13 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             let sorted = *collate && free && schema.relation(table).is_some_and(uses);
             Hazard { rewrite: !free, scan: !free || sorted, index_build: sorted, ..exclusive }
         }
-        TableChange::SetNotNull { column } => {
+        TableChange::SetNotNull { column, not_valid, .. } => {
             let proven = version.has(Fact::NotNullByCheck) && schema.relation(table).is_some_and(|r| {
                 r.constraints.values().any(|c| {
                     c.valid && matches!(&c.kind, Rule::Check { columns, not_null: true, .. } if columns.as_slice() == [column.clone()])
                 })
             });
-            Hazard { scan: !proven, ..exclusive }
+            Hazard { scan: !proven && !not_valid, ..exclusive }
         }
         TableChange::AddConstraint(definition) => constraint_cost(definition, table, schema),
         TableChange::ValidateConstraint { name } => {
@@ -368,8 +368,9 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::DetachPartition { partition, concurrently } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::AccessExclusive };
             let hazard = Hazard { outside_transaction: *concurrently, ..Hazard::default() };
-            let hazard = hazard.lock(table, mode).lock(&schema.resolve(partition), LockMode::AccessExclusive);
-            default_partition(hazard, table, false, schema)
+            let own = version.has(Fact::DetachShutsPartition);
+            let own = if own { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
+            default_partition(hazard.lock(table, mode).lock(&schema.resolve(partition), own), table, false, schema)
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         TableChange::Physical { what } => match *what {

@@ -20,6 +20,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod types;
+mod words;
 
 use std::ops::Range;
 
@@ -31,6 +32,7 @@ pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
 pub use types::TypeName;
+pub use words::Words;
 
 pub(crate) use ast::truncate;
 pub(crate) use describe::describe;

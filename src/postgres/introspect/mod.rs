@@ -181,6 +181,13 @@ impl Reader {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
                     Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
                 }
+                // Since PostgreSQL 18. That the column refuses NULL is the column's own.
+                ("n", _) => {
+                    if let (Some(relation), [column]) = (self.relations.get_mut(&row.get::<_, u32>(0)), &*columns) {
+                        relation.not_nulls.insert(row.get::<_, String>(1).into(), column.clone());
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
