@@ -232,11 +232,12 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     node.parts.push(part);
                     continue;
                 }
+                let transactional = statement.transactional && !part.hazard.outside_transaction;
                 let node = Node {
                     migration: index,
                     effect,
                     directive: statement.directive.clone(),
-                    transactional: statement.transactional,
+                    transactional,
                     session: session.clone(),
                     written: None,
                     before,
