@@ -381,7 +381,9 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         // What a view's parameters say is part of its query.
-        TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => exclusive,
+        TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => {
+            exclusive
+        }
         TableChange::Physical { what } => match *what {
             "storage parameters" | "statistics target" | "cluster" | "column options" => light,
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },

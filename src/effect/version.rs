@@ -143,8 +143,31 @@ facts! {
 const FUNCTIONS: &[(u32, &[&str])] = &[
     (14, &["bit_count", "bit_xor", "date_bin", "string_to_table", "trim_array", "unistr"]),
     (15, &["regexp_count", "regexp_instr", "regexp_like", "regexp_substr"]),
-    (16, &["any_value", "array_sample", "array_shuffle", "json_array", "json_arrayagg", "json_objectagg", "random_normal"]),
-    (17, &["json_exists", "json_query", "json_serialize", "json_value", "to_bin", "to_oct", "uuid_extract_timestamp", "xmltext"]),
+    (
+        16,
+        &[
+            "any_value",
+            "array_sample",
+            "array_shuffle",
+            "json_array",
+            "json_arrayagg",
+            "json_objectagg",
+            "random_normal",
+        ],
+    ),
+    (
+        17,
+        &[
+            "json_exists",
+            "json_query",
+            "json_serialize",
+            "json_value",
+            "to_bin",
+            "to_oct",
+            "uuid_extract_timestamp",
+            "xmltext",
+        ],
+    ),
     (18, &["array_reverse", "array_sort", "casefold", "crc32", "crc32c", "uuidv4", "uuidv7"]),
 ];
 
@@ -199,7 +222,9 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
         Operation::Maintenance { command: "CLUSTER", table: Some(table), .. } => {
             partitioned(table).then_some(Fact::ClusterPartitioned)
         }
-        Operation::CreateTable(table) if table.columns.iter().any(|c| is_virtual(c.default)) => Some(Fact::GeneratedVirtual),
+        Operation::CreateTable(table) if table.columns.iter().any(|c| is_virtual(c.default)) => {
+            Some(Fact::GeneratedVirtual)
+        }
         Operation::CreateTable(table) => {
             let excluded = table.partitioned && table.constraints.iter().any(|c| excludes(&c.kind));
             excluded.then_some(Fact::ExcludePartitioned)

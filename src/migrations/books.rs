@@ -41,9 +41,7 @@ const ALL: &[(&str, Books)] = &[
 
 /// Whether a relation is a tool's own.
 pub(crate) fn are_books(schema: &str, relation: &str) -> bool {
-    ALL.iter().any(|(_, books)| {
-        books.schema.is_none_or(|own| own == schema) && books.relations.contains(&relation)
-    })
+    ALL.iter().any(|(_, books)| books.schema.is_none_or(|own| own == schema) && books.relations.contains(&relation))
 }
 
 /// Whether a schema was made by a tool for its own.

@@ -29,7 +29,10 @@ impl Words {
             let stands = |at: &usize| {
                 let words = self.0.get(*at..*at + part.len()).unwrap_or_default();
                 words.len() == part.len()
-                    && words.iter().zip(&part).all(|(word, wanted)| *wanted == "*" || wanted.split('|').any(|w| w == word))
+                    && words
+                        .iter()
+                        .zip(&part)
+                        .all(|(word, wanted)| *wanted == "*" || wanted.split('|').any(|w| w == word))
             };
             let last = if i == 0 { 0 } else { self.0.len().saturating_sub(part.len()) };
             match (at..=last.max(at)).find(stands) {
@@ -45,7 +48,8 @@ impl Words {
     /// The names that stand as those of functions that are called, without a schema.
     pub fn calls(&self) -> impl Iterator<Item = &str> {
         let before = |i: usize| i.checked_sub(1).and_then(|i| self.0.get(i)).map_or("", String::as_str);
-        let called = move |i: &usize| self.0[i + 1] == "(" && !matches!(before(*i), "." | "function" | "procedure" | "routine");
+        let called =
+            move |i: &usize| self.0[i + 1] == "(" && !matches!(before(*i), "." | "function" | "procedure" | "routine");
         (0..self.0.len().saturating_sub(1)).filter(called).map(|i| self.0[i].as_str())
     }
 }
@@ -56,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_form_is_found_where_it_stands() {
-        let sql = "CREATE UNIQUE INDEX \"nulls\" ON t (lower(a), s.b(c)) /* merge */ NULLS NOT DISTINCT WHERE x = 'virtual'";
+        let sql =
+            "CREATE UNIQUE INDEX \"nulls\" ON t (lower(a), s.b(c)) /* merge */ NULLS NOT DISTINCT WHERE x = 'virtual'";
         let words = Words::of([sql]);
         for (form, expected) in [
             ("create unique index", true),

@@ -23,6 +23,12 @@ pub struct IntrospectError {
     source: Error,
 }
 
+impl IntrospectError {
+    pub(super) const fn new(what: &'static str, source: Error) -> Self {
+        Self { what, source }
+    }
+}
+
 /// Reads the schema of the database that the client is connected to. Reads only; takes no locks that anybody waits for.
 pub async fn introspect(client: &Client) -> Result<Schema, IntrospectError> {
     Introspector::prepare(client).await?.read(client).await

@@ -44,7 +44,10 @@ const TAKEN: &[(Fact, &str)] = &[
     (Fact::SecurityInvoker, "CREATE VIEW x WITH (security_invoker = true) AS SELECT a FROM t"),
     (Fact::SecurityInvoker, "ALTER VIEW v SET (security_invoker = true)"),
     (Fact::SetAccessMethod, "ALTER TABLE t SET ACCESS METHOD heap"),
-    (Fact::SetNullColumns, "CREATE TABLE x (a int REFERENCES u, b int, FOREIGN KEY (b) REFERENCES u ON DELETE SET NULL (b))"),
+    (
+        Fact::SetNullColumns,
+        "CREATE TABLE x (a int REFERENCES u, b int, FOREIGN KEY (b) REFERENCES u ON DELETE SET NULL (b))",
+    ),
     (Fact::ParameterPrivileges, "GRANT SET ON PARAMETER work_mem TO public"),
     (Fact::PublishedSchemas, "CREATE PUBLICATION x FOR TABLES IN SCHEMA public"),
     (Fact::PublishedParts, "CREATE PUBLICATION x FOR TABLE u WHERE (a > 1)"),
