@@ -25,7 +25,8 @@ use crate::report::{self, Style};
 /// Rehearse the whole release on a throwaway PostgreSQL
 ///
 /// Runs the applied migrations, then the plan through the real executor with simulated traffic, prepares every query of both versions
-/// at every state, and compares the end with the files' own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
+/// at every state, and compares the end, object by object, with a fresh
+/// installation: an empty database that ran all files in their own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
 /// watched on the server first, and placed by what they were seen to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -34,13 +35,22 @@ use crate::report::{self, Style};
   cutover rehearse migrations --from 41 --server local
   cutover rehearse migrations --from 41 --server postgres://me@db/postgres
 
-Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, or a query broke · 2 usage, configuration or input ·
+Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, a query broke, or a fresh installation differs · 2 usage, configuration or input ·
 4 a step failed")]
 pub(super) struct Args {
     #[command(flatten)]
     release: ReleaseArgs,
     #[command(flatten)]
     server: ServerArgs,
+    /// How to print it; `json` prints one object
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -93,7 +103,9 @@ async fn rehearse(
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
     out::say(&report::render_diagnostics(&shown, &planned.sources, plan::stderr_style()));
     let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
-    out::print(&report::render_plan(&planned.plan, style))?;
+    if args.format == Format::Text {
+        out::print(&report::render_plan(&planned.plan, style))?;
+    }
     if planned.plan.verdict == Verdict::Unsafe {
         out::say("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.\n");
         return Ok(Exit::Findings);
@@ -107,7 +119,16 @@ async fn rehearse(
         green: input.green.as_ref(),
     };
     let rehearsal = play(args, script, server).await?;
-    out::print(&report::render_rehearsal(&rehearsal, &planned.plan, style))?;
+    if let Some(version) = input.version.filter(|version| *version != rehearsal.version) {
+        out::say(&format!(
+            "warning: rehearsed on {}, and --pg-version says {version}: what statements cost and what is refused may be otherwise there\n",
+            rehearsal.version
+        ));
+    }
+    out::print(&match args.format {
+        Format::Text => report::render_rehearsal(&rehearsal, &planned.plan, style),
+        Format::Json => format!("{:#}\n", report::rehearsal_json(&rehearsal, &planned.plan)),
+    })?;
     Ok(if rehearsal.is_safe() { Exit::Ok } else { Exit::Findings })
 }
 

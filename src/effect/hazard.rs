@@ -191,11 +191,13 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         }
         Operation::Reindex { name, index, concurrently } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::Share };
-            let hazard = Hazard { scan: true, index_build: true, outside_transaction: *concurrently, ..none };
             let table = name.as_ref().and_then(|name| {
                 let name = schema.resolve(name);
                 if *index { schema.index_table(&name).cloned() } else { Some(name) }
             });
+            // The partitions are done one by one.
+            let outside = *concurrently || table.as_ref().is_some_and(|table| is_partitioned(table, schema));
+            let hazard = Hazard { scan: true, index_build: true, outside_transaction: outside, ..none };
             table.map_or(hazard.clone(), |table| hazard.lock(&table, mode))
         }
         Operation::CreateView(view) if view.or_replace => {
@@ -235,7 +237,8 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         }
         Operation::Maintenance { command, table, exclusive } => {
             let mode = if *exclusive { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
-            let outside = *command == "VACUUM";
+            let parted = || table.as_ref().is_some_and(|table| is_partitioned(&schema.resolve(table), schema));
+            let outside = *command == "VACUUM" || *command == "CLUSTER" && parted();
             let hazard =
                 Hazard { scan: *exclusive || outside, rewrite: *exclusive, outside_transaction: outside, ..none };
             table.as_ref().map_or(hazard.clone(), |table| hazard.lock(&schema.resolve(table), mode))
@@ -267,9 +270,13 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
     falling
 }
 
+fn is_partitioned(table: &QName, schema: &Schema) -> bool {
+    schema.relation(table).is_some_and(|t| t.partitioned)
+}
+
 /// The partitions of a table, and theirs.
 fn partitions(table: &QName, schema: &Schema) -> Vec<QName> {
-    if !schema.relation(table).is_some_and(|t| t.partitioned) {
+    if !is_partitioned(table, schema) {
         return Vec::new();
     }
     let own = schema.relations().filter(|(_, r)| r.kind == RelationKind::Table && r.parent.as_ref() == Some(table));
@@ -331,13 +338,13 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             let sorted = *collate && free && schema.relation(table).is_some_and(uses);
             Hazard { rewrite: !free, scan: !free || sorted, index_build: sorted, ..exclusive }
         }
-        TableChange::SetNotNull { column } => {
+        TableChange::SetNotNull { column, not_valid, .. } => {
             let proven = version.has(Fact::NotNullByCheck) && schema.relation(table).is_some_and(|r| {
                 r.constraints.values().any(|c| {
                     c.valid && matches!(&c.kind, Rule::Check { columns, not_null: true, .. } if columns.as_slice() == [column.clone()])
                 })
             });
-            Hazard { scan: !proven, ..exclusive }
+            Hazard { scan: !proven && !not_valid, ..exclusive }
         }
         TableChange::AddConstraint(definition) => constraint_cost(definition, table, schema),
         TableChange::ValidateConstraint { name } => {
@@ -368,10 +375,15 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::DetachPartition { partition, concurrently } => {
             let mode = if *concurrently { LockMode::ShareUpdateExclusive } else { LockMode::AccessExclusive };
             let hazard = Hazard { outside_transaction: *concurrently, ..Hazard::default() };
-            let hazard = hazard.lock(table, mode).lock(&schema.resolve(partition), LockMode::AccessExclusive);
-            default_partition(hazard, table, false, schema)
+            let own = version.has(Fact::DetachShutsPartition);
+            let own = if own { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
+            default_partition(hazard.lock(table, mode).lock(&schema.resolve(partition), own), table, false, schema)
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
+        // What a view's parameters say is part of its query.
+        TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => {
+            exclusive
+        }
         TableChange::Physical { what } => match *what {
             "storage parameters" | "statistics target" | "cluster" | "column options" => light,
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
@@ -397,9 +409,12 @@ fn constraint_cost(definition: &ConstraintDefinition, table: &QName, schema: &Sc
     let exclusive = Hazard::default().lock(table, LockMode::AccessExclusive);
     match &definition.kind {
         ConstraintKind::Check { .. } => Hazard { scan: !definition.not_valid, ..exclusive },
-        ConstraintKind::ForeignKey { target, .. } => Hazard { scan: !definition.not_valid, ..Hazard::default() }
-            .lock(table, LockMode::ShareRowExclusive)
-            .lock(&schema.resolve(target), LockMode::ShareRowExclusive),
+        ConstraintKind::ForeignKey { target, .. } => {
+            let hazard = Hazard { scan: !definition.not_valid, ..Hazard::default() };
+            let hazard = hazard.lock(table, LockMode::ShareRowExclusive);
+            let locked = std::iter::once(schema.resolve(target)).chain(partitions(table, schema));
+            locked.fold(hazard, |h, name| h.lock(&name, LockMode::ShareRowExclusive))
+        }
         ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. } | ConstraintKind::Exclude { .. } => {
             Hazard { scan: true, index_build: true, ..exclusive }
         }

@@ -15,4 +15,4 @@ pub(crate) use between::refuses;
 pub use capability::{Capability, RowRule, Weight};
 pub use hazard::{Hazard, Lock, LockMode, hazard};
 pub use type_class::{TypeChange, type_change};
-pub use version::{Fact, PgVersion, needed};
+pub use version::{Fact, Need, PgVersion, needed, refused_since};

@@ -1,12 +1,12 @@
-//! What depends on the version of PostgreSQL, in one table. Sources: the release notes of each version, and what was measured where the row of
-//! `fixtures/statements` says so.
+//! What depends on the version of PostgreSQL, in one table. Each row was tried on servers of every version from 13 to 18, and is tried anew
+//! by `tests/it/observed/versions.rs`; what is older stands in the release notes.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::schema::Schema;
-use crate::sql::Operation;
-use crate::sql::operation::{ColumnDefinition, ConstraintKind, DefaultValue, TableChange};
+use crate::schema::{QName, Schema};
+use crate::sql::operation::{ConstraintKind, DefaultValue, TableChange};
+use crate::sql::{Name, Operation, Words};
 
 /// A major version of PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,75 +36,213 @@ impl FromStr for PgVersion {
     }
 }
 
-/// Something that PostgreSQL can do since some version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
-    /// `ADD COLUMN … DEFAULT` of one value for all rows writes nothing.
-    FastDefault,
-    /// `SET NOT NULL` reads no rows where a valid CHECK proves it.
-    NotNullByCheck,
-    /// `ALTER TYPE … ADD VALUE` runs in a transaction.
-    AddValueInTransaction,
-    /// `REINDEX … CONCURRENTLY`
-    ReindexConcurrently,
-    /// `DETACH PARTITION … CONCURRENTLY`
-    DetachConcurrently,
-    /// Columns that are computed when read.
-    GeneratedVirtual,
-    /// A foreign key of a partitioned table can be added `NOT VALID`.
-    NotValidOnPartitioned,
-    /// `NOT NULL` constraints can be added `NOT VALID`.
-    NotNullNotValid,
-    /// Constraints that are `NOT ENFORCED`.
-    NotEnforced,
-}
+macro_rules! facts {
+    ($($(#[$doc:meta])* $fact:ident = $since:literal $words:literal [$($form:literal)*];)*) => {
+        /// Something that PostgreSQL can do since some version.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Fact { $(#[doc = $words] $(#[$doc])* $fact),* }
 
-impl Fact {
-    /// What it is, for people.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::FastDefault => "adding a column with a default without writing the table anew",
-            Self::NotNullByCheck => "SET NOT NULL without reading the table",
-            Self::AddValueInTransaction => "ADD VALUE in a transaction",
-            Self::ReindexConcurrently => "REINDEX CONCURRENTLY",
-            Self::DetachConcurrently => "DETACH PARTITION CONCURRENTLY",
-            Self::GeneratedVirtual => "a virtual generated column",
-            Self::NotValidOnPartitioned => "a NOT VALID foreign key of a partitioned table",
-            Self::NotNullNotValid => "a NOT VALID NOT NULL constraint",
-            Self::NotEnforced => "a constraint that is NOT ENFORCED",
+        impl Fact {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$fact),*];
+
+            /// What it is, for people.
+            pub const fn words(self) -> &'static str {
+                match self { $(Self::$fact => $words),* }
+            }
+
+            /// Since when.
+            pub const fn since(self) -> PgVersion {
+                PgVersion(match self { $(Self::$fact => $since),* })
+            }
+
+            /// How statements that need it read, as [`Words::have`] takes it. None, where the words do not tell, or where it is no question
+            /// of what is refused.
+            const fn forms(self) -> &'static [&'static str] {
+                match self { $(Self::$fact => &[$($form),*]),* }
+            }
         }
-    }
-
-    /// Since when.
-    pub const fn since(self) -> PgVersion {
-        PgVersion(match self {
-            Self::FastDefault => 11,
-            Self::NotNullByCheck | Self::AddValueInTransaction | Self::ReindexConcurrently => 12,
-            Self::DetachConcurrently => 14,
-            Self::GeneratedVirtual | Self::NotValidOnPartitioned | Self::NotNullNotValid | Self::NotEnforced => 18,
-        })
-    }
+    };
 }
+
+facts! {
+    // How a statement runs.
+    FastDefault = 11 "adding a column with a default without writing the table anew" [];
+    NotNullByCheck = 12 "SET NOT NULL without reading the table" [];
+    AddValueInTransaction = 12 "ADD VALUE in a transaction" [];
+    DetachShutsPartition = 14 "DETACH PARTITION with the partition locked for everybody" [];
+
+    // What is refused before.
+    ReindexConcurrently = 12 "REINDEX CONCURRENTLY" ["reindex … concurrently"];
+    DetachConcurrently = 14 "DETACH PARTITION CONCURRENTLY" ["alter table … detach partition … concurrently|finalize"];
+    ReplaceTrigger = 14 "CREATE OR REPLACE TRIGGER" ["create or replace trigger"];
+    Compression = 14 "a column's COMPRESSION" [
+        "alter table … set compression" "create … table … compression pglz|lz4|default" "alter table … compression pglz|lz4|default"
+    ];
+    Multirange = 14 "multirange types" [
+        "… int4multirange|int8multirange|nummultirange|tsmultirange|tstzmultirange|datemultirange"
+    ];
+    ProcedureOut = 14 "OUT parameters of procedures" ["create … procedure … (|, out"];
+    SqlBody = 14 "a function body that is not a string" ["create … function|procedure … begin atomic" "create … function|procedure … ) … return"];
+    ReindexPartitioned = 14 "REINDEX of what is partitioned" [];
+    ReindexTablespace = 14 "REINDEX (TABLESPACE …)" ["reindex ( … tablespace"];
+    StatisticsOnExpressions = 14 "statistics on expressions" ["create statistics … on (" "create statistics … on … , ("];
+    SearchAndCycle = 14 "SEARCH and CYCLE of a recursive query" ["… with recursive … ) search depth|breadth first by" "… with recursive … ) cycle … set … using"];
+    IdleSessionTimeout = 14 "the setting idle_session_timeout" ["set idle_session_timeout" "set local|session idle_session_timeout"];
+    NullsNotDistinct = 15 "NULLS NOT DISTINCT" ["create|alter … nulls not distinct"];
+    Merge = 15 "MERGE" ["merge into" "with … ) merge into"];
+    SecurityInvoker = 15 "views with the rights of who reads them" ["create|alter … view … ( … security_invoker"];
+    SetAccessMethod = 15 "SET ACCESS METHOD" ["alter table|materialized … set access method"];
+    SetNullColumns = 15 "ON DELETE SET NULL or SET DEFAULT of some of a key's columns" ["create|alter … on delete set null|default ("];
+    ParameterPrivileges = 15 "privileges on parameters" ["grant|revoke … on parameter"];
+    PublishedSchemas = 15 "publications of whole schemas" ["create|alter publication … tables in schema"];
+    PublishedParts = 15 "publications of some rows or columns" [
+        "create publication … for table * (" "create publication … for table … where (" "alter publication … add|set table * ("
+    ];
+    ClusterPartitioned = 15 "CLUSTER of a partitioned table" [];
+    NegativeScale = 15 "a numeric with a negative scale" ["create|alter … numeric|decimal ( * , -"];
+    UnloggedSequence = 15 "unlogged sequences" ["create unlogged sequence" "alter sequence … set logged|unlogged"];
+    ColumnStorage = 16 "STORAGE in a column's definition" [
+        "create … table … storage plain|external|extended|main|default" "alter table … set storage default"
+        "alter table … add … storage plain|external|extended|main|default"
+    ];
+    IsJson = 16 "IS JSON" ["… is json" "… is not json"];
+    GrantOptions = 16 "GRANT … WITH INHERIT or SET" ["grant … with inherit|set"];
+    SetExpression = 17 "another expression for a generated column" ["alter table … set expression"];
+    MergeMore = 17 "MERGE … RETURNING or BY SOURCE" ["merge into … returning" "merge into … by source|target"];
+    ExcludePartitioned = 17 "exclusion constraints of partitioned tables" [];
+    DefaultAccessMethod = 17 "SET ACCESS METHOD DEFAULT" ["alter table|materialized … set access method default"];
+    PartitionedAccessMethod = 17 "the access method of a partitioned table" ["create table … partition by … ) using"];
+    StatisticsDefault = 17 "SET STATISTICS DEFAULT" ["alter table … set statistics default"];
+    Maintain = 17 "the privilege MAINTAIN" ["grant|revoke … maintain … on"];
+    TransactionTimeout = 17 "the setting transaction_timeout" ["set transaction_timeout" "set local|session transaction_timeout"];
+    CopyOnError = 17 "COPY … ON_ERROR" ["copy … from … on_error"];
+    JsonTable = 17 "JSON_TABLE" ["… json_table ("];
+    GeneratedVirtual = 18 "a virtual generated column" [];
+    NotEnforced = 18 "[NOT] ENFORCED constraints" [
+        "create|alter … ) not enforced" "create|alter … ) enforced" "create|alter … references * not enforced"
+        "alter table … alter constraint * not enforced" "alter table … alter constraint * enforced"
+    ];
+    NotNullByName = 18 "NOT NULL as a constraint of the table" [
+        "alter table … add not null" "alter table … add constraint * not null" "create … table … (|, not null"
+        "create … table … (|, constraint * not null"
+    ];
+    NotNullNotValid = 18 "a NOT NULL constraint that is NOT VALID" [];
+    NotNullNoInherit = 18 "NOT NULL … NO INHERIT" ["create|alter … not null no inherit"];
+    NotNullIsConstraint = 18 "the name of a NOT NULL constraint" [];
+    WithoutOverlaps = 18 "keys WITHOUT OVERLAPS" ["create|alter … without overlaps"];
+    PeriodKey = 18 "foreign keys with a PERIOD" ["create|alter … foreign key ( … , period"];
+    NotValidOnPartitioned = 18 "a NOT VALID foreign key of a partitioned table" [];
+    ForeignTableLike = 18 "CREATE FOREIGN TABLE … (LIKE …)" ["create foreign table … (|, like"];
+    OnlyMaintained = 18 "ANALYZE or VACUUM with ONLY" ["analyze|vacuum only" "analyze|vacuum verbose|full|freeze|analyze only"];
+    ReturningOld = 18 "OLD and NEW in RETURNING" ["insert|update|delete|merge|with … returning … old|new ."];
+    LargeObjectDefaults = 18 "default privileges on large objects" ["alter default privileges … on large objects"];
+}
+
+/// The functions that are PostgreSQL's own since some version.
+const FUNCTIONS: &[(u32, &[&str])] = &[
+    (14, &["bit_count", "bit_xor", "date_bin", "string_to_table", "trim_array", "unistr"]),
+    (15, &["regexp_count", "regexp_instr", "regexp_like", "regexp_substr"]),
+    (
+        16,
+        &[
+            "any_value",
+            "array_sample",
+            "array_shuffle",
+            "json_array",
+            "json_arrayagg",
+            "json_objectagg",
+            "random_normal",
+        ],
+    ),
+    (
+        17,
+        &[
+            "json_exists",
+            "json_query",
+            "json_serialize",
+            "json_value",
+            "to_bin",
+            "to_oct",
+            "uuid_extract_timestamp",
+            "xmltext",
+        ],
+    ),
+    (18, &["array_reverse", "array_sort", "casefold", "crc32", "crc32c", "uuidv4", "uuidv7"]),
+];
 
 impl PgVersion {
+    /// The newest version that there are facts of.
+    pub const NEWEST: Self = Self(18);
+
     /// Whether this version can do it.
     pub fn has(self, fact: Fact) -> bool {
         self >= fact.since()
     }
 }
 
-/// What an operation needs that not every version can do.
-pub fn needed(operation: &Operation, schema: &Schema) -> Option<Fact> {
+/// What a statement needs, and since when PostgreSQL has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// What it is, for people.
+    pub what: String,
+    /// Since when.
+    pub since: PgVersion,
+}
+
+impl From<Fact> for Need {
+    fn from(fact: Fact) -> Self {
+        Self { what: fact.words().to_owned(), since: fact.since() }
+    }
+}
+
+/// The newest that a statement needs and that not every version has.
+pub fn needed(words: &Words, operation: &Operation, schema: &Schema) -> Option<Need> {
+    let written = Fact::ALL.iter().copied().filter(|fact| fact.forms().iter().any(|form| words.have(form)));
+    let meant = meant(operation, schema);
+    let called = words.calls().filter_map(|name| {
+        let (since, _) = FUNCTIONS.iter().find(|(_, names)| names.contains(&name))?;
+        // Who misses a function makes one.
+        let own = schema.all_functions().any(|(known, _)| *known.name == *name);
+        (!own).then(|| Need { what: format!("the function {name}"), since: PgVersion(*since) })
+    });
+    written.chain(meant).map(Need::from).chain(called).max_by_key(|need| need.since)
+}
+
+/// What depends on more than the words.
+fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
+    let partitioned = |name: &Name| {
+        let name = schema.resolve(name);
+        let table = schema.index_table(&name).unwrap_or(&name);
+        schema.relation(table).is_some_and(|t| t.partitioned)
+    };
+    let excludes = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Exclude { .. });
     match operation {
-        Operation::Reindex { concurrently: true, .. } => Some(Fact::ReindexConcurrently),
-        Operation::CreateTable(table) => table.columns.iter().any(is_virtual).then_some(Fact::GeneratedVirtual),
+        Operation::Reindex { name: Some(name), .. } => partitioned(name).then_some(Fact::ReindexPartitioned),
+        Operation::Maintenance { command: "CLUSTER", table: Some(table), .. } => {
+            partitioned(table).then_some(Fact::ClusterPartitioned)
+        }
+        Operation::CreateTable(table) if table.columns.iter().any(|c| is_virtual(c.default)) => {
+            Some(Fact::GeneratedVirtual)
+        }
+        Operation::CreateTable(table) => {
+            let excluded = table.partitioned && table.constraints.iter().any(|c| excludes(&c.kind));
+            excluded.then_some(Fact::ExcludePartitioned)
+        }
         Operation::AlterTable { table, change, .. } => match change {
-            TableChange::AddColumn { column, .. } if is_virtual(column) => Some(Fact::GeneratedVirtual),
-            TableChange::DetachPartition { concurrently: true, .. } => Some(Fact::DetachConcurrently),
-            TableChange::AddConstraint(definition) => {
-                let key = matches!(definition.kind, ConstraintKind::ForeignKey { .. });
-                let partitioned = || schema.relation(&schema.resolve(table)).is_some_and(|t| t.partitioned);
-                (key && definition.not_valid && partitioned()).then_some(Fact::NotValidOnPartitioned)
+            TableChange::AddColumn { column, .. } => is_virtual(column.default).then_some(Fact::GeneratedVirtual),
+            TableChange::SetNotNull { not_valid, .. } => not_valid.then_some(Fact::NotNullNotValid),
+            TableChange::AddConstraint(definition) => match &definition.kind {
+                ConstraintKind::ForeignKey { .. } if definition.not_valid => {
+                    partitioned(table).then_some(Fact::NotValidOnPartitioned)
+                }
+                kind => (excludes(kind) && partitioned(table)).then_some(Fact::ExcludePartitioned),
+            },
+            TableChange::DropConstraint { name, .. }
+            | TableChange::ValidateConstraint { name }
+            | TableChange::RenameConstraint { from: name, .. }
+            | TableChange::AlterConstraint { name } => {
+                names_not_null(&schema.resolve(table), name, schema).then_some(Fact::NotNullIsConstraint)
             }
             _ => None,
         },
@@ -112,30 +250,31 @@ pub fn needed(operation: &Operation, schema: &Schema) -> Option<Fact> {
     }
 }
 
-fn is_virtual(column: &ColumnDefinition) -> bool {
-    column.default == Some(DefaultValue::GeneratedVirtual)
+fn is_virtual(default: Option<DefaultValue>) -> bool {
+    default == Some(DefaultValue::GeneratedVirtual)
+}
+
+/// Whether a name is that of a NOT NULL constraint, and of no other.
+fn names_not_null(table: &QName, constraint: &str, schema: &Schema) -> bool {
+    let relation = schema.relation(table).filter(|r| !r.constraints.contains_key(constraint));
+    relation.is_some_and(|r| r.not_null_named(&table.name, constraint).is_some())
+}
+
+/// What PostgreSQL took until some version and refuses since: an unlogged partitioned table, which never was one.
+pub fn refused_since(operation: &Operation, schema: &Schema) -> Option<(&'static str, PgVersion)> {
+    let unlogged = match operation {
+        Operation::CreateTable(table) => table.unlogged && table.partitioned,
+        Operation::AlterTable { table, change: TableChange::SetLogged { .. }, .. } => {
+            schema.relation(&schema.resolve(table)).is_some_and(|t| t.partitioned)
+        }
+        _ => false,
+    };
+    unlogged.then_some(("a partitioned table can not be logged or unlogged, its partitions are", PgVersion(18)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_statement_needs_is_told() {
-        let needs = |sql: &str| {
-            let mut sources = crate::source::Sources::new();
-            let file = sources.add("a.sql", sql);
-            let (statements, unread) = crate::sql::read(&sources, file);
-            assert!(unread.is_empty(), "{unread:?}");
-            needed(&statements[0].pieces[0].operation, &Schema::empty())
-        };
-        let virtual_column = Some(Fact::GeneratedVirtual);
-        assert_eq!(needs("ALTER TABLE t ADD COLUMN v int GENERATED ALWAYS AS (a * 2) VIRTUAL"), virtual_column);
-        assert_eq!(needs("CREATE TABLE t (a int, v int GENERATED ALWAYS AS (a * 2) VIRTUAL)"), virtual_column);
-        assert_eq!(needs("ALTER TABLE t ADD COLUMN v int GENERATED ALWAYS AS (a * 2) STORED"), None);
-        assert_eq!(needs("REINDEX TABLE CONCURRENTLY t"), Some(Fact::ReindexConcurrently));
-        assert_eq!(needs("ALTER TABLE p DETACH PARTITION q CONCURRENTLY"), Some(Fact::DetachConcurrently));
-    }
 
     #[test]
     fn versions_are_read_as_people_write_them() {

@@ -99,7 +99,7 @@ async fn reindex_leftovers(client: &Client, relation: &str) -> Result<Vec<String
 }
 
 async fn detach(client: &Client, parent: &str, partition: &str, in_doubt: bool) -> Result<Found, ExecuteError> {
-    let query = "SELECT inhdetachpending FROM pg_catalog.pg_inherits
+    let query = "SELECT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::pg_catalog.bool, false) FROM pg_catalog.pg_inherits i
          WHERE inhrelid = pg_catalog.to_regclass($1) AND inhparent = pg_catalog.to_regclass($2)";
     let row = client.query_opt(query, &[&partition, &parent]).await.map_err(failed("looking for the partition"))?;
     let pending: Option<bool> = row.as_ref().map(|row| get(row, 0)).transpose()?;

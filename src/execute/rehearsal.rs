@@ -7,11 +7,15 @@ use tokio_postgres::Client;
 use super::doors::{Clock, Doors, Future, Moment, Observer};
 use super::error::ExecuteError;
 use super::event::Event;
+use super::fresh::{Difference, differences};
 use super::options::Options;
 use super::release::execute;
 use super::stop::Stop;
-use crate::migrations::{Folder, Migration};
+use crate::effect::PgVersion;
+use crate::migrations::{Folder, Migration, books};
+use crate::plan::replay;
 use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
+use crate::postgres::inventory::inventory;
 use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::postgres::{IntrospectError, Session, history, introspect, server_message};
@@ -46,8 +50,13 @@ pub struct Rehearsal {
     pub states: Vec<State>,
     /// A row a query, blue's first.
     pub rows: Vec<Row>,
-    /// What the plan's order leaves otherwise than the files' own order does; nothing, if all is well.
-    pub differences: Vec<String>,
+    /// The server's version.
+    pub version: PgVersion,
+    /// What the plan's order leaves otherwise than the files' own order does on an empty database.
+    pub differences: Vec<Difference>,
+    /// What the simulation takes the files to leave behind (`-`) and what they do leave (`+`), where the two differ. Statements that can not
+    /// be read are not simulated.
+    pub misjudged: Vec<String>,
 }
 
 /// A schema that clients can meet.
@@ -145,7 +154,7 @@ impl Rehearsal {
 
     /// Whether both versions worked everywhere they must, and the end is the files' own.
     pub fn is_safe(&self) -> bool {
-        self.breaks().is_empty() && self.differences.is_empty()
+        self.breaks().is_empty() && self.differences.iter().all(|difference| difference.harmless)
     }
 
     fn fails_at_home(&self, row: &Row) -> bool {
@@ -231,17 +240,23 @@ pub async fn rehearse(
         boundary: &mut boundary,
     };
     execute(&mut session, script.plan, &Options::default(), &mut doors).await?;
-    let planned = introspect(&session).await?;
+    let planned = inventory(&session).await?;
+    let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
     // An orderly end: the built-in server has to write its answers to somebody.
     session.close().await;
     // The files' own order, on a database of its own.
     let session = server.connect_database().await?;
     run(&session, script.folder, script.applied).await?;
     run(&session, script.folder, script.pending).await?;
-    let straight = introspect(&session).await?;
+    let (fresh, real) = (inventory(&session).await?, introspect(&session).await?);
     session.close().await;
     let Watcher { states, rows, .. } = watcher;
-    Ok(Rehearsal { server: server.describe(), states, rows, differences: straight.differences(&planned) })
+    let all: Vec<_> = script.applied.iter().chain(script.pending).cloned().collect();
+    let mut misjudged = replay(script.folder, &all).differences(&real);
+    // Some tools' files make their tables themselves.
+    misjudged.retain(|line| !line.split([' ', '.']).any(|word| books::are_books("", word)));
+    let differences = differences(&fresh, &planned, script.plan);
+    Ok(Rehearsal { server: server.describe(), version, states, rows, differences, misjudged })
 }
 
 /// Brings a database to where production is.

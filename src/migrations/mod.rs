@@ -3,6 +3,7 @@
 
 mod alembic;
 mod atlas;
+pub(crate) mod books;
 mod convention;
 mod dbmate;
 mod detect;

@@ -390,8 +390,9 @@ impl Reader<'_> {
                 self.access.precedes.insert(Key::Loosened(table.clone()));
                 self.access.defines.insert(column_key(column));
             }
-            TableChange::SetNotNull { column } => {
+            TableChange::SetNotNull { column, name, .. } => {
                 self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.extend(name.iter().map(|name| Key::Part(table.clone(), name.clone())));
                 self.access.defines.insert(column_key(column));
             }
             TableChange::DropNotNull { column } => {

@@ -16,5 +16,7 @@ mod steps;
 mod tests;
 
 pub use node::is_opaque;
+#[cfg(feature = "live")]
+pub(crate) use node::replay;
 pub use observed::{Observed, ObservedEffects};
 pub use release::{Planned, Request, plan};

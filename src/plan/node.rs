@@ -9,12 +9,12 @@ use super::graph::Graph;
 use super::{Observed, Request};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
-use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed};
+use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
 use crate::schema::{Applied, Object, Problem, Schema};
-use crate::source::{FileId, Span};
+use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::TransactionControl;
-use crate::sql::{self, Allow, Directive, DirectiveWord, Operation};
+use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, Words};
 
 /// One operation in its place.
 #[derive(Debug, Clone)]
@@ -220,7 +220,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                         "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
                     )
                 }));
-                diagnostics.extend(too_old(&part, &schema, request.version));
+                diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
                 let effect = match &part.observed {
                     Some(observed) => observed.effect.clone(),
                     None => Effect::of(&part.operation, &schema, &applied),
@@ -232,11 +232,12 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     node.parts.push(part);
                     continue;
                 }
+                let transactional = statement.transactional && !part.hazard.outside_transaction;
                 let node = Node {
                     migration: index,
                     effect,
                     directive: statement.directive.clone(),
-                    transactional: statement.transactional,
+                    transactional,
                     session: session.clone(),
                     written: None,
                     before,
@@ -264,9 +265,18 @@ fn program(migration: &Migration) -> Option<Diagnostic> {
     ))
 }
 
-fn too_old(part: &Part, schema: &Schema, version: PgVersion) -> Option<Diagnostic> {
-    let fact = needed(&part.operation, schema).filter(|fact| !version.has(*fact))?;
-    let text = format!("{} needs {}, and the plan is made for {version}", fact.words(), fact.since());
+/// What the version that the plan is made for refuses.
+fn other_version(part: &Part, schema: &Schema, sources: &Sources, version: PgVersion) -> Option<Diagnostic> {
+    if let Some((why, since)) = refused_since(&part.operation, schema).filter(|(_, since)| version >= *since) {
+        let text = format!("{why}: refused since {since}, and the plan is made for {version}");
+        return Some(Diagnostic::error(codes::SERVER_REFUSES, text).at(part.span, "the server refuses this"));
+    }
+    if version >= PgVersion::NEWEST {
+        return None;
+    }
+    let words = Words::of(part.prefix.iter().chain([&part.span]).map(|span| sources.slice(*span)));
+    let need = needed(&words, &part.operation, schema).filter(|need| version < need.since)?;
+    let text = format!("{} needs {}, and the plan is made for {version}", need.what, need.since);
     Some(
         Diagnostic::warning(codes::NEEDS_NEWER_SERVER, text)
             .at(part.span, "the server refuses this")

@@ -6,6 +6,7 @@ mod conninfo;
 mod environment;
 pub mod history;
 mod introspect;
+pub mod inventory;
 mod message;
 pub mod observe;
 mod passfile;

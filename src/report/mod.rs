@@ -5,11 +5,15 @@ mod diagnostics;
 pub mod lint;
 mod plan_text;
 #[cfg(feature = "live")]
+mod rehearsal_json;
+#[cfg(feature = "live")]
 mod rehearsal_text;
 pub mod style;
 
 pub use diagnostics::render as render_diagnostics;
 pub use plan_text::render as render_plan;
+#[cfg(feature = "live")]
+pub use rehearsal_json::render as rehearsal_json;
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
 pub use style::Style;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::style::{Style, Tone};
+use crate::execute::Difference;
 use crate::execute::rehearsal::{Cell, Rehearsal, Row, State, Version};
 use crate::plan::saved::SavedPlan;
 
@@ -61,13 +62,16 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
             found.message
         )?;
     }
-    if !rehearsal.differences.is_empty() {
+    for found in &rehearsal.differences {
+        fresh(out, found, style)?;
+    }
+    if !rehearsal.misjudged.is_empty() {
         writeln!(
             out,
-            "{} the plan's order leaves another schema than the files' own order (- files, + plan):",
-            style.paint(Tone::Bad, "error:")
+            "{} the files leave another schema than their text says (- text, + server); the plan knows it only as far as it was observed:",
+            style.paint(Tone::Change, "warning:")
         )?;
-        for line in &rehearsal.differences {
+        for line in &rehearsal.misjudged {
             writeln!(out, "    {line}")?;
         }
     }
@@ -76,12 +80,25 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
     }
     let count = |version| rehearsal.rows.iter().filter(|r| r.version == version).count();
     let queries = match (count(Version::Blue), count(Version::Green)) {
-        (0, 0) => "no queries were given; the schema ends as the files' own order leaves it".to_owned(),
+        (0, 0) => "no queries were given; a fresh installation ends in the same database".to_owned(),
         (blue, green) => format!(
-            "{blue} blue and {green} green queries work at every state they must; the schema ends as the files' own order leaves it"
+            "{blue} blue and {green} green queries work at every state they must; a fresh installation ends in the same database"
         ),
     };
     writeln!(out, "{} {queries}.", style.paint(Tone::Good, "Rehearsal passed:"))
+}
+
+/// An object that is another one in a fresh installation, which runs the files in their own order.
+fn fresh(out: &mut String, found: &Difference, style: Style) -> std::fmt::Result {
+    let head = if found.harmless { style.paint(Tone::Change, "warning:") } else { style.paint(Tone::Bad, "error:") };
+    writeln!(out, "{head} a fresh installation differs from this release: {}", found.object)?;
+    for (who, definition) in [("the files' own order", &found.files), ("the plan's order", &found.plan)] {
+        writeln!(out, "    {who}: {}", definition.as_deref().unwrap_or("not there").replace('\n', "\n        "))?;
+    }
+    match &found.statement {
+        Some(origin) => writeln!(out, "    see {}:{}:{}", origin.path, origin.line, origin.column),
+        None => Ok(()),
+    }
 }
 
 /// Queries down, states across. States where nothing changes against the one before are left out, but for the overlap and the ends.

@@ -264,7 +264,12 @@ impl Change {
                 self.edit_column(table, column, |c| c.default = Some(*default));
             }
             TableChange::DropDefault { column } => self.edit_column(table, column, |c| c.default = None),
-            TableChange::SetNotNull { column } => self.edit_column(table, column, |c| c.not_null = true),
+            TableChange::SetNotNull { column, name, .. } => {
+                self.edit_column(table, column, |c| c.not_null = true);
+                if let Some(name) = name {
+                    self.edit(table, |r| _ = r.not_nulls.insert(name.clone(), column.clone()));
+                }
+            }
             TableChange::DropNotNull { column } => self.edit_column(table, column, |c| c.not_null = false),
             TableChange::SetIdentity { column, always } => {
                 let had = self.column(table, column).and_then(|c| c.default);
@@ -295,8 +300,14 @@ impl Change {
             }
             TableChange::AddConstraint(definition) => self.add_constraint(table, definition),
             TableChange::DropConstraint { name, if_exists, .. } => {
-                let known = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                let relation = self.schema.relation(table);
+                let known = relation.and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
                 let Some(dropped) = known else {
+                    if let Some(column) = relation.and_then(|r| r.not_null_named(&table.name, name)) {
+                        self.edit_column(table, &column, |c| c.not_null = false);
+                        self.edit(table, |r| _ = r.not_nulls.remove(name));
+                        return;
+                    }
                     if !if_exists {
                         self.missing(format!("constraint {name} of {table}"));
                     }
@@ -312,6 +323,10 @@ impl Change {
                 }
             }
             TableChange::RenameConstraint { from, to } => self.edit(table, |relation| {
+                if let Some(column) = relation.not_null_named(&table.name, from) {
+                    relation.not_nulls.remove(from);
+                    relation.not_nulls.insert(to.clone(), column);
+                }
                 if let Some(constraint) = relation.constraints.remove(from) {
                     relation.constraints.insert(to.clone(), constraint);
                 }

@@ -44,6 +44,8 @@ pub struct Relation {
     pub columns_known: bool,
     /// Constraints by name.
     pub constraints: BTreeMap<Ident, Constraint>,
+    /// The columns of NOT NULL constraints by the names they bear since PostgreSQL 18, as far as they were written or read from a catalog.
+    pub not_nulls: BTreeMap<Ident, Ident>,
     /// Indexes by name, those of constraints included.
     pub indexes: BTreeMap<Ident, Index>,
     /// Triggers by name, with whether they are enabled.
@@ -83,6 +85,7 @@ impl Relation {
             columns: Vec::new(),
             columns_known: true,
             constraints: BTreeMap::new(),
+            not_nulls: BTreeMap::new(),
             indexes: BTreeMap::new(),
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
@@ -124,6 +127,13 @@ impl Relation {
 
     pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
         self.columns.iter_mut().find(|c| &*c.name == name)
+    }
+
+    /// The column of a NOT NULL constraint: one that bears the name, or whose server gave it that name, as one does since PostgreSQL 18.
+    pub fn not_null_named(&self, table: &str, name: &str) -> Option<Ident> {
+        let made_up = |c: &&Column| c.not_null && *name == *format!("{table}_{}_not_null", c.name);
+        let unnamed = || self.columns.iter().find(made_up).map(|c| c.name.clone());
+        self.not_nulls.get(name).cloned().or_else(unnamed)
     }
 
     /// The columns of its primary key.

@@ -127,7 +127,7 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
         TableChange::SetType { column: c, data_type, .. } => column(c, format!("TYPE {data_type}")),
         TableChange::SetDefault { column: c, .. } => column(c, "SET DEFAULT".into()),
         TableChange::DropDefault { column: c } => column(c, "DROP DEFAULT".into()),
-        TableChange::SetNotNull { column: c } => column(c, "SET NOT NULL".into()),
+        TableChange::SetNotNull { column: c, .. } => column(c, "SET NOT NULL".into()),
         TableChange::DropNotNull { column: c } => column(c, "DROP NOT NULL".into()),
         TableChange::SetIdentity { column: c, .. } => column(c, "SET GENERATED AS IDENTITY".into()),
         TableChange::DropGenerated { column: c, .. } => column(c, "DROP GENERATED".into()),

@@ -22,6 +22,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod types;
+mod words;
 
 use std::ops::Range;
 
@@ -33,6 +34,7 @@ pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
 pub use types::TypeName;
+pub use words::Words;
 
 pub(crate) use ast::truncate;
 pub(crate) use describe::describe;

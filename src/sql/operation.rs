@@ -846,10 +846,14 @@ pub enum TableChange {
         /// Which one.
         column: Ident,
     },
-    /// `ALTER COLUMN … SET NOT NULL`
+    /// `ALTER COLUMN … SET NOT NULL`, `ADD [CONSTRAINT name] NOT NULL`
     SetNotNull {
         /// Which one.
         column: Ident,
+        /// The constraint's name, if one was written.
+        name: Option<Ident>,
+        /// `NOT VALID`
+        not_valid: bool,
     },
     /// `ALTER COLUMN … DROP NOT NULL`
     DropNotNull {

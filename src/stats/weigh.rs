@@ -397,7 +397,7 @@ impl Weighing {
         let found = self.find(&name)?;
         let column = |wanted: &str| found.columns.iter().find(|c| c.name == wanted);
         match change {
-            TableChange::SetNotNull { column: wanted } => {
+            TableChange::SetNotNull { column: wanted, not_valid: false, .. } => {
                 let column = column(wanted).filter(|c| c.null_fraction > 0.0)?;
                 let share = column.null_fraction * 100.0;
                 let basis = self.at_best(Basis::Estimated).name();

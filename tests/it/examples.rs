@@ -143,7 +143,8 @@ async fn every_accepted_release_is_rehearsed() {
                 assert!(!lives || matches!(cell, Cell::Works(_)), "{name}: {row:?} at {state:?}");
             }
         }
-        assert_eq!(rehearsal.differences, [""; 0], "{name}");
+        assert_eq!(rehearsal.differences, [], "{name}");
+        assert_eq!(rehearsal.misjudged, [""; 0], "{name}");
         assert!(rehearsal.is_safe(), "{name}");
         rehearsed += 1;
     }
@@ -155,16 +156,23 @@ async fn every_accepted_release_is_rehearsed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_rehearses_on_a_local_server() {
     let binaries = support::server().await.binaries().directory().to_owned();
-    let run = |name: &str| {
+    let version = support::version(&support::database().await.connect().await);
+    let run = |name: &str, more: &[&str]| {
         let mut command = support::cutover(root());
-        command.args(["rehearse", &format!("migrations-examples/{name}"), "--server", "local", "--pg-bin"]);
-        command.arg(&binaries).output().unwrap()
+        let name = format!("migrations-examples/{name}");
+        command.args(["rehearse", &name, "--server", "local", "--pg-bin"]).arg(&binaries).args(more).output().unwrap()
     };
-    let output = run("02-rename-column");
+    let output = run("02-rename-column", &["--pg-version", &version.0.to_string()]);
     let text = support::transcript(&output);
     assert_eq!(support::exit(&output), 0, "{text}");
     assert!(text.contains("Rehearsal passed: 3 blue and 3 green queries work at every state they must"), "{text}");
-    let refused = run("11-conflict");
+    assert!(!text.contains("--pg-version"), "{text}");
+    let other = run("01-add-column", &["--pg-version", "12", "--format", "json"]);
+    let text = support::transcript(&other);
+    assert!(text.contains(&format!("warning: rehearsed on {version}, and --pg-version says PostgreSQL 12")), "{text}");
+    let json: serde_json::Value = serde_json::from_slice(&other.stdout).unwrap();
+    assert_eq!((&json["pg_version"], &json["safe"]), (&version.0.into(), &true.into()), "{text}");
+    let refused = run("11-conflict", &[]);
     assert_eq!(support::exit(&refused), 1, "{}", support::transcript(&refused));
 }
 

@@ -9,6 +9,7 @@ mod conventions;
 mod corpus;
 mod examples;
 mod execute;
+mod fresh;
 mod lint;
 mod observed;
 mod oracle;

@@ -48,7 +48,7 @@ fn instead(operation: &Operation) -> Option<String> {
             "REFRESH MATERIALIZED VIEW CONCURRENTLY lets readers go on; it needs a unique index on the view".into(),
         ),
         Operation::AlterTable { table, change, .. } => match change {
-            TableChange::SetNotNull { column } => Some(format!(
+            TableChange::SetNotNull { column, .. } => Some(format!(
                 "ADD CONSTRAINT … CHECK ({column} IS NOT NULL) NOT VALID, VALIDATE CONSTRAINT, SET NOT NULL, DROP CONSTRAINT, each a statement of its own: SET NOT NULL then reads no rows of {table}"
             )),
             TableChange::AddConstraint(definition) if can_wait(definition) => Some(
@@ -82,7 +82,7 @@ fn fix(subject: &Subject<'_>, part: &Part<'_>) -> Option<Fix> {
                 safety: Safety::Safe,
             })
         }
-        TableChange::SetNotNull { column } => {
+        TableChange::SetNotNull { column, .. } => {
             let name = format!("{}_{column}_not_null", table.name);
             if name.len() > 63 || relation.constraints.contains_key(name.as_str()) {
                 return None;

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use self::queries::queries;
 use super::message::server_message;
-use crate::migrations::Convention;
+use crate::migrations::books;
 use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
 use crate::sql::operation::{DefaultValue, FunctionBody, Ident, RelationKind};
 use crate::sql::{self, TypeName};
@@ -21,6 +21,12 @@ pub struct IntrospectError {
     what: &'static str,
     #[source]
     source: Error,
+}
+
+impl IntrospectError {
+    pub(super) const fn new(what: &'static str, source: Error) -> Self {
+        Self { what, source }
+    }
 }
 
 /// Reads the schema of the database that the client is connected to. Reads only; takes no locks that anybody waits for.
@@ -98,16 +104,20 @@ impl Reader {
 
     fn namespaces(&mut self) {
         for row in self.take("schemas") {
-            self.schema.insert_namespace(row.get::<_, String>(0).into());
+            let name: String = row.get(0);
+            if !books::is_for_books(&name) {
+                self.schema.insert_namespace(name.into());
+            }
         }
     }
 
     fn relations(&mut self) {
-        let history: BTreeSet<&str> = Convention::ALL.iter().filter_map(|c| c.history()).map(|h| h.name).collect();
+        let mut ignored = BTreeSet::new();
         let mut parents = Vec::new();
         for row in self.take("relations") {
             let (oid, name) = (row.get::<_, u32>(0), row.get::<_, String>(2));
-            if history.contains(name.as_str()) {
+            if books::are_books(row.get(1), &name) {
+                ignored.insert(oid);
                 continue;
             }
             let kind: String = row.get(3);
@@ -126,6 +136,12 @@ impl Reader {
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
             self.relations.insert(oid, relation);
+        }
+        for row in self.rows.get("sequences").into_iter().flatten() {
+            if ignored.contains(&row.get::<_, u32>(1)) {
+                self.oids.remove(&row.get::<_, u32>(0));
+                self.relations.remove(&row.get::<_, u32>(0));
+            }
         }
         for row in self.take("default partitions") {
             let partition = self.oids.get(&row.get::<_, u32>(1)).cloned();
@@ -180,6 +196,13 @@ impl Reader {
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
                     Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
+                }
+                // Since PostgreSQL 18. That the column refuses NULL is the column's own.
+                ("n", _) => {
+                    if let (Some(relation), [column]) = (self.relations.get_mut(&row.get::<_, u32>(0)), &*columns) {
+                        relation.not_nulls.insert(row.get::<_, String>(1).into(), column.clone());
+                    }
+                    continue;
                 }
                 _ => continue,
             };

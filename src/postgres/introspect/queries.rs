@@ -42,7 +42,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
                     CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype IN ('a', 'r')
              FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
-             WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x')",
+             WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x', 'n')",
             names("o.conkey", "o.conrelid"),
             names("o.confkey", "o.confrelid"),
         )),

@@ -7,7 +7,7 @@ use super::Result;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{Operation, RelationKind, TableChange};
-use crate::sql::parse::{at_end, eat, eat_words, if_exists};
+use crate::sql::parse::{at_end, eat, eat_words, if_exists, is_word};
 
 pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let kind = if eat_words(parser, &["alter", "index"]) {
@@ -33,8 +33,15 @@ pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
     } else if eat_words(parser, &["attach", "partition"]) {
         TableChange::AttachIndex { index: lower_name(&parser.parse_object_name(false)?) }
     } else {
+        // Whose rights count, and which rows may be written, is more than storage.
+        let mut seen = false;
         while !at_end(parser) {
+            seen |=
+                ["security_invoker", "check_option"].iter().any(|word| is_word(&parser.peek_token_ref().token, word));
             parser.next_token();
+        }
+        if seen {
+            return Ok(vec![Operation::Opaque { what: "ALTER VIEW … SET".to_owned() }]);
         }
         TableChange::Physical { what: "storage parameters" }
     };

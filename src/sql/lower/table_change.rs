@@ -102,12 +102,15 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     let named = if peek_words(parser, &["add", "constraint"]) { 3 } else { 1 };
     let is = |n: usize, word: &str| is_word(&parser.peek_nth_token_ref(n).token, word);
     if is(0, "add") && is(named, "not") && is(named + 1, "null") {
-        for _ in 0..named + 2 {
-            parser.next_token();
-        }
+        parser.next_token();
+        let written = eat(parser, &[Keyword::CONSTRAINT]).then(|| parser.parse_identifier()).transpose()?;
+        let name = written.as_ref().map(fold);
+        eat_words(parser, &["not", "null"]);
         let column = fold(&parser.parse_identifier()?);
+        eat_words(parser, &["no", "inherit"]);
+        let not_valid = eat_words(parser, &["not", "valid"]);
         skip_to_comma(parser);
-        return Ok(Some(TableChange::SetNotNull { column }));
+        return Ok(Some(TableChange::SetNotNull { column, name, not_valid }));
     }
     if eat_words(parser, &["attach", "partition"]) {
         let partition = lower_name(&parser.parse_object_name(false)?);
@@ -247,7 +250,7 @@ fn lower_change(operation: AlterTableOperation) -> Option<TableChange> {
         AlterTableOperation::AlterColumn { column_name, op } => {
             let column = fold(&column_name);
             match op {
-                AlterColumnOperation::SetNotNull => TableChange::SetNotNull { column },
+                AlterColumnOperation::SetNotNull => TableChange::SetNotNull { column, name: None, not_valid: false },
                 AlterColumnOperation::DropNotNull => TableChange::DropNotNull { column },
                 AlterColumnOperation::SetDefault { value } => {
                     TableChange::SetDefault { column, default: table::default_value(&value) }

@@ -8,6 +8,10 @@ fn alone(sql: &str) -> Step {
     step(1, Phase::Before, Transaction::None, sql, &["2"], 2, 1)
 }
 
+fn version(shop: &Shop) -> i32 {
+    shop.rows("SELECT current_setting('server_version_num')")[0].parse::<i32>().unwrap() / 10_000
+}
+
 /// Ends the executor while its statement is under way, as SIGKILL does, and returns once the server has noticed.
 fn kill_during(shop: &Shop, plan: &cutover::plan::saved::SavedPlan, query: &str) {
     let path = shop.save(plan);
@@ -65,6 +69,10 @@ fn what_no_catalog_tells_is_the_operators_to_decide() {
         );
         let plan = shop.plan_of(vec![alone("CALL work()")]);
         kill_during(&shop, &plan, "CALL work");
+        if version(&shop) < 14 {
+            // Before version 14 a server does not look after clients that are gone: the operator ends the session.
+            shop.rows("SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE query LIKE 'CALL work%'");
+        }
         shop.resume(&["--takeover-timeout", "20s"]).ends(5).says("step 1 is stuck").says("--mark-done 1");
         shop.run(&["status"]).says("Stuck      step 1");
         shop.resume(&[]).ends(5);
@@ -84,6 +92,11 @@ fn an_interrupted_detach_is_finalized() {
     let mut reader = shop.client();
     reader.batch_execute("BEGIN; SELECT * FROM p").unwrap();
     let plan = shop.plan_of(vec![alone("ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY")]);
+    if version(&shop) < 14 {
+        reader.batch_execute("COMMIT").unwrap();
+        shop.execute(&plan, &[]).ends(4).says("syntax error at or near \"CONCURRENTLY\"");
+        return;
+    }
     kill_during(&shop, &plan, "ALTER TABLE p DETACH");
     reader.batch_execute("COMMIT").unwrap();
     shop.resume(&[]).ends(0);

@@ -8,7 +8,7 @@ use cutover::sql::{self, Operation};
 use super::reasons::HISTORIES;
 use super::simulate::{lines, simulate};
 use crate::corpus::{History, histories};
-use crate::support;
+use crate::support::{self, version};
 
 struct Walked {
     table: String,
@@ -39,7 +39,7 @@ async fn walk(History { project, folder }: History) -> Walked {
                 continue;
             }
             let text = folder.sources.slice(statement.span);
-            let said = simulate(&schema, statement, &schema);
+            let said = simulate(&schema, statement, &schema, version(&session));
             let before = observer.schema().clone();
             let seen = observer.observe(text, statement.transactional).await.unwrap();
             let place = folder.sources.place(statement.span);

@@ -8,3 +8,4 @@ mod opaque;
 mod outside;
 mod reasons;
 mod simulate;
+mod versions;

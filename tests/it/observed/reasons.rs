@@ -21,6 +21,14 @@ pub(super) const REASONS: &[(&str, &str, &str)] = &[
     ),
     ("88", "text: opaque", "what an update of an extension does is in its scripts"),
     ("96", "", "what a DO block or a procedure does, only the server knows"),
+    (
+        "102",
+        "",
+        "NOT ENFORCED is taken for enforced: too careful, since such a constraint refuses nothing. ENFORCED reads the rows",
+    ),
+    ("104", "", "opaque: what readers of the column see changes, which only its author can judge"),
+    ("107", "", "opaque: whose rights count decides what readers may see, and no capability stands for it"),
+    ("111", "parts1", "who writes to a partition by its own name meets the key, too"),
     ("98", "", "publications are opaque: no client of the database reads them"),
 ];
 

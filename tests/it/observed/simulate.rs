@@ -20,7 +20,7 @@ pub(crate) struct Simulated {
 }
 
 /// What a statement does to a schema, by its text, and what it costs on the tables that `base` has.
-pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) -> Simulated {
+pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema, version: PgVersion) -> Simulated {
     let mut schema = before.clone();
     let mut touched = BTreeSet::new();
     // What no schema shows is told piece by piece; the rest is the difference over all of them.
@@ -28,7 +28,7 @@ pub(crate) fn simulate(before: &Schema, statement: &Statement, base: &Schema) ->
     let (mut locks, mut rewrite, mut scan, mut opaque) = (BTreeMap::new(), false, false, false);
     let mut problems = Vec::new();
     for piece in &statement.pieces {
-        let cost = hazard(&piece.operation, &schema, base, PgVersion::default());
+        let cost = hazard(&piece.operation, &schema, base, version);
         rewrite |= cost.rewrite;
         scan |= cost.scan;
         for lock in cost.locks {

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use cutover::effect::PgVersion;
 use cutover::postgres::throwaway::{Local, LocalOptions};
 use cutover::postgres::{Session, Target, connect};
 use tokio::sync::OnceCell;
@@ -68,6 +69,11 @@ impl Database {
 /// Creates a database that no other test uses.
 pub(crate) async fn database() -> Database {
     Database { target: server().await.create_database().await.unwrap() }
+}
+
+/// The major version of the server.
+pub(crate) fn version(session: &Session) -> PgVersion {
+    PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap())
 }
 
 /// What the server said.

@@ -7,5 +7,5 @@ mod play;
 
 pub(crate) use certificates::{Authority, self_signed};
 pub(crate) use command::{cutover, exit, transcript};
-pub(crate) use databases::{Database, counting_server, database, local_options, message, server};
+pub(crate) use databases::{Database, counting_server, database, local_options, message, server, version};
 pub(crate) use play::{Order, Release, Run, play, statements};
