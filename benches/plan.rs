@@ -41,6 +41,7 @@ fn statements(criterion: &mut Criterion) {
                         observed: None,
                         weighing: None,
                         version: Default::default(),
+                        assume: Default::default(),
                     })
                 });
             });

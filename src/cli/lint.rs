@@ -233,6 +233,7 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
             observed: args.observe.then_some(&seen.effects),
             weighing: input.weighing.as_ref(),
             version,
+            assume: input.assume,
         });
         Ok::<_, CliError>(vec![planned])
     };
@@ -276,6 +277,7 @@ fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version:
             observed,
             weighing: input.weighing.as_ref(),
             version,
+            assume: input.assume,
         });
         schema = planned.last.clone();
         planned

@@ -78,6 +78,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         observed: args.observe.then_some(&seen.effects),
         weighing: input.weighing.as_ref(),
         version: input.version.unwrap_or(version),
+        assume: input.assume,
     });
     show(args.format, &input, &planned)?;
     if let Some(path) = &args.output {

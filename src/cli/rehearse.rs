@@ -74,6 +74,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             observed: Some(&seen.effects),
             weighing: input.weighing.as_ref(),
             version: input.version(),
+            assume: input.assume,
         });
         rehearse(args, &input, &pending, &planned, server).await
     });

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use super::out;
+use crate::compat::Assume;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
@@ -38,6 +39,10 @@ pub(super) struct ReleaseOptions {
     /// Queries of the version being released
     #[arg(long, value_name = "DIR")]
     green: Option<Utf8PathBuf>,
+    /// How far the queries are believed: `workload` takes a version to use what its queries use, `worst-case` takes it to use everything
+    /// that its schema offers, and the queries only prove what breaks (the default for a version without queries)
+    #[arg(long, value_name = "WHAT")]
+    assume: Option<Assume>,
     /// The PostgreSQL that production runs: what statements cost depends on it (that of --stats if not given, or else 15)
     #[arg(long, value_name = "VERSION")]
     pg_version: Option<PgVersion>,
@@ -65,6 +70,8 @@ pub(super) struct ReleaseInput {
     /// What the team makes of findings.
     pub(super) lint: LintConfig,
     pub(super) version: Option<PgVersion>,
+    /// How far the queries are believed.
+    pub(super) assume: Assume,
     /// What production holds and is asked.
     pub(super) weighing: Option<Weighing>,
     /// Findings on queries, with the files they point to.
@@ -105,12 +112,17 @@ impl ReleaseOptions {
         };
         let blue = queries(self.blue.clone().or(blue))?;
         let green = queries(self.green.clone().or(green))?;
+        if self.assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
+            return Err(CliError::usage("--assume workload needs the queries of both versions")
+                .hint("give them with --blue and --green; a version without queries is taken to use everything"));
+        }
         let from = self.from.clone().or(from);
         let weighing = match self.stats.as_ref().or(stats.file.as_ref()) {
             Some(path) => Some(weighing(path, stats.settings)?),
             None => None,
         };
-        Ok(ReleaseInput { folder, from, blue, green, version: self.pg_version, weighing, unread, lint })
+        let (version, assume) = (self.pg_version, self.assume.unwrap_or_default());
+        Ok(ReleaseInput { folder, from, blue, green, version, assume, weighing, unread, lint })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which version relies on what an operation takes or gives: the evidence that placement rests on, and the subset test that proves a plan.
 
+mod assume;
 mod phase;
 mod pull;
 mod reliance;
@@ -9,6 +10,7 @@ use crate::effect::Capability;
 use crate::schema::Schema;
 use crate::workload::Query;
 
+pub use assume::Assume;
 pub use phase::Phase;
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 pub use reliance::Reliance;
@@ -21,6 +23,8 @@ pub struct App<'a> {
     pub watch: Option<&'a Watch<'a>>,
     /// The schema it was written for.
     pub schema: &'a Schema,
+    /// How far its queries are believed.
+    pub assume: Assume,
 }
 
 /// How a version relies on a capability.
@@ -42,8 +46,8 @@ impl<'a> App<'a> {
         match self.watch.map(|watch| watch.relies(capability)) {
             Some(Reliance::Yes(query)) => Evidence::Query(query),
             Some(Reliance::May(query)) => Evidence::Perhaps(query),
-            Some(Reliance::No) => Evidence::None,
-            None => Evidence::Assumed,
+            Some(Reliance::No) if self.assume == Assume::Workload => Evidence::None,
+            Some(Reliance::No) | None => Evidence::Assumed,
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &S
                 strongest(&mut pulls.blue, loss_strength(capability, evidence), capability, evidence);
             }
             Weight::Conditional => {
-                let told = !matches!(evidence, Evidence::None) && worth_telling(capability, evidence);
+                let told = !matches!(evidence, Evidence::None) && worth_telling(capability);
                 if told {
                     pulls.conditional.push(pull(Strength::Prefers, capability, evidence));
                 }
@@ -102,16 +102,15 @@ fn gain_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Stre
 }
 
 /// Without a workload, only what regularly hurts is told: every added column changes a row's shape.
-fn worth_telling(capability: &Capability, evidence: Evidence<'_>) -> bool {
-    match capability {
+fn worth_telling(capability: &Capability) -> bool {
+    matches!(
+        capability,
         Capability::NeverNull { .. }
-        | Capability::KnownLabels(_)
-        | Capability::Body { .. }
-        | Capability::Definition(_)
-        | Capability::Default { .. } => true,
-        Capability::Shape(_) => matches!(evidence, Evidence::Query(_) | Evidence::Perhaps(_)),
-        _ => false,
-    }
+            | Capability::KnownLabels(_)
+            | Capability::Body { .. }
+            | Capability::Definition(_)
+            | Capability::Default { .. }
+    )
 }
 
 fn pull<'a>(strength: Strength, capability: &Capability, evidence: Evidence<'a>) -> Pull<'a> {

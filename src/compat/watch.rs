@@ -161,10 +161,35 @@ impl State {
         found
     }
 
-    /// What a client is told of a query's parameters and results.
-    pub fn contract(&self, query: usize) -> Option<(&[Type], Option<&[(crate::sql::operation::Ident, Type)]>)> {
-        self.look(query).map(|look| (look.parameters.as_slice(), look.columns.as_deref()))
+    /// What is told to a client of a query otherwise than on another schema, in words: its parameters and what it returns. `None`: nothing
+    /// that is known.
+    pub fn contract_change(&self, query: usize, from: &Self) -> Option<String> {
+        let (was, is) = (from.look(query)?, self.look(query)?);
+        if let (Some(old), Some(new)) = (&was.columns, &is.columns) {
+            if let Some(((name, old), (_, new))) = old.iter().zip(new).find(|(a, b)| a.0 == b.0 && differ(&a.1, &b.1)) {
+                return Some(format!("column {name} is {new} instead of {old}"));
+            }
+            if let Some(at) =
+                (0..old.len().max(new.len())).find(|i| old.get(*i).map(|c| &c.0) != new.get(*i).map(|c| &c.0))
+            {
+                let place = at + 1;
+                return Some(match (old.get(at), new.get(at)) {
+                    (None, Some((name, _))) => format!("{name} is a column more, at {place}"),
+                    (Some((name, _)), None) => format!("{name}, at {place}, is gone"),
+                    (Some((old, _)), Some((new, _))) => format!("column {place} is {new} instead of {old}"),
+                    (None, None) => return None,
+                });
+            }
+        }
+        let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
+        let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;
+        Some(format!("parameter ${} is {new} instead of {old}", at + 1))
     }
+}
+
+/// Whether two types are known to be two.
+fn differ(one: &Type, other: &Type) -> bool {
+    one != other && *one != Type::Any && *other != Type::Any
 }
 
 fn words_of(text: &str) -> impl Iterator<Item = &str> {

@@ -33,6 +33,7 @@ pub static RULES: &[&Rule] = &[
     &rules::rows_gone_in_overlap::RULE,
     &rules::cascade_takes_more::RULE,
     &rules::function_body_breaks::RULE,
+    &rules::result_changes::RULE,
     &rules::table_rewrite::RULE,
     &rules::blocking_scan::RULE,
     &rules::blocking_index_build::RULE,

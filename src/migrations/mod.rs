@@ -3,6 +3,7 @@
 
 mod alembic;
 mod atlas;
+#[cfg(feature = "live")]
 pub(crate) mod books;
 mod convention;
 mod dbmate;

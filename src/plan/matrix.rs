@@ -37,8 +37,9 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
     if input.refused {
         return found;
     }
-    let before = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::Before);
+    let mut before = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::Before);
     if let Some(blue) = blue {
+        found.extend(changed(input, blue, before.clone()));
         found.extend(lost(
             input,
             "blue",
@@ -50,10 +51,11 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
         ));
     }
     if let Some(green) = green {
-        let overlap = before.last().map_or(input.base, |(_, schema)| schema);
+        let overlap = before.next_back().map_or(input.base, |(_, schema)| schema);
         let (overlap, _) = green.step(green.own(), overlap);
         let after = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::After);
         found.extend(not_ready(input, green, &overlap, after.clone()));
+        found.extend(not_yet_changed(input, green, &overlap, after.clone()));
         found.extend(lost(input, "green", green, overlap, after, codes::GREEN_BREAKS, input.offsets.1));
     }
     found
@@ -142,6 +144,79 @@ fn lost<'a>(
         state = next;
     }
     found
+}
+
+/// Queries of blue that return something else from a step before the cutover on.
+fn changed<'a>(
+    input: &Input<'_>,
+    blue: &Watch<'_>,
+    steps: impl Iterator<Item = &'a (usize, Schema)>,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut state = blue.own().clone();
+    for (node, schema) in steps {
+        let (next, touched) = blue.step(&state, schema);
+        let works = |query: &usize| blue.prepares(&state, *query) && blue.prepares(&next, *query);
+        let changes = touched.into_iter().filter(works);
+        let changes: Vec<_> = changes.filter_map(|query| Some((query, next.contract_change(query, &state)?))).collect();
+        if let Some((query, how)) = changes.first() {
+            let of = &blue.queries()[*query];
+            let more = others(changes.len());
+            found.push(
+                Diagnostic::warning(
+                    codes::RESULT_CHANGES,
+                    format!("blue's query {}{more} gets something else from here on: {how}", of.name),
+                )
+                .at(input.nodes[*node].span(), "changed while blue runs")
+                .at(of.span.moved(input.offsets.0), "this query")
+                .help("name the columns in the query, and let the driver prepare it again when it fails with 0A000 (\"cached plan must not change result type\")"),
+            );
+        }
+        state = next;
+    }
+    found
+}
+
+/// Queries of green that still return something else than it was written for when it gets its first traffic.
+fn not_yet_changed<'a>(
+    input: &Input<'_>,
+    green: &Watch<'_>,
+    overlap: &State,
+    after: impl Iterator<Item = &'a (usize, Schema)>,
+) -> Vec<Diagnostic> {
+    let differs =
+        |query: &usize| green.prepares(overlap, *query) && overlap.contract_change(*query, green.own()).is_some();
+    let mut waiting: Vec<usize> = (0..green.queries().len()).filter(differs).collect();
+    let mut found = Vec::new();
+    for (node, schema) in after {
+        if waiting.is_empty() {
+            break;
+        }
+        let (state, _) = green.step(overlap, schema);
+        let (ready, still): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|query| state.contract_change(*query, green.own()).is_none());
+        waiting = still;
+        let Some(how) = ready.first().and_then(|query| overlap.contract_change(*query, green.own())) else { continue };
+        let of = &green.queries()[ready[0]];
+        let more = others(ready.len());
+        found.push(
+            Diagnostic::warning(
+                codes::RESULT_CHANGES,
+                format!(
+                    "green's query {}{more} gets something else than it was written for until this step: {how}",
+                    of.name
+                ),
+            )
+            .at(input.nodes[*node].span(), "placed after the cutover")
+            .at(of.span.moved(input.offsets.1), "this query")
+            .help("name the columns in the query, or let green read both forms"),
+        );
+    }
+    found
+}
+
+fn others(count: usize) -> String {
+    if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() }
 }
 
 /// Queries of green that do not work yet when it gets its first traffic.

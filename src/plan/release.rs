@@ -13,7 +13,7 @@ use super::saved::{
     SavedPlan, SchemaPins, Verdict,
 };
 use super::{ObservedEffects, findings, matrix, proof, steps};
-use crate::compat::{App, Evidence, Pulls, Watch, pulls};
+use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::{Capability, Effect, PgVersion};
 use crate::lint::{self, Allowed, Release, Version};
@@ -45,13 +45,16 @@ pub struct Request<'a> {
     pub weighing: Option<&'a Weighing>,
     /// The PostgreSQL that production runs.
     pub version: PgVersion,
+    /// How far the queries are believed.
+    pub assume: Assume,
 }
 
 impl<'a> Request<'a> {
     /// A request without a live database, queries, observations, or statistics.
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
         let version = PgVersion::default();
-        Self { folder, pending, base: None, blue: None, green: None, observed: None, weighing: None, version }
+        let (base, blue, green, observed, weighing, assume) = (None, None, None, None, None, Assume::default());
+        Self { folder, pending, base, blue, green, observed, weighing, version, assume }
     }
 }
 
@@ -85,8 +88,8 @@ pub fn plan(request: Request<'_>) -> Planned {
     let mut diagnostics = collected.diagnostics;
     let watch_blue = request.blue.map(|workload| Watch::new(workload, &base));
     let watch_green = request.green.map(|workload| Watch::new(workload, &last));
-    let blue = App { watch: watch_blue.as_ref(), schema: &base };
-    let green = App { watch: watch_green.as_ref(), schema: &last };
+    let blue = App { watch: watch_blue.as_ref(), schema: &base, assume: request.assume };
+    let green = App { watch: watch_green.as_ref(), schema: &last, assume: request.assume };
     let pulls_of = |node: &Node| pulls(&node.effect, blue, green, &base, &last);
 
     let nodes = rewrite_nodes(collected.nodes, &pulls_of);

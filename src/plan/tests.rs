@@ -23,6 +23,7 @@ fn planned(base: &str, release: &[&str], blue: Option<&str>, green: Option<&str>
         observed: None,
         weighing: None,
         version: Default::default(),
+        assume: Default::default(),
     })
 }
 

@@ -93,7 +93,7 @@ pub enum Body {
     /// `SELECT`
     Select(Box<Select>),
     /// `UNION`, `INTERSECT`, `EXCEPT`
-    Set(Box<Body>, Box<Body>),
+    Set(Box<Self>, Box<Self>),
     /// `VALUES`
     Values(Vec<Vec<Expr>>),
     /// A query in parentheses.
@@ -166,9 +166,9 @@ pub enum From {
     /// A join.
     Join {
         /// The one side.
-        left: Box<From>,
+        left: Box<Self>,
         /// The other.
-        right: Box<From>,
+        right: Box<Self>,
         /// How.
         on: On,
         /// An alias of the whole.
@@ -282,10 +282,19 @@ pub struct Merge {
     pub conditions: Vec<Expr>,
     /// `UPDATE SET`
     pub updates: Vec<Vec<Assignment>>,
-    /// `INSERT`: columns and values.
-    pub inserts: Vec<(Option<Vec<Placed<Ident>>>, Vec<Expr>)>,
+    /// `INSERT`
+    pub inserts: Vec<MergeInsert>,
     /// Whether it has `DELETE`.
     pub deletes: bool,
+}
+
+/// `INSERT` of a `MERGE`
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeInsert {
+    /// The column list; `None`: all, in order.
+    pub columns: Option<Vec<Placed<Ident>>>,
+    /// The values.
+    pub values: Vec<Expr>,
 }
 
 /// An expression.
@@ -306,50 +315,50 @@ pub enum Expr {
     /// `DEFAULT`, as a value
     Default,
     /// `e::type`
-    Cast(Box<Expr>, TypeName, At),
+    Cast(Box<Self>, TypeName, At),
     /// `f(…)`
     Call(Box<Call>),
     /// `a + b`; without a left side `- b`
-    Operator(Arc<str>, Option<Box<Expr>>, Box<Expr>, At),
+    Operator(Arc<str>, Option<Box<Self>>, Box<Self>, At),
     /// `a = ANY (array or query)`
-    Quantified(Arc<str>, Box<Expr>, Box<Expr>, At),
+    Quantified(Arc<str>, Box<Self>, Box<Self>, At),
     /// `a IN (…)`
-    In(Box<Expr>, Vec<Expr>, At),
+    In(Box<Self>, Vec<Self>, At),
     /// A boolean that is made of booleans: `AND`, `NOT`, `IS TRUE`
-    Logic(Vec<Expr>),
+    Logic(Vec<Self>),
     /// A boolean that is made of anything: `IS NULL`
-    Test(Vec<Expr>),
+    Test(Vec<Self>),
     /// `COALESCE`, `GREATEST`, `LEAST`: all of one type
-    Common(&'static str, Vec<Expr>, At),
+    Common(&'static str, Vec<Self>, At),
     /// `CASE`
     Case {
         /// What the conditions are compared with.
-        operand: Option<Box<Expr>>,
+        operand: Option<Box<Self>>,
         /// `WHEN … THEN …`
-        branches: Vec<(Expr, Expr)>,
+        branches: Vec<(Self, Self)>,
         /// `ELSE`
-        otherwise: Option<Box<Expr>>,
+        otherwise: Option<Box<Self>>,
         /// Where.
         at: At,
     },
     /// `ARRAY[…]`
-    Array(Vec<Expr>, At),
+    Array(Vec<Self>, At),
     /// `ARRAY(SELECT …)`
     ArrayOf(Box<Query>),
     /// `(a, b)`, `ROW(a, b)`
-    Row(Vec<Expr>),
+    Row(Vec<Self>),
     /// `(SELECT …)`
     Scalar(Box<Query>),
     /// `EXISTS (SELECT …)`
     Exists(Box<Query>),
     /// `a[1]`: whether it is a slice
-    Subscript(Box<Expr>, Vec<Expr>, bool),
+    Subscript(Box<Self>, Vec<Self>, bool),
     /// `(e).a`
-    Field(Box<Expr>, Ident, At),
+    Field(Box<Self>, Ident, At),
     /// Something of a type that does not depend on what it is made of.
-    Typed(TypeName, Vec<Expr>),
+    Typed(TypeName, Vec<Self>),
     /// Something whose type is not known here.
-    Unknown(Vec<Expr>),
+    Unknown(Vec<Self>),
     /// Something of which nothing is known but its words.
     Opaque,
 }

@@ -84,6 +84,7 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
             observed: None,
             weighing: None,
             version: Default::default(),
+            assume: Default::default(),
         });
         let steps = &planned.plan.steps;
         let of = |direction: Direction| steps.iter().filter(|s| s.direction == direction).count();

@@ -62,6 +62,7 @@ impl Release {
             observed: None,
             weighing: None,
             version: cutover::effect::PgVersion::default(),
+            assume: Default::default(),
         })
     }
 }

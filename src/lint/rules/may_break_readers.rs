@@ -38,9 +38,6 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             Capability::KnownLabels(name) => {
                 format!("blue may read a label of {name} that it does not know once green writes it")
             }
-            Capability::Shape(relation) => format!(
-                "blue reads or writes {relation} by position or with *: a prepared statement fails with \"cached plan must not change result type\" until it is prepared again"
-            ),
             Capability::Body { signature, .. } => {
                 format!("blue's calls of {signature} run another body from here on, and may mean something else")
             }
@@ -51,7 +48,6 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             other => format!("blue can no longer be sure of this: {other}"),
         };
         let help = match &pull.capability {
-            Capability::Shape(_) => "name the columns in the query",
             Capability::Body { .. } | Capability::Definition(_) => {
                 "make sure that it does for blue what it did, or give the new one another name and drop the old one after the cutover"
             }

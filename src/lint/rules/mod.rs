@@ -32,6 +32,7 @@ pub(super) mod program_migration;
 pub(super) mod psql_meta_command;
 pub(super) mod refresh_without_unique_index;
 pub(super) mod reorder_changes_schema;
+pub(super) mod result_changes;
 pub(super) mod rollback_in_migration;
 pub(super) mod rows_gone_in_overlap;
 pub(super) mod rows_written_in_overlap;

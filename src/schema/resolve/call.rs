@@ -147,7 +147,7 @@ impl Resolver<'_> {
     }
 
     /// What a call in FROM gives.
-    pub(super) fn from_call(
+    pub(super) fn called_in_from(
         &mut self,
         call: &Expr,
         name: &Ident,

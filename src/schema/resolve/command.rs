@@ -10,7 +10,8 @@ use super::{Output, Problem, Resolver, Write, WriteKind};
 use crate::schema::{Column, QName, Relation};
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::query::{
-    Assignment, At, Body, Command, Delete, Expr, From, Insert, Item, Merge, On, Placed, Query, Select, TableRef, Update,
+    Assignment, At, Body, Command, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On, Placed, Query, Select,
+    TableRef, Update,
 };
 
 /// Deeper queries are not followed.
@@ -193,13 +194,11 @@ impl Resolver<'_> {
         for item in items {
             match item {
                 Item::Expr(expr, name) => {
-                    let reads: BTreeSet<_> = self.resolved.uses.reads.keys().cloned().collect();
                     let data_type = self.expr(expr, Some(scope));
                     let of = match expr {
                         Expr::Column(..) => self.shown_by(expr, scope),
                         _ => Vec::new(),
                     };
-                    drop(reads);
                     push(Some(vec![Col { name: name.clone(), data_type, of }]));
                 }
                 Item::Star(None, at) => {
@@ -226,7 +225,7 @@ impl Resolver<'_> {
                         }
                         None if name.schema.is_none() && self.is_column(&name.name, scope) => {
                             let row = self.expr(&Expr::Column(vec![name.name.clone()], *at), Some(scope));
-                            let table = self.from_rows(&row);
+                            let table = self.fields_of(&row);
                             push(table.filter(|table| !table.open).map(|table| table.columns));
                         }
                         None => {
@@ -238,7 +237,7 @@ impl Resolver<'_> {
                 }
                 Item::Fields(expr) => {
                     let found = self.expr(expr, Some(scope));
-                    let table = self.from_rows(&found);
+                    let table = self.fields_of(&found);
                     push(table.filter(|table| !table.open).map(|table| table.columns));
                 }
             }
@@ -250,7 +249,7 @@ impl Resolver<'_> {
         scope.levels().any(|names| names.bare.iter().any(|col| col.name == *name))
     }
 
-    fn from_rows(&mut self, data_type: &Type) -> Option<Table> {
+    fn fields_of(&mut self, data_type: &Type) -> Option<Table> {
         let name = data_type.name()?;
         let relation = self.types.row_type(name)?;
         let found = self.schema.relation(&relation)?;
@@ -290,7 +289,7 @@ impl Resolver<'_> {
         match element {
             From::Table(table) => Names::of(self.table(table)),
             From::Call { call, name, alias, columns, types, ordinality } => {
-                let found = self.from_call(call, name, alias.as_ref(), types, Some(&lateral));
+                let found = self.called_in_from(call, name, alias.as_ref(), types, Some(&lateral));
                 Self::call_names(found, columns, *ordinality)
             }
             From::Derived { query, lateral: is_lateral, alias, columns } => {
@@ -665,8 +664,7 @@ impl Resolver<'_> {
             self.from(&update.from, outer);
             return None;
         };
-        let names =
-            Names::of(self.table(&update.table)).join(self.from_beside(&update.table, &update.from, outer), &[]);
+        let names = Names::of(self.table(&update.table)).join(self.from(&update.from, outer), &[]);
         let scope = Scope { names: &names, outer };
         let (columns, nulls) = self.set(&name, &relation, &update.set, &scope);
         if let Some(filter) = &update.filter {
@@ -675,11 +673,6 @@ impl Resolver<'_> {
         }
         self.write(name, WriteKind::Update { columns, nulls }, update.table.name.at);
         self.items(&update.returning, &scope)
-    }
-
-    /// What stands in FROM beside the table that is written. It sees the table only where it is LATERAL, which is close enough.
-    fn from_beside(&mut self, _: &TableRef, from: &[From], outer: Option<&Scope<'_>>) -> Names {
-        self.from(from, outer)
     }
 
     fn delete(&mut self, delete: &Delete, outer: Option<&Scope<'_>>) -> Output {
@@ -719,7 +712,7 @@ impl Resolver<'_> {
             self.write(name.clone(), WriteKind::Update { columns, nulls }, merge.table.name.at);
         }
         let inner = Scope { names: &source, outer };
-        for (columns, values) in &merge.inserts {
+        for MergeInsert { columns, values } in &merge.inserts {
             let listed = columns.is_some();
             let columns = columns.clone().unwrap_or_else(|| {
                 let all = relation.columns.iter();

@@ -15,8 +15,8 @@ use crate::sql::name::Name;
 use crate::sql::operation::Ident;
 use crate::sql::parse::Tokens;
 use crate::sql::query::{
-    Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Merge, On, Placed, Query,
-    Select, TableRef, Update,
+    Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On,
+    Placed, Query, Select, TableRef, Update,
 };
 use crate::sql::query_gaps::ALL_FIELDS;
 use crate::sql::shape::expression_name;
@@ -220,7 +220,7 @@ impl Lower<'_> {
                         MergeInsertKind::Row | MergeInsertKind::Wildcard => Vec::new(),
                     };
                     let values = rows.into_iter().next().unwrap_or_default();
-                    found.inserts.push((columns, values));
+                    found.inserts.push(MergeInsert { columns, values });
                 }
                 MergeAction::Update(update) => {
                     if let MergeUpdateKind::Set(set) = &update.kind {

@@ -28,6 +28,7 @@ fn told(change: &str) -> Vec<String> {
         observed: None,
         weighing: None,
         version: Default::default(),
+        assume: Default::default(),
     });
     let found = planned.diagnostics.iter().filter(|d| d.code.name == "function-body-breaks");
     let words = found.flat_map(|d| d.message.split([' ', ',', ':']).filter(|word| word.ends_with("()")));

@@ -157,6 +157,7 @@ fn planned(setup: &str, file: &str, text: &str, version: PgVersion) -> String {
         observed: None,
         weighing: None,
         version,
+        assume: Default::default(),
     });
     let verdict = if planned.plan.verdict == Verdict::Safe { "safe" } else { "not safe" };
     let mut out = format!("\nplan: {verdict}\n");

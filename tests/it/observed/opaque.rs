@@ -31,6 +31,7 @@ async fn placed(change: &str) -> String {
         observed,
         weighing: None,
         version: Default::default(),
+        assume: Default::default(),
     });
     let place = seen.effects.server.clone();
     let mut lines: Vec<String> = planned

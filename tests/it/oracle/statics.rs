@@ -48,7 +48,7 @@ pub(super) fn add(recall: &mut Recall, pair: &Pair, base: &Schema, last: &Schema
             if did && !does {
                 broken.insert(id(blue, query));
             }
-            if did && does && state.contract(query) != next.contract(query) {
+            if did && does && next.contract_change(query, &state).is_some() {
                 types.insert(id(blue, query));
             }
             if next.missing_values(query).difference(&state.missing_values(query)).next().is_some() {

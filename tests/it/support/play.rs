@@ -35,6 +35,7 @@ impl Release {
             observed: None,
             weighing: None,
             version: Default::default(),
+            assume: Default::default(),
         })
     }
 }
