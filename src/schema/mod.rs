@@ -186,7 +186,7 @@ impl Schema {
 
     /// The same schema for sessions whose search path is not known: a bare name means what the usual path finds, or else any of its name.
     #[must_use]
-    pub(crate) fn searched_everywhere(mut self) -> Self {
+    pub fn searched_everywhere(mut self) -> Self {
         let others = self.namespaces.iter().filter(|name| !self.search_path.contains(*name));
         self.search_path = self.search_path.iter().chain(others).cloned().collect();
         self
