@@ -119,7 +119,7 @@ facts! {
     CopyOnError = 17 "COPY … ON_ERROR" ["copy … from … on_error"];
     JsonTable = 17 "JSON_TABLE" ["… json_table ("];
     GeneratedVirtual = 18 "a virtual generated column" [];
-    NotEnforced = 18 "[NOT] ENFORCED constraints" [
+    NotEnforced = 18 "ENFORCED and NOT ENFORCED constraints" [
         "create|alter … ) not enforced" "create|alter … ) enforced" "create|alter … references * not enforced"
         "alter table … alter constraint * not enforced" "alter table … alter constraint * enforced"
     ];
