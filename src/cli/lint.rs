@@ -17,12 +17,13 @@ use crate::effect::PgVersion;
 use crate::execute::observation::Seen;
 use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
-use crate::lint::{fingerprints, fix};
-use crate::migrations::{Migration, Pending};
-use crate::plan::{ObservedEffects, Planned, Request};
+use crate::lint::{Allowed, fingerprints, fix};
+use crate::migrations::Pending;
+use crate::plan::{Checked, ObservedEffects, Request};
 use crate::report::Style;
 use crate::report::lint::{self as render, LintReport};
 use crate::schema::Schema;
+use crate::source::Sources;
 
 /// Find what breaks a version, blocks clients, or should be known, in the pending migrations
 ///
@@ -164,7 +165,7 @@ fn look(args: &Args) -> Result<Found, CliError> {
     for folder in &args.folders {
         let input = args.options.read(&tidy(folder))?;
         let releases = releases(args, &input)?;
-        looked_at.extend(releases.planned.iter().flat_map(|p| &p.plan.migrations.pending).map(|m| m.path.clone()));
+        looked_at.extend(releases.looked.iter().flat_map(|looked| looked.paths.iter().cloned()));
         found.add(&input, releases);
         found.config.fail_on = found.config.fail_on.or(input.lint.fail_on);
         found.config.baseline = found.config.baseline.or(input.lint.baseline);
@@ -183,14 +184,14 @@ impl Found {
     fn add(&mut self, input: &ReleaseInput, releases: Releases) {
         let report = &mut self.report;
         // The folder's files, then the queries': the same in each of its releases.
-        let sources = releases.planned.first().map_or(&input.folder.sources, |planned| &planned.sources).clone();
+        let sources = releases.sources.unwrap_or_else(|| input.folder.sources.clone());
         let offset = report.sources.append(&sources);
         let mut diagnostics = releases.others;
-        for planned in releases.planned {
-            diagnostics.extend(planned.diagnostics);
-            report.statements += planned.statements;
-            report.migrations.extend(planned.plan.migrations.pending.iter().map(|m| input.folder.path.join(&m.path)));
-            report.allowed.extend(planned.allowed.into_iter().map(|mut allowed| {
+        for looked in releases.looked {
+            diagnostics.extend(looked.diagnostics);
+            report.statements += looked.statements;
+            report.migrations.extend(looked.paths.iter().map(|path| input.folder.path.join(path)));
+            report.allowed.extend(looked.allowed.into_iter().map(|mut allowed| {
                 allowed.diagnostic = allowed.diagnostic.moved(offset);
                 allowed
             }));
@@ -210,10 +211,33 @@ impl Found {
     }
 }
 
-/// What is planned of a folder, and what is found outside of plans.
+/// What was found in one release.
+struct Looked {
+    /// Its migrations, below the folder.
+    paths: Vec<Utf8PathBuf>,
+    diagnostics: Vec<Diagnostic>,
+    allowed: Vec<Allowed>,
+    statements: usize,
+}
+
+impl Releases {
+    fn add(&mut self, pending: &Pending, checked: Checked) {
+        self.sources.get_or_insert(checked.sources);
+        self.looked.push(Looked {
+            paths: pending.pending.iter().map(|migration| migration.path.clone()).collect(),
+            diagnostics: checked.diagnostics,
+            allowed: checked.allowed,
+            statements: checked.statements,
+        });
+    }
+}
+
+/// What is found in a folder's releases, and outside of them.
 #[derive(Default)]
 struct Releases {
-    planned: Vec<Planned>,
+    looked: Vec<Looked>,
+    /// The folder's files, then the queries': the same in each release.
+    sources: Option<Sources>,
     others: Vec<Diagnostic>,
 }
 
@@ -224,7 +248,7 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     };
     let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
         let seen = observe(pending)?;
-        let planned = crate::plan::plan(Request {
+        let checked = crate::plan::check(Request {
             folder: &input.folder,
             pending,
             base: base.or(seen.base.as_ref()),
@@ -235,22 +259,24 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
             version,
             assume: input.assume,
         });
-        Ok::<_, CliError>(vec![planned])
+        let mut releases = Releases::default();
+        releases.add(pending, checked);
+        Ok::<_, CliError>(releases)
     };
     let version = input.version();
     if let Some(reference) = &args.base {
         let base = git::base(&input.folder.path, reference)?;
         let pending = input.folder.pending_unless(|migration| base.files.contains(&migration.path));
         let others = base.findings(&input.folder, &pending, reference);
-        return Ok(Releases { planned: one(&pending, None, version)?, others });
+        return Ok(Releases { others, ..one(&pending, None, version)? });
     }
     if args.database.is_some() {
         let (pending, schema, live) = plan::live(args.database.clone(), input)?;
         let version = input.version.unwrap_or(live);
-        return Ok(Releases { planned: one(&pending, schema.as_ref(), version)?, others: Vec::new() });
+        return one(&pending, schema.as_ref(), version);
     }
     if input.from.is_some() {
-        return Ok(Releases { planned: one(&plan::pending(input)?, None, version)?, others: Vec::new() });
+        return one(&plan::pending(input)?, None, version);
     }
     if args.fix {
         return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")
@@ -259,30 +285,28 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     let all = Pending { applied: Vec::new(), pending: input.folder.migrations.clone() };
     let seen = observe(&all)?;
     let observed = args.observe.then_some(&seen.effects);
-    Ok(Releases { planned: each_alone(input, observed, version), others: Vec::new() })
+    Ok(each_alone(input, observed, version))
 }
 
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
-fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Vec<Planned> {
+fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Releases {
     let folder = &input.folder;
     let mut schema = Schema::empty();
-    let plan = |migration: &Migration| {
+    let mut releases = Releases::default();
+    for migration in &folder.migrations {
         let pending = Pending { applied: Vec::new(), pending: vec![migration.clone()] };
-        let planned = crate::plan::plan(Request {
-            folder,
-            pending: &pending,
+        let checked = crate::plan::check(Request {
             base: Some(&schema),
-            blue: None,
-            green: None,
             observed,
             weighing: input.weighing.as_ref(),
             version,
             assume: input.assume,
+            ..Request::new(folder, &pending)
         });
-        schema = planned.last.clone();
-        planned
-    };
-    folder.migrations.iter().map(plan).collect()
+        schema = checked.last.clone();
+        releases.add(&pending, checked);
+    }
+    releases
 }
 
 fn apply_baseline(path: &Utf8Path, report: &mut LintReport, looked_at: &[Utf8PathBuf]) -> Result<(), CliError> {

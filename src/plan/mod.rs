@@ -19,4 +19,4 @@ pub use node::is_opaque;
 #[cfg(feature = "live")]
 pub(crate) use node::replay;
 pub use observed::{Observed, ObservedEffects};
-pub use release::{Planned, Request, plan};
+pub use release::{Checked, Planned, Request, check, plan};

@@ -11,18 +11,19 @@ use crate::schema::Schema;
 /// The schemas of the plan's order, and what is wrong with it.
 pub(crate) struct Proof {
     pub(crate) overlap: Schema,
-    /// The schema after each step, in the plan's order: the node and the schema.
+    /// The schema after each step, in the plan's order: the node and the schema. Empty if they were not to be kept.
     pub(crate) states: Vec<(usize, Schema)>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Replays the plan's order.
+/// Replays the plan's order. `keep_states`: whether anybody asks for the schemas on the way.
 pub(crate) fn prove(
     nodes: &[Node],
     placements: &[Placement],
     base: &Schema,
     last: &Schema,
     pulls: &[Pulls<'_>],
+    keep_states: bool,
 ) -> Proof {
     let mut diagnostics = Vec::new();
     let mut states = Vec::new();
@@ -44,7 +45,9 @@ pub(crate) fn prove(
                 }
                 schema = applied.schema;
             }
-            states.push((i, schema.clone()));
+            if keep_states {
+                states.push((i, schema.clone()));
+            }
             if phase == Phase::Before
                 && node.directive.is_none()
                 && pulls[i].blue_must()

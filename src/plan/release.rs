@@ -79,8 +79,54 @@ pub struct Planned {
     pub last: Schema,
 }
 
+/// What is to be said about a release.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Findings with their places in `sources`.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Findings that the author allows.
+    pub allowed: Vec<Allowed>,
+    /// How many statements the pending migrations have.
+    pub statements: usize,
+    /// The migrations, then blue's queries, then green's.
+    pub sources: Sources,
+    /// The schema before the release.
+    pub base: Schema,
+    /// The schema between the phases.
+    pub overlap: Schema,
+    /// The schema after the release.
+    pub last: Schema,
+}
+
 /// Makes a plan.
 pub fn plan(request: Request<'_>) -> Planned {
+    let (checked, plan) = analyse(request, |analysis| save(&analysis));
+    let Checked { diagnostics, allowed, statements, sources, base, overlap, last } = checked;
+    Planned { plan, diagnostics, allowed, statements, sources, base, overlap, last }
+}
+
+/// Finds what is to be said about a release, without the plan that could be saved.
+pub fn check(request: Request<'_>) -> Checked {
+    analyse(request, |_| ()).0
+}
+
+/// A placed release.
+struct Analysis<'a> {
+    request: &'a Request<'a>,
+    nodes: &'a [Node],
+    placements: &'a [Placement],
+    pulls: &'a [Pulls<'a>],
+    second: &'a BTreeSet<usize>,
+    accesses: &'a [Access],
+    weighing: Option<&'a Weighing>,
+    base: &'a Schema,
+    overlap: &'a Schema,
+    last: &'a Schema,
+    diagnostics: &'a [Diagnostic],
+    sources: &'a Sources,
+}
+
+fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (Checked, T) {
     let folder = request.folder;
     let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied)).followed();
     let collected = node::collect(&request, &base);
@@ -121,7 +167,8 @@ pub fn plan(request: Request<'_>) -> Planned {
         diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, server)));
     }
     diagnostics.extend(placed.findings());
-    let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls);
+    let watched = watch_blue.is_some() || watch_green.is_some();
+    let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls, watched);
     // A plan that is refused already needs no proof.
     let refused = !conflicts.is_empty() || !proof.diagnostics.is_empty();
     if conflicts.is_empty() {
@@ -142,16 +189,40 @@ pub fn plan(request: Request<'_>) -> Planned {
     let (mut diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
-    let step_list = steps::steps(&steps::Input {
+    let finished = finish(Analysis {
+        request: &request,
         nodes: &nodes,
         placements: &placements,
         pulls: &all_pulls,
         second: &second,
+        accesses: &accesses,
+        weighing: weighing.as_ref(),
+        base: &base,
+        overlap: &proof.overlap,
+        last: &last,
+        diagnostics: &diagnostics,
+        sources: &sources,
+    });
+    let statements = collected.statements;
+    // What borrows the schemas ends here.
+    drop((nodes, all_pulls));
+    drop((watch_blue, watch_green));
+    (Checked { diagnostics, allowed, statements, sources, base, overlap: proof.overlap, last }, finished)
+}
+
+fn save(analysis: &Analysis<'_>) -> SavedPlan {
+    let Analysis { request, nodes, placements, accesses, base, last, diagnostics, sources, .. } = *analysis;
+    let folder = request.folder;
+    let step_list = steps::steps(&steps::Input {
+        nodes,
+        placements,
+        pulls: analysis.pulls,
+        second: analysis.second,
         pending: &request.pending.pending,
         convention: folder.convention,
         sources: &folder.sources,
-        server,
-        weighing: weighing.as_ref(),
+        server: request.observed.map_or("", |observed| &*observed.server),
+        weighing: analysis.weighing,
     });
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
@@ -174,23 +245,14 @@ pub fn plan(request: Request<'_>) -> Planned {
         },
         schema: SchemaPins {
             base: base.fingerprint(),
-            overlap: proof.overlap.fingerprint(),
+            overlap: analysis.overlap.fingerprint(),
             last: last.fingerprint(),
-            expects: expectations(&accesses, &nodes, &base),
+            expects: expectations(accesses, nodes, base),
         },
         steps: step_list,
-        findings: diagnostics.iter().map(|d| finding(d, &sources)).collect(),
+        findings: diagnostics.iter().map(|d| finding(d, sources)).collect(),
     };
-    Planned {
-        plan: plan.sealed(),
-        diagnostics,
-        allowed,
-        statements: collected.statements,
-        sources,
-        base,
-        overlap: proof.overlap,
-        last,
-    }
+    plan.sealed()
 }
 
 /// Replaces what no single moment is right for by steps that have one, where a recipe fits.

@@ -169,8 +169,15 @@ impl Schema {
             if relation.kind != crate::sql::operation::RelationKind::Table {
                 continue;
             }
+            let prefix = format!("{name}.");
+            let is_own = |column: &Column| {
+                column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
+            };
+            if relation.columns.iter().all(is_own) {
+                continue;
+            }
             for column in &mut Arc::make_mut(&mut relation).columns {
-                column.holds = Some(format!("{name}.{}", column.name).into());
+                column.holds = Some(format!("{prefix}{}", column.name).into());
             }
             self.relations.insert(name, relation);
         }
