@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    Expr, Function, GroupByExpr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    Statement, TableFactor, Visit, Visitor,
+    AccessExpr, Expr, Function, GroupByExpr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, Statement, TableFactor, TrimWhereField, Visit, Visitor,
 };
 
 use super::ast::{fold, last, lower_name};
 use super::name::Name;
 use super::operation::{Ident, OutputColumn, QueryShape, Scope};
+use super::types::{TypeName, lower_type};
 
 /// Reads the shape of anything sqlparser can walk (a query, a statement, an expression).
 pub(crate) fn shape_of(node: &impl Visit) -> QueryShape {
@@ -130,21 +131,78 @@ fn qualified(parts: &[sqlparser::ast::Ident], alias: Option<Ident>) -> OutputCol
     OutputColumn::Column { from, name: alias.unwrap_or_else(|| column.clone()), column }
 }
 
-/// The name PostgreSQL gives to an unnamed expression (`FigureColname`), for the common forms.
+/// The name PostgreSQL gives to an unnamed expression (`FigureColname`).
 pub(crate) fn expression_name(expr: &Expr, otherwise: &str) -> Ident {
+    figured(expr).map_or_else(|| otherwise.into(), |(name, _)| name)
+}
+
+/// A name, and whether it is a good one, which nothing around the expression replaces.
+fn figured(expr: &Expr) -> Option<(Ident, bool)> {
+    let good = |name: &str| Some((Ident::from(name), true));
     match expr {
-        Expr::Function(function) => last(&function.name),
-        Expr::Cast { expr, .. } => match &**expr {
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => expression_name(expr, otherwise),
-            _ => otherwise.into(),
+        Expr::Identifier(ident) => Some((fold(ident), true)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(|ident| (fold(ident), true)),
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let field = access_chain.iter().rev().find_map(|access| match access {
+                AccessExpr::Dot(Expr::Identifier(ident)) => Some((fold(ident), true)),
+                _ => None,
+            });
+            field.or_else(|| figured(root))
+        }
+        Expr::Function(function) => Some((last(&function.name), true)),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figured(inner),
+        Expr::Cast { expr, data_type, .. } => {
+            figured(expr).filter(|(_, good)| *good).or_else(|| Some((internal_name(&lower_type(data_type).0), false)))
+        }
+        Expr::TypedString(typed) => Some((internal_name(&lower_type(&typed.data_type).0), false)),
+        Expr::Interval(_) => Some(("interval".into(), false)),
+        Expr::Case { else_result, .. } => {
+            let otherwise = else_result.as_deref().and_then(figured).filter(|(_, good)| *good);
+            otherwise.or_else(|| Some(("case".into(), false)))
+        }
+        Expr::Exists { .. } => good("exists"),
+        Expr::Subquery(query) => match output_columns(&query.body)?.into_iter().next()? {
+            OutputColumn::Column { name, .. } => Some((name, true)),
+            OutputColumn::Expression { name } => (&*name != "?column?").then_some((name, true)),
+            OutputColumn::Star { .. } => None,
         },
-        Expr::Identifier(ident) => fold(ident),
-        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| otherwise.into(), fold),
-        Expr::Nested(inner) => expression_name(inner, otherwise),
-        Expr::Case { .. } => "case".into(),
-        Expr::Exists { .. } => "exists".into(),
-        _ => otherwise.into(),
+        Expr::Array(_) => good("array"),
+        Expr::Extract { .. } => good("extract"),
+        Expr::AtTimeZone { .. } => good("timezone"),
+        Expr::Position { .. } => good("position"),
+        Expr::Substring { .. } => good("substring"),
+        Expr::Overlay { .. } => good("overlay"),
+        Expr::Ceil { .. } => good("ceil"),
+        Expr::Floor { .. } => good("floor"),
+        Expr::Trim { trim_where, .. } => good(match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            Some(TrimWhereField::Both) | None => "btrim",
+        }),
+        _ => None,
     }
+}
+
+/// A type's name in `pg_type`.
+fn internal_name(data_type: &TypeName) -> Ident {
+    let base = data_type.base();
+    match base.as_str() {
+        "integer" => "int4",
+        "bigint" => "int8",
+        "smallint" => "int2",
+        "boolean" => "bool",
+        "real" => "float4",
+        "double precision" => "float8",
+        "character varying" => "varchar",
+        "character" => "bpchar",
+        "bit varying" => "varbit",
+        "timestamp without time zone" => "timestamp",
+        "timestamp with time zone" => "timestamptz",
+        "time without time zone" => "time",
+        "time with time zone" => "timetz",
+        other => other.rsplit('.').next().unwrap_or(other).trim_matches('"'),
+    }
+    .into()
 }
 
 #[derive(Default)]

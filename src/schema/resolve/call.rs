@@ -157,8 +157,14 @@ impl Resolver<'_> {
     ) -> Table {
         let col = |name: Ident, data_type: Type| Col { name, data_type, of: Vec::new() };
         let shown = alias.unwrap_or(name).clone();
-        let table =
-            |columns: Vec<Col>, open: bool| Table { alias: shown.clone(), schema: None, relation: None, columns, open };
+        let table = |columns: Vec<Col>, open: bool| Table {
+            alias: shown.clone(),
+            schema: None,
+            relation: None,
+            columns,
+            open,
+            row: None,
+        };
         let meant = match call {
             // In FROM it takes several arrays, and gives them side by side.
             Expr::Call(call) if &*call.name.name == "unnest" && call.arguments.len() > 1 => {
@@ -184,7 +190,10 @@ impl Resolver<'_> {
         if let Some(builtin) = meant.builtin {
             return match builtin.columns {
                 [] => self.rows_of(&meant.returns, shown.clone(), table),
-                [(name, _)] => table(vec![col((*name).into(), meant.returns)], false),
+                [(name, _)] => {
+                    let row = Some(meant.returns.clone());
+                    Table { row, ..table(vec![col((*name).into(), meant.returns)], false) }
+                }
                 columns => {
                     let typed = |data_type: &str| match data_type.starts_with("any") {
                         true => Type::Any,
@@ -228,7 +237,7 @@ impl Resolver<'_> {
         }
         match &**text {
             "record" | "void" => table(Vec::new(), &**text == "record"),
-            _ => table(vec![col(name, data_type.clone())], false),
+            _ => Table { row: Some(data_type.clone()), ..table(vec![col(name, data_type.clone())], false) },
         }
     }
 

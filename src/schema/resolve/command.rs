@@ -7,7 +7,8 @@ use super::expr::start;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::{Sure, Type};
 use super::{Output, Problem, Resolver, Write, WriteKind};
-use crate::schema::{Column, QName, Relation};
+use crate::schema::{Column, QName, Relation, UserType};
+use crate::sql::TypeName;
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::query::{
     Assignment, At, Body, Command, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On, Placed, Query, Select,
@@ -251,6 +252,15 @@ impl Resolver<'_> {
 
     fn fields_of(&mut self, data_type: &Type) -> Option<Table> {
         let name = data_type.name()?;
+        if let Some(UserType::Composite(attributes)) = self.schema.user_type_named(&self.types.base(name)) {
+            let col = |(name, data_type): &(Ident, TypeName)| Col {
+                name: name.clone(),
+                data_type: Type::of(data_type),
+                of: Vec::new(),
+            };
+            let columns = attributes.iter().map(col).collect();
+            return Some(Table { alias: "".into(), schema: None, relation: None, columns, open: false, row: None });
+        }
         let relation = self.types.row_type(name)?;
         let found = self.schema.relation(&relation)?;
         self.resolved.uses.stars.entry(relation.clone()).or_default();
@@ -302,6 +312,7 @@ impl Resolver<'_> {
                     relation: None,
                     open: found.is_none(),
                     columns: found.unwrap_or_default(),
+                    row: None,
                 })
             }
             From::Join { left, right, on, alias } => {
@@ -316,6 +327,7 @@ impl Resolver<'_> {
                         relation: None,
                         open: names.is_open(),
                         columns: names.bare,
+                        row: None,
                     }),
                     None => names,
                 }
@@ -328,6 +340,7 @@ impl Resolver<'_> {
                     relation: None,
                     columns: Vec::new(),
                     open: true,
+                    row: None,
                 })
             }
         }
@@ -403,7 +416,7 @@ impl Resolver<'_> {
             let columns = columns.clone();
             let open = columns.is_none();
             let columns = renamed(columns.unwrap_or_default(), &table.columns);
-            return Table { alias, schema: None, relation: None, columns, open };
+            return Table { alias, schema: None, relation: None, columns, open, row: None };
         }
         match self.relation(&table.name) {
             Some(qualified) => match self.schema.relation(&qualified) {
@@ -413,9 +426,9 @@ impl Resolver<'_> {
                     found.columns = renamed(found.columns, &table.columns);
                     found
                 }
-                None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true },
+                None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true, row: None },
             },
-            None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true },
+            None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true, row: None },
         }
     }
 
@@ -769,7 +782,7 @@ fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relati
             .to_vec(),
         _ => relation.columns.iter().map(column).collect(),
     };
-    Table { alias, schema, relation: Some(name.clone()), columns, open: !relation.columns_known }
+    Table { alias, schema, relation: Some(name.clone()), columns, open: !relation.columns_known, row: None }
 }
 
 fn renamed(mut columns: Vec<Col>, names: &[Ident]) -> Vec<Col> {

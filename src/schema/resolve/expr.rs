@@ -359,6 +359,7 @@ impl Resolver<'_> {
                     || begins("no")
                     || matches!(&*word, "on" | "of" | "off" | "1" | "0")
             }
+            array if array.ends_with("[]") => trimmed.starts_with(['{', '[']),
             "uuid" => trimmed.chars().filter(char::is_ascii_hexdigit).count() == 32,
             _ => true,
         };
@@ -623,6 +624,9 @@ pub(super) enum Overload {
 }
 
 pub(super) fn row_of(table: &super::scope::Table) -> Type {
+    if let Some(row) = &table.row {
+        return row.clone();
+    }
     table.relation.as_ref().map_or_else(|| Type::named("record"), |name| Type::named(name.to_string()))
 }
 

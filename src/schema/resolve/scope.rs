@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<Col>,
     /// Whether it may have columns that are not known.
     pub(super) open: bool,
+    /// What its name alone is, for a function that returns plain values.
+    pub(super) row: Option<Type>,
 }
 
 /// All that one `FROM` gives.

@@ -297,8 +297,13 @@ impl Types<'_> {
         // If the others are all of one type, the strings are taken for it, too.
         let mut known = bases.iter().filter_map(Type::name);
         let same = known.next().filter(|first| known.all(|other| other == *first))?;
+        let mut all = actual.to_vec();
+        for at in &open {
+            all[*at] = Type::named(same);
+        }
         let takes = |i: &usize| {
-            open.iter().all(|at| self.fits(&Type::named(same), candidates[*i][*at], Context::Implicit) == Sure::Yes)
+            let fits = |at: &usize| self.fits(&all[*at], candidates[*i][*at], Context::Implicit) == Sure::Yes;
+            open.iter().all(fits) && self.instantiate(&candidates[*i], "boolean", &all).is_some()
         };
         let mut kept = left.iter().copied().filter(takes);
         kept.next().filter(|_| kept.next().is_none())
