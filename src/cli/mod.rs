@@ -14,6 +14,7 @@ mod log;
 mod out;
 mod plan;
 mod promote;
+mod queries;
 mod rehearse;
 mod release_args;
 mod resume;

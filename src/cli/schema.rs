@@ -19,11 +19,14 @@ enum Format {
     Plan,
     /// What `lint --format json` prints
     Lint,
+    /// What `record` writes
+    Workload,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let schema = match args.format {
         Format::Plan => report::plan_schema(),
+        Format::Workload => report::workload_schema(),
         Format::Lint => report::lint::json_schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(CliError::usage)?;

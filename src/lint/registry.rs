@@ -17,6 +17,7 @@ pub static RULES: &[&Rule] = &[
     &rules::not_allowable::RULE,
     &rules::unused_allow::RULE,
     &rules::program_migration::RULE,
+    &rules::partial_workload::RULE,
     &rules::opaque_statement::RULE,
     &rules::incompatible_change::RULE,
     &rules::order_conflict::RULE,

@@ -17,3 +17,4 @@ mod properties;
 mod regress;
 mod server;
 mod support;
+mod workload;
