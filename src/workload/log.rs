@@ -18,7 +18,7 @@ use super::placeholder::Style;
 use super::saved::{SavedStatement, SavedTransaction};
 use super::text::Text;
 use super::{Workload, file};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
 
@@ -86,6 +86,89 @@ const SCHEMA: &[&str] = &[
     "alter", "analyze", "cluster", "comment", "create", "drop", "grant", "import", "reassign", "reindex", "revoke",
     "security", "vacuum",
 ];
+
+/// Tables in which tools keep their own history: what they send is not the application's.
+const HISTORIES: &[&str] = &[
+    "__diesel_schema_migrations",
+    "_prisma_migrations",
+    "_sqlx_migrations",
+    "__drizzle_migrations",
+    "alembic_version",
+    "ar_internal_metadata",
+    "atlas_schema_revisions",
+    "databasechangelog",
+    "databasechangeloglock",
+    "django_migrations",
+    "flyway_schema_history",
+    "goose_db_version",
+    "refinery_schema_history",
+    "schema_migrations",
+    "_sqlx_test_databases",
+];
+
+/// What is sent to a server and is no query of an application: how many of each.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    schema: BTreeMap<String, u64>,
+    tools: u64,
+    catalogs: u64,
+}
+
+impl LeftOut {
+    /// Whether it is left out.
+    pub(super) fn takes(&mut self, verb: &str, text: &str) -> bool {
+        if verb.is_empty() || SESSION.contains(&verb) {
+            return true;
+        }
+        if SCHEMA.contains(&verb) {
+            *self.schema.entry(verb.to_uppercase()).or_default() += 1;
+            return true;
+        }
+        let lower = text.to_ascii_lowercase();
+        if HISTORIES.iter().any(|table| lower.contains(table)) {
+            self.tools += 1;
+            return true;
+        }
+        let catalogs = lower.contains("pg_") || lower.contains("information_schema");
+        if catalogs && only_catalogs(text) {
+            self.catalogs += 1;
+            return true;
+        }
+        false
+    }
+
+    /// What to say of it.
+    pub(super) fn told(&self) -> Vec<Diagnostic> {
+        let mut told = Vec::new();
+        let list: Vec<_> = self.schema.iter().map(|(verb, count)| format!("{count} {verb}")).collect();
+        if !list.is_empty() {
+            told.push(format!(
+                "statements that change the schema are no queries and were left out: {}",
+                list.join(", ")
+            ));
+        }
+        for (count, what) in [(self.tools, "the tables of migration tools"), (self.catalogs, "nothing but catalogs")] {
+            if count > 0 {
+                told.push(format!("statements on {what} are not the application's and were left out: {count}"));
+            }
+        }
+        let info = |message: String| Diagnostic { severity: Severity::Info, ..left_out(message) };
+        told.into_iter().map(info).collect()
+    }
+}
+
+/// Whether every relation that is named belongs to PostgreSQL.
+fn only_catalogs(text: &str) -> bool {
+    let lexemes: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let named = lexemes.windows(2).filter(|pair| pair[0].is_any(&["from", "join", "into", "update"]));
+    let mut names = named.map(|pair| pair[1]).filter(|l| matches!(l.kind, Kind::Word | Kind::Name)).peekable();
+    let own = |l: Lexeme<'_>| {
+        let name = l.text.trim_matches('"').to_ascii_lowercase();
+        name.starts_with("pg_") || name == "information_schema"
+    };
+    names.peek().is_some() && names.all(own) && !text.contains(',')
+        || names.all(own) && lexemes.iter().any(|l| l.is("pg_catalog") || l.is("information_schema"))
+}
 
 /// Reads the logs of a folder, or one.
 pub(super) fn load(path: &Utf8Path, filter: &Filter) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
@@ -197,8 +280,7 @@ struct Reader<'f> {
     seen: HashMap<Fingerprint, Seen>,
     sessions: HashMap<String, Session>,
     transactions: Vec<SavedTransaction>,
-    /// What is no query: how many of each verb.
-    utility: BTreeMap<String, u64>,
+    left: LeftOut,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -211,7 +293,7 @@ impl<'f> Reader<'f> {
             seen: HashMap::new(),
             sessions: HashMap::new(),
             transactions: Vec::new(),
-            utility: BTreeMap::new(),
+            left: LeftOut::default(),
             diagnostics: Vec::new(),
         }
     }
@@ -343,9 +425,8 @@ impl<'f> Reader<'f> {
             let statement = SavedStatement { text: text.as_str().to_owned(), parameters: values.to_vec() };
             transaction(session, &mut self.transactions, &verb, statement);
         }
-        if SESSION.contains(&&*verb) || SCHEMA.contains(&&*verb) {
+        if self.left.takes(&verb, text.as_str()) {
             session.last = None;
-            *self.utility.entry(verb).or_default() += 1;
             return;
         }
         let print = fingerprint(text.as_str());
@@ -364,6 +445,13 @@ impl<'f> Reader<'f> {
     fn failed(&mut self, entry: &Entry<'_>) {
         let Some(session) = self.sessions.get_mut(&*entry.session) else { return };
         let Some((print, text)) = session.last.take() else { return };
+        // What failed on its own is not played again; in a transaction, its end tells.
+        if session.open.is_none() && entry.statement.contains(&*text) {
+            let one = |t: &SavedTransaction| matches!(t.statements.as_slice(), [only] if only.text == text);
+            if let Some(at) = self.transactions.iter().rposition(one) {
+                self.transactions.remove(at);
+            }
+        }
         if !entry.statement.contains(&*text) || !entry.state.starts_with("42") {
             return;
         }
@@ -385,13 +473,7 @@ impl<'f> Reader<'f> {
                 found.push(Found { calls: Some(seen.calls), ..seen.found });
             }
         }
-        let schema: Vec<_> = self.utility.iter().filter(|(verb, _)| SCHEMA.contains(&verb.as_str())).collect();
-        if !schema.is_empty() {
-            let list: Vec<_> = schema.iter().map(|(verb, count)| format!("{count} {}", verb.to_uppercase())).collect();
-            let message =
-                format!("statements that change the schema are no queries and were left out: {}", list.join(", "));
-            self.diagnostics.push(left_out(message));
-        }
+        self.diagnostics.extend(self.left.told());
         for (_, session) in self.sessions {
             self.transactions.extend(session.open.map(|statements| SavedTransaction { statements, ended: false }));
         }

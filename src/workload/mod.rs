@@ -16,6 +16,7 @@ mod recorded;
 mod reliance;
 mod saved;
 mod sqlx;
+mod statements;
 mod text;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use log::{Filter, LogFormat, Recording, read as read_log};
 pub use recorded::{Recorded, RecordedColumn};
 pub use reliance::Reliance;
 pub use saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
+pub use statements::{Row as StatementRow, read as read_statements};
 
 /// The queries of one version.
 #[derive(Debug, Clone, Default)]

@@ -93,14 +93,6 @@ fn values_are_kept_only_where_they_are_wanted() {
           }
         ],
         "ended": true
-      },
-      {
-        "statements": [
-          {
-            "text": "SELECT nothing FROM users"
-          }
-        ],
-        "ended": true
       }
     ]
     "#);
