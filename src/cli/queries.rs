@@ -27,5 +27,11 @@ pub(super) fn load(location: &Location) -> Result<(Workload, Vec<Diagnostic>), C
         return Err(CliError::usage(format!("{origin} has no statement for that filter"))
             .hint("it counts since its last reset; name another database with #database=NAME"));
     }
-    Ok(workload::read_statements(&origin, &rows))
+    let (workload, diagnostics) = workload::read_statements(&origin, &rows);
+    if workload.queries.is_empty() {
+        let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
+        return Err(CliError::usage(format!("{origin} shows no query: {}", told.join("; ")))
+            .hint("connect as a role with pg_read_all_stats, or as the application's own role"));
+    }
+    Ok((workload, diagnostics))
 }

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::WorkloadError;
 use super::log::Filter;
-use super::{Workload, file, log, plain, saved, sqlx};
+use super::{Workload, diesel, file, log, plain, prisma, rails, saved, sqlc, sqlx};
 use crate::diagnostic::Diagnostic;
 
 /// Where queries come from.
@@ -12,6 +12,14 @@ use crate::diagnostic::Diagnostic;
 pub enum Origin {
     /// `.sql` files, plain or those that sqlc reads.
     Sql,
+    /// The code that sqlc writes.
+    Sqlc,
+    /// `schema.prisma`
+    Prisma,
+    /// Diesel's `schema.rs`
+    Diesel,
+    /// ActiveRecord's `schema.rb` or `structure.sql`
+    Rails,
     /// What `cargo sqlx prepare` writes.
     Sqlx,
     /// A log of PostgreSQL.
@@ -33,13 +41,17 @@ struct Row {
 const TABLE: &[Row] = &[
     Row { origin: Origin::Sqlx, word: "sqlx", what: "queries that sqlx recorded", is: is_sqlx },
     Row { origin: Origin::Sql, word: "sql", what: ".sql files with queries", is: is_sql },
+    Row { origin: Origin::Sqlc, word: "sqlc", what: "code that sqlc generated", is: is_sqlc },
+    Row { origin: Origin::Prisma, word: "prisma", what: "models of Prisma", is: is_prisma },
+    Row { origin: Origin::Diesel, word: "diesel", what: "tables of Diesel", is: is_diesel },
+    Row { origin: Origin::Rails, word: "rails", what: "a schema of ActiveRecord", is: is_rails },
     Row { origin: Origin::Workload, word: "workload", what: "a workload of cutover", is: is_workload },
     Row { origin: Origin::Log, word: "log", what: "a log of PostgreSQL", is: is_log },
     Row { origin: Origin::Stat, word: "stat", what: "pg_stat_statements", is: |_| Ok(false) },
 ];
 
 /// Other words for a source.
-const ALIASES: &[(&str, &str)] = &[("sqlc-queries", "sql"), ("csvlog", "log"), ("jsonlog", "log")];
+const ALIASES: &[(&str, &str)] = &[("csvlog", "log"), ("jsonlog", "log"), ("activerecord", "rails")];
 
 /// What `--blue` and `--green` say: a path or a URL, perhaps with its source before it and a filter behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,13 +138,24 @@ pub fn load_from(location: &Location) -> Result<(Workload, Vec<Diagnostic>), Wor
     if origin != Origin::Stat && !path.exists() {
         return Err(WorkloadError::Missing(path));
     }
-    match origin {
+    let (workload, diagnostics) = match origin {
         Origin::Sql => plain::load(&path),
         Origin::Sqlx => sqlx::load(&path),
+        Origin::Sqlc => sqlc::load(&path),
+        Origin::Prisma => prisma::load(&path),
+        Origin::Diesel => diesel::load(&path),
+        Origin::Rails => rails::load(&path),
         Origin::Log => log::load(&path, &location.filter),
         Origin::Workload => saved::load(&path),
         Origin::Stat => Err(WorkloadError::Live(location.path.clone())),
+    }?;
+    // A version without queries would be one that nothing can break.
+    if workload.queries.is_empty() {
+        let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
+        let wanted = if told.is_empty() { "there is no statement in it".to_owned() } else { told.join("; ") };
+        return Err(WorkloadError::Empty { path, wanted });
     }
+    Ok((workload, diagnostics))
 }
 
 fn detect(path: &Utf8Path) -> Result<Origin, WorkloadError> {
@@ -182,11 +205,52 @@ fn is_sqlx(path: &Utf8Path) -> Result<bool, WorkloadError> {
 }
 
 fn is_sql(path: &Utf8Path) -> Result<bool, WorkloadError> {
-    let sql = |file: &Utf8Path| file.extension() == Some("sql");
+    // A dump of the schema has no queries.
+    let sql = |file: &Utf8Path| file.extension() == Some("sql") && file.file_name() != Some(rails::STRUCTURE);
     if path.is_file() {
         return Ok(sql(path));
     }
     Ok(!file::below(path, sql)?.is_empty())
+}
+
+fn is_sqlc(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    if path.is_file() && !sqlc::is_code(path) {
+        return Ok(false);
+    }
+    for file in file::below(path, sqlc::is_code)? {
+        if begins(&file, sqlc::is_one)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_prisma(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    let models = |path: &Utf8Path| path.extension() == Some("prisma");
+    if path.is_file() {
+        return Ok(models(path));
+    }
+    Ok(!file::below(path, models)?.is_empty())
+}
+
+fn is_diesel(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    let schema = |path: &Utf8Path| path.file_name() == Some(diesel::FILE);
+    if path.is_file() && path.extension() != Some("rs") {
+        return Ok(false);
+    }
+    for file in file::below(path, schema)? {
+        if diesel::is_one(&file::text(&file)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_rails(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    if path.is_file() {
+        return Ok([rails::RUBY, rails::STRUCTURE].iter().any(|name| path.file_name() == Some(name)));
+    }
+    Ok(rails::inside(path).is_some())
 }
 
 fn is_workload(path: &Utf8Path) -> Result<bool, WorkloadError> {

@@ -4,17 +4,22 @@
 //! [`found::Found`]s, and one place ([`found::workload`]) makes queries of them.
 
 mod detect;
+mod diesel;
 mod error;
 mod file;
 mod fingerprint;
 mod found;
 mod lex;
 mod log;
+mod model;
 mod placeholder;
 mod plain;
+mod prisma;
+mod rails;
 mod recorded;
 mod reliance;
 mod saved;
+mod sqlc;
 mod sqlx;
 mod statements;
 mod text;

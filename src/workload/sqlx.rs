@@ -14,7 +14,7 @@ use super::placeholder::Style;
 use super::recorded::{Recorded, RecordedColumn};
 use super::text::Text;
 use super::{Workload, file};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
 
 /// The name of the single file.
@@ -73,23 +73,18 @@ pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), Workl
 /// Reads files that are in memory.
 fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
     let mut found = Vec::new();
-    let mut diagnostics = Vec::new();
     for (id, file) in sources.iter() {
         let data = file.path.file_name() == Some(DATA);
         let result = if data { all(&file.text, id, &mut found) } else { one(&file.text, id, &mut found) };
+        // Kept as what it is, so that whatever it mentions counts.
         if let Err(error) = result {
-            let at = file.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-            let message = format!("{} is no file of sqlx, so its queries are not known: {error}", file.path);
-            diagnostics.push(
-                Diagnostic::warning(codes::PARTIAL_WORKLOAD, message)
-                    .at(Span::new(id, at..at), "")
-                    .help("write it again with `cargo sqlx prepare`"),
-            );
+            let unreadable =
+                Some(format!("this is no file of sqlx: {error}; write it again with `cargo sqlx prepare`"));
+            let name = file.path.file_name().unwrap_or_default();
+            found.push(Found { unreadable, ..Found::new(name, Span::new(id, 0..file.text.len())) });
         }
     }
-    let (workload, unread) = found::workload(sources, found, Style::Sent);
-    diagnostics.extend(unread);
-    (workload, diagnostics)
+    found::workload(sources, found, Style::Sent)
 }
 
 fn one(text: &str, id: FileId, found: &mut Vec<Found>) -> Result<(), serde_json::Error> {

@@ -35,7 +35,7 @@ fn the_source_has_to_be_clear() {
     insta::assert_snapshot!(load(&both, "."), @"error: . may be read as queries that sqlx recorded or .sql files with queries; say which one: sqlx:., sql:.");
     insta::assert_snapshot!(load(&both, "sqlx:."), @"1:11 select f49509a4: SELECT 1");
     insta::assert_snapshot!(load(&both, "sql:."), @"1:1 a: SELECT 1");
-    insta::assert_snapshot!(load(&[("a.txt", "x")], "."), @"error: . holds no queries that cutover knows; say what it is, for example sqlx:., sql:., workload:., log:.");
+    insta::assert_snapshot!(load(&[("a.txt", "x")], "."), @"error: . holds no queries that cutover knows; say what it is, for example sqlx:., sql:., sqlc:., prisma:., diesel:., rails:., workload:., log:.");
     insta::assert_snapshot!(load(&[], "nowhere"), @"error: nowhere does not exist: no queries to read");
     insta::assert_snapshot!(load(&[], "stat:postgres://h/d"), @"error: postgres://h/d is a live server; only the command can ask it");
 }

@@ -2,9 +2,11 @@
 
 mod bad;
 mod log;
+mod models;
 mod record;
 mod saved;
 mod sqlx;
+mod stat;
 
 use camino::Utf8PathBuf;
 use cutover::workload::{self, Location, Workload};

@@ -246,7 +246,11 @@ fn an_interrupt_ends_the_command_and_everything_it_started() {
     let sleeper = lines.find_map(|line| line.unwrap().trim().parse::<i32>().ok()).unwrap();
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    let alive = Command::new("kill").args(["-0", &sleeper.to_string()]).output().unwrap();
-    assert!(!alive.status.success(), "{sleeper} still runs");
+    // The signal was sent before the end; when it takes effect is up to the kernel. A zombie is dead.
+    let gone = || {
+        let state = Command::new("ps").args(["-o", "stat=", "-p", &sleeper.to_string()]).output().unwrap();
+        state.stdout.is_empty() || state.stdout.starts_with(b"Z")
+    };
+    assert!((0..1000).any(|_| gone()), "{sleeper} still runs");
     assert!(!folder.path().join("out.json").exists());
 }
