@@ -30,7 +30,7 @@ pub(super) fn load(location: &Location) -> Result<(Workload, Vec<Diagnostic>), C
     let (workload, diagnostics) = workload::read_statements(&origin, &rows);
     if workload.queries.is_empty() {
         let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
-        return Err(CliError::usage(format!("{origin} shows no query: {}", told.join("; ")))
+        return Err(CliError::usage(format!("there is no query to read: {}", told.join("; ")))
             .hint("connect as a role with pg_read_all_stats, or as the application's own role"));
     }
     Ok((workload, diagnostics))

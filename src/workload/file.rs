@@ -4,8 +4,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::WorkloadError;
 
-/// Folders that hold nothing of the application's own.
-const FOREIGN: &[&str] = &["node_modules", "target", "vendor", "__pycache__"];
+/// Whether a folder holds nothing of the application's own: what package managers and compilers keep there, and hidden folders.
+fn is_foreign(folder: &Utf8Path) -> bool {
+    let name = folder.file_name().unwrap_or_default();
+    let hidden = name.starts_with('.') && name != ".sqlx";
+    hidden || name == "node_modules" || folder.join("CACHEDIR.TAG").is_file()
+}
 
 /// The text of a file.
 pub(super) fn text(path: &Utf8Path) -> Result<String, WorkloadError> {
@@ -30,10 +34,9 @@ pub(super) fn below(path: &Utf8Path, wanted: impl Fn(&Utf8Path) -> bool) -> Resu
         for entry in fs_err::read_dir(&folder)? {
             let entry = entry?;
             let path = Utf8PathBuf::from_path_buf(entry.path()).map_err(WorkloadError::PathNotUtf8)?;
-            let name = path.file_name().unwrap_or_default();
             // A link to a folder may lead in a circle.
             if entry.file_type()?.is_dir() {
-                if !FOREIGN.contains(&name) && !(name.starts_with('.') && name != ".sqlx") {
+                if !is_foreign(&path) {
                     folders.push(path);
                 }
             } else if wanted(&path) && path.is_file() {

@@ -155,7 +155,9 @@ pub fn without_values(text: &str) -> String {
             continue;
         }
         if !lexeme.solid() {
-            out.push_str(if lexeme.text.contains('\n') { "\n" } else { " " });
+            if !out.ends_with(char::is_whitespace) {
+                out.push_str(if lexeme.text.contains('\n') { "\n" } else { " " });
+            }
             continue;
         }
         let value = matches!(lexeme.kind, Kind::Text | Kind::Number) && !is_position(&solid, i);
@@ -271,7 +273,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         assert_eq!(without_values(text), expected);
-        assert_eq!(without_values(expected).replace("::int4::int4", "::int4"), expected, "nothing is left to take out");
+        assert_eq!(without_values(expected), expected, "nothing is left to take out");
     }
 
     #[test]
@@ -298,10 +300,7 @@ mod tests {
         );
         check("SELECT interval '1 day', date '2020-01-01'", "SELECT $1::interval, $2::date");
         check("SELECT timestamp with time zone 'x' AT TIME ZONE 'y'", "SELECT $1::timestamptz AT TIME ZONE $2");
-        check(
-            "SELECT INTERVAL '1' DAY + a FROM t",
-            "SELECT $1::interval + a FROM t".replace("interval +", "interval  +").as_str(),
-        );
+        check("SELECT INTERVAL '1' DAY + a FROM t", "SELECT $1::interval + a FROM t");
         check("SELECT a FROM t ORDER BY 2, 1 DESC LIMIT 5", "SELECT a FROM t ORDER BY 2, 1 DESC LIMIT $1::int4");
         check("SELECT a::numeric(10, 2) * 1.5", "SELECT a::numeric(10, 2) * $1::numeric");
         check(

@@ -37,6 +37,9 @@ pub(super) struct Column {
     pub(super) generated: bool,
 }
 
+/// What writes one kind of query.
+type Make = fn(&Model) -> Making;
+
 /// The queries of models, in order; what has no key can not be changed.
 pub(super) fn queries(file: FileId, models: &[Model], diagnostics: &mut Vec<Diagnostic>) -> Vec<Found> {
     let mut found = Vec::new();
@@ -52,7 +55,7 @@ pub(super) fn queries(file: FileId, models: &[Model], diagnostics: &mut Vec<Diag
             let message = format!("model {} has no key, so no UPDATE and DELETE are implied", model.name);
             diagnostics.push(left_out(message).at(span, "here"));
         }
-        let verbs: [(&str, bool, fn(&Model) -> Making); 4] = [
+        let verbs: [(&str, bool, Make); 4] = [
             ("select", true, select),
             ("insert", !model.view, insert),
             ("update", !model.view && keyed && model.columns.iter().any(|c| changes(model, c)), update),

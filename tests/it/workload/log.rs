@@ -34,7 +34,7 @@ fn a_last_line_that_is_cut_off_is_told() {
     partial-workload: pg.csv:4: the log ends within this entry, which is left out
     "#);
     let first = "not, a log\n";
-    insta::assert_snapshot!(load(&[("pg.csv", &format!("{first}{CSV}"))], "log:pg.csv#application_name=x"), @"partial-workload: pg.csv:1: this is no entry of a PostgreSQL log and is left out: 2 fields, and a csvlog has 23 or more");
+    insta::assert_snapshot!(load(&[("pg.csv", &format!("{first}{CSV}"))], "log:pg.csv#application_name=x"), @"error: no queries in pg.csv: pg.csv:1: this is no entry of a PostgreSQL log and is left out: 2 fields, and a csvlog has 23 or more");
 }
 
 const JSON: &str = r#"{"timestamp":"2026-01-01","user":"app","dbname":"shop","session_id":"s1","error_severity":"LOG","message":"statement: SELECT \"name\"\nFROM users -- why","application_name":"shop-api"}

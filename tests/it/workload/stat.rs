@@ -60,20 +60,9 @@ async fn one_role_s_statements() {
       ☞ statements on nothing but catalogs are not the application's and were left out: 1
     "#);
     insta::assert_snapshot!(run(&format!("stat:host={socket} user=app dbname=postgres#user=postgres")), @r#"
-    exit 0
-    --- stdout
-    cutover plan: 1 migration (2), 1 step, on top of 1
-      Before cutover                                      blue keeps working, green can start
-        (nothing)
-      Cutover: traffic moves from blue to green, blue drains
-      After cutover                                       blue is gone
-        -   1  users.name  DROP COLUMN  2:1  ACCESS EXCLUSIVE, brief
-                 blue may rely on it: users.name is readable as text
-    Plan: 0 before, 1 after. 1 deletive (-).
-    Safe. Both versions work on every schema in between.
+    exit 2
     --- stderr
-    CO013 partial-workload
-      ⚠ pg_stat_statements of app@SOCKET:5432/postgres hides the text of 1 statements of other roles
+    error: there is no query to read: pg_stat_statements of app@SOCKET:5432/postgres hides the text of 1 statements of other roles
       help: connect as a role with pg_read_all_stats, or as the application's own role
     "#);
     insta::assert_snapshot!(run(&format!("stat:host={socket} user=app dbname=postgres#user=nobody")), @r#"
