@@ -65,6 +65,7 @@ const SESSION: &[&str] = &[
     "deallocate",
     "discard",
     "end",
+    "execute",
     "fetch",
     "listen",
     "load",
@@ -417,6 +418,7 @@ impl<'f> Reader<'f> {
     }
 
     fn statement(&mut self, entry: &Entry<'_>, text: Text, span: Span, values: &[Option<String>]) {
+        let text = inner(text);
         let first =
             lex(text.as_str()).into_iter().find(|l| l.solid() && !l.symbol("(")).map(|l| l.text.to_ascii_lowercase());
         let verb = first.unwrap_or_default();
@@ -480,6 +482,21 @@ impl<'f> Reader<'f> {
         let (workload, unread) = found::workload(sources, found, Style::Sent);
         self.diagnostics.extend(unread);
         Recording { workload, transactions: self.transactions, diagnostics: self.diagnostics }
+    }
+}
+
+/// Statements that hold another, which is the query, behind a word.
+const HOLDERS: &[(&str, &str)] = &[("prepare", "as"), ("declare", "for")];
+
+/// The query in `PREPARE p AS …`, `DECLARE c CURSOR FOR …`; any other is itself.
+fn inner(text: Text) -> Text {
+    let lexemes = lex(text.as_str());
+    let holder = lexemes.iter().find(|l| l.solid()).and_then(|l| HOLDERS.iter().find(|(verb, _)| l.is(verb)));
+    let word = holder.and_then(|(_, word)| lexemes.iter().position(|l| l.is(word)));
+    let query = word.and_then(|word| lexemes[word + 1..].iter().find(|l| l.solid()));
+    match query.map(|first| first.at) {
+        Some(start) => text.part(start..text.as_str().len()),
+        None => text,
     }
 }
 

@@ -75,6 +75,46 @@ fn a_suite_in_a_shell() {
     assert_eq!(support::exit(&plan), 0, "{}", said(&plan));
 }
 
+/// What is written without values is still what PostgreSQL can prepare.
+#[test]
+fn queries_without_their_values_prepare() {
+    let suite = "psql -X -q -v ON_ERROR_STOP=1 >/dev/null <<'END'
+SELECT name, date_trunc('day', now()) FROM users WHERE id IN (1, 2) GROUP BY name, date_trunc('day', now()) ORDER BY 2, 1 LIMIT 5;
+SELECT coalesce(name, '') || E'\\n', generate_series(1, 3) FROM users WHERE name LIKE '%x%' AND 'x' = ANY (ARRAY['a', 'b']);
+SELECT * FROM orders WHERE now() - interval '1 day' > date '2020-01-01' AND interval '1' DAY < '2 days';
+SELECT round(1.5, 1), 3000000000, name::varchar(3), timestamp with time zone '2020-01-01' AT TIME ZONE 'UTC' FROM users;
+INSERT INTO orders (id, note) VALUES (-7, 'it''s'), (8, $$x$$) ON CONFLICT (id) DO UPDATE SET note = 'again';
+SELECT substring(name FROM 1 FOR 2), extract(year FROM now()), position('a' IN name), (ARRAY[1, 2])[1] FROM users;
+PREPARE p (int) AS SELECT id FROM users WHERE id = $1;
+EXECUTE p (7);
+BEGIN;
+DECLARE c CURSOR FOR SELECT note FROM orders WHERE id = 7;
+FETCH 1 FROM c;
+COMMIT;
+END
+";
+    let folder = Folder::new(&[SCHEMA, ("suite", suite)]);
+    let args = ["--name", "blue", "--migrations", "migrations", "-o", "blue.workload", "--", "bash", "suite"];
+    let output = record(&folder, &args);
+    assert_eq!(support::exit(&output), 0, "{}", said(&output));
+    insta::assert_snapshot!(queries(&folder, "blue.workload").join("\n"), @r#"
+    1× SELECT name, date_trunc($1, now()) FROM users WHERE id IN ($2::int4, $3::int4) GROUP BY name, date_trunc($1, now()) ORDER BY 2, 1 LIMIT $4::int4
+    1× SELECT coalesce(name, $1) || $2, generate_series($3::int4, $4::int4) FROM users WHERE name LIKE $5 AND $6 = ANY (ARRAY[$7, $8])
+    1× SELECT * FROM orders WHERE now() - $1::interval > $2::date AND $3::interval < $4
+    1× SELECT round($1::numeric, $2::int4), $3::int8, name::varchar(3), $4::timestamptz AT TIME ZONE $5 FROM users
+    1× INSERT INTO orders (id, note) VALUES (-$1::int4, $2), ($3::int4, $4) ON CONFLICT (id) DO UPDATE SET note = $5
+    1× SELECT substring(name FROM $1::int4 FOR $2::int4), extract(year FROM now()), position($3 IN name), (ARRAY[$4::int4, $5::int4])[$6::int4] FROM users
+    1× SELECT id FROM users WHERE id = $1
+    1× SELECT note FROM orders WHERE id = $1::int4
+    "#);
+    let mut rehearse = support::cutover(folder.path());
+    rehearse.args(["rehearse", "migrations", "--from", "1", "--server", "local", "--blue", "blue.workload"]);
+    rehearse.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    rehearse.envs(support::local_options().bin_directory.map(|path| ("CUTOVER_PG_BIN", path)));
+    let output = rehearse.output().unwrap();
+    assert_eq!(support::exit(&output), 0, "{}", support::transcript(&output));
+}
+
 #[test]
 fn values_and_transactions_for_a_replay() {
     let folder = Folder::new(&[SCHEMA, ("suite", SUITE)]);
