@@ -42,12 +42,14 @@ pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<Base, CliError>
     Ok(found)
 }
 
-struct Git<'a> {
-    folder: &'a Utf8Path,
+/// The `git` of the machine, in a folder.
+pub(super) struct Git<'a> {
+    pub(super) folder: &'a Utf8Path,
 }
 
+/// Why git did not do it.
 #[derive(Debug)]
-enum Failure {
+pub(super) enum Failure {
     NotFound,
     Said(String),
 }
@@ -62,7 +64,7 @@ impl std::fmt::Display for Failure {
 }
 
 impl Git<'_> {
-    fn run(&self, args: &[&str]) -> Result<String, Failure> {
+    pub(super) fn run(&self, args: &[&str]) -> Result<String, Failure> {
         let mut command = Command::new("git");
         // A hook has these set, relative to the repository's root and not to the folder.
         for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {

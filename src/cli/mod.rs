@@ -1,5 +1,6 @@
 //! The command line: clap's arguments, one file a command. The only place that prints, reads the environment, or picks an exit code.
 
+mod child;
 mod database;
 mod error;
 mod events;
@@ -14,6 +15,8 @@ mod log;
 mod out;
 mod plan;
 mod promote;
+mod queries;
+mod record;
 mod rehearse;
 mod release_args;
 mod resume;
@@ -24,6 +27,7 @@ mod server_args;
 mod stats;
 mod status;
 mod traffic;
+mod worktree;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -45,6 +49,7 @@ enum Command {
     Lint(lint::Args),
     Plan(plan::Args),
     Rehearse(rehearse::Args),
+    Record(record::Args),
     Execute(execute::Args),
     Stats(stats::Args),
     Status(status::Args),
@@ -83,6 +88,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Lint(args) => lint::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Execute(args) => execute::run(args),
         Command::Stats(args) => stats::run(&args),
         Command::Status(args) => status::run(&args),

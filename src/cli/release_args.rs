@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
-use super::out;
+use super::{out, queries};
 use crate::compat::Assume;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
@@ -11,7 +11,7 @@ use crate::effect::PgVersion;
 use crate::migrations::{self, Convention, Folder, Reading};
 use crate::source::Sources;
 use crate::stats::{Settings, Statistics, Weighing};
-use crate::workload::{self, Workload};
+use crate::workload::{Location, Workload};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ReleaseArgs {
@@ -33,12 +33,12 @@ pub(super) struct ReleaseOptions {
     /// The value of `${NAME}` in migrations of Flyway, or of goose with ENVSUB; can be given several times
     #[arg(long = "placeholder", value_name = "NAME=VALUE", value_parser = placeholder)]
     placeholders: Vec<(String, String)>,
-    /// Queries of the version in production: a folder of .sql files, or one file
-    #[arg(long, value_name = "DIR")]
-    blue: Option<Utf8PathBuf>,
+    /// Queries of the version in production: .sql files, sqlx's or sqlc's, a log, a recorded workload, models; SOURCE:PATH says which
+    #[arg(long, value_name = "PATH")]
+    blue: Option<String>,
     /// Queries of the version being released
-    #[arg(long, value_name = "DIR")]
-    green: Option<Utf8PathBuf>,
+    #[arg(long, value_name = "PATH")]
+    green: Option<String>,
     /// How far the queries are believed: `workload` takes a version to use what its queries use, `worst-case` takes it to use everything
     /// that its schema offers, and the queries only prove what breaks (the default for a version without queries)
     #[arg(long, value_name = "WHAT")]
@@ -101,17 +101,15 @@ impl ReleaseOptions {
         };
         let folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
         let mut unread = Vec::new();
-        let mut queries = |path: Option<Utf8PathBuf>| match path {
-            Some(path) if !path.exists() => Err(CliError::usage(format!("{path} does not exist: no queries to read"))),
-            Some(path) => {
-                let (workload, diagnostics) = workload::load(&path).map_err(CliError::usage)?;
-                unread.extend(diagnostics.into_iter().map(|d| (d, workload.sources.clone())));
-                Ok::<_, CliError>(Some(workload))
-            }
-            None => Ok(None),
+        let mut queries = |given: &Option<String>, configured: Option<Location>| {
+            let given = given.as_deref().map(Location::parse).transpose().map_err(CliError::usage)?;
+            let Some(location) = given.or(configured) else { return Ok(None) };
+            let (workload, diagnostics) = queries::load(&location)?;
+            unread.extend(diagnostics.into_iter().map(|d| (d, workload.sources.clone())));
+            Ok::<_, CliError>(Some(workload))
         };
-        let blue = queries(self.blue.clone().or(blue))?;
-        let green = queries(self.green.clone().or(green))?;
+        let blue = queries(&self.blue, blue)?;
+        let green = queries(&self.green, green)?;
         if self.assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
             return Err(CliError::usage("--assume workload needs the queries of both versions")
                 .hint("give them with --blue and --green; a version without queries is taken to use everything"));

@@ -21,11 +21,14 @@ enum Format {
     Lint,
     /// What `stats` writes
     Stats,
+    /// What `record` writes
+    Workload,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let schema = match args.format {
         Format::Plan => report::plan_schema(),
+        Format::Workload => report::workload_schema(),
         Format::Lint => report::lint::json_schema(),
         Format::Stats => crate::stats::schema(),
     };

@@ -35,14 +35,7 @@ impl ServerArgs {
                 return Err(CliError::usage("this cutover was built without its embedded server")
                     .hint("use --server local, or build it with the feature `embedded`"));
             }
-            "local" => {
-                let options = LocalOptions {
-                    bin_directory: self.pg_bin.clone(),
-                    search_path: std::env::var_os("PATH"),
-                    ..LocalOptions::default()
-                };
-                Local::start(&options).await.map(Throwaway::Local)
-            }
+            "local" => Local::start(&local_options(self.pg_bin.clone())).await.map(Throwaway::Local),
             url if url.contains("://") || url.contains('=') => {
                 let target = DatabaseArgs::of(Some(url.to_owned())).target()?;
                 Scratch::start(&target).await.map(Throwaway::Scratch)
@@ -53,6 +46,11 @@ impl ServerArgs {
         };
         started.map_err(|error| server_error(&error))
     }
+}
+
+/// How this machine's PostgreSQL is found.
+pub(super) fn local_options(bin_directory: Option<std::path::PathBuf>) -> LocalOptions {
+    LocalOptions { bin_directory, search_path: std::env::var_os("PATH"), ..LocalOptions::default() }
 }
 
 pub(super) fn server_error(error: &ThrowawayError) -> CliError {

@@ -118,9 +118,9 @@ impl<'a> Watch<'a> {
 
     /// A place in a query's text as one in the workload's files; the whole query where it is not known.
     pub fn place(&self, query: usize, at: At) -> Span {
-        let span = self.workload.queries[query].span;
-        let (start, end) = (span.range().start + at.range().start, span.range().start + at.range().end);
-        if at.start < at.end && end <= span.range().end { Span::new(span.file, start..end) } else { span }
+        let of = &self.workload.queries[query];
+        let known = at.start < at.end && at.range().end <= self.text(query).len();
+        if known { self.workload.place(of, at.range()) } else { of.span }
     }
 
     /// What is wrong with a query there that is not wrong on its own schema.

@@ -9,6 +9,7 @@ use toml::Spanned;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
 use crate::stats::{Settings, Throughput, Throughputs};
+use crate::workload::Location;
 
 /// The file's name.
 pub const FILE_NAME: &str = "cutover.toml";
@@ -25,9 +26,9 @@ pub struct Config {
     /// The version that production is at.
     pub from: Option<String>,
     /// Blue's queries.
-    pub blue: Option<Utf8PathBuf>,
+    pub blue: Option<Location>,
     /// Green's queries.
-    pub green: Option<Utf8PathBuf>,
+    pub green: Option<Location>,
     /// What `lint` makes of findings.
     pub lint: LintConfig,
     /// Statistics of production.
@@ -166,7 +167,7 @@ struct RawApps {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawApp {
-    queries: Utf8PathBuf,
+    queries: Spanned<String>,
 }
 
 /// Reads the `cutover.toml` of a folder, if it has one.
@@ -195,13 +196,17 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     }
     let folder = path.parent().unwrap_or(Utf8Path::new(""));
     let below = |path: Utf8PathBuf| folder.join(path);
+    let queries = |app: RawApp| match Location::parse(app.queries.get_ref()) {
+        Ok(location) => Ok(location.below(folder)),
+        Err(error) => Err(invalid(app.queries.span().start, error.to_string())),
+    };
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
         convention: raw.migrations.convention,
         placeholders: raw.migrations.placeholders,
         from: raw.migrations.from,
-        blue: raw.apps.blue.map(|app| below(app.queries)),
-        green: raw.apps.green.map(|app| below(app.queries)),
+        blue: raw.apps.blue.map(queries).transpose()?,
+        green: raw.apps.green.map(queries).transpose()?,
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
         stats: StatsConfig { settings: raw.stats.settings(), file: raw.stats.file.map(below) },
     })
@@ -262,6 +267,6 @@ mod tests {
         let config =
             parse("a/cutover.toml".into(), "[migrations]\nfolder = \"m\"\n[apps.blue]\nqueries = \"q\"\n").unwrap();
         assert_eq!(config.migrations.as_deref(), Some("a/m".into()));
-        assert_eq!(config.blue.as_deref(), Some("a/q".into()));
+        assert_eq!(config.blue.map(|location| location.path), Some("a/q".to_owned()));
     }
 }

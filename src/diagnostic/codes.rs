@@ -26,6 +26,7 @@ codes! {
     UNUSED_ALLOW = "CO011" "unused-allow": "An `allow` comment silences nothing.";
     PROGRAM = "CO012" "program-migration": "A migration is a program and no SQL.";
     UNFIT_QUERY = "CO013" "unfit-query": "A query does not fit the schema of the version it is said to be of.";
+    PARTIAL_WORKLOAD = "CO014" "partial-workload": "Something of a workload was left out, or could not be used.";
     OPAQUE = "CO101" "opaque-statement": "What a statement does can not be known from its text, and nobody has said where it belongs.";
     INCOMPATIBLE = "CO102" "incompatible-change": "A statement takes away what blue relies on and gives what green needs at once, so no single moment is right.";
     ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover stands on one that blue does not survive.";

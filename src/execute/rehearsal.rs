@@ -18,7 +18,7 @@ use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
 use crate::postgres::inventory::inventory;
 use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
-use crate::postgres::{IntrospectError, Session, history, introspect, server_message};
+use crate::postgres::{IntrospectError, history, introspect, server_message};
 use crate::sql::operation::Operation;
 use crate::sql::{self};
 use crate::traffic::Simulated;
@@ -226,7 +226,7 @@ pub async fn rehearse(
     stop: Stop,
 ) -> Result<Rehearsal, RehearsalError> {
     let mut session = server.connect_database().await?;
-    base(&session, script).await?;
+    migrate(&session, script.folder, script.applied).await?;
     let mut watcher = Watcher::new(script);
     let traffic = Simulated::default();
     let mut boundary = |_: &'static str| {};
@@ -259,23 +259,23 @@ pub async fn rehearse(
     Ok(Rehearsal { server: server.describe(), version, states, rows, differences, misjudged })
 }
 
-/// Brings a database to where production is.
-async fn base(session: &Session, script: Script<'_>) -> Result<(), RehearsalError> {
-    run(session, script.folder, script.applied).await?;
-    let convention = script.folder.convention;
+/// Brings a database to where production is: runs migrations and writes the history of their tool.
+pub async fn migrate(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
+    run(client, folder, migrations).await?;
+    let convention = folder.convention;
     // Without a history that is written, the plan's `from` is believed on a database without a journal.
     if convention.records_here() {
         return Ok(());
     }
-    for migration in script.applied {
-        let text = &script.folder.sources.file(migration.file).text;
+    for migration in migrations {
+        let text = &folder.sources.file(migration.file).text;
         let saved = SavedMigration {
             version: migration.version.to_string(),
             name: migration.name.clone(),
             path: migration.path.clone(),
             sha256: migration.sha256.clone(),
         };
-        history::record(session, convention, &saved, text).await?;
+        history::record(client, convention, &saved, text).await?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ pub static RULES: &[&Rule] = &[
     &rules::unused_allow::RULE,
     &rules::program_migration::RULE,
     &rules::unfit_query::RULE,
+    &rules::partial_workload::RULE,
     &rules::opaque_statement::RULE,
     &rules::incompatible_change::RULE,
     &rules::order_conflict::RULE,

@@ -22,3 +22,8 @@ pub use style::Style;
 pub fn plan_schema() -> serde_json::Value {
     schemars::schema_for!(crate::plan::saved::SavedPlan).to_value()
 }
+
+/// The JSON Schema of a workload file.
+pub fn workload_schema() -> serde_json::Value {
+    schemars::schema_for!(crate::workload::SavedWorkload).to_value()
+}

@@ -1,6 +1,29 @@
 //! What a version of the application asks of the database: its queries, and which capabilities they rely on.
+//!
+//! Where queries come from is one file a source; [`Origin`] lists the sources and finds out which one a path is. Every loader makes
+//! [`found::Found`]s, and one place ([`found::workload`]) makes queries of them.
 
-mod folder;
+mod detect;
+mod diesel;
+mod error;
+mod file;
+mod fingerprint;
+mod found;
+mod lex;
+mod log;
+mod model;
+mod placeholder;
+mod plain;
+mod prisma;
+mod rails;
+mod recorded;
+mod saved;
+mod sqlc;
+mod sqlx;
+mod statements;
+mod text;
+
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
@@ -9,11 +32,18 @@ use crate::schema::Schema;
 use crate::schema::resolve::{Resolved, resolve};
 use crate::source::{Sources, Span};
 use crate::sql::query::Command;
+use text::Text;
 
-pub use folder::load;
+pub use detect::{Location, Origin, load, load_from};
+pub use error::WorkloadError;
+pub use fingerprint::{Fingerprint, fingerprint, without_values};
+pub use log::{Filter, LogFormat, Recording, read as read_log};
+pub use recorded::{Recorded, RecordedColumn};
+pub use saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
+pub use statements::{Row as StatementRow, read as read_statements};
 
 /// The queries of one version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Workload {
     /// The files they come from.
     pub sources: Sources,
@@ -28,19 +58,32 @@ pub struct Query {
     pub name: String,
     /// Where it stands.
     pub span: Span,
+    /// What its library recorded of it when it was compiled.
+    pub recorded: Option<Arc<Recorded>>,
+    /// How often it was seen, where that was counted.
+    pub calls: Option<u64>,
+    /// Whether nobody wrote it: a model of an ORM implies it.
+    pub implied: bool,
+    /// Its text, where that is not what stands in the file.
+    pub(crate) text: Option<Text>,
     /// What it names; `None` if it could not be read.
     pub command: Option<Command>,
 }
 
 impl Workload {
-    /// Queries that are already in memory: (path, text), as [`load`] reads them from files. Those that can not be parsed are kept and
-    /// reported.
+    /// Queries that are already in memory: (path, text), as [`load`] reads them from `.sql` files. Those that can not be parsed are kept
+    /// and reported.
     pub fn from_texts(files: impl IntoIterator<Item = (impl Into<Utf8PathBuf>, String)>) -> (Self, Vec<Diagnostic>) {
         let mut sources = Sources::new();
         for (path, text) in files {
             sources.add(path, text);
         }
-        folder::read(sources)
+        plain::read(sources)
+    }
+
+    /// The queries in one text, split and named as in a `.sql` file.
+    pub fn from_text(path: impl Into<Utf8PathBuf>, text: &str) -> (Self, Vec<Diagnostic>) {
+        Self::from_texts([(path, text.to_owned())])
     }
 
     /// What a query is on a schema; `None` if it could not be read.
@@ -48,8 +91,19 @@ impl Workload {
         query.command.as_ref().map(|command| resolve(command, schema))
     }
 
-    /// The text of a query.
-    pub fn text(&self, query: &Query) -> &str {
-        self.sources.slice(query.span)
+    /// The text of a query as PostgreSQL gets it: with numbered parameters, without the escaping of the file it stands in.
+    pub fn text<'a>(&'a self, query: &'a Query) -> &'a str {
+        query.text.as_ref().map_or_else(|| self.sources.slice(query.span), Text::as_str)
+    }
+
+    /// Where a part of a query's text stands in its file.
+    pub fn place(&self, query: &Query, part: std::ops::Range<usize>) -> Span {
+        let at = |offset: usize| match &query.text {
+            Some(text) => text.place(offset),
+            None => query.span.range().start + offset,
+        };
+        // The last byte tells the end: what comes behind a placeholder may stand far from it.
+        let end = if part.is_empty() { at(part.start) } else { at(part.end - 1) + 1 };
+        Span::new(query.span.file, at(part.start)..end)
     }
 }

@@ -44,8 +44,8 @@ impl Release {
         let config = config::find(&root().join("migrations-examples").join(name)).unwrap().unwrap();
         let folder = migrations::load(&config.migrations.unwrap(), config.convention).unwrap();
         let pending = folder.pending_after(config.from.as_deref()).unwrap();
-        let queries = |path: Option<Utf8PathBuf>| {
-            let (workload, unread) = workload::load(&path.unwrap()).unwrap();
+        let queries = |location: Option<workload::Location>| {
+            let (workload, unread) = workload::load_from(&location.unwrap()).unwrap();
             assert!(unread.is_empty(), "{name}: {unread:?}");
             workload
         };

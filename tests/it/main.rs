@@ -20,3 +20,4 @@ mod resolve;
 mod server;
 mod stats;
 mod support;
+mod workload;

@@ -28,6 +28,7 @@ pub(super) mod not_allowable;
 pub(super) mod observed_statement;
 pub(super) mod opaque_statement;
 pub(super) mod order_conflict;
+pub(super) mod partial_workload;
 pub(super) mod program_migration;
 pub(super) mod psql_meta_command;
 pub(super) mod refresh_without_unique_index;

@@ -15,6 +15,7 @@ mod error;
 mod local;
 mod scratch;
 mod server;
+mod statement_log;
 
 pub use binaries::{Binaries, OLDEST_SUPPORTED};
 #[cfg(feature = "embedded")]
@@ -23,3 +24,4 @@ pub use error::ThrowawayError;
 pub use local::{Local, LocalOptions};
 pub use scratch::Scratch;
 pub use server::Throwaway;
+pub use statement_log::{Logged, RECORDER};

@@ -1,0 +1,17 @@
+//! Found where queries are read.
+
+use crate::diagnostic::{Severity, codes};
+use crate::lint::{Check, Docs, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    code: codes::PARTIAL_WORKLOAD,
+    severity: Severity::Warning,
+    docs: Docs {
+        what: "Reports what a source of queries holds and the workload does not: a file that is broken, a log that was cut off, a model without a key.",
+        why: "What is left out is not checked, so a version may rely on more than its workload shows.",
+        example: None,
+        instead: None,
+        references: &[],
+    },
+    check: Check::Elsewhere,
+};

@@ -1,0 +1,196 @@
+//! The words of a query, for what is done to its text: placeholders and fingerprints. Never fails: what is never closed goes on to the end.
+
+/// What a lexeme is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// White space.
+    Space,
+    /// A comment.
+    Comment,
+    /// A keyword or a name without quotes.
+    Word,
+    /// A name in double quotes.
+    Name,
+    /// A string of any kind, its prefix (`E`, `B`, …) included.
+    Text,
+    /// A number.
+    Number,
+    /// `$1`
+    Parameter,
+    /// `::`, or a single character.
+    Symbol,
+}
+
+/// A piece of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lexeme<'a> {
+    pub(super) kind: Kind,
+    pub(super) text: &'a str,
+    /// Where it starts.
+    pub(super) at: usize,
+}
+
+impl Lexeme<'_> {
+    /// Whether it is this keyword.
+    pub(super) fn is(&self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether it is one of these keywords, given in lower case.
+    pub(super) fn is_any(&self, words: &[&str]) -> bool {
+        self.kind == Kind::Word && words.iter().any(|word| self.text.eq_ignore_ascii_case(word))
+    }
+
+    /// Whether it is this symbol.
+    pub(super) fn symbol(&self, text: &str) -> bool {
+        self.kind == Kind::Symbol && self.text == text
+    }
+
+    /// Whether it is neither white space nor a comment.
+    pub(super) fn solid(&self) -> bool {
+        !matches!(self.kind, Kind::Space | Kind::Comment)
+    }
+
+    /// One past its last byte.
+    pub(super) fn end(&self) -> usize {
+        self.at + self.text.len()
+    }
+}
+
+/// Cuts a text into its lexemes; together they are the whole text.
+pub(super) fn lex(text: &str) -> Vec<Lexeme<'_>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let (kind, length) = next(text, at);
+        let end = (at + length.max(1)).min(text.len());
+        let end = (end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
+        found.push(Lexeme { kind, text: &text[at..end], at });
+        at = end;
+    }
+    found
+}
+
+fn next(text: &str, at: usize) -> (Kind, usize) {
+    let rest = &text.as_bytes()[at..];
+    let run = |test: fn(u8) -> bool| rest.iter().position(|b| !test(*b)).unwrap_or(rest.len());
+    match rest[0] {
+        b if b.is_ascii_whitespace() => (Kind::Space, run(|b| b.is_ascii_whitespace())),
+        b'-' if rest.starts_with(b"--") => (Kind::Comment, run(|b| b != b'\n')),
+        b'/' if rest.starts_with(b"/*") => (Kind::Comment, comment(rest)),
+        b'\'' => (Kind::Text, quoted(rest, b'\'', false)),
+        b'"' => (Kind::Name, quoted(rest, b'"', false)),
+        b'$' if rest.get(1).is_some_and(u8::is_ascii_digit) => {
+            (Kind::Parameter, 1 + rest[1..].iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len() - 1))
+        }
+        b'$' => match dollar_quoted(&text[at..]) {
+            Some(length) => (Kind::Text, length),
+            None => (Kind::Symbol, 1),
+        },
+        b':' if rest.starts_with(b"::") => (Kind::Symbol, 2),
+        b if b.is_ascii_digit() || (b == b'.' && rest.get(1).is_some_and(u8::is_ascii_digit)) => {
+            (Kind::Number, number(rest))
+        }
+        b if is_word_start(b) => {
+            let length = run(is_word_byte);
+            let quote = rest.get(length).copied();
+            match (&rest[..length], quote) {
+                (b"e" | b"E", Some(b'\'')) => (Kind::Text, length + quoted(&rest[length..], b'\'', true)),
+                (b"b" | b"B" | b"x" | b"X" | b"n" | b"N", Some(b'\'')) => {
+                    (Kind::Text, length + quoted(&rest[length..], b'\'', false))
+                }
+                _ => (Kind::Word, length),
+            }
+        }
+        _ => (Kind::Symbol, 1),
+    }
+}
+
+fn number(rest: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(byte) = rest.get(length) {
+        let exponent = matches!(byte, b'+' | b'-') && matches!(rest[length - 1], b'e' | b'E');
+        if byte.is_ascii_alphanumeric() || *byte == b'.' || *byte == b'_' || (length > 0 && exponent) {
+            length += 1;
+        } else {
+            break;
+        }
+    }
+    length
+}
+
+fn comment(rest: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < rest.len() {
+        if rest[at..].starts_with(b"/*") {
+            depth += 1;
+            at += 2;
+        } else if rest[at..].starts_with(b"*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    rest.len()
+}
+
+fn quoted(rest: &[u8], quote: u8, escapes: bool) -> usize {
+    let mut at = 1;
+    while at < rest.len() {
+        if escapes && rest[at] == b'\\' {
+            at += 2;
+        } else if rest[at] != quote {
+            at += 1;
+        } else if rest.get(at + 1) == Some(&quote) {
+            at += 2;
+        } else {
+            return at + 1;
+        }
+    }
+    rest.len()
+}
+
+fn dollar_quoted(rest: &str) -> Option<usize> {
+    let length = rest[1..].bytes().position(|b| !is_word_byte(b) || b == b'$')? + 1;
+    if rest.as_bytes().get(length) != Some(&b'$') {
+        return None;
+    }
+    let tag = &rest[..=length];
+    Some(rest[tag.len()..].find(tag).map_or(rest.len(), |end| tag.len() + end + tag.len()))
+}
+
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[(Kind, &str)]) {
+        let found: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).map(|l| (l.kind, l.text)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(lex(text).into_iter().map(|l| l.text).collect::<String>(), text, "nothing is lost");
+    }
+
+    #[test]
+    fn words_strings_numbers_and_parameters() {
+        use Kind::{Name, Number, Parameter, Symbol, Text, Word};
+        check("a\"b\"'c''d' 1.5e-3", &[(Word, "a"), (Name, "\"b\""), (Text, "'c''d'"), (Number, "1.5e-3")]);
+        check("$12::int", &[(Parameter, "$12"), (Symbol, "::"), (Word, "int")]);
+        check(r"E'\'' $a$'$a$ -- $1", &[(Text, r"E'\''"), (Text, "$a$'$a$")]);
+        check("x/* 'a /* */ */+é", &[(Word, "x"), (Symbol, "+"), (Word, "é")]);
+        check("'open", &[(Text, "'open")]);
+        check(r"E'open\", &[(Text, r"E'open\")]);
+        check("…$", &[(Word, "…$")]);
+    }
+}
