@@ -4,27 +4,22 @@ use camino::Utf8PathBuf;
 
 use super::saved::{Phase, Statement};
 use super::{Planned, Request, plan};
+use crate::compat::Assume;
 use crate::migrations::{Convention, Folder};
 use crate::workload::Workload;
 
 fn planned(base: &str, release: &[&str], blue: Option<&str>, green: Option<&str>) -> Planned {
+    planned_by(base, release, blue, green, Assume::default())
+}
+
+fn planned_by(base: &str, release: &[&str], blue: Option<&str>, green: Option<&str>, assume: Assume) -> Planned {
     let mut files = vec![(Utf8PathBuf::from("V1__base.sql"), base.to_owned())];
     files.extend(release.iter().enumerate().map(|(i, text)| (format!("V{}__r.sql", i + 2).into(), (*text).to_owned())));
     let folder = Folder::from_files(Convention::Refinery, files).unwrap();
     let pending = folder.pending_after(Some("1")).unwrap();
     let workload = |queries: Option<&str>| queries.map(|text| Workload::from_text("queries.sql", text).0);
     let (blue, green) = (workload(blue), workload(green));
-    plan(Request {
-        folder: &folder,
-        pending: &pending,
-        base: None,
-        blue: blue.as_ref(),
-        green: green.as_ref(),
-        observed: None,
-        weighing: None,
-        version: Default::default(),
-        assume: Default::default(),
-    })
+    plan(Request { blue: blue.as_ref(), green: green.as_ref(), assume, ..Request::new(&folder, &pending) })
 }
 
 /// One line a step: `before + sql`, atomic steps joined by `; `, then one line a finding that is not about cost.
@@ -238,6 +233,44 @@ fn queries_replace_assumptions() {
         "SELECT age FROM users",
         &["after  ALTER TABLE users DROP COLUMN age", "error CO203 green-breaks"],
     );
+}
+
+#[test]
+fn queries_are_looked_at_on_every_schema_they_meet() {
+    // The same name in both tables: blue's query is no longer clear.
+    let posts = "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE posts (user_id int, title text);";
+    check_with(
+        posts,
+        &["ALTER TABLE users ADD COLUMN title text;"],
+        "SELECT title FROM users JOIN posts ON user_id = users.id",
+        "SELECT users.title FROM users",
+        &["after  ALTER TABLE users ADD COLUMN title text  <- point of no return", "error CO102 incompatible-change"],
+    );
+    // What comes back is something else, though it goes on working.
+    check_with(
+        posts,
+        &["ALTER TABLE users ADD COLUMN name text;"],
+        "SELECT * FROM users",
+        "SELECT name FROM users",
+        &["before ALTER TABLE users ADD COLUMN name text", "warning CO308 result-changes"],
+    );
+    // Somebody else's query.
+    check_with(
+        posts,
+        &["ALTER TABLE users ADD COLUMN name text;"],
+        "SELECT nickname FROM users",
+        "SELECT name FROM users",
+        &["before ALTER TABLE users ADD COLUMN name text", "warning CO013 unfit-query"],
+    );
+}
+
+#[test]
+fn in_the_worst_case_queries_waive_nothing() {
+    let release = ["ALTER TABLE users RENAME COLUMN age TO years;"];
+    let (blue, green) = ("SELECT email FROM users", "SELECT years FROM users");
+    check_with(USERS, &release, blue, green, &["before ALTER TABLE users RENAME COLUMN age TO years"]);
+    let planned = planned_by(USERS, &release, Some(blue), Some(green), Assume::WorstCase);
+    assert!(outline(&planned).contains("error CO102 incompatible-change"), "{}", outline(&planned));
 }
 
 #[test]
