@@ -8,14 +8,17 @@ mod exit;
 mod explain;
 mod file;
 mod git;
+mod graph;
 mod lint;
 mod live;
 mod log;
 mod out;
 mod plan;
+mod planning;
 mod promote;
 mod rehearse;
 mod release_args;
+mod report;
 mod resume;
 mod rollback;
 mod rules;
@@ -45,6 +48,8 @@ enum Command {
     Lint(lint::Args),
     Plan(plan::Args),
     Rehearse(rehearse::Args),
+    Report(report::Args),
+    Graph(graph::Args),
     Execute(execute::Args),
     Stats(stats::Args),
     Status(status::Args),
@@ -83,6 +88,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Lint(args) => lint::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Execute(args) => execute::run(args),
         Command::Stats(args) => stats::run(&args),
         Command::Status(args) => status::run(&args),

@@ -17,6 +17,8 @@ pub(super) struct Args {
 enum Format {
     /// What `plan --format json` prints and `plan -o` saves
     Plan,
+    /// What `rehearse --format json` prints
+    Rehearsal,
     /// What `lint --format json` prints
     Lint,
     /// What `stats` writes
@@ -26,6 +28,7 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let schema = match args.format {
         Format::Plan => report::plan_schema(),
+        Format::Rehearsal => report::rehearsal_schema(),
         Format::Lint => report::lint::json_schema(),
         Format::Stats => crate::stats::schema(),
     };

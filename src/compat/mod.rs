@@ -1,5 +1,6 @@
 //! Which version relies on what an operation takes or gives: the evidence that placement rests on, and the subset test that proves a plan.
 
+pub mod matrix;
 mod phase;
 mod pull;
 mod reliance;
