@@ -1,6 +1,8 @@
 //! Queries × states: what each query of both versions is on each schema that the database goes through. One value, whether it was worked
 //! out from text or seen on a server.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -237,14 +239,33 @@ impl Matrix {
         Self { states: self.states.clone(), rows }
     }
 
-    /// The states that are worth a column: the ends, the overlap, and where a query changes against the state before.
-    pub fn telling(&self) -> Vec<usize> {
+    /// The states that are worth a column, at most `most` but for the ends and the overlap: those where a query changes against the state
+    /// before; if these are too many, those where it begins to matter to its version.
+    pub fn columns(&self, most: usize) -> Columns {
         let last = self.states.len().saturating_sub(1);
-        let changes: std::collections::BTreeSet<usize> =
-            self.rows.iter().flat_map(|row| row.runs.iter().map(|run| run.state)).collect();
-        let tells = |i: &usize| *i == 0 || *i == last || self.states[*i].is_overlap() || changes.contains(i);
-        (0..self.states.len()).filter(tells).collect()
+        let runs = || self.rows.iter().flat_map(|row| row.runs.iter().map(move |run| (row, run.state)));
+        let with = |states: BTreeSet<usize>| -> Vec<usize> {
+            let fixed = |i: &usize| *i == 0 || *i == last || self.states[*i].is_overlap();
+            (0..self.states.len()).filter(|i| fixed(i) || states.contains(i)).collect()
+        };
+        let all = with(runs().map(|(_, state)| state).collect());
+        if all.len() <= most {
+            return Columns { states: all, changes_elsewhere: false };
+        }
+        let serious = runs().filter(|(row, state)| self.mark(row, *state) > Mark::Unknown);
+        let serious = with(serious.map(|(_, state)| state).collect());
+        let states = if serious.len() <= most { serious } else { with(BTreeSet::new()) };
+        Columns { states, changes_elsewhere: true }
     }
+}
+
+/// States that are worth a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// Which ones, in order.
+    pub states: Vec<usize>,
+    /// Whether queries change at other states, too.
+    pub changes_elsewhere: bool,
 }
 
 fn rows(version: Version, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {

@@ -54,7 +54,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
         ));
     }
     if let Some(green) = green {
-        let overlap = before.last().map_or(input.base, |(_, schema)| schema);
+        let overlap = before.clone().next_back().map_or(input.base, |(_, schema)| schema);
         let (overlap, _) = green.step(green.own(), overlap);
         let after = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::After);
         found.extend(not_ready(input, green, &overlap, after.clone()));

@@ -5,9 +5,13 @@ use std::fmt::{self, Write};
 use super::style::{Style, Tone};
 use crate::compat::matrix::{Mark, Matrix};
 
+/// More columns do not fit beside each other.
+const WIDEST: usize = 16;
+
 /// Draws it. States where nothing changes against the one before are left out, but for the overlap and the ends.
 pub(super) fn write(out: &mut String, matrix: &Matrix, style: Style) -> fmt::Result {
-    let shown = matrix.telling();
+    let columns = matrix.columns(WIDEST);
+    let shown = columns.states;
     let name = matrix.rows.iter().map(|r| r.query.chars().count()).max().unwrap_or(0).clamp(5, 48);
     writeln!(out)?;
     write!(out, "  {:<7}{:<name$}", "", "query")?;
@@ -25,10 +29,10 @@ pub(super) fn write(out: &mut String, matrix: &Matrix, style: Style) -> fmt::Res
     }
     let states = matrix.states.len();
     let hidden = states - shown.len();
-    let more = if hidden > 0 {
-        format!("; {hidden} of {states} states left out, nothing changes there")
-    } else {
-        String::new()
+    let more = match (hidden, columns.changes_elsewhere) {
+        (0, _) => String::new(),
+        (_, false) => format!("; {hidden} of {states} states left out, nothing changes there"),
+        (_, true) => format!("; {hidden} of {states} states left out, too many to show"),
     };
     let unknown = if matrix.rows.iter().any(|row| (0..states).any(|i| matrix.mark(row, i) == Mark::Unknown)) {
         " · ?: not understood"

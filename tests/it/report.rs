@@ -123,6 +123,24 @@ fn a_large_release_is_folded() {
     assert!(html.contains("198 of 201 states left out"), "start, the step of t7, and the overlap at the end are left");
 }
 
+/// Where something changes at every step, the columns would be too many.
+#[test]
+fn a_release_that_changes_everywhere_is_folded_too() {
+    let tables: String = (0..60).map(|i| format!("CREATE TABLE t{i} (id int, a int);\n")).collect();
+    let steps: String = (0..60).map(|i| format!("ALTER TABLE t{i} DROP COLUMN a;\n")).collect();
+    let blue: String = (0..60).map(|i| format!("-- name: q{i}\nSELECT a FROM t{i};\n\n")).collect();
+    let files = [("m/V1__a.sql", &*tables), ("m/V2__b.sql", &steps), ("b/q.sql", &blue)];
+    let html = printed(&files, "report m --from 1 --blue b", 0);
+    check_page(&html);
+    assert!(html.contains("59 of 61 states left out: too many to show"));
+    assert!(
+        html.contains("<td class=\"m works\">ok</td><td class=\"m away\">-</td><td><a href=\"#step-8\">step 8</a>")
+    );
+    let text = printed(&files, "report m --from 1 --blue b --format text", 0);
+    assert!(text.contains("59 of 61 states left out, too many to show"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() < 250), "{text}");
+}
+
 #[test]
 fn a_plan_says_in_text_what_breaks() {
     assert_snapshot!(printed(&BREAKS, "plan m --from 1 --blue blue --green green", 1), @r##"

@@ -2,30 +2,33 @@
 
 use super::markup::Markup;
 use super::{Seen, count, timeline};
-use crate::compat::matrix::{Cell, Mark, Matrix, Row, State, Version};
+use crate::compat::matrix::{Cell, Columns, Mark, Matrix, Row, State, Version};
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::report::matrix_text::title;
 
 /// More queries that work everywhere are folded.
 const MANY: usize = 25;
 
+/// More columns are not read.
+const WIDEST: usize = 24;
+
 pub(super) fn section(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
     let matrix = seen.matrix;
     out.raw("<section id=\"").text(seen.id).raw("\">\n<h2>Queries at every state, ").text(seen.how).raw("</h2>\n");
-    let shown = matrix.telling();
+    let columns = matrix.columns(WIDEST);
     let (quiet, loud): (Vec<_>, Vec<_>) =
         matrix.rows.iter().enumerate().partition(|(_, row)| matrix.worst(row) == Mark::Works);
     if quiet.len() > MANY {
         if !loud.is_empty() {
-            table(out, seen, &loud, &shown);
+            table(out, seen, &loud, &columns);
         }
         out.raw("<details><summary>").text(count(quiet.len(), "quer"));
         out.raw(" that prepare at every state they must</summary>\n");
-        table(out, seen, &quiet, &shown);
+        table(out, seen, &quiet, &columns);
         out.raw("</details>\n");
     } else {
         let all: Vec<_> = matrix.rows.iter().enumerate().collect();
-        table(out, seen, &all, &shown);
+        table(out, seen, &all, &columns);
     }
     out.raw("<p class=\"quiet\">ok: prepares · ~: prepares with other types or columns · ");
     out.raw("FAIL: fails where it must work · -: fails where its version does not run · ?: not understood. Whether rows fit ");
@@ -34,27 +37,45 @@ pub(super) fn section(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
         out.raw("<p>The plan is refused: these are the states that it would go through.</p>\n");
     }
     notes(out, seen, &loud);
-    states(out, matrix, plan, &shown);
+    states(out, matrix, plan, &columns);
     out.raw("</section>\n");
 }
 
-fn table(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &Row)], shown: &[usize]) {
+fn table(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &Row)], columns: &Columns) {
     out.raw("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Queries and states, ").text(seen.how);
     out.raw("\">\n<table>\n<thead><tr><th scope=\"col\">version</th><th scope=\"col\">query</th>");
-    for state in shown {
+    for state in &columns.states {
         out.raw("<th scope=\"col\">").text(title(seen.matrix, *state)).raw("</th>");
+    }
+    if columns.changes_elsewhere {
+        out.raw("<th scope=\"col\">changes after</th>");
     }
     out.raw("</tr></thead>\n<tbody>\n");
     for (at, row) in rows {
         out.raw("<tr><td>").text(row.version.name()).raw("</td><th scope=\"row\" id=\"");
         out.text(seen.id).raw("-").text(at).raw("\"><details><summary>").code(&row.query).raw("</summary><code>");
         out.text(&row.place).raw("</code>").sql(&row.sql, None).raw("</details></th>");
-        for state in shown {
+        for state in &columns.states {
             out.raw(drawn(seen.matrix.mark(row, *state)));
+        }
+        if columns.changes_elsewhere {
+            changes(out, seen.matrix, row);
         }
         out.raw("</tr>\n");
     }
     out.raw("</tbody>\n</table>\n</div>\n");
+}
+
+/// The steps that a query is another one after.
+fn changes(out: &mut Markup, matrix: &Matrix, row: &Row) {
+    out.raw("<td>");
+    for run in row.runs.iter().skip(1) {
+        if let Some(step) = matrix.states.get(run.state).and_then(|state| state.after_step) {
+            timeline::link(out, step);
+            out.raw(" ");
+        }
+    }
+    out.raw("</td>");
 }
 
 const fn drawn(mark: Mark) -> &'static str {
@@ -102,13 +123,13 @@ fn place(matrix: &Matrix, state: usize) -> String {
     }
 }
 
-fn states(out: &mut Markup, matrix: &Matrix, plan: &SavedPlan, shown: &[usize]) {
+fn states(out: &mut Markup, matrix: &Matrix, plan: &SavedPlan, columns: &Columns) {
     out.raw("<h3>States</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"States\">\n<table>\n<thead><tr>");
     for head in ["state", "after", "must work", "blue", "green"] {
         out.raw("<th scope=\"col\">").raw(head).raw("</th>");
     }
     out.raw("</tr></thead>\n<tbody>\n");
-    for at in shown {
+    for at in &columns.states {
         let Some(state) = matrix.states.get(*at) else { continue };
         out.raw("<tr><th scope=\"row\">").text(title(matrix, *at)).raw("</th><td>");
         let step = state.after_step.and_then(|id| plan.steps.iter().find(|step| step.id == id));
@@ -126,10 +147,13 @@ fn states(out: &mut Markup, matrix: &Matrix, plan: &SavedPlan, shown: &[usize]) 
         out.raw("</tr>\n");
     }
     out.raw("</tbody>\n</table>\n</div>\n");
-    let hidden = matrix.states.len() - shown.len();
+    let hidden = matrix.states.len() - columns.states.len();
     if hidden > 0 {
         out.raw("<p class=\"quiet\">").text(hidden).raw(" of ").text(count(matrix.states.len(), "state"));
-        out.raw(" left out: nothing changes there.</p>\n");
+        out.raw(match columns.changes_elsewhere {
+            true => " left out: too many to show. What breaks is listed by query.</p>\n",
+            false => " left out: nothing changes there.</p>\n",
+        });
     }
 }
 
