@@ -90,6 +90,23 @@ fn a_page_holds_whatever_names_and_texts_there_are() {
     assert_eq!(html, printed(&HOSTILE, &format!("report {HOSTILE_PLAN}"), 0), "it depends on nothing but the input");
 }
 
+/// Without steps before the cutover the overlap is the start, and what green waits for stands beside its query all the same.
+#[test]
+fn what_green_waits_for_stands_beside_its_query() {
+    let files = [
+        ("m/V1__a.sql", "CREATE TABLE t (a int);\n"),
+        ("m/V2__b.sql", "ALTER TABLE t RENAME COLUMN a TO b;\n"),
+        ("blue/q.sql", "-- name: old\nSELECT a FROM t;\n"),
+        ("green/q.sql", "-- name: new\nSELECT b FROM t;\n"),
+    ];
+    let html = printed(&files, "report m --from 1 --blue blue --green green", 0);
+    check_page(&html);
+    let breaks = html.split("id=\"breaks\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(breaks.contains("SELECT <mark>b</mark> FROM t"), "{breaks}");
+    assert!(breaks.contains("It fails in the overlap; it works after <a href=\"#step-1\">step 1</a>"), "{breaks}");
+    assert!(breaks.contains("ALTER TABLE t RENAME COLUMN a TO b"), "{breaks}");
+}
+
 #[test]
 fn every_example_is_a_page() {
     let root = env!("CARGO_MANIFEST_DIR");

@@ -3,7 +3,7 @@
 use super::markup::Markup;
 use super::{Seen, count, timeline};
 use crate::compat::matrix::{Cell, Columns, Mark, Matrix, Row, State, Version};
-use crate::plan::saved::{SavedPlan, Verdict};
+use crate::plan::saved::{SavedPlan, Step, Verdict};
 use crate::report::matrix_text::title;
 
 /// More queries that work everywhere are folded.
@@ -182,34 +182,32 @@ pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
         out.raw("</h3>\n<p class=\"bad\">").text(&found.failure.message).raw("</p>\n<div class=\"side\">\n");
         out.raw("<figure><figcaption>The query, <code>").text(&found.row.place).raw("</code></figcaption>");
         out.sql(&found.row.sql, found.failure.at).raw("</figure>\n<figure><figcaption>");
+        // Green must work from the overlap on: what it misses there comes later.
+        let late = found.state.is_overlap() && found.row.version == Version::Green;
+        let culprit = if late { makes_work(seen.matrix, found.row, plan) } else { step };
+        out.raw(if late { "It fails in the overlap" } else { "It fails" });
         match step {
-            // Green must work from the overlap on: what it misses there may come later.
-            Some(step) if found.state.is_overlap() && found.row.version == Version::Green => {
-                out.raw("It fails in the overlap, after ");
-                timeline::link(out, step.id);
-                out.raw("; it works after</figcaption>");
-                for later in makes_work(seen.matrix, found.row, plan) {
-                    out.sql(later, None);
-                }
-            }
             Some(step) => {
-                out.raw("It fails after ");
+                out.raw(" after ");
                 timeline::link(out, step.id);
-                out.raw("</figcaption>");
-                for statement in &step.statements {
-                    out.sql(&statement.sql, None);
-                }
             }
-            None => _ = out.raw("It fails before the first step</figcaption>"),
+            None => _ = out.raw(if late { "" } else { " before the first step" }),
+        }
+        if let Some(culprit) = culprit.filter(|_| late) {
+            out.raw("; it works after ");
+            timeline::link(out, culprit.id);
+        }
+        out.raw("</figcaption>");
+        for statement in culprit.iter().flat_map(|step| &step.statements) {
+            out.sql(&statement.sql, None);
         }
         out.raw("</figure>\n</div>\n</article>\n");
     }
 }
 
-/// The SQL of the step after which a query works.
-fn makes_work<'a>(matrix: &Matrix, row: &Row, plan: &'a SavedPlan) -> impl Iterator<Item = &'a str> {
-    let works = |i: &usize| matrix.states[*i].green_lives && matches!(row.at(*i), Some(Cell::Works(_)));
-    let step = (0..matrix.states.len()).find(works).and_then(|i| matrix.states[i].after_step);
-    let step = step.and_then(|id| plan.steps.iter().find(|step| step.id == id));
-    step.into_iter().flat_map(|step| step.statements.iter().map(|statement| statement.sql.as_str()))
+/// The step after which a query of green works.
+fn makes_work<'a>(matrix: &Matrix, row: &Row, plan: &'a SavedPlan) -> Option<&'a Step> {
+    let works = |(i, state): &(usize, &State)| state.green_lives && matches!(row.at(*i), Some(Cell::Works(_)));
+    let (_, state) = matrix.states.iter().enumerate().find(works)?;
+    plan.steps.iter().find(|step| Some(step.id) == state.after_step)
 }
