@@ -34,7 +34,7 @@
 //! | [`migrations`] | where migrations come from, and which are pending |
 //! | [`schema`] | the simulated catalog |
 //! | [`effect`] | what an operation gives to clients and takes from them, and what running it costs |
-//! | [`workload`], [`compat`] | the queries of a version, and what they rely on |
+//! | [`workload`], [`compat`] | the queries of a version, what they rely on, and what they are at every state |
 //! | [`stats`] | sizes and load of production, and what they make of a cost |
 //! | `rewrite`, [`lint`], [`plan`] | splitting; the rules; order, proof, and the saved plan |
 //! | `postgres`, `traffic`, `execute` | a live server, what moves the traffic, the release engine and the rehearsal (feature `live`) |

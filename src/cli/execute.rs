@@ -6,7 +6,8 @@ use camino::Utf8PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::live::{LiveArgs, plan_exit, tell};
+use super::live::{LiveArgs, tell};
+use super::planning;
 use crate::execute;
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::traffic::Strategy;
@@ -34,11 +35,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit, CliError> {
-    let text = fs_err::read_to_string(&args.plan).map_err(CliError::usage)?;
-    let plan = SavedPlan::from_json(&text).map_err(|error| {
-        CliError::new(plan_exit(&error), format!("{}: {error}", args.plan))
-            .hint("make a new plan with `cutover plan -o FILE`")
-    })?;
+    let plan = planning::read_saved(&args.plan)?;
     args.live.confirm(&question(&plan))?;
     args.live.run(
         Duration::ZERO,

@@ -6,6 +6,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use camino::Utf8Path;
 
 use super::error::CliError;
+use super::out;
+
+/// Writes a file, or prints where none is named.
+pub(super) fn write_or_print(path: Option<&Utf8Path>, text: &str) -> Result<(), CliError> {
+    match path {
+        Some(path) => write(path, text),
+        None => out::print(text),
+    }
+}
 
 /// Writes a file whole or not at all; one that exists keeps its permissions. What exists and is no ordinary file (a pipe, `/dev/stdout`) is
 /// written to as it is.

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::release_args::{ReleaseInput, ReleaseOptions};
 use super::server_args::ServerArgs;
-use super::{file, git, out, plan};
+use super::{file, git, out, planning};
 use crate::config::LintConfig;
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
@@ -243,7 +243,7 @@ struct Releases {
 
 fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     let observe = |pending: &Pending| match args.observe {
-        true => plan::observe(&args.server, input, pending),
+        true => planning::observe(&args.server, input, pending),
         false => Ok(Seen::default()),
     };
     let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
@@ -271,12 +271,12 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
         return Ok(Releases { others, ..one(&pending, None, version)? });
     }
     if args.database.is_some() {
-        let (pending, schema, live) = plan::live(args.database.clone(), input)?;
+        let (pending, schema, live) = planning::live(args.database.clone(), input)?;
         let version = input.version.unwrap_or(live);
         return one(&pending, schema.as_ref(), version);
     }
     if input.from.is_some() {
-        return one(&plan::pending(input)?, None, version);
+        return one(&planning::pending(input)?, None, version);
     }
     if args.fix {
         return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")

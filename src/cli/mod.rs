@@ -9,16 +9,19 @@ mod exit;
 mod explain;
 mod file;
 mod git;
+mod graph;
 mod lint;
 mod live;
 mod log;
 mod out;
 mod plan;
+mod planning;
 mod promote;
 mod queries;
 mod record;
 mod rehearse;
 mod release_args;
+mod report;
 mod resume;
 mod rollback;
 mod rules;
@@ -50,6 +53,8 @@ enum Command {
     Plan(plan::Args),
     Rehearse(rehearse::Args),
     Record(record::Args),
+    Report(report::Args),
+    Graph(graph::Args),
     Execute(execute::Args),
     Stats(stats::Args),
     Status(status::Args),
@@ -89,6 +94,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Record(args) => record::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Execute(args) => execute::run(args),
         Command::Stats(args) => stats::run(&args),
         Command::Status(args) => status::run(&args),

@@ -1,9 +1,10 @@
 //! Standard output is data: what can not be written is an error, never a panic. A reader that has seen enough (`| head`) is none. Standard
 //! error is for people.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use super::error::CliError;
+use crate::report::Style;
 
 /// Prints text; colours are taken out where standard output is no terminal.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
@@ -19,4 +20,10 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 /// Says something to people, on standard error. Nobody listening stops nothing.
 pub(super) fn say(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// How text for standard error is drawn.
+pub(super) fn stderr_style() -> Style {
+    // anstream takes the colours out again where NO_COLOR or the terminal say so.
+    Style { color: std::io::stderr().is_terminal(), ..Style::default() }
 }

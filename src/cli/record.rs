@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::file;
 use super::out;
-use super::plan::stderr_style;
+use super::out::stderr_style;
 use super::server_args::{local_options, server_error};
 use super::worktree::{self, Worktree};
 use crate::diagnostic::{Diagnostic, Severity};

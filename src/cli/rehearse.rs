@@ -3,13 +3,15 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::database;
 use super::error::CliError;
 use super::exit::Exit;
+use super::file;
 use super::out;
-use super::plan;
+use super::planning;
 use super::release_args::{ReleaseArgs, ReleaseInput};
 use super::server_args::{ServerArgs, server_error};
 use crate::diagnostic::Severity;
@@ -33,6 +35,7 @@ use crate::report::{self, Style};
   cutover rehearse migrations-examples/02-rename-column
   cutover rehearse migrations --from 41 --blue queries/v1 --green queries/v2
   cutover rehearse migrations --from 41 --server local
+  cutover rehearse migrations --from 41 --format html -o rehearsal.html
   cutover rehearse migrations --from 41 --server postgres://me@db/postgres
 
 Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, a query broke, or a fresh installation differs · 2 usage, configuration or input ·
@@ -42,20 +45,27 @@ pub(super) struct Args {
     release: ReleaseArgs,
     #[command(flatten)]
     server: ServerArgs,
-    /// How to print it; `json` prints one object
+    /// What to print
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Write it into a file instead of printing it
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// For people
     Text,
+    /// For programs (its schema: `cutover schema rehearsal`)
     Json,
+    /// One file for browsers and paper, with the plan
+    Html,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
-    let pending = plan::pending(&input)?;
+    let pending = planning::pending(&input)?;
     let runtime = database::runtime()?;
     let done = runtime.block_on(async {
         // The server is wanted early only where a statement has to be watched before it can be placed.
@@ -102,13 +112,22 @@ async fn rehearse(
     server: Option<Throwaway>,
 ) -> Result<Exit, CliError> {
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
-    out::say(&report::render_diagnostics(&shown, &planned.sources, plan::stderr_style()));
-    let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };
-    if args.format == Format::Text {
+    out::say(&report::render_diagnostics(&shown, &planned.sources, out::stderr_style()));
+    let color = args.output.is_none() && std::io::stdout().is_terminal();
+    let style = Style { color, ..Style::default() };
+    // What there is to read while the rehearsal runs.
+    let early = args.format == Format::Text && args.output.is_none();
+    if early {
         out::print(&report::render_plan(&planned.plan, style))?;
     }
     if planned.plan.verdict == Verdict::Unsafe {
         out::say("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.\n");
+        match args.format {
+            Format::Text if early => {}
+            Format::Text => show(args, &report::render_plan(&planned.plan, style))?,
+            Format::Json => show(args, &report::rehearsal_json(&planned.plan, None))?,
+            Format::Html => show(args, &report::html::render(&planned.plan))?,
+        }
         return Ok(Exit::Findings);
     }
     let script = Script {
@@ -126,11 +145,19 @@ async fn rehearse(
             rehearsal.version
         ));
     }
-    out::print(&match args.format {
-        Format::Text => report::render_rehearsal(&rehearsal, &planned.plan, style),
-        Format::Json => format!("{:#}\n", report::rehearsal_json(&rehearsal, &planned.plan)),
-    })?;
+    let rehearsed = || report::render_rehearsal(&rehearsal, &planned.plan, style);
+    let text = match args.format {
+        Format::Text if early => rehearsed(),
+        Format::Text => report::render_plan(&planned.plan, style) + &rehearsed(),
+        Format::Json => report::rehearsal_json(&planned.plan, Some(&rehearsal)),
+        Format::Html => report::html::render_rehearsed(&planned.plan, &rehearsal),
+    };
+    show(args, &text)?;
     Ok(if rehearsal.is_safe() { Exit::Ok } else { Exit::Findings })
+}
+
+fn show(args: &Args, text: &str) -> Result<(), CliError> {
+    file::write_or_print(args.output.as_deref(), text)
 }
 
 async fn play(args: &Args, script: Script<'_>, server: Option<Throwaway>) -> Result<Rehearsal, CliError> {

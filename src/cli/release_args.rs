@@ -84,6 +84,20 @@ impl ReleaseArgs {
     }
 }
 
+impl ReleaseArgs {
+    /// What was named.
+    pub(super) fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    /// Whether an option is given that a plan would be another by.
+    pub(super) fn changes_the_plan(&self) -> bool {
+        let ReleaseOptions { from, convention, placeholders, blue, green, assume, pg_version, stats } = &self.options;
+        let named = from.is_some() || blue.is_some() || green.is_some() || stats.is_some();
+        named || assume.is_some() || convention.is_some() || pg_version.is_some() || !placeholders.is_empty()
+    }
+}
+
 impl ReleaseOptions {
     pub(super) fn read(&self, given: &Utf8Path) -> Result<ReleaseInput, CliError> {
         if !given.is_dir() {

@@ -17,6 +17,8 @@ pub(super) struct Args {
 enum Format {
     /// What `plan --format json` prints and `plan -o` saves
     Plan,
+    /// What `rehearse --format json` prints
+    Rehearsal,
     /// What `lint --format json` prints
     Lint,
     /// What `stats` writes
@@ -29,6 +31,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let schema = match args.format {
         Format::Plan => report::plan_schema(),
         Format::Workload => report::workload_schema(),
+        Format::Rehearsal => report::rehearsal_schema(),
         Format::Lint => report::lint::json_schema(),
         Format::Stats => crate::stats::schema(),
     };

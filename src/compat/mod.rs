@@ -1,6 +1,7 @@
 //! Which version relies on what an operation takes or gives: the evidence that placement rests on, and the subset test that proves a plan.
 
 mod assume;
+pub mod matrix;
 mod phase;
 mod pull;
 mod reliance;

@@ -54,6 +54,11 @@ impl<'a> Watch<'a> {
         self.unread
     }
 
+    /// Where the queries come from.
+    pub fn workload(&self) -> &'a Workload {
+        self.workload
+    }
+
     /// The text of a query.
     pub fn text(&self, query: usize) -> &'a str {
         self.workload.text(&self.workload.queries[query])

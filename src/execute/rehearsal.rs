@@ -3,6 +3,7 @@
 
 use futures_util::future::join_all;
 use tokio_postgres::Client;
+use tokio_postgres::error::ErrorPosition;
 
 use super::doors::{Clock, Doors, Future, Moment, Observer};
 use super::error::ExecuteError;
@@ -11,6 +12,7 @@ use super::fresh::{Difference, differences};
 use super::options::Options;
 use super::release::execute;
 use super::stop::Stop;
+use crate::compat::matrix::{Cell, Failure, Matrix, Row, State, Version};
 use crate::effect::PgVersion;
 use crate::migrations::{Folder, Migration, books};
 use crate::plan::replay;
@@ -46,10 +48,8 @@ pub struct Script<'a> {
 pub struct Rehearsal {
     /// Which server it was.
     pub server: String,
-    /// The states the database went through, in order.
-    pub states: Vec<State>,
-    /// A row a query, blue's first.
-    pub rows: Vec<Row>,
+    /// Every query at every state.
+    pub matrix: Matrix,
     /// The server's version.
     pub version: PgVersion,
     /// What the plan's order leaves otherwise than the files' own order does on an empty database.
@@ -59,110 +59,10 @@ pub struct Rehearsal {
     pub misjudged: Vec<String>,
 }
 
-/// A schema that clients can meet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
-    /// The step after which it is; `None`: before the first one.
-    pub after_step: Option<u32>,
-    /// Whether blue must work here.
-    pub blue_lives: bool,
-    /// Whether green must work here.
-    pub green_lives: bool,
-}
-
-/// Which version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
-    /// The one in production.
-    Blue,
-    /// The one being released.
-    Green,
-}
-
-impl Version {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Blue => "blue",
-            Self::Green => "green",
-        }
-    }
-}
-
-/// A query at every state.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Whose.
-    pub version: Version,
-    /// Its name.
-    pub query: String,
-    /// `path:line:column`
-    pub place: String,
-    /// One a state.
-    pub cells: Vec<Cell>,
-}
-
-/// What PostgreSQL said to `PREPARE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
-    /// It works, with these parameters and result columns.
-    Works(String),
-    /// It fails.
-    Fails(String),
-}
-
-/// A query that fails where its version must live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Break<'a> {
-    /// The query.
-    pub row: &'a str,
-    /// Whose.
-    pub version: Version,
-    /// Where it stands.
-    pub place: &'a str,
-    /// The first state where it fails.
-    pub state: &'a State,
-    /// What the server said.
-    pub message: &'a str,
-}
-
 impl Rehearsal {
-    /// Queries that fail where their version must live, though they work on its own schema.
-    pub fn breaks(&self) -> Vec<Break<'_>> {
-        let found = self.rows.iter().filter_map(|row| {
-            if self.fails_at_home(row) {
-                return None;
-            }
-            let lives = |state: &State| match row.version {
-                Version::Blue => state.blue_lives,
-                Version::Green => state.green_lives,
-            };
-            self.states.iter().zip(&row.cells).find_map(|(state, cell)| match cell {
-                Cell::Fails(message) if lives(state) => {
-                    Some(Break { row: &row.query, version: row.version, place: &row.place, state, message })
-                }
-                Cell::Fails(_) | Cell::Works(_) => None,
-            })
-        });
-        found.collect()
-    }
-
-    /// Queries that do not even work on the schema of their own version.
-    pub fn invalid(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| self.fails_at_home(row))
-    }
-
     /// Whether both versions worked everywhere they must, and the end is the files' own.
     pub fn is_safe(&self) -> bool {
-        self.breaks().is_empty() && self.differences.iter().all(|difference| difference.harmless)
-    }
-
-    fn fails_at_home(&self, row: &Row) -> bool {
-        let home = match row.version {
-            Version::Blue => row.cells.first(),
-            Version::Green => row.cells.last(),
-        };
-        matches!(home, Some(Cell::Fails(_)))
+        self.matrix.breaks().is_empty() && self.differences.iter().all(|difference| difference.harmless)
     }
 }
 
@@ -250,13 +150,13 @@ pub async fn rehearse(
     run(&session, script.folder, script.pending).await?;
     let (fresh, real) = (inventory(&session).await?, introspect(&session).await?);
     session.close().await;
-    let Watcher { states, rows, .. } = watcher;
+    let matrix = watcher.matrix;
     let all: Vec<_> = script.applied.iter().chain(script.pending).cloned().collect();
     let mut misjudged = replay(script.folder, &all).differences(&real);
     // Some tools' files make their tables themselves.
     misjudged.retain(|line| !line.split([' ', '.']).any(|word| books::are_books("", word)));
     let differences = differences(&fresh, &planned, script.plan);
-    Ok(Rehearsal { server: server.describe(), version, states, rows, differences, misjudged })
+    Ok(Rehearsal { server: server.describe(), version, matrix, differences, misjudged })
 }
 
 /// Brings a database to where production is: runs migrations and writes the history of their tool.
@@ -315,24 +215,20 @@ struct Watcher<'a> {
     plan: &'a SavedPlan,
     blue: Option<&'a Workload>,
     green: Option<&'a Workload>,
-    states: Vec<State>,
-    rows: Vec<Row>,
+    matrix: Matrix,
 }
 
 impl<'a> Watcher<'a> {
     fn new(script: Script<'a>) -> Self {
-        let row = |version: Version, workload: &Workload, query: &Query| Row {
-            version,
-            query: query.name.clone(),
-            place: workload.sources.place(query.span),
-            cells: Vec::new(),
+        let row = |version: Version, workload: &Workload, query: &Query| {
+            Row::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
         };
         let rows = [(Version::Blue, script.blue), (Version::Green, script.green)]
             .into_iter()
             .filter_map(|(version, workload)| Some((version, workload?)))
             .flat_map(|(version, workload)| workload.queries.iter().map(move |query| row(version, workload, query)))
             .collect();
-        Self { plan: script.plan, blue: script.blue, green: script.green, states: Vec::new(), rows }
+        Self { plan: script.plan, blue: script.blue, green: script.green, matrix: Matrix { states: Vec::new(), rows } }
     }
 
     async fn record(&mut self, after_step: Option<u32>, client: &Client) {
@@ -344,15 +240,16 @@ impl<'a> Watcher<'a> {
         // Sent at once, answered in order.
         let texts: Vec<&str> = texts.collect();
         let answers = join_all(texts.iter().map(|text| prepare(client, text))).await;
-        for ((row, text), (cell, parameters)) in self.rows.iter_mut().zip(texts).zip(answers) {
+        let at_state = self.matrix.states.len();
+        for ((row, text), (cell, parameters)) in self.matrix.rows.iter_mut().zip(texts).zip(answers) {
             // The arbiter of ON CONFLICT is looked for when a plan is made, which PREPARE does not do.
             let planned = match &cell {
                 Cell::Works(_) if mentions_conflict(text) => plan_error(client, text, parameters).await,
-                Cell::Works(_) | Cell::Fails(_) => None,
+                Cell::Works(_) | Cell::Fails(_) | Cell::Unknown(_) => None,
             };
-            row.cells.push(planned.unwrap_or(cell));
+            row.push(at_state, planned.unwrap_or(cell));
         }
-        self.states.push(state);
+        self.matrix.states.push(state);
     }
 }
 
@@ -371,7 +268,8 @@ async fn plan_error(client: &Client, text: &str, parameters: usize) -> Option<Ce
         client.batch_execute("DEALLOCATE cutover_probe").await?;
         planned.map(|_| ())
     };
-    run.await.err().map(|error| Cell::Fails(server_message(&error)))
+    // The place is one in the statement around the query.
+    run.await.err().map(|error| Cell::Fails(Failure { message: server_message(&error), at: None }))
 }
 
 async fn prepare(client: &Client, text: &str) -> (Cell, usize) {
@@ -383,8 +281,24 @@ async fn prepare(client: &Client, text: &str) -> (Cell, usize) {
             let works = Cell::Works(format!("({}) → ({})", parameters.join(", "), columns.join(", ")));
             (works, parameters.len())
         }
-        Err(error) => (Cell::Fails(server_message(&error)), 0),
+        Err(error) => {
+            let at = error.as_db_error().and_then(|error| place(text, error.position()?));
+            (Cell::Fails(Failure { message: server_message(&error), at }), 0)
+        }
     }
+}
+
+/// The word that PostgreSQL points to: it counts characters from 1.
+fn place(text: &str, position: &ErrorPosition) -> Option<(u32, u32)> {
+    let ErrorPosition::Original(at) = position else { return None };
+    let (start, first) = text.char_indices().nth(usize::try_from(*at).ok()?.checked_sub(1)?)?;
+    let rest = &text[start..];
+    let name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
+    let end = match first {
+        '"' => rest[1..].find('"').map_or(rest.len(), |quote| quote + 2),
+        _ => rest.find(|c| !name(c)).unwrap_or(rest.len()).max(first.len_utf8()),
+    };
+    Some((u32::try_from(start).ok()?, u32::try_from(start + end).ok()?))
 }
 
 impl Observer for Watcher<'_> {

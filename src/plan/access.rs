@@ -1,6 +1,7 @@
 //! What an operation touches, so that the graph can tell which of two must come first.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
@@ -27,6 +28,23 @@ pub(crate) enum Key {
     Loosened(QName),
     /// Triggers and defaults that the release takes away: functions can only go after them.
     FunctionUsers,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relation(name) => write!(f, "{name}"),
+            Self::Column(relation, column) => write!(f, "{relation}.{column}"),
+            Self::Part(relation, part) => write!(f, "{part} of {relation}"),
+            Self::Type(name) => write!(f, "type {name}"),
+            Self::Function(name) => write!(f, "function {name}"),
+            Self::Namespace(name) => write!(f, "schema {name}"),
+            Self::Extension(name) => write!(f, "extension {name}"),
+            Self::Rows(relation) => write!(f, "rows of {relation}"),
+            Self::Loosened(relation) => write!(f, "rules on the rows of {relation}"),
+            Self::FunctionUsers => f.write_str("what calls functions"),
+        }
+    }
 }
 
 /// How a node touches things.

@@ -1,15 +1,28 @@
 //! The dependency graph: an edge u → v means v needs u to have run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef as _;
 
 use super::access::{Access, Key};
 
-/// Nodes are numbered as in the files' order; edges only go forward in it.
+/// The nodes that must come before one, and why.
+#[derive(Default)]
+struct Before(BTreeMap<usize, BTreeSet<Key>>);
+
+impl Before {
+    fn add(&mut self, nodes: impl IntoIterator<Item = usize>, why: &Key) {
+        for node in nodes {
+            self.0.entry(node).or_default().insert(why.clone());
+        }
+    }
+}
+
+/// Nodes are numbered as in the files' order; edges only go forward in it and carry what both touch.
 pub(crate) struct Graph {
-    graph: DiGraph<(), ()>,
+    graph: DiGraph<(), BTreeSet<Key>>,
 }
 
 #[derive(Default)]
@@ -28,18 +41,18 @@ impl Graph {
         }
         let mut seen: HashMap<&Key, Seen> = HashMap::new();
         for (node, access) in accesses.iter().enumerate() {
-            let mut before = BTreeSet::new();
+            let mut before = Before::default();
             for key in &access.uses {
                 let seen = seen.entry(key).or_default();
-                before.extend(seen.definition);
+                before.add(seen.definition, key);
                 if !access.defines.contains(key) {
                     seen.uses.push(node);
                 }
             }
             for key in &access.follows {
                 let seen = seen.entry(key).or_default();
-                before.extend(seen.definition);
-                before.extend(seen.precedes.iter());
+                before.add(seen.definition, key);
+                before.add(seen.precedes.iter().copied(), key);
                 // Data statements of one table follow each other, so the first one stands for what came before.
                 if matches!(key, Key::Loosened(_)) {
                     seen.precedes.clear();
@@ -47,14 +60,14 @@ impl Graph {
             }
             for key in &access.defines {
                 let seen = seen.entry(key).or_default();
-                before.extend(seen.definition.replace(node));
-                before.extend(seen.uses.drain(..));
+                before.add(seen.definition.replace(node), key);
+                before.add(seen.uses.drain(..), key);
             }
             for key in &access.precedes {
                 seen.entry(key).or_default().precedes.push(node);
             }
-            for earlier in before.into_iter().filter(|earlier| *earlier != node) {
-                graph.add_edge(NodeIndex::new(earlier), NodeIndex::new(node), ());
+            for (earlier, keys) in before.0.into_iter().filter(|(earlier, _)| *earlier != node) {
+                graph.add_edge(NodeIndex::new(earlier), NodeIndex::new(node), keys);
             }
         }
         Self { graph }
@@ -63,6 +76,12 @@ impl Graph {
     /// What a node needs directly.
     pub(crate) fn needs(&self, node: usize) -> impl Iterator<Item = usize> {
         self.graph.neighbors_directed(NodeIndex::new(node), Direction::Incoming).map(NodeIndex::index)
+    }
+
+    /// What a node needs directly, and what both touch.
+    pub(crate) fn reasons(&self, node: usize) -> impl Iterator<Item = (usize, &BTreeSet<Key>)> {
+        let edges = self.graph.edges_directed(NodeIndex::new(node), Direction::Incoming);
+        edges.map(|edge| (edge.source().index(), edge.weight()))
     }
 
     /// A shortest chain from one node to another, both included.

@@ -1,7 +1,11 @@
 //! Every query of both versions on every schema of the plan, resolved: what no longer works where it must, whatever the capabilities said.
 
+use std::collections::HashMap;
+
 use super::node::Node;
 use super::place::Placement;
+use super::saved::Step;
+use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, State, Watch};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::schema::Schema;
@@ -37,7 +41,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
     if input.refused {
         return found;
     }
-    let mut before = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::Before);
+    let before = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::Before);
     if let Some(blue) = blue {
         found.extend(changed(input, blue, before.clone()));
         found.extend(lost(
@@ -51,7 +55,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
         ));
     }
     if let Some(green) = green {
-        let overlap = before.next_back().map_or(input.base, |(_, schema)| schema);
+        let overlap = before.clone().next_back().map_or(input.base, |(_, schema)| schema);
         let (overlap, _) = green.step(green.own(), overlap);
         let after = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::After);
         found.extend(not_ready(input, green, &overlap, after.clone()));
@@ -262,6 +266,36 @@ fn not_ready<'a>(
         );
     }
     found
+}
+
+/// Every query at every state of the plan; none without queries. `states` are the schemas after the nodes, in the plan's order.
+pub(crate) fn of_steps(
+    steps: &[(Step, Vec<usize>)],
+    base: &Schema,
+    states: &[(usize, Schema)],
+    blue: Option<&Watch<'_>>,
+    green: Option<&Watch<'_>>,
+) -> Option<Matrix> {
+    if blue.is_none() && green.is_none() {
+        return None;
+    }
+    let after: HashMap<usize, usize> = states.iter().enumerate().map(|(at, (node, _))| (*node, at)).collect();
+    let last_before = steps.iter().filter(|(step, _)| step.phase == Phase::Before).map(|(step, _)| step.id).max();
+    let at_overlap = last_before.unwrap_or(0);
+    let state = |after_step: Option<u32>| {
+        let at = after_step.unwrap_or(0);
+        matrix::State { after_step, blue_lives: at <= at_overlap, green_lives: at >= at_overlap }
+    };
+    let mut told = vec![state(None)];
+    let mut schemas = vec![base];
+    let mut ran = 0;
+    for (step, group) in steps {
+        // A second pass over rows leaves the schema as it is.
+        ran = group.iter().filter_map(|node| after.get(node)).map(|at| at + 1).max().unwrap_or(0).max(ran);
+        told.push(state(Some(step.id)));
+        schemas.push(ran.checked_sub(1).and_then(|at| states.get(at)).map_or(base, |(_, schema)| schema));
+    }
+    Some(Matrix::foreseen(blue, green, told, &schemas))
 }
 
 fn said(input: &Input<'_>, code: Code, span: Span) -> bool {

@@ -9,8 +9,8 @@ use super::graph::Graph;
 use super::node::{self, Node};
 use super::place::{self, Placement};
 use super::saved::{
-    ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase, Place,
-    SavedPlan, SchemaPins, Verdict,
+    Excerpt, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase,
+    Place, SavedPlan, SchemaPins, Verdict,
 };
 use super::{ObservedEffects, findings, matrix, proof, steps};
 use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
@@ -20,7 +20,7 @@ use crate::lint::{self, Allowed, Release, Version};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
 use crate::schema::{QName, Schema};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::sql::Operation;
 use crate::sql::operation::Ident;
 use crate::stats::Weighing;
@@ -116,6 +116,11 @@ struct Analysis<'a> {
     nodes: &'a [Node],
     placements: &'a [Placement],
     pulls: &'a [Pulls<'a>],
+    graph: &'a Graph,
+    blue: Option<&'a Watch<'a>>,
+    green: Option<&'a Watch<'a>>,
+    /// The schema after each step, in the plan's order.
+    states: &'a [(usize, Schema)],
     second: &'a BTreeSet<usize>,
     accesses: &'a [Access],
     weighing: Option<&'a Weighing>,
@@ -194,6 +199,10 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
         nodes: &nodes,
         placements: &placements,
         pulls: &all_pulls,
+        graph: &graph,
+        blue: watch_blue.as_ref(),
+        green: watch_green.as_ref(),
+        states: &proof.states,
         second: &second,
         accesses: &accesses,
         weighing: weighing.as_ref(),
@@ -213,10 +222,11 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
 fn save(analysis: &Analysis<'_>) -> SavedPlan {
     let Analysis { request, nodes, placements, accesses, base, last, diagnostics, sources, .. } = *analysis;
     let folder = request.folder;
-    let step_list = steps::steps(&steps::Input {
+    let placed_steps = steps::steps(&steps::Input {
         nodes,
         placements,
         pulls: analysis.pulls,
+        graph: analysis.graph,
         second: analysis.second,
         pending: &request.pending.pending,
         convention: folder.convention,
@@ -224,6 +234,7 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         server: request.observed.map_or("", |observed| &*observed.server),
         weighing: analysis.weighing,
     });
+    let matrix = matrix::of_steps(&placed_steps, base, analysis.states, analysis.blue, analysis.green);
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),
@@ -249,8 +260,9 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
             last: last.fingerprint(),
             expects: expectations(accesses, nodes, base),
         },
-        steps: step_list,
+        steps: placed_steps.into_iter().map(|(step, _)| step).collect(),
         findings: diagnostics.iter().map(|d| finding(d, sources)).collect(),
+        matrix,
     };
     plan.sealed()
 }
@@ -354,7 +366,8 @@ fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
     let place = |label: &crate::diagnostic::Label| {
         let at = sources.line_column(label.span);
         let path: Utf8PathBuf = sources.path(label.span).to_owned();
-        Place { path, line: at.line, column: at.column, text: label.text.clone() }
+        let excerpt = Some(excerpt(sources, label.span));
+        Place { path, line: at.line, column: at.column, text: label.text.clone(), excerpt }
     };
     Finding {
         code: diagnostic.code.id.to_owned(),
@@ -364,4 +377,21 @@ fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
         places: diagnostic.labels.iter().map(place).collect(),
         help: diagnostic.help.clone(),
     }
+}
+
+/// The lines of a place; of a long one, the first. Nobody reads more of a line that is as long as a book.
+fn excerpt(sources: &Sources, span: Span) -> Excerpt {
+    const MOST_LINES: usize = 12;
+    const MOST_BYTES: usize = 2_000;
+    let text = &*sources.file(span.file).text;
+    let from = text.floor_char_boundary(span.range().start);
+    let to = text.floor_char_boundary(span.range().end.max(from));
+    let line = text[..from].rfind('\n').map_or(0, |at| at + 1);
+    let start = text.ceil_char_boundary(line.max(from.saturating_sub(MOST_BYTES)));
+    let last = text[to..].find('\n').map_or(text.len(), |at| to + at);
+    let lines = text[start..last].match_indices('\n').nth(MOST_LINES - 1).map_or(last, |(at, _)| start + at);
+    let end = text.floor_char_boundary(lines.min(from + MOST_BYTES));
+    let byte = |at: usize| u32::try_from(at.min(end) - start).unwrap_or(u32::MAX);
+    let line = sources.line_column(span).line;
+    Excerpt { line, text: text[start..end].to_owned(), at: (byte(from), byte(to)) }
 }

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use crate::compat::Phase;
+use crate::compat::matrix::{Matrix, Version};
 use crate::digest::hex;
 use crate::migrations::Convention;
 use crate::stats::Load;
 
-/// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps.
-pub const FORMAT_VERSION: &str = "1.1";
+/// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps; 1.2 what steps
+/// need and rest on, the text at places, and the matrix.
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// A plan as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +36,9 @@ pub struct SavedPlan {
     pub steps: Vec<Step>,
     /// What is to be said about the plan.
     pub findings: Vec<Finding>,
+    /// Every query at every state, worked out from the text, where the queries of a version were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
 }
 
 /// Name and version of a program.
@@ -183,6 +188,48 @@ pub struct Step {
     pub point_of_no_return: bool,
     /// Versions of the migrations that are complete once this step has run; their history rows belong to its transaction.
     pub completes: Vec<String>,
+    /// The steps that must have run, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
+    /// What its place rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// A step that must have run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// Which one.
+    pub step: u32,
+    /// What both touch, for example `users.email`.
+    pub why: Vec<String>,
+}
+
+/// Why a version holds a step back or draws it forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Blue loses it, green gains it.
+    pub version: Version,
+    /// How much it matters.
+    pub reliance: Reliance,
+    /// What it is about, for people, for example `users.email is readable as text`.
+    pub capability: String,
+    /// The query that shows it; without one it is assumed.
+    pub query: Option<String>,
+}
+
+/// How a version relies on what a step takes or gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reliance {
+    /// It breaks otherwise.
+    Needs,
+    /// It would be better.
+    Prefers,
+    /// It matters only once the other version writes something new; it does not move the step.
+    Conditional,
 }
 
 /// One SQL statement of a step.
@@ -241,6 +288,21 @@ pub struct Place {
     pub column: u32,
     /// What is said about it.
     pub text: String,
+    /// The lines it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Excerpt>,
+}
+
+/// Lines of a file with a place in them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Excerpt {
+    /// Number of the first line, from 1.
+    pub line: u32,
+    /// The lines.
+    pub text: String,
+    /// The place: the bytes of `text` from the first to the one after the last.
+    pub at: (u32, u32),
 }
 
 /// Why a saved plan is refused. All of these are exit code 6 but the unreadable ones.

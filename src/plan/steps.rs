@@ -1,12 +1,15 @@
 //! Placed nodes → the steps of the saved plan, with the author's own text.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::access::Key;
 use super::describe::describe_part;
+use super::graph::Graph;
 use super::node::{Node, Part};
 use super::place::{Placement, Reason};
-use super::saved::{Direction, Origin, Phase, Statement, Step, Transaction};
-use crate::compat::Pulls;
+use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Statement, Step, Transaction};
+use crate::compat::matrix::Version;
+use crate::compat::{Pull, Pulls, Strength};
 use crate::effect::Capability;
 use crate::migrations::{Convention, Migration};
 use crate::source::{Sources, Span};
@@ -18,6 +21,7 @@ pub(crate) struct Input<'a> {
     pub(crate) nodes: &'a [Node],
     pub(crate) placements: &'a [Placement],
     pub(crate) pulls: &'a [Pulls<'a>],
+    pub(crate) graph: &'a Graph,
     /// Nodes that run again after the cutover.
     pub(crate) second: &'a BTreeSet<usize>,
     pub(crate) pending: &'a [Migration],
@@ -29,8 +33,8 @@ pub(crate) struct Input<'a> {
     pub(crate) weighing: Option<&'a Weighing>,
 }
 
-/// The steps in the order of execution.
-pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
+/// The steps in the order of execution, each with its nodes.
+pub(crate) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
     let nodes = input.nodes;
     let mut pieces: HashMap<Span, usize> = HashMap::new();
     for part in nodes.iter().filter(|n| n.written.is_none()).flat_map(|n| &n.parts) {
@@ -71,7 +75,34 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
             steps[at].0.completes.push(found.version.to_string());
         }
     }
-    steps.into_iter().map(|(step, _)| step).collect()
+    needs(&mut steps, input.graph);
+    steps
+}
+
+/// Says of each step which ones must have run.
+fn needs(steps: &mut [(Step, Vec<usize>)], graph: &Graph) {
+    let mut first: HashMap<usize, u32> = HashMap::new();
+    for (step, group) in steps.iter_mut() {
+        let mut needs: BTreeMap<u32, BTreeSet<&Key>> = BTreeMap::new();
+        let own = group.iter().flat_map(|node| graph.reasons(*node));
+        for (earlier, keys) in own {
+            // Rewritten nodes and parts of one statement are earlier steps, too, or this one.
+            if let Some(id) = first.get(&earlier).filter(|id| **id != step.id) {
+                needs.entry(*id).or_default().extend(keys);
+            }
+        }
+        let need =
+            |(step, why): (u32, BTreeSet<&Key>)| Need { step, why: why.into_iter().map(Key::to_string).collect() };
+        step.needs = needs.into_iter().map(need).collect();
+        for node in group.iter() {
+            if let Some(ran) = first.get(node) {
+                step.needs.push(Need { step: *ran, why: vec!["the same statement, run before".to_owned()] });
+            }
+            first.entry(*node).or_insert(step.id);
+        }
+        step.needs.sort_by_key(|need| need.step);
+        step.needs.dedup_by_key(|need| need.step);
+    }
 }
 
 /// Sub-commands of one ALTER TABLE in one phase run together, as their author wrote them.
@@ -145,7 +176,28 @@ impl Builder<'_> {
             load: self.input.weighing.and_then(weighed),
             point_of_no_return: false,
             completes: Vec::new(),
+            needs: Vec::new(),
+            evidence: group.iter().flat_map(|node| self.evidence(*node)).collect(),
         }
+    }
+
+    /// What the versions' pulls on a node rest on.
+    fn evidence(&self, node: usize) -> Vec<Evidence> {
+        let pulls = &self.input.pulls[node];
+        let weighed = |pull: &Pull<'_>| match pull.strength {
+            Strength::Must => Reliance::Needs,
+            Strength::Prefers => Reliance::Prefers,
+        };
+        let of = |version, pull: &Pull<'_>, reliance| Evidence {
+            version,
+            reliance,
+            capability: pull.capability.to_string(),
+            query: pull.query.map(|query| query.name.clone()),
+        };
+        let blue = pulls.blue.iter().map(|pull| of(Version::Blue, pull, weighed(pull)));
+        let green = pulls.green.iter().map(|pull| of(Version::Green, pull, weighed(pull)));
+        let conditional = pulls.conditional.iter().map(|pull| of(Version::Blue, pull, Reliance::Conditional));
+        blue.chain(green).chain(conditional).collect()
     }
 
     fn statements(&self, first: &Node, parts: &[(&Node, &Part)]) -> Vec<Statement> {

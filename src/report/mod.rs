@@ -1,8 +1,11 @@
-//! Plans and findings → text and JSON Schema. No decisions here.
+//! Plans, findings and rehearsals → text, HTML, graphs, JSON and JSON Schemas. No decisions here.
 
 mod diagnostics;
+pub mod graph;
+pub mod html;
 #[cfg(feature = "cli")]
 pub mod lint;
+mod matrix_text;
 mod plan_text;
 #[cfg(feature = "live")]
 mod rehearsal_json;
@@ -11,9 +14,9 @@ mod rehearsal_text;
 pub mod style;
 
 pub use diagnostics::render as render_diagnostics;
-pub use plan_text::render as render_plan;
+pub use plan_text::{render as render_plan, render_whole as render_whole_plan};
 #[cfg(feature = "live")]
-pub use rehearsal_json::render as rehearsal_json;
+pub use rehearsal_json::{render as rehearsal_json, schema as rehearsal_schema};
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
 pub use style::Style;

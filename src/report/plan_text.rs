@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use super::matrix_text;
 use super::style::{Style, Tone};
+use crate::compat::matrix::{Mark, Matrix};
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Transaction, Verdict};
 use crate::stats::Load;
 
@@ -10,11 +12,27 @@ use crate::stats::Load;
 pub fn render(plan: &SavedPlan, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String does not fail.
-    let _ = write(&mut out, plan, style);
+    let _ = write(&mut out, plan, Rows::Telling, style);
     out
 }
 
-fn write(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {
+/// The same with every query at every state.
+pub fn render_whole(plan: &SavedPlan, style: Style) -> String {
+    let mut out = String::new();
+    let _ = write(&mut out, plan, Rows::All, style);
+    out
+}
+
+/// Which queries are shown at every state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// If any is another where its version must live: those that do not simply prepare there. One sentence says it of the others.
+    Telling,
+    /// All.
+    All,
+}
+
+fn write(out: &mut String, plan: &SavedPlan, rows: Rows, style: Style) -> std::fmt::Result {
     let pending = &plan.migrations.pending;
     let range = match (pending.first(), pending.last()) {
         (Some(first), Some(last)) if pending.len() > 1 => format!(" ({} to {})", first.version, last.version),
@@ -36,7 +54,29 @@ fn write(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {
     phase(out, plan, Phase::Before, "Before cutover", "blue keeps working, green can start", &widths, style)?;
     writeln!(out, "\n  {}: traffic moves from blue to green, blue drains", style.paint(Tone::Strong, "Cutover"))?;
     phase(out, plan, Phase::After, "After cutover", "blue is gone", &widths, style)?;
+    if let Some(matrix) = &plan.matrix {
+        queries(out, matrix, rows, style)?;
+    }
     summary(out, plan, style)
+}
+
+fn queries(out: &mut String, matrix: &Matrix, rows: Rows, style: Style) -> std::fmt::Result {
+    if rows == Rows::All {
+        return matrix_text::write(out, matrix, style);
+    }
+    if matrix.rows.iter().all(|row| matrix.worst(row) <= Mark::Unknown) {
+        return Ok(());
+    }
+    let telling = matrix.only(|row| matrix.worst(row) > Mark::Works);
+    matrix_text::write(out, &telling, style)?;
+    match matrix.rows.len() - telling.rows.len() {
+        0 => Ok(()),
+        1 => writeln!(out, "  {}", style.paint(Tone::Quiet, "1 other query prepares at every state it must")),
+        more => {
+            let text = format!("{more} other queries prepare at every state they must");
+            writeln!(out, "  {}", style.paint(Tone::Quiet, &text))
+        }
+    }
 }
 
 struct Widths {

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use super::matrix_text;
 use super::style::{Style, Tone};
+use crate::compat::matrix::Version;
 use crate::execute::Difference;
-use crate::execute::rehearsal::{Cell, Rehearsal, Row, State, Version};
+use crate::execute::rehearsal::Rehearsal;
 use crate::plan::saved::SavedPlan;
 
 /// Draws a rehearsal.
@@ -17,32 +19,26 @@ pub fn render(rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> String {
 
 fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> std::fmt::Result {
     writeln!(out, "\nRehearsed on {}: {} steps.", rehearsal.server, plan.steps.len())?;
-    if !rehearsal.rows.is_empty() {
-        matrix(out, rehearsal, style)?;
+    if !rehearsal.matrix.rows.is_empty() {
+        matrix_text::write(out, &rehearsal.matrix, style)?;
+        writeln!(out)?;
     }
-    for row in rehearsal.invalid() {
+    for (row, failure) in rehearsal.matrix.unfit() {
         let own = match row.version {
             Version::Blue => "before the release",
             Version::Green => "after the release",
         };
-        let message = match row.version {
-            Version::Blue => row.cells.first(),
-            Version::Green => row.cells.last(),
-        };
-        let message = match message {
-            Some(Cell::Fails(message)) => message.as_str(),
-            Some(Cell::Works(_)) | None => "",
-        };
         writeln!(
             out,
-            "{} {} {} ({}) does not work on its own schema, {own}, so it shows nothing: {message}",
+            "{} {} {} ({}) does not work on its own schema, {own}, so it shows nothing: {}",
             style.paint(Tone::Change, "note:"),
             row.version.name(),
             row.query,
-            row.place
+            row.place,
+            failure.message
         )?;
     }
-    for found in rehearsal.breaks() {
+    for found in rehearsal.matrix.breaks() {
         let step = found.state.after_step.and_then(|id| plan.steps.iter().find(|s| s.id == id));
         let what = step.map_or_else(
             || "before the first step".to_owned(),
@@ -56,10 +52,10 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
             out,
             "{} {} breaks {what}\n    query {} at {}\n    {}",
             style.paint(Tone::Bad, "error:"),
-            found.version.name(),
-            found.row,
-            found.place,
-            found.message
+            found.row.version.name(),
+            found.row.query,
+            found.row.place,
+            found.failure.message
         )?;
     }
     for found in &rehearsal.differences {
@@ -78,7 +74,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
     if !rehearsal.is_safe() {
         return writeln!(out, "{} The rehearsal broke.", style.paint(Tone::Bad, "Not safe."));
     }
-    let count = |version| rehearsal.rows.iter().filter(|r| r.version == version).count();
+    let count = |version| rehearsal.matrix.rows.iter().filter(|r| r.version == version).count();
     let queries = match (count(Version::Blue), count(Version::Green)) {
         (0, 0) => "no queries were given; a fresh installation ends in the same database".to_owned(),
         (blue, green) => format!(
@@ -98,75 +94,5 @@ fn fresh(out: &mut String, found: &Difference, style: Style) -> std::fmt::Result
     match &found.statement {
         Some(origin) => writeln!(out, "    see {}:{}:{}", origin.path, origin.line, origin.column),
         None => Ok(()),
-    }
-}
-
-/// Queries down, states across. States where nothing changes against the one before are left out, but for the overlap and the ends.
-fn matrix(out: &mut String, rehearsal: &Rehearsal, style: Style) -> std::fmt::Result {
-    let shown = shown_states(rehearsal);
-    let title = |i: usize| {
-        let state = &rehearsal.states[i];
-        match (state.after_step, state.blue_lives && state.green_lives) {
-            (_, true) => "overlap".to_owned(),
-            (None, false) => "start".to_owned(),
-            (Some(_), false) if i + 1 == rehearsal.states.len() => "end".to_owned(),
-            (Some(step), false) => step.to_string(),
-        }
-    };
-    let name = rehearsal.rows.iter().map(|r| r.query.chars().count()).max().unwrap_or(0).clamp(5, 48);
-    writeln!(out)?;
-    write!(out, "  {:<7}{:<name$}", "", "query")?;
-    for i in &shown {
-        write!(out, "  {:>7}", title(*i))?;
-    }
-    writeln!(out)?;
-    for row in &rehearsal.rows {
-        write!(out, "  {:<7}{:<name$}", row.version.name(), row.query)?;
-        for i in &shown {
-            let (mark, tone) = mark(row, &rehearsal.states[*i], *i);
-            write!(out, "  {:>width$}{}", "", style.paint(tone, mark), width = 7 - mark.chars().count())?;
-        }
-        writeln!(out)?;
-    }
-    let states = rehearsal.states.len();
-    let hidden = states - shown.len();
-    let more = if hidden > 0 {
-        format!("; {hidden} of {states} states left out, nothing changes there")
-    } else {
-        String::new()
-    };
-    writeln!(
-        out,
-        "  {}",
-        style.paint(
-            Tone::Quiet,
-            &format!("ok: prepares · ~: prepares with other types or columns · FAIL: fails where it must work · -: fails where its version does not run{more}")
-        )
-    )?;
-    writeln!(out)
-}
-
-fn shown_states(rehearsal: &Rehearsal) -> Vec<usize> {
-    let last = rehearsal.states.len().saturating_sub(1);
-    (0..rehearsal.states.len())
-        .filter(|i| {
-            let state = &rehearsal.states[*i];
-            let overlap = state.blue_lives && state.green_lives;
-            let changed = *i > 0 && rehearsal.rows.iter().any(|row| row.cells[*i] != row.cells[*i - 1]);
-            *i == 0 || *i == last || overlap || changed
-        })
-        .collect()
-}
-
-fn mark(row: &Row, state: &State, i: usize) -> (&'static str, Tone) {
-    let (lives, home) = match row.version {
-        Version::Blue => (state.blue_lives, row.cells.first()),
-        Version::Green => (state.green_lives, row.cells.last()),
-    };
-    match &row.cells[i] {
-        Cell::Works(_) if lives && home != Some(&row.cells[i]) => ("~", Tone::Change),
-        Cell::Works(_) => ("ok", if lives { Tone::Good } else { Tone::Quiet }),
-        Cell::Fails(_) if lives => ("FAIL", Tone::Bad),
-        Cell::Fails(_) => ("-", Tone::Quiet),
     }
 }

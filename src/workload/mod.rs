@@ -1,7 +1,7 @@
 //! What a version of the application asks of the database: its queries, and which capabilities they rely on.
 //!
 //! Where queries come from is one file a source; [`Origin`] lists the sources and finds out which one a path is. Every loader makes
-//! [`found::Found`]s, and one place ([`found::workload`]) makes queries of them.
+//! `found::Found`s, and one place (`found::workload`) makes queries of them.
 
 mod detect;
 mod diesel;

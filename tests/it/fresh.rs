@@ -34,7 +34,7 @@ async fn report(folder: &Folder, pending: &Pending) -> (String, serde_json::Valu
     let text = cutover::report::render_rehearsal(&rehearsal, &planned.plan, cutover::report::Style::default());
     let text = text.replace(&format!("{}/", folder.path), "");
     let text: Vec<_> = text.lines().filter(|line| !line.starts_with("Rehearsed on") && !line.is_empty()).collect();
-    (text.join("\n"), cutover::report::rehearsal_json(&rehearsal, &planned.plan))
+    (text.join("\n"), serde_json::from_str(&cutover::report::rehearsal_json(&planned.plan, Some(&rehearsal))).unwrap())
 }
 
 /// A folder of files, for as long as its directory is held.

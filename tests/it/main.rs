@@ -16,6 +16,7 @@ mod oracle;
 mod plan;
 mod properties;
 mod regress;
+mod report;
 mod resolve;
 mod server;
 mod stats;

@@ -190,6 +190,7 @@ impl Shop {
             },
             steps,
             findings: Vec::new(),
+            matrix: None,
         }
         .sealed()
     }
@@ -290,6 +291,8 @@ pub(crate) fn step(
         load: None,
         point_of_no_return: false,
         completes: completes.iter().map(|version| (*version).to_owned()).collect(),
+        needs: Vec::new(),
+        evidence: Vec::new(),
     }
 }
 

@@ -1,0 +1,336 @@
+//! Queries × states: what each query of both versions is on each schema that the database goes through. One value, whether it was worked
+//! out from text or seen on a server.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::watch::{self, Watch};
+use crate::effect::Capability;
+use crate::schema::Schema;
+use crate::schema::resolve::{Write, WriteKind};
+
+/// Queries × states.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Matrix {
+    /// The states the database goes through, in order.
+    pub states: Vec<State>,
+    /// A row a query, blue's first.
+    pub rows: Vec<Row>,
+}
+
+/// A schema that clients can meet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The step after which it is; `None`: before the first one.
+    pub after_step: Option<u32>,
+    /// Whether blue must work here.
+    pub blue_lives: bool,
+    /// Whether green must work here.
+    pub green_lives: bool,
+}
+
+/// Which version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Version {
+    /// The one in production.
+    Blue,
+    /// The one being released.
+    Green,
+}
+
+/// A query at every state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Whose.
+    pub version: Version,
+    /// Its name.
+    pub query: String,
+    /// `path:line:column`
+    pub place: String,
+    /// Its text.
+    pub sql: String,
+    /// What it is, from the first state on: one entry for as many states as it stays the same.
+    pub runs: Vec<Run>,
+}
+
+/// What a query is from a state on, until the next run begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Index of the first state.
+    pub state: usize,
+    /// What it is there.
+    pub cell: Cell,
+}
+
+/// A query on one schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", content = "detail", rename_all = "kebab-case")]
+pub enum Cell {
+    /// It works, with these parameters and result columns.
+    Works(String),
+    /// It fails.
+    Fails(Failure),
+    /// It is not understood, for this reason.
+    Unknown(String),
+}
+
+/// Why a query fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// PostgreSQL's words, or the tool's.
+    pub message: String,
+    /// The bytes of the query's text that it is about, from the first to the one after the last, where they are known.
+    pub at: Option<(u32, u32)>,
+}
+
+/// What a cell means for the version whose query it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// It works where it must.
+    Works,
+    /// It works where its version does not run.
+    Idle,
+    /// It fails where its version does not run.
+    Away,
+    /// It is not understood.
+    Unknown,
+    /// It works where it must, with other types or columns than on the schema of its own version.
+    Otherwise,
+    /// It fails where it must work.
+    Breaks,
+}
+
+/// A query that fails where its version must live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Break<'a> {
+    /// The query.
+    pub row: &'a Row,
+    /// The first state where it fails.
+    pub state: &'a State,
+    /// Why.
+    pub failure: &'a Failure,
+}
+
+impl Version {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+        }
+    }
+}
+
+impl State {
+    /// Whether a version must work here.
+    pub const fn lives(&self, version: Version) -> bool {
+        match version {
+            Version::Blue => self.blue_lives,
+            Version::Green => self.green_lives,
+        }
+    }
+
+    /// Whether both must.
+    pub const fn is_overlap(&self) -> bool {
+        self.blue_lives && self.green_lives
+    }
+}
+
+impl Row {
+    /// A row without states.
+    pub fn new(version: Version, query: &str, place: String, sql: &str) -> Self {
+        Self { version, query: query.to_owned(), place, sql: sql.to_owned(), runs: Vec::new() }
+    }
+
+    /// Says what the query is at a state; states are told in their order.
+    pub fn push(&mut self, state: usize, cell: Cell) {
+        if self.runs.last().is_none_or(|last| last.cell != cell) {
+            self.runs.push(Run { state, cell });
+        }
+    }
+
+    /// What the query is at a state.
+    pub fn at(&self, state: usize) -> Option<&Cell> {
+        let next = self.runs.partition_point(|run| run.state <= state);
+        self.runs.get(next.checked_sub(1)?).map(|run| &run.cell)
+    }
+
+    /// What it is on the schema of its own version.
+    pub fn home(&self) -> Option<&Cell> {
+        let run = match self.version {
+            Version::Blue => self.runs.first(),
+            Version::Green => self.runs.last(),
+        };
+        run.map(|run| &run.cell)
+    }
+
+    /// Why it does not even work on the schema of its own version, so that it shows nothing.
+    pub fn unfit(&self) -> Option<&Failure> {
+        match self.home() {
+            Some(Cell::Fails(failure)) => Some(failure),
+            Some(Cell::Works(_) | Cell::Unknown(_)) | None => None,
+        }
+    }
+}
+
+impl Matrix {
+    /// The matrix of a plan, from the schema before its first step and after each step.
+    pub fn foreseen(
+        blue: Option<&Watch<'_>>,
+        green: Option<&Watch<'_>>,
+        states: Vec<State>,
+        schemas: &[&Schema],
+    ) -> Self {
+        let versions = [(Version::Blue, blue), (Version::Green, green)];
+        let versions = versions.into_iter().filter_map(|(version, watch)| Some((version, watch?)));
+        Self { states, rows: versions.flat_map(|(version, watch)| rows(version, watch, schemas)).collect() }
+    }
+
+    /// What a query's cell means.
+    pub fn mark(&self, row: &Row, state: usize) -> Mark {
+        let lives = self.states.get(state).is_some_and(|state| state.lives(row.version));
+        match row.at(state) {
+            Some(Cell::Works(_)) if !lives => Mark::Idle,
+            Some(cell @ Cell::Works(_)) => match row.home() {
+                Some(home @ Cell::Works(_)) if home != cell => Mark::Otherwise,
+                _ => Mark::Works,
+            },
+            Some(Cell::Fails(_)) if lives => Mark::Breaks,
+            Some(Cell::Fails(_)) => Mark::Away,
+            Some(Cell::Unknown(_)) | None => Mark::Unknown,
+        }
+    }
+
+    /// The most serious mark of a row.
+    pub fn worst(&self, row: &Row) -> Mark {
+        let ends = self.states.iter().enumerate().filter(|(_, state)| state.lives(row.version)).map(|(i, _)| i);
+        ends.map(|state| self.mark(row, state)).max().unwrap_or(Mark::Unknown)
+    }
+
+    /// Queries that fail where their version must live, though they work on its own schema.
+    pub fn breaks(&self) -> Vec<Break<'_>> {
+        let first = |row| {
+            let found = self.states.iter().enumerate().find_map(|(i, state)| match Row::at(row, i) {
+                Some(Cell::Fails(failure)) if state.lives(row.version) => Some((state, failure)),
+                _ => None,
+            });
+            found.map(|(state, failure)| Break { row, state, failure })
+        };
+        self.rows.iter().filter(|row| row.unfit().is_none()).filter_map(first).collect()
+    }
+
+    /// Queries that do not even work on the schema of their own version.
+    pub fn unfit(&self) -> impl Iterator<Item = (&Row, &Failure)> {
+        self.rows.iter().filter_map(|row| Some((row, row.unfit()?)))
+    }
+
+    /// The same with some of its rows.
+    #[must_use]
+    pub fn only(&self, rows: impl Fn(&Row) -> bool) -> Self {
+        let rows = self.rows.iter().filter(|row| rows(row)).cloned().collect();
+        Self { states: self.states.clone(), rows }
+    }
+
+    /// The states that are worth a column, at most `most` but for the ends and the overlap: those where a query changes against the state
+    /// before; if these are too many, those where it begins to matter to its version.
+    pub fn columns(&self, most: usize) -> Columns {
+        let last = self.states.len().saturating_sub(1);
+        let runs = || self.rows.iter().flat_map(|row| row.runs.iter().map(move |run| (row, run.state)));
+        let with = |states: BTreeSet<usize>| -> Vec<usize> {
+            let fixed = |i: &usize| *i == 0 || *i == last || self.states[*i].is_overlap();
+            (0..self.states.len()).filter(|i| fixed(i) || states.contains(i)).collect()
+        };
+        let all = with(runs().map(|(_, state)| state).collect());
+        if all.len() <= most {
+            return Columns { states: all, changes_elsewhere: false };
+        }
+        let serious = runs().filter(|(row, state)| self.mark(row, *state) > Mark::Unknown);
+        let serious = with(serious.map(|(_, state)| state).collect());
+        let states = if serious.len() <= most { serious } else { with(BTreeSet::new()) };
+        Columns { states, changes_elsewhere: true }
+    }
+}
+
+/// States that are worth a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// Which ones, in order.
+    pub states: Vec<usize>,
+    /// Whether queries change at other states, too.
+    pub changes_elsewhere: bool,
+}
+
+fn rows(version: Version, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
+    let sources = &watch.workload().sources;
+    let queries = watch.queries().iter().enumerate();
+    let mut rows: Vec<Row> =
+        queries.map(|(i, query)| Row::new(version, &query.name, sources.place(query.span), watch.text(i))).collect();
+    let mut before: Option<watch::State> = None;
+    for (at, schema) in schemas.iter().enumerate() {
+        let (state, touched) = watch.step(before.as_ref().unwrap_or(watch.own()), schema);
+        let all = 0..rows.len();
+        // A query that no change touches is what it was.
+        let changed = if before.is_some() { touched } else { all.collect() };
+        for query in changed {
+            rows[query].push(at, cell(watch, &state, query));
+        }
+        before = Some(state);
+    }
+    rows
+}
+
+/// What an `INSERT … ON CONFLICT` is where nothing is there to conflict with: PostgreSQL looks for it when it plans the statement.
+fn without_arbiter(watch: &Watch<'_>, state: &watch::State, write: &Write) -> Option<Cell> {
+    let WriteKind::Insert { arbiter, constraint, .. } = &write.kind else { return None };
+    let relation = &write.relation;
+    let columns = arbiter
+        .as_ref()
+        .map(|columns| Capability::Arbiter { relation: relation.clone(), columns: columns.iter().cloned().collect() });
+    let named =
+        constraint.as_ref().map(|name| Capability::ConstraintName { relation: relation.clone(), name: name.clone() });
+    let needed = columns.or(named)?;
+    if needed.offered_by(state.schema()) {
+        return None;
+    }
+    // Where its own schema does not show it either, it may be an index on part of the rows.
+    Some(match needed.offered_by(watch.own().schema()) {
+        true => Cell::Fails(Failure { message: format!("this does not hold here: {needed}"), at: None }),
+        false => Cell::Unknown(format!("its text does not tell whether {needed}")),
+    })
+}
+
+fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
+    let Some(look) = state.look(query) else { return Cell::Unknown("it could not be read".to_owned()) };
+    if let Some(problem) = watch.problems(state, query).next().or(look.refused()) {
+        let at = (problem.at.start < problem.at.end).then_some((problem.at.start, problem.at.end));
+        return Cell::Fails(Failure { message: problem.message.clone(), at });
+    }
+    let own = watch.own().missing_values(query);
+    if let Some((table, column)) = state.missing_values(query).into_iter().find(|missing| !own.contains(missing)) {
+        let message = format!("its INSERT leaves out {table}.{column}, which demands a value");
+        return Cell::Fails(Failure { message, at: None });
+    }
+    if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(watch, state, write)) {
+        return cell;
+    }
+    if let Some(problem) = look.problems.first() {
+        return Cell::Unknown(problem.message.clone());
+    }
+    if look.uses.more {
+        return Cell::Unknown("something in it is not understood".to_owned());
+    }
+    let parameters: Vec<_> = look.parameters.iter().map(ToString::to_string).collect();
+    let columns = look.columns.as_ref().map_or_else(
+        || "(columns that are not known)".to_owned(),
+        |columns| columns.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect::<Vec<_>>().join(", "),
+    );
+    Cell::Works(format!("({}) → ({columns})", parameters.join(", ")))
+}
