@@ -31,19 +31,7 @@ fn statements(criterion: &mut Criterion) {
             let pending = folder.pending_after(from.as_deref()).expect("the version exists");
             group.throughput(Throughput::Elements(4 * migrations as u64));
             group.bench_with_input(BenchmarkId::from_parameter(migrations), &folder, |bencher, folder| {
-                bencher.iter(|| {
-                    plan(Request {
-                        folder,
-                        pending: &pending,
-                        base: None,
-                        blue: None,
-                        green: None,
-                        observed: None,
-                        weighing: None,
-                        version: Default::default(),
-                        assume: Default::default(),
-                    })
-                });
+                bencher.iter(|| plan(Request::new(folder, &pending)));
             });
         }
         group.finish();

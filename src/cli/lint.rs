@@ -249,15 +249,10 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
         let seen = observe(pending)?;
         let checked = crate::plan::check(Request {
-            folder: &input.folder,
-            pending,
             base: base.or(seen.base.as_ref()),
-            blue: input.blue.as_ref(),
-            green: input.green.as_ref(),
             observed: args.observe.then_some(&seen.effects),
-            weighing: input.weighing.as_ref(),
             version,
-            assume: input.assume,
+            ..input.request(pending)
         });
         let mut releases = Releases::default();
         releases.add(pending, checked);

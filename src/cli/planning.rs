@@ -41,15 +41,10 @@ impl PlanningArgs {
         };
         let seen = if self.observe { observe(&self.server, &input, &pending)? } else { Seen::default() };
         let planned = plan::plan(Request {
-            folder: &input.folder,
-            pending: &pending,
             base: base.as_ref().or(seen.base.as_ref()),
-            blue: input.blue.as_ref(),
-            green: input.green.as_ref(),
             observed: self.observe.then_some(&seen.effects),
-            weighing: input.weighing.as_ref(),
             version: input.version.unwrap_or(version),
-            assume: input.assume,
+            ..input.request(&pending)
         });
         Ok((input, pending, planned))
     }

@@ -76,15 +76,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             (Seen::default(), None)
         };
         let planned = crate::plan::plan(Request {
-            folder: &input.folder,
-            pending: &pending,
             base: seen.base.as_ref(),
-            blue: input.blue.as_ref(),
-            green: input.green.as_ref(),
             observed: Some(&seen.effects),
-            weighing: input.weighing.as_ref(),
-            version: input.version(),
-            assume: input.assume,
+            ..input.request(&pending)
         });
         rehearse(args, &input, &pending, &planned, server).await
     });

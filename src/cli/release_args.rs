@@ -8,7 +8,8 @@ use crate::compat::Assume;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
-use crate::migrations::{self, Convention, Folder, Reading};
+use crate::migrations::{self, Convention, Folder, Pending, Reading};
+use crate::plan::Request;
 use crate::source::Sources;
 use crate::stats::{Settings, Statistics, Weighing};
 use crate::workload::{Location, Workload};
@@ -142,6 +143,18 @@ impl ReleaseInput {
     /// The PostgreSQL to plan for, where no server is asked.
     pub(super) fn version(&self) -> PgVersion {
         self.version.or_else(|| self.weighing.as_ref().map(Weighing::version)).unwrap_or_default()
+    }
+
+    /// What the plan of these migrations is made of, as far as the arguments say it.
+    pub(super) fn request<'a>(&'a self, pending: &'a Pending) -> Request<'a> {
+        Request {
+            blue: self.blue.as_ref(),
+            green: self.green.as_ref(),
+            weighing: self.weighing.as_ref(),
+            version: self.version(),
+            assume: self.assume,
+            ..Request::new(&self.folder, pending)
+        }
     }
 }
 

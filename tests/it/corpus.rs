@@ -75,17 +75,7 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
                 if matches!(piece.operation, Operation::Opaque { .. }) { opaque += 1 } else { typed += 1 }
             }
         }
-        let planned = plan(Request {
-            folder: &folder,
-            pending: &pending,
-            base: None,
-            blue: None,
-            green: None,
-            observed: None,
-            weighing: None,
-            version: Default::default(),
-            assume: Default::default(),
-        });
+        let planned = plan(Request::new(&folder, &pending));
         let steps = &planned.plan.steps;
         let of = |direction: Direction| steps.iter().filter(|s| s.direction == direction).count();
         let versions = |phase: Phase| -> std::collections::BTreeSet<&str> {

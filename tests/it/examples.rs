@@ -55,15 +55,9 @@ impl Release {
 
     fn plan(&self) -> Planned {
         plan::plan(Request {
-            folder: &self.folder,
-            pending: &self.pending,
-            base: None,
             blue: Some(&self.blue),
             green: Some(&self.green),
-            observed: None,
-            weighing: None,
-            version: cutover::effect::PgVersion::default(),
-            assume: Default::default(),
+            ..Request::new(&self.folder, &self.pending)
         })
     }
 }

@@ -19,17 +19,7 @@ fn told(change: &str) -> Vec<String> {
     let folder = Folder::from_files(Convention::Plain, files).unwrap();
     let (applied, rest) = folder.migrations.split_at(1);
     let pending = Pending { applied: applied.to_vec(), pending: rest.to_vec() };
-    let planned = plan(Request {
-        folder: &folder,
-        pending: &pending,
-        base: None,
-        blue: None,
-        green: None,
-        observed: None,
-        weighing: None,
-        version: Default::default(),
-        assume: Default::default(),
-    });
+    let planned = plan(Request::new(&folder, &pending));
     let found = planned.diagnostics.iter().filter(|d| d.code.name == "function-body-breaks");
     let words = found.flat_map(|d| d.message.split([' ', ',', ':']).filter(|word| word.ends_with("()")));
     words.map(str::to_owned).collect()

@@ -148,17 +148,7 @@ fn planned(setup: &str, file: &str, text: &str, version: PgVersion) -> String {
         Folder::from_files(Convention::Plain, files.map(|(name, text)| (name.into(), text.to_owned()))).unwrap();
     let (applied, rest) = folder.migrations.split_at(1);
     let pending = Pending { applied: applied.to_vec(), pending: rest.to_vec() };
-    let planned = plan(Request {
-        folder: &folder,
-        pending: &pending,
-        base: None,
-        blue: None,
-        green: None,
-        observed: None,
-        weighing: None,
-        version,
-        assume: Default::default(),
-    });
+    let planned = plan(Request { version, ..Request::new(&folder, &pending) });
     let verdict = if planned.plan.verdict == Verdict::Safe { "safe" } else { "not safe" };
     let mut out = format!("\nplan: {verdict}\n");
     for step in &planned.plan.steps {

@@ -22,17 +22,7 @@ async fn placed(change: &str) -> String {
     let seen = observe(&server, &folder, &pending).await.unwrap();
     server.stop().await.unwrap();
     let (base, observed) = (seen.base.as_ref(), Some(&seen.effects));
-    let planned = plan(Request {
-        folder: &folder,
-        pending: &pending,
-        base,
-        blue: None,
-        green: None,
-        observed,
-        weighing: None,
-        version: Default::default(),
-        assume: Default::default(),
-    });
+    let planned = plan(Request { base, observed, ..Request::new(&folder, &pending) });
     let place = seen.effects.server.clone();
     let mut lines: Vec<String> = planned
         .plan

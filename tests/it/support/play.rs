@@ -26,17 +26,7 @@ impl Release {
     /// The plan for it.
     pub(crate) fn plan(&self) -> Planned {
         let (blue, green) = (Some(&self.blue), Some(&self.green));
-        plan(Request {
-            folder: &self.folder,
-            pending: &self.pending,
-            base: None,
-            blue,
-            green,
-            observed: None,
-            weighing: None,
-            version: Default::default(),
-            assume: Default::default(),
-        })
+        plan(Request { blue, green, ..Request::new(&self.folder, &self.pending) })
     }
 }
 
