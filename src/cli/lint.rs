@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::fs::OpenOptions;
 use std::io::{IsTerminal as _, Write as _};
+use std::ops::Range;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
@@ -221,6 +222,13 @@ struct Looked {
 }
 
 impl Releases {
+    /// Adds what was found in the folder's next releases.
+    fn extend(&mut self, next: Self) {
+        self.sources = self.sources.take().or(next.sources);
+        self.looked.extend(next.looked);
+        self.others.extend(next.others);
+    }
+
     fn add(&mut self, pending: &Pending, checked: Checked) {
         self.sources.get_or_insert(checked.sources);
         self.looked.push(Looked {
@@ -285,23 +293,68 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
 
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
 fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Releases {
-    let folder = &input.folder;
-    let mut schema = Schema::empty();
+    let look = |range| each_alone_of(input, range, observed, version);
+    let shares = shares(input.folder.migrations.len());
     let mut releases = Releases::default();
-    for migration in &folder.migrations {
-        let pending = Pending { applied: Vec::new(), pending: vec![migration.clone()] };
+    std::thread::scope(|scope| {
+        let (first, others) = shares.split_first().expect("there is always a share");
+        let workers: Vec<_> = others.iter().map(|share| (share, scope.spawn(|| look(share.clone())))).collect();
+        releases.extend(look(first.clone()));
+        for (share, worker) in workers {
+            // A worker that died is made up for here, where its panic has a caller.
+            releases.extend(worker.join().unwrap_or_else(|_| look(share.clone())));
+        }
+    });
+    releases
+}
+
+/// One share of [`each_alone`].
+fn each_alone_of(
+    input: &ReleaseInput,
+    share: Range<usize>,
+    observed: Option<&ObservedEffects>,
+    version: PgVersion,
+) -> Releases {
+    let migrations = &input.folder.migrations;
+    let mut releases = Releases::default();
+    let mut schema = None;
+    for i in share {
+        // What stands before the share is replayed, once.
+        let applied = if schema.is_none() { migrations[..i].to_vec() } else { Vec::new() };
+        let pending = Pending { applied, pending: vec![migrations[i].clone()] };
         let checked = crate::plan::check(Request {
-            base: Some(&schema),
+            base: schema.as_ref(),
             observed,
             weighing: input.weighing.as_ref(),
             version,
             assume: input.assume,
-            ..Request::new(folder, &pending)
+            ..Request::new(&input.folder, &pending)
         });
-        schema = checked.last.clone();
+        schema = Some(checked.last.clone());
         releases.add(&pending, checked);
     }
     releases
+}
+
+/// Shares of a number of migrations, one a processor, that take about as long as each other: a later one has more to replay before it
+/// begins, and to replay a migration takes about a third of the time that it takes to look at it.
+fn shares(migrations: usize) -> Vec<Range<usize>> {
+    const FEW: usize = 32;
+    const REPLAY: f64 = 1.0 / 3.0;
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let count = if migrations < FEW { 1 } else { processors() };
+    let sizes: Vec<f64> = (0..count).map(|i| (1.0 - REPLAY).powi(i as i32)).collect();
+    let all: f64 = sizes.iter().sum();
+    let mut ends: Vec<usize> = sizes
+        .iter()
+        .scan(0.0, |sum, size| {
+            *sum += size;
+            Some((*sum / all * migrations as f64).round() as usize)
+        })
+        .collect();
+    ends[count - 1] = migrations;
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(ends.iter().copied()).map(|(start, end)| start..end).collect()
 }
 
 fn apply_baseline(path: &Utf8Path, report: &mut LintReport, looked_at: &[Utf8PathBuf]) -> Result<(), CliError> {

@@ -73,7 +73,10 @@ impl<'a> View<'a> {
                 false => self.writes_column(relation, column).then_some(false),
             },
             Capability::Fits { relation, column, .. } => self.writes_column(relation, column).then_some(false),
-            Capability::NeverNull { relation, column } => self.uses_column(relation, column).map(|_| false),
+            Capability::NeverNull { relation, column } => match self.decodes_null(relation, column) {
+                Some(decodes) => (!decodes).then_some(true),
+                None => self.uses_column(relation, column).map(|_| false),
+            },
             Capability::Unruled { relation, rule } => self.may_break(relation, rule).then_some(false),
             Capability::Ruled { relation, .. }
             | Capability::Definition(relation)
@@ -157,6 +160,25 @@ impl<'a> View<'a> {
         // Through a view: which of its columns shows this one is not worked out.
         let through = !uses.relations.contains_key(relation) && self.touches(relation);
         through.then_some(false)
+    }
+
+    /// Whether its client is made for a NULL wherever it is shown the column, as its library recorded; `None`: that is not known.
+    fn decodes_null(&self, relation: &QName, column: &Ident) -> Option<bool> {
+        let recorded = &self.watch.queries()[self.query].recorded.as_deref()?.columns;
+        if recorded.is_empty() || recorded.len() != self.look.shows.len() {
+            return None;
+        }
+        let demanding = recorded.iter().zip(&self.look.shows).filter(|(column, _)| column.demands_a_value());
+        // What it writes from a column may not be a NULL, either.
+        let mut unclear = !self.look.uses.writes.is_empty();
+        for (_, shows) in demanding {
+            if shows.iter().any(|(of, name)| of == relation && name == column) {
+                return Some(false);
+            }
+            // An expression may be NULL because the column is.
+            unclear |= shows.is_empty();
+        }
+        (!unclear).then_some(true)
     }
 
     fn writes_of(&self, relation: &QName) -> impl Iterator<Item = &'a Write> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
 use crate::schema::{Object, QName, Schema};
 use crate::source::Span;
+use crate::sql::TypeName;
 use crate::sql::query::At;
 use crate::workload::{Query, Workload};
 
@@ -137,6 +138,36 @@ impl<'a> Watch<'a> {
             .filter(move |problem| !own.is_some_and(|own| own.problems.iter().any(|p| p.message == problem.message)))
     }
 
+    /// What its library recorded of a query that its version's own schema has otherwise, in words.
+    pub fn unlike_recorded(&self, query: usize) -> Option<String> {
+        let recorded = self.queries()[query].recorded.as_deref()?;
+        let look = self.own.look(query)?;
+        let other = |recorded: &str, found: &Type| match found {
+            Type::Named(found) => !same_type(recorded, found),
+            _ => false,
+        };
+        // Nothing recorded is nothing known.
+        if let Some(columns) = look.columns.as_ref().filter(|_| !recorded.columns.is_empty()) {
+            if columns.len() != recorded.columns.len() {
+                return Some(format!(
+                    "it returned {} columns there, and returns {}",
+                    recorded.columns.len(),
+                    columns.len()
+                ));
+            }
+            let pairs = || recorded.columns.iter().zip(columns);
+            if let Some((was, (name, _))) = pairs().find(|(was, (name, _))| *was.name != **name) {
+                return Some(format!("its column {} was {} there", name, was.name));
+            }
+            if let Some((was, (name, found))) = pairs().find(|(was, (_, found))| other(&was.data_type, found)) {
+                return Some(format!("its column {name} was {} there, and is {found}", was.data_type));
+            }
+        }
+        let mut parameters = recorded.parameters.iter().zip(&look.parameters).enumerate();
+        let (at, (was, found)) = parameters.find(|(_, (was, found))| other(was, found))?;
+        Some(format!("its parameter ${} was {was} there, and is {found}", at + 1))
+    }
+
     /// Whether a query prepares there, if it does on its own schema.
     pub fn prepares(&self, state: &State, query: usize) -> bool {
         self.problems(state, query).next().is_none()
@@ -195,6 +226,15 @@ impl State {
 /// Whether two types are known to be two.
 fn differ(one: &Type, other: &Type) -> bool {
     one != other && *one != Type::Any && *other != Type::Any
+}
+
+/// Whether a type that a library recorded is one of PostgreSQL's spelling. Libraries do not say in which schema a type is.
+fn same_type(recorded: &str, found: &str) -> bool {
+    let recorded = TypeName::spelled(recorded);
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().replace('"', "");
+    // `character` without a length is what a client sees of `character(n)`.
+    let plain = |name: &str| if name.starts_with("bpchar") { name.replace("bpchar", "character") } else { last(name) };
+    plain(recorded.without_modifiers().as_str()) == plain(found)
 }
 
 fn words_of(text: &str) -> impl Iterator<Item = &str> {

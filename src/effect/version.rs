@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use crate::schema::{QName, Schema};
 use crate::sql::operation::{ConstraintKind, DefaultValue, TableChange};
-use crate::sql::{Name, Operation, Words};
+use crate::sql::{Form, Name, Operation, Words};
 
 /// A major version of PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +57,7 @@ macro_rules! facts {
                 PgVersion(match self { $(Self::$fact => $since),* })
             }
 
-            /// How statements that need it read, as [`Words::have`] takes it. None, where the words do not tell, or where it is no question
+            /// How statements that need it read, as [`Form`] writes it. None, where the words do not tell, or where it is no question
             /// of what is refused.
             const fn forms(self) -> &'static [&'static str] {
                 match self { $(Self::$fact => &[$($form),*]),* }
@@ -196,12 +197,21 @@ impl From<Fact> for Need {
     }
 }
 
-/// The newest that a statement needs and that not every version has.
-pub fn needed(words: &Words, operation: &Operation, schema: &Schema) -> Option<Need> {
-    let written = Fact::ALL.iter().copied().filter(|fact| fact.forms().iter().any(|form| words.have(form)));
-    let meant = meant(operation, schema);
+/// The facts that statements show in their words, with the forms of these.
+static WRITTEN: LazyLock<Vec<(Fact, Vec<Form>)>> = LazyLock::new(|| {
+    let forms = |fact: Fact| fact.forms().iter().map(|form| Form::new(form)).collect();
+    Fact::ALL.iter().map(|fact| (*fact, forms(*fact))).collect()
+});
+
+/// The newest that a statement needs and that a version does not have.
+pub fn needed(words: &Words, operation: &Operation, schema: &Schema, version: PgVersion) -> Option<Need> {
+    let written =
+        WRITTEN.iter().filter(|(fact, forms)| !version.has(*fact) && forms.iter().any(|form| words.have(form)));
+    let written = written.map(|(fact, _)| *fact);
+    let meant = meant(operation, schema).filter(|fact| !version.has(*fact));
+    let newer = || FUNCTIONS.iter().filter(|(since, _)| version < PgVersion(*since));
     let called = words.calls().filter_map(|name| {
-        let (since, _) = FUNCTIONS.iter().find(|(_, names)| names.contains(&name))?;
+        let (since, _) = newer().find(|(_, names)| names.contains(&name))?;
         // Who misses a function makes one.
         let own = schema.all_functions().any(|(known, _)| *known.name == *name);
         (!own).then(|| Need { what: format!("the function {name}"), since: PgVersion(*since) })

@@ -73,8 +73,21 @@ fn unfit<'a>(
     offset: u32,
 ) -> impl Iterator<Item = Diagnostic> {
     let green = who == "green";
+    let recorded_elsewhere = move |query: usize| {
+        let of = &watch.queries()[query];
+        let how = watch.unlike_recorded(query)?;
+        let text =
+            format!("{who}'s query {} was recorded on another schema than that of its own version: {how}", of.name);
+        Some(
+            Diagnostic::warning(codes::UNFIT_QUERY, text)
+                .at(of.span.moved(offset), "recorded before, or with other migrations")
+                .help(format!(
+                    "record {who}'s queries again (`cargo sqlx prepare`), or name the right ones; what is compared with other schemas is the query on its version's own schema"
+                )),
+        )
+    };
     (0..watch.queries().len()).filter_map(move |query| {
-        let problem = watch.own().look(query)?.refused()?;
+        let Some(problem) = watch.own().look(query)?.refused() else { return recorded_elsewhere(query) };
         let place = watch.place(query, problem.at).moved(offset);
         let name = &watch.queries()[query].name;
         // What the release itself takes away is no matter of a workload that does not belong.

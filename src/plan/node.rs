@@ -275,7 +275,7 @@ fn other_version(part: &Part, schema: &Schema, sources: &Sources, version: PgVer
         return None;
     }
     let words = Words::of(part.prefix.iter().chain([&part.span]).map(|span| sources.slice(*span)));
-    let need = needed(&words, &part.operation, schema).filter(|need| version < need.since)?;
+    let need = needed(&words, &part.operation, schema, version)?;
     let text = format!("{} needs {}, and the plan is made for {version}", need.what, need.since);
     Some(
         Diagnostic::warning(codes::NEEDS_NEWER_SERVER, text)

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use imbl::ordmap::DiffItem;
 use sha2::{Digest, Sha256};
 
-use super::{QName, Relation, Rule, Schema, UserType};
+use super::{Function, QName, Relation, Rule, Schema, UserType};
+use crate::sql::operation::Ident;
 use crate::sql::operation::{DefaultValue, RelationKind};
 
 /// One line on one part of a schema.
@@ -34,23 +36,11 @@ impl Schema {
     /// Types, functions and schemas.
     fn other_lines(&self) -> Lines {
         let mut lines = Lines::new();
-        for (name, definition) in &self.types {
-            lines.insert(match &**definition {
-                UserType::Enum(labels) => format!("type {name} enum ({})", labels.join(", ")),
-                UserType::Composite(attributes) => {
-                    let attributes: Vec<_> = attributes.iter().map(|(n, t)| format!("{n} {t}")).collect();
-                    format!("type {name} composite ({})", attributes.join(", "))
-                }
-                UserType::Domain { base, .. } => format!("type {name} domain of {base}"),
-                UserType::Other => format!("type {name}"),
-            });
-        }
+        lines.extend(self.types.iter().map(|(name, definition)| type_line(name, definition)));
         for (name, overloads) in &self.functions {
-            for function in overloads.iter() {
-                lines.insert(format!("function {}", function.signature(name)));
-            }
+            lines.extend(function_lines(name, overloads));
         }
-        lines.extend(self.namespaces.iter().map(|name| format!("schema {name}")));
+        lines.extend(self.namespaces.iter().map(schema_line));
         lines
     }
 
@@ -70,22 +60,60 @@ impl Schema {
 
     /// What `other` has and this one lacks (`+ …`), and the reverse (`- …`).
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut mine = self.other_lines();
-        let mut theirs = other.other_lines();
-        let names: BTreeSet<&QName> = self.relations.keys().chain(other.relations.keys()).collect();
-        // Most relations are the same value in both.
-        let differ = |name: &&QName| match (self.relations.get(*name), other.relations.get(*name)) {
-            (Some(a), Some(b)) => !std::sync::Arc::ptr_eq(a, b) && a != b,
-            (_, _) => true,
-        };
-        for name in names.into_iter().filter(differ) {
-            mine.extend(self.describe_relation(name));
-            theirs.extend(other.describe_relation(name));
+        let (mut mine, mut theirs) = (Lines::new(), Lines::new());
+        // Most objects are the same value in both, and only the others are put into words.
+        for (old, new) in self.relations.diff(&other.relations).map(sides) {
+            old.into_iter().for_each(|(name, relation)| relation_lines(name, relation, &mut mine));
+            new.into_iter().for_each(|(name, relation)| relation_lines(name, relation, &mut theirs));
+        }
+        for (old, new) in self.types.diff(&other.types).map(sides) {
+            mine.extend(old.map(|(name, definition)| type_line(name, definition)));
+            theirs.extend(new.map(|(name, definition)| type_line(name, definition)));
+        }
+        for (old, new) in self.functions.diff(&other.functions).map(sides) {
+            mine.extend(old.into_iter().flat_map(|(name, overloads)| function_lines(name, overloads)));
+            theirs.extend(new.into_iter().flat_map(|(name, overloads)| function_lines(name, overloads)));
+        }
+        if self.namespaces != other.namespaces {
+            mine.extend(self.namespaces.iter().map(schema_line));
+            theirs.extend(other.namespaces.iter().map(schema_line));
         }
         let lost = mine.difference(&theirs).map(|line| format!("- {line}"));
         let new = theirs.difference(&mine).map(|line| format!("+ {line}"));
         lost.chain(new).collect()
     }
+}
+
+/// An entry of a map.
+type Entry<'a, V> = Option<(&'a QName, &'a V)>;
+
+/// What stands on either side of a difference.
+fn sides<'a, 'b, V>(difference: DiffItem<'a, 'b, QName, V>) -> (Entry<'a, V>, Entry<'b, V>) {
+    match difference {
+        DiffItem::Remove(name, value) => (Some((name, value)), None),
+        DiffItem::Add(name, value) => (None, Some((name, value))),
+        DiffItem::Update { old, new } => (Some(old), Some(new)),
+    }
+}
+
+fn type_line(name: &QName, definition: &UserType) -> String {
+    match definition {
+        UserType::Enum(labels) => format!("type {name} enum ({})", labels.join(", ")),
+        UserType::Composite(attributes) => {
+            let attributes: Vec<_> = attributes.iter().map(|(n, t)| format!("{n} {t}")).collect();
+            format!("type {name} composite ({})", attributes.join(", "))
+        }
+        UserType::Domain { base, .. } => format!("type {name} domain of {base}"),
+        UserType::Other => format!("type {name}"),
+    }
+}
+
+fn function_lines(name: &QName, overloads: &[Function]) -> impl Iterator<Item = String> {
+    overloads.iter().map(move |function| format!("function {}", function.signature(name)))
+}
+
+fn schema_line(name: &Ident) -> String {
+    format!("schema {name}")
 }
 
 fn relation_lines(name: &QName, relation: &Relation, lines: &mut Lines) {

@@ -34,7 +34,7 @@ pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
 pub use types::TypeName;
-pub use words::Words;
+pub use words::{Form, Words};
 
 pub(crate) use ast::truncate;
 pub(crate) use describe::describe;
@@ -128,8 +128,10 @@ fn directive_problem(file: FileId, problem: directive::DirectiveProblem) -> Diag
 /// Reads the parts of several files, on all processors when they are many. The answers are in the order of the files.
 pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
     const FEW: usize = 16;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if threads == 1 || files.len() < FEW {
+    // Asking the system how many there are costs as much as reading a file.
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = if files.len() < FEW { 1 } else { processors() };
+    if threads == 1 {
         return files.iter().map(|parts| read_parts(sources, parts)).collect();
     }
     let chunk = files.len().div_ceil(threads);

@@ -19,6 +19,15 @@ impl TypeName {
         Self(text.into())
     }
 
+    /// From a name that a client library has for it: `int8`, `_text`, `timestamptz[]`.
+    pub fn spelled(text: &str) -> Self {
+        let element = text.strip_suffix("[]").or_else(|| text.strip_prefix('_'));
+        match element {
+            Some(element) => Self::canonical(format!("{}[]", Self::spelled(element).base())),
+            None => Self::canonical(canonical(text)),
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -20,22 +20,14 @@ impl Words {
         Self(tokens.map(word).collect())
     }
 
-    /// Whether the statement has a form: words and punctuation next to each other, `a|b` for one of several, `*` for any one of
-    /// them, `…` for anything or nothing between. The first stands at the statement's beginning, if it is no `…`.
-    pub fn have(&self, form: &str) -> bool {
+    /// Whether the statement has a form.
+    pub fn have(&self, form: &Form) -> bool {
         let mut at = 0;
-        form.split('…').enumerate().all(|(i, part)| {
-            let part: Vec<&str> = part.split_whitespace().collect();
-            let stands = |at: &usize| {
-                let words = self.0.get(*at..*at + part.len()).unwrap_or_default();
-                words.len() == part.len()
-                    && words
-                        .iter()
-                        .zip(&part)
-                        .all(|(word, wanted)| *wanted == "*" || wanted.split('|').any(|w| w == word))
-            };
-            let last = if i == 0 { 0 } else { self.0.len().saturating_sub(part.len()) };
-            match (at..=last.max(at)).find(stands) {
+        form.0.iter().enumerate().all(|(i, part)| {
+            let stands = |at: &usize| self.0[*at..].iter().zip(part).all(|(word, slot)| slot.takes(word));
+            let Some(latest) = self.0.len().checked_sub(part.len()) else { return false };
+            let last = if i == 0 { 0 } else { latest };
+            match (at..=last.max(at)).take_while(|at| *at <= latest).find(stands) {
                 Some(found) => {
                     at = found + part.len();
                     true
@@ -54,9 +46,38 @@ impl Words {
     }
 }
 
+/// How statements of a kind read: words and punctuation next to each other, `a|b` for one of several, `*` for any one of them, `…` for
+/// anything or nothing between. The first stands at the statement's beginning, if it is no `…`.
+#[derive(Debug, Clone)]
+pub struct Form(Vec<Vec<Slot>>);
+
+impl Form {
+    /// Reads a form as it is written.
+    pub fn new(form: &'static str) -> Self {
+        let slot = |word: &'static str| if word == "*" { Slot::Any } else { Slot::OneOf(word.split('|').collect()) };
+        Self(form.split('…').map(|part| part.split_whitespace().map(slot).collect()).collect())
+    }
+}
+
+/// What may stand in one place.
+#[derive(Debug, Clone)]
+enum Slot {
+    Any,
+    OneOf(Vec<&'static str>),
+}
+
+impl Slot {
+    fn takes(&self, word: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(words) => words.contains(&word),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Words;
+    use super::{Form, Words};
 
     #[test]
     fn a_form_is_found_where_it_stands() {
@@ -76,9 +97,9 @@ mod tests {
             ("create … distinct … nulls", false),
             ("… where x …", true),
         ] {
-            assert_eq!(words.have(form), expected, "{form}");
+            assert_eq!(words.have(&Form::new(form)), expected, "{form}");
         }
         assert_eq!(words.calls().collect::<Vec<_>>(), ["t", "lower"]);
-        assert!(!Words::of([""]).have("create"));
+        assert!(!Words::of([""]).have(&Form::new("create")));
     }
 }

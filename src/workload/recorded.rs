@@ -27,3 +27,14 @@ pub struct RecordedColumn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nullable: Option<bool>,
 }
+
+impl RecordedColumn {
+    /// Whether the client fails on a NULL. sqlx's `name!` and `name?` are the author's word.
+    pub fn demands_a_value(&self) -> bool {
+        let name = self.name.split_once(':').map_or(&*self.name, |(name, _)| name).trim_end();
+        if name.ends_with('!') {
+            return true;
+        }
+        self.nullable == Some(false) && !name.ends_with('?')
+    }
+}

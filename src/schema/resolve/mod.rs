@@ -25,6 +25,8 @@ pub struct Resolved {
     pub problems: Vec<Problem>,
     /// The names and types of what it returns; `None` where that is not known.
     pub columns: Option<Vec<(Ident, Type)>>,
+    /// The relations' columns that each of them shows as they are; none for an expression.
+    pub shows: Vec<Vec<(QName, Ident)>>,
     /// The types of its parameters.
     pub parameters: Vec<Type>,
     /// What it names.
@@ -119,14 +121,10 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
     let mut resolver =
         Resolver { schema, types: Types { schema }, resolved: Resolved::default(), ctes: Vec::new(), depth: 0 };
     let columns = resolver.command(command, None);
-    resolver.resolved.columns = columns.map(|columns| {
-        let shown = |col: scope::Col| {
-            let data_type = resolver.shown(&col.data_type);
-            (col.name, data_type)
-        };
-        columns.into_iter().map(shown).collect()
-    });
-    resolver.resolved
+    let shown = |col: scope::Col| ((col.name, resolver.shown(&col.data_type)), col.of);
+    let columns: Option<(Vec<_>, Vec<_>)> = columns.map(|columns| columns.into_iter().map(shown).unzip());
+    let (columns, shows) = columns.map_or((None, Vec::new()), |(columns, shows)| (Some(columns), shows));
+    Resolved { columns, shows, ..resolver.resolved }
 }
 
 struct Resolver<'s> {

@@ -167,7 +167,7 @@ fn read(sql: &str) -> Read {
 fn said(sql: &str) -> Option<(String, PgVersion)> {
     let Read { sources, statement, schema } = read(sql);
     let words = Words::of([sources.slice(statement.span)]);
-    let needs = statement.pieces.iter().filter_map(|piece| needed(&words, &piece.operation, &schema));
+    let needs = statement.pieces.iter().filter_map(|piece| needed(&words, &piece.operation, &schema, PgVersion(0)));
     needs.max_by_key(|need| need.since).map(|need| (need.what, need.since))
 }
 
