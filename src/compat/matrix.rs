@@ -313,10 +313,9 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
         let at = (problem.at.start < problem.at.end).then_some((problem.at.start, problem.at.end));
         return Cell::Fails(Failure { message: problem.message.clone(), at });
     }
-    let own = watch.own().missing_values(query);
-    if let Some((table, column)) = state.missing_values(query).into_iter().find(|missing| !own.contains(missing)) {
-        let message = format!("its INSERT leaves out {table}.{column}, which demands a value");
-        return Cell::Fails(Failure { message, at: None });
+    let own = watch.own().refusals(query);
+    if let Some(refusal) = state.refusals(query).into_iter().find(|refusal| !own.contains(refusal)) {
+        return Cell::Fails(Failure { message: refusal.to_string(), at: None });
     }
     if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(watch, state, write)) {
         return cell;

@@ -5,6 +5,7 @@ pub mod matrix;
 mod phase;
 mod pull;
 mod reliance;
+mod rows;
 mod watch;
 
 use crate::effect::Capability;
@@ -15,6 +16,7 @@ pub use assume::Assume;
 pub use phase::Phase;
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 pub use reliance::Reliance;
+pub use rows::Refusal;
 pub use watch::{State, Watch};
 
 /// A version of the application, as far as it is known.

@@ -1,9 +1,11 @@
 //! Whether a version relies on a capability: the question that placement asks of a workload.
 
+use super::rows;
 use super::watch::Watch;
 use crate::effect::{Capability, RowRule};
-use crate::schema::resolve::{Resolved, Write, WriteKind};
+use crate::schema::resolve::{Resolved, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
+use crate::sql::condition::Constant;
 use crate::sql::operation::Ident;
 use crate::workload::Query;
 
@@ -70,14 +72,14 @@ impl<'a> View<'a> {
             | Capability::Defaulted { relation, column } => self.omits(relation, column).then_some(true),
             Capability::AcceptsNull { relation, column } => match self.writes_null(relation, column) {
                 true => Some(true),
-                false => self.writes_column(relation, column).then_some(false),
+                false => self.may_write_null(relation, column).then_some(false),
             },
             Capability::Fits { relation, column, .. } => self.writes_column(relation, column).then_some(false),
             Capability::NeverNull { relation, column } => match self.decodes_null(relation, column) {
                 Some(decodes) => (!decodes).then_some(true),
                 None => self.uses_column(relation, column).map(|_| false),
             },
-            Capability::Unruled { relation, rule } => self.may_break(relation, rule).then_some(false),
+            Capability::Unruled { relation, rule } => self.breaks_rule(relation, rule),
             Capability::Ruled { relation, .. }
             | Capability::Definition(relation)
             | Capability::RowsVisible(relation)
@@ -203,10 +205,27 @@ impl<'a> View<'a> {
     }
 
     fn writes_null(&self, relation: &QName, column: &Ident) -> bool {
+        let null = |row: &Row| row.get(column) == Some(&Constant::Null);
         self.writes_of(relation).any(|write| match &write.kind {
-            WriteKind::Insert { nulls, .. } | WriteKind::Update { nulls, .. } => nulls.contains(column),
+            WriteKind::Insert { rows, updated, .. } => rows.iter().chain([updated]).any(null),
+            WriteKind::Update { row, .. } => null(row),
             WriteKind::Delete => false,
         })
+    }
+
+    fn may_write_null(&self, relation: &QName, column: &Ident) -> bool {
+        // Deleting what a row points to may set its columns to NULL.
+        let set_null = self.schema.relation(relation).is_some_and(|found| {
+            found.constraints.values().any(|constraint| match &constraint.kind {
+                Rule::ForeignKey { columns, target, restricts: false, .. } => {
+                    columns.contains(column) && self.writes_of(target).any(|write| write.kind == WriteKind::Delete)
+                }
+                _ => false,
+            })
+        });
+        set_null
+            || (self.writes_column(relation, column)
+                && !self.writes_of(relation).all(|write| rows::gives_values(write, column, self.schema)))
     }
 
     fn omits(&self, relation: &QName, column: &Ident) -> bool {
@@ -214,6 +233,19 @@ impl<'a> View<'a> {
             WriteKind::Insert { columns, defaulted, .. } => !columns.contains(column) || defaulted.contains(column),
             WriteKind::Update { .. } | WriteKind::Delete => false,
         })
+    }
+
+    /// Whether what it writes breaks a rule: `Some(true)`: yes; `Some(false)`: may; `None`: no.
+    fn breaks_rule(&self, relation: &QName, rule: &RowRule) -> Option<bool> {
+        if !self.may_break(relation, rule) {
+            return None;
+        }
+        let RowRule::Check { rule, .. } = rule else { return Some(false) };
+        let verdicts = || self.writes_of(relation).map(|write| rows::obeys(write, rule, self.schema));
+        if verdicts().any(|obeys| obeys == Some(false)) {
+            return Some(true);
+        }
+        (!verdicts().all(|obeys| obeys == Some(true))).then_some(false)
     }
 
     fn may_break(&self, relation: &QName, rule: &RowRule) -> bool {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
+use super::rows::{self, Refusal};
+use crate::schema::resolve::{Problem, Resolved, Type};
 use crate::schema::{Object, QName, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
@@ -185,16 +186,10 @@ impl State {
         &self.schema
     }
 
-    /// Columns that an INSERT leaves out although they demand a value: it fails when it runs.
-    pub fn missing_values(&self, query: usize) -> BTreeSet<(QName, crate::sql::operation::Ident)> {
-        let mut found = BTreeSet::new();
-        for write in self.look(query).into_iter().flat_map(|look| &look.uses.writes) {
-            let WriteKind::Insert { columns, .. } = &write.kind else { continue };
-            let Some(relation) = self.schema.relation(&write.relation) else { continue };
-            let left_out = relation.columns.iter().filter(|c| !c.may_be_omitted() && !columns.contains(&c.name));
-            found.extend(left_out.map(|column| (write.relation.clone(), column.name.clone())));
-        }
-        found
+    /// Why a query fails when it runs, although it prepares.
+    pub fn refusals(&self, query: usize) -> BTreeSet<Refusal> {
+        let writes = self.look(query).into_iter().flat_map(|look| &look.uses.writes);
+        writes.flat_map(|write| rows::refusals(write, &self.schema)).collect()
     }
 
     /// What is told to a client of a query otherwise than on another schema, in words: its parameters and what it returns. `None`: nothing

@@ -141,12 +141,9 @@ fn lost<'a>(
             if let Some(problem) = why {
                 return Some((query, problem.message.clone(), watch.place(query, problem.at)));
             }
-            let missing = next.missing_values(query);
-            let own = watch.own().missing_values(query);
-            let already = state.missing_values(query);
-            let (table, column) = missing.difference(&already).find(|m| !own.contains(m))?;
-            let message = format!("its INSERT leaves out {table}.{column}, which demands a value");
-            Some((query, message, watch.queries()[query].span))
+            let (own, already) = (watch.own().refusals(query), state.refusals(query));
+            let refusal = next.refusals(query).into_iter().find(|r| !already.contains(r) && !own.contains(r))?;
+            Some((query, refusal.to_string(), watch.queries()[query].span))
         });
         if let Some((query, message, place)) = breaks
             && !said(input, code, span)
@@ -247,14 +244,12 @@ fn not_ready<'a>(
     let mut told: Vec<Span> = Vec::new();
     for (query, of) in green.queries().iter().enumerate() {
         let missing = |state: &State| {
-            let own = green.own().missing_values(query);
-            state.missing_values(query).into_iter().find(|m| !own.contains(m))
+            let own = green.own().refusals(query);
+            state.refusals(query).into_iter().find(|refusal| !own.contains(refusal))
         };
         let (message, place) = match (green.problems(overlap, query).next(), missing(overlap)) {
             (Some(problem), _) => (problem.message.clone(), green.place(query, problem.at)),
-            (None, Some((table, column))) => {
-                (format!("its INSERT leaves out {table}.{column}, which demands a value until then"), of.span)
-            }
+            (None, Some(refusal)) => (format!("{refusal} until then"), of.span),
             (None, None) => continue,
         };
         // The step that makes it work.

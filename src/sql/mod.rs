@@ -5,9 +5,11 @@
 //! each know their own range, and the words they share (`ALTER TABLE [IF EXISTS] [ONLY] name`).
 
 mod ast;
+pub mod condition;
 mod describe;
 mod directive;
 mod gaps;
+pub(crate) mod lex;
 mod lower;
 pub mod name;
 mod object;

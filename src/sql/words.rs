@@ -1,23 +1,20 @@
 //! The words of a statement, to look for a form in: quotes, strings, comments and the bodies in them count as what they are.
 
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use super::lex::{Kind, Lexeme, lex};
 
 /// The unquoted words of a statement in lower case, and its punctuation; nothing for what is quoted.
 #[derive(Debug, Clone, Default)]
 pub struct Words(Vec<String>);
 
 impl Words {
-    /// Reads texts that make one statement together. None, where they can not be told apart.
+    /// Reads texts that make one statement together.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let read = |text| Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap_or_default();
-        let tokens = texts.into_iter().flat_map(read).filter(|token| !matches!(token, Token::Whitespace(_)));
-        let word = |token: Token| match token {
-            Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_lowercase(),
-            Token::LParen | Token::RParen | Token::Comma | Token::Minus | Token::Period => token.to_string(),
+        let word = |piece: Lexeme<'_>| match piece.kind {
+            Kind::Word => piece.text.to_ascii_lowercase(),
+            Kind::Symbol if matches!(piece.text, "(" | ")" | "," | "-" | ".") => piece.text.to_owned(),
             _ => String::new(),
         };
-        Self(tokens.map(word).collect())
+        Self(texts.into_iter().flat_map(lex).filter(Lexeme::solid).map(word).collect())
     }
 
     /// Whether the statement has a form.

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lex::{Kind, Lexeme, lex};
 use crate::digest;
+use crate::sql::lex::{Kind, Lexeme, lex};
 
 /// What is equal for queries that differ in white space, comments and constants only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

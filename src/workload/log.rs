@@ -13,7 +13,6 @@ use serde_json::value::RawValue;
 use super::error::WorkloadError;
 use super::fingerprint::{Fingerprint, fingerprint, own_name, summary};
 use super::found::{self, Found, left_out};
-use super::lex::{Kind, Lexeme, lex};
 use super::placeholder::Style;
 use super::saved::{SavedStatement, SavedTransaction};
 use super::text::Text;
@@ -21,6 +20,7 @@ use super::{Workload, file};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
+use crate::sql::lex::{Kind, Lexeme, lex};
 
 /// Whose statements count; what is not given is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,7 +9,6 @@ mod error;
 mod file;
 mod fingerprint;
 mod found;
-mod lex;
 mod log;
 mod model;
 mod placeholder;

@@ -1,8 +1,8 @@
 //! Placeholders of templates → PostgreSQL's own numbered ones: `:name`, `@name`, `sqlc.arg(name)`, `?`, `%s`, `%(name)s`. What is put
 //! together at run time (`{table}`) is told.
 
-use super::lex::{Kind, Lexeme, lex};
 use super::text::{Making, Text};
+use crate::sql::lex::{Kind, Lexeme, lex};
 
 /// How a loader's texts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use camino::Utf8PathBuf;
 
 use super::fingerprint::{own_name, summary};
 use super::found::{self, Found, left_out};
-use super::lex::{Lexeme, lex};
 use super::placeholder::Style;
 use super::text::Text;
 use super::{Workload, log};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
+use crate::sql::lex::{Lexeme, lex};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use super::catalog::Context;
 use super::expr::start;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::{Sure, Type};
-use super::{Output, Problem, Resolver, Write, WriteKind};
+use super::{Output, Problem, Resolver, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, UserType};
 use crate::sql::TypeName;
+use crate::sql::condition::Constant;
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::query::{
     Assignment, At, Body, Command, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On, Placed, Query, Select,
@@ -502,8 +503,8 @@ impl Resolver<'_> {
         relation: &Relation,
         set: &[Assignment],
         scope: &Scope<'_>,
-    ) -> (BTreeSet<Ident>, BTreeSet<Ident>) {
-        let (mut columns, mut nulls) = (BTreeSet::new(), BTreeSet::new());
+    ) -> (BTreeSet<Ident>, Row) {
+        let (mut columns, mut row) = (BTreeSet::new(), Row::new());
         for assignment in set {
             let values: Vec<(&Expr, Type)> = match (&assignment.value, &assignment.columns[..]) {
                 (Expr::Row(values), many) if many.len() > 1 => {
@@ -521,13 +522,13 @@ impl Resolver<'_> {
                 let (Some(found), Some((value, data_type))) = (relation.column(&column.value), values.get(i)) else {
                     continue;
                 };
-                if **value == Expr::Null {
-                    nulls.insert(column.value.clone());
+                if let Some(constant) = constant(value).filter(|_| !assignment.part) {
+                    row.insert(column.value.clone(), constant);
                 }
                 self.assign(found, value, data_type, &wanted, assignment.part);
             }
         }
-        (columns, nulls)
+        (columns, row)
     }
 
     fn insert(&mut self, insert: &Insert, outer: Option<&Scope<'_>>) -> Output {
@@ -548,20 +549,18 @@ impl Resolver<'_> {
             }
         };
         let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, &relation, column)).collect();
-        let (mut defaulted, mut nulls) = (BTreeSet::new(), BTreeSet::new());
+        let mut defaulted = BTreeSet::new();
+        let mut written = vec![Row::new()];
         let width = match &insert.source {
             None => Some(0),
             Some(source) => match &source.body {
                 // Each value takes the type of its column.
-                Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => Some(self.inserted_rows(
-                    source,
-                    rows,
-                    &columns,
-                    &wanted,
-                    &relation,
-                    (&mut defaulted, &mut nulls),
-                    outer,
-                )),
+                Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
+                    written = rows.iter().map(|row| constants(&columns, row)).collect();
+                    let always = |i: usize| rows.iter().all(|row| row.get(i) == Some(&Expr::Default));
+                    defaulted.extend((0..columns.len()).filter(|i| always(*i)).map(|i| columns[i].value.clone()));
+                    Some(self.inserted_rows(source, rows, &columns, &wanted, &relation, outer))
+                }
                 _ => {
                     let found = self.query(source, outer);
                     let width = found.as_ref().map(Vec::len);
@@ -574,8 +573,8 @@ impl Resolver<'_> {
                             _ => None,
                         });
                         let value = value.unwrap_or(&Expr::Bool);
-                        if *value == Expr::Null {
-                            nulls.insert(column.name.clone());
+                        if let Some(constant) = constant(value) {
+                            written[0].insert(column.name.clone(), constant);
                         }
                         self.assign(column, value, &col.data_type, wanted, false);
                     }
@@ -601,7 +600,7 @@ impl Resolver<'_> {
             alias: insert.table.alias.clone().unwrap_or_else(|| insert.table.name.value.name.clone()),
             ..table_of(name.name.clone(), Some(name.schema.clone()), &name, &relation)
         };
-        let (mut arbiter, mut constraint, mut updates) = (None, None, BTreeSet::new());
+        let (mut arbiter, mut constraint, mut updates, mut updated) = (None, None, BTreeSet::new(), Row::new());
         if let Some(conflict) = &insert.conflict {
             for column in &conflict.columns {
                 self.assigned(&name, &relation, column);
@@ -622,7 +621,7 @@ impl Resolver<'_> {
             names.tables.push(excluded);
             let scope = Scope { names: &names, outer };
             if let Some(update) = &conflict.update {
-                updates = self.set(&name, &relation, update, &scope).0;
+                (updates, updated) = self.set(&name, &relation, update, &scope);
             }
             if let Some(filter) = &conflict.filter {
                 let found = self.expr(filter, Some(&scope));
@@ -630,13 +629,13 @@ impl Resolver<'_> {
             }
         }
         let columns = columns.into_iter().map(|column| column.value).collect();
-        let kind = WriteKind::Insert { columns, listed, defaulted, nulls, arbiter, constraint, updates };
+        let kind =
+            WriteKind::Insert { columns, listed, defaulted, rows: written, arbiter, constraint, updates, updated };
         self.write(name, kind, insert.table.name.at);
         let names = Names::of(own);
         self.items(&insert.returning, &Scope { names: &names, outer })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is inserted, and where")]
     fn inserted_rows(
         &mut self,
         source: &Query,
@@ -644,7 +643,6 @@ impl Resolver<'_> {
         columns: &[Placed<Ident>],
         wanted: &[Type],
         relation: &Relation,
-        (defaulted, nulls): (&mut BTreeSet<Ident>, &mut BTreeSet<Ident>),
         outer: Option<&Scope<'_>>,
     ) -> usize {
         let known = self.ctes.len();
@@ -655,9 +653,6 @@ impl Resolver<'_> {
         for row in rows {
             for (value, (column, wanted)) in row.iter().zip(columns.iter().zip(wanted)) {
                 let found = self.expr(value, outer);
-                if *value == Expr::Null {
-                    nulls.insert(column.value.clone());
-                }
                 if let Some(column) = relation.column(&column.value) {
                     self.assign(column, value, &found, wanted, false);
                 }
@@ -666,8 +661,6 @@ impl Resolver<'_> {
                 self.expr(value, outer);
             }
         }
-        let always = |i: usize| rows.iter().all(|row| row.get(i) == Some(&Expr::Default));
-        defaulted.extend((0..columns.len()).filter(|i| always(*i)).map(|i| columns[i].value.clone()));
         self.ctes.truncate(known);
         rows.iter().map(Vec::len).max().unwrap_or(0)
     }
@@ -679,12 +672,12 @@ impl Resolver<'_> {
         };
         let names = Names::of(self.table(&update.table)).join(self.from(&update.from, outer), &[]);
         let scope = Scope { names: &names, outer };
-        let (columns, nulls) = self.set(&name, &relation, &update.set, &scope);
+        let (columns, row) = self.set(&name, &relation, &update.set, &scope);
         if let Some(filter) = &update.filter {
             let found = self.expr(filter, Some(&scope));
             self.want(filter, &found, "boolean", Context::Assignment, start(filter));
         }
-        self.write(name, WriteKind::Update { columns, nulls }, update.table.name.at);
+        self.write(name, WriteKind::Update { columns, row }, update.table.name.at);
         self.items(&update.returning, &scope)
     }
 
@@ -721,8 +714,8 @@ impl Resolver<'_> {
         }
         let (name, relation) = target?;
         for set in &merge.updates {
-            let (columns, nulls) = self.set(&name, &relation, set, &scope);
-            self.write(name.clone(), WriteKind::Update { columns, nulls }, merge.table.name.at);
+            let (columns, row) = self.set(&name, &relation, set, &scope);
+            self.write(name.clone(), WriteKind::Update { columns, row }, merge.table.name.at);
         }
         let inner = Scope { names: &source, outer };
         for MergeInsert { columns, values } in &merge.inserts {
@@ -731,13 +724,10 @@ impl Resolver<'_> {
                 let all = relation.columns.iter();
                 all.map(|column| Placed { value: column.name.clone(), at: merge.table.name.at }).collect()
             });
-            let mut nulls = BTreeSet::new();
+            let row = constants(&columns, values);
             for (column, value) in columns.iter().zip(values) {
                 let wanted = self.assigned(&name, &relation, column);
                 let found = self.expr(value, Some(&inner));
-                if *value == Expr::Null {
-                    nulls.insert(column.value.clone());
-                }
                 if let Some(column) = relation.column(&column.value) {
                     self.assign(column, value, &found, &wanted, false);
                 }
@@ -747,10 +737,11 @@ impl Resolver<'_> {
                 columns: given.map(|column| column.value).collect(),
                 listed,
                 defaulted: BTreeSet::new(),
-                nulls,
+                rows: vec![row],
                 arbiter: None,
                 constraint: None,
                 updates: BTreeSet::new(),
+                updated: Row::new(),
             };
             self.write(name.clone(), kind, merge.table.name.at);
         }
@@ -758,6 +749,29 @@ impl Resolver<'_> {
             self.write(name, WriteKind::Delete, merge.table.name.at);
         }
         Some(Vec::new())
+    }
+}
+
+/// The constants of a row.
+fn constants(columns: &[Placed<Ident>], row: &[Expr]) -> Row {
+    let given = columns.iter().zip(row);
+    given.filter_map(|(column, value)| Some((column.value.clone(), constant(value)?))).collect()
+}
+
+fn constant(value: &Expr) -> Option<Constant> {
+    match value {
+        Expr::Null => Some(Constant::Null),
+        Expr::Text(text, _) => Some(Constant::Text(text.clone())),
+        Expr::Number(text) => Constant::number(text),
+        Expr::Operator(sign, None, number, _) if &**sign == "-" => match constant(number)? {
+            Constant::Number(number) => Some(Constant::Number(-number)),
+            _ => None,
+        },
+        // A length would cut it.
+        Expr::Cast(value, to, _) if to.modifiers().is_empty() => {
+            constant(value).filter(|constant| !matches!(constant, Constant::Number(_)))
+        }
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{QName, Schema};
+use crate::sql::condition::Constant;
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Command};
 use scope::Names;
@@ -96,25 +97,30 @@ pub enum WriteKind {
         listed: bool,
         /// Of these, the columns that get DEFAULT in every row.
         defaulted: BTreeSet<Ident>,
-        /// Of these, the columns that get NULL in some row.
-        nulls: BTreeSet<Ident>,
+        /// What is known of its rows, in their order.
+        rows: Vec<Row>,
         /// `ON CONFLICT (…)`
         arbiter: Option<BTreeSet<Ident>>,
         /// `ON CONFLICT ON CONSTRAINT`
         constraint: Option<Ident>,
         /// What `DO UPDATE` sets.
         updates: BTreeSet<Ident>,
+        /// What is known of the rows that it changes.
+        updated: Row,
     },
     /// `UPDATE`
     Update {
         /// The columns it sets.
         columns: BTreeSet<Ident>,
-        /// Of these, the columns that get NULL.
-        nulls: BTreeSet<Ident>,
+        /// What is known of the rows.
+        row: Row,
     },
     /// `DELETE`, `TRUNCATE`
     Delete,
 }
+
+/// The columns of a row that a query gives constants.
+pub type Row = BTreeMap<Ident, Constant>;
 
 /// Looks at a query as PREPARE does.
 pub fn resolve(command: &Command, schema: &Schema) -> Resolved {

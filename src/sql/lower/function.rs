@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
+use crate::sql::lex::{Kind, lex};
 use crate::sql::operation::{CreateFunction, FunctionBody, Ident, Operation};
 use crate::sql::parse::{eat, eat_word, is_word};
 use crate::sql::types::{TypeName, lower_type};
@@ -166,16 +167,19 @@ fn mention(token: &Token, found: &mut BTreeSet<Ident>) {
     }
 }
 
+/// The words of a body are a superset of the names it can mention, also in a language that is not SQL.
 fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
-    let dialect = sqlparser::dialect::PostgreSqlDialect {};
-    // A body in another language may not be SQL at all; its words are a superset of the names it can mention.
-    match Tokenizer::new(&dialect, body).tokenize() {
-        Ok(tokens) => tokens.iter().for_each(|token| match token {
-            Token::Word(_) => mention(token, found),
-            Token::SingleQuotedString(text) => words(text, found),
-            _ => {}
-        }),
-        Err(_) => words(body, found),
+    for piece in lex(body) {
+        match piece.kind {
+            Kind::Word => _ = found.insert(piece.text.to_ascii_lowercase().into()),
+            Kind::Name => {
+                found.insert(piece.text.trim_matches('"').replace("\"\"", "\"").into());
+                // In another language it may be a string.
+                words(piece.text, found);
+            }
+            Kind::Text => words(piece.text, found),
+            Kind::Space | Kind::Comment | Kind::Number | Kind::Parameter | Kind::Symbol => {}
+        }
     }
 }
 

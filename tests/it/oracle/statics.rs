@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
-use cutover::compat::Watch;
+use cutover::compat::{Refusal, Watch};
 use cutover::schema::Schema;
 use cutover::source::Sources;
 use cutover::sql;
@@ -51,7 +51,8 @@ pub(super) fn add(recall: &mut Recall, pair: &Pair, base: &Schema, last: &Schema
             if did && does && next.contract_change(query, &state).is_some() {
                 types.insert(id(blue, query));
             }
-            if next.missing_values(query).difference(&state.missing_values(query)).next().is_some() {
+            let left_out = |refusal: &&Refusal| matches!(refusal, Refusal::LeftOut { .. });
+            if next.refusals(query).difference(&state.refusals(query)).any(|refusal| left_out(&refusal)) {
                 omits.insert(id(blue, query));
             }
         }

@@ -1,8 +1,8 @@
-//! The words of a query, for what is done to its text: placeholders and fingerprints. Never fails: what is never closed goes on to the end.
+//! The words of a statement, where it is looked at or changed as text. Never fails: what is never closed goes on to the end.
 
 /// What a lexeme is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// White space.
     Space,
     /// A comment.
@@ -23,42 +23,42 @@ pub(super) enum Kind {
 
 /// A piece of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lexeme<'a> {
-    pub(super) kind: Kind,
-    pub(super) text: &'a str,
+pub(crate) struct Lexeme<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) text: &'a str,
     /// Where it starts.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl Lexeme<'_> {
     /// Whether it is this keyword.
-    pub(super) fn is(&self, word: &str) -> bool {
+    pub(crate) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
     /// Whether it is one of these keywords, given in lower case.
-    pub(super) fn is_any(&self, words: &[&str]) -> bool {
+    pub(crate) fn is_any(&self, words: &[&str]) -> bool {
         self.kind == Kind::Word && words.iter().any(|word| self.text.eq_ignore_ascii_case(word))
     }
 
     /// Whether it is this symbol.
-    pub(super) fn symbol(&self, text: &str) -> bool {
+    pub(crate) fn symbol(&self, text: &str) -> bool {
         self.kind == Kind::Symbol && self.text == text
     }
 
     /// Whether it is neither white space nor a comment.
-    pub(super) fn solid(&self) -> bool {
+    pub(crate) fn solid(&self) -> bool {
         !matches!(self.kind, Kind::Space | Kind::Comment)
     }
 
     /// One past its last byte.
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.at + self.text.len()
     }
 }
 
 /// Cuts a text into its lexemes; together they are the whole text.
-pub(super) fn lex(text: &str) -> Vec<Lexeme<'_>> {
+pub(crate) fn lex(text: &str) -> Vec<Lexeme<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
