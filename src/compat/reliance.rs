@@ -2,7 +2,7 @@
 
 use super::rows;
 use super::watch::Watch;
-use crate::effect::{Capability, RowRule};
+use crate::effect::{Capability, RowRule, Weight};
 use crate::schema::resolve::{Resolved, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
 use crate::sql::condition::Constant;
@@ -42,7 +42,19 @@ impl<'a> Watch<'a> {
         };
         let view = View { watch: self, query, look, schema: self.own().schema(), text };
         let unclear = || (look.uses.more || look.refused().is_some()) && mentions_any(text, capability);
-        view.relies(capability).or_else(|| unclear().then_some(false))
+        let indirectly = || view.writes_through_view(capability) || self.reached(query, capability);
+        view.relies(capability).or_else(|| (unclear() || indirectly()).then_some(false))
+    }
+
+    /// Whether a function that a query calls, or that a trigger calls when it writes, mentions what a capability is about.
+    fn reached(&self, query: usize, capability: &Capability) -> bool {
+        let mentions = self.mentions(query);
+        let named = match capability {
+            Capability::Read { column, .. } | Capability::Write { column, .. } => mentions.contains(column),
+            // Habits of clients are not those of functions.
+            other => other.weight() == Weight::Certain,
+        };
+        named && capability.relation().is_some_and(|relation| mentions.contains(&relation.name))
     }
 }
 
@@ -137,6 +149,22 @@ impl<'a> View<'a> {
             // What a query text does not show: who runs it, for one.
             Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. } => Some(false),
         }
+    }
+
+    /// Whether it writes through a view what a capability of writes is about.
+    fn writes_through_view(&self, capability: &Capability) -> bool {
+        let (Capability::Omit { relation, .. }
+        | Capability::Default { relation, .. }
+        | Capability::Defaulted { relation, .. }
+        | Capability::AcceptsNull { relation, .. }
+        | Capability::Fits { relation, .. }
+        | Capability::Unruled { relation, .. }
+        | Capability::Trigger { relation, .. }
+        | Capability::Untriggered { relation, .. }) = capability
+        else {
+            return false;
+        };
+        self.look.uses.writes.iter().any(|write| self.reads_through(&write.relation, relation, 0))
     }
 
     /// Whether it names the relation, or a view that reads it.

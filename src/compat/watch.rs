@@ -8,6 +8,7 @@ use crate::schema::resolve::{Problem, Resolved, Type};
 use crate::schema::{Object, QName, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
+use crate::sql::operation::Ident;
 use crate::sql::query::At;
 use crate::workload::{Query, Workload};
 
@@ -20,6 +21,8 @@ pub struct Watch<'a> {
     words: HashMap<String, Vec<usize>>,
     /// Queries that could not be read.
     unread: usize,
+    /// The names in the bodies of the functions that a query runs, if any.
+    mentions: Vec<BTreeSet<Ident>>,
 }
 
 /// What each query is on one schema, as a new session sees it; `None`: it could not be read.
@@ -43,7 +46,16 @@ impl<'a> Watch<'a> {
         let look = |query: &Query| workload.resolve(query, &own).map(Arc::new);
         let looks: Vec<_> = workload.queries.iter().map(look).collect();
         let unread = looks.iter().filter(|look| look.is_none()).count();
-        Self { workload, own: State { schema: own, looks }, words, unread }
+        let bodies = Bodies::new(&own);
+        let mentioned =
+            |look: &Option<Arc<Resolved>>| look.as_ref().map(|look| bodies.mentions(look, &own)).unwrap_or_default();
+        let mentions = looks.iter().map(mentioned).collect();
+        Self { workload, own: State { schema: own, looks }, words, unread, mentions }
+    }
+
+    /// The names in the bodies of the functions that a query runs: those that it calls, those of triggers, and what they call in turn.
+    pub(super) fn mentions(&self, query: usize) -> &BTreeSet<Ident> {
+        &self.mentions[query]
     }
 
     /// The queries on their own schema.
@@ -215,6 +227,49 @@ impl State {
         let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
         let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;
         Some(format!("parameter ${} is {new} instead of {old}", at + 1))
+    }
+}
+
+/// What runs when a function of some name is called, or a table of some name is written.
+#[derive(Default)]
+struct Bodies {
+    functions: HashMap<Ident, Vec<QName>>,
+    triggers: HashMap<Ident, Vec<QName>>,
+}
+
+impl Bodies {
+    fn new(schema: &Schema) -> Self {
+        let mut found = Self::default();
+        for (name, _) in schema.all_functions() {
+            found.functions.entry(name.name.clone()).or_default().push(name.clone());
+        }
+        // Without functions there is nothing that triggers could call.
+        for (name, relation) in schema.relations().filter(|_| !found.functions.is_empty()) {
+            let called = relation.trigger_functions.values().cloned();
+            found.triggers.entry(name.name.clone()).or_default().extend(called);
+        }
+        found
+    }
+
+    /// The names in the bodies of the functions that a query runs.
+    fn mentions(&self, look: &Resolved, schema: &Schema) -> BTreeSet<Ident> {
+        let mut mentions = BTreeSet::new();
+        let mut waiting: Vec<&QName> = look.uses.calls.keys().collect();
+        let written = look.uses.writes.iter().filter_map(|write| self.triggers.get(&write.relation.name));
+        waiting.extend(written.flatten());
+        let mut seen = BTreeSet::new();
+        while let Some(name) = waiting.pop() {
+            if !seen.insert(name) {
+                continue;
+            }
+            for word in schema.functions(name).iter().flat_map(|function| &*function.mentions) {
+                // It may call, or write, whatever bears the name.
+                if mentions.insert(word.clone()) {
+                    waiting.extend(self.functions.get(word).into_iter().chain(self.triggers.get(word)).flatten());
+                }
+            }
+        }
+        mentions
     }
 }
 

@@ -162,7 +162,12 @@ fn operand(expr: &Expr, value: &dyn Fn(&Ident) -> Option<Constant>) -> Option<Co
 }
 
 fn is_string(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None))
+    match data_type {
+        DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None) => true,
+        // `bpchar`, or an enum: only what stands in columns of such types is compared.
+        DataType::Custom(_, modifiers) => modifiers.is_empty(),
+        _ => false,
+    }
 }
 
 impl From<bool> for Truth {

@@ -22,3 +22,4 @@ mod server;
 mod stats;
 mod support;
 mod workload;
+mod writes;
