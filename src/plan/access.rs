@@ -153,7 +153,7 @@ impl Reader<'_> {
                     let other = self.schema.resolve(other);
                     self.uses_relation(&other);
                 }
-                if let Some(query) = &table.query {
+                if let Some((query, _)) = &table.query {
                     self.query(query);
                 }
                 self.defines_relation(name);

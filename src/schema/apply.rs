@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{Column, Function, Index, Policy, QName, Relation, UserType};
-use super::{Schema, naming};
-use crate::sql::Name;
+use super::{Schema, naming, resolve};
 use crate::sql::operation::{
     AttributeChange, CreateFunction, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident,
     Operation, OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
 };
+use crate::sql::query::Query;
+use crate::sql::{Name, TypeName};
 
 /// The outcome of an operation.
 #[derive(Debug, Clone)]
@@ -499,7 +500,7 @@ impl Change {
             _ => Relation::new(kind),
         };
         relation.definition.clone_from(&view.definition);
-        let columns = self.output(&view.query);
+        let columns = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();
         for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
@@ -521,6 +522,34 @@ impl Change {
             self.schema.unlink(&name, &old);
         }
         self.insert(name, relation);
+    }
+
+    /// The columns of a query with the types of its expressions, and all of them where its shape alone does not tell.
+    pub(super) fn typed(&self, query: &QueryShape, body: &Query) -> Option<Vec<Column>> {
+        let starred = query.columns.iter().flatten().any(|output| matches!(output, OutputColumn::Star { .. }));
+        let Some(found) = resolve::columns(body, &self.schema) else {
+            // `*` may stand for columns of something that the shape does not name.
+            return self.output(query).filter(|_| !starred);
+        };
+        let known = self.output(query).filter(|columns| columns.len() == found.len());
+        let column = |(name, _): &(Ident, resolve::Type)| Column {
+            name: name.clone(),
+            data_type: None,
+            not_null: false,
+            default: None,
+            holds: None,
+        };
+        let mut columns = known.unwrap_or_else(|| found.iter().map(column).collect());
+        for (column, (_, data_type)) in columns.iter_mut().zip(&found) {
+            // A plain column keeps its length and its scale.
+            let same = |known: &TypeName| matches!(data_type, resolve::Type::Named(name) if known.without_modifiers().as_str() == &**name);
+            if let resolve::Type::Named(name) = data_type
+                && !column.data_type.as_ref().is_some_and(same)
+            {
+                column.data_type = Some(TypeName::canonical(name.clone()));
+            }
+        }
+        Some(columns)
     }
 
     /// The columns a query returns, where syntax and the schema tell.

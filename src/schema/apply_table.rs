@@ -76,8 +76,8 @@ impl Change {
             }
             relation.parent = Some(parent);
         }
-        if let Some(query) = &table.query {
-            let columns = self.output(query);
+        if let Some((query, body)) = &table.query {
+            let columns = self.typed(query, body);
             relation.columns_known = columns.is_some();
             relation.columns.extend(columns.unwrap_or_default());
         }

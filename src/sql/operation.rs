@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
+use super::query::Query;
 use super::types::TypeName;
 
 /// An identifier, folded.
@@ -465,8 +466,8 @@ pub struct CreateTable {
     pub is_default: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
-    /// `AS SELECT …`: what it reads.
-    pub query: Option<QueryShape>,
+    /// `AS SELECT …`: what it reads, and the same with its expressions.
+    pub query: Option<(QueryShape, Query)>,
 }
 
 /// A change of a domain.
@@ -651,6 +652,8 @@ pub struct CreateView {
     pub columns: Vec<Ident>,
     /// Its query.
     pub query: QueryShape,
+    /// The same with its expressions, to tell the types of its columns by.
+    pub body: Query,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.
     pub definition: Vec<Ident>,
 }

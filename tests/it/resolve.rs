@@ -231,3 +231,41 @@ async fn queries_are_what_postgresql_says_they_are() {
     eprintln!("{} queries; not fully known:\n{}", queries.len(), unsure.join("\n"));
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// The columns of views, as the simulation has them and as the server does.
+#[tokio::test]
+async fn columns_of_views_have_the_types_that_postgresql_gives_them() {
+    let views = r"
+        CREATE VIEW v1 AS SELECT id + 1 AS next, upper(name) AS name, count(*) OVER () AS n, state, mail, score * 2 AS twice FROM users;
+        CREATE VIEW v2 AS SELECT u.*, p.title || '!' AS shout FROM users u LEFT JOIN posts p ON p.user_id = u.id;
+        CREATE VIEW v3 AS WITH t AS (SELECT user_id, max(at) AS last FROM posts GROUP BY 1) SELECT * FROM t;
+        CREATE VIEW v4 AS SELECT next, n FROM v1 UNION ALL SELECT 1.5, 2;
+        CREATE VIEW v5 (a, b) AS VALUES (1, 'x'::text), (2, NULL);
+        CREATE VIEW v6 AS SELECT CASE WHEN rank > 1 THEN 'high' ELSE 'low' END AS level, EXISTS (SELECT 1 FROM likes) AS liked FROM posts;
+        CREATE VIEW v7 AS SELECT * FROM generate_series(1, 3) AS g (i), jsonb_each_text('{}');
+        CREATE MATERIALIZED VIEW v8 AS SELECT date_trunc('day', seen) AS day, array_agg(DISTINCT name) AS names FROM users GROUP BY 1;
+        CREATE TABLE made AS SELECT id, count(*) AS n, name || 'x' AS long FROM users GROUP BY id, name;
+    ";
+    let database = support::database().await;
+    let session = database.connect().await;
+    session.batch_execute(SCHEMA).await.unwrap();
+    session.batch_execute(views).await.unwrap();
+    let real = introspect(&session).await.unwrap();
+    let folder = cutover::migrations::Folder::from_files(
+        cutover::migrations::Convention::Refinery,
+        [("V1__all.sql".into(), format!("{SCHEMA}{views}"))],
+    )
+    .unwrap();
+    let simulated =
+        cutover::plan::check(cutover::plan::Request::new(&folder, &folder.pending_after(None).unwrap())).last;
+    let shown = |schema: &Schema, name: &str| {
+        let relation = schema.relation(&cutover::schema::QName::new("public", name)).unwrap();
+        let columns = relation.columns.iter();
+        let shown =
+            columns.map(|c| format!("{} {}", c.name, c.data_type.as_ref().map_or("?".to_owned(), |t| t.base())));
+        shown.collect::<Vec<_>>().join(", ")
+    };
+    for view in ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "made"] {
+        assert_eq!(shown(&simulated, view), shown(&real, view), "{view}");
+    }
+}

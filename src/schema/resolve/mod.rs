@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{QName, Schema};
 use crate::sql::condition::Constant;
 use crate::sql::operation::Ident;
-use crate::sql::query::{At, Command};
+use crate::sql::query::{At, Command, Query};
 use scope::Names;
 use types::Types;
 
@@ -124,13 +124,23 @@ pub type Row = BTreeMap<Ident, Constant>;
 
 /// Looks at a query as PREPARE does.
 pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
-    let mut resolver =
-        Resolver { schema, types: Types { schema }, resolved: Resolved::default(), ctes: Vec::new(), depth: 0 };
+    let mut resolver = Resolver::new(schema);
     let columns = resolver.command(command, None);
     let shown = |col: scope::Col| ((col.name, resolver.shown(&col.data_type)), col.of);
     let columns: Option<(Vec<_>, Vec<_>)> = columns.map(|columns| columns.into_iter().map(shown).unzip());
     let (columns, shows) = columns.map_or((None, Vec::new()), |(columns, shows)| (Some(columns), shows));
     Resolved { columns, shows, ..resolver.resolved }
+}
+
+/// The columns that a view, or a table, of this query has.
+pub(super) fn columns(query: &Query, schema: &Schema) -> Option<Vec<(Ident, Type)>> {
+    let mut resolver = Resolver::new(schema);
+    let columns = resolver.query(query, None)?;
+    let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
+        Type::Unknown | Type::Parameter(_) => (col.name, Type::named("text")),
+        known => (col.name, known),
+    };
+    Some(columns.into_iter().map(typed).collect())
 }
 
 struct Resolver<'s> {
@@ -145,7 +155,11 @@ struct Resolver<'s> {
 /// What a query returns; `None`: that is not known.
 type Output = Option<Vec<scope::Col>>;
 
-impl Resolver<'_> {
+impl<'s> Resolver<'s> {
+    fn new(schema: &'s Schema) -> Self {
+        Self { schema, types: Types { schema }, resolved: Resolved::default(), ctes: Vec::new(), depth: 0 }
+    }
+
     fn problem(&mut self, code: &'static str, message: impl Into<String>, at: At) {
         self.resolved.problems.push(Problem { code, message: message.into(), at, sure: true });
     }

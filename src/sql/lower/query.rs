@@ -24,19 +24,23 @@ use crate::sql::types::lower_type;
 
 /// Turns a statement into a [`Command`]. `tokens`: those it was parsed from.
 pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
-    Lower { tokens }.command(statement)
+    Lower { tokens: Some(tokens) }.command(statement)
+}
+
+/// Turns a query into one of our own, without places.
+pub(super) fn query(query: &ast::Query) -> Query {
+    Lower { tokens: None }.query(query)
 }
 
 struct Lower<'a> {
-    tokens: &'a Tokens<'a>,
+    /// What places are told by.
+    tokens: Option<&'a Tokens<'a>>,
 }
 
 impl Lower<'_> {
     fn at(&self, span: Span) -> At {
-        if span == Span::empty() {
-            return At::default();
-        }
-        let offset = |location| u32::try_from(self.tokens.offset(location)).unwrap_or(u32::MAX);
+        let Some(tokens) = self.tokens.filter(|_| span != Span::empty()) else { return At::default() };
+        let offset = |location| u32::try_from(tokens.offset(location)).unwrap_or(u32::MAX);
         At { start: offset(span.start), end: offset(span.end) }
     }
 
