@@ -729,6 +729,7 @@ impl Change {
         let new = Function {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
+            outputs: function.outputs.clone(),
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };

@@ -343,6 +343,8 @@ pub struct Function {
     pub arguments: Vec<(TypeName, bool)>,
     /// What it returns.
     pub returns: String,
+    /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`; the name is empty where there is none.
+    pub outputs: Vec<(Ident, TypeName)>,
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
     /// A digest of its body and of how it runs, to tell two apart.

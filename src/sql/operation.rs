@@ -669,6 +669,8 @@ pub struct CreateFunction {
     pub arguments: Vec<(TypeName, bool)>,
     /// What it returns, normalised text.
     pub returns: String,
+    /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`.
+    pub outputs: Vec<(Ident, TypeName)>,
     /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
     pub mentions: Vec<Ident>,
     /// A digest of its body and of how it runs, to tell two apart.

@@ -27,6 +27,11 @@ CREATE SEQUENCE counter;
 CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';
 CREATE FUNCTION twice(x text) RETURNS text LANGUAGE sql AS 'SELECT $1 || $1';
 CREATE FUNCTION with_default(a int, b text DEFAULT 'x') RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION pairs(n int) RETURNS TABLE (at int, label varchar(3)) LANGUAGE sql AS 'SELECT 1, ''x''::varchar';
+CREATE FUNCTION halves(IN whole int, OUT half numeric, OUT rest int) LANGUAGE sql AS 'SELECT 1.5, 2';
+CREATE FUNCTION single(OUT answer int) LANGUAGE sql AS 'SELECT 42';
+CREATE FUNCTION both_ways(INOUT x int, OUT text) LANGUAGE sql AS 'SELECT $1, ''a''';
+CREATE FUNCTION labels() RETURNS TABLE (label text) LANGUAGE sql AS 'SELECT ''a''';
 CREATE FUNCTION all_posts() RETURNS SETOF posts LANGUAGE sql AS 'SELECT * FROM posts';
 "#;
 
@@ -73,6 +78,14 @@ SELECT key, value FROM jsonb_each((SELECT meta FROM users LIMIT 1))
 SELECT e ->> 'x' FROM users, jsonb_array_elements(meta) e
 SELECT * FROM jsonb_each_text($1)
 SELECT * FROM all_posts() WHERE rank > $1
+SELECT * FROM pairs(1) WHERE at = $1
+SELECT p.label, h.half FROM pairs(2) p, halves(p.at) h
+SELECT *, single FROM single() AS single
+SELECT * FROM both_ways(3)
+SELECT l.label, l FROM labels() l
+SELECT missing FROM pairs(1)
+SELECT * FROM labels() AS x (renamed) JOIN pairs(1) AS y (a, b) ON b = renamed
+SELECT single(), halves(3)
 SELECT twice(1), twice('a'), twice(rank), with_default(1), with_default(1, 'b'), twice($1::text) FROM posts
 SELECT (spot).a, (spot).b FROM users
 SELECT (u.spot).* FROM users u

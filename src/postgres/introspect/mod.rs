@@ -322,8 +322,10 @@ impl Reader {
                 security_definer: row.get(11),
                 text: row.get::<_, Option<String>>(12).unwrap_or(body),
             };
-            let function =
-                Function { arguments, returns, mentions: words.into_iter().collect(), body: runs.digest().into() };
+            let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
+            let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
+            let (mentions, body) = (words.into_iter().collect(), runs.digest().into());
+            let function = Function { arguments, returns, outputs, mentions, body };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
         }
     }

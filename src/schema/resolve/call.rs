@@ -207,9 +207,23 @@ impl Resolver<'_> {
             };
         }
         match meant.user {
-            // The names of what it returns are not kept.
-            Some(function) if has_columns(&function.returns) => table(Vec::new(), true),
-            Some(_) => self.rows_of(&meant.returns, shown.clone(), table),
+            Some(function) => match function.outputs.as_slice() {
+                [] if has_columns(&function.returns) => table(Vec::new(), true),
+                [] => self.rows_of(&meant.returns, shown.clone(), table),
+                // A single one is a plain value, called as the argument is.
+                [(name, data_type)] => {
+                    let name = if name.is_empty() { shown.clone() } else { name.clone() };
+                    let value = output_type(data_type);
+                    Table { row: Some(value.clone()), ..table(vec![col(name, value)], false) }
+                }
+                outputs => {
+                    let column = |(at, (name, data_type)): (usize, &(Ident, TypeName))| {
+                        let name = if name.is_empty() { format!("column{}", at + 1).into() } else { name.clone() };
+                        col(name, output_type(data_type))
+                    };
+                    table(outputs.iter().enumerate().map(column).collect(), false)
+                }
+            },
             None => match meant.returns {
                 Type::Named(name) if &*name != "record" => self.rows_of(&Type::Named(name), shown.clone(), table),
                 _ => table(Vec::new(), true),
@@ -274,6 +288,12 @@ fn expanded<'a>(arguments: &[&'a str], defaults: usize, variadic: bool, count: u
     }
     let least = arguments.len().saturating_sub(defaults);
     (least..=arguments.len()).contains(&count).then(|| arguments[..count].to_vec())
+}
+
+/// `t.c%TYPE` is not looked up.
+fn output_type(data_type: &TypeName) -> Type {
+    let text = data_type.as_str();
+    if text.ends_with("%type") || text.starts_with("any") { Type::Any } else { Type::of(data_type) }
 }
 
 /// Whether a function returns rows of columns of its own.

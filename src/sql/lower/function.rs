@@ -22,10 +22,22 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
     }
     let name = lower_name(&parser.parse_object_name(false)?);
     let arguments = arguments(parser)?;
-    let mut returns = if procedure { "procedure".to_owned() } else { String::new() };
+    let mut outputs: Vec<Argument> = arguments.iter().filter(|argument| argument.output).cloned().collect();
+    let mut returns = match outputs.as_slice() {
+        _ if procedure => "procedure".to_owned(),
+        [] => String::new(),
+        [one] => one.data_type.to_string(),
+        _ => "record".to_owned(),
+    };
     if eat(parser, &[Keyword::RETURNS]) {
-        returns = return_type(parser)?;
+        let (written, columns) = return_type(parser)?;
+        returns = written;
+        outputs.extend(columns);
     }
+    let outputs =
+        outputs.into_iter().map(|output| (output.name.unwrap_or_else(|| "".into()), output.data_type)).collect();
+    let inputs = arguments.into_iter().filter(|argument| argument.input);
+    let arguments = inputs.map(|input| (input.data_type.without_modifiers(), input.default)).collect();
     let mut mentions = BTreeSet::new();
     let mut body = FunctionBody::default();
     // The rest is options and the body, in any order; both are read for the names they mention.
@@ -40,6 +52,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         or_replace,
         arguments,
         returns,
+        outputs,
         mentions,
         body,
     }))])
@@ -76,30 +89,44 @@ fn option(parser: &Parser<'_>, body: &mut FunctionBody) {
     }
 }
 
-/// `(int, text)` of a DROP FUNCTION.
-pub(super) fn argument_types(parser: &mut Parser<'_>) -> Result<Vec<TypeName>> {
-    Ok(arguments(parser)?.into_iter().map(|(data_type, _)| data_type).collect())
+/// An argument as it is declared.
+#[derive(Debug, Clone)]
+struct Argument {
+    name: Option<Ident>,
+    data_type: TypeName,
+    /// Whether a caller may leave it out.
+    default: bool,
+    /// Whether a caller gives it.
+    input: bool,
+    /// Whether it is part of the result.
+    output: bool,
 }
 
-/// Input arguments: `[mode] [name] type [DEFAULT expr]`.
-fn arguments(parser: &mut Parser<'_>) -> Result<Vec<(TypeName, bool)>> {
+/// `(int, text)` of a DROP FUNCTION.
+pub(super) fn argument_types(parser: &mut Parser<'_>) -> Result<Vec<TypeName>> {
+    let inputs = arguments(parser)?.into_iter().filter(|argument| argument.input);
+    Ok(inputs.map(|argument| argument.data_type.without_modifiers()).collect())
+}
+
+/// `[mode] [name] type [DEFAULT expr], …` in parentheses.
+fn arguments(parser: &mut Parser<'_>) -> Result<Vec<Argument>> {
     parser.expect_token(&Token::LParen)?;
     let mut found = Vec::new();
     while parser.peek_token_ref().token != Token::RParen {
-        let mut input = true;
-        if eat(parser, &[Keyword::OUT]) {
-            input = false;
-        } else if !eat(parser, &[Keyword::INOUT]) && !eat(parser, &[Keyword::IN]) {
-            eat_word(parser, "variadic");
-        }
-        let data_type = argument_type(parser)?;
+        let (input, output) = if eat(parser, &[Keyword::OUT]) {
+            (false, true)
+        } else if eat(parser, &[Keyword::INOUT]) || eat(parser, &[Keyword::IN, Keyword::OUT]) {
+            (true, true)
+        } else {
+            let _ = eat(parser, &[Keyword::IN]) || eat_word(parser, "variadic");
+            (true, false)
+        };
+        let (name, data_type) = argument_type(parser)?;
         let default = eat(parser, &[Keyword::DEFAULT]) || parser.consume_token(&Token::Eq);
         if default {
             parser.parse_expr()?;
         }
-        if input {
-            found.push((data_type.without_modifiers(), default));
-        }
+        found.push(Argument { name, data_type, default, input, output });
         if !parser.consume_token(&Token::Comma) {
             break;
         }
@@ -109,7 +136,7 @@ fn arguments(parser: &mut Parser<'_>) -> Result<Vec<(TypeName, bool)>> {
 }
 
 /// A type, perhaps with a name before it.
-fn argument_type(parser: &mut Parser<'_>) -> Result<TypeName> {
+fn argument_type(parser: &mut Parser<'_>) -> Result<(Option<Ident>, TypeName)> {
     let ends = |parser: &Parser<'_>| {
         let token = &parser.peek_token_ref().token;
         matches!(token, Token::Comma | Token::RParen | Token::Eq) || is_word(token, "default")
@@ -119,10 +146,10 @@ fn argument_type(parser: &mut Parser<'_>) -> Result<TypeName> {
         if ends(p) { Ok(data_type) } else { p.expected_ref("an argument's end", p.peek_token_ref()) }
     })?;
     if let Some(data_type) = lone {
-        return Ok(lower_type(&data_type).0);
+        return Ok((None, lower_type(&data_type).0));
     }
-    parser.parse_identifier()?;
-    reference_or_type(parser)
+    let name = fold(&parser.parse_identifier()?);
+    Ok((Some(name), reference_or_type(parser)?))
 }
 
 /// A type, or `table.column%TYPE`.
@@ -139,19 +166,20 @@ fn reference_or_type(parser: &mut Parser<'_>) -> Result<TypeName> {
     }
 }
 
-fn return_type(parser: &mut Parser<'_>) -> Result<String> {
+/// What a function returns, and the columns of `TABLE (…)`.
+fn return_type(parser: &mut Parser<'_>) -> Result<(String, Vec<Argument>)> {
     if eat(parser, &[Keyword::TABLE]) {
         let columns = arguments(parser)?;
-        let columns: Vec<_> = columns.iter().map(|(data_type, _)| data_type.to_string()).collect();
-        return Ok(format!("table({})", columns.join(", ")));
+        let types: Vec<_> = columns.iter().map(|column| column.data_type.without_modifiers().to_string()).collect();
+        return Ok((format!("table({})", types.join(", ")), columns));
     }
     let set = if eat_word(parser, "setof") { "setof " } else { "" };
     for pseudo in ["trigger", "void", "record", "event_trigger"] {
         if eat_word(parser, pseudo) {
-            return Ok(format!("{set}{pseudo}"));
+            return Ok((format!("{set}{pseudo}"), Vec::new()));
         }
     }
-    Ok(format!("{set}{}", reference_or_type(parser)?))
+    Ok((format!("{set}{}", reference_or_type(parser)?), Vec::new()))
 }
 
 /// Collects identifiers, also those inside a string body.
