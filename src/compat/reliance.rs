@@ -42,7 +42,7 @@ impl<'a> Watch<'a> {
         };
         let view = View { watch: self, query, look, schema: self.own().schema(), text };
         let unclear = || (look.uses.more || look.refused().is_some()) && mentions_any(text, capability);
-        let indirectly = || view.writes_through_view(capability) || self.reached(query, capability);
+        let indirectly = || view.writes_indirectly(capability) || self.reached(query, capability);
         view.relies(capability).or_else(|| (unclear() || indirectly()).then_some(false))
     }
 
@@ -57,6 +57,9 @@ impl<'a> Watch<'a> {
         named && capability.relation().is_some_and(|relation| mentions.contains(&relation.name))
     }
 }
+
+/// Longer chains of views or of partitions are not followed.
+const DEEPEST: usize = 32;
 
 /// A query on the schema it was written for.
 struct View<'a> {
@@ -81,7 +84,10 @@ impl<'a> View<'a> {
             Capability::Write { relation, column } => self.writes_column(relation, column).then_some(true),
             Capability::Omit { relation, column }
             | Capability::Default { relation, column }
-            | Capability::Defaulted { relation, column } => self.omits(relation, column).then_some(true),
+            | Capability::Defaulted { relation, column } => {
+                // A trigger may put something there.
+                self.omits(relation, column).then(|| !self.watch.mentions(self.query).contains(column))
+            }
             Capability::AcceptsNull { relation, column } => match self.writes_null(relation, column) {
                 true => Some(true),
                 false => self.may_write_null(relation, column).then_some(false),
@@ -151,8 +157,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether it writes through a view what a capability of writes is about.
-    fn writes_through_view(&self, capability: &Capability) -> bool {
+    /// Whether it writes what a capability of writes is about without naming it: through a view, its partitions or its parent, or where a
+    /// trigger does.
+    fn writes_indirectly(&self, capability: &Capability) -> bool {
         let (Capability::Omit { relation, .. }
         | Capability::Default { relation, .. }
         | Capability::Defaulted { relation, .. }
@@ -164,7 +171,27 @@ impl<'a> View<'a> {
         else {
             return false;
         };
-        self.look.uses.writes.iter().any(|write| self.reads_through(&write.relation, relation, 0))
+        let mut writes = self.look.uses.writes.iter().map(|write| &write.relation);
+        writes.any(|written| {
+            let kin = written != relation && (self.is_below(written, relation) || self.is_below(relation, written));
+            kin || self.reads_through(written, relation, 0) || (written == relation && self.triggers_touch(capability))
+        })
+    }
+
+    /// Whether one relation is a partition of another, or inherits from it.
+    fn is_below(&self, relation: &QName, above: &QName) -> bool {
+        let parent = |name: &QName| self.schema.relation(name).and_then(|found| found.parent.clone());
+        std::iter::successors(parent(relation), parent).take(DEEPEST).any(|found| found == *above)
+    }
+
+    /// Whether the triggers that a write runs mention the columns of a rule for what is written.
+    fn triggers_touch(&self, capability: &Capability) -> bool {
+        let mentions = self.watch.mentions(self.query);
+        match capability {
+            Capability::AcceptsNull { column, .. } | Capability::Fits { column, .. } => mentions.contains(column),
+            Capability::Unruled { rule, .. } => rule.columns().iter().any(|column| mentions.contains(column)),
+            _ => false,
+        }
     }
 
     /// Whether it names the relation, or a view that reads it.
@@ -174,7 +201,6 @@ impl<'a> View<'a> {
     }
 
     fn reads_through(&self, view: &QName, relation: &QName, depth: usize) -> bool {
-        const DEEPEST: usize = 32;
         let reads = self.schema.relation(view).map(|r| &r.reads);
         depth < DEEPEST
             && reads.is_some_and(|reads| {

@@ -55,7 +55,12 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     let name = || write.relation.clone();
     let mut found = Vec::new();
     if let WriteKind::Insert { columns, .. } = &write.kind {
+        let filled = |column: &Column| {
+            let called = relation.trigger_functions.values().flat_map(|name| schema.functions(name));
+            called.flat_map(|function| &*function.mentions).any(|word| *word == column.name)
+        };
         let left_out = relation.columns.iter().filter(|c| !c.may_be_omitted() && !columns.contains(&c.name));
+        let left_out = left_out.filter(|column| !filled(column));
         found.extend(left_out.map(|column| Refusal::LeftOut { relation: name(), column: column.name.clone() }));
     }
     for row in rows(write) {

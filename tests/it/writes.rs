@@ -27,6 +27,11 @@ CREATE FUNCTION write_log(what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN I
 CREATE VIEW open_jobs AS SELECT id, state, n FROM jobs;
 CREATE TABLE parents (id int PRIMARY KEY);
 CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents (id) ON DELETE SET NULL);
+CREATE TABLE counted (id int PRIMARY KEY, n int, m int);
+CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := NULL; RETURN NEW; END $$;
+CREATE TRIGGER count_up BEFORE INSERT OR UPDATE ON counted FOR EACH ROW EXECUTE FUNCTION count_up();
+CREATE TABLE events (id int, day date, what text) PARTITION BY RANGE (day);
+CREATE TABLE events_old PARTITION OF events FOR VALUES FROM (MINVALUE) TO ('2020-01-01');
 INSERT INTO parents VALUES (1);
 INSERT INTO children VALUES (1, 1);
 ";
@@ -100,7 +105,23 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     // A trigger puts something there.
     ("ALTER TABLE noted ALTER COLUMN note SET NOT NULL", "INSERT INTO noted (id, note) VALUES (1, NULL)", "may"),
+    ("ALTER TABLE noted ALTER COLUMN note SET NOT NULL", "INSERT INTO noted (id) VALUES (1)", "may"),
     ("ALTER TABLE noted ADD CHECK (note = 'x') NOT VALID", "INSERT INTO noted (id, note) VALUES (1, NULL)", "may"),
+    ("ALTER TABLE counted ALTER COLUMN n SET NOT NULL", "INSERT INTO counted (id, m) VALUES (1, 1)", "may"),
+    ("ALTER TABLE counted ALTER COLUMN n SET NOT NULL", "UPDATE counted SET m = 1", "may"),
+    ("ALTER TABLE counted ADD CHECK (n = 1) NOT VALID", "UPDATE counted SET m = 1", "may"),
+    ("ALTER TABLE counted ADD CHECK (m = 1) NOT VALID", "UPDATE counted SET n = 1", "works"),
+    // The table has partitions, or is one.
+    (
+        "ALTER TABLE events_old ADD CHECK (what <> 'x') NOT VALID",
+        "INSERT INTO events (id, day, what) VALUES (1, '2019-01-01', 'x')",
+        "may",
+    ),
+    (
+        "ALTER TABLE events ADD CHECK (what <> 'x') NOT VALID",
+        "INSERT INTO events_old (id, day, what) VALUES (1, '2019-01-01', 'x')",
+        "fails",
+    ),
     // Another query does it: through a view, in a function, by a foreign key.
     (
         "ALTER TABLE jobs ADD CHECK (state = 'new') NOT VALID",
