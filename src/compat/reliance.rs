@@ -1,5 +1,7 @@
 //! Whether a version relies on a capability: the question that placement asks of a workload.
 
+use std::collections::BTreeSet;
+
 use super::rows;
 use super::watch::Watch;
 use crate::effect::{Capability, RowRule, Weight};
@@ -24,14 +26,35 @@ impl<'a> Watch<'a> {
     /// Whether any query relies on a capability.
     pub fn relies(&self, capability: &Capability) -> Reliance<'a> {
         let mut may = None;
-        for (i, query) in self.queries().iter().enumerate() {
-            match self.query_relies(i, capability) {
-                Some(true) => return Reliance::Yes(query),
-                Some(false) => may = may.or(Some(query)),
+        for query in self.concerned(capability) {
+            match self.query_relies(query, capability) {
+                Some(true) => return Reliance::Yes(&self.queries()[query]),
+                Some(false) => may = may.or(Some(&self.queries()[query])),
                 None => {}
             }
         }
         may.map_or(Reliance::No, Reliance::May)
+    }
+
+    /// The queries that can have to do with a capability, in order: for one of a relation, those that name it, or name what leads to it.
+    fn concerned(&self, capability: &Capability) -> Vec<usize> {
+        let all = || (0..self.queries().len()).collect();
+        let Some(relation) = capability.relation() else { return all() };
+        let mut names = self.leading_to(relation);
+        if let Capability::Unruled { rule: RowRule::Constraint(Rule::ForeignKey { target, .. }), .. } = capability {
+            names.extend(self.leading_to(target));
+        }
+        let mut found: BTreeSet<usize> = BTreeSet::new();
+        for name in &names {
+            match self.naming(&name.name) {
+                Some(queries) => found.extend(queries),
+                // A name of several words is not found as one.
+                None => return all(),
+            }
+        }
+        let run_functions = (0..self.queries().len()).filter(|query| self.mentions(*query).contains(&relation.name));
+        found.extend(run_functions);
+        found.into_iter().collect()
     }
 
     /// `Some(true)`: yes; `Some(false)`: may; `None`: no.

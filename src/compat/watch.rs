@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rows::{self, Refusal};
 use crate::schema::resolve::{Problem, Resolved, Type};
-use crate::schema::{Object, QName, Schema};
+use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
 use crate::sql::operation::Ident;
@@ -23,6 +23,8 @@ pub struct Watch<'a> {
     unread: usize,
     /// The names in the bodies of the functions that a query runs, if any.
     mentions: Vec<BTreeSet<Ident>>,
+    /// What leads to a relation: views that read it, its partitions and its parent.
+    leads: HashMap<QName, Vec<QName>>,
 }
 
 /// What each query is on one schema, as a new session sees it; `None`: it could not be read.
@@ -50,7 +52,38 @@ impl<'a> Watch<'a> {
         let mentioned =
             |look: &Option<Arc<Resolved>>| look.as_ref().map(|look| bodies.mentions(look, &own)).unwrap_or_default();
         let mentions = looks.iter().map(mentioned).collect();
-        Self { workload, own: State { schema: own, looks }, words, unread, mentions }
+        let mut leads: HashMap<QName, Vec<QName>> = HashMap::new();
+        for (name, relation) in own.relations() {
+            for read in relation.reads.iter().chain(&relation.parent) {
+                leads.entry(read.clone()).or_default().push(name.clone());
+            }
+            leads.entry(name.clone()).or_default().extend(relation.parent.clone());
+        }
+        Self { workload, own: State { schema: own, looks }, words, unread, mentions, leads }
+    }
+
+    /// The queries with a name in them, if it is one that can be told from a text's words.
+    pub(super) fn naming(&self, name: &str) -> Option<&[usize]> {
+        let name = name.to_lowercase();
+        // A name of several words is not found as one.
+        (words_of(&name).next() == Some(&name)).then(|| self.words.get(&name).map_or(&[][..], Vec::as_slice))
+    }
+
+    /// A relation with all that a query may name to get at its rows: views that read it, its partitions and parents, and what it points to.
+    pub(super) fn leading_to(&self, relation: &QName) -> BTreeSet<QName> {
+        let mut found = BTreeSet::new();
+        let mut waiting = vec![relation.clone()];
+        while let Some(name) = waiting.pop() {
+            waiting.extend(self.leads.get(&name).into_iter().flatten().cloned());
+            found.insert(name);
+            waiting.retain(|name| !found.contains(name));
+        }
+        let rules = self.own.schema.relation(relation).into_iter().flat_map(|found| found.constraints.values());
+        found.extend(rules.filter_map(|constraint| match &constraint.kind {
+            Rule::ForeignKey { target, .. } => Some(target.clone()),
+            _ => None,
+        }));
+        found
     }
 
     /// The names in the bodies of the functions that a query runs: those that it calls, those of triggers, and what they call in turn.
@@ -121,11 +154,10 @@ impl<'a> Watch<'a> {
         }
         let mut touched = BTreeSet::new();
         for name in names {
-            // A name of several words is not found as one.
-            if words_of(&name).next() != Some(&name) {
-                return everything();
+            match self.naming(&name) {
+                Some(queries) => touched.extend(queries),
+                None => return everything(),
             }
-            touched.extend(self.words.get(&name).into_iter().flatten());
         }
         touched.into_iter().collect()
     }
