@@ -147,6 +147,48 @@ async fn every_accepted_release_is_rehearsed() {
     server.stop().await.unwrap();
 }
 
+/// What the plans of the recorded application say, held against a server that ran each candidate at once: which of its statements fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recorded_application_breaks_where_the_plans_say() {
+    let statements = [
+        ("register", "INSERT INTO readers (name, email) VALUES ('Ada', 'ada@example.com')"),
+        ("correct_name", "UPDATE readers SET name = 'Ada' WHERE id = 1"),
+        ("card", "SELECT name, email FROM readers WHERE id = 1"),
+        ("call_list", "SELECT name, phone FROM readers WHERE phone IS NOT NULL ORDER BY name"),
+    ];
+    let candidates: [(&str, &[&str]); 4] = [
+        ("add-column", &[]),
+        ("rename-column", &["register", "correct_name", "card", "call_list"]),
+        ("required-column", &["register"]),
+        ("drop-untested-column", &["call_list"]),
+    ];
+    for (candidate, expected) in candidates {
+        let release = Release::read(&format!("17-recorded-by-tests/{candidate}"));
+        let session = support::database().await.connect().await;
+        for migration in release.pending.applied.iter().chain(&release.pending.pending) {
+            session.batch_execute(&release.folder.sources.file(migration.file).text).await.unwrap();
+        }
+        let mut failed = Vec::new();
+        for (name, statement) in statements {
+            if session.batch_execute(statement).await.is_err() {
+                failed.push(name);
+            }
+        }
+        assert_eq!(failed, expected, "{candidate}");
+    }
+}
+
+/// All candidates of an application stand on what was recorded.
+#[test]
+fn the_candidates_have_one_base() {
+    let folder = root().join("migrations-examples/17-recorded-by-tests");
+    let recorded = std::fs::read_to_string(folder.join("migrations/V1__readers.sql")).unwrap();
+    for candidate in ["add-column", "rename-column", "required-column", "drop-untested-column"] {
+        let base = folder.join(candidate).join("migrations/V1__readers.sql");
+        assert_eq!(std::fs::read_to_string(base).unwrap(), recorded, "{candidate}");
+    }
+}
+
 /// The same through the command line, on a server of its own, as the README has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_rehearses_on_a_local_server() {
