@@ -130,6 +130,11 @@ impl SourceTree {
         if !kinds.is_empty() {
             text.push_str(&format!("; left out: {}", kinds.join(", ")));
         }
+        if files == 0 {
+            text.push_str(
+                "; nothing is known of blue's source: is it the right folder, and does no .gitignore leave it out?",
+            );
+        }
         text.push('\n');
         let Ok(mut said) = self.said.lock() else { return };
         if *said != text {

@@ -268,6 +268,15 @@ pub struct Mentioned {
     pub places: Vec<Mention>,
 }
 
+impl Searched {
+    /// In words: `812 files searched, 3 left out`.
+    pub fn line(&self) -> String {
+        let files = if self.files == 1 { "1 file".to_owned() } else { format!("{} files", self.files) };
+        let skipped = if self.skipped > 0 { format!(", {} left out", self.skipped) } else { String::new() };
+        format!("{files} searched{skipped}")
+    }
+}
+
 impl Mentioned {
     /// In words, without the places.
     pub fn line(&self) -> String {

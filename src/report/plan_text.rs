@@ -224,6 +224,9 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
 
 /// That both versions work is proved for the queries that are known. Where the source mentions more, the proof says nothing.
 fn unshown(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {
+    if let Some(searched) = plan.blue_source.filter(|_| plan.steps.iter().all(|step| step.mentions.is_empty())) {
+        writeln!(out, "No mention of what is taken away was found in blue's source: {}.", searched.line())?;
+    }
     let names = |step: &Step| {
         let unshown = step.mentions.iter().filter(|m| m.usage == Usage::NotShown).map(|m| m.name.clone());
         unshown.collect::<Vec<_>>()

@@ -341,6 +341,17 @@ fn the_command_searches_what_somebody_wrote() {
     assert_eq!(json, tree.run("plan . --format json").1);
 }
 
+#[test]
+fn that_nothing_was_found_is_said_with_how_much_was_searched() {
+    let tree = Tree::of(&[("other/a.py", b"print('hello')"), ("other/b.bin", b"\0")]);
+    let (exit, out, _) = tree.run("plan m --from 1 --blue-source other");
+    assert_eq!(exit, 0);
+    let last = "No mention of what is taken away was found in blue's source: 1 file searched, 1 left out.\n";
+    assert!(out.ends_with(last), "{out}");
+    let (_, html, _) = tree.run("report m --from 1 --blue-source other");
+    assert!(html.contains("<dt>Blue's source</dt><dd>1 file searched, 1 left out</dd>"), "{html}");
+}
+
 /// Where the migrations and a recording stand in the tree, they are not what mentions the name; and no file counts twice.
 #[test]
 fn what_is_known_already_is_not_searched() {
@@ -363,6 +374,13 @@ fn wrong_folders_are_usage_errors() {
             assert_eq!((exit, err.lines().next().unwrap_or_default()), (2, expected), "{err}");
         }
     };
+    std::fs::create_dir(tree.0.path().join("empty")).unwrap();
+    let (exit, _, err) = tree.run("plan m --from 1 --blue-source empty");
+    assert_eq!(exit, 0, "{err}");
+    assert!(
+        err.contains("searched 0 files of empty for what is taken away; nothing is known of blue's source"),
+        "{err}"
+    );
     check("nowhere", "error: --blue-source nowhere: it does not exist");
     check("app/a.py", "error: --blue-source app/a.py: it is not a folder");
     let (exit, _, err) =

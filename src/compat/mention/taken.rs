@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::effect::{Capability, Effect, RowRule};
+use crate::effect::{Capability, Effect, RowRule, Weight};
 use crate::schema::{QName, Relation, Schema, UserType};
 use crate::sql::Quoted;
 use crate::sql::operation::{Ident, RelationKind};
@@ -110,8 +110,10 @@ pub fn taken(effect: &Effect, base: &Schema) -> Vec<Taken> {
         if of_relation || of_type {
             continue;
         }
+        // Nothing fails for want of an index, or of a rule that others had to obey.
+        let fails = matches!(capability.weight(), Weight::Certain | Weight::Habit);
         for (name, goes) in names(capability, base) {
-            add(name, capability, goes);
+            add(name, capability, goes && fails);
         }
     }
     // That an INSERT needs one more value is told of the whole table, where none of its columns says it better.
