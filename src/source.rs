@@ -124,6 +124,19 @@ impl Sources {
         self.file(span.file).line_column(span.start)
     }
 
+    /// The line that a span starts in, without its indentation; of a long one, the part around the span.
+    pub fn line(&self, span: Span) -> String {
+        const AROUND: usize = 100;
+        let text = &*self.file(span.file).text;
+        let at = text.floor_char_boundary(span.range().start);
+        let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+        let from = text.ceil_char_boundary(start.max(at.saturating_sub(AROUND)));
+        let to = text.floor_char_boundary(end.min(span.range().end.max(at) + AROUND));
+        let cut = |whole: bool| if whole { "" } else { "…" };
+        format!("{}{}{}", cut(from == start), text[from..to].trim(), cut(to == end))
+    }
+
     /// `path:line:column` of a span's start.
     pub fn place(&self, span: Span) -> String {
         let at = self.line_column(span);

@@ -285,6 +285,11 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
         return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")
             .hint("say it with --base, --from or --database; a migration that is applied must stay as it is"));
     }
+    if input.blue_source.is_some() {
+        out::say(
+            "note: blue's source is not searched: without --base, --from or --database each migration is a release of its own, and today's source is none of theirs\n",
+        );
+    }
     let all = Pending { applied: Vec::new(), pending: input.folder.migrations.clone() };
     let seen = observe(&all)?;
     let observed = args.observe.then_some(&seen.effects);

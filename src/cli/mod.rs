@@ -27,6 +27,7 @@ mod rollback;
 mod rules;
 mod schema;
 mod server_args;
+mod source_tree;
 mod stats;
 mod status;
 mod traffic;

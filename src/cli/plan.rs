@@ -25,6 +25,7 @@ use crate::report::{self, Style};
   cutover plan migrations --from 41 --blue queries/v1 --green queries/v2 -o release.plan
   cutover plan migrations --database postgres://deploy@db/shop -o release.plan
   cutover plan migrations --from 41 --stats stats.json
+  cutover plan migrations --from 41 --blue blue.workload --blue-source src
   cutover plan migrations --from 41 --format json
 
 Exit codes: 0 safe · 1 not safe · 2 usage, configuration or input · 3 safe and there are steps (--detailed-exitcode)")]

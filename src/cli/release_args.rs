@@ -3,8 +3,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
+use super::source_tree::SourceTree;
 use super::{out, queries};
 use crate::compat::Assume;
+use crate::compat::mention::Tree;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
@@ -40,6 +42,9 @@ pub(super) struct ReleaseOptions {
     /// Queries of the version being released
     #[arg(long, value_name = "PATH")]
     green: Option<String>,
+    /// The source of the version in production: the plan shows where it mentions what a step takes away. It moves no step; can be given several times
+    #[arg(long, value_name = "DIR")]
+    blue_source: Vec<Utf8PathBuf>,
     /// How far the queries are believed: `workload` takes a version to use what its queries use, `worst-case` takes it to use everything
     /// that its schema offers, and the queries only prove what breaks (the default for a version without queries)
     #[arg(long, value_name = "WHAT")]
@@ -75,6 +80,8 @@ pub(super) struct ReleaseInput {
     pub(super) assume: Assume,
     /// What production holds and is asked.
     pub(super) weighing: Option<Weighing>,
+    /// Blue's source.
+    pub(super) blue_source: Option<SourceTree>,
     /// Findings on queries, with the files they point to.
     pub(super) unread: Vec<(Diagnostic, Sources)>,
 }
@@ -93,8 +100,9 @@ impl ReleaseArgs {
 
     /// Whether an option is given that a plan would be another by.
     pub(super) fn changes_the_plan(&self) -> bool {
-        let ReleaseOptions { from, convention, placeholders, blue, green, assume, pg_version, stats } = &self.options;
-        let named = from.is_some() || blue.is_some() || green.is_some() || stats.is_some();
+        let ReleaseOptions { from, convention, placeholders, blue, green, blue_source, assume, pg_version, stats } =
+            &self.options;
+        let named = from.is_some() || blue.is_some() || green.is_some() || stats.is_some() || !blue_source.is_empty();
         named || assume.is_some() || convention.is_some() || pg_version.is_some() || !placeholders.is_empty()
     }
 }
@@ -106,7 +114,7 @@ impl ReleaseOptions {
             return Err(CliError::usage(format!("{given} {what}")));
         }
         let config = config::find(given).map_err(CliError::usage)?;
-        let Config { migrations, convention, placeholders, from, blue, green, lint, stats } =
+        let Config { migrations, convention, placeholders, from, blue, green, blue_source, lint, stats } =
             config.unwrap_or_default();
         let folder = migrations.unwrap_or_else(|| given.to_owned());
         let values = self.placeholders.iter().cloned();
@@ -116,9 +124,11 @@ impl ReleaseOptions {
         };
         let folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
         let mut unread = Vec::new();
+        let mut known = Vec::new();
         let mut queries = |given: &Option<String>, configured: Option<Location>| {
             let given = given.as_deref().map(Location::parse).transpose().map_err(CliError::usage)?;
             let Some(location) = given.or(configured) else { return Ok(None) };
+            known.push(Utf8PathBuf::from(&location.path));
             let (workload, diagnostics) = queries::load(&location)?;
             unread.extend(diagnostics.into_iter().map(|d| (d, workload.sources.clone())));
             Ok::<_, CliError>(Some(workload))
@@ -129,13 +139,17 @@ impl ReleaseOptions {
             return Err(CliError::usage("--assume workload needs the queries of both versions")
                 .hint("give them with --blue and --green; a version without queries is taken to use everything"));
         }
+        let roots = if self.blue_source.is_empty() { blue_source } else { self.blue_source.clone() };
+        // A file of queries mentions all that they use, and a folder of them may hold the program, too.
+        let known = known.iter().filter(|path| path.is_file()).map(|path| &**path).chain([&*folder.path]);
+        let blue_source = (!roots.is_empty()).then(|| SourceTree::new(roots, known)).transpose()?;
         let from = self.from.clone().or(from);
         let weighing = match self.stats.as_ref().or(stats.file.as_ref()) {
             Some(path) => Some(weighing(path, stats.settings)?),
             None => None,
         };
         let (version, assume) = (self.pg_version, self.assume.unwrap_or_default());
-        Ok(ReleaseInput { folder, from, blue, green, version, assume, weighing, unread, lint })
+        Ok(ReleaseInput { folder, from, blue, green, version, assume, weighing, blue_source, unread, lint })
     }
 }
 
@@ -153,6 +167,7 @@ impl ReleaseInput {
             weighing: self.weighing.as_ref(),
             version: self.version(),
             assume: self.assume,
+            blue_source: self.blue_source.as_ref().map(|tree| tree as &dyn Tree),
             ..Request::new(&self.folder, pending)
         }
     }

@@ -2,6 +2,7 @@
 
 mod assume;
 pub mod matrix;
+pub mod mention;
 mod phase;
 mod pull;
 mod reliance;

@@ -29,6 +29,8 @@ pub struct Config {
     pub blue: Option<Location>,
     /// Green's queries.
     pub green: Option<Location>,
+    /// Folders of blue's source, to be searched for what a release takes away.
+    pub blue_source: Vec<Utf8PathBuf>,
     /// What `lint` makes of findings.
     pub lint: LintConfig,
     /// Statistics of production.
@@ -160,8 +162,17 @@ struct RawMigrations {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawApps {
-    blue: Option<RawApp>,
+    blue: Option<RawBlue>,
     green: Option<RawApp>,
+}
+
+/// The version in production is all that a step takes something from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawBlue {
+    queries: Option<Spanned<String>>,
+    #[serde(default)]
+    source: Vec<Utf8PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,17 +207,19 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     }
     let folder = path.parent().unwrap_or(Utf8Path::new(""));
     let below = |path: Utf8PathBuf| folder.join(path);
-    let queries = |app: RawApp| match Location::parse(app.queries.get_ref()) {
+    let queries = |queries: Spanned<String>| match Location::parse(queries.get_ref()) {
         Ok(location) => Ok(location.below(folder)),
-        Err(error) => Err(invalid(app.queries.span().start, error.to_string())),
+        Err(error) => Err(invalid(queries.span().start, error.to_string())),
     };
+    let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
         convention: raw.migrations.convention,
         placeholders: raw.migrations.placeholders,
         from: raw.migrations.from,
-        blue: raw.apps.blue.map(queries).transpose()?,
-        green: raw.apps.green.map(queries).transpose()?,
+        blue: blue.map(queries).transpose()?,
+        green: raw.apps.green.map(|green| queries(green.queries)).transpose()?,
+        blue_source: source.into_iter().map(below).collect(),
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
         stats: StatsConfig { settings: raw.stats.settings(), file: raw.stats.file.map(below) },
     })

@@ -35,6 +35,7 @@ pub static RULES: &[&Rule] = &[
     &rules::cascade_takes_more::RULE,
     &rules::function_body_breaks::RULE,
     &rules::result_changes::RULE,
+    &rules::mentioned_in_source::RULE,
     &rules::table_rewrite::RULE,
     &rules::blocking_scan::RULE,
     &rules::blocking_index_build::RULE,

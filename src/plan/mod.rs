@@ -5,6 +5,7 @@ mod describe;
 mod findings;
 mod graph;
 mod matrix;
+mod mentions;
 mod node;
 mod observed;
 mod place;

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::access::{self, Access, Key};
 use super::graph::Graph;
+use super::mentions::{self, Mentioned};
 use super::node::{self, Node};
 use super::place::{self, Placement};
 use super::saved::{
@@ -13,6 +14,7 @@ use super::saved::{
     Place, SavedPlan, SchemaPins, Verdict,
 };
 use super::{ObservedEffects, findings, matrix, proof, steps};
+use crate::compat::mention::Tree;
 use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::{Capability, Effect, PgVersion};
@@ -47,14 +49,16 @@ pub struct Request<'a> {
     pub version: PgVersion,
     /// How far the queries are believed.
     pub assume: Assume,
+    /// The source of the version in production, to be searched for what the release takes away.
+    pub blue_source: Option<&'a dyn Tree>,
 }
 
 impl<'a> Request<'a> {
-    /// A request without a live database, queries, observations, or statistics.
+    /// A request without a live database, queries, observations, statistics, or sources.
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
         let version = PgVersion::default();
         let (base, blue, green, observed, weighing, assume) = (None, None, None, None, None, Assume::default());
-        Self { folder, pending, base, blue, green, observed, weighing, version, assume }
+        Self { folder, pending, base, blue, green, observed, weighing, version, assume, blue_source: None }
     }
 }
 
@@ -69,7 +73,7 @@ pub struct Planned {
     pub allowed: Vec<Allowed>,
     /// How many statements the pending migrations have.
     pub statements: usize,
-    /// The migrations, then blue's queries, then green's.
+    /// The migrations, then blue's queries, then green's, then the files of blue's source that mention what is taken away.
     pub sources: Sources,
     /// The schema before the release.
     pub base: Schema,
@@ -88,7 +92,7 @@ pub struct Checked {
     pub allowed: Vec<Allowed>,
     /// How many statements the pending migrations have.
     pub statements: usize,
-    /// The migrations, then blue's queries, then green's.
+    /// The migrations, then blue's queries, then green's, then the files of blue's source that mention what is taken away.
     pub sources: Sources,
     /// The schema before the release.
     pub base: Schema,
@@ -124,6 +128,7 @@ struct Analysis<'a> {
     second: &'a BTreeSet<usize>,
     accesses: &'a [Access],
     weighing: Option<&'a Weighing>,
+    mentioned: Option<&'a Mentioned<'a>>,
     base: &'a Schema,
     overlap: &'a Schema,
     last: &'a Schema,
@@ -154,6 +159,8 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
     let mut sources = folder.sources.clone();
     let blue_offset = request.blue.map_or(0, |w| sources.append(&w.sources));
     let green_offset = request.green.map_or(0, |w| sources.append(&w.sources));
+    let mentioned = request.blue_source.map(|tree| mentions::find(&nodes, &base, watch_blue.as_ref(), tree));
+    let source_offset = mentioned.as_ref().map_or(0, |mentioned| sources.append(&mentioned.sources));
     let server = request.observed.map_or("", |observed| &*observed.server);
     let weighing = request.weighing.map(|weighing| weighing.clone().on(request.version));
     let placed = Release {
@@ -172,6 +179,9 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
         diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, server)));
     }
     diagnostics.extend(placed.findings());
+    if let Some(mentioned) = &mentioned {
+        diagnostics.extend(mentioned.findings(&nodes, &placements, &all_pulls, &placed, source_offset));
+    }
     let watched = watch_blue.is_some() || watch_green.is_some();
     let proof = proof::prove(&nodes, &placements, &base, &last, &all_pulls, watched);
     // A plan that is refused already needs no proof.
@@ -206,6 +216,7 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
         second: &second,
         accesses: &accesses,
         weighing: weighing.as_ref(),
+        mentioned: mentioned.as_ref(),
         base: &base,
         overlap: &proof.overlap,
         last: &last,
@@ -214,7 +225,7 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
     });
     let statements = collected.statements;
     // What borrows the schemas ends here.
-    drop((nodes, all_pulls));
+    drop((nodes, all_pulls, mentioned));
     drop((watch_blue, watch_green));
     (Checked { diagnostics, allowed, statements, sources, base, overlap: proof.overlap, last }, finished)
 }
@@ -233,6 +244,7 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         sources: &folder.sources,
         server: request.observed.map_or("", |observed| &*observed.server),
         weighing: analysis.weighing,
+        mentioned: analysis.mentioned,
     });
     let matrix = matrix::of_steps(&placed_steps, base, analysis.states, analysis.blue, analysis.green);
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -263,6 +275,7 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         steps: placed_steps.into_iter().map(|(step, _)| step).collect(),
         findings: diagnostics.iter().map(|d| finding(d, sources)).collect(),
         matrix,
+        blue_source: analysis.mentioned.and_then(|mentioned| mentioned.searched),
     };
     plan.sealed()
 }

@@ -13,8 +13,8 @@ use crate::migrations::Convention;
 use crate::stats::Load;
 
 /// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps; 1.2 what steps
-/// need and rest on, the text at places, and the matrix.
-pub const FORMAT_VERSION: &str = "1.2";
+/// need and rest on, the text at places, and the matrix; 1.3 what blue's source mentions.
+pub const FORMAT_VERSION: &str = "1.3";
 
 /// A plan as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +39,19 @@ pub struct SavedPlan {
     /// Every query at every state, worked out from the text, where the queries of a version were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matrix: Option<Matrix>,
+    /// How much of blue's source was searched for what the steps take away, if it was given and they take something away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue_source: Option<Searched>,
+}
+
+/// How much of a source tree was searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Searched {
+    /// Files that were searched.
+    pub files: u32,
+    /// Files that were not: too large, no text, or not readable.
+    pub skipped: u32,
 }
 
 /// Name and version of a program.
@@ -194,6 +207,9 @@ pub struct Step {
     /// What its place rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// What blue's source mentions of what it takes away. Its place does not rest on that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mentioned>,
 }
 
 /// A step that must have run.
@@ -230,6 +246,82 @@ pub enum Reliance {
     Prefers,
     /// It matters only once the other version writes something new; it does not move the step.
     Conditional,
+}
+
+/// A name that a step takes away and that blue's source mentions. It proves nothing, moves nothing and waives nothing: it says where to look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mentioned {
+    /// The name, for people, for example `users.email`.
+    pub name: String,
+    /// What of it is taken away, for people.
+    pub capability: String,
+    /// What blue's queries say about it.
+    pub usage: Usage,
+    /// The query that shows that blue uses it.
+    pub query: Option<String>,
+    /// How many lines mention it.
+    pub count: u32,
+    /// In how many files.
+    pub files: u32,
+    /// The first place of each line, by path and line. A step shows 20 at most.
+    pub places: Vec<Mention>,
+}
+
+impl Searched {
+    /// In words: `812 files searched, 3 left out`.
+    pub fn line(&self) -> String {
+        let files = if self.files == 1 { "1 file".to_owned() } else { format!("{} files", self.files) };
+        let skipped = if self.skipped > 0 { format!(", {} left out", self.skipped) } else { String::new() };
+        format!("{files} searched{skipped}")
+    }
+}
+
+impl Mentioned {
+    /// In words, without the places.
+    pub fn line(&self) -> String {
+        let Self { name, count, files, .. } = self;
+        let places = if *count == 1 { "1 place".to_owned() } else { format!("{count} places") };
+        let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        let usage = match (&self.usage, &self.query) {
+            (Usage::Shown, Some(query)) => format!("; query {query} uses it"),
+            (Usage::NotShown, _) => "; no query shows that it is used".to_owned(),
+            (Usage::Unknown | Usage::Shown, _) => String::new(),
+        };
+        format!("blue's source mentions {name} at {places} in {files}{usage}")
+    }
+
+    /// How many places are not shown.
+    pub fn more(&self) -> u32 {
+        self.count.saturating_sub(u32::try_from(self.places.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// What blue's queries say about a name that its source mentions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Usage {
+    /// Blue's queries are not known.
+    Unknown,
+    /// None proves that blue uses it: dead code, or SQL that is in no recording.
+    NotShown,
+    /// One proves that blue uses it.
+    Shown,
+}
+
+/// A place in a version's source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mention {
+    /// Path of the file as it is shown to people.
+    #[schemars(with = "String")]
+    pub path: Utf8PathBuf,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+    /// The line, without its indentation; of a long one, the part around the place.
+    pub text: String,
 }
 
 /// One SQL statement of a step.

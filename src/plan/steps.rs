@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::access::Key;
 use super::describe::describe_part;
 use super::graph::Graph;
+use super::mentions::Mentioned;
 use super::node::{Node, Part};
 use super::place::{Placement, Reason};
 use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Statement, Step, Transaction};
@@ -31,6 +32,8 @@ pub(crate) struct Input<'a> {
     pub(crate) server: &'a str,
     /// What production holds.
     pub(crate) weighing: Option<&'a Weighing>,
+    /// What blue's source mentions.
+    pub(crate) mentioned: Option<&'a Mentioned<'a>>,
 }
 
 /// The steps in the order of execution, each with its nodes.
@@ -178,6 +181,7 @@ impl Builder<'_> {
             completes: Vec::new(),
             needs: Vec::new(),
             evidence: group.iter().flat_map(|node| self.evidence(*node)).collect(),
+            mentions: self.input.mentioned.map(|mentioned| mentioned.saved(group)).unwrap_or_default(),
         }
     }
 

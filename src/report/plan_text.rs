@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::matrix_text;
 use super::style::{Style, Tone};
 use crate::compat::matrix::{Mark, Matrix};
-use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Transaction, Verdict};
+use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Transaction, Usage, Verdict};
 use crate::stats::Load;
 
 /// Draws a plan: what runs before, what moves the traffic, what runs after, and a summary.
@@ -137,8 +137,25 @@ fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fm
     for text in step.load.iter().flat_map(Load::lines) {
         writeln!(out, "             {}", style.paint(Tone::Change, &text))?;
     }
+    mentions(out, step, style)?;
     if step.point_of_no_return {
         writeln!(out, "             {}", style.paint(Tone::Bad, "point of no return: blue can not come back"))?;
+    }
+    Ok(())
+}
+
+/// Where blue's source mentions what the step takes away.
+fn mentions(out: &mut String, step: &Step, style: Style) -> std::fmt::Result {
+    for mentioned in &step.mentions {
+        let tone = if mentioned.usage == Usage::NotShown { Tone::Change } else { Tone::Quiet };
+        writeln!(out, "             {}", style.paint(tone, &mentioned.line()))?;
+        for at in &mentioned.places {
+            let place = format!("{}:{}:{}", at.path, at.line, at.column);
+            writeln!(out, "               {place}  {}", style.paint(Tone::Quiet, &at.text))?;
+        }
+        if !mentioned.places.is_empty() && mentioned.more() > 0 {
+            writeln!(out, "               and {} more", mentioned.more())?;
+        }
     }
     Ok(())
 }
@@ -201,7 +218,33 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
             count(errors, "error"),
             count(warnings, "warning")
         ),
+    }?;
+    unshown(out, plan, style)
+}
+
+/// That both versions work is proved for the queries that are known. Where the source mentions more, the proof says nothing.
+fn unshown(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {
+    if let Some(searched) = plan.blue_source.filter(|_| plan.steps.iter().all(|step| step.mentions.is_empty())) {
+        writeln!(out, "No mention of what is taken away was found in blue's source: {}.", searched.line())?;
     }
+    let names = |step: &Step| {
+        let unshown = step.mentions.iter().filter(|m| m.usage == Usage::NotShown).map(|m| m.name.clone());
+        unshown.collect::<Vec<_>>()
+    };
+    let steps: Vec<_> = plan.steps.iter().map(|step| (step, names(step))).filter(|(_, n)| !n.is_empty()).collect();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let title = "Blue's source mentions more than its queries show:";
+    writeln!(out, "{}", style.paint(Tone::Change, title))?;
+    for (step, names) in steps {
+        let when = match step.phase {
+            Phase::Before => "while blue serves",
+            Phase::After => "once blue is gone; look before blue is called back",
+        };
+        writeln!(out, "  {}, which step {} takes away {when}", names.join(", "), step.id)?;
+    }
+    Ok(())
 }
 
 fn count(n: usize, what: &str) -> String {

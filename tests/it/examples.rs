@@ -13,23 +13,14 @@ use cutover::postgres::throwaway::{Scratch, Throwaway};
 use cutover::workload::Workload;
 use cutover::{config, migrations, plan, workload};
 
-use crate::support;
+use crate::support::{self, example_releases, examples};
 
-/// The examples that show what is refused.
-const REFUSED: [&str; 2] = ["11-conflict", "12-conflict-unique"];
+/// The releases that show what is refused.
+const REFUSED: [&str; 4] =
+    ["11-conflict", "12-conflict-unique", "17-recorded-by-tests/rename-column", "17-recorded-by-tests/required-column"];
 
 fn root() -> Utf8PathBuf {
     Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The folders' names, in order.
-fn examples() -> Vec<String> {
-    let entries = root().join("migrations-examples").read_dir_utf8().unwrap().map(Result::unwrap);
-    let mut names: Vec<_> =
-        entries.filter(|e| e.file_type().unwrap().is_dir()).map(|e| e.file_name().to_owned()).collect();
-    names.sort();
-    assert!(names.len() >= 12, "{names:?}");
-    names
 }
 
 /// A release as `cutover.toml` describes it.
@@ -66,7 +57,7 @@ impl Release {
 fn every_plan_is_the_one_beside_it() {
     let update = std::env::var_os("UPDATE_EXAMPLES").is_some();
     let mut stale = Vec::new();
-    for name in examples() {
+    for name in example_releases() {
         let output = support::cutover(root()).args(["plan", &format!("migrations-examples/{name}")]).output().unwrap();
         let refused = REFUSED.contains(&&*name);
         assert_eq!(support::exit(&output), i32::from(refused), "{name}: {}", support::transcript(&output));
@@ -112,7 +103,7 @@ fn the_readme_shows_what_is_printed_and_compiled() {
 async fn every_accepted_release_is_rehearsed() {
     let server = Throwaway::Scratch(Scratch::start(support::server().await.maintenance()).await.unwrap());
     let mut rehearsed = 0;
-    for name in examples() {
+    for name in example_releases() {
         let release = Release::read(&name);
         let planned = release.plan();
         if REFUSED.contains(&&*name) {
@@ -153,8 +144,50 @@ async fn every_accepted_release_is_rehearsed() {
         assert!(rehearsal.is_safe(), "{name}");
         rehearsed += 1;
     }
-    assert_eq!(rehearsed, examples().len() - REFUSED.len());
+    assert_eq!(rehearsed, example_releases().len() - REFUSED.len());
     server.stop().await.unwrap();
+}
+
+/// What the plans of the recorded application say, held against a server that ran each candidate at once: which of its statements fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recorded_application_breaks_where_the_plans_say() {
+    let statements = [
+        ("register", "INSERT INTO readers (name, email) VALUES ('Ada', 'ada@example.com')"),
+        ("correct_name", "UPDATE readers SET name = 'Ada' WHERE id = 1"),
+        ("card", "SELECT name, email FROM readers WHERE id = 1"),
+        ("call_list", "SELECT name, phone FROM readers WHERE phone IS NOT NULL ORDER BY name"),
+    ];
+    let candidates: [(&str, &[&str]); 4] = [
+        ("add-column", &[]),
+        ("rename-column", &["register", "correct_name", "card", "call_list"]),
+        ("required-column", &["register"]),
+        ("drop-untested-column", &["call_list"]),
+    ];
+    for (candidate, expected) in candidates {
+        let release = Release::read(&format!("17-recorded-by-tests/{candidate}"));
+        let session = support::database().await.connect().await;
+        for migration in release.pending.applied.iter().chain(&release.pending.pending) {
+            session.batch_execute(&release.folder.sources.file(migration.file).text).await.unwrap();
+        }
+        let mut failed = Vec::new();
+        for (name, statement) in statements {
+            if session.batch_execute(statement).await.is_err() {
+                failed.push(name);
+            }
+        }
+        assert_eq!(failed, expected, "{candidate}");
+    }
+}
+
+/// All candidates of an application stand on what was recorded.
+#[test]
+fn the_candidates_have_one_base() {
+    let folder = root().join("migrations-examples/17-recorded-by-tests");
+    let recorded = std::fs::read_to_string(folder.join("migrations/V1__readers.sql")).unwrap();
+    for candidate in ["add-column", "rename-column", "required-column", "drop-untested-column"] {
+        let base = folder.join(candidate).join("migrations/V1__readers.sql");
+        assert_eq!(std::fs::read_to_string(base).unwrap(), recorded, "{candidate}");
+    }
 }
 
 /// The same through the command line, on a server of its own, as the README has it.

@@ -19,6 +19,7 @@ pub(super) mod incompatible_change;
 pub(super) mod invalid_index_kept;
 pub(super) mod may_break_readers;
 pub(super) mod may_need_arbiter;
+pub(super) mod mentioned_in_source;
 pub(super) mod migration_edited;
 pub(super) mod migration_out_of_order;
 pub(super) mod migration_removed;

@@ -114,6 +114,9 @@ fn head(out: &mut Markup, plan: &SavedPlan) {
         Some(matrix) => out.text(count(matrix.rows.len(), "quer")),
         None => out.raw("none were given: each version is taken to use everything that its schema offers"),
     };
+    if let Some(searched) = plan.blue_source {
+        out.raw("</dd>\n<dt>Blue's source</dt><dd>").text(searched.line());
+    }
     out.raw("</dd>\n</dl>\n</header>\n");
 }
 

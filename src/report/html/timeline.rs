@@ -1,7 +1,7 @@
 //! The phases in time: what runs before the cutover, what moves the traffic, what runs after it, and from where on there is no way back.
 
 use super::markup::Markup;
-use crate::plan::saved::{Direction, Evidence, Phase, Reliance, SavedPlan, Step};
+use crate::plan::saved::{Direction, Evidence, Mentioned, Phase, Reliance, SavedPlan, Step, Usage};
 use crate::stats::Load;
 
 /// SQL with more lines is folded.
@@ -44,6 +44,7 @@ fn step(out: &mut Markup, step: &Step) {
         out.raw("<p class=\"change\">").text(line).raw("</p>\n");
     }
     evidence(out, &step.evidence);
+    mentions(out, &step.mentions);
     needs(out, step);
     for statement in &step.statements {
         out.raw("<p class=\"quiet\">");
@@ -83,6 +84,27 @@ fn evidence(out: &mut Markup, evidence: &[Evidence]) {
         out.raw("</li>\n");
     }
     out.raw("</ul>\n");
+}
+
+/// Where blue's source mentions what a step takes away.
+fn mentions(out: &mut Markup, mentions: &[Mentioned]) {
+    for mentioned in mentions {
+        out.raw(if mentioned.usage == Usage::NotShown { "<p class=\"change\">" } else { "<p>" });
+        out.text(sentence(&mentioned.line())).raw(":</p>\n<ul>\n");
+        for at in &mentioned.places {
+            out.raw("<li><code>").text(&at.path).raw(":").text(at.line).raw(":").text(at.column).raw("</code> ");
+            out.code(&at.text).raw("</li>\n");
+        }
+        if mentioned.more() > 0 {
+            out.raw("<li>").text(mentioned.more()).raw(" more</li>\n");
+        }
+        out.raw("</ul>\n");
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn needs(out: &mut Markup, step: &Step) {

@@ -10,8 +10,8 @@ use crate::diagnostic::{Diagnostic, Fix, Safety, Severity};
 use crate::plan::saved::{SavedPlan, Tool};
 use crate::source::Span;
 
-/// Version of the format that this release writes.
-pub const FORMAT_VERSION: &str = "1.0";
+/// Version of the format that this release writes. 1.1 has the lines of places.
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// What `lint --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +84,9 @@ pub struct PlaceDocument {
     pub end_column: u32,
     /// What is to be said about it; may be empty.
     pub text: String,
+    /// The line it starts in, without its indentation; of a long one, the part around the place.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// A fix.
@@ -185,6 +188,7 @@ fn place(report: &LintReport, span: Span, text: &str) -> PlaceDocument {
         end_line: end.line,
         end_column: end.column,
         text: text.to_owned(),
+        source: report.sources.line(span),
     }
 }
 

@@ -191,6 +191,7 @@ impl Shop {
             steps,
             findings: Vec::new(),
             matrix: None,
+            blue_source: None,
         }
         .sealed()
     }
@@ -293,6 +294,7 @@ pub(crate) fn step(
         completes: completes.iter().map(|version| (*version).to_owned()).collect(),
         needs: Vec::new(),
         evidence: Vec::new(),
+        mentions: Vec::new(),
     }
 }
 

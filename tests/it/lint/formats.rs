@@ -69,7 +69,8 @@ fn json_has_a_schema() {
           "column": 9,
           "end_line": 3,
           "end_column": 64,
-          "text": ""
+          "text": "",
+          "source": "/* é */ ALTER TABLE users ADD CONSTRAINT adult CHECK (age > 17);"
         }
       ],
       "help": "ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT in a statement of its own, lets writers go on",
@@ -84,7 +85,8 @@ fn json_has_a_schema() {
               "column": 64,
               "end_line": 3,
               "end_column": 64,
-              "text": ""
+              "text": "",
+              "source": "/* é */ ALTER TABLE users ADD CONSTRAINT adult CHECK (age > 17);"
             },
             "replacement": " NOT VALID;\nALTER TABLE users VALIDATE CONSTRAINT adult"
           }

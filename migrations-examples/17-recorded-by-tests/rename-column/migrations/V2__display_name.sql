@@ -1,0 +1,1 @@
+ALTER TABLE readers RENAME COLUMN name TO display_name;

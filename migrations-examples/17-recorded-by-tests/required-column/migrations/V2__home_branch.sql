@@ -1,0 +1,1 @@
+ALTER TABLE readers ADD COLUMN home_branch text NOT NULL;
