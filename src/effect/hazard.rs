@@ -90,10 +90,10 @@ impl Hazard {
         self
     }
 
-    /// The cost on the tables that a schema has.
+    /// The cost on the tables that were there before a release, whatever they are called when it is paid.
     #[must_use]
-    pub fn on(mut self, base: &Schema) -> Self {
-        let old = |lock: &Lock| base.relation(&lock.relation).is_some();
+    pub fn on(mut self, base: &Schema, schema: &Schema) -> Self {
+        let old = |lock: &Lock| base.relation(&lock.relation).is_some() || was_renamed(&lock.relation, base, schema);
         // The first lock is on the table that is read and written anew; others may only be looked up in.
         let new_table = !self.locks.first().is_some_and(old);
         self.locks.retain(old);
@@ -137,7 +137,17 @@ impl fmt::Display for Hazard {
 /// The cost of an operation on a schema. Tables that `base` (the schema before the release) does not have are left out: nobody waits for
 /// them.
 pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema, version: PgVersion) -> Hazard {
-    cost(operation, schema, version).on(base)
+    cost(operation, schema, version).on(base, schema)
+}
+
+/// Whether a relation is one of the base schema that bears another name now.
+fn was_renamed(name: &QName, base: &Schema, schema: &Schema) -> bool {
+    let columns = schema.relation(name).into_iter().flat_map(|relation| &relation.columns);
+    // `CREATE TABLE AS` copies values, and leaves the table where it was.
+    columns.filter_map(|column| column.holds.as_deref()).any(|holds| {
+        let gone = |(old, _): &(&QName, _)| schema.relation(old).is_none() && holds.starts_with(&format!("{old}."));
+        base.relations().any(|relation| gone(&relation))
+    })
 }
 
 fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {

@@ -207,7 +207,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     observed: observed.and_then(|observed| observed.get(statement.span)).cloned(),
                 };
                 if let Some(observed) = part.observed.as_ref().filter(|observed| observed.unsure.is_none()) {
-                    part.hazard = observed.hazard.clone().on(base);
+                    part.hazard = observed.hazard.clone().on(base, &schema);
                 }
                 let applied = part.apply(&schema);
                 diagnostics.extend(applied.problems.iter().map(|problem| {
