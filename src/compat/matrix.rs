@@ -89,6 +89,9 @@ pub struct Failure {
     pub message: String,
     /// The bytes of the query's text that it is about, from the first to the one after the last, where they are known.
     pub at: Option<(u32, u32)>,
+    /// Whether only running it shows this: it still prepares. On a server, it was found by playing a recording again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub running: bool,
 }
 
 /// What a cell means for the version whose query it is.
@@ -117,6 +120,18 @@ pub struct Break<'a> {
     pub state: &'a State,
     /// Why.
     pub failure: &'a Failure,
+}
+
+impl Failure {
+    /// A query that does not prepare, for this reason.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), at: None, running: false }
+    }
+
+    /// A query that prepares and fails when it runs.
+    pub fn running(message: impl Into<String>) -> Self {
+        Self { running: true, ..Self::new(message) }
+    }
 }
 
 impl Version {
@@ -154,6 +169,17 @@ impl Row {
     pub fn push(&mut self, state: usize, cell: Cell) {
         if self.runs.last().is_none_or(|last| last.cell != cell) {
             self.runs.push(Run { state, cell });
+        }
+    }
+
+    /// Changes what the query is at each state, of so many.
+    pub fn amend(&mut self, states: usize, change: impl Fn(usize, &Cell) -> Option<Cell>) {
+        let cells: Vec<_> = (0..states)
+            .filter_map(|i| self.at(i).map(|cell| (i, change(i, cell).unwrap_or_else(|| cell.clone()))))
+            .collect();
+        self.runs.clear();
+        for (i, cell) in cells {
+            self.push(i, cell);
         }
     }
 
@@ -302,7 +328,7 @@ fn without_arbiter(watch: &Watch<'_>, state: &watch::State, write: &Write) -> Op
     }
     // Where its own schema does not show it either, it may be an index on part of the rows.
     Some(match needed.offered_by(watch.own().schema()) {
-        true => Cell::Fails(Failure { message: format!("this does not hold here: {needed}"), at: None }),
+        true => Cell::Fails(Failure::new(format!("this does not hold here: {needed}"))),
         false => Cell::Unknown(format!("its text does not tell whether {needed}")),
     })
 }
@@ -311,12 +337,12 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
     let Some(look) = state.look(query) else { return Cell::Unknown("it could not be read".to_owned()) };
     if let Some(problem) = watch.problems(state, query).next().or(look.refused()) {
         let at = (problem.at.start < problem.at.end).then_some((problem.at.start, problem.at.end));
-        return Cell::Fails(Failure { message: problem.message.clone(), at });
+        return Cell::Fails(Failure { at, ..Failure::new(&*problem.message) });
     }
     let own = watch.own().missing_values(query);
     if let Some((table, column)) = state.missing_values(query).into_iter().find(|missing| !own.contains(missing)) {
         let message = format!("its INSERT leaves out {table}.{column}, which demands a value");
-        return Cell::Fails(Failure { message, at: None });
+        return Cell::Fails(Failure::running(message));
     }
     if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(watch, state, write)) {
         return cell;

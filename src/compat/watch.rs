@@ -1,8 +1,9 @@
 //! A version's queries looked at on one schema after another. Only those are looked at again that a change can touch.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::words::Words;
 use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
 use crate::schema::{Object, QName, Schema};
 use crate::source::Span;
@@ -14,8 +15,7 @@ use crate::workload::{Query, Workload};
 pub struct Watch<'a> {
     workload: &'a Workload,
     own: State,
-    /// Queries by the words in them, in lower case.
-    words: HashMap<String, Vec<usize>>,
+    words: Words,
     /// Queries that could not be read.
     unread: usize,
 }
@@ -30,13 +30,7 @@ pub struct State {
 impl<'a> Watch<'a> {
     /// Looks at all queries on the version's own schema.
     pub fn new(workload: &'a Workload, own: &Schema) -> Self {
-        let mut words: HashMap<String, Vec<usize>> = HashMap::new();
-        for (i, query) in workload.queries.iter().enumerate() {
-            let found: BTreeSet<String> = words_of(workload.text(query)).map(str::to_lowercase).collect();
-            for word in found {
-                words.entry(word).or_default().push(i);
-            }
-        }
+        let words = Words::new(workload.queries.iter().map(|query| workload.text(query)));
         let own = own.clone().with_default_search_path();
         let look = |query: &Query| workload.resolve(query, &own).map(Arc::new);
         let looks: Vec<_> = workload.queries.iter().map(look).collect();
@@ -83,7 +77,6 @@ impl<'a> Watch<'a> {
 
     /// The queries that may be others on the second schema than on the first.
     fn touched(&self, from: &Schema, to: &Schema) -> Vec<usize> {
-        let everything = || (0..self.workload.queries.len()).collect();
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut types: BTreeSet<QName> = BTreeSet::new();
         for object in from.differing(to) {
@@ -105,15 +98,7 @@ impl<'a> Watch<'a> {
                 }
             }
         }
-        let mut touched = BTreeSet::new();
-        for name in names {
-            // A name of several words is not found as one.
-            if words_of(&name).next() != Some(&name) {
-                return everything();
-            }
-            touched.extend(self.words.get(&name).into_iter().flatten());
-        }
-        touched.into_iter().collect()
+        self.words.naming(names.iter().map(String::as_str))
     }
 
     /// A query on any schema.
@@ -195,8 +180,4 @@ impl State {
 /// Whether two types are known to be two.
 fn differ(one: &Type, other: &Type) -> bool {
     one != other && *one != Type::Any && *other != Type::Any
-}
-
-fn words_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').filter(|word| !word.is_empty())
 }

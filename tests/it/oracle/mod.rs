@@ -2,14 +2,17 @@
 //! runs every pair instead of a sample, `CUTOVER_ORACLE_PROJECT=x` one application only.
 
 mod data;
+mod observed;
 mod recall;
 mod server;
 mod statics;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use cutover::plan::Planned;
 use cutover::plan::saved::Verdict;
+use cutover::postgres::Session;
 
 use data::{Pair, Project};
 use recall::{Count, Recall};
@@ -110,7 +113,7 @@ async fn no_plan_called_safe_breaks_a_query() {
 
 async fn tally(project: &Project) -> (String, Tally) {
     let mut tally = Tally::default();
-    let mut base = Base::new(&project.name);
+    let mut base = Base::new("plan", &project.name);
     for pair in project.pairs(every()) {
         tally.pairs += 1;
         let planned = pair.release.plan();
@@ -164,4 +167,48 @@ fn evidence_agrees_with_postgresql() {
         assert!(100 * hit >= recall * (hit + missed), "{what}: {missed} missed, {hit} found");
         assert!(100 * hit >= precision * (hit + false_alarm), "{what}: {false_alarm} said needlessly, {hit} rightly");
     }
+}
+
+/// The rehearsal's own way to find what breaks misses nothing and says nothing needlessly.
+#[tokio::test]
+async fn a_server_agrees_with_postgresql() {
+    let mut table = String::new();
+    let mut examples = Vec::new();
+    let (mut wrong, mut right) = (0, 0);
+    for project in projects() {
+        let mut base = Base::new("observed", &project.name);
+        let (mut seen, mut effort) = (Recall::default(), observed::Effort::default());
+        let (mut statics, mut on_server, mut pairs) = (Duration::ZERO, Duration::ZERO, 0);
+        for pair in project.pairs(every()) {
+            pairs += 1;
+            let begun = Instant::now();
+            let planned = pair.release.plan();
+            statics::add(&mut Recall::default(), &pair, &planned.base, &planned.last);
+            statics += begun.elapsed();
+            let on_copy = async |session: &Session| {
+                let begun = Instant::now();
+                observed::add(&mut seen, &mut effort, &pair, session).await;
+                begun.elapsed()
+            };
+            on_server += base.on_copy(&pair, on_copy).await;
+        }
+        let observed::Effort { states, queries, prepared, looking, looking_at_all, failed } = effort;
+        table.push_str(&format!(
+            "{}: {pairs} pairs, {states} states; {prepared} of {queries} queries prepared in {looking:.1?}, all of one state a pair in {looking_at_all:.1?}; statements and queries {on_server:.1?}, from the text {statics:.1?}\n",
+            project.name
+        ));
+        for (what, count) in [
+            ("no longer prepares", &seen.broken),
+            ("other types", &seen.type_changed),
+            ("green not ready", &seen.not_ready),
+        ] {
+            let Count { hit, missed, false_alarm, .. } = count;
+            table.push_str(&format!("    {what:<24} {hit:>6} found {missed:>6} missed {false_alarm:>6} needless\n"));
+            examples.extend(count.examples.iter().map(|e| format!("{what}: {e}")));
+            (right, wrong) = (right + hit, wrong + missed + false_alarm);
+        }
+        examples.extend(failed);
+    }
+    eprintln!("{table}\n{}", examples.join("\n"));
+    assert_eq!(wrong, 0, "of {} in all", right + wrong);
 }
