@@ -183,6 +183,18 @@ impl Row {
         }
     }
 
+    /// Says what the query is at the last state, where it was looked at once more. If it should be another one there than was told, nobody
+    /// knows since when.
+    pub fn ends_as(&mut self, last: usize, cell: Cell) {
+        if self.at(last) == Some(&cell) {
+            return;
+        }
+        let sure = self.runs.last().map_or(0, |run| run.state);
+        let unknown = || Cell::Unknown("it is another one at the end, and no step was seen to change it".to_owned());
+        self.amend(last, |state, _| (state > sure).then(unknown));
+        self.push(last, cell);
+    }
+
     /// What the query is at a state.
     pub fn at(&self, state: usize) -> Option<&Cell> {
         let next = self.runs.partition_point(|run| run.state <= state);
@@ -359,4 +371,44 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
         |columns| columns.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect::<Vec<_>>().join(", "),
     );
     Cell::Works(format!("({}) → ({columns})", parameters.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(cells: &[(usize, &str)], change: impl Fn(&mut Row), expected: &[(usize, &str)]) {
+        let works = |text: &str| Cell::Works(text.to_owned());
+        let mut row = Row::new(Version::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        cells.iter().for_each(|(state, text)| row.push(*state, works(text)));
+        change(&mut row);
+        let shown = |run: &Run| match &run.cell {
+            Cell::Works(text) => (run.state, text.clone()),
+            Cell::Fails(_) => (run.state, "fails".to_owned()),
+            Cell::Unknown(_) => (run.state, "unknown".to_owned()),
+        };
+        let runs: Vec<_> = row.runs.iter().map(shown).collect();
+        let expected: Vec<_> = expected.iter().map(|(state, text)| (*state, (*text).to_owned())).collect();
+        assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn a_row_is_changed_state_by_state() {
+        let cells = [(0, "a"), (2, "b")];
+        let fails = |_: usize, _: &Cell| Some(Cell::Fails(Failure::new("no")));
+        check(
+            &cells,
+            |row| row.amend(4, |at, cell| fails(at, cell).filter(|_| at == 1)),
+            &[(0, "a"), (1, "fails"), (2, "b")],
+        );
+        check(
+            &cells,
+            |row| row.amend(4, |at, cell| fails(at, cell).filter(|_| at == 3)),
+            &[(0, "a"), (2, "b"), (3, "fails")],
+        );
+        check(&cells, |row| row.amend(4, |_, _| None), &cells);
+        let end = |text: &str| Cell::Works(text.to_owned());
+        check(&cells, |row| row.ends_as(5, end("b")), &cells);
+        check(&cells, |row| row.ends_as(5, end("c")), &[(0, "a"), (2, "b"), (3, "unknown"), (5, "c")]);
+    }
 }

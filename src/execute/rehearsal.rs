@@ -247,14 +247,15 @@ impl<'a> Watcher<'a> {
         let at = after_step.unwrap_or(0);
         let state = State { after_step, blue_lives: at <= last_before, green_lives: at >= last_before };
         let at_state = self.matrix.states.len();
-        let mut seen = self.preparer.look(client).await?;
-        let last = self.plan.steps.last().map_or(0, |step| step.id);
-        if at == last {
-            // Green's own schema: what green is held against is not left to what was thought to be touched.
-            seen = self.preparer.look_at_all(client).await;
-        }
-        for (row, cell) in seen {
+        for (row, cell) in self.preparer.look(client).await? {
             self.matrix.rows[row].push(at_state, cell);
+        }
+        let last = self.plan.steps.last().map_or(0, |step| step.id);
+        if at == last && at_state > 0 {
+            // Green's own schema, and a check of what was thought to be touched.
+            for (row, cell) in self.preparer.look_at_all(client).await {
+                self.matrix.rows[row].ends_as(at_state, cell);
+            }
         }
         for player in self.players.iter_mut().filter(|player| state.lives(player.version())) {
             player.play(client, at_state, at == last).await?;

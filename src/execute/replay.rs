@@ -124,11 +124,14 @@ impl<'a> Player<'a> {
             let name = play.query.map(|query| (query, self.workload.queries[query].name.as_str()));
             match (name, failed, reference, outcome) {
                 (name, Some(message), _, _) => {
-                    let at = if matches!(play.act, Act::Commit(_)) { " when its transaction ended" } else { "" };
+                    let played = match play.act {
+                        Act::Commit(_) => "when the end of its transaction was played again",
+                        _ => "when it was played again",
+                    };
                     let after = broken.filter(|first| name.is_none_or(|(_, name)| name != *first));
                     let after = after.map_or(String::new(), |first| format!("; {first} had failed before"));
                     if let Some((query, _)) = name {
-                        let message = format!("{message}, when it was played again{at}{after}");
+                        let message = format!("{message}, {played}{after}");
                         if !matches!(said.get(&query), Some(Said::Fails(_))) {
                             said.insert(query, Said::Fails(message));
                         }
@@ -266,7 +269,7 @@ async fn act(client: &Client, act: &Act<'_>, deferred: &str) -> Result<Outcome, 
         Act::Commit(resets) => {
             // What is checked at the end of a transaction is checked here, for there is no end.
             let checked = match deferred {
-                "" => Outcome::Nothing,
+                "" => Outcome::Done(0),
                 deferred => match client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await {
                     Ok(()) => {
                         run(client, &command(format!("SET CONSTRAINTS {deferred} DEFERRED"))).await?;

@@ -102,11 +102,13 @@ fn objects() -> String {
     named.into_iter().chain(elsewhere).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// What depends on what: a view on a table through its rule.
+/// What depends on what: a view on a table through its rule, a row's type on its table and on a composite type's attributes.
 fn dependencies() -> String {
     format!(
         "SELECT DISTINCT d.refclassid, d.refobjid, d.classid, d.objid FROM pg_catalog.pg_depend d
          WHERE d.refclassid IN {NAMED} AND d.classid IN {NAMED} AND d.objid >= 16384
+         UNION ALL
+         SELECT 1259::pg_catalog.oid, t.typrelid, 1247::pg_catalog.oid, t.oid FROM pg_catalog.pg_type t WHERE t.typrelid >= 16384
          UNION ALL
          SELECT 2618::pg_catalog.oid, w.oid, 1259::pg_catalog.oid, w.ev_class FROM pg_catalog.pg_rewrite w WHERE w.oid >= 16384"
     )

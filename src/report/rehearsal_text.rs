@@ -99,13 +99,13 @@ fn replayed(out: &mut String, found: &Replayed) -> std::fmt::Result {
         found.compared, found.statements
     )?;
     if found.unfit > 0 {
-        write!(out, "; {} fail on {who}'s own schema, too, and show nothing", found.unfit)?;
+        write!(out, "; failing on {who}'s own schema, too: {}", found.unfit)?;
     }
     for (reason, count) in &found.left_out {
-        write!(out, "; {count} left out ({reason})")?;
+        write!(out, "; left out: {count} ({reason})")?;
     }
     if found.cut > 0 {
-        write!(out, "; {} not everywhere, for they took too long", found.cut)?;
+        write!(out, "; not everywhere, for it took too long: {}", found.cut)?;
     }
     writeln!(out, ".")
 }

@@ -70,15 +70,19 @@ const REACHING: &[&str] = &[
 impl Workload {
     /// What was recorded, as it is played again; nothing where no values were kept.
     pub fn playback(&self) -> Vec<Play<'_>> {
-        let print = |(i, query)| (fingerprint(self.text(query)), i);
-        let queries: HashMap<Fingerprint, usize> = self.queries.iter().enumerate().map(print).collect();
+        let (mut texts, mut prints) = (HashMap::<&str, usize>::new(), HashMap::<Fingerprint, usize>::new());
+        for (i, query) in self.queries.iter().enumerate() {
+            texts.entry(self.text(query)).or_insert(i);
+            prints.entry(fingerprint(self.text(query))).or_insert(i);
+        }
+        let query_of = |text: &str| texts.get(text).or_else(|| prints.get(&fingerprint(text))).copied();
         let mut plays = Vec::new();
         for transaction in &self.transactions {
             plays.push(Play { act: Act::Begin, query: None });
             let (mut last, mut resets) = (None, Vec::new());
             for statement in &transaction.statements {
                 let act = act(statement, &mut resets);
-                let query = queries.get(&fingerprint(&statement.text)).copied();
+                let query = query_of(&statement.text);
                 last = query.or(last);
                 plays.push(Play { act, query });
             }

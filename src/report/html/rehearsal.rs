@@ -44,13 +44,13 @@ fn replayed(out: &mut Markup, found: &Replayed) {
     out.raw("<p>Played again at every state where ").text(found.version.name()).raw(" lives: ").text(found.compared);
     out.raw(" of ").text(count(found.statements, "recorded statement"));
     if found.unfit > 0 {
-        out.raw("; ").text(found.unfit).raw(" fail on its own schema, too, and show nothing");
+        out.raw("; failing on its own schema, too: ").text(found.unfit);
     }
     for (reason, count) in &found.left_out {
-        out.raw("; ").text(count).raw(" left out (").text(reason).raw(")");
+        out.raw("; left out: ").text(count).raw(" (").text(reason).raw(")");
     }
     if found.cut > 0 {
-        out.raw("; ").text(found.cut).raw(" not everywhere, for they took too long");
+        out.raw("; not everywhere, for it took too long: ").text(found.cut);
     }
     out.raw(".</p>\n");
 }
