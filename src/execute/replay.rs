@@ -241,7 +241,7 @@ async fn play(client: &Client, plays: &[Play<'_>]) -> Result<Vec<Outcome>, Error
     for play in plays {
         // What is begun is ended, so that the transactions of the recording stay whole.
         let late = begun.elapsed() > PLAYING_TIME && matches!(play.act, Act::Run(_) | Act::Savepoint(_));
-        outcomes.push(if late { Outcome::Nothing } else { act(client, &play.act, &deferred).await? });
+        outcomes.push(if late { Outcome::Nothing } else { act(client, &play.act, deferred.as_deref()).await? });
     }
     client.batch_execute("ROLLBACK").await?;
     if !sequences.is_empty() {
@@ -250,7 +250,7 @@ async fn play(client: &Client, plays: &[Play<'_>]) -> Result<Vec<Outcome>, Error
     Ok(outcomes)
 }
 
-async fn act(client: &Client, act: &Act<'_>, deferred: &str) -> Result<Outcome, Error> {
+async fn act(client: &Client, act: &Act<'_>, deferred: Option<&str>) -> Result<Outcome, Error> {
     match act {
         Act::Begin => client.batch_execute("SAVEPOINT cutover_transaction").await?,
         Act::LeaveOut(_) => {}
@@ -269,10 +269,12 @@ async fn act(client: &Client, act: &Act<'_>, deferred: &str) -> Result<Outcome, 
         Act::Commit(resets) => {
             // What is checked at the end of a transaction is checked here, for there is no end.
             let checked = match deferred {
-                "" => Outcome::Done(0),
-                deferred => match client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await {
+                None => Outcome::Done(0),
+                Some(deferred) => match client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await {
                     Ok(()) => {
-                        run(client, &command(format!("SET CONSTRAINTS {deferred} DEFERRED"))).await?;
+                        if !deferred.is_empty() {
+                            run(client, &command(format!("SET CONSTRAINTS {deferred} DEFERRED"))).await?;
+                        }
                         Outcome::Done(0)
                     }
                     Err(error) => {
@@ -348,11 +350,13 @@ async fn sequences(client: &Client) -> Result<String, Error> {
     Ok(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("; "))
 }
 
-/// The names of constraints that are checked at the end of a transaction, as a list.
-async fn deferred(client: &Client) -> Result<String, Error> {
-    let names = "SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, o.conname) FROM pg_catalog.pg_constraint o
-                 JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace WHERE o.condeferred";
-    Ok(client.query(names, &[]).await?.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join(", "))
+/// The constraints that are checked at the end of a transaction unless it says otherwise, as a list; `None`: none can be.
+async fn deferred(client: &Client) -> Result<Option<String>, Error> {
+    let names = "SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, o.conname), o.condeferred FROM pg_catalog.pg_constraint o
+                 JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace WHERE o.condeferrable";
+    let rows = client.query(names, &[]).await?;
+    let deferred: Vec<String> = rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect();
+    Ok((!rows.is_empty()).then(|| deferred.join(", ")))
 }
 
 /// A value of any type, as a log writes it.

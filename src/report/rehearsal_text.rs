@@ -20,9 +20,10 @@ pub fn render(rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> String {
 }
 
 fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> std::fmt::Result {
-    writeln!(out, "\nRehearsed on {}: {} steps.", rehearsal.server, plan.steps.len())?;
+    let steps = if plan.steps.len() == 1 { "step" } else { "steps" };
+    writeln!(out, "\nRehearsed on {}: {} {steps}.", rehearsal.server, plan.steps.len())?;
     if !rehearsal.matrix.rows.is_empty() {
-        matrix_text::write(out, &rehearsal.matrix, style)?;
+        matrix_text::write(out, &rehearsal.matrix, style, !rehearsal.replayed.is_empty())?;
         writeln!(out)?;
     }
     for (row, failure) in rehearsal.matrix.unfit() {

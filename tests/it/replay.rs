@@ -263,7 +263,7 @@ async fn the_reports_tell_what_was_played() {
              query    start  overlap
       blue   q1          ok     FAIL
       blue   q2          ok       ok
-      ok: prepares · ~: prepares with other types or columns · FAIL: fails where it must work · -: fails where its version does not run
+      ok: prepares · ~: prepares with other types or columns, or runs on other rows · FAIL: fails where it must work · -: fails where its version does not run
         query q1 at recorded.sql:2:1
         new row for relation "orders" violates check constraint "positive" (SQLSTATE 23514), when it was played again
     Played again at every state where blue lives: 1 of 3 recorded statements; failing on blue's own schema, too: 1; left out: 1 (it reaches beyond its transaction, or only waits).
