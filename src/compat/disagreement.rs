@@ -93,3 +93,60 @@ fn meaning((text, server): (Mark, Mark), was: &Cell, ran: bool) -> Option<Meanin
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::{Failure, State};
+    use super::*;
+
+    fn works(contract: &str) -> Cell {
+        Cell::Works(contract.to_owned())
+    }
+
+    fn fails() -> Cell {
+        Cell::Fails(Failure::new("no"))
+    }
+
+    /// One query of blue at the start, in the overlap, and after it, where blue is gone.
+    fn matrix(cells: [Cell; 3]) -> Matrix {
+        let mut row = Row::new(Version::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        cells.into_iter().enumerate().for_each(|(at, cell)| row.push(at, cell));
+        let state =
+            |at: u32| State { after_step: at.checked_sub(1).map(|_| at), blue_lives: at < 2, green_lives: at > 0 };
+        Matrix { states: (0..3).map(state).collect(), rows: vec![row] }
+    }
+
+    fn check(text: [Cell; 3], server: [Cell; 3], ran: bool, expected: &[(Option<u32>, Meaning)]) {
+        let (text, server) = (matrix(text), matrix(server));
+        let found = server.disagreements(&text, &|_| ran);
+        let found: Vec<_> = found.into_iter().map(|found| (found.after_step, found.meaning)).collect();
+        assert_eq!(found, expected, "{text:?} {server:?}");
+    }
+
+    #[test]
+    fn what_text_and_server_say() {
+        let unknown = || Cell::Unknown("it is long".to_owned());
+        let running = || Cell::Fails(Failure::running("its INSERT leaves out a"));
+        let same = || [works("a"), works("a"), works("a")];
+        let breaks = || [works("a"), fails(), fails()];
+        // The server's names of types are not the text's.
+        check(same(), [works("b"), works("b"), works("b")], true, &[]);
+        check(breaks(), breaks(), true, &[]);
+        check(same(), breaks(), true, &[(Some(1), Meaning::Missed)]);
+        check(
+            [unknown(), unknown(), unknown()],
+            breaks(),
+            true,
+            &[(None, Meaning::Settled), (Some(1), Meaning::Missed)],
+        );
+        check(breaks(), same(), false, &[(Some(1), Meaning::Needless)]);
+        check([works("a"), running(), fails()], same(), true, &[(Some(1), Meaning::Needless)]);
+        check([works("a"), running(), fails()], same(), false, &[]);
+        check(same(), [works("a"), works("b"), works("b")], true, &[(Some(1), Meaning::Otherwise)]);
+        check([works("a"), works("b"), works("b")], same(), true, &[(Some(1), Meaning::Otherwise)]);
+        check(same(), [fails(), fails(), works("a")], true, &[(None, Meaning::Unfit)]);
+        check([fails(), fails(), fails()], [fails(), fails(), works("a")], true, &[]);
+        // Where blue is gone, nothing matters.
+        check(same(), [works("a"), works("a"), fails()], true, &[]);
+    }
+}
