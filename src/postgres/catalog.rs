@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 type Key = (u32, u32);
 
 /// Objects with their name and a mark that is another after every change.
-type Objects = BTreeMap<Key, (String, String)>;
+type Objects = BTreeMap<Key, (String, i64)>;
 
 /// The catalog of one session's database, as of the last look.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ fn objects() -> String {
             "(SELECT pg_catalog.string_agg(pg_catalog.concat(t.ctid, t.xmin), ' ' ORDER BY t.ctid) FROM pg_catalog.{catalog} t WHERE {which})"
         )
     };
+    let mark = |parts: &str| format!("pg_catalog.hashtextextended(pg_catalog.concat_ws('/', c.xmin, {parts}), 0)");
     let parts: Vec<_> = parts.iter().map(|(catalog, which)| marks(catalog, which)).collect();
     let elsewhere = [
         "pg_aggregate",
@@ -76,27 +77,27 @@ fn objects() -> String {
         // Each changes `ctid` or `xmin` of a row, or how many there are.
         format!(
             "SELECT 'pg_catalog.{catalog}'::pg_catalog.regclass::pg_catalog.oid, 0::pg_catalog.oid, NULL,
-                    pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(t.xmin::pg_catalog.text::pg_catalog.int8))
+                    pg_catalog.hashtextextended(pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(t.xmin::pg_catalog.text::pg_catalog.int8)), 0)
              FROM pg_catalog.{catalog} t"
         )
     });
     let own = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'cutover', 'pg_toast')";
     let named = [
         format!(
-            "SELECT 1259::pg_catalog.oid, c.oid, c.relname::pg_catalog.text, pg_catalog.concat_ws('/', c.xmin, {})
+            "SELECT 1259::pg_catalog.oid, c.oid, c.relname::pg_catalog.text, {}
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {own} AND c.relkind NOT IN ('i', 'I', 't')",
-            parts.join(", ")
+            mark(&parts.join(", "))
         ),
         format!(
-            "SELECT 1247::pg_catalog.oid, c.oid, c.typname::pg_catalog.text, pg_catalog.concat_ws('/', c.xmin, {}, {})
+            "SELECT 1247::pg_catalog.oid, c.oid, c.typname::pg_catalog.text, {}
              FROM pg_catalog.pg_type c JOIN pg_catalog.pg_namespace n ON n.oid = c.typnamespace WHERE {own}",
-            marks("pg_enum", "t.enumtypid = c.oid"),
-            marks("pg_constraint", "t.contypid = c.oid"),
+            mark(&[marks("pg_enum", "t.enumtypid = c.oid"), marks("pg_constraint", "t.contypid = c.oid")].join(", ")),
         ),
         format!(
-            "SELECT 1255::pg_catalog.oid, c.oid, c.proname::pg_catalog.text, c.xmin::pg_catalog.text
-             FROM pg_catalog.pg_proc c JOIN pg_catalog.pg_namespace n ON n.oid = c.pronamespace WHERE {own}"
+            "SELECT 1255::pg_catalog.oid, c.oid, c.proname::pg_catalog.text, {}
+             FROM pg_catalog.pg_proc c JOIN pg_catalog.pg_namespace n ON n.oid = c.pronamespace WHERE {own}",
+            mark("NULL"),
         ),
     ];
     named.into_iter().chain(elsewhere).collect::<Vec<_>>().join(" UNION ALL ")
