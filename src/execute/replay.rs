@@ -3,6 +3,10 @@
 //! A recording is played in its order within one transaction that is taken back, so that its later transactions find the rows of its earlier
 //! ones. Each statement has a savepoint, so that one that fails hides none behind it. A statement counts only if it succeeds on the schema of
 //! its own version, twice: what a clock, a random value or another session decides shows nothing.
+//!
+//! Who rehearses is the owner of everything, and row security does not bind owners. So where a table has it, the recording is also played as
+//! a role that may do everything and owns nothing. Whether the application is such a role in production is not known: what fails then is
+//! told and is no break.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
@@ -14,7 +18,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error};
 
-use crate::compat::matrix::{Cell, Failure, Matrix, Row, State, Version};
+use crate::compat::matrix::{Cell, Failure, Matrix, State, Version};
 use crate::postgres::server_message;
 use crate::workload::{Act, Play, SavedStatement, Workload};
 
@@ -61,15 +65,31 @@ pub(super) struct Player<'a> {
     version: Version,
     workload: &'a Workload,
     plays: Vec<Play<'a>>,
-    /// What became of each at states, in their order; the own schema has two.
-    outcomes: Vec<(usize, Vec<Outcome>)>,
+    /// Each time that it was played.
+    played: Vec<Played>,
+}
+
+/// What became of a recording at a state.
+struct Played {
+    state: usize,
+    role: Role,
+    outcomes: Vec<Outcome>,
+}
+
+/// Who plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Who rehearses.
+    Owner,
+    /// Somebody who may do everything, and whom row security binds.
+    Bound,
 }
 
 impl<'a> Player<'a> {
     /// `None`: the version has no recording with values.
     pub(super) fn new(version: Version, workload: &'a Workload) -> Option<Self> {
         let plays = workload.playback();
-        (!plays.is_empty()).then_some(Self { version, workload, plays, outcomes: Vec::new() })
+        (!plays.is_empty()).then_some(Self { version, workload, plays, played: Vec::new() })
     }
 
     /// Whose it is.
@@ -83,9 +103,16 @@ impl<'a> Player<'a> {
             Version::Blue => state == 0,
             Version::Green => last,
         };
-        for _ in 0..if home { 2 } else { 1 } {
-            let outcomes = play(client, &self.plays).await?;
-            self.outcomes.push((state, outcomes));
+        // Twice where it is what others are held against, by both, for nobody knows yet what is to come.
+        let roles: &[Role] = match (home, row_security(client).await?) {
+            (true, _) => &[Role::Owner, Role::Owner, Role::Bound, Role::Bound],
+            (false, true) => &[Role::Owner, Role::Bound],
+            (false, false) => &[Role::Owner],
+        };
+        for role in roles {
+            if let Some(outcomes) = play(client, &self.plays, *role).await? {
+                self.played.push(Played { state, role: *role, outcomes });
+            }
         }
         Ok(())
     }
@@ -96,20 +123,29 @@ impl<'a> Player<'a> {
             Version::Blue => 0,
             Version::Green => matrix.states.len().saturating_sub(1),
         };
-        let at_home: Vec<_> = self.outcomes.iter().filter(|(state, _)| *state == home).map(|(_, all)| all).collect();
-        let references: Vec<Reference> =
-            (0..self.plays.len()).map(|play| reference(at_home.iter().map(|all| &all[play]))).collect();
-        for (state, outcomes) in self.outcomes.iter().filter(|(state, _)| *state != home) {
-            for (query, said) in self.judge_state(&references, outcomes) {
-                let name = &self.workload.queries[query].name;
-                let row = |row: &&mut Row| row.version == self.version && row.query == *name;
-                let states = matrix.states.len();
-                if let Some(row) = matrix.rows.iter_mut().find(row) {
-                    row.amend(states, |at, cell| if at == *state { said.on(cell) } else { None });
-                }
+        let references = |role: Role| -> Vec<Reference> {
+            let at_home: Vec<_> = self.played.iter().filter(|of| of.state == home && of.role == role).collect();
+            (0..self.plays.len()).map(|play| reference(at_home.iter().map(|of| &of.outcomes[play]))).collect()
+        };
+        let (owner, bound) = (references(Role::Owner), references(Role::Bound));
+        // The owner's come first, and what they say of a query at a state stands.
+        let mut told = BTreeSet::new();
+        for of in self.played.iter().filter(|of| of.state != home) {
+            let references = if of.role == Role::Owner { &owner } else { &bound };
+            for (query, said) in self.judge_state(references, &of.outcomes) {
+                let row = self.row(matrix, query).filter(|_| told.insert((of.state, query)));
+                let (Some(row), states) = (row, matrix.states.len()) else { continue };
+                let said = if of.role == Role::Owner { said } else { said.bound() };
+                matrix.rows[row].amend(states, |at, cell| if at == of.state { said.on(cell) } else { None });
             }
         }
-        self.summary(&references, &matrix.states)
+        self.summary(&owner, &matrix.states)
+    }
+
+    /// The row of a query.
+    fn row(&self, matrix: &Matrix, query: usize) -> Option<usize> {
+        let name = &self.workload.queries[query].name;
+        matrix.rows.iter().position(|row| row.version == self.version && row.query == *name)
     }
 
     /// What the outcomes at a state say of queries; of each the most serious.
@@ -167,7 +203,8 @@ impl<'a> Player<'a> {
                 continue;
             }
             found.statements += 1;
-            let played = self.outcomes.iter().filter(|(_, all)| all[i] != Outcome::Nothing).count();
+            let ran = |of: &&Played| of.role == Role::Owner && of.outcomes[i] != Outcome::Nothing;
+            let played = self.played.iter().filter(ran).count();
             match (&play.act, reference) {
                 (Act::LeaveOut(reason), _) => *found.left_out.entry((*reason).to_owned()).or_default() += 1,
                 // The own schema twice.
@@ -213,46 +250,82 @@ fn reference<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Reference {
 /// What playing says of a query at a state.
 enum Said {
     Fails(String),
-    Touches { rows: u64, at_home: u64 },
+    Touches {
+        rows: u64,
+        at_home: u64,
+    },
+    /// It works for an owner, and otherwise for others.
+    Others(String),
 }
 
 impl Said {
+    /// The same of a role that row security binds.
+    fn bound(self) -> Self {
+        let who = "for a role that row security binds";
+        Self::Others(match self {
+            Self::Fails(message) => format!("{who}: fails, {message}"),
+            Self::Touches { rows, at_home } => format!("{who}: {}", touches(rows, at_home)),
+            Self::Others(what) => what,
+        })
+    }
+
     /// What a query is that prepared as this.
     fn on(&self, cell: &Cell) -> Option<Cell> {
         match (self, cell) {
             (_, Cell::Fails(_)) => None,
             (Self::Fails(message), _) => Some(Cell::Fails(Failure::running(&**message))),
             (Self::Touches { rows, at_home }, Cell::Works(contract)) => {
-                let rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-                Some(Cell::Works(format!("{contract}; played again, {rows} instead of {at_home}")))
+                Some(Cell::Works(format!("{contract}; {}", touches(*rows, *at_home))))
             }
-            (Self::Touches { .. }, Cell::Unknown(_)) => None,
+            (Self::Others(what), Cell::Works(contract)) => Some(Cell::Works(format!("{contract}; {what}"))),
+            (Self::Touches { .. } | Self::Others(_), Cell::Unknown(_)) => None,
         }
     }
 }
 
-/// Plays everything and takes it back, the sequences too, which no transaction holds.
-async fn play(client: &Client, plays: &[Play<'_>]) -> Result<Vec<Outcome>, Error> {
+fn touches(rows: u64, at_home: u64) -> String {
+    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    format!("played again, {rows} instead of {at_home}")
+}
+
+/// Plays everything and takes it back, the sequences too, which no transaction holds. `None`: there can be no such role here.
+async fn play(client: &Client, plays: &[Play<'_>], role: Role) -> Result<Option<Vec<Outcome>>, Error> {
     let sequences = sequences(client).await?;
     let deferred = deferred(client).await?;
-    client.batch_execute(&format!("BEGIN; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT}")).await?;
+    client.batch_execute("BEGIN").await?;
+    let mut begin = "SAVEPOINT cutover_transaction".to_owned();
+    if role == Role::Bound {
+        match bound_role(client).await {
+            // The recording may have put on another.
+            Ok(name) => begin = format!("{begin}; SET LOCAL ROLE {name}"),
+            Err(error) => {
+                refused(client, error).await?;
+                client.batch_execute("ROLLBACK").await?;
+                return Ok(None);
+            }
+        }
+    }
+    client.batch_execute(&format!("SET LOCAL statement_timeout = {STATEMENT_TIMEOUT}")).await?;
     let begun = Instant::now();
     let mut outcomes = Vec::with_capacity(plays.len());
     for play in plays {
         // What is begun is ended, so that the transactions of the recording stay whole.
         let late = begun.elapsed() > PLAYING_TIME && matches!(play.act, Act::Run(_) | Act::Savepoint(_));
-        outcomes.push(if late { Outcome::Nothing } else { act(client, &play.act, deferred.as_deref()).await? });
+        outcomes.push(match late {
+            true => Outcome::Nothing,
+            false => act(client, &play.act, &begin, deferred.as_deref()).await?,
+        });
     }
     client.batch_execute("ROLLBACK").await?;
     if !sequences.is_empty() {
         client.batch_execute(&sequences).await?;
     }
-    Ok(outcomes)
+    Ok(Some(outcomes))
 }
 
-async fn act(client: &Client, act: &Act<'_>, deferred: Option<&str>) -> Result<Outcome, Error> {
+async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: Option<&str>) -> Result<Outcome, Error> {
     match act {
-        Act::Begin => client.batch_execute("SAVEPOINT cutover_transaction").await?,
+        Act::Begin => client.batch_execute(begin).await?,
         Act::LeaveOut(_) => {}
         Act::Run(statement) => return run(client, statement).await,
         Act::Savepoint(text) => {
@@ -328,6 +401,31 @@ async fn refused(client: &Client, error: Error) -> Result<Outcome, Error> {
     // A server that is slow for a moment refuses nothing.
     let slow = error.code() == Some(&SqlState::QUERY_CANCELED);
     Ok(if slow { Outcome::Nothing } else { Outcome::Failed(server_message(&error)) })
+}
+
+/// Whether any table has row security.
+async fn row_security(client: &Client) -> Result<bool, Error> {
+    let any = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relrowsecurity)";
+    Ok(client.query_one(any, &[]).await?.get(0))
+}
+
+/// Makes a role that is gone with the transaction, and says its name.
+async fn bound_role(client: &Client) -> Result<String, Error> {
+    let pid: i32 = client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?.get(0);
+    let name = format!("cutover_replay_{pid}");
+    let grants = format!(
+        "CREATE ROLE {name};
+         DO $cutover$ DECLARE own pg_catalog.text; BEGIN
+             FOR own IN SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_namespace n
+                        WHERE n.nspname NOT IN ('information_schema', 'cutover') AND n.nspname !~ '^pg_' LOOP
+                 EXECUTE 'GRANT USAGE ON SCHEMA ' || own || ' TO {name}';
+                 EXECUTE 'GRANT ALL ON ALL TABLES IN SCHEMA ' || own || ' TO {name}';
+                 EXECUTE 'GRANT ALL ON ALL SEQUENCES IN SCHEMA ' || own || ' TO {name}';
+             END LOOP;
+         END $cutover$"
+    );
+    client.batch_execute(&grants).await?;
+    Ok(name)
 }
 
 /// Statements that set all sequences to where they are.
