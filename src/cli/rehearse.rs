@@ -27,8 +27,8 @@ use crate::report::{self, Style};
 /// Rehearse the whole release on a throwaway PostgreSQL
 ///
 /// Runs the applied migrations, then the plan through the real executor with simulated traffic, prepares every query of both versions
-/// at every state, and compares the end, object by object, with a fresh
-/// installation: an empty database that ran all files in their own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
+/// at every state, plays again what was recorded with its values (`cutover record --with-values`), and compares the end, object by object, with
+/// a fresh installation: an empty database that ran all files in their own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
 /// watched on the server first, and placed by what they were seen to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -190,7 +190,7 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
         RehearsalError::Program { .. } => CliError::usage(error).hint(
             "write it as SQL; or make one file of what it and those before it leave behind (pg_dump --schema-only) and begin there",
         ),
-                RehearsalError::Base { .. }
+        RehearsalError::Base { .. }
         | RehearsalError::Catalog(_)
         | RehearsalError::Observe(_)
         | RehearsalError::History(_) => CliError::usage(error),

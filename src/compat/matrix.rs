@@ -89,6 +89,9 @@ pub struct Failure {
     pub message: String,
     /// The bytes of the query's text that it is about, from the first to the one after the last, where they are known.
     pub at: Option<(u32, u32)>,
+    /// Whether only running it shows this: it still prepares. On a server, it was found by playing a recording again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub running: bool,
 }
 
 /// What a cell means for the version whose query it is.
@@ -117,6 +120,18 @@ pub struct Break<'a> {
     pub state: &'a State,
     /// Why.
     pub failure: &'a Failure,
+}
+
+impl Failure {
+    /// A query that does not prepare, for this reason.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), at: None, running: false }
+    }
+
+    /// A query that prepares and fails when it runs.
+    pub fn running(message: impl Into<String>) -> Self {
+        Self { running: true, ..Self::new(message) }
+    }
 }
 
 impl Version {
@@ -155,6 +170,29 @@ impl Row {
         if self.runs.last().is_none_or(|last| last.cell != cell) {
             self.runs.push(Run { state, cell });
         }
+    }
+
+    /// Changes what the query is at each state, of so many.
+    pub fn amend(&mut self, states: usize, change: impl Fn(usize, &Cell) -> Option<Cell>) {
+        let cells: Vec<_> = (0..states)
+            .filter_map(|i| self.at(i).map(|cell| (i, change(i, cell).unwrap_or_else(|| cell.clone()))))
+            .collect();
+        self.runs.clear();
+        for (i, cell) in cells {
+            self.push(i, cell);
+        }
+    }
+
+    /// Says what the query is at the last state, where it was looked at once more. If it should be another one there than was told, nobody
+    /// knows since when.
+    pub fn ends_as(&mut self, last: usize, cell: Cell) {
+        if self.at(last) == Some(&cell) {
+            return;
+        }
+        let sure = self.runs.last().map_or(0, |run| run.state);
+        let unknown = || Cell::Unknown("it is another one at the end, and no step was seen to change it".to_owned());
+        self.amend(last, |state, _| (state > sure).then(unknown));
+        self.push(last, cell);
     }
 
     /// What the query is at a state.
@@ -302,7 +340,7 @@ fn without_arbiter(watch: &Watch<'_>, state: &watch::State, write: &Write) -> Op
     }
     // Where its own schema does not show it either, it may be an index on part of the rows.
     Some(match needed.offered_by(watch.own().schema()) {
-        true => Cell::Fails(Failure { message: format!("this does not hold here: {needed}"), at: None }),
+        true => Cell::Fails(Failure::new(format!("this does not hold here: {needed}"))),
         false => Cell::Unknown(format!("its text does not tell whether {needed}")),
     })
 }
@@ -311,11 +349,11 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
     let Some(look) = state.look(query) else { return Cell::Unknown("it could not be read".to_owned()) };
     if let Some(problem) = watch.problems(state, query).next().or(look.refused()) {
         let at = (problem.at.start < problem.at.end).then_some((problem.at.start, problem.at.end));
-        return Cell::Fails(Failure { message: problem.message.clone(), at });
+        return Cell::Fails(Failure { at, ..Failure::new(&*problem.message) });
     }
     let own = watch.own().refusals(query);
     if let Some(refusal) = state.refusals(query).into_iter().find(|refusal| !own.contains(refusal)) {
-        return Cell::Fails(Failure { message: refusal.to_string(), at: None });
+        return Cell::Fails(Failure::running(refusal.to_string()));
     }
     if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(watch, state, write)) {
         return cell;
@@ -332,4 +370,44 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
         |columns| columns.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect::<Vec<_>>().join(", "),
     );
     Cell::Works(format!("({}) → ({columns})", parameters.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(cells: &[(usize, &str)], change: impl Fn(&mut Row), expected: &[(usize, &str)]) {
+        let works = |text: &str| Cell::Works(text.to_owned());
+        let mut row = Row::new(Version::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        cells.iter().for_each(|(state, text)| row.push(*state, works(text)));
+        change(&mut row);
+        let shown = |run: &Run| match &run.cell {
+            Cell::Works(text) => (run.state, text.clone()),
+            Cell::Fails(_) => (run.state, "fails".to_owned()),
+            Cell::Unknown(_) => (run.state, "unknown".to_owned()),
+        };
+        let runs: Vec<_> = row.runs.iter().map(shown).collect();
+        let expected: Vec<_> = expected.iter().map(|(state, text)| (*state, (*text).to_owned())).collect();
+        assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn a_row_is_changed_state_by_state() {
+        let cells = [(0, "a"), (2, "b")];
+        let fails = |_: usize, _: &Cell| Some(Cell::Fails(Failure::new("no")));
+        check(
+            &cells,
+            |row| row.amend(4, |at, cell| fails(at, cell).filter(|_| at == 1)),
+            &[(0, "a"), (1, "fails"), (2, "b")],
+        );
+        check(
+            &cells,
+            |row| row.amend(4, |at, cell| fails(at, cell).filter(|_| at == 3)),
+            &[(0, "a"), (2, "b"), (3, "fails")],
+        );
+        check(&cells, |row| row.amend(4, |_, _| None), &cells);
+        let end = |text: &str| Cell::Works(text.to_owned());
+        check(&cells, |row| row.ends_as(5, end("b")), &cells);
+        check(&cells, |row| row.ends_as(5, end("c")), &[(0, "a"), (2, "b"), (3, "unknown"), (5, "c")]);
+    }
 }

@@ -1,6 +1,7 @@
 //! Which version relies on what an operation takes or gives: the evidence that placement rests on, and the subset test that proves a plan.
 
 mod assume;
+mod disagreement;
 pub mod matrix;
 pub mod mention;
 mod phase;
@@ -8,17 +9,20 @@ mod pull;
 mod reliance;
 mod rows;
 mod watch;
+mod words;
 
 use crate::effect::Capability;
 use crate::schema::Schema;
 use crate::workload::Query;
 
 pub use assume::Assume;
+pub use disagreement::{Disagreement, Meaning};
 pub use phase::Phase;
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 pub use reliance::Reliance;
 pub use rows::Refusal;
 pub use watch::{State, Watch};
+pub use words::Words;
 
 /// A version of the application, as far as it is known.
 #[derive(Debug, Clone, Copy)]

@@ -38,20 +38,12 @@ impl<'a> Watch<'a> {
 
     /// The queries that can have to do with a capability, in order: for one of a relation, those that name it, or name what leads to it.
     fn concerned(&self, capability: &Capability) -> Vec<usize> {
-        let all = || (0..self.queries().len()).collect();
-        let Some(relation) = capability.relation() else { return all() };
+        let Some(relation) = capability.relation() else { return (0..self.queries().len()).collect() };
         let mut names = self.leading_to(relation);
         if let Capability::Unruled { rule: RowRule::Constraint(Rule::ForeignKey { target, .. }), .. } = capability {
             names.extend(self.leading_to(target));
         }
-        let mut found: BTreeSet<usize> = BTreeSet::new();
-        for name in &names {
-            match self.naming(&name.name) {
-                Some(queries) => found.extend(queries),
-                // A name of several words is not found as one.
-                None => return all(),
-            }
-        }
+        let mut found: BTreeSet<usize> = self.naming(&names).into_iter().collect();
         let run_functions = (0..self.queries().len()).filter(|query| self.mentions(*query).contains(&relation.name));
         found.extend(run_functions);
         found.into_iter().collect()

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::rows::{self, Refusal};
+use super::words::Words;
 use crate::schema::resolve::{Problem, Resolved, Type};
 use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
@@ -17,8 +18,7 @@ use crate::workload::{Query, Workload};
 pub struct Watch<'a> {
     workload: &'a Workload,
     own: State,
-    /// Queries by the words in them, in lower case.
-    words: HashMap<String, Vec<usize>>,
+    words: Words,
     /// Queries that could not be read.
     unread: usize,
     /// The names in the bodies of the functions that a query runs, if any.
@@ -37,13 +37,7 @@ pub struct State {
 impl<'a> Watch<'a> {
     /// Looks at all queries on the version's own schema.
     pub fn new(workload: &'a Workload, own: &Schema) -> Self {
-        let mut words: HashMap<String, Vec<usize>> = HashMap::new();
-        for (i, query) in workload.queries.iter().enumerate() {
-            let found: BTreeSet<String> = words_of(workload.text(query)).map(str::to_lowercase).collect();
-            for word in found {
-                words.entry(word).or_default().push(i);
-            }
-        }
+        let words = Words::new(workload.queries.iter().map(|query| workload.text(query)));
         let own = own.clone().with_default_search_path();
         let look = |query: &Query| workload.resolve(query, &own).map(Arc::new);
         let looks: Vec<_> = workload.queries.iter().map(look).collect();
@@ -62,11 +56,9 @@ impl<'a> Watch<'a> {
         Self { workload, own: State { schema: own, looks }, words, unread, mentions, leads }
     }
 
-    /// The queries with a name in them, if it is one that can be told from a text's words.
-    pub(super) fn naming(&self, name: &str) -> Option<&[usize]> {
-        let name = name.to_lowercase();
-        // A name of several words is not found as one.
-        (words_of(&name).next() == Some(&name)).then(|| self.words.get(&name).map_or(&[][..], Vec::as_slice))
+    /// The queries that may name one of these relations, in their order.
+    pub(super) fn naming<'n>(&self, relations: impl IntoIterator<Item = &'n QName>) -> Vec<usize> {
+        self.words.naming(relations.into_iter().map(|relation| &*relation.name))
     }
 
     /// A relation with all that a query may name to get at its rows: views that read it, its partitions and parents, and what it points to.
@@ -130,7 +122,6 @@ impl<'a> Watch<'a> {
 
     /// The queries that may be others on the second schema than on the first.
     fn touched(&self, from: &Schema, to: &Schema) -> Vec<usize> {
-        let everything = || (0..self.workload.queries.len()).collect();
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut types: BTreeSet<QName> = BTreeSet::new();
         for object in from.differing(to) {
@@ -152,14 +143,7 @@ impl<'a> Watch<'a> {
                 }
             }
         }
-        let mut touched = BTreeSet::new();
-        for name in names {
-            match self.naming(&name) {
-                Some(queries) => touched.extend(queries),
-                None => return everything(),
-            }
-        }
-        touched.into_iter().collect()
+        self.words.naming(names.iter().map(String::as_str))
     }
 
     /// A query on any schema.
@@ -317,8 +301,4 @@ fn same_type(recorded: &str, found: &str) -> bool {
     // `character` without a length is what a client sees of `character(n)`.
     let plain = |name: &str| if name.starts_with("bpchar") { name.replace("bpchar", "character") } else { last(name) };
     plain(recorded.without_modifiers().as_str()) == plain(found)
-}
-
-fn words_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').filter(|word| !word.is_empty())
 }

@@ -1,18 +1,19 @@
-//! The whole release on a throwaway server: base migrations, then the plan through the real executor with simulated traffic, and every
-//! query of both versions prepared at every state.
+//! The whole release on a throwaway server: base migrations, then the plan through the real executor with simulated traffic, every query of
+//! both versions prepared at every state, and what was recorded of them played again.
 
-use futures_util::future::join_all;
-use tokio_postgres::Client;
-use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::{Client, Error};
 
 use super::doors::{Clock, Doors, Future, Moment, Observer};
 use super::error::ExecuteError;
 use super::event::Event;
 use super::fresh::{Difference, differences};
 use super::options::Options;
+use super::preparer::Preparer;
 use super::release::execute;
+use super::replay::{Player, Replayed};
 use super::stop::Stop;
-use crate::compat::matrix::{Cell, Failure, Matrix, Row, State, Version};
+use crate::compat::Disagreement;
+use crate::compat::matrix::{Matrix, Row, State, Version};
 use crate::effect::PgVersion;
 use crate::migrations::{Folder, Migration, books};
 use crate::plan::replay;
@@ -50,6 +51,10 @@ pub struct Rehearsal {
     pub server: String,
     /// Every query at every state.
     pub matrix: Matrix,
+    /// What was made of the recordings; one a version that has one.
+    pub replayed: Vec<Replayed>,
+    /// Where the server says something else than the text.
+    pub disagreements: Vec<Disagreement>,
     /// The server's version.
     pub version: PgVersion,
     /// What the plan's order leaves otherwise than the files' own order does on an empty database.
@@ -150,13 +155,16 @@ pub async fn rehearse(
     run(&session, script.folder, script.pending).await?;
     let (fresh, real) = (inventory(&session).await?, introspect(&session).await?);
     session.close().await;
-    let matrix = watcher.matrix;
+    let Watcher { mut matrix, players, .. } = watcher;
+    let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
+    let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
+    let disagreements = script.plan.matrix.iter().flat_map(|foreseen| matrix.disagreements(foreseen, &ran)).collect();
     let all: Vec<_> = script.applied.iter().chain(script.pending).cloned().collect();
     let mut misjudged = replay(script.folder, &all).differences(&real);
     // Some tools' files make their tables themselves.
     misjudged.retain(|line| !line.split([' ', '.']).any(|word| books::are_books("", word)));
     let differences = differences(&fresh, &planned, script.plan);
-    Ok(Rehearsal { server: server.describe(), version, matrix, differences, misjudged })
+    Ok(Rehearsal { server: server.describe(), matrix, replayed, disagreements, version, differences, misjudged })
 }
 
 /// Brings a database to where production is: runs migrations and writes the history of their tool.
@@ -210,11 +218,11 @@ pub(super) async fn run(client: &Client, folder: &Folder, migrations: &[Migratio
     Ok(())
 }
 
-/// Prepares every query at every state.
+/// Looks at every query at every state.
 struct Watcher<'a> {
     plan: &'a SavedPlan,
-    blue: Option<&'a Workload>,
-    green: Option<&'a Workload>,
+    preparer: Preparer<'a>,
+    players: Vec<Player<'a>>,
     matrix: Matrix,
 }
 
@@ -223,93 +231,50 @@ impl<'a> Watcher<'a> {
         let row = |version: Version, workload: &Workload, query: &Query| {
             Row::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
         };
-        let rows = [(Version::Blue, script.blue), (Version::Green, script.green)]
-            .into_iter()
-            .filter_map(|(version, workload)| Some((version, workload?)))
-            .flat_map(|(version, workload)| workload.queries.iter().map(move |query| row(version, workload, query)))
-            .collect();
-        Self { plan: script.plan, blue: script.blue, green: script.green, matrix: Matrix { states: Vec::new(), rows } }
+        let versions = [(Version::Blue, script.blue), (Version::Green, script.green)];
+        let versions: Vec<_> = versions.into_iter().filter_map(|(version, of)| Some((version, of?))).collect();
+        let rows = versions.iter().flat_map(|(version, of)| of.queries.iter().map(|query| row(*version, of, query)));
+        Self {
+            plan: script.plan,
+            preparer: Preparer::new(versions.iter().map(|(_, workload)| *workload)),
+            players: versions.iter().filter_map(|(version, workload)| Player::new(*version, workload)).collect(),
+            matrix: Matrix { states: Vec::new(), rows: rows.collect() },
+        }
     }
 
-    async fn record(&mut self, after_step: Option<u32>, client: &Client) {
+    async fn record(&mut self, after_step: Option<u32>, client: &Client) -> Result<(), Error> {
         let last_before = self.plan.phase(Phase::Before).map(|step| step.id).max().unwrap_or(0);
         let at = after_step.unwrap_or(0);
         let state = State { after_step, blue_lives: at <= last_before, green_lives: at >= last_before };
-        let texts = [self.blue, self.green].into_iter().flatten();
-        let texts = texts.flat_map(|workload| workload.queries.iter().map(|query| workload.text(query)));
-        // Sent at once, answered in order.
-        let texts: Vec<&str> = texts.collect();
-        let answers = join_all(texts.iter().map(|text| prepare(client, text))).await;
         let at_state = self.matrix.states.len();
-        for ((row, text), (cell, parameters)) in self.matrix.rows.iter_mut().zip(texts).zip(answers) {
-            // The arbiter of ON CONFLICT is looked for when a plan is made, which PREPARE does not do.
-            let planned = match &cell {
-                Cell::Works(_) if mentions_conflict(text) => plan_error(client, text, parameters).await,
-                Cell::Works(_) | Cell::Fails(_) | Cell::Unknown(_) => None,
-            };
-            row.push(at_state, planned.unwrap_or(cell));
+        for (row, cell) in self.preparer.look(client).await? {
+            self.matrix.rows[row].push(at_state, cell);
+        }
+        let last = self.plan.steps.last().map_or(0, |step| step.id);
+        if at == last && at_state > 0 {
+            // Green's own schema, and a check of what was thought to be touched.
+            for (row, cell) in self.preparer.look_at_all(client).await {
+                self.matrix.rows[row].ends_as(at_state, cell);
+            }
+        }
+        for player in self.players.iter_mut().filter(|player| state.lives(player.version())) {
+            player.play(client, at_state, at == last).await?;
         }
         self.matrix.states.push(state);
+        Ok(())
     }
-}
-
-fn mentions_conflict(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("on conflict")
-}
-
-/// What planning a query that prepares fails with. `EXPLAIN` plans and does not run; the values do not matter to the search for an arbiter.
-async fn plan_error(client: &Client, text: &str, parameters: usize) -> Option<Cell> {
-    let nulls = vec!["NULL"; parameters].join(", ");
-    let arguments = if parameters > 0 { format!("({nulls})") } else { String::new() };
-    let text = text.trim_end().trim_end_matches(';');
-    let run = async {
-        client.batch_execute(&format!("PREPARE cutover_probe AS {text}")).await?;
-        let planned = client.simple_query(&format!("EXPLAIN EXECUTE cutover_probe{arguments}")).await;
-        client.batch_execute("DEALLOCATE cutover_probe").await?;
-        planned.map(|_| ())
-    };
-    // The place is one in the statement around the query.
-    run.await.err().map(|error| Cell::Fails(Failure { message: server_message(&error), at: None }))
-}
-
-async fn prepare(client: &Client, text: &str) -> (Cell, usize) {
-    match client.prepare(text).await {
-        Ok(statement) => {
-            let parameters = statement.params().iter().map(|t| t.name().to_owned());
-            let columns = statement.columns().iter().map(|c| format!("{} {}", c.name(), c.type_().name()));
-            let (parameters, columns): (Vec<_>, Vec<_>) = (parameters.collect(), columns.collect());
-            let works = Cell::Works(format!("({}) → ({})", parameters.join(", "), columns.join(", ")));
-            (works, parameters.len())
-        }
-        Err(error) => {
-            let at = error.as_db_error().and_then(|error| place(text, error.position()?));
-            (Cell::Fails(Failure { message: server_message(&error), at }), 0)
-        }
-    }
-}
-
-/// The word that PostgreSQL points to: it counts characters from 1.
-fn place(text: &str, position: &ErrorPosition) -> Option<(u32, u32)> {
-    let ErrorPosition::Original(at) = position else { return None };
-    let (start, first) = text.char_indices().nth(usize::try_from(*at).ok()?.checked_sub(1)?)?;
-    let rest = &text[start..];
-    let name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
-    let end = match first {
-        '"' => rest[1..].find('"').map_or(rest.len(), |quote| quote + 2),
-        _ => rest.find(|c| !name(c)).unwrap_or(rest.len()).max(first.len_utf8()),
-    };
-    Some((u32::try_from(start).ok()?, u32::try_from(start + end).ok()?))
 }
 
 impl Observer for Watcher<'_> {
     fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Client) -> Future<'a, Result<(), String>> {
         Box::pin(async move {
             match moment {
-                Moment::Preflighted => self.record(None, client).await,
-                Moment::AfterStep(step) => self.record(Some(step.id), client).await,
-                Moment::AfterPhase(_) | Moment::Shifted(_) => {}
+                Moment::Preflighted => self.record(None, client).await.map_err(|error| server_message(&error)),
+                Moment::AfterStep(step) => {
+                    self.record(Some(step.id), client).await.map_err(|error| server_message(&error))
+                }
+                Moment::AfterPhase(_) | Moment::Shifted(_) => Ok(()),
             }
-            Ok(())
         })
     }
 }

@@ -13,7 +13,8 @@ use crate::migrations::Convention;
 use crate::stats::Load;
 
 /// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps; 1.2 what steps
-/// need and rest on, the text at places, and the matrix; 1.3 what blue's source mentions.
+/// need and rest on, the text at places, and the matrix; 1.3 what blue's source mentions, and whether a query of the matrix fails only when it
+/// runs.
 pub const FORMAT_VERSION: &str = "1.3";
 
 /// A plan as JSON.

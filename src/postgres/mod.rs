@@ -1,5 +1,6 @@
 //! A live PostgreSQL: where it is, how to connect to it, and throwaway servers to try things on.
 
+mod catalog;
 mod connect;
 mod connect_error;
 mod conninfo;
@@ -22,6 +23,7 @@ pub mod throwaway;
 mod tls;
 mod tls_settings;
 
+pub use catalog::{Catalog, Touched};
 pub use connect::connect;
 pub use connect_error::ConnectError;
 pub use environment::{Environment, VARIABLES};

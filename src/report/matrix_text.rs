@@ -9,7 +9,8 @@ use crate::compat::matrix::{Mark, Matrix};
 const WIDEST: usize = 16;
 
 /// Draws it. States where nothing changes against the one before are left out, but for the overlap and the ends.
-pub(super) fn write(out: &mut String, matrix: &Matrix, style: Style) -> fmt::Result {
+/// `replayed`: whether statements of the queries were run, too.
+pub(super) fn write(out: &mut String, matrix: &Matrix, style: Style, replayed: bool) -> fmt::Result {
     let columns = matrix.columns(WIDEST);
     let shown = columns.states;
     let name = matrix.rows.iter().map(|r| r.query.chars().count()).max().unwrap_or(0).clamp(5, 48);
@@ -39,8 +40,9 @@ pub(super) fn write(out: &mut String, matrix: &Matrix, style: Style) -> fmt::Res
     } else {
         ""
     };
+    let otherwise = if replayed { "types or columns, or runs on other rows" } else { "types or columns" };
     let legend = format!(
-        "ok: prepares · ~: prepares with other types or columns · FAIL: fails where it must work · -: fails where its version does not run{unknown}{more}"
+        "ok: prepares · ~: prepares with other {otherwise} · FAIL: fails where it must work · -: fails where its version does not run{unknown}{more}"
     );
     writeln!(out, "  {}", style.paint(Tone::Quiet, &legend))
 }

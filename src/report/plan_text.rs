@@ -62,13 +62,13 @@ fn write(out: &mut String, plan: &SavedPlan, rows: Rows, style: Style) -> std::f
 
 fn queries(out: &mut String, matrix: &Matrix, rows: Rows, style: Style) -> std::fmt::Result {
     if rows == Rows::All {
-        return matrix_text::write(out, matrix, style);
+        return matrix_text::write(out, matrix, style, false);
     }
     if matrix.rows.iter().all(|row| matrix.worst(row) <= Mark::Unknown) {
         return Ok(());
     }
     let telling = matrix.only(|row| matrix.worst(row) > Mark::Works);
-    matrix_text::write(out, &telling, style)?;
+    matrix_text::write(out, &telling, style, false)?;
     match matrix.rows.len() - telling.rows.len() {
         0 => Ok(()),
         1 => writeln!(out, "  {}", style.paint(Tone::Quiet, "1 other query prepares at every state it must")),

@@ -1,15 +1,19 @@
 //! A rehearsal as one JSON object, with a schema. Additions raise the minor version; readers ignore fields they do not know.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix, Version};
-use crate::execute::Difference;
 use crate::execute::rehearsal::Rehearsal;
+use crate::execute::{Difference, Replayed};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 
-/// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe.
-pub(super) const FORMAT_VERSION: &str = "2.0";
+/// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
+/// and where the server says something else than the text.
+pub(super) const FORMAT_VERSION: &str = "2.1";
 
 /// What `rehearse --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -38,8 +42,31 @@ pub(super) struct RehearsalDocument {
     pub fresh_install: Vec<DifferenceDocument>,
     /// What the simulation takes the files to leave behind (`-`) and what they do leave (`+`).
     pub simulation: Vec<String>,
+    /// What was made of recordings; one a version that has one.
+    pub replayed: Vec<ReplayedDocument>,
+    /// Where the server says something else of a query than its text.
+    pub disagreements: Vec<Disagreement>,
     /// Every query at every state, as the server saw it.
     pub matrix: Option<Matrix>,
+}
+
+/// What was made of the recording of a version.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct ReplayedDocument {
+    /// Whose.
+    pub version: Version,
+    /// How many transactions it holds.
+    pub transactions: usize,
+    /// How many statements.
+    pub statements: usize,
+    /// How many of them succeed on the schema of their own version and were held against that at every other state.
+    pub compared: usize,
+    /// How many fail on the schema of their own version, too.
+    pub unfit: usize,
+    /// How many were left out, by the reason.
+    pub left_out: BTreeMap<String, usize>,
+    /// How many were not played at all states, because that took too long.
+    pub cut: usize,
 }
 
 /// A query that fails where its version must live.
@@ -55,6 +82,8 @@ pub(super) struct BreakDocument {
     pub after_step: Option<u32>,
     /// What the server said.
     pub message: String,
+    /// Whether playing a recording again found it; the query prepares.
+    pub replayed: bool,
 }
 
 /// An object that is another one in a fresh installation.
@@ -92,6 +121,8 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
         breaks: rehearsal.iter().flat_map(|r| r.matrix.breaks()).map(broken).collect(),
         fresh_install: rehearsal.iter().flat_map(|r| &r.differences).map(difference).collect(),
         simulation: rehearsal.map(|rehearsal| rehearsal.misjudged.clone()).unwrap_or_default(),
+        replayed: rehearsal.iter().flat_map(|r| &r.replayed).map(played).collect(),
+        disagreements: rehearsal.map(|rehearsal| rehearsal.disagreements.clone()).unwrap_or_default(),
         matrix: rehearsal.map(|rehearsal| rehearsal.matrix.clone()),
     };
     // Strings and numbers always serialize.
@@ -105,7 +136,13 @@ fn broken(found: Break<'_>) -> BreakDocument {
         place: found.row.place.clone(),
         after_step: found.state.after_step,
         message: found.failure.message.clone(),
+        replayed: found.failure.running,
     }
+}
+
+fn played(found: &Replayed) -> ReplayedDocument {
+    let Replayed { version, transactions, statements, compared, unfit, cut, .. } = *found;
+    ReplayedDocument { version, transactions, statements, compared, unfit, left_out: found.left_out.clone(), cut }
 }
 
 fn difference(found: &Difference) -> DifferenceDocument {

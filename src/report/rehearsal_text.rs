@@ -1,12 +1,14 @@
 //! A rehearsal as text: the compatibility matrix (queries × states), what breaks, and the verdict.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::matrix_text;
 use super::style::{Style, Tone};
-use crate::compat::matrix::Version;
-use crate::execute::Difference;
+use crate::compat::Meaning;
+use crate::compat::matrix::{Cell, Version};
 use crate::execute::rehearsal::Rehearsal;
+use crate::execute::{Difference, Replayed};
 use crate::plan::saved::SavedPlan;
 
 /// Draws a rehearsal.
@@ -18,9 +20,10 @@ pub fn render(rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> String {
 }
 
 fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> std::fmt::Result {
-    writeln!(out, "\nRehearsed on {}: {} steps.", rehearsal.server, plan.steps.len())?;
+    let steps = if plan.steps.len() == 1 { "step" } else { "steps" };
+    writeln!(out, "\nRehearsed on {}: {} {steps}.", rehearsal.server, plan.steps.len())?;
     if !rehearsal.matrix.rows.is_empty() {
-        matrix_text::write(out, &rehearsal.matrix, style)?;
+        matrix_text::write(out, &rehearsal.matrix, style, !rehearsal.replayed.is_empty())?;
         writeln!(out)?;
     }
     for (row, failure) in rehearsal.matrix.unfit() {
@@ -58,6 +61,10 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
             found.failure.message
         )?;
     }
+    for found in &rehearsal.replayed {
+        replayed(out, found)?;
+    }
+    disagreements(out, rehearsal, style)?;
     for found in &rehearsal.differences {
         fresh(out, found, style)?;
     }
@@ -82,6 +89,68 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         ),
     };
     writeln!(out, "{} {queries}.", style.paint(Tone::Good, "Rehearsal passed:"))
+}
+
+/// What a recording could show.
+fn replayed(out: &mut String, found: &Replayed) -> std::fmt::Result {
+    let who = found.version.name();
+    write!(
+        out,
+        "Played again at every state where {who} lives: {} of {} recorded statements",
+        found.compared, found.statements
+    )?;
+    if found.unfit > 0 {
+        write!(out, "; failing on {who}'s own schema, too: {}", found.unfit)?;
+    }
+    for (reason, count) in &found.left_out {
+        write!(out, "; left out: {count} ({reason})")?;
+    }
+    if found.cut > 0 {
+        write!(out, "; not everywhere, for it took too long: {}", found.cut)?;
+    }
+    writeln!(out, ".")
+}
+
+/// Where the server says something else of a query than its text.
+fn disagreements(out: &mut String, rehearsal: &Rehearsal, style: Style) -> std::fmt::Result {
+    let (settled, told): (Vec<_>, Vec<_>) =
+        rehearsal.disagreements.iter().partition(|found| found.meaning == Meaning::Settled);
+    if !told.is_empty() {
+        writeln!(out, "The server says something else than the text:")?;
+    }
+    for found in told {
+        let from = match found.after_step {
+            Some(step) => format!("after step {step}"),
+            None => "before the first step".to_owned(),
+        };
+        let what = match found.meaning {
+            Meaning::Missed => style.paint(Tone::Bad, "not seen in the text"),
+            Meaning::Unfit => style.paint(Tone::Change, "not on its own schema"),
+            Meaning::Otherwise => style.paint(Tone::Change, "works otherwise"),
+            Meaning::Needless => style.paint(Tone::Quiet, "needless alarm"),
+            Meaning::Settled => style.paint(Tone::Quiet, "settled"),
+        };
+        writeln!(out, "    {what}: {} {} ({}) {from}", found.version.name(), found.query, found.place)?;
+        writeln!(out, "        text:   {}", said(&found.text))?;
+        writeln!(out, "        server: {}", said(&found.server))?;
+    }
+    let settled: BTreeSet<_> = settled.iter().map(|found| (found.version, &found.query)).collect();
+    if !settled.is_empty() {
+        let queries = match settled.len() {
+            1 => "1 query works on the server of which its text does not tell".to_owned(),
+            n => format!("{n} queries work on the server of which their text does not tell"),
+        };
+        writeln!(out, "{queries}.")?;
+    }
+    Ok(())
+}
+
+fn said(cell: &Cell) -> String {
+    match cell {
+        Cell::Works(contract) => format!("works, {contract}"),
+        Cell::Fails(failure) => format!("fails, {}", failure.message),
+        Cell::Unknown(why) => format!("can not tell, {why}"),
+    }
 }
 
 /// An object that is another one in a fresh installation, which runs the files in their own order.

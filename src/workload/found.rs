@@ -65,7 +65,7 @@ pub(super) fn workload(sources: Sources, found: Vec<Found>, style: Style) -> (Wo
             command,
         });
     }
-    (Workload { sources, queries }, diagnostics)
+    (Workload { sources, queries, transactions: Vec::new() }, diagnostics)
 }
 
 fn read(

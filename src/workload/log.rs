@@ -477,7 +477,8 @@ impl<'f> Reader<'f> {
         }
         self.diagnostics.extend(self.left.told());
         for (_, session) in self.sessions {
-            self.transactions.extend(session.open.map(|statements| SavedTransaction { statements, ended: false }));
+            let open = |statements| SavedTransaction { statements, ended: false, rolled_back: false };
+            self.transactions.extend(session.open.map(open));
         }
         let (workload, unread) = found::workload(sources, found, Style::Sent);
         self.diagnostics.extend(unread);
@@ -505,14 +506,20 @@ fn transaction(session: &mut Session, done: &mut Vec<SavedTransaction>, verb: &s
     match (verb, &mut session.open) {
         ("begin" | "start", None) => session.open = Some(Vec::new()),
         ("commit" | "end", Some(_)) => {
-            done.extend(session.open.take().map(|statements| SavedTransaction { statements, ended: true }));
+            done.extend(session.open.take().map(|statements| ended(statements, false)));
         }
-        // What is undone is not played again.
-        ("rollback" | "abort", Some(_)) if !lex(&statement.text).iter().any(|l| l.is("to")) => session.open = None,
+        ("rollback" | "abort", Some(_)) if !lex(&statement.text).iter().any(|l| l.is("to")) => {
+            let statements = session.open.take().filter(|statements| !statements.is_empty());
+            done.extend(statements.map(|statements| ended(statements, true)));
+        }
         (_, Some(open)) => open.push(statement),
         (verb, None) if SESSION.contains(&verb) && verb != "set" => {}
-        (_, None) => done.push(SavedTransaction { statements: vec![statement], ended: true }),
+        (_, None) => done.push(ended(vec![statement], false)),
     }
+}
+
+fn ended(statements: Vec<SavedStatement>, rolled_back: bool) -> SavedTransaction {
+    SavedTransaction { statements, ended: true, rolled_back }
 }
 
 /// Where the statement begins in a message that has one.

@@ -13,6 +13,7 @@ mod log;
 mod model;
 mod placeholder;
 mod plain;
+mod playback;
 mod prisma;
 mod rails;
 mod recorded;
@@ -37,6 +38,7 @@ pub use detect::{Location, Origin, load, load_from};
 pub use error::WorkloadError;
 pub use fingerprint::{Fingerprint, fingerprint, without_values};
 pub use log::{Filter, LogFormat, Recording, read as read_log};
+pub use playback::{Act, Play};
 pub use recorded::{Recorded, RecordedColumn};
 pub use saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
 pub use statements::{Row as StatementRow, read as read_statements};
@@ -48,6 +50,8 @@ pub struct Workload {
     pub sources: Sources,
     /// The queries, in the order of the files.
     pub queries: Vec<Query>,
+    /// What was recorded with its values, to be played again.
+    pub transactions: Vec<SavedTransaction>,
 }
 
 /// One query.

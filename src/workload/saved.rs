@@ -21,8 +21,8 @@ use crate::source::{Sources, Span};
 /// What the file says it is.
 pub(super) const FORMAT: &str = "cutover-workload";
 
-/// The version that is written and read here.
-pub(super) const FORMAT_VERSION: u64 = 1;
+/// The version that is written here. Version 1, which did not keep transactions that were rolled back, is read as well.
+pub(super) const FORMAT_VERSION: u64 = 2;
 
 /// A workload file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +85,9 @@ pub struct SavedTransaction {
     pub statements: Vec<SavedStatement>,
     /// Whether its end was seen.
     pub ended: bool,
+    /// Whether it was undone at the end, as test suites do that leave nothing behind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolled_back: bool,
 }
 
 /// A statement as it was run.
@@ -161,7 +164,7 @@ impl SavedWorkload {
                 reason: format!("its format is {:?} and not {FORMAT:?}", head.format),
             });
         }
-        if head.format_version != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&head.format_version) {
             let path = path.to_owned();
             return Err(WorkloadError::Version { path, found: head.format_version, known: FORMAT_VERSION });
         }
@@ -210,5 +213,6 @@ pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), Workl
         ..Found::with_text(query.name, Span::new(id, at..at + raw.len()), Text::json(raw, at))
     });
     let found = found.collect();
-    Ok(found::workload(sources, found, Style::Sent))
+    let (workload, diagnostics) = found::workload(sources, found, Style::Sent);
+    Ok((Workload { transactions: saved.transactions, ..workload }, diagnostics))
 }

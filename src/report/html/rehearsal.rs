@@ -2,8 +2,11 @@
 
 use super::count;
 use super::markup::Markup;
-use crate::execute::Difference;
+use super::timeline;
+use crate::compat::Meaning;
+use crate::compat::matrix::Cell;
 use crate::execute::rehearsal::Rehearsal;
+use crate::execute::{Difference, Replayed};
 
 pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
     out.raw("<section id=\"rehearsal\">\n<h2>Rehearsal</h2>\n<p>");
@@ -19,6 +22,10 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
         out.raw(" (").code(&row.place).raw(") does not work on its own schema, so it shows nothing: ");
         out.text(&failure.message).raw("</p>\n");
     }
+    for found in &rehearsal.replayed {
+        replayed(out, found);
+    }
+    disagreements(out, rehearsal);
     if rehearsal.differences.is_empty() {
         out.raw("<p>A fresh installation ends in the same database.</p>\n");
     }
@@ -31,6 +38,59 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
         out.sql(&rehearsal.misjudged.join("\n"), None).raw("</article>\n");
     }
     out.raw("</section>\n");
+}
+
+fn replayed(out: &mut Markup, found: &Replayed) {
+    out.raw("<p>Played again at every state where ").text(found.version.name()).raw(" lives: ").text(found.compared);
+    out.raw(" of ").text(count(found.statements, "recorded statement"));
+    if found.unfit > 0 {
+        out.raw("; failing on its own schema, too: ").text(found.unfit);
+    }
+    for (reason, count) in &found.left_out {
+        out.raw("; left out: ").text(count).raw(" (").text(reason).raw(")");
+    }
+    if found.cut > 0 {
+        out.raw("; not everywhere, for it took too long: ").text(found.cut);
+    }
+    out.raw(".</p>\n");
+}
+
+fn disagreements(out: &mut Markup, rehearsal: &Rehearsal) {
+    if rehearsal.disagreements.is_empty() {
+        return;
+    }
+    out.raw("<h3>Where the server says something else than the text</h3>\n");
+    out.raw("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Server and text\">\n<table>\n<thead><tr>");
+    for head in ["query", "from", "what it comes to", "text", "server"] {
+        out.raw("<th scope=\"col\">").raw(head).raw("</th>");
+    }
+    out.raw("</tr></thead>\n<tbody>\n");
+    for found in &rehearsal.disagreements {
+        out.raw("<tr><th scope=\"row\">").text(found.version.name()).raw(" ").code(&found.query).raw(" ");
+        out.code(&found.place).raw("</th><td>");
+        match found.after_step {
+            Some(step) => timeline::link(out, step),
+            None => _ = out.raw("the start"),
+        }
+        out.raw(match found.meaning {
+            Meaning::Missed => "</td><td class=\"bad\">not seen in the text</td>",
+            Meaning::Unfit => "</td><td class=\"change\">not on its own schema</td>",
+            Meaning::Otherwise => "</td><td class=\"change\">works otherwise</td>",
+            Meaning::Needless => "</td><td>needless alarm</td>",
+            Meaning::Settled => "</td><td>the text can not tell, it works</td>",
+        });
+        for cell in [&found.text, &found.server] {
+            out.raw("<td>");
+            match cell {
+                Cell::Works(contract) => out.raw("works: ").code(contract),
+                Cell::Fails(failure) => out.raw("fails: ").text(&failure.message),
+                Cell::Unknown(why) => out.raw("can not tell: ").text(why),
+            };
+            out.raw("</td>");
+        }
+        out.raw("</tr>\n");
+    }
+    out.raw("</tbody>\n</table>\n</div>\n");
 }
 
 fn difference(out: &mut Markup, found: &Difference) {

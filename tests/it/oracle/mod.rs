@@ -1,15 +1,18 @@
 //! Real release pairs: what the planner says, against what PostgreSQL says. `CUTOVER_ORACLE` names the directory; `CUTOVER_ORACLE_EVERY=1`
-//! runs every pair instead of a sample, `CUTOVER_ORACLE_PROJECT=x` one application only.
+//! runs every pair instead of a sample, `CUTOVER_ORACLE_PROJECT=x` one application only, `CUTOVER_ORACLE_TIMES=1` compares times.
 
 mod data;
+mod observed;
 mod recall;
 mod server;
 mod statics;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use cutover::plan::Planned;
 use cutover::plan::saved::Verdict;
+use cutover::postgres::Session;
 
 use data::{Pair, Project};
 use recall::{Count, Recall};
@@ -110,7 +113,7 @@ async fn no_plan_called_safe_breaks_a_query() {
 
 async fn tally(project: &Project) -> (String, Tally) {
     let mut tally = Tally::default();
-    let mut base = Base::new(&project.name);
+    let mut base = Base::new("plan", &project.name);
     for pair in project.pairs(every()) {
         tally.pairs += 1;
         let planned = pair.release.plan();
@@ -164,4 +167,64 @@ fn evidence_agrees_with_postgresql() {
         assert!(100 * hit >= recall * (hit + missed), "{what}: {missed} missed, {hit} found");
         assert!(100 * hit >= precision * (hit + false_alarm), "{what}: {false_alarm} said needlessly, {hit} rightly");
     }
+}
+
+/// The rehearsal's own way to find what breaks misses nothing and says nothing needlessly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_agrees_with_postgresql() {
+    let tasks: Vec<_> = projects().into_iter().map(|p| tokio::spawn(async move { observe(&p).await })).collect();
+    let (mut table, mut examples) = (String::new(), Vec::new());
+    let (mut wrong, mut right) = (0, 0);
+    for task in tasks {
+        let seen = task.await.unwrap();
+        table.push_str(&seen.head);
+        for (what, count) in seen.counts {
+            let Count { hit, missed, false_alarm, .. } = count;
+            table.push_str(&format!("    {what:<24} {hit:>6} found {missed:>6} missed {false_alarm:>6} needless\n"));
+            examples.extend(count.examples.iter().map(|e| format!("{what}: {e}")));
+            (right, wrong) = (right + hit, wrong + missed + false_alarm);
+        }
+        examples.extend(seen.failed);
+    }
+    eprintln!("{table}\n{}", examples.join("\n"));
+    assert_eq!(wrong, 0, "of {} in all", right + wrong);
+}
+
+/// What was seen of one application.
+struct Observed {
+    head: String,
+    counts: [(&'static str, Count); 3],
+    failed: Vec<String>,
+}
+
+/// Times are of the projects side by side; of one alone with `CUTOVER_ORACLE_PROJECT`. With `CUTOVER_ORACLE_TIMES`, the same pairs are planned
+/// from their text, too.
+async fn observe(project: &Project) -> Observed {
+    let mut base = Base::new("observed", &project.name);
+    let (mut seen, mut effort) = (Recall::default(), observed::Effort::default());
+    let (mut from_text, mut on_server, mut pairs) = (Duration::ZERO, Duration::ZERO, 0);
+    let times = std::env::var_os("CUTOVER_ORACLE_TIMES").is_some();
+    for pair in project.pairs(every()) {
+        pairs += 1;
+        if times {
+            let begun = Instant::now();
+            let planned = pair.release.plan();
+            from_text += begun.elapsed();
+            assert!(planned.plan.matrix.is_some(), "{}", pair.name);
+        }
+        let on_copy = async |session: &Session| {
+            let begun = Instant::now();
+            observed::add(&mut seen, &mut effort, &pair, session).await;
+            begun.elapsed()
+        };
+        on_server += base.on_copy(&pair, on_copy).await;
+    }
+    let observed::Effort { states, queries, prepared, looking, looking_at_all, failed } = effort;
+    let head = format!(
+        "{}: {pairs} pairs, {states} states; {prepared} of {queries} queries prepared in {looking:.1?}, all of one state a pair in {looking_at_all:.1?}; statements and queries {on_server:.1?}, plan and matrix from the text {from_text:.1?}\n",
+        project.name
+    );
+    let counts =
+        [("no longer prepares", seen.broken), ("other types", seen.type_changed), ("green not ready", seen.not_ready)];
+    Observed { head, counts, failed }
 }

@@ -13,8 +13,9 @@ pub(super) struct Base {
 }
 
 impl Base {
-    pub(super) fn new(project: &str) -> Self {
-        let name = format!("oracle_{}", project.replace(|c: char| !c.is_alphanumeric(), "_"));
+    /// `purpose` keeps it apart from those of other tests.
+    pub(super) fn new(purpose: &str, project: &str) -> Self {
+        let name = format!("oracle_{purpose}_{}", project.replace(|c: char| !c.is_alphanumeric(), "_"));
         Self { name, applied: vec!["nothing yet".into()], copies: 0 }
     }
 
@@ -39,15 +40,20 @@ impl Base {
 
     /// Runs the pair's release in an order on a copy.
     pub(super) async fn run(&mut self, pair: &Pair, order: &Order<'_>) -> Run {
+        self.on_copy(pair, async |session| play(session, &pair.release, order).await).await
+    }
+
+    /// Does something on a copy.
+    pub(super) async fn on_copy<T>(&mut self, pair: &Pair, what: impl AsyncFnOnce(&Session) -> T) -> T {
         self.advance(pair).await;
         self.copies += 1;
         let copy = format!("{}_{}", self.name, self.copies);
         maintain(&format!("CREATE DATABASE {copy} TEMPLATE {}", self.name)).await;
         let session = open(&copy).await;
-        let run = play(&session, &pair.release, order).await;
+        let done = what(&session).await;
         session.close().await;
         maintain(&format!("DROP DATABASE {copy} WITH (FORCE)")).await;
-        run
+        done
     }
 }
 

@@ -12,7 +12,7 @@ use cutover::workload::Workload;
 use super::data::Pair;
 use super::recall::{Recall, one_line};
 
-fn id(workload: &Workload, query: usize) -> String {
+pub(super) fn id(workload: &Workload, query: usize) -> String {
     workload.sources.path(workload.queries[query].span).file_stem().unwrap_or_default().to_owned()
 }
 

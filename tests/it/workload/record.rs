@@ -23,6 +23,7 @@ sql \"INSERT INTO users (name) VALUES ('Ada Lovelace')\"
 for i in 1 2 3; do sql \"SELECT id FROM users WHERE name = 'Ada $i'\"; done
 PGAPPNAME=migrator sql 'SELECT 1 FROM users'
 psql -X -q -c 'BEGIN' -c \"UPDATE users SET name = 'Grace Hopper'\" -c 'COMMIT'
+psql -X -q -c 'BEGIN' -c 'DELETE FROM users' -c 'ROLLBACK'
 sql 'SELECT nothing FROM users' 2>/dev/null || true
 ";
 
@@ -63,6 +64,7 @@ fn a_suite_in_a_shell() {
     1× INSERT INTO users (name) VALUES ($1)
     3× SELECT id FROM users WHERE name = $1
     1× UPDATE users SET name = $1
+    1× DELETE FROM users
     "#);
     assert!(said(&output).contains("PostgreSQL refused it every time (42703)"), "{}", said(&output));
     let text = std::fs::read_to_string(folder.path().join("blue.workload")).unwrap();
@@ -122,7 +124,8 @@ fn values_and_transactions_for_a_replay() {
     let output = record(&folder, &args);
     assert_eq!(support::exit(&output), 0, "{}", said(&output));
     let shown = |t: &cutover::workload::SavedTransaction| {
-        t.statements.iter().map(|s| format!("{} {:?}", s.text, s.parameters)).collect::<Vec<_>>().join("; ")
+        let statements: Vec<_> = t.statements.iter().map(|s| format!("{} {:?}", s.text, s.parameters)).collect();
+        format!("{}{}", if t.rolled_back { "undone: " } else { "" }, statements.join("; "))
     };
     let saved = read(&folder, "w.json");
     insta::assert_snapshot!(saved.transactions.iter().map(shown).collect::<Vec<_>>().join("\n"), @r#"
@@ -132,7 +135,28 @@ fn values_and_transactions_for_a_replay() {
     SELECT id FROM users WHERE name = 'Ada 3' []
     SELECT 1 FROM users []
     UPDATE users SET name = 'Grace Hopper' []
+    undone: DELETE FROM users []
     "#);
+    // What a trigger does to rows does not stand in the statement that changes it.
+    let function = |body: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION check_name() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NEW; END$$;"
+        )
+    };
+    let trigger = "CREATE TRIGGER check_name BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION check_name();";
+    let stricter = "IF NEW.name LIKE 'Grace%' THEN RAISE EXCEPTION 'no Grace'; END IF;";
+    let write = |name: &str, text: String| std::fs::write(folder.path().join("migrations").join(name), text).unwrap();
+    write("V2__trigger.sql", function("") + trigger);
+    write("V3__stricter.sql", function(stricter));
+    let mut rehearse = support::cutover(folder.path());
+    rehearse.args(["rehearse", "migrations", "--from", "2", "--server", "local", "--blue", "w.json"]);
+    rehearse.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    rehearse.envs(support::local_options().bin_directory.map(|path| ("CUTOVER_PG_BIN", path)));
+    let output = rehearse.output().unwrap();
+    let text = support::transcript(&output);
+    assert_eq!(support::exit(&output), 1, "{text}");
+    assert!(text.contains("no Grace (SQLSTATE P0001), when it was played again"), "{text}");
+    assert!(text.contains("Played again at every state where blue lives: 7 of 7 recorded statements."), "{text}");
 }
 
 /// Run by the test below as a test suite of its own; without a database there is nothing to do.

@@ -28,8 +28,9 @@ fn each_query_once_and_without_values() {
 fn a_file_that_is_none_of_ours_or_of_another_version_is_refused() {
     let text = saved(false).to_json();
     let check = |text: &str| load(&[("w.json", text)], "workload:w.json");
-    insta::assert_snapshot!(check(&text.replace("\"format_version\": 1", "\"format_version\": 2")), @"error: w.json is a workload of format version 2, and this cutover reads version 1; read it with a newer cutover");
-    insta::assert_snapshot!(check(&text.replace("\"format_version\": 1", "\"format_version\": 0")), @"error: w.json is a workload of format version 0, and this cutover reads version 1; record it again");
+    insta::assert_snapshot!(check(&text.replace("\"format_version\": 2", "\"format_version\": 3")), @"error: w.json is a workload of format version 3, and this cutover reads version 2; read it with a newer cutover");
+    insta::assert_snapshot!(check(&text.replace("\"format_version\": 2", "\"format_version\": 0")), @"error: w.json is a workload of format version 0, and this cutover reads version 2; record it again");
+    assert_eq!(check(&text.replace("\"format_version\": 2", "\"format_version\": 1")), check(&text));
     insta::assert_snapshot!(check(&text.replace("\"origin\"", "\"organ\"")), @"error: w.json:6: this is no workload of cutover: unknown field `organ`, expected one of `format`, `format_version`, `tool_version`, `name`, `commit`, `application`, `origin`, `with_values`, `queries`, `transactions` at line 6 column 9");
     insta::assert_snapshot!(check(&text[..200]), @"error: w.json:10: this is no workload of cutover: EOF while parsing a string at line 10 column 31");
     insta::assert_snapshot!(check("{\"format\": \"other\", \"format_version\": 1}"), @r#"error: w.json: its format is "other" and not "cutover-workload""#);
