@@ -359,3 +359,16 @@ fn a_check_for_the_time_of_a_scan_does_not_join_its_file_into_one_transaction() 
         ],
     );
 }
+
+#[test]
+fn clients_wait_for_a_table_whatever_it_is_called_now() {
+    let check = |release: &[&str], expected: &[&str]| {
+        let planned = planned(USERS, release, None, None);
+        let hazards: Vec<_> = planned.plan.steps.iter().map(|step| step.hazard.as_str()).collect();
+        assert_eq!(hazards, expected, "{release:?}");
+    };
+    let exclusive = "ACCESS EXCLUSIVE, brief";
+    let index = "CREATE INDEX i ON people (age);";
+    check(&["ALTER TABLE users RENAME TO people;", index], &[exclusive, "SHARE, builds an index"]);
+    check(&["CREATE TABLE people AS SELECT * FROM users;", index], &["no lock that anybody waits for", "no lock that anybody waits for"]);
+}
