@@ -370,5 +370,8 @@ fn clients_wait_for_a_table_whatever_it_is_called_now() {
     let exclusive = "ACCESS EXCLUSIVE, brief";
     let index = "CREATE INDEX i ON people (age);";
     check(&["ALTER TABLE users RENAME TO people;", index], &[exclusive, "SHARE, builds an index"]);
-    check(&["CREATE TABLE people AS SELECT * FROM users;", index], &["no lock that anybody waits for", "no lock that anybody waits for"]);
+    check(
+        &["CREATE TABLE people AS SELECT * FROM users;", index],
+        &["no lock that anybody waits for", "no lock that anybody waits for"],
+    );
 }
