@@ -114,7 +114,7 @@ impl ReleaseOptions {
             return Err(CliError::usage(format!("{given} {what}")));
         }
         let config = config::find(given).map_err(CliError::usage)?;
-        let Config { migrations, convention, placeholders, from, blue, green, blue_source, lint, stats } =
+        let Config { migrations, convention, placeholders, from, blue, green, blue_source, assume, lint, stats } =
             config.unwrap_or_default();
         let folder = migrations.unwrap_or_else(|| given.to_owned());
         let values = self.placeholders.iter().cloned();
@@ -135,7 +135,8 @@ impl ReleaseOptions {
         };
         let blue = queries(&self.blue, blue)?;
         let green = queries(&self.green, green)?;
-        if self.assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
+        let assume = self.assume.or(assume);
+        if assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
             return Err(CliError::usage("--assume workload needs the queries of both versions")
                 .hint("give them with --blue and --green; a version without queries is taken to use everything"));
         }
@@ -148,7 +149,7 @@ impl ReleaseOptions {
             Some(path) => Some(weighing(path, stats.settings)?),
             None => None,
         };
-        let (version, assume) = (self.pg_version, self.assume.unwrap_or_default());
+        let (version, assume) = (self.pg_version, assume.unwrap_or_default());
         Ok(ReleaseInput { folder, from, blue, green, version, assume, weighing, blue_source, unread, lint })
     }
 }

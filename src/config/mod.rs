@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::compat::Assume;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
 use crate::stats::{Settings, Throughput, Throughputs};
@@ -31,6 +32,8 @@ pub struct Config {
     pub green: Option<Location>,
     /// Folders of blue's source, to be searched for what a release takes away.
     pub blue_source: Vec<Utf8PathBuf>,
+    /// How far the queries are believed.
+    pub assume: Option<Assume>,
     /// What `lint` makes of findings.
     pub lint: LintConfig,
     /// Statistics of production.
@@ -162,6 +165,7 @@ struct RawMigrations {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawApps {
+    assume: Option<Spanned<String>>,
     blue: Option<RawBlue>,
     green: Option<RawApp>,
 }
@@ -211,6 +215,9 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         Ok(location) => Ok(location.below(folder)),
         Err(error) => Err(invalid(queries.span().start, error.to_string())),
     };
+    let assume = |word: Spanned<String>| {
+        word.get_ref().parse().map_err(|error| invalid(word.span().start, format!("assume: {error}")))
+    };
     let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
@@ -220,6 +227,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         blue: blue.map(queries).transpose()?,
         green: raw.apps.green.map(|green| queries(green.queries)).transpose()?,
         blue_source: source.into_iter().map(below).collect(),
+        assume: raw.apps.assume.map(assume).transpose()?,
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
         stats: StatsConfig { settings: raw.stats.settings(), file: raw.stats.file.map(below) },
     })
@@ -256,6 +264,15 @@ mod tests {
             "table-rewrite = \"loud\"",
             "cutover.toml:2:17: unknown variant `loud`, expected one of `allow`, `info`, `warn`, `warning`, `error`",
         );
+    }
+
+    #[test]
+    fn how_far_queries_are_believed() {
+        let read = |text: &str| parse("cutover.toml".into(), text);
+        let known = read("[apps]\nassume = \"worst-case\"\n").map(|config| config.assume);
+        assert_eq!(known.ok().flatten(), Some(Assume::WorstCase));
+        let error = read("[apps]\nassume = \"best\"\n").unwrap_err();
+        assert_eq!(error.to_string(), "cutover.toml:2:10: assume: write `workload` or `worst-case`");
     }
 
     #[test]
