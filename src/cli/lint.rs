@@ -299,7 +299,9 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
 fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Releases {
     let look = |range| each_alone_of(input, range, observed, version);
-    let shares = shares(input.folder.migrations.len());
+    // What was seen of earlier migrations is not replayed, it is handed on from one to the next.
+    let count = input.folder.migrations.len();
+    let shares = if observed.is_some() { std::iter::once(0..count).collect() } else { shares(count) };
     let mut releases = Releases::default();
     std::thread::scope(|scope| {
         let (first, others) = shares.split_first().expect("there is always a share");

@@ -6,6 +6,7 @@ pub mod matrix;
 pub mod mention;
 mod phase;
 mod pull;
+mod reach;
 mod reliance;
 mod rows;
 mod watch;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::reach::Reach;
 use super::rows;
 use super::watch::Watch;
 use crate::effect::{Capability, RowRule, Weight};
-use crate::schema::resolve::{Resolved, Row, Write, WriteKind};
+use crate::schema::resolve::{Problem, Resolved, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
 use crate::sql::condition::Constant;
-use crate::sql::operation::Ident;
+use crate::sql::operation::{DefaultValue, Ident};
 use crate::workload::Query;
 
 /// Whether a version relies on a capability.
@@ -25,9 +26,10 @@ pub enum Reliance<'a> {
 impl<'a> Watch<'a> {
     /// Whether any query relies on a capability.
     pub fn relies(&self, capability: &Capability) -> Reliance<'a> {
+        let names = self.names_of(capability);
         let mut may = None;
-        for query in self.concerned(capability) {
-            match self.query_relies(query, capability) {
+        for query in self.concerned(capability, &names) {
+            match self.query_relies(query, capability, &names) {
                 Some(true) => return Reliance::Yes(&self.queries()[query]),
                 Some(false) => may = may.or(Some(&self.queries()[query])),
                 None => {}
@@ -36,40 +38,86 @@ impl<'a> Watch<'a> {
         may.map_or(Reliance::No, Reliance::May)
     }
 
-    /// The queries that can have to do with a capability, in order: for one of a relation, those that name it, or name what leads to it.
-    fn concerned(&self, capability: &Capability) -> Vec<usize> {
-        let Some(relation) = capability.relation() else { return (0..self.queries().len()).collect() };
-        let mut names = self.leading_to(relation);
-        if let Capability::Unruled { rule: RowRule::Constraint(Rule::ForeignKey { target, .. }), .. } = capability {
-            names.extend(self.leading_to(target));
+    /// The relations that a query may name to get at what a capability is about.
+    fn names_of(&self, capability: &Capability) -> BTreeSet<QName> {
+        let relations = capability.relation().into_iter().chain(target_of(capability));
+        relations.flat_map(|relation| self.leading_to(relation)).collect()
+    }
+
+    /// The queries that can have to do with a capability, in order: for one of a relation, those that name it, or what leads to it, and those
+    /// that reach it by functions, triggers, or foreign keys.
+    fn concerned(&self, capability: &Capability, names: &BTreeSet<QName>) -> Vec<usize> {
+        if capability.relation().is_none() {
+            return (0..self.queries().len()).collect();
         }
-        let mut found: BTreeSet<usize> = self.naming(&names).into_iter().collect();
-        let run_functions = (0..self.queries().len()).filter(|query| self.mentions(*query).contains(&relation.name));
-        found.extend(run_functions);
+        let mut found: BTreeSet<usize> = self.naming(names).into_iter().collect();
+        let reaches = |query: &usize| {
+            let reach = self.reach(*query);
+            names.iter().any(|name| reach.writes.contains(name) || reach.mentions.contains(&name.name))
+        };
+        found.extend((0..self.queries().len()).filter(reaches));
         found.into_iter().collect()
     }
 
     /// `Some(true)`: yes; `Some(false)`: may; `None`: no.
-    fn query_relies(&self, query: usize, capability: &Capability) -> Option<bool> {
+    fn query_relies(&self, query: usize, capability: &Capability, names: &BTreeSet<QName>) -> Option<bool> {
         let text = self.text(query);
         let Some(look) = self.own().look(query) else {
-            return mentions_any(text, capability).then_some(false);
+            return mentions_any(text, capability, names).then_some(false);
         };
         let view = View { watch: self, query, look, schema: self.own().schema(), text };
-        let unclear = || (look.uses.more || look.refused().is_some()) && mentions_any(text, capability);
-        let indirectly = || view.writes_indirectly(capability) || self.reached(query, capability);
+        let unclear = || (look.uses.more || look.refused().is_some()) && mentions_any(text, capability, names);
+        let indirectly = || view.writes_indirectly(capability) || self.reached(query, capability, names);
         view.relies(capability).or_else(|| (unclear() || indirectly()).then_some(false))
     }
 
-    /// Whether a function that a query calls, or that a trigger calls when it writes, mentions what a capability is about.
-    fn reached(&self, query: usize, capability: &Capability) -> bool {
-        let mentions = self.mentions(query);
-        let named = match capability {
-            Capability::Read { column, .. } | Capability::Write { column, .. } => mentions.contains(column),
-            // Habits of clients are not those of functions.
-            other => other.weight() == Weight::Certain,
+    /// Whether a function that a query runs, by a call or by a trigger, mentions what a capability is about.
+    fn reached(&self, query: usize, capability: &Capability, names: &BTreeSet<QName>) -> bool {
+        let Reach { mentions, writes } = self.reach(query);
+        if mentions.is_empty() {
+            return false;
+        }
+        let Some(relation) = capability.relation() else {
+            // A label of several words is not found as one.
+            return object_of(capability).is_some_and(|name| words_of(name).any(|word| mentions.contains(word)));
         };
-        named && capability.relation().is_some_and(|relation| mentions.contains(&relation.name))
+        let named = names.iter().any(|name| mentions.contains(&name.name));
+        match capability {
+            // A trigger does not name its own table.
+            Capability::Read { column, .. } | Capability::Write { column, .. } => {
+                mentions.contains(column) && (named || writes.contains(relation))
+            }
+            // Habits of clients are not those of functions, but for a whole row that a trigger writes elsewhere.
+            Capability::Width(_) => {
+                writes.contains(relation) && ["new.*", "old.*"].iter().any(|row| mentions.contains(*row))
+            }
+            other => named && other.weight() == Weight::Certain,
+        }
+    }
+}
+
+/// The table that the rows of a capability's relation point to.
+fn target_of(capability: &Capability) -> Option<&QName> {
+    match capability {
+        Capability::Unruled { rule: RowRule::Constraint(Rule::ForeignKey { target, .. }), .. } => Some(target),
+        _ => None,
+    }
+}
+
+/// What a capability without a relation is called.
+fn object_of(capability: &Capability) -> Option<&str> {
+    match capability {
+        Capability::Label { label, .. } => Some(label),
+        Capability::Type(name)
+        | Capability::Attribute { name, .. }
+        | Capability::Attributes(name)
+        | Capability::Taken { name, .. }
+        | Capability::KnownLabels(name)
+        | Capability::Call { name, .. }
+        | Capability::Body { name, .. }
+        | Capability::Unambiguous(name) => Some(&name.name),
+        Capability::Namespace(name) | Capability::Extension(name) => Some(name),
+        _ => None,
     }
 }
 
@@ -101,7 +149,7 @@ impl<'a> View<'a> {
             | Capability::Default { relation, column }
             | Capability::Defaulted { relation, column } => {
                 // A trigger may put something there.
-                self.omits(relation, column).then(|| !self.watch.mentions(self.query).contains(column))
+                self.omits(relation, column).then(|| !self.watch.reach(self.query).mentions.contains(column))
             }
             Capability::AcceptsNull { relation, column } => match self.writes_null(relation, column) {
                 true => Some(true),
@@ -166,7 +214,11 @@ impl<'a> View<'a> {
                 let of_trigger = self.schema.functions(name).iter().any(|f| f.returns == "trigger");
                 (of_trigger && !uses.writes.is_empty()).then_some(false)
             }
-            Capability::Namespace(name) | Capability::Extension(name) => has_word(self.text, name).then_some(false),
+            Capability::Namespace(name) => has_word(self.text, name).then_some(false),
+            // What an extension brings is not known; what is not known may be of it.
+            Capability::Extension(name) => {
+                (has_word(self.text, name) || uses.more || !self.look.problems.is_empty()).then_some(false)
+            }
             // What a query text does not show: who runs it, for one.
             Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. } => Some(false),
         }
@@ -190,7 +242,18 @@ impl<'a> View<'a> {
         writes.any(|written| {
             let kin = written != relation && (self.is_below(written, relation) || self.is_below(relation, written));
             kin || self.reads_through(written, relation, 0) || (written == relation && self.triggers_touch(capability))
-        })
+        }) || self.foreign_keys_write(capability)
+    }
+
+    /// Whether the actions of foreign keys, or functions, write what a rule is about, or what its rows point to.
+    fn foreign_keys_write(&self, capability: &Capability) -> bool {
+        let named = |relation: &QName| self.look.uses.writes.iter().any(|write| write.relation == *relation);
+        let reached = |relation: &QName| self.watch.reach(self.query).writes.contains(relation) && !named(relation);
+        match capability {
+            // A row that is changed by an action keeps what it left out.
+            Capability::Omit { .. } | Capability::Default { .. } | Capability::Defaulted { .. } => false,
+            other => other.relation().into_iter().chain(target_of(other)).any(reached),
+        }
     }
 
     /// Whether one relation is a partition of another, or inherits from it.
@@ -201,7 +264,7 @@ impl<'a> View<'a> {
 
     /// Whether the triggers that a write runs mention the columns of a rule for what is written.
     fn triggers_touch(&self, capability: &Capability) -> bool {
-        let mentions = self.watch.mentions(self.query);
+        let mentions = &self.watch.reach(self.query).mentions;
         match capability {
             Capability::AcceptsNull { column, .. } | Capability::Fits { column, .. } => mentions.contains(column),
             Capability::Unruled { rule, .. } => rule.columns().iter().any(|column| mentions.contains(column)),
@@ -246,8 +309,9 @@ impl<'a> View<'a> {
             if shows.iter().any(|(of, name)| of == relation && name == column) {
                 return Some(false);
             }
-            // An expression may be NULL because the column is.
-            unclear |= shows.is_empty();
+            // An expression, or a view's column, may be NULL because the column is.
+            let through = |of: &QName| self.reads_through(of, relation, 0) || self.is_below(relation, of);
+            unclear |= shows.is_empty() || shows.iter().any(|(of, _)| through(of));
         }
         (!unclear).then_some(true)
     }
@@ -266,6 +330,9 @@ impl<'a> View<'a> {
     }
 
     fn writes_column(&self, relation: &QName, column: &Ident) -> bool {
+        if self.is_generated(relation, column) {
+            return self.writes_of(relation).any(|write| write.kind != WriteKind::Delete);
+        }
         self.writes_of(relation).any(|write| match &write.kind {
             WriteKind::Insert { columns, updates, .. } => columns.contains(column) || updates.contains(column),
             WriteKind::Update { columns, .. } => columns.contains(column),
@@ -283,24 +350,25 @@ impl<'a> View<'a> {
     }
 
     fn may_write_null(&self, relation: &QName, column: &Ident) -> bool {
-        // Deleting what a row points to may set its columns to NULL.
-        let set_null = self.schema.relation(relation).is_some_and(|found| {
-            found.constraints.values().any(|constraint| match &constraint.kind {
-                Rule::ForeignKey { columns, target, restricts: false, .. } => {
-                    columns.contains(column) && self.writes_of(target).any(|write| write.kind == WriteKind::Delete)
-                }
-                _ => false,
-            })
-        });
-        set_null
-            || (self.writes_column(relation, column)
-                && !self.writes_of(relation).all(|write| rows::gives_values(write, column, self.schema)))
+        let generated = self.is_generated(relation, column);
+        self.writes_column(relation, column)
+            && (generated || !self.writes_of(relation).all(|write| rows::gives_values(write, column, self.schema)))
+    }
+
+    /// Whether a column's value follows from others, so that writing these writes it.
+    fn is_generated(&self, relation: &QName, column: &Ident) -> bool {
+        let default = self.schema.relation(relation).and_then(|found| found.column(column)?.default);
+        matches!(default, Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual))
     }
 
     fn omits(&self, relation: &QName, column: &Ident) -> bool {
+        let defaulted = |row: &Row| row.get(column) == Some(&Constant::Default);
         self.writes_of(relation).any(|write| match &write.kind {
-            WriteKind::Insert { columns, defaulted, .. } => !columns.contains(column) || defaulted.contains(column),
-            WriteKind::Update { .. } | WriteKind::Delete => false,
+            WriteKind::Insert { columns, rows, updated, .. } => {
+                !columns.contains(column) || rows.iter().chain([updated]).any(defaulted)
+            }
+            WriteKind::Update { row, .. } => defaulted(row),
+            WriteKind::Delete => false,
         })
     }
 
@@ -320,8 +388,11 @@ impl<'a> View<'a> {
     fn may_break(&self, relation: &QName, rule: &RowRule) -> bool {
         let own = self.writes_of(relation).any(|write| match &write.kind {
             WriteKind::Insert { .. } => true,
+            // An UPDATE checks all of the row, and old rows may break a check that is not valid.
+            WriteKind::Update { .. } if matches!(rule, RowRule::Check { .. }) => true,
             WriteKind::Update { columns, .. } => {
-                rule.columns().is_empty() || columns.iter().any(|c| rule.columns().contains(c))
+                rule.columns().is_empty()
+                    || rule.columns().iter().any(|c| columns.contains(c) || self.is_generated(relation, c))
             }
             WriteKind::Delete => false,
         });
@@ -354,8 +425,9 @@ impl<'a> View<'a> {
         });
         let mut schema = self.schema.clone();
         schema.insert_relation(relation.clone(), wider);
-        let (state, _) = self.watch.step(self.watch.own(), &schema);
-        !self.watch.prepares(&state, self.query)
+        let known = |problem: &Problem| self.look.problems.iter().any(|old| old.message == problem.message);
+        let wider = self.watch.look_on(self.query, &schema);
+        wider.is_some_and(|wider| !wider.problems.iter().all(known))
     }
 
     /// Whether it names the relation in a string, as in `nextval('s')`.
@@ -390,28 +462,32 @@ struct InsertView<'a> {
     constraint: Option<&'a Ident>,
 }
 
-/// Whether a text that is not understood mentions what a capability is about.
-fn mentions_any(text: &str, capability: &Capability) -> bool {
+/// Whether a text that is not understood mentions what a capability is about, or what leads there.
+fn mentions_any(text: &str, capability: &Capability, names: &BTreeSet<QName>) -> bool {
+    if let Some(name) = object_of(capability) {
+        return match capability {
+            Capability::Label { name, .. } => has_word(text, &name.name),
+            // What an extension brings is called otherwise.
+            Capability::Extension(_) => true,
+            _ => has_word(text, name),
+        };
+    }
+    let named = || names.iter().any(|name| has_word(text, &name.name));
     match capability {
-        Capability::Type(name)
-        | Capability::Attribute { name, .. }
-        | Capability::Attributes(name)
-        | Capability::Taken { name, .. }
-        | Capability::Label { name, .. }
-        | Capability::KnownLabels(name)
-        | Capability::Call { name, .. }
-        | Capability::Body { name, .. }
-        | Capability::Unambiguous(name) => has_word(text, &name.name),
-        Capability::Namespace(name) | Capability::Extension(name) => has_word(text, name),
         Capability::Bare { relation, column } => has_word(text, &relation.name) && has_word(text, column),
-        Capability::Shape(relation) | Capability::Width(relation) => {
-            has_word(text, &relation.name) && (text.contains('*') || has_word(text, "insert"))
-        }
-        other => other.relation().is_some_and(|relation| has_word(text, &relation.name)),
+        Capability::Shape(_) | Capability::Width(_) => named() && (text.contains('*') || has_word(text, "insert")),
+        other => other.relation().is_some() && named(),
     }
 }
 
 fn has_word(text: &str, word: &str) -> bool {
-    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-    words.any(|w| w.eq_ignore_ascii_case(word))
+    // A name of several words is not found as one.
+    if words_of(word).next() != Some(word) {
+        return text.to_lowercase().contains(&word.to_lowercase());
+    }
+    words_of(text).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }

@@ -55,18 +55,23 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     let name = || write.relation.clone();
     let mut found = Vec::new();
     if let WriteKind::Insert { columns, .. } = &write.kind {
-        let filled = |column: &Column| {
-            let called = relation.trigger_functions.values().flat_map(|name| schema.functions(name));
-            called.flat_map(|function| &*function.mentions).any(|word| *word == column.name)
+        let defaulted = |column: &Column| {
+            let WriteKind::Insert { rows, .. } = &write.kind else { return false };
+            rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default))
         };
-        let left_out = relation.columns.iter().filter(|c| !c.may_be_omitted() && !columns.contains(&c.name));
-        let left_out = left_out.filter(|column| !filled(column));
+        let left_out = |column: &&Column| !columns.contains(&column.name) || defaulted(column);
+        let left_out = relation.columns.iter().filter(|column| !column.may_be_omitted()).filter(left_out);
+        let left_out = left_out.filter(|c| !has_domain(c, schema) && !may_fill(&write.relation, relation, c, schema));
         found.extend(left_out.map(|column| Refusal::LeftOut { relation: name(), column: column.name.clone() }));
     }
     for row in rows(write) {
         let null = |column: &&Column| column.not_null && row.value(column, relation, schema) == Some(Constant::Null);
-        // A column that is left out is told above.
-        let written = relation.columns.iter().filter(|column| row.constants.contains_key(&column.name));
+        // A column that an INSERT leaves out, or gives its default, is told above.
+        let told = |column: &Column| match row.constants.get(&column.name) {
+            None => true,
+            Some(constant) => row.changed.is_none() && *constant == Constant::Default,
+        };
+        let written = relation.columns.iter().filter(|column| !told(column));
         found.extend(written.filter(null).map(|c| Refusal::Null { relation: name(), column: c.name.clone() }));
         for (constraint, definition) in &relation.constraints {
             if row.holds(&definition.kind, relation, schema) == Truth::False {
@@ -77,16 +82,12 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     found
 }
 
-/// Whether all rows of a write obey a check. `None`: its text does not tell.
+/// Whether all rows of a write obey a check. `None`: its text does not tell. An UPDATE writes rows anew, so that a check that is not valid is
+/// asked about what it leaves as it is, too.
 pub(super) fn obeys(write: &Write, rule: &Rule, schema: &Schema) -> Option<bool> {
     let relation = schema.relation(&write.relation)?;
     let mut all = true;
-    // What an UPDATE leaves as it is, it does not break.
-    let concerned = |row: &Known<'_>| {
-        let columns = rule.columns();
-        columns.is_empty() || row.changed.is_none_or(|changed| columns.iter().any(|c| changed.contains(c)))
-    };
-    for row in rows(write).filter(concerned) {
+    for row in rows(write) {
         match row.holds(rule, relation, schema) {
             Truth::True | Truth::Null => {}
             Truth::False => return Some(false),
@@ -96,16 +97,54 @@ pub(super) fn obeys(write: &Write, rule: &Rule, schema: &Schema) -> Option<bool>
     all.then_some(true)
 }
 
+/// Whether triggers may change the rows that are written, here or in the partition that a row belongs to. Rules are not known.
+fn has_triggers(relation: &Relation, name: &QName, schema: &Schema) -> bool {
+    let below = |child: &Relation, child_name: &QName| {
+        child.parent.as_ref() == Some(name) && has_triggers(child, child_name, schema)
+    };
+    !relation.triggers.is_empty()
+        || (relation.partitioned && schema.relations().any(|(child_name, child)| below(child, child_name)))
+}
+
+/// Whether a trigger may give a column a value: one that names it, calls something else, or is not known.
+fn may_fill(name: &QName, relation: &Relation, column: &Column, schema: &Schema) -> bool {
+    if !has_triggers(relation, name, schema) {
+        return false;
+    }
+    let fills = |function: &QName| match schema.functions(function) {
+        [] => true,
+        known => known.iter().flat_map(|function| &*function.mentions).any(|word| {
+            *word == column.name
+                || word.contains("populate")
+                || schema.all_functions().any(|(name, _)| name.name == *word)
+        }),
+    };
+    // A partition's own are not asked one by one.
+    relation.triggers.is_empty()
+        || relation.trigger_functions.len() < relation.triggers.len()
+        || relation.trigger_functions.values().any(fills)
+}
+
+/// Whether a column is of a domain, which may have a default of its own.
+fn has_domain(column: &Column, schema: &Schema) -> bool {
+    let data_type = column.data_type.as_ref().and_then(|data_type| schema.user_type_named(&data_type.base()));
+    matches!(data_type, Some(UserType::Domain { .. }))
+}
+
 /// Whether a write gives a column a constant other than NULL in every row, or leaves it as it is.
 pub(super) fn gives_values(write: &Write, column: &Ident, schema: &Schema) -> bool {
     let relation = schema.relation(&write.relation);
     let Some((relation, of)) = relation.and_then(|relation| Some((relation, relation.column(column)?))) else {
         return false;
     };
+    let triggered = has_triggers(relation, &write.relation, schema);
     rows(write).all(|row| match row.writes(column) {
         false => true,
         // Which constant it is does not matter, so neither does the column's type.
-        true => relation.triggers.is_empty() && row.constants.get(&of.name).is_some_and(|c| *c != Constant::Null),
+        true => {
+            let value = row.constants.get(&of.name);
+            !triggered && value.is_some_and(|value| !matches!(value, Constant::Null | Constant::Default))
+        }
     })
 }
 
@@ -116,25 +155,21 @@ struct Known<'a> {
     /// The columns that are written, where others keep what they hold; `None`: a new row, with these columns and nothing in the others.
     changed: Option<&'a std::collections::BTreeSet<Ident>>,
     given: &'a [Ident],
-    defaulted: Option<&'a std::collections::BTreeSet<Ident>>,
+    name: &'a QName,
 }
 
 fn rows(write: &Write) -> impl Iterator<Item = Known<'_>> {
     let mut found = Vec::new();
+    let name = &write.relation;
     match &write.kind {
-        WriteKind::Insert { columns, rows, defaulted, updates, updated, .. } => {
-            found.extend(rows.iter().map(|constants| Known {
-                constants,
-                changed: None,
-                given: columns,
-                defaulted: Some(defaulted),
-            }));
+        WriteKind::Insert { columns, rows, updates, updated, .. } => {
+            found.extend(rows.iter().map(|constants| Known { constants, changed: None, given: columns, name }));
             if !updates.is_empty() {
-                found.push(Known { constants: updated, changed: Some(updates), given: &[], defaulted: None });
+                found.push(Known { constants: updated, changed: Some(updates), given: &[], name });
             }
         }
         WriteKind::Update { columns, row } => {
-            found.push(Known { constants: row, changed: Some(columns), given: &[], defaulted: None });
+            found.push(Known { constants: row, changed: Some(columns), given: &[], name });
         }
         WriteKind::Delete => {}
     }
@@ -146,29 +181,25 @@ impl Known<'_> {
     fn writes(&self, column: &Ident) -> bool {
         match self.changed {
             Some(changed) => changed.contains(column),
-            None => self.given.contains(column) && !self.is_defaulted(column),
+            None => self.given.contains(column),
         }
-    }
-
-    fn is_defaulted(&self, column: &Ident) -> bool {
-        self.defaulted.is_some_and(|defaulted| defaulted.contains(column))
     }
 
     /// What stands in a column once the row is written; `None`: that is not known.
     fn value(&self, column: &Column, relation: &Relation, schema: &Schema) -> Option<Constant> {
-        // A trigger may change it.
-        if !relation.triggers.is_empty() {
+        // A trigger may change it, a generated column is not written at all.
+        if has_triggers(relation, self.name, schema) || !column.writable() || has_domain(column, schema) {
             return None;
         }
-        let left_out =
-            self.changed.is_none() && (!self.given.contains(&column.name) || self.is_defaulted(&column.name));
-        if left_out {
-            return (column.default.is_none() && column.may_be_omitted()).then_some(Constant::Null);
+        let default = self.constants.get(&column.name) == Some(&Constant::Default);
+        if default || (self.changed.is_none() && !self.given.contains(&column.name)) {
+            return column.default.is_none().then_some(Constant::Null);
         }
         let constant = self.constants.get(&column.name)?;
         let base = column.data_type.as_ref()?;
         let fits = match constant {
             Constant::Null => true,
+            Constant::Default => false,
             Constant::Text(_) => {
                 let strings = ["text", "character varying", "character", "bpchar"];
                 let labels = || matches!(schema.user_type_named(base.as_str()), Some(UserType::Enum(_)));

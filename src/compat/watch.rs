@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
 use super::words::Words;
 use crate::schema::resolve::{Problem, Resolved, Type};
 use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
-use crate::sql::operation::Ident;
 use crate::sql::query::At;
 use crate::workload::{Query, Workload};
 
@@ -21,8 +21,8 @@ pub struct Watch<'a> {
     words: Words,
     /// Queries that could not be read.
     unread: usize,
-    /// The names in the bodies of the functions that a query runs, if any.
-    mentions: Vec<BTreeSet<Ident>>,
+    /// What each query does beside what its text says.
+    reach: Vec<Reach>,
     /// What leads to a relation: views that read it, its partitions and its parent.
     leads: HashMap<QName, Vec<QName>>,
 }
@@ -42,10 +42,9 @@ impl<'a> Watch<'a> {
         let look = |query: &Query| workload.resolve(query, &own).map(Arc::new);
         let looks: Vec<_> = workload.queries.iter().map(look).collect();
         let unread = looks.iter().filter(|look| look.is_none()).count();
-        let bodies = Bodies::new(&own);
-        let mentioned =
-            |look: &Option<Arc<Resolved>>| look.as_ref().map(|look| bodies.mentions(look, &own)).unwrap_or_default();
-        let mentions = looks.iter().map(mentioned).collect();
+        let reaches = Reaches::new(&own);
+        let reach = looks.iter().map(|look| look.as_ref().map(|look| reaches.of(look, &own)).unwrap_or_default());
+        let reach = reach.collect();
         let mut leads: HashMap<QName, Vec<QName>> = HashMap::new();
         for (name, relation) in own.relations() {
             for read in relation.reads.iter().chain(&relation.parent) {
@@ -53,7 +52,7 @@ impl<'a> Watch<'a> {
             }
             leads.entry(name.clone()).or_default().extend(relation.parent.clone());
         }
-        Self { workload, own: State { schema: own, looks }, words, unread, mentions, leads }
+        Self { workload, own: State { schema: own, looks }, words, unread, reach, leads }
     }
 
     /// The queries that may name one of these relations, in their order.
@@ -78,9 +77,9 @@ impl<'a> Watch<'a> {
         found
     }
 
-    /// The names in the bodies of the functions that a query runs: those that it calls, those of triggers, and what they call in turn.
-    pub(super) fn mentions(&self, query: usize) -> &BTreeSet<Ident> {
-        &self.mentions[query]
+    /// What a query does beside what its text says.
+    pub(super) fn reach(&self, query: usize) -> &Reach {
+        &self.reach[query]
     }
 
     /// The queries on their own schema.
@@ -135,14 +134,39 @@ impl<'a> Watch<'a> {
             }
         }
         if !types.is_empty() {
-            let types: BTreeSet<String> = types.iter().map(ToString::to_string).collect();
+            // Domains and composites of a type change with it.
+            let mut shown: BTreeSet<String> = types.iter().map(ToString::to_string).collect();
+            let mut known = 0;
+            while known < shown.len() {
+                known = shown.len();
+                for (name, definition) in from.user_types().chain(to.user_types()) {
+                    if definition.parts().any(|part| shown.contains(&part.base())) {
+                        names.insert(name.name.to_lowercase());
+                        shown.insert(name.to_string());
+                    }
+                }
+            }
             for (name, relation) in from.relations().chain(to.relations()) {
                 let mut of = relation.columns.iter().filter_map(|column| column.data_type.as_ref());
-                if of.any(|data_type| types.contains(data_type.base().as_str())) {
+                if of.any(|data_type| shown.contains(data_type.base().as_str())) {
                     names.insert(name.name.to_lowercase());
                 }
             }
         }
+        // What a function returns, or takes, may be a row of a relation, or a value of a type.
+        let mut over = Vec::new();
+        for (name, function) in from.all_functions().chain(to.all_functions()) {
+            let arguments = function.arguments.iter().map(|(data_type, _)| data_type.as_str());
+            let outputs = function.outputs.iter().map(|(_, data_type)| data_type.as_str());
+            let mut words = arguments
+                .chain(outputs)
+                .chain([function.returns.as_str()])
+                .flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+            if words.any(|word| names.contains(&word.to_lowercase())) {
+                over.push(name.name.to_lowercase());
+            }
+        }
+        names.extend(over);
         self.words.naming(names.iter().map(String::as_str))
     }
 
@@ -243,49 +267,6 @@ impl State {
         let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
         let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;
         Some(format!("parameter ${} is {new} instead of {old}", at + 1))
-    }
-}
-
-/// What runs when a function of some name is called, or a table of some name is written.
-#[derive(Default)]
-struct Bodies {
-    functions: HashMap<Ident, Vec<QName>>,
-    triggers: HashMap<Ident, Vec<QName>>,
-}
-
-impl Bodies {
-    fn new(schema: &Schema) -> Self {
-        let mut found = Self::default();
-        for (name, _) in schema.all_functions() {
-            found.functions.entry(name.name.clone()).or_default().push(name.clone());
-        }
-        // Without functions there is nothing that triggers could call.
-        for (name, relation) in schema.relations().filter(|_| !found.functions.is_empty()) {
-            let called = relation.trigger_functions.values().cloned();
-            found.triggers.entry(name.name.clone()).or_default().extend(called);
-        }
-        found
-    }
-
-    /// The names in the bodies of the functions that a query runs.
-    fn mentions(&self, look: &Resolved, schema: &Schema) -> BTreeSet<Ident> {
-        let mut mentions = BTreeSet::new();
-        let mut waiting: Vec<&QName> = look.uses.calls.keys().collect();
-        let written = look.uses.writes.iter().filter_map(|write| self.triggers.get(&write.relation.name));
-        waiting.extend(written.flatten());
-        let mut seen = BTreeSet::new();
-        while let Some(name) = waiting.pop() {
-            if !seen.insert(name) {
-                continue;
-            }
-            for word in schema.functions(name).iter().flat_map(|function| &*function.mentions) {
-                // It may call, or write, whatever bears the name.
-                if mentions.insert(word.clone()) {
-                    waiting.extend(self.functions.get(word).into_iter().chain(self.triggers.get(word)).flatten());
-                }
-            }
-        }
-        mentions
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Error};
 use crate::compat::Words;
 use crate::compat::matrix::{Cell, Failure};
 use crate::postgres::{Catalog, Touched, server_message};
+use crate::sql::lex::{Lexeme, lex};
 use crate::workload::Workload;
 
 /// The queries of one version, or of several, on one session.
@@ -67,7 +68,8 @@ impl<'a> Preparer<'a> {
 }
 
 fn mentions_conflict(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("on conflict")
+    let words: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    words.windows(2).any(|pair| pair[0].is("on") && pair[1].is("conflict"))
 }
 
 /// What planning a query that prepares fails with. `EXPLAIN` plans and does not run; the values do not matter to the search for an arbiter.

@@ -67,7 +67,9 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Whether both versions worked everywhere they must, and the end is the files' own.
     pub fn is_safe(&self) -> bool {
-        self.matrix.breaks().is_empty() && self.differences.iter().all(|difference| difference.harmless)
+        self.matrix.breaks().is_empty()
+            && self.differences.iter().all(|difference| difference.harmless)
+            && self.replayed.iter().all(|played| played.stray == 0)
     }
 }
 

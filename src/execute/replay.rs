@@ -41,6 +41,8 @@ pub struct Replayed {
     pub compared: usize,
     /// How many fail on the schema of their own version: they need values that are made anew each time, or another session.
     pub unfit: usize,
+    /// How many fail at another state and belong to none of the queries, with the ends of transactions.
+    pub stray: usize,
     /// How many were left out, by the reason.
     pub left_out: BTreeMap<String, usize>,
     /// How many were not played at all states: there was no time.
@@ -186,6 +188,23 @@ impl<'a> Player<'a> {
         said
     }
 
+    /// What fails where the version lives and is none of its queries; behind a query that failed it is a consequence.
+    fn stray(&self, references: &[Reference]) -> usize {
+        let mut found = BTreeSet::new();
+        for of in self.played.iter().filter(|of| of.role == Role::Owner) {
+            let plays = self.plays.iter().zip(references).zip(&of.outcomes).enumerate();
+            for (i, ((play, reference), outcome)) in plays {
+                if matches!((reference, outcome), (Reference::Runs(_), Outcome::Failed(_))) {
+                    if play.query.is_some() {
+                        break;
+                    }
+                    found.insert(i);
+                }
+            }
+        }
+        found.len()
+    }
+
     fn summary(&self, references: &[Reference], states: &[State]) -> Replayed {
         let mut found = Replayed {
             version: self.version,
@@ -193,10 +212,12 @@ impl<'a> Player<'a> {
             statements: 0,
             compared: 0,
             unfit: 0,
+            stray: 0,
             left_out: BTreeMap::new(),
             cut: 0,
             queries: BTreeSet::new(),
         };
+        found.stray = self.stray(references);
         let lives = states.iter().filter(|state| state.lives(self.version)).count();
         for (i, (play, reference)) in self.plays.iter().zip(references).enumerate() {
             if matches!(play.act, Act::Begin | Act::Commit(_) | Act::Rollback) {
@@ -425,6 +446,8 @@ async fn bound_role(client: &Client) -> Result<String, Error> {
          END $cutover$"
     );
     client.batch_execute(&grants).await?;
+    // Who may make a role need not be one that can put it on.
+    client.batch_execute(&format!("SET LOCAL ROLE {name}; RESET ROLE")).await?;
     Ok(name)
 }
 

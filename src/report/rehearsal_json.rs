@@ -63,6 +63,8 @@ pub(super) struct ReplayedDocument {
     pub compared: usize,
     /// How many fail on the schema of their own version, too.
     pub unfit: usize,
+    /// How many fail at another state and belong to none of the queries, with the ends of transactions.
+    pub stray: usize,
     /// How many were left out, by the reason.
     pub left_out: BTreeMap<String, usize>,
     /// How many were not played at all states, because that took too long.
@@ -141,8 +143,17 @@ fn broken(found: Break<'_>) -> BreakDocument {
 }
 
 fn played(found: &Replayed) -> ReplayedDocument {
-    let Replayed { version, transactions, statements, compared, unfit, cut, .. } = *found;
-    ReplayedDocument { version, transactions, statements, compared, unfit, left_out: found.left_out.clone(), cut }
+    let Replayed { version, transactions, statements, compared, unfit, stray, cut, .. } = *found;
+    ReplayedDocument {
+        version,
+        transactions,
+        statements,
+        compared,
+        unfit,
+        stray,
+        left_out: found.left_out.clone(),
+        cut,
+    }
 }
 
 fn difference(found: &Difference) -> DifferenceDocument {

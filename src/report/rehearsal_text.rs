@@ -99,6 +99,9 @@ fn replayed(out: &mut String, found: &Replayed) -> std::fmt::Result {
         "Played again at every state where {who} lives: {} of {} recorded statements",
         found.compared, found.statements
     )?;
+    if found.stray > 0 {
+        write!(out, "; failing elsewhere, and none of the queries: {}", found.stray)?;
+    }
     if found.unfit > 0 {
         write!(out, "; failing on {who}'s own schema, too: {}", found.unfit)?;
     }

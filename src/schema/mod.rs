@@ -104,6 +104,11 @@ impl Schema {
         self.functions.iter().flat_map(|(name, overloads)| overloads.iter().map(move |function| (name, function)))
     }
 
+    /// Every user-defined type with its name.
+    pub fn user_types(&self) -> impl Iterator<Item = (&QName, &UserType)> {
+        self.types.iter().map(|(name, definition)| (name, &**definition))
+    }
+
     /// Whether a schema (name space) exists.
     pub fn has_namespace(&self, name: &str) -> bool {
         self.namespaces.contains(name)

@@ -336,6 +336,18 @@ impl UserType {
     }
 }
 
+impl UserType {
+    /// The types that it is made of.
+    pub fn parts(&self) -> impl Iterator<Item = &TypeName> {
+        let (base, attributes) = match self {
+            Self::Domain { base, .. } => (Some(base), [].as_slice()),
+            Self::Composite(attributes) => (None, attributes.as_slice()),
+            Self::Enum(_) | Self::Other => (None, [].as_slice()),
+        };
+        base.into_iter().chain(attributes.iter().map(|(_, data_type)| data_type))
+    }
+}
+
 /// A function or procedure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {

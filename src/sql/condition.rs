@@ -15,6 +15,8 @@ use super::operation::Ident;
 pub enum Constant {
     /// `NULL`
     Null,
+    /// `DEFAULT`: what the column has for it.
+    Default,
     /// `'…'`
     Text(Arc<str>),
     /// A whole number.

@@ -157,7 +157,7 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
 }
 
 #[cfg(feature = "live")]
-pub(crate) use lower::definition_of;
+pub(crate) use lower::{definition_of, mentions_of};
 
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     match problem {

@@ -306,11 +306,9 @@ impl Reader {
                 _ => format!("{set}{}", row.get::<_, String>(5)),
             };
             let body: String = row.get(7);
-            let words: BTreeSet<Ident> = body
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .filter(|w| !w.is_empty())
-                .map(|w| w.to_ascii_lowercase().into())
-                .collect();
+            // A body that is SQL itself is no text.
+            let text = row.get::<_, Option<String>>(12).unwrap_or(body);
+            let mentions = sql::mentions_of(&text);
             let runs = FunctionBody {
                 language: row.get::<_, Option<String>>(8).unwrap_or_default(),
                 volatility: match row.get::<_, String>(9).as_str() {
@@ -320,11 +318,11 @@ impl Reader {
                 },
                 strict: row.get(10),
                 security_definer: row.get(11),
-                text: row.get::<_, Option<String>>(12).unwrap_or(body),
+                text,
             };
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
-            let (mentions, body) = (words.into_iter().collect(), runs.digest().into());
+            let (mentions, body) = (mentions.into(), runs.digest().into());
             let function = Function { arguments, returns, outputs, mentions, body };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
         }

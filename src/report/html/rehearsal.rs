@@ -43,6 +43,9 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
 fn replayed(out: &mut Markup, found: &Replayed) {
     out.raw("<p>Played again at every state where ").text(found.version.name()).raw(" lives: ").text(found.compared);
     out.raw(" of ").text(count(found.statements, "recorded statement"));
+    if found.stray > 0 {
+        out.raw("; failing elsewhere, and none of the queries: ").text(found.stray);
+    }
     if found.unfit > 0 {
         out.raw("; failing on its own schema, too: ").text(found.unfit);
     }

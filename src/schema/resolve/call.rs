@@ -246,7 +246,11 @@ impl Resolver<'_> {
         if let Some(relation) = self.types.row_type(text).filter(|_| !text.ends_with("[]")) {
             let found = self.schema.relation(&relation);
             let columns = found.into_iter().flat_map(|r| &r.columns);
-            let columns = columns.map(|c| col(c.name.clone(), c.data_type.as_ref().map_or(Type::Any, Type::of)));
+            let columns = columns.map(|c| Col {
+                name: c.name.clone(),
+                data_type: c.data_type.as_ref().map_or(Type::Any, Type::of),
+                of: vec![(relation.clone(), c.name.clone())],
+            });
             return table(columns.collect(), found.is_none_or(|r| !r.columns_known));
         }
         match &**text {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::Context;
+use super::catalog::{CATALOG, Context};
 use super::expr::start;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::{Sure, Type};
@@ -42,7 +42,8 @@ impl Resolver<'_> {
             }
             Command::Other { harmless } => {
                 self.resolved.uses.more |= !harmless;
-                harmless.then(Vec::new)
+                // SHOW returns something.
+                None
             }
         }
     }
@@ -549,7 +550,6 @@ impl Resolver<'_> {
             }
         };
         let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, &relation, column)).collect();
-        let mut defaulted = BTreeSet::new();
         let mut written = vec![Row::new()];
         let width = match &insert.source {
             None => Some(0),
@@ -557,8 +557,6 @@ impl Resolver<'_> {
                 // Each value takes the type of its column.
                 Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
                     written = rows.iter().map(|row| constants(&columns, row)).collect();
-                    let always = |i: usize| rows.iter().all(|row| row.get(i) == Some(&Expr::Default));
-                    defaulted.extend((0..columns.len()).filter(|i| always(*i)).map(|i| columns[i].value.clone()));
                     Some(self.inserted_rows(source, rows, &columns, &wanted, &relation, outer))
                 }
                 _ => {
@@ -629,8 +627,7 @@ impl Resolver<'_> {
             }
         }
         let columns = columns.into_iter().map(|column| column.value).collect();
-        let kind =
-            WriteKind::Insert { columns, listed, defaulted, rows: written, arbiter, constraint, updates, updated };
+        let kind = WriteKind::Insert { columns, listed, rows: written, arbiter, constraint, updates, updated };
         self.write(name, kind, insert.table.name.at);
         let names = Names::of(own);
         self.items(&insert.returning, &Scope { names: &names, outer })
@@ -736,7 +733,6 @@ impl Resolver<'_> {
             let kind = WriteKind::Insert {
                 columns: given.map(|column| column.value).collect(),
                 listed,
-                defaulted: BTreeSet::new(),
                 rows: vec![row],
                 arbiter: None,
                 constraint: None,
@@ -748,7 +744,8 @@ impl Resolver<'_> {
         if merge.deletes {
             self.write(name, WriteKind::Delete, merge.table.name.at);
         }
-        Some(Vec::new())
+        // RETURNING is not read.
+        None
     }
 }
 
@@ -761,18 +758,26 @@ fn constants(columns: &[Placed<Ident>], row: &[Expr]) -> Row {
 fn constant(value: &Expr) -> Option<Constant> {
     match value {
         Expr::Null => Some(Constant::Null),
+        Expr::Default => Some(Constant::Default),
         Expr::Text(text, _) => Some(Constant::Text(text.clone())),
         Expr::Number(text) => Constant::number(text),
         Expr::Operator(sign, None, number, _) if &**sign == "-" => match constant(number)? {
             Constant::Number(number) => Some(Constant::Number(-number)),
             _ => None,
         },
-        // A length would cut it.
-        Expr::Cast(value, to, _) if to.modifiers().is_empty() => {
-            constant(value).filter(|constant| !matches!(constant, Constant::Number(_)))
+        // A length would cut it, and another type may spell it otherwise. What is no built-in type may be an enum.
+        Expr::Cast(value, to, _) if !to.as_str().contains(['(', '[']) && leaves_strings(to.as_str()) => {
+            match constant(value)? {
+                Constant::Number(_) => None,
+                constant => Some(constant),
+            }
         }
         _ => None,
     }
+}
+
+fn leaves_strings(data_type: &str) -> bool {
+    matches!(data_type, "text" | "character varying") || CATALOG.category(data_type).is_none()
 }
 
 fn select_items(body: &Body) -> Option<&[Item]> {

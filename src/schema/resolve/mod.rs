@@ -95,8 +95,6 @@ pub enum WriteKind {
         columns: Vec<Ident>,
         /// Whether they were written down.
         listed: bool,
-        /// Of these, the columns that get DEFAULT in every row.
-        defaulted: BTreeSet<Ident>,
         /// What is known of its rows, in their order.
         rows: Vec<Row>,
         /// `ON CONFLICT (…)`

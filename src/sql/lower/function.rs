@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::lex::{Kind, lex};
+use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::{CreateFunction, FunctionBody, Ident, Operation};
 use crate::sql::parse::{eat, eat_word, is_word};
 use crate::sql::types::{TypeName, lower_type};
@@ -195,9 +195,24 @@ fn mention(token: &Token, found: &mut BTreeSet<Ident>) {
     }
 }
 
+/// The names in a function's body.
+#[cfg(feature = "live")]
+pub(crate) fn mentions_of(body: &str) -> Vec<Ident> {
+    let mut found = BTreeSet::new();
+    mention_text(body, &mut found);
+    found.into_iter().collect()
+}
+
 /// The words of a body are a superset of the names it can mention, also in a language that is not SQL.
 fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
-    for piece in lex(body) {
+    let pieces: Vec<_> = lex(body).into_iter().filter(Lexeme::solid).collect();
+    // A whole row, whatever columns it has by then.
+    for row in pieces.windows(3) {
+        if row[0].is_any(&["new", "old"]) && row[1].symbol(".") && row[2].symbol("*") {
+            found.insert(format!("{}.*", row[0].text.to_ascii_lowercase()).into());
+        }
+    }
+    for piece in pieces {
         match piece.kind {
             Kind::Word => _ = found.insert(piece.text.to_ascii_lowercase().into()),
             Kind::Name => {
@@ -213,7 +228,8 @@ fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
 
 fn words(text: &str, found: &mut BTreeSet<Ident>) {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-    found.extend(split.filter(|w| !w.is_empty()).map(|w| Ident::from(w.to_ascii_lowercase())));
+    // A name in quotes keeps its letters.
+    found.extend(split.filter(|w| !w.is_empty()).flat_map(|w| [Ident::from(w.to_ascii_lowercase()), Ident::from(w)]));
 }
 
 pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

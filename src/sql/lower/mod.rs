@@ -29,6 +29,8 @@ use super::operation::Operation;
 use super::parse::{SyntaxError, Tokens, at_end, peek_words};
 use super::query::Command;
 #[cfg(feature = "live")]
+pub(crate) use function::mentions_of;
+#[cfg(feature = "live")]
 pub(crate) use view::definition_of;
 
 /// The operations of one statement.

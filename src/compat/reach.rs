@@ -1,0 +1,106 @@
+//! What a query does beside what its text says: the functions that it calls, the triggers and the actions of foreign keys that its writes set
+//! off. Of functions only the names in their bodies are known.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::schema::resolve::{Resolved, WriteKind};
+use crate::schema::{QName, Rule, Schema};
+use crate::sql::operation::Ident;
+
+/// What a query reaches.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reach {
+    /// The names in the bodies of the functions that run. [`Schema`]'s word for a whole row of a trigger, `new.*` or `old.*`, is one, too.
+    pub(super) mentions: BTreeSet<Ident>,
+    /// The relations that may be written, those that the query names included.
+    pub(super) writes: BTreeSet<QName>,
+}
+
+/// What a schema does by itself.
+#[derive(Default)]
+pub(super) struct Reaches {
+    functions: HashMap<Ident, Vec<QName>>,
+    relations: HashMap<Ident, Vec<QName>>,
+    /// The functions of a relation's triggers, and of its partitions'.
+    triggers: HashMap<QName, Vec<QName>>,
+    /// The foreign keys that point to a relation.
+    references: HashMap<QName, Vec<Reference>>,
+}
+
+struct Reference {
+    from: QName,
+    columns: Vec<Ident>,
+    /// Whether a row that is deleted takes others with it, or changes them.
+    acts: bool,
+}
+
+/// Longer chains of partitions are not followed.
+const DEEPEST: usize = 32;
+
+impl Reaches {
+    pub(super) fn new(schema: &Schema) -> Self {
+        let mut found = Self::default();
+        for (name, _) in schema.all_functions() {
+            found.functions.entry(name.name.clone()).or_default().push(name.clone());
+        }
+        for (name, relation) in schema.relations() {
+            found.relations.entry(name.name.clone()).or_default().push(name.clone());
+            let parent = |name: &QName| schema.relation(name).and_then(|found| found.parent.clone());
+            if !relation.trigger_functions.is_empty() {
+                for written in std::iter::successors(Some(name.clone()), parent).take(DEEPEST) {
+                    found.triggers.entry(written).or_default().extend(relation.trigger_functions.values().cloned());
+                }
+            }
+            for constraint in relation.constraints.values() {
+                if let Rule::ForeignKey { target, target_columns, restricts, .. } = &constraint.kind {
+                    let reference = Reference { from: name.clone(), columns: target_columns.clone(), acts: !restricts };
+                    found.references.entry(target.clone()).or_default().push(reference);
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn of(&self, look: &Resolved, schema: &Schema) -> Reach {
+        let mut reach = Reach::default();
+        let mut tables: Vec<QName> = Vec::new();
+        for write in &look.uses.writes {
+            tables.push(write.relation.clone());
+            let changes = |reference: &&Reference| match &write.kind {
+                WriteKind::Delete => reference.acts,
+                WriteKind::Update { columns, .. } => reference.columns.iter().any(|column| columns.contains(column)),
+                WriteKind::Insert { updates, .. } => reference.columns.iter().any(|column| updates.contains(column)),
+            };
+            let references = self.references.get(&write.relation).into_iter().flatten();
+            tables.extend(references.filter(changes).map(|reference| reference.from.clone()));
+        }
+        // Of the tables that the query names, the references are followed by what it does to them.
+        let named: BTreeSet<QName> = look.uses.writes.iter().map(|write| write.relation.clone()).collect();
+        let mut functions: Vec<QName> = look.uses.calls.keys().cloned().collect();
+        let mut called = BTreeSet::new();
+        loop {
+            if let Some(table) = tables.pop() {
+                if reach.writes.insert(table.clone()) {
+                    functions.extend(self.triggers.get(&table).into_iter().flatten().cloned());
+                    if !named.contains(&table) {
+                        let references = self.references.get(&table).into_iter().flatten();
+                        tables.extend(references.map(|reference| reference.from.clone()));
+                    }
+                }
+            } else if let Some(function) = functions.pop() {
+                if !called.insert(function.clone()) {
+                    continue;
+                }
+                for word in schema.functions(&function).iter().flat_map(|function| &*function.mentions) {
+                    // It may call, or write, whatever bears the name.
+                    if reach.mentions.insert(word.clone()) {
+                        functions.extend(self.functions.get(word).into_iter().flatten().cloned());
+                        tables.extend(self.relations.get(word).into_iter().flatten().cloned());
+                    }
+                }
+            } else {
+                return reach;
+            }
+        }
+    }
+}
