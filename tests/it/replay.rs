@@ -314,6 +314,7 @@ async fn the_reports_tell_what_was_played() {
           "statements": 3,
           "compared": 1,
           "unfit": 1,
+          "stray": 0,
           "left_out": {
             "it reaches beyond its transaction, or only waits": 1
           },
