@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::schema::resolve::{Resolved, WriteKind};
 use crate::schema::{QName, Rule, Schema};
+use crate::sql::called_in;
 use crate::sql::operation::Ident;
 
 /// What a query reaches.
@@ -25,6 +26,8 @@ pub(super) struct Reaches {
     triggers: HashMap<QName, Vec<QName>>,
     /// The foreign keys that point to a relation.
     references: HashMap<QName, Vec<Reference>>,
+    /// The functions of a table's defaults and checks, and of a view's query.
+    runs: HashMap<QName, Vec<QName>>,
 }
 
 struct Reference {
@@ -49,6 +52,17 @@ impl Reaches {
             if !relation.trigger_functions.is_empty() {
                 for written in std::iter::successors(Some(name.clone()), parent).take(DEEPEST) {
                     found.triggers.entry(written).or_default().extend(relation.trigger_functions.values().cloned());
+                }
+            }
+            let checks = relation.constraints.values().filter_map(|constraint| match &constraint.kind {
+                Rule::Check { expression, .. } => Some(&**expression),
+                _ => None,
+            });
+            if !found.functions.is_empty() {
+                let called = relation.runs.iter().cloned().chain(checks.flat_map(called_in));
+                let known: Vec<_> = called.filter_map(|name| found.functions.get(&name)).flatten().cloned().collect();
+                if !known.is_empty() {
+                    found.runs.insert(name.clone(), known);
                 }
             }
             for constraint in relation.constraints.values() {
@@ -77,11 +91,21 @@ impl Reaches {
         // Of the tables that the query names, the references are followed by what it does to them.
         let named: BTreeSet<QName> = look.uses.writes.iter().map(|write| write.relation.clone()).collect();
         let mut functions: Vec<QName> = look.uses.calls.keys().cloned().collect();
+        // Views in views: their queries run, too.
+        let mut read: Vec<&QName> = look.uses.relations.keys().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = read.pop().filter(|_| !self.runs.is_empty()) {
+            if seen.insert(name) {
+                functions.extend(self.runs.get(name).into_iter().flatten().cloned());
+                read.extend(schema.relation(name).into_iter().flat_map(|relation| &relation.reads));
+            }
+        }
         let mut called = BTreeSet::new();
         loop {
             if let Some(table) = tables.pop() {
                 if reach.writes.insert(table.clone()) {
-                    functions.extend(self.triggers.get(&table).into_iter().flatten().cloned());
+                    let set_off = self.triggers.get(&table).into_iter().chain(self.runs.get(&table));
+                    functions.extend(set_off.flatten().cloned());
                     if !named.contains(&table) {
                         let references = self.references.get(&table).into_iter().flatten();
                         tables.extend(references.map(|reference| reference.from.clone()));

@@ -255,7 +255,7 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
             let rows = behaviour::rows_of(&before.resolve(parent), table);
             if *attach { (None, Some(rows)) } else { (Some(rows), None) }
         }
-        TableChange::SetDefault { column, default: _ } => {
+        TableChange::SetDefault { column, default: _, runs: _ } => {
             let has = |c: &Column| !matches!(c.default, None | Some(DefaultValue::Null));
             let replaced = before.relation(table).and_then(|r| r.column(column)).is_some_and(has);
             let (relation, column) = (table.clone(), column.clone());

@@ -515,6 +515,7 @@ impl Change {
             ));
             return;
         }
+        relation.runs = view.query.calls.iter().map(|call| call.name.clone()).collect();
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
         let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
         relation.read_only = !view.query.simple || relation.reads.iter().any(reads_read_only);

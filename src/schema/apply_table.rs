@@ -84,6 +84,7 @@ impl Change {
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
             relation.columns.push(column(definition));
+            relation.runs.extend(definition.runs.iter().cloned());
         }
         relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
         self.insert(name.clone(), relation);
@@ -237,7 +238,10 @@ impl Change {
                     }
                     return;
                 }
-                self.edit(table, |r| r.columns.push(column(definition)));
+                self.edit(table, |relation| {
+                    relation.columns.push(column(definition));
+                    relation.runs.extend(definition.runs.iter().cloned());
+                });
                 self.sequence_for(table, definition);
                 for constraint in constraints {
                     self.add_constraint(table, constraint);
@@ -260,8 +264,9 @@ impl Change {
             TableChange::SetType { column, data_type, .. } => {
                 self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
             }
-            TableChange::SetDefault { column, default } => {
+            TableChange::SetDefault { column, default, runs } => {
                 self.edit_column(table, column, |c| c.default = Some(*default));
+                self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
             }
             TableChange::DropDefault { column } => self.edit_column(table, column, |c| c.default = None),
             TableChange::SetNotNull { column, name, .. } => {
@@ -283,6 +288,7 @@ impl Change {
                         not_null: true,
                         default: Some(default),
                         serial: false,
+                        runs: Vec::new(),
                     };
                     self.sequence_for(table, &definition);
                 }
@@ -493,6 +499,7 @@ fn column(definition: &ColumnDefinition) -> Column {
 
 fn inherit(relation: &mut Relation, parent: &Relation) {
     relation.columns.extend(parent.columns.iter().cloned().map(|column| Column { holds: None, ..column }));
+    relation.runs.extend(parent.runs.iter().cloned());
     let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
     relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));
 }

@@ -52,6 +52,8 @@ pub struct Relation {
     pub triggers: BTreeMap<Ident, bool>,
     /// What its triggers call.
     pub trigger_functions: BTreeMap<Ident, QName>,
+    /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
+    pub runs: BTreeSet<Ident>,
     /// Policies by name.
     pub policies: BTreeMap<Ident, Policy>,
     /// `ENABLE ROW LEVEL SECURITY`
@@ -89,6 +91,7 @@ impl Relation {
             indexes: BTreeMap::new(),
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
+            runs: BTreeSet::new(),
             policies: BTreeMap::new(),
             row_security: false,
             force_row_security: false,

@@ -151,6 +151,19 @@ pub fn read_query(text: &str) -> Result<query::Command, String> {
     lower::command(text).map_err(|error| error.message)
 }
 
+/// The names in a text that stand as those of functions.
+pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
+    use lex::{Kind, Lexeme};
+    let pieces: Vec<_> = lex::lex(text).into_iter().filter(Lexeme::solid).collect();
+    let called = pieces.windows(2).filter(|pair| pair[1].symbol("("));
+    let name = |piece: &Lexeme<'_>| match piece.kind {
+        Kind::Word => Some(piece.text.to_ascii_lowercase().into()),
+        Kind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
+        _ => None,
+    };
+    called.filter_map(|pair| name(&pair[0])).collect()
+}
+
 /// Where the first such keyword of a statement ends, for an edit of its text.
 pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
     parse::Tokens::read(statement).ok()?.end_of_word(word)

@@ -57,6 +57,11 @@ INSERT INTO grandparents VALUES (1);
 CREATE FUNCTION helper(n int) RETURNS int LANGUAGE sql AS 'SELECT $1';
 CREATE FUNCTION outer_one(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN helper(n); END $$;
 CREATE FUNCTION all_jobs() RETURNS SETOF jobs LANGUAGE sql AS 'SELECT * FROM jobs';
+CREATE TABLE settings (next int);
+INSERT INTO settings VALUES (7);
+CREATE FUNCTION next_code() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT next FROM settings); END $$;
+CREATE TABLE coded (id int PRIMARY KEY, code int DEFAULT next_code());
+CREATE VIEW codes AS SELECT id, next_code() AS code FROM parents;
 INSERT INTO jobs (id, state, n) VALUES (9, 'legacy', 9);
 INSERT INTO parents VALUES (1, 1);
 INSERT INTO children VALUES (1, 1);
@@ -188,6 +193,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("ALTER TABLE children ADD CHECK (id > 0) NOT VALID", "SELECT id FROM parents", "works"),
     ("ALTER TABLE \"Users\" ADD CHECK (name <> 'no') NOT VALID", "SELECT add_user('no')", "may"),
     ("ALTER TABLE \"Users\" ADD CHECK (name <> 'no') NOT VALID", "SELECT add_user_too('no')", "may"),
+    ("ALTER TABLE settings RENAME TO preferences", "INSERT INTO coded (id) VALUES (1)", "may"),
+    ("ALTER TABLE settings DROP COLUMN next", "SELECT code FROM codes", "may"),
     ("DROP FUNCTION helper(int)", "SELECT outer_one(1)", "may"),
     ("ALTER TABLE jobs DROP COLUMN note", "SELECT note FROM all_jobs()", "may"),
 ];

@@ -132,7 +132,9 @@ impl Reader {
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
             relation.read_only = row.get(7);
-            relation.definition = row.get::<_, Option<&str>>(8).map(sql::definition_of).unwrap_or_default();
+            let query = row.get::<_, Option<&str>>(8);
+            relation.definition = query.map(sql::definition_of).unwrap_or_default();
+            relation.runs = query.into_iter().flat_map(sql::called_in).collect();
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
             self.relations.insert(oid, relation);
@@ -171,6 +173,7 @@ impl Reader {
                 (_, _, Some(_)) => Some(DefaultValue::Stable),
                 (_, _, None) => None,
             };
+            relation.runs.extend(expression.iter().flat_map(|text| sql::called_in(text)));
             relation.columns.push(Column {
                 name: row.get::<_, String>(1).into(),
                 data_type: Some(TypeName::canonical(row.get::<_, String>(2))),

@@ -64,7 +64,8 @@ fn mark_primary_key(columns: &mut [ColumnDefinition], constraints: &[ConstraintD
 pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<ConstraintDefinition>) {
     let name = fold(&column.name);
     let (data_type, serial) = lower_type(&column.data_type);
-    let mut definition = ColumnDefinition { name: name.clone(), data_type, not_null: serial, default: None, serial };
+    let mut definition =
+        ColumnDefinition { name: name.clone(), data_type, not_null: serial, default: None, serial, runs: Vec::new() };
     if serial {
         definition.default = Some(DefaultValue::Volatile);
     }
@@ -75,7 +76,10 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
             |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false });
         match &option.option {
             ColumnOption::NotNull => definition.not_null = true,
-            ColumnOption::Default(expr) => definition.default = Some(default_value(expr)),
+            ColumnOption::Default(expr) => {
+                definition.default = Some(default_value(expr));
+                definition.runs = runs(expr);
+            }
             ColumnOption::PrimaryKey(_) => {
                 definition.not_null = true;
                 push(ConstraintKind::PrimaryKey { columns: vec![name.clone()] });
@@ -97,6 +101,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
                     (GeneratedAs::ByDefault, None) => DefaultValue::IdentityByDefault,
                 });
                 definition.not_null |= generation_expr.is_none();
+                definition.runs = generation_expr.as_ref().map(runs).unwrap_or_default();
             }
             ColumnOption::Comment(mark) if mark == VIRTUAL => definition.default = Some(DefaultValue::GeneratedVirtual),
             // `NULL`, a collation, and what only other databases write.
@@ -141,6 +146,11 @@ pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) ->
         TableConstraint::Index(_) | TableConstraint::FulltextOrSpatial(_) => return None,
     };
     Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, not_valid })
+}
+
+/// The functions that an expression calls.
+pub(super) fn runs(expr: &Expr) -> Vec<Ident> {
+    shape_of(expr).calls.into_iter().map(|name| name.name).collect()
 }
 
 fn check_kind(expr: &Expr) -> ConstraintKind {

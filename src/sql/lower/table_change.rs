@@ -253,7 +253,8 @@ fn lower_change(operation: AlterTableOperation) -> Option<TableChange> {
                 AlterColumnOperation::SetNotNull => TableChange::SetNotNull { column, name: None, not_valid: false },
                 AlterColumnOperation::DropNotNull => TableChange::DropNotNull { column },
                 AlterColumnOperation::SetDefault { value } => {
-                    TableChange::SetDefault { column, default: table::default_value(&value) }
+                    let runs = table::runs(&value);
+                    TableChange::SetDefault { column, default: table::default_value(&value), runs }
                 }
                 AlterColumnOperation::DropDefault => TableChange::DropDefault { column },
                 AlterColumnOperation::SetDataType { data_type, using, .. } => TableChange::SetType {
