@@ -443,8 +443,10 @@ impl SavedPlan {
 
     /// SHA-256 over the content without the digest.
     pub fn content_digest(&self) -> String {
-        let bare = Self { digest: String::new(), ..self.clone() };
-        let json = serde_json::to_vec(&bare).unwrap_or_default();
+        if !self.digest.is_empty() {
+            return Self { digest: String::new(), ..self.clone() }.content_digest();
+        }
+        let json = serde_json::to_vec(self).unwrap_or_default();
         hex(&Sha256::digest(json))
     }
 
