@@ -11,7 +11,7 @@ use crate::sql::operation::Ident;
 /// What a query reaches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reach {
-    /// The names in the bodies of the functions that run. [`Schema`]'s word for a whole row of a trigger, `new.*` or `old.*`, is one, too.
+    /// The names in the bodies of the functions that run. A trigger's whole row, `new.*` or `old.*`, is one, too.
     pub(super) mentions: BTreeSet<Ident>,
     /// The relations that may be written, those that the query names included.
     pub(super) writes: BTreeSet<QName>,
@@ -37,9 +37,6 @@ struct Reference {
     acts: bool,
 }
 
-/// Longer chains of partitions are not followed.
-const DEEPEST: usize = 32;
-
 impl Reaches {
     pub(super) fn new(schema: &Schema) -> Self {
         let mut found = Self::default();
@@ -48,10 +45,13 @@ impl Reaches {
         }
         for (name, relation) in schema.relations() {
             found.relations.entry(name.name.clone()).or_default().push(name.clone());
-            let parent = |name: &QName| schema.relation(name).and_then(|found| found.parent.clone());
             if !relation.trigger_functions.is_empty() {
-                for written in std::iter::successors(Some(name.clone()), parent).take(DEEPEST) {
-                    found.triggers.entry(written).or_default().extend(relation.trigger_functions.values().cloned());
+                for written in std::iter::once(name).chain(schema.ancestors(name)) {
+                    found
+                        .triggers
+                        .entry(written.clone())
+                        .or_default()
+                        .extend(relation.trigger_functions.values().cloned());
                 }
             }
             let checks = relation.constraints.values().filter_map(|constraint| match &constraint.kind {

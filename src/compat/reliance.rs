@@ -9,6 +9,7 @@ use crate::effect::{Capability, RowRule, Weight};
 use crate::schema::resolve::{Problem, Resolved, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
 use crate::sql::condition::Constant;
+use crate::sql::lex::words_of;
 use crate::sql::operation::{DefaultValue, Ident};
 use crate::workload::Query;
 
@@ -121,7 +122,7 @@ fn object_of(capability: &Capability) -> Option<&str> {
     }
 }
 
-/// Longer chains of views or of partitions are not followed.
+/// Longer chains of views are not followed.
 const DEEPEST: usize = 32;
 
 /// A query on the schema it was written for.
@@ -258,8 +259,7 @@ impl<'a> View<'a> {
 
     /// Whether one relation is a partition of another, or inherits from it.
     fn is_below(&self, relation: &QName, above: &QName) -> bool {
-        let parent = |name: &QName| self.schema.relation(name).and_then(|found| found.parent.clone());
-        std::iter::successors(parent(relation), parent).take(DEEPEST).any(|found| found == *above)
+        self.schema.ancestors(relation).any(|found| found == above)
     }
 
     /// Whether the triggers that a write runs mention the columns of a rule for what is written.
@@ -486,8 +486,4 @@ fn has_word(text: &str, word: &str) -> bool {
         return text.to_lowercase().contains(&word.to_lowercase());
     }
     words_of(text).any(|w| w.eq_ignore_ascii_case(word))
-}
-
-fn words_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }

@@ -1,5 +1,6 @@
 //! The rows that a query writes, as far as its text shows them, against the rules of a table: what fails when it runs, and what can not.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::schema::resolve::{Row, Write, WriteKind};
@@ -54,18 +55,15 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     let Some(relation) = schema.relation(&write.relation) else { return Vec::new() };
     let name = || write.relation.clone();
     let mut found = Vec::new();
-    if let WriteKind::Insert { columns, .. } = &write.kind {
-        let defaulted = |column: &Column| {
-            let WriteKind::Insert { rows, .. } = &write.kind else { return false };
-            rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default))
-        };
+    if let WriteKind::Insert { columns, rows, .. } = &write.kind {
+        let defaulted = |column: &Column| rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default));
         let left_out = |column: &&Column| !columns.contains(&column.name) || defaulted(column);
         let left_out = relation.columns.iter().filter(|column| !column.may_be_omitted()).filter(left_out);
         let left_out = left_out.filter(|c| !has_domain(c, schema) && !may_fill(&write.relation, relation, c, schema));
         found.extend(left_out.map(|column| Refusal::LeftOut { relation: name(), column: column.name.clone() }));
     }
-    for row in rows(write) {
-        let null = |column: &&Column| column.not_null && row.value(column, relation, schema) == Some(Constant::Null);
+    for row in rows(write, relation, schema) {
+        let null = |column: &&Column| column.not_null && row.value(column) == Some(Constant::Null);
         // A column that an INSERT leaves out, or gives its default, is told above.
         let told = |column: &Column| match row.constants.get(&column.name) {
             None => true,
@@ -74,7 +72,7 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
         let written = relation.columns.iter().filter(|column| !told(column));
         found.extend(written.filter(null).map(|c| Refusal::Null { relation: name(), column: c.name.clone() }));
         for (constraint, definition) in &relation.constraints {
-            if row.holds(&definition.kind, relation, schema) == Truth::False {
+            if row.holds(&definition.kind) == Truth::False {
                 found.push(Refusal::Check { relation: name(), constraint: constraint.clone() });
             }
         }
@@ -87,8 +85,8 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
 pub(super) fn obeys(write: &Write, rule: &Rule, schema: &Schema) -> Option<bool> {
     let relation = schema.relation(&write.relation)?;
     let mut all = true;
-    for row in rows(write) {
-        match row.holds(rule, relation, schema) {
+    for row in rows(write, relation, schema) {
+        match row.holds(rule) {
             Truth::True | Truth::Null => {}
             Truth::False => return Some(false),
             Truth::Unknown => all = false,
@@ -137,43 +135,41 @@ pub(super) fn gives_values(write: &Write, column: &Ident, schema: &Schema) -> bo
     let Some((relation, of)) = relation.and_then(|relation| Some((relation, relation.column(column)?))) else {
         return false;
     };
-    let triggered = has_triggers(relation, &write.relation, schema);
-    rows(write).all(|row| match row.writes(column) {
+    rows(write, relation, schema).all(|row| match row.writes(column) {
         false => true,
         // Which constant it is does not matter, so neither does the column's type.
         true => {
             let value = row.constants.get(&of.name);
-            !triggered && value.is_some_and(|value| !matches!(value, Constant::Null | Constant::Default))
+            !row.triggered && value.is_some_and(|value| !matches!(value, Constant::Null | Constant::Default))
         }
     })
 }
 
-/// What is known of rows.
+/// What is known of a row that is written.
 #[derive(Clone, Copy)]
 struct Known<'a> {
     constants: &'a Row,
     /// The columns that are written, where others keep what they hold; `None`: a new row, with these columns and nothing in the others.
-    changed: Option<&'a std::collections::BTreeSet<Ident>>,
+    changed: Option<&'a BTreeSet<Ident>>,
     given: &'a [Ident],
-    name: &'a QName,
+    relation: &'a Relation,
+    schema: &'a Schema,
+    /// Whether triggers may change it.
+    triggered: bool,
 }
 
-fn rows(write: &Write) -> impl Iterator<Item = Known<'_>> {
-    let mut found = Vec::new();
-    let name = &write.relation;
-    match &write.kind {
+fn rows<'a>(write: &'a Write, relation: &'a Relation, schema: &'a Schema) -> impl Iterator<Item = Known<'a>> {
+    let triggered = has_triggers(relation, &write.relation, schema);
+    let known = move |constants, changed, given| Known { constants, changed, given, relation, schema, triggered };
+    let (new, given, changed) = match &write.kind {
         WriteKind::Insert { columns, rows, updates, updated, .. } => {
-            found.extend(rows.iter().map(|constants| Known { constants, changed: None, given: columns, name }));
-            if !updates.is_empty() {
-                found.push(Known { constants: updated, changed: Some(updates), given: &[], name });
-            }
+            (rows.as_slice(), columns.as_slice(), Some((updated, updates)).filter(|_| !updates.is_empty()))
         }
-        WriteKind::Update { columns, row } => {
-            found.push(Known { constants: row, changed: Some(columns), given: &[], name });
-        }
-        WriteKind::Delete => {}
-    }
-    found.into_iter()
+        WriteKind::Update { columns, row } => ([].as_slice(), [].as_slice(), Some((row, columns))),
+        WriteKind::Delete => ([].as_slice(), [].as_slice(), None),
+    };
+    let new = new.iter().map(move |row| known(row, None, given));
+    new.chain(changed.map(|(row, columns)| known(row, Some(columns), &[])))
 }
 
 impl Known<'_> {
@@ -186,9 +182,9 @@ impl Known<'_> {
     }
 
     /// What stands in a column once the row is written; `None`: that is not known.
-    fn value(&self, column: &Column, relation: &Relation, schema: &Schema) -> Option<Constant> {
+    fn value(&self, column: &Column) -> Option<Constant> {
         // A trigger may change it, a generated column is not written at all.
-        if has_triggers(relation, self.name, schema) || !column.writable() || has_domain(column, schema) {
+        if self.triggered || !column.writable() || has_domain(column, self.schema) {
             return None;
         }
         let default = self.constants.get(&column.name) == Some(&Constant::Default);
@@ -202,7 +198,7 @@ impl Known<'_> {
             Constant::Default => false,
             Constant::Text(_) => {
                 let strings = ["text", "character varying", "character", "bpchar"];
-                let labels = || matches!(schema.user_type_named(base.as_str()), Some(UserType::Enum(_)));
+                let labels = || matches!(self.schema.user_type_named(base.as_str()), Some(UserType::Enum(_)));
                 !base.is_array() && (strings.contains(&&*base.base()) || labels())
             }
             Constant::Number(_) => {
@@ -216,9 +212,9 @@ impl Known<'_> {
     }
 
     /// What a check is on the row.
-    fn holds(&self, rule: &Rule, relation: &Relation, schema: &Schema) -> Truth {
+    fn holds(&self, rule: &Rule) -> Truth {
         let Rule::Check { expression, columns, .. } = rule else { return Truth::Unknown };
-        let value = |name: &Ident| self.value(relation.column(name)?, relation, schema);
+        let value = |name: &Ident| self.value(self.relation.column(name)?);
         if columns.iter().all(|column| value(column).is_none()) {
             return Truth::Unknown;
         }

@@ -10,6 +10,7 @@ use crate::schema::resolve::{Problem, Resolved, Type};
 use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
+use crate::sql::lex::words_of;
 use crate::sql::query::At;
 use crate::workload::{Query, Workload};
 
@@ -109,14 +110,14 @@ impl<'a> Watch<'a> {
 
     /// The queries on another schema, and which of them were looked at again.
     pub fn step(&self, from: &State, to: &Schema) -> (State, Vec<usize>) {
-        let to = &to.clone().with_default_search_path();
-        let touched = self.touched(&from.schema, to);
+        let to = to.clone().with_default_search_path();
+        let touched = self.touched(&from.schema, &to);
         let mut looks = from.looks.clone();
         for i in &touched {
             let query = &self.workload.queries[*i];
-            looks[*i] = self.workload.resolve(query, to).map(Arc::new);
+            looks[*i] = self.workload.resolve(query, &to).map(Arc::new);
         }
-        (State { schema: to.clone(), looks }, touched)
+        (State { schema: to, looks }, touched)
     }
 
     /// The queries that may be others on the second schema than on the first.
@@ -158,10 +159,7 @@ impl<'a> Watch<'a> {
         for (name, function) in from.all_functions().chain(to.all_functions()) {
             let arguments = function.arguments.iter().map(|(data_type, _)| data_type.as_str());
             let outputs = function.outputs.iter().map(|(_, data_type)| data_type.as_str());
-            let mut words = arguments
-                .chain(outputs)
-                .chain([function.returns.as_str()])
-                .flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+            let mut words = arguments.chain(outputs).chain([function.returns.as_str()]).flat_map(words_of);
             if words.any(|word| names.contains(&word.to_lowercase())) {
                 over.push(name.name.to_lowercase());
             }

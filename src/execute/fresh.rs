@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::plan::saved::{Origin, SavedPlan};
 use crate::postgres::inventory::{Inventory, Item};
+use crate::sql::lex::words_of;
 
 /// An object that is not the same in both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +70,7 @@ fn other_columns(name: &str, files: Option<&Item>, plan: Option<&Item>) -> bool 
 fn statement(plan: &SavedPlan, about: &str) -> Option<Origin> {
     let written = || plan.steps.iter().flat_map(|step| &step.statements).filter(|s| s.origin.is_some()).rev();
     let about = about.to_lowercase();
-    let names =
-        |sql: &str| sql.to_lowercase().split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == about);
+    let names = |sql: &str| words_of(&sql.to_lowercase()).any(|word| word == about);
     let hides = |sql: &str| {
         ["do", "call", "select"]
             .iter()

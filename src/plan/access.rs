@@ -6,6 +6,7 @@ use std::fmt;
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
 use crate::source::Sources;
+use crate::sql::lex::words_of;
 use crate::sql::operation::{
     ConstraintKind, DefaultValue, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind, TableChange,
 };
@@ -581,11 +582,7 @@ impl Reader<'_> {
 
     /// Everything of the schema whose name stands in a text.
     fn words(&mut self, text: &str) {
-        let words: BTreeSet<String> = text
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .filter(|w| !w.is_empty())
-            .map(str::to_ascii_lowercase)
-            .collect();
+        let words: BTreeSet<String> = words_of(text).map(str::to_ascii_lowercase).collect();
         self.mentions(words.iter().map(String::as_str));
     }
 

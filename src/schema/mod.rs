@@ -104,6 +104,14 @@ impl Schema {
         self.functions.iter().flat_map(|(name, overloads)| overloads.iter().map(move |function| (name, function)))
     }
 
+    /// What a relation is a partition of, or inherits from, the nearest first.
+    pub fn ancestors(&self, name: &QName) -> impl Iterator<Item = &QName> {
+        // Longer chains are not followed.
+        const DEEPEST: usize = 32;
+        let parent = |name: &QName| self.relation(name).and_then(|relation| relation.parent.as_ref());
+        std::iter::successors(parent(name), move |name| parent(name)).take(DEEPEST)
+    }
+
     /// Every user-defined type with its name.
     pub fn user_types(&self) -> impl Iterator<Item = (&QName, &UserType)> {
         self.types.iter().map(|(name, definition)| (name, &**definition))

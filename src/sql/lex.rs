@@ -57,6 +57,11 @@ impl Lexeme<'_> {
     }
 }
 
+/// The words of a text in any language.
+pub(crate) fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
 /// Cuts a text into its lexemes; together they are the whole text.
 pub(crate) fn lex(text: &str) -> Vec<Lexeme<'_>> {
     let mut found = Vec::new();
@@ -164,11 +169,11 @@ fn dollar_quoted(rest: &str) -> Option<usize> {
     Some(rest[tag.len()..].find(tag).map_or(rest.len(), |end| tag.len() + end + tag.len()))
 }
 
-fn is_word_start(byte: u8) -> bool {
+pub(super) fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-fn is_word_byte(byte: u8) -> bool {
+pub(super) fn is_word_byte(byte: u8) -> bool {
     is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 

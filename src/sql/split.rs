@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::lex::{is_word_byte, is_word_start};
+
 /// One statement as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawStatement {
@@ -248,14 +250,6 @@ impl Splitter<'_> {
         self.at += length;
         self.problems.push(SplitProblem { range: statement, kind: SplitProblemKind::CopyData });
     }
-}
-
-fn is_word_start(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
-}
-
-fn is_word_byte(byte: u8) -> bool {
-    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::document::{Touch, Way};
 use crate::schema::resolve::{WriteKind, resolve};
 use crate::schema::{QName, Rule, Schema};
+use crate::sql::lex::words_of;
 use crate::sql::operation::{Ident, RelationKind};
 use crate::sql::read_query;
 
@@ -73,7 +74,7 @@ pub(crate) fn calls_any(text: &str, functions: &BTreeSet<String>) -> bool {
 pub(crate) fn touches(text: &str, schema: &Schema) -> (Vec<Touch>, bool) {
     let mut found = Found { schema, ways: BTreeMap::new() };
     let Ok(command) = read_query(text) else {
-        let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let words: BTreeSet<&str> = words_of(text).collect();
         let mentioned = |name: &QName| words.iter().any(|word| word.eq_ignore_ascii_case(&name.name));
         schema.relations().filter(|(name, _)| mentioned(name)).for_each(|(name, _)| found.add(name, Way::Write, 0));
         return (found.touches(), false);
@@ -93,7 +94,7 @@ pub(crate) fn touches(text: &str, schema: &Schema) -> (Vec<Touch>, bool) {
 
 /// `FOR UPDATE` and its kind.
 fn locks_rows(text: &str) -> bool {
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = words_of(text).collect();
     let is = |word: &str, others: &[&str]| others.iter().any(|other| word.eq_ignore_ascii_case(other));
     words.windows(2).any(|pair| is(pair[0], &["for"]) && is(pair[1], &["update", "share", "no", "key"]))
 }

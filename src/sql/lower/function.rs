@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Kind, Lexeme, lex, words_of};
 use crate::sql::operation::{CreateFunction, FunctionBody, Ident, Operation};
 use crate::sql::parse::{eat, eat_word, is_word};
 use crate::sql::types::{TypeName, lower_type};
@@ -227,9 +227,8 @@ fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
 }
 
 fn words(text: &str, found: &mut BTreeSet<Ident>) {
-    let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     // A name in quotes keeps its letters.
-    found.extend(split.filter(|w| !w.is_empty()).flat_map(|w| [Ident::from(w.to_ascii_lowercase()), Ident::from(w)]));
+    found.extend(words_of(text).flat_map(|w| [Ident::from(w.to_ascii_lowercase()), Ident::from(w)]));
 }
 
 pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
