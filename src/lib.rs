@@ -62,6 +62,7 @@ pub mod effect;
 pub mod execute;
 pub mod lint;
 pub mod migrations;
+mod parallel;
 pub mod plan;
 #[cfg(feature = "live")]
 pub mod postgres;

@@ -20,6 +20,7 @@ use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
 use crate::lint::{Allowed, fingerprints, fix};
 use crate::migrations::Pending;
+use crate::parallel;
 use crate::plan::{Checked, ObservedEffects, Request};
 use crate::report::Style;
 use crate::report::lint::{self as render, LintReport};
@@ -298,20 +299,13 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
 
 /// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
 fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Releases {
-    let look = |range| each_alone_of(input, range, observed, version);
-    // What was seen of earlier migrations is not replayed, it is handed on from one to the next.
     let count = input.folder.migrations.len();
+    // What was seen of earlier migrations is not replayed, it is handed on from one to the next.
     let shares = if observed.is_some() { std::iter::once(0..count).collect() } else { shares(count) };
     let mut releases = Releases::default();
-    std::thread::scope(|scope| {
-        let (first, others) = shares.split_first().expect("there is always a share");
-        let workers: Vec<_> = others.iter().map(|share| (share, scope.spawn(|| look(share.clone())))).collect();
-        releases.extend(look(first.clone()));
-        for (share, worker) in workers {
-            // A worker that died is made up for here, where its panic has a caller.
-            releases.extend(worker.join().unwrap_or_else(|_| look(share.clone())));
-        }
-    });
+    for found in parallel::each(&shares, |share| each_alone_of(input, share.clone(), observed, version)) {
+        releases.extend(found);
+    }
     releases
 }
 
@@ -348,8 +342,7 @@ fn each_alone_of(
 fn shares(migrations: usize) -> Vec<Range<usize>> {
     const FEW: usize = 32;
     const REPLAY: f64 = 1.0 / 3.0;
-    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let count = if migrations < FEW { 1 } else { processors() };
+    let count = parallel::processors(migrations, FEW);
     let sizes: Vec<f64> = (0..count).map(|i| (1.0 - REPLAY).powi(i as i32)).collect();
     let all: f64 = sizes.iter().sum();
     let mut ends: Vec<usize> = sizes

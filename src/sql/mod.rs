@@ -30,6 +30,7 @@ use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
+use crate::parallel;
 use crate::source::{FileId, Sources, Span};
 pub use directive::{Allow, Directive, DirectiveWord};
 pub use name::{Name, Quoted};
@@ -130,20 +131,10 @@ fn directive_problem(file: FileId, problem: directive::DirectiveProblem) -> Diag
 /// Reads the parts of several files, on all processors when they are many. The answers are in the order of the files.
 pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
     const FEW: usize = 16;
-    // Asking the system how many there are costs as much as reading a file.
-    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = if files.len() < FEW { 1 } else { processors() };
-    if threads == 1 {
-        return files.iter().map(|parts| read_parts(sources, parts)).collect();
-    }
-    let chunk = files.len().div_ceil(threads);
-    let read_chunk = |chunk: &[&[Span]]| chunk.iter().map(|parts| read_parts(sources, parts)).collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = files.chunks(chunk).map(|chunk| scope.spawn(move || read_chunk(chunk))).collect();
-        let results = files.chunks(chunk).zip(workers);
-        // A worker that died is made up for here, where its panic has a caller.
-        results.flat_map(|(chunk, worker)| worker.join().unwrap_or_else(|_| read_chunk(chunk))).collect()
-    })
+    let chunk = files.len().div_ceil(parallel::processors(files.len(), FEW)).max(1);
+    let chunks: Vec<&[&[Span]]> = files.chunks(chunk).collect();
+    let read = |chunk: &&[&[Span]]| chunk.iter().map(|parts| read_parts(sources, parts)).collect::<Vec<_>>();
+    parallel::each(&chunks, read).into_iter().flatten().collect()
 }
 
 /// Reads one query of an application.

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "source",
     "digest",
+    "parallel",
     "diagnostic",
     "sql",
     "migrations",
