@@ -8,7 +8,7 @@ use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
+use crate::sql::operation::{OnDelete, DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,6 +87,8 @@ impl Effect {
         };
         let (Some(old), Some(new)) = (old, new) else {
             self.difference(&offers(before, old), &offers(after, new));
+            // With the table go its rows.
+            self.removes.retain(|c| !matches!(c, Capability::Cascades { child, .. } if child == name));
             return;
         };
         if !new.definition.is_empty() && !new.definition.starts_with(&old.definition) {
@@ -360,6 +362,10 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
         }
         found.insert(Capability::FastPath { relation: name.clone(), index: index_name.clone() });
     }
+    if let Some(key) = relation.primary_key() {
+        found.insert(Capability::Grouped { relation: name.clone(), columns: key.to_vec() });
+    }
+    found.extend(cascades(name, relation));
     // Only these can be named in ON CONFLICT ON CONSTRAINT.
     for (constraint, _) in relation.constraints.iter().filter(|(_, c)| c.kind.has_index()) {
         found.insert(Capability::ConstraintName { relation: name.clone(), name: constraint.clone() });
@@ -390,6 +396,16 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     found
 }
 
+/// What its foreign keys do to its rows when those that they point to are deleted.
+pub(super) fn cascades(name: &QName, relation: &Relation) -> impl Iterator<Item = Capability> {
+    relation.constraints.values().filter_map(|constraint| match &constraint.kind {
+        Rule::ForeignKey { columns, target, on_delete: OnDelete::Cascade | OnDelete::Set, .. } => {
+            Some(Capability::Cascades { relation: target.clone(), child: name.clone(), columns: columns.clone() })
+        }
+        _ => None,
+    })
+}
+
 /// The rules that all rows of a relation are known to obey: new rows obey a `NOT VALID` constraint, old ones perhaps not.
 pub(super) fn obeyed(relation: &Relation) -> BTreeSet<RowRule> {
     if relation.constraints.values().all(|c| c.valid) {
@@ -409,12 +425,17 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
         rule => RowRule::Constraint(rule.clone()),
     });
     let unique =
-        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| match index.plain_key() {
-            Some(columns) => RowRule::Constraint(Rule::Unique { columns }),
-            None => RowRule::UniqueIndex {
-                name: name.clone(),
-                columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
-            },
+        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
+            match index.plain_key().filter(|_| !index.nulls_collide) {
+                Some(columns) => RowRule::Constraint(Rule::Unique { columns }),
+                None => RowRule::UniqueIndex {
+                    name: name.clone(),
+                    key: index.key.iter().flatten().cloned().collect(),
+                    columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
+                    predicate: index.predicate.clone(),
+                    nulls_collide: index.nulls_collide,
+                },
+            }
         });
     let policies = relation.policies.iter().filter(|(_, policy)| policy.restrictive && relation.row_security);
     let policies = policies.map(|(name, policy)| RowRule::Check {

@@ -105,6 +105,22 @@ pub enum Capability {
         /// The name.
         name: Ident,
     },
+    /// A query that groups by these columns, the primary key, can name the others.
+    Grouped {
+        /// The relation.
+        relation: QName,
+        /// The columns of the primary key.
+        columns: Vec<Ident>,
+    },
+    /// A row of this table that is deleted takes those of another with it that point to it.
+    Cascades {
+        /// The table.
+        relation: QName,
+        /// The other.
+        child: QName,
+        /// Its columns.
+        columns: Vec<Ident>,
+    },
     /// A query can be answered with the help of this index.
     FastPath {
         /// The relation.
@@ -268,8 +284,14 @@ pub enum RowRule {
     UniqueIndex {
         /// The index.
         name: Ident,
-        /// Columns of its key.
+        /// The plain columns of its key.
+        key: Vec<Ident>,
+        /// All columns that it is about.
         columns: Vec<Ident>,
+        /// The rows that it covers, if not all.
+        predicate: Option<Ident>,
+        /// `NULLS NOT DISTINCT`
+        nulls_collide: bool,
     },
 }
 
@@ -323,12 +345,14 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Object { .. }
+            | Self::Cascades { .. }
             | Self::Trigger { .. } => Weight::Certain,
             Self::Unaltered { kind, .. } if !kind.meets_queries() => Weight::Soft,
             Self::Width(_)
             | Self::Bare { .. }
             | Self::Arbiter { .. }
             | Self::PartialArbiter { .. }
+            | Self::Grouped { .. }
             | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
@@ -377,6 +401,8 @@ impl Capability {
             | Self::Arbiter { relation, .. }
             | Self::ConstraintName { relation, .. }
             | Self::FastPath { relation, .. }
+            | Self::Grouped { relation, .. }
+            | Self::Cascades { relation, .. }
             | Self::Trigger { relation, .. }
             | Self::Untriggered { relation, .. }
             | Self::Policy { relation, .. }
@@ -416,6 +442,9 @@ impl Capability {
                 other => super::between::of_others(schema, other),
             };
         };
+        if let Self::Cascades { child, .. } = self {
+            return schema.relation(child).is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
+        }
         schema.relation(name).is_some_and(|relation| self.offered_by_relation(schema, relation))
     }
 
@@ -453,6 +482,7 @@ impl Capability {
             Self::PartialArbiter { index, .. } => {
                 relation.indexes.get(index).is_some_and(|i| i.unique && i.valid && i.plain_key().is_none())
             }
+            Self::Grouped { columns, .. } => relation.primary_key().is_some_and(|key| key == columns),
             Self::Values { column, of, .. } => has(column, &|c| c.holds.as_ref() == Some(of)),
             Self::FastPath { index, .. } => relation.indexes.get(index).is_some_and(|i| i.valid),
             Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
@@ -465,6 +495,7 @@ impl Capability {
             }
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
             Self::Type(_)
+            | Self::Cascades { .. }
             | Self::Label { .. }
             | Self::Attribute { .. }
             | Self::Attributes(_)
@@ -529,6 +560,12 @@ impl fmt::Display for Capability {
                 write!(f, "ON CONFLICT ({}) works on {relation}", columns.join(", "))
             }
             Self::ConstraintName { relation, name } => write!(f, "{relation} has a constraint named {name}"),
+            Self::Grouped { relation, columns } => {
+                write!(f, "GROUP BY {} of {relation} gives all of a row, as its primary key does", columns.join(", "))
+            }
+            Self::Cascades { relation, child, columns } => {
+                write!(f, "deleting rows of {relation} takes care of rows of {child} ({}) that point to them", columns.join(", "))
+            }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),

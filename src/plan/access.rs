@@ -485,7 +485,7 @@ impl Reader<'_> {
     fn constraint(&mut self, table: &QName, kind: &ConstraintKind, existing_table: bool) {
         let (columns, target) = match kind {
             ConstraintKind::PrimaryKey { columns }
-            | ConstraintKind::Unique { columns }
+            | ConstraintKind::Unique { columns, .. }
             | ConstraintKind::Exclude { columns }
             | ConstraintKind::Check { columns, .. } => (columns.as_slice(), None),
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {

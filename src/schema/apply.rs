@@ -138,17 +138,19 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, .. } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists);
             }
-            Operation::CreateTrigger { name, table, function, .. } => {
+            Operation::CreateTrigger { name, table, function, columns, .. } => {
                 let table = self.schema.resolve(table);
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));
                 self.edit(&table, |t| {
                     t.triggers.insert(name.clone(), true);
+                    t.trigger_columns.insert(name.clone(), columns.clone());
                     t.trigger_functions.extend(function.map(|function| (name.clone(), function)));
                 });
             }
             Operation::DropTrigger { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| {
                     t.trigger_functions.remove(name);
+                    t.trigger_columns.remove(name);
                     t.triggers.remove(name).is_some()
                 });
             }
@@ -439,7 +441,9 @@ impl Change {
             key: index.key.clone(),
             mentions: index.mentions.clone(),
             unique: index.unique,
-            partial: index.partial,
+            predicate: index.predicate.clone(),
+            expressions: index.expressions.clone(),
+            nulls_collide: index.nulls_collide,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };
@@ -500,7 +504,7 @@ impl Change {
             _ => Relation::new(kind),
         };
         relation.definition.clone_from(&view.definition);
-        let columns = self.typed(&view.query, &view.body);
+        let (columns, uses) = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();
         for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
@@ -517,6 +521,8 @@ impl Change {
         }
         relation.runs = view.query.calls.iter().map(|call| call.name.clone()).collect();
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
+        relation.read_columns = uses.reads.into_keys().collect();
+        relation.grouped = uses.grouped.into_keys().collect();
         let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
         relation.read_only = !view.query.simple || relation.reads.iter().any(reads_read_only);
         if let Some(old) = self.schema.relations.get(&name).cloned() {
@@ -526,9 +532,14 @@ impl Change {
     }
 
     /// The columns of a query with the types of its expressions, and all of them where its shape alone does not tell.
-    pub(super) fn typed(&self, query: &QueryShape, body: &Query) -> Option<Vec<Column>> {
+    pub(super) fn typed(&self, query: &QueryShape, body: &Query) -> (Option<Vec<Column>>, resolve::Uses) {
+        let (found, uses) = resolve::columns(body, &self.schema);
+        (self.columns_of(query, found), uses)
+    }
+
+    fn columns_of(&self, query: &QueryShape, found: Option<Vec<(Ident, resolve::Type)>>) -> Option<Vec<Column>> {
         let starred = query.columns.iter().flatten().any(|output| matches!(output, OutputColumn::Star { .. }));
-        let Some(found) = resolve::columns(body, &self.schema) else {
+        let Some(found) = found else {
             // `*` may stand for columns of something that the shape does not name.
             return self.output(query).filter(|_| !starred);
         };
@@ -538,6 +549,7 @@ impl Change {
             data_type: None,
             not_null: false,
             default: None,
+            needs: Vec::new(),
             holds: None,
         };
         let mut columns = known.unwrap_or_else(|| found.iter().map(column).collect());
@@ -566,11 +578,12 @@ impl Change {
                 data_type: found.and_then(|c| c.data_type.clone()),
                 not_null: false,
                 default: None,
+                needs: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
         let unknown =
-            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, holds: None };
+            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, needs: Vec::new(), holds: None };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -731,6 +744,10 @@ impl Change {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
             outputs: function.outputs.clone(),
+            names: function.names.clone(),
+            language: function.language.clone(),
+            text: function.text.clone(),
+            tracked: function.tracked,
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };

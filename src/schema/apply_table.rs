@@ -77,7 +77,7 @@ impl Change {
             relation.parent = Some(parent);
         }
         if let Some((query, body)) = &table.query {
-            let columns = self.typed(query, body);
+            let (columns, _) = self.typed(query, body);
             relation.columns_known = columns.is_some();
             relation.columns.extend(columns.unwrap_or_default());
         }
@@ -146,7 +146,7 @@ impl Change {
     fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {
         let (kind, addition, label) = match &definition.kind {
             ConstraintKind::PrimaryKey { columns } => (Rule::PrimaryKey { columns: columns.clone() }, None, "pkey"),
-            ConstraintKind::Unique { columns } => {
+            ConstraintKind::Unique { columns, .. } => {
                 (Rule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
             }
             ConstraintKind::Check { columns, not_null, expression } => {
@@ -157,7 +157,7 @@ impl Change {
                 let rule = Rule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
                 (rule, addition, "check")
             }
-            ConstraintKind::ForeignKey { columns, target, target_columns, restricts } => {
+            ConstraintKind::ForeignKey { columns, target, target_columns, on_delete } => {
                 let target = self.schema.resolve(target);
                 let mut target_columns = target_columns.clone();
                 if target_columns.is_empty()
@@ -165,8 +165,8 @@ impl Change {
                 {
                     target_columns = key.to_vec();
                 }
-                let restricts = *restricts;
-                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, restricts };
+                let on_delete = *on_delete;
+                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, on_delete };
                 (rule, naming::addition(columns), "fkey")
             }
             ConstraintKind::Exclude { columns } => {
@@ -182,6 +182,7 @@ impl Change {
         });
         let not_null = matches!(kind, Rule::PrimaryKey { .. });
         let valid = !definition.not_valid;
+        let nulls_collide = matches!(definition.kind, ConstraintKind::Unique { nulls_collide: true, .. });
         if let Rule::ForeignKey { target, .. } = &kind
             && self.schema.relation(target).is_none()
         {
@@ -191,9 +192,7 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation
-                    .indexes
-                    .insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false, valid: true });
+                relation.indexes.insert(name.clone(), Index { nulls_collide, ..Index::plain(key, unique) });
             }
             if not_null {
                 for column in kind.columns() {
@@ -289,6 +288,7 @@ impl Change {
                         default: Some(default),
                         serial: false,
                         runs: Vec::new(),
+                        needs: Vec::new(),
                     };
                     self.sequence_for(table, &definition);
                 }
@@ -493,6 +493,7 @@ fn column(definition: &ColumnDefinition) -> Column {
         data_type: Some(definition.data_type.clone()),
         not_null: definition.not_null,
         default: definition.default,
+        needs: definition.needs.clone(),
         holds: None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::sql::operation::{DefaultValue, Ident, RelationKind};
+use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -52,6 +52,8 @@ pub struct Relation {
     pub triggers: BTreeMap<Ident, bool>,
     /// What its triggers call.
     pub trigger_functions: BTreeMap<Ident, QName>,
+    /// The columns that a trigger is tied to, by `UPDATE OF` or `WHEN`.
+    pub trigger_columns: BTreeMap<Ident, Vec<Ident>>,
     /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
     pub runs: BTreeSet<Ident>,
     /// Policies by name.
@@ -64,6 +66,10 @@ pub struct Relation {
     pub grants: BTreeSet<(String, String)>,
     /// What a view reads.
     pub reads: BTreeSet<QName>,
+    /// The columns that a view reads, as far as they are known.
+    pub read_columns: BTreeSet<(QName, Ident)>,
+    /// The tables whose primary key a view's GROUP BY stands on.
+    pub grouped: BTreeSet<QName>,
     /// A view's query in digests, to tell two apart: first of all but its output, then of each column of the output. A view whose query
     /// begins as another's goes on showing what that one did.
     pub definition: Vec<Ident>,
@@ -91,12 +97,15 @@ impl Relation {
             indexes: BTreeMap::new(),
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
+            trigger_columns: BTreeMap::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
             row_security: false,
             force_row_security: false,
             grants: BTreeSet::new(),
             reads: BTreeSet::new(),
+            read_columns: BTreeSet::new(),
+            grouped: BTreeSet::new(),
             definition: Vec::new(),
             read_only: false,
             partitioned: false,
@@ -159,6 +168,8 @@ pub struct Column {
     pub not_null: bool,
     /// Where its value comes from if an INSERT leaves it out.
     pub default: Option<DefaultValue>,
+    /// The columns that it is generated from.
+    pub needs: Vec<Ident>,
     /// Whose values it holds, as `table.column` of the schema that a release starts from; see [`Schema::followed`](super::Schema::followed).
     pub holds: Option<Ident>,
 }
@@ -233,8 +244,8 @@ pub enum Rule {
         target: QName,
         /// The columns it points to.
         target_columns: Vec<Ident>,
-        /// Whether rows that are pointed to can not be deleted (no `ON DELETE CASCADE` or `SET …`).
-        restricts: bool,
+        /// What happens to its rows when the row that they point to is deleted.
+        on_delete: OnDelete,
     },
     /// `EXCLUDE`
     Exclude {
@@ -291,16 +302,26 @@ pub struct Index {
     pub mentions: Vec<Ident>,
     /// `UNIQUE`
     pub unique: bool,
-    /// Whether it has a `WHERE`.
-    pub partial: bool,
+    /// Its `WHERE`, as written or as the server prints it.
+    pub predicate: Option<Ident>,
+    /// The expressions of its key, in order, as written or as the server prints them.
+    pub expressions: Vec<Ident>,
+    /// `NULLS NOT DISTINCT`
+    pub nulls_collide: bool,
     /// Whether it is complete: an index whose concurrent build failed is not.
     pub valid: bool,
 }
 
 impl Index {
+    /// A complete index on plain columns and all rows.
+    pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
+        let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
+        Self { key, mentions, unique, predicate, expressions, nulls_collide, valid: true }
+    }
+
     /// The columns of its key, if all are plain columns and it covers all rows.
     pub fn plain_key(&self) -> Option<Vec<Ident>> {
-        if self.partial {
+        if self.predicate.is_some() {
             return None;
         }
         self.key.iter().cloned().collect()
@@ -360,8 +381,16 @@ pub struct Function {
     pub returns: String,
     /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`; the name is empty where there is none.
     pub outputs: Vec<(Ident, TypeName)>,
+    /// The names of its arguments, those of its output included.
+    pub names: Vec<Ident>,
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
+    /// The language of its body, in lower case.
+    pub language: Ident,
+    /// Its body.
+    pub text: Arc<str>,
+    /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
+    pub tracked: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }

@@ -163,7 +163,7 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
 fn add_constraint(definition: &ConstraintDefinition) -> String {
     let kind = match &definition.kind {
         ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", columns.join(", ")),
-        ConstraintKind::Unique { columns } => format!("UNIQUE ({})", columns.join(", ")),
+        ConstraintKind::Unique { columns, .. } => format!("UNIQUE ({})", columns.join(", ")),
         ConstraintKind::Check { .. } => "CHECK".to_owned(),
         ConstraintKind::ForeignKey { columns, target, .. } => {
             format!("FOREIGN KEY ({}) to {target}", columns.join(", "))

@@ -173,6 +173,8 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
         | Capability::Bare { .. }
         | Capability::Width(_)
         | Capability::Arbiter { .. }
+        | Capability::Grouped { .. }
+        | Capability::Cascades { .. }
         | Capability::Trigger { .. }
         | Capability::Untriggered { .. }
         | Capability::RowsVisible(_)

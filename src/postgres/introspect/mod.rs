@@ -11,7 +11,7 @@ use self::queries::queries;
 use super::message::server_message;
 use crate::migrations::books;
 use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
-use crate::sql::operation::{DefaultValue, FunctionBody, Ident, RelationKind};
+use crate::sql::operation::{DefaultValue, FunctionBody, Ident, OnDelete, RelationKind};
 use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
@@ -179,6 +179,7 @@ impl Reader {
                 data_type: Some(TypeName::canonical(row.get::<_, String>(2))),
                 not_null: row.get(3),
                 default,
+                needs: idents(&row, 7),
                 holds: None,
             });
         }
@@ -194,7 +195,7 @@ impl Reader {
                 ("u", _) => Rule::Unique { columns },
                 ("x", _) => Rule::Exclude { columns },
                 ("f", Some(target)) => {
-                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), restricts: row.get(8) }
+                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), on_delete: on_delete(row.get(8)) }
                 }
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
@@ -223,7 +224,15 @@ impl Reader {
                 names.iter().take(keys).map(|n| (!n.is_empty()).then(|| n.as_str().into())).collect();
             let mut mentions = idents(&row, 6);
             mentions.retain(|c| !key.iter().flatten().any(|k| k == c));
-            let index = Index { key, mentions, unique: row.get(2), partial: row.get(3), valid: row.get(7) };
+            let index = Index {
+                key,
+                mentions,
+                unique: row.get(2),
+                predicate: row.get::<_, Option<String>>(3).map(Ident::from),
+                expressions: idents(&row, 8),
+                nulls_collide: row.get(9),
+                valid: row.get(7),
+            };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
                 relation.indexes.insert(row.get::<_, String>(1).into(), index);
             }
@@ -236,6 +245,7 @@ impl Reader {
                 let name: Ident = row.get::<_, String>(1).into();
                 let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
                 relation.triggers.insert(name.clone(), row.get(2));
+                relation.trigger_columns.insert(name.clone(), idents(&row, 5));
                 relation.trigger_functions.insert(name, function);
             }
         }
@@ -259,6 +269,10 @@ impl Reader {
         for row in self.take("views") {
             let read = self.oids.get(&row.get::<_, u32>(1)).cloned();
             if let (Some(relation), Some(read)) = (self.relations.get_mut(&row.get::<_, u32>(0)), read) {
+                relation.read_columns.extend(idents(&row, 2).into_iter().map(|column| (read.clone(), column)));
+                if row.get(3) {
+                    relation.grouped.insert(read.clone());
+                }
                 relation.reads.insert(read);
             }
         }
@@ -310,7 +324,9 @@ impl Reader {
             };
             let body: String = row.get(7);
             // A body that is SQL itself is no text.
-            let text = row.get::<_, Option<String>>(12).unwrap_or(body);
+            let definition = row.get::<_, Option<String>>(12);
+            let tracked = definition.is_some();
+            let text = definition.unwrap_or(body);
             let mentions = sql::mentions_of(&text);
             let runs = FunctionBody {
                 language: row.get::<_, Option<String>>(8).unwrap_or_default(),
@@ -322,11 +338,14 @@ impl Reader {
                 strict: row.get(10),
                 security_definer: row.get(11),
                 text,
+                tracked,
             };
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
-            let function = Function { arguments, returns, outputs, mentions, body };
+            let (language, text) = (runs.language.as_str().into(), runs.text.as_str().into());
+            let names = idents(&row, 16);
+            let function = Function { arguments, returns, outputs, names, mentions, language, text, tracked, body };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
         }
     }
@@ -340,6 +359,15 @@ impl Reader {
 
 fn idents(row: &Row, column: usize) -> Vec<Ident> {
     row.get::<_, Vec<String>>(column).into_iter().map(Ident::from).collect()
+}
+
+/// What `pg_constraint.confdeltype` means.
+pub(super) fn on_delete(code: &str) -> OnDelete {
+    match code {
+        "c" => OnDelete::Cascade,
+        "n" | "d" => OnDelete::Set,
+        _ => OnDelete::Refuse,
+    }
 }
 
 /// Whether a default's text calls something that differs from row to row.

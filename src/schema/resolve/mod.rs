@@ -10,14 +10,15 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{QName, Schema};
+use super::{Index, QName, Schema};
 use crate::sql::condition::Constant;
+use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Command, Query};
 use scope::Names;
 use types::Types;
 
-pub use types::Type;
+pub use types::{Sure, Type};
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Resolved {
     pub parameters: Vec<Type>,
     /// What it names.
     pub uses: Uses,
+    /// The columns that each NATURAL JOIN compares.
+    pub natural: Vec<Vec<Ident>>,
 }
 
 impl Resolved {
@@ -69,6 +72,8 @@ pub struct Uses {
     pub calls: BTreeMap<QName, At>,
     /// Types it names, or whose values it compares or writes.
     pub types: BTreeMap<String, At>,
+    /// Tables whose primary key lets it name columns beside GROUP BY.
+    pub grouped: BTreeMap<QName, At>,
     /// Labels of enums that stand in it.
     pub labels: BTreeMap<(String, Ident), At>,
     /// Whether something in it is not understood: it may use more.
@@ -97,8 +102,10 @@ pub enum WriteKind {
         listed: bool,
         /// What is known of its rows, in their order.
         rows: Vec<Row>,
+        /// Whether it is `COPY`.
+        copies: bool,
         /// `ON CONFLICT (…)`
-        arbiter: Option<BTreeSet<Ident>>,
+        arbiter: Option<Arbiter>,
         /// `ON CONFLICT ON CONSTRAINT`
         constraint: Option<Ident>,
         /// What `DO UPDATE` sets.
@@ -117,6 +124,70 @@ pub enum WriteKind {
     Delete,
 }
 
+/// What `ON CONFLICT (…) WHERE …` looks for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Arbiter {
+    /// The columns.
+    pub columns: BTreeSet<Ident>,
+    /// The expressions, spelled alike if they are the same.
+    pub expressions: BTreeSet<String>,
+    /// The condition, spelled like that of an index that says the same.
+    pub predicate: Option<String>,
+}
+
+impl Arbiter {
+    /// Whether it finds an index.
+    pub fn finds(&self, index: &Index) -> Sure {
+        let columns: BTreeSet<&Ident> = index.key.iter().flatten().collect();
+        let expressions: BTreeSet<String> = index.expressions.iter().map(|text| normal(text)).collect();
+        if !index.unique || !index.valid || !columns.into_iter().eq(&self.columns) {
+            return Sure::No;
+        }
+        let same = match () {
+            () if expressions == self.expressions => Sure::Yes,
+            () if expressions.len() == self.expressions.len() => Sure::Unsure,
+            () => Sure::No,
+        };
+        // The condition must follow from the query's.
+        let covered = match (&index.predicate, &self.predicate) {
+            (None, _) => Sure::Yes,
+            (Some(_), None) => Sure::No,
+            (Some(of), Some(wanted)) if normal(of) == *wanted => Sure::Yes,
+            (Some(_), Some(_)) => Sure::Unsure,
+        };
+        match (same, covered) {
+            (Sure::Yes, Sure::Yes) => Sure::Yes,
+            (Sure::No, _) | (_, Sure::No) => Sure::No,
+            _ => Sure::Unsure,
+        }
+    }
+}
+
+/// An expression as two spellings of it have in common: without parentheses, casts, and the case of words.
+fn normal(text: &str) -> String {
+    let mut found: Vec<String> = Vec::new();
+    let pieces: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let mut i = 0;
+    while let Some(piece) = pieces.get(i) {
+        i += 1;
+        if piece.symbol("::") {
+            // `::text`, `::character varying(20)`, `::timestamp with time zone`
+            i += 1;
+            while pieces.get(i).is_some_and(|p| p.is_any(&["varying", "precision", "with", "without", "time", "zone"])) {
+                i += 1;
+            }
+        } else if piece.symbol("(") || piece.symbol(")") {
+        } else if matches!(piece.kind, Kind::Word) {
+            found.push(piece.text.to_ascii_lowercase());
+        } else {
+            let plain = piece.text.trim_matches('"');
+            let quoted = piece.kind == Kind::Name && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            found.push(if quoted { plain } else { piece.text }.to_owned());
+        }
+    }
+    found.join(" ")
+}
+
 /// The columns of a row that a query gives constants.
 pub type Row = BTreeMap<Ident, Constant>;
 
@@ -130,15 +201,16 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
     Resolved { columns, shows, ..resolver.resolved }
 }
 
-/// The columns that a view, or a table, of this query has.
-pub(super) fn columns(query: &Query, schema: &Schema) -> Option<Vec<(Ident, Type)>> {
+/// The columns that a view, or a table, of this query has, where they are known; and what it uses.
+pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Vec<(Ident, Type)>>, Uses) {
     let mut resolver = Resolver::new(schema);
-    let columns = resolver.query(query, None)?;
+    let columns = resolver.query(query, None);
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
         Type::Unknown | Type::Parameter(_) => (col.name, Type::named("text")),
         known => (col.name, known),
     };
-    Some(columns.into_iter().map(typed).collect())
+    let columns = columns.map(|columns| columns.into_iter().map(typed).collect());
+    (columns, resolver.resolved.uses)
 }
 
 struct Resolver<'s> {

@@ -7,13 +7,14 @@ use sqlparser::tokenizer::Token;
 
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
+use crate::sql::gaps::Gaps;
 use crate::sql::operation::{Operation, RelationKind, TableChange};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma,
 };
 use crate::sql::types::lower_type;
 
-pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<Vec<LoweredPiece>> {
+pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
     parser.expect_keyword_is(Keyword::ALTER)?;
     let kind = if eat(parser, &[Keyword::FOREIGN]) { RelationKind::ForeignTable } else { RelationKind::Table };
     parser.expect_keyword_is(Keyword::TABLE)?;
@@ -38,7 +39,7 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
     let mut pieces = Vec::new();
     loop {
         let from = parser.index();
-        let change = change(parser)?;
+        let change = change(parser, gaps)?;
         if !at_end(parser) && parser.peek_token_ref().token != Token::Comma {
             return Err(unexpected(parser));
         }
@@ -57,12 +58,12 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.
-fn change(parser: &mut Parser<'_>) -> Result<TableChange> {
+fn change(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<TableChange> {
     if let Some(change) = token_form(parser)? {
         return Ok(change);
     }
     let operation = parser.parse_alter_table_operation()?;
-    if let Some(change) = lower_change(operation) {
+    if let Some(change) = lower_change(operation, gaps) {
         return Ok(change);
     }
     parser.expected_ref("a sub-command of ALTER TABLE in PostgreSQL", parser.get_current_token())
@@ -185,9 +186,13 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
                 return Ok(TableChange::DropGenerated { column, if_exists: if_exists(parser) });
             }
         }
-        for (words, always) in
-            [(&["set", "generated", "always"][..], true), (&["set", "generated", "by", "default"], false)]
-        {
+        // pg_dump writes the options of the sequence behind it: `(SEQUENCE NAME s START WITH 1 …)`.
+        for (words, always) in [
+            (&["set", "generated", "always"][..], true),
+            (&["set", "generated", "by", "default"], false),
+            (&["add", "generated", "always", "as", "identity"], true),
+            (&["add", "generated", "by", "default", "as", "identity"], false),
+        ] {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
                 return Ok(TableChange::SetIdentity { column, always });
@@ -229,14 +234,14 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     })
 }
 
-fn lower_change(operation: AlterTableOperation) -> Option<TableChange> {
+fn lower_change(operation: AlterTableOperation, gaps: &Gaps) -> Option<TableChange> {
     Some(match operation {
         AlterTableOperation::AddColumn { if_not_exists, column_def, .. } => {
-            let (column, constraints) = table::lower_column(&column_def);
+            let (column, constraints) = table::lower_column(&column_def, gaps);
             TableChange::AddColumn { if_not_exists, column, constraints }
         }
         AlterTableOperation::AddConstraint { constraint, not_valid } => {
-            TableChange::AddConstraint(table::lower_constraint(&constraint, not_valid)?)
+            TableChange::AddConstraint(table::lower_constraint(&constraint, not_valid, gaps)?)
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
             TableChange::RenameColumn { from: fold(&old_column_name), to: fold(&new_column_name) }
