@@ -325,7 +325,7 @@ fn rows(version: Version, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
 }
 
 /// What an `INSERT … ON CONFLICT` is where nothing is there to conflict with: PostgreSQL looks for it when it plans the statement.
-fn without_arbiter(watch: &Watch<'_>, state: &watch::State, write: &Write) -> Option<Cell> {
+fn without_arbiter(state: &watch::State, write: &Write) -> Option<Cell> {
     let WriteKind::Insert { arbiter: Some(arbiter), .. } = &write.kind else { return None };
     let indexes = |schema: &Schema| {
         let found = schema.relation(&write.relation).into_iter().flat_map(|relation| relation.indexes.values());
@@ -350,7 +350,7 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
     if let Some(refusal) = state.refusals(query).into_iter().find(|refusal| !own.contains(refusal)) {
         return Cell::Fails(Failure::running(refusal.to_string()));
     }
-    if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(watch, state, write)) {
+    if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(state, write)) {
         return cell;
     }
     if let Some(problem) = look.problems.first() {

@@ -118,6 +118,7 @@ fn object_of(capability: &Capability) -> Option<&str> {
         | Capability::KnownLabels(name)
         | Capability::Call { name, .. }
         | Capability::Body { name, .. }
+        | Capability::Sound { name, .. }
         | Capability::Unambiguous(name) => Some(&name.name),
         Capability::Namespace(name) | Capability::Extension(name) => Some(name),
         _ => None,
@@ -197,6 +198,13 @@ impl<'a> View<'a> {
                 };
                 if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }
             }
+            Capability::Identified(relation) => {
+                let changes = |write: &Write| match &write.kind {
+                    WriteKind::Insert { updates, .. } => !updates.is_empty(),
+                    WriteKind::Update { .. } | WriteKind::Delete => true,
+                };
+                self.writes_of(relation).any(changes).then_some(true)
+            }
             Capability::Grouped { relation, .. } => uses.grouped.contains_key(relation).then_some(true),
             Capability::Cascades { relation, .. } => {
                 let deletes = |write: &Write| write.kind == WriteKind::Delete;
@@ -222,6 +230,15 @@ impl<'a> View<'a> {
             }
             Capability::Call { name, .. } | Capability::Unambiguous(name) => {
                 uses.calls.contains_key(name).then_some(true)
+            }
+            Capability::Sound { name, .. } => {
+                let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
+                let sets_off = |written: &QName| {
+                    let above = std::iter::once(written).chain(self.schema.ancestors(written));
+                    above.into_iter().any(|table| self.schema.relation(table).is_some_and(calls))
+                };
+                let directly = uses.calls.contains_key(name) || uses.writes.iter().any(|write| sets_off(&write.relation));
+                directly.then_some(true)
             }
             Capability::Body { name, .. } => {
                 if uses.calls.contains_key(name) {

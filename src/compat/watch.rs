@@ -83,6 +83,13 @@ impl<'a> Watch<'a> {
         &self.reach[query]
     }
 
+    /// A query that writes rows of a relation, perhaps by what it sets off.
+    pub fn writer(&self, relation: &QName) -> Option<&'a Query> {
+        let writes = |reach: &Reach| reach.writes.contains(relation) || reach.removes.contains(relation);
+        let at = self.reach.iter().position(writes)?;
+        Some(&self.workload.queries[at])
+    }
+
     /// The queries on their own schema.
     pub fn own(&self) -> &State {
         &self.own

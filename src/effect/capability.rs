@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::type_class::type_class;
-use crate::schema::{Column, QName, Relation, Rule, Schema};
+use crate::schema::{Column, Function, QName, Relation, Rule, Schema};
 use crate::sql::operation::{Ident, ObjectKind, RelationKind};
 
 /// Something a client may rely on.
@@ -121,6 +121,8 @@ pub enum Capability {
         /// Its columns.
         columns: Vec<Ident>,
     },
+    /// Rows can be changed and deleted: no publication asks which rows they were, or the table says so.
+    Identified(QName),
     /// A query can be answered with the help of this index.
     FastPath {
         /// The relation.
@@ -246,6 +248,13 @@ pub enum Capability {
         /// The function with its argument types.
         signature: String,
     },
+    /// A function's body finds what it names, so that calls of it do not fail.
+    Sound {
+        /// The function.
+        name: QName,
+        /// The function with its argument types.
+        signature: String,
+    },
     /// A view goes on showing what it did.
     Definition(QName),
     /// An INSERT that leaves a column out gets a default for it.
@@ -346,6 +355,8 @@ impl Capability {
             | Self::Extension(_)
             | Self::Object { .. }
             | Self::Cascades { .. }
+            | Self::Identified(_)
+            | Self::Sound { .. }
             | Self::Trigger { .. } => Weight::Certain,
             Self::Unaltered { kind, .. } if !kind.meets_queries() => Weight::Soft,
             Self::Width(_)
@@ -387,6 +398,7 @@ impl Capability {
             | Self::Shape(relation)
             | Self::Width(relation)
             | Self::Definition(relation)
+            | Self::Identified(relation)
             | Self::RowsVisible(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
@@ -421,6 +433,7 @@ impl Capability {
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Body { .. }
+            | Self::Sound { .. }
             | Self::Namespace(_)
             | Self::Object { .. }
             | Self::Unaltered { .. }
@@ -438,12 +451,20 @@ impl Capability {
                 Self::Body { name, signature } => {
                     schema.functions(name).iter().any(|function| function.signature(name) == *signature)
                 }
+                Self::Sound { name, signature } => {
+                    let same = |function: &&Function| function.signature(name) == *signature;
+                    let found = schema.functions(name).iter().find(same);
+                    found.is_some_and(|function| super::between::unsound(schema, name, function).is_empty())
+                }
                 Self::Unambiguous(name) => !schema.functions(name).is_empty(),
                 other => super::between::of_others(schema, other),
             };
         };
         if let Self::Cascades { child, .. } = self {
             return schema.relation(child).is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
+        }
+        if let Self::Identified(name) = self {
+            return schema.relation(name).is_some() && schema.identifies_rows(name);
         }
         schema.relation(name).is_some_and(|relation| self.offered_by_relation(schema, relation))
     }
@@ -496,6 +517,7 @@ impl Capability {
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
             Self::Type(_)
             | Self::Cascades { .. }
+            | Self::Identified(_)
             | Self::Label { .. }
             | Self::Attribute { .. }
             | Self::Attributes(_)
@@ -504,6 +526,7 @@ impl Capability {
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Body { .. }
+            | Self::Sound { .. }
             | Self::Namespace(_)
             | Self::Granted { .. }
             | Self::Object { .. }
@@ -566,6 +589,9 @@ impl fmt::Display for Capability {
             Self::Cascades { relation, child, columns } => {
                 write!(f, "deleting rows of {relation} takes care of rows of {child} ({}) that point to them", columns.join(", "))
             }
+            Self::Identified(relation) => {
+                write!(f, "rows of {relation} can be changed and deleted, which a publication without replica identity forbids")
+            }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
@@ -584,6 +610,7 @@ impl fmt::Display for Capability {
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
             Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),
             Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
+            Self::Sound { signature, .. } => write!(f, "the body of {signature} finds what it names"),
             Self::Body { signature, .. } => write!(f, "{signature} goes on doing what it did"),
             Self::Definition(name) => write!(f, "{name} goes on showing what it did"),
             Self::Defaulted { relation, column } => {

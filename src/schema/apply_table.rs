@@ -52,18 +52,32 @@ impl Change {
     }
 
     pub(super) fn create_table(&mut self, table: &CreateTable) {
-        if table.temporary {
-            return;
-        }
-        let name = self.created(&table.name);
-        if self.schema.relation(&name).is_some() {
-            if !table.if_not_exists {
-                self.exists(format!("relation {name}"));
+        let name = match table.temporary {
+            true => QName::new(super::TEMPORARY, table.name.name.clone()),
+            false => self.created(&table.name),
+        };
+        if let Some(found) = self.schema.relation(&name) {
+            let known = |column: &&ColumnDefinition| found.column(&column.name).is_some();
+            let lacking = table.columns.iter().find(|column| found.columns_known && !known(column));
+            let skipped = lacking.map(|column| {
+                format!("{} {name} is there already, without a column {}", found.kind.keyword().to_ascii_lowercase(), column.name)
+            });
+            match skipped {
+                _ if !table.if_not_exists => self.exists(format!("relation {name}")),
+                Some(why) => self.skipped(why),
+                None => {}
             }
             return;
         }
+        if self.schema.index_table(&name).is_some() {
+            return match table.if_not_exists {
+                true => self.skipped(format!("{name} is an index already")),
+                false => self.exists(format!("relation {name}")),
+            };
+        }
         let mut relation = Relation::new(RelationKind::Table);
         relation.partitioned = table.partitioned;
+        relation.partition_key.clone_from(&table.partition_key);
         for parent in table.inherits.iter().chain(&table.partition_of) {
             let parent = self.schema.resolve(parent);
             self.touch(&parent);
@@ -256,6 +270,11 @@ impl Change {
                 for sequence in self.owned(table, Some(column)) {
                     self.remove(&sequence);
                 }
+                // With `CASCADE`; without, it is refused where there are any.
+                let place = (table.clone(), column.clone());
+                let shows = |view: &&QName| self.schema.relation(view).is_some_and(|v| v.read_columns.contains(&place));
+                let views: Vec<QName> = self.schema.dependents(table).filter(shows).cloned().collect();
+                views.iter().for_each(|view| self.remove(view));
                 self.edit(table, |relation| drop_column(relation, column));
                 self.drop_references(table, |columns| columns.contains(column));
             }
@@ -373,6 +392,7 @@ impl Change {
                 let parent = self.schema.resolve(parent);
                 self.edit(table, |t| t.parent = attach.then_some(parent));
             }
+            TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
             TableChange::AlterConstraint { .. }
             | TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
@@ -464,6 +484,9 @@ impl Change {
         };
         self.edit(table, |relation| {
             relation.columns.iter_mut().for_each(|c| rename(&mut c.name));
+            relation.columns.iter_mut().flat_map(|c| &mut c.needs).for_each(rename);
+            relation.trigger_columns.values_mut().flatten().for_each(rename);
+            relation.partition_key.iter_mut().for_each(rename);
             relation.constraints.values_mut().for_each(|c| c.kind.columns_mut().iter_mut().for_each(rename));
             for index in relation.indexes.values_mut() {
                 index.key.iter_mut().flatten().chain(&mut index.mentions).for_each(rename);
@@ -475,6 +498,9 @@ impl Change {
         let children: Vec<_> = self.schema.dependents(table).filter(|c| *c != table).cloned().collect();
         for child in children {
             self.edit(&child, |relation| {
+                if relation.read_columns.remove(&(table.clone(), from.clone())) {
+                    relation.read_columns.insert((table.clone(), to.clone()));
+                }
                 for constraint in relation.constraints.values_mut() {
                     if let Rule::ForeignKey { target, target_columns, .. } = &mut constraint.kind
                         && target == table
@@ -507,7 +533,14 @@ fn inherit(relation: &mut Relation, parent: &Relation) {
 
 /// A column goes with its indexes and the constraints that mention it.
 fn drop_column(relation: &mut Relation, column: &Ident) {
-    relation.columns.retain(|c| c.name != *column);
+    relation.columns.retain(|c| c.name != *column && !c.needs.contains(column));
+    let tied: Vec<Ident> =
+        relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column)).map(|(name, _)| name.clone()).collect();
+    for trigger in tied {
+        relation.triggers.remove(&trigger);
+        relation.trigger_functions.remove(&trigger);
+        relation.trigger_columns.remove(&trigger);
+    }
     relation.constraints.retain(|_, c| !c.kind.columns().contains(column));
     relation.indexes.retain(|_, index| !index.uses(column));
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind};
+use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::body::{self, Body};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -77,6 +78,10 @@ pub struct Relation {
     pub read_only: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
+    /// The columns of `PARTITION BY`, as far as they are columns.
+    pub partition_key: Vec<Ident>,
+    /// `REPLICA IDENTITY`
+    pub replica_identity: ReplicaIdentity,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
     /// The partition for rows that no other takes.
@@ -109,6 +114,8 @@ impl Relation {
             definition: Vec::new(),
             read_only: false,
             partitioned: false,
+            partition_key: Vec::new(),
+            replica_identity: ReplicaIdentity::default(),
             parent: None,
             default_partition: None,
             owned_by: None,
@@ -372,6 +379,37 @@ impl UserType {
     }
 }
 
+/// The text of a function's body.
+#[derive(Debug)]
+pub struct Source {
+    language: Ident,
+    text: Arc<str>,
+    body: OnceLock<Body>,
+}
+
+impl Source {
+    /// A body in a language, whose name is in lower case.
+    pub fn new(language: Ident, text: Arc<str>) -> Self {
+        Self { language, text, body: OnceLock::new() }
+    }
+
+    /// The language.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// Its queries, as far as they can be read.
+    pub fn body(&self) -> &Body {
+        self.body.get_or_init(|| body::read(&self.language, &self.text))
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.language == other.language && self.text == other.text
+    }
+}
+
 /// A function or procedure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
@@ -385,10 +423,8 @@ pub struct Function {
     pub names: Vec<Ident>,
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
-    /// The language of its body, in lower case.
-    pub language: Ident,
     /// Its body.
-    pub text: Arc<str>,
+    pub source: Arc<Source>,
     /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
     pub tracked: bool,
     /// A digest of its body and of how it runs, to tell two apart.
@@ -400,5 +436,25 @@ impl Function {
     pub fn signature(&self, name: &QName) -> String {
         let types: Vec<_> = self.arguments.iter().map(|(data_type, _)| data_type.as_str()).collect();
         format!("{name}({})", types.join(", "))
+    }
+}
+
+/// A publication.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Publication {
+    /// `FOR ALL TABLES`
+    pub all: bool,
+    /// Its tables, with the columns that are published, if not all, and those that a `WHERE` may mention.
+    pub tables: BTreeMap<QName, (Vec<Ident>, Vec<Ident>)>,
+    /// The schemas whose tables it has.
+    pub schemas: BTreeSet<Ident>,
+    /// Whether it publishes changes and deletions of rows.
+    pub changes: bool,
+}
+
+impl Publication {
+    /// Whether it has a table.
+    pub fn has(&self, table: &QName) -> bool {
+        self.all || self.tables.contains_key(table) || self.schemas.contains(&table.schema)
     }
 }

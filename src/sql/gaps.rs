@@ -18,6 +18,8 @@ pub(crate) struct Gaps {
     pub(crate) not_null: Vec<Ident>,
     /// `PARTITION BY`
     pub(crate) partitioned: bool,
+    /// The columns of `PARTITION BY`.
+    pub(crate) partition_key: Vec<Ident>,
     /// `FOR VALUES …`, which is read as DEFAULT
     pub(crate) bound: bool,
     /// `UNIQUE NULLS NOT DISTINCT` somewhere.
@@ -378,6 +380,13 @@ impl Mender<'_> {
             }
             if self.reads(solids, i, &["partition", "by"]) {
                 self.gaps.partitioned = true;
+                let columns: Vec<_> = (i + 4..solids.len())
+                    .take_while(|at| solids[*at].depth > 0)
+                    .filter(|at| solids[*at].depth == 1 && !self.is_token(solids.get(at + 1), &Token::LParen))
+                    .filter(|at| self.is_token(solids.get(at - 1), &Token::LParen) || self.is_token(solids.get(at - 1), &Token::Comma))
+                    .filter_map(|at| self.ident(solids.get(at)))
+                    .collect();
+                self.gaps.partition_key = columns;
                 let end = match self.is_token(solids.get(i + 3), &Token::LParen) {
                     true => self.group(solids, i + 3),
                     false => i + 3,

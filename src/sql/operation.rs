@@ -21,6 +21,8 @@ pub enum Operation {
         table: Name,
         /// `IF EXISTS`
         if_exists: bool,
+        /// `ONLY`: not the tables that inherit from it.
+        only: bool,
         /// What changes.
         change: TableChange,
     },
@@ -312,6 +314,8 @@ pub enum Operation {
         name: String,
         /// What is done to it.
         change: ObjectChange,
+        /// What a publication gets or loses by it.
+        publishes: Option<Box<Publishes>>,
     },
     /// Not understood.
     Opaque {
@@ -349,6 +353,58 @@ impl RelationKind {
             Self::ForeignTable => "FOREIGN TABLE",
         }
     }
+}
+
+/// Tables that a statement gives to a publication, or takes from it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Publishes {
+    /// How they are given.
+    pub verb: PublishVerb,
+    /// `FOR ALL TABLES`
+    pub all: bool,
+    /// The tables.
+    pub tables: Vec<PublishedTable>,
+    /// `TABLES IN SCHEMA`
+    pub schemas: Vec<Ident>,
+    /// Whether changes and deletions of rows are published, if the statement says so.
+    pub changes: Option<bool>,
+}
+
+/// A table of a publication.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishedTable {
+    /// The table.
+    pub table: Name,
+    /// Its columns, if only some are published.
+    pub columns: Vec<Ident>,
+    /// Columns that its `WHERE` may mention.
+    pub filter: Vec<Ident>,
+}
+
+/// How tables are given to a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublishVerb {
+    /// `CREATE`, `SET`: it has these and no others. A statement without tables leaves them as they are.
+    #[default]
+    Set,
+    /// `ADD`
+    Add,
+    /// `DROP`
+    Drop,
+}
+
+/// `REPLICA IDENTITY`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ReplicaIdentity {
+    /// `DEFAULT`: the primary key.
+    #[default]
+    PrimaryKey,
+    /// `FULL`
+    Full,
+    /// `NOTHING`
+    Nothing,
+    /// `USING INDEX`
+    Index(Ident),
 }
 
 /// A column definition.
@@ -461,6 +517,13 @@ pub enum ConstraintKind {
     },
 }
 
+impl ConstraintKind {
+    /// Whether it makes a primary key.
+    pub const fn is_primary(&self) -> bool {
+        matches!(self, Self::PrimaryKey { .. } | Self::UsingIndex { primary: true, .. })
+    }
+}
+
 /// `CREATE TABLE`
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateTable {
@@ -486,6 +549,8 @@ pub struct CreateTable {
     pub is_default: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
+    /// The columns of `PARTITION BY`, as far as they are columns.
+    pub partition_key: Vec<Ident>,
     /// `AS SELECT …`: what it reads, and the same with its expressions.
     pub query: Option<(QueryShape, Query)>,
 }
@@ -996,7 +1061,9 @@ pub enum TableChange {
         /// `true`: LOGGED.
         logged: bool,
     },
-    /// Statistics, storage, compression, parameters, replica identity, cluster: no client sees it.
+    /// `REPLICA IDENTITY`
+    ReplicaIdentity(ReplicaIdentity),
+    /// Statistics, storage, compression, parameters, cluster: no client sees it.
     Physical {
         /// The words, for people.
         what: &'static str,

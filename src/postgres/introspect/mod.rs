@@ -2,7 +2,8 @@
 
 mod queries;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -10,8 +11,10 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use self::queries::queries;
 use super::message::server_message;
 use crate::migrations::books;
-use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
-use crate::sql::operation::{DefaultValue, FunctionBody, Ident, OnDelete, RelationKind};
+use crate::schema::{
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Schema, Source, UserType,
+};
+use crate::sql::operation::{DefaultValue, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
@@ -88,6 +91,7 @@ impl Reader {
         self.types();
         self.functions();
         self.extensions();
+        self.publications();
         let Self { mut schema, oids, relations, .. } = self;
         let mut all: Vec<_> =
             relations.into_iter().filter_map(|(oid, relation)| Some((oids.get(&oid)?.clone(), relation))).collect();
@@ -134,6 +138,12 @@ impl Reader {
             relation.read_only = row.get(7);
             let query = row.get::<_, Option<&str>>(8);
             relation.definition = query.map(sql::definition_of).unwrap_or_default();
+            relation.replica_identity = match (row.get(9), row.get::<_, Option<String>>(10)) {
+                ("f", _) => ReplicaIdentity::Full,
+                ("n", _) => ReplicaIdentity::Nothing,
+                ("i", index) => ReplicaIdentity::Index(index.unwrap_or_default().into()),
+                _ => ReplicaIdentity::PrimaryKey,
+            };
             relation.runs = query.into_iter().flat_map(sql::called_in).collect();
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
@@ -145,10 +155,11 @@ impl Reader {
                 self.relations.remove(&row.get::<_, u32>(0));
             }
         }
-        for row in self.take("default partitions") {
+        for row in self.take("partitioned tables") {
             let partition = self.oids.get(&row.get::<_, u32>(1)).cloned();
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
                 relation.default_partition = partition;
+                relation.partition_key = idents(&row, 2);
             }
         }
         for (oid, parent) in parents {
@@ -343,10 +354,32 @@ impl Reader {
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
-            let (language, text) = (runs.language.as_str().into(), runs.text.as_str().into());
+            let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
-            let function = Function { arguments, returns, outputs, names, mentions, language, text, tracked, body };
+            let function = Function { arguments, returns, outputs, names, mentions, source, tracked, body };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
+        }
+    }
+
+    fn publications(&mut self) {
+        let mut found: BTreeMap<Ident, Publication> = BTreeMap::new();
+        for row in self.take("publications") {
+            let publication = Publication {
+                all: row.get(1),
+                changes: row.get(2),
+                schemas: idents(&row, 3).into_iter().collect(),
+                tables: BTreeMap::new(),
+            };
+            found.insert(row.get::<_, String>(0).into(), publication);
+        }
+        for row in self.take("published tables") {
+            let publication = found.get_mut(row.get::<_, &str>(0));
+            if let (Some(publication), Some(table)) = (publication, self.oids.get(&row.get::<_, u32>(1))) {
+                publication.tables.insert(table.clone(), (idents(&row, 2), idents(&row, 3)));
+            }
+        }
+        for (name, publication) in found {
+            self.schema.insert_publication(name, publication);
         }
     }
 

@@ -19,15 +19,46 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity,
                     (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
                     c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0,
-                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END
+                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END, c.relreplident::text,
+                    (SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+                     WHERE x.indrelid = c.oid AND x.indisreplident)
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
         )),
         (
-            "default partitions",
-            "SELECT p.partrelid, p.partdefid FROM pg_catalog.pg_partitioned_table p WHERE p.partdefid <> 0".to_owned(),
+            "partitioned tables",
+            format!(
+                "SELECT p.partrelid, p.partdefid, {} FROM pg_catalog.pg_partitioned_table p",
+                names("p.partattrs::int2[]", "p.partrelid")
+            ),
+        ),
+        (
+            "publications",
+            "SELECT p.pubname::text, p.puballtables, p.pubupdate OR p.pubdelete,
+                    ARRAY(SELECT t.schemaname::text FROM pg_catalog.pg_publication_tables t
+                          WHERE t.pubname = p.pubname AND NOT p.puballtables
+                            AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r
+                                            JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+                                            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                                            WHERE r.prpubid = p.oid AND n.nspname = t.schemaname))
+             FROM pg_catalog.pg_publication p"
+                .to_owned(),
+        ),
+        (
+            "published tables",
+            "SELECT p.pubname::text, r.prrelid,
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                          WHERE a.attrelid = r.prrelid
+                            AND a.attnum::text = ANY (pg_catalog.string_to_array(pg_catalog.to_jsonb(r) ->> 'prattrs', ' '))),
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_depend d
+                          JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                          WHERE pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL
+                            AND d.classid = 'pg_catalog.pg_publication_rel'::regclass AND d.objid = r.oid
+                            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = r.prrelid AND d.refobjsubid > 0)
+             FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
+                .to_owned(),
         ),
         ("columns", format!(
             "SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,

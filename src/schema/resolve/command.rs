@@ -908,7 +908,7 @@ fn select_items(body: &Body) -> Option<&[Item]> {
 }
 
 /// A relation as FROM shows it.
-fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
+pub(super) fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
     let column = |column: &Column| Col {
         name: column.name.clone(),
         data_type: column.data_type.as_ref().map_or(Type::Any, Type::of),

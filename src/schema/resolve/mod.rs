@@ -1,6 +1,7 @@
 //! A query against a schema, as PREPARE looks at it: what every name means, of which type every expression is, and what does not work. No
 //! server is asked. What can not be decided here is said to be so ([`Problem::sure`], [`Type::Any`]).
 
+mod body;
 mod call;
 mod catalog;
 mod command;
@@ -11,13 +12,16 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Index, QName, Schema};
+use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Command, Query};
+use catalog::Context;
 use scope::Names;
 use types::Types;
 
+pub(crate) use body::body_problems;
 pub use types::{Sure, Type};
 
 /// What a query is on one schema.
@@ -201,6 +205,23 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
     Resolved { columns, shows, ..resolver.resolved }
 }
 
+/// Whether a value of one type becomes one of another where it is written into a column.
+pub(super) fn assignable(schema: &Schema, from: &TypeName, to: &TypeName) -> Sure {
+    let target = to.without_modifiers();
+    Types { schema }.fits(&Type::of(from), target.as_str(), Context::Assignment)
+}
+
+/// Whether values of two types can be compared, as a foreign key does.
+pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> Sure {
+    let types = Types { schema };
+    let way = |from: &TypeName, to: &TypeName| types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit);
+    match (way(one, other), way(other, one)) {
+        (Sure::Yes, _) | (_, Sure::Yes) => Sure::Yes,
+        (Sure::No, Sure::No) => Sure::No,
+        _ => Sure::Unsure,
+    }
+}
+
 /// The columns that a view, or a table, of this query has, where they are known; and what it uses.
 pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Vec<(Ident, Type)>>, Uses) {
     let mut resolver = Resolver::new(schema);
@@ -220,6 +241,10 @@ struct Resolver<'s> {
     /// The `WITH` queries in sight, the nearest last.
     ctes: Vec<(Ident, Output)>,
     depth: usize,
+    /// The variables of the function that a query stands in.
+    variables: BTreeSet<Ident>,
+    /// Whether a name that is one of them and a column is refused; otherwise it is the column.
+    refuses_both: bool,
 }
 
 /// What a query returns; `None`: that is not known.
@@ -227,7 +252,15 @@ type Output = Option<Vec<scope::Col>>;
 
 impl<'s> Resolver<'s> {
     fn new(schema: &'s Schema) -> Self {
-        Self { schema, types: Types { schema }, resolved: Resolved::default(), ctes: Vec::new(), depth: 0 }
+        Self {
+            schema,
+            types: Types { schema },
+            resolved: Resolved::default(),
+            ctes: Vec::new(),
+            depth: 0,
+            variables: BTreeSet::new(),
+            refuses_both: false,
+        }
     }
 
     fn problem(&mut self, code: &'static str, message: impl Into<String>, at: At) {

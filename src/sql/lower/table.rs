@@ -47,6 +47,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         partition_of: table.partition_of.as_ref().map(lower_name),
         is_default: !gaps.bound && matches!(table.for_values, Some(ast::ForValues::Default)),
         partitioned: gaps.partitioned || table.partition_by.is_some(),
+        partition_key: gaps.partition_key.clone(),
         query: table.query.as_deref().map(|query| (query_shape(query), super::query::query(query))),
     }))])
 }

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::gaps::Gaps;
-use crate::sql::operation::{Operation, RelationKind, TableChange};
+use crate::sql::operation::{Operation, RelationKind, ReplicaIdentity, TableChange};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma,
 };
@@ -23,7 +23,7 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
             .expected_ref("a table (ALL IN TABLESPACE moves files, it changes no schema)", parser.peek_token_ref());
     }
     let if_exists = if_exists(parser);
-    eat(parser, &[Keyword::ONLY]);
+    let only = eat(parser, &[Keyword::ONLY]);
     let name = lower_name(&parser.parse_object_name(false)?);
     let _star = parser.consume_token(&Token::Mul);
     let prefix = tokens.range(0, parser.index());
@@ -44,7 +44,7 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
             return Err(unexpected(parser));
         }
         let range = tokens.range(from, parser.index());
-        let operation = Operation::AlterTable { table: name.clone(), if_exists, change };
+        let operation = Operation::AlterTable { table: name.clone(), if_exists, only, change };
         pieces.push(LoweredPiece { operation, range, prefix: Some(prefix.clone()) });
         if !parser.consume_token(&Token::Comma) {
             break;
@@ -76,7 +76,6 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         (&["set", "without", "cluster"], "cluster"),
         (&["set", "without", "oids"], "oids"),
         (&["cluster", "on"], "cluster"),
-        (&["replica", "identity"], "replica identity"),
         (&["reset"], "storage parameters"),
         (&["options"], "options"),
     ];
@@ -85,6 +84,19 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
             skip_to_comma(parser);
             return Ok(Some(TableChange::Physical { what }));
         }
+    }
+    if eat_words(parser, &["replica", "identity"]) {
+        let identity = if eat_word(parser, "full") {
+            ReplicaIdentity::Full
+        } else if eat_word(parser, "nothing") {
+            ReplicaIdentity::Nothing
+        } else if eat_words(parser, &["using", "index"]) {
+            ReplicaIdentity::Index(fold(&parser.parse_identifier()?))
+        } else {
+            eat_word(parser, "default");
+            ReplicaIdentity::PrimaryKey
+        };
+        return Ok(Some(TableChange::ReplicaIdentity(identity)));
     }
     if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
         parser.next_token();
