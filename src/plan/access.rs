@@ -402,6 +402,9 @@ impl Reader<'_> {
                 }
                 self.words(text);
             }
+            Operation::DefaultPath { of, .. } => {
+                self.access.defines.insert(Key::Part(QName::new("", of.as_str()), "search_path".into()));
+            }
             Operation::Opaque { .. } => {
                 self.words(text);
                 // It may read and change anything it names.

@@ -10,7 +10,7 @@ use super::{Observed, Request};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
-use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
+use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::{DataVerb, TransactionControl};
 use crate::sql::query::Command;
@@ -239,6 +239,11 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     unknown |= missing;
                     diagnostics.push(refused_data(&refusal, part.span, missing, worded));
                 }
+                if let Some(why) = refused_rows(&part.operation, &schema) {
+                    diagnostics.push(Diagnostic::error(codes::SERVER_REFUSES, why).at(part.span, "here").help(
+                        "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
+                    ));
+                }
                 certain &= !part.is_opaque();
                 diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
                 let effect = match &part.observed {
@@ -287,6 +292,29 @@ fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
     let text = sources.slice(part.span);
     let looked_at = data.verb != DataVerb::Copy && text.len() < LONG;
     looked_at.then(|| sql::read_query(text).ok().map(Arc::new)).flatten()
+}
+
+/// Why PostgreSQL refuses to change or remove rows of a table, whatever rows there are.
+fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
+    let Operation::Data(data) = operation else { return None };
+    let table = schema.resolve(data.table.as_ref()?);
+    match data.verb {
+        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows(&table) => Some(format!(
+            "PostgreSQL refuses this: {table} has no replica identity, and a publication publishes its changes"
+        )),
+        DataVerb::Truncate if !data.cascade => {
+            let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
+            let points = |name: &QName| {
+                let keys = schema.relation(name).into_iter().flat_map(|r| r.constraints.values());
+                keys.into_iter().any(|c| matches!(&c.kind, Rule::ForeignKey { target, .. } if *target == table))
+            };
+            let other = schema.dependents(&table).find(|name| **name != table && !together.contains(name) && points(name))?;
+            Some(format!(
+                "PostgreSQL refuses this: cannot truncate a table referenced in a foreign key constraint: {other} references {table}"
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// What is to be said of a data statement that cannot run on the schema before it.
@@ -589,13 +617,14 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         schema = applied.schema;
     }
     let mut effect = Effect::between(&before, &schema.without_temporary(), &all_touched);
-    // What no schema shows does not cancel out.
+    // What no schema shows, unless one gives back what another takes.
     let unseen = |c: &&Capability| matches!(c, Capability::Behaviour { .. } | Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. });
     let of = |pick: fn(&Effect) -> &BTreeSet<Capability>| -> Vec<Capability> {
         members.iter().flat_map(|i| pick(&nodes[*i].effect)).filter(unseen).cloned().collect()
     };
-    effect.removes.extend(of(|effect| &effect.removes));
-    effect.adds.extend(of(|effect| &effect.adds));
+    let (removes, adds) = (of(|effect| &effect.removes), of(|effect| &effect.adds));
+    effect.removes.extend(removes.iter().filter(|c| !adds.contains(c)).cloned());
+    effect.adds.extend(adds.into_iter().filter(|c| !removes.contains(c)));
     let node = Node {
         parts: members.iter().flat_map(|i| nodes[*i].parts.clone()).collect(),
         unknown: members.iter().any(|i| nodes[*i].unknown),

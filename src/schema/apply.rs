@@ -104,7 +104,7 @@ impl Change {
             }
             Operation::CreateIndex(index) => self.create_index(index),
             Operation::CreateView(view) => self.create_view(view),
-            Operation::CreateType { name, definition } => self.create_type(name, definition),
+            Operation::CreateType { name, if_not_exists, definition } => self.create_type(name, *if_not_exists, definition),
             Operation::DropType { name, if_exists, .. } => {
                 let name = self.schema.resolve_type(name);
                 if self.schema.types.remove(&name).is_none() && !if_exists {
@@ -220,6 +220,10 @@ impl Change {
             Operation::Session { search_path: Some(path) } => {
                 let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
                 self.schema.search_path = usable.cloned().collect();
+            }
+            Operation::DefaultPath { path, .. } => {
+                let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
+                self.schema.default_path = usable.cloned().collect();
             }
             Operation::Session { search_path: None }
             | Operation::Reindex { .. }
@@ -711,11 +715,13 @@ impl Change {
         Some(columns)
     }
 
-    fn create_type(&mut self, name: &Name, definition: &TypeDefinition) {
+    fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
         let name = self.created(name);
         self.touched.insert(Object::Type(name.clone()));
         if self.schema.types.contains_key(&name) {
-            self.exists(format!("type {name}"));
+            if !if_not_exists {
+                self.exists(format!("type {name}"));
+            }
             return;
         }
         self.schema.insert_type(
@@ -848,6 +854,7 @@ impl Change {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
             outputs: function.outputs.clone(),
+            inputs: function.inputs.clone(),
             names: function.names.clone(),
             source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
             tracked: function.tracked,
@@ -864,6 +871,11 @@ impl Change {
                     new.returns, old.returns
                 );
                 self.refused(why);
+            }
+            Some(old) if function.or_replace && renamed_input(old, &new).is_some() => {
+                let lost = renamed_input(old, &new).unwrap_or_default();
+                let signature = new.signature(&name);
+                self.refused(format!("CREATE OR REPLACE FUNCTION {signature} cannot change the name of input parameter \"{lost}\""));
             }
             Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
             Some(old) => *old = new,
@@ -959,6 +971,12 @@ impl Change {
             self.hand_down(&table, change);
         }
     }
+}
+
+/// The first named argument of a function that another form of it calls otherwise.
+fn renamed_input(old: &Function, new: &Function) -> Option<String> {
+    let mut pairs = old.inputs.iter().zip(&new.inputs);
+    pairs.find(|(was, is)| !was.is_empty() && was != is).map(|(was, _)| was.to_string())
 }
 
 /// The first column of a view that another form of it does not keep in its place, as far as both are known.

@@ -42,6 +42,8 @@ pub struct Schema {
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
     search_path: Arc<[Ident]>,
+    /// What a new session's search path is.
+    default_path: Arc<[Ident]>,
 }
 
 /// The schema of what goes with the session.
@@ -61,6 +63,7 @@ impl Default for Schema {
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
+            default_path: Arc::from(["public".into()]),
         }
     }
 }
@@ -250,8 +253,9 @@ impl Schema {
     /// The same schema without what goes with the session.
     #[must_use]
     pub fn without_temporary(self) -> Self {
-        let temporary: Vec<QName> =
-            self.relations.keys().filter(|name| *name.schema == *TEMPORARY).cloned().collect();
+        let from = QName::new(TEMPORARY, "");
+        let all = self.relations.range(from..).map(|(name, _)| name);
+        let temporary: Vec<QName> = all.take_while(|name| *name.schema == *TEMPORARY).cloned().collect();
         temporary.iter().fold(self, |mut schema, name| {
             if let Some(relation) = schema.relations.remove(name) {
                 schema.unlink(name, &relation);
@@ -263,8 +267,8 @@ impl Schema {
     /// The same schema as a new session sees it.
     #[must_use]
     pub fn with_default_search_path(mut self) -> Self {
-        if *self.search_path != [Ident::from("public")] {
-            self.search_path = Arc::from(["public".into()]);
+        if self.search_path != self.default_path {
+            self.search_path = Arc::clone(&self.default_path);
         }
         self
     }

@@ -169,6 +169,17 @@ impl Catalog<'_> {
         if table.if_not_exists && self.schema.relation(&self.schema.resolve(&table.name)).is_some() {
             return None;
         }
+        let name = self.schema.resolve(&table.name);
+        let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
+            ConstraintKind::ForeignKey { target, target_columns, .. } => {
+                let own = Relation::new(RelationKind::Table);
+                self.foreign_key(&name, &own, &[], target, target_columns)
+            }
+            _ => None,
+        });
+        if keys.is_some() {
+            return keys;
+        }
         let parent = self.schema.relation(&self.schema.resolve(table.partition_of.as_ref()?))?;
         let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
         Some(second_default(&self.schema.resolve(&table.name), default))
@@ -218,7 +229,9 @@ impl Catalog<'_> {
             (other != name && !together.contains(other) && found.kind == RelationKind::Table)
                 .then(|| format!("column {} of table {other}", column.name))
         });
-        let user = user.or_else(|| self.functions_of_type(&shown).next());
+        let partitions = relation.partitioned.then(|| self.children(name)).into_iter().flatten();
+        let rows = std::iter::once(shown).chain(partitions.map(ToString::to_string));
+        let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
     }
 
@@ -312,6 +325,9 @@ impl Catalog<'_> {
     ) -> Option<String> {
         let table = &name.name;
         if let Some(written) = definition.name.as_ref().filter(|written| relation.constraints.contains_key(*written)) {
+            if definition.if_not_exists {
+                return None;
+            }
             return Some(format!("constraint \"{written}\" for relation \"{table}\" already exists"));
         }
         let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
@@ -428,6 +444,10 @@ impl Catalog<'_> {
         let triggers = relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column));
         users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
         users.extend(self.tracked_of(name, column));
+        for child in self.children(name) {
+            let found = self.schema.relation(child).filter(|found| found.kind == RelationKind::Table);
+            users.extend(found.into_iter().flat_map(|found| self.column_users(child, found, column)));
+        }
         for other in self.schema.dependents(name) {
             let keys = self.schema.relation(other).into_iter().flat_map(|found| &found.constraints);
             users.extend(keys.filter(|_| other != name).filter_map(|(key, constraint)| match &constraint.kind {
@@ -513,7 +533,10 @@ fn lacks_partition_key(what: &str, relation: &Relation, columns: &[Ident]) -> Op
 fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<Item = &'a Ident> {
     let mentions = |text: &str| {
         let has = |word: &str| words_of(text).any(|found| found.eq_ignore_ascii_case(word));
-        has(column) && !has("select")
+        let other_tables = words_of(text).zip(words_of(text).skip(1)).any(|(before, word)| {
+            word.eq_ignore_ascii_case("select") && !before.eq_ignore_ascii_case("for")
+        });
+        has(column) && !other_tables
     };
     relation.policies.iter().filter(move |(_, policy)| mentions(&policy.text)).map(|(name, _)| name)
 }

@@ -195,7 +195,7 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
         | Capability::Attributes(_)
         | Capability::Taken { .. }
         | Capability::KnownLabels(_)
-        | Capability::Unambiguous(_)
+        | Capability::Unambiguous { .. }
         | Capability::Body { .. }
         | Capability::Definition(_)
         | Capability::Defaulted { .. }

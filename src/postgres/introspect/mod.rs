@@ -356,7 +356,7 @@ impl Reader {
             let (mentions, body) = (mentions.into(), runs.digest().into());
             let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
-            let function = Function { arguments, returns, outputs, names, mentions, source, tracked, body };
+            let function = Function { arguments, returns, outputs, inputs: idents(&row, 17), names, mentions, source, tracked, body };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
         }
     }

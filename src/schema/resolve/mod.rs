@@ -74,6 +74,10 @@ pub struct Uses {
     pub writes: Vec<Write>,
     /// Functions it calls, by name.
     pub calls: BTreeMap<QName, At>,
+    /// With how many arguments its calls come.
+    pub given: BTreeMap<QName, BTreeSet<usize>>,
+    /// Which of several functions of a name its calls mean, by their argument types; `None`: one call may mean any.
+    pub overloads: BTreeMap<QName, BTreeSet<Option<String>>>,
     /// Types it names, or whose values it compares or writes.
     pub types: BTreeMap<String, At>,
     /// Tables whose primary key lets it name columns beside GROUP BY.

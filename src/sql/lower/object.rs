@@ -5,7 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::Result;
+use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes};
 use crate::sql::parse::{at_end, eat_words, if_exists, if_not_exists, is_word, peek_words};
@@ -70,6 +70,17 @@ pub(super) fn object(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
         _ if eat_words(parser, &["rename", "to"]) => ObjectChange::Rename { to: fold(&parser.parse_identifier()?) },
         _ => ObjectChange::Alter,
     };
+    if matches!(kind, ObjectKind::Role | ObjectKind::Database) && change == ObjectChange::Alter {
+        // `… [IN DATABASE d] SET search_path = a, b`: where the sessions of clients look.
+        while !at_end(parser) && !peek_words(parser, &["set", "search_path"]) {
+            parser.next_token();
+        }
+        if eat_words(parser, &["set", "search_path"]) {
+            let _ = parser.consume_token(&Token::Eq) || eat_words(parser, &["to"]);
+            let path = misc::schemas(parser)?;
+            return Ok(Some(Operation::DefaultPath { of: format!("{} {name}", kind.words()), path }));
+        }
+    }
     let publishes = if *kind == ObjectKind::Publication { Some(Box::new(publishes(parser))) } else { None };
     while !at_end(parser) {
         parser.next_token();

@@ -82,7 +82,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
     for option in &column.options {
         let constraint_name = option.name.as_ref().map(fold);
         let mut push =
-            |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false });
+            |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false, if_not_exists: false });
         match &option.option {
             ColumnOption::NotNull => definition.not_null = true,
             ColumnOption::Default(expr) => {
@@ -162,7 +162,7 @@ pub(super) fn lower_constraint(
         }
         TableConstraint::Index(_) | TableConstraint::FulltextOrSpatial(_) => return None,
     };
-    Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, not_valid })
+    Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, not_valid, if_not_exists: false })
 }
 
 /// The functions that an expression calls.
