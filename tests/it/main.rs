@@ -12,6 +12,7 @@ mod execute;
 mod fresh;
 mod lint;
 mod mention;
+mod never_wrong;
 mod observed;
 mod oracle;
 mod plan;
