@@ -257,11 +257,14 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
     };
     let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
         let seen = observe(pending)?;
+        let request = input.request(pending);
+        let real = base.or(seen.base.as_ref());
         let checked = crate::plan::check(Request {
-            base: base.or(seen.base.as_ref()),
+            base: real.or(request.base),
+            base_files: if real.is_some() { &[] } else { request.base_files },
             observed: args.observe.then_some(&seen.effects),
             version,
-            ..input.request(pending)
+            ..request
         });
         let mut releases = Releases::default();
         releases.add(pending, checked);
@@ -318,11 +321,10 @@ fn each_alone_of(
 ) -> Releases {
     let migrations = &input.folder.migrations;
     let mut releases = Releases::default();
-    let mut schema = None;
+    // What stands before the share is replayed, once.
+    let mut schema = Some(crate::plan::replay(&input.folder, &migrations[..share.start]));
     for i in share {
-        // What stands before the share is replayed, once.
-        let applied = if schema.is_none() { migrations[..i].to_vec() } else { Vec::new() };
-        let pending = Pending { applied, pending: vec![migrations[i].clone()] };
+        let pending = Pending { applied: Vec::new(), pending: vec![migrations[i].clone()] };
         let checked = crate::plan::check(Request {
             base: schema.as_ref(),
             observed,

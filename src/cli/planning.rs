@@ -40,11 +40,14 @@ impl PlanningArgs {
             None => (pending(&input)?, None, input.version()),
         };
         let seen = if self.observe { observe(&self.server, &input, &pending)? } else { Seen::default() };
+        let request = input.request(&pending);
+        let real = base.as_ref().or(seen.base.as_ref());
         let planned = plan::plan(Request {
-            base: base.as_ref().or(seen.base.as_ref()),
+            base: real.or(request.base),
+            base_files: if real.is_some() { &[] } else { request.base_files },
             observed: self.observe.then_some(&seen.effects),
             version: input.version.unwrap_or(version),
-            ..input.request(&pending)
+            ..request
         });
         Ok((input, pending, planned))
     }
@@ -87,6 +90,11 @@ impl ReleaseInput {
 /// What is pending by `--from`.
 pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
     let from = input.from.as_deref().filter(|from| *from != "none");
+    if let (None, Some((dump, _))) = (&input.from, &input.dump) {
+        let message =
+            format!("{} is the schema that production has, and nothing says which migrations made it", dump.path);
+        return Err(CliError::usage(message).hint("say it with --from VERSION (`--from none`: none of them)"));
+    }
     if input.from.is_none() {
         let count = input.folder.migrations.len();
         out::say(&format!(
@@ -97,13 +105,13 @@ pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
 }
 
 /// Watches the statements that can not be read, on a throwaway server that is there for nothing else.
-pub(super) fn observe(server: &ServerArgs, input: &ReleaseInput, pending: &Pending) -> Result<Seen, CliError> {
+pub(super) fn observe(args: &ServerArgs, input: &ReleaseInput, pending: &Pending) -> Result<Seen, CliError> {
     if !observation::is_needed(&input.folder, pending) {
         return Ok(Seen::default());
     }
     database::runtime()?.block_on(async {
-        let server = server.start(&input.folder).await?;
-        let seen = super::rehearse::observe(&server, input, pending).await;
+        let server = args.start(&input.folder).await?;
+        let seen = super::rehearse::observe(&server, input, pending, args.terms(input)).await;
         if let Err(error) = server.stop().await {
             out::say(&format!("warning: {error}\n"));
         }

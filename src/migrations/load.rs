@@ -15,6 +15,7 @@ use super::{
 };
 use crate::digest::hex;
 use crate::source::{FileId, Sources, Span};
+use crate::sql;
 
 /// A version in its convention's own spelling. Versions made of digits, perhaps in parts (`1.10`), compare as numbers, others as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -393,6 +394,36 @@ impl Folder {
             });
         }
         Ok(Self { convention, path: folder.to_owned(), sources, migrations })
+    }
+
+    /// Reads a dump of production's schema (`pg_dump --schema-only`, `structure.sql`). It stands beside the migrations, not among them.
+    pub fn add_dump(&mut self, path: &Utf8Path) -> Result<Migration, LoadError> {
+        let bytes = fs_err::read(path)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        if bytes.starts_with(b"PGDMP") {
+            let message =
+                "this is an archive of pg_dump; write it as text (pg_dump --schema-only --format plain)".to_owned();
+            return Err(LoadError::BadFile { path: path.to_owned(), message });
+        }
+        let text = tree::utf8(path.to_owned(), bytes)?;
+        let length = text.len();
+        let file = self.sources.add(path, text);
+        Ok(Migration {
+            version: Version::new("dump"),
+            name: "dump".to_owned(),
+            path: path.to_owned(),
+            file,
+            parts: vec![Span::new(file, 0..length)],
+            in_transaction: true,
+            program: None,
+            sha256,
+        })
+    }
+
+    /// The statements of a migration that go forward, with what is to be said about them. Nothing else of its file is read: what takes it
+    /// back may stand there, too.
+    pub fn statements(&self, migration: &Migration) -> sql::ReadFile {
+        sql::read_parts(&self.sources, &migration.parts)
     }
 
     /// Divides the folder behind the version that production is at. `None`: nothing is applied yet.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::access;
+use super::commits;
 use super::graph::Graph;
 use super::{Observed, Request};
 use crate::diagnostic::Diagnostic;
@@ -107,6 +108,7 @@ impl Node {
 /// Functions of PostgreSQL that a migration calls for what they do to rows and sequences, not to the schema.
 fn harmless(name: &str) -> bool {
     const KNOWN: &[&str] = &[
+        "set_config",
         "setval",
         "nextval",
         "currval",
@@ -232,7 +234,10 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     node.parts.push(part);
                     continue;
                 }
-                let transactional = statement.transactional && !part.hazard.outside_transaction;
+                let (alone_only, refused) =
+                    commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
+                diagnostics.extend(refused);
+                let transactional = statement.transactional && !part.hazard.outside_transaction && !alone_only;
                 let node = Node {
                     migration: index,
                     effect,

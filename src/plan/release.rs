@@ -13,6 +13,7 @@ use super::saved::{
     Excerpt, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase,
     Place, SavedPlan, SchemaPins, Verdict,
 };
+use super::untold;
 use super::{ObservedEffects, findings, matrix, proof, steps};
 use crate::compat::mention::Tree;
 use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub pending: &'a Pending,
     /// The schema before the release, as a live database has it. Otherwise the applied migrations are simulated.
     pub base: Option<&'a Schema>,
+    /// The files that `base` was read from, if it was read from text; what is not understood in them is told.
+    pub base_files: &'a [Migration],
     /// The queries of the version in production.
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
@@ -58,7 +61,8 @@ impl<'a> Request<'a> {
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
         let version = PgVersion::default();
         let (base, blue, green, observed, weighing, assume) = (None, None, None, None, None, Assume::default());
-        Self { folder, pending, base, blue, green, observed, weighing, version, assume, blue_source: None }
+        let base_files = &[];
+        Self { folder, pending, base, base_files, blue, green, observed, weighing, version, assume, blue_source: None }
     }
 }
 
@@ -142,6 +146,8 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
     let collected = node::collect(&request, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;
+    let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
+    diagnostics.extend(untold::findings(folder, base_files));
     let watch_blue = request.blue.map(|workload| Watch::new(workload, &base));
     let watch_green = request.green.map(|workload| Watch::new(workload, &last));
     let blue = App { watch: watch_blue.as_ref(), schema: &base, assume: request.assume };

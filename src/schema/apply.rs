@@ -533,7 +533,7 @@ impl Change {
             return self.output(query).filter(|_| !starred);
         };
         let known = self.output(query).filter(|columns| columns.len() == found.len());
-        let column = |(name, _): &(Ident, resolve::Type)| Column {
+        let column = |(name, _): &(Ident, Option<TypeName>)| Column {
             name: name.clone(),
             data_type: None,
             not_null: false,
@@ -542,12 +542,8 @@ impl Change {
         };
         let mut columns = known.unwrap_or_else(|| found.iter().map(column).collect());
         for (column, (_, data_type)) in columns.iter_mut().zip(&found) {
-            // A plain column keeps its length and its scale.
-            let same = |known: &TypeName| matches!(data_type, resolve::Type::Named(name) if known.without_modifiers().as_str() == &**name);
-            if let resolve::Type::Named(name) = data_type
-                && !column.data_type.as_ref().is_some_and(same)
-            {
-                column.data_type = Some(TypeName::canonical(name.clone()));
+            if data_type.is_some() {
+                column.data_type.clone_from(data_type);
             }
         }
         Some(columns)

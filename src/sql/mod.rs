@@ -55,6 +55,8 @@ pub struct Statement {
     pub allows: Vec<Allow>,
     /// Whether PostgreSQL runs it in a transaction block.
     pub transactional: bool,
+    /// The rows that follow `COPY … FROM STDIN` in the file.
+    pub rows: Option<Span>,
 }
 
 /// One operation of a statement.
@@ -82,7 +84,8 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
     let mut diagnostics = Vec::new();
     for part in parts {
         let text = &*sources.file(part.file).text;
-        let split::Split { statements: raw, trailing, problems } = split::split(sources.slice(*part));
+        let split::Split { statements: raw, trailing, problems } =
+            split::split(sources.slice(*part), split::Rows::Follow);
         let base = part.range().start;
         let moved = |range: &Range<usize>| base + range.start..base + range.end;
         diagnostics.extend(problems.into_iter().map(|p| split_problem(Span::new(part.file, moved(&p.range)), p.kind)));
@@ -114,6 +117,7 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
                 directive: comments.directive,
                 allows,
                 transactional: lowered.transactional,
+                rows: raw.rows.as_ref().map(|range| Span::new(part.file, moved(range))),
             });
         }
         let trailing: Vec<_> = trailing.iter().map(moved).collect();
@@ -182,6 +186,10 @@ fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     }
 }
 
+/// Whether a statement is `COPY … FROM STDIN`.
+#[cfg(feature = "live")]
+pub(crate) use split::copies_from_stdin;
+
 /// Splits a file of queries; each with the name in its `-- name: x` comment.
 pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<String>)> {
     let name_in = |comment: &str| {
@@ -189,7 +197,7 @@ pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<S
         let name = body.strip_prefix("name:")?.split_whitespace().next()?;
         Some(name.to_owned())
     };
-    let split::Split { statements, .. } = split::split(text);
+    let split::Split { statements, .. } = split::split(text, split::Rows::IfEnded);
     statements
         .into_iter()
         .map(|raw| {

@@ -17,7 +17,7 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
     }
     out.raw("On ").text(&rehearsal.server).raw(": ").text(count(rehearsal.matrix.rows.len(), "quer")).raw(" at ");
     out.text(count(rehearsal.matrix.states.len(), "state")).raw(".</p>\n");
-    for (row, failure) in rehearsal.matrix.unfit() {
+    for (row, failure) in rehearsal.unfit() {
         out.raw("<p><strong class=\"badge change\">note</strong> ").text(row.version.name()).raw(" ").code(&row.query);
         out.raw(" (").code(&row.place).raw(") does not work on its own schema, so it shows nothing: ");
         out.text(&failure.message).raw("</p>\n");

@@ -11,6 +11,7 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{QName, Schema};
+use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Command, Query};
@@ -131,14 +132,26 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
 }
 
 /// The columns that a view, or a table, of this query has.
-pub(super) fn columns(query: &Query, schema: &Schema) -> Option<Vec<(Ident, Type)>> {
+pub(super) fn columns(query: &Query, schema: &Schema) -> Option<Vec<(Ident, Option<TypeName>)>> {
     let mut resolver = Resolver::new(schema);
     let columns = resolver.query(query, None)?;
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
-        Type::Unknown | Type::Parameter(_) => (col.name, Type::named("text")),
-        known => (col.name, known),
+        Type::Unknown | Type::Parameter(_) => (col.name, Some(TypeName::canonical("text"))),
+        Type::Named(name) => (col.name, Some(col.sized.unwrap_or_else(|| unsized_name(&name)))),
+        Type::Any => (col.name, None),
     };
     Some(columns.into_iter().map(typed).collect())
+}
+
+/// `format_type` of a type without modifiers: `character` alone is another word for `character(1)`.
+fn unsized_name(name: &str) -> TypeName {
+    TypeName::canonical(match name {
+        "character" => "bpchar",
+        "character[]" => "bpchar[]",
+        "bit" => "\"bit\"",
+        "bit[]" => "\"bit\"[]",
+        other => other,
+    })
 }
 
 struct Resolver<'s> {
