@@ -100,7 +100,7 @@ impl LiveArgs {
             wait: self.wait,
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
-            unconfirmed: false,
+            accept_base: false,
         }
     }
 

@@ -79,6 +79,8 @@ fn placeholder(text: &str) -> Result<(String, String), String> {
 pub(super) struct ReleaseInput {
     pub(super) folder: Folder,
     pub(super) from: Option<String>,
+    /// The same, if it was said on the command line.
+    pub(super) from_flag: Option<String>,
     /// A dump that stands for the applied migrations, and its schema.
     pub(super) dump: Option<(Migration, Schema)>,
     /// Where the history of the folder's tool is, if somebody says it.
@@ -101,6 +103,11 @@ pub(super) struct ReleaseInput {
 impl ReleaseArgs {
     pub(super) fn read(&self) -> Result<ReleaseInput, CliError> {
         self.options.read(&self.folder)
+    }
+
+    /// Reads it as a convention's.
+    pub(super) fn read_as(&self, convention: Convention) -> Result<ReleaseInput, CliError> {
+        self.options.read_as(&self.folder, convention)
     }
 }
 
@@ -133,6 +140,11 @@ impl ReleaseArgs {
 }
 
 impl ReleaseOptions {
+    /// Reads a release as a convention's, whatever its names fit.
+    pub(super) fn read_as(&self, given: &Utf8Path, convention: Convention) -> Result<ReleaseInput, CliError> {
+        Self { convention: Some(convention), ..self.clone() }.read(given)
+    }
+
     pub(super) fn read(&self, given: &Utf8Path) -> Result<ReleaseInput, CliError> {
         if !given.is_dir() {
             let what = if given.exists() { "is not a folder" } else { "does not exist" };
@@ -197,6 +209,7 @@ impl ReleaseOptions {
         Ok(ReleaseInput {
             folder,
             from,
+            from_flag: self.from.clone(),
             dump,
             history_table,
             blue,
@@ -226,6 +239,7 @@ impl ReleaseInput {
             version: self.version(),
             assume: self.assume,
             blue_source: self.blue_source.as_ref().map(|tree| tree as &dyn Tree),
+            history_table: self.history_table.as_deref(),
             base: self.dump.as_ref().map(|(_, schema)| schema),
             base_files: self.dump.as_ref().map(|(dump, _)| std::slice::from_ref(dump)).unwrap_or_default(),
             ..Request::new(&self.folder, pending)

@@ -60,7 +60,12 @@ pub async fn observe_on(
     let seen = async {
         let session = connect(&target).await.map_err(ThrowawayError::from)?;
         let seen = walk(&session, server.describe(), folder, pending, terms, &mut met).await;
-        session.close().await;
+        // A session that still runs something would not end.
+        if matches!(seen, Err(RehearsalError::Limit { .. })) {
+            drop(session);
+        } else {
+            session.close().await;
+        }
         seen
     };
     let seen = seen.await;

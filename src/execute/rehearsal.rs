@@ -285,7 +285,7 @@ async fn play<'a>(
         cancel: None,
         boundary: &mut boundary,
     };
-    let options = Options { unconfirmed: true, ..Options::default() };
+    let options = Options { accept_base: true, ..Options::default() };
     let watchdog = async {
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -49,21 +49,27 @@ pub(super) async fn hashes(client: &Client, plan: &SavedPlan) -> Result<Relation
 
 /// The schema before the first step.
 pub(super) async fn expected(client: &Client, plan: &SavedPlan) -> Result<(), ExecuteError> {
-    let live = live(client, &plan.schema.expects).await?;
-    for relation in &plan.schema.expects {
-        let name = &relation.name;
-        let drift = match (&relation.columns, live.get(name).and_then(Option::as_ref)) {
-            (None, None) => continue,
-            (None, Some(_)) => format!("{name} exists, and the plan creates it"),
-            (Some(_), None) => format!("{name} does not exist"),
-            (Some(expected), Some(found)) => match difference(expected, found) {
-                None => continue,
-                Some(difference) => format!("{name}: {difference}"),
-            },
-        };
-        return Err(Stale::Drift(drift).into());
+    match differing(client, &plan.schema.expects).await? {
+        Some(drift) => Err(Stale::Drift(drift).into()),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first of the relations that is another one in the database, and how.
+pub(super) async fn differing(client: &Client, expects: &[ExpectedRelation]) -> Result<Option<String>, ExecuteError> {
+    let live = live(client, expects).await?;
+    let drift = |relation: &ExpectedRelation| {
+        let name = &relation.name;
+        match (&relation.columns, live.get(name).and_then(Option::as_ref)) {
+            (None, None) => None,
+            (None, Some(_)) => Some(format!("{name} exists, and the plan creates it")),
+            (Some(_), None) => Some(format!("{name} does not exist")),
+            (Some(expected), Some(found)) => {
+                difference(expected, found).map(|difference| format!("{name}: {difference}"))
+            }
+        }
+    };
+    Ok(expects.iter().find_map(drift))
 }
 
 /// The schema as the last step left it.

@@ -22,7 +22,7 @@ use crate::effect::{Capability, Effect, PgVersion};
 use crate::lint::{self, Allowed, Release, Version};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
-use crate::schema::{QName, Schema};
+use crate::schema::{QName, Relation, Schema};
 use crate::source::{Sources, Span};
 use crate::sql::Operation;
 use crate::sql::operation::Ident;
@@ -40,6 +40,8 @@ pub struct Request<'a> {
     pub base: Option<&'a Schema>,
     /// The files that `base` was read from, if it was read from text; what is not understood in them is told.
     pub base_files: &'a [Migration],
+    /// The table of the tool's history, if somebody names it.
+    pub history_table: Option<&'a str>,
     /// The queries of the version in production.
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
@@ -61,8 +63,21 @@ impl<'a> Request<'a> {
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
         let version = PgVersion::default();
         let (base, blue, green, observed, weighing, assume) = (None, None, None, None, None, Assume::default());
-        let base_files = &[];
-        Self { folder, pending, base, base_files, blue, green, observed, weighing, version, assume, blue_source: None }
+        let (base_files, history_table) = (&[], None);
+        Self {
+            folder,
+            pending,
+            base,
+            base_files,
+            history_table,
+            blue,
+            green,
+            observed,
+            weighing,
+            version,
+            assume,
+            blue_source: None,
+        }
     }
 }
 
@@ -271,12 +286,15 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
             from: request.pending.applied.last().map(|m| m.version.to_string()),
             applied: request.pending.applied.iter().map(saved).collect(),
             pending: request.pending.pending.iter().map(saved).collect(),
+            alike: folder.alike.clone(),
+            history_table: request.history_table.map(str::to_owned),
         },
         schema: SchemaPins {
             base: base.fingerprint(),
             overlap: analysis.overlap.fingerprint(),
             last: last.fingerprint(),
             expects: expectations(accesses, nodes, base),
+            relations: if folder.convention.records_here() { pins(base) } else { Vec::new() },
         },
         steps: placed_steps.into_iter().map(|(step, _)| step).collect(),
         findings: diagnostics.iter().map(|d| finding(d, sources)).collect(),
@@ -367,18 +385,28 @@ fn expectations(accesses: &[Access], nodes: &[Node], base: &Schema) -> Vec<Expec
         .into_iter()
         .filter_map(|name| match base.relation(name) {
             Some(relation) if !relation.columns_known => None,
-            Some(relation) => {
-                let columns = relation.columns.iter().map(|c| ExpectedColumn {
-                    name: c.name.to_string(),
-                    data_type: c.data_type.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    not_null: c.not_null,
-                });
-                Some(ExpectedRelation { name: name.to_string(), columns: Some(columns.collect()) })
-            }
+            Some(relation) => Some(pin(name, relation)),
             None if made.contains(name) => Some(ExpectedRelation { name: name.to_string(), columns: None }),
             None => None,
         })
         .collect()
+}
+
+/// All relations whose columns are known.
+fn pins(base: &Schema) -> Vec<ExpectedRelation> {
+    base.relations()
+        .filter(|(_, relation)| relation.columns_known)
+        .map(|(name, relation)| pin(name, relation))
+        .collect()
+}
+
+fn pin(name: &QName, relation: &Relation) -> ExpectedRelation {
+    let columns = relation.columns.iter().map(|c| ExpectedColumn {
+        name: c.name.to_string(),
+        data_type: c.data_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+        not_null: c.not_null,
+    });
+    ExpectedRelation { name: name.to_string(), columns: Some(columns.collect()) }
 }
 
 fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {

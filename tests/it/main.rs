@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
 mod adversarial;
+mod applied;
 mod architecture;
 mod conventions;
 mod corpus;
@@ -24,5 +25,6 @@ mod server;
 mod stats;
 mod support;
 mod touched;
+mod trial;
 mod workload;
 mod writes;

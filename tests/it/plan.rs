@@ -131,7 +131,7 @@ fn a_plain_folder_holds_no_undo() {
     assert_snapshot!(check(&[("m/a.down.sql", TABLE), ("m/a.up.sql", TABLE)], ""), @r"
     exit 2
     --- stderr
-    error: a.down.sql: it looks like the undo of another file, and plain folders hold forward migrations only (plain would fail on it)
+    error: a.down.sql: it looks like the undo of another file, and plain folders hold forward migrations only; plain does not take it
     ");
 }
 

@@ -57,6 +57,17 @@ impl Resolver<'_> {
                 (self.field(&found, field, *at), size)
             }
             Expr::Typed(data_type, _) => (self.plain(expr, scope), sized(data_type)),
+            // The first argument as it is compared: what is not text keeps its length.
+            Expr::Call(call) if &*call.name.name == "nullif" => {
+                let size = match call.arguments.first() {
+                    Some(Expr::Column(parts, _)) => size_of_column(parts, scope),
+                    Some(Expr::Cast(_, target, _)) => sized(target),
+                    _ => None,
+                };
+                let found = self.plain(expr, scope);
+                let size = size.filter(|size| Type::of(size) == found);
+                (found, size)
+            }
             _ => (self.plain(expr, scope), None),
         }
     }
