@@ -253,6 +253,12 @@ fn may_be_let_go(words: &[Lexeme<'_>]) -> bool {
 
 /// The roles that a text says it makes, also within a DO block.
 fn created_roles(text: &str) -> Vec<String> {
+    roles_within(text, 0)
+}
+
+fn roles_within(text: &str, depth: usize) -> Vec<String> {
+    /// DO, its EXECUTE, and a string in that.
+    const DEEPEST: usize = 4;
     let mut roles = Vec::new();
     let words: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
     for three in words.windows(3) {
@@ -265,8 +271,8 @@ fn created_roles(text: &str) -> Vec<String> {
         let quote =
             if inner.starts_with('\'') { Some(1) } else { inner[1.min(inner.len())..].find('$').map(|at| at + 2) };
         let Some(inner) = quote.and_then(|quote| inner.get(quote..inner.len().saturating_sub(quote))) else { continue };
-        if inner.len() > 10 {
-            roles.extend(created_roles(inner));
+        if inner.len() > 10 && depth < DEEPEST {
+            roles.extend(roles_within(inner, depth + 1));
         }
     }
     roles

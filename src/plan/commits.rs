@@ -38,6 +38,12 @@ fn inside(text: &str) -> &str {
 
 /// Whether `COMMIT;` or `ROLLBACK;` stands in a body, perhaps with `AND CHAIN`.
 fn ends_a_transaction(body: &str) -> bool {
+    ends_within(body, 0)
+}
+
+fn ends_within(body: &str, depth: usize) -> bool {
+    /// A function within a DO block, and a string within that.
+    const DEEPEST: usize = 4;
     let words: Vec<Lexeme<'_>> = lex(body).into_iter().filter(Lexeme::solid).collect();
     let ends = |at: usize| {
         let next = |by: usize| words.get(at + by);
@@ -47,7 +53,8 @@ fn ends_a_transaction(body: &str) -> bool {
     };
     let nested =
         |word: &Lexeme<'_>| word.kind == Kind::Text && word.text.starts_with('$') && word.text.len() < body.len();
-    (0..words.len()).any(ends) || words.iter().any(|word| nested(word) && ends_a_transaction(inside(word.text)))
+    (0..words.len()).any(ends)
+        || words.iter().any(|word| depth < DEEPEST && nested(word) && ends_within(inside(word.text), depth + 1))
 }
 
 /// Whether a statement must run outside a transaction because it commits, and its file runs outside of one. Where the file's tool runs it in

@@ -6,6 +6,7 @@
 
 mod ast;
 pub mod condition;
+mod deep;
 mod describe;
 mod directive;
 mod gaps;
@@ -96,7 +97,9 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
             let comments = directive::read(text, &comments, previous.replace(span.range().end));
             diagnostics.extend(comments.problems.into_iter().map(|p| directive_problem(part.file, p)));
             let allows = comments.allows.into_iter().map(|allow| allow.placed(span)).collect();
-            let lowered = lower::statement(&text[span.range()]);
+            let statement = &text[span.range()];
+            let lowered = deep::with_stack(statement, || lower::statement(statement));
+            let lowered = lowered.unwrap_or_else(|| lower::unread(statement, deep::TOO_DEEP));
             let start = span.range().start;
             let inner = |range: Range<usize>| Span::new(part.file, start + range.start..start + range.end);
             if let Some(error) = lowered.error {
@@ -143,7 +146,8 @@ pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
 
 /// Reads one query of an application.
 pub fn read_query(text: &str) -> Result<query::Command, String> {
-    lower::command(text).map_err(|error| error.message)
+    let read = deep::with_stack(text, || lower::command(text).map_err(|error| error.message));
+    read.unwrap_or_else(|| Err(deep::TOO_DEEP.to_owned()))
 }
 
 /// The names in a text that stand as those of functions.
@@ -165,7 +169,14 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
 }
 
 #[cfg(feature = "live")]
-pub(crate) use lower::{definition_of, mentions_of};
+pub(crate) use lower::mentions_of;
+
+/// What tells a query, as the server prints it, from another one; its text, where that can not be read.
+#[cfg(feature = "live")]
+pub(crate) fn definition_of(text: &str) -> Vec<operation::Ident> {
+    let read = deep::with_stack(text, || lower::definition_of(text));
+    read.unwrap_or_else(|| vec![crate::digest::sha256(text).into()])
+}
 
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     match problem {

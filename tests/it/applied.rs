@@ -7,12 +7,11 @@ use camino::Utf8Path;
 use cutover::migrations::{self, Convention, Reading, Recorded};
 use cutover::postgres::Session;
 
-use crate::support::{Database, cutover, database, exit};
+use crate::support::{cutover, database, exit};
 
 /// A folder of migrations and a database.
 struct Site {
     directory: tempfile::TempDir,
-    database: Database,
     session: Session,
     conninfo: String,
 }
@@ -29,7 +28,7 @@ impl Site {
         let session = database.connect().await;
         session.batch_execute(sql).await.unwrap();
         let conninfo = database.conninfo("postgres").await;
-        Self { directory, database, session, conninfo }
+        Self { directory, session, conninfo }
     }
 
     fn run(&self, args: &[&str]) -> (i32, String) {

@@ -8,6 +8,7 @@ mod applied;
 mod architecture;
 mod conventions;
 mod corpus;
+mod deep;
 mod examples;
 mod execute;
 mod fresh;

@@ -143,7 +143,9 @@ async fn every_kind_of_relation_is_comparable() {
         "SELECT CASE WHEN true THEN CASE WHEN false THEN v ELSE w END ELSE coalesce(w, v) END AS a FROM t",
     ] {
         for kind in ["VIEW", "MATERIALIZED VIEW"] {
-            let make = format!("{base} CREATE {kind} seen AS {query};");
+            // Rows of a foreign table cannot be had.
+            let unfilled = if kind == "VIEW" { "" } else { " WITH NO DATA" };
+            let make = format!("{base} CREATE {kind} seen AS {query}{unfilled};");
             let session = database().await.connect().await;
             if let Err(error) = session.batch_execute(&make).await {
                 let message = crate::support::message(&error);

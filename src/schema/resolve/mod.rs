@@ -123,6 +123,14 @@ pub type Row = BTreeMap<Ident, Constant>;
 
 /// Looks at a query as PREPARE does.
 pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
+    stacker::maybe_grow(ENOUGH, STACK, || resolve_here(command, schema))
+}
+
+/// What the deepest query needs, and what is taken where there is less.
+const ENOUGH: usize = 3 << 20;
+const STACK: usize = 8 << 20;
+
+fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
     let mut resolver = Resolver::new(schema);
     let columns = resolver.command(command, None);
     let shown = |col: scope::Col| ((col.name, resolver.shown(&col.data_type)), col.of);
@@ -134,7 +142,7 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
 /// The columns that a view, or a table, of this query has.
 pub(super) fn columns(query: &Query, schema: &Schema) -> Option<Vec<(Ident, Option<TypeName>)>> {
     let mut resolver = Resolver::new(schema);
-    let columns = resolver.query(query, None)?;
+    let columns = stacker::maybe_grow(ENOUGH, STACK, || resolver.query(query, None))?;
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
         Type::Unknown | Type::Parameter(_) => (col.name, Some(TypeName::canonical("text"))),
         Type::Named(name) => (col.name, Some(col.sized.unwrap_or_else(|| unsized_name(&name)))),
