@@ -120,14 +120,17 @@ pub(super) fn observe(args: &ServerArgs, input: &ReleaseInput, pending: &Pending
     if !observation::is_needed(&input.folder, pending) {
         return Ok(Seen::default());
     }
-    database::runtime()?.block_on(async {
+    let runtime = database::runtime()?;
+    let seen = runtime.block_on(database::interruptible(async {
         let server = args.start(&input.folder).await?;
         let seen = super::rehearse::observe(&server, input, pending, args.terms(input)).await;
         if let Err(error) = server.stop().await {
             out::say(&format!("warning: {error}\n"));
         }
         seen
-    })
+    }));
+    runtime.shutdown_background();
+    seen
 }
 
 /// A release as a database has it.

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
     let pending = planning::pending(&input)?;
     let runtime = database::runtime()?;
-    let done = runtime.block_on(async {
+    let done = runtime.block_on(database::interruptible(async {
         // The server is wanted early only where a statement has to be watched before it can be placed.
         let (seen, server) = if observation::is_needed(&input.folder, &pending) {
             let server = args.server.start(&input.folder).await?;
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             ..request
         });
         rehearse(args, &input, &pending, &planned, server).await
-    });
+    }));
     runtime.shutdown_background();
     done
 }

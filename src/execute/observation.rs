@@ -34,7 +34,7 @@ pub fn is_needed(folder: &Folder, pending: &Pending) -> bool {
 fn has_opaque(folder: &Folder, migrations: &[Migration]) -> bool {
     let opaque = |migration: &Migration| {
         let (statements, _) = folder.statements(migration);
-        statements.iter().any(opaque)
+        statements.iter().any(|s| opaque(s) && !sql::only_changes_owner(folder.sources.slice(s.span)))
     };
     migrations.iter().any(opaque)
 }

@@ -150,6 +150,13 @@ pub fn read_query(text: &str) -> Result<query::Command, String> {
     read.unwrap_or_else(|| Err(deep::TOO_DEEP.to_owned()))
 }
 
+/// Whether a statement is `ALTER … OWNER TO …`, of whatever kind: nothing else of the schema changes by it.
+pub(crate) fn only_changes_owner(statement: &str) -> bool {
+    let words: Vec<_> = lex::lex(statement).into_iter().filter(lex::Lexeme::solid).collect();
+    let [first, .., owner, to, _] = &words[..] else { return false };
+    first.is("alter") && owner.is("owner") && to.is("to")
+}
+
 /// The names in a text that stand as those of functions.
 pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
     use lex::{Kind, Lexeme};

@@ -9,6 +9,7 @@ mod architecture;
 mod conventions;
 mod corpus;
 mod deep;
+mod dump;
 mod examples;
 mod execute;
 mod fresh;

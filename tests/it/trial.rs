@@ -542,3 +542,52 @@ fn a_program_of_prisma_is_told() {
     let (code, text) = site.run(&["plan", "m", "--from", "20240101000000_init"]);
     assert_eq!(code, 0, "{text}");
 }
+
+/// The folders of local servers that a process started: its supervisor's last argument but one.
+fn folders_of(pid: u32) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        if parent == Some(pid) {
+            let command = std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+            let folder = command.split('\0').find(|word| word.contains("/cutover-") && !word.contains('\n'));
+            found.extend(folder.map(std::path::PathBuf::from));
+        }
+    }
+    found
+}
+
+/// A signal ends a run that hangs, and nothing of it stays.
+#[test]
+fn a_hung_run_ends_with_a_signal_and_leaves_nothing() {
+    let sleeping = "-- cutover: before it waits\nDO $$ BEGIN PERFORM pg_sleep(600); END $$;";
+    let site = Site::new(&[("m/V1__b.sql", "CREATE TABLE t (id int);"), ("m/V2__p.sql", sleeping)]);
+    for args in [&["rehearse", "m", "--from", "1"][..], &["plan", "m", "--from", "1", "--observe"]] {
+        let mut command = cutover(site.0.path());
+        command.args(args).args(["--server", "local"]).env("PATH", std::env::var_os("PATH").unwrap());
+        if let Some(bin) = std::env::var_os("CUTOVER_TEST_PG_BIN") {
+            command.env("CUTOVER_PG_BIN", bin);
+        }
+        let mut child =
+            command.stderr(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let folders = loop {
+            let folders = folders_of(child.id());
+            // The server is up, and the statement sleeps.
+            if folders.iter().any(|folder| folder.join("data/postmaster.pid").exists()) {
+                std::thread::sleep(Duration::from_secs(3));
+                break folders;
+            }
+            assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "{args:?} did not come so far");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let ended = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(ended.success());
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(130), "{args:?}");
+        for folder in folders {
+            assert!(!folder.exists(), "{args:?} left {}", folder.display());
+        }
+    }
+}

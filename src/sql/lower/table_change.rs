@@ -185,9 +185,13 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
                 return Ok(TableChange::DropGenerated { column, if_exists: if_exists(parser) });
             }
         }
-        for (words, always) in
-            [(&["set", "generated", "always"][..], true), (&["set", "generated", "by", "default"], false)]
-        {
+        // pg_dump writes the options of the sequence behind it: `(SEQUENCE NAME s START WITH 1 …)`.
+        for (words, always) in [
+            (&["set", "generated", "always"][..], true),
+            (&["set", "generated", "by", "default"], false),
+            (&["add", "generated", "always", "as", "identity"], true),
+            (&["add", "generated", "by", "default", "as", "identity"], false),
+        ] {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
                 return Ok(TableChange::SetIdentity { column, always });
