@@ -178,7 +178,9 @@ pub(super) fn live(
             said_otherwise(&input, &rows, &pending)?;
             return Ok(Live { input, pending, schema, version });
         }
-        let rows: Vec<Recorded> = rows.iter().map(Applied::recorded).collect();
+        let changed = history::changed(&input.folder, &rows);
+        let rows: Vec<Recorded> =
+            rows.iter().filter(|row| !changed.contains(&row.version.as_str())).map(Applied::recorded).collect();
         let (pending, unknown) = input.folder.pending_by_rows(&rows);
         if let Some(version) = unknown.first() {
             let others = match unknown.len() - 1 {

@@ -8,6 +8,7 @@ use super::error::{ExecuteError, ServerUnfit, Stale};
 use super::relations;
 use super::session::{failed, get};
 use super::status::Status;
+use crate::migrations::Convention;
 use crate::plan::saved::SavedPlan;
 use crate::postgres::history::{self, version_key};
 use crate::postgres::survey;
@@ -74,14 +75,19 @@ async fn unconfirmed(client: &Client, plan: &SavedPlan) -> Result<Option<String>
             migrations.from.as_deref().unwrap_or("a migration")
         )));
     }
-    Ok(relations::differing(client, &plan.schema.relations).await?)
+    relations::differing(client, &plan.schema.relations).await
 }
 
 /// Whether the team's history is what the plan and the journal say together.
 pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;
     let key = |version: &str| version_key(convention, version);
-    let recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();
+    let mut recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();
+    // What runs whenever it changes has run before.
+    recorded.retain(|version| {
+        let runs_again = || plan.migrations.pending.iter().any(|m| key(&m.version) == *version);
+        convention != Convention::Flyway || !history::is_repeatable(version) || !runs_again()
+    });
     // No history of the tool's, on a database that this one has never seen: there is nothing to hold against the plan's `--from` but the schema,
     // which was compared ([`base`]). It is recorded as the baseline when the release begins.
     if convention.records_here() && recorded.is_empty() && status.done.is_empty() {

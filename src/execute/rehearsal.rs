@@ -155,7 +155,8 @@ pub enum RehearsalError {
 
 fn fails(whose: Whose) -> &'static str {
     match whose {
-        Whose::Production => "what production has fails",
+        Whose::Production => "a migration that production has fails",
+        Whose::Dump => "the dump of what production has fails",
         Whose::Release => "this pending migration fails where a fresh installation runs it,",
     }
 }

@@ -43,6 +43,8 @@ impl Default for Terms<'_> {
 pub enum Whose {
     /// Production has them.
     Production,
+    /// A dump of production's schema stands for them.
+    Dump,
     /// The release brings them.
     Release,
 }
@@ -92,9 +94,9 @@ impl<'a> Trial<'a> {
     pub(super) async fn production(&mut self, applied: &[Migration]) -> Result<(), RehearsalError> {
         match self.terms.base {
             Some(base) => {
-                self.run(std::slice::from_ref(base), Whose::Production).await?;
+                self.run(std::slice::from_ref(base), Whose::Dump).await?;
                 // A dump brings the journal of earlier releases, which is none of this one's.
-                self.own("DROP SCHEMA IF EXISTS cutover CASCADE", base.path.as_str(), Whose::Production).await
+                self.own("DROP SCHEMA IF EXISTS cutover CASCADE", base.path.as_str(), Whose::Dump).await
             }
             None => self.run(applied, Whose::Production).await,
         }
@@ -124,7 +126,7 @@ impl<'a> Trial<'a> {
         for statement in &statements {
             self.met.names_roles(self.folder.sources.slice(statement.span));
             let done = match whose {
-                Whose::Production => self.of_production(statement, atomic).await,
+                Whose::Production | Whose::Dump => self.of_production(statement, atomic).await,
                 Whose::Release => self.as_it_is(statement).await,
             };
             done.map_err(|fault| self.failed(fault, self.folder.sources.place(statement.span), whose))?;

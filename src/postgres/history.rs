@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use super::server_message;
 use super::survey::survey;
 use crate::digest::hex;
-use crate::migrations::{Convention, Listed, Recorded};
+use crate::migrations::{Convention, Folder, Listed, Recorded};
 use crate::plan::saved::{Migration, Migrations};
 
 /// A row of a history table.
@@ -495,6 +495,25 @@ pub async fn record_at(
             client.execute(insert, &[&migration.version, &migration.name, &sha256]).await.map_err(fail).map(|_| ())
         }
     }
+}
+
+/// The repeatable migrations of a folder that Flyway ran and would run again, because they are others now.
+pub fn changed<'f>(folder: &'f Folder, rows: &[Applied]) -> Vec<&'f str> {
+    if folder.convention != Convention::Flyway {
+        return Vec::new();
+    }
+    let is_changed = |migration: &&crate::migrations::Migration| {
+        let version = migration.version.as_str();
+        let ran = rows.iter().find(|row| is_repeatable(version) && row.version == version);
+        let checksum = ran.and_then(|row| row.checksum.as_ref());
+        checksum.is_some_and(|known| *known != flyway_checksum(&folder.sources.file(migration.file).text).to_string())
+    };
+    folder.migrations.iter().filter(is_changed).map(|migration| migration.version.as_str()).collect()
+}
+
+/// Whether a version is that of a migration of Flyway's that runs whenever it changes.
+pub(crate) fn is_repeatable(version: &str) -> bool {
+    version.starts_with("R__")
 }
 
 /// Flyway's checksum: CRC-32 of the lines without their ends and without a byte order mark, as a signed number.

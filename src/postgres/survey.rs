@@ -163,12 +163,12 @@ pub async fn survey(client: &Client) -> Result<Survey, Error> {
     }
     let mut found = Vec::new();
     for ((schema, table), (visible, columns)) in &tables {
-        let has = |column: &&str| columns.iter().any(|c| c == column);
+        let has = |column: &&str| columns.iter().any(|known| known == column);
         let fits = |known: &&Known| {
             known.tables.contains(&table.as_str())
                 && known.schema.is_none_or(|own| own == schema)
-                && known.has.iter().all(|column| has(column))
-                && !known.lacks.iter().any(|column| has(column))
+                && known.has.iter().all(&has)
+                && !known.lacks.iter().any(&has)
         };
         let Some(known) = ALL.iter().find(fits) else { continue };
         let is_rails =

@@ -622,3 +622,23 @@ fn plans_without_a_database_need_no_convention() {
     assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+/// Flyway's repeatable migrations run again when they are others, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeatable_migrations_run_when_they_change() {
+    let view = "CREATE OR REPLACE VIEW v AS SELECT id FROM accounts;";
+    let files = [("m/V1__a.sql", "CREATE TABLE accounts (id int);"), ("m/R__v.sql", view), ("m/flyway.toml", "")];
+    let site = Site::new(&files, "").await;
+    for (text, pending) in [(view, vec!["1", "R__v"]), (view, vec![]), (&view.replace("id", "id AS id"), vec!["R__v"])]
+    {
+        std::fs::write(site.directory.path().join("m/R__v.sql"), text).unwrap();
+        let (code, said) = site.plan("m", &[]);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(site.pending(), pending);
+        if !pending.is_empty() {
+            let (code, said) = site.execute(&[]);
+            assert_eq!(code, 0, "{said}");
+        }
+    }
+    assert_eq!(site.one("SELECT count(*) FROM flyway_schema_history WHERE version IS NULL").await, "2");
+}

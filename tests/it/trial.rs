@@ -398,7 +398,7 @@ async fn a_pending_file_that_fails_is_not_called_productions() {
     check(&found, 1, &["a fresh installation fails", "cannot run inside a transaction block"]);
     let found =
         versions("CREATE TABLE t (a int); SELECT 1/0;", "ALTER TABLE t ADD COLUMN b int;", blue, blue, &[]).await;
-    check(&found, 2, &["what production has fails on the throwaway server", "division by zero"]);
+    check(&found, 2, &["a migration that production has fails on the throwaway server", "division by zero"]);
 }
 
 /// field/66: a procedure that commits.

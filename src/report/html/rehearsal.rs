@@ -26,7 +26,10 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
         replayed(out, found);
     }
     disagreements(out, rehearsal);
-    if rehearsal.differences.is_empty() {
+    if let Some((place, message)) = &rehearsal.fresh_failure {
+        out.raw("<article class=\"bad\">\n<h3>A fresh installation fails, which runs the files in their own order</h3>\n<p><code>");
+        out.text(place).raw("</code>: ").text(message).raw("</p>\n</article>\n");
+    } else if rehearsal.differences.is_empty() {
         out.raw("<p>A fresh installation ends in the same database.</p>\n");
     }
     for found in &rehearsal.differences {
