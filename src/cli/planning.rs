@@ -127,7 +127,11 @@ pub(super) fn observe(args: &ServerArgs, input: &ReleaseInput, pending: &Pending
         if let Err(error) = server.stop().await {
             out::say(&format!("warning: {error}\n"));
         }
-        seen
+        let seen = seen?;
+        for note in &seen.notes {
+            out::say(&format!("note: {note}\n"));
+        }
+        Ok(seen)
     }));
     runtime.shutdown_background();
     seen

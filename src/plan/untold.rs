@@ -35,7 +35,7 @@ pub(super) fn findings(folder: &Folder, base: &[Migration]) -> Vec<Diagnostic> {
         let opaque = statements.iter().filter(|s| !is_told(s) && s.pieces.iter().any(|p| is_opaque(&p.operation)));
         let opaque: Vec<Span> =
             opaque.map(|s| Span::new(s.span.file, s.span.range().start..first_line(folder, s.span))).collect();
-        found.extend(finding(codes::UNREAD_STATEMENT, "can not be read", "not understood from here", &unread));
+        found.extend(finding(codes::UNREAD_STATEMENT, "cannot be read", "not understood from here", &unread));
         found.extend(finding(codes::META_COMMAND, "is a command of psql", "psql meta-command", &included));
         found.extend(finding(codes::OPAQUE, "does not tell in its text what it does", "here", &opaque));
         if let Some(language) = migration.program {

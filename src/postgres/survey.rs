@@ -22,6 +22,13 @@ struct Known {
     lacks: &'static [&'static str],
 }
 
+impl Known {
+    /// Whether its columns tell it under any name.
+    const fn is_telling(&self) -> bool {
+        self.convention.is_some() && self.schema.is_none() && self.has.len() >= TELLING
+    }
+}
+
 const fn known(
     tool: &'static str,
     convention: Option<Convention>,
@@ -61,13 +68,13 @@ const ALL: &[Known] = &[
         lacks: &["dirty", "inserted_at", "statements"],
         ..known("dbmate", Some(Convention::Dbmate), &["schema_migrations"], &["version"])
     },
-    known("goose", Some(Convention::Goose), &["goose_db_version"], &["id", "version_id", "is_applied"]),
+    known("goose", Some(Convention::Goose), &["goose_db_version"], &["id", "version_id", "is_applied", "tstamp"]),
     known("Sqitch", Some(Convention::Sqitch), &["changes"], &["change_id", "change", "project", "script_hash"]),
     known(
         "Prisma",
         Some(Convention::Prisma),
         &["_prisma_migrations"],
-        &["migration_name", "finished_at", "rolled_back_at"],
+        &["migration_name", "checksum", "finished_at", "rolled_back_at"],
     ),
     known("Atlas", Some(Convention::Atlas), &["atlas_schema_revisions"], &["version", "applied", "total", "hash"]),
     known(
@@ -107,6 +114,9 @@ const ALL: &[Known] = &[
     known("pgmigrate", None, &["pgmigrate_migrations"], &["id", "checksum"]),
     known("postgres-migrations", None, &["migrations"], &["id", "name", "hash", "executed_at"]),
 ];
+
+/// So many columns tell a history under any name: tools let their tables be called otherwise.
+const TELLING: usize = 4;
 
 /// Rails' own table beside its history.
 const RAILS: &str = "ar_internal_metadata";
@@ -150,27 +160,33 @@ pub async fn survey(client: &Client) -> Result<Survey, Error> {
     let mut names: BTreeSet<&str> = ALL.iter().flat_map(|known| known.tables).copied().collect();
     names.insert(RAILS);
     let names: Vec<&str> = names.into_iter().collect();
+    let telling: Vec<&str> =
+        ALL.iter().filter(|known| known.is_telling()).flat_map(|known| known.has).copied().collect();
     let query = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, pg_catalog.pg_table_is_visible(c.oid),
              ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND c.relname::pg_catalog.text = ANY ($1::pg_catalog.text[])
+         WHERE c.relkind IN ('r', 'p')
+           AND (c.relname::pg_catalog.text = ANY ($1::pg_catalog.text[])
+                OR $3::pg_catalog.int8 <= (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid
+                    AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::pg_catalog.text = ANY ($2::pg_catalog.text[])))
            AND n.nspname NOT IN ('cutover', 'pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
          ORDER BY 1, 2";
     let mut tables: BTreeMap<(String, String), (bool, Vec<String>)> = BTreeMap::new();
-    for row in client.query(query, &[&names]).await? {
+    for row in client.query(query, &[&names, &telling, &i64::try_from(TELLING).unwrap_or(4)]).await? {
         tables.insert((row.try_get(0)?, row.try_get(1)?), (row.try_get(2)?, row.try_get(3)?));
     }
     let mut found = Vec::new();
     for ((schema, table), (visible, columns)) in &tables {
         let has = |column: &&str| columns.iter().any(|known| known == column);
         let fits = |known: &&Known| {
-            known.tables.contains(&table.as_str())
-                && known.schema.is_none_or(|own| own == schema)
-                && known.has.iter().all(&has)
-                && !known.lacks.iter().any(&has)
+            known.schema.is_none_or(|own| own == schema) && known.has.iter().all(&has) && !known.lacks.iter().any(&has)
         };
-        let Some(known) = ALL.iter().find(fits) else { continue };
+        let named = ALL.iter().filter(|known| known.tables.contains(&table.as_str())).find(fits);
+        // The most columns tell it best: those of sqlx are among Flyway's.
+        let telling =
+            || ALL.iter().filter(|known| known.is_telling() && fits(known)).max_by_key(|known| known.has.len());
+        let Some(known) = named.or_else(telling) else { continue };
         let is_rails =
             known.convention == Some(Convention::Dbmate) && tables.contains_key(&(schema.clone(), RAILS.to_owned()));
         let (tool, convention) =

@@ -237,11 +237,11 @@ async fn a_database_with_another_history_is_not_empty() {
         ("_sqlx_migrations (version bigint, description text, success boolean, checksum bytea)", "sqlx"),
         ("__diesel_schema_migrations (version varchar(50), run_on timestamp)", "diesel"),
         ("refinery_schema_history (version int4, name varchar, applied_on varchar, checksum varchar)", "refinery"),
-        ("goose_db_version (id int, version_id bigint, is_applied boolean)", "goose"),
+        ("goose_db_version (id int, version_id bigint, is_applied boolean, tstamp timestamp)", "goose"),
         ("alembic_version (version_num varchar(32))", "Alembic"),
         ("databasechangelog (id varchar, author varchar, filename varchar, orderexecuted int)", "Liquibase"),
         (
-            "_prisma_migrations (id varchar, migration_name varchar, finished_at timestamptz, rolled_back_at timestamptz)",
+            "_prisma_migrations (id varchar, checksum varchar, migration_name varchar, finished_at timestamptz, rolled_back_at timestamptz)",
             "Prisma",
         ),
         ("knex_migrations (id serial, name varchar, batch int, migration_time timestamptz)", "knex"),
@@ -553,22 +553,17 @@ async fn histories_in_other_schemas() {
     assert_eq!(site.execute(&[]).0, 0);
     assert_eq!(site.one("SELECT max(version) FROM ops.flyway_schema_history").await, "3");
 
-    // Under another name only who says it is understood.
+    // Under another name its columns tell it, or somebody says it.
     let named = format!("{ACCOUNTS}{}ALTER TABLE ops.flyway_schema_history RENAME TO deployed;", moved("ops"));
-    let site = Site::new(
-        &[
-            &BALANCES[..],
-            &[("m/cutover.toml", "[migrations]\nconvention = \"flyway\"\nhistory-table = \"ops.deployed\"\n")],
-        ]
-        .concat(),
-        &named,
-    )
-    .await;
-    let (code, text) = site.plan("m", &[]);
-    assert_eq!(code, 0, "{text}");
-    assert_eq!(site.pending(), ["3"]);
-    assert_eq!(site.execute(&[]).0, 0);
-    assert_eq!(site.one("SELECT max(version) FROM ops.deployed").await, "3");
+    let settings = "[migrations]\nconvention = \"flyway\"\nhistory-table = \"ops.deployed\"\n";
+    for toml in [&[][..], &[("m/cutover.toml", settings)]] {
+        let site = Site::new(&[&BALANCES[..], toml].concat(), &named).await;
+        let (code, text) = site.plan("m", &[]);
+        assert_eq!(code, 0, "{text}");
+        assert_eq!(site.pending(), ["3"]);
+        assert_eq!(site.execute(&[]).0, 0);
+        assert_eq!(site.one("SELECT max(version) FROM ops.deployed").await, "3");
+    }
 }
 
 /// `--from` beside `--database` is the operator's word, and no history may say otherwise.

@@ -189,7 +189,7 @@ fn a_base_that_is_not_understood_is_told() {
         ],
     );
     check(&format!("{table}SELECT make_everything();\n"), &["CO101", "m/V1__b.sql:2:1"]);
-    check(&format!("{table}CREATE TABLE u (id int,,);\n"), &["CO001", "can not be read", "m/V1__b.sql:2:"]);
+    check(&format!("{table}CREATE TABLE u (id int,,);\n"), &["CO001", "cannot be read", "m/V1__b.sql:2:"]);
     check(&format!("{table}\\i other.sql\n"), &["CO003", "m/V1__b.sql:2:1"]);
     check(&format!("{table}SELECT 'CREATE TABLE u ()' \\gexec\n"), &["CO003"]);
     check(
