@@ -11,6 +11,7 @@ mod examples;
 mod execute;
 mod fresh;
 mod lint;
+mod machine;
 mod mention;
 mod observed;
 mod oracle;

@@ -1,0 +1,268 @@
+//! The checks: what was said about a release against what the server did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use cutover::effect::LockMode;
+use cutover::plan::Planned;
+use cutover::plan::saved::{self, Phase, SavedPlan, Transaction, Verdict};
+
+use super::play::{Played, Step, Straight, Wrong, play, straight};
+use super::release::Release;
+use super::server::{Content, Server};
+use super::text;
+
+/// How long the analysis of a small release may take.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Something wrong, with the release that shows it.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) wrong: Wrong,
+    pub(super) release: Release,
+}
+
+/// What a release came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judged {
+    pub(super) faults: Vec<Fault>,
+    /// Whether there was something to play.
+    pub(super) played: bool,
+    pub(super) safe: bool,
+    /// The codes for which it was refused.
+    pub(super) refused: BTreeSet<String>,
+    /// Whether an order was found in which the refused release works, for these queries and rows.
+    pub(super) needless: bool,
+}
+
+/// Judges a release.
+pub(super) async fn judge(server: &mut Server, release: &Release) -> Judged {
+    let mut judged = Judged::default();
+    let (straight, refused) = straight(server, release).await;
+    for (release, refusal) in refused.into_iter().filter(|(_, refusal)| !refusal.by_rows()) {
+        match planned(&release) {
+            Ok(planned) if planned.plan.verdict == Verdict::Safe && !says(&planned.plan, "CO006") => {
+                let last = release.pending().last().cloned().unwrap_or_default();
+                let what = format!("called safe, and the server refuses `{last}`: {}", refusal.message);
+                let wrong = Wrong { check: "server-refuses", code: refusal.code, what };
+                judged.faults.push(Fault { wrong, release });
+            }
+            Ok(_) => {}
+            Err(wrong) => judged.faults.push(Fault { wrong, release }),
+        }
+    }
+    let Some(straight) = straight else { return judged };
+    judged.played = true;
+    let planned = match planned(&straight.release) {
+        Ok(planned) => planned,
+        Err(wrong) => {
+            judged.faults.push(Fault { wrong, release: straight.release });
+            return judged;
+        }
+    };
+    let wrong = if planned.plan.verdict == Verdict::Safe {
+        judged.safe = true;
+        safe(server, &straight, &planned).await
+    } else {
+        let errors = planned.plan.findings.iter().filter(|f| f.severity == "error");
+        judged.refused = errors.map(|f| f.code.clone()).collect();
+        judged.needless = works_somehow(server, &straight, &planned.plan).await;
+        let told = planned.plan.findings.iter().find(|f| f.severity == "error" && f.code == "CO411");
+        let wrong = |f: &saved::Finding| Wrong { check: "not-refused", code: f.code.clone(), what: f.message.clone() };
+        told.map(wrong).into_iter().collect()
+    };
+    let fault = |wrong| Fault { wrong, release: straight.release.clone() };
+    judged.faults.extend(wrong.into_iter().map(fault));
+    judged
+}
+
+fn planned(release: &Release) -> Result<Planned, Wrong> {
+    let started = Instant::now();
+    let planned = catch_unwind(AssertUnwindSafe(|| release.plan()));
+    let took = started.elapsed();
+    let wrong = |check, what: String| Wrong { check, code: String::new(), what };
+    match planned {
+        Ok(_) if took > LIMIT => Err(wrong("slow", format!("{took:?}"))),
+        Ok(planned) => Ok(planned),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            Err(wrong("panic", said.unwrap_or_default()))
+        }
+    }
+}
+
+fn steps(plan: &SavedPlan) -> Vec<Step<'_>> {
+    plan.steps.iter().map(step).collect()
+}
+
+fn step(step: &saved::Step) -> Step<'_> {
+    Step {
+        before: step.phase == Phase::Before,
+        own: step.transaction == Transaction::Own,
+        session: step.session.iter().map(String::as_str).collect(),
+        statements: step.statements.iter().map(|s| s.sql.as_str()).collect(),
+        hazard: Some(step.hazard.as_str()),
+    }
+}
+
+async fn safe(server: &mut Server, straight: &Straight, planned: &Planned) -> Vec<Wrong> {
+    let mut wrong = text::differences(&straight.release, &planned.plan);
+    let played = play(server, straight, &steps(&planned.plan)).await;
+    let ran = played.wrong.iter().all(|w| w.check == "lock-untold");
+    wrong.extend(played.wrong.iter().filter(|w| !excused(w, &planned.plan, straight.release.shown)).cloned());
+    if ran && let Some(content) = &played.content {
+        wrong.extend(end(straight, content, &planned.plan, played.written));
+    }
+    wrong
+}
+
+fn says(plan: &SavedPlan, code: &str) -> bool {
+    plan.findings.iter().any(|f| f.code == code)
+}
+
+/// What a warning has said.
+fn excused(wrong: &Wrong, plan: &SavedPlan, shown: bool) -> bool {
+    let says = |code: &str| says(plan, code);
+    match wrong.check {
+        // Rows of the overlap that the statement meets.
+        "step-fails" => {
+            wrong.code.starts_with("23") && (says("CO303") || says("CO305"))
+                || says("CO404") && wrong.code.starts_with("23")
+        }
+        "blue-breaks" | "green-breaks" => {
+            !shown && says("CO302") && wrong.code == "42P10" || says("CO307") && wrong.code.starts_with("42")
+        }
+        "other-rows" => says("CO308") || says("CO301"),
+        _ => false,
+    }
+}
+
+/// The objects and rows at the end against those of the files' own order.
+fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let keys: BTreeSet<&String> = straight.content.objects.keys().chain(content.objects.keys()).collect();
+    let differing = keys.into_iter().find(|k| straight.content.objects.get(*k) != content.objects.get(*k));
+    if let Some(key) = differing {
+        let (then, now) = (straight.content.objects.get(key), content.objects.get(key));
+        let what = format!("{key}: {then:?} by the files' order, {now:?} by the plan's");
+        let code = key.split(' ').next().unwrap_or_default().to_owned();
+        wrong.push(Wrong { check: "end-differs", code, what });
+    }
+    let told = |table: &str| {
+        let bare = table.rsplit('.').next().unwrap_or(table);
+        let about = |f: &&saved::Finding| ["CO303", "CO305"].contains(&f.code.as_str());
+        plan.findings.iter().filter(about).any(|f| {
+            f.message.contains(bare)
+                || f.places.iter().any(|p| p.excerpt.as_ref().is_some_and(|e| e.text.contains(bare)))
+        })
+    };
+    if written && wrong.is_empty() {
+        let differing = rows(straight, content).into_iter().filter(|(table, _)| !told(table));
+        let check = rows_check(&straight.release);
+        wrong.extend(
+            differing
+                .map(|(table, (code, what))| Wrong { check, code: code.to_owned(), what: format!("{table}: {what}") })
+                .next(),
+        );
+    }
+    wrong
+}
+
+/// Where triggers and rules come and go, rows of the overlap may be others than in a world without one.
+fn rows_check(release: &Release) -> &'static str {
+    let moving = |sql: &String| {
+        [" TRIGGER ", " RULE ", "CREATE OR REPLACE FUNCTION", "DROP FUNCTION"].iter().any(|w| sql.contains(w))
+    };
+    if release.pending().any(moving) { "rows-by-trigger" } else { "rows-differ" }
+}
+
+type Row = serde_json::Map<String, serde_json::Value>;
+
+/// Tables with other rows than in the files' own order: in what way, and which.
+fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static str, String)> {
+    let defaults = text::columns_with_other_defaults(&straight.release);
+    let compared = |table: &str, rows: Option<&Vec<String>>| -> Vec<Row> {
+        let strip = |row: &String| {
+            let mut row: Row = serde_json::from_str(row).unwrap();
+            row.retain(|c, _| !defaults.contains(c) && !straight.changing.contains(&(table.to_owned(), c.clone())));
+            row
+        };
+        rows.into_iter().flatten().map(strip).collect()
+    };
+    let mut found = BTreeMap::new();
+    for (table, rows) in &straight.content.rows {
+        let (then, now) = (compared(table, Some(rows)), compared(table, content.rows.get(table)));
+        let only = |a: &[Row], b: &[Row]| a.iter().filter(|r| !b.contains(r)).cloned().collect::<Vec<_>>();
+        let (missing, added) = (only(&then, &now), only(&now, &then));
+        let kind = match then.len().cmp(&now.len()) {
+            std::cmp::Ordering::Greater => "lost",
+            std::cmp::Ordering::Less => "kept",
+            std::cmp::Ordering::Equal if missing.is_empty() => continue,
+            std::cmp::Ordering::Equal => match kind(&missing, &added) {
+                Some(kind) => kind,
+                None => continue,
+            },
+        };
+        let text = |rows: &[Row]| serde_json::to_string(rows).unwrap();
+        let what = format!("rows {} (files' order) and {} (plan's)", text(&missing), text(&added));
+        found.insert(table.clone(), (kind, what));
+    }
+    found
+}
+
+/// How rows differ. A NULL that was filled, although nobody asked for it, is no harm.
+fn kind(missing: &[Row], added: &[Row]) -> Option<&'static str> {
+    let like = |then: &Row, now: &Row| then.iter().all(|(c, v)| now.get(c).is_some_and(|n| n == v || v.is_null()));
+    if missing.iter().all(|then| added.iter().any(|now| like(then, now))) {
+        return None;
+    }
+    let unfilled = missing.iter().all(|then| added.iter().any(|now| like(now, then)));
+    Some(if unfilled { "unfilled" } else { "other" })
+}
+
+/// Whether one of a few orders works for a release that was refused: the plan's own, everything before, everything after.
+async fn works_somehow(server: &mut Server, straight: &Straight, plan: &SavedPlan) -> bool {
+    let whole = |before| -> Vec<Step<'_>> {
+        let step = |sql| Step { before, own: false, session: Vec::new(), statements: vec![sql], hazard: None };
+        straight.release.pending().map(|s| step(s.as_str())).collect()
+    };
+    let block = straight.release.pending().any(|s| s == "BEGIN" || s.starts_with("SET "));
+    let orders = if block { vec![steps(plan)] } else { vec![steps(plan), whole(true), whole(false)] };
+    for order in orders {
+        let Played { wrong, content, written } = play(server, straight, &order).await;
+        let broken = wrong.iter().any(|w| w.check != "lock-untold");
+        if !broken
+            && let Some(content) = content
+            && content.objects == straight.content.objects
+            && (!written || rows(straight, &content).is_empty())
+        {
+            return true;
+        }
+    }
+    false
+}
+
+/// What the server locked more than the plan says, by tables that were there before.
+pub(super) fn untold(told: &str, locks: &[(String, String)]) -> Option<(String, String)> {
+    if told == "cost not known" {
+        return None;
+    }
+    let most = told.split([',', '(']).next().and_then(|words| LockMode::named(words.trim()));
+    let named = |mode: &str| {
+        let mut words = String::new();
+        for c in mode.trim_end_matches("Lock").chars() {
+            if c.is_uppercase() && !words.is_empty() {
+                words.push(' ');
+            }
+            words.push(c.to_ascii_uppercase());
+        }
+        LockMode::named(&words)
+    };
+    let worst = locks.iter().filter_map(|(table, mode)| Some((named(mode)?, table))).max()?;
+    // Nobody but DDL waits for it.
+    let harmless = worst.0 <= LockMode::ShareUpdateExclusive && most.is_none();
+    (Some(worst.0) > most && !harmless)
+        .then(|| (worst.0.name().to_owned(), format!("{} on {}, told `{told}`", worst.0.name(), worst.1)))
+}

@@ -1,0 +1,247 @@
+//! The server's side: a database that is emptied for each release, what it says to statements and queries, and what is in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cutover::postgres::inventory::inventory;
+use cutover::postgres::{Session, connect};
+
+use super::release::Query;
+use crate::support;
+
+/// Why the server refused something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// SQLSTATE
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    fn of(error: &tokio_postgres::Error) -> Self {
+        let code = error.code().map_or("-----", |c| c.code()).to_owned();
+        Self { code, message: support::message(error) }
+    }
+
+    /// Whether rows decided it, or a program: no text can know.
+    pub(super) fn by_rows(&self) -> bool {
+        ["21", "22", "23", "P0", "40", "53", "54", "57"].iter().any(|class| self.code.starts_with(class))
+    }
+}
+
+/// What an attempt at a query came to.
+pub(super) type Answer = Result<String, Refusal>;
+
+/// A database for one release after the other.
+pub(super) struct Server {
+    session: Session,
+    used: usize,
+}
+
+/// How many releases a database lives through, before its catalog has become slow.
+const USES: usize = 150;
+
+/// What is in a database: its objects, and its rows by table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Content {
+    pub(super) objects: BTreeMap<String, String>,
+    pub(super) rows: BTreeMap<String, Vec<String>>,
+}
+
+impl Server {
+    pub(super) async fn start() -> Self {
+        Self { session: Self::database().await, used: 0 }
+    }
+
+    async fn database() -> Session {
+        let session = connect(&support::server().await.create_database().await.unwrap()).await.unwrap();
+        session.batch_execute("SET client_min_messages = error; SET jit = off").await.unwrap();
+        session.batch_execute(TRY).await.unwrap();
+        session.batch_execute(ROWS).await.unwrap();
+        session
+    }
+
+    /// Empties it.
+    pub(super) async fn fresh(&mut self) {
+        self.used += 1;
+        if self.used > USES {
+            let old = std::mem::replace(self, Self::start().await);
+            let gone = format!("DROP DATABASE \"{}\"", old.session.target().database());
+            old.session.close().await;
+            // The maintenance database is another one: nobody is on the old one any more.
+            let session = connect(support::server().await.maintenance()).await.unwrap();
+            session.batch_execute(&gone).await.unwrap();
+            session.close().await;
+        }
+        self.session
+            .batch_execute("ROLLBACK; RESET ALL; SET client_min_messages = error; SET jit = off")
+            .await
+            .unwrap();
+        self.session.batch_execute(EMPTY).await.unwrap();
+    }
+
+    /// Runs one text as one message.
+    pub(super) async fn run(&self, sql: &str) -> Result<(), Refusal> {
+        self.session.batch_execute(sql).await.map_err(|error| Refusal::of(&error))
+    }
+
+    /// Runs statements in a transaction, and says which locks it took on tables that `old` names, by oid.
+    pub(super) async fn transaction(
+        &self,
+        statements: &[&str],
+        old: &BTreeMap<u32, String>,
+    ) -> Result<Vec<(String, String)>, Refusal> {
+        let tried = async {
+            self.run("BEGIN").await?;
+            for sql in statements {
+                self.run(sql).await?;
+            }
+            self.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
+            let locks = self.session.query(LOCKS, &[]).await.map_err(|error| Refusal::of(&error))?;
+            self.run("COMMIT").await?;
+            let named = |row: &tokio_postgres::Row| Some((old.get(&row.get::<_, u32>(0))?.clone(), row.get(1)));
+            Ok(locks.iter().filter_map(named).collect())
+        };
+        let done = tried.await;
+        self.end_of_step().await;
+        done
+    }
+
+    /// Whatever was going on is over, and what was set is forgotten.
+    pub(super) async fn end_of_step(&self) {
+        self.session.batch_execute("ROLLBACK; RESET ALL; SET client_min_messages = error").await.unwrap();
+    }
+
+    /// What a build that failed outside a transaction left behind.
+    pub(super) async fn drop_invalid_indexes(&self) {
+        self.session.batch_execute(DROP_INVALID).await.ok();
+    }
+
+    /// The tables there are, by oid.
+    pub(super) async fn tables(&self) -> BTreeMap<u32, String> {
+        let rows = self.session.query(TABLES, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    /// Tries each of the queries by itself, and takes it back.
+    pub(super) async fn attempts(&self, queries: &[Query]) -> Vec<Answer> {
+        self.session.batch_execute("BEGIN").await.unwrap();
+        let (texts, values): (Vec<String>, Vec<&str>) = queries.iter().map(|q| (q.sent(), q.values.as_str())).unzip();
+        let answers =
+            self.session.query("SELECT code, message FROM pg_temp.machine_try($1, $2)", &[&texts, &values]).await;
+        let answer = |row: &tokio_postgres::Row| match row.get::<_, Option<String>>(0) {
+            Some(code) => Err(Refusal { code, message: row.get(1) }),
+            None => Ok(row.get(1)),
+        };
+        let answers = answers.unwrap().iter().map(answer).collect();
+        self.session.batch_execute("ROLLBACK").await.unwrap();
+        answers
+    }
+
+    /// Runs a query for good.
+    pub(super) async fn commit(&self, query: &Query) -> Result<(), Refusal> {
+        if query.rows.is_some() {
+            return self.run(&query.sent()).await;
+        }
+        let values = if query.values.is_empty() { String::new() } else { format!("({})", query.values) };
+        let prepared = self.run(&format!("PREPARE machine_query AS {}", query.sql)).await;
+        let done = match prepared {
+            Ok(()) => self.run(&format!("EXECUTE machine_query{values}")).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.session.batch_execute("DEALLOCATE ALL").await.unwrap();
+        done
+    }
+
+    /// What there is at the end.
+    pub(super) async fn content(&self) -> Content {
+        let objects = inventory(&self.session).await.unwrap().into_iter();
+        let objects = objects.filter(|(key, _)| !key.starts_with("order of columns "));
+        let objects = objects.map(|(key, item)| (key, item.definition)).collect();
+        let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.session.query("SELECT name, content FROM pg_temp.machine_rows()", &[]).await.unwrap() {
+            let all = rows.entry(row.get(0)).or_default();
+            all.extend(row.get::<_, Option<String>>(1));
+        }
+        for all in rows.values_mut() {
+            all.sort();
+        }
+        Content { objects, rows }
+    }
+
+    /// Columns that get another value each time: of identities, sequences, clocks.
+    pub(super) async fn changing(&self) -> BTreeSet<(String, String)> {
+        let rows = self.session.query(CHANGING, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+}
+
+const DROP_INVALID: &str = "DO $$ DECLARE i regclass; BEGIN
+    FOR i IN SELECT indexrelid FROM pg_index WHERE NOT indisvalid AND indrelid >= 16384 LOOP EXECUTE 'DROP INDEX ' || i; END LOOP;
+END $$";
+
+const EMPTY: &str = "DO $$ DECLARE n text; BEGIN
+    FOR n IN SELECT quote_ident(pubname) FROM pg_publication LOOP EXECUTE 'DROP PUBLICATION ' || n; END LOOP;
+    FOR n IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE 'DROP SCHEMA ' || n || ' CASCADE';
+    END LOOP;
+    FOR n IN SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r' LOOP
+        EXECUTE 'DROP TABLE IF EXISTS pg_temp.' || n || ' CASCADE';
+    END LOOP;
+    CREATE SCHEMA public;
+END $$";
+
+const TRY: &str = "CREATE FUNCTION pg_temp.machine_try(texts pg_catalog.text[], given pg_catalog.text[])
+    RETURNS TABLE (code pg_catalog.text, message pg_catalog.text) LANGUAGE plpgsql AS $try$
+    DECLARE r record; call pg_catalog.text;
+    BEGIN
+        FOR i IN 1 .. coalesce(array_length(texts, 1), 0) LOOP
+            code := NULL;
+            message := '';
+            BEGIN
+                IF texts[i] LIKE 'COPY %' THEN
+                    EXECUTE texts[i];
+                ELSE
+                    EXECUTE 'PREPARE machine_query AS ' || texts[i];
+                    call := 'EXECUTE machine_query' || CASE WHEN given[i] <> '' THEN '(' || given[i] || ')' ELSE '' END;
+                    IF texts[i] LIKE 'SELECT %' THEN
+                        FOR r IN EXECUTE call LOOP
+                            message := message || r::pg_catalog.text;
+                        END LOOP;
+                    ELSE
+                        EXECUTE call;
+                    END IF;
+                END IF;
+                RAISE EXCEPTION SQLSTATE 'ZZZZZ';
+            EXCEPTION
+                WHEN SQLSTATE 'ZZZZZ' THEN NULL;
+                WHEN OTHERS THEN
+                    code := SQLSTATE;
+                    message := SQLERRM;
+            END;
+            BEGIN DEALLOCATE machine_query; EXCEPTION WHEN OTHERS THEN NULL; END;
+            RETURN NEXT;
+        END LOOP;
+    END $try$";
+
+const ROWS: &str = "CREATE FUNCTION pg_temp.machine_rows() RETURNS TABLE (name pg_catalog.text, content pg_catalog.text) LANGUAGE plpgsql AS $rows$
+    DECLARE t pg_catalog.regclass;
+    BEGIN
+        FOR t IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' LOOP
+            name := t::pg_catalog.text;
+            content := NULL;
+            RETURN NEXT;
+            RETURN QUERY EXECUTE format('SELECT %L, to_jsonb(x)::text FROM ONLY %s x', t::pg_catalog.text, t);
+        END LOOP;
+    END $rows$";
+
+const LOCKS: &str = "SELECT DISTINCT l.relation, l.mode FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.mode <> 'AccessShareLock'";
+
+const TABLES: &str = "SELECT c.oid, c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+const CHANGING: &str = "SELECT c.oid::regclass::text, a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND a.attnum > 0 AND NOT a.attisdropped
+      AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ 'nextval|now\\(\\)|CURRENT|random')";

@@ -1,0 +1,161 @@
+//! A smaller release with the same fault.
+
+use super::judge::{Fault, judge};
+use super::release::Release;
+use super::server::Server;
+
+/// How often a smaller release may be tried.
+const TRIES: usize = 250;
+
+/// Takes away what the fault does not need.
+pub(super) async fn shrink(server: &mut Server, fault: Fault) -> Fault {
+    let (mut best, mut tries) = (fault, 0);
+    let mut at = 0;
+    loop {
+        let smaller = smaller(&best.release);
+        let mut progress = false;
+        while at < smaller.len() && tries < TRIES {
+            tries += 1;
+            if let Some(same) = again(server, &smaller[at], &best).await {
+                best = same;
+                progress = true;
+                break;
+            }
+            at += 1;
+        }
+        if tries >= TRIES {
+            return best;
+        }
+        if !progress {
+            if at == 0 || smaller.is_empty() || at > smaller.len() {
+                return best;
+            }
+            // Once more from the start, until nothing of it helps.
+            let mut found = None;
+            for candidate in &smaller {
+                tries += 1;
+                if let Some(same) = again(server, candidate, &best).await {
+                    found = Some(same);
+                    break;
+                }
+                if tries >= TRIES {
+                    return best;
+                }
+            }
+            match found {
+                Some(same) => (best, at) = (same, 0),
+                None => return best,
+            }
+        }
+    }
+}
+
+async fn again(server: &mut Server, release: &Release, fault: &Fault) -> Option<Fault> {
+    let judged = judge(server, release).await;
+    let same = |f: &Fault| f.wrong.check == fault.wrong.check && f.wrong.code == fault.wrong.code;
+    judged.faults.into_iter().find(|f| same(f) && size(&f.release) < size(&fault.release))
+}
+
+fn size(release: &Release) -> usize {
+    let texts = release.base.iter().chain(release.files.iter().flatten()).map(|s| s.len() + 20).sum::<usize>();
+    let queries = release.blue.iter().chain(&release.green).map(|q| q.sql.len() + 20).sum::<usize>();
+    texts + queries + 30 * release.files.len()
+}
+
+/// Releases with one thing less.
+fn smaller(release: &Release) -> Vec<Release> {
+    let mut found = Vec::new();
+    let with = |change: &dyn Fn(&mut Release)| {
+        let mut copy = release.clone();
+        change(&mut copy);
+        copy.files.retain(|f| !f.is_empty());
+        copy
+    };
+    for (i, file) in release.files.iter().enumerate() {
+        found.push(with(&|r| drop(r.files.remove(i))));
+        if file.first().is_some_and(|s| s == "BEGIN") {
+            found.push(with(&|r| r.files[i].retain(|s| s != "BEGIN" && s != "COMMIT")));
+        }
+    }
+    if release.files.len() > 1 {
+        found.push(with(&|r| r.files = vec![r.files.concat()]));
+    }
+    for (i, file) in release.files.iter().enumerate() {
+        for j in 0..file.len() {
+            found.push(with(&|r| drop(r.files[i].remove(j))));
+        }
+    }
+    found.push(with(&|r| (r.green, r.blue) = Default::default()));
+    found.push(with(&|r| r.green.clear()));
+    found.push(with(&|r| r.blue.clear()));
+    for verbs in ["INSERT ", "CREATE VIEW ", "CREATE FUNCTION ", "CREATE TRIGGER ", "CREATE INDEX "] {
+        if release.base.iter().filter(|s| s.starts_with(verbs)).count() > 1 {
+            found.push(with(&|r| r.base.retain(|s| !s.starts_with(verbs))));
+        }
+    }
+    for i in 0..release.blue.len() {
+        found.push(with(&|r| drop(r.blue.remove(i))));
+    }
+    for i in 0..release.green.len() {
+        found.push(with(&|r| drop(r.green.remove(i))));
+    }
+    for i in (0..release.base.len()).rev() {
+        found.push(with(&|r| drop(r.base.remove(i))));
+    }
+    for (i, file) in release.files.iter().enumerate() {
+        for (j, sql) in file.iter().enumerate() {
+            for shorter in shorter(sql) {
+                found.push(with(&|r| r.files[i][j].clone_from(&shorter)));
+            }
+        }
+    }
+    for (i, sql) in release.base.iter().enumerate() {
+        for shorter in shorter(sql) {
+            found.push(with(&|r| r.base[i].clone_from(&shorter)));
+        }
+    }
+    found
+}
+
+/// A list in a statement with one thing less: columns of a table, sub-commands, rows.
+fn shorter(sql: &str) -> Vec<String> {
+    let lists = ["CREATE TABLE ", "ALTER TABLE ", "INSERT INTO "];
+    if !lists.iter().any(|l| sql.starts_with(l)) {
+        return Vec::new();
+    }
+    let level = i32::from(sql.starts_with("CREATE TABLE "));
+    let (mut depth, mut quoted, mut commas) = (0, false, Vec::new());
+    for (i, c) in sql.char_indices() {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => {
+                depth += 1;
+                if depth == level {
+                    commas.push(i);
+                }
+            }
+            ')' if !quoted => {
+                if depth == level {
+                    commas.push(i);
+                }
+                depth -= 1;
+            }
+            ',' if !quoted && depth == level => commas.push(i),
+            _ => {}
+        }
+    }
+    if level == 0 {
+        commas.push(sql.len());
+    }
+    let pairs = commas.windows(2).filter(|w| sql[w[0]..].starts_with([',', '(']));
+    let without = |w: &[usize]| {
+        let (from, to) = (w[0], w[1]);
+        if sql[from..].starts_with('(') {
+            let next = if sql[to..].starts_with(',') { to + 1 } else { to };
+            format!("{}({}", &sql[..from], sql[next..].trim_start())
+        } else {
+            format!("{}{}", &sql[..from], &sql[to..])
+        }
+    };
+    pairs.map(without).collect()
+}
