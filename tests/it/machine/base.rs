@@ -214,7 +214,8 @@ pub(super) fn check(column: &Column) -> String {
     match column.data_type.split('(').next().unwrap_or_default() {
         "int" | "bigint" | "numeric" | "smallint" => format!("{} > -5", column.name),
         "text" | "varchar" => format!("{} <> 'none'", column.name),
-        _ => format!("{} IS NOT NULL", column.name),
+        _ if column.not_null => format!("{} IS NOT NULL", column.name),
+        _ => format!("{0} IS NULL OR {0} IS NOT NULL", column.name),
     }
 }
 

@@ -22,9 +22,13 @@ pub(super) struct Straight {
 pub(super) async fn straight(server: &mut Server, release: &Release) -> (Option<Straight>, Vec<(Release, Refusal)>) {
     server.fresh().await;
     let mut kept = Release { base: Vec::new(), files: Vec::new(), ..release.clone() };
-    for sql in &release.base {
-        if server.run(sql).await.is_ok() {
-            kept.base.push(sql.clone());
+    if server.run(&release.base.join(";\n")).await.is_ok() {
+        kept.base.clone_from(&release.base);
+    } else {
+        for sql in &release.base {
+            if server.run(sql).await.is_ok() {
+                kept.base.push(sql.clone());
+            }
         }
     }
     let answers = server.attempts(&release.blue).await;
@@ -115,9 +119,7 @@ pub(super) struct Played {
 pub(super) async fn play(server: &mut Server, straight: &Straight, steps: &[Step<'_>]) -> Played {
     let (release, mut played) = (&straight.release, Played { written: true, ..Played::default() });
     server.fresh().await;
-    for sql in &release.base {
-        server.run(sql).await.unwrap();
-    }
+    server.run(&release.base.join(";\n")).await.unwrap();
     let old = server.tables().await;
     let mut data = false;
     for step in steps.iter().filter(|s| s.before) {

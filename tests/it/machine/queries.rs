@@ -130,7 +130,7 @@ impl Made<'_> {
         let (x, y, id, key) = (&table.name, &other.name, &table.key[0], &other.key[0]);
         Some(match self.random.below(3) {
             0 => Query::new(
-                format!("WITH some AS (SELECT {id}, {a} FROM {x}) SELECT {a} FROM some WHERE {id} = $1"),
+                format!("WITH chosen AS (SELECT {id}, {a} FROM {x}) SELECT {a} FROM chosen WHERE {id} = $1"),
                 self.row.to_string(),
             ),
             1 => Query::new(

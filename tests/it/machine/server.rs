@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cutover::postgres::inventory::inventory;
 use cutover::postgres::{Session, connect};
+use tokio_postgres::Statement;
 
 use super::release::Query;
 use crate::support;
@@ -35,10 +35,15 @@ pub(super) type Answer = Result<String, Refusal>;
 pub(super) struct Server {
     session: Session,
     used: usize,
+    tries: Statement,
+    locks: Statement,
+    tables: Statement,
+    rows: Statement,
+    objects: Statement,
 }
 
 /// How many releases a database lives through, before its catalog has become slow.
-const USES: usize = 150;
+const USES: usize = 300;
 
 /// What is in a database: its objects, and its rows by table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,15 +54,21 @@ pub(super) struct Content {
 
 impl Server {
     pub(super) async fn start() -> Self {
-        Self { session: Self::database().await, used: 0 }
-    }
-
-    async fn database() -> Session {
-        let session = connect(&support::server().await.create_database().await.unwrap()).await.unwrap();
-        session.batch_execute("SET client_min_messages = error; SET jit = off").await.unwrap();
+        let target = support::server().await.create_database().await.unwrap();
+        let session = connect(&target).await.unwrap();
+        for setting in ["client_min_messages = error", "jit = off"] {
+            session.batch_execute(&format!("ALTER DATABASE \"{}\" SET {setting}", target.database())).await.unwrap();
+        }
+        session.close().await;
+        let session = connect(&target).await.unwrap();
         session.batch_execute(TRY).await.unwrap();
         session.batch_execute(ROWS).await.unwrap();
-        session
+        let prepared = async |sql| session.prepare(sql).await.unwrap();
+        let tries = prepared("SELECT code, message FROM pg_temp.machine_try($1, $2)").await;
+        let rows = prepared("SELECT name, content FROM pg_temp.machine_rows()").await;
+        let objects = prepared(include_str!("content.sql")).await;
+        let (locks, tables) = (prepared(LOCKS).await, prepared(TABLES).await);
+        Self { session, used: 0, tries, locks, tables, rows, objects }
     }
 
     /// Empties it.
@@ -72,10 +83,7 @@ impl Server {
             session.batch_execute(&gone).await.unwrap();
             session.close().await;
         }
-        self.session
-            .batch_execute("ROLLBACK; RESET ALL; SET client_min_messages = error; SET jit = off")
-            .await
-            .unwrap();
+        self.end_of_step().await;
         self.session.batch_execute(EMPTY).await.unwrap();
     }
 
@@ -90,25 +98,24 @@ impl Server {
         statements: &[&str],
         old: &BTreeMap<u32, String>,
     ) -> Result<Vec<(String, String)>, Refusal> {
+        let all = format!("BEGIN;\n{}\n;SET CONSTRAINTS ALL IMMEDIATE", statements.join("\n;"));
         let tried = async {
-            self.run("BEGIN").await?;
-            for sql in statements {
-                self.run(sql).await?;
-            }
-            self.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
-            let locks = self.session.query(LOCKS, &[]).await.map_err(|error| Refusal::of(&error))?;
+            self.run(&all).await?;
+            let locks = self.session.query(&self.locks, &[]).await.map_err(|error| Refusal::of(&error))?;
             self.run("COMMIT").await?;
             let named = |row: &tokio_postgres::Row| Some((old.get(&row.get::<_, u32>(0))?.clone(), row.get(1)));
             Ok(locks.iter().filter_map(named).collect())
         };
         let done = tried.await;
-        self.end_of_step().await;
+        if done.is_err() || statements.iter().any(|s| s.starts_with("SET ")) {
+            self.end_of_step().await;
+        }
         done
     }
 
     /// Whatever was going on is over, and what was set is forgotten.
     pub(super) async fn end_of_step(&self) {
-        self.session.batch_execute("ROLLBACK; RESET ALL; SET client_min_messages = error").await.unwrap();
+        self.session.batch_execute("ROLLBACK; RESET ALL").await.unwrap();
     }
 
     /// What a build that failed outside a transaction left behind.
@@ -118,23 +125,19 @@ impl Server {
 
     /// The tables there are, by oid.
     pub(super) async fn tables(&self) -> BTreeMap<u32, String> {
-        let rows = self.session.query(TABLES, &[]).await.unwrap();
+        let rows = self.session.query(&self.tables, &[]).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
     /// Tries each of the queries by itself, and takes it back.
     pub(super) async fn attempts(&self, queries: &[Query]) -> Vec<Answer> {
-        self.session.batch_execute("BEGIN").await.unwrap();
         let (texts, values): (Vec<String>, Vec<&str>) = queries.iter().map(|q| (q.sent(), q.values.as_str())).unzip();
-        let answers =
-            self.session.query("SELECT code, message FROM pg_temp.machine_try($1, $2)", &[&texts, &values]).await;
+        let answers = self.session.query(&self.tries, &[&texts, &values]).await;
         let answer = |row: &tokio_postgres::Row| match row.get::<_, Option<String>>(0) {
             Some(code) => Err(Refusal { code, message: row.get(1) }),
             None => Ok(row.get(1)),
         };
-        let answers = answers.unwrap().iter().map(answer).collect();
-        self.session.batch_execute("ROLLBACK").await.unwrap();
-        answers
+        answers.unwrap().iter().map(answer).collect()
     }
 
     /// Runs a query for good.
@@ -144,21 +147,20 @@ impl Server {
         }
         let values = if query.values.is_empty() { String::new() } else { format!("({})", query.values) };
         let prepared = self.run(&format!("PREPARE machine_query AS {}", query.sql)).await;
-        let done = match prepared {
-            Ok(()) => self.run(&format!("EXECUTE machine_query{values}")).await,
-            Err(refusal) => Err(refusal),
-        };
-        self.session.batch_execute("DEALLOCATE ALL").await.unwrap();
+        if prepared.is_err() {
+            return prepared;
+        }
+        let done = self.run(&format!("EXECUTE machine_query{values}")).await;
+        self.session.batch_execute("DEALLOCATE machine_query").await.unwrap();
         done
     }
 
     /// What there is at the end.
     pub(super) async fn content(&self) -> Content {
-        let objects = inventory(&self.session).await.unwrap().into_iter();
-        let objects = objects.filter(|(key, _)| !key.starts_with("order of columns "));
-        let objects = objects.map(|(key, item)| (key, item.definition)).collect();
+        let objects = self.session.query(&self.objects, &[]).await.unwrap();
+        let objects = objects.iter().map(|row| (row.get(0), row.get(1))).collect();
         let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for row in self.session.query("SELECT name, content FROM pg_temp.machine_rows()", &[]).await.unwrap() {
+        for row in self.session.query(&self.rows, &[]).await.unwrap() {
             let all = rows.entry(row.get(0)).or_default();
             all.extend(row.get::<_, Option<String>>(1));
         }
