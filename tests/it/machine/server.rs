@@ -146,10 +146,7 @@ impl Server {
             return self.run(&query.sent()).await;
         }
         let values = if query.values.is_empty() { String::new() } else { format!("({})", query.values) };
-        let prepared = self.run(&format!("PREPARE machine_query AS {}", query.sql)).await;
-        if prepared.is_err() {
-            return prepared;
-        }
+        self.run(&format!("PREPARE machine_query AS {}", query.sql)).await?;
         let done = self.run(&format!("EXECUTE machine_query{values}")).await;
         self.session.batch_execute("DEALLOCATE machine_query").await.unwrap();
         done
