@@ -32,8 +32,8 @@ pub(super) struct Judged {
     pub(super) safe: bool,
     /// The codes for which it was refused.
     pub(super) refused: BTreeSet<String>,
-    /// Whether an order was found in which the refused release works, for these queries and rows.
-    pub(super) needless: bool,
+    /// An order was found in which the refused release works, for these queries and rows.
+    pub(super) needless: Option<Fault>,
 }
 
 /// Judges a release.
@@ -67,7 +67,12 @@ pub(super) async fn judge(server: &mut Server, release: &Release) -> Judged {
     } else {
         let errors = planned.plan.findings.iter().filter(|f| f.severity == "error");
         judged.refused = errors.map(|f| f.code.clone()).collect();
-        judged.needless = works_somehow(server, &straight, &planned.plan).await;
+        if works_somehow(server, &straight, &planned.plan).await {
+            let finding = planned.plan.findings.iter().find(|f| f.severity == "error");
+            let (code, what) = finding.map(|f| (f.code.clone(), f.message.clone())).unwrap_or_default();
+            let wrong = Wrong { check: "needless", code, what };
+            judged.needless = Some(Fault { wrong, release: straight.release.clone() });
+        }
         let told = planned.plan.findings.iter().find(|f| f.severity == "error" && f.code == "CO411");
         let wrong = |f: &saved::Finding| Wrong { check: "not-refused", code: f.code.clone(), what: f.message.clone() };
         told.map(wrong).into_iter().collect()

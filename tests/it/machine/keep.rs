@@ -7,14 +7,29 @@
 use std::path::{Path, PathBuf};
 
 use super::judge::Fault;
+use super::play::Wrong;
 use super::release::{Query, Release};
 
 /// A case.
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) release: Release,
-    /// The check and the code that are known to fail.
-    pub(super) open: Option<(String, String)>,
+    /// The fault that is known.
+    pub(super) open: Option<Open>,
+}
+
+/// A fault that is known.
+pub(super) struct Open {
+    pub(super) check: String,
+    pub(super) code: String,
+    pub(super) what: String,
+}
+
+impl Open {
+    pub(super) fn of(wrong: &Wrong) -> Self {
+        let code = if wrong.code.is_empty() { "-" } else { &wrong.code };
+        Self { check: wrong.check.to_owned(), code: code.replace(' ', "-"), what: wrong.what.clone() }
+    }
 }
 
 pub(super) fn folder() -> PathBuf {
@@ -43,7 +58,8 @@ pub(super) fn read(path: &Path) -> Case {
     let mut words = expected.lines().next().unwrap_or_default().split_whitespace();
     let open = (words.next() == Some("open")).then(|| {
         let mut word = || words.next().unwrap_or_default().to_owned();
-        (word(), word())
+        let (check, code) = (word(), word());
+        Open { check, code, what: expected.split_once('\n').map_or("", |(_, what)| what).to_owned() }
     });
     let shown = !expected.lines().next().unwrap_or_default().contains("unshown");
     let (base, blue, green) = (statements(&text("base.sql")), queries(&text("blue.sql")), queries(&text("green.sql")));
@@ -104,8 +120,8 @@ pub(super) fn shown(fault: &Fault) -> String {
 }
 
 fn expected(fault: &Fault) -> String {
-    let code = if fault.wrong.code.is_empty() { "-" } else { &fault.wrong.code };
-    format!("open {} {}\n{}\n", fault.wrong.check, code.replace(' ', "-"), fault.wrong.what)
+    let Open { check, code, what } = Open::of(&fault.wrong);
+    format!("open {check} {code}\n{what}\n")
 }
 
 /// Writes a fault as a case.

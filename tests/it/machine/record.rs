@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::judge::{Fault, Judged};
-use super::keep;
+use super::keep::{self, Open};
+use super::release::Release;
 use super::variable;
 
 /// How often a fault of one kind is shrunk: the first ones may be different things.
@@ -34,7 +35,7 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(seed: u64) -> Self {
         let cases = keep::cases();
-        let known = cases.iter().filter_map(|c| c.open.as_ref().map(|(check, _)| (check, &c.release)));
+        let known = cases.iter().filter_map(|c| c.open.as_ref().map(|open| kind(open, &c.release)));
         Self {
             seed,
             started: Instant::now(),
@@ -48,7 +49,7 @@ impl Record {
             faults: BTreeMap::new(),
             shrunk: BTreeMap::new(),
             found: BTreeMap::new(),
-            known: known.map(|(check, release)| shape(check, release)).collect(),
+            known: known.collect(),
             keep: variable("CUTOVER_MACHINE_KEEP").map(PathBuf::from),
             file: variable("CUTOVER_MACHINE_RECORD").map(PathBuf::from),
         }
@@ -60,18 +61,21 @@ impl Record {
         self.safe += usize::from(judged.safe);
         for code in &judged.refused {
             *self.refused.entry(code.clone()).or_default() += 1;
-            *self.needless.entry(code.clone()).or_default() += usize::from(judged.needless);
+            *self.needless.entry(code.clone()).or_default() += usize::from(judged.needless.is_some());
         }
         for fault in &judged.faults {
             *self.faults.entry(format!("{} {}", fault.wrong.check, fault.wrong.code)).or_default() += 1;
         }
     }
 
+    /// Whether somebody wants to see all that it finds.
+    pub(super) fn keeps(&self) -> bool {
+        self.keep.is_some()
+    }
+
     /// Whether a fault is worth shrinking.
     pub(super) fn is_new(&mut self, fault: &Fault) -> bool {
-        let last = fault.release.pending().last().map(|s| verbs(s)).unwrap_or_default();
-        let of = if fault.wrong.check == "server-refuses" { last } else { verbs(&fault.wrong.what) };
-        let times = self.shrunk.entry(format!("{} {} {of}", fault.wrong.check, fault.wrong.code)).or_default();
+        let times = self.shrunk.entry(kind(&Open::of(&fault.wrong), &fault.release)).or_default();
         *times += 1;
         *times <= SHRUNK
     }
@@ -79,7 +83,7 @@ impl Record {
     /// A fault once it is small, and how long that took.
     pub(super) fn found(&mut self, seed: u64, fault: Fault, took: Duration) {
         self.shrinking += took;
-        let shape = shape(fault.wrong.check, &fault.release);
+        let shape = kind(&Open::of(&fault.wrong), &fault.release);
         if self.found.contains_key(&shape) {
             return;
         }
@@ -94,7 +98,8 @@ impl Record {
 
     /// The faults that no kept case knows.
     pub(super) fn unknown(&self) -> Vec<String> {
-        let unknown = self.found.iter().filter(|(shape, _)| !self.known.contains(*shape));
+        let unknown =
+            self.found.iter().filter(|(shape, f)| !self.known.contains(*shape) && f.wrong.check != "needless");
         unknown.map(|(_, f)| format!("{} {}: {}", f.wrong.check, f.wrong.code, f.wrong.what)).collect()
     }
 
@@ -130,14 +135,20 @@ impl fmt::Display for Record {
         for (kind, count) in &self.faults {
             writeln!(f, "  fault {kind} {count}")?;
         }
-        write!(f, "  {} shapes of faults, {} of them not known", self.found.len(), self.unknown().len())
+        write!(f, "  {} kinds, {} of them not known", self.found.len(), self.unknown().len())
     }
 }
 
-/// The check and the statements of a release without names and values.
-fn shape(check: &str, release: &super::release::Release) -> String {
-    let statements: Vec<_> = release.pending().map(|s| verbs(s)).collect();
-    format!("{check}: {}", statements.join("; "))
+/// What tells a fault from others: the check, the code, and what kind of statements it is about.
+fn kind(open: &Open, release: &Release) -> String {
+    let Open { check, code, what } = open;
+    let quoted: Vec<String> = what.split('`').skip(1).step_by(2).map(verbs).collect();
+    if !quoted.is_empty() {
+        return format!("{check} {code} {}", quoted.join("; "));
+    }
+    let data = ["INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "CREATE TABLE", "CREATE TRIGGER"];
+    let words: BTreeSet<&str> = data.into_iter().filter(|w| release.pending().any(|sql| sql.starts_with(w))).collect();
+    format!("{check} {code} {}", words.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 /// The words in capitals.

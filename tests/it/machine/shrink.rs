@@ -53,7 +53,7 @@ pub(super) async fn shrink(server: &mut Server, fault: Fault) -> Fault {
 async fn again(server: &mut Server, release: &Release, fault: &Fault) -> Option<Fault> {
     let judged = judge(server, release).await;
     let same = |f: &Fault| f.wrong.check == fault.wrong.check && f.wrong.code == fault.wrong.code;
-    judged.faults.into_iter().find(|f| same(f) && size(&f.release) < size(&fault.release))
+    judged.faults.into_iter().chain(judged.needless).find(|f| same(f) && size(&f.release) < size(&fault.release))
 }
 
 fn size(release: &Release) -> usize {
