@@ -149,9 +149,12 @@ pub(super) async fn play(server: &mut Server, straight: &Straight, steps: &[Step
             return played;
         }
     }
+    // Blue first, as in the files' own order.
+    for query in release.blue.iter().filter(|q| q.writes()) {
+        played.written &= server.commit(query).await.is_ok();
+    }
     green(server, release, "in the overlap", false, &mut played).await;
-    let now = release.green.iter().enumerate().filter(|(i, _)| i % 2 == 0).map(|(_, q)| q);
-    for query in release.blue.iter().chain(now).filter(|q| q.writes()) {
+    for (_, query) in release.green.iter().enumerate().filter(|(i, q)| i % 2 == 0 && q.writes()) {
         played.written &= server.commit(query).await.is_ok();
     }
     for step in steps.iter().filter(|s| !s.before) {

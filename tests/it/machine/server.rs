@@ -167,7 +167,7 @@ impl Server {
         Content { objects, rows }
     }
 
-    /// Columns that get another value each time: of identities, sequences, clocks.
+    /// Columns that get another value each time: of identities, sequences, clocks, and what is made of them.
     pub(super) async fn changing(&self) -> BTreeSet<(String, String)> {
         let rows = self.session.query(CHANGING, &[]).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
@@ -243,4 +243,4 @@ const TABLES: &str = "SELECT c.oid, c.oid::regclass::text FROM pg_class c JOIN p
 const CHANGING: &str = "SELECT c.oid::regclass::text, a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND a.attnum > 0 AND NOT a.attisdropped
-      AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ 'nextval|now\\(\\)|CURRENT|random')";
+      AND (a.attidentity <> '' OR a.attgenerated <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ 'nextval|now\\(\\)|CURRENT|random')";

@@ -85,10 +85,10 @@ fn insert_select(world: &mut World, random: &mut Random) -> Option<Vec<String>> 
     let mut pairs = Vec::new();
     for column in table.columns.iter().filter(|c| !c.generated) {
         if table.key.first() == Some(&column.name) {
-            pairs.push((column.name.clone(), format!("{} + 700", from.key[0])));
+            pairs.push((column.name.clone(), format!("y.{} + 700", from.key[0])));
         } else if let Some(source) = from.columns.iter().find(|c| c.data_type == column.data_type && random.chance(70))
         {
-            pairs.push((column.name.clone(), source.name.clone()));
+            pairs.push((column.name.clone(), format!("y.{}", source.name)));
         } else if column.not_null && !column.default {
             pairs.push((column.name.clone(), world.value_for(column, 52)));
         }
@@ -102,16 +102,6 @@ fn insert_select(world: &mut World, random: &mut Random) -> Option<Vec<String>> 
         1 => " ON CONFLICT DO NOTHING".to_owned(),
         _ => String::new(),
     };
-    let what: Vec<_> = what
-        .iter()
-        .map(|w| {
-            if w.starts_with('\'') || w == "NULL" || w.starts_with(|c: char| c.is_ascii_digit()) {
-                w.clone()
-            } else {
-                format!("y.{w}")
-            }
-        })
-        .collect();
     Some(vec![format!(
         "INSERT INTO {} ({}) SELECT {} FROM {} AS y{tail}",
         table.name,
