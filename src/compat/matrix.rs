@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::watch::{self, Watch};
-use crate::effect::Capability;
 use crate::schema::Schema;
-use crate::schema::resolve::{Write, WriteKind};
+use crate::schema::resolve::{Sure, Write, WriteKind};
 
 /// Queries × states.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -326,22 +325,18 @@ fn rows(version: Version, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
 }
 
 /// What an `INSERT … ON CONFLICT` is where nothing is there to conflict with: PostgreSQL looks for it when it plans the statement.
-fn without_arbiter(watch: &Watch<'_>, state: &watch::State, write: &Write) -> Option<Cell> {
-    let WriteKind::Insert { arbiter, constraint, .. } = &write.kind else { return None };
-    let relation = &write.relation;
-    let columns = arbiter
-        .as_ref()
-        .map(|columns| Capability::Arbiter { relation: relation.clone(), columns: columns.iter().cloned().collect() });
-    let named =
-        constraint.as_ref().map(|name| Capability::ConstraintName { relation: relation.clone(), name: name.clone() });
-    let needed = columns.or(named)?;
-    if needed.offered_by(state.schema()) {
-        return None;
-    }
-    // Where its own schema does not show it either, it may be an index on part of the rows.
-    Some(match needed.offered_by(watch.own().schema()) {
-        true => Cell::Fails(Failure::new(format!("this does not hold here: {needed}"))),
-        false => Cell::Unknown(format!("its text does not tell whether {needed}")),
+fn without_arbiter(state: &watch::State, write: &Write) -> Option<Cell> {
+    let WriteKind::Insert { arbiter: Some(arbiter), .. } = &write.kind else { return None };
+    let indexes = |schema: &Schema| {
+        let found = schema.relation(&write.relation).into_iter().flat_map(|relation| relation.indexes.values());
+        found.map(|index| arbiter.finds(index)).collect::<Vec<_>>()
+    };
+    // That there is none is a problem of the query. An index on part of the rows may not cover the query's.
+    let unsure = |found: &[Sure]| found.contains(&Sure::Unsure) && !found.contains(&Sure::Yes);
+    let here = indexes(state.schema());
+    unsure(&here).then(|| {
+        let columns: Vec<_> = arbiter.columns.iter().map(|column| &**column).collect();
+        Cell::Unknown(format!("its text does not tell whether ON CONFLICT ({}) finds an index", columns.join(", ")))
     })
 }
 
@@ -355,7 +350,7 @@ fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
     if let Some(refusal) = state.refusals(query).into_iter().find(|refusal| !own.contains(refusal)) {
         return Cell::Fails(Failure::running(refusal.to_string()));
     }
-    if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(watch, state, write)) {
+    if let Some(cell) = look.uses.writes.iter().find_map(|write| without_arbiter(state, write)) {
         return cell;
     }
     if let Some(problem) = look.problems.first() {

@@ -13,7 +13,8 @@ mod watch;
 mod words;
 
 use crate::effect::Capability;
-use crate::schema::Schema;
+use crate::schema::{QName, Schema};
+use crate::sql::operation::Ident;
 use crate::workload::Query;
 
 pub use assume::Assume;
@@ -58,5 +59,22 @@ impl<'a> App<'a> {
             Some(Reliance::No) if self.assume == Assume::Workload => Evidence::None,
             Some(Reliance::No) | None => Evidence::Assumed,
         }
+    }
+
+    /// Whether the version writes rows of a relation, by its queries or by what they set off.
+    pub fn writes(&self, relation: &QName) -> Evidence<'a> {
+        match self.watch.and_then(|watch| watch.writer(relation)) {
+            Some(query) => Evidence::Query(query),
+            None if self.watch.is_none() || self.assume == Assume::WorstCase => Evidence::Assumed,
+            None => Evidence::None,
+        }
+    }
+
+    /// Whether the version writes rows of a table and leaves a column out, or gives it a value.
+    pub(crate) fn leaves_out_or_writes(&self, relation: &QName, column: &Ident) -> bool {
+        let omit = Capability::Omit { relation: relation.clone(), column: column.clone() };
+        let write = Capability::Write { relation: relation.clone(), column: column.clone() };
+        let known = self.schema.relation(relation).is_some_and(|found| found.column(column).is_some());
+        !matches!(self.evidence(&omit), Evidence::None) || known && !matches!(self.evidence(&write), Evidence::None)
     }
 }

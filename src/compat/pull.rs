@@ -21,6 +21,8 @@ pub(crate) struct Pull<'a> {
     pub(crate) capability: Capability,
     /// The query that shows it; `None`: assumed.
     pub(crate) query: Option<&'a Query>,
+    /// Whether the query certainly fails, whatever values it is sent with.
+    pub(crate) sure: bool,
 }
 
 /// Both versions' pulls on a step.
@@ -118,7 +120,7 @@ fn pull<'a>(strength: Strength, capability: &Capability, evidence: Evidence<'a>)
         Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
         Evidence::Assumed | Evidence::None => None,
     };
-    Pull { strength, capability: capability.clone(), query }
+    Pull { strength, capability: capability.clone(), query, sure: matches!(evidence, Evidence::Query(_)) }
 }
 
 /// Keeps the strongest pull; among equals, one that a query shows.

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::schema::resolve::{Resolved, WriteKind};
 use crate::schema::{QName, Rule, Schema};
 use crate::sql::called_in;
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Ident, OnDelete};
 
 /// What a query reaches.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,17 @@ pub(super) struct Reach {
     pub(super) mentions: BTreeSet<Ident>,
     /// The relations that may be written, those that the query names included.
     pub(super) writes: BTreeSet<QName>,
+    /// The relations whose rows may go with others (`ON DELETE CASCADE`).
+    pub(super) removes: BTreeSet<QName>,
+}
+
+/// What happens to a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Touch {
+    /// Rows are written.
+    Write,
+    /// Rows go, which breaks no rule on rows.
+    Remove,
 }
 
 /// What a schema does by itself.
@@ -33,8 +44,19 @@ pub(super) struct Reaches {
 struct Reference {
     from: QName,
     columns: Vec<Ident>,
-    /// Whether a row that is deleted takes others with it, or changes them.
-    acts: bool,
+    /// What happens to the rows that point to one that is deleted.
+    on_delete: OnDelete,
+}
+
+impl Reference {
+    /// What the deletion of a row does to those that point to it.
+    fn touch(&self) -> Option<Touch> {
+        match self.on_delete {
+            OnDelete::Refuse => None,
+            OnDelete::Cascade => Some(Touch::Remove),
+            OnDelete::Set => Some(Touch::Write),
+        }
+    }
 }
 
 impl Reaches {
@@ -66,8 +88,8 @@ impl Reaches {
                 }
             }
             for constraint in relation.constraints.values() {
-                if let Rule::ForeignKey { target, target_columns, restricts, .. } = &constraint.kind {
-                    let reference = Reference { from: name.clone(), columns: target_columns.clone(), acts: !restricts };
+                if let Rule::ForeignKey { target, target_columns, on_delete, .. } = &constraint.kind {
+                    let reference = Reference { from: name.clone(), columns: target_columns.clone(), on_delete: *on_delete };
                     found.references.entry(target.clone()).or_default().push(reference);
                 }
             }
@@ -77,19 +99,23 @@ impl Reaches {
 
     pub(super) fn of(&self, look: &Resolved, schema: &Schema) -> Reach {
         let mut reach = Reach::default();
-        let mut tables: Vec<QName> = Vec::new();
-        for write in &look.uses.writes {
-            tables.push(write.relation.clone());
-            let changes = |reference: &&Reference| match &write.kind {
-                WriteKind::Delete => reference.acts,
-                WriteKind::Update { columns, .. } => reference.columns.iter().any(|column| columns.contains(column)),
-                WriteKind::Insert { updates, .. } => reference.columns.iter().any(|column| updates.contains(column)),
-            };
-            let references = self.references.get(&write.relation).into_iter().flatten();
-            tables.extend(references.filter(changes).map(|reference| reference.from.clone()));
-        }
+        let mut tables: Vec<(QName, Touch)> = Vec::new();
         // Of the tables that the query names, the references are followed by what it does to them.
         let named: BTreeSet<QName> = look.uses.writes.iter().map(|write| write.relation.clone()).collect();
+        for write in &look.uses.writes {
+            tables.push((write.relation.clone(), Touch::Write));
+            let follows = |reference: &Reference| match &write.kind {
+                WriteKind::Delete => reference.touch(),
+                WriteKind::Update { columns, .. } => {
+                    reference.columns.iter().any(|column| columns.contains(column)).then_some(Touch::Write)
+                }
+                WriteKind::Insert { updates, .. } => {
+                    reference.columns.iter().any(|column| updates.contains(column)).then_some(Touch::Write)
+                }
+            };
+            let references = self.references.get(&write.relation).into_iter().flatten();
+            tables.extend(references.filter_map(|reference| Some((reference.from.clone(), follows(reference)?))));
+        }
         let mut functions: Vec<QName> = look.uses.calls.keys().cloned().collect();
         // Views in views: their queries run, too.
         let mut read: Vec<&QName> = look.uses.relations.keys().collect();
@@ -102,14 +128,22 @@ impl Reaches {
         }
         let mut called = BTreeSet::new();
         loop {
-            if let Some(table) = tables.pop() {
-                if reach.writes.insert(table.clone()) {
+            if let Some((table, touch)) = tables.pop() {
+                let known = reach.writes.contains(&table) || reach.removes.contains(&table);
+                let new = match touch {
+                    Touch::Write => reach.writes.insert(table.clone()),
+                    Touch::Remove => reach.removes.insert(table.clone()),
+                };
+                if new && !named.contains(&table) {
+                    let references = self.references.get(&table).into_iter().flatten();
+                    tables.extend(references.filter_map(|reference| {
+                        let further = if touch == Touch::Write { Some(Touch::Write) } else { reference.touch() };
+                        Some((reference.from.clone(), further?))
+                    }));
+                }
+                if new && !known {
                     let set_off = self.triggers.get(&table).into_iter().chain(self.runs.get(&table));
                     functions.extend(set_off.flatten().cloned());
-                    if !named.contains(&table) {
-                        let references = self.references.get(&table).into_iter().flatten();
-                        tables.extend(references.map(|reference| reference.from.clone()));
-                    }
                 }
             } else if let Some(function) = functions.pop() {
                 if !called.insert(function.clone()) {
@@ -119,7 +153,7 @@ impl Reaches {
                     // It may call, or write, whatever bears the name.
                     if reach.mentions.insert(word.clone()) {
                         functions.extend(self.functions.get(word).into_iter().flatten().cloned());
-                        tables.extend(self.relations.get(word).into_iter().flatten().cloned());
+                        tables.extend(self.relations.get(word).into_iter().flatten().map(|table| (table.clone(), Touch::Write)));
                     }
                 }
             } else {

@@ -6,11 +6,11 @@ use super::reach::Reach;
 use super::rows;
 use super::watch::Watch;
 use crate::effect::{Capability, RowRule, Weight};
-use crate::schema::resolve::{Problem, Resolved, Row, Write, WriteKind};
+use crate::schema::resolve::{Arbiter, Problem, Resolved, Row, Sure, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
 use crate::sql::condition::Constant;
 use crate::sql::lex::words_of;
-use crate::sql::operation::{DefaultValue, Ident};
+use crate::sql::operation::{DefaultValue, Ident, OnDelete};
 use crate::workload::Query;
 
 /// Whether a version relies on a capability.
@@ -54,7 +54,9 @@ impl<'a> Watch<'a> {
         let mut found: BTreeSet<usize> = self.naming(names).into_iter().collect();
         let reaches = |query: &usize| {
             let reach = self.reach(*query);
-            names.iter().any(|name| reach.writes.contains(name) || reach.mentions.contains(&name.name))
+            names.iter().any(|name| {
+                reach.writes.contains(name) || reach.removes.contains(name) || reach.mentions.contains(&name.name)
+            })
         };
         found.extend((0..self.queries().len()).filter(reaches));
         found.into_iter().collect()
@@ -74,7 +76,7 @@ impl<'a> Watch<'a> {
 
     /// Whether a function that a query runs, by a call or by a trigger, mentions what a capability is about.
     fn reached(&self, query: usize, capability: &Capability, names: &BTreeSet<QName>) -> bool {
-        let Reach { mentions, writes } = self.reach(query);
+        let Reach { mentions, writes, removes } = self.reach(query);
         if mentions.is_empty() {
             return false;
         }
@@ -86,7 +88,7 @@ impl<'a> Watch<'a> {
         match capability {
             // A trigger does not name its own table.
             Capability::Read { column, .. } | Capability::Write { column, .. } => {
-                mentions.contains(column) && (named || writes.contains(relation))
+                mentions.contains(column) && (named || writes.contains(relation) || removes.contains(relation))
             }
             // Habits of clients are not those of functions, but for a whole row that a trigger writes elsewhere.
             Capability::Width(_) => {
@@ -116,6 +118,7 @@ fn object_of(capability: &Capability) -> Option<&str> {
         | Capability::KnownLabels(name)
         | Capability::Call { name, .. }
         | Capability::Body { name, .. }
+        | Capability::Sound { name, .. }
         | Capability::Unambiguous(name) => Some(&name.name),
         Capability::Namespace(name) | Capability::Extension(name) => Some(name),
         _ => None,
@@ -176,16 +179,37 @@ impl<'a> View<'a> {
             }
             Capability::Width(relation) => {
                 let counted = uses.stars.contains_key(relation);
+                let copied = |write: &Write| matches!(write.kind, WriteKind::Insert { copies: true, listed: false, .. });
+                if self.writes_of(relation).any(copied) {
+                    return Some(true);
+                }
                 (counted && self.breaks_with(relation, "\u{0}one more")).then_some(true)
             }
             Capability::Arbiter { relation, columns } => self
-                .inserts(relation, |insert| insert.arbiter.is_some_and(|arbiter| arbiter.iter().eq(columns.iter())))
-                .then_some(true),
-            Capability::PartialArbiter { relation, columns, .. } => self
                 .inserts(relation, |insert| {
-                    insert.arbiter.is_some_and(|arbiter| columns.iter().all(|column| arbiter.contains(column)))
+                    let plain = |arbiter: &Arbiter| arbiter.expressions.is_empty() && arbiter.columns.iter().eq(columns.iter());
+                    insert.arbiter.is_some_and(plain)
                 })
-                .then_some(false),
+                .then_some(true),
+            Capability::PartialArbiter { relation, index, .. } => {
+                let index = self.schema.relation(relation).and_then(|found| found.indexes.get(index))?;
+                let found = |wanted: Sure| {
+                    self.inserts(relation, |insert| insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted))
+                };
+                if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }
+            }
+            Capability::Identified(relation) => {
+                let changes = |write: &Write| match &write.kind {
+                    WriteKind::Insert { updates, .. } => !updates.is_empty(),
+                    WriteKind::Update { .. } | WriteKind::Delete => true,
+                };
+                self.writes_of(relation).any(changes).then_some(true)
+            }
+            Capability::Grouped { relation, .. } => uses.grouped.contains_key(relation).then_some(true),
+            Capability::Cascades { relation, .. } => {
+                let deletes = |write: &Write| write.kind == WriteKind::Delete;
+                self.writes_of(relation).any(deletes).then_some(false)
+            }
             Capability::ConstraintName { relation, name } => {
                 self.inserts(relation, |insert| insert.constraint == Some(name)).then_some(true)
             }
@@ -206,6 +230,15 @@ impl<'a> View<'a> {
             }
             Capability::Call { name, .. } | Capability::Unambiguous(name) => {
                 uses.calls.contains_key(name).then_some(true)
+            }
+            Capability::Sound { name, .. } => {
+                let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
+                let sets_off = |written: &QName| {
+                    let above = std::iter::once(written).chain(self.schema.ancestors(written));
+                    above.into_iter().any(|table| self.schema.relation(table).is_some_and(calls))
+                };
+                let directly = uses.calls.contains_key(name) || uses.writes.iter().any(|write| sets_off(&write.relation));
+                directly.then_some(true)
             }
             Capability::Body { name, .. } => {
                 if uses.calls.contains_key(name) {
@@ -377,6 +410,18 @@ impl<'a> View<'a> {
         if !self.may_break(relation, rule) {
             return None;
         }
+        let unique = match rule {
+            RowRule::Constraint(Rule::Unique { columns }) => Some((columns, None, false)),
+            RowRule::UniqueIndex { key, predicate, nulls_collide, .. } => {
+                Some((key, predicate.as_deref(), *nulls_collide))
+            }
+            _ => None,
+        };
+        if let Some((key, predicate, nulls_collide)) = unique {
+            let mut writes = self.writes_of(relation);
+            let collides = |write: &Write| rows::may_collide(write, key, predicate, nulls_collide, self.schema);
+            return writes.any(collides).then_some(false);
+        }
         let RowRule::Check { rule, .. } = rule else { return Some(false) };
         let verdicts = || self.writes_of(relation).map(|write| rows::obeys(write, rule, self.schema));
         if verdicts().any(|obeys| obeys == Some(false)) {
@@ -397,8 +442,8 @@ impl<'a> View<'a> {
             WriteKind::Delete => false,
         });
         let target = match rule {
-            RowRule::Constraint(Rule::ForeignKey { target, target_columns, restricts, .. }) => {
-                Some((target, target_columns, *restricts))
+            RowRule::Constraint(Rule::ForeignKey { target, target_columns, on_delete, .. }) => {
+                Some((target, target_columns, *on_delete == OnDelete::Refuse))
             }
             _ => None,
         };
@@ -421,6 +466,7 @@ impl<'a> View<'a> {
             data_type: None,
             not_null: false,
             default: None,
+            needs: Vec::new(),
             holds: None,
         });
         let mut schema = self.schema.clone();
@@ -458,7 +504,7 @@ impl<'a> View<'a> {
 
 /// What an INSERT says about rows that are there already.
 struct InsertView<'a> {
-    arbiter: Option<&'a std::collections::BTreeSet<Ident>>,
+    arbiter: Option<&'a Arbiter>,
     constraint: Option<&'a Ident>,
 }
 

@@ -95,6 +95,28 @@ pub(super) fn obeys(write: &Write, rule: &Rule, schema: &Schema) -> Option<bool>
     all.then_some(true)
 }
 
+/// Whether a row of a write may collide with another in a unique index on these columns and rows.
+pub(super) fn may_collide(
+    write: &Write,
+    key: &[Ident],
+    predicate: Option<&str>,
+    nulls_collide: bool,
+    schema: &Schema,
+) -> bool {
+    let Some(relation) = schema.relation(&write.relation) else { return true };
+    let condition = predicate.map(Condition::read);
+    rows(write, relation, schema).any(|row| {
+        let value = |name: &Ident| row.value(row.relation.column(name)?);
+        // Only rows for which the condition is true are in the index.
+        let covered = match &condition {
+            Some(Some(condition)) => !matches!(condition.holds(&value), Truth::False | Truth::Null),
+            Some(None) | None => true,
+        };
+        let null = !nulls_collide && key.iter().any(|column| value(column) == Some(Constant::Null));
+        covered && !null
+    })
+}
+
 /// Whether triggers may change the rows that are written, here or in the partition that a row belongs to. Rules are not known.
 fn has_triggers(relation: &Relation, name: &QName, schema: &Schema) -> bool {
     let below = |child: &Relation, child_name: &QName| {

@@ -83,6 +83,13 @@ impl<'a> Watch<'a> {
         &self.reach[query]
     }
 
+    /// A query that writes rows of a relation, perhaps by what it sets off.
+    pub fn writer(&self, relation: &QName) -> Option<&'a Query> {
+        let writes = |reach: &Reach| reach.writes.contains(relation) || reach.removes.contains(relation);
+        let at = self.reach.iter().position(writes)?;
+        Some(&self.workload.queries[at])
+    }
+
     /// The queries on their own schema.
     pub fn own(&self) -> &State {
         &self.own
@@ -114,10 +121,22 @@ impl<'a> Watch<'a> {
         let touched = self.touched(&from.schema, &to);
         let mut looks = from.looks.clone();
         for i in &touched {
-            let query = &self.workload.queries[*i];
-            looks[*i] = self.workload.resolve(query, &to).map(Arc::new);
+            looks[*i] = self.look(*i, &to).map(Arc::new);
         }
         (State { schema: to, looks }, touched)
+    }
+
+    /// A query on a schema. That it compares other columns than on its own is a problem of it, though PostgreSQL does not say so.
+    fn look(&self, query: usize, schema: &Schema) -> Option<Resolved> {
+        let mut look = self.workload.resolve(&self.workload.queries[query], schema)?;
+        let own = self.own.looks[query].as_deref()?;
+        let compared = own.natural.iter().zip(&look.natural).find(|(was, is)| was != is);
+        if let Some((was, is)) = compared.filter(|_| own.refused().is_none()) {
+            let columns = |names: &[crate::sql::operation::Ident]| names.join(", ");
+            let message = format!("its NATURAL JOIN compares ({}) instead of ({})", columns(is), columns(was));
+            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+        }
+        Some(look)
     }
 
     /// The queries that may be others on the second schema than on the first.

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
+use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
+use crate::sql::operation::{OnDelete, DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,9 +45,13 @@ impl Effect {
     /// The effect of going from `before` to `after`, where only `touched` can differ.
     pub fn between<'a>(before: &Schema, after: &Schema, touched: impl IntoIterator<Item = &'a Object>) -> Self {
         let mut effect = Self::default();
+        let mut relations = BTreeSet::new();
         for object in touched {
             match object {
-                Object::Relation(name) => effect.relation(before, after, name),
+                Object::Relation(name) => {
+                    effect.relation(before, after, name);
+                    relations.insert(name.clone());
+                }
                 Object::Type(name) => {
                     effect.attributes_and_domains(before, after, name);
                     effect.difference(&of_type(before, name), &of_type(after, name));
@@ -54,7 +59,10 @@ impl Effect {
                         effect.removes.insert(Capability::KnownLabels(name.clone()));
                     }
                 }
-                Object::Function(name) => effect.function(before, after, name),
+                Object::Function(name) => {
+                    effect.function(before, after, name);
+                    effect.bodies(before, after, |other, _| other == name);
+                }
                 Object::Namespace(name) => effect.difference(&of_namespace(before, name), &of_namespace(after, name)),
                 Object::Extension(name) => {
                     let of = |schema: &Schema| -> BTreeSet<_> {
@@ -68,6 +76,15 @@ impl Effect {
                     effect.difference(&of(before), &of(after));
                 }
             }
+        }
+        let runs_on = |name: &QName, schema: &Schema| {
+            let triggers = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
+            relations.iter().any(|relation| schema.relation(relation).is_some_and(triggers))
+        };
+        if !relations.is_empty() {
+            effect.bodies(before, after, |name, function| {
+                relations.iter().any(|relation| function.mentions.contains(&relation.name)) || runs_on(name, before)
+            });
         }
         effect
     }
@@ -87,6 +104,8 @@ impl Effect {
         };
         let (Some(old), Some(new)) = (old, new) else {
             self.difference(&offers(before, old), &offers(after, new));
+            // With the table go its rows.
+            self.removes.retain(|c| !matches!(c, Capability::Cascades { child, .. } if child == name));
             return;
         };
         if !new.definition.is_empty() && !new.definition.starts_with(&old.definition) {
@@ -138,6 +157,42 @@ impl Effect {
             let runs = |r: &Relation| r.triggers.get(trigger).copied().unwrap_or(false);
             let capability = Capability::Untriggered { relation: name.clone(), name: trigger.clone() };
             self.flag(capability, !runs(old), !runs(new));
+        }
+        self.same_indexes(name, old, new);
+    }
+
+    /// An index does what it did under another name, or beside another like it.
+    fn same_indexes(&mut self, name: &QName, old: &Relation, new: &Relation) {
+        let other = |index: &Ident, from: &Relation, to: &Relation| {
+            from.indexes.get(index).is_some_and(|was| to.indexes.values().any(|is| is == was))
+        };
+        let moved = |capability: &Capability, from: &Relation, to: &Relation| match capability {
+            Capability::FastPath { relation, index } | Capability::PartialArbiter { relation, index, .. } => {
+                relation == name && other(index, from, to)
+            }
+            Capability::Unruled { relation, rule: RowRule::UniqueIndex { name: index, .. } }
+            | Capability::Ruled { relation, rule: RowRule::UniqueIndex { name: index, .. } } => {
+                relation == name && (other(index, from, to) || other(index, to, from))
+            }
+            _ => false,
+        };
+        self.removes.retain(|capability| !moved(capability, old, new));
+        self.adds.retain(|capability| !moved(capability, new, old));
+    }
+
+    /// Functions whose bodies find what they did not find before, or no longer find it.
+    fn bodies(&mut self, before: &Schema, after: &Schema, concerned: impl Fn(&QName, &Function) -> bool) {
+        for (name, is) in after.all_functions().filter(|(name, function)| concerned(name, function)) {
+            let signature = is.signature(name);
+            let was = before.functions(name).iter().find(|was| was.signature(name) == signature);
+            let lacks = unsound(after, name, is);
+            let lacked = was.map(|was| unsound(before, name, was));
+            let capability = Capability::Sound { name: name.clone(), signature };
+            match lacked {
+                Some(lacked) if lacks.iter().any(|problem| !lacked.contains(problem)) => _ = self.removes.insert(capability),
+                Some(lacked) if lacks.is_empty() && !lacked.is_empty() => _ = self.adds.insert(capability),
+                Some(_) | None => {}
+            }
         }
     }
 
@@ -221,7 +276,7 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
         Operation::Data(data) if data.everything => {
             (data.table.as_ref().map(|table| behaviour::rows(&before.resolve(table))), None)
         }
-        Operation::Object { kind, name, change } => {
+        Operation::Object { kind, name, change, .. } => {
             let exists = |name: &str| Some(Capability::Object { kind: *kind, name: name.to_owned() });
             match change {
                 ObjectChange::Create => (None, exists(name)),
@@ -360,6 +415,10 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
         }
         found.insert(Capability::FastPath { relation: name.clone(), index: index_name.clone() });
     }
+    if let Some(key) = relation.primary_key() {
+        found.insert(Capability::Grouped { relation: name.clone(), columns: key.to_vec() });
+    }
+    found.extend(cascades(name, relation));
     // Only these can be named in ON CONFLICT ON CONSTRAINT.
     for (constraint, _) in relation.constraints.iter().filter(|(_, c)| c.kind.has_index()) {
         found.insert(Capability::ConstraintName { relation: name.clone(), name: constraint.clone() });
@@ -368,6 +427,9 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
         if *enabled {
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
+    }
+    if relation.kind == RelationKind::Table && schema.identifies_rows(name) {
+        found.insert(Capability::Identified(name.clone()));
     }
     if !relation.hides_rows() {
         found.insert(Capability::RowsVisible(name.clone()));
@@ -390,6 +452,30 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     found
 }
 
+/// What a function's body does not find on a schema, for each table whose trigger it is.
+pub(super) fn unsound(schema: &Schema, name: &QName, function: &Function) -> BTreeSet<String> {
+    // PostgreSQL itself keeps what such a body needs.
+    if function.tracked {
+        return BTreeSet::new();
+    }
+    if function.returns != "trigger" {
+        return body_problems(function, None, schema).into_iter().collect();
+    }
+    let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
+    let tables = schema.relations().filter(|(_, relation)| calls(relation)).map(|(table, _)| table);
+    tables.flat_map(|table| body_problems(function, Some(table), schema)).collect()
+}
+
+/// What its foreign keys do to its rows when those that they point to are deleted.
+pub(super) fn cascades(name: &QName, relation: &Relation) -> impl Iterator<Item = Capability> {
+    relation.constraints.values().filter_map(|constraint| match &constraint.kind {
+        Rule::ForeignKey { columns, target, on_delete: OnDelete::Cascade | OnDelete::Set, .. } => {
+            Some(Capability::Cascades { relation: target.clone(), child: name.clone(), columns: columns.clone() })
+        }
+        _ => None,
+    })
+}
+
 /// The rules that all rows of a relation are known to obey: new rows obey a `NOT VALID` constraint, old ones perhaps not.
 pub(super) fn obeyed(relation: &Relation) -> BTreeSet<RowRule> {
     if relation.constraints.values().all(|c| c.valid) {
@@ -400,21 +486,34 @@ pub(super) fn obeyed(relation: &Relation) -> BTreeSet<RowRule> {
     rules(&known)
 }
 
+/// Rows collide in the same columns, whatever their order in an index.
+fn sorted(mut columns: Vec<Ident>) -> Vec<Ident> {
+    columns.sort();
+    columns
+}
+
 /// The rules that new rows of a relation must obey.
 pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
     let constraints = relation.constraints.iter().map(|(name, constraint)| match &constraint.kind {
         Rule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
         // A primary key demands uniqueness here; that it refuses NULL is told by its columns.
-        Rule::PrimaryKey { columns } => RowRule::Constraint(Rule::Unique { columns: columns.clone() }),
+        Rule::PrimaryKey { columns } | Rule::Unique { columns } => {
+            RowRule::Constraint(Rule::Unique { columns: sorted(columns.clone()) })
+        }
         rule => RowRule::Constraint(rule.clone()),
     });
     let unique =
-        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| match index.plain_key() {
-            Some(columns) => RowRule::Constraint(Rule::Unique { columns }),
-            None => RowRule::UniqueIndex {
-                name: name.clone(),
-                columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
-            },
+        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
+            match index.plain_key().filter(|_| !index.nulls_collide) {
+                Some(columns) => RowRule::Constraint(Rule::Unique { columns: sorted(columns) }),
+                None => RowRule::UniqueIndex {
+                    name: name.clone(),
+                    key: index.key.iter().flatten().cloned().collect(),
+                    columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
+                    predicate: index.predicate.clone(),
+                    nulls_collide: index.nulls_collide,
+                },
+            }
         });
     let policies = relation.policies.iter().filter(|(_, policy)| policy.restrictive && relation.row_security);
     let policies = policies.map(|(name, policy)| RowRule::Check {

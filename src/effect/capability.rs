@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::type_class::type_class;
-use crate::schema::{Column, QName, Relation, Rule, Schema};
+use crate::schema::{Column, Function, QName, Relation, Rule, Schema};
 use crate::sql::operation::{Ident, ObjectKind, RelationKind};
 
 /// Something a client may rely on.
@@ -105,6 +105,24 @@ pub enum Capability {
         /// The name.
         name: Ident,
     },
+    /// A query that groups by these columns, the primary key, can name the others.
+    Grouped {
+        /// The relation.
+        relation: QName,
+        /// The columns of the primary key.
+        columns: Vec<Ident>,
+    },
+    /// A row of this table that is deleted takes those of another with it that point to it.
+    Cascades {
+        /// The table.
+        relation: QName,
+        /// The other.
+        child: QName,
+        /// Its columns.
+        columns: Vec<Ident>,
+    },
+    /// Rows can be changed and deleted: no publication asks which rows they were, or the table says so.
+    Identified(QName),
     /// A query can be answered with the help of this index.
     FastPath {
         /// The relation.
@@ -230,6 +248,13 @@ pub enum Capability {
         /// The function with its argument types.
         signature: String,
     },
+    /// A function's body finds what it names, so that calls of it do not fail.
+    Sound {
+        /// The function.
+        name: QName,
+        /// The function with its argument types.
+        signature: String,
+    },
     /// A view goes on showing what it did.
     Definition(QName),
     /// An INSERT that leaves a column out gets a default for it.
@@ -268,8 +293,14 @@ pub enum RowRule {
     UniqueIndex {
         /// The index.
         name: Ident,
-        /// Columns of its key.
+        /// The plain columns of its key.
+        key: Vec<Ident>,
+        /// All columns that it is about.
         columns: Vec<Ident>,
+        /// The rows that it covers, if not all.
+        predicate: Option<Ident>,
+        /// `NULLS NOT DISTINCT`
+        nulls_collide: bool,
     },
 }
 
@@ -323,12 +354,16 @@ impl Capability {
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Object { .. }
+            | Self::Cascades { .. }
+            | Self::Identified(_)
+            | Self::Sound { .. }
             | Self::Trigger { .. } => Weight::Certain,
             Self::Unaltered { kind, .. } if !kind.meets_queries() => Weight::Soft,
             Self::Width(_)
             | Self::Bare { .. }
             | Self::Arbiter { .. }
             | Self::PartialArbiter { .. }
+            | Self::Grouped { .. }
             | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
@@ -363,6 +398,7 @@ impl Capability {
             | Self::Shape(relation)
             | Self::Width(relation)
             | Self::Definition(relation)
+            | Self::Identified(relation)
             | Self::RowsVisible(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
@@ -377,6 +413,8 @@ impl Capability {
             | Self::Arbiter { relation, .. }
             | Self::ConstraintName { relation, .. }
             | Self::FastPath { relation, .. }
+            | Self::Grouped { relation, .. }
+            | Self::Cascades { relation, .. }
             | Self::Trigger { relation, .. }
             | Self::Untriggered { relation, .. }
             | Self::Policy { relation, .. }
@@ -395,6 +433,7 @@ impl Capability {
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Body { .. }
+            | Self::Sound { .. }
             | Self::Namespace(_)
             | Self::Object { .. }
             | Self::Unaltered { .. }
@@ -412,10 +451,21 @@ impl Capability {
                 Self::Body { name, signature } => {
                     schema.functions(name).iter().any(|function| function.signature(name) == *signature)
                 }
+                Self::Sound { name, signature } => {
+                    let same = |function: &&Function| function.signature(name) == *signature;
+                    let found = schema.functions(name).iter().find(same);
+                    found.is_some_and(|function| super::between::unsound(schema, name, function).is_empty())
+                }
                 Self::Unambiguous(name) => !schema.functions(name).is_empty(),
                 other => super::between::of_others(schema, other),
             };
         };
+        if let Self::Cascades { child, .. } = self {
+            return schema.relation(child).is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
+        }
+        if let Self::Identified(name) = self {
+            return schema.relation(name).is_some() && schema.identifies_rows(name);
+        }
         schema.relation(name).is_some_and(|relation| self.offered_by_relation(schema, relation))
     }
 
@@ -453,6 +503,7 @@ impl Capability {
             Self::PartialArbiter { index, .. } => {
                 relation.indexes.get(index).is_some_and(|i| i.unique && i.valid && i.plain_key().is_none())
             }
+            Self::Grouped { columns, .. } => relation.primary_key().is_some_and(|key| key == columns),
             Self::Values { column, of, .. } => has(column, &|c| c.holds.as_ref() == Some(of)),
             Self::FastPath { index, .. } => relation.indexes.get(index).is_some_and(|i| i.valid),
             Self::ConstraintName { name, .. } => relation.constraints.get(name).is_some_and(|c| c.kind.has_index()),
@@ -465,6 +516,8 @@ impl Capability {
             }
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
             Self::Type(_)
+            | Self::Cascades { .. }
+            | Self::Identified(_)
             | Self::Label { .. }
             | Self::Attribute { .. }
             | Self::Attributes(_)
@@ -473,6 +526,7 @@ impl Capability {
             | Self::Call { .. }
             | Self::Unambiguous(_)
             | Self::Body { .. }
+            | Self::Sound { .. }
             | Self::Namespace(_)
             | Self::Granted { .. }
             | Self::Object { .. }
@@ -529,6 +583,15 @@ impl fmt::Display for Capability {
                 write!(f, "ON CONFLICT ({}) works on {relation}", columns.join(", "))
             }
             Self::ConstraintName { relation, name } => write!(f, "{relation} has a constraint named {name}"),
+            Self::Grouped { relation, columns } => {
+                write!(f, "GROUP BY {} of {relation} gives all of a row, as its primary key does", columns.join(", "))
+            }
+            Self::Cascades { relation, child, columns } => {
+                write!(f, "deleting rows of {relation} takes care of rows of {child} ({}) that point to them", columns.join(", "))
+            }
+            Self::Identified(relation) => {
+                write!(f, "rows of {relation} can be changed and deleted, which a publication without replica identity forbids")
+            }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
@@ -547,6 +610,7 @@ impl fmt::Display for Capability {
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
             Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),
             Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
+            Self::Sound { signature, .. } => write!(f, "the body of {signature} finds what it names"),
             Self::Body { signature, .. } => write!(f, "{signature} goes on doing what it did"),
             Self::Definition(name) => write!(f, "{name} goes on showing what it did"),
             Self::Defaulted { relation, column } => {

@@ -217,6 +217,12 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let mode = if *concurrently { LockMode::Exclusive } else { LockMode::AccessExclusive };
             Hazard { scan: true, rewrite: !concurrently, ..none }.lock(&schema.resolve(name), mode)
         }
+        Operation::DropFunction { name, cascade: true, .. } => {
+            let function = schema.resolve_function(name);
+            let calls = |r: &Relation| r.trigger_functions.values().any(|called| *called == function);
+            let tables = schema.relations().filter(|(_, r)| calls(r)).map(|(table, _)| table);
+            tables.fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
+        }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
         Operation::DropTrigger { table, .. }
         | Operation::CreatePolicy { table, .. }
@@ -391,6 +397,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         // What a view's parameters say is part of its query.
+        TableChange::ReplicaIdentity(_) => exclusive,
         TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => {
             exclusive
         }

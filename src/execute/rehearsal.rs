@@ -162,7 +162,7 @@ pub async fn rehearse(
     let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
     let disagreements = script.plan.matrix.iter().flat_map(|foreseen| matrix.disagreements(foreseen, &ran)).collect();
     let all: Vec<_> = script.applied.iter().chain(script.pending).cloned().collect();
-    let mut misjudged = replay(script.folder, &all).differences(&real);
+    let mut misjudged = replay(script.folder, &all).0.differences(&real);
     // Some tools' files make their tables themselves.
     misjudged.retain(|line| !line.split([' ', '.']).any(|word| books::are_books("", word)));
     let differences = differences(&fresh, &planned, script.plan);

@@ -47,6 +47,7 @@ pub static RULES: &[&Rule] = &[
     &rules::refresh_without_unique_index::RULE,
     &rules::server_refuses::RULE,
     &rules::needs_newer_server::RULE,
+    &rules::name_taken::RULE,
     &rules::migration_edited::RULE,
     &rules::migration_removed::RULE,
     &rules::migration_out_of_order::RULE,

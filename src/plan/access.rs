@@ -8,9 +8,14 @@ use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
-    ConstraintKind, DefaultValue, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind, TableChange,
+    ConstraintKind, DataVerb, DefaultValue, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind,
+    ReplicaIdentity, TableChange,
 };
 use crate::sql::{Name, TypeName};
+
+/// There can be only one of each for a table.
+const PRIMARY_KEY: &str = "(primary key)";
+const DEFAULT_PARTITION: &str = "(default partition)";
 
 /// Something that operations share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,8 +30,9 @@ pub(crate) enum Key {
     Extension(Ident),
     /// The rows of a relation. Data statements define them; what checks all rows uses them.
     Rows(QName),
-    /// Rules on rows that the release takes away: data statements that come after may need them gone.
-    Loosened(QName),
+    /// Rules on rows, by a column that they are about, that the release takes away: data statements that come after and write the column
+    /// may need them gone.
+    Loosened(QName, Ident),
     /// Triggers and defaults that the release takes away: functions can only go after them.
     FunctionUsers,
 }
@@ -42,7 +48,7 @@ impl fmt::Display for Key {
             Self::Namespace(name) => write!(f, "schema {name}"),
             Self::Extension(name) => write!(f, "extension {name}"),
             Self::Rows(relation) => write!(f, "rows of {relation}"),
-            Self::Loosened(relation) => write!(f, "rules on the rows of {relation}"),
+            Self::Loosened(relation, column) => write!(f, "rules on {relation}.{column}"),
             Self::FunctionUsers => f.write_str("what calls functions"),
         }
     }
@@ -59,6 +65,8 @@ pub(crate) struct Access {
     pub(crate) follows: BTreeSet<Key>,
     /// Given to later nodes that follow it; not ordered among themselves.
     pub(crate) precedes: BTreeSet<Key>,
+    /// Changed so that whatever used it before does not mind: ordered against definitions, and before what comes later.
+    pub(crate) extends: BTreeSet<Key>,
 }
 
 /// The access of a node.
@@ -157,6 +165,13 @@ impl Reader<'_> {
                 if let Some((query, _)) = &table.query {
                     self.query(query);
                 }
+                for column in &table.columns {
+                    self.runs(&column.runs);
+                }
+                if let Some(parent) = table.partition_of.as_ref().filter(|_| table.is_default) {
+                    let parent = self.schema.resolve(parent);
+                    self.access.defines.insert(Key::Part(parent, DEFAULT_PARTITION.into()));
+                }
                 self.defines_relation(name);
             }
             Operation::AlterTable { table, change, .. } => {
@@ -168,21 +183,29 @@ impl Reader<'_> {
                 let index = self.schema.resolve(name);
                 if let Some(table) = self.schema.index_table(&index).cloned() {
                     self.access.uses.insert(Key::Relation(table.clone()));
-                    let unique =
-                        self.schema.relation(&table).and_then(|r| r.indexes.get(&index.name)).is_some_and(|i| i.unique);
-                    if unique {
-                        self.access.precedes.insert(Key::Loosened(table.clone()));
+                    let found = self.schema.relation(&table).and_then(|r| r.indexes.get(&index.name));
+                    if let Some(found) = found.filter(|i| i.unique) {
+                        let columns: Vec<Ident> = found.key.iter().flatten().chain(&found.mentions).cloned().collect();
+                        self.loosens(&table, &columns);
                     }
-                    self.access.defines.insert(Key::Part(table, index.name));
+                    self.defines_index(&table, index.name);
                 }
             }
             Operation::DropRelation { name, .. } => {
                 let name = self.schema.resolve(name);
                 self.forget(&name);
+                if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone()) {
+                    self.default_partition(&parent, &name);
+                }
                 self.defines_relation(name);
             }
             Operation::RenameRelation { name, to, .. } => {
                 let from = self.schema.resolve(name);
+                if let Some(table) = self.schema.index_table(&from).cloned() {
+                    self.access.uses.insert(Key::Relation(table.clone()));
+                    self.access.defines.insert(Key::Part(table.clone(), from.name.clone()));
+                    self.access.defines.insert(Key::Part(table, to.clone()));
+                }
                 self.defines_relation(QName { schema: from.schema.clone(), name: to.clone() });
                 self.defines_relation(from);
             }
@@ -201,8 +224,16 @@ impl Reader<'_> {
                 if index.unique {
                     self.access.follows.insert(Key::Rows(table.clone()));
                 }
-                let part = index.name.clone().unwrap_or_else(|| "(unnamed index)".into());
-                self.access.defines.insert(Key::Part(table, part));
+                // PostgreSQL makes up a name that is free, which depends on what was dropped before.
+                let made = || {
+                    let after = (self.after)();
+                    let names = |schema: &Schema| -> BTreeSet<Ident> {
+                        schema.relation(&table).into_iter().flat_map(|r| r.indexes.keys().cloned()).collect()
+                    };
+                    names(&after).difference(&names(self.schema)).next().cloned()
+                };
+                let part = index.name.clone().or_else(made).unwrap_or_else(|| "(unnamed index)".into());
+                self.defines_index(&table, part);
             }
             Operation::Reindex { name: Some(name), .. } => {
                 let name = self.schema.resolve(name);
@@ -224,11 +255,13 @@ impl Reader<'_> {
             }
             Operation::CreateType { name, .. }
             | Operation::DropType { name, .. }
-            | Operation::AddEnumLabel { name, .. }
             | Operation::AlterDomain { name, .. }
             | Operation::AlterComposite { name, .. }
             | Operation::RenameEnumLabel { name, .. } => {
                 self.access.defines.insert(Key::Type((self.after)().resolve_type(name).to_string()));
+            }
+            Operation::AddEnumLabel { name, .. } => {
+                self.access.extends.insert(Key::Type(self.schema.resolve_type(name).to_string()));
             }
             Operation::RenameType { name, to } => {
                 let from = self.schema.resolve_type(name);
@@ -260,9 +293,11 @@ impl Reader<'_> {
                 self.access.follows.insert(Key::FunctionUsers);
                 self.access.defines.insert(Key::Function(self.schema.resolve_function(name)));
             }
-            Operation::CreateTrigger { name, table, function, .. } => {
+            Operation::CreateTrigger { name, table, function, columns, .. } => {
                 let table = self.schema.resolve(table);
                 self.access.uses.insert(Key::Relation(table.clone()));
+                let columns = columns.iter().filter(|column| self.schema.relation(&table).is_some_and(|r| r.column(column).is_some()));
+                self.access.uses.extend(columns.map(|column| Key::Column(table.clone(), column.clone())));
                 if let Some(function) = function {
                     self.access.uses.insert(Key::Function(self.schema.resolve_function(function)));
                 }
@@ -329,7 +364,14 @@ impl Reader<'_> {
                     if data.writes.is_empty() {
                         self.all_columns(&table);
                     }
-                    self.access.follows.insert(Key::Loosened(table.clone()));
+                    // An INSERT writes every column, those that it leaves out included; a deletion none.
+                    let all = self.schema.relation(&table).into_iter().flat_map(|r| r.columns.iter().map(|c| c.name.clone()));
+                    let written: Vec<Ident> = match data.verb {
+                        DataVerb::Update if !data.writes.is_empty() => data.writes.clone(),
+                        DataVerb::Delete | DataVerb::Truncate => Vec::new(),
+                        _ => all.collect(),
+                    };
+                    self.access.follows.extend(written.into_iter().map(|column| Key::Loosened(table.clone(), column)));
                     self.access.defines.insert(Key::Rows(table));
                 }
             }
@@ -352,7 +394,7 @@ impl Reader<'_> {
                     self.uses_relation(&table);
                 }
             }
-            Operation::Object { kind, name, change } => {
+            Operation::Object { kind, name, change, .. } => {
                 let key = |name: &str| Key::Part(QName::new("", kind.words()), name.into());
                 self.access.defines.insert(key(name));
                 if let ObjectChange::Rename { to } = change {
@@ -382,14 +424,20 @@ impl Reader<'_> {
                 for constraint in constraints {
                     self.constraint(table, &constraint.kind, false);
                 }
+                // Rows that are there point to something only if they get a value.
+                if !matches!(column.default, None | Some(DefaultValue::Null)) {
+                    let targets = constraints.iter().filter_map(|constraint| match &constraint.kind {
+                        ConstraintKind::ForeignKey { target, .. } => Some(self.schema.resolve(target)),
+                        _ => None,
+                    });
+                    self.access.follows.extend(targets.map(Key::Rows));
+                }
                 // Rows that are there have no value for it.
                 if column.not_null && matches!(column.default, None | Some(DefaultValue::Null)) {
                     self.access.follows.insert(Key::Rows(table.clone()));
                 }
                 // A default may call a function of the release.
-                if matches!(column.default, Some(DefaultValue::Volatile)) {
-                    self.access.follows.insert(Key::FunctionUsers);
-                }
+                self.runs(&column.runs);
             }
             TableChange::DropColumn { column, .. } => {
                 self.column_type(table, column);
@@ -406,7 +454,9 @@ impl Reader<'_> {
                 self.column_type(table, column);
                 self.data_type(data_type);
                 self.access.follows.insert(Key::Rows(table.clone()));
-                self.access.precedes.insert(Key::Loosened(table.clone()));
+                self.loosens(table, std::slice::from_ref(column));
+                let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
+                self.access.uses.extend(rules.into_iter().map(|part| Key::Part(table.clone(), part)));
                 self.access.defines.insert(column_key(column));
             }
             TableChange::SetNotNull { column, name, .. } => {
@@ -414,11 +464,13 @@ impl Reader<'_> {
                 self.access.defines.extend(name.iter().map(|name| Key::Part(table.clone(), name.clone())));
                 self.access.defines.insert(column_key(column));
             }
+            // Whatever used the column goes on as it did.
             TableChange::DropNotNull { column } => {
-                self.access.precedes.insert(Key::Loosened(table.clone()));
-                self.access.defines.insert(column_key(column));
+                self.loosens(table, std::slice::from_ref(column));
+                self.access.extends.insert(column_key(column));
             }
-            TableChange::SetDefault { column, .. } => {
+            TableChange::SetDefault { column, runs, .. } => {
+                self.runs(runs);
                 self.access.defines.insert(column_key(column));
             }
             TableChange::DropDefault { column }
@@ -429,6 +481,9 @@ impl Reader<'_> {
             }
             TableChange::AddConstraint(definition) => {
                 self.constraint(table, &definition.kind, true);
+                if definition.kind.is_primary() {
+                    self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                }
                 let part = definition.name.clone().unwrap_or_else(|| "(unnamed constraint)".into());
                 self.access.defines.insert(Key::Part(table.clone(), part));
             }
@@ -438,7 +493,16 @@ impl Reader<'_> {
                 {
                     self.access.uses.insert(Key::Relation(target.clone()));
                 }
-                self.access.precedes.insert(Key::Loosened(table.clone()));
+                let rule = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                if let Some(rule) = &rule {
+                    self.loosens(table, rule.columns());
+                }
+                if matches!(rule, Some(Rule::PrimaryKey { .. })) {
+                    self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                }
+                if rule.is_some_and(|rule| rule.has_index()) {
+                    self.defines_relation(QName { schema: table.schema.clone(), name: name.clone() });
+                }
                 self.access.defines.insert(Key::Part(table.clone(), name.clone()));
             }
             TableChange::RenameConstraint { from, to } => {
@@ -461,6 +525,10 @@ impl Reader<'_> {
             TableChange::AttachPartition { partition, .. } | TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
                 self.access.defines.insert(Key::Part(table.clone(), partition.name.clone()));
+                if matches!(change, TableChange::AttachPartition { is_default: true, .. }) {
+                    self.access.defines.insert(Key::Part(table.clone(), DEFAULT_PARTITION.into()));
+                }
+                self.default_partition(table, &partition);
                 self.uses_relation(&partition);
             }
             // What is named as the table is the index.
@@ -476,7 +544,10 @@ impl Reader<'_> {
                 let parent = self.schema.resolve(parent);
                 self.uses_relation(&parent);
             }
-            TableChange::SetLogged { .. } | TableChange::Physical { .. } => {
+            TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
+                if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
+                    self.access.uses.insert(Key::Part(table.clone(), index.clone()));
+                }
                 self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
             }
         }
@@ -485,7 +556,7 @@ impl Reader<'_> {
     fn constraint(&mut self, table: &QName, kind: &ConstraintKind, existing_table: bool) {
         let (columns, target) = match kind {
             ConstraintKind::PrimaryKey { columns }
-            | ConstraintKind::Unique { columns }
+            | ConstraintKind::Unique { columns, .. }
             | ConstraintKind::Exclude { columns }
             | ConstraintKind::Check { columns, .. } => (columns.as_slice(), None),
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
@@ -501,7 +572,9 @@ impl Reader<'_> {
             self.access.uses.extend(columns.iter().map(|c| Key::Column(table.clone(), c.clone())));
         }
         if let Some((target, columns)) = target {
-            self.access.follows.insert(Key::Rows(target.clone()));
+            if existing_table {
+                self.access.follows.insert(Key::Rows(target.clone()));
+            }
             let mut columns = columns.clone();
             if columns.is_empty() {
                 columns = self.schema.relation(&target).and_then(Relation::primary_key).unwrap_or_default().to_vec();
@@ -509,7 +582,36 @@ impl Reader<'_> {
             self.access.uses.extend(columns.into_iter().map(|c| Key::Column(target.clone(), c)));
             // The key needs a unique index on its target: whichever of the release makes it.
             self.access.follows.insert(Key::Part(target.clone(), "(unnamed constraint)".into()));
+            self.access.follows.insert(Key::Part(target.clone(), PRIMARY_KEY.into()));
             self.access.uses.insert(Key::Relation(target));
+        }
+    }
+
+    /// Rules on columns that go.
+    fn loosens(&mut self, table: &QName, columns: &[Ident]) {
+        self.access.precedes.extend(columns.iter().map(|column| Key::Loosened(table.clone(), column.clone())));
+    }
+
+    /// An index of a table. Its name is one of the relations'.
+    fn defines_index(&mut self, table: &QName, name: Ident) {
+        self.defines_relation(QName { schema: table.schema.clone(), name: name.clone() });
+        self.access.defines.insert(Key::Part(table.clone(), name));
+    }
+
+    /// There can be only one default partition.
+    fn default_partition(&mut self, parent: &QName, partition: &QName) {
+        if self.schema.relation(parent).is_some_and(|r| r.default_partition.as_ref() == Some(partition)) {
+            self.access.defines.insert(Key::Part(parent.clone(), DEFAULT_PARTITION.into()));
+        }
+    }
+
+    /// The schema's own functions of these names.
+    fn runs(&mut self, names: &[Ident]) {
+        for name in names {
+            let function = self.schema.resolve_function(&Name::bare(&**name));
+            if !self.schema.functions(&function).is_empty() {
+                self.access.uses.insert(Key::Function(function));
+            }
         }
     }
 

@@ -54,7 +54,7 @@ impl Graph {
                 before.add(seen.definition, key);
                 before.add(seen.precedes.iter().copied(), key);
                 // Data statements of one table follow each other, so the first one stands for what came before.
-                if matches!(key, Key::Loosened(_)) {
+                if matches!(key, Key::Loosened(..)) {
                     seen.precedes.clear();
                 }
             }
@@ -62,6 +62,10 @@ impl Graph {
                 let seen = seen.entry(key).or_default();
                 before.add(seen.definition.replace(node), key);
                 before.add(seen.uses.drain(..), key);
+            }
+            for key in access.extends.difference(&access.defines) {
+                let seen = seen.entry(key).or_default();
+                before.add(seen.definition.replace(node), key);
             }
             for key in &access.precedes {
                 seen.entry(key).or_default().precedes.push(node);

@@ -7,7 +7,7 @@ use super::place::Placement;
 use super::saved::Step;
 use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, State, Watch};
-use crate::diagnostic::{Code, Diagnostic, codes};
+use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::schema::Schema;
 use crate::source::Span;
 
@@ -100,8 +100,9 @@ fn unfit<'a>(
             .at(input.nodes[node].span(), "taken away here")
             .at(place, "needed here")
             .help("change green's query, or drop the statement from the release"),
-            None => Diagnostic::warning(
+            None => Diagnostic::new(
                 codes::UNFIT_QUERY,
+                if green && all_known(watch, query) { Severity::Error } else { Severity::Warning },
                 format!("{who}'s query {name} does not fit the schema of its own version: {}", problem.message),
             )
             .at(place, "not there")
@@ -110,6 +111,12 @@ fn unfit<'a>(
             )),
         })
     })
+}
+
+/// Whether the schema has every relation that a query names, so that it is no query of tables that others make: it fails when green runs.
+fn all_known(watch: &Watch<'_>, query: usize) -> bool {
+    let look = watch.own().look(query);
+    look.is_some_and(|look| !look.problems.iter().any(|problem| problem.code == "42P01") && !look.uses.more)
 }
 
 /// The step after which a query of green, which worked before the release, no longer does.

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::access;
+use super::access::{self, Key};
 use super::graph::Graph;
 use super::{Observed, Request};
-use crate::diagnostic::Diagnostic;
-use crate::diagnostic::codes;
+use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
-use crate::schema::{Applied, Object, Problem, Schema};
+use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
-use crate::sql::operation::TransactionControl;
+use crate::sql::operation::{DataVerb, TransactionControl};
+use crate::sql::query::Command;
 use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, Words};
 
 /// One operation in its place.
@@ -31,6 +31,8 @@ pub(crate) struct Part {
     pub(crate) hazard: Hazard,
     /// What it was seen to do, where its text does not tell.
     pub(crate) observed: Option<Arc<Observed>>,
+    /// What it reads and writes, for a data statement.
+    pub(crate) command: Option<Arc<Command>>,
 }
 
 impl Part {
@@ -40,6 +42,12 @@ impl Part {
             Some(observed) => schema.apply_patch(&observed.patch),
             None => schema.apply(&self.operation),
         }
+    }
+
+    /// Why PostgreSQL refuses a data statement on a schema, by the names and types in it.
+    pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::Problem> {
+        let look = resolve::resolve(self.command.as_deref()?, schema);
+        look.refused().cloned()
     }
 
     /// Whether nobody knows what it does.
@@ -65,6 +73,10 @@ pub(crate) struct Node {
     pub(crate) migration: usize,
     /// Its parts; one, unless they must be atomic together.
     pub(crate) parts: Vec<Part>,
+    /// Whether it changes something of which nothing is known.
+    pub(crate) unknown: bool,
+    /// The transaction of its file that it is written in, by number.
+    block: Option<usize>,
     /// What it takes and gives, all parts together.
     pub(crate) effect: Effect,
     /// The author's word on it.
@@ -91,7 +103,7 @@ impl Node {
     }
 
     pub(crate) fn is_opaque(&self) -> bool {
-        self.parts.iter().any(Part::is_opaque)
+        self.unknown || self.parts.iter().any(Part::is_opaque)
     }
 
     /// What its parts were seen to do.
@@ -149,15 +161,18 @@ pub(crate) struct Nodes {
     pub(crate) statements: usize,
 }
 
-/// The schema after a list of migrations.
-pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> Schema {
+/// The schema after a list of migrations, and whether all of them could be read.
+pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool) {
     let mut schema = Schema::empty();
+    let mut certain = migrations.iter().all(|migration| migration.program.is_none());
     for (statements, _) in sql::read_all(&folder.sources, &parts(migrations)) {
-        let pieces = statements.iter().flat_map(|s| &s.pieces);
-        schema = pieces.fold(schema, |schema, piece| schema.apply(&piece.operation).schema);
-        schema = schema.with_default_search_path();
+        for piece in statements.iter().flat_map(|s| &s.pieces) {
+            certain &= !is_opaque(&piece.operation);
+            schema = schema.apply(&piece.operation).schema;
+        }
+        schema = schema.with_default_search_path().without_temporary();
     }
-    schema
+    (schema, certain)
 }
 
 fn parts(migrations: &[Migration]) -> Vec<&[Span]> {
@@ -172,12 +187,14 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
     let mut diagnostics = Vec::new();
     let mut allows = Vec::new();
     let mut count = 0;
+    let mut certain = !request.base_is_uncertain;
     let read = sql::read_all(&folder.sources, &parts(pending));
     for (index, (statements, found)) in read.into_iter().enumerate() {
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]));
         let first = nodes.len();
         let mut session: Vec<Span> = Vec::new();
+        let mut blocks = Blocks::default();
         count += statements.len();
         for statement in statements {
             allows.extend(statement.allows);
@@ -186,6 +203,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
             for piece in statement.pieces {
                 match &piece.operation {
                     Operation::Transaction(control) => {
+                        blocks.control(*control);
                         diagnostics.extend(transaction_control(*control, statement.span));
                         continue;
                     }
@@ -205,21 +223,23 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     hazard: hazard(&piece.operation, &schema, base, request.version),
                     operation: piece.operation,
                     observed: observed.and_then(|observed| observed.get(statement.span)).cloned(),
+                    command: None,
                 };
+                part.command = command(&part, &folder.sources);
                 if let Some(observed) = part.observed.as_ref().filter(|observed| observed.unsure.is_none()) {
                     part.hazard = observed.hazard.clone().on(base, &schema);
                 }
                 let applied = part.apply(&schema);
-                diagnostics.extend(applied.problems.iter().map(|problem| {
-                    if matches!(problem, Problem::Refused(_)) {
-                        return Diagnostic::error(codes::SERVER_REFUSES, problem.to_string()).at(part.span, "here").help(
-                            "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
-                        );
-                    }
-                    Diagnostic::warning(codes::UNKNOWN_OBJECT, problem.to_string()).at(part.span, "here").help(
-                        "if an opaque statement or something outside the folder made it, plan with --database so that the real schema is the base",
-                    )
-                }));
+                let worded = statement.directive.is_some();
+                diagnostics.extend(applied.problems.iter().map(|found| problem(found, part.span, request.base.is_some(), worded)));
+                let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
+                // What an opaque statement made is not known.
+                if let Some(refusal) = part.refused_on(&schema).filter(|_| certain) {
+                    let missing = refusal.code == "42P01";
+                    unknown |= missing;
+                    diagnostics.push(refused_data(&refusal, part.span, missing, worded));
+                }
+                certain &= !part.is_opaque();
                 diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
                 let effect = match &part.observed {
                     Some(observed) => observed.effect.clone(),
@@ -227,6 +247,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 };
                 let before = std::mem::replace(&mut schema, applied.schema);
                 if let Some(node) = &mut unsplittable {
+                    node.unknown |= unknown;
                     node.effect.removes.extend(effect.removes);
                     node.effect.adds.extend(effect.adds);
                     node.parts.push(part);
@@ -235,6 +256,8 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 let transactional = statement.transactional && !part.hazard.outside_transaction;
                 let node = Node {
                     migration: index,
+                    unknown,
+                    block: blocks.current(),
                     effect,
                     directive: statement.directive.clone(),
                     transactional,
@@ -247,10 +270,63 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
             }
             nodes.extend(unsplittable);
         }
+        diagnostics.extend(outside_in_block(&nodes[first..]));
+        swaps(&mut nodes, first, base, folder);
+        temporary(&mut nodes, first, folder);
+        transactions(&mut nodes, first, blocks.count, folder);
         group(&mut nodes, first, base, folder);
-        schema = schema.with_default_search_path();
+        schema = schema.with_default_search_path().without_temporary();
     }
     Nodes { nodes, last: schema, diagnostics, allows, statements: count }
+}
+
+/// What a data statement reads and writes. Long ones are lists of rows.
+fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
+    const LONG: usize = 1 << 16;
+    let Operation::Data(data) = &part.operation else { return None };
+    let text = sources.slice(part.span);
+    let looked_at = data.verb != DataVerb::Copy && text.len() < LONG;
+    looked_at.then(|| sql::read_query(text).ok().map(Arc::new)).flatten()
+}
+
+/// What is to be said of a data statement that cannot run on the schema before it.
+fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: bool) -> Diagnostic {
+    if missing {
+        return problem(&Problem::Missing(refusal.message.replace(" does not exist", "")), span, false, worded);
+    }
+    let text = format!("PostgreSQL refuses this: {}", refusal.message);
+    Diagnostic::error(codes::SERVER_REFUSES, text).at(span, "here").help(
+        "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
+    )
+}
+
+/// What is to be said of a statement that does not go with the schema before it. `live`: that was read from a database. `worded`: its
+/// author has said where it belongs.
+fn problem(problem: &Problem, span: Span, live: bool, worded: bool) -> Diagnostic {
+    match problem {
+        Problem::Refused(_) => Diagnostic::error(codes::SERVER_REFUSES, problem.to_string()).at(span, "here").help(
+            "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
+        ),
+        Problem::Skipped(_) => Diagnostic::warning(codes::NAME_TAKEN, problem.to_string())
+            .at(span, "nothing is made here")
+            .help("give it a name that is free, or drop the other first"),
+        Problem::Missing(_) | Problem::Exists(_) => {
+            // What is there already, and what a database lacks, stops the migration; what the files lack may have been made elsewhere.
+            let text = problem.to_string();
+            let known_elsewhere = worded && matches!(problem, Problem::Missing(_));
+            let severity = if known_elsewhere { Severity::Warning } else { Severity::Error };
+            let help = match (live, problem) {
+                (true, _) => "the database is otherwise: the migration fails there as it is written",
+                (false, Problem::Missing(_)) => {
+                    "what it does to clients cannot be known: give the schema that production has with --database or --base-schema, or say where it belongs with `-- cutover: before|after <reason>`"
+                }
+                (false, _) => {
+                    "the migration fails as it is written; if the schema is another one, give it with --database or --base-schema"
+                }
+            };
+            Diagnostic::new(codes::UNKNOWN_OBJECT, severity, text).at(span, "here").help(help)
+        }
+    }
 }
 
 /// A migration that is no SQL: nothing is known of it, and it can not be executed here.
@@ -303,6 +379,134 @@ pub(crate) fn certain_losses<'a>(effect: &'a Effect, base: &'a Schema) -> impl I
     effect.removes.iter().filter(|c| c.weight() == Weight::Certain && c.offered_by(base))
 }
 
+/// The transactions that a file writes down.
+#[derive(Default)]
+struct Blocks {
+    count: usize,
+    open: bool,
+}
+
+impl Blocks {
+    fn control(&mut self, control: TransactionControl) {
+        match control {
+            TransactionControl::Begin => {
+                self.count += usize::from(!self.open);
+                self.open = true;
+            }
+            TransactionControl::Commit | TransactionControl::Rollback => self.open = false,
+            TransactionControl::Savepoint => {}
+        }
+    }
+
+    fn current(&self) -> Option<usize> {
+        self.open.then(|| self.count - 1)
+    }
+}
+
+/// What PostgreSQL refuses in the transaction that it is written in.
+fn outside_in_block(nodes: &[Node]) -> Vec<Diagnostic> {
+    let inside = nodes.iter().filter(|node| !node.transactional && node.block.is_some());
+    let refused = |node: &Node| {
+        Diagnostic::error(codes::SERVER_REFUSES, "PostgreSQL refuses this in a transaction block")
+            .at(node.span(), "between BEGIN and COMMIT")
+            .help("write it before BEGIN or behind COMMIT, or into a migration of its own")
+    };
+    inside.map(refused).collect()
+}
+
+/// Joins what a file writes down as one transaction. BEGIN and COMMIT around a whole file are how some tools write every file, and are the
+/// author's word only where a lock is taken for the statements behind it.
+fn transactions(nodes: &mut Vec<Node>, first: usize, blocks: usize, folder: &Folder) {
+    let whole = blocks == 1 && nodes[first..].iter().all(|node| node.block.is_some());
+    let locks = |node: &Node| node.operations().any(|op| matches!(op, Operation::Lock { .. }));
+    if whole && !nodes[first..].iter().any(locks) {
+        return;
+    }
+    for block in 0..blocks {
+        let members: Vec<usize> = (first..nodes.len()).filter(|i| nodes[*i].block == Some(block)).collect();
+        if members.len() > 1 && members.iter().all(|i| nodes[*i].transactional) {
+            unite(nodes, &members, folder);
+        }
+    }
+}
+
+/// Joins what uses a temporary table with what makes it: in the next session it is gone.
+fn temporary(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
+    let mut at = first;
+    while at < nodes.len() {
+        let made: Vec<QName> = touched(&nodes[at]).into_iter().filter_map(|object| match object {
+            Object::Relation(name) if *name.schema == *TEMPORARY => Some(name),
+            _ => None,
+        }).collect();
+        let uses = |node: &Node| {
+            let access = access::of(node, &folder.sources);
+            let mut keys = access.uses.iter().chain(&access.defines);
+            keys.any(|key| matches!(key, Key::Relation(name) if made.contains(name)))
+        };
+        let last = (at + 1..nodes.len()).rev().take_while(|_| !made.is_empty()).find(|i| uses(&nodes[*i]));
+        if let Some(members) = last.and_then(|last| members(nodes, at, last, folder)) {
+            unite(nodes, &members, folder);
+        }
+        at += 1;
+    }
+}
+
+/// Joins a trigger that goes with one that comes to the same table in the same file, and with the functions that are changed for it: with
+/// both, or with none, rows are counted twice, or not at all.
+fn swaps(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
+    let mut at = first;
+    while at < nodes.len() {
+        let lost = |c: &Capability| match c {
+            Capability::Trigger { relation, .. } if c.offered_by(base) => Some(relation.clone()),
+            _ => None,
+        };
+        let tables: Vec<QName> = nodes[at].effect.removes.iter().filter_map(lost).collect();
+        let comes = |node: &Node| {
+            node.operations().any(|op| match op {
+                Operation::CreateTrigger { table, .. } => tables.contains(&node.before.resolve(table)),
+                _ => false,
+            })
+        };
+        let last = (at + 1..nodes.len()).rev().take_while(|_| !tables.is_empty()).find(|i| comes(&nodes[*i]));
+        if let Some(mut members) = last.and_then(|last| members(nodes, at, last, folder)) {
+            let calls = |i: &usize| nodes[*i].operations().any(|op| match op {
+                Operation::CreateFunction(function) => {
+                    let name = nodes[*i].before.resolve_function(&function.name);
+                    let runs = |table: &QName| {
+                        let called = |schema: &Schema| {
+                            schema.relation(table).is_some_and(|r| r.trigger_functions.values().any(|f| *f == name))
+                        };
+                        called(base) || called(&nodes[*i].before)
+                    };
+                    tables.iter().any(runs)
+                }
+                _ => false,
+            });
+            let between = members.first().copied().unwrap_or(at)..members.last().copied().unwrap_or(at);
+            members.extend(between.filter(calls).collect::<Vec<_>>());
+            members.sort_unstable();
+            members.dedup();
+            if members.iter().all(|i| nodes[*i].transactional) {
+                unite(nodes, &members, folder);
+            }
+        }
+        at += 1;
+    }
+}
+
+/// Makes one node of several. It stands where the last of them stood.
+fn unite(nodes: &mut Vec<Node>, members: &[usize], folder: &Folder) {
+    let (Some(from), Some(to)) = (members.first(), members.last()) else { return };
+    // What stands between and needs one of them moves along.
+    let Some(members) = all_members(nodes, *from, *to, members, folder) else { return };
+    let (node, _) = united(nodes, &members);
+    for member in members.iter().rev() {
+        nodes.remove(*member);
+    }
+    let at = members.last().map_or(0, |last| last + 1 - members.len());
+    nodes.insert(at, node);
+}
+
 /// Joins nodes of one file where a later one restores what an earlier one takes away.
 fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
     let mut at = first;
@@ -310,7 +514,15 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
         let lost: BTreeSet<Capability> =
             certain_losses(&nodes[at].effect, base).filter(|c| !c.is_freedom()).cloned().collect();
         // Mostly nothing is lost, and nothing is looked for.
-        let restores = |node: &Node| node.transactional && node.effect.adds.iter().any(|c| lost.contains(c));
+        let restores = |node: &Node| {
+            let gone = |c: &Capability| match c {
+                Capability::Call { name, .. } => lost.iter().any(|c| matches!(c, Capability::Sound { name: of, .. } if of == name)),
+                Capability::Trigger { relation, name } => calls_lost(&node.before, relation, name, &lost),
+                _ => false,
+            };
+            let effect = &node.effect;
+            node.transactional && (effect.adds.iter().any(|c| lost.contains(c)) || effect.removes.iter().any(gone))
+        };
         let last = (at + 1..nodes.len()).rev().take_while(|_| !lost.is_empty()).find(|j| restores(&nodes[*j]));
         let joined = last.filter(|_| nodes[at].transactional).and_then(|last| join(nodes, at, last, base, folder));
         if let Some((members, node)) = joined {
@@ -325,27 +537,50 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
     }
 }
 
+/// Whether a trigger calls a function whose body no longer finds what it names.
+fn calls_lost(schema: &Schema, table: &QName, trigger: &str, lost: &BTreeSet<Capability>) -> bool {
+    let called = schema.relation(table).and_then(|relation| relation.trigger_functions.get(trigger));
+    called.is_some_and(|called| lost.iter().any(|c| matches!(c, Capability::Sound { name, .. } if name == called)))
+}
+
 /// The nodes from `from` to `to` that touch the same objects, as one; if that is better than leaving them apart.
 fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) -> Option<(Vec<usize>, Node)> {
-    let mut objects = touched(&nodes[from]);
-    objects.extend(touched(&nodes[to]));
+    let members = members(nodes, from, to, folder)?;
+    let (node, effect) = united(nodes, &members);
+    let apart: BTreeSet<_> = members.iter().flat_map(|i| certain_losses(&nodes[*i].effect, base)).collect();
+    let together: BTreeSet<_> = certain_losses(&effect, base).collect();
+    if together.len() >= apart.len() || !together.is_subset(&apart) {
+        return None;
+    }
+    Some((members, node))
+}
+
+/// Two nodes, with those between them that touch the same objects, or that need one of them. `None`: they cannot be one transaction.
+fn members(nodes: &[Node], from: usize, to: usize, folder: &Folder) -> Option<Vec<usize>> {
+    all_members(nodes, from, to, &[from, to], folder)
+}
+
+fn all_members(nodes: &[Node], from: usize, to: usize, wanted: &[usize], folder: &Folder) -> Option<Vec<usize>> {
+    let mut objects: BTreeSet<Object> = wanted.iter().flat_map(|i| touched(&nodes[*i])).collect();
     let accesses: Vec<_> = nodes[from..=to].iter().map(|node| access::of(node, &folder.sources)).collect();
     let graph = Graph::build(&accesses);
-    let mut members = vec![from];
-    for (i, node) in nodes.iter().enumerate().take(to).skip(from + 1) {
+    let mut members = Vec::new();
+    for (i, node) in nodes.iter().enumerate().take(to + 1).skip(from) {
         let own = touched(node);
         // They run where the last one stands, so whatever needs one of them has to be one of them.
-        let needs = graph.needs(i - from).any(|earlier| members.contains(&(earlier + from)));
-        if needs || own.intersection(&objects).next().is_some() {
+        let needs = || graph.needs(i - from).any(|earlier| members.contains(&(earlier + from)));
+        if wanted.contains(&i) || needs() || own.intersection(&objects).next().is_some() {
             objects.extend(own);
             members.push(i);
         }
     }
-    members.push(to);
-    if members.iter().any(|i| !nodes[*i].transactional) {
-        return None;
-    }
-    let before = nodes[from].before.clone();
+    members.iter().all(|i| nodes[*i].transactional).then_some(members)
+}
+
+/// Nodes as one, and its effect.
+fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
+    let (first, last) = (&nodes[members[0]], &nodes[members[members.len() - 1]]);
+    let before = first.before.clone();
     let mut schema = before.clone();
     let mut all_touched = BTreeSet::new();
     for part in members.iter().flat_map(|i| &nodes[*i].parts) {
@@ -353,20 +588,23 @@ fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) 
         all_touched.extend(applied.touched);
         schema = applied.schema;
     }
-    let effect = Effect::between(&before, &schema, &all_touched);
-    let apart: BTreeSet<_> = members.iter().flat_map(|i| certain_losses(&nodes[*i].effect, base)).collect();
-    let together: BTreeSet<_> = certain_losses(&effect, base).collect();
-    if together.len() >= apart.len() || !together.is_subset(&apart) {
-        return None;
-    }
+    let mut effect = Effect::between(&before, &schema.without_temporary(), &all_touched);
+    // What no schema shows does not cancel out.
+    let unseen = |c: &&Capability| matches!(c, Capability::Behaviour { .. } | Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. });
+    let of = |pick: fn(&Effect) -> &BTreeSet<Capability>| -> Vec<Capability> {
+        members.iter().flat_map(|i| pick(&nodes[*i].effect)).filter(unseen).cloned().collect()
+    };
+    effect.removes.extend(of(|effect| &effect.removes));
+    effect.adds.extend(of(|effect| &effect.adds));
     let node = Node {
         parts: members.iter().flat_map(|i| nodes[*i].parts.clone()).collect(),
-        effect,
+        unknown: members.iter().any(|i| nodes[*i].unknown),
+        effect: effect.clone(),
         directive: members.iter().find_map(|i| nodes[*i].directive.clone()),
         before,
-        ..nodes[to].clone()
+        ..last.clone()
     };
-    Some((members, node))
+    (node, effect)
 }
 
 fn touched(node: &Node) -> BTreeSet<Object> {

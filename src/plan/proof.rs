@@ -6,7 +6,7 @@ use super::saved::Phase;
 use crate::compat::Pulls;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
-use crate::schema::Schema;
+use crate::schema::{Problem, Schema};
 
 /// The schemas of the plan's order, and what is wrong with it.
 pub(crate) struct Proof {
@@ -34,9 +34,16 @@ pub(crate) fn prove(
             for part in &node.parts {
                 let applied = part.apply(&schema);
                 // A name that the files' order knew and the plan's does not.
-                let known = || part.apply(&node.before).problems.is_empty();
-                if !applied.problems.is_empty() && node.parts.len() == 1 && known() {
-                    let why = applied.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                let known = || !part.apply(&node.before).problems.iter().any(|p| !matches!(p, Problem::Skipped(_)));
+                let fails = |p: &&Problem| !matches!(p, Problem::Skipped(_));
+                let mut why: Vec<String> = applied.problems.iter().filter(fails).map(ToString::to_string).collect();
+                why.retain(|_| known());
+                // A data statement that the files' order allows and the plan's does not.
+                if part.command.is_some() && part.refused_on(&node.before).is_none() {
+                    why.extend(part.refused_on(&schema).map(|refusal| refusal.message));
+                }
+                if !why.is_empty() && node.parts.len() == 1 {
+                    let why = why.join("; ");
                     diagnostics.push(
                         Diagnostic::error(codes::REORDER_UNPROVED, format!("in the plan's order, {why}"))
                             .at(part.span, "this step would fail")

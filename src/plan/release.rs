@@ -24,7 +24,6 @@ use crate::rewrite;
 use crate::schema::{QName, Schema};
 use crate::source::{Sources, Span};
 use crate::sql::Operation;
-use crate::sql::operation::Ident;
 use crate::stats::Weighing;
 use crate::workload::Workload;
 
@@ -51,6 +50,8 @@ pub struct Request<'a> {
     pub assume: Assume,
     /// The source of the version in production, to be searched for what the release takes away.
     pub blue_source: Option<&'a dyn Tree>,
+    /// Whether the base schema holds what nobody could read, so that something may be there that is not known.
+    pub base_is_uncertain: bool,
 }
 
 impl<'a> Request<'a> {
@@ -58,7 +59,8 @@ impl<'a> Request<'a> {
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
         let version = PgVersion::default();
         let (base, blue, green, observed, weighing, assume) = (None, None, None, None, None, Assume::default());
-        Self { folder, pending, base, blue, green, observed, weighing, version, assume, blue_source: None }
+        let (blue_source, base_is_uncertain) = (None, false);
+        Self { folder, pending, base, blue, green, observed, weighing, version, assume, blue_source, base_is_uncertain }
     }
 }
 
@@ -136,9 +138,14 @@ struct Analysis<'a> {
     sources: &'a Sources,
 }
 
-fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (Checked, T) {
+fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (Checked, T) {
     let folder = request.folder;
-    let base = request.base.cloned().unwrap_or_else(|| node::replay(folder, &request.pending.applied)).followed();
+    let base = request.base.cloned().unwrap_or_else(|| {
+        let (schema, certain) = node::replay(folder, &request.pending.applied);
+        request.base_is_uncertain |= !certain;
+        schema
+    });
+    let base = base.followed();
     let collected = node::collect(&request, &base);
     let last = collected.last;
     let mut diagnostics = collected.diagnostics;
@@ -174,7 +181,9 @@ fn analyse<T>(request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (
         weighing: weighing.as_ref(),
     };
     let refusals = findings::Conflicts { nodes: &nodes, graph: &graph, release: &placed };
-    diagnostics.extend(conflicts.iter().map(|conflict| refusals.finding(conflict)));
+    // Of what is not known, its own finding tells.
+    let told = |conflict: &&place::Conflict| !matches!(conflict, place::Conflict::Opaque(i) if nodes[*i].unknown);
+    diagnostics.extend(conflicts.iter().filter(told).map(|conflict| refusals.finding(conflict)));
     if request.observed.is_some() {
         diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, server)));
     }
@@ -312,7 +321,8 @@ fn split<'a>(node: &Node, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Option<(Nod
 }
 
 /// Backfills that run again once blue is drained, for the rows it wrote until then: those that change nothing twice, on tables that blue
-/// writes without the new column, unless a trigger of the release keeps both in step.
+/// writes without the new column, unless a trigger of the release keeps both in step. What they read must still be there, and must hold what
+/// it would hold if it were filled then.
 fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: App<'_>) -> BTreeSet<usize> {
     let triggered: BTreeSet<QName> = nodes
         .iter()
@@ -322,21 +332,43 @@ fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: 
             _ => None,
         })
         .collect();
-    let again = |node: &Node| {
+    let wanted = |node: &Node| {
         node.operations().any(|op| {
             let Operation::Data(data) = op else { return false };
             let Some(table) = data.table.as_ref().map(|t| node.before.resolve(t)) else { return false };
-            let left_out = |column: &Ident| {
-                let omit = Capability::Omit { relation: table.clone(), column: column.clone() };
-                !matches!(blue.evidence(&omit), Evidence::None)
-            };
             data.repeatable
                 && base.relation(&table).is_some()
                 && !triggered.contains(&table)
-                && data.writes.iter().any(left_out)
+                && data.writes.iter().any(|column| blue.leaves_out_or_writes(&table, column))
         })
     };
-    (0..nodes.len()).filter(|i| placements[*i].phase == Phase::Before && again(&nodes[*i])).collect()
+    let before = |i: &usize| placements[*i].phase == Phase::Before;
+    let wanted: Vec<usize> = (0..nodes.len()).filter(before).filter(|i| wanted(&nodes[*i])).collect();
+    if wanted.is_empty() {
+        return BTreeSet::new();
+    }
+    let overlap = (0..nodes.len()).filter(before).fold(base.clone(), |schema, i| {
+        let schema = schema.searched_like(&nodes[i].before);
+        nodes[i].parts.iter().fold(schema, |schema, part| part.apply(&schema).schema)
+    });
+    let overlap = overlap.without_temporary();
+    let stale = |relation: &QName| {
+        base.relation(relation).is_none()
+            && nodes.iter().flat_map(|node| &node.parts).zip(nodes).any(|(part, node)| {
+                let Operation::Data(data) = &part.operation else { return false };
+                let fills = data.table.as_ref().is_some_and(|table| node.before.resolve(table) == *relation);
+                let from_blue = |read: &QName| base.relation(read).is_some() && !matches!(blue.writes(read), Evidence::None);
+                fills && data.query.reads.iter().map(|read| node.before.resolve(read)).any(|read| from_blue(&read))
+            })
+    };
+    let again = |i: &usize| {
+        nodes[*i].parts.iter().all(|part| {
+            let Operation::Data(data) = &part.operation else { return false };
+            let reads = data.query.reads.iter().map(|read| nodes[*i].before.resolve(read));
+            part.command.is_some() && part.refused_on(&overlap).is_none() && !reads.into_iter().any(|read| stale(&read))
+        })
+    };
+    wanted.into_iter().filter(again).collect()
 }
 
 /// What must be as the plan was made for: everything it names.

@@ -21,6 +21,7 @@ pub(crate) fn drop_required_column(operation: &Operation, schema: &Schema) -> Op
     let loosened = Operation::AlterTable {
         table: table.clone(),
         if_exists: false,
+        only: false,
         change: TableChange::DropNotNull { column: column.clone() },
     };
     let sql = format!("ALTER TABLE {table} ALTER COLUMN {} DROP NOT NULL", Quoted(column));

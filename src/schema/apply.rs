@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::model::{Column, Function, Index, Policy, QName, Relation, UserType};
-use super::{Schema, naming, resolve};
+use super::model::{Column, Function, Index, Policy, Publication, QName, Relation, Source, UserType};
+use super::{Schema, naming, refusals, resolve};
 use crate::sql::operation::{
     AttributeChange, CreateFunction, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident,
-    Operation, OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
+    ObjectChange, ObjectKind, Operation, OutputColumn, PublishVerb, Publishes, QueryShape, RelationKind, TableChange,
+    TypeDefinition,
 };
 use crate::sql::query::Query;
 use crate::sql::{Name, TypeName};
@@ -47,6 +48,8 @@ pub enum Problem {
     Exists(String),
     /// PostgreSQL refuses it, whatever rows there are.
     Refused(String),
+    /// `IF NOT EXISTS` finds something else of that name, and nothing is made.
+    Skipped(String),
 }
 
 impl std::fmt::Display for Problem {
@@ -55,6 +58,7 @@ impl std::fmt::Display for Problem {
             Self::Missing(what) => write!(f, "{what} does not exist at this point of the migrations"),
             Self::Exists(what) => write!(f, "{what} exists already at this point of the migrations"),
             Self::Refused(why) => write!(f, "PostgreSQL refuses this: {why}"),
+            Self::Skipped(why) => write!(f, "IF NOT EXISTS makes nothing here: {why}"),
         }
     }
 }
@@ -77,9 +81,14 @@ pub(super) struct Change {
 
 impl Change {
     fn run(&mut self, operation: &Operation) {
+        if let Some(why) = refusals::of(&self.schema, operation) {
+            self.refused(why);
+            self.untouched(operation);
+            return;
+        }
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
-            Operation::AlterTable { table, if_exists, change } => self.alter_table(table, *if_exists, change),
+            Operation::AlterTable { table, if_exists, only, change } => self.alter_table(table, *if_exists, *only, change),
             Operation::DropRelation { kind, name, if_exists, cascade, together, .. } => {
                 self.drop_relation(*kind, name, *if_exists, (!cascade).then_some(together));
             }
@@ -135,20 +144,22 @@ impl Change {
                 });
             }
             Operation::CreateFunction(function) => self.create_function(function),
-            Operation::DropFunction { name, arguments, if_exists, .. } => {
-                self.drop_function(name, arguments.as_deref(), *if_exists);
+            Operation::DropFunction { name, arguments, if_exists, cascade } => {
+                self.drop_function(name, arguments.as_deref(), *if_exists, *cascade);
             }
-            Operation::CreateTrigger { name, table, function, .. } => {
+            Operation::CreateTrigger { name, table, function, columns, .. } => {
                 let table = self.schema.resolve(table);
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));
                 self.edit(&table, |t| {
                     t.triggers.insert(name.clone(), true);
+                    t.trigger_columns.insert(name.clone(), columns.clone());
                     t.trigger_functions.extend(function.map(|function| (name.clone(), function)));
                 });
             }
             Operation::DropTrigger { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| {
                     t.trigger_functions.remove(name);
+                    t.trigger_columns.remove(name);
                     t.triggers.remove(name).is_some()
                 });
             }
@@ -202,6 +213,10 @@ impl Change {
                 self.schema.extensions.remove(name);
                 self.touched.insert(Object::Extension(name.clone()));
             }
+            Operation::Object { kind: ObjectKind::Publication, name, change, publishes } => {
+                self.publication(name, change, publishes.as_deref());
+            }
+            Operation::Object { .. } => {}
             Operation::Session { search_path: Some(path) } => {
                 let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
                 self.schema.search_path = usable.cloned().collect();
@@ -215,9 +230,63 @@ impl Change {
             | Operation::Transaction(_)
             | Operation::Maintenance { .. }
             | Operation::Lock { .. }
-            | Operation::Object { .. }
             | Operation::Opaque { .. } => {}
         }
+    }
+
+    /// Notes what an operation that is refused would have changed.
+    fn untouched(&mut self, operation: &Operation) {
+        if let Operation::AlterTable { table, .. } | Operation::DropRelation { name: table, .. } = operation {
+            let table = self.schema.resolve(table);
+            self.touch(&table);
+        }
+    }
+
+    fn publication(&mut self, name: &str, change: &ObjectChange, publishes: Option<&Publishes>) {
+        let name: Ident = name.trim_matches('"').into();
+        let touched = |schema: &Schema, publication: &Publication| -> Vec<QName> {
+            schema.relations().map(|(name, _)| name).filter(|name| publication.has(name)).cloned().collect()
+        };
+        let old = self.schema.publications.get(&name).cloned();
+        let mut publication = match (change, &old) {
+            (ObjectChange::Create, _) | (_, None) => Publication { changes: true, ..Publication::default() },
+            (_, Some(old)) => (**old).clone(),
+        };
+        match change {
+            ObjectChange::Drop => _ = self.schema.publications.remove(&name),
+            ObjectChange::Rename { to } => {
+                self.schema.publications.remove(&name);
+                self.schema.insert_publication(to.clone(), publication.clone());
+            }
+            ObjectChange::Create | ObjectChange::Alter => {
+                let Some(publishes) = publishes else { return };
+                let named = publishes.all || !publishes.tables.is_empty() || !publishes.schemas.is_empty();
+                if publishes.verb == PublishVerb::Set && named {
+                    publication = Publication { changes: publication.changes, ..Publication::default() };
+                }
+                publication.changes = publishes.changes.unwrap_or(publication.changes);
+                publication.all |= publishes.all;
+                for published in &publishes.tables {
+                    let table = self.schema.resolve(&published.table);
+                    match publishes.verb {
+                        PublishVerb::Drop => _ = publication.tables.remove(&table),
+                        PublishVerb::Set | PublishVerb::Add => {
+                            publication.tables.insert(table, (published.columns.clone(), published.filter.clone()));
+                        }
+                    }
+                }
+                for schema in &publishes.schemas {
+                    match publishes.verb {
+                        PublishVerb::Drop => _ = publication.schemas.remove(schema),
+                        PublishVerb::Set | PublishVerb::Add => _ = publication.schemas.insert(schema.clone()),
+                    }
+                }
+                self.schema.insert_publication(name, publication.clone());
+            }
+        }
+        let mut tables = touched(&self.schema, &publication);
+        tables.extend(old.iter().flat_map(|old| touched(&self.schema, old)));
+        tables.iter().for_each(|table| self.touch(table));
     }
 
     /// The relations that an object of a GRANT stands for now.
@@ -239,6 +308,10 @@ impl Change {
 
     fn refused(&mut self, why: impl Into<String>) {
         self.problems.push(Problem::Refused(why.into()));
+    }
+
+    pub(super) fn skipped(&mut self, why: impl Into<String>) {
+        self.problems.push(Problem::Skipped(why.into()));
     }
 
     pub(super) fn exists(&mut self, what: impl Into<String>) {
@@ -387,6 +460,11 @@ impl Change {
     fn rename_relation(&mut self, kind: RelationKind, from: &QName, to: QName, if_exists: bool) {
         if let Some(table) = self.schema.index_tables.get(from).cloned() {
             // ALTER TABLE … RENAME works on indexes too.
+            if self.schema.relations.contains_key(&to) || self.schema.index_tables.contains_key(&to) {
+                self.touch(&table);
+                self.exists(format!("relation {to}"));
+                return;
+            }
             self.edit(&table, |t| {
                 if let Some(index) = t.indexes.remove(&from.name) {
                     t.indexes.insert(to.name.clone(), index);
@@ -403,6 +481,11 @@ impl Change {
             }
             return;
         };
+        if self.schema.relations.contains_key(&to) || self.schema.index_tables.contains_key(&to) {
+            self.touch(from);
+            self.exists(format!("relation {to}"));
+            return;
+        }
         let owned = self.owned(from, None);
         let dependents: Vec<_> = self.schema.dependents(from).cloned().collect();
         self.schema.relations.remove(from);
@@ -428,9 +511,31 @@ impl Change {
             naming::free_name(&table.name, addition.as_deref(), "idx", |n| self.taken(&table.schema, n))
         });
         let qualified = QName { schema: table.schema.clone(), name: name.clone() };
-        if self.schema.index_tables.contains_key(&qualified) {
-            if !index.if_not_exists {
-                self.exists(format!("index {qualified}"));
+        if let Some(of) = self.schema.index_tables.get(&qualified).cloned() {
+            let found = self.schema.relation(&of).and_then(|r| r.indexes.get(&name)).cloned();
+            let key = |key: &[Option<Ident>]| {
+                let parts: Vec<&str> = key.iter().map(|k| k.as_deref().unwrap_or("…")).collect();
+                parts.join(", ")
+            };
+            match found {
+                _ if !index.if_not_exists => self.exists(format!("index {qualified}")),
+                Some(found) if of != table || found.key != index.key || found.unique != index.unique => {
+                    let unique = if found.unique { "a unique" } else { "an" };
+                    self.skipped(format!(
+                        "{name} is {unique} index of {of} ({}) already, not of {table} ({})",
+                        key(&found.key),
+                        key(&index.key)
+                    ));
+                }
+                _ => {}
+            }
+            return;
+        }
+        let taken = self.schema.relations.get(&qualified).map(|relation| relation.kind.keyword().to_ascii_lowercase());
+        if let Some(kind) = taken {
+            match index.if_not_exists {
+                true => self.skipped(format!("{name} is a {kind} already")),
+                false => self.exists(format!("relation {qualified}")),
             }
             return;
         }
@@ -439,7 +544,9 @@ impl Change {
             key: index.key.clone(),
             mentions: index.mentions.clone(),
             unique: index.unique,
-            partial: index.partial,
+            predicate: index.predicate.clone(),
+            expressions: index.expressions.clone(),
+            nulls_collide: index.nulls_collide,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };
@@ -488,7 +595,8 @@ impl Change {
             return;
         }
         let name = self.created(&view.name);
-        if self.schema.relations.contains_key(&name) && !view.or_replace {
+        let index = self.schema.index_tables.contains_key(&name);
+        if (self.schema.relations.contains_key(&name) || index) && (!view.or_replace || index) {
             if !view.if_not_exists {
                 self.exists(format!("relation {name}"));
             }
@@ -500,7 +608,7 @@ impl Change {
             _ => Relation::new(kind),
         };
         relation.definition.clone_from(&view.definition);
-        let columns = self.typed(&view.query, &view.body);
+        let (columns, uses) = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();
         for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
@@ -517,6 +625,8 @@ impl Change {
         }
         relation.runs = view.query.calls.iter().map(|call| call.name.clone()).collect();
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
+        relation.read_columns = uses.reads.into_keys().collect();
+        relation.grouped = uses.grouped.into_keys().collect();
         let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
         relation.read_only = !view.query.simple || relation.reads.iter().any(reads_read_only);
         if let Some(old) = self.schema.relations.get(&name).cloned() {
@@ -526,9 +636,14 @@ impl Change {
     }
 
     /// The columns of a query with the types of its expressions, and all of them where its shape alone does not tell.
-    pub(super) fn typed(&self, query: &QueryShape, body: &Query) -> Option<Vec<Column>> {
+    pub(super) fn typed(&self, query: &QueryShape, body: &Query) -> (Option<Vec<Column>>, resolve::Uses) {
+        let (found, uses) = resolve::columns(body, &self.schema);
+        (self.columns_of(query, found), uses)
+    }
+
+    fn columns_of(&self, query: &QueryShape, found: Option<Vec<(Ident, resolve::Type)>>) -> Option<Vec<Column>> {
         let starred = query.columns.iter().flatten().any(|output| matches!(output, OutputColumn::Star { .. }));
-        let Some(found) = resolve::columns(body, &self.schema) else {
+        let Some(found) = found else {
             // `*` may stand for columns of something that the shape does not name.
             return self.output(query).filter(|_| !starred);
         };
@@ -538,6 +653,7 @@ impl Change {
             data_type: None,
             not_null: false,
             default: None,
+            needs: Vec::new(),
             holds: None,
         };
         let mut columns = known.unwrap_or_else(|| found.iter().map(column).collect());
@@ -566,11 +682,12 @@ impl Change {
                 data_type: found.and_then(|c| c.data_type.clone()),
                 not_null: false,
                 default: None,
+                needs: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
         let unknown =
-            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, holds: None };
+            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, needs: Vec::new(), holds: None };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -731,6 +848,9 @@ impl Change {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
             outputs: function.outputs.clone(),
+            names: function.names.clone(),
+            source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
+            tracked: function.tracked,
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };
@@ -752,7 +872,7 @@ impl Change {
         self.schema.functions.insert(name, Arc::new(overloads));
     }
 
-    fn drop_function(&mut self, name: &Name, arguments: Option<&[crate::sql::TypeName]>, if_exists: bool) {
+    fn drop_function(&mut self, name: &Name, arguments: Option<&[crate::sql::TypeName]>, if_exists: bool, cascade: bool) {
         let name = self.schema.resolve_function(name);
         self.touched.insert(Object::Function(name.clone()));
         let mut overloads = self.schema.functions(&name).to_vec();
@@ -765,9 +885,29 @@ impl Change {
             self.missing(format!("function {name}"));
         }
         if overloads.is_empty() {
+            if cascade {
+                self.drop_triggers_of(&name);
+            }
             self.schema.functions.remove(&name);
         } else {
             self.schema.functions.insert(name, Arc::new(overloads));
+        }
+    }
+
+    /// The triggers that call a function go with it.
+    fn drop_triggers_of(&mut self, function: &QName) {
+        let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == function);
+        let tables: Vec<QName> = self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
+        for table in tables {
+            self.edit(&table, |relation| {
+                let gone: Vec<Ident> =
+                    relation.trigger_functions.iter().filter(|(_, called)| *called == function).map(|(name, _)| name.clone()).collect();
+                for trigger in gone {
+                    relation.triggers.remove(&trigger);
+                    relation.trigger_functions.remove(&trigger);
+                    relation.trigger_columns.remove(&trigger);
+                }
+            });
         }
     }
 
@@ -797,7 +937,7 @@ impl Change {
         QName { schema: schema.unwrap_or_else(|| "public".into()), name: name.name.clone() }
     }
 
-    fn alter_table(&mut self, table: &Name, if_exists: bool, change: &TableChange) {
+    fn alter_table(&mut self, table: &Name, if_exists: bool, only: bool, change: &TableChange) {
         let table = self.schema.resolve(table);
         if self.schema.relation(&table).is_none() {
             if let (TableChange::AttachIndex { .. }, Some(owner)) =
@@ -815,7 +955,9 @@ impl Change {
             return;
         }
         self.change_table(&table, change);
-        self.hand_down(&table, change);
+        if !only {
+            self.hand_down(&table, change);
+        }
     }
 }
 
@@ -865,6 +1007,12 @@ fn redirect(relation: &mut Relation, from: &QName, to: &QName) {
     }
     if relation.reads.remove(from) {
         relation.reads.insert(to.clone());
+        let read = std::mem::take(&mut relation.read_columns).into_iter();
+        relation.read_columns =
+            read.map(|(table, column)| (if table == *from { to.clone() } else { table }, column)).collect();
+        if relation.grouped.remove(from) {
+            relation.grouped.insert(to.clone());
+        }
     }
     if let Some((owner, _)) = &mut relation.owned_by
         && owner == from

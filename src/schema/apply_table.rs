@@ -52,18 +52,32 @@ impl Change {
     }
 
     pub(super) fn create_table(&mut self, table: &CreateTable) {
-        if table.temporary {
-            return;
-        }
-        let name = self.created(&table.name);
-        if self.schema.relation(&name).is_some() {
-            if !table.if_not_exists {
-                self.exists(format!("relation {name}"));
+        let name = match table.temporary {
+            true => QName::new(super::TEMPORARY, table.name.name.clone()),
+            false => self.created(&table.name),
+        };
+        if let Some(found) = self.schema.relation(&name) {
+            let known = |column: &&ColumnDefinition| found.column(&column.name).is_some();
+            let lacking = table.columns.iter().find(|column| found.columns_known && !known(column));
+            let skipped = lacking.map(|column| {
+                format!("{} {name} is there already, without a column {}", found.kind.keyword().to_ascii_lowercase(), column.name)
+            });
+            match skipped {
+                _ if !table.if_not_exists => self.exists(format!("relation {name}")),
+                Some(why) => self.skipped(why),
+                None => {}
             }
             return;
         }
+        if self.schema.index_table(&name).is_some() {
+            return match table.if_not_exists {
+                true => self.skipped(format!("{name} is an index already")),
+                false => self.exists(format!("relation {name}")),
+            };
+        }
         let mut relation = Relation::new(RelationKind::Table);
         relation.partitioned = table.partitioned;
+        relation.partition_key.clone_from(&table.partition_key);
         for parent in table.inherits.iter().chain(&table.partition_of) {
             let parent = self.schema.resolve(parent);
             self.touch(&parent);
@@ -77,7 +91,7 @@ impl Change {
             relation.parent = Some(parent);
         }
         if let Some((query, body)) = &table.query {
-            let columns = self.typed(query, body);
+            let (columns, _) = self.typed(query, body);
             relation.columns_known = columns.is_some();
             relation.columns.extend(columns.unwrap_or_default());
         }
@@ -146,7 +160,7 @@ impl Change {
     fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {
         let (kind, addition, label) = match &definition.kind {
             ConstraintKind::PrimaryKey { columns } => (Rule::PrimaryKey { columns: columns.clone() }, None, "pkey"),
-            ConstraintKind::Unique { columns } => {
+            ConstraintKind::Unique { columns, .. } => {
                 (Rule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
             }
             ConstraintKind::Check { columns, not_null, expression } => {
@@ -157,7 +171,7 @@ impl Change {
                 let rule = Rule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
                 (rule, addition, "check")
             }
-            ConstraintKind::ForeignKey { columns, target, target_columns, restricts } => {
+            ConstraintKind::ForeignKey { columns, target, target_columns, on_delete } => {
                 let target = self.schema.resolve(target);
                 let mut target_columns = target_columns.clone();
                 if target_columns.is_empty()
@@ -165,8 +179,8 @@ impl Change {
                 {
                     target_columns = key.to_vec();
                 }
-                let restricts = *restricts;
-                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, restricts };
+                let on_delete = *on_delete;
+                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, on_delete };
                 (rule, naming::addition(columns), "fkey")
             }
             ConstraintKind::Exclude { columns } => {
@@ -182,6 +196,7 @@ impl Change {
         });
         let not_null = matches!(kind, Rule::PrimaryKey { .. });
         let valid = !definition.not_valid;
+        let nulls_collide = matches!(definition.kind, ConstraintKind::Unique { nulls_collide: true, .. });
         if let Rule::ForeignKey { target, .. } = &kind
             && self.schema.relation(target).is_none()
         {
@@ -191,9 +206,7 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation
-                    .indexes
-                    .insert(name.clone(), Index { key, mentions: Vec::new(), unique, partial: false, valid: true });
+                relation.indexes.insert(name.clone(), Index { nulls_collide, ..Index::plain(key, unique) });
             }
             if not_null {
                 for column in kind.columns() {
@@ -257,6 +270,11 @@ impl Change {
                 for sequence in self.owned(table, Some(column)) {
                     self.remove(&sequence);
                 }
+                // With `CASCADE`; without, it is refused where there are any.
+                let place = (table.clone(), column.clone());
+                let shows = |view: &&QName| self.schema.relation(view).is_some_and(|v| v.read_columns.contains(&place));
+                let views: Vec<QName> = self.schema.dependents(table).filter(shows).cloned().collect();
+                views.iter().for_each(|view| self.remove(view));
                 self.edit(table, |relation| drop_column(relation, column));
                 self.drop_references(table, |columns| columns.contains(column));
             }
@@ -289,6 +307,7 @@ impl Change {
                         default: Some(default),
                         serial: false,
                         runs: Vec::new(),
+                        needs: Vec::new(),
                     };
                     self.sequence_for(table, &definition);
                 }
@@ -373,6 +392,7 @@ impl Change {
                 let parent = self.schema.resolve(parent);
                 self.edit(table, |t| t.parent = attach.then_some(parent));
             }
+            TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
             TableChange::AlterConstraint { .. }
             | TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
@@ -464,6 +484,9 @@ impl Change {
         };
         self.edit(table, |relation| {
             relation.columns.iter_mut().for_each(|c| rename(&mut c.name));
+            relation.columns.iter_mut().flat_map(|c| &mut c.needs).for_each(rename);
+            relation.trigger_columns.values_mut().flatten().for_each(rename);
+            relation.partition_key.iter_mut().for_each(rename);
             relation.constraints.values_mut().for_each(|c| c.kind.columns_mut().iter_mut().for_each(rename));
             for index in relation.indexes.values_mut() {
                 index.key.iter_mut().flatten().chain(&mut index.mentions).for_each(rename);
@@ -475,6 +498,9 @@ impl Change {
         let children: Vec<_> = self.schema.dependents(table).filter(|c| *c != table).cloned().collect();
         for child in children {
             self.edit(&child, |relation| {
+                if relation.read_columns.remove(&(table.clone(), from.clone())) {
+                    relation.read_columns.insert((table.clone(), to.clone()));
+                }
                 for constraint in relation.constraints.values_mut() {
                     if let Rule::ForeignKey { target, target_columns, .. } = &mut constraint.kind
                         && target == table
@@ -493,6 +519,7 @@ fn column(definition: &ColumnDefinition) -> Column {
         data_type: Some(definition.data_type.clone()),
         not_null: definition.not_null,
         default: definition.default,
+        needs: definition.needs.clone(),
         holds: None,
     }
 }
@@ -506,7 +533,14 @@ fn inherit(relation: &mut Relation, parent: &Relation) {
 
 /// A column goes with its indexes and the constraints that mention it.
 fn drop_column(relation: &mut Relation, column: &Ident) {
-    relation.columns.retain(|c| c.name != *column);
+    relation.columns.retain(|c| c.name != *column && !c.needs.contains(column));
+    let tied: Vec<Ident> =
+        relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column)).map(|(name, _)| name.clone()).collect();
+    for trigger in tied {
+        relation.triggers.remove(&trigger);
+        relation.trigger_functions.remove(&trigger);
+        relation.trigger_columns.remove(&trigger);
+    }
     relation.constraints.retain(|_, c| !c.kind.columns().contains(column));
     relation.indexes.retain(|_, index| !index.uses(column));
 }

@@ -156,7 +156,7 @@ fn relation_lines(name: &QName, relation: &Relation, lines: &mut Lines) {
     for (index, definition) in &relation.indexes {
         let unique = if definition.unique { "unique " } else { "" };
         let key: Vec<_> = definition.key.iter().map(|k| k.as_deref().unwrap_or("(expression)")).collect();
-        let partial = if definition.partial { " partial" } else { "" };
+        let partial = if definition.predicate.is_some() { " partial" } else { "" };
         lines.insert(format!("{unique}index {name} {index} ({}){partial}", key.join(", ")));
     }
     lines.extend(relation.triggers.keys().map(|trigger| format!("trigger {name} {trigger}")));

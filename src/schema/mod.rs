@@ -7,6 +7,7 @@ mod describe;
 mod model;
 mod naming;
 mod patch;
+mod refusals;
 pub mod resolve;
 
 use std::collections::BTreeSet;
@@ -15,10 +16,12 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use crate::sql::Name;
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
 
 pub use apply::{Applied, Object, Problem};
-pub use model::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, UserType};
+pub use model::{
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType,
+};
 pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
@@ -37,8 +40,12 @@ pub struct Schema {
     functions: OrdMap<QName, Arc<Vec<Function>>>,
     namespaces: OrdSet<Ident>,
     extensions: OrdSet<Ident>,
+    publications: OrdMap<Ident, Arc<Publication>>,
     search_path: Arc<[Ident]>,
 }
+
+/// The schema of what goes with the session.
+pub const TEMPORARY: &str = "pg_temp";
 
 impl Default for Schema {
     fn default() -> Self {
@@ -52,6 +59,7 @@ impl Default for Schema {
             functions: OrdMap::new(),
             namespaces: OrdSet::unit("public".into()),
             extensions: OrdSet::new(),
+            publications: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
         }
     }
@@ -102,6 +110,29 @@ impl Schema {
     /// Every function with its name.
     pub fn all_functions(&self) -> impl Iterator<Item = (&QName, &Function)> {
         self.functions.iter().flat_map(|(name, overloads)| overloads.iter().map(move |function| (name, function)))
+    }
+
+    /// The publications.
+    pub fn publications(&self) -> impl Iterator<Item = (&Ident, &Publication)> {
+        self.publications.iter().map(|(name, publication)| (name, &**publication))
+    }
+
+    /// Whether rows of a table can be changed and deleted: a publication that says so wants to know which rows they were.
+    pub fn identifies_rows(&self, name: &QName) -> bool {
+        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else { return true };
+        let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
+        !published
+            || match &relation.replica_identity {
+                ReplicaIdentity::Full => true,
+                ReplicaIdentity::Nothing => false,
+                ReplicaIdentity::PrimaryKey => relation.primary_key().is_some(),
+                ReplicaIdentity::Index(index) => relation.indexes.contains_key(index),
+            }
+    }
+
+    /// Puts a publication there. For introspection.
+    pub fn insert_publication(&mut self, name: Ident, publication: Publication) {
+        self.publications.insert(name, Arc::new(publication));
     }
 
     /// What a relation is a partition of, or inherits from, the nearest first.
@@ -168,6 +199,10 @@ impl Schema {
         if let Some(schema) = &name.schema {
             return QName { schema: schema.clone(), name: name.name.clone() };
         }
+        let temporary = QName::new(TEMPORARY, name.name.clone());
+        if exists(&temporary) {
+            return temporary;
+        }
         let candidates = self.search_path.iter().map(|s| QName { schema: s.clone(), name: name.name.clone() });
         let found = candidates.clone().find(|candidate| exists(candidate));
         found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
@@ -179,7 +214,7 @@ impl Schema {
     pub fn followed(mut self) -> Self {
         let tables: Vec<_> = self.relations.iter().map(|(name, relation)| (name.clone(), relation.clone())).collect();
         for (name, mut relation) in tables {
-            if relation.kind != crate::sql::operation::RelationKind::Table {
+            if relation.kind != RelationKind::Table {
                 continue;
             }
             let prefix = format!("{name}.");
@@ -210,6 +245,19 @@ impl Schema {
         let others = self.namespaces.iter().filter(|name| !self.search_path.contains(*name));
         self.search_path = self.search_path.iter().chain(others).cloned().collect();
         self
+    }
+
+    /// The same schema without what goes with the session.
+    #[must_use]
+    pub fn without_temporary(self) -> Self {
+        let temporary: Vec<QName> =
+            self.relations.keys().filter(|name| *name.schema == *TEMPORARY).cloned().collect();
+        temporary.iter().fold(self, |mut schema, name| {
+            if let Some(relation) = schema.relations.remove(name) {
+                schema.unlink(name, &relation);
+            }
+            schema
+        })
     }
 
     /// The same schema as a new session sees it.

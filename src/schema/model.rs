@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::sql::operation::{DefaultValue, Ident, RelationKind};
+use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::body::{self, Body};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -52,6 +53,8 @@ pub struct Relation {
     pub triggers: BTreeMap<Ident, bool>,
     /// What its triggers call.
     pub trigger_functions: BTreeMap<Ident, QName>,
+    /// The columns that a trigger is tied to, by `UPDATE OF` or `WHEN`.
+    pub trigger_columns: BTreeMap<Ident, Vec<Ident>>,
     /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
     pub runs: BTreeSet<Ident>,
     /// Policies by name.
@@ -64,6 +67,10 @@ pub struct Relation {
     pub grants: BTreeSet<(String, String)>,
     /// What a view reads.
     pub reads: BTreeSet<QName>,
+    /// The columns that a view reads, as far as they are known.
+    pub read_columns: BTreeSet<(QName, Ident)>,
+    /// The tables whose primary key a view's GROUP BY stands on.
+    pub grouped: BTreeSet<QName>,
     /// A view's query in digests, to tell two apart: first of all but its output, then of each column of the output. A view whose query
     /// begins as another's goes on showing what that one did.
     pub definition: Vec<Ident>,
@@ -71,6 +78,10 @@ pub struct Relation {
     pub read_only: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
+    /// The columns of `PARTITION BY`, as far as they are columns.
+    pub partition_key: Vec<Ident>,
+    /// `REPLICA IDENTITY`
+    pub replica_identity: ReplicaIdentity,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
     /// The partition for rows that no other takes.
@@ -91,15 +102,20 @@ impl Relation {
             indexes: BTreeMap::new(),
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
+            trigger_columns: BTreeMap::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
             row_security: false,
             force_row_security: false,
             grants: BTreeSet::new(),
             reads: BTreeSet::new(),
+            read_columns: BTreeSet::new(),
+            grouped: BTreeSet::new(),
             definition: Vec::new(),
             read_only: false,
             partitioned: false,
+            partition_key: Vec::new(),
+            replica_identity: ReplicaIdentity::default(),
             parent: None,
             default_partition: None,
             owned_by: None,
@@ -159,6 +175,8 @@ pub struct Column {
     pub not_null: bool,
     /// Where its value comes from if an INSERT leaves it out.
     pub default: Option<DefaultValue>,
+    /// The columns that it is generated from.
+    pub needs: Vec<Ident>,
     /// Whose values it holds, as `table.column` of the schema that a release starts from; see [`Schema::followed`](super::Schema::followed).
     pub holds: Option<Ident>,
 }
@@ -233,8 +251,8 @@ pub enum Rule {
         target: QName,
         /// The columns it points to.
         target_columns: Vec<Ident>,
-        /// Whether rows that are pointed to can not be deleted (no `ON DELETE CASCADE` or `SET …`).
-        restricts: bool,
+        /// What happens to its rows when the row that they point to is deleted.
+        on_delete: OnDelete,
     },
     /// `EXCLUDE`
     Exclude {
@@ -291,16 +309,26 @@ pub struct Index {
     pub mentions: Vec<Ident>,
     /// `UNIQUE`
     pub unique: bool,
-    /// Whether it has a `WHERE`.
-    pub partial: bool,
+    /// Its `WHERE`, as written or as the server prints it.
+    pub predicate: Option<Ident>,
+    /// The expressions of its key, in order, as written or as the server prints them.
+    pub expressions: Vec<Ident>,
+    /// `NULLS NOT DISTINCT`
+    pub nulls_collide: bool,
     /// Whether it is complete: an index whose concurrent build failed is not.
     pub valid: bool,
 }
 
 impl Index {
+    /// A complete index on plain columns and all rows.
+    pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
+        let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
+        Self { key, mentions, unique, predicate, expressions, nulls_collide, valid: true }
+    }
+
     /// The columns of its key, if all are plain columns and it covers all rows.
     pub fn plain_key(&self) -> Option<Vec<Ident>> {
-        if self.partial {
+        if self.predicate.is_some() {
             return None;
         }
         self.key.iter().cloned().collect()
@@ -351,6 +379,37 @@ impl UserType {
     }
 }
 
+/// The text of a function's body.
+#[derive(Debug)]
+pub struct Source {
+    language: Ident,
+    text: Arc<str>,
+    body: OnceLock<Body>,
+}
+
+impl Source {
+    /// A body in a language, whose name is in lower case.
+    pub fn new(language: Ident, text: Arc<str>) -> Self {
+        Self { language, text, body: OnceLock::new() }
+    }
+
+    /// The language.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// Its queries, as far as they can be read.
+    pub fn body(&self) -> &Body {
+        self.body.get_or_init(|| body::read(&self.language, &self.text))
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.language == other.language && self.text == other.text
+    }
+}
+
 /// A function or procedure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
@@ -360,8 +419,14 @@ pub struct Function {
     pub returns: String,
     /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`; the name is empty where there is none.
     pub outputs: Vec<(Ident, TypeName)>,
+    /// The names of its arguments, those of its output included.
+    pub names: Vec<Ident>,
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
+    /// Its body.
+    pub source: Arc<Source>,
+    /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
+    pub tracked: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }
@@ -371,5 +436,25 @@ impl Function {
     pub fn signature(&self, name: &QName) -> String {
         let types: Vec<_> = self.arguments.iter().map(|(data_type, _)| data_type.as_str()).collect();
         format!("{name}({})", types.join(", "))
+    }
+}
+
+/// A publication.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Publication {
+    /// `FOR ALL TABLES`
+    pub all: bool,
+    /// Its tables, with the columns that are published, if not all, and those that a `WHERE` may mention.
+    pub tables: BTreeMap<QName, (Vec<Ident>, Vec<Ident>)>,
+    /// The schemas whose tables it has.
+    pub schemas: BTreeSet<Ident>,
+    /// Whether it publishes changes and deletions of rows.
+    pub changes: bool,
+}
+
+impl Publication {
+    /// Whether it has a table.
+    pub fn has(&self, table: &QName) -> bool {
+        self.all || self.tables.contains_key(table) || self.schemas.contains(&table.schema)
     }
 }

@@ -114,6 +114,7 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     parts(&mut next.indexes, &was.indexes, &is.indexes);
     parts(&mut next.triggers, &was.triggers, &is.triggers);
     parts(&mut next.trigger_functions, &was.trigger_functions, &is.trigger_functions);
+    parts(&mut next.trigger_columns, &was.trigger_columns, &is.trigger_columns);
     parts(&mut next.policies, &was.policies, &is.policies);
     next.grants.retain(|grant| !was.grants.contains(grant) || is.grants.contains(grant));
     next.grants.extend(is.grants.difference(&was.grants).cloned());
@@ -127,6 +128,10 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     one(was.force_row_security != is.force_row_security, &mut || next.force_row_security = is.force_row_security);
     one(was.read_only != is.read_only, &mut || next.read_only = is.read_only);
     one(was.reads != is.reads, &mut || next.reads = is.reads.clone());
+    one(was.read_columns != is.read_columns, &mut || next.read_columns = is.read_columns.clone());
+    one(was.grouped != is.grouped, &mut || next.grouped = is.grouped.clone());
+    one(was.partition_key != is.partition_key, &mut || next.partition_key = is.partition_key.clone());
+    one(was.replica_identity != is.replica_identity, &mut || next.replica_identity = is.replica_identity.clone());
     one(was.definition != is.definition, &mut || next.definition = is.definition.clone());
     one(was.parent != is.parent, &mut || next.parent = is.parent.clone());
     one(was.default_partition != is.default_partition, &mut || next.default_partition = is.default_partition.clone());

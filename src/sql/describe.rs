@@ -104,7 +104,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         Operation::Lock { tables, .. } => {
             (tables.first().map(ToString::to_string).unwrap_or_default(), "LOCK TABLE".to_owned())
         }
-        Operation::Object { kind, name, change } => {
+        Operation::Object { kind, name, change, .. } => {
             let verb = match change {
                 ObjectChange::Create => "CREATE",
                 ObjectChange::Alter => "ALTER",
@@ -156,6 +156,7 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
             whole(format!("{} {parent}", if *attach { "INHERIT" } else { "NO INHERIT" }))
         }
         TableChange::SetLogged { logged } => whole(if *logged { "SET LOGGED" } else { "SET UNLOGGED" }.into()),
+        TableChange::ReplicaIdentity(_) => whole("REPLICA IDENTITY".into()),
         TableChange::Physical { what } => whole(format!("SET {what}")),
     }
 }
@@ -163,7 +164,7 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
 fn add_constraint(definition: &ConstraintDefinition) -> String {
     let kind = match &definition.kind {
         ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", columns.join(", ")),
-        ConstraintKind::Unique { columns } => format!("UNIQUE ({})", columns.join(", ")),
+        ConstraintKind::Unique { columns, .. } => format!("UNIQUE ({})", columns.join(", ")),
         ConstraintKind::Check { .. } => "CHECK".to_owned(),
         ConstraintKind::ForeignKey { columns, target, .. } => {
             format!("FOREIGN KEY ({}) to {target}", columns.join(", "))

@@ -18,8 +18,20 @@ pub(crate) struct Gaps {
     pub(crate) not_null: Vec<Ident>,
     /// `PARTITION BY`
     pub(crate) partitioned: bool,
+    /// The columns of `PARTITION BY`.
+    pub(crate) partition_key: Vec<Ident>,
     /// `FOR VALUES …`, which is read as DEFAULT
     pub(crate) bound: bool,
+    /// `UNIQUE NULLS NOT DISTINCT` somewhere.
+    pub(crate) nulls_collide: bool,
+}
+
+/// How a comment begins that stands where something was blanked; none of an author's does.
+const MENDED: &str = "\0";
+
+/// Whether a token was blanked: white space to the parser, and the author's text all the same.
+pub(super) fn is_mended(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(Whitespace::SingleLineComment { prefix, .. }) if prefix == MENDED)
 }
 
 /// Mends a statement's tokens.
@@ -40,7 +52,68 @@ pub(super) fn mend(tokens: &mut Vec<TokenWithSpan>) -> Gaps {
         _ => {}
     }
     mender.only_after_from();
+    mender.locking_clauses();
+    mender.conflict_targets();
     mender.gaps
+}
+
+/// `U&"d\0061ta" [UESCAPE '!']`: a name with its letters as numbers, read as the name that it is.
+pub(super) fn unicode_names(tokens: &mut [TokenWithSpan]) {
+    for i in 2..tokens.len() {
+        let prefixed = super::parse::is_word(&tokens[i - 2].token, "u") && tokens[i - 1].token == Token::Ampersand;
+        let touching = tokens[i - 2].span.end == tokens[i - 1].span.start && tokens[i - 1].span.end == tokens[i].span.start;
+        let Token::Word(word) = &tokens[i].token else { continue };
+        if !prefixed || !touching || word.quote_style != Some('"') {
+            continue;
+        }
+        let solid = |t: &TokenWithSpan| !matches!(t.token, Token::Whitespace(_));
+        let mut behind = (i + 1..tokens.len()).filter(|at| solid(&tokens[*at])).take(2);
+        let escape = match (behind.next(), behind.next()) {
+            (Some(word), Some(text)) if super::parse::is_word(&tokens[word].token, "uescape") => match &tokens[text].token {
+                Token::SingleQuotedString(escape) => escape.chars().next().map(|escape| (escape, vec![word, text])),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (escape, mut gone) = escape.unwrap_or(('\\', Vec::new()));
+        let Some(name) = unescaped(&word.value, escape) else { continue };
+        tokens[i].token = Token::make_word(&name, Some('"'));
+        gone.extend([i - 2, i - 1]);
+        for at in gone {
+            tokens[at].token = mended();
+        }
+    }
+}
+
+/// A text with its `\0061` and `\+000061` as letters.
+fn unescaped(text: &str, escape: char) -> Option<String> {
+    let mut found = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c != escape {
+            found.push(c);
+            continue;
+        }
+        match rest.peek() {
+            Some(next) if *next == escape => {
+                rest.next();
+                found.push(escape);
+            }
+            next => {
+                let long = next == Some(&'+');
+                if long {
+                    rest.next();
+                }
+                let digits: String = rest.by_ref().take(if long { 6 } else { 4 }).collect();
+                found.push(char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?);
+            }
+        }
+    }
+    Some(found)
+}
+
+fn mended() -> Token {
+    Token::Whitespace(Whitespace::SingleLineComment { comment: String::new(), prefix: MENDED.to_owned() })
 }
 
 struct Mender<'a> {
@@ -122,7 +195,7 @@ impl Mender<'_> {
 
     fn blank(&mut self, solids: &[Solid]) {
         for solid in solids {
-            self.tokens[solid.at].token = Token::Whitespace(Whitespace::Space);
+            self.tokens[solid.at].token = mended();
         }
     }
 
@@ -152,6 +225,74 @@ impl Mender<'_> {
                 self.blank(&solids[i..=i]);
             }
         }
+    }
+
+    /// `FOR NO KEY UPDATE`, `FOR KEY SHARE`: weaker locks of the same rows.
+    fn locking_clauses(&mut self) {
+        let solids = self.solid();
+        for i in 1..solids.len() {
+            if !self.is(solids.get(i - 1), "for") {
+                continue;
+            }
+            if self.reads(&solids, i, &["no", "key", "update"]) {
+                self.blank(&solids[i..i + 2]);
+            } else if self.reads(&solids, i, &["key", "share"]) {
+                self.blank(&solids[i..=i]);
+            }
+        }
+    }
+
+    /// `ON CONFLICT (a, lower(b), c COLLATE x) WHERE p`: expressions and the condition stand among the columns afterwards, as names that
+    /// no column has.
+    fn conflict_targets(&mut self) {
+        let solids = self.solid();
+        let targets: Vec<usize> = (2..solids.len())
+            .filter(|i| {
+                self.reads(&solids, i - 2, &["on", "conflict"]) && self.is_token(solids.get(*i), &Token::LParen)
+            })
+            .collect();
+        // From the back, so that the places before stay.
+        for open in targets.into_iter().rev() {
+            let close = self.group(&solids, open) - 1;
+            let depth = solids[open].depth;
+            if !self.is_token(solids.get(close), &Token::RParen) {
+                continue;
+            }
+            let mut condition = None;
+            if self.is(solids.get(close + 1), "where") {
+                let ends = |s: &Solid| s.depth == depth && super::parse::is_word(&self.tokens[s.at].token, "do");
+                let end = solids[close..].iter().position(ends).map_or(solids.len(), |n| close + n);
+                condition = Some((solids[close + 1].at, self.text(&solids[close + 2..end])));
+                self.blank(&solids[close + 1..end]);
+            }
+            let mut start = open + 1;
+            while start < close {
+                let comma = |s: &Solid| s.depth == depth + 1 && self.tokens[s.at].token == Token::Comma;
+                let end = solids[start..close].iter().position(comma).map_or(close, |n| start + n);
+                let words = solids[start..end].iter().all(|s| matches!(self.tokens[s.at].token, Token::Word(_) | Token::Period));
+                if end > start + 1 {
+                    if !words {
+                        let text = format!("{EXPRESSION}{}", self.text(&solids[start..end]));
+                        self.tokens[solids[start].at].token = Token::make_word(&text, Some('"'));
+                    }
+                    // A collation or an operator class behind a column.
+                    self.blank(&solids[start + 1..end]);
+                }
+                start = end + 1;
+            }
+            if let Some((at, text)) = condition {
+                let span = self.tokens[at].span;
+                let marker = Token::make_word(&format!("{CONDITION}{text}"), Some('"'));
+                let place = solids[close].at;
+                self.tokens.splice(place..place, [Token::Comma, marker].map(|token| TokenWithSpan { token, span }));
+            }
+        }
+    }
+
+    /// Tokens as text again.
+    fn text(&self, solids: &[Solid]) -> String {
+        let words: Vec<_> = solids.iter().map(|solid| self.tokens[solid.at].token.to_string()).collect();
+        words.join(" ")
     }
 
     fn create_index(&mut self) {
@@ -239,6 +380,13 @@ impl Mender<'_> {
             }
             if self.reads(solids, i, &["partition", "by"]) {
                 self.gaps.partitioned = true;
+                let columns: Vec<_> = (i + 4..solids.len())
+                    .take_while(|at| solids[*at].depth > 0)
+                    .filter(|at| solids[*at].depth == 1 && !self.is_token(solids.get(at + 1), &Token::LParen))
+                    .filter(|at| self.is_token(solids.get(at - 1), &Token::LParen) || self.is_token(solids.get(at - 1), &Token::Comma))
+                    .filter_map(|at| self.ident(solids.get(at)))
+                    .collect();
+                self.gaps.partition_key = columns;
                 let end = match self.is_token(solids.get(i + 3), &Token::LParen) {
                     true => self.group(solids, i + 3),
                     false => i + 3,
@@ -346,6 +494,7 @@ impl Mender<'_> {
     fn table_parts(&mut self) {
         let solids = self.solid();
         let mut modes = Vec::new();
+        let mut nulls_collide = false;
         for i in 1..solids.len() {
             let before = |word: &str| self.is(solids.get(i - 1), word);
             let closes = self.is_token(solids.get(i - 1), &Token::RParen);
@@ -363,6 +512,7 @@ impl Mender<'_> {
             let length = if self.reads(&solids, i, &["using", "index", "tablespace"]) {
                 4
             } else if self.reads(&solids, i, &["nulls", "not", "distinct"]) && before("unique") {
+                nulls_collide = true;
                 3
             } else if storage
                 || two_words("nulls", "distinct") && before("unique")
@@ -393,6 +543,7 @@ impl Mender<'_> {
                 }
             }
         }
+        self.gaps.nulls_collide = nulls_collide;
         // From the back, so that the places before stay.
         for at in modes.into_iter().rev() {
             let span = self.tokens[at].span;
@@ -404,6 +555,12 @@ impl Mender<'_> {
         }
     }
 }
+
+/// How the name of an expression among the columns of ON CONFLICT begins; the expression follows.
+pub(super) const EXPRESSION: &str = "\u{0}expression ";
+
+/// How the name of the condition behind the columns of ON CONFLICT begins; the condition follows.
+pub(super) const CONDITION: &str = "\u{0}condition ";
 
 /// How a virtual column is marked for the lowering, in a comment that only other databases have.
 pub(super) const VIRTUAL: &str = "virtual";

@@ -5,6 +5,7 @@
 //! each know their own range, and the words they share (`ALTER TABLE [IF EXISTS] [ONLY] name`).
 
 mod ast;
+pub mod body;
 pub mod condition;
 mod describe;
 mod directive;

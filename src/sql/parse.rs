@@ -37,6 +37,7 @@ impl<'a> Tokens<'a> {
         match Tokenizer::new(&DIALECT, text).tokenize_with_location() {
             Ok(found) => {
                 tokens.tokens = found;
+                gaps::unicode_names(&mut tokens.tokens);
                 Ok(tokens)
             }
             Err(error) => {
@@ -60,13 +61,18 @@ impl<'a> Tokens<'a> {
         query_gaps::mend(&mut self.tokens);
     }
 
-    /// The byte range from one token to another (by index, the second exclusive), without surrounding white space.
+    /// The byte range from one token up to the next one that the parser has not consumed (both by index), without surrounding white space
+    /// and comments. It is the author's: what was mended away for the parser is part of it.
     pub(crate) fn range(&self, from: usize, to: usize) -> Range<usize> {
-        let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
-        let inside = &self.tokens[from.min(self.tokens.len())..to.min(self.tokens.len())];
-        let first = inside.iter().find(solid);
-        let last = inside.iter().rev().find(solid);
-        match (first, last) {
+        // What was mended away behind the last token that the parser read belongs to what stands before it.
+        let next = |at: usize| {
+            let rest = self.tokens.iter().skip(at).position(|token| is_solid(&token.token));
+            rest.map_or(self.tokens.len(), |n| at + n)
+        };
+        let from = if from == 0 { 0 } else { next(from) };
+        let inside = self.tokens.get(from..next(to)).unwrap_or_default();
+        let written = |token: &&TokenWithSpan| is_solid(&token.token) || gaps::is_mended(&token.token);
+        match (inside.iter().find(written), inside.iter().rfind(written)) {
             (Some(first), Some(last)) => self.offset(first.span.start)..self.offset(last.span.end),
             _ => 0..self.text.len(),
         }
@@ -108,6 +114,10 @@ impl<'a> Tokens<'a> {
         }
         line_text.char_indices().nth(column).map_or(end, |(i, _)| start + i)
     }
+}
+
+fn is_solid(token: &Token) -> bool {
+    !matches!(token, Token::Whitespace(_) | Token::EOF)
 }
 
 /// Consumes the keywords if they come next.

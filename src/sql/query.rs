@@ -224,6 +224,10 @@ pub struct Insert {
 pub struct Conflict {
     /// `(a, b)`; empty without.
     pub columns: Vec<Placed<Ident>>,
+    /// Expressions among the columns, each with its text.
+    pub expressions: Vec<(Expr, Ident)>,
+    /// The `WHERE` behind the columns, with its text.
+    pub predicate: Option<(Expr, Ident)>,
     /// `ON CONSTRAINT`
     pub constraint: Option<Placed<Ident>>,
     /// `DO UPDATE SET`; `None` for `DO NOTHING`.
@@ -378,4 +382,45 @@ pub struct Call {
     pub beside: Vec<Expr>,
     /// `WITHIN GROUP (ORDER BY …)`
     pub within_group: bool,
+}
+
+impl Expr {
+    /// The expressions that it is made of; those of subqueries are their own.
+    pub fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::Column(..)
+            | Self::Parameter(_)
+            | Self::Text(..)
+            | Self::Number(_)
+            | Self::Bool
+            | Self::Null
+            | Self::Default
+            | Self::ArrayOf(_)
+            | Self::Scalar(_)
+            | Self::Exists(_)
+            | Self::Opaque => Vec::new(),
+            Self::Cast(inner, ..) | Self::Field(inner, ..) => vec![inner],
+            Self::Call(call) => call.arguments.iter().chain(&call.beside).collect(),
+            Self::Operator(_, left, right, _) => left.as_deref().into_iter().chain([&**right]).collect(),
+            Self::Quantified(_, left, right, _) => vec![left, right],
+            Self::In(left, list, _) => std::iter::once(&**left).chain(list).collect(),
+            Self::Logic(parts)
+            | Self::Test(parts)
+            | Self::Common(_, parts, _)
+            | Self::Array(parts, _)
+            | Self::Row(parts)
+            | Self::Typed(_, parts)
+            | Self::Unknown(parts) => parts.iter().collect(),
+            Self::Case { operand, branches, otherwise, .. } => {
+                let branches = branches.iter().flat_map(|(when, then)| [when, then]);
+                operand.as_deref().into_iter().chain(branches).chain(otherwise.as_deref()).collect()
+            }
+            Self::Subscript(inner, bounds, _) => std::iter::once(&**inner).chain(bounds).collect(),
+        }
+    }
+
+    /// Whether it, or something in it, is so.
+    pub fn any(&self, test: &impl Fn(&Self) -> bool) -> bool {
+        test(self) || self.parts().into_iter().any(|part| part.any(test))
+    }
 }

@@ -6,6 +6,7 @@ use super::document::{Touch, Way};
 use crate::schema::resolve::{WriteKind, resolve};
 use crate::schema::{QName, Rule, Schema};
 use crate::sql::lex::words_of;
+use crate::sql::operation::OnDelete;
 use crate::sql::operation::{Ident, RelationKind};
 use crate::sql::read_query;
 
@@ -127,7 +128,7 @@ impl Found<'_> {
         let schema = self.schema;
         for (owner, relation) in schema.relations() {
             for constraint in relation.constraints.values() {
-                let Rule::ForeignKey { columns, target, target_columns, restricts } = &constraint.kind else {
+                let Rule::ForeignKey { columns, target, target_columns, on_delete } = &constraint.kind else {
                     continue;
                 };
                 if owner == table && writes(kind, columns, true) {
@@ -135,7 +136,7 @@ impl Found<'_> {
                 }
                 if target == table && writes(kind, target_columns, false) {
                     // What is not refused is passed on: CASCADE, SET NULL.
-                    self.add(owner, if *restricts { Way::LockRows } else { Way::Write }, 0);
+                    self.add(owner, if *on_delete == OnDelete::Refuse { Way::LockRows } else { Way::Write }, 0);
                 }
             }
         }

@@ -150,7 +150,13 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
             RowRule::Check { name, .. } | RowRule::UniqueIndex { name, .. } => one(other(name), true),
             RowRule::Constraint(rule) => {
                 let constraints = base.relation(relation).map(|r| &r.constraints);
-                let of_rule = constraints.into_iter().flatten().filter(|(_, c)| c.kind == *rule);
+                let same = |kind: &crate::schema::Rule| match (kind, rule) {
+                    (crate::schema::Rule::Unique { columns } | crate::schema::Rule::PrimaryKey { columns }, crate::schema::Rule::Unique { columns: sorted }) => {
+                        columns.len() == sorted.len() && columns.iter().all(|column| sorted.contains(column))
+                    }
+                    (kind, rule) => kind == rule,
+                };
+                let of_rule = constraints.into_iter().flatten().filter(|(_, c)| same(&c.kind));
                 of_rule.filter_map(|(name, _)| other(name)).map(|name| (name, true)).collect()
             }
         },
@@ -173,6 +179,10 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
         | Capability::Bare { .. }
         | Capability::Width(_)
         | Capability::Arbiter { .. }
+        | Capability::Grouped { .. }
+        | Capability::Identified(_)
+        | Capability::Sound { .. }
+        | Capability::Cascades { .. }
         | Capability::Trigger { .. }
         | Capability::Untriggered { .. }
         | Capability::RowsVisible(_)

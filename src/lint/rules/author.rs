@@ -7,8 +7,8 @@ use crate::lint::{Placing, Subject, Version};
 pub(super) fn against(subject: &Subject<'_>, who: &Version<'_>, code: Code, pull: &Pull<'_>) -> Option<Diagnostic> {
     let step = subject.step;
     let directive = step.directive.filter(|_| step.placing == Placing::Author)?;
-    // Assumptions give way to the author's reason. A query does not.
-    let severity = if pull.query.is_some() { Severity::Error } else { Severity::Warning };
+    // What is assumed, or depends on values, gives way to the author's reason. What certainly fails does not.
+    let severity = if pull.sure { Severity::Error } else { Severity::Warning };
     let side = match step.phase {
         Phase::Before => "before",
         Phase::After => "after",

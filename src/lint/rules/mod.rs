@@ -23,6 +23,7 @@ pub(super) mod mentioned_in_source;
 pub(super) mod migration_edited;
 pub(super) mod migration_out_of_order;
 pub(super) mod migration_removed;
+pub(super) mod name_taken;
 pub(super) mod needs_empty_table;
 pub(super) mod needs_newer_server;
 pub(super) mod not_allowable;

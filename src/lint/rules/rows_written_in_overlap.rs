@@ -3,15 +3,16 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
+use crate::schema::QName;
 use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, RelationKind};
+use crate::sql::operation::{DataVerb, Ident, RelationKind};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_WRITTEN_IN_OVERLAP,
     severity: Severity::Warning,
     docs: Docs {
-        what: "Reports a backfill that runs before the cutover on a table that blue goes on writing.",
+        what: "Reports rows that are filled or copied before the cutover from a table that blue goes on writing. It is an error where a later step fails on what blue wrote, or where those rows are in no table at the end.",
         why: "Rows that blue writes between the backfill and the end of its drain do not get the value. An UPDATE that tests the column `IS NULL` is run a second time once blue is drained; a trigger of the release keeps both forms in step.",
         example: Some(Case::of(
             "CREATE TABLE users (id bigint PRIMARY KEY, name text);",
@@ -27,34 +28,126 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+    let step = subject.step;
+    if step.phase == Phase::After || step.again || step.placing == Placing::Author {
+        return;
+    }
+    for operation in step.operations() {
+        let Operation::Data(data) = operation else { continue };
+        let Some(table) = data.table.as_ref().map(|table| step.before.resolve(table)) else { continue };
+        let diagnostic = match data.verb {
+            DataVerb::Update => changed(subject, &table, &data.writes),
+            DataVerb::Insert | DataVerb::Merge => {
+                let reads = data.query.reads.iter().map(|read| step.before.resolve(read));
+                reads.filter(|read| *read != table).find_map(|read| copied(subject, &read, &table))
+            }
+            DataVerb::Delete | DataVerb::Truncate | DataVerb::Copy => None,
+        };
+        found.extend(diagnostic);
+    }
+}
+
+/// Rows that an UPDATE changes, and that blue goes on writing as they were.
+fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    if step.phase == Phase::After || step.again {
-        return;
-    }
-    let backfill = step.operations().find_map(|op| match op {
-        Operation::Data(data) if data.verb == DataVerb::Update => Some((data.table.as_ref()?, data.writes.first()?)),
-        _ => None,
-    });
-    let Some((table, writes)) = backfill else { return };
-    let table = step.before.resolve(table);
     // Only a table that blue has can be written by blue.
-    if release.base.relation(&table).is_none_or(|r| r.kind != RelationKind::Table) {
-        return;
+    release.base.relation(table).filter(|r| r.kind == RelationKind::Table)?;
+    let left = writes.iter().find(|column| release.blue.app.leaves_out_or_writes(table, column))?;
+    if kept_in_step(subject, table) || told(subject, table) {
+        return None;
     }
-    let kept_in_step = release.steps.iter().any(|other| {
+    let demanded = release.steps.iter().find(|other| other.phase == Phase::After && demands(other, table, writes));
+    let text = match demanded {
+        None => format!("rows of {table} that blue writes after this step, until it is drained, do not get {left}"),
+        Some(later) => format!(
+            "rows of {table} that blue writes after this step, until it is drained, do not get {left}, and {} fails on them once blue is gone",
+            later.name()
+        ),
+    };
+    let severity = if demanded.is_some() { Severity::Error } else { RULE.severity };
+    let diagnostic = Diagnostic::new(RULE.code, severity, text).at(step.span, "runs before the cutover");
+    let diagnostic = match demanded {
+        Some(later) => diagnostic.at(later.span, "demands it of all rows"),
+        None => diagnostic,
+    };
+    Some(diagnostic.help(
+        "keep both forms in step with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE and read only what is filled by then, so that the statement can run a second time once blue is drained; or let it wait for that: `-- cutover: after <reason>`",
+    ))
+}
+
+/// Rows that are copied from a table which blue goes on writing.
+fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    release.base.relation(from).filter(|r| r.kind == RelationKind::Table)?;
+    if matches!(release.blue.app.writes(from), Evidence::None) || kept_in_step(subject, from) {
+        return None;
+    }
+    // What is gone at the end is in no table, and what a later step demands it lacks.
+    let filled = |other: &&Step<'_>| {
         other.operations().any(|op| match op {
-            Operation::CreateTrigger { table: on, .. } => other.before.resolve(on) == table,
+            Operation::Data(data) => {
+                let reads = |name: &QName| data.query.reads.iter().any(|read| other.before.resolve(read) == *name);
+                data.verb == DataVerb::Update && reads(to)
+            }
             _ => false,
         })
+    };
+    let mut fills = release.steps.iter().filter(filled).flat_map(|other| other.operations().filter_map(move |op| match op {
+        Operation::Data(data) => Some((other.before.resolve(data.table.as_ref()?), data.writes.clone())),
+        _ => None,
+    }));
+    let lost = release.last.relation(from).is_none();
+    let failing = fills.find_map(|(table, writes)| {
+        release.steps.iter().find(|other| other.phase == Phase::After && demands(other, &table, &writes))
     });
-    let left_out = Capability::Omit { relation: table.clone(), column: writes.clone() };
-    if kept_in_step || matches!(release.blue.app.evidence(&left_out), Evidence::None) {
-        return;
-    }
-    let text = format!("rows of {table} that blue writes after this step, until it is drained, do not get {writes}");
-    found.push(
-        Diagnostic::new(RULE.code, RULE.severity, text)
-            .at(step.span, "runs before the cutover")
-            .help("keep both forms in step with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE, so that the statement can run a second time once blue is drained"),
-    );
+    let text = match (lost, failing) {
+        (true, _) => format!(
+            "rows that blue writes into {from} after this step, until it is drained, are copied into {to} by no later step, and {from} is gone at the end: they are lost"
+        ),
+        (false, Some(later)) => format!(
+            "rows that blue writes into {from} after this step, until it is drained, are copied into {to} by no later step, and {} fails on what is missing once blue is gone",
+            later.name()
+        ),
+        (false, None) => format!(
+            "rows that blue writes into {from} after this step, until it is drained, are copied into {to} by no later step"
+        ),
+    };
+    let severity = if lost || failing.is_some() { Severity::Error } else { RULE.severity };
+    Some(Diagnostic::new(RULE.code, severity, text).at(step.span, "runs before the cutover").help(format!(
+        "keep {to} in step with a trigger on {from} that goes before the cutover; or let the statement wait until blue is drained: `-- cutover: after <reason>`"
+    )))
+}
+
+/// Whether a trigger of the release is there to carry over what blue writes.
+fn kept_in_step(subject: &Subject<'_>, table: &QName) -> bool {
+    subject.release.steps.iter().any(|other| {
+        other.phase == Phase::Before
+            && other.operations().any(|op| match op {
+                Operation::CreateTrigger { table: on, .. } => other.before.resolve(on) == *table,
+                _ => false,
+            })
+    })
+}
+
+/// Whether an UPDATE of the same table in the same file stands before: one finding tells of both.
+fn told(subject: &Subject<'_>, table: &QName) -> bool {
+    subject.earlier().any(|earlier| {
+        let step = earlier.step;
+        step.phase == Phase::Before
+            && !step.again
+            && step.operations().any(|op| match op {
+                Operation::Data(data) => {
+                    data.verb == DataVerb::Update && data.table.as_ref().is_some_and(|t| step.before.resolve(t) == *table)
+                }
+                _ => false,
+            })
+    })
+}
+
+/// Whether a step fails on rows that lack what an UPDATE gave to others.
+fn demands(step: &Step<'_>, table: &QName, columns: &[Ident]) -> bool {
+    step.effect.removes.iter().any(|capability| match capability {
+        Capability::AcceptsNull { relation, column } => relation == table && columns.contains(column),
+        _ => false,
+    })
 }

@@ -2,7 +2,8 @@
 
 mod queries;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -10,8 +11,10 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use self::queries::queries;
 use super::message::server_message;
 use crate::migrations::books;
-use crate::schema::{Column, Constraint, Function, Index, Policy, QName, Relation, Rule, Schema, UserType};
-use crate::sql::operation::{DefaultValue, FunctionBody, Ident, RelationKind};
+use crate::schema::{
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Schema, Source, UserType,
+};
+use crate::sql::operation::{DefaultValue, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
@@ -88,6 +91,7 @@ impl Reader {
         self.types();
         self.functions();
         self.extensions();
+        self.publications();
         let Self { mut schema, oids, relations, .. } = self;
         let mut all: Vec<_> =
             relations.into_iter().filter_map(|(oid, relation)| Some((oids.get(&oid)?.clone(), relation))).collect();
@@ -134,6 +138,12 @@ impl Reader {
             relation.read_only = row.get(7);
             let query = row.get::<_, Option<&str>>(8);
             relation.definition = query.map(sql::definition_of).unwrap_or_default();
+            relation.replica_identity = match (row.get(9), row.get::<_, Option<String>>(10)) {
+                ("f", _) => ReplicaIdentity::Full,
+                ("n", _) => ReplicaIdentity::Nothing,
+                ("i", index) => ReplicaIdentity::Index(index.unwrap_or_default().into()),
+                _ => ReplicaIdentity::PrimaryKey,
+            };
             relation.runs = query.into_iter().flat_map(sql::called_in).collect();
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
@@ -145,10 +155,11 @@ impl Reader {
                 self.relations.remove(&row.get::<_, u32>(0));
             }
         }
-        for row in self.take("default partitions") {
+        for row in self.take("partitioned tables") {
             let partition = self.oids.get(&row.get::<_, u32>(1)).cloned();
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
                 relation.default_partition = partition;
+                relation.partition_key = idents(&row, 2);
             }
         }
         for (oid, parent) in parents {
@@ -179,6 +190,7 @@ impl Reader {
                 data_type: Some(TypeName::canonical(row.get::<_, String>(2))),
                 not_null: row.get(3),
                 default,
+                needs: idents(&row, 7),
                 holds: None,
             });
         }
@@ -194,7 +206,7 @@ impl Reader {
                 ("u", _) => Rule::Unique { columns },
                 ("x", _) => Rule::Exclude { columns },
                 ("f", Some(target)) => {
-                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), restricts: row.get(8) }
+                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), on_delete: on_delete(row.get(8)) }
                 }
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
@@ -223,7 +235,15 @@ impl Reader {
                 names.iter().take(keys).map(|n| (!n.is_empty()).then(|| n.as_str().into())).collect();
             let mut mentions = idents(&row, 6);
             mentions.retain(|c| !key.iter().flatten().any(|k| k == c));
-            let index = Index { key, mentions, unique: row.get(2), partial: row.get(3), valid: row.get(7) };
+            let index = Index {
+                key,
+                mentions,
+                unique: row.get(2),
+                predicate: row.get::<_, Option<String>>(3).map(Ident::from),
+                expressions: idents(&row, 8),
+                nulls_collide: row.get(9),
+                valid: row.get(7),
+            };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
                 relation.indexes.insert(row.get::<_, String>(1).into(), index);
             }
@@ -236,6 +256,7 @@ impl Reader {
                 let name: Ident = row.get::<_, String>(1).into();
                 let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
                 relation.triggers.insert(name.clone(), row.get(2));
+                relation.trigger_columns.insert(name.clone(), idents(&row, 5));
                 relation.trigger_functions.insert(name, function);
             }
         }
@@ -259,6 +280,10 @@ impl Reader {
         for row in self.take("views") {
             let read = self.oids.get(&row.get::<_, u32>(1)).cloned();
             if let (Some(relation), Some(read)) = (self.relations.get_mut(&row.get::<_, u32>(0)), read) {
+                relation.read_columns.extend(idents(&row, 2).into_iter().map(|column| (read.clone(), column)));
+                if row.get(3) {
+                    relation.grouped.insert(read.clone());
+                }
                 relation.reads.insert(read);
             }
         }
@@ -310,7 +335,9 @@ impl Reader {
             };
             let body: String = row.get(7);
             // A body that is SQL itself is no text.
-            let text = row.get::<_, Option<String>>(12).unwrap_or(body);
+            let definition = row.get::<_, Option<String>>(12);
+            let tracked = definition.is_some();
+            let text = definition.unwrap_or(body);
             let mentions = sql::mentions_of(&text);
             let runs = FunctionBody {
                 language: row.get::<_, Option<String>>(8).unwrap_or_default(),
@@ -322,12 +349,37 @@ impl Reader {
                 strict: row.get(10),
                 security_definer: row.get(11),
                 text,
+                tracked,
             };
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
-            let function = Function { arguments, returns, outputs, mentions, body };
+            let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
+            let names = idents(&row, 16);
+            let function = Function { arguments, returns, outputs, names, mentions, source, tracked, body };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
+        }
+    }
+
+    fn publications(&mut self) {
+        let mut found: BTreeMap<Ident, Publication> = BTreeMap::new();
+        for row in self.take("publications") {
+            let publication = Publication {
+                all: row.get(1),
+                changes: row.get(2),
+                schemas: idents(&row, 3).into_iter().collect(),
+                tables: BTreeMap::new(),
+            };
+            found.insert(row.get::<_, String>(0).into(), publication);
+        }
+        for row in self.take("published tables") {
+            let publication = found.get_mut(row.get::<_, &str>(0));
+            if let (Some(publication), Some(table)) = (publication, self.oids.get(&row.get::<_, u32>(1))) {
+                publication.tables.insert(table.clone(), (idents(&row, 2), idents(&row, 3)));
+            }
+        }
+        for (name, publication) in found {
+            self.schema.insert_publication(name, publication);
         }
     }
 
@@ -340,6 +392,15 @@ impl Reader {
 
 fn idents(row: &Row, column: usize) -> Vec<Ident> {
     row.get::<_, Vec<String>>(column).into_iter().map(Ident::from).collect()
+}
+
+/// What `pg_constraint.confdeltype` means.
+pub(super) fn on_delete(code: &str) -> OnDelete {
+    match code {
+        "c" => OnDelete::Cascade,
+        "n" | "d" => OnDelete::Set,
+        _ => OnDelete::Refuse,
+    }
 }
 
 /// Whether a default's text calls something that differs from row to row.

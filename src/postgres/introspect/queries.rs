@@ -19,19 +19,56 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relrowsecurity, c.relforcerowsecurity,
                     (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1),
                     c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0,
-                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END
+                    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END, c.relreplident::text,
+                    (SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+                     WHERE x.indrelid = c.oid AND x.indisreplident)
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
         )),
         (
-            "default partitions",
-            "SELECT p.partrelid, p.partdefid FROM pg_catalog.pg_partitioned_table p WHERE p.partdefid <> 0".to_owned(),
+            "partitioned tables",
+            format!(
+                "SELECT p.partrelid, p.partdefid, {} FROM pg_catalog.pg_partitioned_table p",
+                names("p.partattrs::int2[]", "p.partrelid")
+            ),
+        ),
+        (
+            "publications",
+            "SELECT p.pubname::text, p.puballtables, p.pubupdate OR p.pubdelete,
+                    ARRAY(SELECT t.schemaname::text FROM pg_catalog.pg_publication_tables t
+                          WHERE t.pubname = p.pubname AND NOT p.puballtables
+                            AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r
+                                            JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+                                            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                                            WHERE r.prpubid = p.oid AND n.nspname = t.schemaname))
+             FROM pg_catalog.pg_publication p"
+                .to_owned(),
+        ),
+        (
+            "published tables",
+            "SELECT p.pubname::text, r.prrelid,
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                          WHERE a.attrelid = r.prrelid
+                            AND a.attnum::text = ANY (pg_catalog.string_to_array(pg_catalog.to_jsonb(r) ->> 'prattrs', ' '))),
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_depend d
+                          JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                          WHERE pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL
+                            AND d.classid = 'pg_catalog.pg_publication_rel'::regclass AND d.objid = r.oid
+                            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = r.prrelid AND d.refobjsubid > 0)
+             FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
+                .to_owned(),
         ),
         ("columns", format!(
             "SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                    a.attidentity::text, a.attgenerated::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+                    a.attidentity::text, a.attgenerated::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                    ARRAY(SELECT DISTINCT b.attname::text FROM pg_catalog.pg_depend k
+                          JOIN pg_catalog.pg_attribute b ON b.attrelid = k.refobjid AND b.attnum = k.refobjsubid
+                          WHERE a.attgenerated <> '' AND k.refclassid = 'pg_catalog.pg_class'::regclass AND k.refobjid = a.attrelid
+                            AND k.refobjsubid NOT IN (0, a.attnum)
+                            AND (k.classid = 'pg_catalog.pg_class'::regclass AND k.objid = a.attrelid AND k.objsubid = a.attnum
+                                 OR k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid))
              FROM pg_catalog.pg_attribute a
              JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -40,14 +77,14 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
         )),
         ("constraints", format!(
             "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
-                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype IN ('a', 'r')
+                    CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype::text
              FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
              WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x', 'n')",
             names("o.conkey", "o.conrelid"),
             names("o.confkey", "o.confrelid"),
         )),
         ("indexes", format!(
-            "SELECT i.indrelid, c.relname::text, i.indisunique, i.indpred IS NOT NULL, i.indnkeyatts,
+            "SELECT i.indrelid, c.relname::text, i.indisunique, pg_catalog.pg_get_expr(i.indpred, i.indrelid), i.indnkeyatts,
                     ARRAY(SELECT coalesce(a.attname::text, '') FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)
                           LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0
                           ORDER BY k.o),
@@ -55,12 +92,20 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                           WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
                             AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
-                    i.indisvalid
+                    i.indisvalid,
+                    ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.o::int, true)
+                          FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)
+                          WHERE k.n = 0 AND k.o <= i.indnkeyatts ORDER BY k.o),
+                    coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"
         )),
-        ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D', n.nspname::text, p.proname::text
+        ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D', n.nspname::text, p.proname::text,
+                    ARRAY(SELECT DISTINCT a.attname::text FROM pg_catalog.pg_depend d
+                          JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                          WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = t.oid
+                            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0)
              FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
         ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
@@ -76,9 +121,18 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
              CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
              WHERE {OWN} AND x.grantee <> c.relowner"
         )),
-        ("views", "SELECT DISTINCT w.ev_class, d.refobjid FROM pg_catalog.pg_rewrite w
+        ("views", "SELECT w.ev_class, d.refobjid,
+                          array_remove(array_agg(DISTINCT a.attname::text), NULL),
+                          EXISTS (SELECT FROM pg_catalog.pg_rewrite v
+                                  JOIN pg_catalog.pg_depend k ON k.classid = 'pg_catalog.pg_rewrite'::regclass AND k.objid = v.oid
+                                  JOIN pg_catalog.pg_constraint o ON o.oid = k.refobjid
+                                  WHERE v.ev_class = w.ev_class AND k.refclassid = 'pg_catalog.pg_constraint'::regclass
+                                    AND o.conrelid = d.refobjid)
+                   FROM pg_catalog.pg_rewrite w
                    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
-                   WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> w.ev_class".to_owned()),
+                   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+                   WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> w.ev_class
+                   GROUP BY w.ev_class, d.refobjid".to_owned()),
         ("sequences", "SELECT d.objid, d.refobjid, a.attname::text FROM pg_catalog.pg_depend d
                    JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
                    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -118,7 +172,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           WHERE a.m IN ('o', 'b', 't') ORDER BY a.i),
                     ARRAY(SELECT pg_catalog.format_type(a.t, NULL)
                           FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(t, m, i)
-                          WHERE a.m IN ('o', 'b', 't') ORDER BY a.i)
+                          WHERE a.m IN ('o', 'b', 't') ORDER BY a.i),
+                    ARRAY(SELECT DISTINCT a.n FROM pg_catalog.unnest(p.proargnames) AS a(n) WHERE a.n <> '' ORDER BY 1)
              FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
              WHERE {OWN} AND p.prokind IN ('f', 'p')
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -180,7 +180,7 @@ impl Measuring<'_> {
                 columns: idents(&row, 3),
                 target: target.clone(),
                 target_columns: idents(&row, 4),
-                restricts: row.get(5),
+                on_delete: super::introspect::on_delete(row.get(5)),
             };
             table.constraints.insert(row.get::<_, String>(1).into(), Constraint { kind, valid: true });
         }

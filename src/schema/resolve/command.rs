@@ -6,7 +6,7 @@ use super::catalog::{CATALOG, Context};
 use super::expr::start;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::{Sure, Type};
-use super::{Output, Problem, Resolver, Row, Write, WriteKind};
+use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::{Column, QName, Relation, UserType};
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
@@ -185,7 +185,70 @@ impl Resolver<'_> {
         for expr in by.chain(select.group_by.iter().filter(|e| is_input(e) || !is_output(e))).chain(&select.windows) {
             self.expr(expr, Some(&scope));
         }
+        self.grouping(select, &names);
         columns
+    }
+
+    /// The columns beside GROUP BY, which it must hold, or the primary key of their table. What stands in calls is not looked at: they may
+    /// be aggregates.
+    fn grouping(&mut self, select: &Select, names: &Names) {
+        if select.group_by.is_empty() {
+            return;
+        }
+        let item = |name: &Ident| select.items.iter().find_map(|item| match item {
+            Item::Expr(expr, output) if output == name => Some(expr),
+            _ => None,
+        });
+        let mut grouped: BTreeSet<(usize, Ident)> = BTreeSet::new();
+        let mut inside: Vec<&Expr> = Vec::new();
+        for by in &select.group_by {
+            match by {
+                Expr::Column(parts, _) if located(parts, names).is_none() => inside.extend(parts.last().and_then(item)),
+                Expr::Number(number) => {
+                    let at = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+                    match at.and_then(|at| select.items.get(at)) {
+                        Some(Item::Expr(expr, _)) => inside.push(expr),
+                        _ => return,
+                    }
+                }
+                other => inside.push(other),
+            }
+        }
+        let mut whole = inside.clone();
+        while let Some(expr) = inside.pop() {
+            if let Expr::Column(parts, _) = expr {
+                grouped.extend(located(parts, names));
+            }
+            inside.extend(expr.parts());
+        }
+        whole.retain(|expr| !matches!(expr, Expr::Column(..)));
+        let mut shown: Vec<&Expr> = select.items.iter().filter_map(|item| match item {
+            Item::Expr(expr, _) => Some(expr),
+            Item::Star(..) | Item::Fields(_) => None,
+        }).chain(&select.having).collect();
+        while let Some(expr) = shown.pop() {
+            let Expr::Column(parts, at) = expr else {
+                if !matches!(expr, Expr::Call(_)) && !whole.contains(&expr) {
+                    shown.extend(expr.parts());
+                }
+                continue;
+            };
+            let Some((table, column)) = located(parts, names).filter(|place| !grouped.contains(place)) else { continue };
+            let Some(relation) = names.tables[table].relation.clone() else { continue };
+            let Some(found) = self.schema.relation(&relation).filter(|found| found.kind == RelationKind::Table) else {
+                continue;
+            };
+            let keyed = |key: &[Ident]| key.iter().all(|column| grouped.contains(&(table, column.clone())));
+            if found.primary_key().is_some_and(keyed) {
+                self.resolved.uses.grouped.entry(relation).or_insert(*at);
+            } else {
+                let alias = &names.tables[table].alias;
+                let message = format!(
+                    "column \"{alias}.{column}\" must appear in the GROUP BY clause or be used in an aggregate function"
+                );
+                self.problem("42803", message, *at);
+            }
+        }
     }
 
     fn items(&mut self, items: &[Item], scope: &Scope<'_>) -> Output {
@@ -353,6 +416,7 @@ impl Resolver<'_> {
             On::Using(columns) => columns.clone(),
             On::Natural => {
                 let both = left.bare.iter().filter(|col| right.bare.iter().any(|other| other.name == col.name));
+                self.resolved.natural.push(both.clone().map(|col| col.name.clone()).collect());
                 both.map(|col| Placed { value: col.name.clone(), at: At::default() }).collect()
             }
             On::Nothing | On::Expr(_) => Vec::new(),
@@ -604,8 +668,26 @@ impl Resolver<'_> {
                 self.assigned(&name, &relation, column);
                 self.use_columns(&[(name.clone(), column.value.clone())], column.at);
             }
-            if !conflict.columns.is_empty() {
-                arbiter = Some(conflict.columns.iter().map(|column| column.value.clone()).collect());
+            let own_scope = Names::of(own.clone());
+            let own_scope = Scope { names: &own_scope, outer: None };
+            for (expr, _) in conflict.expressions.iter().chain(&conflict.predicate) {
+                self.expr(expr, Some(&own_scope));
+            }
+            if !conflict.columns.is_empty() || !conflict.expressions.is_empty() {
+                let wanted = Arbiter {
+                    columns: conflict.columns.iter().map(|column| column.value.clone()).collect(),
+                    expressions: conflict.expressions.iter().map(|(_, text)| normal(text)).collect(),
+                    predicate: conflict.predicate.as_ref().map(|(_, text)| normal(text)),
+                };
+                // What a view's table has, and what a partition's parent has, is not looked at.
+                let known = relation.kind == RelationKind::Table && relation.columns_known;
+                let found = relation.indexes.values().map(|index| wanted.finds(index)).any(|sure| sure != Sure::No);
+                let there = wanted.columns.iter().all(|column| relation.column(column).is_some());
+                if known && there && !found {
+                    let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                    self.problem("42P10", message, insert.table.name.at);
+                }
+                arbiter = Some(wanted);
             }
             constraint = conflict.constraint.as_ref().map(|name| name.value.clone());
             if let (Some(wanted), true) = (&conflict.constraint, relation.columns_known)
@@ -627,10 +709,23 @@ impl Resolver<'_> {
             }
         }
         let columns = columns.into_iter().map(|column| column.value).collect();
-        let kind = WriteKind::Insert { columns, listed, rows: written, arbiter, constraint, updates, updated };
+        let copies = insert.copies;
+        let kind = WriteKind::Insert { columns, listed, copies, rows: written, arbiter, constraint, updates, updated };
         self.write(name, kind, insert.table.name.at);
         let names = Names::of(own);
-        self.items(&insert.returning, &Scope { names: &names, outer })
+        self.returning(&insert.returning, names, outer)
+    }
+
+    /// `RETURNING`, where `old` and `new` are the row before and after since PostgreSQL 18.
+    fn returning(&mut self, items: &[Item], mut names: Names, outer: Option<&Scope<'_>>) -> Output {
+        if let Some(target) = names.tables.first().cloned() {
+            let shadow = |alias: &str| Table { alias: alias.into(), schema: None, ..target.clone() };
+            let free = |alias: &&&str| !names.tables.iter().any(|table| *table.alias == **alias.to_owned());
+            let rows: Vec<Table> = ["old", "new"].iter().filter(free).map(|alias| shadow(alias)).collect();
+            let named = |table: &Table| items.iter().any(|item| mentions(item, &table.alias));
+            names.tables.extend(rows.into_iter().filter(named));
+        }
+        self.items(items, &Scope { names: &names, outer })
     }
 
     fn inserted_rows(
@@ -675,7 +770,7 @@ impl Resolver<'_> {
             self.want(filter, &found, "boolean", Context::Assignment, start(filter));
         }
         self.write(name, WriteKind::Update { columns, row }, update.table.name.at);
-        self.items(&update.returning, &scope)
+        self.returning(&update.returning, names, outer)
     }
 
     fn delete(&mut self, delete: &Delete, outer: Option<&Scope<'_>>) -> Output {
@@ -689,7 +784,7 @@ impl Resolver<'_> {
         if let Some((name, _)) = target {
             self.write(name, WriteKind::Delete, delete.table.name.at);
         }
-        self.items(&delete.returning, &scope)
+        self.returning(&delete.returning, names, outer)
     }
 
     /// The table of a statement whose absence was told already.
@@ -733,6 +828,7 @@ impl Resolver<'_> {
             let kind = WriteKind::Insert {
                 columns: given.map(|column| column.value).collect(),
                 listed,
+                copies: false,
                 rows: vec![row],
                 arbiter: None,
                 constraint: None,
@@ -747,6 +843,20 @@ impl Resolver<'_> {
         // RETURNING is not read.
         None
     }
+}
+
+/// The table of one FROM, by its place, whose column a name means there, if it is surely one.
+fn located(parts: &[Ident], names: &Names) -> Option<(usize, Ident)> {
+    let (table, name) = match parts {
+        [name] => (None, name),
+        [.., table, name] => (Some(table), name),
+        [] => return None,
+    };
+    let has = |table: &Table| table.columns.iter().any(|col| col.name == *name);
+    let mut found = names.tables.iter().enumerate().filter(|(_, t)| table.is_none_or(|alias| t.alias == *alias) && has(t));
+    let (at, _) = found.next()?;
+    // A column of USING is that of both sides.
+    found.next().is_none().then(|| (at, name.clone()))
 }
 
 /// The constants of a row.
@@ -780,6 +890,15 @@ fn leaves_strings(data_type: &str) -> bool {
     matches!(data_type, "text" | "character varying") || CATALOG.category(data_type).is_none()
 }
 
+/// Whether an element of RETURNING names a table.
+fn mentions(item: &Item, table: &Ident) -> bool {
+    let names = |expr: &Expr| matches!(expr, Expr::Column(parts, _) if parts.len() > 1 && parts[0] == *table);
+    match item {
+        Item::Expr(expr, _) | Item::Fields(expr) => expr.any(&names),
+        Item::Star(name, _) => name.as_ref().is_some_and(|name| name.name == *table),
+    }
+}
+
 fn select_items(body: &Body) -> Option<&[Item]> {
     match body {
         Body::Select(select) => Some(&select.items),
@@ -789,7 +908,7 @@ fn select_items(body: &Body) -> Option<&[Item]> {
 }
 
 /// A relation as FROM shows it.
-fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
+pub(super) fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
     let column = |column: &Column| Col {
         name: column.name.clone(),
         data_type: column.data_type.as_ref().map_or(Type::Any, Type::of),

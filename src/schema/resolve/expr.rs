@@ -131,6 +131,15 @@ impl Resolver<'_> {
                     self.problem("42702", format!("column reference \"{name}\" is ambiguous"), at);
                     return Type::Any;
                 }
+                // The variables are the outermost scope.
+                if self.variables.contains(name) && !col.of.is_empty() {
+                    let message = match self.refuses_both {
+                        true => format!("column reference \"{name}\" is ambiguous: it is a variable, too"),
+                        false => format!("\"{name}\" is the column {}.{name}, and no longer the function's argument", col.of[0].0),
+                    };
+                    self.problem("42702", message, at);
+                    return Type::Any;
+                }
                 self.use_columns(&col.of, at);
                 return self.settled(&col.data_type);
             }

@@ -1,6 +1,7 @@
 //! A query against a schema, as PREPARE looks at it: what every name means, of which type every expression is, and what does not work. No
 //! server is asked. What can not be decided here is said to be so ([`Problem::sure`], [`Type::Any`]).
 
+mod body;
 mod call;
 mod catalog;
 mod command;
@@ -10,14 +11,18 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{QName, Schema};
+use super::{Index, QName, Schema};
+use crate::sql::TypeName;
 use crate::sql::condition::Constant;
+use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Command, Query};
+use catalog::Context;
 use scope::Names;
 use types::Types;
 
-pub use types::Type;
+pub(crate) use body::body_problems;
+pub use types::{Sure, Type};
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,6 +37,8 @@ pub struct Resolved {
     pub parameters: Vec<Type>,
     /// What it names.
     pub uses: Uses,
+    /// The columns that each NATURAL JOIN compares.
+    pub natural: Vec<Vec<Ident>>,
 }
 
 impl Resolved {
@@ -69,6 +76,8 @@ pub struct Uses {
     pub calls: BTreeMap<QName, At>,
     /// Types it names, or whose values it compares or writes.
     pub types: BTreeMap<String, At>,
+    /// Tables whose primary key lets it name columns beside GROUP BY.
+    pub grouped: BTreeMap<QName, At>,
     /// Labels of enums that stand in it.
     pub labels: BTreeMap<(String, Ident), At>,
     /// Whether something in it is not understood: it may use more.
@@ -97,8 +106,10 @@ pub enum WriteKind {
         listed: bool,
         /// What is known of its rows, in their order.
         rows: Vec<Row>,
+        /// Whether it is `COPY`.
+        copies: bool,
         /// `ON CONFLICT (…)`
-        arbiter: Option<BTreeSet<Ident>>,
+        arbiter: Option<Arbiter>,
         /// `ON CONFLICT ON CONSTRAINT`
         constraint: Option<Ident>,
         /// What `DO UPDATE` sets.
@@ -117,6 +128,70 @@ pub enum WriteKind {
     Delete,
 }
 
+/// What `ON CONFLICT (…) WHERE …` looks for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Arbiter {
+    /// The columns.
+    pub columns: BTreeSet<Ident>,
+    /// The expressions, spelled alike if they are the same.
+    pub expressions: BTreeSet<String>,
+    /// The condition, spelled like that of an index that says the same.
+    pub predicate: Option<String>,
+}
+
+impl Arbiter {
+    /// Whether it finds an index.
+    pub fn finds(&self, index: &Index) -> Sure {
+        let columns: BTreeSet<&Ident> = index.key.iter().flatten().collect();
+        let expressions: BTreeSet<String> = index.expressions.iter().map(|text| normal(text)).collect();
+        if !index.unique || !index.valid || !columns.into_iter().eq(&self.columns) {
+            return Sure::No;
+        }
+        let same = match () {
+            () if expressions == self.expressions => Sure::Yes,
+            () if expressions.len() == self.expressions.len() => Sure::Unsure,
+            () => Sure::No,
+        };
+        // The condition must follow from the query's.
+        let covered = match (&index.predicate, &self.predicate) {
+            (None, _) => Sure::Yes,
+            (Some(_), None) => Sure::No,
+            (Some(of), Some(wanted)) if normal(of) == *wanted => Sure::Yes,
+            (Some(_), Some(_)) => Sure::Unsure,
+        };
+        match (same, covered) {
+            (Sure::Yes, Sure::Yes) => Sure::Yes,
+            (Sure::No, _) | (_, Sure::No) => Sure::No,
+            _ => Sure::Unsure,
+        }
+    }
+}
+
+/// An expression as two spellings of it have in common: without parentheses, casts, and the case of words.
+fn normal(text: &str) -> String {
+    let mut found: Vec<String> = Vec::new();
+    let pieces: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let mut i = 0;
+    while let Some(piece) = pieces.get(i) {
+        i += 1;
+        if piece.symbol("::") {
+            // `::text`, `::character varying(20)`, `::timestamp with time zone`
+            i += 1;
+            while pieces.get(i).is_some_and(|p| p.is_any(&["varying", "precision", "with", "without", "time", "zone"])) {
+                i += 1;
+            }
+        } else if piece.symbol("(") || piece.symbol(")") {
+        } else if matches!(piece.kind, Kind::Word) {
+            found.push(piece.text.to_ascii_lowercase());
+        } else {
+            let plain = piece.text.trim_matches('"');
+            let quoted = piece.kind == Kind::Name && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            found.push(if quoted { plain } else { piece.text }.to_owned());
+        }
+    }
+    found.join(" ")
+}
+
 /// The columns of a row that a query gives constants.
 pub type Row = BTreeMap<Ident, Constant>;
 
@@ -130,15 +205,33 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
     Resolved { columns, shows, ..resolver.resolved }
 }
 
-/// The columns that a view, or a table, of this query has.
-pub(super) fn columns(query: &Query, schema: &Schema) -> Option<Vec<(Ident, Type)>> {
+/// Whether a value of one type becomes one of another where it is written into a column.
+pub(super) fn assignable(schema: &Schema, from: &TypeName, to: &TypeName) -> Sure {
+    let target = to.without_modifiers();
+    Types { schema }.fits(&Type::of(from), target.as_str(), Context::Assignment)
+}
+
+/// Whether values of two types can be compared, as a foreign key does.
+pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> Sure {
+    let types = Types { schema };
+    let way = |from: &TypeName, to: &TypeName| types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit);
+    match (way(one, other), way(other, one)) {
+        (Sure::Yes, _) | (_, Sure::Yes) => Sure::Yes,
+        (Sure::No, Sure::No) => Sure::No,
+        _ => Sure::Unsure,
+    }
+}
+
+/// The columns that a view, or a table, of this query has, where they are known; and what it uses.
+pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Vec<(Ident, Type)>>, Uses) {
     let mut resolver = Resolver::new(schema);
-    let columns = resolver.query(query, None)?;
+    let columns = resolver.query(query, None);
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
         Type::Unknown | Type::Parameter(_) => (col.name, Type::named("text")),
         known => (col.name, known),
     };
-    Some(columns.into_iter().map(typed).collect())
+    let columns = columns.map(|columns| columns.into_iter().map(typed).collect());
+    (columns, resolver.resolved.uses)
 }
 
 struct Resolver<'s> {
@@ -148,6 +241,10 @@ struct Resolver<'s> {
     /// The `WITH` queries in sight, the nearest last.
     ctes: Vec<(Ident, Output)>,
     depth: usize,
+    /// The variables of the function that a query stands in.
+    variables: BTreeSet<Ident>,
+    /// Whether a name that is one of them and a column is refused; otherwise it is the column.
+    refuses_both: bool,
 }
 
 /// What a query returns; `None`: that is not known.
@@ -155,7 +252,15 @@ type Output = Option<Vec<scope::Col>>;
 
 impl<'s> Resolver<'s> {
     fn new(schema: &'s Schema) -> Self {
-        Self { schema, types: Types { schema }, resolved: Resolved::default(), ctes: Vec::new(), depth: 0 }
+        Self {
+            schema,
+            types: Types { schema },
+            resolved: Resolved::default(),
+            ctes: Vec::new(),
+            depth: 0,
+            variables: BTreeSet::new(),
+            refuses_both: false,
+        }
     }
 
     fn problem(&mut self, code: &'static str, message: impl Into<String>, at: At) {

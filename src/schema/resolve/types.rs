@@ -57,9 +57,12 @@ impl fmt::Display for Type {
 
 /// An answer that may not be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sure {
+pub enum Sure {
+    /// Yes.
     Yes,
+    /// No.
     No,
+    /// It is not known.
     Unsure,
 }
 

@@ -34,6 +34,8 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         returns = written;
         outputs.extend(columns);
     }
+    let names = arguments.iter().chain(&outputs).filter_map(|argument| argument.name.clone());
+    let names = names.collect::<BTreeSet<_>>().into_iter().collect();
     let outputs =
         outputs.into_iter().map(|output| (output.name.unwrap_or_else(|| "".into()), output.data_type)).collect();
     let inputs = arguments.into_iter().filter(|argument| argument.input);
@@ -46,6 +48,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         mention(&parser.next_token().token, &mut mentions);
     }
     let mentions = mentions.into_iter().collect();
+    let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
         name,
@@ -53,7 +56,11 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         arguments,
         returns,
         outputs,
+        names,
         mentions,
+        language,
+        text,
+        tracked,
         body,
     }))])
 }
@@ -76,6 +83,7 @@ fn option(parser: &Parser<'_>, body: &mut FunctionBody) {
             // A body that is SQL itself, up to the end.
             let rest = (0..).map(|n| &parser.peek_nth_token_ref(n).token).take_while(|t| !matches!(t, Token::EOF));
             body.language = "sql".to_owned();
+            body.tracked = true;
             body.text = rest.map(ToString::to_string).collect::<Vec<_>>().join(" ");
         }
         _ if said(["security", "definer"]) => body.security_definer = true,
@@ -238,9 +246,15 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
     parser.expect_keyword_is(Keyword::TRIGGER)?;
     let name = fold(&parser.parse_identifier()?);
     // Events may name columns (`UPDATE OF a, b ON t`); ON ends them.
+    let mut columns = BTreeSet::new();
+    let mut named = false;
     while !eat(parser, &[Keyword::ON]) {
-        if matches!(parser.next_token().token, Token::EOF) {
-            return parser.expected_ref("ON", parser.peek_token_ref());
+        match parser.next_token().token {
+            Token::EOF => return parser.expected_ref("ON", parser.peek_token_ref()),
+            word if is_word(&word, "of") => named = true,
+            word if is_word(&word, "or") => named = false,
+            word if named => mention(&word, &mut columns),
+            _ => {}
         }
     }
     let table = lower_name(&parser.parse_object_name(false)?);
@@ -251,9 +265,26 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
                 parser.expect_keyword_is(Keyword::PROCEDURE)?;
             }
             function = Some(lower_name(&parser.parse_object_name(false)?));
+        } else if eat(parser, &[Keyword::WHEN]) {
+            // `(NEW.a <> OLD.a)`
+            let mut depth = 0_usize;
+            loop {
+                let token = parser.next_token().token;
+                match token {
+                    Token::LParen => depth += 1,
+                    Token::RParen => depth = depth.saturating_sub(1),
+                    Token::EOF => break,
+                    Token::Period => mention(&parser.peek_token_ref().token, &mut columns),
+                    _ => {}
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
         } else {
             parser.next_token();
         }
     }
-    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function }])
+    let columns = columns.into_iter().collect();
+    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns }])
 }

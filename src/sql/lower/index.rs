@@ -21,6 +21,8 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
     let key_names = index.columns.iter().map(|c| expression_name(&c.column.expr, "expr")).collect();
     let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
     let mut mentions: Vec<_> = expressions.flat_map(|c| columns_in(&c.column.expr)).collect();
+    let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
+    let expressions = expressions.map(|c| c.column.expr.to_string().into()).collect();
     mentions.extend(index.predicate.iter().flat_map(columns_in));
     mentions.extend(index.include.iter().map(crate::sql::ast::fold));
     Ok(vec![Operation::CreateIndex(Box::new(CreateIndex {
@@ -32,7 +34,9 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
         unique: index.unique,
         concurrently: index.concurrently,
         if_not_exists: index.if_not_exists,
-        partial: index.predicate.is_some(),
+        predicate: index.predicate.as_ref().map(|predicate| predicate.to_string().into()),
+        expressions,
+        nulls_collide: index.nulls_distinct == Some(false),
         only,
     }))])
 }

@@ -138,7 +138,7 @@ pub(crate) fn command(text: &str) -> std::result::Result<Command, SyntaxError> {
 fn pieces(tokens: &Tokens<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
     let mut parser = tokens.parser();
     if peek_words(&parser, &["alter", "table"]) || peek_words(&parser, &["alter", "foreign", "table"]) {
-        return table_change::alter_table(tokens, &mut parser);
+        return table_change::alter_table(tokens, &mut parser, gaps);
     }
     let operations = operations(&mut parser, gaps)?;
     if !at_end(&parser) {

@@ -6,9 +6,9 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::Result;
-use crate::sql::ast::fold;
-use crate::sql::operation::{ObjectChange, ObjectKind, Operation};
-use crate::sql::parse::{at_end, eat_words, if_exists, if_not_exists, is_word};
+use crate::sql::ast::{fold, lower_name};
+use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes};
+use crate::sql::parse::{at_end, eat_words, if_exists, if_not_exists, is_word, peek_words};
 
 /// The words of each kind. The longer of two that begin alike stands first.
 const KINDS: &[(&[&str], ObjectKind)] = &[
@@ -70,10 +70,77 @@ pub(super) fn object(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
         _ if eat_words(parser, &["rename", "to"]) => ObjectChange::Rename { to: fold(&parser.parse_identifier()?) },
         _ => ObjectChange::Alter,
     };
+    let publishes = if *kind == ObjectKind::Publication { Some(Box::new(publishes(parser))) } else { None };
     while !at_end(parser) {
         parser.next_token();
     }
-    Ok(Some(Operation::Object { kind: *kind, name, change }))
+    Ok(Some(Operation::Object { kind: *kind, name, change, publishes }))
+}
+
+/// `FOR TABLE a (x, y) WHERE (…), b WITH (publish = 'insert')`, `ADD TABLE a`, `SET TABLES IN SCHEMA s`.
+fn publishes(parser: &mut Parser<'_>) -> Publishes {
+    let mut found = Publishes::default();
+    let mut schemas = false;
+    while !at_end(parser) {
+        if eat_words(parser, &["add"]) {
+            found.verb = PublishVerb::Add;
+        } else if eat_words(parser, &["drop"]) {
+            found.verb = PublishVerb::Drop;
+        } else if eat_words(parser, &["all", "tables"]) {
+            found.all = true;
+        } else if eat_words(parser, &["tables", "in", "schema"]) {
+            schemas = true;
+        } else if eat_words(parser, &["table"]) {
+            schemas = false;
+            eat_words(parser, &["only"]);
+        } else if eat_words(parser, &["with"]) || peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
+            let mut options = String::new();
+            while !at_end(parser) {
+                options.push_str(&parser.next_token().token.to_string().to_ascii_lowercase());
+                options.push(' ');
+            }
+            if options.split(|c: char| !c.is_alphanumeric()).any(|word| word == "publish") {
+                found.changes = Some(options.contains("update") || options.contains("delete"));
+            }
+        } else if matches!(parser.peek_token_ref().token, Token::Word(_)) && !eat_words(parser, &["for"]) && !eat_words(parser, &["set"]) {
+            let Ok(name) = parser.parse_object_name(false) else { return found };
+            let name = lower_name(&name);
+            if schemas {
+                found.schemas.push(name.name);
+                continue;
+            }
+            let mut table = PublishedTable { table: name, columns: Vec::new(), filter: Vec::new() };
+            if parser.peek_token_ref().token == Token::LParen {
+                table.columns = words_in_group(parser);
+            }
+            if eat_words(parser, &["where"]) {
+                table.filter = words_in_group(parser);
+            }
+            found.tables.push(table);
+        } else if !parser.consume_token(&Token::Comma) && !parser.consume_token(&Token::Mul) && !matches!(parser.peek_token_ref().token, Token::Word(_)) {
+            parser.next_token();
+        }
+    }
+    found
+}
+
+/// The words of a group in parentheses.
+fn words_in_group(parser: &mut Parser<'_>) -> Vec<Ident> {
+    let mut found = Vec::new();
+    let mut depth = 0_usize;
+    while !at_end(parser) {
+        match parser.next_token().token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if word.quote_style.is_some() => found.push(word.value.into()),
+            Token::Word(word) => found.push(word.value.to_ascii_lowercase().into()),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    found
 }
 
 /// The name with its signature, up to the words that say what is done: all of it tells two objects apart.

@@ -11,6 +11,7 @@ use sqlparser::tokenizer::Span;
 
 use crate::sql::TypeName;
 use crate::sql::ast::{fold, lower_name};
+use crate::sql::gaps::{CONDITION, EXPRESSION};
 use crate::sql::name::Name;
 use crate::sql::operation::Ident;
 use crate::sql::parse::Tokens;
@@ -30,6 +31,12 @@ pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
 /// Turns a query into one of our own, without places.
 pub(super) fn query(query: &ast::Query) -> Query {
     Lower { tokens: None }.query(query)
+}
+
+/// An expression from its text, without places.
+fn written(text: &str) -> Expr {
+    let parsed = Tokens::read(text).ok().and_then(|tokens| tokens.parser().parse_expr().ok());
+    parsed.map_or(Expr::Opaque, |expr| Lower { tokens: None }.expr(&expr))
 }
 
 struct Lower<'a> {
@@ -161,8 +168,19 @@ impl Lower<'_> {
 
     fn conflict(&self, conflict: &ast::OnConflict) -> Conflict {
         let (mut columns, mut constraint) = (Vec::new(), None);
+        let (mut expressions, mut predicate) = (Vec::new(), None);
         match &conflict.conflict_target {
-            Some(ConflictTarget::Columns(found)) => columns = found.iter().map(|ident| self.placed(ident)).collect(),
+            Some(ConflictTarget::Columns(found)) => {
+                for ident in found {
+                    if let Some(text) = ident.value.strip_prefix(EXPRESSION) {
+                        expressions.push((written(text), text.into()));
+                    } else if let Some(text) = ident.value.strip_prefix(CONDITION) {
+                        predicate = Some((written(text), text.into()));
+                    } else {
+                        columns.push(self.placed(ident));
+                    }
+                }
+            }
             Some(ConflictTarget::OnConstraint(name)) => constraint = Some(self.target(name)),
             None => {}
         }
@@ -172,7 +190,7 @@ impl Lower<'_> {
                 (Some(self.assignments(&update.assignments)), update.selection.as_ref().map(|e| self.expr(e)))
             }
         };
-        Conflict { columns, constraint, update, filter }
+        Conflict { columns, expressions, predicate, constraint, update, filter }
     }
 
     fn update(&self, update: &ast::Update) -> Command {

@@ -45,7 +45,7 @@ pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }
         TableChange::Physical { what: "storage parameters" }
     };
-    Ok(vec![Operation::AlterTable { table: name, if_exists, change }])
+    Ok(vec![Operation::AlterTable { table: name, if_exists, only: false, change }])
 }
 
 /// `RENAME TO x` and `SET SCHEMA x`.

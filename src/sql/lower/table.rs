@@ -11,7 +11,7 @@ use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
 use crate::sql::gaps::{Gaps, VIRTUAL};
 use crate::sql::name::Name;
 use crate::sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Operation,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, OnDelete, Operation,
 };
 use crate::sql::parse::{eat_words, is_word};
 use crate::sql::shape::{columns_in, query_shape, shape_of};
@@ -28,11 +28,11 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
     let mut columns = Vec::new();
     let mut constraints = Vec::new();
     for column in &table.columns {
-        let (column, inline) = lower_column(column);
+        let (column, inline) = lower_column(column, gaps);
         columns.push(column);
         constraints.extend(inline);
     }
-    constraints.extend(table.constraints.iter().filter_map(|c| lower_constraint(c, false)));
+    constraints.extend(table.constraints.iter().filter_map(|c| lower_constraint(c, false, gaps)));
     mark_primary_key(&mut columns, &constraints);
     columns.iter_mut().filter(|c| gaps.not_null.contains(&c.name)).for_each(|c| c.not_null = true);
     Ok(vec![Operation::CreateTable(Box::new(CreateTable {
@@ -47,6 +47,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         partition_of: table.partition_of.as_ref().map(lower_name),
         is_default: !gaps.bound && matches!(table.for_values, Some(ast::ForValues::Default)),
         partitioned: gaps.partitioned || table.partition_by.is_some(),
+        partition_key: gaps.partition_key.clone(),
         query: table.query.as_deref().map(|query| (query_shape(query), super::query::query(query))),
     }))])
 }
@@ -61,11 +62,19 @@ fn mark_primary_key(columns: &mut [ColumnDefinition], constraints: &[ConstraintD
 }
 
 /// A column and the constraints written at it.
-pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<ConstraintDefinition>) {
+pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefinition, Vec<ConstraintDefinition>) {
     let name = fold(&column.name);
     let (data_type, serial) = lower_type(&column.data_type);
     let mut definition =
-        ColumnDefinition { name: name.clone(), data_type, not_null: serial, default: None, serial, runs: Vec::new() };
+        ColumnDefinition {
+            name: name.clone(),
+            data_type,
+            not_null: serial,
+            default: None,
+            serial,
+            runs: Vec::new(),
+            needs: Vec::new(),
+        };
     if serial {
         definition.default = Some(DefaultValue::Volatile);
     }
@@ -84,13 +93,15 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
                 definition.not_null = true;
                 push(ConstraintKind::PrimaryKey { columns: vec![name.clone()] });
             }
-            ColumnOption::Unique(_) => push(ConstraintKind::Unique { columns: vec![name.clone()] }),
+            ColumnOption::Unique(_) => {
+                push(ConstraintKind::Unique { columns: vec![name.clone()], nulls_collide: gaps.nulls_collide });
+            }
             ColumnOption::Check(check) => push(check_kind(&check.expr)),
             ColumnOption::ForeignKey(key) => push(ConstraintKind::ForeignKey {
                 columns: vec![name.clone()],
                 target: lower_name(&key.foreign_table),
                 target_columns: fold_all(&key.referred_columns),
-                restricts: restricts(key.on_delete.as_ref()),
+                on_delete: on_delete(key.on_delete.as_ref()),
             }),
             ColumnOption::Generated { generated_as, generation_expr, generation_expr_mode, .. } => {
                 let virtual_column = matches!(generation_expr_mode, Some(GeneratedExpressionMode::Virtual));
@@ -102,6 +113,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
                 });
                 definition.not_null |= generation_expr.is_none();
                 definition.runs = generation_expr.as_ref().map(runs).unwrap_or_default();
+                definition.needs = generation_expr.as_ref().map(columns_in).unwrap_or_default();
             }
             ColumnOption::Comment(mark) if mark == VIRTUAL => definition.default = Some(DefaultValue::GeneratedVirtual),
             // `NULL`, a collation, and what only other databases write.
@@ -112,13 +124,18 @@ pub(super) fn lower_column(column: &ast::ColumnDef) -> (ColumnDefinition, Vec<Co
 }
 
 /// A constraint; `None` for what only other databases write.
-pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) -> Option<ConstraintDefinition> {
+pub(super) fn lower_constraint(
+    constraint: &TableConstraint,
+    not_valid: bool,
+    gaps: &Gaps,
+) -> Option<ConstraintDefinition> {
     let index_columns = |columns: &[ast::IndexColumn]| -> Vec<Ident> {
         columns.iter().filter_map(|c| plain_column(&c.column.expr)).collect()
     };
     let (name, kind) = match constraint {
         TableConstraint::Unique(unique) => {
-            (&unique.name, ConstraintKind::Unique { columns: index_columns(&unique.columns) })
+            let nulls_collide = gaps.nulls_collide;
+            (&unique.name, ConstraintKind::Unique { columns: index_columns(&unique.columns), nulls_collide })
         }
         TableConstraint::PrimaryKey(key) => {
             (&key.name, ConstraintKind::PrimaryKey { columns: index_columns(&key.columns) })
@@ -129,7 +146,7 @@ pub(super) fn lower_constraint(constraint: &TableConstraint, not_valid: bool) ->
                 columns: fold_all(&key.columns),
                 target: lower_name(&key.foreign_table),
                 target_columns: fold_all(&key.referred_columns),
-                restricts: restricts(key.on_delete.as_ref()),
+                on_delete: on_delete(key.on_delete.as_ref()),
             },
         ),
         TableConstraint::Check(check) => (&check.name, check_kind(&check.expr)),
@@ -230,7 +247,11 @@ pub(super) fn default_value(expr: &Expr) -> DefaultValue {
     if shape_of(expr).calls.iter().all(known) { DefaultValue::Stable } else { DefaultValue::Volatile }
 }
 
-/// Whether a foreign key keeps the rows it points to from being deleted.
-fn restricts(on_delete: Option<&ReferentialAction>) -> bool {
-    matches!(on_delete, None | Some(ReferentialAction::NoAction | ReferentialAction::Restrict))
+/// What a foreign key does when the row that it points to is deleted.
+fn on_delete(action: Option<&ReferentialAction>) -> OnDelete {
+    match action {
+        None | Some(ReferentialAction::NoAction | ReferentialAction::Restrict) => OnDelete::Refuse,
+        Some(ReferentialAction::Cascade) => OnDelete::Cascade,
+        Some(ReferentialAction::SetNull | ReferentialAction::SetDefault) => OnDelete::Set,
+    }
 }

@@ -7,13 +7,14 @@ use sqlparser::tokenizer::Token;
 
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::operation::{Operation, RelationKind, TableChange};
+use crate::sql::gaps::Gaps;
+use crate::sql::operation::{Operation, RelationKind, ReplicaIdentity, TableChange};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma,
 };
 use crate::sql::types::lower_type;
 
-pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<Vec<LoweredPiece>> {
+pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
     parser.expect_keyword_is(Keyword::ALTER)?;
     let kind = if eat(parser, &[Keyword::FOREIGN]) { RelationKind::ForeignTable } else { RelationKind::Table };
     parser.expect_keyword_is(Keyword::TABLE)?;
@@ -22,7 +23,7 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
             .expected_ref("a table (ALL IN TABLESPACE moves files, it changes no schema)", parser.peek_token_ref());
     }
     let if_exists = if_exists(parser);
-    eat(parser, &[Keyword::ONLY]);
+    let only = eat(parser, &[Keyword::ONLY]);
     let name = lower_name(&parser.parse_object_name(false)?);
     let _star = parser.consume_token(&Token::Mul);
     let prefix = tokens.range(0, parser.index());
@@ -38,12 +39,12 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
     let mut pieces = Vec::new();
     loop {
         let from = parser.index();
-        let change = change(parser)?;
+        let change = change(parser, gaps)?;
         if !at_end(parser) && parser.peek_token_ref().token != Token::Comma {
             return Err(unexpected(parser));
         }
         let range = tokens.range(from, parser.index());
-        let operation = Operation::AlterTable { table: name.clone(), if_exists, change };
+        let operation = Operation::AlterTable { table: name.clone(), if_exists, only, change };
         pieces.push(LoweredPiece { operation, range, prefix: Some(prefix.clone()) });
         if !parser.consume_token(&Token::Comma) {
             break;
@@ -57,12 +58,12 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Resul
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.
-fn change(parser: &mut Parser<'_>) -> Result<TableChange> {
+fn change(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<TableChange> {
     if let Some(change) = token_form(parser)? {
         return Ok(change);
     }
     let operation = parser.parse_alter_table_operation()?;
-    if let Some(change) = lower_change(operation) {
+    if let Some(change) = lower_change(operation, gaps) {
         return Ok(change);
     }
     parser.expected_ref("a sub-command of ALTER TABLE in PostgreSQL", parser.get_current_token())
@@ -75,7 +76,6 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         (&["set", "without", "cluster"], "cluster"),
         (&["set", "without", "oids"], "oids"),
         (&["cluster", "on"], "cluster"),
-        (&["replica", "identity"], "replica identity"),
         (&["reset"], "storage parameters"),
         (&["options"], "options"),
     ];
@@ -84,6 +84,19 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
             skip_to_comma(parser);
             return Ok(Some(TableChange::Physical { what }));
         }
+    }
+    if eat_words(parser, &["replica", "identity"]) {
+        let identity = if eat_word(parser, "full") {
+            ReplicaIdentity::Full
+        } else if eat_word(parser, "nothing") {
+            ReplicaIdentity::Nothing
+        } else if eat_words(parser, &["using", "index"]) {
+            ReplicaIdentity::Index(fold(&parser.parse_identifier()?))
+        } else {
+            eat_word(parser, "default");
+            ReplicaIdentity::PrimaryKey
+        };
+        return Ok(Some(TableChange::ReplicaIdentity(identity)));
     }
     if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
         parser.next_token();
@@ -185,9 +198,13 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
                 return Ok(TableChange::DropGenerated { column, if_exists: if_exists(parser) });
             }
         }
-        for (words, always) in
-            [(&["set", "generated", "always"][..], true), (&["set", "generated", "by", "default"], false)]
-        {
+        // pg_dump writes the options of the sequence behind it: `(SEQUENCE NAME s START WITH 1 …)`.
+        for (words, always) in [
+            (&["set", "generated", "always"][..], true),
+            (&["set", "generated", "by", "default"], false),
+            (&["add", "generated", "always", "as", "identity"], true),
+            (&["add", "generated", "by", "default", "as", "identity"], false),
+        ] {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
                 return Ok(TableChange::SetIdentity { column, always });
@@ -229,14 +246,14 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     })
 }
 
-fn lower_change(operation: AlterTableOperation) -> Option<TableChange> {
+fn lower_change(operation: AlterTableOperation, gaps: &Gaps) -> Option<TableChange> {
     Some(match operation {
         AlterTableOperation::AddColumn { if_not_exists, column_def, .. } => {
-            let (column, constraints) = table::lower_column(&column_def);
+            let (column, constraints) = table::lower_column(&column_def, gaps);
             TableChange::AddColumn { if_not_exists, column, constraints }
         }
         AlterTableOperation::AddConstraint { constraint, not_valid } => {
-            TableChange::AddConstraint(table::lower_constraint(&constraint, not_valid)?)
+            TableChange::AddConstraint(table::lower_constraint(&constraint, not_valid, gaps)?)
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
             TableChange::RenameColumn { from: fold(&old_column_name), to: fold(&new_column_name) }

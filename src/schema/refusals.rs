@@ -1,0 +1,527 @@
+//! What PostgreSQL refuses whatever rows there are, by the catalog alone: what still depends on a thing that goes or changes its type, what
+//! there can be only one of, what a column or a table cannot be. Each message is the server's, as versions 15 and 18 say it; a test runs the
+//! statements on a server.
+
+use super::model::{Column, QName, Relation, Rule, UserType};
+use super::resolve::{self, Sure};
+use super::{Function, Schema};
+use crate::sql::lex::words_of;
+use crate::sql::operation::{
+    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, Operation, RelationKind,
+    TableChange,
+};
+use crate::sql::{Name, TypeName};
+
+/// Why PostgreSQL refuses an operation on a schema; `None`: it does not, as far as is known here.
+pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
+    let catalog = Catalog { schema };
+    match operation {
+        Operation::AlterTable { table, only, change, .. } => {
+            let name = schema.resolve(table);
+            let relation = schema.relation(&name)?;
+            catalog.change(&name, relation, *only, change)
+        }
+        Operation::CreateTable(table) => catalog.create_table(table),
+        Operation::CreateIndex(index) => catalog.create_index(index),
+        Operation::DropRelation { kind: RelationKind::Index, name, .. } => catalog.drop_index(&schema.resolve(name)),
+        Operation::DropRelation { name, cascade: false, together, .. } => {
+            let name = schema.resolve(name);
+            let relation = schema.relation(&name)?;
+            catalog.drop_relation(&name, relation, together)
+        }
+        Operation::DropType { name, cascade: false, .. } => catalog.drop_type(&schema.resolve_type(name)),
+        Operation::DropFunction { name, arguments, cascade, .. } => {
+            catalog.drop_function(&schema.resolve_function(name), arguments.as_deref(), *cascade)
+        }
+        Operation::DropNamespace { name, cascade: false, .. } => {
+            let mut inside = schema.relations().map(|(name, relation)| (name, relation.kind.keyword()));
+            let (found, kind) = inside.find(|(found, _)| found.schema == *name)?;
+            Some(format!("cannot drop schema {name} because {} {found} is in it", kind.to_lowercase()))
+        }
+        Operation::CreateTrigger { name, table, or_replace: false, .. } => {
+            let table = schema.resolve(table);
+            let exists = schema.relation(&table)?.triggers.contains_key(name);
+            exists.then(|| format!("trigger \"{name}\" for relation \"{}\" already exists", table.name))
+        }
+        Operation::CreatePolicy { name, table, .. } => {
+            let table = schema.resolve(table);
+            let exists = schema.relation(&table)?.policies.contains_key(name);
+            exists.then(|| format!("policy \"{name}\" for table \"{}\" already exists", table.name))
+        }
+        Operation::AddEnumLabel { name, if_not_exists, label, position } => {
+            let UserType::Enum(labels) = schema.user_type(&schema.resolve_type(name))? else { return None };
+            if labels.contains(label) {
+                return (!if_not_exists).then(|| format!("enum label \"{label}\" already exists"));
+            }
+            let (_, neighbour) = position.as_ref()?;
+            (!labels.contains(neighbour)).then(|| format!("\"{neighbour}\" is not an existing enum label"))
+        }
+        Operation::RenameEnumLabel { name, from, to } => {
+            let UserType::Enum(labels) = schema.user_type(&schema.resolve_type(name))? else { return None };
+            match (labels.contains(from), labels.contains(to)) {
+                (false, _) => Some(format!("\"{from}\" is not an existing enum label")),
+                (true, true) => Some(format!("enum label \"{to}\" already exists")),
+                (true, false) => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+struct Catalog<'s> {
+    schema: &'s Schema,
+}
+
+impl Catalog<'_> {
+    fn change(&self, name: &QName, relation: &Relation, only: bool, change: &TableChange) -> Option<String> {
+        let table = &name.name;
+        let column = |column: &Ident| relation.column(column);
+        match change {
+            TableChange::AddColumn { column: new, constraints, if_not_exists } => {
+                if *if_not_exists && column(&new.name).is_some() {
+                    return None;
+                }
+                if only && self.children(name).next().is_some() {
+                    return Some("column must be added to child tables too".to_owned());
+                }
+                // Rows that are stored elsewhere would have to be written anew.
+                if !matches!(new.default, None | Some(DefaultValue::Null)) {
+                    if let Some(used) = self.row_type_in_use(name) {
+                        return Some(used);
+                    }
+                }
+                constraints.iter().find_map(|constraint| self.constraint(name, relation, constraint, false))
+            }
+            TableChange::DropColumn { column: gone, cascade, .. } => {
+                column(gone)?;
+                if relation.partition_key.contains(gone) {
+                    return Some(format!(
+                        "cannot drop column \"{gone}\" because it is part of the partition key of relation \"{table}\""
+                    ));
+                }
+                if self.inherits(relation, gone) {
+                    return Some(format!("cannot drop inherited column \"{gone}\""));
+                }
+                if *cascade {
+                    return None;
+                }
+                let user = self.column_users(name, relation, gone).into_iter().next().or_else(|| self.published(name, gone));
+                user.map(|user| {
+                    format!("cannot drop column {gone} of table {table} because other objects depend on it: {user}")
+                })
+            }
+            TableChange::SetType { column: changed, data_type, using, .. } => {
+                let old = column(changed)?;
+                self.set_type(name, relation, old, data_type, *using)
+            }
+            TableChange::RenameColumn { from, to } => {
+                column(from)?;
+                if self.inherits(relation, from) {
+                    return Some(format!("cannot rename inherited column \"{from}\""));
+                }
+                if only && self.children(name).next().is_some() {
+                    return Some(format!("inherited column \"{from}\" must be renamed in child tables too"));
+                }
+                column(to).map(|_| format!("column \"{to}\" of relation \"{table}\" already exists"))
+            }
+            TableChange::DropNotNull { column: loosened } => {
+                let found = column(loosened)?;
+                if relation.primary_key().is_some_and(|key| key.contains(loosened)) {
+                    return Some(format!("column \"{loosened}\" is in a primary key"));
+                }
+                let identity = matches!(
+                    found.default,
+                    Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
+                );
+                identity.then(|| format!("column \"{loosened}\" of relation \"{table}\" is an identity column"))
+            }
+            TableChange::SetDefault { column: set, .. } | TableChange::DropDefault { column: set } => {
+                match column(set)?.default {
+                    Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
+                        Some(format!("column \"{set}\" of relation \"{table}\" is an identity column"))
+                    }
+                    Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual) => {
+                        Some(format!("column \"{set}\" of relation \"{table}\" is a generated column"))
+                    }
+                    _ => None,
+                }
+            }
+            TableChange::AddConstraint(definition) => self.constraint(name, relation, definition, true),
+            TableChange::DropConstraint { name: gone, cascade, .. } => {
+                self.drop_constraint(name, relation, gone, *cascade)
+            }
+            TableChange::AttachPartition { partition, is_default } => {
+                if !relation.partitioned && relation.kind == RelationKind::Table && relation.parent.is_none() {
+                    return Some(format!("table \"{table}\" is not partitioned"));
+                }
+                if let Some(default) = relation.default_partition.as_ref().filter(|_| *is_default) {
+                    return Some(second_default(&self.schema.resolve(partition), default));
+                }
+                let partition = self.schema.resolve(partition);
+                let parent = self.schema.relation(&partition)?.parent.as_ref()?;
+                self.schema.relation(parent)?.partitioned.then(|| format!("\"{}\" is already a partition", partition.name))
+            }
+            _ => None,
+        }
+    }
+
+    fn create_table(&self, table: &CreateTable) -> Option<String> {
+        if table.if_not_exists && self.schema.relation(&self.schema.resolve(&table.name)).is_some() {
+            return None;
+        }
+        let parent = self.schema.relation(&self.schema.resolve(table.partition_of.as_ref()?))?;
+        let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
+        Some(second_default(&self.schema.resolve(&table.name), default))
+    }
+
+    fn create_index(&self, index: &CreateIndex) -> Option<String> {
+        let table = self.schema.resolve(&index.table);
+        let relation = self.schema.relation(&table)?;
+        let known = relation.columns_known && relation.kind == RelationKind::Table;
+        let missing = index.key.iter().flatten().find(|column| known && relation.column(column).is_none());
+        if let Some(column) = missing.filter(|column| !is_system(column)) {
+            return Some(format!("column \"{column}\" does not exist"));
+        }
+        let columns: Vec<Ident> = index.key.iter().flatten().cloned().collect();
+        index.unique.then(|| lacks_partition_key("UNIQUE", relation, &columns)).flatten()
+    }
+
+    fn drop_index(&self, index: &QName) -> Option<String> {
+        let table = self.schema.index_table(index)?;
+        let relation = self.schema.relation(table)?;
+        let constraint = relation.constraints.get(&index.name).filter(|constraint| constraint.kind.has_index())?;
+        let _ = constraint;
+        Some(format!(
+            "cannot drop index {} because constraint {} on table {} requires it",
+            index.name, index.name, table.name
+        ))
+    }
+
+    fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {
+        let together: Vec<QName> = together.iter().map(|name| self.schema.resolve(name)).collect();
+        if relation.kind == RelationKind::Sequence {
+            let (table, column) = relation.owned_by.as_ref()?;
+            let counts = self.schema.relation(table)?.column(column)?.default;
+            return match counts {
+                Some(DefaultValue::Volatile) if !together.contains(table) => Some(format!(
+                    "cannot drop sequence {name} because other objects depend on it: default value for column {column} of table {table}"
+                )),
+                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => Some(format!(
+                    "cannot drop sequence {name} because column {column} of table {table} requires it"
+                )),
+                _ => None,
+            };
+        }
+        let shown = name.to_string();
+        let user = self.schema.relations().find_map(|(other, found)| {
+            let column = found.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
+            (other != name && !together.contains(other) && found.kind == RelationKind::Table)
+                .then(|| format!("column {} of table {other}", column.name))
+        });
+        let user = user.or_else(|| self.functions_of_type(&shown).next());
+        user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
+    }
+
+    fn drop_type(&self, name: &QName) -> Option<String> {
+        self.schema.user_type(name)?;
+        let shown = name.to_string();
+        let columns = self.schema.relations().find_map(|(table, relation)| {
+            let column = relation.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
+            (relation.kind == RelationKind::Table).then(|| format!("column {} of table {table}", column.name))
+        });
+        let types = || {
+            let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
+            users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
+        };
+        let user = columns.or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
+        Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
+    }
+
+    fn drop_function(&self, name: &QName, arguments: Option<&[TypeName]>, cascade: bool) -> Option<String> {
+        let overloads = self.schema.functions(name);
+        if arguments.is_none() && overloads.len() > 1 {
+            return Some(format!("function name \"{}\" is not unique", name.name));
+        }
+        if cascade || overloads.len() > 1 || overloads.is_empty() {
+            return None;
+        }
+        let calls = |relation: &Relation| relation.trigger_functions.iter().find(|(_, called)| *called == name).map(|(t, _)| t.clone());
+        let (table, trigger) = self.schema.relations().find_map(|(table, r)| Some((table, calls(r)?)))?;
+        Some(format!(
+            "cannot drop function {} because other objects depend on it: trigger {trigger} on table {table}",
+            name.name
+        ))
+    }
+
+    fn set_type(&self, name: &QName, relation: &Relation, old: &Column, to: &TypeName, using: bool) -> Option<String> {
+        let column = &old.name;
+        if relation.kind != RelationKind::Table {
+            return None;
+        }
+        if relation.partition_key.contains(column) {
+            return Some(format!(
+                "cannot alter column \"{column}\" because it is part of the partition key of relation \"{}\"",
+                name.name
+            ));
+        }
+        if self.inherits(relation, column) {
+            return Some(format!("cannot alter inherited column \"{column}\""));
+        }
+        if let Some(used) = self.row_type_in_use(name) {
+            return Some(used);
+        }
+        let from = old.data_type.as_ref();
+        let castable = from.map_or(Sure::Unsure, |from| resolve::assignable(self.schema, from, to));
+        if castable == Sure::No && !using {
+            return Some(format!("column \"{column}\" cannot be cast automatically to type {to}"));
+        }
+        match old.default {
+            Some(DefaultValue::Stable | DefaultValue::Volatile) if castable == Sure::No => {
+                return Some(format!("default for column \"{column}\" cannot be cast automatically to type {to}"));
+            }
+            Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
+                if !matches!(to.base().as_str(), "smallint" | "integer" | "bigint") =>
+            {
+                return Some("identity column type must be smallint, integer, or bigint".to_owned());
+            }
+            _ => {}
+        }
+        let used = |by: &str, user: String| Some(format!("cannot alter type of a column used by {by}: {user}"));
+        if let Some(view) = self.views_of(name, column).next() {
+            return used("a view or rule", format!("view {view}"));
+        }
+        if let Some(generated) = relation.columns.iter().find(|c| c.needs.contains(column)) {
+            return used("a generated column", format!("column {}", generated.name));
+        }
+        if let Some(policy) = policies_of(relation, column).next() {
+            return used("in a policy definition", format!("policy {policy}")).map(|t| t.replace("used by in", "used in"));
+        }
+        if let Some((trigger, _)) = relation.trigger_columns.iter().find(|(_, columns)| columns.contains(column)) {
+            return used("in a trigger definition", format!("trigger {trigger}")).map(|t| t.replace("used by in", "used in"));
+        }
+        let function = self.tracked_of(name, column).next();
+        function.and_then(|function| used("a function or procedure", function))
+    }
+
+    fn constraint(
+        &self,
+        name: &QName,
+        relation: &Relation,
+        definition: &ConstraintDefinition,
+        existing: bool,
+    ) -> Option<String> {
+        let table = &name.name;
+        if let Some(written) = definition.name.as_ref().filter(|written| relation.constraints.contains_key(*written)) {
+            return Some(format!("constraint \"{written}\" for relation \"{table}\" already exists"));
+        }
+        let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
+        let missing = |columns: &[Ident]| columns.iter().find(known).map(|c| format!("column \"{c}\" does not exist"));
+        let second = || format!("multiple primary keys for table \"{table}\" are not allowed");
+        let has_key = relation.primary_key().is_some();
+        match &definition.kind {
+            ConstraintKind::PrimaryKey { columns } => has_key
+                .then(second)
+                .or_else(|| missing(columns))
+                .or_else(|| lacks_partition_key("PRIMARY KEY", relation, columns)),
+            ConstraintKind::Unique { columns, .. } => {
+                missing(columns).or_else(|| lacks_partition_key("UNIQUE", relation, columns))
+            }
+            ConstraintKind::UsingIndex { primary, index } => {
+                let plain = |i: &super::Index| i.unique && i.plain_key().is_some();
+                let found = relation.indexes.get(index)?;
+                if !plain(found) {
+                    return Some(format!("index \"{index}\" cannot be the index of a constraint: it must be unique, on plain columns and all rows"));
+                }
+                (*primary && has_key).then(second)
+            }
+            ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
+                missing(columns).or_else(|| self.foreign_key(name, relation, columns, target, target_columns))
+            }
+            ConstraintKind::Check { .. } | ConstraintKind::Exclude { .. } => None,
+        }
+    }
+
+    fn foreign_key(
+        &self,
+        name: &QName,
+        relation: &Relation,
+        columns: &[Ident],
+        target: &Name,
+        target_columns: &[Ident],
+    ) -> Option<String> {
+        let to = self.schema.resolve(target);
+        // A table that points to itself may get its key in the same statement.
+        let found = self.schema.relation(&to).filter(|found| to != *name && found.kind == RelationKind::Table)?;
+        let key: Vec<Ident> = match target_columns {
+            [] => match found.primary_key() {
+                Some(key) => key.to_vec(),
+                None => return Some(format!("there is no primary key for referenced table \"{}\"", to.name)),
+            },
+            written => written.to_vec(),
+        };
+        if let Some(column) = key.iter().find(|column| found.columns_known && found.column(column).is_none()) {
+            return Some(format!("column \"{column}\" referenced in foreign key constraint does not exist"));
+        }
+        let sorted = |columns: &[Ident]| {
+            let mut columns = columns.to_vec();
+            columns.sort();
+            columns
+        };
+        let unique = |index: &super::Index| {
+            index.unique && index.plain_key().is_some_and(|plain| sorted(&plain) == sorted(&key))
+        };
+        if !found.indexes.values().any(unique) {
+            return Some(format!("there is no unique constraint matching given keys for referenced table \"{}\"", to.name));
+        }
+        let pair = columns.iter().zip(&key).find_map(|(own, other)| {
+            let (own_type, other_type) = (relation.column(own)?.data_type.as_ref()?, found.column(other)?.data_type.as_ref()?);
+            let comparable = resolve::comparable(self.schema, own_type, other_type);
+            (comparable == Sure::No).then(|| format!("\"{own}\" and \"{other}\" are of incompatible types: {own_type} and {other_type}"))
+        });
+        pair.map(|why| format!("foreign key constraint cannot be implemented: key columns {why}"))
+    }
+
+    fn drop_constraint(&self, name: &QName, relation: &Relation, gone: &Ident, cascade: bool) -> Option<String> {
+        let table = &name.name;
+        let parent = relation.parent.as_ref().and_then(|parent| self.schema.relation(parent));
+        let of_parent = parent.and_then(|parent| {
+            let inherited = |rule: &Rule| parent.partitioned || matches!(rule, Rule::Check { .. });
+            parent.constraints.get(gone).filter(|constraint| inherited(&constraint.kind))
+        });
+        let own = relation.constraints.get(gone);
+        let same_key = parent.filter(|parent| parent.partitioned).is_some_and(|parent| {
+            own.is_some_and(|own| own.kind.has_index() && parent.constraints.values().any(|c| c.kind == own.kind))
+        });
+        if of_parent.is_some() || same_key {
+            return Some(format!("cannot drop inherited constraint \"{gone}\" of relation \"{table}\""));
+        }
+        let own = own?;
+        if cascade || !own.kind.has_index() {
+            return None;
+        }
+        let depends = |user: String| {
+            format!("cannot drop constraint {gone} on table {table} because other objects depend on it: {user}")
+        };
+        let points = |rule: &Rule| {
+            matches!(rule, Rule::ForeignKey { target, target_columns, .. } if target == name && target_columns == own.kind.columns())
+        };
+        for other in self.schema.dependents(name) {
+            let Some(found) = self.schema.relation(other) else { continue };
+            // Another unique index on the same columns may be the one that the key stands on.
+            let others = relation.indexes.iter().filter(|(index, i)| *index != gone && i.plain_key().is_some_and(|key| key == own.kind.columns()));
+            if let Some((key, _)) = found.constraints.iter().find(|(_, c)| points(&c.kind)).filter(|_| others.count() == 0) {
+                return Some(depends(format!("constraint {key} on table {other}")));
+            }
+            if matches!(own.kind, Rule::PrimaryKey { .. }) && found.grouped.contains(name) {
+                return Some(depends(format!("view {other}")));
+            }
+        }
+        None
+    }
+
+    /// What depends on a column and does not go with it, in words.
+    pub(super) fn column_users(&self, name: &QName, relation: &Relation, column: &Ident) -> Vec<String> {
+        let mut users: Vec<String> = self.views_of(name, column).map(|view| format!("view {view}")).collect();
+        let generated = relation.columns.iter().filter(|c| c.needs.contains(column) && c.name != *column);
+        users.extend(generated.map(|c| format!("column {} of table {}", c.name, name.name)));
+        users.extend(policies_of(relation, column).map(|policy| format!("policy {policy} on table {}", name.name)));
+        let triggers = relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column));
+        users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
+        users.extend(self.tracked_of(name, column));
+        for other in self.schema.dependents(name) {
+            let keys = self.schema.relation(other).into_iter().flat_map(|found| &found.constraints);
+            users.extend(keys.filter(|_| other != name).filter_map(|(key, constraint)| match &constraint.kind {
+                Rule::ForeignKey { target, target_columns, .. } if target == name && target_columns.contains(column) => {
+                    Some(format!("constraint {key} on table {other}"))
+                }
+                _ => None,
+            }));
+        }
+        users
+    }
+
+    fn views_of<'a>(&'a self, name: &'a QName, column: &'a Ident) -> impl Iterator<Item = &'a QName> {
+        let place = (name.clone(), column.clone());
+        self.schema
+            .dependents(name)
+            .filter(move |other| self.schema.relation(other).is_some_and(|view| view.read_columns.contains(&place)))
+    }
+
+    /// Functions whose body PostgreSQL knows, and that read a column.
+    fn tracked_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
+        let reads = |function: &Function| {
+            let mentions = |word: &Ident| function.mentions.contains(word);
+            function.tracked && mentions(&name.name) && mentions(column)
+        };
+        let found = self.schema.all_functions().filter(move |(_, function)| reads(function));
+        found.map(|(name, function)| format!("function {}", function.signature(name)))
+    }
+
+    /// A publication that lists a column, or asks it which rows to publish.
+    fn published(&self, name: &QName, column: &Ident) -> Option<String> {
+        self.schema.publications().find_map(|(publication, found)| {
+            let (columns, filter) = found.tables.get(name)?;
+            (columns.contains(column) || filter.contains(column))
+                .then(|| format!("publication of table {name} in publication {publication}"))
+        })
+    }
+
+    /// Whether a column is its parent's.
+    fn inherits(&self, relation: &Relation, column: &Ident) -> bool {
+        let parent = relation.parent.as_ref().and_then(|parent| self.schema.relation(parent));
+        parent.is_some_and(|parent| parent.column(column).is_some())
+    }
+
+    fn children<'a>(&'a self, name: &'a QName) -> impl Iterator<Item = &'a QName> {
+        let owned = self.schema.owned.get(name).into_iter().flat_map(|set| set.iter());
+        owned.filter(|child| self.schema.relation(child).is_some_and(|r| r.parent.as_ref() == Some(name)))
+    }
+
+    fn row_type_in_use(&self, name: &QName) -> Option<String> {
+        let shown = name.to_string();
+        self.schema.relations().find_map(|(other, relation)| {
+            let column = relation.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
+            (relation.kind == RelationKind::Table).then(|| {
+                format!("cannot alter table \"{}\" because column \"{}.{}\" uses its row type", name.name, other.name, column.name)
+            })
+        })
+    }
+
+    fn functions_of_type<'a>(&'a self, shown: &'a str) -> impl Iterator<Item = String> + 'a {
+        let of = move |function: &Function| {
+            let returns = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
+            returns.trim_end_matches("[]") == shown
+                || function.arguments.iter().any(|(data_type, _)| data_type.base() == shown)
+        };
+        let found = self.schema.all_functions().filter(move |(_, function)| of(function));
+        found.map(|(name, function)| format!("function {}", function.signature(name)))
+    }
+}
+
+fn second_default(partition: &QName, default: &QName) -> String {
+    format!("partition \"{}\" conflicts with existing default partition \"{}\"", partition.name, default.name)
+}
+
+fn lacks_partition_key(what: &str, relation: &Relation, columns: &[Ident]) -> Option<String> {
+    let lacking = relation.partition_key.iter().find(|key| !columns.contains(key))?;
+    Some(format!(
+        "unique constraint on partitioned table must include all partitioning columns: {what} lacks column \"{lacking}\""
+    ))
+}
+
+/// Policies that mention a column, where it can be no other table's.
+fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<Item = &'a Ident> {
+    let mentions = |text: &str| {
+        let has = |word: &str| words_of(text).any(|found| found.eq_ignore_ascii_case(word));
+        has(column) && !has("select")
+    };
+    relation.policies.iter().filter(move |(_, policy)| mentions(&policy.text)).map(|(name, _)| name)
+}
+
+fn is_of(data_type: Option<&TypeName>, shown: &str) -> bool {
+    data_type.is_some_and(|data_type| data_type.base() == shown)
+}
+
+fn is_system(column: &str) -> bool {
+    matches!(column, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
+}

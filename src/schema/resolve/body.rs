@@ -1,0 +1,58 @@
+//! A function's body against a schema: what its queries are told when they run.
+
+use super::scope::{Col, Names, Scope, Table};
+use super::types::Type;
+use super::Resolver;
+use crate::schema::{Function, QName, Schema};
+use crate::sql::operation::Ident;
+
+/// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
+pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
+    let body = function.source.body();
+    let names: Vec<&Ident> = function.names.iter().chain(&body.variables).collect();
+    let mut tables: Vec<Table> = names.iter().map(|name| open((*name).clone())).collect();
+    let relation = rows.and_then(|name| Some((name, schema.relation(name)?)));
+    for alias in ["new", "old"] {
+        tables.push(match relation {
+            Some((name, found)) => super::command::table_of(alias.into(), None, name, found),
+            None => open(alias.into()),
+        });
+    }
+    let builtin = ["found", "sqlstate", "sqlerrm"].into_iter().map(Ident::from);
+    let special = body.variables.iter().chain(&function.names).cloned().chain(builtin);
+    let bare = special.map(|name| Col { name, data_type: Type::Any, of: Vec::new() }).collect();
+    let around = Names { tables, bare };
+    let scope = Scope { names: &around, outer: None };
+    let mut found: Vec<String> = Vec::new();
+    for query in &body.queries {
+        let mut resolver = Resolver::new(schema);
+        resolver.variables = names.iter().map(|name| (*name).clone()).collect();
+        resolver.refuses_both = body.refuses_both;
+        let columns = resolver.command(&query.command, Some(&scope));
+        // What comes from the trigger itself (TG_OP) is not listed.
+        let told = resolver.resolved.problems.iter().filter(|p| p.sure && !p.message.contains("\"tg_"));
+        found.extend(told.map(|problem| problem.message.clone()));
+        let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), width(function, schema)) else { continue };
+        // One column may be a whole row.
+        if columns.len() != wanted && (columns.len() != 1 || function.source.language() == "plpgsql") {
+            found.push(format!("it returns {} columns, and its query {}", wanted, columns.len()));
+        }
+    }
+    found
+}
+
+/// How many columns the rows of a function have, where that is said.
+fn width(function: &Function, schema: &Schema) -> Option<usize> {
+    if function.returns.starts_with("table(") {
+        return Some(function.outputs.len());
+    }
+    let returned = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
+    let (namespace, name) = returned.split_once('.').unwrap_or(("public", returned));
+    let relation = schema.relation(&QName::new(namespace.trim_matches('"'), name.trim_matches('"')))?;
+    relation.columns_known.then_some(relation.columns.len())
+}
+
+/// A variable, which may have any fields.
+fn open(alias: Ident) -> Table {
+    Table { alias, schema: None, relation: None, columns: Vec::new(), open: true, row: Some(Type::Any) }
+}

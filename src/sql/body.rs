@@ -1,0 +1,259 @@
+//! The queries in a function's body: what runs when it is called, as far as it is written down. SQL that is put together at run time is not.
+
+use std::collections::BTreeSet;
+
+use super::lex::{Kind, Lexeme, lex};
+use super::operation::Ident;
+use super::query::Command;
+use super::{read_query, split};
+
+/// What a body does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Body {
+    /// Its queries and expressions, in order.
+    pub queries: Vec<BodyQuery>,
+    /// The variables that it declares, and those of its loops.
+    pub variables: BTreeSet<Ident>,
+    /// Whether a name that is a variable and a column is refused (PL/pgSQL, where nothing else is said).
+    pub refuses_both: bool,
+}
+
+/// One query of a body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodyQuery {
+    /// What it is.
+    pub command: Command,
+    /// Whether its rows are the function's.
+    pub returned: bool,
+}
+
+/// Reads a body. What cannot be read is left out.
+pub(crate) fn read(language: &str, text: &str) -> Body {
+    match language {
+        "sql" => sql(text),
+        "plpgsql" => plpgsql(text),
+        _ => Body::default(),
+    }
+}
+
+fn sql(text: &str) -> Body {
+    let statements = split::split(text).statements;
+    let mut body = Body::default();
+    let last = statements.len().saturating_sub(1);
+    for (i, statement) in statements.iter().enumerate() {
+        if let Ok(command) = read_query(&text[statement.range.clone()]) {
+            body.queries.push(BodyQuery { command, returned: i == last });
+        }
+    }
+    body
+}
+
+fn plpgsql(text: &str) -> Body {
+    let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let decides = pieces.windows(2).any(|pair| pair[0].symbol("#") && pair[1].is("variable_conflict"));
+    let mut reader = Reader { text, body: Body { refuses_both: !decides, ..Body::default() } };
+    let mut start = 0;
+    let mut declaring = false;
+    while start < pieces.len() {
+        let mut depth = 0_i32;
+        let mut end = start;
+        while let Some(piece) = pieces.get(end) {
+            match piece.text {
+                "(" | "[" => depth += 1,
+                ")" | "]" => depth -= 1,
+                ";" if depth <= 0 => break,
+                _ => {}
+            }
+            end += 1;
+        }
+        declaring = reader.statement(&pieces[start..end], declaring);
+        start = end + 1;
+    }
+    reader.body
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    body: Body,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads what stands before one semicolon: openings of blocks, then a statement. Returns whether declarations go on.
+    fn statement(&mut self, mut pieces: &[Lexeme<'a>], mut declaring: bool) -> bool {
+        while let Some(first) = pieces.first() {
+            let found = |words: &[&str], pieces: &[Lexeme<'a>]| {
+                let mut depth = 0_i32;
+                pieces.iter().position(|piece| {
+                    match piece.text {
+                        "(" | "[" => depth += 1,
+                        ")" | "]" => depth -= 1,
+                        _ => {}
+                    }
+                    depth == 0 && piece.is_any(words)
+                })
+            };
+            if first.is("declare") {
+                declaring = true;
+                pieces = &pieces[1..];
+            } else if first.is("begin") {
+                declaring = false;
+                pieces = &pieces[1..];
+            } else if declaring {
+                self.declaration(pieces);
+                return true;
+            } else if first.is_any(&["else", "loop", "exception"]) {
+                pieces = &pieces[1..];
+            } else if first.is_any(&["if", "elsif", "elseif", "when", "while", "case"]) {
+                let end = found(&["then", "loop"], &pieces[1..]).map_or(pieces.len(), |n| n + 1);
+                let condition = &pieces[1..end];
+                // `WHEN unique_violation THEN` names no column.
+                let handler = first.is("when") && condition.iter().all(|p| p.kind == Kind::Word && !p.is_any(&["and", "not", "is"]));
+                if first.is("case") {
+                    let end = found(&["when"], condition).unwrap_or(0);
+                    self.expression(&condition[..end]);
+                    self.expression(condition.get(end + 1..).unwrap_or_default());
+                } else if !handler {
+                    self.expression(condition);
+                }
+                pieces = pieces.get(end + 1..).unwrap_or_default();
+            } else if first.is_any(&["for", "foreach"]) {
+                let within = found(&["in"], pieces).unwrap_or(pieces.len());
+                self.body.variables.extend(pieces[1..within].iter().filter_map(name));
+                let end = found(&["loop"], pieces).unwrap_or(pieces.len());
+                let mut of = pieces.get(within + 1..end).unwrap_or_default();
+                if of.first().is_some_and(|piece| piece.is_any(&["reverse", "array"])) {
+                    of = &of[1..];
+                }
+                let range = of.windows(2).any(|pair| pair[0].symbol(".") && pair[1].symbol("."));
+                if !range {
+                    self.query(of, false);
+                }
+                pieces = pieces.get(end + 1..).unwrap_or_default();
+            } else if first.is("end") {
+                // `END IF`, `END LOOP label`
+                return false;
+            } else if first.symbol("<") {
+                let end = pieces.iter().rposition(|piece| piece.symbol(">")).filter(|end| *end < 6).unwrap_or(0);
+                pieces = &pieces[end + 1..];
+            } else {
+                self.simple(pieces);
+                return false;
+            }
+        }
+        declaring
+    }
+
+    fn declaration(&mut self, pieces: &[Lexeme<'a>]) {
+        self.body.variables.extend(pieces.first().and_then(name));
+        let value = pieces.windows(2).position(|pair| pair[0].symbol(":") && pair[1].symbol("="));
+        let value = value.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.is("default")).map(|at| at + 1));
+        if let Some(at) = value {
+            self.expression(&pieces[at..]);
+        }
+    }
+
+    fn simple(&mut self, pieces: &[Lexeme<'a>]) {
+        let Some(first) = pieces.first() else { return };
+        let next = |n: usize, word: &str| pieces.get(n).is_some_and(|piece| piece.is(word));
+        if first.is("return") && next(1, "query") {
+            if !next(2, "execute") {
+                self.query(&pieces[2..], true);
+            }
+        } else if first.is("return") {
+            let from = if next(1, "next") { 2 } else { 1 };
+            self.expression(pieces.get(from..).unwrap_or_default());
+        } else if first.is("perform") {
+            self.expression(&pieces[1..]);
+        } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
+            self.query(pieces, false);
+        } else if first.is_any(&["raise", "execute", "null", "exit", "continue", "open", "fetch", "close", "move", "get", "assert", "call", "commit", "rollback"]) {
+            // Nothing of the schema, or nothing that is known.
+        } else {
+            let assigned = pieces.windows(2).position(|pair| pair[0].symbol(":") && pair[1].symbol("="));
+            let value = assigned.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.symbol("=")).map(|at| at + 1));
+            if let Some(at) = value {
+                self.expression(&pieces[at..]);
+                // `NEW.a := …` needs the column, as reading it does.
+                let target = &pieces[..at];
+                if target.len() > 3 && target[0].is_any(&["new", "old"]) && target[1].symbol(".") {
+                    self.expression(&target[..3]);
+                }
+            }
+        }
+    }
+
+    fn expression(&mut self, pieces: &[Lexeme<'a>]) {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+        let text = &self.text[first.at..last.end()];
+        if let Ok(command) = read_query(&format!("SELECT {text}")) {
+            self.body.queries.push(BodyQuery { command, returned: false });
+        }
+    }
+
+    /// A query without its `INTO variables`.
+    fn query(&mut self, pieces: &[Lexeme<'a>], returned: bool) {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+        let mut depth = 0_i32;
+        let mut into = None;
+        let inserts = pieces.iter().position(|piece| piece.is("insert")).map(|at| at + 1);
+        for (i, piece) in pieces.iter().enumerate() {
+            match piece.text {
+                "(" | "[" => depth += 1,
+                ")" | "]" => depth -= 1,
+                _ if depth == 0 && piece.is("into") && Some(i) != inserts && into.is_none() => into = Some(i),
+                _ => {}
+            }
+        }
+        let text = match into {
+            None => self.text[first.at..last.end()].to_owned(),
+            Some(at) => {
+                // `[STRICT] a, b.c`
+                let mut end = at + 1 + usize::from(pieces.get(at + 1).is_some_and(|piece| piece.is("strict")));
+                loop {
+                    end += 1;
+                    while pieces.get(end).is_some_and(|piece| piece.symbol(".")) {
+                        end += 2;
+                    }
+                    if !pieces.get(end).is_some_and(|piece| piece.symbol(",")) {
+                        break;
+                    }
+                    end += 1;
+                }
+                let rest = pieces.get(end).map_or("", |piece| &self.text[piece.at..last.end()]);
+                format!("{} {rest}", &self.text[first.at..pieces[at].at])
+            }
+        };
+        if let Ok(command) = read_query(&text) {
+            self.body.queries.push(BodyQuery { command, returned });
+        }
+    }
+}
+
+fn name(piece: &Lexeme<'_>) -> Option<Ident> {
+    match piece.kind {
+        Kind::Word => Some(piece.text.to_ascii_lowercase().into()),
+        Kind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_query_by_query() {
+        let check = |text: &str, queries: usize, variables: &[&str]| {
+            let body = read("plpgsql", text);
+            assert_eq!(body.queries.len(), queries, "{text}: {:?}", body.queries);
+            assert_eq!(body.variables.iter().map(|v| &**v).collect::<Vec<_>>(), variables, "{text}");
+        };
+        check("BEGIN RETURN NEW; END", 1, &[]);
+        check("DECLARE n int := 1; who text; BEGIN SELECT id INTO STRICT n FROM t WHERE a = who; END", 2, &["n", "who"]);
+        check("BEGIN IF NEW.a > 1 THEN UPDATE t SET a = 1; ELSE PERFORM f(NEW.b); END IF; RETURN NULL; END", 4, &[]);
+        check("BEGIN FOR r IN SELECT * FROM t LOOP INSERT INTO u VALUES (r.id); END LOOP; END", 2, &["r"]);
+        check("BEGIN FOR i IN 1..10 LOOP NULL; END LOOP; NEW.n := 3; RETURN QUERY SELECT 1; END", 3, &["i"]);
+        check("BEGIN EXECUTE 'DROP TABLE t'; EXCEPTION WHEN unique_violation THEN RAISE NOTICE 'x'; END", 0, &[]);
+        check("BEGIN INSERT INTO t (a) SELECT b FROM u RETURNING id INTO n; CASE x WHEN 1 THEN NULL; END CASE; END", 3, &[]);
+    }
+}
