@@ -88,7 +88,9 @@ impl Change {
         }
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
-            Operation::AlterTable { table, if_exists, only, change } => self.alter_table(table, *if_exists, *only, change),
+            Operation::AlterTable { table, if_exists, only, change } => {
+                self.alter_table(table, *if_exists, *only, change)
+            }
             Operation::DropRelation { kind, name, if_exists, cascade, together, .. } => {
                 self.drop_relation(*kind, name, *if_exists, (!cascade).then_some(together));
             }
@@ -686,8 +688,14 @@ impl Change {
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
-        let unknown =
-            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, needs: Vec::new(), holds: None };
+        let unknown = |name: &Ident| Column {
+            name: name.clone(),
+            data_type: None,
+            not_null: false,
+            default: None,
+            needs: Vec::new(),
+            holds: None,
+        };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -872,7 +880,13 @@ impl Change {
         self.schema.functions.insert(name, Arc::new(overloads));
     }
 
-    fn drop_function(&mut self, name: &Name, arguments: Option<&[crate::sql::TypeName]>, if_exists: bool, cascade: bool) {
+    fn drop_function(
+        &mut self,
+        name: &Name,
+        arguments: Option<&[crate::sql::TypeName]>,
+        if_exists: bool,
+        cascade: bool,
+    ) {
         let name = self.schema.resolve_function(name);
         self.touched.insert(Object::Function(name.clone()));
         let mut overloads = self.schema.functions(&name).to_vec();
@@ -897,11 +911,16 @@ impl Change {
     /// The triggers that call a function go with it.
     fn drop_triggers_of(&mut self, function: &QName) {
         let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == function);
-        let tables: Vec<QName> = self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
+        let tables: Vec<QName> =
+            self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
         for table in tables {
             self.edit(&table, |relation| {
-                let gone: Vec<Ident> =
-                    relation.trigger_functions.iter().filter(|(_, called)| *called == function).map(|(name, _)| name.clone()).collect();
+                let gone: Vec<Ident> = relation
+                    .trigger_functions
+                    .iter()
+                    .filter(|(_, called)| *called == function)
+                    .map(|(name, _)| name.clone())
+                    .collect();
                 for trigger in gone {
                     relation.triggers.remove(&trigger);
                     relation.trigger_functions.remove(&trigger);

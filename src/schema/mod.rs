@@ -19,9 +19,7 @@ use crate::sql::Name;
 use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
 
 pub use apply::{Applied, Object, Problem};
-pub use model::{
-    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType,
-};
+pub use model::{Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType};
 pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
@@ -119,7 +117,9 @@ impl Schema {
 
     /// Whether rows of a table can be changed and deleted: a publication that says so wants to know which rows they were.
     pub fn identifies_rows(&self, name: &QName) -> bool {
-        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else { return true };
+        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
+            return true;
+        };
         let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
         !published
             || match &relation.replica_identity {
@@ -250,8 +250,7 @@ impl Schema {
     /// The same schema without what goes with the session.
     #[must_use]
     pub fn without_temporary(self) -> Self {
-        let temporary: Vec<QName> =
-            self.relations.keys().filter(|name| *name.schema == *TEMPORARY).cloned().collect();
+        let temporary: Vec<QName> = self.relations.keys().filter(|name| *name.schema == *TEMPORARY).cloned().collect();
         temporary.iter().fold(self, |mut schema, name| {
             if let Some(relation) = schema.relations.remove(name) {
                 schema.unlink(name, &relation);

@@ -205,9 +205,12 @@ impl Reader {
                 ("p", _) => Rule::PrimaryKey { columns },
                 ("u", _) => Rule::Unique { columns },
                 ("x", _) => Rule::Exclude { columns },
-                ("f", Some(target)) => {
-                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), on_delete: on_delete(row.get(8)) }
-                }
+                ("f", Some(target)) => Rule::ForeignKey {
+                    columns,
+                    target,
+                    target_columns: idents(&row, 6),
+                    on_delete: on_delete(row.get(8)),
+                },
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
                     Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }

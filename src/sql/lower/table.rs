@@ -65,16 +65,15 @@ fn mark_primary_key(columns: &mut [ColumnDefinition], constraints: &[ConstraintD
 pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefinition, Vec<ConstraintDefinition>) {
     let name = fold(&column.name);
     let (data_type, serial) = lower_type(&column.data_type);
-    let mut definition =
-        ColumnDefinition {
-            name: name.clone(),
-            data_type,
-            not_null: serial,
-            default: None,
-            serial,
-            runs: Vec::new(),
-            needs: Vec::new(),
-        };
+    let mut definition = ColumnDefinition {
+        name: name.clone(),
+        data_type,
+        not_null: serial,
+        default: None,
+        serial,
+        runs: Vec::new(),
+        needs: Vec::new(),
+    };
     if serial {
         definition.default = Some(DefaultValue::Volatile);
     }

@@ -50,7 +50,7 @@ async fn fresh_seed() {
     let mut seeds = Random::new(seed);
     while started.elapsed() < Duration::from_secs(seconds) {
         let seed = seeds.next();
-        let judged = judge(&mut server, &release(seed)).await;
+        let judged = judge(&mut server, &release(seed), None).await;
         record.count(&judged);
         // Needless refusals are counted, and shrunk only for somebody who keeps them.
         let needless = judged.needless.filter(|_| record.keeps());
@@ -74,7 +74,7 @@ async fn kept_cases() {
     let mut server = Server::start().await;
     let mut wrong = Vec::new();
     for case in keep::cases() {
-        let judged = judge(&mut server, &case.release).await;
+        let judged = judge(&mut server, &case.release, None).await;
         let faults: Vec<_> = judged
             .faults
             .iter()

@@ -7,51 +7,25 @@ use super::server::Server;
 /// How often a smaller release may be tried.
 const TRIES: usize = 250;
 
-/// Takes away what the fault does not need.
+/// Takes away what the fault does not need, until nothing more can go.
 pub(super) async fn shrink(server: &mut Server, fault: Fault) -> Fault {
-    let (mut best, mut tries) = (fault, 0);
-    let mut at = 0;
-    loop {
+    let (mut best, mut at, mut in_vain) = (fault, 0, 0);
+    for _ in 0..TRIES {
         let smaller = smaller(&best.release);
-        let mut progress = false;
-        while at < smaller.len() && tries < TRIES {
-            tries += 1;
-            if let Some(same) = again(server, &smaller[at], &best).await {
-                best = same;
-                progress = true;
-                break;
-            }
-            at += 1;
+        if in_vain >= smaller.len() {
+            break;
         }
-        if tries >= TRIES {
-            return best;
-        }
-        if !progress {
-            if at == 0 || smaller.is_empty() || at > smaller.len() {
-                return best;
-            }
-            // Once more from the start, until nothing of it helps.
-            let mut found = None;
-            for candidate in &smaller {
-                tries += 1;
-                if let Some(same) = again(server, candidate, &best).await {
-                    found = Some(same);
-                    break;
-                }
-                if tries >= TRIES {
-                    return best;
-                }
-            }
-            match found {
-                Some(same) => (best, at) = (same, 0),
-                None => return best,
-            }
+        at %= smaller.len();
+        match again(server, &smaller[at], &best).await {
+            Some(same) => (best, in_vain) = (same, 0),
+            None => (at, in_vain) = (at + 1, in_vain + 1),
         }
     }
+    best
 }
 
 async fn again(server: &mut Server, release: &Release, fault: &Fault) -> Option<Fault> {
-    let judged = judge(server, release).await;
+    let judged = judge(server, release, Some(fault.wrong.check)).await;
     let same = |f: &Fault| f.wrong.check == fault.wrong.check && f.wrong.code == fault.wrong.code;
     judged.faults.into_iter().chain(judged.needless).find(|f| same(f) && size(&f.release) < size(&fault.release))
 }
@@ -86,6 +60,12 @@ fn smaller(release: &Release) -> Vec<Release> {
         }
     }
     found.push(with(&|r| (r.green, r.blue) = Default::default()));
+    let base = release.base.len();
+    if base > 3 {
+        for (from, to) in [(base / 2, base), (0, base / 2), (base / 4, base / 2), (base / 2, base / 4 * 3)] {
+            found.push(with(&|r| drop(r.base.drain(from..to))));
+        }
+    }
     found.push(with(&|r| r.green.clear()));
     found.push(with(&|r| r.blue.clear()));
     for verbs in ["INSERT ", "CREATE VIEW ", "CREATE FUNCTION ", "CREATE TRIGGER ", "CREATE INDEX "] {
