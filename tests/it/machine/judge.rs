@@ -172,14 +172,17 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
         let code = key.split(' ').next().unwrap_or_default().to_owned();
         wrong.push(Wrong { check: "end-differs", code, what });
     }
-    let told = |table: &str| {
-        let bare = table.rsplit('.').next().unwrap_or(table);
+    let said = |table: &str| {
         let about = |f: &&saved::Finding| ["CO303", "CO305"].contains(&f.code.as_str());
-        plan.findings.iter().filter(about).any(|f| {
-            f.message.contains(bare)
-                || f.places.iter().any(|p| p.excerpt.as_ref().is_some_and(|e| e.text.contains(bare)))
-        })
+        let shows = |p: &saved::Place| p.excerpt.as_ref().is_some_and(|e| e.text.contains(table));
+        plan.findings.iter().filter(about).any(|f| f.message.contains(table) || f.places.iter().any(shows))
     };
+    // What is said of a table is said of those that are filled from it.
+    let together = |sql: &String, table: &str| {
+        let named = straight.content.rows.keys().map(|t| bare(t));
+        sql.contains(table) && named.into_iter().any(|other| sql.contains(other) && said(other))
+    };
+    let told = |table: &str| said(bare(table)) || straight.release.pending().any(|sql| together(sql, bare(table)));
     if written && wrong.is_empty() {
         let differing = rows(straight, content).into_iter().filter(|(table, _)| !told(table));
         wrong.extend(
@@ -196,7 +199,7 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
 
 /// Where triggers and rules on a table come and go, rows of the overlap may be others than in a world without one.
 fn rows_check(release: &Release, table: &str) -> &'static str {
-    let bare = table.rsplit('.').next().unwrap_or(table);
+    let bare = bare(table);
     let moving = |sql: &&String| [" TRIGGER ", " RULE ", " FUNCTION "].iter().any(|w| sql.contains(w));
     if release.pending().filter(moving).any(|sql| sql.contains(bare)) { "rows-by-trigger" } else { "rows-differ" }
 }
@@ -204,6 +207,11 @@ fn rows_check(release: &Release, table: &str) -> &'static str {
 /// A moment that no statement names.
 fn is_now(value: &str) -> bool {
     value.len() > 18 && value.as_bytes()[10] == b'T' && value.starts_with("20") && !value.starts_with("2020")
+}
+
+/// A name without its schema.
+fn bare(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 type Row = serde_json::Map<String, serde_json::Value>;
@@ -244,7 +252,7 @@ fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static st
 }
 
 fn writes_to(release: &Release, table: &str) -> bool {
-    let bare = table.rsplit('.').next().unwrap_or(table);
+    let bare = bare(table);
     let writes = |sql: &str| {
         let target = sql.split([' ', '(']).skip_while(|w| !["INTO", "UPDATE", "FROM", "COPY"].contains(w)).nth(1);
         target.is_some_and(|t| t.rsplit('.').next() == Some(bare))

@@ -24,7 +24,7 @@ struct Made<'a> {
 impl Made<'_> {
     fn one(&mut self) -> Option<()> {
         let table = self.world.any(self.random)?;
-        let query = match self.random.below(30) {
+        let query = match self.random.below(36) {
             0..=4 => self.select(&table),
             5 => self.star(&table),
             6 => self.join(&table),
@@ -41,10 +41,66 @@ impl Made<'_> {
             26 => self.delete(&table),
             27 => self.copy(&table),
             28 => self.with(&table),
+            29..=34 => self.odd(&table),
             _ => self.update_from(&table),
         }?;
         self.queries.push(query);
         Some(())
+    }
+
+    /// Forms that not everybody writes.
+    fn odd(&mut self, table: &Table) -> Option<Query> {
+        let (t, id, row) = (&table.name, &table.key[0], self.row.to_string());
+        let column = table.writable(self.random)?;
+        let c = &column.name;
+        Some(match self.random.below(14) {
+            0 => Query::new(format!("SELECT x FROM {t} AS x WHERE x.{id} = $1"), row),
+            1 => Query::new(format!("SELECT row_to_json(x) FROM {t} AS x WHERE x.{id} = $1"), row),
+            2 => Query::new(format!("SELECT DISTINCT ON ({c}) {id}, {c} FROM {t} ORDER BY {c}, {id} DESC"), ""),
+            3 => Query::new(format!("SELECT {id}, row_number() OVER (PARTITION BY {c} ORDER BY {id}) FROM {t}"), ""),
+            4 => Query::new(format!("SELECT {id} FROM {t} UNION SELECT {id} FROM {t} WHERE {c} IS NULL"), ""),
+            5 => Query::new(format!("SELECT {c} FROM {t} WHERE {id} = $1 FOR NO KEY UPDATE"), row),
+            6 => Query::new(
+                format!(
+                    "SELECT y.{c} FROM {t} AS x JOIN LATERAL (SELECT * FROM {t} AS z WHERE z.{id} = x.{id}) AS y ON true"
+                ),
+                "",
+            ),
+            7 => Query::new(format!("SELECT CASE WHEN {c} IS NULL THEN $1 ELSE 'set' END AS state FROM {t}"), "'none'"),
+            8 => Query::new(
+                format!("UPDATE {t} SET ({c}) = ROW ($1) WHERE {id} = $2"),
+                format!("{}, {row}", self.world.value_for(&column, self.row)),
+            ),
+            9 => Query::new(format!("DELETE FROM {t} USING {t} AS y WHERE y.{id} = {t}.{id} AND {t}.{id} = $1"), row),
+            10 => Query::new(format!("SELECT count({c}) FILTER (WHERE {id} > $1), max({id}) FROM {t}"), "0"),
+            11 => {
+                let value = self.world.value_for(&column, self.row);
+                Query::new(
+                    format!(
+                        "MERGE INTO {t} AS x USING (VALUES ($1::int)) AS n (k) ON x.{id} = n.k WHEN MATCHED THEN UPDATE SET {c} = {value}"
+                    ),
+                    row,
+                )
+            }
+            12 => Query::new(
+                format!("SELECT {t}.* FROM {t} WHERE {id} IN (SELECT {id} FROM {t} WHERE {c} IS NOT NULL)"),
+                "",
+            ),
+            _ => {
+                let names: Vec<_> = table.columns.iter().filter(|c| !c.generated).map(|c| c.name.as_str()).collect();
+                let number = self.number();
+                let list: Vec<_> =
+                    names.iter().map(|n| if n == id { number.to_string() } else { (*n).to_owned() }).collect();
+                Query::new(
+                    format!(
+                        "INSERT INTO {t} ({}) SELECT {} FROM {t} WHERE {id} = $1",
+                        names.join(", "),
+                        list.join(", ")
+                    ),
+                    row,
+                )
+            }
+        })
     }
 
     fn number(&mut self) -> usize {

@@ -126,13 +126,18 @@ fn shorter(sql: &str) -> Vec<String> {
     }
     if level == 0 {
         commas.push(sql.len());
+        let verbs = [" ADD ", " DROP ", " ALTER COLUMN ", " VALIDATE "];
+        let first = verbs.iter().filter_map(|v| sql.find(v)).min().filter(|_| sql.starts_with("ALTER TABLE "));
+        commas.splice(0..0, first);
     }
-    let pairs = commas.windows(2).filter(|w| sql[w[0]..].starts_with([',', '(']));
+    let pairs = commas
+        .windows(2)
+        .filter(|w| sql[w[0]..].starts_with([',', '(', ' ']) && (w[1] < sql.len() || w[0] > commas[0]));
     let without = |w: &[usize]| {
         let (from, to) = (w[0], w[1]);
-        if sql[from..].starts_with('(') {
+        if sql[from..].starts_with(['(', ' ']) {
             let next = if sql[to..].starts_with(',') { to + 1 } else { to };
-            format!("{}({}", &sql[..from], sql[next..].trim_start())
+            format!("{}{}", &sql[..=from], sql[next..].trim_start())
         } else {
             format!("{}{}", &sql[..from], &sql[to..])
         }

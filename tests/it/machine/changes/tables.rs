@@ -2,7 +2,7 @@
 
 use super::super::base::{new_child, new_column, new_partitioned, new_table};
 use super::super::random::Random;
-use super::super::world::{Table, World};
+use super::super::world::{Column, Table, World};
 use super::Change;
 
 pub(super) const CHANGES: &[(usize, Change)] = &[
@@ -262,7 +262,8 @@ fn compound(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
     let mut parts: Vec<String> = Vec::new();
     for _ in 0..2 + random.below(3) {
         let now = world.table(&table.name)?.clone();
-        match random.below(6) {
+        match random.below(8) {
+            6 => parts.push(odd(world, &now, random)?),
             0 | 1 => {
                 let (column, text) = new_column(world, &now, random, false)?;
                 world.on_family(&table.name, |t| t.columns.push(column.clone()));
@@ -295,6 +296,43 @@ fn compound(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
     }
     let between = random.word(&[", ", ",\n    "]);
     Some(vec![format!("ALTER TABLE {} {}", table.name, parts.join(between))])
+}
+
+/// A sub-command with a clause that few know.
+fn odd(world: &mut World, table: &Table, random: &mut Random) -> Option<String> {
+    let column = table.writable(random)?;
+    let (name, c) = (world.fresh("k"), &column.name);
+    let parent = world.own(random).filter(|t| t.keyed && t.key.len() == 1)?;
+    Some(match random.below(9) {
+        0 => format!("ADD CONSTRAINT {name} UNIQUE NULLS NOT DISTINCT (id, {c})"),
+        1 => format!("ADD CONSTRAINT {name} CHECK ({c} IS NULL OR {c} IS NOT NULL) NO INHERIT"),
+        2 => format!("ADD CONSTRAINT {name} UNIQUE (id, {c}) USING INDEX TABLESPACE pg_default"),
+        3 => format!("ADD CONSTRAINT {name} UNIQUE (id) INCLUDE ({c}) DEFERRABLE"),
+        4 => {
+            let target = table.columns.iter().find(|k| k.references.as_deref() == Some(&parent.name))?;
+            let (from, key) = (&target.name, &parent.key[0]);
+            format!(
+                "ADD CONSTRAINT {name} FOREIGN KEY ({from}) REFERENCES {} ({key}) ON DELETE SET NULL ({from})",
+                parent.name
+            )
+        }
+        5 => format!("ALTER COLUMN {c} SET (n_distinct = 5)"),
+        6 => format!("ALTER COLUMN {c} SET STATISTICS 300"),
+        7 => "SET (autovacuum_enabled = false, fillfactor = 80)".to_owned(),
+        _ => {
+            let new = table.free_name(random)?;
+            let made = Column {
+                name: new.clone(),
+                data_type: "text".into(),
+                not_null: false,
+                default: false,
+                generated: false,
+                references: None,
+            };
+            world.on_family(&table.name, |t| t.columns.push(made.clone()));
+            format!("ADD COLUMN {new} text COLLATE \"C\" COMPRESSION pglz")
+        }
+    })
 }
 
 fn add_partition(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
