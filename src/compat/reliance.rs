@@ -119,7 +119,7 @@ fn object_of(capability: &Capability) -> Option<&str> {
         | Capability::Call { name, .. }
         | Capability::Body { name, .. }
         | Capability::Sound { name, .. }
-        | Capability::Unambiguous(name) => Some(&name.name),
+        | Capability::Unambiguous { name, .. } => Some(&name.name),
         Capability::Namespace(name) | Capability::Extension(name) => Some(name),
         _ => None,
     }
@@ -179,8 +179,7 @@ impl<'a> View<'a> {
             }
             Capability::Width(relation) => {
                 let counted = uses.stars.contains_key(relation);
-                let copied =
-                    |write: &Write| matches!(write.kind, WriteKind::Insert { copies: true, listed: false, .. });
+                let copied = |write: &Write| matches!(write.kind, WriteKind::Insert { copies: true, listed: false, .. });
                 if self.writes_of(relation).any(copied) {
                     return Some(true);
                 }
@@ -188,17 +187,21 @@ impl<'a> View<'a> {
             }
             Capability::Arbiter { relation, columns } => self
                 .inserts(relation, |insert| {
-                    let plain =
-                        |arbiter: &Arbiter| arbiter.expressions.is_empty() && arbiter.columns.iter().eq(columns.iter());
-                    insert.arbiter.is_some_and(plain)
+                    let plain = |arbiter: &Arbiter| arbiter.expressions.is_empty() && arbiter.columns.iter().eq(columns.iter());
+                    // Where its own schema does without, another index is found.
+                    let other = |arbiter: &Arbiter| {
+                        !capability.offered_by(self.schema)
+                            && self.schema.relation(relation).is_some_and(|found| {
+                                found.indexes.values().any(|index| arbiter.finds(index) == Sure::Yes)
+                            })
+                    };
+                    insert.arbiter.is_some_and(|arbiter| plain(arbiter) && !other(arbiter))
                 })
                 .then_some(true),
             Capability::PartialArbiter { relation, index, .. } => {
                 let index = self.schema.relation(relation).and_then(|found| found.indexes.get(index))?;
                 let found = |wanted: Sure| {
-                    self.inserts(relation, |insert| {
-                        insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted)
-                    })
+                    self.inserts(relation, |insert| insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted))
                 };
                 if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }
             }
@@ -232,8 +235,17 @@ impl<'a> View<'a> {
                 // A parameter can carry it, wherever the type is written or compared.
                 self.uses_type(name).then_some(false)
             }
-            Capability::Call { name, .. } | Capability::Unambiguous(name) => {
-                uses.calls.contains_key(name).then_some(true)
+            Capability::Call { name, signature } => {
+                let arguments = signature.split(" returning ").next().unwrap_or_default();
+                let known = uses.overloads.get(name).filter(|meant| !meant.contains(&None));
+                let other = known.is_some_and(|meant| {
+                    let is = |of: &Option<String>| of.as_ref().is_some_and(|of| *of == format!("{name}{arguments}"));
+                    !meant.iter().any(is)
+                });
+                (uses.calls.contains_key(name) && !other).then_some(true)
+            }
+            Capability::Unambiguous { name, given } => {
+                uses.given.get(name).is_some_and(|counts| counts.contains(given)).then_some(true)
             }
             Capability::Sound { name, .. } => {
                 let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
@@ -241,8 +253,7 @@ impl<'a> View<'a> {
                     let above = std::iter::once(written).chain(self.schema.ancestors(written));
                     above.into_iter().any(|table| self.schema.relation(table).is_some_and(calls))
                 };
-                let directly =
-                    uses.calls.contains_key(name) || uses.writes.iter().any(|write| sets_off(&write.relation));
+                let directly = uses.calls.contains_key(name) || uses.writes.iter().any(|write| sets_off(&write.relation));
                 directly.then_some(true)
             }
             Capability::Body { name, .. } => {
@@ -526,9 +537,21 @@ fn mentions_any(text: &str, capability: &Capability, names: &BTreeSet<QName>) ->
     let named = || names.iter().any(|name| has_word(text, &name.name));
     match capability {
         Capability::Bare { relation, column } => has_word(text, &relation.name) && has_word(text, column),
-        Capability::Shape(_) | Capability::Width(_) => named() && (text.contains('*') || has_word(text, "insert")),
+        Capability::Shape(_) | Capability::Width(_) => named() && (text.contains('*') || inserts_all(text)),
         other => other.relation().is_some() && named(),
     }
+}
+
+/// Whether it is an INSERT without a column list, or may be one.
+fn inserts_all(text: &str) -> bool {
+    if !has_word(text, "insert") {
+        return false;
+    }
+    // `INSERT INTO name (…`: the list stands before VALUES or the query.
+    let lower = text.to_lowercase();
+    let list = lower.find('(');
+    let source = ["values", "select", "default"].iter().filter_map(|word| lower.find(word)).min();
+    !matches!((list, source), (Some(list), Some(source)) if list < source)
 }
 
 fn has_word(text: &str, word: &str) -> bool {

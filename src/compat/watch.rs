@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
 use super::words::Words;
-use crate::schema::resolve::{Problem, Resolved, Type};
+use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
 use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
@@ -134,6 +134,20 @@ impl<'a> Watch<'a> {
         if let Some((was, is)) = compared.filter(|_| own.refused().is_none()) {
             let columns = |names: &[crate::sql::operation::Ident]| names.join(", ");
             let message = format!("its NATURAL JOIN compares ({}) instead of ({})", columns(is), columns(was));
+            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+        }
+        let unlisted = |look: &Resolved| -> Vec<(QName, Vec<crate::sql::operation::Ident>)> {
+            let positional = look.uses.writes.iter().filter_map(|write| match &write.kind {
+                WriteKind::Insert { columns, listed: false, .. } => Some((write.relation.clone(), columns.clone())),
+                _ => None,
+            });
+            positional.collect()
+        };
+        let (was, is) = (unlisted(own), unlisted(&look));
+        let moved = was.iter().zip(&is).find(|(was, is)| was.0 == is.0 && was.1 != is.1);
+        if let Some((was, is)) = moved.filter(|_| own.refused().is_none() && look.refused().is_none()) {
+            let message =
+                format!("without a column list it writes {} ({}) instead of ({})", was.0, is.1.join(", "), was.1.join(", "));
             look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
         }
         Some(look)

@@ -9,7 +9,7 @@ use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, Ident, ObjectChange, OnDelete, RelationKind, TableChange};
+use crate::sql::operation::{OnDelete, DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -148,7 +148,9 @@ impl Effect {
             let (relation, column) = (name.clone(), c.name.clone());
             Capability::Bare { relation, column }
         }));
-        let (old_rules, new_rules) = (rules(old), rules(new));
+        // Nobody writes rows into a materialized view.
+        let writable = old.is_writable() || new.is_writable();
+        let (old_rules, new_rules) = if writable { (rules(old), rules(new)) } else { Default::default() };
         for rule in old_rules.union(&new_rules) {
             let capability = Capability::Unruled { relation: name.clone(), rule: rule.clone() };
             self.flag(capability, !old_rules.contains(rule), !new_rules.contains(rule));
@@ -189,9 +191,7 @@ impl Effect {
             let lacked = was.map(|was| unsound(before, name, was));
             let capability = Capability::Sound { name: name.clone(), signature };
             match lacked {
-                Some(lacked) if lacks.iter().any(|problem| !lacked.contains(problem)) => {
-                    _ = self.removes.insert(capability)
-                }
+                Some(lacked) if lacks.iter().any(|problem| !lacked.contains(problem)) => _ = self.removes.insert(capability),
                 Some(lacked) if lacks.is_empty() && !lacked.is_empty() => _ = self.adds.insert(capability),
                 Some(_) | None => {}
             }
@@ -249,8 +249,10 @@ impl Effect {
                 self.removes.insert(Capability::Body { name, signature });
             }
         }
-        if !old.is_empty() && new.len() > old.len() && ambiguous(new) && !ambiguous(old) {
-            self.removes.insert(Capability::Unambiguous(name.clone()));
+        if !old.is_empty() && new.len() > old.len() {
+            let known = ambiguous(old);
+            let unclear = ambiguous(new).into_iter().filter(|given| !known.contains(given));
+            self.removes.extend(unclear.map(|given| Capability::Unambiguous { name: name.clone(), given }));
         }
     }
 
@@ -288,7 +290,8 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
             }
         }
         Operation::CreateTrigger { name, table, function: Some(function), .. }
-            if refuses(before, &before.resolve_function(function)) =>
+            if refuses(before, &before.resolve_function(function))
+                || fails_on(before, &before.resolve_function(function), &before.resolve(table)) =>
         {
             (Some(behaviour::unrefused(&before.resolve(table), name)), None)
         }
@@ -322,22 +325,28 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
     }
 }
 
+/// Whether a function's body does not find what it names when it is the trigger of a table.
+fn fails_on(schema: &Schema, function: &QName, table: &QName) -> bool {
+    schema.functions(function).iter().any(|f| !f.tracked && !body_problems(f, Some(table), schema).is_empty())
+}
+
 /// Whether a function's body raises an exception.
 pub(crate) fn refuses(schema: &Schema, function: &QName) -> bool {
     let says = |f: &crate::schema::Function, word: &str| f.mentions.iter().any(|m| &**m == word);
     schema.functions(function).iter().any(|f| says(f, "raise") && says(f, "exception"))
 }
 
-/// Whether a call with some number of arguments fits more than one overload of the same types so far.
-fn ambiguous(overloads: &[crate::schema::Function]) -> bool {
-    let required = |f: &crate::schema::Function| f.arguments.iter().filter(|(_, default)| !default).count();
-    overloads.iter().enumerate().any(|(i, a)| {
-        overloads.iter().enumerate().any(|(j, b)| {
-            let shared = a.arguments.len().min(b.arguments.len());
-            let same = a.arguments.iter().zip(&b.arguments).all(|((x, _), (y, _))| x == y);
-            i != j && same && required(a).max(required(b)) <= shared
-        })
-    })
+/// With how many arguments a call fits more than one overload, of the same types so far. One that needs no default is not preferred.
+fn ambiguous(overloads: &[Function]) -> BTreeSet<usize> {
+    let required = |f: &Function| f.arguments.iter().filter(|(_, default)| !default).count();
+    let mut found = BTreeSet::new();
+    for (i, a) in overloads.iter().enumerate() {
+        for b in &overloads[i + 1..] {
+            let same = a.arguments.iter().zip(&b.arguments).take_while(|((x, _), (y, _))| x == y).count();
+            found.extend(required(a).max(required(b))..=same);
+        }
+    }
+    found
 }
 
 /// Two states of a relation without what is the same in both: wide tables change by a column at a time. Kinds of parts that bear on each
@@ -504,18 +513,19 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
         }
         rule => RowRule::Constraint(rule.clone()),
     });
-    let unique = relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
-        match index.plain_key().filter(|_| !index.nulls_collide) {
-            Some(columns) => RowRule::Constraint(Rule::Unique { columns: sorted(columns) }),
-            None => RowRule::UniqueIndex {
-                name: name.clone(),
-                key: index.key.iter().flatten().cloned().collect(),
-                columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
-                predicate: index.predicate.clone(),
-                nulls_collide: index.nulls_collide,
-            },
-        }
-    });
+    let unique =
+        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
+            match index.plain_key().filter(|_| !index.nulls_collide) {
+                Some(columns) => RowRule::Constraint(Rule::Unique { columns: sorted(columns) }),
+                None => RowRule::UniqueIndex {
+                    name: name.clone(),
+                    key: index.key.iter().flatten().cloned().collect(),
+                    columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
+                    predicate: index.predicate.clone(),
+                    nulls_collide: index.nulls_collide,
+                },
+            }
+        });
     let policies = relation.policies.iter().filter(|(_, policy)| policy.restrictive && relation.row_security);
     let policies = policies.map(|(name, policy)| RowRule::Check {
         name: format!("policy {name}").into(),

@@ -239,8 +239,13 @@ pub enum Capability {
         /// Its argument types and what it returns.
         signature: String,
     },
-    /// A call of this function by its name alone is not ambiguous.
-    Unambiguous(QName),
+    /// A call of this function with so many arguments is not ambiguous.
+    Unambiguous {
+        /// The function.
+        name: QName,
+        /// How many arguments are given.
+        given: usize,
+    },
     /// A function goes on doing what it did: calls of it find the same body.
     Body {
         /// The function.
@@ -350,7 +355,7 @@ impl Capability {
             | Self::Attribute { .. }
             | Self::Taken { .. }
             | Self::Call { .. }
-            | Self::Unambiguous(_)
+            | Self::Unambiguous { .. }
             | Self::Namespace(_)
             | Self::Extension(_)
             | Self::Object { .. }
@@ -431,7 +436,7 @@ impl Capability {
             | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
-            | Self::Unambiguous(_)
+            | Self::Unambiguous { .. }
             | Self::Body { .. }
             | Self::Sound { .. }
             | Self::Namespace(_)
@@ -456,14 +461,12 @@ impl Capability {
                     let found = schema.functions(name).iter().find(same);
                     found.is_some_and(|function| super::between::unsound(schema, name, function).is_empty())
                 }
-                Self::Unambiguous(name) => !schema.functions(name).is_empty(),
+                Self::Unambiguous { name, .. } => !schema.functions(name).is_empty(),
                 other => super::between::of_others(schema, other),
             };
         };
         if let Self::Cascades { child, .. } = self {
-            return schema
-                .relation(child)
-                .is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
+            return schema.relation(child).is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
         }
         if let Self::Identified(name) = self {
             return schema.relation(name).is_some() && schema.identifies_rows(name);
@@ -526,7 +529,7 @@ impl Capability {
             | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
-            | Self::Unambiguous(_)
+            | Self::Unambiguous { .. }
             | Self::Body { .. }
             | Self::Sound { .. }
             | Self::Namespace(_)
@@ -589,17 +592,10 @@ impl fmt::Display for Capability {
                 write!(f, "GROUP BY {} of {relation} gives all of a row, as its primary key does", columns.join(", "))
             }
             Self::Cascades { relation, child, columns } => {
-                write!(
-                    f,
-                    "deleting rows of {relation} takes care of rows of {child} ({}) that point to them",
-                    columns.join(", ")
-                )
+                write!(f, "deleting rows of {relation} takes care of rows of {child} ({}) that point to them", columns.join(", "))
             }
             Self::Identified(relation) => {
-                write!(
-                    f,
-                    "rows of {relation} can be changed and deleted, which a publication without replica identity forbids"
-                )
+                write!(f, "rows of {relation} can be changed and deleted, which a publication without replica identity forbids")
             }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
@@ -618,7 +614,7 @@ impl fmt::Display for Capability {
             Self::Label { name, label } => write!(f, "enum {name} accepts '{label}'"),
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),
             Self::Call { name, signature } => write!(f, "{name}{signature} can be called"),
-            Self::Unambiguous(name) => write!(f, "a call of {name} is not ambiguous"),
+            Self::Unambiguous { name, given } => write!(f, "a call of {name} with {given} arguments is not ambiguous"),
             Self::Sound { signature, .. } => write!(f, "the body of {signature} finds what it names"),
             Self::Body { signature, .. } => write!(f, "{signature} goes on doing what it did"),
             Self::Definition(name) => write!(f, "{name} goes on showing what it did"),

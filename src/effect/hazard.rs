@@ -145,7 +145,8 @@ fn was_renamed(name: &QName, base: &Schema, schema: &Schema) -> bool {
     let columns = schema.relation(name).into_iter().flat_map(|relation| &relation.columns);
     // `CREATE TABLE AS` copies values, and leaves the table where it was.
     columns.filter_map(|column| column.holds.as_deref()).any(|holds| {
-        let gone = |(old, _): &(&QName, _)| schema.relation(old).is_none() && holds.starts_with(&format!("{old}."));
+        let is_table = |name: &QName| schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
+        let gone = |(old, _): &(&QName, _)| !is_table(old) && holds.starts_with(&format!("{old}."));
         base.relations().any(|relation| gone(&relation))
     })
 }
@@ -161,7 +162,8 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let mut hazard = targets.fold(none, |h, target| h.lock(&target, LockMode::ShareRowExclusive));
             if let Some(parent) = &table.partition_of {
                 let parent = schema.resolve(parent);
-                hazard = default_partition(hazard.lock(&parent, LockMode::AccessExclusive), &parent, true, schema);
+                let locked = referenced(hazard.lock(&parent, LockMode::AccessExclusive), &parent, &[], schema);
+                hazard = default_partition(locked, &parent, true, schema);
             }
             for parent in &table.inherits {
                 hazard = hazard.lock(&schema.resolve(parent), LockMode::ShareUpdateExclusive);
@@ -308,6 +310,19 @@ fn default_partition(hazard: Hazard, parent: &QName, reads: bool, schema: &Schem
     }
 }
 
+/// A partition that comes or goes takes or loses its parent's foreign keys. `own`: what its own foreign keys point to, which become the
+/// parent's.
+fn referenced(hazard: Hazard, parent: &QName, own: &[QName], schema: &Schema) -> Hazard {
+    targets_of(parent, schema).iter().fold(hazard, |h, target| {
+        let mode = if own.contains(target) { LockMode::AccessExclusive } else { LockMode::ShareRowExclusive };
+        h.lock(target, mode)
+    })
+}
+
+fn targets_of(table: &QName, schema: &Schema) -> Vec<QName> {
+    schema.relation(table).map(targets).unwrap_or_default()
+}
+
 /// The tables that a table's foreign keys point to: dropping the key locks them too.
 fn targets(relation: &Relation) -> Vec<QName> {
     let targets = relation.constraints.values().filter_map(|c| match &c.kind {
@@ -381,7 +396,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::SwitchTrigger { .. } => Hazard::default().lock(table, LockMode::ShareRowExclusive),
         TableChange::AttachPartition { partition, .. } => {
             let hazard = Hazard { scan: true, ..light }.lock(&schema.resolve(partition), LockMode::AccessExclusive);
-            default_partition(hazard, table, true, schema)
+            let own = targets_of(&schema.resolve(partition), schema);
+            default_partition(referenced(hazard, table, &own, schema), table, true, schema)
         }
         // The partitioned index is locked, and no table that anybody waits for.
         TableChange::AttachIndex { .. } => Hazard::default(),
@@ -393,7 +409,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             let hazard = Hazard { outside_transaction: *concurrently, ..Hazard::default() };
             let own = version.has(Fact::DetachShutsPartition);
             let own = if own { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
-            default_partition(hazard.lock(table, mode).lock(&schema.resolve(partition), own), table, false, schema)
+            let hazard = hazard.lock(table, mode).lock(&schema.resolve(partition), own);
+            default_partition(referenced(hazard, table, &[], schema), table, false, schema)
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         // What a view's parameters say is part of its query.

@@ -10,7 +10,7 @@ use super::{Observed, Request};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
-use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
+use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::{DataVerb, TransactionControl};
 use crate::sql::query::Command;
@@ -231,15 +231,18 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 }
                 let applied = part.apply(&schema);
                 let worded = statement.directive.is_some();
-                diagnostics.extend(
-                    applied.problems.iter().map(|found| problem(found, part.span, request.base.is_some(), worded)),
-                );
+                diagnostics.extend(applied.problems.iter().map(|found| problem(found, part.span, request.base.is_some(), worded)));
                 let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
                 // What an opaque statement made is not known.
                 if let Some(refusal) = part.refused_on(&schema).filter(|_| certain) {
                     let missing = refusal.code == "42P01";
                     unknown |= missing;
                     diagnostics.push(refused_data(&refusal, part.span, missing, worded));
+                }
+                if let Some(why) = refused_rows(&part.operation, &schema) {
+                    diagnostics.push(Diagnostic::error(codes::SERVER_REFUSES, why).at(part.span, "here").help(
+                        "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
+                    ));
                 }
                 certain &= !part.is_opaque();
                 diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
@@ -291,15 +294,38 @@ fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
     looked_at.then(|| sql::read_query(text).ok().map(Arc::new)).flatten()
 }
 
+/// Why PostgreSQL refuses to change or remove rows of a table, whatever rows there are.
+fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
+    let Operation::Data(data) = operation else { return None };
+    let table = schema.resolve(data.table.as_ref()?);
+    match data.verb {
+        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows(&table) => Some(format!(
+            "PostgreSQL refuses this: {table} has no replica identity, and a publication publishes its changes"
+        )),
+        DataVerb::Truncate if !data.cascade => {
+            let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
+            let points = |name: &QName| {
+                let keys = schema.relation(name).into_iter().flat_map(|r| r.constraints.values());
+                keys.into_iter().any(|c| matches!(&c.kind, Rule::ForeignKey { target, .. } if *target == table))
+            };
+            let other = schema.dependents(&table).find(|name| **name != table && !together.contains(name) && points(name))?;
+            Some(format!(
+                "PostgreSQL refuses this: cannot truncate a table referenced in a foreign key constraint: {other} references {table}"
+            ))
+        }
+        _ => None,
+    }
+}
+
 /// What is to be said of a data statement that cannot run on the schema before it.
 fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: bool) -> Diagnostic {
     if missing {
         return problem(&Problem::Missing(refusal.message.replace(" does not exist", "")), span, false, worded);
     }
     let text = format!("PostgreSQL refuses this: {}", refusal.message);
-    Diagnostic::error(codes::SERVER_REFUSES, text)
-        .at(span, "here")
-        .help("the migration fails as it is written, in any order; if the schema is another one, plan with --database")
+    Diagnostic::error(codes::SERVER_REFUSES, text).at(span, "here").help(
+        "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
+    )
 }
 
 /// What is to be said of a statement that does not go with the schema before it. `live`: that was read from a database. `worded`: its
@@ -436,13 +462,10 @@ fn transactions(nodes: &mut Vec<Node>, first: usize, blocks: usize, folder: &Fol
 fn temporary(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
-        let made: Vec<QName> = touched(&nodes[at])
-            .into_iter()
-            .filter_map(|object| match object {
-                Object::Relation(name) if *name.schema == *TEMPORARY => Some(name),
-                _ => None,
-            })
-            .collect();
+        let made: Vec<QName> = touched(&nodes[at]).into_iter().filter_map(|object| match object {
+            Object::Relation(name) if *name.schema == *TEMPORARY => Some(name),
+            _ => None,
+        }).collect();
         let uses = |node: &Node| {
             let access = access::of(node, &folder.sources);
             let mut keys = access.uses.iter().chain(&access.defines);
@@ -474,21 +497,19 @@ fn swaps(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
         };
         let last = (at + 1..nodes.len()).rev().take_while(|_| !tables.is_empty()).find(|i| comes(&nodes[*i]));
         if let Some(mut members) = last.and_then(|last| members(nodes, at, last, folder)) {
-            let calls = |i: &usize| {
-                nodes[*i].operations().any(|op| match op {
-                    Operation::CreateFunction(function) => {
-                        let name = nodes[*i].before.resolve_function(&function.name);
-                        let runs = |table: &QName| {
-                            let called = |schema: &Schema| {
-                                schema.relation(table).is_some_and(|r| r.trigger_functions.values().any(|f| *f == name))
-                            };
-                            called(base) || called(&nodes[*i].before)
+            let calls = |i: &usize| nodes[*i].operations().any(|op| match op {
+                Operation::CreateFunction(function) => {
+                    let name = nodes[*i].before.resolve_function(&function.name);
+                    let runs = |table: &QName| {
+                        let called = |schema: &Schema| {
+                            schema.relation(table).is_some_and(|r| r.trigger_functions.values().any(|f| *f == name))
                         };
-                        tables.iter().any(runs)
-                    }
-                    _ => false,
-                })
-            };
+                        called(base) || called(&nodes[*i].before)
+                    };
+                    tables.iter().any(runs)
+                }
+                _ => false,
+            });
             let between = members.first().copied().unwrap_or(at)..members.last().copied().unwrap_or(at);
             members.extend(between.filter(calls).collect::<Vec<_>>());
             members.sort_unstable();
@@ -523,9 +544,7 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
         // Mostly nothing is lost, and nothing is looked for.
         let restores = |node: &Node| {
             let gone = |c: &Capability| match c {
-                Capability::Call { name, .. } => {
-                    lost.iter().any(|c| matches!(c, Capability::Sound { name: of, .. } if of == name))
-                }
+                Capability::Call { name, .. } => lost.iter().any(|c| matches!(c, Capability::Sound { name: of, .. } if of == name)),
                 Capability::Trigger { relation, name } => calls_lost(&node.before, relation, name, &lost),
                 _ => false,
             };
@@ -598,21 +617,14 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         schema = applied.schema;
     }
     let mut effect = Effect::between(&before, &schema.without_temporary(), &all_touched);
-    // What no schema shows does not cancel out.
-    let unseen = |c: &&Capability| {
-        matches!(
-            c,
-            Capability::Behaviour { .. }
-                | Capability::Granted { .. }
-                | Capability::Object { .. }
-                | Capability::Unaltered { .. }
-        )
-    };
+    // What no schema shows, unless one gives back what another takes.
+    let unseen = |c: &&Capability| matches!(c, Capability::Behaviour { .. } | Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. });
     let of = |pick: fn(&Effect) -> &BTreeSet<Capability>| -> Vec<Capability> {
         members.iter().flat_map(|i| pick(&nodes[*i].effect)).filter(unseen).cloned().collect()
     };
-    effect.removes.extend(of(|effect| &effect.removes));
-    effect.adds.extend(of(|effect| &effect.adds));
+    let (removes, adds) = (of(|effect| &effect.removes), of(|effect| &effect.adds));
+    effect.removes.extend(removes.iter().filter(|c| !adds.contains(c)).cloned());
+    effect.adds.extend(adds.into_iter().filter(|c| !removes.contains(c)));
     let node = Node {
         parts: members.iter().flat_map(|i| nodes[*i].parts.clone()).collect(),
         unknown: members.iter().any(|i| nodes[*i].unknown),

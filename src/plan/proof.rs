@@ -52,6 +52,7 @@ pub(crate) fn prove(
                 }
                 schema = applied.schema;
             }
+            schema = schema.without_temporary();
             if keep_states {
                 states.push((i, schema.clone()));
             }

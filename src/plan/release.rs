@@ -357,8 +357,7 @@ fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: 
             && nodes.iter().flat_map(|node| &node.parts).zip(nodes).any(|(part, node)| {
                 let Operation::Data(data) = &part.operation else { return false };
                 let fills = data.table.as_ref().is_some_and(|table| node.before.resolve(table) == *relation);
-                let from_blue =
-                    |read: &QName| base.relation(read).is_some() && !matches!(blue.writes(read), Evidence::None);
+                let from_blue = |read: &QName| base.relation(read).is_some() && !matches!(blue.writes(read), Evidence::None);
                 fills && data.query.reads.iter().map(|read| node.before.resolve(read)).any(|read| from_blue(&read))
             })
     };

@@ -88,9 +88,7 @@ impl Change {
         }
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
-            Operation::AlterTable { table, if_exists, only, change } => {
-                self.alter_table(table, *if_exists, *only, change)
-            }
+            Operation::AlterTable { table, if_exists, only, change } => self.alter_table(table, *if_exists, *only, change),
             Operation::DropRelation { kind, name, if_exists, cascade, together, .. } => {
                 self.drop_relation(*kind, name, *if_exists, (!cascade).then_some(together));
             }
@@ -106,7 +104,7 @@ impl Change {
             }
             Operation::CreateIndex(index) => self.create_index(index),
             Operation::CreateView(view) => self.create_view(view),
-            Operation::CreateType { name, definition } => self.create_type(name, definition),
+            Operation::CreateType { name, if_not_exists, definition } => self.create_type(name, *if_not_exists, definition),
             Operation::DropType { name, if_exists, .. } => {
                 let name = self.schema.resolve_type(name);
                 if self.schema.types.remove(&name).is_none() && !if_exists {
@@ -222,6 +220,10 @@ impl Change {
             Operation::Session { search_path: Some(path) } => {
                 let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
                 self.schema.search_path = usable.cloned().collect();
+            }
+            Operation::DefaultPath { path, .. } => {
+                let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
+                self.schema.default_path = usable.cloned().collect();
             }
             Operation::Session { search_path: None }
             | Operation::Reindex { .. }
@@ -688,14 +690,8 @@ impl Change {
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
-        let unknown = |name: &Ident| Column {
-            name: name.clone(),
-            data_type: None,
-            not_null: false,
-            default: None,
-            needs: Vec::new(),
-            holds: None,
-        };
+        let unknown =
+            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, needs: Vec::new(), holds: None };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -719,11 +715,13 @@ impl Change {
         Some(columns)
     }
 
-    fn create_type(&mut self, name: &Name, definition: &TypeDefinition) {
+    fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
         let name = self.created(name);
         self.touched.insert(Object::Type(name.clone()));
         if self.schema.types.contains_key(&name) {
-            self.exists(format!("type {name}"));
+            if !if_not_exists {
+                self.exists(format!("type {name}"));
+            }
             return;
         }
         self.schema.insert_type(
@@ -856,6 +854,7 @@ impl Change {
             arguments: function.arguments.clone(),
             returns: function.returns.clone(),
             outputs: function.outputs.clone(),
+            inputs: function.inputs.clone(),
             names: function.names.clone(),
             source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
             tracked: function.tracked,
@@ -873,6 +872,11 @@ impl Change {
                 );
                 self.refused(why);
             }
+            Some(old) if function.or_replace && renamed_input(old, &new).is_some() => {
+                let lost = renamed_input(old, &new).unwrap_or_default();
+                let signature = new.signature(&name);
+                self.refused(format!("CREATE OR REPLACE FUNCTION {signature} cannot change the name of input parameter \"{lost}\""));
+            }
             Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
             Some(old) => *old = new,
             None => overloads.push(new),
@@ -880,13 +884,7 @@ impl Change {
         self.schema.functions.insert(name, Arc::new(overloads));
     }
 
-    fn drop_function(
-        &mut self,
-        name: &Name,
-        arguments: Option<&[crate::sql::TypeName]>,
-        if_exists: bool,
-        cascade: bool,
-    ) {
+    fn drop_function(&mut self, name: &Name, arguments: Option<&[crate::sql::TypeName]>, if_exists: bool, cascade: bool) {
         let name = self.schema.resolve_function(name);
         self.touched.insert(Object::Function(name.clone()));
         let mut overloads = self.schema.functions(&name).to_vec();
@@ -911,16 +909,11 @@ impl Change {
     /// The triggers that call a function go with it.
     fn drop_triggers_of(&mut self, function: &QName) {
         let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == function);
-        let tables: Vec<QName> =
-            self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
+        let tables: Vec<QName> = self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
         for table in tables {
             self.edit(&table, |relation| {
-                let gone: Vec<Ident> = relation
-                    .trigger_functions
-                    .iter()
-                    .filter(|(_, called)| *called == function)
-                    .map(|(name, _)| name.clone())
-                    .collect();
+                let gone: Vec<Ident> =
+                    relation.trigger_functions.iter().filter(|(_, called)| *called == function).map(|(name, _)| name.clone()).collect();
                 for trigger in gone {
                     relation.triggers.remove(&trigger);
                     relation.trigger_functions.remove(&trigger);
@@ -978,6 +971,12 @@ impl Change {
             self.hand_down(&table, change);
         }
     }
+}
+
+/// The first named argument of a function that another form of it calls otherwise.
+fn renamed_input(old: &Function, new: &Function) -> Option<String> {
+    let mut pairs = old.inputs.iter().zip(&new.inputs);
+    pairs.find(|(was, is)| !was.is_empty() && was != is).map(|(was, _)| was.to_string())
 }
 
 /// The first column of a view that another form of it does not keep in its place, as far as both are known.

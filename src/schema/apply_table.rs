@@ -60,11 +60,7 @@ impl Change {
             let known = |column: &&ColumnDefinition| found.column(&column.name).is_some();
             let lacking = table.columns.iter().find(|column| found.columns_known && !known(column));
             let skipped = lacking.map(|column| {
-                format!(
-                    "{} {name} is there already, without a column {}",
-                    found.kind.keyword().to_ascii_lowercase(),
-                    column.name
-                )
+                format!("{} {name} is there already, without a column {}", found.kind.keyword().to_ascii_lowercase(), column.name)
             });
             match skipped {
                 _ if !table.if_not_exists => self.exists(format!("relation {name}")),
@@ -109,7 +105,7 @@ impl Change {
         for column in &table.columns {
             self.sequence_for(&name, column);
         }
-        for constraint in &table.constraints {
+        for constraint in &distinct_keys(&table.constraints) {
             self.add_constraint(&name, constraint);
         }
         for like in &table.like {
@@ -162,6 +158,10 @@ impl Change {
     }
 
     fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {
+        let there = |name: &Ident| self.schema.relation(table).is_some_and(|r| r.constraints.contains_key(name));
+        if definition.if_not_exists && definition.name.as_ref().is_some_and(there) {
+            return;
+        }
         let (kind, addition, label) = match &definition.kind {
             ConstraintKind::PrimaryKey { columns } => (Rule::PrimaryKey { columns: columns.clone() }, None, "pkey"),
             ConstraintKind::Unique { columns, .. } => {
@@ -517,6 +517,27 @@ impl Change {
     }
 }
 
+/// Of several keys on the same columns, PostgreSQL makes one: the primary key, or the first, under the first name that is written.
+fn distinct_keys(constraints: &[ConstraintDefinition]) -> Vec<ConstraintDefinition> {
+    let columns = |c: &ConstraintDefinition| match &c.kind {
+        ConstraintKind::PrimaryKey { columns } | ConstraintKind::Unique { columns, .. } => Some(columns.clone()),
+        _ => None,
+    };
+    let mut kept: Vec<ConstraintDefinition> = Vec::new();
+    let (primary, others): (Vec<_>, Vec<_>) = constraints.iter().partition(|c| c.kind.is_primary());
+    for constraint in primary.into_iter().chain(others) {
+        let twin = columns(constraint).and_then(|own| kept.iter_mut().find(|k| columns(k).as_ref() == Some(&own)));
+        match twin {
+            Some(twin) if twin.name.is_none() => twin.name.clone_from(&constraint.name),
+            Some(_) => {}
+            None => kept.push(constraint.clone()),
+        }
+    }
+    // The others in the order in which they are written, which made-up names depend on.
+    kept.sort_by_key(|k| constraints.iter().position(|c| c.kind == k.kind));
+    kept
+}
+
 fn column(definition: &ColumnDefinition) -> Column {
     Column {
         name: definition.name.clone(),
@@ -538,12 +559,8 @@ fn inherit(relation: &mut Relation, parent: &Relation) {
 /// A column goes with its indexes and the constraints that mention it.
 fn drop_column(relation: &mut Relation, column: &Ident) {
     relation.columns.retain(|c| c.name != *column && !c.needs.contains(column));
-    let tied: Vec<Ident> = relation
-        .trigger_columns
-        .iter()
-        .filter(|(_, columns)| columns.contains(column))
-        .map(|(name, _)| name.clone())
-        .collect();
+    let tied: Vec<Ident> =
+        relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column)).map(|(name, _)| name.clone()).collect();
     for trigger in tied {
         relation.triggers.remove(&trigger);
         relation.trigger_functions.remove(&trigger);

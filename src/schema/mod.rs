@@ -19,7 +19,9 @@ use crate::sql::Name;
 use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
 
 pub use apply::{Applied, Object, Problem};
-pub use model::{Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType};
+pub use model::{
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType,
+};
 pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
@@ -40,6 +42,8 @@ pub struct Schema {
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
     search_path: Arc<[Ident]>,
+    /// What a new session's search path is.
+    default_path: Arc<[Ident]>,
 }
 
 /// The schema of what goes with the session.
@@ -59,6 +63,7 @@ impl Default for Schema {
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
+            default_path: Arc::from(["public".into()]),
         }
     }
 }
@@ -117,9 +122,7 @@ impl Schema {
 
     /// Whether rows of a table can be changed and deleted: a publication that says so wants to know which rows they were.
     pub fn identifies_rows(&self, name: &QName) -> bool {
-        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
-            return true;
-        };
+        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else { return true };
         let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
         !published
             || match &relation.replica_identity {
@@ -250,7 +253,9 @@ impl Schema {
     /// The same schema without what goes with the session.
     #[must_use]
     pub fn without_temporary(self) -> Self {
-        let temporary: Vec<QName> = self.relations.keys().filter(|name| *name.schema == *TEMPORARY).cloned().collect();
+        let from = QName::new(TEMPORARY, "");
+        let all = self.relations.range(from..).map(|(name, _)| name);
+        let temporary: Vec<QName> = all.take_while(|name| *name.schema == *TEMPORARY).cloned().collect();
         temporary.iter().fold(self, |mut schema, name| {
             if let Some(relation) = schema.relations.remove(name) {
                 schema.unlink(name, &relation);
@@ -262,8 +267,8 @@ impl Schema {
     /// The same schema as a new session sees it.
     #[must_use]
     pub fn with_default_search_path(mut self) -> Self {
-        if *self.search_path != [Ident::from("public")] {
-            self.search_path = Arc::from(["public".into()]);
+        if self.search_path != self.default_path {
+            self.search_path = Arc::clone(&self.default_path);
         }
         self
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::sql::body::{self, Body};
 use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::body::{self, Body};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -419,6 +419,8 @@ pub struct Function {
     pub returns: String,
     /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`; the name is empty where there is none.
     pub outputs: Vec<(Ident, TypeName)>,
+    /// The names of its input arguments, in order; empty where there is none, and as a whole where they are not known.
+    pub inputs: Vec<Ident>,
     /// The names of its arguments, those of its output included.
     pub names: Vec<Ident>,
     /// Names that its body mentions.

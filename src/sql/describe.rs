@@ -34,7 +34,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
             (view.name.to_string(), format!("CREATE {replace}{kind}"))
         }
         Operation::RefreshView { name, .. } => words(name, "REFRESH MATERIALIZED VIEW"),
-        Operation::CreateType { name, definition } => words(
+        Operation::CreateType { name, definition, .. } => words(
             name,
             match definition {
                 TypeDefinition::Enum(_) => "CREATE TYPE (enum)",
@@ -104,6 +104,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         Operation::Lock { tables, .. } => {
             (tables.first().map(ToString::to_string).unwrap_or_default(), "LOCK TABLE".to_owned())
         }
+        Operation::DefaultPath { of, .. } => (of.clone(), "SET search_path".to_owned()),
         Operation::Object { kind, name, change, .. } => {
             let verb = match change {
                 ObjectChange::Create => "CREATE",

@@ -87,6 +87,8 @@ pub enum Operation {
     CreateType {
         /// Its name.
         name: Name,
+        /// Whether one that is there already is passed over.
+        if_not_exists: bool,
         /// What it is.
         definition: TypeDefinition,
     },
@@ -288,6 +290,13 @@ pub enum Operation {
         /// The schemas of a `SET search_path`, if it is one.
         search_path: Option<Vec<Ident>>,
     },
+    /// `ALTER ROLE|DATABASE … SET search_path`: where new sessions look.
+    DefaultPath {
+        /// Whose, for people.
+        of: String,
+        /// The schemas.
+        path: Vec<Ident>,
+    },
     /// `BEGIN`, `COMMIT`, `SAVEPOINT`, …: the author's own transaction control.
     Transaction(TransactionControl),
     /// `VACUUM`, `ANALYZE`, `CLUSTER`: maintenance.
@@ -454,6 +463,8 @@ pub struct ConstraintDefinition {
     pub kind: ConstraintKind,
     /// `NOT VALID`: existing rows are not checked, new ones are.
     pub not_valid: bool,
+    /// Whether one that is there already is passed over.
+    pub if_not_exists: bool,
 }
 
 /// `ON DELETE` of a foreign key.
@@ -760,6 +771,8 @@ pub struct CreateFunction {
     pub returns: String,
     /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`.
     pub outputs: Vec<(Ident, TypeName)>,
+    /// The names of its input arguments, in order; empty where there is none.
+    pub inputs: Vec<Ident>,
     /// The names of its arguments, those of its output included.
     pub names: Vec<Ident>,
     /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
@@ -865,6 +878,10 @@ pub struct DataChange {
     pub query: QueryShape,
     /// For `DELETE` and `TRUNCATE`: whether all rows go.
     pub everything: bool,
+    /// For `TRUNCATE`: all tables of the statement.
+    pub together: Arc<[Name]>,
+    /// For `TRUNCATE`: `CASCADE`
+    pub cascade: bool,
     /// For `UPDATE`: whether running it again changes nothing (every assigned column is tested `IS NULL` in its `WHERE`).
     pub repeatable: bool,
 }

@@ -45,10 +45,10 @@ fn is_simple(query: &Query) -> bool {
         GroupByExpr::All(_) => true,
         GroupByExpr::Expressions(by, _) => !by.is_empty(),
     };
+    // Anywhere in an expression, but not in a subquery.
     let aggregates = |item: &SelectItem| {
-        matches!(item,
-        SelectItem::UnnamedExpr(Expr::Function(f)) | SelectItem::ExprWithAlias { expr: Expr::Function(f), .. }
-            if f.over.is_some() || AGGREGATES.contains(&&*last(&f.name)))
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
+        folds(expr)
     };
     matches!(from.relation, TableFactor::Table { .. })
         && from.joins.is_empty()
@@ -61,8 +61,41 @@ fn is_simple(query: &Query) -> bool {
         && !select.projection.iter().any(aggregates)
 }
 
+/// Whether an expression folds rows together, looks at others (`OVER`), or makes rows.
+fn folds(expr: &Expr) -> bool {
+    let mut subqueries = 0_usize;
+    struct Folds<'a>(&'a mut usize);
+    impl Visitor for Folds<'_> {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            *self.0 += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            *self.0 -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(f) if *self.0 == 0 && (f.over.is_some() || AGGREGATES.contains(&&*last(&f.name))) => {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Folds(&mut subqueries)).is_break()
+}
+
 const AGGREGATES: &[&str] =
-    &["count", "sum", "min", "max", "avg", "array_agg", "string_agg", "jsonb_agg", "json_agg", "bool_or", "bool_and"];
+    &[
+    "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "count", "every", "generate_series", "generate_subscripts",
+    "json_agg", "json_object_agg", "jsonb_agg", "jsonb_object_agg", "max", "min", "mode", "percentile_cont", "percentile_disc",
+    "range_agg", "stddev", "string_agg", "sum", "unnest", "variance", "xmlagg",
+];
 
 /// The columns an expression mentions, each once, in order of appearance.
 pub(crate) fn columns_in(expr: &impl Visit) -> Vec<Ident> {

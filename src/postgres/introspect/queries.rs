@@ -173,7 +173,10 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     ARRAY(SELECT pg_catalog.format_type(a.t, NULL)
                           FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(t, m, i)
                           WHERE a.m IN ('o', 'b', 't') ORDER BY a.i),
-                    ARRAY(SELECT DISTINCT a.n FROM pg_catalog.unnest(p.proargnames) AS a(n) WHERE a.n <> '' ORDER BY 1)
+                    ARRAY(SELECT DISTINCT a.n FROM pg_catalog.unnest(p.proargnames) AS a(n) WHERE a.n <> '' ORDER BY 1),
+                    ARRAY(SELECT coalesce(a.n, '')
+                          FROM ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(n, m, i)
+                          WHERE coalesce(a.m, 'i') IN ('i', 'b', 'v') ORDER BY a.i)
              FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
              WHERE {OWN} AND p.prokind IN ('f', 'p')
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -45,6 +45,7 @@ impl Resolver<'_> {
         let users = schema.functions(&qualified);
         if !users.is_empty() {
             self.resolved.uses.calls.entry(qualified.clone()).or_insert(call.at);
+            self.resolved.uses.given.entry(qualified.clone()).or_default().insert(call.arguments.len());
         }
         if builtins.is_empty() && users.is_empty() {
             return unknown(self.no_function(call, &types, false));
@@ -79,6 +80,11 @@ impl Resolver<'_> {
         }
         let actual: Vec<Type> = types.iter().map(|t| self.settled(t)).collect();
         match self.overload(&signatures, &actual, false) {
+            // Without their defaults, two of them are the same.
+            Overload::One(arguments, _) if self.alike(&signatures, &which, &arguments) > 1 => {
+                self.problem("42725", format!("function {}({}) is not unique", call.name, words(&actual)), call.at);
+                unknown(Type::Any)
+            }
             Overload::One(arguments, returns) => {
                 for ((expr, data_type), wanted) in call.arguments.iter().zip(&actual).zip(&arguments) {
                     if let Type::Named(wanted) = wanted {
@@ -94,6 +100,12 @@ impl Resolver<'_> {
                 let found = signatures.iter().position(|signature| is(&signature)).map(|at| which[at]);
                 let builtin = found.filter(|(builtin, _)| *builtin).map(|(_, i)| builtins[i]);
                 let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());
+                if let Some(function) = &user {
+                    let signature = function.signature(&qualified);
+                    self.resolved.uses.overloads.entry(qualified.clone()).or_default().insert(Some(signature));
+                    return Meant { returns, builtin, user };
+                }
+                self.resolved.uses.overloads.entry(qualified.clone()).or_default().insert(None);
                 Meant { returns, builtin, user }
             }
             Overload::Unsure(returns) => self.unsure(&actual, returns),
@@ -112,6 +124,15 @@ impl Resolver<'_> {
             }
             Overload::None => unknown(self.no_function(call, &actual, !variadic)),
         }
+    }
+
+    /// How many of the schema's own functions take these arguments.
+    fn alike(&self, signatures: &[(Vec<&str>, &str)], which: &[(bool, usize)], arguments: &[Type]) -> usize {
+        let own = signatures.iter().zip(which).filter(|(_, (builtin, _))| !builtin);
+        let takes = |wanted: &[&str]| {
+            wanted.len() == arguments.len() && wanted.iter().zip(arguments).all(|(a, b)| b.name() == Some(a))
+        };
+        own.filter(|((wanted, _), _)| takes(wanted)).count()
     }
 
     fn unsure(&mut self, actual: &[Type], returns: Type) -> Meant {

@@ -74,6 +74,10 @@ pub struct Uses {
     pub writes: Vec<Write>,
     /// Functions it calls, by name.
     pub calls: BTreeMap<QName, At>,
+    /// With how many arguments its calls come.
+    pub given: BTreeMap<QName, BTreeSet<usize>>,
+    /// Which of several functions of a name its calls mean, by their argument types; `None`: one call may mean any.
+    pub overloads: BTreeMap<QName, BTreeSet<Option<String>>>,
     /// Types it names, or whose values it compares or writes.
     pub types: BTreeMap<String, At>,
     /// Tables whose primary key lets it name columns beside GROUP BY.
@@ -177,8 +181,7 @@ fn normal(text: &str) -> String {
         if piece.symbol("::") {
             // `::text`, `::character varying(20)`, `::timestamp with time zone`
             i += 1;
-            while pieces.get(i).is_some_and(|p| p.is_any(&["varying", "precision", "with", "without", "time", "zone"]))
-            {
+            while pieces.get(i).is_some_and(|p| p.is_any(&["varying", "precision", "with", "without", "time", "zone"])) {
                 i += 1;
             }
         } else if piece.symbol("(") || piece.symbol(")") {
@@ -186,8 +189,7 @@ fn normal(text: &str) -> String {
             found.push(piece.text.to_ascii_lowercase());
         } else {
             let plain = piece.text.trim_matches('"');
-            let quoted = piece.kind == Kind::Name
-                && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            let quoted = piece.kind == Kind::Name && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             found.push(if quoted { plain } else { piece.text }.to_owned());
         }
     }
@@ -216,9 +218,7 @@ pub(super) fn assignable(schema: &Schema, from: &TypeName, to: &TypeName) -> Sur
 /// Whether values of two types can be compared, as a foreign key does.
 pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> Sure {
     let types = Types { schema };
-    let way = |from: &TypeName, to: &TypeName| {
-        types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit)
-    };
+    let way = |from: &TypeName, to: &TypeName| types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit);
     match (way(one, other), way(other, one)) {
         (Sure::Yes, _) | (_, Sure::Yes) => Sure::Yes,
         (Sure::No, Sure::No) => Sure::No,

@@ -1,6 +1,7 @@
 //! Data statements and queries: what they read, which tables and columns they write, on what they rely.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use sqlparser::ast::{
     AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Insert, OnConflictAction, OnInsert, SelectItem, SetExpr,
@@ -177,7 +178,16 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let everything =
         matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
     let table = Some(write.table.clone());
-    Ok(vec![Operation::Data(Box::new(DataChange { verb, table, writes, query: shape, everything, repeatable }))])
+    Ok(vec![Operation::Data(Box::new(DataChange {
+        verb,
+        table,
+        writes,
+        query: shape,
+        everything,
+        together: Arc::from([]),
+        cascade: false,
+        repeatable,
+    }))])
 }
 
 fn select_into(body: &SetExpr) -> bool {
@@ -217,10 +227,22 @@ pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         return parser.expected_ref("TRUNCATE", parser.peek_token_ref());
     };
     let tables = truncate.table_names.iter().map(|target| lower_name(&target.name));
+    let together: Arc<[Name]> = tables.clone().collect();
+    let cascade = truncate.cascade == Some(sqlparser::ast::CascadeOption::Cascade);
     let change = |table: Name| {
+        let together = together.clone();
         let query = QueryShape { reads: vec![table.clone()], ..QueryShape::default() };
         let verb = DataVerb::Truncate;
-        DataChange { verb, table: Some(table), writes: Vec::new(), query, everything: true, repeatable: false }
+        DataChange {
+            verb,
+            table: Some(table),
+            writes: Vec::new(),
+            query,
+            everything: true,
+            together,
+            cascade,
+            repeatable: false,
+        }
     };
     Ok(tables.map(|table| Operation::Data(Box::new(change(table)))).collect())
 }
@@ -245,7 +267,16 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     Ok(vec![match into {
         true => {
             let (verb, everything, repeatable) = (DataVerb::Copy, false, false);
-            Operation::Data(Box::new(DataChange { verb, table, writes, query, everything, repeatable }))
+            Operation::Data(Box::new(DataChange {
+                verb,
+                table,
+                writes,
+                query,
+                everything,
+                together: Arc::from([]),
+                cascade: false,
+                repeatable,
+            }))
         }
         false => Operation::Query { reads: query.reads, calls: Vec::new() },
     }])

@@ -38,8 +38,9 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
     let names = names.collect::<BTreeSet<_>>().into_iter().collect();
     let outputs =
         outputs.into_iter().map(|output| (output.name.unwrap_or_else(|| "".into()), output.data_type)).collect();
-    let inputs = arguments.into_iter().filter(|argument| argument.input);
-    let arguments = inputs.map(|input| (input.data_type.without_modifiers(), input.default)).collect();
+    let inputs: Vec<Argument> = arguments.into_iter().filter(|argument| argument.input).collect();
+    let input_names = inputs.iter().map(|input| input.name.clone().unwrap_or_else(|| "".into())).collect();
+    let arguments = inputs.into_iter().map(|input| (input.data_type.without_modifiers(), input.default)).collect();
     let mut mentions = BTreeSet::new();
     let mut body = FunctionBody::default();
     // The rest is options and the body, in any order; both are read for the names they mention.
@@ -56,6 +57,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         arguments,
         returns,
         outputs,
+        inputs: input_names,
         names,
         mentions,
         language,

@@ -90,7 +90,7 @@ pub(super) fn session(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     Ok(vec![Operation::Session { search_path }])
 }
 
-fn schemas(parser: &mut Parser<'_>) -> Result<Vec<Ident>> {
+pub(super) fn schemas(parser: &mut Parser<'_>) -> Result<Vec<Ident>> {
     parser.parse_comma_separated(|p| match p.peek_token_ref().token.clone() {
         Token::SingleQuotedString(text) => {
             p.next_token();

@@ -3,6 +3,7 @@
 
 mod altered_type;
 mod data;
+mod do_block;
 mod drop;
 mod function;
 mod index;
@@ -140,12 +141,38 @@ fn pieces(tokens: &Tokens<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
     if peek_words(&parser, &["alter", "table"]) || peek_words(&parser, &["alter", "foreign", "table"]) {
         return table_change::alter_table(tokens, &mut parser, gaps);
     }
+    if let Some(found) = block(&parser).as_deref().and_then(do_block::operations) {
+        let range = tokens.range(0, usize::MAX);
+        let piece = |operation| LoweredPiece { operation, range: range.clone(), prefix: None };
+        return Ok(found.into_iter().map(piece).collect());
+    }
     let operations = operations(&mut parser, gaps)?;
     if !at_end(&parser) {
         return Err(unexpected(&parser));
     }
     let range = tokens.range(0, usize::MAX);
     Ok(operations.into_iter().map(|operation| LoweredPiece { operation, range: range.clone(), prefix: None }).collect())
+}
+
+/// The body of a DO block in PL/pgSQL.
+fn block(parser: &Parser<'_>) -> Option<String> {
+    if !peek_words(parser, &["do"]) {
+        return None;
+    }
+    let tokens = (1..6).map(|n| &parser.peek_nth_token_ref(n).token);
+    let mut body = None;
+    let mut language = false;
+    for token in tokens {
+        match token {
+            Token::DollarQuotedString(text) => body = Some(text.value.clone()),
+            Token::SingleQuotedString(text) if !language => body = Some(text.clone()),
+            Token::Word(word) if language && !word.value.eq_ignore_ascii_case("plpgsql") => return None,
+            Token::EOF | Token::SemiColon => return body,
+            _ => {}
+        }
+        language = super::parse::is_word(token, "language");
+    }
+    None
 }
 
 /// Reads any statement but `ALTER TABLE`.

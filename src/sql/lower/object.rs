@@ -5,7 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::Result;
+use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes};
 use crate::sql::parse::{at_end, eat_words, if_exists, if_not_exists, is_word, peek_words};
@@ -70,6 +70,17 @@ pub(super) fn object(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
         _ if eat_words(parser, &["rename", "to"]) => ObjectChange::Rename { to: fold(&parser.parse_identifier()?) },
         _ => ObjectChange::Alter,
     };
+    if matches!(kind, ObjectKind::Role | ObjectKind::Database) && change == ObjectChange::Alter {
+        // `… [IN DATABASE d] SET search_path = a, b`: where the sessions of clients look.
+        while !at_end(parser) && !peek_words(parser, &["set", "search_path"]) {
+            parser.next_token();
+        }
+        if eat_words(parser, &["set", "search_path"]) {
+            let _ = parser.consume_token(&Token::Eq) || eat_words(parser, &["to"]);
+            let path = misc::schemas(parser)?;
+            return Ok(Some(Operation::DefaultPath { of: format!("{} {name}", kind.words()), path }));
+        }
+    }
     let publishes = if *kind == ObjectKind::Publication { Some(Box::new(publishes(parser))) } else { None };
     while !at_end(parser) {
         parser.next_token();
@@ -93,9 +104,7 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
         } else if eat_words(parser, &["table"]) {
             schemas = false;
             eat_words(parser, &["only"]);
-        } else if eat_words(parser, &["with"])
-            || peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen
-        {
+        } else if eat_words(parser, &["with"]) || peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
             let mut options = String::new();
             while !at_end(parser) {
                 options.push_str(&parser.next_token().token.to_string().to_ascii_lowercase());
@@ -104,10 +113,7 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
             if options.split(|c: char| !c.is_alphanumeric()).any(|word| word == "publish") {
                 found.changes = Some(options.contains("update") || options.contains("delete"));
             }
-        } else if matches!(parser.peek_token_ref().token, Token::Word(_))
-            && !eat_words(parser, &["for"])
-            && !eat_words(parser, &["set"])
-        {
+        } else if matches!(parser.peek_token_ref().token, Token::Word(_)) && !eat_words(parser, &["for"]) && !eat_words(parser, &["set"]) {
             let Ok(name) = parser.parse_object_name(false) else { return found };
             let name = lower_name(&name);
             if schemas {
@@ -122,10 +128,7 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
                 table.filter = words_in_group(parser);
             }
             found.tables.push(table);
-        } else if !parser.consume_token(&Token::Comma)
-            && !parser.consume_token(&Token::Mul)
-            && !matches!(parser.peek_token_ref().token, Token::Word(_))
-        {
+        } else if !parser.consume_token(&Token::Comma) && !parser.consume_token(&Token::Mul) && !matches!(parser.peek_token_ref().token, Token::Word(_)) {
             parser.next_token();
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn create_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
                 )
                 | None => TypeDefinition::Other,
             };
-            Ok(vec![Operation::CreateType { name: lower_name(&name), definition }])
+            Ok(vec![Operation::CreateType { name: lower_name(&name), if_not_exists: false, definition }])
         }
         _ => parser.expected_ref("CREATE TYPE", parser.peek_token_ref()),
     }
@@ -55,7 +55,11 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             parser.next_token();
         }
     }
-    Ok(vec![Operation::CreateType { name, definition: TypeDefinition::Domain { base, not_null, checks } }])
+    Ok(vec![Operation::CreateType {
+        name,
+        if_not_exists: false,
+        definition: TypeDefinition::Domain { base, not_null, checks },
+    }])
 }
 
 pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
