@@ -235,7 +235,9 @@ fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static st
         let (missing, added) = (only(&then, &now), only(&now, &then));
         let kind = match then.len().cmp(&now.len()) {
             std::cmp::Ordering::Greater => "lost",
-            std::cmp::Ordering::Less => "kept",
+            std::cmp::Ordering::Less if deletes_from(&straight.release, table) => "kept",
+            // A copy, of before what a version deleted.
+            std::cmp::Ordering::Less => continue,
             std::cmp::Ordering::Equal if missing.is_empty() => continue,
             std::cmp::Ordering::Equal => match kind(&missing, &added) {
                 // What a version wrote itself stands, whatever the release did to rows before.
@@ -249,6 +251,11 @@ fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static st
         found.insert(table.clone(), (kind, what));
     }
     found
+}
+
+fn deletes_from(release: &Release, table: &str) -> bool {
+    let deletes = |sql: &&String| ["DELETE FROM ", "TRUNCATE ", "MERGE "].iter().any(|verb| sql.contains(verb));
+    release.pending().filter(deletes).any(|sql| sql.contains(bare(table)))
 }
 
 fn writes_to(release: &Release, table: &str) -> bool {

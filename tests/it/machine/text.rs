@@ -15,24 +15,22 @@ pub(super) fn differences(release: &Release, plan: &SavedPlan) -> Vec<Wrong> {
     let authors: Vec<&String> = release.pending().filter(|sql| !skipped(sql)).collect();
     let planned: Vec<_> =
         plan.steps.iter().flat_map(|s| &s.statements).filter(|s| s.origin.is_some()).map(|s| s.sql.as_str()).collect();
-    let mut covered: BTreeSet<(usize, &str)> = BTreeSet::new();
+    let mut covered: BTreeSet<&str> = BTreeSet::new();
     for sql in planned {
         let pieces = pieces(sql);
-        let home = |(_, author): &(usize, &&String)| {
+        let home = |author: &&String| {
             author.as_str() == sql || {
                 let whole = self::pieces(author);
                 whole.0 == pieces.0 && pieces.1.iter().all(|p| whole.1.contains(p))
             }
         };
-        match authors.iter().enumerate().find(home) {
-            Some((at, _)) => covered.extend(pieces.1.into_iter().map(|p| (at, p))),
-            None => found.push(wrong("changed", format!("`{sql}` is in no file"))),
+        if !authors.iter().any(|author| home(author)) {
+            found.push(wrong("changed", format!("`{sql}` is in no file")));
         }
+        covered.extend(pieces.1);
     }
-    for (at, author) in authors.iter().enumerate() {
-        // The same text may stand twice; it is found at the first.
-        let first = authors.iter().position(|a| a == author).unwrap_or(at);
-        if let Some(piece) = pieces(author).1.into_iter().find(|p| !covered.contains(&(first, *p))) {
+    for author in authors {
+        if let Some(piece) = pieces(author).1.into_iter().find(|p| !covered.contains(p)) {
             found.push(wrong("left-out", format!("`{piece}` of `{author}` is in no step")));
         }
     }

@@ -109,6 +109,11 @@ impl Table {
         self.name.rsplit_once('.').map_or(&self.name, |(_, bare)| bare)
     }
 
+    /// The name that the server gives a constraint of it: `t_pkey`, `t_a_fkey`.
+    pub(super) fn given_name(&self, tail: &str) -> String {
+        format!("\"{}_{}\"", self.bare().trim_matches('"'), tail.replace('"', ""))
+    }
+
     /// A name no column of it has.
     pub(super) fn free_name(&self, random: &mut Random) -> Option<String> {
         let free: Vec<&&str> = NAMES.iter().filter(|n| self.column(n).is_none()).collect();

@@ -161,7 +161,7 @@ fn using_index(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
 /// Another primary key: the old one goes first, or the new one has its own column.
 fn primary_key(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
     let table = world.own(random)?;
-    let old = format!("{}_pkey", table.bare());
+    let old = table.given_name("pkey");
     let name = world.fresh("q");
     if random.chance(50) {
         let keys = table.key.join(", ");
@@ -223,6 +223,6 @@ fn exclusion(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
 fn deferrable(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
     let table = world.own(random)?;
     let column = table.columns.iter().find(|c| c.references.is_some())?;
-    let name = format!("{}_{}_fkey", table.bare(), column.name);
+    let name = table.given_name(&format!("{}_fkey", column.name));
     Some(vec![format!("ALTER TABLE {} ALTER CONSTRAINT {name} DEFERRABLE INITIALLY DEFERRED", table.name)])
 }

@@ -372,7 +372,7 @@ fn settings(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
         2 => format!("ALTER TABLE {} REPLICA IDENTITY {}", table.name, random.word(&["FULL", "NOTHING", "DEFAULT"])),
         3 => format!("ALTER TABLE {} SET UNLOGGED", table.name),
         4 => format!("ALTER TABLE {} ALTER COLUMN {} SET STORAGE PLAIN", table.name, column.name),
-        _ => format!("ALTER TABLE {} CLUSTER ON {}_pkey", table.name, table.bare()),
+        _ => format!("ALTER TABLE {} CLUSTER ON {}", table.name, table.given_name("pkey")),
     }])
 }
 
