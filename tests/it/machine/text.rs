@@ -24,7 +24,7 @@ pub(super) fn differences(release: &Release, plan: &SavedPlan) -> Vec<Wrong> {
                 whole.0 == pieces.0 && pieces.1.iter().all(|p| whole.1.contains(p))
             }
         };
-        if !authors.iter().any(|author| home(author)) {
+        if !authors.iter().any(home) {
             found.push(wrong("changed", format!("`{sql}` is in no file")));
         }
         covered.extend(pieces.1);

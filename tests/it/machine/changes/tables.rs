@@ -330,7 +330,7 @@ fn odd(world: &mut World, table: &Table, random: &mut Random) -> Option<String> 
                 references: None,
             };
             world.on_family(&table.name, |t| t.columns.push(made.clone()));
-            format!("ADD COLUMN {new} text COLLATE \"C\" COMPRESSION pglz")
+            format!("ADD COLUMN {new} text COMPRESSION pglz COLLATE \"C\"")
         }
     })
 }
