@@ -49,7 +49,7 @@ pub(super) struct Release {
 
 impl Release {
     /// The pending statements in the order of the files.
-    pub(super) fn pending(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn pending(&self) -> impl Iterator<Item = &String> + Clone {
         self.files.iter().flatten()
     }
 
