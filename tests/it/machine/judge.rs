@@ -202,7 +202,9 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
 fn rows_check(release: &Release, table: &str) -> &'static str {
     let bare = bare(table);
     let moving = |sql: &&String| [" TRIGGER ", " RULE ", " FUNCTION "].iter().any(|w| sql.contains(w));
-    if release.pending().filter(moving).any(|sql| sql.contains(bare)) { "rows-by-trigger" } else { "rows-differ" }
+    let bodies = release.base.iter().filter(|sql| release.pending().any(|p| moving(&p)) && sql.contains(" FUNCTION "));
+    let by_trigger = release.pending().filter(moving).chain(bodies).any(|sql| sql.contains(bare));
+    if by_trigger { "rows-by-trigger" } else { "rows-differ" }
 }
 
 /// A moment that no statement names.
