@@ -1,6 +1,7 @@
 //! What is there before the release: tables with rows, and what stands on them.
 
 use super::random::Random;
+use super::server::ROLE;
 use super::world::{Column, Function, Table, View, World};
 
 /// How many rows a table begins with.
@@ -9,6 +10,12 @@ pub(super) const ROWS: usize = 3;
 /// Makes a base.
 pub(super) fn base(random: &mut Random) -> (World, Vec<String>) {
     let (mut world, mut sql) = (World::default(), Vec::new());
+    if random.chance(15) {
+        world.role = true;
+        sql.push(format!("GRANT USAGE ON SCHEMA public TO {ROLE}"));
+        let of = |what| format!("ALTER DEFAULT PRIVILEGES GRANT ALL ON {what} TO {ROLE}");
+        sql.extend(["TABLES", "SEQUENCES", "SCHEMAS"].map(of));
+    }
     if random.chance(30) {
         world.schemas.push("app".into());
         sql.push("CREATE SCHEMA app".into());
@@ -49,7 +56,7 @@ pub(super) fn base(random: &mut Random) -> (World, Vec<String>) {
     if random.chance(35) {
         sql.extend(new_trigger(&mut world, random).into_iter().flatten());
     }
-    if random.chance(8) {
+    if random.chance(if world.role { 50 } else { 8 }) {
         sql.extend(new_policy(&mut world, random).into_iter().flatten());
     }
     if random.chance(10) {

@@ -20,7 +20,7 @@ pub(super) struct Straight {
 /// Plays the files' own order; none if the rest of the release makes no sense without what the server refuses. Besides, the releases that end
 /// with a statement that it refuses.
 pub(super) async fn straight(server: &mut Server, release: &Release) -> (Option<Straight>, Vec<(Release, Refusal)>) {
-    server.fresh().await;
+    server.fresh(&release.base).await;
     let mut kept = Release { base: Vec::new(), files: Vec::new(), ..release.clone() };
     if server.run(&release.base.join(";\n")).await.is_ok() {
         kept.base.clone_from(&release.base);
@@ -118,7 +118,7 @@ pub(super) struct Played {
 /// Plays an order of steps.
 pub(super) async fn play(server: &mut Server, straight: &Straight, steps: &[Step<'_>]) -> Played {
     let (release, mut played) = (&straight.release, Played { written: true, ..Played::default() });
-    server.fresh().await;
+    server.fresh(&release.base).await;
     server.run(&release.base.join(";\n")).await.unwrap();
     let old = server.tables().await;
     let mut data = false;

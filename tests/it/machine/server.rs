@@ -35,6 +35,8 @@ pub(super) type Answer = Result<String, Refusal>;
 pub(super) struct Server {
     session: Session,
     used: usize,
+    /// The role that asks the queries, where it is not the owner.
+    role: Option<&'static str>,
     tries: Statement,
     locks: Statement,
     tables: Statement,
@@ -59,20 +61,21 @@ impl Server {
         for setting in ["client_min_messages = error", "jit = off"] {
             session.batch_execute(&format!("ALTER DATABASE \"{}\" SET {setting}", target.database())).await.unwrap();
         }
+        session.batch_execute(MAKE_ROLE).await.unwrap();
         session.close().await;
         let session = connect(&target).await.unwrap();
         session.batch_execute(TRY).await.unwrap();
         session.batch_execute(ROWS).await.unwrap();
         let prepared = async |sql| session.prepare(sql).await.unwrap();
-        let tries = prepared("SELECT code, message FROM pg_temp.machine_try($1, $2)").await;
+        let tries = prepared("SELECT code, message FROM pg_temp.machine_try($1, $2, $3)").await;
         let rows = prepared("SELECT name, content FROM pg_temp.machine_rows()").await;
         let objects = prepared(include_str!("content.sql")).await;
         let (locks, tables) = (prepared(LOCKS).await, prepared(TABLES).await);
-        Self { session, used: 0, tries, locks, tables, rows, objects }
+        Self { session, used: 0, role: None, tries, locks, tables, rows, objects }
     }
 
-    /// Empties it.
-    pub(super) async fn fresh(&mut self) {
+    /// Empties it for a release with this base.
+    pub(super) async fn fresh(&mut self, base: &[String]) {
         self.used += 1;
         if self.used > USES {
             let old = std::mem::replace(self, Self::start().await);
@@ -83,6 +86,7 @@ impl Server {
             session.batch_execute(&gone).await.unwrap();
             session.close().await;
         }
+        self.role = base.iter().any(|sql| sql.contains(ROLE)).then_some(ROLE);
         self.end_of_step().await;
         self.session.batch_execute(EMPTY).await.unwrap();
     }
@@ -132,7 +136,7 @@ impl Server {
     /// Tries each of the queries by itself, and takes it back.
     pub(super) async fn attempts(&self, queries: &[Query]) -> Vec<Answer> {
         let (texts, values): (Vec<String>, Vec<&str>) = queries.iter().map(|q| (q.sent(), q.values.as_str())).unzip();
-        let answers = self.session.query(&self.tries, &[&texts, &values]).await;
+        let answers = self.session.query(&self.tries, &[&texts, &values, &self.role]).await;
         let answer = |row: &tokio_postgres::Row| match row.get::<_, Option<String>>(0) {
             Some(code) => Err(Refusal { code, message: row.get(1) }),
             None => Ok(row.get(1)),
@@ -142,6 +146,15 @@ impl Server {
 
     /// Runs a query for good.
     pub(super) async fn commit(&self, query: &Query) -> Result<(), Refusal> {
+        if let Some(role) = self.role {
+            self.run(&format!("SET ROLE {role}")).await?;
+        }
+        let done = self.ask(query).await;
+        self.session.batch_execute("RESET ROLE").await.unwrap();
+        done
+    }
+
+    async fn ask(&self, query: &Query) -> Result<(), Refusal> {
         if query.rows.is_some() {
             return self.run(&query.sent()).await;
         }
@@ -174,6 +187,14 @@ impl Server {
     }
 }
 
+/// The role of an application that owns nothing. It may run the program that COPY's rows come from.
+pub(super) const ROLE: &str = "machine_app";
+
+const MAKE_ROLE: &str = "DO $$ BEGIN
+    CREATE ROLE machine_app;
+    GRANT pg_execute_server_program TO machine_app;
+EXCEPTION WHEN OTHERS THEN NULL; END $$";
+
 const DROP_INVALID: &str = "DO $$ DECLARE i regclass; BEGIN
     FOR i IN SELECT indexrelid FROM pg_index WHERE NOT indisvalid AND indrelid >= 16384 LOOP EXECUTE 'DROP INDEX ' || i; END LOOP;
 END $$";
@@ -186,10 +207,14 @@ const EMPTY: &str = "DO $$ DECLARE n text; BEGIN
     FOR n IN SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r' LOOP
         EXECUTE 'DROP TABLE IF EXISTS pg_temp.' || n || ' CASCADE';
     END LOOP;
+    ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM machine_app;
+    ALTER DEFAULT PRIVILEGES REVOKE ALL ON SEQUENCES FROM machine_app;
+    ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM machine_app;
     CREATE SCHEMA public;
 END $$";
 
-const TRY: &str = "CREATE FUNCTION pg_temp.machine_try(texts pg_catalog.text[], given pg_catalog.text[])
+const TRY: &str =
+    "CREATE FUNCTION pg_temp.machine_try(texts pg_catalog.text[], given pg_catalog.text[], role pg_catalog.text)
     RETURNS TABLE (code pg_catalog.text, message pg_catalog.text) LANGUAGE plpgsql AS $try$
     DECLARE r record; call pg_catalog.text;
     BEGIN
@@ -197,6 +222,9 @@ const TRY: &str = "CREATE FUNCTION pg_temp.machine_try(texts pg_catalog.text[], 
             code := NULL;
             message := '';
             BEGIN
+                IF role IS NOT NULL THEN
+                    EXECUTE 'SET LOCAL ROLE ' || role;
+                END IF;
                 IF texts[i] LIKE 'COPY %' THEN
                     EXECUTE texts[i];
                 ELSE

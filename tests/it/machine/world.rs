@@ -63,6 +63,8 @@ pub(super) struct World {
     pub(super) sequences: Vec<String>,
     pub(super) schemas: Vec<String>,
     pub(super) publications: Vec<String>,
+    /// Whether the application is a role of its own.
+    pub(super) role: bool,
     made: usize,
 }
 

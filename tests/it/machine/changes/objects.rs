@@ -4,6 +4,7 @@ use super::super::base::{
     new_domain, new_enum, new_function, new_policy, new_publication, new_sequence, new_trigger, new_view,
 };
 use super::super::random::Random;
+use super::super::server::ROLE;
 use super::super::world::World;
 use super::Change;
 
@@ -32,7 +33,7 @@ pub(super) const CHANGES: &[(usize, Change)] = &[
     (2, schema),
     (2, publication),
     (2, alter_publication),
-    (2, privileges),
+    (4, privileges),
     (2, refresh),
     (1, statistics),
     (1, rule),
@@ -290,11 +291,18 @@ fn alter_publication(world: &mut World, random: &mut Random) -> Option<Vec<Strin
 
 fn privileges(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
     let table = world.any(random)?;
-    Some(vec![match random.below(3) {
-        0 => format!("GRANT SELECT, INSERT ON {} TO PUBLIC", table.name),
-        1 => format!("REVOKE ALL ON {} FROM PUBLIC", table.name),
-        _ => format!("GRANT SELECT ({}) ON {} TO PUBLIC", table.plain(random)?.name, table.name),
-    }])
+    let to = if world.role { ROLE } else { "PUBLIC" };
+    let column = table.plain(random)?.name;
+    let t = &table.name;
+    Some(match random.below(7) {
+        0 => vec![format!("GRANT SELECT, INSERT ON {t} TO {to}")],
+        1 => vec![format!("REVOKE ALL ON {t} FROM {to}")],
+        2 => vec![format!("REVOKE {} ON {t} FROM {to}", random.word(&["UPDATE", "DELETE", "INSERT"]))],
+        3 => vec![format!("REVOKE SELECT ON {t} FROM {to}"), format!("GRANT SELECT ({column}) ON {t} TO {to}")],
+        4 => vec![format!("ALTER TABLE {t} OWNER TO {ROLE}")],
+        5 => vec![format!("ALTER TABLE {t} ENABLE ROW LEVEL SECURITY")],
+        _ => vec![format!("GRANT SELECT ({column}) ON {t} TO {to}")],
+    })
 }
 
 fn refresh(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
