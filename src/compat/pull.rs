@@ -92,8 +92,13 @@ fn loss_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Stre
 
 fn gain_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Strength> {
     // Freedom that a client may or may not take.
-    let optional =
-        matches!(capability, Capability::Unruled { .. } | Capability::Fits { .. } | Capability::AcceptsNull { .. });
+    let optional = matches!(
+        capability,
+        Capability::Unruled { .. }
+            | Capability::Fits { .. }
+            | Capability::AcceptsNull { .. }
+            | Capability::Cascades { .. }
+    );
     match (evidence, capability.weight()) {
         (Evidence::None, _) | (_, Weight::Conditional | Weight::Soft) => None,
         (Evidence::Query(_), _) => Some(Strength::Must),

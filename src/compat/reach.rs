@@ -89,7 +89,8 @@ impl Reaches {
             }
             for constraint in relation.constraints.values() {
                 if let Rule::ForeignKey { target, target_columns, on_delete, .. } = &constraint.kind {
-                    let reference = Reference { from: name.clone(), columns: target_columns.clone(), on_delete: *on_delete };
+                    let reference =
+                        Reference { from: name.clone(), columns: target_columns.clone(), on_delete: *on_delete };
                     found.references.entry(target.clone()).or_default().push(reference);
                 }
             }
@@ -153,7 +154,9 @@ impl Reaches {
                     // It may call, or write, whatever bears the name.
                     if reach.mentions.insert(word.clone()) {
                         functions.extend(self.functions.get(word).into_iter().flatten().cloned());
-                        tables.extend(self.relations.get(word).into_iter().flatten().map(|table| (table.clone(), Touch::Write)));
+                        tables.extend(
+                            self.relations.get(word).into_iter().flatten().map(|table| (table.clone(), Touch::Write)),
+                        );
                     }
                 }
             } else {

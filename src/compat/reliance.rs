@@ -179,7 +179,8 @@ impl<'a> View<'a> {
             }
             Capability::Width(relation) => {
                 let counted = uses.stars.contains_key(relation);
-                let copied = |write: &Write| matches!(write.kind, WriteKind::Insert { copies: true, listed: false, .. });
+                let copied =
+                    |write: &Write| matches!(write.kind, WriteKind::Insert { copies: true, listed: false, .. });
                 if self.writes_of(relation).any(copied) {
                     return Some(true);
                 }
@@ -187,7 +188,8 @@ impl<'a> View<'a> {
             }
             Capability::Arbiter { relation, columns } => self
                 .inserts(relation, |insert| {
-                    let plain = |arbiter: &Arbiter| arbiter.expressions.is_empty() && arbiter.columns.iter().eq(columns.iter());
+                    let plain =
+                        |arbiter: &Arbiter| arbiter.expressions.is_empty() && arbiter.columns.iter().eq(columns.iter());
                     // Where its own schema does without, another index is found.
                     let other = |arbiter: &Arbiter| {
                         !capability.offered_by(self.schema)
@@ -201,7 +203,9 @@ impl<'a> View<'a> {
             Capability::PartialArbiter { relation, index, .. } => {
                 let index = self.schema.relation(relation).and_then(|found| found.indexes.get(index))?;
                 let found = |wanted: Sure| {
-                    self.inserts(relation, |insert| insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted))
+                    self.inserts(relation, |insert| {
+                        insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted)
+                    })
                 };
                 if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }
             }
@@ -253,7 +257,8 @@ impl<'a> View<'a> {
                     let above = std::iter::once(written).chain(self.schema.ancestors(written));
                     above.into_iter().any(|table| self.schema.relation(table).is_some_and(calls))
                 };
-                let directly = uses.calls.contains_key(name) || uses.writes.iter().any(|write| sets_off(&write.relation));
+                let directly =
+                    uses.calls.contains_key(name) || uses.writes.iter().any(|write| sets_off(&write.relation));
                 directly.then_some(true)
             }
             Capability::Body { name, .. } => {

@@ -146,8 +146,12 @@ impl<'a> Watch<'a> {
         let (was, is) = (unlisted(own), unlisted(&look));
         let moved = was.iter().zip(&is).find(|(was, is)| was.0 == is.0 && was.1 != is.1);
         if let Some((was, is)) = moved.filter(|_| own.refused().is_none() && look.refused().is_none()) {
-            let message =
-                format!("without a column list it writes {} ({}) instead of ({})", was.0, is.1.join(", "), was.1.join(", "));
+            let message = format!(
+                "without a column list it writes {} ({}) instead of ({})",
+                was.0,
+                is.1.join(", "),
+                was.1.join(", ")
+            );
             look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
         }
         Some(look)

@@ -9,7 +9,7 @@ use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{OnDelete, DefaultValue, Ident, ObjectChange, RelationKind, TableChange};
+use crate::sql::operation::{DefaultValue, Ident, ObjectChange, OnDelete, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -191,7 +191,9 @@ impl Effect {
             let lacked = was.map(|was| unsound(before, name, was));
             let capability = Capability::Sound { name: name.clone(), signature };
             match lacked {
-                Some(lacked) if lacks.iter().any(|problem| !lacked.contains(problem)) => _ = self.removes.insert(capability),
+                Some(lacked) if lacks.iter().any(|problem| !lacked.contains(problem)) => {
+                    _ = self.removes.insert(capability)
+                }
                 Some(lacked) if lacks.is_empty() && !lacked.is_empty() => _ = self.adds.insert(capability),
                 Some(_) | None => {}
             }
@@ -439,7 +441,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if relation.kind == RelationKind::Table && schema.identifies_rows(name) {
+    if writable && schema.identifies_rows(name) {
         found.insert(Capability::Identified(name.clone()));
     }
     if !relation.hides_rows() {
@@ -513,19 +515,18 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
         }
         rule => RowRule::Constraint(rule.clone()),
     });
-    let unique =
-        relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
-            match index.plain_key().filter(|_| !index.nulls_collide) {
-                Some(columns) => RowRule::Constraint(Rule::Unique { columns: sorted(columns) }),
-                None => RowRule::UniqueIndex {
-                    name: name.clone(),
-                    key: index.key.iter().flatten().cloned().collect(),
-                    columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
-                    predicate: index.predicate.clone(),
-                    nulls_collide: index.nulls_collide,
-                },
-            }
-        });
+    let unique = relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
+        match index.plain_key().filter(|_| !index.nulls_collide) {
+            Some(columns) => RowRule::Constraint(Rule::Unique { columns: sorted(columns) }),
+            None => RowRule::UniqueIndex {
+                name: name.clone(),
+                key: index.key.iter().flatten().cloned().collect(),
+                columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
+                predicate: index.predicate.clone(),
+                nulls_collide: index.nulls_collide,
+            },
+        }
+    });
     let policies = relation.policies.iter().filter(|(_, policy)| policy.restrictive && relation.row_security);
     let policies = policies.map(|(name, policy)| RowRule::Check {
         name: format!("policy {name}").into(),

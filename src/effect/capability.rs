@@ -466,7 +466,9 @@ impl Capability {
             };
         };
         if let Self::Cascades { child, .. } = self {
-            return schema.relation(child).is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
+            return schema
+                .relation(child)
+                .is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
         }
         if let Self::Identified(name) = self {
             return schema.relation(name).is_some() && schema.identifies_rows(name);
@@ -592,10 +594,17 @@ impl fmt::Display for Capability {
                 write!(f, "GROUP BY {} of {relation} gives all of a row, as its primary key does", columns.join(", "))
             }
             Self::Cascades { relation, child, columns } => {
-                write!(f, "deleting rows of {relation} takes care of rows of {child} ({}) that point to them", columns.join(", "))
+                write!(
+                    f,
+                    "deleting rows of {relation} takes care of rows of {child} ({}) that point to them",
+                    columns.join(", ")
+                )
             }
             Self::Identified(relation) => {
-                write!(f, "rows of {relation} can be changed and deleted, which a publication without replica identity forbids")
+                write!(
+                    f,
+                    "rows of {relation} can be changed and deleted, which a publication without replica identity forbids"
+                )
             }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),

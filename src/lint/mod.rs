@@ -8,6 +8,7 @@
 pub mod baseline;
 mod fingerprint;
 pub mod fix;
+mod group;
 pub mod history;
 mod registry;
 mod rule;
@@ -18,6 +19,7 @@ mod suppress;
 
 pub use crate::diagnostic::codes;
 pub use fingerprint::fingerprints;
+pub(crate) use group::group;
 pub use registry::{RULES, find, nearest};
 pub(crate) use rule::Check;
 pub use rule::{Case, Docs, Rule};

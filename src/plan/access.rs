@@ -296,7 +296,9 @@ impl Reader<'_> {
             Operation::CreateTrigger { name, table, function, columns, .. } => {
                 let table = self.schema.resolve(table);
                 self.access.uses.insert(Key::Relation(table.clone()));
-                let columns = columns.iter().filter(|column| self.schema.relation(&table).is_some_and(|r| r.column(column).is_some()));
+                let columns = columns
+                    .iter()
+                    .filter(|column| self.schema.relation(&table).is_some_and(|r| r.column(column).is_some()));
                 self.access.uses.extend(columns.map(|column| Key::Column(table.clone(), column.clone())));
                 if let Some(function) = function {
                     self.access.uses.insert(Key::Function(self.schema.resolve_function(function)));
@@ -365,7 +367,8 @@ impl Reader<'_> {
                         self.all_columns(&table);
                     }
                     // An INSERT writes every column, those that it leaves out included; a deletion none.
-                    let all = self.schema.relation(&table).into_iter().flat_map(|r| r.columns.iter().map(|c| c.name.clone()));
+                    let all =
+                        self.schema.relation(&table).into_iter().flat_map(|r| r.columns.iter().map(|c| c.name.clone()));
                     let written: Vec<Ident> = match data.verb {
                         DataVerb::Update if !data.writes.is_empty() => data.writes.clone(),
                         DataVerb::Delete | DataVerb::Truncate => Vec::new(),

@@ -48,6 +48,22 @@ pub(crate) fn steps<'a>(
     nodes.iter().enumerate().map(step).collect()
 }
 
+/// The conflicts, those of one step that stands on several others as one: with how many more.
+pub(crate) fn by_cause(conflicts: &[Conflict]) -> Vec<(&Conflict, usize)> {
+    let mut found: Vec<(&Conflict, usize)> = Vec::new();
+    for conflict in conflicts {
+        let same = |other: &&mut (&Conflict, usize)| match (other.0, conflict) {
+            (Conflict::Chain { before: one, .. }, Conflict::Chain { before: other, .. }) => one == other,
+            _ => false,
+        };
+        match found.iter_mut().find(same) {
+            Some((_, more)) => *more += 1,
+            None => found.push((conflict, 0)),
+        }
+    }
+    found
+}
+
 /// Conflicts in their release.
 pub(crate) struct Conflicts<'a> {
     pub(crate) nodes: &'a [Node],
@@ -60,7 +76,8 @@ impl Conflicts<'_> {
         self.release.steps[node].name()
     }
 
-    pub(crate) fn finding(&self, conflict: &Conflict) -> Diagnostic {
+    /// `more`: what else the step stands on that blue does not survive.
+    pub(crate) fn finding(&self, conflict: &Conflict, more: usize) -> Diagnostic {
         match conflict {
             Conflict::Opaque(i) => {
                 Diagnostic::error(codes::OPAQUE, format!("what {} does can not be known from its text", self.what(*i)))
@@ -101,9 +118,14 @@ impl Conflicts<'_> {
                 let mut diagnostic = Diagnostic::error(
                     codes::ORDER_CONFLICT,
                     format!(
-                        "green needs {} before the cutover, but it stands on {}, which blue does not survive{}",
+                        "green needs {} before the cutover, but it stands on {}, which blue does not survive{}{}",
                         self.name(*before),
                         self.name(*after),
+                        match more {
+                            0 => String::new(),
+                            1 => "; so does one more step".to_owned(),
+                            n => format!("; so do {n} more steps"),
+                        },
                         self.release.assumption()
                     ),
                 )

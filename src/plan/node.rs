@@ -200,7 +200,12 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
             allows.extend(statement.allows);
             let mut unsplittable: Option<Node> = None;
             let alone = statement.pieces.len() == 1;
-            for piece in statement.pieces {
+            let mut pieces = statement.pieces;
+            pieces.sort_by_key(|piece| match &piece.operation {
+                Operation::AlterTable { change, .. } => change.pass(),
+                _ => 0,
+            });
+            for piece in pieces {
                 match &piece.operation {
                     Operation::Transaction(control) => {
                         blocks.control(*control);
@@ -230,8 +235,13 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     part.hazard = observed.hazard.clone().on(base, &schema);
                 }
                 let applied = part.apply(&schema);
+                if applied.problems.iter().any(|p| matches!(p, Problem::Skipped(_))) {
+                    part.hazard = Hazard::default();
+                }
                 let worded = statement.directive.is_some();
-                diagnostics.extend(applied.problems.iter().map(|found| problem(found, part.span, request.base.is_some(), worded)));
+                diagnostics.extend(
+                    applied.problems.iter().map(|found| problem(found, part.span, request.base.is_some(), worded)),
+                );
                 let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
                 // What an opaque statement made is not known.
                 if let Some(refusal) = part.refused_on(&schema).filter(|_| certain) {
@@ -308,7 +318,8 @@ fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
                 let keys = schema.relation(name).into_iter().flat_map(|r| r.constraints.values());
                 keys.into_iter().any(|c| matches!(&c.kind, Rule::ForeignKey { target, .. } if *target == table))
             };
-            let other = schema.dependents(&table).find(|name| **name != table && !together.contains(name) && points(name))?;
+            let other =
+                schema.dependents(&table).find(|name| **name != table && !together.contains(name) && points(name))?;
             Some(format!(
                 "PostgreSQL refuses this: cannot truncate a table referenced in a foreign key constraint: {other} references {table}"
             ))
@@ -323,9 +334,9 @@ fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: b
         return problem(&Problem::Missing(refusal.message.replace(" does not exist", "")), span, false, worded);
     }
     let text = format!("PostgreSQL refuses this: {}", refusal.message);
-    Diagnostic::error(codes::SERVER_REFUSES, text).at(span, "here").help(
-        "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
-    )
+    Diagnostic::error(codes::SERVER_REFUSES, text)
+        .at(span, "here")
+        .help("the migration fails as it is written, in any order; if the schema is another one, plan with --database")
 }
 
 /// What is to be said of a statement that does not go with the schema before it. `live`: that was read from a database. `worded`: its
@@ -462,10 +473,13 @@ fn transactions(nodes: &mut Vec<Node>, first: usize, blocks: usize, folder: &Fol
 fn temporary(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
-        let made: Vec<QName> = touched(&nodes[at]).into_iter().filter_map(|object| match object {
-            Object::Relation(name) if *name.schema == *TEMPORARY => Some(name),
-            _ => None,
-        }).collect();
+        let made: Vec<QName> = touched(&nodes[at])
+            .into_iter()
+            .filter_map(|object| match object {
+                Object::Relation(name) if *name.schema == *TEMPORARY => Some(name),
+                _ => None,
+            })
+            .collect();
         let uses = |node: &Node| {
             let access = access::of(node, &folder.sources);
             let mut keys = access.uses.iter().chain(&access.defines);
@@ -497,19 +511,21 @@ fn swaps(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
         };
         let last = (at + 1..nodes.len()).rev().take_while(|_| !tables.is_empty()).find(|i| comes(&nodes[*i]));
         if let Some(mut members) = last.and_then(|last| members(nodes, at, last, folder)) {
-            let calls = |i: &usize| nodes[*i].operations().any(|op| match op {
-                Operation::CreateFunction(function) => {
-                    let name = nodes[*i].before.resolve_function(&function.name);
-                    let runs = |table: &QName| {
-                        let called = |schema: &Schema| {
-                            schema.relation(table).is_some_and(|r| r.trigger_functions.values().any(|f| *f == name))
+            let calls = |i: &usize| {
+                nodes[*i].operations().any(|op| match op {
+                    Operation::CreateFunction(function) => {
+                        let name = nodes[*i].before.resolve_function(&function.name);
+                        let runs = |table: &QName| {
+                            let called = |schema: &Schema| {
+                                schema.relation(table).is_some_and(|r| r.trigger_functions.values().any(|f| *f == name))
+                            };
+                            called(base) || called(&nodes[*i].before)
                         };
-                        called(base) || called(&nodes[*i].before)
-                    };
-                    tables.iter().any(runs)
-                }
-                _ => false,
-            });
+                        tables.iter().any(runs)
+                    }
+                    _ => false,
+                })
+            };
             let between = members.first().copied().unwrap_or(at)..members.last().copied().unwrap_or(at);
             members.extend(between.filter(calls).collect::<Vec<_>>());
             members.sort_unstable();
@@ -544,7 +560,9 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
         // Mostly nothing is lost, and nothing is looked for.
         let restores = |node: &Node| {
             let gone = |c: &Capability| match c {
-                Capability::Call { name, .. } => lost.iter().any(|c| matches!(c, Capability::Sound { name: of, .. } if of == name)),
+                Capability::Call { name, .. } => {
+                    lost.iter().any(|c| matches!(c, Capability::Sound { name: of, .. } if of == name))
+                }
                 Capability::Trigger { relation, name } => calls_lost(&node.before, relation, name, &lost),
                 _ => false,
             };
@@ -618,7 +636,15 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
     }
     let mut effect = Effect::between(&before, &schema.without_temporary(), &all_touched);
     // What no schema shows, unless one gives back what another takes.
-    let unseen = |c: &&Capability| matches!(c, Capability::Behaviour { .. } | Capability::Granted { .. } | Capability::Object { .. } | Capability::Unaltered { .. });
+    let unseen = |c: &&Capability| {
+        matches!(
+            c,
+            Capability::Behaviour { .. }
+                | Capability::Granted { .. }
+                | Capability::Object { .. }
+                | Capability::Unaltered { .. }
+        )
+    };
     let of = |pick: fn(&Effect) -> &BTreeSet<Capability>| -> Vec<Capability> {
         members.iter().flat_map(|i| pick(&nodes[*i].effect)).filter(unseen).cloned().collect()
     };

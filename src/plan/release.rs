@@ -183,7 +183,12 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
     let refusals = findings::Conflicts { nodes: &nodes, graph: &graph, release: &placed };
     // Of what is not known, its own finding tells.
     let told = |conflict: &&place::Conflict| !matches!(conflict, place::Conflict::Opaque(i) if nodes[*i].unknown);
-    diagnostics.extend(conflicts.iter().filter(told).map(|conflict| refusals.finding(conflict)));
+    diagnostics.extend(
+        findings::by_cause(&conflicts)
+            .into_iter()
+            .filter(|(c, _)| told(c))
+            .map(|(conflict, more)| refusals.finding(conflict, more)),
+    );
     if request.observed.is_some() {
         diagnostics.extend((0..nodes.len()).filter_map(|node| refusals.observed(node, server)));
     }
@@ -210,7 +215,8 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
         refused,
     });
     diagnostics.extend(breaks);
-    let (mut diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
+    let (diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
+    let mut diagnostics = lint::group(diagnostics, request.weighing.is_some());
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
     let finished = finish(Analysis {
@@ -357,7 +363,8 @@ fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: 
             && nodes.iter().flat_map(|node| &node.parts).zip(nodes).any(|(part, node)| {
                 let Operation::Data(data) = &part.operation else { return false };
                 let fills = data.table.as_ref().is_some_and(|table| node.before.resolve(table) == *relation);
-                let from_blue = |read: &QName| base.relation(read).is_some() && !matches!(blue.writes(read), Evidence::None);
+                let from_blue =
+                    |read: &QName| base.relation(read).is_some() && !matches!(blue.writes(read), Evidence::None);
                 fills && data.query.reads.iter().map(|read| node.before.resolve(read)).any(|read| from_blue(&read))
             })
     };

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::model::{Column, Function, Index, Policy, Publication, QName, Relation, Source, UserType};
+use super::model::{Column, Index, Policy, QName, Relation, UserType};
 use super::{Schema, naming, refusals, resolve};
 use crate::sql::operation::{
-    AttributeChange, CreateFunction, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident,
-    ObjectChange, ObjectKind, Operation, OutputColumn, PublishVerb, Publishes, QueryShape, RelationKind, TableChange,
-    TypeDefinition,
+    AttributeChange, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident, ObjectKind, Operation,
+    OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
 };
 use crate::sql::query::Query;
 use crate::sql::{Name, TypeName};
@@ -75,7 +74,7 @@ impl Schema {
 /// The schema being changed.
 pub(super) struct Change {
     pub(super) schema: Schema,
-    touched: BTreeSet<Object>,
+    pub(super) touched: BTreeSet<Object>,
     problems: Vec<Problem>,
 }
 
@@ -88,7 +87,9 @@ impl Change {
         }
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
-            Operation::AlterTable { table, if_exists, only, change } => self.alter_table(table, *if_exists, *only, change),
+            Operation::AlterTable { table, if_exists, only, change } => {
+                self.alter_table(table, *if_exists, *only, change)
+            }
             Operation::DropRelation { kind, name, if_exists, cascade, together, .. } => {
                 self.drop_relation(*kind, name, *if_exists, (!cascade).then_some(together));
             }
@@ -104,7 +105,9 @@ impl Change {
             }
             Operation::CreateIndex(index) => self.create_index(index),
             Operation::CreateView(view) => self.create_view(view),
-            Operation::CreateType { name, if_not_exists, definition } => self.create_type(name, *if_not_exists, definition),
+            Operation::CreateType { name, if_not_exists, definition } => {
+                self.create_type(name, *if_not_exists, definition)
+            }
             Operation::DropType { name, if_exists, .. } => {
                 let name = self.schema.resolve_type(name);
                 if self.schema.types.remove(&name).is_none() && !if_exists {
@@ -246,53 +249,6 @@ impl Change {
         }
     }
 
-    fn publication(&mut self, name: &str, change: &ObjectChange, publishes: Option<&Publishes>) {
-        let name: Ident = name.trim_matches('"').into();
-        let touched = |schema: &Schema, publication: &Publication| -> Vec<QName> {
-            schema.relations().map(|(name, _)| name).filter(|name| publication.has(name)).cloned().collect()
-        };
-        let old = self.schema.publications.get(&name).cloned();
-        let mut publication = match (change, &old) {
-            (ObjectChange::Create, _) | (_, None) => Publication { changes: true, ..Publication::default() },
-            (_, Some(old)) => (**old).clone(),
-        };
-        match change {
-            ObjectChange::Drop => _ = self.schema.publications.remove(&name),
-            ObjectChange::Rename { to } => {
-                self.schema.publications.remove(&name);
-                self.schema.insert_publication(to.clone(), publication.clone());
-            }
-            ObjectChange::Create | ObjectChange::Alter => {
-                let Some(publishes) = publishes else { return };
-                let named = publishes.all || !publishes.tables.is_empty() || !publishes.schemas.is_empty();
-                if publishes.verb == PublishVerb::Set && named {
-                    publication = Publication { changes: publication.changes, ..Publication::default() };
-                }
-                publication.changes = publishes.changes.unwrap_or(publication.changes);
-                publication.all |= publishes.all;
-                for published in &publishes.tables {
-                    let table = self.schema.resolve(&published.table);
-                    match publishes.verb {
-                        PublishVerb::Drop => _ = publication.tables.remove(&table),
-                        PublishVerb::Set | PublishVerb::Add => {
-                            publication.tables.insert(table, (published.columns.clone(), published.filter.clone()));
-                        }
-                    }
-                }
-                for schema in &publishes.schemas {
-                    match publishes.verb {
-                        PublishVerb::Drop => _ = publication.schemas.remove(schema),
-                        PublishVerb::Set | PublishVerb::Add => _ = publication.schemas.insert(schema.clone()),
-                    }
-                }
-                self.schema.insert_publication(name, publication.clone());
-            }
-        }
-        let mut tables = touched(&self.schema, &publication);
-        tables.extend(old.iter().flat_map(|old| touched(&self.schema, old)));
-        tables.iter().for_each(|table| self.touch(table));
-    }
-
     /// The relations that an object of a GRANT stands for now.
     fn granted_on(&self, object: &GrantObject) -> Vec<QName> {
         match object {
@@ -310,7 +266,7 @@ impl Change {
         self.problems.push(Problem::Missing(what.into()));
     }
 
-    fn refused(&mut self, why: impl Into<String>) {
+    pub(super) fn refused(&mut self, why: impl Into<String>) {
         self.problems.push(Problem::Refused(why.into()));
     }
 
@@ -690,8 +646,14 @@ impl Change {
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
-        let unknown =
-            |name: &Ident| Column { name: name.clone(), data_type: None, not_null: false, default: None, needs: Vec::new(), holds: None };
+        let unknown = |name: &Ident| Column {
+            name: name.clone(),
+            data_type: None,
+            not_null: false,
+            default: None,
+            needs: Vec::new(),
+            holds: None,
+        };
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -846,83 +808,6 @@ impl Change {
         self.insert(name, sequence);
     }
 
-    fn create_function(&mut self, function: &CreateFunction) {
-        let name = self.created(&function.name);
-        self.touched.insert(Object::Function(name.clone()));
-        let types = |f: &Function| f.arguments.iter().map(|(t, _)| t.clone()).collect::<Vec<_>>();
-        let new = Function {
-            arguments: function.arguments.clone(),
-            returns: function.returns.clone(),
-            outputs: function.outputs.clone(),
-            inputs: function.inputs.clone(),
-            names: function.names.clone(),
-            source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
-            tracked: function.tracked,
-            mentions: function.mentions.as_slice().into(),
-            body: function.body.clone(),
-        };
-        let mut overloads = self.schema.functions(&name).to_vec();
-        let returns = |f: &Function| f.returns != new.returns && !f.returns.is_empty() && !new.returns.is_empty();
-        match overloads.iter_mut().find(|old| types(old) == types(&new)) {
-            Some(old) if function.or_replace && returns(old) => {
-                let signature = new.signature(&name);
-                let why = format!(
-                    "CREATE OR REPLACE FUNCTION {signature} can not make it return {} instead of {}",
-                    new.returns, old.returns
-                );
-                self.refused(why);
-            }
-            Some(old) if function.or_replace && renamed_input(old, &new).is_some() => {
-                let lost = renamed_input(old, &new).unwrap_or_default();
-                let signature = new.signature(&name);
-                self.refused(format!("CREATE OR REPLACE FUNCTION {signature} cannot change the name of input parameter \"{lost}\""));
-            }
-            Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
-            Some(old) => *old = new,
-            None => overloads.push(new),
-        }
-        self.schema.functions.insert(name, Arc::new(overloads));
-    }
-
-    fn drop_function(&mut self, name: &Name, arguments: Option<&[crate::sql::TypeName]>, if_exists: bool, cascade: bool) {
-        let name = self.schema.resolve_function(name);
-        self.touched.insert(Object::Function(name.clone()));
-        let mut overloads = self.schema.functions(&name).to_vec();
-        let before = overloads.len();
-        overloads.retain(|f| {
-            let matches = arguments.is_none_or(|a| f.arguments.iter().map(|(t, _)| t).eq(a.iter()));
-            !matches
-        });
-        if overloads.len() == before && !if_exists {
-            self.missing(format!("function {name}"));
-        }
-        if overloads.is_empty() {
-            if cascade {
-                self.drop_triggers_of(&name);
-            }
-            self.schema.functions.remove(&name);
-        } else {
-            self.schema.functions.insert(name, Arc::new(overloads));
-        }
-    }
-
-    /// The triggers that call a function go with it.
-    fn drop_triggers_of(&mut self, function: &QName) {
-        let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == function);
-        let tables: Vec<QName> = self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
-        for table in tables {
-            self.edit(&table, |relation| {
-                let gone: Vec<Ident> =
-                    relation.trigger_functions.iter().filter(|(_, called)| *called == function).map(|(name, _)| name.clone()).collect();
-                for trigger in gone {
-                    relation.triggers.remove(&trigger);
-                    relation.trigger_functions.remove(&trigger);
-                    relation.trigger_columns.remove(&trigger);
-                }
-            });
-        }
-    }
-
     fn drop_namespace(&mut self, name: &Ident) {
         self.touched.insert(Object::Namespace(name.clone()));
         self.schema.namespaces.remove(name);
@@ -971,12 +856,6 @@ impl Change {
             self.hand_down(&table, change);
         }
     }
-}
-
-/// The first named argument of a function that another form of it calls otherwise.
-fn renamed_input(old: &Function, new: &Function) -> Option<String> {
-    let mut pairs = old.inputs.iter().zip(&new.inputs);
-    pairs.find(|(was, is)| !was.is_empty() && was != is).map(|(was, _)| was.to_string())
 }
 
 /// The first column of a view that another form of it does not keep in its place, as far as both are known.

@@ -60,7 +60,11 @@ impl Change {
             let known = |column: &&ColumnDefinition| found.column(&column.name).is_some();
             let lacking = table.columns.iter().find(|column| found.columns_known && !known(column));
             let skipped = lacking.map(|column| {
-                format!("{} {name} is there already, without a column {}", found.kind.keyword().to_ascii_lowercase(), column.name)
+                format!(
+                    "{} {name} is there already, without a column {}",
+                    found.kind.keyword().to_ascii_lowercase(),
+                    column.name
+                )
             });
             match skipped {
                 _ if !table.if_not_exists => self.exists(format!("relation {name}")),
@@ -559,8 +563,12 @@ fn inherit(relation: &mut Relation, parent: &Relation) {
 /// A column goes with its indexes and the constraints that mention it.
 fn drop_column(relation: &mut Relation, column: &Ident) {
     relation.columns.retain(|c| c.name != *column && !c.needs.contains(column));
-    let tied: Vec<Ident> =
-        relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column)).map(|(name, _)| name.clone()).collect();
+    let tied: Vec<Ident> = relation
+        .trigger_columns
+        .iter()
+        .filter(|(_, columns)| columns.contains(column))
+        .map(|(name, _)| name.clone())
+        .collect();
     for trigger in tied {
         relation.triggers.remove(&trigger);
         relation.trigger_functions.remove(&trigger);

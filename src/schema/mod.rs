@@ -2,6 +2,7 @@
 //! [`Schema::differences`] compares two, wherever they come from (migration files, or a live catalog).
 
 mod apply;
+mod apply_function;
 mod apply_table;
 mod describe;
 mod model;
@@ -19,9 +20,7 @@ use crate::sql::Name;
 use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
 
 pub use apply::{Applied, Object, Problem};
-pub use model::{
-    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType,
-};
+pub use model::{Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType};
 pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
@@ -122,7 +121,9 @@ impl Schema {
 
     /// Whether rows of a table can be changed and deleted: a publication that says so wants to know which rows they were.
     pub fn identifies_rows(&self, name: &QName) -> bool {
-        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else { return true };
+        let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
+            return true;
+        };
         let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
         !published
             || match &relation.replica_identity {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::body::{self, Body};
+use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.

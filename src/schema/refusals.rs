@@ -105,7 +105,8 @@ impl Catalog<'_> {
                 if *cascade {
                     return None;
                 }
-                let user = self.column_users(name, relation, gone).into_iter().next().or_else(|| self.published(name, gone));
+                let user =
+                    self.column_users(name, relation, gone).into_iter().next().or_else(|| self.published(name, gone));
                 user.map(|user| {
                     format!("cannot drop column {gone} of table {table} because other objects depend on it: {user}")
                 })
@@ -129,10 +130,8 @@ impl Catalog<'_> {
                 if relation.primary_key().is_some_and(|key| key.contains(loosened)) {
                     return Some(format!("column \"{loosened}\" is in a primary key"));
                 }
-                let identity = matches!(
-                    found.default,
-                    Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
-                );
+                let identity =
+                    matches!(found.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
                 identity.then(|| format!("column \"{loosened}\" of relation \"{table}\" is an identity column"))
             }
             TableChange::SetDefault { column: set, .. } | TableChange::DropDefault { column: set } => {
@@ -159,7 +158,10 @@ impl Catalog<'_> {
                 }
                 let partition = self.schema.resolve(partition);
                 let parent = self.schema.relation(&partition)?.parent.as_ref()?;
-                self.schema.relation(parent)?.partitioned.then(|| format!("\"{}\" is already a partition", partition.name))
+                self.schema
+                    .relation(parent)?
+                    .partitioned
+                    .then(|| format!("\"{}\" is already a partition", partition.name))
             }
             _ => None,
         }
@@ -217,9 +219,9 @@ impl Catalog<'_> {
                 Some(DefaultValue::Volatile) if !together.contains(table) => Some(format!(
                     "cannot drop sequence {name} because other objects depend on it: default value for column {column} of table {table}"
                 )),
-                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => Some(format!(
-                    "cannot drop sequence {name} because column {column} of table {table} requires it"
-                )),
+                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
+                    Some(format!("cannot drop sequence {name} because column {column} of table {table} requires it"))
+                }
                 _ => None,
             };
         }
@@ -258,7 +260,9 @@ impl Catalog<'_> {
         if cascade || overloads.len() > 1 || overloads.is_empty() {
             return None;
         }
-        let calls = |relation: &Relation| relation.trigger_functions.iter().find(|(_, called)| *called == name).map(|(t, _)| t.clone());
+        let calls = |relation: &Relation| {
+            relation.trigger_functions.iter().find(|(_, called)| *called == name).map(|(t, _)| t.clone())
+        };
         let (table, trigger) = self.schema.relations().find_map(|(table, r)| Some((table, calls(r)?)))?;
         Some(format!(
             "cannot drop function {} because other objects depend on it: trigger {trigger} on table {table}",
@@ -307,10 +311,12 @@ impl Catalog<'_> {
             return used("a generated column", format!("column {}", generated.name));
         }
         if let Some(policy) = policies_of(relation, column).next() {
-            return used("in a policy definition", format!("policy {policy}")).map(|t| t.replace("used by in", "used in"));
+            return used("in a policy definition", format!("policy {policy}"))
+                .map(|t| t.replace("used by in", "used in"));
         }
         if let Some((trigger, _)) = relation.trigger_columns.iter().find(|(_, columns)| columns.contains(column)) {
-            return used("in a trigger definition", format!("trigger {trigger}")).map(|t| t.replace("used by in", "used in"));
+            return used("in a trigger definition", format!("trigger {trigger}"))
+                .map(|t| t.replace("used by in", "used in"));
         }
         let function = self.tracked_of(name, column).next();
         function.and_then(|function| used("a function or procedure", function))
@@ -346,7 +352,9 @@ impl Catalog<'_> {
                 let plain = |i: &super::Index| i.unique && i.plain_key().is_some();
                 let found = relation.indexes.get(index)?;
                 if !plain(found) {
-                    return Some(format!("index \"{index}\" cannot be the index of a constraint: it must be unique, on plain columns and all rows"));
+                    return Some(format!(
+                        "index \"{index}\" cannot be the index of a constraint: it must be unique, on plain columns and all rows"
+                    ));
                 }
                 (*primary && has_key).then(second)
             }
@@ -387,12 +395,17 @@ impl Catalog<'_> {
             index.unique && index.plain_key().is_some_and(|plain| sorted(&plain) == sorted(&key))
         };
         if !found.indexes.values().any(unique) {
-            return Some(format!("there is no unique constraint matching given keys for referenced table \"{}\"", to.name));
+            return Some(format!(
+                "there is no unique constraint matching given keys for referenced table \"{}\"",
+                to.name
+            ));
         }
         let pair = columns.iter().zip(&key).find_map(|(own, other)| {
-            let (own_type, other_type) = (relation.column(own)?.data_type.as_ref()?, found.column(other)?.data_type.as_ref()?);
+            let (own_type, other_type) =
+                (relation.column(own)?.data_type.as_ref()?, found.column(other)?.data_type.as_ref()?);
             let comparable = resolve::comparable(self.schema, own_type, other_type);
-            (comparable == Sure::No).then(|| format!("\"{own}\" and \"{other}\" are of incompatible types: {own_type} and {other_type}"))
+            (comparable == Sure::No)
+                .then(|| format!("\"{own}\" and \"{other}\" are of incompatible types: {own_type} and {other_type}"))
         });
         pair.map(|why| format!("foreign key constraint cannot be implemented: key columns {why}"))
     }
@@ -418,14 +431,17 @@ impl Catalog<'_> {
         let depends = |user: String| {
             format!("cannot drop constraint {gone} on table {table} because other objects depend on it: {user}")
         };
-        let points = |rule: &Rule| {
-            matches!(rule, Rule::ForeignKey { target, target_columns, .. } if target == name && target_columns == own.kind.columns())
-        };
+        let points = |rule: &Rule| matches!(rule, Rule::ForeignKey { target, target_columns, .. } if target == name && target_columns == own.kind.columns());
         for other in self.schema.dependents(name) {
             let Some(found) = self.schema.relation(other) else { continue };
             // Another unique index on the same columns may be the one that the key stands on.
-            let others = relation.indexes.iter().filter(|(index, i)| *index != gone && i.plain_key().is_some_and(|key| key == own.kind.columns()));
-            if let Some((key, _)) = found.constraints.iter().find(|(_, c)| points(&c.kind)).filter(|_| others.count() == 0) {
+            let others = relation
+                .indexes
+                .iter()
+                .filter(|(index, i)| *index != gone && i.plain_key().is_some_and(|key| key == own.kind.columns()));
+            if let Some((key, _)) =
+                found.constraints.iter().find(|(_, c)| points(&c.kind)).filter(|_| others.count() == 0)
+            {
                 return Some(depends(format!("constraint {key} on table {other}")));
             }
             if matches!(own.kind, Rule::PrimaryKey { .. }) && found.grouped.contains(name) {
@@ -451,7 +467,9 @@ impl Catalog<'_> {
         for other in self.schema.dependents(name) {
             let keys = self.schema.relation(other).into_iter().flat_map(|found| &found.constraints);
             users.extend(keys.filter(|_| other != name).filter_map(|(key, constraint)| match &constraint.kind {
-                Rule::ForeignKey { target, target_columns, .. } if target == name && target_columns.contains(column) => {
+                Rule::ForeignKey { target, target_columns, .. }
+                    if target == name && target_columns.contains(column) =>
+                {
                     Some(format!("constraint {key} on table {other}"))
                 }
                 _ => None,
@@ -502,7 +520,10 @@ impl Catalog<'_> {
         self.schema.relations().find_map(|(other, relation)| {
             let column = relation.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
             (relation.kind == RelationKind::Table).then(|| {
-                format!("cannot alter table \"{}\" because column \"{}.{}\" uses its row type", name.name, other.name, column.name)
+                format!(
+                    "cannot alter table \"{}\" because column \"{}.{}\" uses its row type",
+                    name.name, other.name, column.name
+                )
             })
         })
     }
@@ -533,9 +554,9 @@ fn lacks_partition_key(what: &str, relation: &Relation, columns: &[Ident]) -> Op
 fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<Item = &'a Ident> {
     let mentions = |text: &str| {
         let has = |word: &str| words_of(text).any(|found| found.eq_ignore_ascii_case(word));
-        let other_tables = words_of(text).zip(words_of(text).skip(1)).any(|(before, word)| {
-            word.eq_ignore_ascii_case("select") && !before.eq_ignore_ascii_case("for")
-        });
+        let other_tables = words_of(text)
+            .zip(words_of(text).skip(1))
+            .any(|(before, word)| word.eq_ignore_ascii_case("select") && !before.eq_ignore_ascii_case("for"));
         has(column) && !other_tables
     };
     relation.policies.iter().filter(move |(_, policy)| mentions(&policy.text)).map(|(name, _)| name)

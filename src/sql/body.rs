@@ -107,7 +107,8 @@ impl<'a> Reader<'a> {
                 let end = found(&["then", "loop"], &pieces[1..]).map_or(pieces.len(), |n| n + 1);
                 let condition = &pieces[1..end];
                 // `WHEN unique_violation THEN` names no column.
-                let handler = first.is("when") && condition.iter().all(|p| p.kind == Kind::Word && !p.is_any(&["and", "not", "is"]));
+                let handler = first.is("when")
+                    && condition.iter().all(|p| p.kind == Kind::Word && !p.is_any(&["and", "not", "is"]));
                 if first.is("case") {
                     let end = found(&["when"], condition).unwrap_or(0);
                     self.expression(&condition[..end]);
@@ -166,11 +167,15 @@ impl<'a> Reader<'a> {
             self.expression(&pieces[1..]);
         } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
             self.query(pieces, false);
-        } else if first.is_any(&["raise", "execute", "null", "exit", "continue", "open", "fetch", "close", "move", "get", "assert", "call", "commit", "rollback"]) {
+        } else if first.is_any(&[
+            "raise", "execute", "null", "exit", "continue", "open", "fetch", "close", "move", "get", "assert", "call",
+            "commit", "rollback",
+        ]) {
             // Nothing of the schema, or nothing that is known.
         } else {
             let assigned = pieces.windows(2).position(|pair| pair[0].symbol(":") && pair[1].symbol("="));
-            let value = assigned.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.symbol("=")).map(|at| at + 1));
+            let value =
+                assigned.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.symbol("=")).map(|at| at + 1));
             if let Some(at) = value {
                 self.expression(&pieces[at..]);
                 // `NEW.a := …` needs the column, as reading it does.
@@ -249,11 +254,19 @@ mod tests {
             assert_eq!(body.variables.iter().map(|v| &**v).collect::<Vec<_>>(), variables, "{text}");
         };
         check("BEGIN RETURN NEW; END", 1, &[]);
-        check("DECLARE n int := 1; who text; BEGIN SELECT id INTO STRICT n FROM t WHERE a = who; END", 2, &["n", "who"]);
+        check(
+            "DECLARE n int := 1; who text; BEGIN SELECT id INTO STRICT n FROM t WHERE a = who; END",
+            2,
+            &["n", "who"],
+        );
         check("BEGIN IF NEW.a > 1 THEN UPDATE t SET a = 1; ELSE PERFORM f(NEW.b); END IF; RETURN NULL; END", 4, &[]);
         check("BEGIN FOR r IN SELECT * FROM t LOOP INSERT INTO u VALUES (r.id); END LOOP; END", 2, &["r"]);
         check("BEGIN FOR i IN 1..10 LOOP NULL; END LOOP; NEW.n := 3; RETURN QUERY SELECT 1; END", 3, &["i"]);
         check("BEGIN EXECUTE 'DROP TABLE t'; EXCEPTION WHEN unique_violation THEN RAISE NOTICE 'x'; END", 0, &[]);
-        check("BEGIN INSERT INTO t (a) SELECT b FROM u RETURNING id INTO n; CASE x WHEN 1 THEN NULL; END CASE; END", 3, &[]);
+        check(
+            "BEGIN INSERT INTO t (a) SELECT b FROM u RETURNING id INTO n; CASE x WHEN 1 THEN NULL; END CASE; END",
+            3,
+            &[],
+        );
     }
 }

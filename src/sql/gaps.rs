@@ -61,7 +61,8 @@ pub(super) fn mend(tokens: &mut Vec<TokenWithSpan>) -> Gaps {
 pub(super) fn unicode_names(tokens: &mut [TokenWithSpan]) {
     for i in 2..tokens.len() {
         let prefixed = super::parse::is_word(&tokens[i - 2].token, "u") && tokens[i - 1].token == Token::Ampersand;
-        let touching = tokens[i - 2].span.end == tokens[i - 1].span.start && tokens[i - 1].span.end == tokens[i].span.start;
+        let touching =
+            tokens[i - 2].span.end == tokens[i - 1].span.start && tokens[i - 1].span.end == tokens[i].span.start;
         let Token::Word(word) = &tokens[i].token else { continue };
         if !prefixed || !touching || word.quote_style != Some('"') {
             continue;
@@ -69,10 +70,12 @@ pub(super) fn unicode_names(tokens: &mut [TokenWithSpan]) {
         let solid = |t: &TokenWithSpan| !matches!(t.token, Token::Whitespace(_));
         let mut behind = (i + 1..tokens.len()).filter(|at| solid(&tokens[*at])).take(2);
         let escape = match (behind.next(), behind.next()) {
-            (Some(word), Some(text)) if super::parse::is_word(&tokens[word].token, "uescape") => match &tokens[text].token {
-                Token::SingleQuotedString(escape) => escape.chars().next().map(|escape| (escape, vec![word, text])),
-                _ => None,
-            },
+            (Some(word), Some(text)) if super::parse::is_word(&tokens[word].token, "uescape") => {
+                match &tokens[text].token {
+                    Token::SingleQuotedString(escape) => escape.chars().next().map(|escape| (escape, vec![word, text])),
+                    _ => None,
+                }
+            }
             _ => None,
         };
         let (escape, mut gone) = escape.unwrap_or(('\\', Vec::new()));
@@ -269,7 +272,9 @@ impl Mender<'_> {
             while start < close {
                 let comma = |s: &Solid| s.depth == depth + 1 && self.tokens[s.at].token == Token::Comma;
                 let end = solids[start..close].iter().position(comma).map_or(close, |n| start + n);
-                let words = solids[start..end].iter().all(|s| matches!(self.tokens[s.at].token, Token::Word(_) | Token::Period));
+                let words = solids[start..end]
+                    .iter()
+                    .all(|s| matches!(self.tokens[s.at].token, Token::Word(_) | Token::Period));
                 if end > start + 1 {
                     if !words {
                         let text = format!("{EXPRESSION}{}", self.text(&solids[start..end]));
@@ -383,7 +388,10 @@ impl Mender<'_> {
                 let columns: Vec<_> = (i + 4..solids.len())
                     .take_while(|at| solids[*at].depth > 0)
                     .filter(|at| solids[*at].depth == 1 && !self.is_token(solids.get(at + 1), &Token::LParen))
-                    .filter(|at| self.is_token(solids.get(at - 1), &Token::LParen) || self.is_token(solids.get(at - 1), &Token::Comma))
+                    .filter(|at| {
+                        self.is_token(solids.get(at - 1), &Token::LParen)
+                            || self.is_token(solids.get(at - 1), &Token::Comma)
+                    })
                     .filter_map(|at| self.ident(solids.get(at)))
                     .collect();
                 self.gaps.partition_key = columns;

@@ -22,6 +22,7 @@ mod query_gaps;
 pub(crate) mod recognise;
 mod shape;
 mod split;
+mod table;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -90,11 +90,34 @@ fn folds(expr: &Expr) -> bool {
     expr.visit(&mut Folds(&mut subqueries)).is_break()
 }
 
-const AGGREGATES: &[&str] =
-    &[
-    "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "count", "every", "generate_series", "generate_subscripts",
-    "json_agg", "json_object_agg", "jsonb_agg", "jsonb_object_agg", "max", "min", "mode", "percentile_cont", "percentile_disc",
-    "range_agg", "stddev", "string_agg", "sum", "unnest", "variance", "xmlagg",
+const AGGREGATES: &[&str] = &[
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "count",
+    "every",
+    "generate_series",
+    "generate_subscripts",
+    "json_agg",
+    "json_object_agg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "max",
+    "min",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "range_agg",
+    "stddev",
+    "string_agg",
+    "sum",
+    "unnest",
+    "variance",
+    "xmlagg",
 ];
 
 /// The columns an expression mentions, each once, in order of appearance.

@@ -404,7 +404,8 @@ impl Weighing {
                 Some(format!("this is expected to fail: {name}.{wanted} is NULL in {share:.1} % of the rows ({basis})"))
             }
             TableChange::AddConstraint(definition) => {
-                let (ConstraintKind::Unique { columns, .. } | ConstraintKind::PrimaryKey { columns }) = &definition.kind
+                let (ConstraintKind::Unique { columns, .. } | ConstraintKind::PrimaryKey { columns }) =
+                    &definition.kind
                 else {
                     return None;
                 };

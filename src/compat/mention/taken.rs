@@ -151,9 +151,10 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
             RowRule::Constraint(rule) => {
                 let constraints = base.relation(relation).map(|r| &r.constraints);
                 let same = |kind: &crate::schema::Rule| match (kind, rule) {
-                    (crate::schema::Rule::Unique { columns } | crate::schema::Rule::PrimaryKey { columns }, crate::schema::Rule::Unique { columns: sorted }) => {
-                        columns.len() == sorted.len() && columns.iter().all(|column| sorted.contains(column))
-                    }
+                    (
+                        crate::schema::Rule::Unique { columns } | crate::schema::Rule::PrimaryKey { columns },
+                        crate::schema::Rule::Unique { columns: sorted },
+                    ) => columns.len() == sorted.len() && columns.iter().all(|column| sorted.contains(column)),
                     (kind, rule) => kind == rule,
                 };
                 let of_rule = constraints.into_iter().flatten().filter(|(_, c)| same(&c.kind));

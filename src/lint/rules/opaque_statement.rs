@@ -9,11 +9,14 @@ pub(crate) const RULE: Rule = Rule {
     docs: Docs {
         what: "Reports a statement whose effect can not be known from its text: a DO block, a call of an unknown function, a form the parser lacks.",
         why: "It may drop a column that blue reads. Nobody but its author knows where it belongs.",
-        example: Some(Case::of("CREATE TABLE t (a int);", "DO $$ BEGIN ALTER TABLE t ADD COLUMN b int; END $$;")),
+        example: Some(Case::of(
+            "CREATE TABLE t (a int);",
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD COLUMN b int'; END $$;",
+        )),
         instead: Some(Case::of(
             "CREATE TABLE t (a int);",
             "-- cutover: before it only adds a column
-DO $$ BEGIN ALTER TABLE t ADD COLUMN b int; END $$;",
+DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD COLUMN b int'; END $$;",
         )),
         references: &[],
     },

@@ -92,10 +92,12 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
             _ => false,
         })
     };
-    let mut fills = release.steps.iter().filter(filled).flat_map(|other| other.operations().filter_map(move |op| match op {
-        Operation::Data(data) => Some((other.before.resolve(data.table.as_ref()?), data.writes.clone())),
-        _ => None,
-    }));
+    let mut fills = release.steps.iter().filter(filled).flat_map(|other| {
+        other.operations().filter_map(move |op| match op {
+            Operation::Data(data) => Some((other.before.resolve(data.table.as_ref()?), data.writes.clone())),
+            _ => None,
+        })
+    });
     let lost = release.last.relation(from).is_none();
     let failing = fills.find_map(|(table, writes)| {
         release.steps.iter().find(|other| other.phase == Phase::After && demands(other, &table, &writes))
@@ -137,7 +139,8 @@ fn told(subject: &Subject<'_>, table: &QName) -> bool {
             && !step.again
             && step.operations().any(|op| match op {
                 Operation::Data(data) => {
-                    data.verb == DataVerb::Update && data.table.as_ref().is_some_and(|t| step.before.resolve(t) == *table)
+                    data.verb == DataVerb::Update
+                        && data.table.as_ref().is_some_and(|t| step.before.resolve(t) == *table)
                 }
                 _ => false,
             })

@@ -205,9 +205,12 @@ impl Reader {
                 ("p", _) => Rule::PrimaryKey { columns },
                 ("u", _) => Rule::Unique { columns },
                 ("x", _) => Rule::Exclude { columns },
-                ("f", Some(target)) => {
-                    Rule::ForeignKey { columns, target, target_columns: idents(&row, 6), on_delete: on_delete(row.get(8)) }
-                }
+                ("f", Some(target)) => Rule::ForeignKey {
+                    columns,
+                    target,
+                    target_columns: idents(&row, 6),
+                    on_delete: on_delete(row.get(8)),
+                },
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
                     Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
@@ -356,7 +359,17 @@ impl Reader {
             let (mentions, body) = (mentions.into(), runs.digest().into());
             let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
-            let function = Function { arguments, returns, outputs, inputs: idents(&row, 17), names, mentions, source, tracked, body };
+            let function = Function {
+                arguments,
+                returns,
+                outputs,
+                inputs: idents(&row, 17),
+                names,
+                mentions,
+                source,
+                tracked,
+                body,
+            };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
         }
     }

@@ -1,8 +1,8 @@
 //! A function's body against a schema: what its queries are told when they run.
 
+use super::Resolver;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::Type;
-use super::Resolver;
 use crate::schema::{Function, QName, Schema};
 use crate::sql::operation::Ident;
 
@@ -32,7 +32,9 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         // What comes from the trigger itself (TG_OP) is not listed.
         let told = resolver.resolved.problems.iter().filter(|p| p.sure && !p.message.contains("\"tg_"));
         found.extend(told.map(|problem| problem.message.clone()));
-        let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), width(function, schema)) else { continue };
+        let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), width(function, schema)) else {
+            continue;
+        };
         // One column may be a whole row.
         if columns.len() != wanted && (columns.len() != 1 || function.source.language() == "plpgsql") {
             found.push(format!("it returns {} columns, and its query {}", wanted, columns.len()));

@@ -195,10 +195,12 @@ impl Resolver<'_> {
         if select.group_by.is_empty() {
             return;
         }
-        let item = |name: &Ident| select.items.iter().find_map(|item| match item {
-            Item::Expr(expr, output) if output == name => Some(expr),
-            _ => None,
-        });
+        let item = |name: &Ident| {
+            select.items.iter().find_map(|item| match item {
+                Item::Expr(expr, output) if output == name => Some(expr),
+                _ => None,
+            })
+        };
         let mut grouped: BTreeSet<(usize, Ident)> = BTreeSet::new();
         let mut inside: Vec<&Expr> = Vec::new();
         for by in &select.group_by {
@@ -222,10 +224,15 @@ impl Resolver<'_> {
             inside.extend(expr.parts());
         }
         whole.retain(|expr| !matches!(expr, Expr::Column(..)));
-        let mut shown: Vec<&Expr> = select.items.iter().filter_map(|item| match item {
-            Item::Expr(expr, _) => Some(expr),
-            Item::Star(..) | Item::Fields(_) => None,
-        }).chain(&select.having).collect();
+        let mut shown: Vec<&Expr> = select
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Expr(expr, _) => Some(expr),
+                Item::Star(..) | Item::Fields(_) => None,
+            })
+            .chain(&select.having)
+            .collect();
         while let Some(expr) = shown.pop() {
             let Expr::Column(parts, at) = expr else {
                 if !matches!(expr, Expr::Call(_)) && !whole.contains(&expr) {
@@ -233,7 +240,9 @@ impl Resolver<'_> {
                 }
                 continue;
             };
-            let Some((table, column)) = located(parts, names).filter(|place| !grouped.contains(place)) else { continue };
+            let Some((table, column)) = located(parts, names).filter(|place| !grouped.contains(place)) else {
+                continue;
+            };
             let Some(relation) = names.tables[table].relation.clone() else { continue };
             let Some(found) = self.schema.relation(&relation).filter(|found| found.kind == RelationKind::Table) else {
                 continue;
@@ -853,7 +862,8 @@ fn located(parts: &[Ident], names: &Names) -> Option<(usize, Ident)> {
         [] => return None,
     };
     let has = |table: &Table| table.columns.iter().any(|col| col.name == *name);
-    let mut found = names.tables.iter().enumerate().filter(|(_, t)| table.is_none_or(|alias| t.alias == *alias) && has(t));
+    let mut found =
+        names.tables.iter().enumerate().filter(|(_, t)| table.is_none_or(|alias| t.alias == *alias) && has(t));
     let (at, _) = found.next()?;
     // A column of USING is that of both sides.
     found.next().is_none().then(|| (at, name.clone()))

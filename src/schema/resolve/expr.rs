@@ -135,7 +135,10 @@ impl Resolver<'_> {
                 if self.variables.contains(name) && !col.of.is_empty() {
                     let message = match self.refuses_both {
                         true => format!("column reference \"{name}\" is ambiguous: it is a variable, too"),
-                        false => format!("\"{name}\" is the column {}.{name}, and no longer the function's argument", col.of[0].0),
+                        false => format!(
+                            "\"{name}\" is the column {}.{name}, and no longer the function's argument",
+                            col.of[0].0
+                        ),
                     };
                     self.problem("42702", message, at);
                     return Type::Any;

@@ -181,7 +181,8 @@ fn normal(text: &str) -> String {
         if piece.symbol("::") {
             // `::text`, `::character varying(20)`, `::timestamp with time zone`
             i += 1;
-            while pieces.get(i).is_some_and(|p| p.is_any(&["varying", "precision", "with", "without", "time", "zone"])) {
+            while pieces.get(i).is_some_and(|p| p.is_any(&["varying", "precision", "with", "without", "time", "zone"]))
+            {
                 i += 1;
             }
         } else if piece.symbol("(") || piece.symbol(")") {
@@ -189,7 +190,8 @@ fn normal(text: &str) -> String {
             found.push(piece.text.to_ascii_lowercase());
         } else {
             let plain = piece.text.trim_matches('"');
-            let quoted = piece.kind == Kind::Name && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            let quoted = piece.kind == Kind::Name
+                && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             found.push(if quoted { plain } else { piece.text }.to_owned());
         }
     }
@@ -218,7 +220,9 @@ pub(super) fn assignable(schema: &Schema, from: &TypeName, to: &TypeName) -> Sur
 /// Whether values of two types can be compared, as a foreign key does.
 pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> Sure {
     let types = Types { schema };
-    let way = |from: &TypeName, to: &TypeName| types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit);
+    let way = |from: &TypeName, to: &TypeName| {
+        types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit)
+    };
     match (way(one, other), way(other, one)) {
         (Sure::Yes, _) | (_, Sure::Yes) => Sure::Yes,
         (Sure::No, Sure::No) => Sure::No,

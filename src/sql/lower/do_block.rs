@@ -105,7 +105,8 @@ impl<'a> Rest<'a, '_> {
             .filter(|piece| piece.kind == Kind::Text)
             .map(|piece| piece.text.trim_matches('\'').to_owned())
             .collect();
-        let asks = |piece: &Lexeme<'_>| piece.is("information_schema") || piece.text.to_ascii_lowercase().starts_with("pg_");
+        let asks =
+            |piece: &Lexeme<'_>| piece.is("information_schema") || piece.text.to_ascii_lowercase().starts_with("pg_");
         question.iter().any(asks).then_some(())?;
         self.pieces = &rest[1..];
         let mut found = Vec::new();
@@ -114,7 +115,9 @@ impl<'a> Rest<'a, '_> {
         }
         (self.eat("if") && self.eat_symbol(";")).then_some(())?;
         // It must ask for what it makes.
-        let asked = |operation: &Operation| made(operation).is_some_and(|name| named.iter().any(|asked| words_of(asked).any(|w| *w == *name)));
+        let asked = |operation: &Operation| {
+            made(operation).is_some_and(|name| named.iter().any(|asked| words_of(asked).any(|w| *w == *name)))
+        };
         let guarded = found.iter_mut().all(|operation| asked(operation) && if_not_exists(operation));
         guarded.then_some(found)
     }
@@ -142,7 +145,8 @@ impl<'a> Rest<'a, '_> {
             while !self.pieces.first()?.is_any(&["when", "end"]) {
                 self.pieces.first()?.is_any(&["null", "raise"]).then_some(())?;
                 let end = self.pieces.iter().position(|piece| piece.symbol(";"))?;
-                let notice = self.pieces[0].is("null") || self.pieces.get(1).is_some_and(|p| p.is_any(&["notice", "info", "debug", "log", "warning"]));
+                let notice = self.pieces[0].is("null")
+                    || self.pieces.get(1).is_some_and(|p| p.is_any(&["notice", "info", "debug", "log", "warning"]));
                 notice.then_some(())?;
                 self.pieces = &self.pieces[end + 1..];
             }
@@ -197,12 +201,24 @@ mod tests {
             assert_eq!(operations(body).map(|found| found.len()), expected, "{body}");
         };
         check("BEGIN CREATE TYPE a AS ENUM ('x'); EXCEPTION WHEN duplicate_object THEN null; END", Some(1));
-        check("BEGIN ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0); EXCEPTION WHEN duplicate_object THEN RAISE NOTICE 'there'; END;", Some(1));
+        check(
+            "BEGIN ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0); EXCEPTION WHEN duplicate_object THEN RAISE NOTICE 'there'; END;",
+            Some(1),
+        );
         check("BEGIN ALTER TABLE t ADD COLUMN a int, ADD COLUMN b int; END", Some(2));
-        check("BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'a') THEN CREATE TYPE a AS ENUM (); END IF; END", Some(1));
+        check(
+            "BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'a') THEN CREATE TYPE a AS ENUM (); END IF; END",
+            Some(1),
+        );
         // Asks for something else.
-        check("BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'b') THEN CREATE TYPE a AS ENUM (); END IF; END", None);
-        check("BEGIN IF NOT EXISTS (SELECT 1 FROM t WHERE name = 'a') THEN CREATE TYPE a AS ENUM (); END IF; END", None);
+        check(
+            "BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'b') THEN CREATE TYPE a AS ENUM (); END IF; END",
+            None,
+        );
+        check(
+            "BEGIN IF NOT EXISTS (SELECT 1 FROM t WHERE name = 'a') THEN CREATE TYPE a AS ENUM (); END IF; END",
+            None,
+        );
         // Passes over more than what is there already.
         check("BEGIN CREATE TYPE a AS ENUM ('x'); EXCEPTION WHEN others THEN null; END", None);
         check("BEGIN DROP TABLE t; EXCEPTION WHEN duplicate_table THEN null; END", None);

@@ -104,7 +104,9 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
         } else if eat_words(parser, &["table"]) {
             schemas = false;
             eat_words(parser, &["only"]);
-        } else if eat_words(parser, &["with"]) || peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
+        } else if eat_words(parser, &["with"])
+            || peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen
+        {
             let mut options = String::new();
             while !at_end(parser) {
                 options.push_str(&parser.next_token().token.to_string().to_ascii_lowercase());
@@ -113,7 +115,10 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
             if options.split(|c: char| !c.is_alphanumeric()).any(|word| word == "publish") {
                 found.changes = Some(options.contains("update") || options.contains("delete"));
             }
-        } else if matches!(parser.peek_token_ref().token, Token::Word(_)) && !eat_words(parser, &["for"]) && !eat_words(parser, &["set"]) {
+        } else if matches!(parser.peek_token_ref().token, Token::Word(_))
+            && !eat_words(parser, &["for"])
+            && !eat_words(parser, &["set"])
+        {
             let Ok(name) = parser.parse_object_name(false) else { return found };
             let name = lower_name(&name);
             if schemas {
@@ -128,7 +133,10 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
                 table.filter = words_in_group(parser);
             }
             found.tables.push(table);
-        } else if !parser.consume_token(&Token::Comma) && !parser.consume_token(&Token::Mul) && !matches!(parser.peek_token_ref().token, Token::Word(_)) {
+        } else if !parser.consume_token(&Token::Comma)
+            && !parser.consume_token(&Token::Mul)
+            && !matches!(parser.peek_token_ref().token, Token::Word(_))
+        {
             parser.next_token();
         }
     }

@@ -30,7 +30,12 @@ pub(super) fn alter_sequence(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
     }
     if eat_words(parser, &["owner", "to"]) {
         let to = parser.parse_identifier()?.value;
-        return Ok(vec![Operation::AlterTable { table: name, if_exists, only: false, change: TableChange::Owner { to } }]);
+        return Ok(vec![Operation::AlterTable {
+            table: name,
+            if_exists,
+            only: false,
+            change: TableChange::Owner { to },
+        }]);
     }
     let options = options(parser)?;
     Ok(vec![Operation::AlterSequence { name, changes_values: options.changes_values, owned_by: options.owned_by }])

@@ -65,24 +65,29 @@ fn mark_primary_key(columns: &mut [ColumnDefinition], constraints: &[ConstraintD
 pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefinition, Vec<ConstraintDefinition>) {
     let name = fold(&column.name);
     let (data_type, serial) = lower_type(&column.data_type);
-    let mut definition =
-        ColumnDefinition {
-            name: name.clone(),
-            data_type,
-            not_null: serial,
-            default: None,
-            serial,
-            runs: Vec::new(),
-            needs: Vec::new(),
-        };
+    let mut definition = ColumnDefinition {
+        name: name.clone(),
+        data_type,
+        not_null: serial,
+        default: None,
+        serial,
+        runs: Vec::new(),
+        needs: Vec::new(),
+    };
     if serial {
         definition.default = Some(DefaultValue::Volatile);
     }
     let mut constraints = Vec::new();
     for option in &column.options {
         let constraint_name = option.name.as_ref().map(fold);
-        let mut push =
-            |kind| constraints.push(ConstraintDefinition { name: constraint_name.clone(), kind, not_valid: false, if_not_exists: false });
+        let mut push = |kind| {
+            constraints.push(ConstraintDefinition {
+                name: constraint_name.clone(),
+                kind,
+                not_valid: false,
+                if_not_exists: false,
+            })
+        };
         match &option.option {
             ColumnOption::NotNull => definition.not_null = true,
             ColumnOption::Default(expr) => {

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::gaps::Gaps;
-use crate::sql::operation::{ConstraintKind, Operation, RelationKind, ReplicaIdentity, TableChange};
+use crate::sql::operation::{Operation, RelationKind, ReplicaIdentity, TableChange};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma,
 };
@@ -50,39 +50,11 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
             break;
         }
     }
-    // Whatever order they are written in.
-    pieces.sort_by_key(|piece| match &piece.operation {
-        Operation::AlterTable { change, .. } => pass(change),
-        _ => u8::MAX,
-    });
     if let [piece] = pieces.as_mut_slice() {
         piece.range = whole;
         piece.prefix = None;
     }
     Ok(pieces)
-}
-
-/// When PostgreSQL runs a sub-command of a statement that holds several (`AT_PASS_…` of its source).
-fn pass(change: &TableChange) -> u8 {
-    match change {
-        TableChange::DropColumn { .. }
-        | TableChange::DropConstraint { .. }
-        | TableChange::DropNotNull { .. }
-        | TableChange::DropDefault { .. }
-        | TableChange::DropGenerated { .. } => 0,
-        TableChange::SetType { .. } => 1,
-        TableChange::AddColumn { .. } => 2,
-        TableChange::SetDefault { .. } | TableChange::SetIdentity { .. } => 3,
-        TableChange::SetNotNull { .. } => 4,
-        TableChange::AddConstraint(definition) => match definition.kind {
-            ConstraintKind::PrimaryKey { .. }
-            | ConstraintKind::Unique { .. }
-            | ConstraintKind::Exclude { .. }
-            | ConstraintKind::UsingIndex { .. } => 5,
-            ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. } => 6,
-        },
-        _ => 7,
-    }
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.

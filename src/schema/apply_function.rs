@@ -1,0 +1,154 @@
+//! Functions, and what is published: what a schema is after a statement on them.
+
+use std::sync::Arc;
+
+use super::Schema;
+use super::apply::{Change, Object};
+use super::model::{Function, Publication, QName, Relation, Source};
+use crate::sql::Name;
+use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes};
+
+impl Change {
+    pub(super) fn create_function(&mut self, function: &CreateFunction) {
+        let name = self.created(&function.name);
+        self.touched.insert(Object::Function(name.clone()));
+        let types = |f: &Function| f.arguments.iter().map(|(t, _)| t.clone()).collect::<Vec<_>>();
+        let new = Function {
+            arguments: function.arguments.clone(),
+            returns: function.returns.clone(),
+            outputs: function.outputs.clone(),
+            inputs: function.inputs.clone(),
+            names: function.names.clone(),
+            source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
+            tracked: function.tracked,
+            mentions: function.mentions.as_slice().into(),
+            body: function.body.clone(),
+        };
+        let mut overloads = self.schema.functions(&name).to_vec();
+        let returns = |f: &Function| f.returns != new.returns && !f.returns.is_empty() && !new.returns.is_empty();
+        match overloads.iter_mut().find(|old| types(old) == types(&new)) {
+            Some(old) if function.or_replace && returns(old) => {
+                let signature = new.signature(&name);
+                let why = format!(
+                    "CREATE OR REPLACE FUNCTION {signature} can not make it return {} instead of {}",
+                    new.returns, old.returns
+                );
+                self.refused(why);
+            }
+            Some(old) if function.or_replace && renamed_input(old, &new).is_some() => {
+                let lost = renamed_input(old, &new).unwrap_or_default();
+                let signature = new.signature(&name);
+                self.refused(format!(
+                    "CREATE OR REPLACE FUNCTION {signature} cannot change the name of input parameter \"{lost}\""
+                ));
+            }
+            Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
+            Some(old) => *old = new,
+            None => overloads.push(new),
+        }
+        self.schema.functions.insert(name, Arc::new(overloads));
+    }
+
+    pub(super) fn drop_function(
+        &mut self,
+        name: &Name,
+        arguments: Option<&[crate::sql::TypeName]>,
+        if_exists: bool,
+        cascade: bool,
+    ) {
+        let name = self.schema.resolve_function(name);
+        self.touched.insert(Object::Function(name.clone()));
+        let mut overloads = self.schema.functions(&name).to_vec();
+        let before = overloads.len();
+        overloads.retain(|f| {
+            let matches = arguments.is_none_or(|a| f.arguments.iter().map(|(t, _)| t).eq(a.iter()));
+            !matches
+        });
+        if overloads.len() == before && !if_exists {
+            self.missing(format!("function {name}"));
+        }
+        if overloads.is_empty() {
+            if cascade {
+                self.drop_triggers_of(&name);
+            }
+            self.schema.functions.remove(&name);
+        } else {
+            self.schema.functions.insert(name, Arc::new(overloads));
+        }
+    }
+
+    /// The triggers that call a function go with it.
+    pub(super) fn drop_triggers_of(&mut self, function: &QName) {
+        let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == function);
+        let tables: Vec<QName> =
+            self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
+        for table in tables {
+            self.edit(&table, |relation| {
+                let gone: Vec<Ident> = relation
+                    .trigger_functions
+                    .iter()
+                    .filter(|(_, called)| *called == function)
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                for trigger in gone {
+                    relation.triggers.remove(&trigger);
+                    relation.trigger_functions.remove(&trigger);
+                    relation.trigger_columns.remove(&trigger);
+                }
+            });
+        }
+    }
+
+    pub(super) fn publication(&mut self, name: &str, change: &ObjectChange, publishes: Option<&Publishes>) {
+        let name: Ident = name.trim_matches('"').into();
+        let touched = |schema: &Schema, publication: &Publication| -> Vec<QName> {
+            schema.relations().map(|(name, _)| name).filter(|name| publication.has(name)).cloned().collect()
+        };
+        let old = self.schema.publications.get(&name).cloned();
+        let mut publication = match (change, &old) {
+            (ObjectChange::Create, _) | (_, None) => Publication { changes: true, ..Publication::default() },
+            (_, Some(old)) => (**old).clone(),
+        };
+        match change {
+            ObjectChange::Drop => _ = self.schema.publications.remove(&name),
+            ObjectChange::Rename { to } => {
+                self.schema.publications.remove(&name);
+                self.schema.insert_publication(to.clone(), publication.clone());
+            }
+            ObjectChange::Create | ObjectChange::Alter => {
+                let Some(publishes) = publishes else { return };
+                let named = publishes.all || !publishes.tables.is_empty() || !publishes.schemas.is_empty();
+                if publishes.verb == PublishVerb::Set && named {
+                    publication = Publication { changes: publication.changes, ..Publication::default() };
+                }
+                publication.changes = publishes.changes.unwrap_or(publication.changes);
+                publication.all |= publishes.all;
+                for published in &publishes.tables {
+                    let table = self.schema.resolve(&published.table);
+                    match publishes.verb {
+                        PublishVerb::Drop => _ = publication.tables.remove(&table),
+                        PublishVerb::Set | PublishVerb::Add => {
+                            publication.tables.insert(table, (published.columns.clone(), published.filter.clone()));
+                        }
+                    }
+                }
+                for schema in &publishes.schemas {
+                    match publishes.verb {
+                        PublishVerb::Drop => _ = publication.schemas.remove(schema),
+                        PublishVerb::Set | PublishVerb::Add => _ = publication.schemas.insert(schema.clone()),
+                    }
+                }
+                self.schema.insert_publication(name, publication.clone());
+            }
+        }
+        let mut tables = touched(&self.schema, &publication);
+        tables.extend(old.iter().flat_map(|old| touched(&self.schema, old)));
+        tables.iter().for_each(|table| self.touch(table));
+    }
+}
+
+/// The first named argument of a function that another form of it calls otherwise.
+fn renamed_input(old: &Function, new: &Function) -> Option<String> {
+    let mut pairs = old.inputs.iter().zip(&new.inputs);
+    pairs.find(|(was, is)| !was.is_empty() && was != is).map(|(was, _)| was.to_string())
+}
