@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use cutover::effect::LockMode;
 use cutover::plan::Planned;
 use cutover::plan::saved::{self, Phase, SavedPlan, Transaction, Verdict};
 
@@ -300,27 +299,4 @@ async fn works_somehow(server: &mut Server, straight: &Straight, plan: &SavedPla
         }
     }
     false
-}
-
-/// What the server locked more than the plan says, by tables that were there before.
-pub(super) fn untold(told: &str, locks: &[(String, String)]) -> Option<(String, String)> {
-    if told == "cost not known" {
-        return None;
-    }
-    let most = told.split([',', '(']).next().and_then(|words| LockMode::named(words.trim()));
-    let named = |mode: &str| {
-        let mut words = String::new();
-        for c in mode.trim_end_matches("Lock").chars() {
-            if c.is_uppercase() && !words.is_empty() {
-                words.push(' ');
-            }
-            words.push(c.to_ascii_uppercase());
-        }
-        LockMode::named(&words)
-    };
-    let worst = locks.iter().filter_map(|(table, mode)| Some((named(mode)?, table))).max()?;
-    // Nobody but DDL waits for it.
-    let harmless = worst.0 <= LockMode::ShareUpdateExclusive && most.is_none();
-    (Some(worst.0) > most && !harmless)
-        .then(|| (worst.0.name().to_owned(), format!("{} on {}, told `{told}`", worst.0.name(), worst.1)))
 }

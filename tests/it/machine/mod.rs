@@ -7,6 +7,7 @@ mod base;
 mod changes;
 mod judge;
 mod keep;
+mod locks;
 mod play;
 mod queries;
 mod random;

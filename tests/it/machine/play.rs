@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::locks;
 use super::release::Release;
-use super::server::{Answer, Content, Refusal, Server};
+use super::server::{Answer, Content, Old, Refusal, Server};
 
 /// The files' own order: base, blue's writes, the files, green's writes.
 pub(super) struct Straight {
@@ -121,9 +122,10 @@ pub(super) async fn play(server: &mut Server, straight: &Straight, steps: &[Step
     server.fresh(&release.base).await;
     server.run(&release.base.join(";\n")).await.unwrap();
     let old = server.tables().await;
+    let renames = release.pending().any(|sql| sql.contains(" RENAME TO "));
     let mut data = false;
     for step in steps.iter().filter(|s| s.before) {
-        if !run(server, step, &old, &mut played).await {
+        if !run(server, step, (&old, renames), &mut played).await {
             return played;
         }
         data |= step.statements.iter().any(|s| changes_rows(s));
@@ -158,7 +160,7 @@ pub(super) async fn play(server: &mut Server, straight: &Straight, steps: &[Step
         played.written &= server.commit(query).await.is_ok();
     }
     for step in steps.iter().filter(|s| !s.before) {
-        if !played.wrong.is_empty() || !run(server, step, &old, &mut played).await {
+        if !played.wrong.is_empty() || !run(server, step, (&old, renames), &mut played).await {
             return played;
         }
         green(server, release, &format!("after `{}`", step.text()), true, &mut played).await;
@@ -185,7 +187,7 @@ async fn green(server: &Server, release: &Release, when: &str, added: bool, play
 async fn run(
     server: &Server,
     step: &Step<'_>,
-    old: &std::collections::BTreeMap<u32, String>,
+    (old, renames): (&std::collections::BTreeMap<u32, Old>, bool),
     played: &mut Played,
 ) -> bool {
     let mut all = step.session.clone();
@@ -205,7 +207,7 @@ async fn run(
     };
     match done {
         Ok(locks) => {
-            let wrong = step.hazard.and_then(|told| super::judge::untold(told, &locks));
+            let wrong = step.hazard.and_then(|told| locks::untold(told, &step.text(), &locks, old, renames));
             played.wrong.extend(wrong.map(|(code, what)| Wrong {
                 check: "lock-untold",
                 code,

@@ -31,6 +31,22 @@ impl Refusal {
 /// What an attempt at a query came to.
 pub(super) type Answer = Result<String, Refusal>;
 
+/// A table that was there before the release.
+#[derive(Debug, Clone)]
+pub(super) struct Old {
+    pub(super) name: String,
+    /// The names of its parents.
+    pub(super) parents: String,
+}
+
+/// A lock that a step took.
+#[derive(Debug, Clone)]
+pub(super) struct Lock {
+    pub(super) table: Old,
+    /// As pg_locks has it.
+    pub(super) mode: String,
+}
+
 /// A database for one release after the other.
 pub(super) struct Server {
     session: Session,
@@ -100,14 +116,16 @@ impl Server {
     pub(super) async fn transaction(
         &self,
         statements: &[&str],
-        old: &BTreeMap<u32, String>,
-    ) -> Result<Vec<(String, String)>, Refusal> {
+        old: &BTreeMap<u32, Old>,
+    ) -> Result<Vec<Lock>, Refusal> {
         let all = format!("BEGIN;\n{}\n;SET CONSTRAINTS ALL IMMEDIATE", statements.join("\n;"));
         let tried = async {
             self.run(&all).await?;
             let locks = self.session.query(&self.locks, &[]).await.map_err(|error| Refusal::of(&error))?;
             self.run("COMMIT").await?;
-            let named = |row: &tokio_postgres::Row| Some((old.get(&row.get::<_, u32>(0))?.clone(), row.get(1)));
+            let named = |row: &tokio_postgres::Row| {
+                Some(Lock { table: old.get(&row.get::<_, u32>(0))?.clone(), mode: row.get(1) })
+            };
             Ok(locks.iter().filter_map(named).collect())
         };
         let done = tried.await;
@@ -128,9 +146,9 @@ impl Server {
     }
 
     /// The tables there are, by oid.
-    pub(super) async fn tables(&self) -> BTreeMap<u32, String> {
+    pub(super) async fn tables(&self) -> BTreeMap<u32, Old> {
         let rows = self.session.query(&self.tables, &[]).await.unwrap();
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        rows.iter().map(|row| (row.get(0), Old { name: row.get(1), parents: row.get(2) })).collect()
     }
 
     /// Tries each of the queries by itself, and takes it back.
@@ -265,7 +283,8 @@ const ROWS: &str = "CREATE FUNCTION pg_temp.machine_rows() RETURNS TABLE (name p
 const LOCKS: &str = "SELECT DISTINCT l.relation, l.mode FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.mode <> 'AccessShareLock'";
 
-const TABLES: &str = "SELECT c.oid, c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+const TABLES: &str = "SELECT c.oid, c.oid::regclass::text,
+        coalesce((SELECT string_agg(inhparent::regclass::text, ' ') FROM pg_inherits WHERE inhrelid = c.oid), '') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 const CHANGING: &str = "SELECT c.oid::regclass::text, a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
