@@ -145,9 +145,12 @@ impl fmt::Display for Record {
 /// What tells a fault from others: the check, the code, and what kind of statements it is about.
 fn kind(open: &Open, release: &Release) -> String {
     let Open { check, code, what } = open;
-    let quoted: Vec<String> = what.split('`').skip(1).step_by(2).map(verbs).collect();
-    if !quoted.is_empty() {
-        return format!("{check} {code} {}", quoted.join("; "));
+    let mut quoted = what.split('`').skip(1).step_by(2).map(verbs);
+    if let Some(first) = quoted.next() {
+        // Of a step behind a query, what it begins with.
+        let step = quoted.next().filter(|_| check != "other-rows").unwrap_or_default();
+        let step: Vec<&str> = step.split(' ').take(3).collect();
+        return format!("{check} {code} {first}; {}", step.join(" "));
     }
     let data = ["INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "CREATE TABLE", "CREATE TRIGGER"];
     let words: BTreeSet<&str> = data.into_iter().filter(|w| release.pending().any(|sql| sql.starts_with(w))).collect();

@@ -157,7 +157,12 @@ impl Server {
         let answers = self.session.query(&self.tries, &[&texts, &values, &self.role]).await;
         let answer = |row: &tokio_postgres::Row| match row.get::<_, Option<String>>(0) {
             Some(code) => Err(Refusal { code, message: row.get(1) }),
-            None => Ok(row.get(1)),
+            None => {
+                // Without ORDER BY, rows come as they like.
+                let mut rows: Vec<&str> = row.get::<_, &str>(1).lines().collect();
+                rows.sort_unstable();
+                Ok(rows.join(" "))
+            }
         };
         answers.unwrap().iter().map(answer).collect()
     }
@@ -250,7 +255,7 @@ const TRY: &str =
                     call := 'EXECUTE machine_query' || CASE WHEN given[i] <> '' THEN '(' || given[i] || ')' ELSE '' END;
                     IF texts[i] LIKE 'SELECT %' THEN
                         FOR r IN EXECUTE call LOOP
-                            message := message || r::pg_catalog.text;
+                            message := message || r::pg_catalog.text || E'\\n';
                         END LOOP;
                     ELSE
                         EXECUTE call;
