@@ -507,7 +507,12 @@ fn sorted(mut columns: Vec<Ident>) -> Vec<Ident> {
 
 /// The rules that new rows of a relation must obey.
 pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
-    let constraints = relation.constraints.iter().map(|(name, constraint)| match &constraint.kind {
+    // A key demands what its index does.
+    let own = relation
+        .constraints
+        .iter()
+        .filter(|(name, c)| !(c.kind.has_index() && relation.indexes.get(*name).is_some_and(|i| i.unique)));
+    let constraints = own.map(|(name, constraint)| match &constraint.kind {
         Rule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
         // A primary key demands uniqueness here; that it refuses NULL is told by its columns.
         Rule::PrimaryKey { columns } | Rule::Unique { columns } => {

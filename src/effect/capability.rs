@@ -121,7 +121,7 @@ pub enum Capability {
         /// Its columns.
         columns: Vec<Ident>,
     },
-    /// Rows can be changed and deleted: no publication asks which rows they were, or the table says so.
+    /// Rows can be changed and deleted: no publication asks which rows they were, or the replica identity says so.
     Identified(QName),
     /// A query can be answered with the help of this index.
     FastPath {
@@ -601,10 +601,7 @@ impl fmt::Display for Capability {
                 )
             }
             Self::Identified(relation) => {
-                write!(
-                    f,
-                    "rows of {relation} can be changed and deleted, which a publication without replica identity forbids"
-                )
+                write!(f, "rows of {relation} may be changed and deleted, though it is published")
             }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),

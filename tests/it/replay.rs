@@ -105,7 +105,7 @@ const USERS: &str = "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY 
 
 /// A statement that the planner can not read; its author says where it belongs.
 fn hidden(phase: &str, sql: &str) -> String {
-    format!("-- cutover: {phase} its author says so\nDO $do$ BEGIN {sql}; END $do$;")
+    format!("-- cutover: {phase} its author says so\nDO $do$ BEGIN EXECUTE $sql${sql}$sql$; END $do$;")
 }
 
 #[tokio::test(flavor = "multi_thread")]
