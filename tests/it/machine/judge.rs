@@ -237,8 +237,12 @@ fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static st
         let (missing, added) = (only(&then, &now), only(&now, &then));
         let kind = match then.len().cmp(&now.len()) {
             std::cmp::Ordering::Greater => "lost",
-            std::cmp::Ordering::Less if deletes_from(&straight.release, table) => "kept",
-            // A copy, of before what a version deleted.
+            std::cmp::Ordering::Less
+                if deletes_from(&straight.release, table) && !updates(&straight.release, table) =>
+            {
+                "kept"
+            }
+            // A copy of what a version deleted later, or a row that a version made another one before it was looked at.
             std::cmp::Ordering::Less => continue,
             std::cmp::Ordering::Equal if missing.is_empty() => continue,
             std::cmp::Ordering::Equal => match kind(&missing, &added) {
@@ -258,6 +262,10 @@ fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static st
 fn deletes_from(release: &Release, table: &str) -> bool {
     let deletes = |sql: &&String| ["DELETE FROM ", "TRUNCATE ", "MERGE "].iter().any(|verb| sql.contains(verb));
     release.pending().filter(deletes).any(|sql| sql.contains(bare(table)))
+}
+
+fn updates(release: &Release, table: &str) -> bool {
+    release.blue.iter().chain(&release.green).any(|q| q.sql.contains("UPDATE") && q.sql.contains(bare(table)))
 }
 
 fn writes_to(release: &Release, table: &str) -> bool {

@@ -40,7 +40,7 @@ pub(super) fn differences(release: &Release, plan: &SavedPlan) -> Vec<Wrong> {
 /// `ALTER TABLE t`, and its sub-commands; of another statement, all of it.
 fn pieces(sql: &str) -> (&str, Vec<&str>) {
     let Some(rest) = sql.strip_prefix("ALTER TABLE ") else { return ("", vec![sql]) };
-    let verbs = [" ADD ", " DROP ", " ALTER "];
+    let verbs = [" ADD ", " DROP ", " ALTER ", " SET ", " VALIDATE "];
     let at = verbs.iter().filter_map(|v| rest.find(v)).min();
     let Some(at) = at else { return ("", vec![sql]) };
     let (mut depth, mut quote, mut start) = (0, None, 0);
