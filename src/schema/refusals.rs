@@ -21,7 +21,11 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let relation = schema.relation(&name)?;
             catalog.change(&name, relation, *only, change)
         }
-        Operation::CreateTable(table) => catalog.create_table(table),
+        Operation::CreateTable(table) => {
+            let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema));
+            query.or_else(|| catalog.create_table(table))
+        }
+        Operation::CreateView(view) if !view.temporary => resolve::query_refused(&view.body, schema),
         Operation::CreateIndex(index) => catalog.create_index(index),
         Operation::DropRelation { kind: RelationKind::Index, name, .. } => catalog.drop_index(&schema.resolve(name)),
         Operation::DropRelation { name, cascade: false, together, .. } => {
@@ -361,7 +365,11 @@ impl Catalog<'_> {
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
                 missing(columns).or_else(|| self.foreign_key(name, relation, columns, target, target_columns))
             }
-            ConstraintKind::Check { .. } | ConstraintKind::Exclude { .. } => None,
+            ConstraintKind::Check { columns, .. } | ConstraintKind::Exclude { columns } => {
+                let named = |column: &&Ident| **column == name.name || is_system(column);
+                let columns: Vec<Ident> = columns.iter().filter(|column| !named(column)).cloned().collect();
+                missing(&columns)
+            }
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) fn mend(tokens: &mut Vec<TokenWithSpan>) -> Gaps {
     let head = mender.head();
     let has = |word: &str| head.iter().any(|w| w == word);
     match head.first().map(String::as_str) {
+        // `CREATE PUBLICATION p FOR TABLE t` makes no table.
+        _ if has("publication") => {}
         Some("create") if has("table") => {
             if has("foreign") {
                 mender.foreign_table();
@@ -536,6 +538,16 @@ impl Mender<'_> {
             let referential =
                 (two_words("set", "null") || two_words("set", "default")) && (before("delete") || before("update"));
             self.blank(&solids[i..(i + length).min(solids.len())]);
+            // What the sequence of an identity column does: `(START WITH 100 INCREMENT BY 5)`.
+            if self.is(solids.get(i - 1), "identity") && self.is_token(solids.get(i), &Token::LParen) {
+                let end = self.group(&solids, i);
+                self.blank(&solids[i..end]);
+            }
+            // How the index of a key is stored: `WITH (fillfactor = 70)`.
+            if closes && self.is(solids.get(i), "with") && self.is_token(solids.get(i + 1), &Token::LParen) {
+                let end = self.group(&solids, i + 1);
+                self.blank(&solids[i..end]);
+            }
             if referential && self.is_token(solids.get(i + 2), &Token::LParen) {
                 let end = self.group(&solids, i + 2);
                 self.blank(&solids[i + 2..end]);

@@ -13,6 +13,7 @@ mod fresh;
 mod lint;
 mod machine;
 mod mention;
+mod never_wrong;
 mod observed;
 mod oracle;
 mod plan;

@@ -211,6 +211,14 @@ pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
     Resolved { columns, shows, ..resolver.resolved }
 }
 
+/// Why PostgreSQL refuses the query of a view, or of a table; what it does not find is another question.
+pub(super) fn query_refused(query: &Query, schema: &Schema) -> Option<String> {
+    let mut resolver = Resolver::new(schema);
+    resolver.query(query, None);
+    let told = |problem: &&Problem| problem.sure && !matches!(problem.code, "42P01" | "42883" | "42704");
+    resolver.resolved.problems.iter().find(told).map(|problem| problem.message.clone())
+}
+
 /// Whether a value of one type becomes one of another where it is written into a column.
 pub(super) fn assignable(schema: &Schema, from: &TypeName, to: &TypeName) -> Sure {
     let target = to.without_modifiers();

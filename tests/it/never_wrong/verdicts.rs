@@ -1,0 +1,402 @@
+//! Small releases that were judged wrongly once, each with a twin where there is one: whether the plan is safe, and what it says.
+
+use cutover::diagnostic::Severity;
+use cutover::migrations::{Convention, Folder, Pending};
+use cutover::plan::saved::{Phase, Verdict};
+use cutover::plan::{Request, plan};
+use cutover::workload::Workload;
+
+/// A release: the schema before, the migration, and the queries of both versions.
+struct Case {
+    base: &'static str,
+    release: &'static str,
+    blue: &'static str,
+    green: &'static str,
+}
+
+/// `safe` or the codes of the errors, then the codes of the warnings, then the steps: `<` before the cutover, `>` after it.
+fn judged(case: &Case) -> String {
+    let files = [("1.sql".into(), case.base.to_owned()), ("2.sql".into(), case.release.to_owned())];
+    let folder = Folder::from_files(Convention::Plain, files).unwrap();
+    let (applied, pending) = folder.migrations.split_at(1);
+    let pending = Pending { applied: applied.to_vec(), pending: pending.to_vec() };
+    let workload = |name: &str, text: &str| {
+        let (found, unread) = Workload::from_text(name, text);
+        assert!(unread.is_empty(), "{text}: {unread:?}");
+        (!text.is_empty()).then_some(found)
+    };
+    let (blue, green) = (workload("blue.sql", case.blue), workload("green.sql", case.green));
+    let planned = plan(Request { blue: blue.as_ref(), green: green.as_ref(), ..Request::new(&folder, &pending) });
+    let of = |severity: Severity| -> Vec<&str> {
+        let cost = |id: &str| id.starts_with("CO4") && id != "CO411" && id != "CO413";
+        let mut found: Vec<&str> = planned
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity == severity)
+            .map(|d| d.code.id)
+            .filter(|id| !cost(id))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    };
+    let mut said = of(Severity::Error);
+    assert_eq!(said.is_empty(), planned.plan.verdict == Verdict::Safe);
+    if said.is_empty() {
+        said.push("safe");
+    }
+    let warnings = of(Severity::Warning);
+    let steps = planned.plan.steps.iter().map(|step| if step.phase == Phase::Before { '<' } else { '>' });
+    let mut text = said.join(" ");
+    if !warnings.is_empty() {
+        text.push_str(&format!(" ({})", warnings.join(" ")));
+    }
+    format!("{text} {}", steps.collect::<String>())
+}
+
+fn check(base: &'static str, release: &'static str, blue: &'static str, green: &'static str, expected: &str) {
+    let case = Case { base, release, blue, green };
+    assert_eq!(judged(&case), expected, "{release}\nblue:  {blue}\ngreen: {green}");
+}
+
+const ONE: &str = "SELECT 1;";
+
+#[test]
+fn bodies_of_functions_are_held_against_the_schema() {
+    const CATEGORY: &str = "CREATE TABLE category (id int PRIMARY KEY, name text);";
+    const ADD: &str = "ALTER TABLE category ADD COLUMN extra int;";
+    const EXTRA: &str = "SELECT extra FROM category;";
+    let with = |body: &str| -> &'static str { format!("{CATEGORY} {body}").leak() };
+    // Rows of the table, written column by column.
+    let fixed = with("CREATE FUNCTION f() RETURNS SETOF category LANGUAGE sql AS 'SELECT id, name FROM category';");
+    check(fixed, ADD, "SELECT id FROM f();", EXTRA, "CO102 >");
+    check(fixed, ADD, ONE, EXTRA, "safe <");
+    // The columns that it says, of whatever the table has.
+    let all = with(
+        "CREATE FUNCTION f() RETURNS TABLE (id int, name text) LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT * FROM category; END $$;",
+    );
+    check(all, ADD, "SELECT id FROM f();", EXTRA, "CO102 >");
+    let rows = with(
+        "CREATE FUNCTION f() RETURNS SETOF category LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT * FROM category; END $$;",
+    );
+    check(rows, ADD, "SELECT id FROM f();", EXTRA, "safe <");
+    // An argument that is called like the new column.
+    let argument = with(
+        "CREATE FUNCTION f(extra text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT id FROM category WHERE name = extra); END $$;",
+    );
+    check(argument, ADD, "SELECT f($1);", EXTRA, "CO102 >");
+    let silent =
+        with("CREATE FUNCTION f(extra text) RETURNS int LANGUAGE sql AS 'SELECT id FROM category WHERE name = extra';");
+    check(silent, ADD, "SELECT f($1);", EXTRA, "CO102 >");
+    let qualified = with(
+        "CREATE FUNCTION f(extra text) RETURNS int LANGUAGE sql AS 'SELECT id FROM category WHERE name = f.extra';",
+    );
+    check(qualified, ADD, "SELECT f($1);", EXTRA, "safe <");
+}
+
+#[test]
+fn green_relies_on_what_its_writes_set_off() {
+    const BASE: &str = "CREATE SCHEMA auth; CREATE TABLE auth.users (id int PRIMARY KEY, mail text); CREATE TABLE profiles (id int, email text);
+        CREATE FUNCTION copy_user() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
+        BEGIN INSERT INTO public.profiles (id, email) VALUES (NEW.id, NEW.mail); RETURN NEW; END $$;
+        CREATE TRIGGER on_user AFTER INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION copy_user();";
+    const ADD: &str = "INSERT INTO auth.users (id, mail) VALUES ($1, $2);";
+    check(BASE, "ALTER TABLE profiles DROP COLUMN email;", ADD, ADD, "CO203 (CO307) >");
+    // The function is written for what comes.
+    let both = "CREATE OR REPLACE FUNCTION copy_user() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.profiles (id) VALUES (NEW.id); RETURN NEW; END $$;
+        ALTER TABLE profiles DROP COLUMN email;";
+    check(BASE, both, ADD, ADD, "safe (CO301) <>");
+    // One transaction, or writes fail in between.
+    let gone = "ALTER TABLE profiles DROP COLUMN email; DROP FUNCTION copy_user() CASCADE;";
+    check(BASE, gone, ADD, ADD, "safe >");
+}
+
+#[test]
+fn rows_of_the_overlap_are_not_lost() {
+    const SHOP: &str = "CREATE TABLE shop (id int PRIMARY KEY, name text);";
+    const BLUE: &str = "INSERT INTO shop (id, name) VALUES ($1, $2);";
+    const GREEN: &str = "INSERT INTO shop (id, name, code) VALUES ($1, $2, $3);";
+    let helper = "ALTER TABLE shop ADD COLUMN code text; CREATE TABLE codes (shop_id int, code text);
+        INSERT INTO codes SELECT id, 'c' || id FROM shop;
+        UPDATE shop SET code = codes.code FROM codes WHERE codes.shop_id = shop.id AND shop.code IS NULL;
+        ALTER TABLE shop ALTER COLUMN code SET NOT NULL;";
+    check(SHOP, helper, BLUE, GREEN, "CO303 <<<<>");
+    let plain = "ALTER TABLE shop ADD COLUMN code text; UPDATE shop SET code = 'c' || id; ALTER TABLE shop ALTER COLUMN code SET NOT NULL;";
+    check(SHOP, plain, BLUE, GREEN, "CO303 <<>");
+    check(SHOP, plain, ONE, GREEN, "safe <<>");
+    // The way out that is named.
+    let again = "ALTER TABLE shop ADD COLUMN code text; UPDATE shop SET code = 'c' || id WHERE code IS NULL; ALTER TABLE shop ALTER COLUMN code SET NOT NULL;";
+    check(SHOP, again, BLUE, GREEN, "safe <<>>");
+    let later = "ALTER TABLE shop ADD COLUMN code text;\n-- cutover: after green fills it itself until then\nUPDATE shop SET code = 'c' || id;\nALTER TABLE shop ALTER COLUMN code SET NOT NULL;";
+    check(SHOP, later, BLUE, GREEN, "safe <>>");
+    // A table that is copied and dropped.
+    let copied = "CREATE TABLE store (id int PRIMARY KEY, name text); INSERT INTO store SELECT id, name FROM shop; DROP TABLE shop;";
+    check(SHOP, copied, BLUE, "INSERT INTO store (id, name) VALUES ($1, $2);", "CO303 <<>");
+    let kept = "CREATE TABLE store (id int PRIMARY KEY, name text); INSERT INTO store SELECT id, name FROM shop;";
+    check(SHOP, kept, BLUE, "INSERT INTO store (id, name) VALUES ($1, $2);", "safe (CO303) <<");
+    check(SHOP, kept, "SELECT id FROM shop;", ONE, "safe <<");
+    // A helper that is gone when the backfill runs again.
+    let dropped = "ALTER TABLE shop ADD COLUMN code text; CREATE TABLE codes AS SELECT 1 AS id, 'x'::text AS code;
+        UPDATE shop SET code = (SELECT c.code FROM codes c WHERE c.id = shop.id) WHERE code IS NULL; DROP TABLE codes;";
+    check(SHOP, dropped, BLUE, GREEN, "safe (CO303) <<<<");
+    // A temporary table goes with its session.
+    let temporary =
+        "ALTER TABLE shop ADD COLUMN code text; CREATE TEMP TABLE codes AS SELECT id, 'x'::text AS code FROM shop;
+        UPDATE shop SET code = c.code FROM codes c WHERE c.id = shop.id AND shop.code IS NULL; DROP TABLE codes;";
+    check(SHOP, temporary, BLUE, GREEN, "safe (CO303) <<");
+}
+
+#[test]
+fn there_is_only_one_of_some_things() {
+    const STOCK: &str = "CREATE TABLE stock (sku text, n int, CONSTRAINT stock_key PRIMARY KEY (sku));";
+    let swap =
+        "ALTER TABLE stock ADD COLUMN place text NOT NULL DEFAULT 'x'; ALTER TABLE stock DROP CONSTRAINT stock_key;
+        ALTER TABLE stock ADD CONSTRAINT new_key PRIMARY KEY (sku, place);";
+    check(
+        STOCK,
+        swap,
+        "INSERT INTO stock (sku, n) VALUES ($1, $2);",
+        "INSERT INTO stock (sku, n, place) VALUES ($1, $2, $3);",
+        "safe <>>",
+    );
+    let upsert = "INSERT INTO stock (sku, n) VALUES ($1, $2) ON CONFLICT (sku) DO NOTHING;";
+    let other = "INSERT INTO stock (sku, n, place) VALUES ($1, $2, $3) ON CONFLICT (sku, place) DO NOTHING;";
+    check(STOCK, swap, upsert, other, "CO103 <<>");
+    const PARTS: &str =
+        "CREATE TABLE p (id int, at date) PARTITION BY RANGE (at); CREATE TABLE rest PARTITION OF p DEFAULT;";
+    let rest = "ALTER TABLE p DETACH PARTITION rest; CREATE TABLE rest2 PARTITION OF p DEFAULT;";
+    check(PARTS, rest, "SELECT id FROM p;", "SELECT id FROM p;", "safe >>");
+    // A name that a rename frees.
+    const CHUNKS: &str =
+        "CREATE TABLE chunks (id int PRIMARY KEY, kind text, n int); CREATE INDEX chunks_key ON chunks (kind);";
+    let by_rename = "ALTER INDEX chunks_key RENAME TO chunks_old; CREATE INDEX chunks_key ON chunks (kind, n); DROP INDEX chunks_old;";
+    check(
+        CHUNKS,
+        by_rename,
+        "SELECT id FROM chunks WHERE kind = $1;",
+        "SELECT id FROM chunks WHERE kind = $1;",
+        "safe <<<",
+    );
+    let made_up = "DROP INDEX tokens_session_idx; CREATE UNIQUE INDEX ON tokens (session) WHERE n IS NULL;";
+    check(
+        "CREATE TABLE tokens (id int PRIMARY KEY, session int, n int); CREATE UNIQUE INDEX ON tokens (session) WHERE n > 1;",
+        made_up,
+        "SELECT id FROM tokens;",
+        "SELECT id FROM tokens;",
+        "safe >>",
+    );
+    // Of that name, and not what is wanted.
+    const VERSIONS: &str = "CREATE TABLE a (v int); CREATE UNIQUE INDEX by_v ON a (v);";
+    let taken = "CREATE TABLE b (v int); CREATE UNIQUE INDEX IF NOT EXISTS by_v ON b (v);";
+    check(VERSIONS, taken, ONE, "INSERT INTO b (v) VALUES ($1) ON CONFLICT (v) DO NOTHING;", "CO013 (CO413) <<");
+}
+
+#[test]
+fn steps_stand_on_what_they_need_and_on_nothing_else() {
+    const TASKS: &str = "CREATE TYPE state AS ENUM ('open'); CREATE TABLE tasks (id int PRIMARY KEY, s state); CREATE TABLE old (id int, s state);";
+    check(
+        TASKS,
+        "DROP TABLE old; ALTER TYPE state ADD VALUE 'done';",
+        "SELECT id FROM old;",
+        "INSERT INTO tasks VALUES (1, 'done');",
+        "safe <>",
+    );
+    check(
+        TASKS,
+        "DROP TABLE old; ALTER TABLE tasks ADD COLUMN key uuid DEFAULT gen_random_uuid();",
+        "SELECT id FROM old;",
+        "SELECT key FROM tasks;",
+        "safe <>",
+    );
+    const AUDIT: &str =
+        "CREATE TABLE ban (id int PRIMARY KEY, reason text); CREATE TABLE audit (id serial PRIMARY KEY, reason text);";
+    let parent = "UPDATE ban SET reason = '' WHERE reason IS NULL; ALTER TABLE ban ALTER COLUMN reason SET NOT NULL; INSERT INTO audit (reason) SELECT reason FROM ban;
+        ALTER TABLE audit ADD COLUMN parent int REFERENCES audit (id);";
+    check(AUDIT, parent, "INSERT INTO ban (id) VALUES (1);", "SELECT parent FROM audit;", "safe <<>>>");
+    const LINKS: &str = "CREATE TABLE links (id int PRIMARY KEY, template int NOT NULL, envelope int); CREATE UNIQUE INDEX by_template ON links (template);";
+    let drop = "DROP INDEX by_template; UPDATE links SET envelope = template WHERE envelope IS NULL; ALTER TABLE links DROP COLUMN template;";
+    check(
+        LINKS,
+        drop,
+        "INSERT INTO links (id, template) VALUES ($1, $2) ON CONFLICT (template) DO NOTHING;",
+        "INSERT INTO links (id, envelope) VALUES ($1, $2);",
+        "safe (CO301) <<>>>",
+    );
+}
+
+#[test]
+fn rows_that_cannot_collide_hold_no_index_back() {
+    const ARTICLE: &str = "CREATE TABLE article (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, url text, title text, state text DEFAULT 'new');";
+    const BLUE: &str = "INSERT INTO article (title) VALUES ($1);";
+    const PUT: &str =
+        "INSERT INTO article (url, title) VALUES ($1, $2) ON CONFLICT (url) DO UPDATE SET title = excluded.title;";
+    check(ARTICLE, "CREATE UNIQUE INDEX by_url ON article (url);", BLUE, PUT, "safe <");
+    check(
+        ARTICLE,
+        "CREATE UNIQUE INDEX by_url ON article (url);",
+        "INSERT INTO article (url) VALUES ($1);",
+        PUT,
+        "CO102 >",
+    );
+    check(ARTICLE, "CREATE UNIQUE INDEX by_url ON article (url) NULLS NOT DISTINCT;", BLUE, PUT, "CO102 >");
+    let partial = "CREATE UNIQUE INDEX once ON article (title) WHERE state = 'first';";
+    let first =
+        "INSERT INTO article (title, state) VALUES ($1, 'first') ON CONFLICT (title) WHERE state = 'first' DO NOTHING;";
+    check(ARTICLE, partial, "INSERT INTO article (title, state) VALUES ($1, 'later');", first, "safe <");
+    check(ARTICLE, partial, "INSERT INTO article (title, state) VALUES ($1, $2);", first, "CO102 >");
+    // Its author's word on what depends on values.
+    let word = "-- cutover: before no two of blue's are first\nCREATE UNIQUE INDEX once ON article (title) WHERE state = 'first';";
+    check(ARTICLE, word, "INSERT INTO article (title, state) VALUES ($1, $2);", first, "safe (CO201) <");
+    const PETS: &str = "CREATE TABLE owner (id int PRIMARY KEY); CREATE TABLE pet (id int PRIMARY KEY, owner int REFERENCES owner ON DELETE CASCADE, kind text);";
+    let kind = "CREATE UNIQUE INDEX pet_kind ON pet (kind);";
+    check(
+        PETS,
+        kind,
+        "DELETE FROM owner WHERE id = $1;",
+        "INSERT INTO pet (id, kind) VALUES ($1, $2) ON CONFLICT (kind) DO NOTHING;",
+        "safe <",
+    );
+}
+
+#[test]
+fn what_nobody_drops_by_name_is_missed_all_the_same() {
+    const PARENT: &str = "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, parent int, CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parent ON DELETE CASCADE);";
+    let both = "DELETE FROM child WHERE parent = $1;\nDELETE FROM parent WHERE id = $1;";
+    check(PARENT, "ALTER TABLE child DROP CONSTRAINT fk;", "DELETE FROM parent WHERE id = $1;", both, "safe >");
+    const ITEM: &str = "CREATE TABLE item (id int, sku text, CONSTRAINT item_pkey PRIMARY KEY (id)); CREATE PUBLICATION every FOR ALL TABLES;";
+    let change = "UPDATE item SET sku = $2 WHERE id = $1;";
+    check(ITEM, "ALTER TABLE item DROP CONSTRAINT item_pkey;", change, change, "CO203 >");
+    check(
+        ITEM,
+        "ALTER TABLE item DROP CONSTRAINT item_pkey; ALTER TABLE item REPLICA IDENTITY FULL;",
+        "INSERT INTO item VALUES ($1, $2);",
+        "INSERT INTO item VALUES ($1, $2);",
+        "safe >",
+    );
+    const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, name text); CREATE TABLE orders (id int, u int);";
+    let group = "SELECT u.id, u.name, count(*) FROM users u JOIN orders o ON o.u = u.id GROUP BY u.id;";
+    check(USERS, "ALTER TABLE users DROP CONSTRAINT users_pkey;", group, group, "CO203 >");
+    check(USERS, "ALTER TABLE users DROP CONSTRAINT users_pkey;", group, "SELECT id FROM users;", "safe >");
+    const JOIN: &str = "CREATE TABLE a (id int, x int); CREATE TABLE b (id int, y int);";
+    let natural = "SELECT id, x, y FROM a NATURAL JOIN b;";
+    check(
+        JOIN,
+        "ALTER TABLE a ADD COLUMN at int; ALTER TABLE b ADD COLUMN at int;",
+        natural,
+        "SELECT at FROM a;\nSELECT at FROM b;",
+        "CO201 <<",
+    );
+    const EVENT: &str = "CREATE TABLE event (id int, payload text);";
+    check(
+        EVENT,
+        "ALTER TABLE event ADD COLUMN kind text;",
+        "COPY event FROM STDIN;",
+        "SELECT kind FROM event;",
+        "CO102 >",
+    );
+    check(
+        EVENT,
+        "ALTER TABLE event ADD COLUMN kind text;",
+        "COPY event (id, payload) FROM STDIN;",
+        "SELECT kind FROM event;",
+        "safe <",
+    );
+    const PATH: &str = "CREATE SCHEMA app; CREATE TABLE public.users (id int, name text); ALTER ROLE CURRENT_USER SET search_path = app, public;";
+    check(
+        PATH,
+        "CREATE TABLE app.users (id int, mail text);",
+        "SELECT name FROM users;",
+        "SELECT mail FROM app.users;",
+        "CO201 <",
+    );
+    const BY_PLACE: &str = "CREATE TABLE t (id int, b uuid, c text);";
+    check(BY_PLACE, "ALTER TABLE t DROP COLUMN b;", ONE, "INSERT INTO t VALUES ($1, $2);", "CO202 >");
+}
+
+#[test]
+fn what_one_transaction_must_do_is_one_step() {
+    const REPLIES: &str = "CREATE TABLE topics (id int PRIMARY KEY, n int); CREATE TABLE replies (id int, topic int, hidden bool);
+        CREATE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE topics SET n = n + 1 WHERE id = NEW.topic; RETURN NULL; END $$;
+        CREATE TRIGGER added AFTER INSERT ON replies FOR EACH ROW EXECUTE FUNCTION up();
+        CREATE FUNCTION down() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE topics SET n = n - 1 WHERE id = NEW.topic; RETURN NULL; END $$;
+        CREATE TRIGGER hid AFTER UPDATE OF hidden ON replies FOR EACH ROW EXECUTE FUNCTION down();";
+    let swap = "DROP TRIGGER hid ON replies; DROP FUNCTION down();
+        CREATE OR REPLACE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE topics SET n = n + CASE WHEN TG_OP = 'INSERT' THEN 1 ELSE -1 END WHERE id = NEW.topic; RETURN NULL; END $$;
+        CREATE OR REPLACE TRIGGER added AFTER INSERT OR UPDATE OF hidden ON replies FOR EACH ROW EXECUTE FUNCTION up();";
+    let write = "INSERT INTO replies VALUES ($1, $2, false);\nUPDATE replies SET hidden = true WHERE id = $1;";
+    check(REPLIES, swap, write, write, "safe >");
+    // The author's own transaction, around a part of the file or with a lock.
+    const TABLES: &str = "CREATE TABLE a (id int); CREATE TABLE b (id int);";
+    check(
+        TABLES,
+        "BEGIN; ALTER TABLE a ADD COLUMN x int; ALTER TABLE b ADD COLUMN x int; COMMIT;",
+        ONE,
+        ONE,
+        "safe <<",
+    );
+    check(
+        TABLES,
+        "BEGIN; LOCK TABLE a; ALTER TABLE a ADD COLUMN x int; ALTER TABLE b ADD COLUMN x int; COMMIT;",
+        ONE,
+        ONE,
+        "safe <",
+    );
+    check(
+        TABLES,
+        "CREATE TABLE c (); BEGIN; ALTER TABLE a ADD COLUMN x int; ALTER TABLE b ADD COLUMN x int; COMMIT;",
+        ONE,
+        ONE,
+        "safe <<",
+    );
+    check(TABLES, "BEGIN; CREATE INDEX CONCURRENTLY i ON a (id); COMMIT;", ONE, ONE, "CO411 <");
+}
+
+#[test]
+fn what_the_files_never_made_is_not_taken_for_harmless() {
+    check(
+        "CREATE TABLE t (a int);",
+        "ALTER TABLE users DROP COLUMN name;",
+        "SELECT name FROM users;",
+        ONE,
+        "CO006 (CO013) >",
+    );
+    check("CREATE TABLE t (a int);", "DROP TABLE IF EXISTS users;", ONE, ONE, "safe <");
+    check("CREATE TABLE t (a int);", "-- cutover: before nobody has it\nDROP TABLE users;", ONE, ONE, "safe (CO006) <");
+    check("CREATE TABLE t (a int);", "CREATE TABLE t (b int);", ONE, ONE, "CO006 <");
+    check(
+        "CREATE TABLE t (a int);",
+        "DO $$ BEGIN CREATE TYPE e AS ENUM ('x'); EXCEPTION WHEN duplicate_object THEN null; END $$; ALTER TABLE t ADD COLUMN e e;",
+        ONE,
+        "SELECT e FROM t;",
+        "safe <<",
+    );
+    check("CREATE TABLE t (a int);", "DO $$ BEGIN DELETE FROM t; END $$;", ONE, ONE, "CO101 >");
+    // Queries that PostgreSQL takes.
+    check(
+        "CREATE TABLE bills (id int, tax int);",
+        "ALTER TABLE bills DROP COLUMN tax;",
+        "SELECT id FROM bills FOR NO KEY UPDATE;",
+        "SELECT id FROM bills FOR KEY SHARE;",
+        "safe >",
+    );
+    check(
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b int);",
+        "ALTER TABLE t DROP COLUMN b;",
+        "UPDATE t SET a = 1 RETURNING old.a, new.a;",
+        ONE,
+        "safe >",
+    );
+    const PUSH: &str = "CREATE FUNCTION push(k text, i text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION push(k text, at timestamptz) RETURNS int LANGUAGE sql AS 'SELECT 2';";
+    check(
+        PUSH,
+        "DROP FUNCTION push(text, text, timestamptz);",
+        "SELECT push($1::text, now());",
+        "SELECT push($1::text, now());",
+        "safe >",
+    );
+    const TRANSFORM: &str =
+        "CREATE FUNCTION tr(a int, b int, c float8 DEFAULT 0) RETURNS int LANGUAGE sql AS 'SELECT 1';";
+    let overload = "CREATE FUNCTION tr(a int, b int, c text DEFAULT '') RETURNS int LANGUAGE sql AS 'SELECT 1';";
+    check(TRANSFORM, overload, "SELECT tr($1::int, 1);", "SELECT tr($1::int, 1, $2::text);", "CO102 >");
+    check(TRANSFORM, overload, "SELECT tr($1::int, 1, 0.5::float8);", "SELECT tr($1::int, 1, $2::text);", "safe <");
+}
