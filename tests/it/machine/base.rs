@@ -29,7 +29,7 @@ pub(super) fn base(random: &mut Random) -> (World, Vec<String>) {
     if random.chance(20) {
         sql.push(new_sequence(&mut world, random));
     }
-    for _ in 0..2 + random.below(3) {
+    for _ in 0..2 + random.below(2) {
         let made = new_table(&mut world, random, true);
         sql.extend(made);
     }

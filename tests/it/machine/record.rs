@@ -78,7 +78,11 @@ impl Record {
 
     /// Whether a fault is worth shrinking.
     pub(super) fn is_new(&mut self, fault: &Fault) -> bool {
-        let times = self.shrunk.entry(kind(&Open::of(&fault.wrong), &fault.release)).or_default();
+        let kind = kind(&Open::of(&fault.wrong), &fault.release);
+        if self.known.contains(&kind) {
+            return false;
+        }
+        let times = self.shrunk.entry(kind).or_default();
         *times += 1;
         *times <= if fault.wrong.check == "needless" { 1 } else { SHRUNK }
     }
