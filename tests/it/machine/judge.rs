@@ -219,7 +219,7 @@ fn bare(name: &str) -> &str {
 type Row = serde_json::Map<String, serde_json::Value>;
 
 /// Tables with other rows than in the files' own order: in what way, and which.
-fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static str, String)> {
+pub(super) fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static str, String)> {
     let defaults = text::columns_with_other_defaults(&straight.release);
     let compared = |table: &str, rows: Option<&Vec<String>>| -> Vec<Row> {
         let strip = |row: &String| {

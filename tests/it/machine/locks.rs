@@ -35,7 +35,7 @@ fn elsewhere(told: &str, sql: &str, locks: &[Lock], old: &BTreeMap<u32, Old>) ->
     let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let names = |name: &str| words.contains(&plain(name).rsplit('.').next().unwrap_or_default());
     let blocking = |lock: &&Lock| mode(lock).is_some_and(|mode| mode >= LockMode::Share);
-    let unnamed = |lock: &&Lock| !names(&lock.table.name) && !lock.table.parents.split(' ').any(names);
+    let unnamed = |lock: &&Lock| !names(&lock.table.name) && !lock.table.parents.split_whitespace().any(names);
     let mut unnamed: Vec<&str> = locks.iter().filter(blocking).filter(unnamed).map(|l| l.table.name.as_str()).collect();
     unnamed.sort_unstable();
     unnamed.dedup();

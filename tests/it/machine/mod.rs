@@ -15,6 +15,7 @@ mod record;
 mod release;
 mod server;
 mod shrink;
+mod tests;
 mod text;
 mod world;
 
