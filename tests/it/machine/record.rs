@@ -30,7 +30,9 @@ pub(super) struct Record {
     faults: BTreeMap<String, usize>,
     shrunk: BTreeMap<String, usize>,
     found: BTreeMap<String, Fault>,
+    /// The kinds of open cases, and their checks with their codes.
     known: BTreeSet<String>,
+    open: BTreeSet<(String, String)>,
     keep: Option<PathBuf>,
     file: Option<PathBuf>,
 }
@@ -53,6 +55,7 @@ impl Record {
             shrunk: BTreeMap::new(),
             found: BTreeMap::new(),
             known: known.collect(),
+            open: cases.iter().filter_map(|c| c.open.as_ref()).map(|o| (o.check.clone(), o.code.clone())).collect(),
             keep: variable("CUTOVER_MACHINE_KEEP").map(PathBuf::from),
             file: variable("CUTOVER_MACHINE_RECORD").map(PathBuf::from),
         }
@@ -76,10 +79,16 @@ impl Record {
         self.keep.is_some()
     }
 
+    /// Whether an open case has the same check and the same code.
+    fn is_open(&self, fault: &Fault) -> bool {
+        let Open { check, code, .. } = Open::of(&fault.wrong);
+        self.open.contains(&(check, code)) || TOLD_ONLY.contains(&fault.wrong.check)
+    }
+
     /// Whether a fault is worth shrinking.
     pub(super) fn is_new(&mut self, fault: &Fault) -> bool {
         let kind = kind(&Open::of(&fault.wrong), &fault.release);
-        if self.known.contains(&kind) {
+        if self.known.contains(&kind) || !self.keeps() && self.is_open(fault) {
             return false;
         }
         let times = self.shrunk.entry(kind).or_default();
@@ -103,11 +112,10 @@ impl Record {
         self.found.insert(shape, fault);
     }
 
-    /// The faults that no kept case knows.
+    /// The faults that no open case stands for.
     pub(super) fn unknown(&self) -> Vec<String> {
-        let unknown =
-            self.found.iter().filter(|(shape, f)| !self.known.contains(*shape) && !TOLD_ONLY.contains(&f.wrong.check));
-        unknown.map(|(_, f)| format!("{} {}: {}", f.wrong.check, f.wrong.code, f.wrong.what)).collect()
+        let unknown = self.found.values().filter(|fault| !self.is_open(fault));
+        unknown.map(|f| format!("{} {}: {}", f.wrong.check, f.wrong.code, f.wrong.what)).collect()
     }
 
     /// Writes the record now and then.
