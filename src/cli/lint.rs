@@ -18,7 +18,7 @@ use crate::effect::PgVersion;
 use crate::execute::observation::Seen;
 use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
-use crate::lint::{Allowed, fingerprints, fix};
+use crate::lint::{Allowed, fingerprints, fix, group};
 use crate::migrations::Pending;
 use crate::parallel;
 use crate::plan::{Checked, ObservedEffects, Request};
@@ -154,6 +154,8 @@ struct Found {
     report: LintReport,
     /// Of what is found now.
     baseline: Baseline,
+    /// Whether figures of production stand beside it.
+    weighed: bool,
     config: LintConfig,
 }
 
@@ -161,6 +163,7 @@ fn look(args: &Args) -> Result<Found, CliError> {
     let mut found = Found {
         report: LintReport { root: root(), ..LintReport::default() },
         baseline: Baseline::empty(),
+        weighed: false,
         config: LintConfig::default(),
     };
     let mut looked_at = Vec::new();
@@ -169,6 +172,7 @@ fn look(args: &Args) -> Result<Found, CliError> {
         let releases = releases(args, &input)?;
         looked_at.extend(releases.looked.iter().flat_map(|looked| looked.paths.iter().cloned()));
         found.add(&input, releases);
+        found.weighed |= input.weighing.is_some();
         found.config.fail_on = found.config.fail_on.or(input.lint.fail_on);
         found.config.baseline = found.config.baseline.or(input.lint.baseline);
     }
@@ -178,6 +182,8 @@ fn look(args: &Args) -> Result<Found, CliError> {
     {
         apply_baseline(path, &mut found.report, &looked_at)?;
     }
+    // What the baseline knows is no part of a group.
+    found.report.findings = group(std::mem::take(&mut found.report.findings), found.weighed);
     Ok(found)
 }
 

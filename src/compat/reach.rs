@@ -150,12 +150,18 @@ impl Reaches {
                 if !called.insert(function.clone()) {
                     continue;
                 }
-                for word in schema.functions(&function).iter().flat_map(|function| &*function.mentions) {
-                    // It may call, or write, whatever bears the name.
-                    if reach.mentions.insert(word.clone()) {
-                        functions.extend(self.functions.get(word).into_iter().flatten().cloned());
+                for called in schema.functions(&function) {
+                    for word in &*called.mentions {
+                        // It may call, or write, whatever bears the name.
+                        if reach.mentions.insert(word.clone()) {
+                            functions.extend(self.functions.get(word).into_iter().flatten().cloned());
+                        }
+                        let tables_of = self.relations.get(word).into_iter().flatten().filter(|_| called.volatile);
                         tables.extend(
-                            self.relations.get(word).into_iter().flatten().map(|table| (table.clone(), Touch::Write)),
+                            tables_of
+                                .filter(|table| !reach.writes.contains(*table))
+                                .map(|table| (table.clone(), Touch::Write))
+                                .collect::<Vec<_>>(),
                         );
                     }
                 }

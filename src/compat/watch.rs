@@ -85,7 +85,13 @@ impl<'a> Watch<'a> {
 
     /// A query that writes rows of a relation, perhaps by what it sets off.
     pub fn writer(&self, relation: &QName) -> Option<&'a Query> {
-        let writes = |reach: &Reach| reach.writes.contains(relation) || reach.removes.contains(relation);
+        let below = |written: &QName| self.own.schema.ancestors(written).any(|above| above == relation);
+        let shows =
+            |written: &QName| self.own.schema.relation(written).is_some_and(|view| view.reads.contains(relation));
+        let writes = |reach: &Reach| {
+            let mut all = reach.writes.iter().chain(&reach.removes);
+            all.any(|written| written == relation || below(written) || shows(written))
+        };
         let at = self.reach.iter().position(writes)?;
         Some(&self.workload.queries[at])
     }

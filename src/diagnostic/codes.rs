@@ -44,6 +44,7 @@ codes! {
     FUNCTION_BODY_BREAKS = "CO307" "function-body-breaks": "A function's body names what is dropped or renamed, and PostgreSQL does not notice.";
     RESULT_CHANGES = "CO308" "result-changes": "A query returns other columns, or takes other parameters, than its version was written for.";
     MENTIONED_IN_SOURCE = "CO309" "mentioned-in-source": "Blue's source mentions what a step takes away.";
+    GREEN_MAY_WAIT = "CO310" "green-may-wait": "Green may write what a rule refuses until a step after the cutover takes it away.";
     TABLE_REWRITE = "CO401" "table-rewrite": "The statement rewrites the table under a lock that blocks everybody.";
     BLOCKING_SCAN = "CO402" "blocking-scan": "The statement reads the whole table under a lock that blocks writers.";
     BLOCKING_INDEX = "CO403" "blocking-index-build": "The statement builds an index under a lock that blocks writers.";

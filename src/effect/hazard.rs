@@ -145,8 +145,14 @@ fn was_renamed(name: &QName, base: &Schema, schema: &Schema) -> bool {
     let columns = schema.relation(name).into_iter().flat_map(|relation| &relation.columns);
     // `CREATE TABLE AS` copies values, and leaves the table where it was.
     columns.filter_map(|column| column.holds.as_deref()).any(|holds| {
-        let is_table = |name: &QName| schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
-        let gone = |(old, _): &(&QName, _)| !is_table(old) && holds.starts_with(&format!("{old}."));
+        // A view, or another table, may bear its old name now.
+        let same = |old: &QName| {
+            let own = |column: &crate::schema::Column| {
+                column.holds.as_deref().is_some_and(|h| h.starts_with(&format!("{old}.")))
+            };
+            schema.relation(old).is_some_and(|r| r.kind == RelationKind::Table && r.columns.iter().any(own))
+        };
+        let gone = |(old, _): &(&QName, _)| holds.starts_with(&format!("{old}.")) && !same(old);
         base.relations().any(|relation| gone(&relation))
     })
 }

@@ -19,7 +19,7 @@ mod suppress;
 
 pub use crate::diagnostic::codes;
 pub use fingerprint::fingerprints;
-pub(crate) use group::group;
+pub use group::group;
 pub use registry::{RULES, find, nearest};
 pub(crate) use rule::Check;
 pub use rule::{Case, Docs, Rule};

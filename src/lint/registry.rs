@@ -36,6 +36,7 @@ pub static RULES: &[&Rule] = &[
     &rules::function_body_breaks::RULE,
     &rules::result_changes::RULE,
     &rules::mentioned_in_source::RULE,
+    &rules::green_may_wait::RULE,
     &rules::table_rewrite::RULE,
     &rules::blocking_scan::RULE,
     &rules::blocking_index_build::RULE,

@@ -33,6 +33,8 @@ pub(crate) enum Key {
     /// Rules on rows, by a column that they are about, that the release takes away: data statements that come after and write the column
     /// may need them gone.
     Loosened(QName, Ident),
+    /// A column that the body of a function named which goes, or becomes another: the column can only go after it.
+    Named(QName, Ident),
     /// Triggers and defaults that the release takes away: functions can only go after them.
     FunctionUsers,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Key {
             Self::Extension(name) => write!(f, "extension {name}"),
             Self::Rows(relation) => write!(f, "rows of {relation}"),
             Self::Loosened(relation, column) => write!(f, "rules on {relation}.{column}"),
+            Self::Named(relation, column) => write!(f, "bodies that name {relation}.{column}"),
             Self::FunctionUsers => f.write_str("what calls functions"),
         }
     }
@@ -160,6 +163,7 @@ impl Reader<'_> {
                     table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|like| &like.name))
                 {
                     let other = self.schema.resolve(other);
+                    self.access.follows.insert(shape_of(&other));
                     self.uses_relation(&other);
                 }
                 if let Some((query, _)) = &table.query {
@@ -286,10 +290,13 @@ impl Reader<'_> {
                 for (data_type, _) in &function.arguments {
                     self.data_type(data_type);
                 }
+                self.named_by(&name);
                 self.mentions(function.mentions.iter().map(|m| &**m));
                 self.access.defines.insert(Key::Function(name));
             }
             Operation::DropFunction { name, .. } => {
+                let function = self.schema.resolve_function(name);
+                self.named_by(&function);
                 self.access.follows.insert(Key::FunctionUsers);
                 self.access.defines.insert(Key::Function(self.schema.resolve_function(name)));
             }
@@ -305,8 +312,15 @@ impl Reader<'_> {
                 }
                 self.access.defines.insert(Key::Part(table, name.clone()));
             }
-            Operation::DropTrigger { name, table, .. }
-            | Operation::CreatePolicy { name, table, .. }
+            Operation::DropTrigger { name, table, .. } => {
+                let table = self.schema.resolve(table);
+                let called = self.schema.relation(&table).and_then(|r| r.trigger_functions.get(name)).cloned();
+                called.iter().for_each(|function| self.named_by(function));
+                self.access.uses.insert(Key::Relation(table.clone()));
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.defines.insert(Key::Part(table, name.clone()));
+            }
+            Operation::CreatePolicy { name, table, .. }
             | Operation::AlterPolicy { name, table, .. }
             | Operation::DropPolicy { name, table, .. } => {
                 let table = self.schema.resolve(table);
@@ -374,7 +388,20 @@ impl Reader<'_> {
                         DataVerb::Delete | DataVerb::Truncate => Vec::new(),
                         _ => all.collect(),
                     };
+                    if data.verb == DataVerb::Insert {
+                        let left_out =
+                            written.iter().filter(|column| !data.writes.is_empty() && !data.writes.contains(column));
+                        self.access.uses.extend(left_out.map(|column| default_of(&table, column)));
+                    }
                     self.access.follows.extend(written.into_iter().map(|column| Key::Loosened(table.clone(), column)));
+                    if data.writes.is_empty() && data.verb == DataVerb::Insert {
+                        self.access.follows.insert(shape_of(&table));
+                    }
+                    for other in &data.also {
+                        let other = self.schema.resolve(other);
+                        self.uses_relation(&other);
+                        self.access.defines.insert(Key::Rows(other));
+                    }
                     self.access.defines.insert(Key::Rows(table));
                 }
             }
@@ -397,7 +424,15 @@ impl Reader<'_> {
                     self.uses_relation(&table);
                 }
             }
-            Operation::Object { kind, name, change, .. } => {
+            Operation::Object { kind, name, change, publishes } => {
+                // Rows of what is published are told by a key.
+                for publishes in publishes.iter() {
+                    let named = publishes.tables.iter().map(|published| self.schema.resolve(&published.table));
+                    let all = self.schema.relations().map(|(name, _)| name.clone());
+                    let all = all.filter(|name| publishes.all || publishes.schemas.contains(&name.schema));
+                    let tables: BTreeSet<QName> = named.chain(all).collect();
+                    self.access.uses.extend(tables.iter().cloned().map(|table| Key::Part(table, PRIMARY_KEY.into())));
+                }
                 let key = |name: &str| Key::Part(QName::new("", kind.words()), name.into());
                 self.access.defines.insert(key(name));
                 if let ObjectChange::Rename { to } = change {
@@ -425,6 +460,7 @@ impl Reader<'_> {
         let column_key = |column: &Ident| Key::Column(table.clone(), column.clone());
         match change {
             TableChange::AddColumn { column, constraints, .. } => {
+                self.access.precedes.insert(shape_of(table));
                 self.data_type(&column.data_type);
                 self.access.defines.insert(column_key(&column.name));
                 for constraint in constraints {
@@ -446,6 +482,8 @@ impl Reader<'_> {
                 self.runs(&column.runs);
             }
             TableChange::DropColumn { column, .. } => {
+                self.access.precedes.insert(shape_of(table));
+                self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
                 self.access.precedes.insert(Key::FunctionUsers);
                 let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
@@ -453,6 +491,8 @@ impl Reader<'_> {
                 self.access.defines.insert(column_key(column));
             }
             TableChange::RenameColumn { from, to } => {
+                self.access.precedes.insert(shape_of(table));
+                self.access.follows.insert(Key::Named(table.clone(), from.clone()));
                 self.access.defines.insert(column_key(from));
                 self.access.defines.insert(column_key(to));
             }
@@ -475,14 +515,20 @@ impl Reader<'_> {
                 self.loosens(table, std::slice::from_ref(column));
                 self.access.extends.insert(column_key(column));
             }
+            // What reads the column does not ask how it is filled; what leaves it out does.
             TableChange::SetDefault { column, runs, .. } => {
                 self.runs(runs);
-                self.access.defines.insert(column_key(column));
+                self.access.uses.insert(column_key(column));
+                self.access.defines.insert(default_of(table, column));
             }
-            TableChange::DropDefault { column }
-            | TableChange::SetIdentity { column, .. }
-            | TableChange::DropGenerated { column, .. } => {
+            TableChange::DropDefault { column } => {
                 self.access.precedes.insert(Key::FunctionUsers);
+                self.access.uses.insert(column_key(column));
+                self.access.defines.insert(default_of(table, column));
+            }
+            TableChange::SetIdentity { column, .. } | TableChange::DropGenerated { column, .. } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.defines.insert(default_of(table, column));
                 self.access.defines.insert(column_key(column));
             }
             TableChange::AddConstraint(definition) => {
@@ -611,6 +657,23 @@ impl Reader<'_> {
         }
     }
 
+    /// The columns that the body of a function names, before it goes or becomes another.
+    fn named_by(&mut self, function: &QName) {
+        let mentions: BTreeSet<Ident> =
+            self.schema.functions(function).iter().flat_map(|f| f.mentions.iter().cloned()).collect();
+        if mentions.is_empty() {
+            return;
+        }
+        let runs_on = |relation: &Relation| relation.trigger_functions.values().any(|called| called == function);
+        let tables = self.schema.relations().filter(|(name, r)| mentions.contains(&name.name) || runs_on(r));
+        let named: Vec<Key> = tables
+            .flat_map(|(name, r)| r.columns.iter().map(move |c| (name, &c.name)))
+            .filter(|(_, column)| mentions.contains(*column))
+            .map(|(name, column)| Key::Named(name.clone(), column.clone()))
+            .collect();
+        self.access.precedes.extend(named);
+    }
+
     /// The schema's own functions of these names.
     fn runs(&mut self, names: &[Ident]) {
         for name in names {
@@ -675,8 +738,9 @@ impl Reader<'_> {
         for read in &reads {
             self.access.follows.insert(Key::Rows(read.clone()));
             self.uses_relation(read);
-            if query.star {
+            if query.star || query.inner_star {
                 self.all_columns(read);
+                self.access.follows.insert(shape_of(read));
             }
             if let Some(relation) = self.schema.relation(read) {
                 let mentioned = relation.columns.iter().filter(|c| query.mentions.iter().any(|(_, m)| *m == c.name));
@@ -714,6 +778,16 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What an INSERT that leaves a column out stands on.
+fn default_of(table: &QName, column: &Ident) -> Key {
+    Key::Part(table.clone(), format!("(default of {column})").into())
+}
+
+/// What `*`, LIKE, and an INSERT without a column list stand on: all that changed the columns before.
+fn shape_of(table: &QName) -> Key {
+    Key::Part(table.clone(), "(columns)".into())
 }
 
 /// Constraints and indexes that go with a column.

@@ -110,7 +110,9 @@ fn want(node: &Node, pulls: &Pulls<'_>) -> Want {
             let destructive = node.operations().any(
                 |op| matches!(op, Operation::Data(data) if matches!(data.verb, DataVerb::Delete | DataVerb::Truncate)),
             );
-            let later = pulls.blue.is_some() || destructive;
+            // What green may be refused counts for more than what blue merely prefers.
+            let freed = pulls.green.as_ref().is_some_and(|pull| pull.query.is_some() && pull.capability.is_freedom());
+            let later = pulls.blue.is_some() && !freed || destructive;
             own(None, if later { Phase::After } else { Phase::Before }, false)
         }
     }

@@ -24,6 +24,7 @@ use crate::rewrite;
 use crate::schema::{QName, Schema};
 use crate::source::{Sources, Span};
 use crate::sql::Operation;
+use crate::sql::operation::Ident;
 use crate::stats::Weighing;
 use crate::workload::Workload;
 
@@ -106,8 +107,10 @@ pub struct Checked {
 
 /// Makes a plan.
 pub fn plan(request: Request<'_>) -> Planned {
+    let weighed = request.weighing.is_some();
     let (checked, plan) = analyse(request, |analysis| save(&analysis));
-    let Checked { diagnostics, allowed, statements, sources, base, overlap, last } = checked;
+    let diagnostics = grouped(&checked.diagnostics, weighed);
+    let Checked { diagnostics: _, allowed, statements, sources, base, overlap, last } = checked;
     Planned { plan, diagnostics, allowed, statements, sources, base, overlap, last }
 }
 
@@ -215,8 +218,7 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
         refused,
     });
     diagnostics.extend(breaks);
-    let (diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
-    let mut diagnostics = lint::group(diagnostics, request.weighing.is_some());
+    let (mut diagnostics, allowed) = lint::suppress(diagnostics, &collected.allows);
     diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), std::cmp::Reverse(d.severity)));
 
     let finished = finish(Analysis {
@@ -288,11 +290,16 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
             expects: expectations(accesses, nodes, base),
         },
         steps: placed_steps.into_iter().map(|(step, _)| step).collect(),
-        findings: diagnostics.iter().map(|d| finding(d, sources)).collect(),
+        findings: grouped(diagnostics, request.weighing.is_some()).iter().map(|d| finding(d, sources)).collect(),
         matrix,
         blue_source: analysis.mentioned.and_then(|mentioned| mentioned.searched),
     };
     plan.sealed()
+}
+
+fn grouped(diagnostics: &[Diagnostic], weighed: bool) -> Vec<Diagnostic> {
+    let each = diagnostics.iter().cloned().map(|diagnostic| (diagnostic, ())).collect();
+    lint::group(each, weighed).into_iter().map(|(diagnostic, ())| diagnostic).collect()
 }
 
 /// Replaces what no single moment is right for by steps that have one, where a recipe fits.
@@ -330,22 +337,24 @@ fn split<'a>(node: &Node, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Option<(Nod
 /// writes without the new column, unless a trigger of the release keeps both in step. What they read must still be there, and must hold what
 /// it would hold if it were filled then.
 fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: App<'_>) -> BTreeSet<usize> {
-    let triggered: BTreeSet<QName> = nodes
-        .iter()
-        .flat_map(|node| node.operations().map(move |op| (node, op)))
-        .filter_map(|(node, op)| match op {
-            Operation::CreateTrigger { table, .. } => Some(node.before.resolve(table)),
-            _ => None,
+    // A trigger that names the column keeps both forms in step.
+    let filled = |table: &QName, column: &Ident| {
+        nodes.iter().flat_map(|node| node.operations().map(move |op| (node, op))).any(|(node, op)| match op {
+            Operation::CreateTrigger { table: on, function, .. } => {
+                let names = |name: &QName| node.before.functions(name).iter().any(|f| f.mentions.contains(column));
+                node.before.resolve(on) == *table
+                    && function.as_ref().is_none_or(|f| names(&node.before.resolve_function(f)))
+            }
+            _ => false,
         })
-        .collect();
+    };
     let wanted = |node: &Node| {
         node.operations().any(|op| {
             let Operation::Data(data) = op else { return false };
             let Some(table) = data.table.as_ref().map(|t| node.before.resolve(t)) else { return false };
             data.repeatable
                 && base.relation(&table).is_some()
-                && !triggered.contains(&table)
-                && data.writes.iter().any(|column| blue.leaves_out_or_writes(&table, column))
+                && data.writes.iter().any(|column| !filled(&table, column) && blue.leaves_out_or_writes(&table, column))
         })
     };
     let before = |i: &usize| placements[*i].phase == Phase::Before;

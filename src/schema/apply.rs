@@ -150,12 +150,13 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, cascade } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists, *cascade);
             }
-            Operation::CreateTrigger { name, table, function, columns, .. } => {
+            Operation::CreateTrigger { name, table, function, columns, transitions, .. } => {
                 let table = self.schema.resolve(table);
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));
                 self.edit(&table, |t| {
                     t.triggers.insert(name.clone(), true);
                     t.trigger_columns.insert(name.clone(), columns.clone());
+                    t.transitions.extend(transitions.iter().cloned());
                     t.trigger_functions.extend(function.map(|function| (name.clone(), function)));
                 });
             }
@@ -451,6 +452,7 @@ impl Change {
         self.schema.relations.remove(from);
         self.schema.unlink(from, &relation);
         self.touch(from);
+        self.retype_functions(&from.to_string(), &to.to_string());
         let mut renamed = (*relation).clone();
         redirect(&mut renamed, from, &to);
         self.insert(to.clone(), renamed);

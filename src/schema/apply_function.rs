@@ -21,6 +21,7 @@ impl Change {
             names: function.names.clone(),
             source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
             tracked: function.tracked,
+            volatile: function.volatile,
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };
@@ -73,6 +74,40 @@ impl Change {
             }
             self.schema.functions.remove(&name);
         } else {
+            self.schema.functions.insert(name, Arc::new(overloads));
+        }
+    }
+
+    /// Arguments and results of a type that bears another name now.
+    pub(super) fn retype_functions(&mut self, old: &str, new: &str) {
+        let renamed = |text: &str| match text.strip_prefix("setof ") {
+            Some(rest) if rest.trim_end_matches("[]") == old => Some(text.replacen(old, new, 1)),
+            None if text.trim_end_matches("[]") == old => Some(text.replacen(old, new, 1)),
+            _ => None,
+        };
+        let uses = |f: &Function| {
+            renamed(&f.returns).is_some() || f.arguments.iter().any(|(t, _)| renamed(t.as_str()).is_some())
+        };
+        let names: Vec<QName> = self
+            .schema
+            .functions
+            .iter()
+            .filter(|(_, all)| all.iter().any(uses))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            let mut overloads = self.schema.functions(&name).to_vec();
+            for function in &mut overloads {
+                if let Some(text) = renamed(&function.returns) {
+                    function.returns = text;
+                }
+                for (data_type, _) in &mut function.arguments {
+                    if let Some(text) = renamed(data_type.as_str()) {
+                        *data_type = crate::sql::TypeName::canonical(text);
+                    }
+                }
+            }
+            self.touched.insert(Object::Function(name.clone()));
             self.schema.functions.insert(name, Arc::new(overloads));
         }
     }

@@ -302,7 +302,7 @@ impl Change {
                 }
             }
             TableChange::DropNotNull { column } => self.edit_column(table, column, |c| c.not_null = false),
-            TableChange::SetIdentity { column, always } => {
+            TableChange::SetIdentity { column, always, .. } => {
                 let had = self.column(table, column).and_then(|c| c.default);
                 let is_new = !matches!(had, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
                 let default = if *always { DefaultValue::IdentityAlways } else { DefaultValue::IdentityByDefault };

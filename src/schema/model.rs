@@ -55,6 +55,8 @@ pub struct Relation {
     pub trigger_functions: BTreeMap<Ident, QName>,
     /// The columns that a trigger is tied to, by `UPDATE OF` or `WHEN`.
     pub trigger_columns: BTreeMap<Ident, Vec<Ident>>,
+    /// The names under which its triggers see the rows that a statement writes.
+    pub transitions: BTreeSet<Ident>,
     /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
     pub runs: BTreeSet<Ident>,
     /// Policies by name.
@@ -103,6 +105,7 @@ impl Relation {
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
             trigger_columns: BTreeMap::new(),
+            transitions: BTreeSet::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
             row_security: false,
@@ -429,6 +432,8 @@ pub struct Function {
     pub source: Arc<Source>,
     /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
     pub tracked: bool,
+    /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.
+    pub volatile: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }

@@ -153,6 +153,26 @@ impl Catalog<'_> {
             TableChange::DropConstraint { name: gone, cascade, .. } => {
                 self.drop_constraint(name, relation, gone, *cascade)
             }
+            TableChange::ValidateConstraint { name: wanted } => {
+                let known =
+                    relation.constraints.contains_key(wanted) || relation.not_null_named(table, wanted).is_some();
+                (!known).then(|| format!("constraint \"{wanted}\" of relation \"{table}\" does not exist"))
+            }
+            TableChange::SetIdentity { column: identity, add: true, .. } => {
+                let found = column(identity)?;
+                match found.default {
+                    Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
+                        Some(format!("column \"{identity}\" of relation \"{table}\" is already an identity column"))
+                    }
+                    Some(_) => {
+                        Some(format!("column \"{identity}\" of relation \"{table}\" already has a default value"))
+                    }
+                    None if !found.not_null => Some(format!(
+                        "column \"{identity}\" of relation \"{table}\" must be declared NOT NULL before identity can be added"
+                    )),
+                    None => None,
+                }
+            }
             TableChange::AttachPartition { partition, is_default } => {
                 if !relation.partitioned && relation.kind == RelationKind::Table && relation.parent.is_none() {
                     return Some(format!("table \"{table}\" is not partitioned"));
@@ -185,6 +205,14 @@ impl Catalog<'_> {
         });
         if keys.is_some() {
             return keys;
+        }
+        let lacking = table.partition_key.iter().find(|key| {
+            let own = table.columns.iter().any(|column| column.name == **key);
+            let elsewhere = !table.like.is_empty() || !table.inherits.is_empty() || table.partition_of.is_some();
+            !own && !elsewhere && !is_system(key)
+        });
+        if let Some(column) = lacking {
+            return Some(format!("column \"{column}\" named in partition key does not exist"));
         }
         let parent = self.schema.relation(&self.schema.resolve(table.partition_of.as_ref()?))?;
         let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
@@ -382,8 +410,9 @@ impl Catalog<'_> {
         target_columns: &[Ident],
     ) -> Option<String> {
         let to = self.schema.resolve(target);
-        // A table that points to itself may get its key in the same statement.
-        let found = self.schema.relation(&to).filter(|found| to != *name && found.kind == RelationKind::Table)?;
+        // A new table that points to itself has its key in the same statement.
+        let own = to == *name && relation.columns.is_empty();
+        let found = self.schema.relation(&to).filter(|found| !own && found.kind == RelationKind::Table)?;
         let key: Vec<Ident> = match target_columns {
             [] => match found.primary_key() {
                 Some(key) => key.to_vec(),

@@ -14,6 +14,8 @@ pub struct Body {
     pub queries: Vec<BodyQuery>,
     /// The variables that it declares, and those of its loops.
     pub variables: BTreeSet<Ident>,
+    /// The temporary tables that it makes.
+    pub temporary: BTreeSet<Ident>,
     /// Whether a name that is a variable and a column is refused (PL/pgSQL, where nothing else is said).
     pub refuses_both: bool,
 }
@@ -167,6 +169,10 @@ impl<'a> Reader<'a> {
             self.expression(&pieces[1..]);
         } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
             self.query(pieces, false);
+        } else if first.is("create") {
+            let table = pieces.iter().position(|piece| piece.is("table")).map(|at| at + 1);
+            let table = table.map(|at| if next(at, "if") { at + 3 } else { at });
+            self.body.temporary.extend(table.and_then(|at| pieces.get(at)).and_then(name));
         } else if first.is_any(&[
             "raise", "execute", "null", "exit", "continue", "open", "fetch", "close", "move", "get", "assert", "call",
             "commit", "rollback",

@@ -191,6 +191,8 @@ pub enum Operation {
         function: Option<Name>,
         /// The columns of `UPDATE OF`, and those that its `WHEN` may mention.
         columns: Vec<Ident>,
+        /// The names that `REFERENCING … TABLE AS` gives to the rows that are written.
+        transitions: Vec<Ident>,
     },
     /// `DROP TRIGGER`
     DropTrigger {
@@ -604,6 +606,8 @@ pub struct CreateFunction {
     pub text: Arc<str>,
     /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
     pub tracked: bool,
+    /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.
+    pub volatile: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }
@@ -697,6 +701,8 @@ pub struct DataChange {
     pub writes: Vec<Ident>,
     /// Everything it names.
     pub query: QueryShape,
+    /// Tables that its `WITH` changes, too.
+    pub also: Vec<Name>,
     /// For `DELETE` and `TRUNCATE`: whether all rows go.
     pub everything: bool,
     /// For `TRUNCATE`: all tables of the statement.

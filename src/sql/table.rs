@@ -261,6 +261,8 @@ pub enum TableChange {
         column: Ident,
         /// `ALWAYS`
         always: bool,
+        /// `ADD GENERATED`
+        add: bool,
     },
     /// `ALTER COLUMN … DROP IDENTITY` or `DROP EXPRESSION`
     DropGenerated {

@@ -35,7 +35,9 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     }
     let returns = |c: &Capability| c.offered_by(release.last) || given_otherwise(subject, c);
     // Green was written for the columns there are at the end.
-    let settled = |c: &&Capability| matches!(c, Capability::Bare { .. });
+    let settled = |c: &&Capability| {
+        matches!(c, Capability::Bare { .. } | Capability::Defaulted { .. } | Capability::Default { .. })
+    };
     let lost = step.effect.removes.iter().filter(|c| !settled(c));
     let lost = lost.filter(|c| !returns(c) || gone_for_a_while(subject, c)).filter(|c| c.weight() <= Weight::Habit);
     let shown = lost.map(|c| (c, release.green.app.evidence(c))).find_map(|(c, evidence)| match evidence {

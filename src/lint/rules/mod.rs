@@ -14,6 +14,7 @@ pub(super) mod copy_from_stdin;
 mod cost;
 pub(super) mod function_body_breaks;
 pub(super) mod green_breaks;
+pub(super) mod green_may_wait;
 pub(super) mod green_not_ready;
 pub(super) mod incompatible_change;
 pub(super) mod invalid_index_kept;

@@ -32,14 +32,35 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    if step.phase == Phase::After || step.directive.is_some() {
+    if step.directive.is_some() {
         return;
     }
+    let after = step.phase == Phase::After;
     let deletes = step.operations().find_map(|op| match op {
-        Operation::Data(data) if data.verb == DataVerb::Delete => data.table.as_ref(),
+        Operation::Data(data) if data.verb == DataVerb::Delete || after && data.verb == DataVerb::Truncate => {
+            Some((data.table.as_ref()?, data.verb == DataVerb::Truncate && data.cascade))
+        }
         _ => None,
     });
-    let Some(table) = deletes.map(|table| step.before.resolve(table)) else { return };
+    let Some((table, cascades)) = deletes.map(|(table, cascades)| (step.before.resolve(table), cascades)) else {
+        return;
+    };
+    if after {
+        let referring = step.before.dependents(&table).filter(|_| cascades).cloned();
+        let query =
+            std::iter::once(table.clone()).chain(referring).find_map(|table| match release.green.app.writes(&table) {
+                Evidence::Query(query) => Some((table, query)),
+                _ => None,
+            });
+        found.extend(query.map(|(table, query)| {
+            let text = format!("green writes {table} from the cutover on, and this takes the rows that it matches, whoever wrote them");
+            Diagnostic::new(RULE.code, RULE.severity, text)
+                .at(step.span, "placed after the cutover")
+                .at(query.span.moved(release.green.offset), format!("green's query {}", query.name))
+                .help("make sure that it matches no row of green's; or let it run before green is there: `-- cutover: before <reason>`")
+        }));
+        return;
+    }
     let kept = Capability::Relation(table.clone());
     if !kept.offered_by(release.base) || matches!(release.blue.app.evidence(&kept), Evidence::None) {
         return;

@@ -36,7 +36,17 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         let Operation::Data(data) = operation else { continue };
         let Some(table) = data.table.as_ref().map(|table| step.before.resolve(table)) else { continue };
         let diagnostic = match data.verb {
-            DataVerb::Update => changed(subject, &table, &data.writes),
+            DataVerb::Update => changed(subject, &table, &data.writes).or_else(|| {
+                let reads = data.query.reads.iter().map(|read| step.before.resolve(read));
+                reads.filter(|read| *read != table).find_map(|read| copied(subject, &read, &table))
+            }),
+            DataVerb::Merge if merged(subject, &table) => Some(Diagnostic::new(
+                RULE.code,
+                RULE.severity,
+                format!("rows of {table} that blue writes after this step, until it is drained, are not merged"),
+            )
+            .at(step.span, "runs before the cutover")
+            .help("let it wait until blue is drained: `-- cutover: after <reason>`; or keep the rows in step with a trigger")),
             DataVerb::Insert | DataVerb::Merge => {
                 let reads = data.query.reads.iter().map(|read| step.before.resolve(read));
                 reads.filter(|read| *read != table).find_map(|read| copied(subject, &read, &table))
@@ -53,7 +63,7 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
     // Only a table that blue has can be written by blue.
     release.base.relation(table).filter(|r| r.kind == RelationKind::Table)?;
     let left = writes.iter().find(|column| release.blue.app.leaves_out_or_writes(table, column))?;
-    if kept_in_step(subject, table) || told(subject, table) {
+    if kept_in_step(subject, table, writes) || told(subject, table) || filled_again(subject, table, writes) {
         return None;
     }
     let demanded = release.steps.iter().find(|other| other.phase == Phase::After && demands(other, table, writes));
@@ -75,11 +85,18 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
     ))
 }
 
+/// Whether blue writes the table that a MERGE changes.
+fn merged(subject: &Subject<'_>, table: &QName) -> bool {
+    let release = subject.release;
+    let known = release.base.relation(table).is_some_and(|r| r.kind == RelationKind::Table);
+    known && !matches!(release.blue.app.writes(table), Evidence::None) && !kept_in_step(subject, table, &[])
+}
+
 /// Rows that are copied from a table which blue goes on writing.
 fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     release.base.relation(from).filter(|r| r.kind == RelationKind::Table)?;
-    if matches!(release.blue.app.writes(from), Evidence::None) || kept_in_step(subject, from) {
+    if matches!(release.blue.app.writes(from), Evidence::None) || kept_in_step(subject, from, &[]) {
         return None;
     }
     // What is gone at the end is in no table, and what a later step demands it lacks.
@@ -87,7 +104,8 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
         other.operations().any(|op| match op {
             Operation::Data(data) => {
                 let reads = |name: &QName| data.query.reads.iter().any(|read| other.before.resolve(read) == *name);
-                data.verb == DataVerb::Update && reads(to)
+                let other = data.table.as_ref().is_some_and(|table| other.before.resolve(table) != *to);
+                data.verb == DataVerb::Update && other && reads(to)
             }
             _ => false,
         })
@@ -120,12 +138,34 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
     )))
 }
 
-/// Whether a trigger of the release is there to carry over what blue writes.
-fn kept_in_step(subject: &Subject<'_>, table: &QName) -> bool {
+/// Whether a trigger of the release is there to carry over what blue writes: one whose body names the columns, where some are to be filled.
+fn kept_in_step(subject: &Subject<'_>, table: &QName, columns: &[Ident]) -> bool {
     subject.release.steps.iter().any(|other| {
         other.phase == Phase::Before
             && other.operations().any(|op| match op {
-                Operation::CreateTrigger { table: on, .. } => other.before.resolve(on) == *table,
+                Operation::CreateTrigger { table: on, function, .. } => {
+                    let names = |function: &QName| {
+                        let mut mentions =
+                            subject.release.last.functions(function).iter().chain(other.before.functions(function));
+                        mentions.any(|f| columns.iter().any(|column| f.mentions.contains(column)))
+                    };
+                    let fills = function.as_ref().is_none_or(|f| names(&other.before.resolve_function(f)));
+                    other.before.resolve(on) == *table && (columns.is_empty() || fills)
+                }
+                _ => false,
+            })
+    })
+}
+
+/// Whether another UPDATE gives the same columns a value once blue is drained.
+fn filled_again(subject: &Subject<'_>, table: &QName, columns: &[Ident]) -> bool {
+    subject.release.steps.iter().any(|other| {
+        (other.again || other.phase == Phase::After)
+            && other.operations().any(|op| match op {
+                Operation::Data(data) => {
+                    let same = data.table.as_ref().is_some_and(|t| other.before.resolve(t) == *table);
+                    data.verb == DataVerb::Update && same && columns.iter().all(|column| data.writes.contains(column))
+                }
                 _ => false,
             })
     })
@@ -149,8 +189,8 @@ fn told(subject: &Subject<'_>, table: &QName) -> bool {
 
 /// Whether a step fails on rows that lack what an UPDATE gave to others.
 fn demands(step: &Step<'_>, table: &QName, columns: &[Ident]) -> bool {
-    step.effect.removes.iter().any(|capability| match capability {
-        Capability::AcceptsNull { relation, column } => relation == table && columns.contains(column),
+    step.effect.adds.iter().any(|capability| match capability {
+        Capability::NeverNull { relation, column } => relation == table && columns.contains(column),
         _ => false,
     })
 }

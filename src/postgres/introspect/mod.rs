@@ -260,6 +260,7 @@ impl Reader {
                 let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
                 relation.triggers.insert(name.clone(), row.get(2));
                 relation.trigger_columns.insert(name.clone(), idents(&row, 5));
+                relation.transitions.extend(idents(&row, 6));
                 relation.trigger_functions.insert(name, function);
             }
         }
@@ -357,6 +358,7 @@ impl Reader {
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
+            let volatile = runs.volatility == "volatile";
             let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
             let function = Function {
@@ -368,6 +370,7 @@ impl Reader {
                 mentions,
                 source,
                 tracked,
+                volatile,
                 body,
             };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);

@@ -28,6 +28,8 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         let mut resolver = Resolver::new(schema);
         resolver.variables = names.iter().map(|name| (*name).clone()).collect();
         resolver.refuses_both = body.refuses_both;
+        let seen = relation.iter().flat_map(|(_, found)| &found.transitions).chain(&body.temporary);
+        resolver.ctes = seen.map(|name| (name.clone(), None)).collect();
         let columns = resolver.command(&query.command, Some(&scope));
         // What comes from the trigger itself (TG_OP) is not listed.
         let told = resolver.resolved.problems.iter().filter(|p| p.sure && !p.message.contains("\"tg_"));

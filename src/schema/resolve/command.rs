@@ -581,7 +581,7 @@ impl Resolver<'_> {
         let (mut columns, mut row) = (BTreeSet::new(), Row::new());
         for assignment in set {
             let values: Vec<(&Expr, Type)> = match (&assignment.value, &assignment.columns[..]) {
-                (Expr::Row(values), many) if many.len() > 1 => {
+                (Expr::Row(values), many) if values.len() == many.len() => {
                     values.iter().map(|value| (value, self.expr(value, Some(scope)))).collect()
                 }
                 (Expr::Scalar(query), many) if many.len() > 1 => {

@@ -177,12 +177,14 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     };
     let everything =
         matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
+    let also = all_writes[1..].iter().map(|write| write.table.clone()).collect();
     let table = Some(write.table.clone());
     Ok(vec![Operation::Data(Box::new(DataChange {
         verb,
         table,
         writes,
         query: shape,
+        also,
         everything,
         together: Arc::from([]),
         cascade: false,
@@ -238,6 +240,7 @@ pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             table: Some(table),
             writes: Vec::new(),
             query,
+            also: Vec::new(),
             everything: true,
             together,
             cascade,
@@ -272,6 +275,7 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
                 table,
                 writes,
                 query,
+                also: Vec::new(),
                 everything,
                 together: Arc::from([]),
                 cascade: false,

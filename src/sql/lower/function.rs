@@ -10,7 +10,7 @@ use super::Result;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::lex::{Kind, Lexeme, lex, words_of};
 use crate::sql::operation::{CreateFunction, FunctionBody, Ident, Operation};
-use crate::sql::parse::{eat, eat_word, is_word};
+use crate::sql::parse::{eat, eat_word, eat_words, is_word};
 use crate::sql::types::{TypeName, lower_type};
 
 pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
@@ -49,6 +49,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         mention(&parser.next_token().token, &mut mentions);
     }
     let mentions = mentions.into_iter().collect();
+    let volatile = body.volatility == "volatile";
     let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
@@ -63,6 +64,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         language,
         text,
         tracked,
+        volatile,
         body,
     }))])
 }
@@ -261,8 +263,12 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
     }
     let table = lower_name(&parser.parse_object_name(false)?);
     let mut function = None;
+    let mut transitions = Vec::new();
     while !matches!(parser.peek_token_ref().token, Token::EOF) {
-        if eat(parser, &[Keyword::EXECUTE]) {
+        if eat_words(parser, &["new", "table"]) || eat_words(parser, &["old", "table"]) {
+            eat(parser, &[Keyword::AS]);
+            transitions.push(fold(&parser.parse_identifier()?));
+        } else if eat(parser, &[Keyword::EXECUTE]) {
             if !eat(parser, &[Keyword::FUNCTION]) {
                 parser.expect_keyword_is(Keyword::PROCEDURE)?;
             }
@@ -288,5 +294,5 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }
     }
     let columns = columns.into_iter().collect();
-    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns }])
+    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns, transitions }])
 }

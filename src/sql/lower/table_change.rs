@@ -207,7 +207,7 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         ] {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
-                return Ok(TableChange::SetIdentity { column, always });
+                return Ok(TableChange::SetIdentity { column, always, add: words[0] == "add" });
             }
         }
         for (words, what) in [
@@ -280,9 +280,11 @@ fn lower_change(operation: AlterTableOperation, gaps: &Gaps) -> Option<TableChan
                     using: using.is_some(),
                     collate: false,
                 },
-                AlterColumnOperation::AddGenerated { generated_as, .. } => {
-                    TableChange::SetIdentity { column, always: !matches!(generated_as, Some(GeneratedAs::ByDefault)) }
-                }
+                AlterColumnOperation::AddGenerated { generated_as, .. } => TableChange::SetIdentity {
+                    column,
+                    always: !matches!(generated_as, Some(GeneratedAs::ByDefault)),
+                    add: true,
+                },
             }
         }
         _ => return None,

@@ -157,7 +157,7 @@ fn there_is_only_one_of_some_things() {
         swap,
         "INSERT INTO stock (sku, n) VALUES ($1, $2);",
         "INSERT INTO stock (sku, n, place) VALUES ($1, $2, $3);",
-        "safe <>>",
+        "safe <<<",
     );
     let upsert = "INSERT INTO stock (sku, n) VALUES ($1, $2) ON CONFLICT (sku) DO NOTHING;";
     let other = "INSERT INTO stock (sku, n, place) VALUES ($1, $2, $3) ON CONFLICT (sku, place) DO NOTHING;";
@@ -271,7 +271,7 @@ fn what_nobody_drops_by_name_is_missed_all_the_same() {
         "ALTER TABLE item DROP CONSTRAINT item_pkey; ALTER TABLE item REPLICA IDENTITY FULL;",
         "INSERT INTO item VALUES ($1, $2);",
         "INSERT INTO item VALUES ($1, $2);",
-        "safe >",
+        "safe <",
     );
     const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, name text); CREATE TABLE orders (id int, u int);";
     let group = "SELECT u.id, u.name, count(*) FROM users u JOIN orders o ON o.u = u.id GROUP BY u.id;";
