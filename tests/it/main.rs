@@ -14,6 +14,7 @@ mod examples;
 mod execute;
 mod fresh;
 mod lint;
+mod machine;
 mod mention;
 mod never_wrong;
 mod observed;

@@ -1,0 +1,323 @@
+//! The checks: what was said about a release against what the server did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use cutover::plan::Planned;
+use cutover::plan::saved::{self, Phase, SavedPlan, Transaction, Verdict};
+
+use super::play::{Played, Step, Straight, Wrong, play, straight};
+use super::release::Release;
+use super::server::{Content, Refusal, Server};
+use super::text;
+
+/// How long the analysis of a small release may take.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Something wrong, with the release that shows it.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) wrong: Wrong,
+    pub(super) release: Release,
+}
+
+/// What a release came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judged {
+    pub(super) faults: Vec<Fault>,
+    /// Whether there was something to play.
+    pub(super) played: bool,
+    pub(super) safe: bool,
+    /// The codes for which it was refused.
+    pub(super) refused: BTreeSet<String>,
+    /// An order was found in which the refused release works, for these queries and rows.
+    pub(super) needless: Option<Fault>,
+}
+
+/// Judges a release; if only one check is asked for, no more than that takes.
+pub(super) async fn judge(server: &mut Server, release: &Release, only: Option<&str>) -> Judged {
+    let mut judged = Judged::default();
+    let (straight, refused) = straight(server, release).await;
+    for (release, refusal) in refused.into_iter().filter(|(_, refusal)| !refusal.by_rows()) {
+        match planned(&release) {
+            Ok(planned) if planned.plan.verdict == Verdict::Safe && !unknown(&release, &planned.plan, &refusal) => {
+                let last = release.pending().last().cloned().unwrap_or_default();
+                let what = format!("called safe, and the server refuses `{last}`: {}", refusal.message);
+                let wrong = Wrong { check: "server-refuses", code: refusal.code, what };
+                judged.faults.push(Fault { wrong, release });
+            }
+            Ok(_) => {}
+            Err(wrong) => judged.faults.push(Fault { wrong, release }),
+        }
+    }
+    let Some(straight) = straight.filter(|_| only != Some("server-refuses")) else { return judged };
+    judged.played = true;
+    let planned = match planned(&straight.release) {
+        Ok(planned) => planned,
+        Err(wrong) => {
+            judged.faults.push(Fault { wrong, release: straight.release });
+            return judged;
+        }
+    };
+    let wrong = if planned.plan.verdict == Verdict::Safe {
+        judged.safe = true;
+        safe(server, &straight, &planned).await
+    } else {
+        let errors = planned.plan.findings.iter().filter(|f| f.severity == "error");
+        judged.refused = errors.map(|f| f.code.clone()).collect();
+        if only.is_none_or(|check| check == "needless") && works_somehow(server, &straight, &planned.plan).await {
+            let finding = planned.plan.findings.iter().find(|f| f.severity == "error");
+            let (code, what) = finding.map(|f| (f.code.clone(), f.message.clone())).unwrap_or_default();
+            let wrong = Wrong { check: "needless", code, what };
+            judged.needless = Some(Fault { wrong, release: straight.release.clone() });
+        }
+        let told = planned.plan.findings.iter().find(|f| f.severity == "error" && f.code == "CO411");
+        let wrong = |f: &saved::Finding| Wrong { check: "not-refused", code: f.code.clone(), what: f.message.clone() };
+        told.map(wrong).into_iter().collect()
+    };
+    let fault = |wrong| Fault { wrong, release: straight.release.clone() };
+    judged.faults.extend(wrong.into_iter().map(fault));
+    judged
+}
+
+/// Whether a statement is about something that the files have never made: a warning says so, or it is the work of the one that shrinks.
+fn unknown(release: &Release, plan: &SavedPlan, refusal: &Refusal) -> bool {
+    let named = refusal.message.split('"').nth(1).map(|name| name.rsplit('.').next().unwrap_or(name));
+    let earlier = release.pending().count().saturating_sub(1);
+    let known = |name| release.base.iter().chain(release.pending().take(earlier)).any(|sql| sql.contains(name));
+    says(plan, "CO006") || refusal.code == "42P01" && named.is_some_and(|name| !known(name))
+}
+
+fn planned(release: &Release) -> Result<Planned, Wrong> {
+    let started = Instant::now();
+    let planned = catch_unwind(AssertUnwindSafe(|| release.plan()));
+    let took = started.elapsed();
+    let wrong = |check, what: String| Wrong { check, code: String::new(), what };
+    match planned {
+        Ok(_) if took > LIMIT => Err(wrong("slow", format!("{took:?}"))),
+        Ok(planned) => Ok(planned),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            Err(wrong("panic", said.unwrap_or_default()))
+        }
+    }
+}
+
+fn steps(plan: &SavedPlan) -> Vec<Step<'_>> {
+    plan.steps.iter().map(step).collect()
+}
+
+fn step(step: &saved::Step) -> Step<'_> {
+    Step {
+        before: step.phase == Phase::Before,
+        own: step.transaction == Transaction::Own,
+        session: step.session.iter().map(String::as_str).collect(),
+        statements: step.statements.iter().map(|s| s.sql.as_str()).collect(),
+        hazard: Some(step.hazard.as_str()),
+    }
+}
+
+async fn safe(server: &mut Server, straight: &Straight, planned: &Planned) -> Vec<Wrong> {
+    let mut wrong = text::differences(&straight.release, &planned.plan);
+    let played = play(server, straight, &steps(&planned.plan)).await;
+    let ran = played.wrong.iter().all(|w| w.check == "lock-untold");
+    wrong.extend(played.wrong.iter().filter(|w| !excused(w, &planned.plan, &straight.release)).cloned());
+    if ran && let Some(content) = &played.content {
+        wrong.extend(end(straight, content, &planned.plan, played.written));
+    }
+    wrong
+}
+
+fn says(plan: &SavedPlan, code: &str) -> bool {
+    plan.findings.iter().any(|f| f.code == code)
+}
+
+/// What a warning has said.
+fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
+    let says = |code: &str| says(plan, code);
+    let shown = release.shown;
+    // A body that writes a column which never was.
+    if let Some((_, field)) = wrong.what.split_once("has no field \"") {
+        let field = field.trim_end_matches('"');
+        let others = release.base.iter().chain(release.pending()).filter(|sql| !sql.starts_with("CREATE FUNCTION"));
+        if !others.into_iter().any(|sql| sql.contains(field)) {
+            return true;
+        }
+    }
+    match wrong.check {
+        // Rows of the overlap that the statement meets.
+        "step-fails" => {
+            wrong.code.starts_with("23") && (says("CO303") || says("CO305"))
+                || says("CO404") && wrong.code.starts_with("23")
+        }
+        "blue-breaks" | "green-breaks" => {
+            // Any new column may break a bare name or a COPY without a list: without queries nobody can know.
+            let any_column = !shown && ["42702", "22P04"].contains(&wrong.code.as_str());
+            let arbiter = !shown && says("CO302") && wrong.code == "42P10";
+            any_column || arbiter || says("CO307") && wrong.code.starts_with("42")
+        }
+        "other-rows" => !shown || says("CO308") || says("CO301"),
+        _ => false,
+    }
+}
+
+/// The objects and rows at the end against those of the files' own order.
+fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let keys: BTreeSet<&String> = straight.content.objects.keys().chain(content.objects.keys()).collect();
+    let differing = keys.into_iter().find(|k| straight.content.objects.get(*k) != content.objects.get(*k));
+    if let Some(key) = differing {
+        let (then, now) = (straight.content.objects.get(key), content.objects.get(key));
+        let what = format!("{key}: {then:?} by the files' order, {now:?} by the plan's");
+        let code = key.split(' ').next().unwrap_or_default().to_owned();
+        wrong.push(Wrong { check: "end-differs", code, what });
+    }
+    let said = |table: &str| {
+        let about = |f: &&saved::Finding| ["CO303", "CO305"].contains(&f.code.as_str());
+        let shows = |p: &saved::Place| p.excerpt.as_ref().is_some_and(|e| e.text.contains(table));
+        plan.findings.iter().filter(about).any(|f| f.message.contains(table) || f.places.iter().any(shows))
+    };
+    // What is said of a table is said of those that are filled from it, and of its parts.
+    let together = |sql: &String, table: &str| {
+        let named = straight.content.rows.keys().map(|t| bare(t));
+        sql.contains(table) && named.into_iter().any(|other| sql.contains(other) && said(other))
+    };
+    let all = straight.release.base.iter().chain(straight.release.pending()).filter(|sql| !sql.contains("REFERENCES"));
+    let told = |table: &str| said(bare(table)) || all.clone().any(|sql| together(sql, bare(table)));
+    if written && wrong.is_empty() {
+        let differing = rows(straight, content).into_iter().filter(|(table, _)| !told(table));
+        wrong.extend(
+            differing
+                .map(|(table, (code, what))| {
+                    let check = rows_check(&straight.release, &table);
+                    Wrong { check, code: code.to_owned(), what: format!("{table}: {what}") }
+                })
+                .next(),
+        );
+    }
+    wrong
+}
+
+/// Where triggers and rules on a table come and go, rows of the overlap may be others than in a world without one.
+fn rows_check(release: &Release, table: &str) -> &'static str {
+    let bare = bare(table);
+    let moving = |sql: &&String| [" TRIGGER ", " RULE ", " FUNCTION "].iter().any(|w| sql.contains(w));
+    let bodies = release.base.iter().filter(|sql| release.pending().any(|p| moving(&p)) && sql.contains(" FUNCTION "));
+    let by_trigger = release.pending().filter(moving).chain(bodies).any(|sql| sql.contains(bare));
+    if by_trigger { "rows-by-trigger" } else { "rows-differ" }
+}
+
+/// A moment that no statement names.
+fn is_now(value: &str) -> bool {
+    value.len() > 18 && value.as_bytes()[10] == b'T' && value.starts_with("20") && !value.starts_with("2020")
+}
+
+/// A name without its schema.
+fn bare(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+type Row = serde_json::Map<String, serde_json::Value>;
+
+/// Tables with other rows than in the files' own order: in what way, and which.
+pub(super) fn rows(straight: &Straight, content: &Content) -> BTreeMap<String, (&'static str, String)> {
+    let defaults = text::columns_with_other_defaults(&straight.release);
+    let compared = |table: &str, rows: Option<&Vec<String>>| -> Vec<Row> {
+        let strip = |row: &String| {
+            let mut row: Row = serde_json::from_str(row).unwrap();
+            row.values_mut().filter(|v| v.as_str().is_some_and(is_now)).for_each(|v| *v = "now".into());
+            row.retain(|c, _| !defaults.contains(c) && !straight.changing.contains(&(table.to_owned(), c.clone())));
+            row
+        };
+        rows.into_iter().flatten().map(strip).collect()
+    };
+    let mut found = BTreeMap::new();
+    for (table, rows) in &straight.content.rows {
+        if fed_by_deleted(&straight.release, table) {
+            continue;
+        }
+        let (then, now) = (compared(table, Some(rows)), compared(table, content.rows.get(table)));
+        let only = |a: &[Row], b: &[Row]| a.iter().filter(|r| !b.contains(r)).cloned().collect::<Vec<_>>();
+        let (missing, added) = (only(&then, &now), only(&now, &then));
+        let kind = match then.len().cmp(&now.len()) {
+            std::cmp::Ordering::Greater => "lost",
+            std::cmp::Ordering::Less
+                if deletes_from(&straight.release, table) && !updates(&straight.release, table) =>
+            {
+                "kept"
+            }
+            // A copy of what a version deleted later, or a row that a version made another one before it was looked at.
+            std::cmp::Ordering::Less => continue,
+            std::cmp::Ordering::Equal if missing.is_empty() => continue,
+            std::cmp::Ordering::Equal => match kind(&missing, &added) {
+                // What a version wrote itself stands, whatever the release did to rows before.
+                Some("other") if writes_to(&straight.release, table) => continue,
+                Some(kind) => kind,
+                None => continue,
+            },
+        };
+        let text = |rows: &[Row]| serde_json::to_string(rows).unwrap();
+        let what = format!("rows {} (files' order) and {} (plan's)", text(&missing), text(&added));
+        found.insert(table.clone(), (kind, what));
+    }
+    found
+}
+
+/// Whether a statement fills it from a table that a version deletes from: when which of them came first decides.
+fn fed_by_deleted(release: &Release, table: &str) -> bool {
+    let deletes = release.blue.iter().chain(&release.green).filter_map(|q| q.sql.strip_prefix("DELETE FROM "));
+    let mut from = deletes.filter_map(|rest| rest.split(' ').next()).map(bare).filter(|from| *from != bare(table));
+    from.any(|from| release.pending().any(|sql| sql.contains(from) && sql.contains(bare(table))))
+}
+
+fn deletes_from(release: &Release, table: &str) -> bool {
+    let deletes = |sql: &&String| ["DELETE FROM ", "TRUNCATE ", "MERGE "].iter().any(|verb| sql.contains(verb));
+    release.pending().filter(deletes).any(|sql| sql.contains(bare(table)))
+}
+
+fn updates(release: &Release, table: &str) -> bool {
+    release.blue.iter().chain(&release.green).any(|q| q.sql.contains("UPDATE") && q.sql.contains(bare(table)))
+}
+
+fn writes_to(release: &Release, table: &str) -> bool {
+    let bare = bare(table);
+    let writes = |sql: &str| {
+        let target = sql.split([' ', '(']).skip_while(|w| !["INTO", "UPDATE", "FROM", "COPY"].contains(w)).nth(1);
+        target.is_some_and(|t| t.rsplit('.').next() == Some(bare))
+    };
+    release.blue.iter().chain(&release.green).any(|q| q.writes() && writes(&q.sql))
+}
+
+/// How rows differ. A NULL that was filled, although nobody asked for it, is no harm.
+fn kind(missing: &[Row], added: &[Row]) -> Option<&'static str> {
+    let like = |then: &Row, now: &Row| then.iter().all(|(c, v)| now.get(c).is_some_and(|n| n == v || v.is_null()));
+    if missing.iter().all(|then| added.iter().any(|now| like(then, now))) {
+        return None;
+    }
+    let unfilled = missing.iter().all(|then| added.iter().any(|now| like(now, then)));
+    Some(if unfilled { "unfilled" } else { "other" })
+}
+
+/// Whether one of a few orders works for a release that was refused: the plan's own, everything before, everything after.
+async fn works_somehow(server: &mut Server, straight: &Straight, plan: &SavedPlan) -> bool {
+    let whole = |before| -> Vec<Step<'_>> {
+        let step = |sql| Step { before, own: false, session: Vec::new(), statements: vec![sql], hazard: None };
+        straight.release.pending().map(|s| step(s.as_str())).collect()
+    };
+    let block = straight.release.pending().any(|s| s == "BEGIN" || s.starts_with("SET "));
+    let orders = if block { vec![steps(plan)] } else { vec![steps(plan), whole(true), whole(false)] };
+    for order in orders {
+        let Played { wrong, content, written } = play(server, straight, &order).await;
+        let broken = wrong.iter().any(|w| w.check != "lock-untold");
+        if !broken
+            && let Some(content) = content
+            && content.objects == straight.content.objects
+            && (!written || rows(straight, &content).is_empty())
+        {
+            return true;
+        }
+    }
+    false
+}
