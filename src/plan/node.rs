@@ -633,8 +633,11 @@ fn all_members(nodes: &[Node], from: usize, to: usize, wanted: &[usize], folder:
 
 /// Nodes as one, and its effect.
 fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
-    let (first, last) = (&nodes[members[0]], &nodes[members[members.len() - 1]]);
-    let before = first.before.clone();
+    let (from, to) = (members[0], members[members.len() - 1]);
+    let last = &nodes[to];
+    // What stands between runs before them.
+    let between = (from..to).filter(|i| !members.contains(i)).flat_map(|i| &nodes[i].parts);
+    let before = between.fold(nodes[from].before.clone(), |schema, part| part.apply(&schema).schema);
     let mut schema = before.clone();
     let mut all_touched = BTreeSet::new();
     for part in members.iter().flat_map(|i| &nodes[*i].parts) {

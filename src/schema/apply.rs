@@ -558,7 +558,7 @@ impl Change {
         }
         let name = self.created(&view.name);
         let index = self.schema.index_tables.contains_key(&name);
-        if (self.schema.relations.contains_key(&name) || index) && (!view.or_replace || index) {
+        if index || (self.schema.relations.contains_key(&name) && !view.or_replace) {
             if !view.if_not_exists {
                 self.exists(format!("relation {name}"));
             }
@@ -603,7 +603,7 @@ impl Change {
         (self.columns_of(query, found), uses)
     }
 
-    fn columns_of(&self, query: &QueryShape, found: Option<Vec<(Ident, Option<TypeName>)>>) -> Option<Vec<Column>> {
+    fn columns_of(&self, query: &QueryShape, found: Option<resolve::Typed>) -> Option<Vec<Column>> {
         let starred = query.columns.iter().flatten().any(|output| matches!(output, OutputColumn::Star { .. }));
         let Some(found) = found else {
             // `*` may stand for columns of something that the shape does not name.

@@ -89,10 +89,10 @@ impl Catalog<'_> {
                     return Some("column must be added to child tables too".to_owned());
                 }
                 // Rows that are stored elsewhere would have to be written anew.
-                if !matches!(new.default, None | Some(DefaultValue::Null)) {
-                    if let Some(used) = self.row_type_in_use(name) {
-                        return Some(used);
-                    }
+                if !matches!(new.default, None | Some(DefaultValue::Null))
+                    && let Some(used) = self.row_type_in_use(name)
+                {
+                    return Some(used);
                 }
                 constraints.iter().find_map(|constraint| self.constraint(name, relation, constraint, false))
             }

@@ -198,7 +198,7 @@ async fn a_version_that_is_broken_at_home_never_passes() {
         &[],
     )
     .await;
-    check(&found, 1, &["green breaks after step", "query counts", "must appear in the GROUP BY clause", "Not safe"]);
+    check(&found, 1, &["CO203 green-breaks", "query counts", "must appear in the GROUP BY clause", "Not safe"]);
 
     let taken = "CREATE TABLE v (id bigint NOT NULL); CREATE UNIQUE INDEX i ON v (id);";
     let pending = "CREATE TABLE w (id bigint NOT NULL); CREATE UNIQUE INDEX IF NOT EXISTS i ON w (id);";
@@ -210,7 +210,7 @@ async fn a_version_that_is_broken_at_home_never_passes() {
         &[],
     )
     .await;
-    check(&found, 1, &["green breaks", "query note", "no unique or exclusion constraint", "Not safe"]);
+    check(&found, 1, &["CO013 unfit-query", "query note", "no unique or exclusion constraint", "Not safe"]);
 
     let serial = "CREATE TABLE old (id serial PRIMARY KEY);";
     let found =
@@ -257,15 +257,15 @@ async fn a_version_that_is_broken_at_home_never_passes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_broken_at_home_is_not_safe_in_json() {
-    let grouped = "-- name: counts\nSELECT id, name FROM users GROUP BY id;";
-    let base = "CREATE TABLE users (id int PRIMARY KEY, name text);";
-    let (code, text) =
-        versions(base, "ALTER TABLE users DROP CONSTRAINT users_pkey;", grouped, grouped, &["--format", "json"]).await;
+    let next = "-- name: next\nSELECT nextval('no_such_seq');";
+    let base = "CREATE TABLE users (id int PRIMARY KEY);";
+    let added = "ALTER TABLE users ADD COLUMN name text;";
+    let (code, text) = versions(base, added, "-- name: one\nSELECT 1;", next, &["--format", "json"]).await;
     assert_eq!(code, 1, "{text}");
     let json: serde_json::Value =
         serde_json::from_str(&text[text.find("\n{").map_or(0, |at| at + 1)..text.rfind('}').unwrap() + 1]).unwrap();
     assert_eq!(json["safe"], false);
-    assert_eq!(json["breaks"][0]["query"], "counts");
+    assert_eq!(json["breaks"][0]["query"], "next");
     assert_eq!(json["breaks"][0]["version"], "green");
 }
 
@@ -395,7 +395,7 @@ async fn a_pending_file_that_fails_is_not_called_productions() {
         &[],
     )
     .await;
-    check(&found, 1, &["a fresh installation fails", "cannot run inside a transaction block"]);
+    check(&found, 1, &["CO411 server-refuses", "PostgreSQL refuses this in a transaction block"]);
     let found =
         versions("CREATE TABLE t (a int); SELECT 1/0;", "ALTER TABLE t ADD COLUMN b int;", blue, blue, &[]).await;
     check(&found, 2, &["a migration that production has fails on the throwaway server", "division by zero"]);

@@ -7,6 +7,7 @@ use crate::lint::{Case, Check, Docs, Placing, Rule, Subject};
 use crate::schema::Rule as Constraint;
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
+use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_MAY_WAIT,
@@ -33,14 +34,20 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    if step.phase == Phase::Before || step.placing == Placing::Conflict || release.green.app.watch.is_none() {
+    let Some(watch) = release.green.app.watch else { return };
+    if step.phase == Phase::Before || step.placing == Placing::Conflict {
         return;
     }
+    // One that green's own schema refuses is reported as that.
+    let fits = |query: &Query| {
+        let at = watch.queries().iter().position(|other| std::ptr::eq(other, query));
+        at.and_then(|at| watch.own().look(at)).is_none_or(|look| look.refused().is_none())
+    };
     let given = step.effect.adds.iter().filter(|c| c.is_freedom() && !c.offered_by(release.base)).cloned();
     let freed = given.chain(step.operations().flat_map(|operation| referring(operation, subject)));
     let shown = freed.filter_map(|capability| match release.green.app.evidence(&capability) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some((capability, query)),
-        Evidence::Assumed | Evidence::None => None,
+        Evidence::Query(query) | Evidence::Perhaps(query) if fits(query) => Some((capability, query)),
+        _ => None,
     });
     // One that still stands once the step before it has run, and not for long.
     let earlier = |capability: &Capability| {

@@ -246,8 +246,11 @@ pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> S
     }
 }
 
+/// Columns with their types, where those are known.
+pub(super) type Typed = Vec<(Ident, Option<TypeName>)>;
+
 /// The columns that a view, or a table, of this query has, where they are known; and what it uses.
-pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Vec<(Ident, Option<TypeName>)>>, Uses) {
+pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Typed>, Uses) {
     let mut resolver = Resolver::new(schema);
     let columns = stacker::maybe_grow(ENOUGH, STACK, || resolver.query(query, None));
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {

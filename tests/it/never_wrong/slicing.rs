@@ -107,7 +107,7 @@ async fn pieces_do_what_the_whole_does() {
         let whole = format!("{prefix}{}", chosen.join(", "));
         let pieces = pieces(&whole);
         assert_eq!(pieces.len(), chosen.len(), "{whole}");
-        let (one, many) = (after(&session, &[whole.clone()]).await, after(&session, &pieces).await);
+        let (one, many) = (after(&session, std::slice::from_ref(&whole)).await, after(&session, &pieces).await);
         // What cannot go together is refused as a whole, too.
         if let Ok(one) = one {
             let many = many.unwrap_or_else(|error| panic!("{whole} in pieces: {error}"));
