@@ -78,3 +78,25 @@ pub(super) fn canceller(session: &Session) -> impl Fn() -> Future<'static, ()> +
         })
     }
 }
+
+/// Work on a throwaway server, which Ctrl-C or SIGTERM ends like any other end: what was made goes with the server, also while a statement hangs.
+pub(super) async fn interruptible<T>(
+    work: impl std::future::Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return work.await;
+    };
+    // The work is dropped, and with it its server, before this returns.
+    tokio::select! {
+        biased;
+        done = work => done,
+        _ = interrupt.recv() => Err(interrupted()),
+        _ = terminate.recv() => Err(interrupted()),
+    }
+}
+
+fn interrupted() -> CliError {
+    CliError::new(Exit::Interrupted, "interrupted; the throwaway server is gone, and nothing else was changed")
+}

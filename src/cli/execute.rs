@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::planning;
-use crate::execute;
+use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::traffic::Strategy;
 
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Green's shares of the traffic in percent, one after the other
     #[arg(long, value_name = "PERCENT,…", default_value = "100")]
     shift: Strategy,
+    /// Take the plan's word for what is applied, where neither a history nor the schema of the database confirms it. The journal keeps that
+    #[arg(long)]
+    accept_base: bool,
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -40,7 +43,10 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         Duration::ZERO,
         Some(args.shift),
-        async |session, options, doors| execute::execute(session, &plan, options, doors).await,
+        async |session, options, doors| {
+            let options = Options { accept_base: args.accept_base, ..options.clone() };
+            execute::execute(session, &plan, &options, doors).await
+        },
         tell,
     )
 }

@@ -9,9 +9,10 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::planning::{self, Live};
 use super::release_args::{ReleaseInput, ReleaseOptions};
 use super::server_args::ServerArgs;
-use super::{file, git, out, planning};
+use super::{file, git, out};
 use crate::config::LintConfig;
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
@@ -47,7 +48,7 @@ pub(super) struct Args {
     #[command(flatten)]
     options: ReleaseOptions,
     /// Take what is pending from the history table of this database, and its catalog as the schema before the release
-    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "base"])]
+    #[arg(long, value_name = "URL", conflicts_with = "base")]
     database: Option<String>,
     /// Only what is new: pending is what this commit (a branch, a tag) does not have; also told is what was edited or removed since
     #[arg(long, value_name = "GIT-REF", conflicts_with = "from")]
@@ -169,7 +170,7 @@ fn look(args: &Args) -> Result<Found, CliError> {
     let mut looked_at = Vec::new();
     for folder in &args.folders {
         let input = args.options.read(&tidy(folder))?;
-        let releases = releases(args, &input)?;
+        let (input, releases) = releases(args, input, &tidy(folder))?;
         looked_at.extend(releases.looked.iter().flat_map(|looked| looked.paths.iter().cloned()));
         found.add(&input, releases);
         found.weighed |= input.weighing.is_some();
@@ -256,18 +257,36 @@ struct Releases {
     others: Vec<Diagnostic>,
 }
 
-fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
+fn releases(args: &Args, input: ReleaseInput, folder: &Utf8Path) -> Result<(ReleaseInput, Releases), CliError> {
+    if args.database.is_none() {
+        let releases = releases_of(args, &input, None)?;
+        return Ok((input, releases));
+    }
+    let read_as = |convention| args.options.read_as(folder, convention);
+    let Live { input, pending, schema, version } = planning::live(args.database.clone(), input, read_as)?;
+    let releases = releases_of(args, &input, Some((&pending, &schema, version)))?;
+    Ok((input, releases))
+}
+
+fn releases_of(
+    args: &Args,
+    input: &ReleaseInput,
+    live: Option<(&Pending, &Schema, PgVersion)>,
+) -> Result<Releases, CliError> {
     let observe = |pending: &Pending| match args.observe {
         true => planning::observe(&args.server, input, pending),
         false => Ok(Seen::default()),
     };
     let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
         let seen = observe(pending)?;
+        let request = input.request(pending);
+        let real = base.or(seen.base.as_ref());
         let checked = crate::plan::check(Request {
-            base: base.or(seen.base.as_ref()),
+            base: real.or(request.base),
+            base_files: if real.is_some() { &[] } else { request.base_files },
             observed: args.observe.then_some(&seen.effects),
             version,
-            ..input.request(pending)
+            ..request
         });
         let mut releases = Releases::default();
         releases.add(pending, checked);
@@ -280,10 +299,8 @@ fn releases(args: &Args, input: &ReleaseInput) -> Result<Releases, CliError> {
         let others = base.findings(&input.folder, &pending, reference);
         return Ok(Releases { others, ..one(&pending, None, version)? });
     }
-    if args.database.is_some() {
-        let (pending, schema, live) = planning::live(args.database.clone(), input)?;
-        let version = input.version.unwrap_or(live);
-        return one(&pending, schema.as_ref(), version);
+    if let Some((pending, schema, live)) = live {
+        return one(pending, Some(schema), input.version.unwrap_or(live));
     }
     if input.from.is_some() {
         return one(&planning::pending(input)?, None, version);
@@ -324,20 +341,20 @@ fn each_alone_of(
 ) -> Releases {
     let migrations = &input.folder.migrations;
     let mut releases = Releases::default();
-    let mut schema = None;
+    // What stands before the share is replayed, once.
+    let (mut schema, mut certain) = crate::plan::replay(&input.folder, &migrations[..share.start]);
     for i in share {
-        // What stands before the share is replayed, once.
-        let applied = if schema.is_none() { migrations[..i].to_vec() } else { Vec::new() };
-        let pending = Pending { applied, pending: vec![migrations[i].clone()] };
+        let pending = Pending { applied: Vec::new(), pending: vec![migrations[i].clone()] };
         let checked = crate::plan::check(Request {
-            base: schema.as_ref(),
+            base: Some(&schema),
+            base_is_uncertain: !certain,
             observed,
             weighing: input.weighing.as_ref(),
             version,
             assume: input.assume,
             ..Request::new(&input.folder, &pending)
         });
-        schema = Some(checked.last.clone());
+        (schema, certain) = (checked.last.clone(), checked.last_is_certain);
         releases.add(&pending, checked);
     }
     releases

@@ -62,7 +62,7 @@ pub(super) struct LiveArgs {
     fault: Option<String>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
     Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
 }
@@ -100,6 +100,7 @@ impl LiveArgs {
             wait: self.wait,
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
+            accept_base: false,
         }
     }
 

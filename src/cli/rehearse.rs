@@ -17,7 +17,7 @@ use super::server_args::{ServerArgs, server_error};
 use crate::diagnostic::Severity;
 use crate::execute::observation::{self, Seen};
 use crate::execute::rehearsal::{self, Rehearsal, RehearsalError, Script};
-use crate::execute::{Event, Stop};
+use crate::execute::{Event, Stop, Terms};
 use crate::migrations::Pending;
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::plan::{Planned, Request};
@@ -67,28 +67,35 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let input = args.release.read()?;
     let pending = planning::pending(&input)?;
     let runtime = database::runtime()?;
-    let done = runtime.block_on(async {
+    let done = runtime.block_on(database::interruptible(async {
         // The server is wanted early only where a statement has to be watched before it can be placed.
         let (seen, server) = if observation::is_needed(&input.folder, &pending) {
             let server = args.server.start(&input.folder).await?;
-            (observe(&server, &input, &pending).await?, Some(server))
+            (observe(&server, &input, &pending, args.server.terms(&input)).await?, Some(server))
         } else {
             (Seen::default(), None)
         };
+        let request = input.request(&pending);
         let planned = crate::plan::plan(Request {
-            base: seen.base.as_ref(),
+            base: seen.base.as_ref().or(request.base),
+            base_files: if seen.base.is_some() { &[] } else { request.base_files },
             observed: Some(&seen.effects),
-            ..input.request(&pending)
+            ..request
         });
         rehearse(args, &input, &pending, &planned, server).await
-    });
+    }));
     runtime.shutdown_background();
     done
 }
 
 /// Watches the statements that can not be read; says where it had to stop.
-pub(super) async fn observe(server: &Throwaway, input: &ReleaseInput, pending: &Pending) -> Result<Seen, CliError> {
-    let seen = observation::observe(server, &input.folder, pending).await.map_err(|e| rehearsal_error(&e))?;
+pub(super) async fn observe(
+    server: &Throwaway,
+    input: &ReleaseInput,
+    pending: &Pending,
+    terms: Terms<'_>,
+) -> Result<Seen, CliError> {
+    let seen = observation::observe_on(server, &input.folder, pending, terms).await.map_err(|e| rehearsal_error(&e))?;
     if let Some((place, message)) = &seen.stopped {
         out::say(&format!(
             "note: {place}: this statement failed on {}: {message}; nothing after it was observed\n",
@@ -132,7 +139,10 @@ async fn rehearse(
         blue: input.blue.as_ref(),
         green: input.green.as_ref(),
     };
-    let rehearsal = play(args, script, server).await?;
+    let rehearsal = play(args, script, args.server.terms(input), server).await?;
+    for note in &rehearsal.notes {
+        out::say(&format!("note: {note}\n"));
+    }
     if let Some(version) = input.version.filter(|version| *version != rehearsal.version) {
         out::say(&format!(
             "warning: rehearsed on {}, and --pg-version says {version}: what statements cost and what is refused may be otherwise there\n",
@@ -154,7 +164,12 @@ fn show(args: &Args, text: &str) -> Result<(), CliError> {
     file::write_or_print(args.output.as_deref(), text)
 }
 
-async fn play(args: &Args, script: Script<'_>, server: Option<Throwaway>) -> Result<Rehearsal, CliError> {
+async fn play(
+    args: &Args,
+    script: Script<'_>,
+    terms: Terms<'_>,
+    server: Option<Throwaway>,
+) -> Result<Rehearsal, CliError> {
     let progress = progress(script.plan);
     progress.set_message("starting a PostgreSQL server");
     let server = match server {
@@ -169,7 +184,7 @@ async fn play(args: &Args, script: Script<'_>, server: Option<Throwaway>) -> Res
             progress.set_message(format!("{action} of {object}"));
         }
     };
-    let done = rehearsal::rehearse(&server, script, &mut tell, stop).await;
+    let done = rehearsal::rehearse_on(&server, script, terms, &mut tell, stop).await;
     progress.finish_and_clear();
     let stopped = server.stop().await;
     let rehearsal = done.map_err(|error| rehearsal_error(&error))?;
@@ -190,6 +205,8 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
         RehearsalError::Program { .. } => CliError::usage(error).hint(
             "write it as SQL; or make one file of what it and those before it leave behind (pg_dump --schema-only) and begin there",
         ),
+        RehearsalError::Limit { .. } => CliError::new(Exit::Failed, error)
+            .hint("allow it more time with --time-limit; nothing but a throwaway database was changed"),
         RehearsalError::Base { .. }
         | RehearsalError::Catalog(_)
         | RehearsalError::Observe(_)

@@ -10,8 +10,9 @@ use crate::compat::mention::Tree;
 use crate::config::{self, Config, LintConfig};
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
-use crate::migrations::{self, Convention, Folder, Pending, Reading};
+use crate::migrations::{self, Convention, Folder, Migration, Pending, Reading};
 use crate::plan::Request;
+use crate::schema::Schema;
 use crate::source::Sources;
 use crate::stats::{Settings, Statistics, Weighing};
 use crate::workload::{Location, Workload};
@@ -30,9 +31,16 @@ pub(super) struct ReleaseOptions {
     /// The version production is at; what stands after it is pending (`none`: everything is)
     #[arg(long, value_name = "VERSION")]
     from: Option<String>,
+    /// A dump of production's schema (`pg_dump --schema-only`, `structure.sql`): it is the schema before the release, instead of what the applied
+    /// migrations make
+    #[arg(long, value_name = "FILE")]
+    base_schema: Option<Utf8PathBuf>,
     /// How the folder is named and ordered; detected if not given
     #[arg(long, value_name = "NAME", value_parser = convention)]
     convention: Option<Convention>,
+    /// The table of the tool's history, with its schema (`ops.flyway_schema_history`); looked for if not given
+    #[arg(long, value_name = "[SCHEMA.]TABLE")]
+    history_table: Option<String>,
     /// The value of `${NAME}` in migrations of Flyway, or of goose with ENVSUB; can be given several times
     #[arg(long = "placeholder", value_name = "NAME=VALUE", value_parser = placeholder)]
     placeholders: Vec<(String, String)>,
@@ -66,11 +74,27 @@ fn placeholder(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// A dump that stands for the applied migrations.
+#[derive(Debug)]
+pub(super) struct Dump {
+    pub(super) file: Migration,
+    /// The schema it makes.
+    pub(super) schema: Schema,
+    /// Whether all of it could be read.
+    pub(super) certain: bool,
+}
+
 /// The input of a release, read.
 #[derive(Debug)]
 pub(super) struct ReleaseInput {
     pub(super) folder: Folder,
     pub(super) from: Option<String>,
+    /// The same, if it was said on the command line.
+    pub(super) from_flag: Option<String>,
+    /// A dump that stands for the applied migrations, and its schema.
+    pub(super) dump: Option<Dump>,
+    /// Where the history of the folder's tool is, if somebody says it.
+    pub(super) history_table: Option<String>,
     pub(super) blue: Option<Workload>,
     pub(super) green: Option<Workload>,
     /// What the team makes of findings.
@@ -90,6 +114,11 @@ impl ReleaseArgs {
     pub(super) fn read(&self) -> Result<ReleaseInput, CliError> {
         self.options.read(&self.folder)
     }
+
+    /// Reads it as a convention's.
+    pub(super) fn read_as(&self, convention: Convention) -> Result<ReleaseInput, CliError> {
+        self.options.read_as(&self.folder, convention)
+    }
 }
 
 impl ReleaseArgs {
@@ -100,29 +129,66 @@ impl ReleaseArgs {
 
     /// Whether an option is given that a plan would be another by.
     pub(super) fn changes_the_plan(&self) -> bool {
-        let ReleaseOptions { from, convention, placeholders, blue, green, blue_source, assume, pg_version, stats } =
-            &self.options;
-        let named = from.is_some() || blue.is_some() || green.is_some() || stats.is_some() || !blue_source.is_empty();
+        let ReleaseOptions {
+            from,
+            base_schema,
+            convention,
+            history_table,
+            placeholders,
+            blue,
+            green,
+            blue_source,
+            assume,
+            pg_version,
+            stats,
+        } = &self.options;
+        let read = base_schema.is_some() || history_table.is_some();
+        let named =
+            read || from.is_some() || blue.is_some() || green.is_some() || stats.is_some() || !blue_source.is_empty();
         named || assume.is_some() || convention.is_some() || pg_version.is_some() || !placeholders.is_empty()
     }
 }
 
 impl ReleaseOptions {
+    /// Reads a release as a convention's, whatever its names fit.
+    pub(super) fn read_as(&self, given: &Utf8Path, convention: Convention) -> Result<ReleaseInput, CliError> {
+        Self { convention: Some(convention), ..self.clone() }.read(given)
+    }
+
     pub(super) fn read(&self, given: &Utf8Path) -> Result<ReleaseInput, CliError> {
         if !given.is_dir() {
             let what = if given.exists() { "is not a folder" } else { "does not exist" };
             return Err(CliError::usage(format!("{given} {what}")));
         }
         let config = config::find(given).map_err(CliError::usage)?;
-        let Config { migrations, convention, placeholders, from, blue, green, blue_source, assume, lint, stats } =
-            config.unwrap_or_default();
+        let Config {
+            migrations,
+            convention,
+            placeholders,
+            from,
+            base_schema,
+            history_table,
+            blue,
+            green,
+            blue_source,
+            assume,
+            lint,
+            stats,
+        } = config.unwrap_or_default();
         let folder = migrations.unwrap_or_else(|| given.to_owned());
         let values = self.placeholders.iter().cloned();
         let reading = Reading {
             convention: self.convention.or(convention),
             placeholders: placeholders.into_iter().chain(values).collect(),
         };
-        let folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
+        let mut folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
+        let dump = self.base_schema.clone().or(base_schema);
+        let dump = dump.map(|path| folder.add_dump(&path)).transpose().map_err(CliError::usage)?;
+        let dump = dump.map(|dump| {
+            let (schema, certain) = crate::plan::replay(&folder, std::slice::from_ref(&dump));
+            Dump { file: dump, schema, certain }
+        });
+        let history_table = self.history_table.clone().or(history_table);
         let mut unread = Vec::new();
         let mut known = Vec::new();
         let mut queries = |given: &Option<String>, configured: Option<Location>| {
@@ -150,7 +216,21 @@ impl ReleaseOptions {
             None => None,
         };
         let (version, assume) = (self.pg_version, assume.unwrap_or_default());
-        Ok(ReleaseInput { folder, from, blue, green, version, assume, weighing, blue_source, unread, lint })
+        Ok(ReleaseInput {
+            folder,
+            from,
+            from_flag: self.from.clone(),
+            dump,
+            history_table,
+            blue,
+            green,
+            version,
+            assume,
+            weighing,
+            blue_source,
+            unread,
+            lint,
+        })
     }
 }
 
@@ -169,6 +249,10 @@ impl ReleaseInput {
             version: self.version(),
             assume: self.assume,
             blue_source: self.blue_source.as_ref().map(|tree| tree as &dyn Tree),
+            history_table: self.history_table.as_deref(),
+            base: self.dump.as_ref().map(|dump| &dump.schema),
+            base_is_uncertain: self.dump.as_ref().is_some_and(|dump| !dump.certain),
+            base_files: self.dump.as_ref().map(|dump| std::slice::from_ref(&dump.file)).unwrap_or_default(),
             ..Request::new(&self.folder, pending)
         }
     }

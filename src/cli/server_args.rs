@@ -1,8 +1,12 @@
 //! Where statements are tried: a throwaway server, as `rehearse` and `plan --observe` want it.
 
 use super::database::DatabaseArgs;
+use std::time::Duration;
+
 use super::error::CliError;
-use crate::execute::rehearsal;
+use super::live::duration;
+use super::release_args::ReleaseInput;
+use crate::execute::{Terms, rehearsal};
 use crate::migrations::Folder;
 #[cfg(feature = "embedded")]
 use crate::postgres::throwaway::{Embedded, EmbeddedOptions};
@@ -16,11 +20,23 @@ pub(super) struct ServerArgs {
     /// The directory of initdb and postgres, for `--server local`
     #[arg(long, value_name = "DIR", env = "CUTOVER_PG_BIN")]
     pg_bin: Option<std::path::PathBuf>,
+    /// Leave out the rows behind `COPY … FROM stdin` in the files
+    #[arg(long)]
+    skip_data: bool,
+    /// How long a statement may run there
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    time_limit: Duration,
 }
 
 const DEFAULT_SERVER: &str = if cfg!(feature = "embedded") { "embedded" } else { "local" };
 
 impl ServerArgs {
+    /// What a trial starts from, and how long it may take.
+    pub(super) fn terms<'a>(&self, input: &'a ReleaseInput) -> Terms<'a> {
+        let base = input.dump.as_ref().map(|dump| &dump.file);
+        Terms { base, skip_data: self.skip_data, limit: self.time_limit }
+    }
+
     pub(super) async fn start(&self, folder: &Folder) -> Result<Throwaway, CliError> {
         let started = match self.server.as_str() {
             #[cfg(feature = "embedded")]

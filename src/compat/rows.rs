@@ -112,7 +112,9 @@ pub(super) fn may_collide(
             Some(Some(condition)) => !matches!(condition.holds(&value), Truth::False | Truth::Null),
             Some(None) | None => true,
         };
-        let null = !nulls_collide && key.iter().any(|column| value(column) == Some(Constant::Null));
+        // A column that its version does not know is left out.
+        let left_out = |column: &Ident| row.relation.columns_known && row.relation.column(column).is_none();
+        let null = !nulls_collide && key.iter().any(|column| left_out(column) || value(column) == Some(Constant::Null));
         covered && !null
     })
 }

@@ -26,6 +26,10 @@ pub struct Config {
     pub placeholders: BTreeMap<String, String>,
     /// The version that production is at.
     pub from: Option<String>,
+    /// A dump of production's schema.
+    pub base_schema: Option<Utf8PathBuf>,
+    /// The table of the tool's history, with its schema where it is not found by the search path.
+    pub history_table: Option<String>,
     /// Blue's queries.
     pub blue: Option<Location>,
     /// Green's queries.
@@ -160,6 +164,8 @@ struct RawMigrations {
     #[serde(default)]
     placeholders: BTreeMap<String, String>,
     from: Option<String>,
+    base_schema: Option<Utf8PathBuf>,
+    history_table: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -224,6 +230,8 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         convention: raw.migrations.convention,
         placeholders: raw.migrations.placeholders,
         from: raw.migrations.from,
+        base_schema: raw.migrations.base_schema.map(below),
+        history_table: raw.migrations.history_table,
         blue: blue.map(queries).transpose()?,
         green: raw.apps.green.map(|green| queries(green.queries)).transpose()?,
         blue_source: source.into_iter().map(below).collect(),
@@ -242,7 +250,7 @@ mod tests {
         let error = parse("a/cutover.toml".into(), "[migrations]\nfolder = \"m\"\nfrum = 3\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a/cutover.toml:3:1: unknown field `frum`, expected one of `folder`, `convention`, `placeholders`, `from`"
+            "a/cutover.toml:3:1: unknown field `frum`, expected one of `folder`, `convention`, `placeholders`, `from`, `base-schema`, `history-table`"
         );
     }
 

@@ -112,7 +112,7 @@ impl Engine<'_, '_> {
     /// Writes a migration's row into the team's history, in the transaction at hand.
     pub(super) async fn record_history(&self, version: &str) -> Result<(), ExecuteError> {
         if let Some((migration, text)) = self.files.get(version) {
-            history::record(self.client, self.plan.migrations.convention, migration, text).await?;
+            history::record_at(self.client, history::place(&self.plan.migrations), migration, text).await?;
         }
         Ok(())
     }

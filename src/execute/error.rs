@@ -234,6 +234,9 @@ pub enum Stale {
         /// Whose history.
         convention: String,
     },
+    /// Nothing in the database confirms that it is where the plan begins.
+    #[error("nothing in the database confirms that it is where the plan begins: {0}")]
+    Unconfirmed(String),
     /// The live schema is not what the plan expects.
     #[error("the schema drifted: {0}")]
     Drift(String),
@@ -287,6 +290,11 @@ impl ExecuteError {
             Self::Server(ServerUnfit::Version { .. } | ServerUnfit::Recovery | ServerUnfit::ReadOnly) => return None,
             Self::Stale(Stale::Unreadable { .. }) => {
                 "run the command in the folder where the plan was made, or make a new plan".into()
+            }
+            Self::Stale(Stale::Unconfirmed(_)) => {
+                "make the plan with --database, and with --convention where the tool is another one; if you know that the plan begins where this \
+                 database is, say so with `--accept-base`, which is journaled"
+                    .into()
             }
             Self::Stale(Stale::Drift(_)) => "find out who changed the schema; put it back, or make a new plan".into(),
             Self::Stale(

@@ -26,6 +26,7 @@ mod shift;
 mod status;
 mod step;
 mod stop;
+mod trial;
 
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
@@ -40,3 +41,4 @@ pub use release::{Decision, Outcome, Promotion, execute, history, promote, relea
 pub use replay::Replayed;
 pub use status::{Next, Stage, Status, Trouble, UnknownTransition};
 pub use stop::{Level, Stop, Stopper};
+pub use trial::{LIMIT, Terms, Whose};

@@ -1,13 +1,14 @@
 //! What the statements of a release that can not be read do, seen on a throwaway server: the migrations that production has, then the
 //! pending ones in the files' order, with a look at the catalog around each statement that the text does not explain.
 
-use super::rehearsal::{RehearsalError, run};
+use super::rehearsal::RehearsalError;
+use super::trial::{Met, Roles, Terms, Trial};
 use crate::effect::{Effect, Hazard, LockMode};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::plan::{Observed, ObservedEffects, is_opaque};
 use crate::postgres::observe::{Cost, Observation, ObserveError, Observer};
-use crate::postgres::throwaway::Throwaway;
-use crate::postgres::{Session, introspect};
+use crate::postgres::throwaway::{Throwaway, ThrowawayError};
+use crate::postgres::{Session, connect, introspect};
 use crate::schema::{Object, Patch, Schema};
 use crate::sql::{self, Operation, Statement};
 
@@ -20,6 +21,8 @@ pub struct Seen {
     pub effects: ObservedEffects,
     /// The place of a pending statement that failed, and what the server said. Nothing after it was observed.
     pub stopped: Option<(String, String)>,
+    /// What was done otherwise than the files of production say.
+    pub notes: Vec<String>,
 }
 
 /// Whether a release has statements that only a server can explain.
@@ -30,8 +33,8 @@ pub fn is_needed(folder: &Folder, pending: &Pending) -> bool {
 /// Whether a migration has statements that only a server can explain.
 fn has_opaque(folder: &Folder, migrations: &[Migration]) -> bool {
     let opaque = |migration: &Migration| {
-        let (statements, _) = sql::read(&folder.sources, migration.file);
-        statements.iter().any(opaque)
+        let (statements, _) = folder.statements(migration);
+        statements.iter().any(|s| opaque(s) && !sql::only_changes_owner(folder.sources.slice(s.span)))
     };
     migrations.iter().any(opaque)
 }
@@ -42,28 +45,67 @@ fn opaque(statement: &Statement) -> bool {
 
 /// Runs the release in the files' order on a fresh database.
 pub async fn observe(server: &Throwaway, folder: &Folder, pending: &Pending) -> Result<Seen, RehearsalError> {
-    let session = server.connect_database().await?;
-    let seen = walk(&session, server.describe(), folder, pending).await;
-    session.close().await;
+    observe_on(server, folder, pending, Terms::default()).await
+}
+
+/// Runs the release in the files' order on a fresh database, on these terms.
+pub async fn observe_on(
+    server: &Throwaway,
+    folder: &Folder,
+    pending: &Pending,
+    terms: Terms<'_>,
+) -> Result<Seen, RehearsalError> {
+    let roles = Roles::look(server).await?;
+    let (target, mut met) = (server.create_database().await?, Met::default());
+    let seen = async {
+        let session = connect(&target).await.map_err(ThrowawayError::from)?;
+        let seen = walk(&session, server.describe(), folder, pending, terms, &mut met).await;
+        // A session that still runs something would not end.
+        if matches!(seen, Err(RehearsalError::Limit { .. })) {
+            drop(session);
+        } else {
+            session.close().await;
+        }
+        seen
+    };
+    let seen = seen.await;
+    roles.forget(&target, &met).await?;
     seen
 }
 
-async fn walk(session: &Session, server: String, folder: &Folder, pending: &Pending) -> Result<Seen, RehearsalError> {
-    run(session, folder, &pending.applied).await?;
+async fn walk(
+    session: &Session,
+    server: String,
+    folder: &Folder,
+    pending: &Pending,
+    terms: Terms<'_>,
+    met: &mut Met,
+) -> Result<Seen, RehearsalError> {
+    Trial::new(session, folder, terms, met).production(&pending.applied).await?;
     let mut seen = Seen { effects: ObservedEffects::on(server), ..Seen::default() };
-    if has_opaque(folder, &pending.applied) {
+    seen.notes = met.notes.iter().cloned().collect();
+    if terms.base.is_some() || has_opaque(folder, &pending.applied) {
         seen.base = Some(introspect(session).await?);
     }
     let mut observer = Observer::start(session).await?;
     for migration in &pending.pending {
-        let (statements, _) = sql::read(&folder.sources, migration.file);
+        let (statements, _) = folder.statements(migration);
         for statement in &statements {
             if statement.pieces.iter().any(|p| matches!(p.operation, Operation::Transaction(_))) {
                 continue;
             }
             let before = observer.schema().clone();
             let text = folder.sources.slice(statement.span);
-            let done = observer.observe(text, statement.transactional).await?;
+            // Its rows are no part of the schema, and only psql sends them.
+            if sql::copies_from_stdin(text) {
+                continue;
+            }
+            met.names_roles(text);
+            let watched = tokio::time::timeout(terms.limit, observer.observe(text, statement.transactional)).await;
+            let Ok(done) = watched else {
+                return Err(RehearsalError::Limit { what: folder.sources.place(statement.span), limit: terms.limit });
+            };
+            let done = done?;
             if opaque(statement) {
                 seen.effects.insert(statement.span, observed(&before, observer.schema(), &done));
             }

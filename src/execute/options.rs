@@ -31,6 +31,8 @@ pub struct Options {
     pub strategy: Strategy,
     /// How blue's sessions are known in `pg_stat_activity`.
     pub blue: Option<BlueSessions>,
+    /// Whether the plan's word for what is applied is enough, where neither a history nor the schema of the database confirms it.
+    pub accept_base: bool,
 }
 
 /// How blue's sessions are known in `pg_stat_activity`. Blue is not drained while there is one, whatever the traffic backend says.
@@ -57,6 +59,7 @@ impl Default for Options {
             wait: false,
             strategy: Strategy::all_at_once(),
             blue: None,
+            accept_base: false,
         }
     }
 }

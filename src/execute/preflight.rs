@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
 use super::error::{ExecuteError, ServerUnfit, Stale};
+use super::relations;
 use super::session::{failed, get};
 use super::status::Status;
+use crate::migrations::Convention;
 use crate::plan::saved::SavedPlan;
 use crate::postgres::history::{self, version_key};
+use crate::postgres::survey;
 
 /// Whether the server can hold a journal at all. Comes before the lease.
 pub(super) async fn server(client: &Client) -> Result<(), ExecuteError> {
@@ -34,13 +37,59 @@ pub(super) async fn server(client: &Client) -> Result<(), ExecuteError> {
     Ok(())
 }
 
+/// Whether the database is where the plan begins, by what it holds and not by what was said when the plan was made. Gives what was accepted
+/// without being confirmed.
+pub(super) async fn base(client: &Client, plan: &SavedPlan, accept: bool) -> Result<Option<String>, ExecuteError> {
+    match unconfirmed(client, plan).await? {
+        Some(why) if !accept => Err(Stale::Unconfirmed(why).into()),
+        why => Ok(why),
+    }
+}
+
+/// Why it is not known that the database is where the plan begins.
+async fn unconfirmed(client: &Client, plan: &SavedPlan) -> Result<Option<String>, ExecuteError> {
+    let migrations = &plan.migrations;
+    let convention = migrations.convention;
+    let has_own = history::locate(client, history::place(migrations)).await?.is_some();
+    // What it recorded itself counts as well.
+    if has_own || !history::applied_at(client, history::place(migrations)).await?.is_empty() {
+        return Ok(None);
+    }
+    let survey = survey::survey(client).await.map_err(failed("looking for the histories of other tools"))?;
+    if let Some(others) = survey.others_in_words(convention) {
+        return Ok(Some(format!("the plan takes the folder for {convention}'s, and the database holds {others}")));
+    }
+    if !migrations.alike.is_empty() {
+        let others: Vec<&str> = migrations.alike.iter().map(|other| other.name()).collect();
+        return Ok(Some(format!(
+            "the names of the files fit {convention} and {} alike, and the database holds no history of either",
+            others.join(", ")
+        )));
+    }
+    if !convention.records_here() || migrations.applied.is_empty() {
+        return Ok(None);
+    }
+    if plan.schema.relations.is_empty() {
+        return Ok(Some(format!(
+            "the plan says that {} is applied, and neither a history nor a relation of the schema shows it",
+            migrations.from.as_deref().unwrap_or("a migration")
+        )));
+    }
+    relations::differing(client, &plan.schema.relations).await
+}
+
 /// Whether the team's history is what the plan and the journal say together.
 pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;
     let key = |version: &str| version_key(convention, version);
-    let recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();
-    // No history of the tool's, on a database that this one has never seen: there is no history to hold against the plan's `--from`. It is believed,
-    // and recorded as the baseline when the release begins.
+    let mut recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();
+    // What runs whenever it changes has run before.
+    recorded.retain(|version| {
+        let runs_again = || plan.migrations.pending.iter().any(|m| key(&m.version) == *version);
+        convention != Convention::Flyway || !history::is_repeatable(version) || !runs_again()
+    });
+    // No history of the tool's, on a database that this one has never seen: there is nothing to hold against the plan's `--from` but the schema,
+    // which was compared ([`base`]). It is recorded as the baseline when the release begins.
     if convention.records_here() && recorded.is_empty() && status.done.is_empty() {
         return Ok(());
     }

@@ -1,29 +1,34 @@
 //! The whole release on a throwaway server: base migrations, then the plan through the real executor with simulated traffic, every query of
 //! both versions prepared at every state, and what was recorded of them played again.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use tokio_postgres::{Client, Error};
 
 use super::doors::{Clock, Doors, Future, Moment, Observer};
 use super::error::ExecuteError;
 use super::event::Event;
-use super::fresh::{Difference, differences};
+use super::fresh::Difference;
 use super::options::Options;
 use super::preparer::Preparer;
 use super::release::execute;
 use super::replay::{Player, Replayed};
 use super::stop::Stop;
+use super::trial::{Met, Roles, Terms, Trial, Whose};
 use crate::compat::Disagreement;
-use crate::compat::matrix::{Matrix, Row, State, Version};
+use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State, Version};
 use crate::effect::PgVersion;
 use crate::migrations::{Folder, Migration, books};
 use crate::plan::replay;
 use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
-use crate::postgres::inventory::inventory;
+use crate::postgres::inventory::{Inventory, inventory};
 use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
-use crate::postgres::{IntrospectError, history, introspect, server_message};
+use crate::postgres::{IntrospectError, Target, connect, history, introspect, server_message};
+use crate::schema::Schema;
 use crate::sql::operation::Operation;
-use crate::sql::{self};
 use crate::traffic::Simulated;
 use crate::workload::{Query, Workload};
 
@@ -62,14 +67,43 @@ pub struct Rehearsal {
     /// What the simulation takes the files to leave behind (`-`) and what they do leave (`+`), where the two differ. Statements that can not
     /// be read are not simulated.
     pub misjudged: Vec<String>,
+    /// Where a pending migration fails if a fresh installation runs all files in their own order, and what the server said.
+    pub fresh_failure: Option<(String, String)>,
+    /// What was done otherwise than the files of production say.
+    pub notes: Vec<String>,
+    /// Rows of queries that fail on the schema of their own version and must not.
+    broken_at_home: BTreeSet<usize>,
 }
 
 impl Rehearsal {
     /// Whether both versions worked everywhere they must, and the end is the files' own.
     pub fn is_safe(&self) -> bool {
-        self.matrix.breaks().is_empty()
+        self.breaks().is_empty()
+            && self.fresh_failure.is_none()
             && self.differences.iter().all(|difference| difference.harmless)
             && self.replayed.iter().all(|played| played.stray == 0)
+    }
+}
+
+impl Rehearsal {
+    /// Queries that fail where their version must live, each with the first state where it does.
+    pub fn breaks(&self) -> Vec<Break<'_>> {
+        let at_home = |at: &usize| {
+            let row = self.matrix.rows.get(*at)?;
+            let failing = |(at, state): (usize, &'_ State)| match row.at(at) {
+                Some(Cell::Fails(failure)) if state.lives(row.version) => Some(at).zip(Some(failure)),
+                _ => None,
+            };
+            let (state, failure) = self.matrix.states.iter().enumerate().find_map(failing)?;
+            Some(Break { row, state: &self.matrix.states[state], failure })
+        };
+        self.matrix.breaks().into_iter().chain(self.broken_at_home.iter().filter_map(at_home)).collect()
+    }
+
+    /// Queries that do not work on the schema of their own version, and never did as far as their text tells.
+    pub fn unfit(&self) -> impl Iterator<Item = (&Row, &Failure)> {
+        let rows = self.matrix.rows.iter().enumerate().filter(|(at, _)| !self.broken_at_home.contains(at));
+        rows.filter_map(|(_, row)| Some((row, row.unfit()?)))
     }
 }
 
@@ -79,13 +113,23 @@ pub enum RehearsalError {
     /// The throwaway server.
     #[error(transparent)]
     Server(#[from] ThrowawayError),
-    /// A migration that production has does not run.
-    #[error("{place}: a migration that production has fails on the throwaway server: {message}")]
+    /// A statement of a migration, or of a dump, does not run.
+    #[error("{place}: {} on the throwaway server: {message}", fails(*whose))]
     Base {
+        /// Whose it is.
+        whose: Whose,
         /// `path:line:column` of the statement.
         place: String,
         /// What the server said.
         message: String,
+    },
+    /// Something runs for too long.
+    #[error("{what}: this ran for longer than {} on the throwaway server", shown(*limit))]
+    Limit {
+        /// `path:line:column` of the statement, or what else it is.
+        what: String,
+        /// How long it may take.
+        limit: Duration,
     },
     /// A migration that is no SQL.
     #[error("{path} is a {language} program: what it leaves behind can not be rehearsed")]
@@ -109,11 +153,23 @@ pub enum RehearsalError {
     History(#[from] history::HistoryError),
 }
 
+fn fails(whose: Whose) -> &'static str {
+    match whose {
+        Whose::Production => "a migration that production has fails",
+        Whose::Dump => "the dump of what production has fails",
+        Whose::Release => "this pending migration fails where a fresh installation runs it,",
+    }
+}
+
+fn shown(limit: Duration) -> String {
+    if limit.subsec_millis() > 0 { format!("{limit:?}") } else { format!("{} s", limit.as_secs()) }
+}
+
 /// The extensions that migrations create: an embedded server wants to know them beforehand.
 pub fn extensions(folder: &Folder) -> Vec<String> {
     let mut found = Vec::new();
     for migration in &folder.migrations {
-        let (statements, _) = sql::read_parts(&folder.sources, &migration.parts);
+        let (statements, _) = folder.statements(migration);
         for piece in statements.iter().flat_map(|s| &s.pieces) {
             if let Operation::CreateExtension { name } = &piece.operation
                 && !found.iter().any(|known: &String| **known == **name)
@@ -132,52 +188,181 @@ pub async fn rehearse(
     events: &mut (dyn FnMut(&Event) + Send),
     stop: Stop,
 ) -> Result<Rehearsal, RehearsalError> {
-    let mut session = server.connect_database().await?;
-    migrate(&session, script.folder, script.applied).await?;
+    rehearse_on(server, script, Terms::default(), events, stop).await
+}
+
+/// Plays a release on a throwaway server, on these terms.
+pub async fn rehearse_on(
+    server: &Throwaway,
+    script: Script<'_>,
+    terms: Terms<'_>,
+    events: &mut (dyn FnMut(&Event) + Send),
+    stop: Stop,
+) -> Result<Rehearsal, RehearsalError> {
+    let roles = Roles::look(server).await?;
+    let mut notes = BTreeSet::new();
+    let (target, mut met) = (server.create_database().await?, Met::default());
+    let played = play(&target, script, terms, &mut met, events, stop).await;
+    notes.append(&mut met.notes);
+    // What belongs to the whole server must not be there when the next database begins.
+    let forgotten = roles.forget(&target, &met).await;
+    let (Watcher { mut matrix, players, .. }, planned, version) = played?;
+    forgotten?;
+    // The files' own order, on a database of its own.
+    let (target, mut met) = (server.create_database().await?, Met::default());
+    let fresh = fresh(&target, script, terms, &mut met).await;
+    notes.append(&mut met.notes);
+    let forgotten = roles.forget(&target, &met).await;
+    let fresh = fresh?;
+    forgotten?;
+    let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
+    let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
+    let foreseen = script.plan.matrix.as_ref();
+    let disagreements = foreseen.iter().flat_map(|foreseen| matrix.disagreements(foreseen, &ran)).collect();
+    let broken_at_home = broken_at_home(&matrix, foreseen);
+    let (mut misjudged, mut differences, mut fresh_failure) = (Vec::new(), Vec::new(), None);
+    match fresh {
+        Ok((inventory, real)) => {
+            let base = terms.base.map(std::slice::from_ref).unwrap_or(script.applied);
+            let all: Vec<_> = base.iter().chain(script.pending).cloned().collect();
+            misjudged = replay(script.folder, &all).0.differences(&real);
+            // Some tools' files make their tables themselves.
+            let own = |line: &String| line.split_whitespace().any(|word| word.starts_with("cutover."));
+            misjudged.retain(|line| !own(line) && !line.split([' ', '.']).any(|word| books::are_books("", word)));
+            differences = super::fresh::differences(&inventory, &planned, script.plan);
+        }
+        Err(failure) => fresh_failure = Some(failure),
+    }
+    let server = server.describe();
+    Ok(Rehearsal {
+        server,
+        matrix,
+        replayed,
+        disagreements,
+        version,
+        differences,
+        misjudged,
+        broken_at_home,
+        fresh_failure,
+        notes: notes.into_iter().collect(),
+    })
+}
+
+/// The plan through the real executor.
+async fn play<'a>(
+    target: &Target,
+    script: Script<'a>,
+    terms: Terms<'_>,
+    met: &mut Met,
+    events: &mut (dyn FnMut(&Event) + Send),
+    stop: Stop,
+) -> Result<(Watcher<'a>, Inventory, PgVersion), RehearsalError> {
+    let mut session = connect(target).await.map_err(ThrowawayError::from)?;
+    Trial::new(&session, script.folder, terms, met).production(script.applied).await?;
+    for migration in script.pending {
+        for statement in script.folder.statements(migration).0 {
+            met.names_roles(script.folder.sources.slice(statement.span));
+        }
+    }
+    record(&session, script.folder, script.applied).await?;
     let mut watcher = Watcher::new(script);
     let traffic = Simulated::default();
     let mut boundary = |_: &'static str| {};
+    // Nothing that is waited for may wait for ever, whatever it is.
+    let doing = Mutex::new((Instant::now(), "the checks before the first step".to_owned()));
+    let mut tell = |event: &Event| {
+        if let Event::StepRunning { step, object, action, .. } = event {
+            *doing.lock().unwrap_or_else(PoisonError::into_inner) =
+                (Instant::now(), format!("step {step} ({object}, {action})"));
+        }
+        events(event);
+    };
     let mut doors = Doors {
         traffic: &traffic,
-        events,
+        events: &mut tell,
         observer: Some(&mut watcher),
         stop,
         clock: &NoWait,
         cancel: None,
         boundary: &mut boundary,
     };
-    execute(&mut session, script.plan, &Options::default(), &mut doors).await?;
+    let options = Options { accept_base: true, ..Options::default() };
+    let watchdog = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let (since, what) = doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if since.elapsed() > terms.limit {
+                return what;
+            }
+        }
+    };
+    tokio::select! {
+        done = execute(&mut session, script.plan, &options, &mut doors) => done?,
+        what = watchdog => return Err(RehearsalError::Limit { what, limit: terms.limit }),
+    };
     let planned = inventory(&session).await?;
     let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
     // An orderly end: the built-in server has to write its answers to somebody.
     session.close().await;
-    // The files' own order, on a database of its own.
-    let session = server.connect_database().await?;
-    run(&session, script.folder, script.applied).await?;
-    run(&session, script.folder, script.pending).await?;
-    let (fresh, real) = (inventory(&session).await?, introspect(&session).await?);
+    Ok((watcher, planned, version))
+}
+
+/// What all files leave in their own order, or the place and the reason where they fail.
+async fn fresh(
+    target: &Target,
+    script: Script<'_>,
+    terms: Terms<'_>,
+    met: &mut Met,
+) -> Result<Result<(Inventory, Schema), (String, String)>, RehearsalError> {
+    let session = connect(target).await.map_err(ThrowawayError::from)?;
+    let mut trial = Trial::new(&session, script.folder, terms, met);
+    trial.production(script.applied).await?;
+    let done = match trial.run(script.pending, Whose::Release).await {
+        Err(RehearsalError::Base { whose: Whose::Release, place, message }) => Err((place, message)),
+        done => {
+            done?;
+            Ok((inventory(&session).await?, introspect(&session).await?))
+        }
+    };
     session.close().await;
-    let Watcher { mut matrix, players, .. } = watcher;
-    let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
-    let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
-    let disagreements = script.plan.matrix.iter().flat_map(|foreseen| matrix.disagreements(foreseen, &ran)).collect();
-    let all: Vec<_> = script.applied.iter().chain(script.pending).cloned().collect();
-    let mut misjudged = replay(script.folder, &all).0.differences(&real);
-    // Some tools' files make their tables themselves.
-    misjudged.retain(|line| !line.split([' ', '.']).any(|word| books::are_books("", word)));
-    let differences = differences(&fresh, &planned, script.plan);
-    Ok(Rehearsal { server: server.describe(), matrix, replayed, disagreements, version, differences, misjudged })
+    Ok(done)
+}
+
+/// Rows of queries that fail on the schema of their own version, which must not: they worked before the release, or their text shows nothing
+/// that could be wrong with them. What the text finds wrong as well, from the start, is a query of another version.
+fn broken_at_home(matrix: &Matrix, foreseen: Option<&Matrix>) -> BTreeSet<usize> {
+    let broken = |row: &Row| {
+        if row.unfit().is_none() {
+            return false;
+        }
+        let worked = row.version == Version::Green && row.runs.iter().any(|run| matches!(run.cell, Cell::Works(_)));
+        let same = |other: &&Row| other.version == row.version && other.query == row.query && other.place == row.place;
+        let text = foreseen.and_then(|foreseen| foreseen.rows.iter().find(same)).and_then(Row::home);
+        worked || !matches!(text, Some(Cell::Fails(_)))
+    };
+    matrix.rows.iter().enumerate().filter(|(_, row)| broken(row)).map(|(at, _)| at).collect()
 }
 
 /// Brings a database to where production is: runs migrations and writes the history of their tool.
 pub async fn migrate(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
-    run(client, folder, migrations).await?;
+    Trial::new(client, folder, Terms::default(), &mut Met::default()).run(migrations, Whose::Production).await?;
+    record(client, folder, migrations).await
+}
+
+/// Writes the history of the folder's tool.
+async fn record(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
     let convention = folder.convention;
     // Without a history that is written, the plan's `from` is believed on a database without a journal.
     if convention.records_here() {
         return Ok(());
     }
-    for migration in migrations {
+    // A dump may have brought its rows.
+    let recorded = history::applied(client, convention).await?;
+    let is_new = |migration: &&Migration| {
+        let key = history::version_key(convention, migration.version.as_str());
+        recorded.iter().all(|row| row.version != key)
+    };
+    for migration in migrations.iter().filter(is_new) {
         let text = &folder.sources.file(migration.file).text;
         let saved = SavedMigration {
             version: migration.version.to_string(),
@@ -186,36 +371,6 @@ pub async fn migrate(client: &Client, folder: &Folder, migrations: &[Migration])
             sha256: migration.sha256.clone(),
         };
         history::record(client, convention, &saved, text).await?;
-    }
-    Ok(())
-}
-
-/// Runs migrations in the files' order, statement by statement, each file in a transaction unless a statement of it refuses one.
-pub(super) async fn run(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
-    for migration in migrations {
-        if let Some(language) = migration.program {
-            let path = folder.sources.file(migration.file).path.to_string();
-            return Err(RehearsalError::Program { path, language });
-        }
-        let (statements, _) = sql::read_parts(&folder.sources, &migration.parts);
-        let own = |s: &sql::Statement| s.pieces.iter().any(|p| matches!(p.operation, Operation::Transaction(_)));
-        let atomic = statements.iter().all(|s| s.transactional && !own(s));
-        let failed = |error: tokio_postgres::Error, place: String| RehearsalError::Base {
-            place,
-            message: server_message(&error),
-        };
-        let file = folder.sources.file(migration.file).path.to_string();
-        if atomic {
-            client.batch_execute("BEGIN").await.map_err(|e| failed(e, file.clone()))?;
-        }
-        for statement in &statements {
-            let sql = folder.sources.slice(statement.span);
-            client.batch_execute(sql).await.map_err(|e| failed(e, folder.sources.place(statement.span)))?;
-        }
-        if atomic {
-            client.batch_execute("COMMIT").await.map_err(|e| failed(e, file.clone()))?;
-        }
-        client.batch_execute("RESET ALL; RESET SESSION AUTHORIZATION").await.map_err(|e| failed(e, file))?;
     }
     Ok(())
 }
@@ -285,7 +440,7 @@ impl Observer for Watcher<'_> {
 struct NoWait;
 
 impl Clock for NoWait {
-    fn sleep(&self, _: std::time::Duration) -> Future<'static, ()> {
+    fn sleep(&self, _: Duration) -> Future<'static, ()> {
         Box::pin(async {})
     }
 }

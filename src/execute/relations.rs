@@ -11,7 +11,7 @@ use super::session::{failed, get};
 use crate::digest::hex;
 use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan};
 
-/// The columns of each relation, `None` where there is no such relation.
+/// The columns of each relation, `None` where there is no such relation. Those of sequences are PostgreSQL's own and no part of a schema.
 type Live = BTreeMap<String, Option<Vec<ExpectedColumn>>>;
 
 async fn live(client: &Client, expects: &[ExpectedRelation]) -> Result<Live, ExecuteError> {
@@ -20,7 +20,8 @@ async fn live(client: &Client, expects: &[ExpectedRelation]) -> Result<Live, Exe
              pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull
          FROM pg_catalog.unnest($1::pg_catalog.text[]) AS n(name)
          LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)
-         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         LEFT JOIN pg_catalog.pg_attribute a
+           ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
          ORDER BY n.name, a.attnum";
     let mut live = Live::new();
     for row in client.query(query, &[&names]).await.map_err(failed("reading the live schema"))? {
@@ -48,21 +49,27 @@ pub(super) async fn hashes(client: &Client, plan: &SavedPlan) -> Result<Relation
 
 /// The schema before the first step.
 pub(super) async fn expected(client: &Client, plan: &SavedPlan) -> Result<(), ExecuteError> {
-    let live = live(client, &plan.schema.expects).await?;
-    for relation in &plan.schema.expects {
-        let name = &relation.name;
-        let drift = match (&relation.columns, live.get(name).and_then(Option::as_ref)) {
-            (None, None) => continue,
-            (None, Some(_)) => format!("{name} exists, and the plan creates it"),
-            (Some(_), None) => format!("{name} does not exist"),
-            (Some(expected), Some(found)) => match difference(expected, found) {
-                None => continue,
-                Some(difference) => format!("{name}: {difference}"),
-            },
-        };
-        return Err(Stale::Drift(drift).into());
+    match differing(client, &plan.schema.expects).await? {
+        Some(drift) => Err(Stale::Drift(drift).into()),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first of the relations that is another one in the database, and how.
+pub(super) async fn differing(client: &Client, expects: &[ExpectedRelation]) -> Result<Option<String>, ExecuteError> {
+    let live = live(client, expects).await?;
+    let drift = |relation: &ExpectedRelation| {
+        let name = &relation.name;
+        match (&relation.columns, live.get(name).and_then(Option::as_ref)) {
+            (None, None) => None,
+            (None, Some(_)) => Some(format!("{name} exists, and the plan creates it")),
+            (Some(_), None) => Some(format!("{name} does not exist")),
+            (Some(expected), Some(found)) => {
+                difference(expected, found).map(|difference| format!("{name}: {difference}"))
+            }
+        }
+    };
+    Ok(expects.iter().find_map(drift))
 }
 
 /// The schema as the last step left it.
@@ -90,7 +97,11 @@ fn difference(expected: &[ExpectedColumn], found: &[ExpectedColumn]) -> Option<S
     if let Some(column) = found.iter().find(|column| expected.iter().all(|e| e.name != column.name)) {
         return Some(format!("column {} is not in the plan", column.name));
     }
-    expected.iter().zip(found).find(|(e, f)| e != f).map(|(e, f)| {
+    // Of a view's column the text does not always tell the type.
+    let differs = |e: &ExpectedColumn, f: &ExpectedColumn| {
+        e.name != f.name || e.not_null != f.not_null || (e.data_type != f.data_type && !e.data_type.is_empty())
+    };
+    expected.iter().zip(found).find(|(e, f)| differs(e, f)).map(|(e, f)| {
         if e.name == f.name {
             format!("the plan has {}, the database has {}", describe(e), describe(f))
         } else {

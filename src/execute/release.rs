@@ -108,12 +108,14 @@ async fn begin(
             return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
         }
     }
+    let accepted = preflight::base(client, plan, options.accept_base).await?;
     relations::expected(client, plan).await?;
     let started = Record::Started {
         by: by.clone(),
         traffic: doors.traffic.name().to_owned(),
         strategy: options.strategy.clone(),
         relations: relations::hashes(client, plan).await?,
+        accepted,
     };
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
     preflight::history(client, plan, &status).await?;

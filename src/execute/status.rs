@@ -321,6 +321,7 @@ mod tests {
             traffic: "simulated".into(),
             strategy: Strategy::all_at_once(),
             relations: Relations::new(),
+            accepted: None,
         }
     }
 

@@ -30,6 +30,8 @@ const ALL: &[(&str, Books)] = &[
     ("liquibase", anywhere(&["databasechangelog", "databasechangeloglock"])),
     ("drizzle", inside("drizzle", &["__drizzle_migrations"])),
     ("alembic", anywhere(&["alembic_version"])),
+    ("supabase", inside("supabase_migrations", &["schema_migrations", "seed_files"])),
+    ("hasura", inside("hdb_catalog", &["hdb_version", "schema_migrations", "migration_settings"])),
     // Those that no folder is read of; a database may have been theirs.
     ("sql-migrate", anywhere(&["gorp_migrations"])),
     ("knex", anywhere(&["knex_migrations", "knex_migrations_lock"])),

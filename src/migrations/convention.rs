@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::load::Version;
+
 /// How a folder of migrations is named and ordered, and where its tool keeps its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -35,6 +37,10 @@ pub enum Convention {
     Rails,
     /// What `alembic upgrade --sql` prints: sections `-- Running upgrade a -> b`.
     Alembic,
+    /// `timestamp_name.sql` in `supabase/migrations`.
+    Supabase,
+    /// Folders `timestamp_name/` with `up.sql`, in `migrations/<database>`.
+    Hasura,
     /// Any `*.sql`, in the order of their names.
     Plain,
 }
@@ -59,6 +65,31 @@ pub enum HistoryRows {
     Current,
 }
 
+/// A row of a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The version, or what stands for it.
+    pub version: String,
+    /// Whether it is a baseline: everything at or below it counts as applied.
+    pub floor: bool,
+}
+
+impl Recorded {
+    /// A migration that was applied.
+    pub fn new(version: impl Into<String>) -> Self {
+        Self { version: version.into(), floor: false }
+    }
+}
+
+/// A migration of a folder, as far as a history can name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// Its version, spelled as the history's are.
+    pub version: &'a str,
+    /// SHA-256 of its file, in hex.
+    pub sha256: &'a str,
+}
+
 struct Facts {
     name: &'static str,
     history: Option<HistoryTable>,
@@ -70,7 +101,7 @@ const fn facts(name: &'static str, table: &'static str, rows: HistoryRows, writt
 
 impl Convention {
     /// Every convention.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Refinery,
         Self::Sqlx,
         Self::Diesel,
@@ -85,6 +116,8 @@ impl Convention {
         Self::Drizzle,
         Self::Rails,
         Self::Alembic,
+        Self::Supabase,
+        Self::Hasura,
         Self::Plain,
     ];
 
@@ -105,6 +138,8 @@ impl Convention {
             Self::Drizzle => facts("drizzle", "drizzle.__drizzle_migrations", Applied, false),
             Self::Rails => facts("rails", "schema_migrations", Applied, true),
             Self::Alembic => facts("alembic", "alembic_version", Current, true),
+            Self::Supabase => facts("supabase", "supabase_migrations.schema_migrations", Applied, true),
+            Self::Hasura => facts("hasura", "hdb_catalog.hdb_version", Applied, false),
             Self::Plain => Facts { name: "plain", history: None },
         }
     }
@@ -124,22 +159,43 @@ impl Convention {
         matches!(self.facts().history, Some(HistoryTable { rows: HistoryRows::Current, .. }))
     }
 
-    /// What a history's rows say of the versions of a folder, in the folder's order: with a current version only, all before it are applied;
-    /// what is older than a dump of the whole schema is part of it.
-    pub fn applied(self, recorded: Vec<String>, ordered: &[String]) -> Vec<String> {
-        if self.records_in_order() {
-            let current = ordered.iter().rposition(|version| recorded.contains(version));
-            let before = current.map_or(&[][..], |at| &ordered[..=at]);
-            let unknown = recorded.into_iter().filter(|version| !ordered.contains(version));
-            return before.iter().cloned().chain(unknown).collect();
+    /// What a history's rows say of the migrations of a folder, in the folder's order, as versions of the folder; and the versions that the
+    /// folder does not have. With a current version only, all before it are applied; what stands at or below a baseline never runs; what is
+    /// older than a dump of the whole schema is part of it.
+    pub fn applied(self, rows: &[Recorded], ordered: &[Listed<'_>]) -> (Vec<String>, Vec<String>) {
+        let same = |row: &Recorded, listed: &Listed<'_>| match self {
+            // Drizzle knows files by their checksum.
+            Self::Drizzle => row.version == listed.sha256 || row.version == listed.version,
+            _ => Version::new(row.version.as_str()).cmp(&Version::new(listed.version)) == std::cmp::Ordering::Equal,
+        };
+        let known = |listed: &Listed<'_>| rows.iter().any(|row| same(row, listed));
+        // Everything up to here is applied.
+        let mut up_to = None;
+        if self.records_in_order() || self == Self::Drizzle {
+            up_to = ordered.iter().rposition(known);
         }
-        let number = |version: &String| version.parse::<u128>().ok();
-        match (self, ordered.first().and_then(number)) {
-            (Self::Rails, Some(first)) => {
-                recorded.into_iter().filter(|version| number(version).is_none_or(|n| n >= first)).collect()
-            }
-            _ => recorded,
+        for floor in rows.iter().filter(|row| row.floor) {
+            let at = ordered.iter().rposition(|listed| same(floor, listed)).or_else(|| {
+                let floor = Version::new(floor.version.as_str());
+                ordered.iter().rposition(|listed| self.is_versioned(listed) && Version::new(listed.version) <= floor)
+            });
+            up_to = up_to.max(at);
         }
+        let below = |at: usize| up_to.is_some_and(|up_to| at <= up_to) && self.is_versioned(&ordered[at]);
+        let done = (0..ordered.len()).filter(|at| below(*at) || known(&ordered[*at]));
+        let done = done.map(|at| ordered[at].version.to_owned()).collect();
+        let number = |version: &str| version.parse::<u128>().ok();
+        let dump = ordered.first().and_then(|first| number(first.version)).filter(|_| self == Self::Rails);
+        let unknown = rows.iter().filter(|row| {
+            let in_dump = dump.zip(number(&row.version)).is_some_and(|(first, row)| row < first);
+            !row.floor && !in_dump && !ordered.iter().any(|listed| same(row, listed))
+        });
+        (done, unknown.map(|row| row.version.clone()).collect())
+    }
+
+    /// Whether a migration has a place in the order: Flyway's repeatable ones have none.
+    fn is_versioned(self, listed: &Listed<'_>) -> bool {
+        self != Self::Flyway || !listed.version.starts_with("R__")
     }
 
     /// Whether what was applied is recorded in `cutover.migration`.

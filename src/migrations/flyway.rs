@@ -34,6 +34,11 @@ fn parse(path: &Utf8Path) -> Option<(char, Option<String>, String)> {
     }
 }
 
+/// Whether a file is one that Flyway runs around its migrations.
+pub(super) fn is_callback(path: &Utf8Path) -> bool {
+    path.file_name().is_some_and(|name| CALLBACKS.iter().any(|callback| name.starts_with(callback)))
+}
+
 /// Whether a file is one of Flyway's.
 pub(super) fn owns(path: &Utf8Path) -> bool {
     parse(path).is_some()
@@ -43,19 +48,18 @@ pub(super) fn list(tree: &Tree<'_>) -> Result<Vec<Found>, LoadError> {
     let mut versioned = Vec::new();
     let mut repeatable = Vec::new();
     for path in tree.sql() {
-        let name = path.file_name().unwrap_or_default();
         match parse(path) {
             Some(('V', Some(version), description)) => versioned.push(found(tree, path, &version, &description)?),
             Some(('R', None, description)) => {
                 repeatable.push(found(tree, path, &format!("R__{}", description.replace(' ', "_")), &description)?);
             }
             Some(_) => {}
-            None if CALLBACKS.iter().any(|callback| name.starts_with(callback)) => {}
+            None if is_callback(path) => {}
             None => {
                 return Err(LoadError::BadName {
                     path: path.clone(),
                     convention: Convention::Flyway,
-                    reason: "it is not named `V1__what.sql` or `R__what.sql`; Flyway would pass over it".to_owned(),
+                    reason: "it is not named `V1__what.sql` or `R__what.sql`".to_owned(),
                 });
             }
         }

@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 use super::script::Script;
 use super::tree::{self, Tree};
 use super::{
-    Convention, alembic, atlas, dbmate, detect, diesel, drizzle, flyway, golang_migrate, goose, liquibase, placeholder,
-    plain, prisma, rails, refinery, sqitch, sqlx,
+    Convention, Listed, Recorded, alembic, atlas, dbmate, detect, diesel, drizzle, flyway, golang_migrate, goose,
+    hasura, liquibase, placeholder, plain, prisma, rails, refinery, sqitch, sqlx, supabase,
 };
 use crate::digest::hex;
 use crate::source::{FileId, Sources, Span};
+use crate::sql;
 
 /// A version in its convention's own spelling. Versions made of digits, perhaps in parts (`1.10`), compare as numbers, others as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,8 @@ impl Found {
 pub struct Folder {
     /// How it was read.
     pub convention: Convention,
+    /// Other conventions that its names fit as well, where nothing says which tool it is. They read it alike; their histories differ.
+    pub alike: Vec<Convention>,
     /// Where it is.
     pub path: Utf8PathBuf,
     /// The texts.
@@ -165,7 +168,7 @@ pub enum LoadError {
         second: Utf8PathBuf,
     },
     /// A name the convention does not accept.
-    #[error("{path}: {reason} ({convention} would fail on it)")]
+    #[error("{path}: {reason}; {convention} does not take it")]
     BadName {
         /// The file.
         path: Utf8PathBuf,
@@ -258,8 +261,8 @@ pub fn load(folder: &Utf8Path, convention: Option<Convention>) -> Result<Folder,
 pub fn load_with(folder: &Utf8Path, reading: &Reading) -> Result<Folder, LoadError> {
     let tree = Tree::walk(folder)?;
     let detected = reading.convention.is_none();
-    let convention = match reading.convention {
-        Some(convention) => convention,
+    let (convention, alike) = match reading.convention {
+        Some(convention) => (convention, Vec::new()),
         None => detect::detect(&tree)?,
     };
     let found = listing(convention, &tree)?;
@@ -273,7 +276,8 @@ pub fn load_with(folder: &Utf8Path, reading: &Reading) -> Result<Folder, LoadErr
         };
         return Err(LoadError::Empty { folder: folder.to_owned(), hint });
     }
-    Folder::assemble(convention, folder, &tree, found, detected, &reading.placeholders)
+    let folder = Folder::assemble(convention, folder, &tree, found, detected, &reading.placeholders)?;
+    Ok(Folder { alike, ..folder })
 }
 
 fn first_sql<'a>(tree: &'a Tree<'_>) -> &'a Utf8Path {
@@ -296,6 +300,8 @@ fn listing(convention: Convention, tree: &Tree<'_>) -> Result<Vec<Found>, LoadEr
         Convention::Drizzle => drizzle::list(tree),
         Convention::Rails => rails::list(tree),
         Convention::Alembic => alembic::list(tree),
+        Convention::Supabase => supabase::list(tree),
+        Convention::Hasura => hasura::list(tree),
         Convention::Plain => plain::list(tree),
     }?;
     let mut seen: HashMap<&str, &Utf8Path> = HashMap::new();
@@ -328,6 +334,8 @@ fn script(convention: Convention, text: &str) -> Result<Script, String> {
         | Convention::Drizzle
         | Convention::Rails
         | Convention::Alembic
+        | Convention::Supabase
+        | Convention::Hasura
         | Convention::Plain => Ok(Script::whole(0..text.len())),
     }
 }
@@ -392,7 +400,37 @@ impl Folder {
                 sha256,
             });
         }
-        Ok(Self { convention, path: folder.to_owned(), sources, migrations })
+        Ok(Self { convention, alike: Vec::new(), path: folder.to_owned(), sources, migrations })
+    }
+
+    /// Reads a dump of production's schema (`pg_dump --schema-only`, `structure.sql`). It stands beside the migrations, not among them.
+    pub fn add_dump(&mut self, path: &Utf8Path) -> Result<Migration, LoadError> {
+        let bytes = fs_err::read(path)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        if bytes.starts_with(b"PGDMP") {
+            let message =
+                "this is an archive of pg_dump; write it as text (pg_dump --schema-only --format plain)".to_owned();
+            return Err(LoadError::BadFile { path: path.to_owned(), message });
+        }
+        let text = tree::utf8(path.to_owned(), bytes)?;
+        let length = text.len();
+        let file = self.sources.add(path, text);
+        Ok(Migration {
+            version: Version::new("dump"),
+            name: "dump".to_owned(),
+            path: path.to_owned(),
+            file,
+            parts: vec![Span::new(file, 0..length)],
+            in_transaction: true,
+            program: None,
+            sha256,
+        })
+    }
+
+    /// The statements of a migration that go forward, with what is to be said about them. Nothing else of its file is read: what takes it
+    /// back may stand there, too.
+    pub fn statements(&self, migration: &Migration) -> sql::ReadFile {
+        sql::read_parts(&self.sources, &migration.parts)
     }
 
     /// Divides the folder behind the version that production is at. `None`: nothing is applied yet.
@@ -435,19 +473,16 @@ impl Folder {
 
     /// Divides the folder by what a history table says. Versions of the history that the folder lacks are returned beside it.
     pub fn pending_by_history(&self, applied: &[String]) -> (Pending, Vec<String>) {
-        let ordered: Vec<String> = self.migrations.iter().map(|m| m.version.to_string()).collect();
-        let mut unknown = self.convention.applied(applied.to_vec(), &ordered);
-        let (mut done, mut pending) = (Vec::new(), Vec::new());
-        for migration in &self.migrations {
-            let known = |version: &String| Version::new(version.as_str()).cmp(&migration.version) == Ordering::Equal;
-            match unknown.iter().position(known) {
-                Some(at) => {
-                    unknown.swap_remove(at);
-                    done.push(migration.clone());
-                }
-                None => pending.push(migration.clone()),
-            }
-        }
-        (Pending { applied: done, pending }, unknown)
+        let rows: Vec<Recorded> = applied.iter().map(Recorded::new).collect();
+        self.pending_by_rows(&rows)
+    }
+
+    /// The same, with baselines.
+    pub fn pending_by_rows(&self, rows: &[Recorded]) -> (Pending, Vec<String>) {
+        let ordered: Vec<Listed<'_>> =
+            self.migrations.iter().map(|m| Listed { version: m.version.as_str(), sha256: &m.sha256 }).collect();
+        let (done, unknown) = self.convention.applied(rows, &ordered);
+        let is_done = |migration: &Migration| done.iter().any(|version| version == migration.version.as_str());
+        (self.pending_unless(is_done), unknown)
     }
 }

@@ -13,6 +13,7 @@ mod drizzle;
 mod flyway;
 mod golang_migrate;
 mod goose;
+mod hasura;
 mod liquibase;
 mod load;
 mod placeholder;
@@ -23,7 +24,8 @@ mod refinery;
 mod script;
 mod sqitch;
 mod sqlx;
+mod supabase;
 mod tree;
 
-pub use convention::{Convention, HistoryRows, HistoryTable};
+pub use convention::{Convention, HistoryRows, HistoryTable, Listed, Recorded};
 pub use load::{Folder, LoadError, Migration, Pending, Reading, Version, load, load_with};

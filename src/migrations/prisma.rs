@@ -5,16 +5,35 @@ use camino::Utf8Path;
 use super::load::{Found, LoadError};
 use super::tree::Tree;
 
+/// The file beside the folders.
+pub(super) const LOCK: &str = "migration_lock.toml";
+
 /// Whether a file is a migration of Prisma.
 pub(super) fn owns(path: &Utf8Path) -> bool {
     path.file_name() == Some("migration.sql") && path.components().count() == 2
 }
 
+/// The language of a migration that is a program: Prisma Next runs `migration.ts`.
+fn language(path: &Utf8Path) -> Option<&'static str> {
+    let (name, extension) = (path.file_stem()?, path.extension()?);
+    match (name, extension) {
+        ("migration", "ts" | "mts" | "cts") => Some("TypeScript"),
+        ("migration", "js" | "mjs" | "cjs") => Some("JavaScript"),
+        _ => None,
+    }
+    .filter(|_| path.components().count() == 2)
+}
+
 pub(super) fn list(tree: &Tree<'_>) -> Result<Vec<Found>, LoadError> {
-    let found = tree.sql().filter(|path| owns(path)).filter_map(|path| {
-        let folder = path.parent()?.as_str();
+    let mut found: Vec<Found> = Vec::new();
+    for path in &tree.paths {
+        let Some(folder) = path.parent().map(Utf8Path::as_str) else { continue };
+        let program = language(path);
+        if !owns(path) && (program.is_none() || tree.has(&format!("{folder}/migration.sql"))) {
+            continue;
+        }
         let name = folder.split_once('_').map_or("", |(_, name)| name);
-        Some(Found::new(folder, name, path))
-    });
-    Ok(found.collect())
+        found.push(Found { program: program.filter(|_| !owns(path)), ..Found::new(folder, name, path) });
+    }
+    Ok(found)
 }

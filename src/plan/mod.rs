@@ -1,6 +1,7 @@
 //! Dependency graph, placement, splitting, the proof, and the saved plan file.
 
 mod access;
+mod commits;
 mod describe;
 mod findings;
 mod graph;
@@ -15,6 +16,7 @@ pub mod saved;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod untold;
 
 pub use node::is_opaque;
 #[cfg(feature = "live")]

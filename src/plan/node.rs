@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::access::{self, Key};
+use super::commits;
 use super::graph::Graph;
 use super::{Observed, Request};
 use crate::diagnostic::{Diagnostic, Severity, codes};
@@ -119,6 +120,7 @@ impl Node {
 /// Functions of PostgreSQL that a migration calls for what they do to rows and sequences, not to the schema.
 fn harmless(name: &str) -> bool {
     const KNOWN: &[&str] = &[
+        "set_config",
         "setval",
         "nextval",
         "currval",
@@ -154,6 +156,8 @@ pub(crate) struct Nodes {
     pub(crate) nodes: Vec<Node>,
     /// The schema at the end of the files' order.
     pub(crate) last: Schema,
+    /// Whether all that made it could be read.
+    pub(crate) certain: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// What the author allows.
     pub(crate) allows: Vec<Allow>,
@@ -167,7 +171,7 @@ pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool
     let mut certain = migrations.iter().all(|migration| migration.program.is_none());
     for (statements, _) in sql::read_all(&folder.sources, &parts(migrations)) {
         for piece in statements.iter().flat_map(|s| &s.pieces) {
-            certain &= !is_opaque(&piece.operation);
+            certain &= !is_opaque(&piece.operation) || sql::only_changes_owner(folder.sources.slice(piece.span));
             schema = schema.apply(&piece.operation).schema;
         }
         schema = schema.with_default_search_path().without_temporary();
@@ -192,6 +196,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
     for (index, (statements, found)) in read.into_iter().enumerate() {
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]));
+        certain &= pending[index].program.is_none();
         let first = nodes.len();
         let mut session: Vec<Span> = Vec::new();
         let mut blocks = Blocks::default();
@@ -254,7 +259,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                         "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
                     ));
                 }
-                certain &= !part.is_opaque();
+                certain &= !part.is_opaque() || sql::only_changes_owner(folder.sources.slice(part.span));
                 diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
                 let effect = match &part.observed {
                     Some(observed) => observed.effect.clone(),
@@ -268,7 +273,10 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     node.parts.push(part);
                     continue;
                 }
-                let transactional = statement.transactional && !part.hazard.outside_transaction;
+                let (alone_only, refused) =
+                    commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
+                diagnostics.extend(refused);
+                let transactional = statement.transactional && !part.hazard.outside_transaction && !alone_only;
                 let node = Node {
                     migration: index,
                     unknown,
@@ -292,7 +300,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
         group(&mut nodes, first, base, folder);
         schema = schema.with_default_search_path().without_temporary();
     }
-    Nodes { nodes, last: schema, diagnostics, allows, statements: count }
+    Nodes { nodes, last: schema, certain, diagnostics, allows, statements: count }
 }
 
 /// What a data statement reads and writes. Long ones are lists of rows.

@@ -13,6 +13,7 @@ use super::saved::{
     Excerpt, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase,
     Place, SavedPlan, SchemaPins, Verdict,
 };
+use super::untold;
 use super::{ObservedEffects, findings, matrix, proof, steps};
 use crate::compat::mention::Tree;
 use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
@@ -21,7 +22,7 @@ use crate::effect::{Capability, Effect, PgVersion};
 use crate::lint::{self, Allowed, Release, Version};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
-use crate::schema::{QName, Schema};
+use crate::schema::{QName, Relation, Schema};
 use crate::source::{Sources, Span};
 use crate::sql::Operation;
 use crate::sql::operation::Ident;
@@ -37,6 +38,10 @@ pub struct Request<'a> {
     pub pending: &'a Pending,
     /// The schema before the release, as a live database has it. Otherwise the applied migrations are simulated.
     pub base: Option<&'a Schema>,
+    /// The files that `base` was read from, if it was read from text; what is not understood in them is told.
+    pub base_files: &'a [Migration],
+    /// The table of the tool's history, if somebody names it.
+    pub history_table: Option<&'a str>,
     /// The queries of the version in production.
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
@@ -60,8 +65,22 @@ impl<'a> Request<'a> {
     pub fn new(folder: &'a Folder, pending: &'a Pending) -> Self {
         let version = PgVersion::default();
         let (base, blue, green, observed, weighing, assume) = (None, None, None, None, None, Assume::default());
-        let (blue_source, base_is_uncertain) = (None, false);
-        Self { folder, pending, base, blue, green, observed, weighing, version, assume, blue_source, base_is_uncertain }
+        let (base_files, history_table) = (&[], None);
+        Self {
+            folder,
+            pending,
+            base,
+            base_files,
+            history_table,
+            blue,
+            green,
+            observed,
+            weighing,
+            version,
+            assume,
+            blue_source: None,
+            base_is_uncertain: false,
+        }
     }
 }
 
@@ -103,6 +122,8 @@ pub struct Checked {
     pub overlap: Schema,
     /// The schema after the release.
     pub last: Schema,
+    /// Whether all that made it could be read, so that it lacks nothing.
+    pub last_is_certain: bool,
 }
 
 /// Makes a plan.
@@ -110,7 +131,7 @@ pub fn plan(request: Request<'_>) -> Planned {
     let weighed = request.weighing.is_some();
     let (checked, plan) = analyse(request, |analysis| save(&analysis));
     let diagnostics = grouped(&checked.diagnostics, weighed);
-    let Checked { diagnostics: _, allowed, statements, sources, base, overlap, last } = checked;
+    let Checked { diagnostics: _, allowed, statements, sources, base, overlap, last, last_is_certain: _ } = checked;
     Planned { plan, diagnostics, allowed, statements, sources, base, overlap, last }
 }
 
@@ -150,8 +171,10 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
     });
     let base = base.followed();
     let collected = node::collect(&request, &base);
-    let last = collected.last;
+    let (last, last_is_certain) = (collected.last, collected.certain);
     let mut diagnostics = collected.diagnostics;
+    let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
+    diagnostics.extend(untold::findings(folder, base_files));
     let watch_blue = request.blue.map(|workload| Watch::new(workload, &base));
     let watch_green = request.green.map(|workload| Watch::new(workload, &last));
     let blue = App { watch: watch_blue.as_ref(), schema: &base, assume: request.assume };
@@ -244,7 +267,10 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
     // What borrows the schemas ends here.
     drop((nodes, all_pulls, mentioned));
     drop((watch_blue, watch_green));
-    (Checked { diagnostics, allowed, statements, sources, base, overlap: proof.overlap, last }, finished)
+    (
+        Checked { diagnostics, allowed, statements, sources, base, overlap: proof.overlap, last, last_is_certain },
+        finished,
+    )
 }
 
 fn save(analysis: &Analysis<'_>) -> SavedPlan {
@@ -282,12 +308,15 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
             from: request.pending.applied.last().map(|m| m.version.to_string()),
             applied: request.pending.applied.iter().map(saved).collect(),
             pending: request.pending.pending.iter().map(saved).collect(),
+            alike: folder.alike.clone(),
+            history_table: request.history_table.map(str::to_owned),
         },
         schema: SchemaPins {
             base: base.fingerprint(),
             overlap: analysis.overlap.fingerprint(),
             last: last.fingerprint(),
             expects: expectations(accesses, nodes, base),
+            relations: if folder.convention.records_here() { pins(base) } else { Vec::new() },
         },
         steps: placed_steps.into_iter().map(|(step, _)| step).collect(),
         findings: grouped(diagnostics, request.weighing.is_some()).iter().map(|d| finding(d, sources)).collect(),
@@ -409,18 +438,28 @@ fn expectations(accesses: &[Access], nodes: &[Node], base: &Schema) -> Vec<Expec
         .into_iter()
         .filter_map(|name| match base.relation(name) {
             Some(relation) if !relation.columns_known => None,
-            Some(relation) => {
-                let columns = relation.columns.iter().map(|c| ExpectedColumn {
-                    name: c.name.to_string(),
-                    data_type: c.data_type.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    not_null: c.not_null,
-                });
-                Some(ExpectedRelation { name: name.to_string(), columns: Some(columns.collect()) })
-            }
+            Some(relation) => Some(pin(name, relation)),
             None if made.contains(name) => Some(ExpectedRelation { name: name.to_string(), columns: None }),
             None => None,
         })
         .collect()
+}
+
+/// All relations whose columns are known.
+fn pins(base: &Schema) -> Vec<ExpectedRelation> {
+    base.relations()
+        .filter(|(_, relation)| relation.columns_known)
+        .map(|(name, relation)| pin(name, relation))
+        .collect()
+}
+
+fn pin(name: &QName, relation: &Relation) -> ExpectedRelation {
+    let columns = relation.columns.iter().map(|c| ExpectedColumn {
+        name: c.name.to_string(),
+        data_type: c.data_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+        not_null: c.not_null,
+    });
+    ExpectedRelation { name: name.to_string(), columns: Some(columns.collect()) }
 }
 
 fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {

@@ -14,8 +14,8 @@ use crate::stats::Load;
 
 /// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps; 1.2 what steps
 /// need and rest on, the text at places, and the matrix; 1.3 what blue's source mentions, and whether a query of the matrix fails only when it
-/// runs.
-pub const FORMAT_VERSION: &str = "1.3";
+/// runs; 1.4 what confirms that a database is where the plan begins.
+pub const FORMAT_VERSION: &str = "1.4";
 
 /// A plan as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,6 +90,12 @@ pub struct Migrations {
     pub applied: Vec<Migration>,
     /// The migrations this plan applies, in the files' order.
     pub pending: Vec<Migration>,
+    /// Other conventions that the folder fits as well, where nothing said which tool it is: the history in the database must tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Convention>,
+    /// The table of the tool's history, if somebody named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_table: Option<String>,
 }
 
 /// One migration file, pinned.
@@ -119,6 +125,10 @@ pub struct SchemaPins {
     pub last: String,
     /// What a live database must look like before the first step, for every object that the plan touches or reads. Drift here is refused.
     pub expects: Vec<ExpectedRelation>,
+    /// All relations of the schema before the first step, where no tool's history tells what is applied: that the database has them is all that
+    /// confirms that the plan begins there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relations: Vec<ExpectedRelation>,
 }
 
 /// A relation that the plan relies on, as it must be before the first step.

@@ -18,6 +18,7 @@ mod settings;
 mod socket;
 mod statements;
 mod statistics;
+pub mod survey;
 mod target;
 pub mod throwaway;
 mod tls;

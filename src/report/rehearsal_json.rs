@@ -12,8 +12,8 @@ use crate::execute::{Difference, Replayed};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
-/// and where the server says something else than the text.
-pub(super) const FORMAT_VERSION: &str = "2.1";
+/// and where the server says something else than the text; 2.2 has a fresh installation that fails.
+pub(super) const FORMAT_VERSION: &str = "2.2";
 
 /// What `rehearse --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +40,8 @@ pub(super) struct RehearsalDocument {
     pub breaks: Vec<BreakDocument>,
     /// Objects that a fresh installation has otherwise.
     pub fresh_install: Vec<DifferenceDocument>,
+    /// Where a fresh installation fails that runs all files in their own order; none: it does not.
+    pub fresh_install_fails: Option<FailureDocument>,
     /// What the simulation takes the files to leave behind (`-`) and what they do leave (`+`).
     pub simulation: Vec<String>,
     /// What was made of recordings; one a version that has one.
@@ -48,6 +50,15 @@ pub(super) struct RehearsalDocument {
     pub disagreements: Vec<Disagreement>,
     /// Every query at every state, as the server saw it.
     pub matrix: Option<Matrix>,
+}
+
+/// A statement that fails.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct FailureDocument {
+    /// `path:line:column`
+    pub place: String,
+    /// What the server said.
+    pub message: String,
 }
 
 /// What was made of the recording of a version.
@@ -120,8 +131,12 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
         server: rehearsal.map(|rehearsal| rehearsal.server.clone()),
         pg_version: rehearsal.map(|rehearsal| rehearsal.version.0),
         findings: plan.findings.clone(),
-        breaks: rehearsal.iter().flat_map(|r| r.matrix.breaks()).map(broken).collect(),
+        breaks: rehearsal.iter().flat_map(|r| r.breaks()).map(broken).collect(),
         fresh_install: rehearsal.iter().flat_map(|r| &r.differences).map(difference).collect(),
+        fresh_install_fails: rehearsal.and_then(|rehearsal| {
+            let (place, message) = rehearsal.fresh_failure.clone()?;
+            Some(FailureDocument { place, message })
+        }),
         simulation: rehearsal.map(|rehearsal| rehearsal.misjudged.clone()).unwrap_or_default(),
         replayed: rehearsal.iter().flat_map(|r| &r.replayed).map(played).collect(),
         disagreements: rehearsal.map(|rehearsal| rehearsal.disagreements.clone()).unwrap_or_default(),

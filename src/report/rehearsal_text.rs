@@ -26,7 +26,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         matrix_text::write(out, &rehearsal.matrix, style, !rehearsal.replayed.is_empty())?;
         writeln!(out)?;
     }
-    for (row, failure) in rehearsal.matrix.unfit() {
+    for (row, failure) in rehearsal.unfit() {
         let own = match row.version {
             Version::Blue => "before the release",
             Version::Green => "after the release",
@@ -41,7 +41,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
             failure.message
         )?;
     }
-    for found in rehearsal.matrix.breaks() {
+    for found in rehearsal.breaks() {
         let step = found.state.after_step.and_then(|id| plan.steps.iter().find(|s| s.id == id));
         let what = step.map_or_else(
             || "before the first step".to_owned(),
@@ -67,6 +67,13 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
     disagreements(out, rehearsal, style)?;
     for found in &rehearsal.differences {
         fresh(out, found, style)?;
+    }
+    if let Some((place, message)) = &rehearsal.fresh_failure {
+        writeln!(
+            out,
+            "{} a fresh installation fails, which runs the files in their own order, each as its tool does\n    {place}: {message}",
+            style.paint(Tone::Bad, "error:")
+        )?;
     }
     if !rehearsal.misjudged.is_empty() {
         writeln!(

@@ -603,14 +603,14 @@ impl Change {
         (self.columns_of(query, found), uses)
     }
 
-    fn columns_of(&self, query: &QueryShape, found: Option<Vec<(Ident, resolve::Type)>>) -> Option<Vec<Column>> {
+    fn columns_of(&self, query: &QueryShape, found: Option<Vec<(Ident, Option<TypeName>)>>) -> Option<Vec<Column>> {
         let starred = query.columns.iter().flatten().any(|output| matches!(output, OutputColumn::Star { .. }));
         let Some(found) = found else {
             // `*` may stand for columns of something that the shape does not name.
             return self.output(query).filter(|_| !starred);
         };
         let known = self.output(query).filter(|columns| columns.len() == found.len());
-        let column = |(name, _): &(Ident, resolve::Type)| Column {
+        let column = |(name, _): &(Ident, Option<TypeName>)| Column {
             name: name.clone(),
             data_type: None,
             not_null: false,
@@ -620,12 +620,8 @@ impl Change {
         };
         let mut columns = known.unwrap_or_else(|| found.iter().map(column).collect());
         for (column, (_, data_type)) in columns.iter_mut().zip(&found) {
-            // A plain column keeps its length and its scale.
-            let same = |known: &TypeName| matches!(data_type, resolve::Type::Named(name) if known.without_modifiers().as_str() == &**name);
-            if let resolve::Type::Named(name) = data_type
-                && !column.data_type.as_ref().is_some_and(same)
-            {
-                column.data_type = Some(TypeName::canonical(name.clone()));
+            if data_type.is_some() {
+                column.data_type.clone_from(data_type);
             }
         }
         Some(columns)

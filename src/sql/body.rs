@@ -39,7 +39,7 @@ pub(crate) fn read(language: &str, text: &str) -> Body {
 }
 
 fn sql(text: &str) -> Body {
-    let statements = split::split(text).statements;
+    let statements = split::split(text, split::Rows::IfEnded).statements;
     let mut body = Body::default();
     let last = statements.len().saturating_sub(1);
     for (i, statement) in statements.iter().enumerate() {

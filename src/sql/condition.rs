@@ -44,6 +44,9 @@ pub enum Truth {
     Unknown,
 }
 
+/// Deeper conditions are not decided.
+const CONDITION: usize = 100;
+
 /// A condition that was read.
 #[derive(Debug, Clone)]
 pub struct Condition(Expr);
@@ -52,6 +55,10 @@ impl Condition {
     /// Reads a condition, as written or as `pg_get_constraintdef` prints it (`CHECK ((…)) NOT VALID`).
     pub fn read(text: &str) -> Option<Self> {
         let text = text.strip_prefix("CHECK ").unwrap_or(text);
+        // It is kept, and walked over on any stack.
+        if super::deep::depth(text) > CONDITION {
+            return None;
+        }
         let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).ok()?;
         parser.parse_expr().ok().map(Self)
     }

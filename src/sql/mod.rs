@@ -7,6 +7,7 @@
 mod ast;
 pub mod body;
 pub mod condition;
+mod deep;
 mod describe;
 mod directive;
 mod gaps;
@@ -57,6 +58,8 @@ pub struct Statement {
     pub allows: Vec<Allow>,
     /// Whether PostgreSQL runs it in a transaction block.
     pub transactional: bool,
+    /// The rows that follow `COPY … FROM STDIN` in the file.
+    pub rows: Option<Span>,
 }
 
 /// One operation of a statement.
@@ -84,7 +87,8 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
     let mut diagnostics = Vec::new();
     for part in parts {
         let text = &*sources.file(part.file).text;
-        let split::Split { statements: raw, trailing, problems } = split::split(sources.slice(*part));
+        let split::Split { statements: raw, trailing, problems } =
+            split::split(sources.slice(*part), split::Rows::Follow);
         let base = part.range().start;
         let moved = |range: &Range<usize>| base + range.start..base + range.end;
         diagnostics.extend(problems.into_iter().map(|p| split_problem(Span::new(part.file, moved(&p.range)), p.kind)));
@@ -95,7 +99,9 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
             let comments = directive::read(text, &comments, previous.replace(span.range().end));
             diagnostics.extend(comments.problems.into_iter().map(|p| directive_problem(part.file, p)));
             let allows = comments.allows.into_iter().map(|allow| allow.placed(span)).collect();
-            let lowered = lower::statement(&text[span.range()]);
+            let statement = &text[span.range()];
+            let lowered = deep::with_stack(statement, || lower::statement(statement));
+            let lowered = lowered.unwrap_or_else(|| lower::unread(statement, deep::TOO_DEEP));
             let start = span.range().start;
             let inner = |range: Range<usize>| Span::new(part.file, start + range.start..start + range.end);
             if let Some(error) = lowered.error {
@@ -116,6 +122,7 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
                 directive: comments.directive,
                 allows,
                 transactional: lowered.transactional,
+                rows: raw.rows.as_ref().map(|range| Span::new(part.file, moved(range))),
             });
         }
         let trailing: Vec<_> = trailing.iter().map(moved).collect();
@@ -141,7 +148,15 @@ pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
 
 /// Reads one query of an application.
 pub fn read_query(text: &str) -> Result<query::Command, String> {
-    lower::command(text).map_err(|error| error.message)
+    let read = deep::with_stack(text, || lower::command(text).map_err(|error| error.message));
+    read.unwrap_or_else(|| Err(deep::TOO_DEEP.to_owned()))
+}
+
+/// Whether a statement is `ALTER … OWNER TO …`, of whatever kind: nothing else of the schema changes by it.
+pub(crate) fn only_changes_owner(statement: &str) -> bool {
+    let words: Vec<_> = lex::lex(statement).into_iter().filter(lex::Lexeme::solid).collect();
+    let [first, .., owner, to, _] = &words[..] else { return false };
+    first.is("alter") && owner.is("owner") && to.is("to")
 }
 
 /// The names in a text that stand as those of functions.
@@ -163,7 +178,14 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
 }
 
 #[cfg(feature = "live")]
-pub(crate) use lower::{definition_of, mentions_of};
+pub(crate) use lower::mentions_of;
+
+/// What tells a query, as the server prints it, from another one; its text, where that can not be read.
+#[cfg(feature = "live")]
+pub(crate) fn definition_of(text: &str) -> Vec<operation::Ident> {
+    let read = deep::with_stack(text, || lower::definition_of(text));
+    read.unwrap_or_else(|| vec![crate::digest::sha256(text).into()])
+}
 
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     match problem {
@@ -184,6 +206,10 @@ fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     }
 }
 
+/// Whether a statement is `COPY … FROM STDIN`.
+#[cfg(feature = "live")]
+pub(crate) use split::copies_from_stdin;
+
 /// Splits a file of queries; each with the name in its `-- name: x` comment.
 pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<String>)> {
     let name_in = |comment: &str| {
@@ -191,7 +217,7 @@ pub(crate) fn split_queries(text: &str) -> Vec<(std::ops::Range<usize>, Option<S
         let name = body.strip_prefix("name:")?.split_whitespace().next()?;
         Some(name.to_owned())
     };
-    let split::Split { statements, .. } = split::split(text);
+    let split::Split { statements, .. } = split::split(text, split::Rows::IfEnded);
     statements
         .into_iter()
         .map(|raw| {

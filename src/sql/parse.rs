@@ -18,8 +18,15 @@ static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
 /// The tokens of one statement and where each stands in its text.
 pub(crate) struct Tokens<'a> {
     text: &'a str,
-    line_starts: Vec<usize>,
+    lines: Vec<Line>,
     tokens: Vec<TokenWithSpan>,
+}
+
+/// A line of a text. Places are counted in characters, and there may be as many of them in one line as there are tokens.
+struct Line {
+    start: usize,
+    /// Where its characters begin, unless each is a byte.
+    characters: Option<Vec<u32>>,
 }
 
 /// Why a statement could not be read, with the place in its text.
@@ -31,9 +38,16 @@ pub(crate) struct SyntaxError {
 
 impl<'a> Tokens<'a> {
     pub(crate) fn read(text: &'a str) -> Result<Self, SyntaxError> {
-        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
-        let line_starts = std::iter::once(0).chain(newlines).collect();
-        let mut tokens = Self { text, line_starts, tokens: Vec::new() };
+        let mut start = 0;
+        let mut lines = Vec::new();
+        for line in text.split_inclusive('\n') {
+            let characters = || line.char_indices().map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX)).collect();
+            lines.push(Line { start, characters: (!line.is_ascii()).then(characters) });
+            start += line.len();
+        }
+        // Behind the last line break, or of an empty text.
+        lines.push(Line { start, characters: None });
+        let mut tokens = Self { text, lines, tokens: Vec::new() };
         match Tokenizer::new(&DIALECT, text).tokenize_with_location() {
             Ok(found) => {
                 tokens.tokens = found;
@@ -104,15 +118,14 @@ impl<'a> Tokens<'a> {
     pub(crate) fn offset(&self, location: Location) -> usize {
         let line = usize::try_from(location.line).unwrap_or(1).max(1) - 1;
         let column = usize::try_from(location.column).unwrap_or(1).max(1) - 1;
-        let Some(start) = self.line_starts.get(line).copied() else {
+        let Some(Line { start, characters }) = self.lines.get(line) else {
             return self.text.len();
         };
-        let end = self.line_starts.get(line + 1).copied().unwrap_or(self.text.len());
-        let line_text = &self.text[start..end];
-        if line_text.is_ascii() {
+        let Some(characters) = characters else {
             return (start + column).min(self.text.len());
-        }
-        line_text.char_indices().nth(column).map_or(end, |(i, _)| start + i)
+        };
+        let end = self.lines.get(line + 1).map_or(self.text.len(), |next| next.start);
+        characters.get(column).map_or(end, |at| start + *at as usize)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::lex::{is_word_byte, is_word_start};
+use super::lex::{Lexeme, is_word_byte, is_word_start, lex};
 
 /// One statement as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,17 @@ pub(crate) struct RawStatement {
     pub(crate) range: Range<usize>,
     /// The comments between the previous statement and this one.
     pub(crate) comments: Vec<Range<usize>>,
+    /// The rows behind `COPY … FROM STDIN`, without the line that ends them.
+    pub(crate) rows: Option<Range<usize>>,
+}
+
+/// Whether rows follow `COPY … FROM STDIN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// They do, to the line `\.` or else to the end, as psql takes them.
+    Follow,
+    /// Only where a line `\.` ends them before the next query begins: an application sends its rows itself.
+    IfEnded,
 }
 
 /// What the splitter can not make sense of.
@@ -42,8 +53,8 @@ pub(crate) struct Split {
 }
 
 /// Splits a file.
-pub(crate) fn split(text: &str) -> Split {
-    let mut splitter = Splitter { text, bytes: text.as_bytes(), at: 0, problems: Vec::new() };
+pub(crate) fn split(text: &str, rows: Rows) -> Split {
+    let mut splitter = Splitter { text, bytes: text.as_bytes(), at: 0, rows, problems: Vec::new() };
     let (statements, trailing) = splitter.run();
     Split { statements, trailing, problems: splitter.problems }
 }
@@ -52,6 +63,7 @@ struct Splitter<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    rows: Rows,
     problems: Vec<SplitProblem>,
 }
 
@@ -70,16 +82,27 @@ impl Splitter<'_> {
             } else if let Some(comment) = self.comment() {
                 comments.push(comment);
             } else if byte == b'\\' {
-                let start = self.at;
-                self.at = self.end_of_line();
-                self.problems.push(SplitProblem { range: start..self.at, kind: SplitProblemKind::MetaCommand });
+                self.meta_command();
             } else {
                 let range = self.statement();
-                self.copy_data(range.clone());
-                statements.push(RawStatement { range, comments: std::mem::take(&mut comments) });
+                let rows = self.copy_data(range.clone());
+                statements.push(RawStatement { range, comments: std::mem::take(&mut comments), rows });
             }
         }
         (statements, comments)
+    }
+
+    /// Passes over a command of psql, which ends with its line.
+    fn meta_command(&mut self) {
+        let start = self.at;
+        self.at = self.end_of_line();
+        self.problems.push(SplitProblem { range: start..self.at, kind: SplitProblemKind::MetaCommand });
+    }
+
+    /// Whether a command of psql at the cursor sends what stands before it, as a semicolon does: `\g`, `\gexec`, `\gset`, `\watch`, ….
+    fn sends(&self) -> bool {
+        let rest = &self.text[self.at + 1..];
+        [";", "g", "watch", "crosstabview"].iter().any(|command| rest.starts_with(command))
     }
 
     /// Reads one statement and leaves the cursor behind its semicolon.
@@ -95,6 +118,17 @@ impl Splitter<'_> {
                 b';' if parentheses == 0 && atomic == 0 => {
                     self.at += 1;
                     return start..end;
+                }
+                b'\\' if self.sends() => {
+                    if self.bytes.get(self.at + 1) == Some(&b';') {
+                        self.at += 2;
+                    }
+                    return start..end;
+                }
+                b'\\' => {
+                    self.meta_command();
+                    previous_word = b"";
+                    continue;
                 }
                 b'(' => parentheses += 1,
                 b')' => parentheses = parentheses.saturating_sub(1),
@@ -237,19 +271,46 @@ impl Splitter<'_> {
         self.problems.push(SplitProblem { range: start..end, kind: SplitProblemKind::Unterminated(what) });
     }
 
-    /// Skips the rows that follow `COPY … FROM STDIN;`.
-    fn copy_data(&mut self, statement: Range<usize>) {
-        let text = &self.text[statement.clone()];
-        let mut words = text.split_ascii_whitespace().rev();
-        let is_copy = text.get(..4).is_some_and(|w| w.eq_ignore_ascii_case("copy"));
-        if !is_copy || !words.any(|w| w.eq_ignore_ascii_case("stdin")) {
-            return;
+    /// Passes over the rows that follow `COPY … FROM STDIN;`.
+    fn copy_data(&mut self, statement: Range<usize>) -> Option<Range<usize>> {
+        if !copies_from_stdin(&self.text[statement.clone()]) {
+            return None;
         }
-        let rest = &self.text[self.at..];
-        let length = rest.find("\n\\.").map_or(rest.len(), |i| i + 3);
-        self.at += length;
+        let start = self.end_of_line();
+        let start = (start + 1).min(self.text.len());
+        let mut at = start;
+        let mut end = None;
+        for line in self.text[start..].split_inclusive('\n') {
+            let bare = line.trim_end_matches(['\n', '\r']);
+            if bare == "\\." {
+                end = Some((start..at, at + line.len()));
+                break;
+            }
+            let next_query = || bare.starts_with("-- name:") || copies_from_stdin(bare);
+            if self.rows == Rows::IfEnded && next_query() {
+                break;
+            }
+            at += line.len();
+        }
+        let (rows, behind) = match (end, self.rows) {
+            (Some(end), _) => end,
+            (None, Rows::Follow) => (start..self.text.len(), self.text.len()),
+            (None, Rows::IfEnded) => return None,
+        };
+        self.at = behind;
         self.problems.push(SplitProblem { range: statement, kind: SplitProblemKind::CopyData });
+        Some(rows)
     }
+}
+
+/// Whether a statement is `COPY … FROM STDIN`.
+pub(crate) fn copies_from_stdin(statement: &str) -> bool {
+    if !statement.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("copy")) {
+        return false;
+    }
+    let words: Vec<_> = lex(statement).into_iter().filter(Lexeme::solid).collect();
+    words.first().is_some_and(|word| word.is("copy"))
+        && words.windows(2).any(|pair| pair[0].is("from") && pair[1].is("stdin"))
 }
 
 #[cfg(test)]
@@ -257,7 +318,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let Split { statements, problems, .. } = split(text);
+        let Split { statements, problems, .. } = split(text, Rows::Follow);
         let found: Vec<_> = statements.iter().map(|s| &text[s.range.clone()]).collect();
         assert_eq!(found, expected);
         assert!(problems.is_empty(), "{problems:?}");
@@ -289,20 +350,60 @@ mod tests {
 
     #[test]
     fn what_can_not_be_read_is_reported_and_the_rest_still_split() {
-        let problems = |text: &str| split(text).problems.into_iter().map(|p| (p.range, p.kind)).collect::<Vec<_>>();
+        let problems =
+            |text: &str| split(text, Rows::Follow).problems.into_iter().map(|p| (p.range, p.kind)).collect::<Vec<_>>();
         assert_eq!(problems("SELECT 'a; b"), [(7..8, SplitProblemKind::Unterminated("string"))]);
         assert_eq!(problems("a; /* b"), [(3..4, SplitProblemKind::Unterminated("comment"))]);
         assert_eq!(problems("a; $x$ b"), [(3..4, SplitProblemKind::Unterminated("dollar-quoted string"))]);
         assert_eq!(problems("\\set a 1\nb;"), [(0..8, SplitProblemKind::MetaCommand)]);
+        assert_eq!(problems("SELECT 1 \\gexec\nSELECT 2;"), [(9..15, SplitProblemKind::MetaCommand)]);
         let text = "COPY t FROM stdin;\n1\t2;\n\\.\nSELECT 1;";
         assert_eq!(problems(text), [(0..17, SplitProblemKind::CopyData)]);
-        assert_eq!(split(text).statements.len(), 2);
+        assert_eq!(split(text, Rows::Follow).statements.len(), 2);
+    }
+
+    #[test]
+    fn a_command_of_psql_that_sends_ends_the_statement() {
+        let check = |text: &str, expected: &[&str]| {
+            let found: Vec<_> = split(text, Rows::Follow).statements;
+            assert_eq!(found.iter().map(|s| &text[s.range.clone()]).collect::<Vec<_>>(), expected);
+        };
+        check("SELECT 'a' \\gexec\nSELECT 2;", &["SELECT 'a'", "SELECT 2"]);
+        check("SELECT 1 \\g\nb;", &["SELECT 1", "b"]);
+        check("SELECT 1 \\gset x_\nb;", &["SELECT 1", "b"]);
+        check("SELECT 1 \\; SELECT 2; b", &["SELECT 1", "SELECT 2", "b"]);
+        check("SELECT '\\gexec'; b", &["SELECT '\\gexec'", "b"]);
+        check("\\restrict x\na;\n\\unrestrict x\n", &["a"]);
+    }
+
+    #[test]
+    fn rows_behind_copy() {
+        let check = |text: &str, rows: Rows, expected: &[&str], copied: Option<&str>| {
+            let found: Vec<_> = split(text, rows).statements;
+            assert_eq!(found.iter().map(|s| &text[s.range.clone()]).collect::<Vec<_>>(), expected);
+            assert_eq!(found.iter().find_map(|s| s.rows.clone()).map(|range| &text[range]), copied);
+        };
+        let ended = "COPY t FROM STDIN;\r\n1\t2;\r\n\\.x\r\n\\.\r\nb;";
+        check(ended, Rows::Follow, &["COPY t FROM STDIN", "b"], Some("1\t2;\r\n\\.x\r\n"));
+        check(ended, Rows::IfEnded, &["COPY t FROM STDIN", "b"], Some("1\t2;\r\n\\.x\r\n"));
+        check("COPY t FROM STDIN;\n\\.\nb;", Rows::Follow, &["COPY t FROM STDIN", "b"], Some(""));
+        let open = "COPY t FROM STDIN;\n-- name: b\nb;\nCOPY u FROM STDIN;\n1\n\\.\nc;";
+        check(open, Rows::Follow, &["COPY t FROM STDIN", "c"], Some("-- name: b\nb;\nCOPY u FROM STDIN;\n1\n"));
+        check(open, Rows::IfEnded, &["COPY t FROM STDIN", "b", "COPY u FROM STDIN", "c"], Some("1\n"));
+        check("COPY t TO STDOUT;\nb;", Rows::Follow, &["COPY t TO STDOUT", "b"], None);
+        check("COPY t FROM '/stdin';\nb;", Rows::Follow, &["COPY t FROM '/stdin'", "b"], None);
+        check(
+            "copy t (a) from stdin with (format csv);\n1\n",
+            Rows::IfEnded,
+            &["copy t (a) from stdin with (format csv)", "1"],
+            None,
+        );
     }
 
     #[test]
     fn comments_before_a_statement_stay_with_it() {
         let text = "-- one\nSELECT 1; -- two\n/* three */ SELECT 2;";
-        let Split { statements, .. } = split(text);
+        let Split { statements, .. } = split(text, Rows::Follow);
         let comments: Vec<Vec<_>> =
             statements.iter().map(|s| s.comments.iter().map(|c| &text[c.clone()]).collect()).collect();
         assert_eq!(comments, [vec!["-- one"], vec!["-- two", "/* three */"]]);

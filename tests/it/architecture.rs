@@ -139,3 +139,9 @@ fn no_file_has_grown_into_a_second_house() {
     let large: Vec<_> = files().into_iter().filter(|f| f.text.lines().count() >= 1000).map(|f| f.path).collect();
     assert!(large.is_empty(), "{large:?}");
 }
+
+/// Whole files hold what takes a migration back: what runs is read by `Folder::statements`.
+#[test]
+fn what_runs_is_never_read_from_whole_files() {
+    check(&["sql::read", "sql::read_parts", "sql::read_all"], |f| f.module != "execute" && f.module != "cli");
+}

@@ -60,7 +60,7 @@ fn flyway() {
     flyway
     1 "a": CREATE TABLE app.a (a int)
     "#);
-    assert_snapshot!(check(&[("flyway.conf", ""), ("V1__a.sql", ""), ("V2_b.sql", "")]), @"V2_b.sql: it is not named `V1__what.sql` or `R__what.sql`; Flyway would pass over it (flyway would fail on it)");
+    assert_snapshot!(check(&[("flyway.conf", ""), ("V1__a.sql", ""), ("V2_b.sql", "")]), @"the names in m do not fit one convention: 1 is named as flyway (V1__a.sql), 1 not (V2_b.sql); say which one with --convention");
     assert_snapshot!(check(&[("flyway.conf", ""), ("V1__a.sql", ""), ("V1.0__b.sql", "")]), @"version 1 twice: V1.0__b.sql and V1__a.sql; rename one of them");
 }
 

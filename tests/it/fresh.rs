@@ -209,7 +209,8 @@ async fn a_tools_own_tables_are_nobodys_difference() {
             Convention::Diesel => {
                 vec![("2024-01-01-000000_a/up.sql", ONE.into()), ("2024-01-02-000000_b/up.sql", TWO.into())]
             }
-            Convention::Sqlx | Convention::Atlas | Convention::Plain => {
+            Convention::Hasura => vec![("1_a/up.sql", ONE.into()), ("2_b/up.sql", TWO.into())],
+            Convention::Sqlx | Convention::Atlas | Convention::Supabase | Convention::Plain => {
                 vec![("1_a.sql", ONE.into()), ("2_b.sql", TWO.into())]
             }
             Convention::Dbmate => {

@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are their helpers, too")]
 
 mod adversarial;
+mod applied;
 mod architecture;
 mod conventions;
 mod corpus;
+mod deep;
+mod dump;
 mod examples;
 mod execute;
 mod fresh;
@@ -26,5 +29,6 @@ mod server;
 mod stats;
 mod support;
 mod touched;
+mod trial;
 mod workload;
 mod writes;

@@ -131,7 +131,7 @@ fn a_plain_folder_holds_no_undo() {
     assert_snapshot!(check(&[("m/a.down.sql", TABLE), ("m/a.up.sql", TABLE)], ""), @r"
     exit 2
     --- stderr
-    error: a.down.sql: it looks like the undo of another file, and plain folders hold forward migrations only (plain would fail on it)
+    error: a.down.sql: it looks like the undo of another file, and plain folders hold forward migrations only; plain does not take it
     ");
 }
 
@@ -268,7 +268,7 @@ fn a_version_or_convention_that_is_not_there() {
     assert_snapshot!(check(&[("m/V1__a.sql", TABLE)], "--convention liquidbase"), @r#"
     exit 2
     --- stderr
-    error: invalid value 'liquidbase' for '--convention <NAME>': unknown convention "liquidbase"; known: refinery, sqlx, diesel, flyway, dbmate, golang-migrate, goose, sqitch, prisma, atlas, liquibase, drizzle, rails, alembic, plain
+    error: invalid value 'liquidbase' for '--convention <NAME>': unknown convention "liquidbase"; known: refinery, sqlx, diesel, flyway, dbmate, golang-migrate, goose, sqitch, prisma, atlas, liquibase, drizzle, rails, alembic, supabase, hasura, plain
 
     For more information, try '--help'.
     "#);
@@ -279,7 +279,7 @@ fn a_configuration_that_can_not_be_used() {
     assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/cutover.toml", "[migrations]\nfrum = \"1\"\n")], ""), @"
     exit 2
     --- stderr
-    error: m/cutover.toml:2:1: unknown field `frum`, expected one of `folder`, `convention`, `placeholders`, `from`
+    error: m/cutover.toml:2:1: unknown field `frum`, expected one of `folder`, `convention`, `placeholders`, `from`, `base-schema`, `history-table`
     ");
     assert_snapshot!(check(&[("m/V1__a.sql", TABLE), ("m/cutover.toml", "[apps.blue]\nqueries = \"nowhere\"\n")], ""), @r"
     exit 2
@@ -509,7 +509,7 @@ fn edited_plans_are_refused() {
     assert_snapshot!(check_edited("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""), @r"
     exit 6
     --- stderr
-    error: release.plan: the plan has format version 2.0, this cutover reads 1.3
+    error: release.plan: the plan has format version 2.0, this cutover reads 1.4
       help: make a new plan with `cutover plan -o FILE`
     ");
     assert_snapshot!(check_edited("\"phase\": \"after\"", "\"phase\": \"soon\""), @r"

@@ -46,6 +46,9 @@ pub enum Record {
         strategy: Strategy,
         /// The schema at that time.
         relations: Relations,
+        /// Why nothing confirmed that the database is where the plan begins; the operator took the plan's word for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<String>,
     },
     /// An executor carries on.
     Resumed {

@@ -23,7 +23,9 @@ const fn mark(convention: Convention) -> Option<&'static str> {
         | Convention::Liquibase
         | Convention::Drizzle
         | Convention::Rails
-        | Convention::Alembic => None,
+        | Convention::Alembic
+        | Convention::Supabase
+        | Convention::Hasura => None,
     }
 }
 

@@ -26,7 +26,7 @@
 //!   - After `SET SESSION AUTHORIZATION` to another role and back, the session is no superuser any more. `SET ROLE` is fine.
 //!   - A connection to a database that does not exist breaks off instead of failing with 3D000. Tablespaces are refused.
 //! * Extensions have to be asked for at the start: [`EmbeddedOptions::extensions`]. `uuid-ossp`, `pgcrypto` and `postgis` are not bundled.
-//! * When the process is killed, the instances' temporary directories stay behind.
+//! * When the process is killed, the instances' temporary directories stay behind. When it ends while a session is open, they do not.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -166,6 +166,8 @@ impl Instance {
     /// Ends the server. Its thread sees that only once the session is closed; if that takes too long it is left to itself.
     fn end(&mut self) -> Result<(), ThrowawayError> {
         let Some((server, directory)) = self.running.take() else { return Ok(()) };
+        let mut folders = folders_of(&format!("{server:?}"));
+        folders.push(directory.path().to_owned());
         let ended: Receiver<Result<(), String>> = {
             let (report, ended) = channel();
             std::thread::spawn(move || {
@@ -177,9 +179,25 @@ impl Instance {
         };
         match ended.recv_timeout(STOP_LIMIT) {
             Ok(outcome) => outcome.map_err(|reason| embedded("stop", &reason)),
-            Err(_) => Err(embedded("stop", &"a session on it is still open")),
+            Err(_) => {
+                // Its thread owns them, and may never end before the process does.
+                for folder in folders {
+                    let _ = std::fs::remove_dir_all(folder);
+                }
+                Err(embedded("stop", &"a session on it is still open"))
+            }
         }
     }
+}
+
+/// The temporary folders that a server shows to have. It has no other way to tell them.
+fn folders_of(shown: &str) -> Vec<PathBuf> {
+    let quoted = shown.split('"').skip(1).step_by(2).map(PathBuf::from);
+    let is_temporary = |path: &PathBuf| {
+        let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(".tmp"));
+        named && path.is_absolute() && path.is_dir()
+    };
+    quoted.filter(is_temporary).collect()
 }
 
 impl Drop for Instance {

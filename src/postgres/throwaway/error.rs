@@ -69,6 +69,16 @@ pub enum ThrowawayError {
         /// What the server said.
         reason: String,
     },
+    /// A statement about roles failed.
+    #[error("cannot {action} role {role}: {reason}")]
+    Role {
+        /// `read` or `drop`.
+        action: &'static str,
+        /// Its name.
+        role: String,
+        /// What the server said.
+        reason: String,
+    },
     /// No connection to it.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -95,12 +105,17 @@ impl ThrowawayError {
             | Self::Embedded { .. }
             | Self::TooOld { .. }
             | Self::Database { .. }
+            | Self::Role { .. }
             | Self::Target(_) => None,
         }
     }
 
     pub(super) fn system(action: impl Into<String>, error: &std::io::Error) -> Self {
         Self::System { action: action.into(), reason: error.to_string() }
+    }
+
+    pub(super) fn role(action: &'static str, role: &str, error: &tokio_postgres::Error) -> Self {
+        Self::Role { action, role: role.to_owned(), reason: crate::postgres::server_message(error) }
     }
 
     pub(super) fn database(action: &'static str, database: &str, error: &tokio_postgres::Error) -> Self {

@@ -45,6 +45,11 @@ impl Scratch {
         format!("PostgreSQL {} at {}", version(self.version_num), self.target.display())
     }
 
+    /// The database that was named.
+    pub(super) fn maintenance(&self) -> &Target {
+        &self.target
+    }
+
     /// Creates an empty database: from `template0`, so that nothing of the server's own is in it.
     pub async fn create_database(&self) -> Result<Target, ThrowawayError> {
         let session = connect(&self.target).await?;

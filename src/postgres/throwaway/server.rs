@@ -1,11 +1,14 @@
 //! The three kinds behind one face.
 
+use std::collections::BTreeSet;
+
 #[cfg(feature = "embedded")]
 use super::embedded::Embedded;
 use super::error::ThrowawayError;
 use super::local::Local;
 use super::scratch::Scratch;
-use crate::postgres::{Session, Target};
+use crate::postgres::{Session, Target, connect};
+use crate::sql::name::Quoted;
 
 /// A throwaway server of any kind. Dropping it leaves nothing behind either, but only [`Throwaway::stop`] tells what went wrong.
 #[derive(Debug)]
@@ -58,6 +61,41 @@ impl Throwaway {
             Self::Local(server) => server.connect_database().await,
             Self::Scratch(server) => server.connect_database().await,
         }
+    }
+
+    /// The database from which the others are looked after. None where each database is a server of its own.
+    fn maintenance(&self) -> Option<&Target> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => None,
+            Self::Local(server) => Some(server.maintenance()),
+            Self::Scratch(server) => Some(server.maintenance()),
+        }
+    }
+
+    /// The roles of the server; none where each database is a server of its own.
+    pub(crate) async fn roles(&self) -> Result<BTreeSet<String>, ThrowawayError> {
+        let Some(target) = self.maintenance() else { return Ok(BTreeSet::new()) };
+        let session = connect(target).await?;
+        let rows = session.query("SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles", &[]).await;
+        let rows = rows.map_err(|error| ThrowawayError::role("read", "roles", &error))?;
+        session.close().await;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Drops a database with the sessions on it, and roles that were made for it.
+    pub(crate) async fn forget(&self, database: &Target, roles: &[String]) -> Result<(), ThrowawayError> {
+        let Some(target) = self.maintenance() else { return Ok(()) };
+        let session = connect(target).await?;
+        let name = database.database();
+        let dropped = session.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Quoted(name))).await;
+        dropped.map_err(|error| ThrowawayError::database("drop", name, &error))?;
+        for role in roles {
+            let dropped = session.batch_execute(&format!("DROP ROLE IF EXISTS {}", Quoted(role))).await;
+            dropped.map_err(|error| ThrowawayError::role("drop", role, &error))?;
+        }
+        session.close().await;
+        Ok(())
     }
 
     /// Ends the server and removes what it made. Sessions on it should be closed before.

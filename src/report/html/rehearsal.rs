@@ -17,7 +17,7 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
     }
     out.raw("On ").text(&rehearsal.server).raw(": ").text(count(rehearsal.matrix.rows.len(), "quer")).raw(" at ");
     out.text(count(rehearsal.matrix.states.len(), "state")).raw(".</p>\n");
-    for (row, failure) in rehearsal.matrix.unfit() {
+    for (row, failure) in rehearsal.unfit() {
         out.raw("<p><strong class=\"badge change\">note</strong> ").text(row.version.name()).raw(" ").code(&row.query);
         out.raw(" (").code(&row.place).raw(") does not work on its own schema, so it shows nothing: ");
         out.text(&failure.message).raw("</p>\n");
@@ -26,7 +26,10 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
         replayed(out, found);
     }
     disagreements(out, rehearsal);
-    if rehearsal.differences.is_empty() {
+    if let Some((place, message)) = &rehearsal.fresh_failure {
+        out.raw("<article class=\"bad\">\n<h3>A fresh installation fails, which runs the files in their own order</h3>\n<p><code>");
+        out.text(place).raw("</code>: ").text(message).raw("</p>\n</article>\n");
+    } else if rehearsal.differences.is_empty() {
         out.raw("<p>A fresh installation ends in the same database.</p>\n");
     }
     for found in &rehearsal.differences {

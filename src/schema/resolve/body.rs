@@ -20,7 +20,7 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
     }
     let builtin = ["found", "sqlstate", "sqlerrm"].into_iter().map(Ident::from);
     let special = body.variables.iter().chain(&function.names).cloned().chain(builtin);
-    let bare = special.map(|name| Col { name, data_type: Type::Any, of: Vec::new() }).collect();
+    let bare = special.map(|name| Col::plain(name, Type::Any)).collect();
     let around = Names { tables, bare };
     let scope = Scope { names: &around, outer: None };
     let mut found: Vec<String> = Vec::new();

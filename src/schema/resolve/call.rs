@@ -34,7 +34,11 @@ impl Resolver<'_> {
         if in_catalog && &**name == "nullif" && call.arguments.len() == 2 {
             let (left, right) = (&call.arguments[0], &call.arguments[1]);
             self.apply("=", Some((left, &types[0])), (right, &types[1]), call.at);
-            return unknown(self.settled(&types[0]));
+            return unknown(match self.settled(&types[0]) {
+                // It is compared as text, and that is what is returned.
+                Type::Named(name) if &*name == "character varying" => Type::named("text"),
+                other => other,
+            });
         }
         if in_catalog && &**name == "grouping" {
             return unknown(Type::named("integer"));
@@ -176,7 +180,7 @@ impl Resolver<'_> {
         types: &[Option<TypeName>],
         scope: Option<&Scope<'_>>,
     ) -> Table {
-        let col = |name: Ident, data_type: Type| Col { name, data_type, of: Vec::new() };
+        let col = Col::plain;
         let shown = alias.unwrap_or(name).clone();
         let table = |columns: Vec<Col>, open: bool| Table {
             alias: shown.clone(),
@@ -205,7 +209,7 @@ impl Resolver<'_> {
         };
         if types.iter().any(Option::is_some) {
             // `AS t(a int)`: the names are given beside.
-            let columns = types.iter().map(|t| col("".into(), t.as_ref().map_or(Type::Any, Type::of)));
+            let columns = types.iter().map(|t| Col::declared("".into(), t.as_ref(), Vec::new()));
             return table(columns.collect(), false);
         }
         if let Some(builtin) = meant.builtin {
@@ -254,11 +258,12 @@ impl Resolver<'_> {
 
     /// The columns of rows of a type: its fields, or the value itself.
     fn rows_of(&mut self, data_type: &Type, name: Ident, table: impl Fn(Vec<Col>, bool) -> Table) -> Table {
-        let col = |name: Ident, data_type: Type| Col { name, data_type, of: Vec::new() };
+        let col = Col::plain;
         let Type::Named(text) = data_type else { return table(Vec::new(), true) };
         match self.schema.user_type_named(text) {
             Some(UserType::Composite(attributes)) => {
-                let columns = attributes.iter().map(|(name, t)| col(name.clone(), Type::of(t))).collect();
+                let columns =
+                    attributes.iter().map(|(name, t)| Col::declared(name.clone(), Some(t), Vec::new())).collect();
                 return table(columns, false);
             }
             Some(UserType::Other) => return table(Vec::new(), true),
@@ -267,11 +272,8 @@ impl Resolver<'_> {
         if let Some(relation) = self.types.row_type(text).filter(|_| !text.ends_with("[]")) {
             let found = self.schema.relation(&relation);
             let columns = found.into_iter().flat_map(|r| &r.columns);
-            let columns = columns.map(|c| Col {
-                name: c.name.clone(),
-                data_type: c.data_type.as_ref().map_or(Type::Any, Type::of),
-                of: vec![(relation.clone(), c.name.clone())],
-            });
+            let columns = columns
+                .map(|c| Col::declared(c.name.clone(), c.data_type.as_ref(), vec![(relation.clone(), c.name.clone())]));
             return table(columns.collect(), found.is_none_or(|r| !r.columns_known));
         }
         match &**text {
@@ -283,13 +285,13 @@ impl Resolver<'_> {
     pub(super) fn call_names(table: Table, columns: &[Ident], ordinality: bool) -> Names {
         let mut table = table;
         if ordinality {
-            table.columns.push(Col { name: "ordinality".into(), data_type: Type::named("bigint"), of: Vec::new() });
+            table.columns.push(Col::plain("ordinality".into(), Type::named("bigint")));
         }
         for (i, name) in columns.iter().enumerate() {
             match table.columns.get_mut(i) {
                 Some(col) => col.name = name.clone(),
                 None if table.open => {
-                    table.columns.push(Col { name: name.clone(), data_type: Type::Any, of: Vec::new() });
+                    table.columns.push(Col::plain(name.clone(), Type::Any));
                 }
                 None => {}
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::catalog::{CATALOG, Context};
 use super::expr::start;
-use super::scope::{Col, Names, Scope, Table};
+use super::scope::{Col, Names, Scope, Sized, Table, common_size};
 use super::types::{Sure, Type};
 use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::{Column, QName, Relation, UserType};
@@ -127,6 +127,7 @@ impl Resolver<'_> {
                 }
                 let merge = |(mut col, other): (Col, Col)| {
                     let types = [col.data_type.clone(), other.data_type];
+                    let sizes = [col.sized.take(), other.sized];
                     col.data_type = self.common("UNION", &[&Expr::Null, &Expr::Null], &types, At::default());
                     // An open side becomes what the other is.
                     if let Type::Named(name) = &col.data_type {
@@ -134,6 +135,7 @@ impl Resolver<'_> {
                             self.settle_open(&Expr::Null, open, name);
                         }
                     }
+                    col.sized = common_size(&sizes, &col.data_type);
                     col.of.extend(other.of);
                     col
                 };
@@ -152,12 +154,14 @@ impl Resolver<'_> {
         if rows.iter().any(|row| row.len() != width) {
             self.problem("42601", "VALUES lists must all be the same length", At::default());
         }
-        let types: Vec<Vec<Type>> = rows.iter().map(|row| self.exprs(row, outer)).collect();
+        let types: Vec<Vec<(Type, Sized)>> =
+            rows.iter().map(|row| row.iter().map(|value| self.sized(value, outer)).collect()).collect();
         let column = |i: usize| {
             let parts: Vec<&Expr> = rows.iter().filter_map(|row| row.get(i)).collect();
-            let found: Vec<Type> = types.iter().filter_map(|row| row.get(i).cloned()).collect();
+            let (found, sizes): (Vec<Type>, Vec<Sized>) = types.iter().filter_map(|row| row.get(i).cloned()).unzip();
             let data_type = self.common("VALUES", &parts, &found, At::default());
-            Col { name: format!("column{}", i + 1).into(), data_type, of: Vec::new() }
+            let sized = common_size(&sizes, &data_type);
+            Col { sized, ..Col::plain(format!("column{}", i + 1).into(), data_type) }
         };
         Some((0..width).map(column).collect())
     }
@@ -269,12 +273,12 @@ impl Resolver<'_> {
         for item in items {
             match item {
                 Item::Expr(expr, name) => {
-                    let data_type = self.expr(expr, Some(scope));
+                    let (data_type, sized) = self.sized(expr, Some(scope));
                     let of = match expr {
                         Expr::Column(..) => self.shown_by(expr, scope),
                         _ => Vec::new(),
                     };
-                    push(Some(vec![Col { name: name.clone(), data_type, of }]));
+                    push(Some(vec![Col { name: name.clone(), data_type, sized, of }]));
                 }
                 Item::Star(None, at) => {
                     let names = scope.names;
@@ -327,11 +331,7 @@ impl Resolver<'_> {
     fn fields_of(&mut self, data_type: &Type) -> Option<Table> {
         let name = data_type.name()?;
         if let Some(UserType::Composite(attributes)) = self.schema.user_type_named(&self.types.base(name)) {
-            let col = |(name, data_type): &(Ident, TypeName)| Col {
-                name: name.clone(),
-                data_type: Type::of(data_type),
-                of: Vec::new(),
-            };
+            let col = |(name, data_type): &(Ident, TypeName)| Col::declared(name.clone(), Some(data_type), Vec::new());
             let columns = attributes.iter().map(col).collect();
             return Some(Table { alias: "".into(), schema: None, relation: None, columns, open: false, row: None });
         }
@@ -919,14 +919,12 @@ fn select_items(body: &Body) -> Option<&[Item]> {
 
 /// A relation as FROM shows it.
 pub(super) fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
-    let column = |column: &Column| Col {
-        name: column.name.clone(),
-        data_type: column.data_type.as_ref().map_or(Type::Any, Type::of),
-        of: vec![(name.clone(), column.name.clone())],
+    let column = |column: &Column| {
+        Col::declared(column.name.clone(), column.data_type.as_ref(), vec![(name.clone(), column.name.clone())])
     };
     let columns: Vec<Col> = match relation.kind {
         RelationKind::Sequence => [("last_value", "bigint"), ("log_cnt", "bigint"), ("is_called", "boolean")]
-            .map(|(name, data_type)| Col { name: name.into(), data_type: Type::named(data_type), of: Vec::new() })
+            .map(|(name, data_type)| Col::plain(name.into(), Type::named(data_type)))
             .to_vec(),
         _ => relation.columns.iter().map(column).collect(),
     };

@@ -2,17 +2,105 @@
 
 use super::Resolver;
 use super::catalog::{CATALOG, Context};
-use super::scope::{Scope, system_column};
+use super::scope::{Scope, Sized, common_size, sized, system_column};
 use super::types::{Sure, Type};
 use crate::schema::UserType;
+use crate::sql::TypeName;
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Expr};
 
 impl Resolver<'_> {
     /// The type of an expression.
     pub(super) fn expr(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> Type {
+        self.sized(expr, scope).0
+    }
+
+    /// The type of an expression, and the same with its length or scale, as PostgreSQL's `exprTypmod` tells it.
+    pub(super) fn sized(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> (Type, Sized) {
         match expr {
-            Expr::Column(parts, at) => self.column(parts, *at, scope),
+            Expr::Column(parts, at) => (self.column(parts, *at, scope), size_of_column(parts, scope)),
+            Expr::Cast(inner, target, at) => (self.cast(inner, &Type::of(target), *at, scope), sized(target)),
+            Expr::Common(what, parts, at) => {
+                let (types, sizes) = self.sizes(parts, scope);
+                let common = self.common(what, &parts.iter().collect::<Vec<_>>(), &types, *at);
+                let size = common_size(&sizes, &common);
+                (common, size)
+            }
+            Expr::Case { operand, branches, otherwise, at } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref(), *at, scope)
+            }
+            Expr::Array(parts, at) => {
+                let (types, sizes) = self.sizes(parts, scope);
+                let element = self.common("ARRAY", &parts.iter().collect::<Vec<_>>(), &types, *at);
+                let size = common_size(&sizes, &element);
+                (array_of(&element), size.map(|element| array_size(&element)))
+            }
+            Expr::ArrayOf(query) => match self.query(query, scope).as_deref() {
+                Some([col]) => (array_of(&self.settled(&col.data_type)), col.sized.as_ref().map(array_size)),
+                _ => (Type::Any, None),
+            },
+            Expr::Scalar(query) => match self.query(query, scope).as_deref() {
+                Some([col]) => (col.data_type.clone(), col.sized.clone()),
+                _ => (Type::Any, None),
+            },
+            Expr::Subscript(inner, bounds, slice) => {
+                let (found, size) = self.sized(inner, scope);
+                let element = |size: TypeName| match size.as_str().strip_suffix("[]") {
+                    Some(element) if !slice => TypeName::canonical(element),
+                    _ => size,
+                };
+                (self.subscript(found, bounds, *slice, scope), size.map(element))
+            }
+            Expr::Field(inner, field, at) => {
+                let found = self.expr(inner, scope);
+                let size = self.size_of_field(&found, field);
+                (self.field(&found, field, *at), size)
+            }
+            Expr::Typed(data_type, _) => (self.plain(expr, scope), sized(data_type)),
+            // The first argument as it is compared: what is not text keeps its length.
+            Expr::Call(call) if &*call.name.name == "nullif" => {
+                let size = match call.arguments.first() {
+                    Some(Expr::Column(parts, _)) => size_of_column(parts, scope),
+                    Some(Expr::Cast(_, target, _)) => sized(target),
+                    _ => None,
+                };
+                let found = self.plain(expr, scope);
+                let size = size.filter(|size| Type::of(size) == found);
+                (found, size)
+            }
+            _ => (self.plain(expr, scope), None),
+        }
+    }
+
+    fn sizes(&mut self, parts: &[Expr], scope: Option<&Scope<'_>>) -> (Vec<Type>, Vec<Sized>) {
+        parts.iter().map(|part| self.sized(part, scope)).unzip()
+    }
+
+    fn subscript(&mut self, found: Type, bounds: &[Expr], slice: bool, scope: Option<&Scope<'_>>) -> Type {
+        for bound in bounds {
+            let data_type = self.expr(bound, scope);
+            let wanted = if found.name() == Some("jsonb") { "text" } else { "integer" };
+            self.settle_open(bound, &data_type, wanted);
+        }
+        match &found {
+            Type::Named(name) if !slice && name.ends_with("[]") => Type::named(name.trim_end_matches("[]")),
+            Type::Named(name) if **name == *"jsonb" || slice => found,
+            _ => Type::Any,
+        }
+    }
+
+    fn size_of_field(&self, of: &Type, field: &Ident) -> Sized {
+        let name = of.name()?;
+        if let Some(UserType::Composite(attributes)) = self.schema.user_type_named(&self.types.base(name)) {
+            return attributes.iter().find(|(a, _)| a == field).and_then(|(_, data_type)| sized(data_type));
+        }
+        let column = self.schema.relation(&self.types.row_type(name)?)?.column(field)?;
+        column.data_type.as_ref().and_then(sized)
+    }
+
+    /// The type of an expression that has no length of its own.
+    fn plain(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> Type {
+        match expr {
             Expr::Parameter(number) => {
                 self.settle(*number, &Type::Unknown);
                 self.settled(&Type::Parameter(*number))
@@ -20,7 +108,6 @@ impl Resolver<'_> {
             Expr::Text(..) | Expr::Null | Expr::Default => Type::Unknown,
             Expr::Number(number) => Type::named(number_type(number)),
             Expr::Bool => Type::named("boolean"),
-            Expr::Cast(inner, target, at) => self.cast(inner, &Type::of(target), *at, scope),
             Expr::Call(call) => self.call(call, scope),
             Expr::Operator(name, left, right, at) => self.operator(name, left.as_deref(), right, *at, scope),
             Expr::Quantified(name, left, right, at) => self.quantified(name, left, right, *at, scope),
@@ -39,50 +126,13 @@ impl Resolver<'_> {
                 }
                 Type::named("boolean")
             }
-            Expr::Common(what, parts, at) => {
-                let types = self.exprs(parts, scope);
-                self.common(what, &parts.iter().collect::<Vec<_>>(), &types, *at)
-            }
-            Expr::Case { operand, branches, otherwise, at } => {
-                self.case(operand.as_deref(), branches, otherwise.as_deref(), *at, scope)
-            }
-            Expr::Array(parts, at) => {
-                let types = self.exprs(parts, scope);
-                let element = self.common("ARRAY", &parts.iter().collect::<Vec<_>>(), &types, *at);
-                array_of(&element)
-            }
-            Expr::ArrayOf(query) => match self.query(query, scope).as_deref() {
-                Some([col]) => array_of(&self.settled(&col.data_type)),
-                _ => Type::Any,
-            },
             Expr::Row(parts) => {
                 self.exprs(parts, scope);
                 Type::named("record")
             }
-            Expr::Scalar(query) => match self.query(query, scope).as_deref() {
-                Some([col]) => col.data_type.clone(),
-                _ => Type::Any,
-            },
             Expr::Exists(query) => {
                 self.query(query, scope);
                 Type::named("boolean")
-            }
-            Expr::Subscript(inner, bounds, slice) => {
-                let found = self.expr(inner, scope);
-                for bound in bounds {
-                    let data_type = self.expr(bound, scope);
-                    let wanted = if found.name() == Some("jsonb") { "text" } else { "integer" };
-                    self.settle_open(bound, &data_type, wanted);
-                }
-                match &found {
-                    Type::Named(name) if !slice && name.ends_with("[]") => Type::named(name.trim_end_matches("[]")),
-                    Type::Named(name) if **name == *"jsonb" || *slice => found,
-                    _ => Type::Any,
-                }
-            }
-            Expr::Field(inner, field, at) => {
-                let found = self.expr(inner, scope);
-                self.field(&found, field, *at)
             }
             Expr::Typed(data_type, parts) => {
                 for (part, found) in parts.iter().zip(self.exprs(parts, scope)) {
@@ -99,6 +149,15 @@ impl Resolver<'_> {
                 self.resolved.uses.more = true;
                 Type::Any
             }
+            Expr::Column(..)
+            | Expr::Cast(..)
+            | Expr::Common(..)
+            | Expr::Case { .. }
+            | Expr::Array(..)
+            | Expr::ArrayOf(_)
+            | Expr::Scalar(_)
+            | Expr::Subscript(..)
+            | Expr::Field(..) => self.sized(expr, scope).0,
         }
     }
 
@@ -287,9 +346,9 @@ impl Resolver<'_> {
         otherwise: Option<&Expr>,
         at: At,
         scope: Option<&Scope<'_>>,
-    ) -> Type {
+    ) -> (Type, Sized) {
         let mut results = Vec::new();
-        let mut types = Vec::new();
+        let (mut types, mut sizes) = (Vec::new(), Vec::new());
         for (condition, result) in branches {
             match operand {
                 Some(operand) => _ = self.operator("=", Some(operand), condition, start(operand), scope),
@@ -298,15 +357,23 @@ impl Resolver<'_> {
                     self.want(condition, &found, "boolean", Context::Assignment, start(condition));
                 }
             }
-            types.push(self.expr(result, scope));
+            let (data_type, size) = self.sized(result, scope);
+            types.push(data_type);
+            sizes.push(size);
             results.push(result);
         }
-        // PostgreSQL looks at ELSE first.
+        // PostgreSQL looks at ELSE first; without one it is a NULL, which has no length.
+        let mut other_size = None;
         if let Some(otherwise) = otherwise {
-            types.insert(0, self.expr(otherwise, scope));
+            let (data_type, size) = self.sized(otherwise, scope);
+            types.insert(0, data_type);
+            other_size = size;
             results.insert(0, otherwise);
         }
-        self.common("CASE", &results, &types, at)
+        sizes.push(other_size);
+        let common = self.common("CASE", &results, &types, at);
+        let size = common_size(&sizes, &common);
+        (common, size)
     }
 
     /// A value that has to become of a type. Strings and parameters do; others, if PostgreSQL has a way.
@@ -640,6 +707,33 @@ pub(super) fn row_of(table: &super::scope::Table) -> Type {
         return row.clone();
     }
     table.relation.as_ref().map_or_else(|| Type::named("record"), |name| Type::named(name.to_string()))
+}
+
+/// The length of the column that a name means.
+fn size_of_column(parts: &[Ident], scope: Option<&Scope<'_>>) -> Sized {
+    let (qualifier, name) = match parts {
+        [name] => (None, name),
+        [table, name] => (Some((None, table)), name),
+        [.., schema, table, name] => (Some((Some(schema), table)), name),
+        [] => return None,
+    };
+    for names in scope?.levels() {
+        let columns = match qualifier {
+            None => &names.bare,
+            Some((schema, table)) => match names.table(schema, table) {
+                Some(table) => &table.columns,
+                None => continue,
+            },
+        };
+        if let Some(col) = columns.iter().find(|col| col.name == *name) {
+            return col.sized.clone();
+        }
+    }
+    None
+}
+
+fn array_size(element: &TypeName) -> TypeName {
+    if element.is_array() { element.clone() } else { TypeName::canonical(format!("{element}[]")) }
 }
 
 fn array_of(element: &Type) -> Type {

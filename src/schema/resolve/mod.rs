@@ -203,6 +203,14 @@ pub type Row = BTreeMap<Ident, Constant>;
 
 /// Looks at a query as PREPARE does.
 pub fn resolve(command: &Command, schema: &Schema) -> Resolved {
+    stacker::maybe_grow(ENOUGH, STACK, || resolve_here(command, schema))
+}
+
+/// What the deepest query needs, and what is taken where there is less.
+const ENOUGH: usize = 3 << 20;
+const STACK: usize = 8 << 20;
+
+fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
     let mut resolver = Resolver::new(schema);
     let columns = resolver.command(command, None);
     let shown = |col: scope::Col| ((col.name, resolver.shown(&col.data_type)), col.of);
@@ -239,15 +247,27 @@ pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> S
 }
 
 /// The columns that a view, or a table, of this query has, where they are known; and what it uses.
-pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Vec<(Ident, Type)>>, Uses) {
+pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Vec<(Ident, Option<TypeName>)>>, Uses) {
     let mut resolver = Resolver::new(schema);
-    let columns = resolver.query(query, None);
+    let columns = stacker::maybe_grow(ENOUGH, STACK, || resolver.query(query, None));
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
-        Type::Unknown | Type::Parameter(_) => (col.name, Type::named("text")),
-        known => (col.name, known),
+        Type::Unknown | Type::Parameter(_) => (col.name, Some(TypeName::canonical("text"))),
+        Type::Named(name) => (col.name, Some(col.sized.unwrap_or_else(|| unsized_name(&name)))),
+        Type::Any => (col.name, None),
     };
     let columns = columns.map(|columns| columns.into_iter().map(typed).collect());
     (columns, resolver.resolved.uses)
+}
+
+/// `format_type` of a type without modifiers: `character` alone is another word for `character(1)`.
+fn unsized_name(name: &str) -> TypeName {
+    TypeName::canonical(match name {
+        "character" => "bpchar",
+        "character[]" => "bpchar[]",
+        "bit" => "\"bit\"",
+        "bit[]" => "\"bit\"[]",
+        other => other,
+    })
 }
 
 struct Resolver<'s> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::types::Type;
 use crate::schema::QName;
+use crate::sql::TypeName;
 use crate::sql::operation::Ident;
 
 /// A column that an expression can name.
@@ -11,8 +12,38 @@ use crate::sql::operation::Ident;
 pub(super) struct Col {
     pub(super) name: Ident,
     pub(super) data_type: Type,
+    /// Its type with length or scale, where it has one.
+    pub(super) sized: Sized,
     /// The relations' columns that it shows.
     pub(super) of: Vec<(QName, Ident)>,
+}
+
+/// A type with its modifiers (`character varying(20)`); `None`: the type has none, as most expressions.
+pub(super) type Sized = Option<TypeName>;
+
+impl Col {
+    /// A column of a type without modifiers.
+    pub(super) fn plain(name: Ident, data_type: Type) -> Self {
+        Self { name, data_type, sized: None, of: Vec::new() }
+    }
+
+    /// A column of a declared type.
+    pub(super) fn declared(name: Ident, data_type: Option<&TypeName>, of: Vec<(QName, Ident)>) -> Self {
+        Self { name, data_type: data_type.map_or(Type::Any, Type::of), sized: data_type.and_then(sized), of }
+    }
+}
+
+/// A declared type, if it has modifiers.
+pub(super) fn sized(data_type: &TypeName) -> Sized {
+    data_type.as_str().contains('(').then(|| data_type.clone())
+}
+
+/// What several have in common: the length of all, if it is the same.
+pub(super) fn common_size(sizes: &[Sized], data_type: &Type) -> Sized {
+    let (first, rest) = sizes.split_first()?;
+    let first = first.as_ref()?;
+    let is_it = Type::of(first) == *data_type && rest.iter().all(|other| other.as_ref() == Some(first));
+    is_it.then(|| first.clone())
 }
 
 /// Something in `FROM` that columns can be qualified with.

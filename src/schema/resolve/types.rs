@@ -29,7 +29,15 @@ impl Type {
 
     pub(super) fn of(data_type: &TypeName) -> Self {
         let text = data_type.as_str();
-        if text.contains('(') { Self::named(data_type.without_modifiers().as_str()) } else { Self::named(text) }
+        match text {
+            // How a type is shown that is there without the length its name alone would mean.
+            "bpchar" => Self::named("character"),
+            "bpchar[]" => Self::named("character[]"),
+            "\"bit\"" => Self::named("bit"),
+            "\"bit\"[]" => Self::named("bit[]"),
+            text if text.contains('(') => Self::named(data_type.without_modifiers().as_str()),
+            text => Self::named(text),
+        }
     }
 
     pub(super) fn name(&self) -> Option<&str> {

@@ -106,6 +106,14 @@ fn abridged(text: &str) -> std::result::Result<Cow<'_, str>, SyntaxError> {
     Ok(Cow::Owned(format!("{} {}", &head[..row.end], rest.map_or("", |at| &tail[at..]))))
 }
 
+/// A statement that is not read, for this reason.
+pub(crate) fn unread(text: &str, message: &str) -> Lowered {
+    let what = first_words(&text[..text.floor_char_boundary(64)]);
+    let piece = LoweredPiece { operation: Operation::Opaque { what }, range: 0..text.len(), prefix: None };
+    let error = SyntaxError { message: message.to_owned(), range: 0..text.len().min(1) };
+    Lowered { pieces: vec![piece], error: Some(error), transactional: true }
+}
+
 /// The length of `VALUES (…)`.
 fn first_row(text: &str) -> Option<usize> {
     let mut depth = 0_usize;

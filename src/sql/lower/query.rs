@@ -1,5 +1,7 @@
 //! sqlparser's tree of a query → [`Command`].
 
+use std::cell::Cell;
+
 use sqlparser::ast::{
     self, AccessExpr, AssignmentTarget, ConflictTarget, Distinct, FromTable, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, MergeAction,
@@ -11,6 +13,7 @@ use sqlparser::tokenizer::Span;
 
 use crate::sql::TypeName;
 use crate::sql::ast::{fold, lower_name};
+use crate::sql::deep::DEEPEST_OF_OURS;
 use crate::sql::gaps::{CONDITION, EXPRESSION};
 use crate::sql::name::Name;
 use crate::sql::operation::Ident;
@@ -25,26 +28,52 @@ use crate::sql::types::lower_type;
 
 /// Turns a statement into a [`Command`]. `tokens`: those it was parsed from.
 pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
-    Lower { tokens: Some(tokens) }.command(statement)
+    Lower { tokens: Some(tokens), depth: Cell::new(0) }.command(statement)
 }
 
 /// Turns a query into one of our own, without places.
 pub(super) fn query(query: &ast::Query) -> Query {
-    Lower { tokens: None }.query(query)
+    Lower { tokens: None, depth: Cell::new(0) }.query(query)
+}
+
+/// A chain of UNIONs: from the left as it is written, and a tree with a level for each doubling where it is long.
+fn sets(mut bodies: Vec<Body>) -> Body {
+    const SHORT: usize = 20;
+    if bodies.len() <= SHORT {
+        let mut bodies = bodies.into_iter();
+        let first = bodies.next().unwrap_or(Body::Values(Vec::new()));
+        return bodies.fold(first, |left, right| Body::Set(Box::new(left), Box::new(right)));
+    }
+    let right = bodies.split_off(bodies.len() / 2);
+    Body::Set(Box::new(sets(bodies)), Box::new(sets(right)))
 }
 
 /// An expression from its text, without places.
 fn written(text: &str) -> Expr {
     let parsed = Tokens::read(text).ok().and_then(|tokens| tokens.parser().parse_expr().ok());
-    parsed.map_or(Expr::Opaque, |expr| Lower { tokens: None }.expr(&expr))
+    parsed.map_or(Expr::Opaque, |expr| Lower { tokens: None, depth: Cell::new(0) }.expr(&expr))
 }
 
 struct Lower<'a> {
     /// What places are told by.
     tokens: Option<&'a Tokens<'a>>,
+    /// How deep the tree is here. What is made is walked over on any stack.
+    depth: Cell<u32>,
 }
 
 impl Lower<'_> {
+    /// One level deeper; what is too deep is not understood.
+    fn deeper<T>(&self, make: impl FnOnce() -> T, otherwise: impl FnOnce() -> T) -> T {
+        let depth = self.depth.get();
+        if depth >= DEEPEST_OF_OURS {
+            return otherwise();
+        }
+        self.depth.set(depth + 1);
+        let made = make();
+        self.depth.set(depth);
+        made
+    }
+
     fn at(&self, span: Span) -> At {
         let Some(tokens) = self.tokens.filter(|_| span != Span::empty()) else { return At::default() };
         let offset = |location| u32::try_from(tokens.offset(location)).unwrap_or(u32::MAX);
@@ -324,7 +353,13 @@ impl Lower<'_> {
             SetExpr::Select(select) => Body::Select(Box::new(self.select(select))),
             SetExpr::Query(query) => Body::Query(Box::new(self.query(query))),
             SetExpr::SetOperation { left, right, .. } => {
-                Body::Set(Box::new(self.body(left)), Box::new(self.body(right)))
+                let (mut first, mut others) = (left, vec![right]);
+                while let SetExpr::SetOperation { left, right, .. } = &**first {
+                    others.push(right);
+                    first = left;
+                }
+                let bodies = std::iter::once(first).chain(others.into_iter().rev()).map(|part| self.set_part(part));
+                sets(bodies.collect())
             }
             SetExpr::Values(values) => Body::Values(self.rows(values)),
             SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => {
@@ -344,6 +379,10 @@ impl Lower<'_> {
                 }))
             }
         }
+    }
+
+    fn set_part(&self, body: &SetExpr) -> Body {
+        self.deeper(|| self.body(body), || Body::Command(Box::new(Command::Other { harmless: false })))
     }
 
     fn select(&self, select: &ast::Select) -> Select {
@@ -387,7 +426,7 @@ impl Lower<'_> {
                 if all_fields(access_chain) =>
             {
                 let chain = &access_chain[..access_chain.len() - 1];
-                Item::Fields(chain.iter().fold(self.expr(root), |inner, access| self.access(inner, access)))
+                Item::Fields(self.accessed(root, chain))
             }
             SelectItem::UnnamedExpr(expr) => Item::Expr(self.expr(expr), expression_name(expr, "?column?")),
             SelectItem::ExprWithAlias { expr, alias } => Item::Expr(self.expr(expr), fold(alias)),
@@ -411,6 +450,9 @@ impl Lower<'_> {
 
     fn joined(&self, from: &ast::TableWithJoins) -> From {
         let mut left = self.factor(&from.relation);
+        if from.joins.len() > DEEPEST_OF_OURS as usize {
+            return From::Unknown(None);
+        }
         for join in &from.joins {
             let on = match &join.join_operator {
                 JoinOperator::Join(constraint)
@@ -527,6 +569,10 @@ impl Lower<'_> {
     }
 
     fn expr(&self, expr: &ast::Expr) -> Expr {
+        self.deeper(|| self.one_expr(expr), || Expr::Opaque)
+    }
+
+    fn one_expr(&self, expr: &ast::Expr) -> Expr {
         use ast::Expr as E;
         match expr {
             E::Identifier(ident) => self.column(std::slice::from_ref(ident)),
@@ -623,9 +669,7 @@ impl Lower<'_> {
                 Expr::Array(self.exprs(&array.elem), at)
             }
             E::Function(function) => self.function(function),
-            E::CompoundFieldAccess { root, access_chain } => {
-                access_chain.iter().fold(self.expr(root), |inner, access| self.access(inner, access))
-            }
+            E::CompoundFieldAccess { root, access_chain } => self.accessed(root, access_chain),
             E::JsonAccess { value, .. } => Expr::Unknown(vec![self.expr(value)]),
             E::Wildcard(_) | E::QualifiedWildcard(..) => Expr::Unknown(Vec::new()),
             _ => Expr::Opaque,
@@ -667,10 +711,27 @@ impl Lower<'_> {
     fn binary(&self, left: &ast::Expr, op: &ast::BinaryOperator, right: &ast::Expr) -> Expr {
         use ast::BinaryOperator as B;
         match op {
-            B::And | B::Or => Expr::Logic(vec![self.expr(left), self.expr(right)]),
+            B::And | B::Or => {
+                // A chain of them is one level, however long it is.
+                let (mut first, mut others) = (left, vec![right]);
+                while let ast::Expr::BinaryOp { left, op: B::And | B::Or, right } = first {
+                    others.push(right);
+                    first = left;
+                }
+                Expr::Logic(
+                    std::iter::once(first).chain(others.into_iter().rev()).map(|part| self.expr(part)).collect(),
+                )
+            }
             B::Overlaps => Expr::Test(vec![self.expr(left), self.expr(right)]),
             _ => self.operator(&operator_name(op), left, right),
         }
+    }
+
+    fn accessed(&self, root: &ast::Expr, chain: &[AccessExpr]) -> Expr {
+        if chain.len() > DEEPEST_OF_OURS as usize {
+            return Expr::Opaque;
+        }
+        chain.iter().fold(self.expr(root), |inner, access| self.access(inner, access))
     }
 
     fn access(&self, inner: Expr, access: &AccessExpr) -> Expr {

@@ -1,8 +1,8 @@
 //! Each tool finds its history as if it had written it.
 
-use cutover::migrations::Convention;
+use cutover::migrations::{Convention, Listed};
 use cutover::plan::saved::{Phase, SavedPlan, Transaction};
-use cutover::postgres::history::{applied, record};
+use cutover::postgres::history::{Applied, applied, record};
 
 use super::support::{Shop, async_client, sha256, step};
 
@@ -47,9 +47,11 @@ fn a_missing_table_is_made_as_its_tool_makes_it() {
             }
             applied(&client, convention).await.unwrap()
         });
-        let versions: Vec<_> = rows.into_iter().map(|row| row.version).collect();
-        let ordered: Vec<_> = plan.migrations.pending.iter().map(|m| m.version.clone()).collect();
-        assert_eq!(convention.applied(versions, &ordered), ordered, "{convention}");
+        let rows: Vec<_> = rows.iter().map(Applied::recorded).collect();
+        let pending = &plan.migrations.pending;
+        let listed: Vec<_> = pending.iter().map(|m| Listed { version: &m.version, sha256: &m.sha256 }).collect();
+        let ordered: Vec<_> = pending.iter().map(|m| m.version.clone()).collect();
+        assert_eq!(convention.applied(&rows, &listed), (ordered, Vec::new()), "{convention}");
         if convention == Convention::Sqlx {
             let sqlx = shop.rows(
                 "SELECT concat_ws(' ', description, success, length(checksum)) FROM _sqlx_migrations ORDER BY version",
@@ -80,6 +82,9 @@ fn a_plain_folder_keeps_its_history_in_the_journal_schema() {
     plan.migrations.convention = Convention::Plain;
     plan.migrations.applied.clear();
     let plan: SavedPlan = plan.sealed();
+    // The shop was made by refinery, and its history is no plain folder's.
+    shop.execute(&plan, &[]).ends(6).says("public.refinery_schema_history, the history of refinery");
+    shop.sql("DROP TABLE refinery_schema_history");
     shop.execute(&plan, &[]).ends(0);
     let rows = shop.rows("SELECT concat_ws(' ', version, name, sha256) FROM cutover.migration ORDER BY 1");
     let file = std::fs::read(shop.folder.path().join("V2__phone.sql")).unwrap();

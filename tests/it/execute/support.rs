@@ -171,6 +171,8 @@ impl Shop {
                 from: Some("1".into()),
                 applied: vec![migration(&FILES[0])],
                 pending: FILES[1..].iter().map(migration).collect(),
+                alike: Vec::new(),
+                history_table: None,
             },
             schema: SchemaPins {
                 base: String::new(),
@@ -187,6 +189,7 @@ impl Shop {
                     },
                     ExpectedRelation { name: "orders".into(), columns: None },
                 ],
+                relations: Vec::new(),
             },
             steps,
             findings: Vec::new(),

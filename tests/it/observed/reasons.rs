@@ -36,6 +36,10 @@ pub(super) const REASONS: &[(&str, &str, &str)] = &[
 pub(super) const HISTORIES: &[(&str, &str)] = &[
     ("crates.io/2018-04-24-145128", "the type of sum(downloads) is known to the server only"),
     ("crates.io/2019-03-22-162022", "the type of sum(downloads) is known to the server only"),
+    (
+        "crates.io/20141020175650_dumped_migration_76.sql:16",
+        "the trigger's body names new.keywords, which crates gets in the next file; a server finds that when the trigger runs",
+    ),
     ("docs.rs/20240309082057", "the types of CASE and of aggregates are known to the server only"),
     ("river/004_pending_and_more.sql:10", "SET DEFAULT to the default it had: the simulation keeps no expressions"),
 ];

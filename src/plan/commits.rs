@@ -1,0 +1,83 @@
+//! `CALL` and `DO` that commit on their way: PostgreSQL refuses that inside a transaction, so who runs them decides whether they work.
+
+use crate::diagnostic::{Diagnostic, codes};
+use crate::migrations::{Convention, Migration};
+use crate::schema::Schema;
+use crate::source::{Sources, Span};
+use crate::sql;
+use crate::sql::lex::{Kind, Lexeme, lex};
+
+/// Whether a statement commits, or rolls back, what it did so far.
+fn commits(statement: &str, schema: &Schema, sources: &Sources) -> bool {
+    let words: Vec<Lexeme<'_>> = lex(statement).into_iter().filter(Lexeme::solid).collect();
+    let Some(first) = words.first() else { return false };
+    if first.is("do") {
+        return words.iter().any(|word| word.kind == Kind::Text && ends_a_transaction(inside(word.text)));
+    }
+    if !first.is("call") {
+        return false;
+    }
+    let Some(name) = sql::called_in(statement).into_iter().next() else { return false };
+    let mut procedures = schema.all_functions().filter(|(known, _)| known.name == name).peekable();
+    if procedures.peek().is_none() {
+        return false;
+    }
+    let mentions = procedures.any(|(_, p)| p.mentions.iter().any(|word| matches!(&**word, "commit" | "rollback")));
+    // A column may be called so; what ends a transaction is a statement.
+    mentions && sources.iter().any(|(_, file)| ends_a_transaction(&file.text))
+}
+
+/// The body in a quoted string.
+fn inside(text: &str) -> &str {
+    let tag = text.find('$').and_then(|at| text[at + 1..].find('$').map(|end| at + end + 2));
+    match tag.filter(|_| text.starts_with('$')) {
+        Some(tag) => text.get(tag..text.len().saturating_sub(tag)).unwrap_or_default(),
+        None => text.trim_matches('\''),
+    }
+}
+
+/// Whether `COMMIT;` or `ROLLBACK;` stands in a body, perhaps with `AND CHAIN`.
+fn ends_a_transaction(body: &str) -> bool {
+    ends_within(body, 0)
+}
+
+fn ends_within(body: &str, depth: usize) -> bool {
+    /// A function within a DO block, and a string within that.
+    const DEEPEST: usize = 4;
+    let words: Vec<Lexeme<'_>> = lex(body).into_iter().filter(Lexeme::solid).collect();
+    let ends = |at: usize| {
+        let next = |by: usize| words.get(at + by);
+        words[at].is_any(&["commit", "rollback"])
+            && next(1)
+                .is_some_and(|word| word.symbol(";") || (word.is("and") && next(2).is_some_and(|w| w.is("chain"))))
+    };
+    let nested =
+        |word: &Lexeme<'_>| word.kind == Kind::Text && word.text.starts_with('$') && word.text.len() < body.len();
+    (0..words.len()).any(ends)
+        || words.iter().any(|word| depth < DEEPEST && nested(word) && ends_within(inside(word.text), depth + 1))
+}
+
+/// Whether a statement must run outside a transaction because it commits, and its file runs outside of one. Where the file's tool runs it in
+/// one, it fails, which is told.
+pub(super) fn runs_alone(
+    migration: &Migration,
+    convention: Convention,
+    span: Span,
+    schema: &Schema,
+    sources: &Sources,
+) -> (bool, Option<Diagnostic>) {
+    if !commits(sources.slice(span), schema, sources) {
+        return (false, None);
+    }
+    // Plain folders are run by nobody else.
+    if !migration.in_transaction || convention == Convention::Plain {
+        return (true, None);
+    }
+    let message = format!(
+        "this commits on its way, and {convention} runs the file in a transaction, where PostgreSQL refuses that"
+    );
+    let diagnostic = Diagnostic::error(codes::SERVER_REFUSES, message)
+        .at(span, "the server refuses this (2D000)")
+        .help("write it into a file of its own that runs outside a transaction, in the way that the tool knows, or do not commit in it");
+    (true, Some(diagnostic))
+}
