@@ -170,6 +170,7 @@ impl<'a> View<'a> {
             | Capability::RowsVisible(relation)
             | Capability::Policy { relation, .. }
             | Capability::Privilege { relation, .. }
+            | Capability::Held { relation, .. }
             | Capability::Behaviour { relation, .. }
             | Capability::FastPath { relation, .. } => self.touches(relation).then_some(false),
             Capability::Shape(relation) => uses.stars.contains_key(relation).then_some(true),

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
+use crate::schema::every_privilege;
 use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, Ident, ObjectChange, OnDelete, RelationKind, TableChange};
+use crate::sql::operation::{DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, TableChange};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +36,9 @@ impl Effect {
                         if *grant { &mut effect.adds } else { &mut effect.removes }.insert(granted);
                     }
                 }
+                effect
+                    .removes
+                    .extend(objects.iter().filter(|_| !grant).flat_map(|on| held(on, &role, privilege, before)));
             }
         }
         effect.removes.extend(lost);
@@ -265,6 +269,17 @@ impl Effect {
             (true, true) | (false, false) => {}
         }
     }
+}
+
+/// What a REVOKE takes that no migration gave.
+fn held(object: &GrantObject, role: &str, privilege: &str, schema: &Schema) -> Vec<Capability> {
+    let GrantObject::Relation(name) = object else { return Vec::new() };
+    let name = schema.resolve(name);
+    let Some(relation) = schema.relation(&name) else { return Vec::new() };
+    let all =
+        every_privilege(relation.kind, privilege).into_iter().map(|privilege| (role.to_owned(), privilege.to_owned()));
+    let others = all.filter(|pair| !relation.grants.contains(pair));
+    others.map(|(role, privilege)| Capability::Held { relation: name.clone(), role, privilege }).collect()
 }
 
 /// What an operation takes and gives that no schema shows.

@@ -173,6 +173,15 @@ pub enum Capability {
         /// The old type.
         data_type: String,
     },
+    /// A role may hold a privilege on a relation that no migration gave it: a default privilege or an administrator did.
+    Held {
+        /// The relation.
+        relation: QName,
+        /// The role.
+        role: String,
+        /// The privilege.
+        privilege: String,
+    },
     /// A role holds a privilege on something other than one relation: a schema, a function, all tables of a schema, a role.
     Granted {
         /// What it is on, in the words of the statement.
@@ -380,7 +389,7 @@ impl Capability {
             | Self::Definition(_)
             | Self::Default { .. }
             | Self::Untriggered { .. } => Weight::Conditional,
-            Self::FastPath { .. } => Weight::Soft,
+            Self::FastPath { .. } | Self::Held { .. } => Weight::Soft,
         }
     }
 
@@ -427,7 +436,8 @@ impl Capability {
             | Self::Behaviour { relation, .. }
             | Self::Default { relation, .. }
             | Self::Defaulted { relation, .. }
-            | Self::Privilege { relation, .. } => Some(relation),
+            | Self::Privilege { relation, .. }
+            | Self::Held { relation, .. } => Some(relation),
             Self::Type(_)
             | Self::Granted { .. }
             | Self::Label { .. }
@@ -522,6 +532,7 @@ impl Capability {
                 relation.row_security && relation.policies.get(name).is_some_and(same)
             }
             Self::Privilege { role, privilege, .. } => relation.grants.contains(&(role.clone(), privilege.clone())),
+            Self::Held { .. } => true,
             Self::Type(_)
             | Self::Cascades { .. }
             | Self::Identified(_)
@@ -608,6 +619,9 @@ impl fmt::Display for Capability {
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
             Self::RowsVisible(relation) => write!(f, "rows of {relation} are not hidden by row security"),
             Self::Privilege { relation, role, privilege } => write!(f, "{role} may {privilege} on {relation}"),
+            Self::Held { relation, role, privilege } => {
+                write!(f, "{role} may {privilege} on {relation}, if somebody else gave it that")
+            }
             Self::Policy { relation, name, .. } => write!(f, "policy {name} lets rows of {relation} through"),
             Self::Fits { relation, column, data_type } => write!(f, "{relation}.{column} takes every {data_type}"),
             Self::Behaviour { relation, what } => write!(f, "{relation} {what}"),

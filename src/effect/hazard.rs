@@ -6,10 +6,10 @@ use std::fmt;
 
 use super::type_class::{TypeChange, type_change};
 use super::version::{Fact, PgVersion};
-use crate::schema::{QName, Relation, Rule, Schema};
+use crate::schema::{Constraint, QName, Relation, Rule, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, RelationKind, TableChange,
+    ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
 };
 
 /// PostgreSQL's table lock modes that matter to clients, weakest first.
@@ -240,7 +240,12 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let mode = if data.verb == DataVerb::Truncate { LockMode::AccessExclusive } else { LockMode::RowExclusive };
             let scan = !matches!(data.verb, DataVerb::Insert | DataVerb::Truncate);
             match &data.table {
-                Some(table) => Hazard { scan, ..none }.lock(&schema.resolve(table), mode),
+                Some(table) => {
+                    let table = schema.resolve(table);
+                    let pointing = if data.cascade { pointing_to(&table, schema) } else { BTreeSet::new() };
+                    let hazard = Hazard { scan, ..none }.lock(&table, mode);
+                    pointing.iter().fold(hazard, |h, name| h.lock(name, mode))
+                }
                 None => none,
             }
         }
@@ -281,6 +286,8 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         at += 1;
         let Some(relation) = schema.relation(&name) else { continue };
         locked.extend(targets(relation));
+        // What is dropped may have been the default partition: its parent is read anew.
+        locked.extend(relation.parent.clone().filter(|parent| is_partitioned(parent, schema)));
         let dependents = schema.dependents(&name).filter(|_| cascade).cloned();
         let is_view = |name: &QName| schema.relation(name).is_some_and(|r| !r.reads.is_empty());
         let (views, tables): (Vec<_>, Vec<_>) = dependents.partition(is_view);
@@ -336,6 +343,48 @@ fn targets(relation: &Relation) -> Vec<QName> {
         _ => None,
     });
     targets.collect()
+}
+
+/// The tables whose foreign keys point to a table, and to those: `TRUNCATE … CASCADE` empties them, too.
+fn pointing_to(table: &QName, schema: &Schema) -> BTreeSet<QName> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![table.clone()];
+    while let Some(table) = open.pop() {
+        let points = |name: &&QName| schema.relation(name).is_some_and(|relation| targets(relation).contains(&table));
+        for name in schema.dependents(&table).filter(points) {
+            if found.insert(name.clone()) {
+                open.push(name.clone());
+            }
+        }
+    }
+    found
+}
+
+/// What goes with a column: its foreign keys, which lock their targets; with `CASCADE` the views that show it, and the foreign keys that
+/// point to it.
+fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -> Vec<QName> {
+    let own = schema.relation(table).into_iter().flat_map(|relation| relation.constraints.values());
+    let targets = own.filter_map(|constraint| match &constraint.kind {
+        Rule::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target.clone()),
+        _ => None,
+    });
+    let mut found: Vec<QName> = targets.collect();
+    let shows = |name: &&QName| {
+        schema.relation(name).is_some_and(|relation| {
+            let points = |constraint: &Constraint| {
+                matches!(&constraint.kind, Rule::ForeignKey { target, target_columns, .. }
+                    if *target == *table && target_columns.contains(column))
+            };
+            relation.read_columns.contains(&(table.clone(), column.clone()))
+                || relation.constraints.values().any(points)
+        })
+    };
+    let dependents = schema.dependents(table).filter(|_| cascade).filter(shows);
+    for name in dependents {
+        let view = schema.relation(name).is_some_and(|relation| !relation.reads.is_empty());
+        found.extend(if view { dropped(name, true, schema) } else { vec![name.clone()] });
+    }
+    found
 }
 
 fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgVersion) -> Hazard {
@@ -429,8 +478,10 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
             _ => exclusive,
         },
-        TableChange::DropColumn { .. }
-        | TableChange::RenameColumn { .. }
+        TableChange::DropColumn { column, cascade, .. } => falling_with(column, *cascade, table, schema)
+            .iter()
+            .fold(exclusive, |h, name| h.lock(name, LockMode::AccessExclusive)),
+        TableChange::RenameColumn { .. }
         | TableChange::SetDefault { .. }
         | TableChange::DropDefault { .. }
         | TableChange::DropNotNull { .. }

@@ -652,6 +652,7 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
             c,
             Capability::Behaviour { .. }
                 | Capability::Granted { .. }
+                | Capability::Held { .. }
                 | Capability::Object { .. }
                 | Capability::Unaltered { .. }
         )

@@ -883,7 +883,7 @@ fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, b
 }
 
 /// What `ALL` stands for; any other privilege stands for itself.
-fn every_privilege(kind: RelationKind, privilege: &str) -> Vec<&str> {
+pub(crate) fn every_privilege(kind: RelationKind, privilege: &str) -> Vec<&str> {
     match (privilege, kind) {
         ("ALL", RelationKind::Sequence) => vec!["SELECT", "UPDATE", "USAGE"],
         ("ALL", _) => vec!["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"],

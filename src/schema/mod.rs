@@ -19,6 +19,7 @@ use imbl::{OrdMap, OrdSet};
 use crate::sql::Name;
 use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
 
+pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
 pub use model::{Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType};
 pub use patch::Patch;

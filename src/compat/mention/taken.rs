@@ -188,6 +188,7 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
         | Capability::Untriggered { .. }
         | Capability::RowsVisible(_)
         | Capability::Privilege { .. }
+        | Capability::Held { .. }
         | Capability::Policy { .. }
         | Capability::Granted { .. }
         | Capability::Object { .. }

@@ -41,5 +41,13 @@ pub(super) const HISTORIES: &[(&str, &str)] = &[
         "the trigger's body names new.keywords, which crates gets in the next file; a server finds that when the trigger runs",
     ),
     ("docs.rs/20240309082057", "the types of CASE and of aggregates are known to the server only"),
+    (
+        "hatchet/20250912162812_v1_0_42.sql:65",
+        "the key points to the partitions as well, which a function made and the text does not show",
+    ),
+    (
+        "hatchet/20251001155231_v1_0_46.sql:10",
+        "the key points to the partitions as well, which a function made and the text does not show",
+    ),
     ("river/004_pending_and_more.sql:10", "SET DEFAULT to the default it had: the simulation keeps no expressions"),
 ];
