@@ -600,6 +600,11 @@ impl Reader<'_> {
                 if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
                     self.access.uses.insert(Key::Part(table.clone(), index.clone()));
                 }
+                // What is said of a column goes with it.
+                let of_a_column = ["statistics target", "storage", "compression", "sequence", "column options"];
+                if matches!(change, TableChange::Physical { what } if of_a_column.contains(what)) {
+                    self.all_columns(table);
+                }
                 self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
             }
         }

@@ -814,6 +814,11 @@ impl Resolver<'_> {
             self.want(condition, &found, "boolean", Context::Assignment, start(condition));
         }
         let (name, relation) = target?;
+        if relation.kind == RelationKind::View {
+            // PostgreSQL 17 does it.
+            let message = format!("cannot execute MERGE on relation \"{}\", a view", name.name);
+            self.resolved.problems.push(Problem { code: "0A000", message, at: merge.table.name.at, sure: false });
+        }
         for set in &merge.updates {
             let (columns, row) = self.set(&name, &relation, set, &scope);
             self.write(name.clone(), WriteKind::Update { columns, row }, merge.table.name.at);

@@ -1,7 +1,8 @@
 //! The release machine: whole releases from a seed, judged by a real server. See [`judge`] for what is checked.
 //!
 //! `CUTOVER_MACHINE_SECONDS` is how long it runs (10 if not set), `CUTOVER_MACHINE_SEED` where it begins, `CUTOVER_MACHINE_KEEP` a
-//! directory for what it finds, `CUTOVER_MACHINE_RECORD` a file for its record.
+//! directory for what it finds, `CUTOVER_MACHINE_RECORD` a file for its record; with
+//! `CUTOVER_MACHINE_STRICT` every kind of fault that no open case stands for fails the run.
 
 mod base;
 mod changes;
@@ -41,6 +42,10 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// What fails every run. Other kinds of faults are told and shrunk, and fail only a strict run: what a new seed finds is work for whoever has
+/// it open, and not the fault of the change that lands.
+const ALWAYS_WRONG: [&str; 3] = ["panic", "slow", "other-text"];
+
 #[tokio::test]
 async fn fresh_seed() {
     let seconds = variable("CUTOVER_MACHINE_SECONDS").map_or(10, |s| s.parse().unwrap());
@@ -66,7 +71,8 @@ async fn fresh_seed() {
         record.write();
     }
     eprintln!("{record}");
-    let unknown = record.unknown();
+    let strict = variable("CUTOVER_MACHINE_STRICT").is_some();
+    let unknown = record.unknown(|check| strict || ALWAYS_WRONG.contains(&check));
     assert!(unknown.is_empty(), "{} faults\n{}", unknown.len(), unknown.join("\n"));
 }
 
