@@ -325,6 +325,7 @@ impl Change {
     pub(super) fn remove(&mut self, name: &QName) {
         self.touch(name);
         let Some(relation) = self.schema.relations.remove(name) else { return };
+        self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
         let dependents: Vec<_> = self.schema.dependents(name).cloned().collect();
         for dependent in dependents {
@@ -459,6 +460,10 @@ impl Change {
         for dependent in dependents.iter().filter(|d| *d != from).chain(&owned) {
             self.edit(dependent, |relation| redirect(relation, from, &to));
         }
+        self.published(from, |tables| {
+            let columns = tables.remove(from).unwrap_or_default();
+            tables.insert(to.clone(), columns);
+        });
     }
 
     fn create_index(&mut self, index: &CreateIndex) {

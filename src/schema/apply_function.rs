@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Schema;
 use super::apply::{Change, Object};
-use super::model::{Function, Publication, QName, Relation, Source};
+use super::model::{Function, Publication, PublishedTables, QName, Relation, Source};
 use crate::sql::Name;
 use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes};
 
@@ -131,6 +131,21 @@ impl Change {
                     relation.trigger_columns.remove(&trigger);
                 }
             });
+        }
+    }
+
+    /// Makes the publications that name a table follow it.
+    pub(super) fn published(&mut self, table: &QName, follow: impl Fn(&mut PublishedTables)) {
+        let naming: Vec<Ident> = {
+            let all = self.schema.publications.iter();
+            all.filter(|(_, publication)| publication.tables.contains_key(table))
+                .map(|(name, _)| name.clone())
+                .collect()
+        };
+        for name in naming {
+            if let Some(publication) = self.schema.publications.get_mut(&name) {
+                follow(&mut Arc::make_mut(publication).tables);
+            }
         }
     }
 

@@ -500,6 +500,10 @@ impl Change {
                 index.key.iter_mut().flatten().chain(&mut index.mentions).for_each(rename);
             }
         });
+        self.published(table, |tables| {
+            let entry = tables.get_mut(table);
+            entry.into_iter().for_each(|(columns, filter)| columns.iter_mut().chain(filter).for_each(rename));
+        });
         for sequence in self.owned(table, Some(from)) {
             self.edit(&sequence, |s| s.owned_by = Some((table.clone(), to.clone())));
         }

@@ -21,7 +21,9 @@ use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
-pub use model::{Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Source, UserType};
+pub use model::{
+    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
+};
 pub use patch::Patch;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.

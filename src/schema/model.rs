@@ -446,13 +446,16 @@ impl Function {
     }
 }
 
+/// The tables of a publication, with the columns that it publishes, if not all, and those that its `WHERE` may mention.
+pub type PublishedTables = BTreeMap<QName, (Vec<Ident>, Vec<Ident>)>;
+
 /// A publication.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Publication {
     /// `FOR ALL TABLES`
     pub all: bool,
     /// Its tables, with the columns that are published, if not all, and those that a `WHERE` may mention.
-    pub tables: BTreeMap<QName, (Vec<Ident>, Vec<Ident>)>,
+    pub tables: PublishedTables,
     /// The schemas whose tables it has.
     pub schemas: BTreeSet<Ident>,
     /// Whether it publishes changes and deletions of rows.
