@@ -49,7 +49,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         (
             " until a later step gives it back",
             "taken away here, while green runs",
-            "write both statements into one file: they then run in one transaction",
+            "write both into one file, between BEGIN and COMMIT and behind a LOCK TABLE: they then are one step",
         )
     } else {
         ("", "taken away here", "change green's query, or drop the statement from the release")
