@@ -30,9 +30,8 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    if release.green.app.watch.is_none() {
-        return;
-    }
+    // Without queries a table that both versions have is relied upon, and nothing else is certain.
+    let unknown = release.green.app.watch.is_none();
     let returns = |c: &Capability| c.offered_by(release.last) || given_otherwise(subject, c);
     // Green was written for the columns there are at the end.
     let settled = |c: &&Capability| {
@@ -41,7 +40,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let lost = step.effect.removes.iter().filter(|c| !settled(c));
     let lost = lost.filter(|c| !returns(c) || gone_for_a_while(subject, c)).filter(|c| c.weight() <= Weight::Habit);
     let shown = lost.map(|c| (c, release.green.app.evidence(c))).find_map(|(c, evidence)| match evidence {
-        Evidence::Query(query) => Some((c, query)),
+        Evidence::Query(query) => Some((c, Some(query))),
+        Evidence::Assumed if unknown && matches!(c, Capability::Relation(_)) && returns(c) => Some((c, None)),
         Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
     });
     let Some((capability, query)) = shown else { return };
@@ -55,12 +55,11 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         ("", "taken away here", "change green's query, or drop the statement from the release")
     };
     let text = format!("green relies on what {} takes away{until}: {capability}", step.name());
-    found.push(
-        Diagnostic::error(RULE.code, text)
-            .at(step.span, place)
-            .at(query.span.moved(release.green.offset), format!("green's query {}", query.name))
-            .help(help),
-    );
+    let told = Diagnostic::error(RULE.code, text).at(step.span, place).help(help);
+    found.push(match query {
+        Some(query) => told.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
+        None => told,
+    });
 }
 
 /// Whether a step behind the cutover takes something that only a later step gives back.
