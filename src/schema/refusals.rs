@@ -7,8 +7,8 @@ use super::resolve::{self, Sure};
 use super::{Function, Schema};
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, Operation, RelationKind,
-    TableChange,
+    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectChange, ObjectKind,
+    Operation, Publishes, RelationKind, TableChange,
 };
 use crate::sql::{Name, TypeName};
 
@@ -27,7 +27,12 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         }
         Operation::CreateView(view) if !view.temporary => resolve::query_refused(&view.body, schema),
         Operation::CreateIndex(index) => catalog.create_index(index),
-        Operation::DropRelation { kind: RelationKind::Index, name, .. } => catalog.drop_index(&schema.resolve(name)),
+        Operation::DropRelation { kind: RelationKind::Index, name, concurrently, .. } => {
+            catalog.drop_index(&schema.resolve(name), *concurrently)
+        }
+        Operation::Object { kind: ObjectKind::Publication, name, publishes: Some(publishes), change } => {
+            catalog.publication(name, publishes, *change == ObjectChange::Alter)
+        }
         Operation::DropRelation { name, cascade: false, together, .. } => {
             let name = schema.resolve(name);
             let relation = schema.relation(&name)?;
@@ -87,6 +92,12 @@ impl Catalog<'_> {
                 }
                 if only && self.children(name).next().is_some() {
                     return Some("column must be added to child tables too".to_owned());
+                }
+                let identity =
+                    matches!(new.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+                // Of a partitioned table PostgreSQL 17 does it.
+                if identity && !relation.partitioned && self.children(name).next().is_some() {
+                    return Some("cannot recursively add identity column to table that has child tables".to_owned());
                 }
                 // Rows that are stored elsewhere would have to be written anew.
                 if !matches!(new.default, None | Some(DefaultValue::Null))
@@ -157,6 +168,18 @@ impl Catalog<'_> {
                 let known =
                     relation.constraints.contains_key(wanted) || relation.not_null_named(table, wanted).is_some();
                 (!known).then(|| format!("constraint \"{wanted}\" of relation \"{table}\" does not exist"))
+            }
+            TableChange::RenameConstraint { from, .. } => {
+                let known = relation.constraints.contains_key(from) || relation.not_null_named(table, from).is_some();
+                (!known).then(|| format!("constraint \"{from}\" for table \"{table}\" does not exist"))
+            }
+            TableChange::Physical { what: "cluster" } if relation.partitioned => {
+                Some("cannot mark index clustered in partitioned table".to_owned())
+            }
+            TableChange::SetLogged { logged: false } => {
+                let published = self.schema.publications().any(|(_, found)| found.tables.contains_key(name));
+                published
+                    .then(|| format!("cannot change table \"{table}\" to unlogged because it is part of a publication"))
             }
             TableChange::SetIdentity { column: identity, add: true, .. } => {
                 let found = column(identity)?;
@@ -231,9 +254,25 @@ impl Catalog<'_> {
         index.unique.then(|| lacks_partition_key("UNIQUE", relation, &columns)).flatten()
     }
 
-    fn drop_index(&self, index: &QName) -> Option<String> {
+    fn publication(&self, name: &str, publishes: &Publishes, alter: bool) -> Option<String> {
+        let found = self.schema.publications().find(|(found, _)| alter && ***found == *name.trim_matches('"'));
+        if found.is_some_and(|(_, found)| found.all) && !publishes.tables.is_empty() {
+            return Some(format!("publication {name} is defined as FOR ALL TABLES"));
+        }
+        publishes.tables.iter().find_map(|published| {
+            let name = self.schema.resolve(&published.table);
+            let relation = self.schema.relation(&name).filter(|relation| relation.columns_known)?;
+            let missing = published.columns.iter().find(|column| relation.column(column).is_none())?;
+            Some(format!("column \"{missing}\" of relation \"{}\" does not exist", name.name))
+        })
+    }
+
+    fn drop_index(&self, index: &QName, concurrently: bool) -> Option<String> {
         let table = self.schema.index_table(index)?;
         let relation = self.schema.relation(table)?;
+        if concurrently && relation.partitioned {
+            return Some(format!("cannot drop partitioned index \"{}\" concurrently", index.name));
+        }
         let constraint = relation.constraints.get(&index.name).filter(|constraint| constraint.kind.has_index())?;
         let _ = constraint;
         Some(format!(
@@ -589,12 +628,12 @@ fn lacks_partition_key(what: &str, relation: &Relation, columns: &[Ident]) -> Op
 
 /// Policies that mention a column, where it can be no other table's.
 fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<Item = &'a Ident> {
-    let mentions = |text: &str| {
+    let mentions = move |text: &str| {
         let has = |word: &str| words_of(text).any(|found| found.eq_ignore_ascii_case(word));
         let other_tables = words_of(text)
             .zip(words_of(text).skip(1))
             .any(|(before, word)| word.eq_ignore_ascii_case("select") && !before.eq_ignore_ascii_case("for"));
-        has(column) && !other_tables
+        (has(column) || text.contains(&format!("\"{column}\""))) && !other_tables
     };
     relation.policies.iter().filter(move |(_, policy)| mentions(&policy.text)).map(|(name, _)| name)
 }
