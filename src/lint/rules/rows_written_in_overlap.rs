@@ -33,6 +33,16 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     for operation in step.operations() {
+        if let Operation::CreateTable(table) = operation
+            && let Some((query, _)) = &table.query
+        {
+            let to = step.before.resolve(&table.name);
+            let reads = query.reads.iter().map(|read| step.before.resolve(read));
+            let copies = reads.filter_map(|from| copied(subject, &from, &to));
+            // Nobody misses rows in a copy that nobody uses.
+            found.extend({ copies }.find(|copy| copy.severity == Severity::Error || used(subject, &to)));
+            continue;
+        }
         let Operation::Data(data) = operation else { continue };
         let Some(table) = data.table.as_ref().map(|table| step.before.resolve(table)) else { continue };
         let diagnostic = match data.verb {
@@ -90,6 +100,18 @@ fn merged(subject: &Subject<'_>, table: &QName) -> bool {
     let release = subject.release;
     let known = release.base.relation(table).is_some_and(|r| r.kind == RelationKind::Table);
     known && !matches!(release.blue.app.writes(table), Evidence::None) && !kept_in_step(subject, table, &[])
+}
+
+/// Whether the release does something with a table that it makes: fills another from it, or gives it another name.
+fn used(subject: &Subject<'_>, made: &QName) -> bool {
+    let reads = |step: &Step<'_>| {
+        step.operations().any(|operation| match operation {
+            Operation::Data(data) => data.query.reads.iter().any(|read| step.before.resolve(read) == *made),
+            Operation::RenameRelation { name, .. } => step.before.resolve(name) == *made,
+            _ => false,
+        })
+    };
+    subject.release.steps.iter().any(reads)
 }
 
 /// Rows that are copied from a table which blue goes on writing.

@@ -135,6 +135,14 @@ fn rows_of_the_overlap_are_not_lost() {
     let kept = "CREATE TABLE store (id int PRIMARY KEY, name text); INSERT INTO store SELECT id, name FROM shop;";
     check(SHOP, kept, BLUE, "INSERT INTO store (id, name) VALUES ($1, $2);", "safe (CO303) <<");
     check(SHOP, kept, "SELECT id FROM shop;", ONE, "safe <<");
+    // CREATE TABLE AS copies, too; nobody misses rows in a copy that nobody uses.
+    let helper = "ALTER TABLE shop ADD COLUMN code text; CREATE TABLE codes AS SELECT id, name FROM shop;
+        UPDATE shop SET code = (SELECT c.name FROM codes c WHERE c.id = shop.id) WHERE code IS NULL;";
+    check(SHOP, helper, BLUE, GREEN, "safe (CO303) <<<>");
+    let made = "CREATE TABLE store AS SELECT id, name FROM shop; DROP TABLE shop;";
+    check(SHOP, made, BLUE, "INSERT INTO store (id, name) VALUES ($1, $2);", "CO303 <>");
+    let backup = "CREATE TABLE backup AS SELECT * FROM shop; ALTER TABLE shop DROP COLUMN name;";
+    check(SHOP, backup, BLUE, "INSERT INTO shop (id) VALUES ($1);", "safe <>");
     // A helper that is gone when the backfill runs again.
     let dropped = "ALTER TABLE shop ADD COLUMN code text; CREATE TABLE codes AS SELECT 1 AS id, 'x'::text AS code;
         UPDATE shop SET code = (SELECT c.code FROM codes c WHERE c.id = shop.id) WHERE code IS NULL; DROP TABLE codes;";
