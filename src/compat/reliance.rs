@@ -483,14 +483,7 @@ impl<'a> View<'a> {
     fn breaks_with(&self, relation: &QName, column: &str) -> bool {
         let Some(found) = self.schema.relation(relation) else { return false };
         let mut wider: Relation = found.clone();
-        wider.columns.push(Column {
-            name: column.into(),
-            data_type: None,
-            not_null: false,
-            default: None,
-            needs: Vec::new(),
-            holds: None,
-        });
+        wider.columns.push(Column::unknown(column.into()));
         let mut schema = self.schema.clone();
         schema.insert_relation(relation.clone(), wider);
         let known = |problem: &Problem| self.look.problems.iter().any(|old| old.message == problem.message);

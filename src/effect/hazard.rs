@@ -242,7 +242,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             match &data.table {
                 Some(table) => {
                     let table = schema.resolve(table);
-                    let pointing = if data.cascade { pointing_to(&table, schema) } else { BTreeSet::new() };
+                    let pointing = if data.cascade { emptied_with(&table, schema) } else { BTreeSet::new() };
                     let hazard = Hazard { scan, ..none }.lock(&table, mode);
                     pointing.iter().fold(hazard, |h, name| h.lock(name, mode))
                 }
@@ -346,12 +346,11 @@ fn targets(relation: &Relation) -> Vec<QName> {
 }
 
 /// The tables whose foreign keys point to a table, and to those: `TRUNCATE … CASCADE` empties them, too.
-fn pointing_to(table: &QName, schema: &Schema) -> BTreeSet<QName> {
+fn emptied_with(table: &QName, schema: &Schema) -> BTreeSet<QName> {
     let mut found = BTreeSet::new();
     let mut open = vec![table.clone()];
     while let Some(table) = open.pop() {
-        let points = |name: &&QName| schema.relation(name).is_some_and(|relation| targets(relation).contains(&table));
-        for name in schema.dependents(&table).filter(points) {
+        for name in schema.pointing_to(&table) {
             if found.insert(name.clone()) {
                 open.push(name.clone());
             }

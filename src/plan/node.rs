@@ -11,11 +11,11 @@ use super::{Observed, Request};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
-use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, resolve};
+use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::{DataVerb, TransactionControl};
 use crate::sql::query::Command;
-use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, Words};
+use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, ReadFile, Words};
 
 /// One operation in its place.
 #[derive(Debug, Clone)]
@@ -166,10 +166,22 @@ pub(crate) struct Nodes {
 }
 
 /// The schema after a list of migrations, and whether all of them could be read.
+#[cfg(feature = "live")]
 pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool) {
+    replay_read(folder, migrations, &read(folder, migrations))
+}
+
+/// The statements of a list of migrations, file by file.
+pub(super) fn read(folder: &Folder, migrations: &[Migration]) -> Vec<ReadFile> {
+    let parts: Vec<&[Span]> = migrations.iter().map(|migration| migration.parts.as_slice()).collect();
+    sql::read_all(&folder.sources, &parts)
+}
+
+/// The same as [`replay`], of files that were read already.
+pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[ReadFile]) -> (Schema, bool) {
     let mut schema = Schema::empty();
     let mut certain = migrations.iter().all(|migration| migration.program.is_none());
-    for (statements, _) in sql::read_all(&folder.sources, &parts(migrations)) {
+    for (statements, _) in read {
         for piece in statements.iter().flat_map(|s| &s.pieces) {
             certain &= !is_opaque(&piece.operation) || sql::only_changes_owner(folder.sources.slice(piece.span));
             schema = schema.apply(&piece.operation).schema;
@@ -177,10 +189,6 @@ pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool
         schema = schema.with_default_search_path().without_temporary();
     }
     (schema, certain)
-}
-
-fn parts(migrations: &[Migration]) -> Vec<&[Span]> {
-    migrations.iter().map(|migration| migration.parts.as_slice()).collect()
 }
 
 /// Reads the pending migrations on top of a schema.
@@ -192,8 +200,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
     let mut allows = Vec::new();
     let mut count = 0;
     let mut certain = !request.base_is_uncertain;
-    let read = sql::read_all(&folder.sources, &parts(pending));
-    for (index, (statements, found)) in read.into_iter().enumerate() {
+    for (index, (statements, found)) in read(folder, pending).into_iter().enumerate() {
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]));
         certain &= pending[index].program.is_none();
@@ -255,9 +262,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     diagnostics.push(refused_data(&refusal, part.span, missing, worded));
                 }
                 if let Some(why) = refused_rows(&part.operation, &schema) {
-                    diagnostics.push(Diagnostic::error(codes::SERVER_REFUSES, why).at(part.span, "here").help(
-                        "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
-                    ));
+                    diagnostics.push(server_refuses(why, part.span));
                 }
                 certain &= !part.is_opaque() || sql::only_changes_owner(folder.sources.slice(part.span));
                 diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
@@ -322,12 +327,7 @@ fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
         )),
         DataVerb::Truncate if !data.cascade => {
             let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
-            let points = |name: &QName| {
-                let keys = schema.relation(name).into_iter().flat_map(|r| r.constraints.values());
-                keys.into_iter().any(|c| matches!(&c.kind, Rule::ForeignKey { target, .. } if *target == table))
-            };
-            let other =
-                schema.dependents(&table).find(|name| **name != table && !together.contains(name) && points(name))?;
+            let other = schema.pointing_to(&table).find(|name| **name != table && !together.contains(name))?;
             Some(format!(
                 "PostgreSQL refuses this: cannot truncate a table referenced in a foreign key constraint: {other} references {table}"
             ))
@@ -341,7 +341,10 @@ fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: b
     if missing {
         return problem(&Problem::Missing(refusal.message.replace(" does not exist", "")), span, false, worded);
     }
-    let text = format!("PostgreSQL refuses this: {}", refusal.message);
+    server_refuses(format!("PostgreSQL refuses this: {}", refusal.message), span)
+}
+
+fn server_refuses(text: String, span: Span) -> Diagnostic {
     Diagnostic::error(codes::SERVER_REFUSES, text)
         .at(span, "here")
         .help("the migration fails as it is written, in any order; if the schema is another one, plan with --database")
@@ -351,9 +354,7 @@ fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: b
 /// author has said where it belongs.
 fn problem(problem: &Problem, span: Span, live: bool, worded: bool) -> Diagnostic {
     match problem {
-        Problem::Refused(_) => Diagnostic::error(codes::SERVER_REFUSES, problem.to_string()).at(span, "here").help(
-            "the migration fails as it is written, in any order; if the schema is another one, plan with --database",
-        ),
+        Problem::Refused(_) => server_refuses(problem.to_string(), span),
         Problem::Skipped(_) => Diagnostic::warning(codes::NAME_TAKEN, problem.to_string())
             .at(span, "nothing is made here")
             .help("give it a name that is free, or drop the other first"),

@@ -164,17 +164,20 @@ struct Analysis<'a> {
 
 fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) -> (Checked, T) {
     let folder = request.folder;
+    let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
+    let read = node::read(folder, base_files);
     let base = request.base.cloned().unwrap_or_else(|| {
-        let (schema, certain) = node::replay(folder, &request.pending.applied);
+        let (schema, certain) = node::replay_read(folder, base_files, &read);
         request.base_is_uncertain |= !certain;
         schema
     });
     let base = base.followed();
+    let untold = untold::findings(folder, base_files, &read);
+    drop(read);
     let collected = node::collect(&request, &base);
     let (last, last_is_certain) = (collected.last, collected.certain);
     let mut diagnostics = collected.diagnostics;
-    let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
-    diagnostics.extend(untold::findings(folder, base_files));
+    diagnostics.extend(untold);
     let watch_blue = request.blue.map(|workload| Watch::new(workload, &base));
     let watch_green = request.green.map(|workload| Watch::new(workload, &last));
     let blue = App { watch: watch_blue.as_ref(), schema: &base, assume: request.assume };

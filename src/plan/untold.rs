@@ -4,19 +4,18 @@ use super::node::is_opaque;
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::migrations::{Folder, Migration};
 use crate::source::Span;
-use crate::sql;
+use crate::sql::{self, ReadFile};
 
 /// So many places are shown of a file.
 const MOST: usize = 3;
 
-/// What is to be said about the files that a base schema was read from: one finding a file and kind.
-pub(super) fn findings(folder: &Folder, base: &[Migration]) -> Vec<Diagnostic> {
-    let parts: Vec<&[Span]> = base.iter().map(|migration| migration.parts.as_slice()).collect();
+/// What is to be said about the files that a base schema was read from: one finding a file and kind. `read`: what stands in them.
+pub(super) fn findings(folder: &Folder, base: &[Migration], read: &[ReadFile]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (migration, (statements, problems)) in base.iter().zip(sql::read_all(&folder.sources, &parts)) {
+    for (migration, (statements, problems)) in base.iter().zip(read) {
         let mut unread = Vec::new();
         let mut included = Vec::new();
-        for problem in &problems {
+        for problem in problems {
             let Some(span) = problem.span() else { continue };
             match problem.code {
                 code if code == codes::UNREAD_STATEMENT => unread.push(span),

@@ -222,12 +222,10 @@ impl Change {
             }
             Operation::Object { .. } => {}
             Operation::Session { search_path: Some(path) } => {
-                let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
-                self.schema.search_path = usable.cloned().collect();
+                self.schema.search_path = searched(path);
             }
             Operation::DefaultPath { path, .. } => {
-                let usable = path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog");
-                self.schema.default_path = usable.cloned().collect();
+                self.schema.default_path = searched(path);
             }
             Operation::Session { search_path: None }
             | Operation::Reindex { .. }
@@ -615,14 +613,7 @@ impl Change {
             return self.output(query).filter(|_| !starred);
         };
         let known = self.output(query).filter(|columns| columns.len() == found.len());
-        let column = |(name, _): &(Ident, Option<TypeName>)| Column {
-            name: name.clone(),
-            data_type: None,
-            not_null: false,
-            default: None,
-            needs: Vec::new(),
-            holds: None,
-        };
+        let column = |(name, _): &(Ident, Option<TypeName>)| Column::unknown(name.clone());
         let mut columns = known.unwrap_or_else(|| found.iter().map(column).collect());
         for (column, (_, data_type)) in columns.iter_mut().zip(&found) {
             if data_type.is_some() {
@@ -649,14 +640,7 @@ impl Change {
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
-        let unknown = |name: &Ident| Column {
-            name: name.clone(),
-            data_type: None,
-            not_null: false,
-            default: None,
-            needs: Vec::new(),
-            holds: None,
-        };
+        let unknown = |name: &Ident| Column::unknown(name.clone());
         let mut columns = Vec::new();
         for output in query.columns.as_ref()? {
             match output {
@@ -885,6 +869,11 @@ fn is_open(restrictive: bool, text: &str) -> bool {
 /// The name that a domain's check gets.
 fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, bool>) -> Ident {
     written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
+}
+
+/// The schemas of a search path that a simulation looks at.
+fn searched(path: &[Ident]) -> Arc<[Ident]> {
+    path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog").cloned().collect()
 }
 
 /// What `ALL` stands for; any other privilege stands for itself.

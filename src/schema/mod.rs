@@ -170,6 +170,15 @@ impl Schema {
         self.dependents.get(name).into_iter().flat_map(|set| set.iter())
     }
 
+    /// Tables with a foreign key to a table.
+    pub fn pointing_to<'a>(&'a self, table: &'a QName) -> impl Iterator<Item = &'a QName> {
+        let points = move |relation: &Relation| {
+            let mut rules = relation.constraints.values();
+            rules.any(|constraint| matches!(&constraint.kind, Rule::ForeignKey { target, .. } if target == table))
+        };
+        self.dependents(table).filter(move |name| self.relation(name).is_some_and(points))
+    }
+
     /// Everything that is not the same in another schema.
     pub fn differing(&self, other: &Self) -> BTreeSet<Object> {
         let mut found = BTreeSet::new();

@@ -185,6 +185,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// A column of which the name is known only.
+    pub(crate) fn unknown(name: Ident) -> Self {
+        Self { name, data_type: None, not_null: false, default: None, needs: Vec::new(), holds: None }
+    }
+
     /// Whether an INSERT may leave it out.
     pub fn may_be_omitted(&self) -> bool {
         !self.not_null || !matches!(self.default, None | Some(DefaultValue::Null))

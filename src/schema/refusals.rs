@@ -273,12 +273,13 @@ impl Catalog<'_> {
         if concurrently && relation.partitioned {
             return Some(format!("cannot drop partitioned index \"{}\" concurrently", index.name));
         }
-        let constraint = relation.constraints.get(&index.name).filter(|constraint| constraint.kind.has_index())?;
-        let _ = constraint;
-        Some(format!(
-            "cannot drop index {} because constraint {} on table {} requires it",
-            index.name, index.name, table.name
-        ))
+        let required = relation.constraints.get(&index.name).is_some_and(|constraint| constraint.kind.has_index());
+        required.then(|| {
+            format!(
+                "cannot drop index {} because constraint {} on table {} requires it",
+                index.name, index.name, table.name
+            )
+        })
     }
 
     fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {
