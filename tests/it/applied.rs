@@ -1,40 +1,31 @@
 //! What is applied is never guessed: histories of all tools, in any schema, with baselines; databases that are not empty; folders that two
 //! tools read alike. What each command does is held against a real database.
 
-use std::path::PathBuf;
-
 use camino::Utf8Path;
 use cutover::migrations::{self, Convention, Reading, Recorded};
 use cutover::postgres::Session;
 
-use crate::support::{cutover, database, exit};
+use crate::support::{self, database};
 
 /// A folder of migrations and a database.
 struct Site {
-    directory: tempfile::TempDir,
+    files: support::Site,
     session: Session,
     conninfo: String,
 }
 
 impl Site {
     async fn new(files: &[(&str, &str)], sql: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = directory.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
+        let files = support::Site::new(files);
         let database = database().await;
         let session = database.connect().await;
         session.batch_execute(sql).await.unwrap();
         let conninfo = database.conninfo("postgres").await;
-        Self { directory, session, conninfo }
+        Self { files, session, conninfo }
     }
 
     fn run(&self, args: &[&str]) -> (i32, String) {
-        let output = cutover(self.directory.path()).args(args).output().unwrap();
-        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        (exit(&output), String::from_utf8(text).unwrap())
+        self.files.run(args)
     }
 
     /// `plan` with the database.
@@ -57,7 +48,7 @@ impl Site {
 
     /// What is pending by the saved plan.
     fn pending(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.directory.path().join("release.plan")).unwrap();
+        let text = std::fs::read_to_string(self.files.path().join("release.plan")).unwrap();
         let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
         let pending = plan["migrations"]["pending"].as_array().unwrap().iter();
         pending.map(|migration| migration["version"].as_str().unwrap().to_owned()).collect()
@@ -607,15 +598,8 @@ fn floors_by_the_order_of_versions() {
 /// The folders of cases that must go on working without a database.
 #[test]
 fn plans_without_a_database_need_no_convention() {
-    let directory: PathBuf = tempfile::tempdir().unwrap().keep();
-    for (path, text) in BALANCES {
-        let path = directory.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    let output = cutover(&directory).args(["plan", "m", "--from", "1"]).output().unwrap();
-    assert_eq!(exit(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
-    std::fs::remove_dir_all(directory).unwrap();
+    let (code, text) = support::Site::new(&BALANCES).run(&["plan", "m", "--from", "1"]);
+    assert_eq!(code, 0, "{text}");
 }
 
 /// Flyway's repeatable migrations run again when they are others, and not before.
@@ -626,7 +610,7 @@ async fn repeatable_migrations_run_when_they_change() {
     let site = Site::new(&files, "").await;
     for (text, pending) in [(view, vec!["1", "R__v"]), (view, vec![]), (&view.replace("id", "id AS id"), vec!["R__v"])]
     {
-        std::fs::write(site.directory.path().join("m/R__v.sql"), text).unwrap();
+        std::fs::write(site.files.path().join("m/R__v.sql"), text).unwrap();
         let (code, said) = site.plan("m", &[]);
         assert_eq!(code, 0, "{said}");
         assert_eq!(site.pending(), pending);

@@ -2,27 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{cutover, database, exit};
-
-struct Site(tempfile::TempDir);
-
-impl Site {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = directory.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        Self(directory)
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String) {
-        let output = cutover(self.0.path()).args(args).output().unwrap();
-        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        (exit(&output), String::from_utf8(text).unwrap())
-    }
-}
+use crate::support::{Site, database};
 
 /// What an application may have, in the words of a dump.
 const PRODUCTION: &str = "
@@ -117,7 +97,7 @@ async fn a_dump_is_read_as_the_server_has_it() {
     let conninfo = database.conninfo("postgres").await;
     let output = Command::new("pg_dump").args(["--schema-only", "-d", &conninfo]).output().unwrap();
     let site = Site::new(&[("m/dump.sql", &String::from_utf8(output.stdout).unwrap())]);
-    let root = camino::Utf8Path::from_path(site.0.path()).unwrap().join("m");
+    let root = camino::Utf8Path::from_path(site.path()).unwrap().join("m");
     let folder = cutover::migrations::load(&root, Some(cutover::migrations::Convention::Plain)).unwrap();
     let pending = folder.pending_after(Some("dump")).unwrap();
     let planned = cutover::plan::plan(cutover::plan::Request::new(&folder, &pending));

@@ -5,33 +5,12 @@ use std::time::{Duration, Instant};
 
 use cutover::postgres::connect;
 
-use crate::support::{cutover, database, exit, server};
+use crate::support::{Site, cutover, database, server};
 
-/// A folder of files, and the command in it.
-struct Site(tempfile::TempDir);
-
-impl Site {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = directory.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        Self(directory)
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String) {
-        let output = cutover(self.0.path()).args(args).output().unwrap();
-        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        (exit(&output), String::from_utf8(text).unwrap())
-    }
-
-    /// A rehearsal on the tests' own server, where it must leave nothing.
-    async fn rehearse(&self, more: &[&str]) -> (i32, String) {
-        let server = shared().await;
-        self.run(&[&["rehearse", "m", "--server", &server], more].concat())
-    }
+/// A rehearsal on the tests' own server, where it must leave nothing.
+async fn rehearse(site: &Site, more: &[&str]) -> (i32, String) {
+    let server = shared().await;
+    site.run(&[&["rehearse", "m", "--server", &server], more].concat())
 }
 
 async fn shared() -> String {
@@ -69,7 +48,7 @@ async fn sequences_do_not_drift() {
         "CREATE VIEW v AS SELECT last_value FROM s;",
     ] {
         let site = Site::new(&[("m/V1__b.sql", base), ("m/V2__p.sql", pending)]);
-        let (code, text) = site.rehearse(GREEN).await;
+        let (code, text) = rehearse(&site, GREEN).await;
         // A plan that is not safe is not played; a drift would be exit 4 or 6.
         assert!(code == 0 || (code == 1 && !text.contains("drifted")), "{pending}: {code} {text}");
         live(&site, base, pending).await;
@@ -153,7 +132,7 @@ async fn every_kind_of_relation_is_comparable() {
                 return;
             }
             let site = Site::new(&[("m/V1__b.sql", &make), ("m/V2__p.sql", &format!("DROP {kind} seen;"))]);
-            let found = site.rehearse(GREEN).await;
+            let found = rehearse(&site, GREEN).await;
             check(&found, 0, &[]);
         }
     }
@@ -167,7 +146,7 @@ async fn every_kind_of_relation_is_comparable() {
         "DROP FOREIGN TABLE f;",
     ] {
         let site = Site::new(&[("m/V1__b.sql", base), ("m/V2__p.sql", pending)]);
-        let (code, text) = site.rehearse(GREEN).await;
+        let (code, text) = rehearse(&site, GREEN).await;
         assert!(code == 0 || (code == 1 && !text.contains("drifted")), "{pending}: {text}");
     }
 }
@@ -181,7 +160,7 @@ fn queries(version: &str, text: &str) -> (String, String) {
 async fn versions(base: &str, pending: &str, blue: &str, green: &str, more: &[&str]) -> (i32, String) {
     let (blue, green) = (queries("blue", blue), queries("green", green));
     let site = Site::new(&[("m/V1__b.sql", base), ("m/V2__p.sql", pending), (&blue.0, &blue.1), (&green.0, &green.1)]);
-    site.rehearse(&[GREEN, &["--blue", "blue", "--green", "green"], more].concat()).await
+    rehearse(&site, &[GREEN, &["--blue", "blue", "--green", "green"], more].concat()).await
 }
 
 /// field/22c, field/13, and currval: a version that is broken at home is broken.
@@ -415,21 +394,21 @@ async fn a_call_that_commits_runs_where_its_tool_runs_it() {
     );
     let alone = format!("-- +goose NO TRANSACTION\n-- +goose Up\n{statements}-- +goose Down\nSELECT 1/0;\n");
     let site = Site::new(&[base, ("m/2_p.sql", &alone)]);
-    check(&site.rehearse(GREEN).await, 0, &["Rehearsal passed", "outside transactions"]);
+    check(&rehearse(&site, GREEN).await, 0, &["Rehearsal passed", "outside transactions"]);
     let inside = format!("-- +goose Up\n{statements}");
     let site = Site::new(&[base, ("m/2_p.sql", &inside)]);
     check(
-        &site.rehearse(GREEN).await,
+        &rehearse(&site, GREEN).await,
         1,
         &["goose runs the file in a transaction, where PostgreSQL refuses that", "2D000"],
     );
     let block = "-- +goose NO TRANSACTION\n-- +goose Up\nALTER TABLE envs ADD COLUMN source text;\n-- cutover: before fills\nDO $$ BEGIN UPDATE envs SET source = 'x'; COMMIT; END $$;\n";
     let site = Site::new(&[base, ("m/2_p.sql", block)]);
-    check(&site.rehearse(GREEN).await, 0, &["Rehearsal passed"]);
+    check(&rehearse(&site, GREEN).await, 0, &["Rehearsal passed"]);
     // A word is no statement.
     let named = "-- +goose Up\nALTER TABLE envs ADD COLUMN source text;\n-- cutover: before fills\nDO $$ BEGIN UPDATE envs SET source = 'COMMIT;'; END $$;\n";
     let site = Site::new(&[base, ("m/2_p.sql", named)]);
-    check(&site.rehearse(GREEN).await, 0, &["Rehearsal passed"]);
+    check(&rehearse(&site, GREEN).await, 0, &["Rehearsal passed"]);
 }
 
 /// Sections that take a migration back are never run to see what they do.
@@ -564,7 +543,7 @@ fn a_hung_run_ends_with_a_signal_and_leaves_nothing() {
     let sleeping = "-- cutover: before it waits\nDO $$ BEGIN PERFORM pg_sleep(600); END $$;";
     let site = Site::new(&[("m/V1__b.sql", "CREATE TABLE t (id int);"), ("m/V2__p.sql", sleeping)]);
     for args in [&["rehearse", "m", "--from", "1"][..], &["plan", "m", "--from", "1", "--observe"]] {
-        let mut command = cutover(site.0.path());
+        let mut command = cutover(site.path());
         command.args(args).args(["--server", "local"]).env("PATH", std::env::var_os("PATH").unwrap());
         if let Some(bin) = std::env::var_os("CUTOVER_TEST_PG_BIN") {
             command.env("CUTOVER_PG_BIN", bin);

@@ -5,9 +5,11 @@ mod command;
 mod databases;
 mod examples;
 mod play;
+mod site;
 
 pub(crate) use certificates::{Authority, self_signed};
 pub(crate) use command::{cutover, exit, transcript};
 pub(crate) use databases::{Database, counting_server, database, local_options, message, server, version};
 pub(crate) use examples::{example_releases, examples, examples_root};
 pub(crate) use play::{Order, Release, Run, play, statements};
+pub(crate) use site::Site;
