@@ -280,13 +280,10 @@ fn releases_of(
     let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
         let seen = observe(pending)?;
         let request = input.request(pending);
-        let real = base.or(seen.base.as_ref());
         let checked = crate::plan::check(Request {
-            base: real.or(request.base),
-            base_files: if real.is_some() { &[] } else { request.base_files },
             observed: args.observe.then_some(&seen.effects),
             version,
-            ..request
+            ..request.on(base.or(seen.base.as_ref()))
         });
         let mut releases = Releases::default();
         releases.add(pending, checked);

@@ -52,13 +52,10 @@ impl PlanningArgs {
         };
         let seen = if self.observe { observe(&self.server, &input, &pending)? } else { Seen::default() };
         let request = input.request(&pending);
-        let real = base.as_ref().or(seen.base.as_ref());
         let planned = plan::plan(Request {
-            base: real.or(request.base),
-            base_files: if real.is_some() { &[] } else { request.base_files },
             observed: self.observe.then_some(&seen.effects),
             version: input.version.unwrap_or(version),
-            ..request
+            ..request.on(base.as_ref().or(seen.base.as_ref()))
         });
         Ok((input, pending, planned))
     }

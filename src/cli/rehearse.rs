@@ -76,12 +76,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             (Seen::default(), None)
         };
         let request = input.request(&pending);
-        let planned = crate::plan::plan(Request {
-            base: seen.base.as_ref().or(request.base),
-            base_files: if seen.base.is_some() { &[] } else { request.base_files },
-            observed: Some(&seen.effects),
-            ..request
-        });
+        let planned = crate::plan::plan(Request { observed: Some(&seen.effects), ..request.on(seen.base.as_ref()) });
         rehearse(args, &input, &pending, &planned, server).await
     }));
     runtime.shutdown_background();

@@ -252,7 +252,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 }
                 let worded = statement.directive.is_some();
                 diagnostics.extend(
-                    applied.problems.iter().map(|found| problem(found, part.span, request.base.is_some(), worded)),
+                    applied.problems.iter().map(|found| problem(found, part.span, request.base_is_real, worded)),
                 );
                 let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
                 // What an opaque statement made is not known.
@@ -350,7 +350,7 @@ fn server_refuses(text: String, span: Span) -> Diagnostic {
         .help("the migration fails as it is written, in any order; if the schema is another one, plan with --database")
 }
 
-/// What is to be said of a statement that does not go with the schema before it. `live`: that was read from a database. `worded`: its
+/// What is to be said of a statement that does not go with the schema before it. `live`: that was read from a server. `worded`: its
 /// author has said where it belongs.
 fn problem(problem: &Problem, span: Span, live: bool, worded: bool) -> Diagnostic {
     match problem {

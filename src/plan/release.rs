@@ -58,6 +58,8 @@ pub struct Request<'a> {
     pub blue_source: Option<&'a dyn Tree>,
     /// Whether the base schema holds what nobody could read, so that something may be there that is not known.
     pub base_is_uncertain: bool,
+    /// Whether the base schema was read from a server, and not from files.
+    pub base_is_real: bool,
 }
 
 impl<'a> Request<'a> {
@@ -80,6 +82,17 @@ impl<'a> Request<'a> {
             assume,
             blue_source: None,
             base_is_uncertain: false,
+            base_is_real: false,
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// The same on the schema of a server, where one was read: it stands for what files tell.
+    pub fn on(self, real: Option<&'a Schema>) -> Self {
+        match real {
+            Some(_) => Self { base: real, base_files: &[], base_is_real: true, ..self },
+            None => self,
         }
     }
 }

@@ -181,3 +181,12 @@ fn a_base_that_is_not_understood_is_told() {
     let many = "DO $$ BEGIN NULL; END $$;\n".repeat(9);
     check(&format!("{table}{many}"), &["and 8 more of this file"]);
 }
+
+/// What the files never made asks for the schema that production has, also where each file is looked at on its own.
+#[test]
+fn lint_without_a_base_asks_for_one() {
+    let files = [("m/V1__a.sql", "CREATE TABLE a (id int);"), ("m/V2__b.sql", "ALTER TABLE nowhere DROP COLUMN b;")];
+    let (code, text) = Site::new(&files).run(&["lint", "m"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("CO006 unknown-object") && text.contains("--base-schema"), "{text}");
+}
