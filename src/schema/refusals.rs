@@ -369,7 +369,7 @@ impl Catalog<'_> {
                 return Some(format!("default for column \"{column}\" cannot be cast automatically to type {to}"));
             }
             Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
-                if !matches!(to.base().as_str(), "smallint" | "integer" | "bigint") =>
+                if !matches!(&*to.base(), "smallint" | "integer" | "bigint") =>
             {
                 return Some("identity column type must be smallint, integer, or bigint".to_owned());
             }
@@ -640,7 +640,7 @@ fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<I
 }
 
 fn is_of(data_type: Option<&TypeName>, shown: &str) -> bool {
-    data_type.is_some_and(|data_type| data_type.base() == shown)
+    data_type.is_some_and(|data_type| data_type.as_str().starts_with(shown) && data_type.base() == shown)
 }
 
 fn is_system(column: &str) -> bool {

@@ -340,7 +340,7 @@ impl<'s> Resolver<'s> {
     /// How a client sees a type in a result: domains as what is below them, and strings as text.
     fn shown(&self, data_type: &Type) -> Type {
         match self.settled(data_type) {
-            Type::Named(name) => Type::Named(self.types.base(&name)),
+            Type::Named(name) => Type::named(self.types.base(&name)),
             Type::Unknown | Type::Parameter(_) => Type::named("text"),
             Type::Any => Type::Any,
         }
