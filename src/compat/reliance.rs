@@ -94,6 +94,16 @@ impl<'a> Watch<'a> {
             Capability::Width(_) => {
                 writes.contains(relation) && ["new.*", "old.*"].iter().any(|row| mentions.contains(*row))
             }
+            // A function that is not volatile only reads.
+            Capability::Omit { .. }
+            | Capability::Default { .. }
+            | Capability::Defaulted { .. }
+            | Capability::AcceptsNull { .. }
+            | Capability::Fits { .. }
+            | Capability::Arbiter { .. }
+            | Capability::Unruled { .. } => {
+                capability.weight() == Weight::Certain && names.iter().any(|name| writes.contains(name))
+            }
             other => named && other.weight() == Weight::Certain,
         }
     }

@@ -16,6 +16,8 @@ pub(super) struct Case {
     pub(super) release: Release,
     /// The fault that is known.
     pub(super) open: Option<Open>,
+    /// Whether it was refused needlessly once.
+    pub(super) was_needless: bool,
 }
 
 /// A fault that is known.
@@ -61,10 +63,11 @@ pub(super) fn read(path: &Path) -> Case {
         let (check, code) = (word(), word());
         Open { check, code, what: expected.split_once('\n').map_or("", |(_, what)| what).to_owned() }
     });
+    let was_needless = words.next() == Some("needless");
     let shown = !expected.lines().next().unwrap_or_default().contains("unshown");
     let (base, blue, green) = (statements(&text("base.sql")), queries(&text("blue.sql")), queries(&text("green.sql")));
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    Case { name, release: Release { base, files, blue, green, shown }, open }
+    Case { name, release: Release { base, files, blue, green, shown }, open, was_needless }
 }
 
 fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
