@@ -19,6 +19,14 @@ pub(crate) fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl
     })
 }
 
+/// What the work gives for each item, in their order; on all processors, unless the items are few.
+pub(crate) fn map<I: Sync, T: Send>(items: &[I], few: usize, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let share = items.len().div_ceil(processors(items.len(), few)).max(1);
+    let shares: Vec<&[I]> = items.chunks(share).collect();
+    let each_of = |share: &&[I]| share.iter().map(&work).collect::<Vec<_>>();
+    each(&shares, each_of).into_iter().flatten().collect()
+}
+
 /// What the work gives for each share, in their order. The first is done here, each other one on a thread of its own.
 pub(crate) fn each<S: Sync, T: Send>(shares: &[S], work: impl Fn(&S) -> T + Sync) -> Vec<T> {
     let Some((first, others)) = shares.split_first() else { return Vec::new() };

@@ -1,14 +1,19 @@
 //! Standard output is data: what can not be written is an error, never a panic. A reader that has seen enough (`| head`) is none. Standard
 //! error is for people.
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write};
 
 use super::error::CliError;
 use crate::report::Style;
 
 /// Prints text; colours are taken out where standard output is no terminal.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
-    let mut out = anstream::stdout().lock();
+    // Mostly there is nothing to take out.
+    let colour = text.as_bytes().contains(&b'\x1b');
+    let mut out: Box<dyn Write> = match colour {
+        true => Box::new(anstream::stdout().lock()),
+        false => Box::new(std::io::stdout().lock()),
+    };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(CliError::usage(format!("standard output can not be written: {error}")))

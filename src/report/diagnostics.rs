@@ -9,7 +9,6 @@ use miette::{
 
 use super::style::Style;
 use crate::diagnostic::{Diagnostic, Label, Severity};
-use crate::parallel;
 use crate::source::{FileId, Sources};
 
 /// Draws findings one after the other.
@@ -17,22 +16,12 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> St
     let styles = if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(style.width);
-    let shares: Vec<&[Diagnostic]> = diagnostics.chunks(share(diagnostics.len())).collect();
-    let render = |share: &&[Diagnostic]| {
-        let mut out = String::new();
-        for diagnostic in *share {
-            // Writing to a String does not fail.
-            let _ = handler.render_report(&mut out, &Report::new(diagnostic, sources));
-        }
-        out
-    };
-    parallel::each(&shares, render).concat()
-}
-
-/// How many findings a processor draws.
-fn share(count: usize) -> usize {
-    const FEW: usize = 16;
-    count.div_ceil(parallel::processors(count, FEW)).max(1)
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        // Writing to a String does not fail.
+        let _ = handler.render_report(&mut out, &Report::new(diagnostic, sources));
+    }
+    out
 }
 
 #[derive(Debug)]

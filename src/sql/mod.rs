@@ -140,10 +140,7 @@ fn directive_problem(file: FileId, problem: directive::DirectiveProblem) -> Diag
 /// Reads the parts of several files, on all processors when they are many. The answers are in the order of the files.
 pub fn read_all(sources: &Sources, files: &[&[Span]]) -> Vec<ReadFile> {
     const FEW: usize = 16;
-    let chunk = files.len().div_ceil(parallel::processors(files.len(), FEW)).max(1);
-    let chunks: Vec<&[&[Span]]> = files.chunks(chunk).collect();
-    let read = |chunk: &&[&[Span]]| chunk.iter().map(|parts| read_parts(sources, parts)).collect::<Vec<_>>();
-    parallel::each(&chunks, read).into_iter().flatten().collect()
+    parallel::map(files, FEW, |parts| read_parts(sources, parts))
 }
 
 /// Reads one query of an application.

@@ -2,24 +2,33 @@
 
 use super::LintReport;
 use super::diff::diff;
-use crate::diagnostic::Safety;
+use crate::diagnostic::{Diagnostic, Safety};
+use crate::parallel;
 use crate::report::style::{Style, Tone};
 
 /// Draws the findings.
 pub fn render(report: &LintReport, style: Style) -> String {
-    let mut out = String::new();
-    let mut safe = 0;
-    for (diagnostic, _) in &report.findings {
-        out.push_str(&crate::report::render_diagnostics(std::slice::from_ref(diagnostic), &report.sources, style));
-        let Some(fix) = &diagnostic.fix else {
-            out.push('\n');
-            continue;
-        };
+    const FEW: usize = 16;
+    let drawn = parallel::map(&report.findings, FEW, |(diagnostic, _)| finding(diagnostic, report, style));
+    let mut out = drawn.concat();
+    let is_safe = |d: &Diagnostic| d.fix.as_ref().is_some_and(|fix| fix.safety == Safety::Safe);
+    let safe = report.findings.iter().filter(|(diagnostic, _)| is_safe(diagnostic)).count();
+    out.push_str(&report.summary());
+    out.push('\n');
+    if safe > 0 {
+        let fixes = if safe == 1 { "1 fix".to_owned() } else { format!("{safe} fixes") };
+        out.push_str(&format!("{fixes} can be applied with --fix\n"));
+    }
+    out
+}
+
+fn finding(diagnostic: &Diagnostic, report: &LintReport, style: Style) -> String {
+    let mut out = crate::report::render_diagnostics(std::slice::from_ref(diagnostic), &report.sources, style);
+    if let Some(fix) = &diagnostic.fix {
         let how = match fix.safety {
             Safety::Safe => "--fix applies it",
             Safety::Unsafe => "to be looked at",
         };
-        safe += usize::from(fix.safety == Safety::Safe);
         out.push_str(&format!("  fix: {} ({how})\n", fix.title));
         for line in diff(fix, &report.sources).unwrap_or_default().lines() {
             let tone = match line.as_bytes().first() {
@@ -29,13 +38,7 @@ pub fn render(report: &LintReport, style: Style) -> String {
             };
             out.push_str(&format!("    {}\n", style.paint(tone, line)));
         }
-        out.push('\n');
     }
-    out.push_str(&report.summary());
     out.push('\n');
-    if safe > 0 {
-        let fixes = if safe == 1 { "1 fix".to_owned() } else { format!("{safe} fixes") };
-        out.push_str(&format!("{fixes} can be applied with --fix\n"));
-    }
     out
 }
