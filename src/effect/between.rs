@@ -10,7 +10,9 @@ use crate::schema::every_privilege;
 use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, TableChange};
+use crate::sql::operation::{
+    DataVerb, DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, TableChange,
+};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -294,7 +296,7 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
             let parent = before.relation(&name).and_then(|r| r.parent.clone());
             (parent.map(|parent| behaviour::rows_of(&parent, &name)), None)
         }
-        Operation::Data(data) if data.everything => {
+        Operation::Data(data) if data.everything && data.verb != DataVerb::Update => {
             (data.table.as_ref().map(|table| behaviour::rows(&before.resolve(table))), None)
         }
         Operation::Object { kind, name, change, .. } => {

@@ -112,6 +112,7 @@ facts! {
     SetExpression = 17 "another expression for a generated column" ["alter table … set expression"];
     MergeMore = 17 "MERGE … RETURNING or BY SOURCE" ["merge into … returning" "merge into … by source|target"];
     ExcludePartitioned = 17 "exclusion constraints of partitioned tables" [];
+    IdentityPartitioned = 17 "an identity column added to a partitioned table that has partitions" [];
     DefaultAccessMethod = 17 "SET ACCESS METHOD DEFAULT" ["alter table|materialized … set access method default"];
     PartitionedAccessMethod = 17 "the access method of a partitioned table" ["create table … partition by … ) using"];
     StatisticsDefault = 17 "SET STATISTICS DEFAULT" ["alter table … set statistics default"];
@@ -240,7 +241,16 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
             excluded.then_some(Fact::ExcludePartitioned)
         }
         Operation::AlterTable { table, change, .. } => match change {
-            TableChange::AddColumn { column, .. } => is_virtual(column.default).then_some(Fact::GeneratedVirtual),
+            TableChange::AddColumn { column, .. } if is_virtual(column.default) => Some(Fact::GeneratedVirtual),
+            TableChange::AddColumn { column, if_not_exists, .. } => {
+                let name = schema.resolve(table);
+                let found = schema.relation(&name).filter(|relation| relation.partitioned)?;
+                let skipped = *if_not_exists && found.column(&column.name).is_some();
+                let identity =
+                    matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+                let has_parts = || schema.relations().any(|(_, part)| part.parent.as_ref() == Some(&name));
+                (identity && !skipped && has_parts()).then_some(Fact::IdentityPartitioned)
+            }
             TableChange::SetNotNull { not_valid, .. } => not_valid.then_some(Fact::NotNullNotValid),
             TableChange::AddConstraint(definition) => match &definition.kind {
                 ConstraintKind::ForeignKey { .. } if definition.not_valid => {

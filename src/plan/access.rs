@@ -17,6 +17,15 @@ use crate::sql::{Name, TypeName};
 const PRIMARY_KEY: &str = "(primary key)";
 const DEFAULT_PARTITION: &str = "(default partition)";
 
+/// What a table is a part of.
+const PARENT: &str = "(parent)";
+/// The rules that `ON CONFLICT` asks.
+const UNIQUE: &str = "(unique rules)";
+/// The foreign keys that point to a table: it cannot be emptied alone once there are any.
+const REFERENCES: &str = "(references)";
+/// What `LIKE` copies, before it is changed.
+const LIKENESS: &str = "(likeness)";
+
 /// Something that operations share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
@@ -164,7 +173,12 @@ impl Reader<'_> {
                 {
                     let other = self.schema.resolve(other);
                     self.access.follows.insert(shape_of(&other));
+                    self.access.precedes.insert(width_of(&other));
                     self.uses_relation(&other);
+                }
+                for like in &table.like {
+                    let other = self.schema.resolve(&like.name);
+                    self.access.follows.insert(Key::Part(other.clone(), LIKENESS.into()));
                 }
                 if let Some((query, _)) = &table.query {
                     self.query(query);
@@ -192,7 +206,11 @@ impl Reader<'_> {
                         let columns: Vec<Ident> = found.key.iter().flatten().chain(&found.mentions).cloned().collect();
                         self.loosens(&table, &columns);
                     }
+                    self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
                     self.defines_index(&table, index.name);
+                } else {
+                    // Gone already, with a column or a constraint.
+                    self.defines_relation(index);
                 }
             }
             Operation::DropRelation { name, .. } => {
@@ -227,7 +245,9 @@ impl Reader<'_> {
                 }
                 if index.unique {
                     self.access.follows.insert(Key::Rows(table.clone()));
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
                 }
+                self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
                 // PostgreSQL makes up a name that is free, which depends on what was dropped before.
                 let made = || {
                     let after = (self.after)();
@@ -308,7 +328,9 @@ impl Reader<'_> {
                     .filter(|column| self.schema.relation(&table).is_some_and(|r| r.column(column).is_some()));
                 self.access.uses.extend(columns.map(|column| Key::Column(table.clone(), column.clone())));
                 if let Some(function) = function {
-                    self.access.uses.insert(Key::Function(self.schema.resolve_function(function)));
+                    let function = self.schema.resolve_function(function);
+                    self.reads_row(&table, &function);
+                    self.access.uses.insert(Key::Function(function));
                 }
                 self.access.defines.insert(Key::Part(table, name.clone()));
             }
@@ -396,6 +418,13 @@ impl Reader<'_> {
                     self.access.follows.extend(written.into_iter().map(|column| Key::Loosened(table.clone(), column)));
                     if data.writes.is_empty() && data.verb == DataVerb::Insert {
                         self.access.follows.insert(shape_of(&table));
+                        self.access.precedes.insert(width_of(&table));
+                    }
+                    if data.verb == DataVerb::Insert && upserts(text) {
+                        self.access.follows.insert(Key::Part(table.clone(), UNIQUE.into()));
+                    }
+                    if data.verb == DataVerb::Truncate && !data.cascade {
+                        self.access.precedes.insert(Key::Part(table.clone(), REFERENCES.into()));
                     }
                     for other in &data.also {
                         let other = self.schema.resolve(other);
@@ -458,9 +487,17 @@ impl Reader<'_> {
 
     fn change(&mut self, table: &QName, change: &TableChange) {
         let column_key = |column: &Ident| Key::Column(table.clone(), column.clone());
+        if alters_likeness(change) {
+            self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
+        }
         match change {
             TableChange::AddColumn { column, constraints, .. } => {
                 self.access.precedes.insert(shape_of(table));
+                self.access.follows.insert(width_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                if constraints.iter().any(|constraint| is_unique(&constraint.kind)) {
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                }
                 self.data_type(&column.data_type);
                 self.access.defines.insert(column_key(&column.name));
                 for constraint in constraints {
@@ -483,20 +520,27 @@ impl Reader<'_> {
             }
             TableChange::DropColumn { column, .. } => {
                 self.access.precedes.insert(shape_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
                 self.access.precedes.insert(Key::FunctionUsers);
                 let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
-                self.access.defines.extend(rules.into_iter().map(|part| Key::Part(table.clone(), part)));
+                for part in rules {
+                    // Some are indexes, whose names are the relations'.
+                    self.defines_relation(QName { schema: table.schema.clone(), name: part.clone() });
+                    self.access.defines.insert(Key::Part(table.clone(), part));
+                }
                 self.access.defines.insert(column_key(column));
             }
             TableChange::RenameColumn { from, to } => {
                 self.access.precedes.insert(shape_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
                 self.access.follows.insert(Key::Named(table.clone(), from.clone()));
                 self.access.defines.insert(column_key(from));
                 self.access.defines.insert(column_key(to));
             }
             TableChange::SetType { column, data_type, .. } => {
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
                 self.column_type(table, column);
                 self.data_type(data_type);
                 self.access.follows.insert(Key::Rows(table.clone()));
@@ -535,6 +579,9 @@ impl Reader<'_> {
                 self.constraint(table, &definition.kind, true);
                 if definition.kind.is_primary() {
                     self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                }
+                if is_unique(&definition.kind) {
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
                 }
                 let part = definition.name.clone().unwrap_or_else(|| "(unnamed constraint)".into());
                 self.access.defines.insert(Key::Part(table.clone(), part));
@@ -581,6 +628,10 @@ impl Reader<'_> {
                     self.access.defines.insert(Key::Part(table.clone(), DEFAULT_PARTITION.into()));
                 }
                 self.default_partition(table, &partition);
+                // Both have the same columns when the one comes, and the columns of their own once it has gone.
+                self.all_columns(table);
+                self.all_columns(&partition);
+                self.access.defines.insert(Key::Part(partition.clone(), PARENT.into()));
                 self.uses_relation(&partition);
             }
             // What is named as the table is the index.
@@ -594,6 +645,9 @@ impl Reader<'_> {
             }
             TableChange::Inherit { parent, .. } => {
                 let parent = self.schema.resolve(parent);
+                self.all_columns(&parent);
+                self.all_columns(table);
+                self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
                 self.uses_relation(&parent);
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
@@ -640,6 +694,7 @@ impl Reader<'_> {
             // The key needs a unique index on its target: whichever of the release makes it.
             self.access.follows.insert(Key::Part(target.clone(), "(unnamed constraint)".into()));
             self.access.follows.insert(Key::Part(target.clone(), PRIMARY_KEY.into()));
+            self.access.follows.insert(Key::Part(target.clone(), REFERENCES.into()));
             self.access.uses.insert(Key::Relation(target));
         }
     }
@@ -677,6 +732,14 @@ impl Reader<'_> {
             .map(|(name, column)| Key::Named(name.clone(), column.clone()))
             .collect();
         self.access.precedes.extend(named);
+    }
+
+    /// The columns that a trigger's function names: a row without them makes it fail.
+    fn reads_row(&mut self, table: &QName, function: &QName) {
+        let named = |column: &Ident| self.schema.functions(function).iter().any(|f| f.mentions.contains(column));
+        let columns = self.schema.relation(table).into_iter().flat_map(|r| &r.columns).map(|c| c.name.clone());
+        let read: Vec<Ident> = columns.filter(named).collect();
+        self.access.uses.extend(read.into_iter().map(|column| Key::Column(table.clone(), column)));
     }
 
     /// The schema's own functions of these names.
@@ -746,6 +809,7 @@ impl Reader<'_> {
             if query.star || query.inner_star {
                 self.all_columns(read);
                 self.access.follows.insert(shape_of(read));
+                self.access.precedes.insert(width_of(read));
             }
             if let Some(relation) = self.schema.relation(read) {
                 let mentioned = relation.columns.iter().filter(|c| query.mentions.iter().any(|(_, m)| *m == c.name));
@@ -793,6 +857,61 @@ fn default_of(table: &QName, column: &Ident) -> Key {
 /// What `*`, LIKE, and an INSERT without a column list stand on: all that changed the columns before.
 fn shape_of(table: &QName) -> Key {
     Key::Part(table.clone(), "(columns)".into())
+}
+
+/// What such a statement counts on until it has run: that no column is added.
+fn width_of(table: &QName) -> Key {
+    Key::Part(table.clone(), "(width)".into())
+}
+
+fn is_unique(kind: &ConstraintKind) -> bool {
+    match kind {
+        ConstraintKind::PrimaryKey { .. }
+        | ConstraintKind::Unique { .. }
+        | ConstraintKind::UsingIndex { .. }
+        | ConstraintKind::Exclude { .. } => true,
+        ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. } => false,
+    }
+}
+
+/// Whether an INSERT says `ON CONFLICT`.
+fn upserts(text: &str) -> bool {
+    let next = words_of(text).skip(1);
+    words_of(text)
+        .zip(next)
+        .any(|(on, conflict)| on.eq_ignore_ascii_case("on") && conflict.eq_ignore_ascii_case("conflict"))
+}
+
+/// Whether a change is to something that `LIKE` copies.
+fn alters_likeness(change: &TableChange) -> bool {
+    match change {
+        TableChange::AddConstraint(definition) => !matches!(definition.kind, ConstraintKind::ForeignKey { .. }),
+        TableChange::AddColumn { .. }
+        | TableChange::DropColumn { .. }
+        | TableChange::RenameColumn { .. }
+        | TableChange::SetType { .. }
+        | TableChange::SetNotNull { .. }
+        | TableChange::DropNotNull { .. }
+        | TableChange::SetDefault { .. }
+        | TableChange::DropDefault { .. }
+        | TableChange::SetIdentity { .. }
+        | TableChange::DropGenerated { .. }
+        | TableChange::DropConstraint { .. }
+        | TableChange::RenameConstraint { .. } => true,
+        TableChange::ValidateConstraint { .. }
+        | TableChange::AlterConstraint { .. }
+        | TableChange::SwitchTrigger { .. }
+        | TableChange::RowSecurity { .. }
+        | TableChange::ForceRowSecurity { .. }
+        | TableChange::Owner { .. }
+        | TableChange::AttachPartition { .. }
+        | TableChange::DetachPartition { .. }
+        | TableChange::AttachIndex { .. }
+        | TableChange::Inherit { .. }
+        | TableChange::SetLogged { .. }
+        | TableChange::Physical { .. }
+        | TableChange::ReplicaIdentity(_) => false,
+    }
 }
 
 /// Constraints and indexes that go with a column.

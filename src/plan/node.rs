@@ -318,7 +318,7 @@ fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
 }
 
 /// Why PostgreSQL refuses to change or remove rows of a table, whatever rows there are.
-fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
+pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
     let Operation::Data(data) = operation else { return None };
     let table = schema.resolve(data.table.as_ref()?);
     match data.verb {

@@ -90,6 +90,9 @@ pub struct Relation {
     pub default_partition: Option<QName>,
     /// The table and column that own a sequence.
     pub owned_by: Option<(QName, Ident)>,
+    /// The name that a table bears in the schema that a release starts from, whatever it is called now; see
+    /// [`Schema::followed`](super::Schema::followed).
+    pub origin: Option<QName>,
 }
 
 impl Relation {
@@ -122,6 +125,7 @@ impl Relation {
             parent: None,
             default_partition: None,
             owned_by: None,
+            origin: None,
         }
     }
 

@@ -376,7 +376,8 @@ impl Catalog<'_> {
             _ => {}
         }
         let used = |by: &str, user: String| Some(format!("cannot alter type of a column used by {by}: {user}"));
-        if let Some(view) = self.views_of(name, column).next() {
+        let below = self.children(name).flat_map(|child| self.views_of(child, column));
+        if let Some(view) = self.views_of(name, column).chain(below).next() {
             return used("a view or rule", format!("view {view}"));
         }
         if let Some(generated) = relation.columns.iter().find(|c| c.needs.contains(column)) {

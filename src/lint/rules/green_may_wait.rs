@@ -2,11 +2,11 @@
 
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::effect::{Capability, RowRule};
+use crate::effect::{Capability, RowRule, behaviour};
 use crate::lint::{Case, Check, Docs, Placing, Rule, Subject};
 use crate::schema::Rule as Constraint;
 use crate::sql::Operation;
-use crate::sql::operation::TableChange;
+use crate::sql::operation::{DefaultValue, Ident, TableChange};
 use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
@@ -62,20 +62,31 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     );
 }
 
-/// The foreign keys that go with a table or a column.
+/// The rules that go with a table or a column and bear on whoever does not know it: foreign keys, and keys that its default collides in.
+/// And a partition's bound, which goes when it is detached.
 fn referring(operation: &Operation, subject: &Subject<'_>) -> Vec<Capability> {
     let schema = subject.step.before;
     let (name, column) = match operation {
+        Operation::AlterTable { change: TableChange::DetachPartition { partition, .. }, .. } => {
+            return vec![behaviour::unbounded(&schema.resolve(partition))];
+        }
         Operation::DropRelation { name, .. } => (schema.resolve(name), None),
         Operation::AlterTable { table, change: TableChange::DropColumn { column, .. }, .. } => {
             (schema.resolve(table), Some(column))
         }
         _ => return Vec::new(),
     };
-    let rules = schema.relation(&name).into_iter().flat_map(|relation| relation.constraints.values());
-    let keys = rules.filter(|constraint| match &constraint.kind {
+    let relation = schema.relation(&name);
+    let same_each_time = |column: &Ident| {
+        let default = relation.and_then(|relation| relation.column(column)?.default);
+        matches!(default, Some(DefaultValue::Stable))
+    };
+    let keys = relation.into_iter().flat_map(|r| r.constraints.values()).filter(|constraint| match &constraint.kind {
         Constraint::ForeignKey { columns, .. } => column.is_none_or(|column| columns.contains(column)),
-        _ => false,
+        Constraint::PrimaryKey { columns } | Constraint::Unique { columns } => {
+            column.is_some_and(|column| columns.contains(column) && same_each_time(column))
+        }
+        Constraint::Check { .. } | Constraint::Exclude { .. } => false,
     });
     keys.map(|key| Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(key.kind.clone()) })
         .collect()
