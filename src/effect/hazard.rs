@@ -101,6 +101,17 @@ impl Hazard {
         if new_table { Self { rewrite: false, scan: false, index_build: false, ..self } } else { self }
     }
 
+    /// The cost of both together: what takes longest, and every table that is locked.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let rank = |h: &Self| (h.rewrite, h.index_build, h.scan, h.strongest());
+        let (mut worst, other) = if rank(&other) > rank(&self) { (other, self) } else { (self, other) };
+        let unnamed = |lock: &Lock| worst.locks.iter().all(|known| known.relation != lock.relation);
+        let more: Vec<Lock> = other.locks.into_iter().filter(unnamed).collect();
+        worst.locks.extend(more);
+        worst
+    }
+
     /// The strongest lock.
     pub fn strongest(&self) -> Option<LockMode> {
         self.locks.iter().map(|lock| lock.mode).max()

@@ -570,7 +570,14 @@ impl Reader<'_> {
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(default_of(table, column));
             }
-            TableChange::SetIdentity { column, .. } | TableChange::DropGenerated { column, .. } => {
+            // What points to the column, or reads it, does not ask either; an INSERT may write it no longer.
+            TableChange::SetIdentity { column, .. } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.insert(default_of(table, column));
+                self.access.extends.insert(column_key(column));
+            }
+            TableChange::DropGenerated { column, .. } => {
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.defines.insert(default_of(table, column));
                 self.access.defines.insert(column_key(column));

@@ -149,6 +149,13 @@ impl Change {
         }
     }
 
+    /// The tables that inherit from one without being partitions of it.
+    fn heirs(&self, table: &QName) -> Vec<QName> {
+        let partitioned = self.schema.relation(table).is_some_and(|relation| relation.partitioned);
+        let below = self.schema.relations().map(|(name, _)| name).filter(|_| !partitioned);
+        below.filter(|name| self.schema.ancestors(name).any(|above| above == table)).cloned().collect()
+    }
+
     pub(super) fn publication(&mut self, name: &str, change: &ObjectChange, publishes: Option<&Publishes>) {
         let name: Ident = name.trim_matches('"').into();
         let touched = |schema: &Schema, publication: &Publication| -> Vec<QName> {
@@ -178,7 +185,9 @@ impl Change {
                     match publishes.verb {
                         PublishVerb::Drop => _ = publication.tables.remove(&table),
                         PublishVerb::Set | PublishVerb::Add => {
-                            publication.tables.insert(table, (published.columns.clone(), published.filter.clone()));
+                            let parts = || (published.columns.clone(), published.filter.clone());
+                            let heirs: Vec<QName> = self.heirs(&table);
+                            publication.tables.extend(heirs.into_iter().chain([table]).map(|name| (name, parts())));
                         }
                     }
                 }

@@ -81,6 +81,7 @@ impl Change {
         }
         let mut relation = Relation::new(RelationKind::Table);
         relation.partitioned = table.partitioned;
+        relation.unlogged = table.unlogged;
         relation.partition_key.clone_from(&table.partition_key);
         for parent in table.inherits.iter().chain(&table.partition_of) {
             let parent = self.schema.resolve(parent);
@@ -400,11 +401,11 @@ impl Change {
                 let parent = self.schema.resolve(parent);
                 self.edit(table, |t| t.parent = attach.then_some(parent));
             }
+            TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
             TableChange::AlterConstraint { .. }
             | TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
-            | TableChange::SetLogged { .. }
             | TableChange::Physical { .. } => self.touch(table),
         }
     }
@@ -558,7 +559,12 @@ fn column(definition: &ColumnDefinition) -> Column {
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {
-    relation.columns.extend(parent.columns.iter().cloned().map(|column| Column { holds: None, ..column }));
+    relation.columns.extend(parent.columns.iter().cloned().map(|column| {
+        let identity = matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+        // What merely inherits does not count with its parent; a partition does, since PostgreSQL 17.
+        let default = column.default.filter(|_| parent.partitioned || !identity);
+        Column { holds: None, default, ..column }
+    }));
     relation.runs.extend(parent.runs.iter().cloned());
     let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
     relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));

@@ -78,6 +78,8 @@ pub struct Relation {
     pub definition: Vec<Ident>,
     /// Whether it is a view that PostgreSQL can not write through.
     pub read_only: bool,
+    /// `UNLOGGED`
+    pub unlogged: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// The columns of `PARTITION BY`, as far as they are columns.
@@ -119,6 +121,7 @@ impl Relation {
             grouped: BTreeSet::new(),
             definition: Vec::new(),
             read_only: false,
+            unlogged: false,
             partitioned: false,
             partition_key: Vec::new(),
             replica_identity: ReplicaIdentity::default(),
@@ -160,6 +163,12 @@ impl Relation {
         let made_up = |c: &&Column| c.not_null && *name == *format!("{table}_{}_not_null", c.name);
         let unnamed = || self.columns.iter().find(made_up).map(|c| c.name.clone());
         self.not_nulls.get(name).cloned().or_else(unnamed)
+    }
+
+    /// Whether its rows have the same columns as those of another.
+    pub fn same_row(&self, other: &Self) -> bool {
+        let shape = |c: &Column| (c.name.clone(), c.data_type.clone());
+        self.columns.iter().map(shape).eq(other.columns.iter().map(shape))
     }
 
     /// The columns of its primary key.

@@ -178,8 +178,31 @@ impl Catalog<'_> {
             }
             TableChange::SetLogged { logged: false } => {
                 let published = self.schema.publications().any(|(_, found)| found.tables.contains_key(name));
-                published
-                    .then(|| format!("cannot change table \"{table}\" to unlogged because it is part of a publication"))
+                if published {
+                    return Some(format!(
+                        "cannot change table \"{table}\" to unlogged because it is part of a publication"
+                    ));
+                }
+                let logged = |other: &&QName| {
+                    **other != *name && self.schema.relation(other).is_some_and(|other| !other.unlogged)
+                };
+                let other = self.schema.pointing_to(name).find(logged).filter(|_| !relation.unlogged)?;
+                Some(format!(
+                    "could not change table \"{table}\" to unlogged because it references logged table \"{}\"",
+                    other.name
+                ))
+            }
+            TableChange::SetLogged { logged: true } => {
+                let mut targets = relation.constraints.values().filter_map(|constraint| match &constraint.kind {
+                    Rule::ForeignKey { target, .. } if target != name => Some(target),
+                    _ => None,
+                });
+                let unlogged = |target: &&QName| self.schema.relation(target).is_some_and(|found| found.unlogged);
+                let target = targets.find(unlogged).filter(|_| relation.unlogged)?;
+                Some(format!(
+                    "could not change table \"{table}\" to logged because it references unlogged table \"{}\"",
+                    target.name
+                ))
             }
             TableChange::SetIdentity { column: identity, add: true, .. } => {
                 let found = column(identity)?;
@@ -221,7 +244,7 @@ impl Catalog<'_> {
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { target, target_columns, .. } => {
-                let own = Relation::new(RelationKind::Table);
+                let own = Relation { unlogged: table.unlogged, ..Relation::new(RelationKind::Table) };
                 self.foreign_key(&name, &own, &[], target, target_columns)
             }
             _ => None,
@@ -391,8 +414,10 @@ impl Catalog<'_> {
             return used("in a trigger definition", format!("trigger {trigger}"))
                 .map(|t| t.replace("used by in", "used in"));
         }
-        let function = self.tracked_of(name, column).next();
-        function.and_then(|function| used("a function or procedure", function))
+        if let Some(function) = self.tracked_of(name, column).next() {
+            return used("a function or procedure", function);
+        }
+        self.published(name, column).and_then(|publication| used("a publication WHERE clause", publication))
     }
 
     fn constraint(
@@ -454,6 +479,9 @@ impl Catalog<'_> {
         // A new table that points to itself has its key in the same statement.
         let own = to == *name && relation.columns.is_empty();
         let found = self.schema.relation(&to).filter(|found| !own && found.kind == RelationKind::Table)?;
+        if found.unlogged && !relation.unlogged {
+            return Some("constraints on permanent tables may reference only permanent tables".to_owned());
+        }
         let key: Vec<Ident> = match target_columns {
             [] => match found.primary_key() {
                 Some(key) => key.to_vec(),

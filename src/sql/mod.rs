@@ -159,6 +159,13 @@ pub(crate) fn only_changes_owner(statement: &str) -> bool {
     first.is("alter") && owner.is("owner") && to.is("to")
 }
 
+/// Whether a statement that is not simulated makes, changes and drops nothing that others could name.
+pub(crate) fn makes_nothing(statement: &str) -> bool {
+    let mut words = lex::words_of(statement);
+    let mut next = |word: &str| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word));
+    next("alter") && next("default") && next("privileges") || only_changes_owner(statement)
+}
+
 /// The names in a text that stand as those of functions.
 pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
     use lex::{Kind, Lexeme};

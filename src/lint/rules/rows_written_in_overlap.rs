@@ -38,8 +38,16 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         {
             let to = step.before.resolve(&table.name);
             let copies = read(step.before, query).into_iter().filter_map(|from| copied(subject, &from, &to));
-            // Nobody misses rows in a copy that nobody uses.
-            found.extend({ copies }.find(|copy| copy.severity == Severity::Error || used(subject, &to)));
+            // Nobody misses rows in a copy that nobody uses, and whether green does may not be known.
+            let relied_on = subject.release.green.app.evidence(&Capability::Relation(to.clone()));
+            found.extend(copies.max_by_key(|copy| copy.severity).and_then(|copy| match relied_on {
+                _ if copy.severity == Severity::Error || used(subject, &to) => Some(copy),
+                Evidence::Query(_) | Evidence::Perhaps(_) => Some(copy),
+                Evidence::Assumed if subject.release.last.relation(&to).is_some() => {
+                    Some(Diagnostic { severity: Severity::Info, ..copy })
+                }
+                Evidence::Assumed | Evidence::None => None,
+            }));
             continue;
         }
         let Operation::Data(data) = operation else { continue };

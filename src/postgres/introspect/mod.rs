@@ -133,6 +133,7 @@ impl Reader {
                 _ => RelationKind::Table,
             });
             relation.partitioned = kind == "p";
+            relation.unlogged = row.get(11);
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
             relation.read_only = row.get(7);

@@ -21,7 +21,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0,
                     CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END, c.relreplident::text,
                     (SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-                     WHERE x.indrelid = c.oid AND x.indisreplident)
+                     WHERE x.indrelid = c.oid AND x.indisreplident),
+                    c.relpersistence = 'u'
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -159,12 +159,15 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             // A session keeps the plans of its functions; and a body that never fits its table is the generator's.
             let bodies = ["when preparing the plan", "COALESCE types"];
             let by_body = bodies.iter().any(|said| wrong.what.contains(said));
-            let arbiter = !shown && says("CO302") && wrong.code == "42P10";
+            let arbiter = !shown && says("CO302") && ["42P10", "42704"].contains(&wrong.code.as_str());
             // The same of COPY, which writes through no view.
             let no_view = !shown && wrong.what.contains("cannot copy to view");
             // A rule that goes too late for green.
             let waits = wrong.check == "green-breaks" && says("CO310") && wrong.code.starts_with("23");
-            any_column || by_body || arbiter || no_view || waits || says("CO307") && wrong.code.starts_with("42")
+            // Rows of the release that hold what blue deletes.
+            let points = |f: &saved::Finding| f.code == "CO301" && f.message.contains("point to them");
+            let held = wrong.code == "23503" && plan.findings.iter().any(points);
+            any_column || by_body || held || arbiter || no_view || waits || says("CO307") && wrong.code.starts_with("42")
         }
         "other-rows" => !shown || says("CO308") || says("CO301"),
         _ => false,
