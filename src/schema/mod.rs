@@ -162,6 +162,20 @@ impl Schema {
         std::iter::successors(parent(name), move |name| parent(name)).take(DEEPEST)
     }
 
+    /// A relation and, if it is a view, all that it reads, and what that reads in turn.
+    pub fn behind<'a>(&'a self, name: &'a QName) -> Vec<&'a QName> {
+        // Longer chains of views are not followed.
+        const MOST: usize = 64;
+        let (mut found, mut at) = (vec![name], 0);
+        while let Some(next) = found.get(at).copied().filter(|_| at < MOST) {
+            let reads = self.relation(next).into_iter().flat_map(|relation| &relation.reads);
+            let new: Vec<&QName> = reads.filter(|read| !found.contains(read)).collect();
+            found.extend(new);
+            at += 1;
+        }
+        found
+    }
+
     /// The name that a table bore in the schema that a release starts from; its own if it is new, or none was followed.
     pub fn origin_of(&self, name: &QName) -> QName {
         self.relation(name).and_then(|relation| relation.origin.as_ref()).unwrap_or(name).clone()

@@ -81,18 +81,8 @@ fn copies(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Dia
 
 /// The tables that a query reads, those behind its views included.
 fn read(schema: &Schema, query: &QueryShape) -> Vec<QName> {
-    // Longer chains of views are not followed.
-    const DEEPEST: usize = 8;
-    let mut found: Vec<QName> = query.reads.iter().map(|read| schema.resolve(read)).collect();
-    let (mut from, mut deep) = (0, 0);
-    while from < found.len() && deep < DEEPEST {
-        let behind = found[from..].iter().filter_map(|name| schema.relation(name)).flat_map(|r| r.reads.iter());
-        let behind: Vec<QName> = behind.filter(|name| !found.contains(name)).cloned().collect();
-        from = found.len();
-        deep += 1;
-        found.extend(behind);
-    }
-    found
+    let named: Vec<QName> = query.reads.iter().map(|read| schema.resolve(read)).collect();
+    named.iter().flat_map(|name| schema.behind(name)).cloned().collect()
 }
 
 /// The tables that inherit from one, and are no partitions of it: an UPDATE changes their rows, too, and its triggers do not run for them.
