@@ -294,14 +294,6 @@ impl State {
             if let Some(((name, old), (_, new))) = old.iter().zip(new).find(|(a, b)| a.0 == b.0 && differ(&a.1, &b.1)) {
                 return Some(format!("column {name} is {new} instead of {old}"));
             }
-            let row = |state: &Self, data_type: &Type| match data_type {
-                Type::Named(of) => state.schema.row_of(of).cloned(),
-                Type::Any | Type::Unknown | Type::Parameter(_) => None,
-            };
-            let widens = |of: &Type| row(from, of).zip(row(self, of)).is_some_and(|(old, new)| !old.same_row(&new));
-            if let Some((name, of)) = new.iter().find(|(_, of)| widens(of)) {
-                return Some(format!("column {name} is a row of {of}, which has other columns"));
-            }
             if let Some(at) =
                 (0..old.len().max(new.len())).find(|i| old.get(*i).map(|c| &c.0) != new.get(*i).map(|c| &c.0))
             {
@@ -313,6 +305,13 @@ impl State {
                     (None, None) => return None,
                 });
             }
+        }
+        let other = |row: &&QName| {
+            let (old, new) = (from.schema.relation(row), self.schema.relation(row));
+            old.zip(new).is_some_and(|(old, new)| !old.same_row(new))
+        };
+        if let Some(row) = is.uses.rows.keys().find(other) {
+            return Some(format!("it takes whole rows of {row}, which have other columns"));
         }
         let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
         let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;

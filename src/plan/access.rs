@@ -1,8 +1,11 @@
 //! What an operation touches, so that the graph can tell which of two must come first.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
+pub(crate) use super::key::Key;
+use super::key::{
+    DEFAULT_PARTITION, LIKENESS, PARENT, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, shape_of, width_of,
+};
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
 use crate::source::Sources;
@@ -12,59 +15,6 @@ use crate::sql::operation::{
     ReplicaIdentity, TableChange,
 };
 use crate::sql::{Name, TypeName};
-
-/// There can be only one of each for a table.
-const PRIMARY_KEY: &str = "(primary key)";
-const DEFAULT_PARTITION: &str = "(default partition)";
-
-/// What a table is a part of.
-const PARENT: &str = "(parent)";
-/// The rules that `ON CONFLICT` asks.
-const UNIQUE: &str = "(unique rules)";
-/// The foreign keys that point to a table: it cannot be emptied alone once there are any.
-const REFERENCES: &str = "(references)";
-/// What `LIKE` copies, before it is changed.
-const LIKENESS: &str = "(likeness)";
-
-/// Something that operations share.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Key {
-    Relation(QName),
-    Column(QName, Ident),
-    /// A constraint, index, trigger, policy, or the grants of a relation.
-    Part(QName, Ident),
-    Type(String),
-    Function(QName),
-    Namespace(Ident),
-    Extension(Ident),
-    /// The rows of a relation. Data statements define them; what checks all rows uses them.
-    Rows(QName),
-    /// Rules on rows, by a column that they are about, that the release takes away: data statements that come after and write the column
-    /// may need them gone.
-    Loosened(QName, Ident),
-    /// A column that the body of a function named which goes, or becomes another: the column can only go after it.
-    Named(QName, Ident),
-    /// Triggers and defaults that the release takes away: functions can only go after them.
-    FunctionUsers,
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Relation(name) => write!(f, "{name}"),
-            Self::Column(relation, column) => write!(f, "{relation}.{column}"),
-            Self::Part(relation, part) => write!(f, "{part} of {relation}"),
-            Self::Type(name) => write!(f, "type {name}"),
-            Self::Function(name) => write!(f, "function {name}"),
-            Self::Namespace(name) => write!(f, "schema {name}"),
-            Self::Extension(name) => write!(f, "extension {name}"),
-            Self::Rows(relation) => write!(f, "rows of {relation}"),
-            Self::Loosened(relation, column) => write!(f, "rules on {relation}.{column}"),
-            Self::Named(relation, column) => write!(f, "bodies that name {relation}.{column}"),
-            Self::FunctionUsers => f.write_str("what calls functions"),
-        }
-    }
-}
 
 /// How a node touches things.
 #[derive(Debug, Clone, Default)]
@@ -168,13 +118,16 @@ impl Reader<'_> {
                 for constraint in &table.constraints {
                     self.constraint(&name, &constraint.kind, false);
                 }
-                for other in
-                    table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|like| &like.name))
-                {
+                for other in table.inherits.iter().chain(table.like.iter().map(|like| &like.name)) {
                     let other = self.schema.resolve(other);
                     self.access.follows.insert(shape_of(&other));
                     self.access.precedes.insert(width_of(&other));
                     self.uses_relation(&other);
+                }
+                // A partition has the columns of its parent, whichever comes first.
+                if let Some(parent) = &table.partition_of {
+                    let parent = self.schema.resolve(parent);
+                    self.uses_relation(&parent);
                 }
                 for like in &table.like {
                     let other = self.schema.resolve(&like.name);
@@ -418,7 +371,7 @@ impl Reader<'_> {
                     self.access.follows.extend(written.into_iter().map(|column| Key::Loosened(table.clone(), column)));
                     if data.writes.is_empty() && data.verb == DataVerb::Insert {
                         self.access.follows.insert(shape_of(&table));
-                        self.access.precedes.insert(width_of(&table));
+                        self.access.extends.insert(width_of(&table));
                     }
                     if data.verb == DataVerb::Insert && upserts(text) {
                         self.access.follows.insert(Key::Part(table.clone(), UNIQUE.into()));
@@ -854,21 +807,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// What an INSERT that leaves a column out stands on.
-fn default_of(table: &QName, column: &Ident) -> Key {
-    Key::Part(table.clone(), format!("(default of {column})").into())
-}
-
-/// What `*`, LIKE, and an INSERT without a column list stand on: all that changed the columns before.
-fn shape_of(table: &QName) -> Key {
-    Key::Part(table.clone(), "(columns)".into())
-}
-
-/// What such a statement counts on until it has run: that no column is added.
-fn width_of(table: &QName) -> Key {
-    Key::Part(table.clone(), "(width)".into())
 }
 
 fn is_unique(kind: &ConstraintKind) -> bool {

@@ -102,12 +102,6 @@ impl Schema {
         self.user_type(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
     }
 
-    /// The relation whose rows are values of a type of this name, as it is spelled in a query's result.
-    pub fn row_of(&self, data_type: &str) -> Option<&Relation> {
-        let (schema, name) = data_type.split_once('.').unwrap_or(("public", data_type));
-        self.relation(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
-    }
-
     /// The extensions.
     pub fn extensions(&self) -> impl Iterator<Item = &Ident> {
         self.extensions.iter()

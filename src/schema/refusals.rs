@@ -47,6 +47,12 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let (found, kind) = inside.find(|(found, _)| found.schema == *name)?;
             Some(format!("cannot drop schema {name} because {} {found} is in it", kind.to_lowercase()))
         }
+        Operation::Comment { relation: Some((name, Some(column))), .. } => {
+            let name = schema.resolve(name);
+            let relation = schema.relation(&name).filter(|relation| relation.columns_known)?;
+            (relation.column(column).is_none() && !is_system(column))
+                .then(|| format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
+        }
         Operation::CreateTrigger { name, table, or_replace: false, .. } => {
             let table = schema.resolve(table);
             let exists = schema.relation(&table)?.triggers.contains_key(name);

@@ -70,6 +70,8 @@ pub struct Uses {
     pub reads: BTreeMap<(QName, Ident), At>,
     /// Relations of which `*`, a whole row, or a column list that is left out stands for all columns.
     pub stars: BTreeMap<QName, At>,
+    /// Relations of which it takes whole rows as values.
+    pub rows: BTreeMap<QName, At>,
     /// What it writes.
     pub writes: Vec<Write>,
     /// Functions it calls, by name.
@@ -360,6 +362,7 @@ impl<'s> Resolver<'s> {
     fn use_row(&mut self, names: &Names, table: usize, at: At) {
         if let Some(relation) = &names.tables[table].relation {
             self.resolved.uses.stars.entry(relation.clone()).or_insert(at);
+            self.resolved.uses.rows.entry(relation.clone()).or_insert(at);
         }
         for col in &names.tables[table].columns {
             self.use_columns(&col.of, at);

@@ -42,7 +42,8 @@ fn elsewhere(told: &str, sql: &str, locks: &[Lock], old: &BTreeMap<u32, Old>) ->
     // What is locked with the table that it is a part of.
     let all = unnamed.clone();
     let part = |name: &str| {
-        let of = |lock: &&Lock| lock.table.name == name && lock.table.parents.split_whitespace().any(|p| all.contains(&p));
+        let of =
+            |lock: &&Lock| lock.table.name == name && lock.table.parents.split_whitespace().any(|p| all.contains(&p));
         locks.iter().any(|lock| of(&lock))
     };
     unnamed.retain(|name| !part(name));
