@@ -437,7 +437,9 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             && let Some(mut columns) = index.plain_key()
         {
             columns.sort();
-            found.insert(Capability::Arbiter { relation: name.clone(), columns });
+            if relation.arbitrates(&columns) {
+                found.insert(Capability::Arbiter { relation: name.clone(), columns });
+            }
         }
         if index.unique && index.plain_key().is_none() {
             let mut columns: Vec<_> = index.key.iter().flatten().cloned().collect();

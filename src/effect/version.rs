@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use crate::schema::{QName, Schema};
-use crate::sql::operation::{ConstraintKind, DefaultValue, TableChange};
+use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, TableChange};
 use crate::sql::{Form, Name, Operation, Words};
 
 /// A major version of PostgreSQL.
@@ -134,6 +134,7 @@ facts! {
     NotNullIsConstraint = 18 "the name of a NOT NULL constraint" [];
     WithoutOverlaps = 18 "keys WITHOUT OVERLAPS" ["create|alter … without overlaps"];
     PeriodKey = 18 "foreign keys with a PERIOD" ["create|alter … foreign key ( … , period"];
+    PublishedGenerated = 18 "a generated column in the list of a publication" [];
     NotValidOnPartitioned = 18 "a NOT VALID foreign key of a partitioned table" [];
     ForeignTableLike = 18 "CREATE FOREIGN TABLE … (LIKE …)" ["create foreign table … (|, like"];
     OnlyMaintained = 18 "ANALYZE or VACUUM with ONLY" ["analyze|vacuum only" "analyze|vacuum verbose|full|freeze|analyze only"];
@@ -229,6 +230,14 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
     };
     let excludes = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Exclude { .. });
     match operation {
+        Operation::Object { publishes: Some(publishes), .. } => {
+            let generated = |table: &Name, column: &Ident| {
+                let found = schema.relation(&schema.resolve(table)).and_then(|relation| relation.column(column));
+                found.is_some_and(|column| column.default == Some(DefaultValue::GeneratedStored))
+            };
+            let mut listed = publishes.tables.iter().flat_map(|of| of.columns.iter().map(|column| (&of.table, column)));
+            listed.any(|(table, column)| generated(table, column)).then_some(Fact::PublishedGenerated)
+        }
         Operation::Reindex { name: Some(name), .. } => partitioned(name).then_some(Fact::ReindexPartitioned),
         Operation::Maintenance { command: "CLUSTER", table: Some(table), .. } => {
             partitioned(table).then_some(Fact::ClusterPartitioned)

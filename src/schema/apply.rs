@@ -512,6 +512,7 @@ impl Change {
             predicate: index.predicate.clone(),
             expressions: index.expressions.clone(),
             nulls_collide: index.nulls_collide,
+            deferrable: false,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };

@@ -82,6 +82,7 @@ impl Change {
         let mut relation = Relation::new(RelationKind::Table);
         relation.partitioned = table.partitioned;
         relation.unlogged = table.unlogged;
+        relation.bound.clone_from(&table.bound);
         relation.partition_key.clone_from(&table.partition_key);
         for parent in table.inherits.iter().chain(&table.partition_of) {
             let parent = self.schema.resolve(parent);
@@ -196,7 +197,7 @@ impl Change {
                 (Rule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")
             }
             ConstraintKind::UsingIndex { index, primary } => {
-                self.adopt_index(table, definition.name.as_ref(), index, *primary);
+                self.adopt_index(table, definition, index, *primary);
                 return;
             }
         };
@@ -204,7 +205,7 @@ impl Change {
             naming::free_name(&table.name, addition.as_deref(), label, |n| self.taken(&table.schema, n))
         });
         let not_null = matches!(kind, Rule::PrimaryKey { .. });
-        let valid = !definition.not_valid;
+        let (valid, deferrable) = (!definition.not_valid, definition.deferrable);
         let nulls_collide = matches!(definition.kind, ConstraintKind::Unique { nulls_collide: true, .. });
         if let Rule::ForeignKey { target, .. } = &kind
             && self.schema.relation(target).is_none()
@@ -215,7 +216,7 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation.indexes.insert(name.clone(), Index { nulls_collide, ..Index::plain(key, unique) });
+                relation.indexes.insert(name.clone(), Index { nulls_collide, deferrable, ..Index::plain(key, unique) });
             }
             if not_null {
                 for column in kind.columns() {
@@ -229,13 +230,14 @@ impl Change {
     }
 
     /// `ADD CONSTRAINT … USING INDEX`: the index takes the constraint's name.
-    fn adopt_index(&mut self, table: &QName, name: Option<&Ident>, index: &Ident, primary: bool) {
+    fn adopt_index(&mut self, table: &QName, constraint: &ConstraintDefinition, index: &Ident, primary: bool) {
         let Some(definition) = self.schema.relation(table).and_then(|r| r.indexes.get(index)).cloned() else {
             self.missing(format!("index {index}"));
             return;
         };
         let columns: Vec<_> = definition.key.iter().flatten().cloned().collect();
-        let name = name.unwrap_or(index).clone();
+        let definition = Index { deferrable: constraint.deferrable, ..definition };
+        let name = constraint.name.as_ref().unwrap_or(index).clone();
         self.edit(table, |relation| {
             relation.indexes.remove(index);
             relation.indexes.insert(name.clone(), definition);
@@ -380,13 +382,16 @@ impl Change {
                 let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
                 named.for_each(|(_, on)| *on = *enabled);
             }),
-            TableChange::AttachPartition { partition, is_default } => {
+            TableChange::AttachPartition { partition, is_default, bound } => {
                 let partition = self.schema.resolve(partition);
                 self.touch(table);
                 if *is_default {
                     self.edit(table, |t| t.default_partition = Some(partition.clone()));
                 }
-                self.edit(&partition, |p| p.parent = Some(table.clone()));
+                self.edit(&partition, |p| {
+                    p.parent = Some(table.clone());
+                    p.bound.clone_from(bound);
+                });
             }
             TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
@@ -395,7 +400,7 @@ impl Change {
                         t.default_partition = None;
                     }
                 });
-                self.edit(&partition, |p| p.parent = None);
+                self.edit(&partition, |p| (p.parent, p.bound) = (None, None));
             }
             TableChange::Inherit { parent, attach } => {
                 let parent = self.schema.resolve(parent);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::sql::body::{self, Body};
+use crate::sql::bound::Bound;
 use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{Quoted, TypeName};
 
@@ -88,6 +89,8 @@ pub struct Relation {
     pub replica_identity: ReplicaIdentity,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
+    /// The rows that it takes as a partition, as far as they are known.
+    pub bound: Option<Bound>,
     /// The partition for rows that no other takes.
     pub default_partition: Option<QName>,
     /// The table and column that own a sequence.
@@ -126,6 +129,7 @@ impl Relation {
             partition_key: Vec::new(),
             replica_identity: ReplicaIdentity::default(),
             parent: None,
+            bound: None,
             default_partition: None,
             owned_by: None,
             origin: None,
@@ -169,6 +173,20 @@ impl Relation {
     pub fn same_row(&self, other: &Self) -> bool {
         let shape = |c: &Column| (c.name.clone(), c.data_type.clone());
         self.columns.iter().map(shape).eq(other.columns.iter().map(shape))
+    }
+
+    /// Whether `ON CONFLICT` on these columns, which are sorted, finds a unique index and no other than it can use.
+    pub fn arbitrates(&self, columns: &[Ident]) -> bool {
+        let same = |index: &&Index| {
+            index.unique
+                && index.valid
+                && index.plain_key().is_some_and(|mut key| {
+                    key.sort();
+                    key == columns
+                })
+        };
+        let mut found = self.indexes.values().filter(same).peekable();
+        found.peek().is_some() && found.all(|index| !index.deferrable)
     }
 
     /// The columns of its primary key.
@@ -336,6 +354,8 @@ pub struct Index {
     pub expressions: Vec<Ident>,
     /// `NULLS NOT DISTINCT`
     pub nulls_collide: bool,
+    /// Whether it is of a `DEFERRABLE` key.
+    pub deferrable: bool,
     /// Whether it is complete: an index whose concurrent build failed is not.
     pub valid: bool,
 }
@@ -344,7 +364,7 @@ impl Index {
     /// A complete index on plain columns and all rows.
     pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
         let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
-        Self { key, mentions, unique, predicate, expressions, nulls_collide, valid: true }
+        Self { key, mentions, unique, predicate, expressions, nulls_collide, deferrable: false, valid: true }
     }
 
     /// The columns of its key, if all are plain columns and it covers all rows.

@@ -5,6 +5,7 @@
 use super::model::{Column, QName, Relation, Rule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
+use crate::sql::bound::Bound;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectChange, ObjectKind,
@@ -225,7 +226,7 @@ impl Catalog<'_> {
                     None => None,
                 }
             }
-            TableChange::AttachPartition { partition, is_default } => {
+            TableChange::AttachPartition { partition, is_default, bound } => {
                 if !relation.partitioned && relation.kind == RelationKind::Table && relation.parent.is_none() {
                     return Some(format!("table \"{table}\" is not partitioned"));
                 }
@@ -233,11 +234,11 @@ impl Catalog<'_> {
                     return Some(second_default(&self.schema.resolve(partition), default));
                 }
                 let partition = self.schema.resolve(partition);
-                let parent = self.schema.relation(&partition)?.parent.as_ref()?;
-                self.schema
-                    .relation(parent)?
-                    .partitioned
-                    .then(|| format!("\"{}\" is already a partition", partition.name))
+                let parent = self.schema.relation(&partition).and_then(|found| found.parent.as_ref());
+                if parent.and_then(|parent| self.schema.relation(parent)).is_some_and(|parent| parent.partitioned) {
+                    return Some(format!("\"{}\" is already a partition", partition.name));
+                }
+                self.bound(name, relation, &partition, bound.as_ref()?)
             }
             _ => None,
         }
@@ -266,9 +267,33 @@ impl Catalog<'_> {
         if let Some(column) = lacking {
             return Some(format!("column \"{column}\" named in partition key does not exist"));
         }
-        let parent = self.schema.relation(&self.schema.resolve(table.partition_of.as_ref()?))?;
+        let parent_name = self.schema.resolve(table.partition_of.as_ref()?);
+        let parent = self.schema.relation(&parent_name)?;
+        let overlapping = table.bound.as_ref().and_then(|bound| self.bound(&parent_name, parent, &name, bound));
+        if overlapping.is_some() {
+            return overlapping;
+        }
         let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
         Some(second_default(&self.schema.resolve(&table.name), default))
+    }
+
+    /// A partition's bound among those of the others.
+    fn bound(&self, parent: &QName, relation: &Relation, partition: &QName, bound: &Bound) -> Option<String> {
+        // How constants of other types are ordered, their text does not tell.
+        const ORDERED: [&str; 6] =
+            ["smallint", "integer", "bigint", "date", "timestamp without time zone", "timestamp with time zone"];
+        let [key] = relation.partition_key.as_slice() else { return None };
+        let data_type = relation.column(key)?.data_type.as_ref()?.base();
+        let ordered = ORDERED.contains(&data_type.as_str()) || matches!(bound, Bound::List(_));
+        if bound.is_empty() && ordered {
+            return Some(format!("empty range bound specified for partition \"{}\"", partition.name));
+        }
+        let takes = |other: &&QName| {
+            let found = self.schema.relation(other).and_then(|other| other.bound.as_ref());
+            **other != *partition && found.is_some_and(|other| other.overlaps(bound))
+        };
+        let other = self.children(parent).find(takes).filter(|_| ordered)?;
+        Some(format!("partition \"{}\" would overlap partition \"{}\"", partition.name, other.name))
     }
 
     fn create_index(&self, index: &CreateIndex) -> Option<String> {

@@ -6,6 +6,7 @@
 
 mod ast;
 pub mod body;
+pub mod bound;
 pub mod condition;
 mod deep;
 mod describe;
