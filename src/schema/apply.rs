@@ -397,6 +397,9 @@ impl Change {
                 return;
             }
             self.remove(&name);
+            if together.is_none() {
+                self.drop_functions_of(&name.to_string());
+            }
             // With `CASCADE` the default that counts by it goes, too.
             if let Some((table, column)) = &relation.owned_by {
                 self.lose_default(table, column);

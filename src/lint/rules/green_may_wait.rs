@@ -45,7 +45,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         })
     };
     let given = step.effect.adds.iter().filter(|c| c.is_freedom() && !c.offered_by(release.base));
-    let given = given.map(|capability| Freed { capability: capability.clone(), shown_by: None, new: false });
+    let given = given.map(|capability| Freed { capability: capability.clone(), shown_by: None, assumed: None });
     let freed = step.operations().flat_map(|operation| going(operation, subject));
     // One that still stands once the step before it has run, and not for long.
     let earlier = |freed: &Freed| {
@@ -55,15 +55,16 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let told = given.chain(freed).filter(|freed| !earlier(freed)).find_map(|freed| {
         let asked = freed.shown_by.as_ref().unwrap_or(&freed.capability);
         match release.green.app.evidence(asked) {
-            Evidence::Query(query) | Evidence::Perhaps(query) => fits(query).then_some((freed, Some(query))),
-            // A rule that only the overlap has is one that green was not written for.
-            Evidence::Assumed if freed.new => Some((freed, None)),
-            Evidence::Assumed | Evidence::None => None,
+            Evidence::Query(query) | Evidence::Perhaps(query) => {
+                fits(query).then_some((freed, RULE.severity, Some(query)))
+            }
+            Evidence::Assumed => freed.assumed.map(|severity| (freed, severity, None)),
+            Evidence::None => None,
         }
     });
-    let Some((freed, query)) = told else { return };
+    let Some((freed, severity, query)) = told else { return };
     let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
-    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+    let diagnostic = Diagnostic::new(RULE.code, severity, text).at(step.span, "placed after the cutover");
     let diagnostic = match query {
         Some(query) => diagnostic.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
         None => diagnostic,
@@ -78,8 +79,8 @@ struct Freed {
     capability: Capability,
     /// What green's queries show of it, if they do not by breaking the rule.
     shown_by: Option<Capability>,
-    /// Whether it is of a table that the release makes.
-    new: bool,
+    /// How much it matters where green's queries are not known.
+    assumed: Option<Severity>,
 }
 
 /// The rules that go with a table, a column or a partition's place, and bear on whoever does not know them: foreign keys from and to it, keys
@@ -89,7 +90,7 @@ fn going(operation: &Operation, subject: &Subject<'_>) -> Vec<Freed> {
     let (name, column, cascade) = match operation {
         Operation::AlterTable { change: TableChange::DetachPartition { partition, .. }, .. } => {
             let capability = behaviour::unbounded(&schema.resolve(partition));
-            return vec![Freed { capability, shown_by: None, new: false }];
+            return vec![Freed { capability, shown_by: None, assumed: None }];
         }
         Operation::DropRelation { name, cascade, .. } => (schema.resolve(name), None, *cascade),
         Operation::AlterTable { table, change: TableChange::DropColumn { column, .. }, .. } => {
@@ -124,7 +125,15 @@ fn rules_of<'a>(name: &QName, subject: &Subject<'a>) -> impl Iterator<Item = Con
 }
 
 fn freed(name: &QName, rule: Constraint, shown_by: Option<Capability>, subject: &Subject<'_>) -> Freed {
+    let release = subject.release;
+    let stays = |name: &QName| release.last.relation(name).is_some();
+    let assumed = match &rule {
+        // A rule that only the overlap has is one that green was not written for.
+        _ if stays(name) && release.base.relation(name).is_none() => Some(RULE.severity),
+        // Green does not know the other table, and may write the one that stays.
+        Constraint::ForeignKey { target, .. } if stays(name) != stays(target) => Some(Severity::Info),
+        _ => None,
+    };
     let capability = Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(rule) };
-    let kept = subject.release.last.relation(name).is_some();
-    Freed { capability, shown_by, new: kept && subject.release.base.relation(name).is_none() }
+    Freed { capability, shown_by, assumed }
 }
