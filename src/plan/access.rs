@@ -166,9 +166,12 @@ impl Reader<'_> {
                     self.defines_relation(index);
                 }
             }
-            Operation::DropRelation { name, .. } => {
+            Operation::DropRelation { name, cascade, .. } => {
                 let name = self.schema.resolve(name);
                 self.forget(&name);
+                if *cascade {
+                    self.loosens_referring(&name);
+                }
                 if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone()) {
                     self.default_partition(&parent, &name);
                 }
@@ -662,6 +665,19 @@ impl Reader<'_> {
     /// Rules on columns that go.
     fn loosens(&mut self, table: &QName, columns: &[Ident]) {
         self.access.precedes.extend(columns.iter().map(|column| Key::Loosened(table.clone(), column.clone())));
+    }
+
+    /// The foreign keys that go with the table that they point to.
+    fn loosens_referring(&mut self, target: &QName) {
+        let schema = self.schema;
+        for other in schema.pointing_to(target) {
+            let rules = schema.relation(other).into_iter().flat_map(|relation| relation.constraints.values());
+            for rule in rules.map(|constraint| &constraint.kind) {
+                if matches!(rule, Rule::ForeignKey { target: to, .. } if to == target) {
+                    self.loosens(other, rule.columns());
+                }
+            }
+        }
     }
 
     /// An index of a table. Its name is one of the relations'.

@@ -6,7 +6,7 @@ use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{DataChange, DataVerb, Ident, QueryShape, RelationKind};
+use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_WRITTEN_IN_OVERLAP,
@@ -29,7 +29,11 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let step = subject.step;
-    if step.phase == Phase::After || step.again || step.placing == Placing::Author {
+    if step.again || step.placing == Placing::Author {
+        return;
+    }
+    if step.phase == Phase::After {
+        found.extend(copied_of_green(subject));
         return;
     }
     for operation in step.operations() {
@@ -48,6 +52,15 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
                 }
                 Evidence::Assumed | Evidence::None => None,
             }));
+            continue;
+        }
+        if let Operation::AlterTable { table, change: TableChange::DropGenerated { column, .. }, .. } = operation {
+            let table = step.before.resolve(table);
+            let found_column = step.before.relation(&table).and_then(|relation| relation.column(column));
+            // What was generated once is a value that later rows do not get.
+            if found_column.is_some_and(|column| column.default == Some(DefaultValue::GeneratedStored)) {
+                found.extend(changed(subject, &table, std::slice::from_ref(column)));
+            }
             continue;
         }
         let Operation::Data(data) = operation else { continue };
@@ -71,6 +84,31 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         };
         found.extend(diagnostic);
     }
+}
+
+/// Rows of green that a copy after the cutover takes along.
+fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let (to, data) = step.operations().find_map(|op| match op {
+        Operation::Data(data) if data.verb == DataVerb::Insert => {
+            Some((step.before.resolve(data.table.as_ref()?), &**data))
+        }
+        _ => None,
+    })?;
+    let sources = read(step.before, &data.query).into_iter().filter(|from| *from != to);
+    let (from, query) = { sources }.find_map(|from| match release.green.app.writes(&from) {
+        Evidence::Query(query) => Some((from, query)),
+        Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
+    })?;
+    let text = format!(
+        "green writes {from} from the cutover on, and this copies into {to} what green has written by then, too"
+    );
+    Some(
+        Diagnostic::new(RULE.code, RULE.severity, text)
+            .at(step.span, "placed after the cutover")
+            .at(query.span.moved(release.green.offset), format!("green's query {}", query.name))
+            .help("make sure that rows which green has put into both are not there twice; or let it run before green is there: `-- cutover: before <reason>`"),
+    )
 }
 
 /// What a statement copies from another table.

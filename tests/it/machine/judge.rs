@@ -331,8 +331,13 @@ fn fed_by_deleted(release: &Release, table: &str) -> bool {
             || q.sql.starts_with("UPDATE") && q.sql.contains(" FROM ")
     };
     let mut queries = release.blue.iter().chain(&release.green);
+    // The table, and what it is a part of.
+    let part = format!("CREATE TABLE {table} PARTITION OF ");
+    let made = release.base.iter().chain(release.pending());
+    let parents = made.filter_map(|sql| sql.strip_prefix(&part)?.split(' ').next()).map(bare);
+    let whole: Vec<&str> = parents.chain([bare(table)]).collect();
     from.any(|from| release.pending().any(|sql| sql.contains(from) && sql.contains(bare(table))))
-        || deletes().next().is_some() && queries.any(|q| copied(q) && q.sql.contains(bare(table)))
+        || deletes().next().is_some() && queries.any(|q| copied(q) && whole.iter().any(|name| q.sql.contains(name)))
 }
 
 fn deletes_from(release: &Release, table: &str) -> bool {
