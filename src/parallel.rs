@@ -7,6 +7,18 @@ pub(crate) fn processors(items: usize, few: usize) -> usize {
     if items < few { 1 } else { std::thread::available_parallelism().map_or(1, NonZero::get) }
 }
 
+/// What two pieces of work give, done side by side.
+pub(crate) fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        match one.join() {
+            Ok(one) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 /// What the work gives for each share, in their order. The first is done here, each other one on a thread of its own.
 pub(crate) fn each<S: Sync, T: Send>(shares: &[S], work: impl Fn(&S) -> T + Sync) -> Vec<T> {
     let Some((first, others)) = shares.split_first() else { return Vec::new() };

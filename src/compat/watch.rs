@@ -185,7 +185,7 @@ impl<'a> Watch<'a> {
             while known < shown.len() {
                 known = shown.len();
                 for (name, definition) in from.user_types().chain(to.user_types()) {
-                    if definition.parts().any(|part| shown.contains(&part.base())) {
+                    if definition.parts().any(|part| shown.contains(&*part.base())) {
                         names.insert(name.name.to_lowercase());
                         shown.insert(name.to_string());
                     }
@@ -193,7 +193,7 @@ impl<'a> Watch<'a> {
             }
             for (name, relation) in from.relations().chain(to.relations()) {
                 let mut of = relation.columns.iter().filter_map(|column| column.data_type.as_ref());
-                if of.any(|data_type| shown.contains(data_type.base().as_str())) {
+                if of.any(|data_type| shown.contains(&*data_type.base())) {
                     names.insert(name.name.to_lowercase());
                 }
             }

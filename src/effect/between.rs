@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
+use crate::parallel;
 use crate::schema::every_privilege;
 use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
@@ -51,12 +52,12 @@ impl Effect {
     /// The effect of going from `before` to `after`, where only `touched` can differ.
     pub fn between<'a>(before: &Schema, after: &Schema, touched: impl IntoIterator<Item = &'a Object>) -> Self {
         let mut effect = Self::default();
-        let mut relations = BTreeSet::new();
+        let mut relations = Vec::new();
         for object in touched {
             match object {
                 Object::Relation(name) => {
                     effect.relation(before, after, name);
-                    relations.insert(name.clone());
+                    relations.push((name, Difference::of(before.relation(name), after.relation(name))));
                 }
                 Object::Type(name) => {
                     effect.attributes_and_domains(before, after, name);
@@ -83,13 +84,14 @@ impl Effect {
                 }
             }
         }
-        let runs_on = |name: &QName, schema: &Schema| {
-            let triggers = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
-            relations.iter().any(|relation| schema.relation(relation).is_some_and(triggers))
-        };
         if !relations.is_empty() {
             effect.bodies(before, after, |name, function| {
-                relations.iter().any(|relation| function.mentions.contains(&relation.name)) || runs_on(name, before)
+                relations.iter().any(|(relation, difference)| {
+                    let runs_on = |r: &Relation| r.trigger_functions.values().any(|called| called == name);
+                    let names =
+                        function.mentions.contains(&relation.name) || before.relation(relation).is_some_and(runs_on);
+                    names && difference.concerns(function, relation)
+                })
             });
         }
         effect
@@ -193,15 +195,16 @@ impl Effect {
         for (name, is) in after.all_functions().filter(|(name, function)| concerned(name, function)) {
             let signature = is.signature(name);
             let was = before.functions(name).iter().find(|was| was.signature(name) == signature);
-            let lacks = unsound(after, name, is);
-            let lacked = was.map(|was| unsound(before, name, was));
+            let Some(was) = was else { continue };
+            let (lacked, lacks) = match is.source.is_long() {
+                true => parallel::both(|| unsound(before, name, was), || unsound(after, name, is)),
+                false => (unsound(before, name, was), unsound(after, name, is)),
+            };
             let capability = Capability::Sound { name: name.clone(), signature };
-            match lacked {
-                Some(lacked) if lacks.iter().any(|problem| !lacked.contains(problem)) => {
-                    _ = self.removes.insert(capability)
-                }
-                Some(lacked) if lacks.is_empty() && !lacked.is_empty() => _ = self.adds.insert(capability),
-                Some(_) | None => {}
+            if lacks.iter().any(|problem| !lacked.contains(problem)) {
+                self.removes.insert(capability);
+            } else if lacks.is_empty() && !lacked.is_empty() {
+                self.adds.insert(capability);
             }
         }
     }
@@ -269,6 +272,53 @@ impl Effect {
             (true, false) => _ = self.removes.insert(capability),
             (false, true) => _ = self.adds.insert(capability),
             (true, true) | (false, false) => {}
+        }
+    }
+}
+
+/// What of a relation is another to the queries that name it.
+enum Difference<'a> {
+    /// Only these columns, and how many there are.
+    Columns(Vec<&'a Ident>),
+    /// More, or the relation as a whole.
+    More,
+}
+
+impl<'a> Difference<'a> {
+    fn of(old: Option<&'a Relation>, new: Option<&'a Relation>) -> Self {
+        let (Some(old), Some(new)) = (old, new) else { return Self::More };
+        // What `ON CONFLICT` and `GROUP BY` look at.
+        let unique = |r: &'a Relation| r.indexes.values().filter(|index| index.unique);
+        let keys = |r: &'a Relation| r.constraints.iter().filter(|(_, constraint)| constraint.kind.has_index());
+        let same = old.kind == new.kind
+            && old.columns_known == new.columns_known
+            && old.is_writable() == new.is_writable()
+            && old.transitions == new.transitions
+            && old.trigger_functions == new.trigger_functions
+            && unique(old).eq(unique(new))
+            && keys(old).eq(keys(new));
+        if !same {
+            return Self::More;
+        }
+        let differs = |of: &'a Relation, other: &'a Relation| {
+            let columns = of.columns.iter().enumerate();
+            columns
+                .filter(|(at, column)| twin(other, *at, &column.name) != Some(column))
+                .map(|(_, column)| &column.name)
+        };
+        Self::Columns(differs(old, new).chain(differs(new, old)).collect())
+    }
+
+    /// Whether a function's body may find what it did not find before, or no longer find it.
+    fn concerns(&self, function: &Function, relation: &QName) -> bool {
+        match self {
+            Self::More => true,
+            Self::Columns(columns) if columns.is_empty() => false,
+            Self::Columns(columns) => {
+                columns.iter().any(|column| function.mentions.contains(column))
+                    || function.returns.contains(&*relation.name)
+                    || function.source.body().whole_rows
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::sql::TypeName;
 pub(super) fn type_class(schema: &Schema, data_type: &TypeName) -> String {
     let array = if data_type.is_array() { "[]" } else { "" };
     let base = data_type.base();
-    let class = match base.as_str() {
+    let class = match &*base {
         "character varying" | "text" | "character" | "bpchar" => "text",
         "bit" | "bit varying" => "bit",
         other => other,
@@ -50,7 +50,7 @@ pub fn type_change(schema: &Schema, from: &TypeName, to: &TypeName) -> TypeChang
         let constrained = schema.user_type_named(&new).is_some_and(UserType::is_constrained);
         return if constrained { Narrowing } else { below };
     }
-    match (old.as_str(), new.as_str()) {
+    match (&*old, &*new) {
         ("character varying", "text") | ("text", "character varying") if new_mods.is_empty() => Free,
         ("character varying" | "bit varying", "character varying" | "bit varying") if old == new => {
             match (old_mods.first(), new_mods.first()) {
@@ -84,7 +84,7 @@ pub fn type_change(schema: &Schema, from: &TypeName, to: &TypeName) -> TypeChang
             Free
         }
         ("timestamp without time zone", "timestamp with time zone") if old_mods == new_mods => Widening,
-        _ if schema.enum_labels(&old).is_some() && matches!(new.as_str(), "text" | "character varying") => Widening,
+        _ if schema.enum_labels(&old).is_some() && matches!(&*new, "text" | "character varying") => Widening,
         _ => Narrowing,
     }
 }
@@ -92,7 +92,7 @@ pub fn type_change(schema: &Schema, from: &TypeName, to: &TypeName) -> TypeChang
 impl Schema {
     fn domain_base(&self, name: &str) -> Option<String> {
         match self.user_type_named(name)? {
-            UserType::Domain { base, .. } => Some(base.base()),
+            UserType::Domain { base, .. } => Some(base.base().into_owned()),
             UserType::Enum(_) | UserType::Composite(_) | UserType::Other => None,
         }
     }

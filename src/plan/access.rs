@@ -741,7 +741,7 @@ impl Reader<'_> {
     }
 
     fn data_type(&mut self, data_type: &TypeName) {
-        self.access.uses.insert(Key::Type(data_type.base()));
+        self.access.uses.insert(Key::Type(data_type.base().into_owned()));
     }
 
     fn column_type(&mut self, table: &QName, column: &str) {

@@ -90,6 +90,8 @@ pub(crate) struct Node {
     pub(crate) written: Option<String>,
     /// The schema before it, in the files' order.
     pub(crate) before: Schema,
+    /// What it changes.
+    pub(crate) touched: BTreeSet<Object>,
 }
 
 impl Node {
@@ -273,6 +275,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 let before = std::mem::replace(&mut schema, applied.schema);
                 if let Some(node) = &mut unsplittable {
                     node.unknown |= unknown;
+                    node.touched.extend(applied.touched);
                     node.effect.removes.extend(effect.removes);
                     node.effect.adds.extend(effect.adds);
                     node.parts.push(part);
@@ -292,6 +295,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     session: session.clone(),
                     written: None,
                     before,
+                    touched: applied.touched.into_iter().collect(),
                     parts: vec![part],
                 };
                 if alone || prefix { nodes.push(node) } else { unsplittable = Some(node) }
@@ -482,13 +486,11 @@ fn transactions(nodes: &mut Vec<Node>, first: usize, blocks: usize, folder: &Fol
 fn temporary(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
-        let made: Vec<QName> = touched(&nodes[at])
-            .into_iter()
-            .filter_map(|object| match object {
-                Object::Relation(name) if *name.schema == *TEMPORARY => Some(name),
-                _ => None,
-            })
-            .collect();
+        let temporary = |object: &Object| match object {
+            Object::Relation(name) if *name.schema == *TEMPORARY => Some(name.clone()),
+            _ => None,
+        };
+        let made: Vec<QName> = nodes[at].touched.iter().filter_map(temporary).collect();
         let uses = |node: &Node| {
             let access = access::of(node, &folder.sources);
             let mut keys = access.uses.iter().chain(&access.defines);
@@ -616,16 +618,15 @@ fn members(nodes: &[Node], from: usize, to: usize, folder: &Folder) -> Option<Ve
 }
 
 fn all_members(nodes: &[Node], from: usize, to: usize, wanted: &[usize], folder: &Folder) -> Option<Vec<usize>> {
-    let mut objects: BTreeSet<Object> = wanted.iter().flat_map(|i| touched(&nodes[*i])).collect();
+    let mut objects: BTreeSet<Object> = wanted.iter().flat_map(|i| &nodes[*i].touched).cloned().collect();
     let accesses: Vec<_> = nodes[from..=to].iter().map(|node| access::of(node, &folder.sources)).collect();
     let graph = Graph::build(&accesses);
     let mut members = Vec::new();
     for (i, node) in nodes.iter().enumerate().take(to + 1).skip(from) {
-        let own = touched(node);
         // They run where the last one stands, so whatever needs one of them has to be one of them.
         let needs = || graph.needs(i - from).any(|earlier| members.contains(&(earlier + from)));
-        if wanted.contains(&i) || needs() || own.intersection(&objects).next().is_some() {
-            objects.extend(own);
+        if wanted.contains(&i) || needs() || !node.touched.is_disjoint(&objects) {
+            objects.extend(node.touched.iter().cloned());
             members.push(i);
         }
     }
@@ -670,20 +671,10 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         effect: effect.clone(),
         directive: members.iter().find_map(|i| nodes[*i].directive.clone()),
         before,
+        touched: all_touched,
         ..last.clone()
     };
     (node, effect)
-}
-
-fn touched(node: &Node) -> BTreeSet<Object> {
-    let mut schema = node.before.clone();
-    let mut all = BTreeSet::new();
-    for part in &node.parts {
-        let applied = part.apply(&schema);
-        all.extend(applied.touched);
-        schema = applied.schema;
-    }
-    all
 }
 
 /// Whether the author put a node before the cutover.

@@ -1,6 +1,7 @@
 //! Findings as text, drawn by miette. It shows one file a report; places in other files become related reports.
 
 use std::fmt;
+use std::sync::Arc;
 
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, ThemeCharacters, ThemeStyles,
@@ -8,6 +9,7 @@ use miette::{
 
 use super::style::Style;
 use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::parallel;
 use crate::source::{FileId, Sources};
 
 /// Draws findings one after the other.
@@ -15,13 +17,22 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> St
     let styles = if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(style.width);
-    let mut out = String::new();
-    for diagnostic in diagnostics {
-        let report = Report::new(diagnostic, sources);
-        // Writing to a String does not fail.
-        let _ = handler.render_report(&mut out, &report);
-    }
-    out
+    let shares: Vec<&[Diagnostic]> = diagnostics.chunks(share(diagnostics.len())).collect();
+    let render = |share: &&[Diagnostic]| {
+        let mut out = String::new();
+        for diagnostic in *share {
+            // Writing to a String does not fail.
+            let _ = handler.render_report(&mut out, &Report::new(diagnostic, sources));
+        }
+        out
+    };
+    parallel::each(&shares, render).concat()
+}
+
+/// How many findings a processor draws.
+fn share(count: usize) -> usize {
+    const FEW: usize = 16;
+    count.div_ceil(parallel::processors(count, FEW)).max(1)
 }
 
 #[derive(Debug)]
@@ -30,7 +41,7 @@ struct Report {
     code: Option<String>,
     severity: miette::Severity,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<NamedSource<Arc<str>>>,
     labels: Vec<LabeledSpan>,
     related: Vec<Self>,
 }
@@ -81,7 +92,7 @@ impl Report {
 
     fn place(&mut self, file: FileId, labels: &[&Label], sources: &Sources) {
         let source = sources.file(file);
-        self.source = Some(NamedSource::new(source.path.as_str(), source.text.to_string()));
+        self.source = Some(NamedSource::new(source.path.as_str(), Arc::clone(&source.text)));
         self.labels = labels
             .iter()
             .map(|label| {

@@ -98,6 +98,9 @@ impl Schema {
 
     /// A user-defined type by its name as `format_type` prints it.
     pub fn user_type_named(&self, name: &str) -> Option<&UserType> {
+        if self.types.is_empty() {
+            return None;
+        }
         let (schema, name) = name.split_once('.').unwrap_or(("public", name));
         self.user_type(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
     }
@@ -343,26 +346,67 @@ impl Schema {
 
     /// Registers what an edit of a relation changed, mostly nothing, about where its parts point.
     fn relink(&mut self, name: &QName, old: &Relation, new: &Relation) {
-        let same = old.indexes.keys().eq(new.indexes.keys())
-            && old.constraints.keys().eq(new.constraints.keys())
-            && points_to(old).eq(points_to(new))
-            && owners(old).eq(owners(new));
-        if !same {
-            self.unlink(name, old);
-            self.link(name, new);
+        for index in old.indexes.keys().filter(|index| !new.indexes.contains_key(*index)) {
+            self.unlink_index(name, index);
+        }
+        for index in new.indexes.keys().filter(|index| !old.indexes.contains_key(*index)) {
+            self.link_index(name, index);
+        }
+        for constraint in old.constraints.keys().filter(|constraint| !new.constraints.contains_key(*constraint)) {
+            self.unlink_constraint(name, constraint);
+        }
+        for constraint in new.constraints.keys().filter(|constraint| !old.constraints.contains_key(*constraint)) {
+            self.link_constraint(name, constraint);
+        }
+        if !points_to(old).eq(points_to(new)) || !owners(old).eq(owners(new)) {
+            self.unlink_others(name, old);
+            self.link_others(name, new);
         }
     }
 
     /// Registers what a relation's parts point to.
     fn link(&mut self, name: &QName, relation: &Relation) {
         for index in relation.indexes.keys() {
-            self.index_tables.insert(QName { schema: name.schema.clone(), name: index.clone() }, name.clone());
+            self.link_index(name, index);
         }
         for constraint in relation.constraints.keys() {
-            let key = QName { schema: name.schema.clone(), name: constraint.clone() };
-            let count = self.constraint_names.get(&key).copied().unwrap_or(0);
-            self.constraint_names.insert(key, count + 1);
+            self.link_constraint(name, constraint);
         }
+        self.link_others(name, relation);
+    }
+
+    fn unlink(&mut self, name: &QName, relation: &Relation) {
+        for index in relation.indexes.keys() {
+            self.unlink_index(name, index);
+        }
+        for constraint in relation.constraints.keys() {
+            self.unlink_constraint(name, constraint);
+        }
+        self.unlink_others(name, relation);
+    }
+
+    fn link_index(&mut self, table: &QName, index: &Ident) {
+        self.index_tables.insert(QName { schema: table.schema.clone(), name: index.clone() }, table.clone());
+    }
+
+    fn unlink_index(&mut self, table: &QName, index: &Ident) {
+        self.index_tables.remove(&QName { schema: table.schema.clone(), name: index.clone() });
+    }
+
+    fn link_constraint(&mut self, table: &QName, constraint: &Ident) {
+        *self.constraint_names.entry(QName { schema: table.schema.clone(), name: constraint.clone() }).or_default() +=
+            1;
+    }
+
+    fn unlink_constraint(&mut self, table: &QName, constraint: &Ident) {
+        let key = QName { schema: table.schema.clone(), name: constraint.clone() };
+        match self.constraint_names.get_mut(&key) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => _ = self.constraint_names.remove(&key),
+        }
+    }
+
+    fn link_others(&mut self, name: &QName, relation: &Relation) {
         for target in points_to(relation) {
             add(&mut self.dependents, target, name);
         }
@@ -371,17 +415,7 @@ impl Schema {
         }
     }
 
-    fn unlink(&mut self, name: &QName, relation: &Relation) {
-        for index in relation.indexes.keys() {
-            self.index_tables.remove(&QName { schema: name.schema.clone(), name: index.clone() });
-        }
-        for constraint in relation.constraints.keys() {
-            let key = QName { schema: name.schema.clone(), name: constraint.clone() };
-            match self.constraint_names.get(&key).copied() {
-                Some(count) if count > 1 => _ = self.constraint_names.insert(key, count - 1),
-                _ => _ = self.constraint_names.remove(&key),
-            }
-        }
+    fn unlink_others(&mut self, name: &QName, relation: &Relation) {
         for target in points_to(relation) {
             remove(&mut self.dependents, target, name);
         }

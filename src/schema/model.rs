@@ -439,6 +439,12 @@ impl Source {
         &self.language
     }
 
+    /// Whether looking at it takes longer than starting a thread.
+    pub(crate) fn is_long(&self) -> bool {
+        const LONG: usize = 2_000;
+        self.text.len() > LONG
+    }
+
     /// Its queries, as far as they can be read.
     pub fn body(&self) -> &Body {
         self.body.get_or_init(|| body::read(&self.language, &self.text))

@@ -284,7 +284,7 @@ impl Catalog<'_> {
             ["smallint", "integer", "bigint", "date", "timestamp without time zone", "timestamp with time zone"];
         let [key] = relation.partition_key.as_slice() else { return None };
         let data_type = relation.column(key)?.data_type.as_ref()?.base();
-        let ordered = ORDERED.contains(&data_type.as_str()) || matches!(bound, Bound::List(_));
+        let ordered = ORDERED.contains(&&*data_type) || matches!(bound, Bound::List(_));
         if bound.is_empty() && ordered {
             return Some(format!("empty range bound specified for partition \"{}\"", partition.name));
         }
@@ -423,7 +423,7 @@ impl Catalog<'_> {
                 return Some(format!("default for column \"{column}\" cannot be cast automatically to type {to}"));
             }
             Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
-                if !matches!(to.base().as_str(), "smallint" | "integer" | "bigint") =>
+                if !matches!(&*to.base(), "smallint" | "integer" | "bigint") =>
             {
                 return Some("identity column type must be smallint, integer, or bigint".to_owned());
             }
@@ -700,7 +700,7 @@ fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<I
 }
 
 fn is_of(data_type: Option<&TypeName>, shown: &str) -> bool {
-    data_type.is_some_and(|data_type| data_type.base() == shown)
+    data_type.is_some_and(|data_type| data_type.as_str().starts_with(shown) && data_type.base() == shown)
 }
 
 fn is_system(column: &str) -> bool {

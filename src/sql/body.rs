@@ -18,6 +18,9 @@ pub struct Body {
     pub temporary: BTreeSet<Ident>,
     /// Whether a name that is a variable and a column is refused (PL/pgSQL, where nothing else is said).
     pub refuses_both: bool,
+    /// Whether it may take or give whole rows (`*`, `INSERT` without its columns, `NATURAL JOIN`), so that columns matter that it does not
+    /// mention.
+    pub whole_rows: bool,
 }
 
 /// One query of a body.
@@ -31,11 +34,36 @@ pub struct BodyQuery {
 
 /// Reads a body. What cannot be read is left out.
 pub(crate) fn read(language: &str, text: &str) -> Body {
-    match language {
+    let body = match language {
         "sql" => sql(text),
         "plpgsql" => plpgsql(text),
         _ => Body::default(),
-    }
+    };
+    Body { whole_rows: whole_rows(text), ..body }
+}
+
+/// By its words: what only looks so costs a second look at the body, and no more.
+fn whole_rows(text: &str) -> bool {
+    let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let symbol = |at: usize, text: &str| pieces.get(at).is_some_and(|piece| piece.symbol(text));
+    (0..pieces.len()).any(|at| {
+        let piece = &pieces[at];
+        if piece.symbol("*") {
+            // `count(*)`
+            return !(at > 0 && symbol(at - 1, "(") && symbol(at + 1, ")"));
+        }
+        if piece.is("insert") {
+            // `INSERT INTO schema.table AS alias (columns)`
+            let rows = ["values", "select", "with", "default", "overriding", "table"];
+            let names = |piece: &&Lexeme<'_>| {
+                piece.symbol(".") || piece.kind == Kind::Name || (piece.kind == Kind::Word && !piece.is_any(&rows))
+            };
+            let end = at + pieces[at..].iter().take_while(names).count();
+            let is_query = pieces.get(end + 1).is_some_and(|piece| piece.symbol("(") || piece.is_any(&rows));
+            return !symbol(end, "(") || is_query;
+        }
+        piece.is_any(&["natural", "table", "merge", "copy"])
+    })
 }
 
 fn sql(text: &str) -> Body {
@@ -274,5 +302,19 @@ mod tests {
             3,
             &[],
         );
+    }
+
+    #[test]
+    fn whole_rows_are_seen() {
+        let check = |text: &str, expected: bool| assert_eq!(read("plpgsql", text).whole_rows, expected, "{text}");
+        check("BEGIN SELECT count(*) INTO n FROM t; RETURN NEW; END", false);
+        check("BEGIN INSERT INTO s.\"t u\" AS x (a) VALUES (NEW.a) ON CONFLICT (a) DO UPDATE SET b = 1; END", false);
+        check("BEGIN SELECT * INTO r FROM t; END", true);
+        check("BEGIN RETURN QUERY SELECT t.* FROM t; END", true);
+        check("BEGIN INSERT INTO t VALUES (1); END", true);
+        check("BEGIN INSERT INTO s.t SELECT a FROM u; END", true);
+        check("BEGIN INSERT INTO t (SELECT a FROM u); END", true);
+        check("BEGIN INSERT INTO t DEFAULT VALUES; END", true);
+        check("BEGIN PERFORM 1 FROM t NATURAL JOIN u; END", true);
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use super::gaps::{self, Gaps};
 use super::query_gaps;
@@ -19,7 +19,19 @@ static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
 pub(crate) struct Tokens<'a> {
     text: &'a str,
     lines: Vec<Line>,
+    /// None once a parser has taken them.
     tokens: Vec<TokenWithSpan>,
+    /// What is left of those that a parser took.
+    marks: Vec<Mark>,
+}
+
+/// Where a token stood.
+struct Mark {
+    span: Span,
+    /// Whether the parser sees it.
+    solid: bool,
+    /// Whether the author wrote it, and not white space.
+    written: bool,
 }
 
 /// A line of a text. Places are counted in characters, and there may be as many of them in one line as there are tokens.
@@ -47,7 +59,7 @@ impl<'a> Tokens<'a> {
         }
         // Behind the last line break, or of an empty text.
         lines.push(Line { start, characters: None });
-        let mut tokens = Self { text, lines, tokens: Vec::new() };
+        let mut tokens = Self { text, lines, tokens: Vec::new(), marks: Vec::new() };
         match Tokenizer::new(&DIALECT, text).tokenize_with_location() {
             Ok(found) => {
                 tokens.tokens = found;
@@ -61,8 +73,15 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    pub(crate) fn parser(&self) -> Parser<'static> {
-        Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(self.tokens.clone())
+    /// A parser over the tokens. It takes them: there is one.
+    pub(crate) fn parser(&mut self) -> Parser<'static> {
+        let tokens = std::mem::take(&mut self.tokens);
+        let mark = |TokenWithSpan { token, span }: &TokenWithSpan| {
+            let solid = is_solid(token);
+            Mark { span: *span, solid, written: solid || gaps::is_mended(token) }
+        };
+        self.marks = tokens.iter().map(mark).collect();
+        Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens)
     }
 
     /// Mends what sqlparser lacks.
@@ -80,13 +99,12 @@ impl<'a> Tokens<'a> {
     pub(crate) fn range(&self, from: usize, to: usize) -> Range<usize> {
         // What was mended away behind the last token that the parser read belongs to what stands before it.
         let next = |at: usize| {
-            let rest = self.tokens.iter().skip(at).position(|token| is_solid(&token.token));
-            rest.map_or(self.tokens.len(), |n| at + n)
+            let rest = self.marks.iter().skip(at).position(|mark| mark.solid);
+            rest.map_or(self.marks.len(), |n| at + n)
         };
         let from = if from == 0 { 0 } else { next(from) };
-        let inside = self.tokens.get(from..next(to)).unwrap_or_default();
-        let written = |token: &&TokenWithSpan| is_solid(&token.token) || gaps::is_mended(&token.token);
-        match (inside.iter().find(written), inside.iter().rfind(written)) {
+        let inside = self.marks.get(from..next(to)).unwrap_or_default();
+        match (inside.iter().find(|mark| mark.written), inside.iter().rfind(|mark| mark.written)) {
             (Some(first), Some(last)) => self.offset(first.span.start)..self.offset(last.span.end),
             _ => 0..self.text.len(),
         }
@@ -104,8 +122,8 @@ impl<'a> Tokens<'a> {
         let mut numbers = place.split(", Column: ").map_while(|n| n.trim().parse().ok());
         let location = Location { line: numbers.next().unwrap_or(1), column: numbers.next().unwrap_or(1) };
         let at = self.offset(location);
-        let token = self.tokens.iter().find(|token| token.span.start == location);
-        let end = token.map_or(at + 1, |token| self.offset(token.span.end));
+        let mark = self.marks.iter().find(|mark| mark.span.start == location);
+        let end = mark.map_or(at + 1, |mark| self.offset(mark.span.end));
         SyntaxError { message: text.to_owned(), range: at..end.clamp(at, self.text.len()) }
     }
 

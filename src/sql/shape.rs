@@ -242,7 +242,7 @@ fn figured(expr: &Expr) -> Option<(Ident, bool)> {
 /// A type's name in `pg_type`.
 fn internal_name(data_type: &TypeName) -> Ident {
     let base = data_type.base();
-    match base.as_str() {
+    match &*base {
         "integer" => "int4",
         "bigint" => "int8",
         "smallint" => "int2",

@@ -1,6 +1,7 @@
 //! Type names, spelled as PostgreSQL's `format_type` spells them, so that a type written in a migration and one read from a live catalog
 //! compare equal.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,11 +35,11 @@ impl TypeName {
     }
 
     /// The name without modifiers and array brackets: `character varying(20)[]` → `character varying`.
-    pub fn base(&self) -> String {
+    pub fn base(&self) -> Cow<'_, str> {
         let text = self.0.trim_end_matches("[]");
         match (text.find('('), text.find(')')) {
-            (Some(open), Some(close)) if open < close => format!("{}{}", &text[..open], &text[close + 1..]),
-            _ => text.to_owned(),
+            (Some(open), Some(close)) if open < close => Cow::Owned(format!("{}{}", &text[..open], &text[close + 1..])),
+            _ => Cow::Borrowed(text),
         }
     }
 

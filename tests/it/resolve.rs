@@ -274,8 +274,8 @@ async fn columns_of_views_have_the_types_that_postgresql_gives_them() {
     let shown = |schema: &Schema, name: &str| {
         let relation = schema.relation(&cutover::schema::QName::new("public", name)).unwrap();
         let columns = relation.columns.iter();
-        let shown =
-            columns.map(|c| format!("{} {}", c.name, c.data_type.as_ref().map_or("?".to_owned(), |t| t.base())));
+        let shown = columns
+            .map(|c| format!("{} {}", c.name, c.data_type.as_ref().map_or("?".to_owned(), |t| t.base().into_owned())));
         shown.collect::<Vec<_>>().join(", ")
     };
     for view in ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "made"] {

@@ -76,7 +76,7 @@ impl Name {
         let spelled = of.to_string();
         let has_it = |relation: &Relation| {
             let types = relation.columns.iter().filter_map(|column| column.data_type.as_ref());
-            types.into_iter().any(|data_type| data_type.base().as_str() == spelled)
+            types.into_iter().any(|data_type| *data_type.base() == *spelled)
         };
         let tables = schema.relations().filter(|(_, relation)| has_it(relation));
         let tables = tables.map(|(name, _)| Self::relation(schema, name));

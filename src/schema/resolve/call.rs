@@ -43,7 +43,7 @@ impl Resolver<'_> {
         if in_catalog && &**name == "grouping" {
             return unknown(Type::named("integer"));
         }
-        let builtins = CATALOG.functions.get(&**name).filter(|_| in_catalog).map_or(&[][..], Vec::as_slice);
+        let builtins = if in_catalog { CATALOG.functions(name) } else { &[] };
         let qualified = self.schema.resolve_function(&call.name);
         let schema = self.schema;
         let users = schema.functions(&qualified);

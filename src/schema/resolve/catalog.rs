@@ -1,8 +1,9 @@
 //! What every PostgreSQL has without anybody making it: functions, operators, casts and types of `pg_catalog`. The tables under `catalog/` are
 //! what versions 15 and 18 have together, as `pg_proc`, `pg_operator`, `pg_cast` and `pg_type` list them, without what only the server itself calls.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 /// When a cast is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,13 +43,16 @@ pub(super) struct Operator {
     pub(super) returns: &'static str,
 }
 
-/// All of it.
+/// Each of the tables is read when it is first asked for: most migrations need the types only.
 pub(super) struct Catalog {
-    pub(super) functions: HashMap<&'static str, Vec<Builtin>>,
-    pub(super) operators: HashMap<&'static str, Vec<Operator>>,
-    casts: HashMap<&'static str, Vec<(&'static str, Context)>>,
-    types: HashMap<&'static str, (char, bool)>,
+    functions: LazyLock<Table<Vec<Builtin>>>,
+    operators: LazyLock<Table<Vec<Operator>>>,
+    casts: LazyLock<Table<Vec<(&'static str, Context)>>>,
+    types: LazyLock<Table<(char, bool)>>,
 }
+
+/// By name. The names are the server's own, so nobody can choose ones that collide.
+type Table<T> = FxHashMap<&'static str, T>;
 
 impl Catalog {
     /// The category of a type (`pg_type.typcategory`) and whether it is the preferred one in it.
@@ -62,42 +66,70 @@ impl Catalog {
         casts.iter().find_map(|(target, context)| (*target == to).then_some(*context))
     }
 
-    fn read() -> Self {
-        let mut functions: HashMap<&str, Vec<Builtin>> = HashMap::new();
-        for row in rows(include_str!("catalog/functions.tsv")) {
-            let [name, kind, flags, defaults, arguments, returns, columns] = row;
-            let columns = list(columns).filter_map(|column| column.split_once('=')).collect::<Vec<_>>();
-            functions.entry(name).or_default().push(Builtin {
-                arguments: list(arguments).collect::<Vec<_>>().leak(),
-                defaults: defaults.parse().unwrap_or(0),
-                variadic: flags.contains('v'),
-                set: flags.contains('s'),
-                aggregate: kind == "a",
-                returns,
-                columns: columns.leak(),
-            });
-        }
-        let mut operators: HashMap<&str, Vec<Operator>> = HashMap::new();
-        for [name, left, right, returns, ..] in rows(include_str!("catalog/operators.tsv")) {
-            operators.entry(name).or_default().push(Operator { left, right, returns });
-        }
-        let mut casts: HashMap<&str, Vec<(&str, Context)>> = HashMap::new();
-        for [from, to, context, ..] in rows(include_str!("catalog/casts.tsv")) {
-            let context = match context {
-                "i" => Context::Implicit,
-                "a" => Context::Assignment,
-                _ => Context::Explicit,
-            };
-            casts.entry(from).or_default().push((to, context));
-        }
-        let types = rows(include_str!("catalog/types.tsv"))
-            .map(|[name, category, preferred, ..]| (name, (category.chars().next().unwrap_or('X'), preferred == "t")));
-        Self { functions, operators, casts, types: types.collect() }
+    /// The functions of a name.
+    pub(super) fn functions(&self, name: &str) -> &[Builtin] {
+        self.functions.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The operators of a name.
+    pub(super) fn operators(&self, name: &str) -> &[Operator] {
+        self.operators.get(name).map_or(&[], Vec::as_slice)
     }
 }
 
 /// The one there is.
-pub(super) static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::read);
+pub(super) static CATALOG: Catalog = Catalog {
+    functions: LazyLock::new(functions),
+    operators: LazyLock::new(operators),
+    casts: LazyLock::new(casts),
+    types: LazyLock::new(types),
+};
+
+fn functions() -> Table<Vec<Builtin>> {
+    let mut functions: Table<Vec<Builtin>> = Table::default();
+    for row in rows(include_str!("catalog/functions.tsv")) {
+        let [name, kind, flags, defaults, arguments, returns, columns] = row;
+        let columns = list(columns).filter_map(|column| column.split_once('=')).collect::<Vec<_>>();
+        functions.entry(name).or_default().push(Builtin {
+            arguments: list(arguments).collect::<Vec<_>>().leak(),
+            defaults: defaults.parse().unwrap_or(0),
+            variadic: flags.contains('v'),
+            set: flags.contains('s'),
+            aggregate: kind == "a",
+            returns,
+            columns: columns.leak(),
+        });
+    }
+    functions
+}
+
+fn operators() -> Table<Vec<Operator>> {
+    let mut operators: Table<Vec<Operator>> = Table::default();
+    for [name, left, right, returns, ..] in rows(include_str!("catalog/operators.tsv")) {
+        operators.entry(name).or_default().push(Operator { left, right, returns });
+    }
+    operators
+}
+
+fn casts() -> Table<Vec<(&'static str, Context)>> {
+    let mut casts: Table<Vec<(&str, Context)>> = Table::default();
+    for [from, to, context, ..] in rows(include_str!("catalog/casts.tsv")) {
+        let context = match context {
+            "i" => Context::Implicit,
+            "a" => Context::Assignment,
+            _ => Context::Explicit,
+        };
+        casts.entry(from).or_default().push((to, context));
+    }
+    casts
+}
+
+fn types() -> Table<(char, bool)> {
+    let types = rows(include_str!("catalog/types.tsv"));
+    types
+        .map(|[name, category, preferred, ..]| (name, (category.chars().next().unwrap_or('X'), preferred == "t")))
+        .collect()
+}
 
 fn rows(text: &'static str) -> impl Iterator<Item = [&'static str; 7]> {
     text.lines().map(|line| {

@@ -19,7 +19,7 @@ use crate::sql::query::{
 /// Deeper queries are not followed.
 const DEEPEST: usize = 100;
 
-impl Resolver<'_> {
+impl<'s> Resolver<'s> {
     /// What a statement returns.
     pub(super) fn command(&mut self, command: &Command, outer: Option<&Scope<'_>>) -> Output {
         match command {
@@ -508,9 +508,9 @@ impl Resolver<'_> {
     }
 
     /// The table that a statement writes: its names, and itself.
-    fn target(&mut self, table: &TableRef) -> Option<(QName, Relation)> {
+    fn target(&mut self, table: &TableRef) -> Option<(QName, &'s Relation)> {
         let name = self.relation(&table.name)?;
-        let relation = self.schema.relation(&name)?.clone();
+        let relation = self.schema.relation(&name)?;
         if matches!(relation.kind, RelationKind::MaterializedView | RelationKind::Sequence) {
             self.problem("42809", format!("cannot change \"{}\"", name.name), table.name.at);
         } else if relation.kind == RelationKind::View && !relation.is_writable() {
@@ -622,7 +622,7 @@ impl Resolver<'_> {
                 all.map(|column| Placed { value: column.name.clone(), at: insert.table.name.at }).collect()
             }
         };
-        let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, &relation, column)).collect();
+        let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, relation, column)).collect();
         let mut written = vec![Row::new()];
         let width = match &insert.source {
             None => Some(0),
@@ -630,7 +630,7 @@ impl Resolver<'_> {
                 // Each value takes the type of its column.
                 Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
                     written = rows.iter().map(|row| constants(&columns, row)).collect();
-                    Some(self.inserted_rows(source, rows, &columns, &wanted, &relation, outer))
+                    Some(self.inserted_rows(source, rows, &columns, &wanted, relation, outer))
                 }
                 _ => {
                     let found = self.query(source, outer);
@@ -669,12 +669,12 @@ impl Resolver<'_> {
         }
         let own = Table {
             alias: insert.table.alias.clone().unwrap_or_else(|| insert.table.name.value.name.clone()),
-            ..table_of(name.name.clone(), Some(name.schema.clone()), &name, &relation)
+            ..table_of(name.name.clone(), Some(name.schema.clone()), &name, relation)
         };
         let (mut arbiter, mut constraint, mut updates, mut updated) = (None, None, BTreeSet::new(), Row::new());
         if let Some(conflict) = &insert.conflict {
             for column in &conflict.columns {
-                self.assigned(&name, &relation, column);
+                self.assigned(&name, relation, column);
                 self.use_columns(&[(name.clone(), column.value.clone())], column.at);
             }
             let own_scope = Names::of(own.clone());
@@ -700,17 +700,17 @@ impl Resolver<'_> {
             }
             constraint = conflict.constraint.as_ref().map(|name| name.value.clone());
             if let (Some(wanted), true) = (&conflict.constraint, relation.columns_known)
-                && !relation.constraints.contains_key(&wanted.value)
+                && !relation.constraints.get(&wanted.value).is_some_and(|found| found.kind.has_index())
             {
                 let message = format!("constraint \"{}\" for table \"{}\" does not exist", wanted.value, name.name);
                 self.problem("42704", message, wanted.at);
             }
-            let excluded = table_of("excluded".into(), None, &name, &relation);
+            let excluded = table_of("excluded".into(), None, &name, relation);
             let mut names = Names::of(own.clone());
             names.tables.push(excluded);
             let scope = Scope { names: &names, outer };
             if let Some(update) = &conflict.update {
-                (updates, updated) = self.set(&name, &relation, update, &scope);
+                (updates, updated) = self.set(&name, relation, update, &scope);
             }
             if let Some(filter) = &conflict.filter {
                 let found = self.expr(filter, Some(&scope));
@@ -773,7 +773,7 @@ impl Resolver<'_> {
         };
         let names = Names::of(self.table(&update.table)).join(self.from(&update.from, outer), &[]);
         let scope = Scope { names: &names, outer };
-        let (columns, row) = self.set(&name, &relation, &update.set, &scope);
+        let (columns, row) = self.set(&name, relation, &update.set, &scope);
         if let Some(filter) = &update.filter {
             let found = self.expr(filter, Some(&scope));
             self.want(filter, &found, "boolean", Context::Assignment, start(filter));
@@ -820,7 +820,7 @@ impl Resolver<'_> {
             self.resolved.problems.push(Problem { code: "0A000", message, at: merge.table.name.at, sure: false });
         }
         for set in &merge.updates {
-            let (columns, row) = self.set(&name, &relation, set, &scope);
+            let (columns, row) = self.set(&name, relation, set, &scope);
             self.write(name.clone(), WriteKind::Update { columns, row }, merge.table.name.at);
         }
         let inner = Scope { names: &source, outer };
@@ -832,7 +832,7 @@ impl Resolver<'_> {
             });
             let row = constants(&columns, values);
             for (column, value) in columns.iter().zip(values) {
-                let wanted = self.assigned(&name, &relation, column);
+                let wanted = self.assigned(&name, relation, column);
                 let found = self.expr(value, Some(&inner));
                 if let Some(column) = relation.column(&column.value) {
                     self.assign(column, value, &found, &wanted, false);

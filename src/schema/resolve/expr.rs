@@ -212,6 +212,7 @@ impl Resolver<'_> {
             }
             if let Some(table) = names.tables.iter().position(|table| table.alias == *name) {
                 self.use_row(names, table, at);
+                self.resolved.uses.rows.extend(names.tables[table].relation.clone().map(|relation| (relation, at)));
                 return row_of(&names.tables[table]);
             }
             if names.is_open() {
@@ -412,7 +413,8 @@ impl Resolver<'_> {
 
     /// PostgreSQL reads a string as a value of its type when it prepares.
     fn literal(&mut self, text: &str, wanted: &str, at: At) {
-        let base = self.types.base(wanted);
+        let types = self.types;
+        let base = types.base(wanted);
         if let Some(UserType::Enum(labels)) = self.schema.user_type_named(&base) {
             let known = labels.iter().any(|label| **label == *text);
             let shown = base.to_string();
@@ -479,7 +481,21 @@ impl Resolver<'_> {
             "!=" => "<>",
             other => other,
         };
-        let all = CATALOG.operators.get(name).map_or(&[][..], Vec::as_slice);
+        let all = CATALOG.operators(name);
+        // Mostly there is one for just these types; a string is taken for what the other side is.
+        if let [(left, a), (right, b)] = &operands[..] {
+            let from = if a.is_open() { b.name() } else { a.name() };
+            let to = if b.is_open() { a.name() } else { b.name() };
+            let exact = all.iter().find(|op| Some(op.left) == from && Some(op.right) == to);
+            if let Some(op) = exact {
+                for (expr, data_type, wanted) in [(left, a, op.left), (right, b, op.right)] {
+                    if data_type.is_open() {
+                        self.settle_open(expr, data_type, wanted);
+                    }
+                }
+                return Type::named(op.returns);
+            }
+        }
         let all = all.iter().filter(|op| op.left.is_empty() == left.is_none());
         let signatures: Vec<(Vec<&str>, &str)> = all
             .map(|op| {
@@ -559,7 +575,7 @@ impl Resolver<'_> {
         let left_now = self.settled(&left_type);
         let probe = if open { Type::Unknown } else { element };
         let actual = vec![left_now.clone(), probe.clone()];
-        let all = CATALOG.operators.get(name).map_or(&[][..], Vec::as_slice).iter();
+        let all = CATALOG.operators(name).iter();
         let signatures: Vec<(Vec<&str>, &str)> =
             all.filter(|op| !op.left.is_empty()).map(|op| (vec![op.left, op.right], op.returns)).collect();
         match self.overload(&signatures, &actual, true) {
@@ -636,7 +652,7 @@ impl Resolver<'_> {
             let based: Vec<Type> = exact
                 .iter()
                 .map(|t| match t {
-                    Type::Named(name) => Type::Named(self.types.base(name)),
+                    Type::Named(name) => Type::named(self.types.base(name)),
                     other => other.clone(),
                 })
                 .collect();

@@ -342,7 +342,7 @@ impl<'s> Resolver<'s> {
     /// How a client sees a type in a result: domains as what is below them, and strings as text.
     fn shown(&self, data_type: &Type) -> Type {
         match self.settled(data_type) {
-            Type::Named(name) => Type::Named(self.types.base(&name)),
+            Type::Named(name) => Type::named(self.types.base(&name)),
             Type::Unknown | Type::Parameter(_) => Type::named("text"),
             Type::Any => Type::Any,
         }
@@ -362,7 +362,6 @@ impl<'s> Resolver<'s> {
     fn use_row(&mut self, names: &Names, table: usize, at: At) {
         if let Some(relation) = &names.tables[table].relation {
             self.resolved.uses.stars.entry(relation.clone()).or_insert(at);
-            self.resolved.uses.rows.entry(relation.clone()).or_insert(at);
         }
         for col in &names.tables[table].columns {
             self.use_columns(&col.of, at);

@@ -1,6 +1,7 @@
 //! Types of expressions, and which of them PostgreSQL turns into which: the rules of "Type Conversion" in its manual (chapter 10), as
 //! `parse_coerce.c`, `parse_func.c` and `parse_oper.c` follow them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -92,20 +93,25 @@ impl Types<'_> {
     }
 
     /// The type below a domain.
-    pub(super) fn base(&self, name: &str) -> Arc<str> {
-        let mut name: Arc<str> = name.into();
+    pub(super) fn base<'n>(&'n self, name: &'n str) -> Cow<'n, str> {
+        let mut name = Cow::Borrowed(name);
         for _ in 0..8 {
-            match self.user(&name) {
-                Some(UserType::Domain { base, .. }) => name = base.without_modifiers().as_str().into(),
-                _ => break,
+            // A domain that is called as a built-in type is has the name of its schema before its own.
+            if CATALOG.category(&name).is_some() {
+                break;
             }
+            let Some(UserType::Domain { base, .. }) = self.user(&name) else { break };
+            name = Cow::Owned(base.without_modifiers().as_str().to_owned());
         }
         name
     }
 
     fn base_of(&self, data_type: &Type) -> Type {
         match data_type {
-            Type::Named(name) => Type::Named(self.base(name)),
+            Type::Named(name) => match self.base(name) {
+                Cow::Borrowed(_) => data_type.clone(),
+                Cow::Owned(base) => Type::named(base),
+            },
             other => other.clone(),
         }
     }
@@ -170,9 +176,9 @@ impl Types<'_> {
         else {
             return Sure::Unsure;
         };
-        if (from_category == 'C' || &*source == "record") && (to_category == 'C' || &*target == "record") {
+        if (from_category == 'C' || source == "record") && (to_category == 'C' || target == "record") {
             // An anonymous row becomes one of a table only by a cast.
-            return if &*target == "record" || context == Context::Explicit { Sure::Yes } else { Sure::Unsure };
+            return if target == "record" || context == Context::Explicit { Sure::Yes } else { Sure::Unsure };
         }
         // What input and output functions do.
         match context {
@@ -185,9 +191,7 @@ impl Types<'_> {
     fn fits_any(&self, from: &str, kind: &str) -> Sure {
         let from = self.base(from);
         match kind {
-            "array" | "compatiblearray" => {
-                (from.ends_with("[]") || &*from == "int2vector" || &*from == "oidvector").into()
-            }
+            "array" | "compatiblearray" => (from.ends_with("[]") || from == "int2vector" || from == "oidvector").into(),
             "nonarray" | "compatiblenonarray" => (!from.ends_with("[]")).into(),
             "enum" => match self.category(&from) {
                 Some((category, _)) => (category == 'E').into(),

@@ -1,6 +1,6 @@
 //! Functions, procedures and triggers, read from the tokens: only the header matters, and the names a body mentions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -224,8 +224,11 @@ fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
             found.insert(format!("{}.*", row[0].text.to_ascii_lowercase()).into());
         }
     }
+    // Most words stand there many times.
+    let mut seen = HashSet::new();
     for piece in pieces {
         match piece.kind {
+            Kind::Word if !seen.insert(piece.text) => {}
             Kind::Word => _ = found.insert(piece.text.to_ascii_lowercase().into()),
             Kind::Name => {
                 found.insert(piece.text.trim_matches('"').replace("\"\"", "\"").into());

@@ -67,7 +67,7 @@ pub(crate) fn statement(text: &str) -> Lowered {
         Err(error) => return opaque(first_words(text), Some(error)),
     };
     let gaps = tokens.mend();
-    match pieces(&tokens, &gaps) {
+    match pieces(&mut tokens, &gaps) {
         Ok(mut found) if !found.is_empty() => {
             if let (Cow::Owned(_), [piece]) = (&read, found.as_mut_slice()) {
                 piece.range = whole.clone();
@@ -78,7 +78,8 @@ pub(crate) fn statement(text: &str) -> Lowered {
         Ok(_) => opaque(first_words(text), None),
         Err(error) => {
             let mut lowered = opaque(first_words(text), Some(tokens.locate(error)));
-            lowered.transactional = !misc::refuses_transaction(&mut tokens.parser());
+            let mut again = Tokens::read(&read);
+            lowered.transactional = !again.as_mut().is_ok_and(|tokens| misc::refuses_transaction(&mut tokens.parser()));
             lowered
         }
     }
@@ -144,7 +145,7 @@ pub(crate) fn command(text: &str) -> std::result::Result<Command, SyntaxError> {
     if at_end(&parser) { Ok(query) } else { Err(tokens.locate(unexpected(&parser))) }
 }
 
-fn pieces(tokens: &Tokens<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
+fn pieces(tokens: &mut Tokens<'_>, gaps: &Gaps) -> Result<Vec<LoweredPiece>> {
     let mut parser = tokens.parser();
     if peek_words(&parser, &["alter", "table"]) || peek_words(&parser, &["alter", "foreign", "table"]) {
         return table_change::alter_table(tokens, &mut parser, gaps);

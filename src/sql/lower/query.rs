@@ -50,7 +50,7 @@ fn sets(mut bodies: Vec<Body>) -> Body {
 
 /// An expression from its text, without places.
 fn written(text: &str) -> Expr {
-    let parsed = Tokens::read(text).ok().and_then(|tokens| tokens.parser().parse_expr().ok());
+    let parsed = Tokens::read(text).ok().and_then(|mut tokens| tokens.parser().parse_expr().ok());
     parsed.map_or(Expr::Opaque, |expr| Lower { tokens: None, depth: Cell::new(0) }.expr(&expr))
 }
 

@@ -49,7 +49,7 @@ fn definition(query: &Query) -> Vec<Ident> {
 #[cfg(feature = "live")]
 pub(crate) fn definition_of(text: &str) -> Vec<Ident> {
     use crate::sql::parse::Tokens;
-    let query = Tokens::read(text).ok().and_then(|tokens| tokens.parser().parse_query().ok());
+    let query = Tokens::read(text).ok().and_then(|mut tokens| tokens.parser().parse_query().ok());
     query.map_or_else(|| vec![digest::sha256(text).into()], |query| definition(&query))
 }
 
