@@ -306,8 +306,10 @@ impl<'a> View<'a> {
         };
         let mut writes = self.look.uses.writes.iter().map(|write| &write.relation);
         writes.any(|written| {
-            let kin = written != relation && (self.is_below(written, relation) || self.is_below(relation, written));
-            kin || self.reads_through(written, relation, 0) || (written == relation && self.triggers_touch(capability))
+            let kin = |table: &QName| self.is_below(table, relation) || self.is_below(relation, table);
+            let through = |table: &QName| table != relation && kin(table) || table == relation && written != relation;
+            self.schema.behind(written).into_iter().any(through)
+                || (written == relation && self.triggers_touch(capability))
         }) || self.foreign_keys_write(capability)
     }
 

@@ -85,12 +85,13 @@ impl<'a> Watch<'a> {
 
     /// A query that writes rows of a relation, perhaps by what it sets off.
     pub fn writer(&self, relation: &QName) -> Option<&'a Query> {
-        let below = |written: &QName| self.own.schema.ancestors(written).any(|above| above == relation);
-        let shows =
-            |written: &QName| self.own.schema.relation(written).is_some_and(|view| view.reads.contains(relation));
+        let schema = &self.own.schema;
+        let below = |one: &QName, above: &QName| schema.ancestors(one).any(|found| found == above);
+        // A row of a part is a row of the whole, and may be of this part.
+        let kin = |written: &QName| written == relation || below(written, relation) || below(relation, written);
         let writes = |reach: &Reach| {
             let mut all = reach.writes.iter().chain(&reach.removes);
-            all.any(|written| written == relation || below(written) || shows(written))
+            all.any(|written| schema.behind(written).into_iter().any(kin))
         };
         let at = self.reach.iter().position(writes)?;
         Some(&self.workload.queries[at])
@@ -304,6 +305,13 @@ impl State {
                     (None, None) => return None,
                 });
             }
+        }
+        let other = |row: &&QName| {
+            let (old, new) = (from.schema.relation(row), self.schema.relation(row));
+            old.zip(new).is_some_and(|(old, new)| !old.same_row(new))
+        };
+        if let Some(row) = is.uses.rows.keys().find(other) {
+            return Some(format!("it takes whole rows of {row}, which have other columns"));
         }
         let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
         let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;

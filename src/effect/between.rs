@@ -11,7 +11,9 @@ use crate::schema::every_privilege;
 use crate::schema::resolve::body_problems;
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, TableChange};
+use crate::sql::operation::{
+    DataVerb, DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, TableChange,
+};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -344,7 +346,7 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
             let parent = before.relation(&name).and_then(|r| r.parent.clone());
             (parent.map(|parent| behaviour::rows_of(&parent, &name)), None)
         }
-        Operation::Data(data) if data.everything => {
+        Operation::Data(data) if data.everything && data.verb != DataVerb::Update => {
             (data.table.as_ref().map(|table| behaviour::rows(&before.resolve(table))), None)
         }
         Operation::Object { kind, name, change, .. } => {
@@ -485,7 +487,9 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             && let Some(mut columns) = index.plain_key()
         {
             columns.sort();
-            found.insert(Capability::Arbiter { relation: name.clone(), columns });
+            if relation.arbitrates(&columns) {
+                found.insert(Capability::Arbiter { relation: name.clone(), columns });
+            }
         }
         if index.unique && index.plain_key().is_none() {
             let mut columns: Vec<_> = index.key.iter().flatten().cloned().collect();

@@ -509,14 +509,7 @@ impl Capability {
                 !super::between::rules(relation).contains(rule) && bites_old_rows(rule, relation)
             }
             Self::Ruled { rule, .. } => super::between::obeyed(relation).contains(rule),
-            Self::Arbiter { columns, .. } => relation.indexes.values().any(|index| {
-                index.unique
-                    && index.valid
-                    && index.plain_key().is_some_and(|mut key| {
-                        key.sort();
-                        key == *columns
-                    })
-            }),
+            Self::Arbiter { columns, .. } => relation.arbitrates(columns),
             Self::PartialArbiter { index, .. } => {
                 relation.indexes.get(index).is_some_and(|i| i.unique && i.valid && i.plain_key().is_none())
             }

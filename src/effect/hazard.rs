@@ -93,11 +93,23 @@ impl Hazard {
     /// The cost on the tables that were there before a release, whatever they are called when it is paid.
     #[must_use]
     pub fn on(mut self, base: &Schema, schema: &Schema) -> Self {
-        let old = |lock: &Lock| base.relation(&lock.relation).is_some() || was_renamed(&lock.relation, base, schema);
+        let renamed = |name: &QName| schema.relation(name).is_some_and(|relation| relation.origin.is_some());
+        let old = |lock: &Lock| base.relation(&lock.relation).is_some() || renamed(&lock.relation);
         // The first lock is on the table that is read and written anew; others may only be looked up in.
         let new_table = !self.locks.first().is_some_and(old);
         self.locks.retain(old);
         if new_table { Self { rewrite: false, scan: false, index_build: false, ..self } } else { self }
+    }
+
+    /// The cost of both together: what takes longest, and every table that is locked.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let rank = |h: &Self| (h.rewrite, h.index_build, h.scan, h.strongest());
+        let (mut worst, other) = if rank(&other) > rank(&self) { (other, self) } else { (self, other) };
+        let unnamed = |lock: &Lock| worst.locks.iter().all(|known| known.relation != lock.relation);
+        let more: Vec<Lock> = other.locks.into_iter().filter(unnamed).collect();
+        worst.locks.extend(more);
+        worst
     }
 
     /// The strongest lock.
@@ -138,23 +150,6 @@ impl fmt::Display for Hazard {
 /// them.
 pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema, version: PgVersion) -> Hazard {
     cost(operation, schema, version).on(base, schema)
-}
-
-/// Whether a relation is one of the base schema that bears another name now.
-fn was_renamed(name: &QName, base: &Schema, schema: &Schema) -> bool {
-    let columns = schema.relation(name).into_iter().flat_map(|relation| &relation.columns);
-    // `CREATE TABLE AS` copies values, and leaves the table where it was.
-    columns.filter_map(|column| column.holds.as_deref()).any(|holds| {
-        // A view, or another table, may bear its old name now.
-        let same = |old: &QName| {
-            let own = |column: &crate::schema::Column| {
-                column.holds.as_deref().is_some_and(|h| h.starts_with(&format!("{old}.")))
-            };
-            schema.relation(old).is_some_and(|r| r.kind == RelationKind::Table && r.columns.iter().any(own))
-        };
-        let gone = |(old, _): &(&QName, _)| holds.starts_with(&format!("{old}.")) && !same(old);
-        base.relations().any(|relation| gone(&relation))
-    })
 }
 
 fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {

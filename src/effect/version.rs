@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use crate::schema::{QName, Schema};
-use crate::sql::operation::{ConstraintKind, DefaultValue, TableChange};
+use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, TableChange};
 use crate::sql::{Form, Name, Operation, Words};
 
 /// A major version of PostgreSQL.
@@ -112,6 +112,7 @@ facts! {
     SetExpression = 17 "another expression for a generated column" ["alter table … set expression"];
     MergeMore = 17 "MERGE … RETURNING or BY SOURCE" ["merge into … returning" "merge into … by source|target"];
     ExcludePartitioned = 17 "exclusion constraints of partitioned tables" [];
+    IdentityPartitioned = 17 "an identity column added to a partitioned table that has partitions" [];
     DefaultAccessMethod = 17 "SET ACCESS METHOD DEFAULT" ["alter table|materialized … set access method default"];
     PartitionedAccessMethod = 17 "the access method of a partitioned table" ["create table … partition by … ) using"];
     StatisticsDefault = 17 "SET STATISTICS DEFAULT" ["alter table … set statistics default"];
@@ -133,6 +134,7 @@ facts! {
     NotNullIsConstraint = 18 "the name of a NOT NULL constraint" [];
     WithoutOverlaps = 18 "keys WITHOUT OVERLAPS" ["create|alter … without overlaps"];
     PeriodKey = 18 "foreign keys with a PERIOD" ["create|alter … foreign key ( … , period"];
+    PublishedGenerated = 18 "a generated column in the list of a publication" [];
     NotValidOnPartitioned = 18 "a NOT VALID foreign key of a partitioned table" [];
     ForeignTableLike = 18 "CREATE FOREIGN TABLE … (LIKE …)" ["create foreign table … (|, like"];
     OnlyMaintained = 18 "ANALYZE or VACUUM with ONLY" ["analyze|vacuum only" "analyze|vacuum verbose|full|freeze|analyze only"];
@@ -228,6 +230,14 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
     };
     let excludes = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Exclude { .. });
     match operation {
+        Operation::Object { publishes: Some(publishes), .. } => {
+            let generated = |table: &Name, column: &Ident| {
+                let found = schema.relation(&schema.resolve(table)).and_then(|relation| relation.column(column));
+                found.is_some_and(|column| column.default == Some(DefaultValue::GeneratedStored))
+            };
+            let mut listed = publishes.tables.iter().flat_map(|of| of.columns.iter().map(|column| (&of.table, column)));
+            listed.any(|(table, column)| generated(table, column)).then_some(Fact::PublishedGenerated)
+        }
         Operation::Reindex { name: Some(name), .. } => partitioned(name).then_some(Fact::ReindexPartitioned),
         Operation::Maintenance { command: "CLUSTER", table: Some(table), .. } => {
             partitioned(table).then_some(Fact::ClusterPartitioned)
@@ -240,7 +250,16 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
             excluded.then_some(Fact::ExcludePartitioned)
         }
         Operation::AlterTable { table, change, .. } => match change {
-            TableChange::AddColumn { column, .. } => is_virtual(column.default).then_some(Fact::GeneratedVirtual),
+            TableChange::AddColumn { column, .. } if is_virtual(column.default) => Some(Fact::GeneratedVirtual),
+            TableChange::AddColumn { column, if_not_exists, .. } => {
+                let name = schema.resolve(table);
+                let found = schema.relation(&name).filter(|relation| relation.partitioned)?;
+                let skipped = *if_not_exists && found.column(&column.name).is_some();
+                let identity =
+                    matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+                let has_parts = || schema.relations().any(|(_, part)| part.parent.as_ref() == Some(&name));
+                (identity && !skipped && has_parts()).then_some(Fact::IdentityPartitioned)
+            }
             TableChange::SetNotNull { not_valid, .. } => not_valid.then_some(Fact::NotNullNotValid),
             TableChange::AddConstraint(definition) => match &definition.kind {
                 ConstraintKind::ForeignKey { .. } if definition.not_valid => {

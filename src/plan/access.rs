@@ -1,8 +1,11 @@
 //! What an operation touches, so that the graph can tell which of two must come first.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
+pub(crate) use super::key::Key;
+use super::key::{
+    DEFAULT_PARTITION, LIKENESS, PARENT, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, shape_of, width_of,
+};
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
 use crate::source::Sources;
@@ -12,50 +15,6 @@ use crate::sql::operation::{
     ReplicaIdentity, TableChange,
 };
 use crate::sql::{Name, TypeName};
-
-/// There can be only one of each for a table.
-const PRIMARY_KEY: &str = "(primary key)";
-const DEFAULT_PARTITION: &str = "(default partition)";
-
-/// Something that operations share.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Key {
-    Relation(QName),
-    Column(QName, Ident),
-    /// A constraint, index, trigger, policy, or the grants of a relation.
-    Part(QName, Ident),
-    Type(String),
-    Function(QName),
-    Namespace(Ident),
-    Extension(Ident),
-    /// The rows of a relation. Data statements define them; what checks all rows uses them.
-    Rows(QName),
-    /// Rules on rows, by a column that they are about, that the release takes away: data statements that come after and write the column
-    /// may need them gone.
-    Loosened(QName, Ident),
-    /// A column that the body of a function named which goes, or becomes another: the column can only go after it.
-    Named(QName, Ident),
-    /// Triggers and defaults that the release takes away: functions can only go after them.
-    FunctionUsers,
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Relation(name) => write!(f, "{name}"),
-            Self::Column(relation, column) => write!(f, "{relation}.{column}"),
-            Self::Part(relation, part) => write!(f, "{part} of {relation}"),
-            Self::Type(name) => write!(f, "type {name}"),
-            Self::Function(name) => write!(f, "function {name}"),
-            Self::Namespace(name) => write!(f, "schema {name}"),
-            Self::Extension(name) => write!(f, "extension {name}"),
-            Self::Rows(relation) => write!(f, "rows of {relation}"),
-            Self::Loosened(relation, column) => write!(f, "rules on {relation}.{column}"),
-            Self::Named(relation, column) => write!(f, "bodies that name {relation}.{column}"),
-            Self::FunctionUsers => f.write_str("what calls functions"),
-        }
-    }
-}
 
 /// How a node touches things.
 #[derive(Debug, Clone, Default)]
@@ -159,12 +118,20 @@ impl Reader<'_> {
                 for constraint in &table.constraints {
                     self.constraint(&name, &constraint.kind, false);
                 }
-                for other in
-                    table.inherits.iter().chain(&table.partition_of).chain(table.like.iter().map(|like| &like.name))
-                {
+                for other in table.inherits.iter().chain(table.like.iter().map(|like| &like.name)) {
                     let other = self.schema.resolve(other);
                     self.access.follows.insert(shape_of(&other));
+                    self.access.precedes.insert(width_of(&other));
                     self.uses_relation(&other);
+                }
+                // A partition has the columns of its parent, whichever comes first.
+                if let Some(parent) = &table.partition_of {
+                    let parent = self.schema.resolve(parent);
+                    self.uses_relation(&parent);
+                }
+                for like in &table.like {
+                    let other = self.schema.resolve(&like.name);
+                    self.access.follows.insert(Key::Part(other.clone(), LIKENESS.into()));
                 }
                 if let Some((query, _)) = &table.query {
                     self.query(query);
@@ -192,12 +159,19 @@ impl Reader<'_> {
                         let columns: Vec<Ident> = found.key.iter().flatten().chain(&found.mentions).cloned().collect();
                         self.loosens(&table, &columns);
                     }
+                    self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
                     self.defines_index(&table, index.name);
+                } else {
+                    // Gone already, with a column or a constraint.
+                    self.defines_relation(index);
                 }
             }
-            Operation::DropRelation { name, .. } => {
+            Operation::DropRelation { name, cascade, .. } => {
                 let name = self.schema.resolve(name);
                 self.forget(&name);
+                if *cascade {
+                    self.loosens_referring(&name);
+                }
                 if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone()) {
                     self.default_partition(&parent, &name);
                 }
@@ -227,7 +201,9 @@ impl Reader<'_> {
                 }
                 if index.unique {
                     self.access.follows.insert(Key::Rows(table.clone()));
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
                 }
+                self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
                 // PostgreSQL makes up a name that is free, which depends on what was dropped before.
                 let made = || {
                     let after = (self.after)();
@@ -308,7 +284,9 @@ impl Reader<'_> {
                     .filter(|column| self.schema.relation(&table).is_some_and(|r| r.column(column).is_some()));
                 self.access.uses.extend(columns.map(|column| Key::Column(table.clone(), column.clone())));
                 if let Some(function) = function {
-                    self.access.uses.insert(Key::Function(self.schema.resolve_function(function)));
+                    let function = self.schema.resolve_function(function);
+                    self.reads_row(&table, &function);
+                    self.access.uses.insert(Key::Function(function));
                 }
                 self.access.defines.insert(Key::Part(table, name.clone()));
             }
@@ -396,6 +374,13 @@ impl Reader<'_> {
                     self.access.follows.extend(written.into_iter().map(|column| Key::Loosened(table.clone(), column)));
                     if data.writes.is_empty() && data.verb == DataVerb::Insert {
                         self.access.follows.insert(shape_of(&table));
+                        self.access.extends.insert(width_of(&table));
+                    }
+                    if data.verb == DataVerb::Insert && upserts(text) {
+                        self.access.follows.insert(Key::Part(table.clone(), UNIQUE.into()));
+                    }
+                    if data.verb == DataVerb::Truncate && !data.cascade {
+                        self.access.precedes.insert(Key::Part(table.clone(), REFERENCES.into()));
                     }
                     for other in &data.also {
                         let other = self.schema.resolve(other);
@@ -458,9 +443,17 @@ impl Reader<'_> {
 
     fn change(&mut self, table: &QName, change: &TableChange) {
         let column_key = |column: &Ident| Key::Column(table.clone(), column.clone());
+        if alters_likeness(change) {
+            self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
+        }
         match change {
             TableChange::AddColumn { column, constraints, .. } => {
                 self.access.precedes.insert(shape_of(table));
+                self.access.follows.insert(width_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                if constraints.iter().any(|constraint| is_unique(&constraint.kind)) {
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                }
                 self.data_type(&column.data_type);
                 self.access.defines.insert(column_key(&column.name));
                 for constraint in constraints {
@@ -483,20 +476,27 @@ impl Reader<'_> {
             }
             TableChange::DropColumn { column, .. } => {
                 self.access.precedes.insert(shape_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
                 self.access.precedes.insert(Key::FunctionUsers);
                 let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
-                self.access.defines.extend(rules.into_iter().map(|part| Key::Part(table.clone(), part)));
+                for part in rules {
+                    // Some are indexes, whose names are the relations'.
+                    self.defines_relation(QName { schema: table.schema.clone(), name: part.clone() });
+                    self.access.defines.insert(Key::Part(table.clone(), part));
+                }
                 self.access.defines.insert(column_key(column));
             }
             TableChange::RenameColumn { from, to } => {
                 self.access.precedes.insert(shape_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
                 self.access.follows.insert(Key::Named(table.clone(), from.clone()));
                 self.access.defines.insert(column_key(from));
                 self.access.defines.insert(column_key(to));
             }
             TableChange::SetType { column, data_type, .. } => {
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
                 self.column_type(table, column);
                 self.data_type(data_type);
                 self.access.follows.insert(Key::Rows(table.clone()));
@@ -526,7 +526,14 @@ impl Reader<'_> {
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(default_of(table, column));
             }
-            TableChange::SetIdentity { column, .. } | TableChange::DropGenerated { column, .. } => {
+            // What points to the column, or reads it, does not ask either; an INSERT may write it no longer.
+            TableChange::SetIdentity { column, .. } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.insert(default_of(table, column));
+                self.access.extends.insert(column_key(column));
+            }
+            TableChange::DropGenerated { column, .. } => {
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.defines.insert(default_of(table, column));
                 self.access.defines.insert(column_key(column));
@@ -535,6 +542,9 @@ impl Reader<'_> {
                 self.constraint(table, &definition.kind, true);
                 if definition.kind.is_primary() {
                     self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                }
+                if is_unique(&definition.kind) {
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
                 }
                 let part = definition.name.clone().unwrap_or_else(|| "(unnamed constraint)".into());
                 self.access.defines.insert(Key::Part(table.clone(), part));
@@ -581,6 +591,10 @@ impl Reader<'_> {
                     self.access.defines.insert(Key::Part(table.clone(), DEFAULT_PARTITION.into()));
                 }
                 self.default_partition(table, &partition);
+                // Both have the same columns when the one comes, and the columns of their own once it has gone.
+                self.all_columns(table);
+                self.all_columns(&partition);
+                self.access.defines.insert(Key::Part(partition.clone(), PARENT.into()));
                 self.uses_relation(&partition);
             }
             // What is named as the table is the index.
@@ -594,6 +608,9 @@ impl Reader<'_> {
             }
             TableChange::Inherit { parent, .. } => {
                 let parent = self.schema.resolve(parent);
+                self.all_columns(&parent);
+                self.all_columns(table);
+                self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
                 self.uses_relation(&parent);
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
@@ -640,6 +657,7 @@ impl Reader<'_> {
             // The key needs a unique index on its target: whichever of the release makes it.
             self.access.follows.insert(Key::Part(target.clone(), "(unnamed constraint)".into()));
             self.access.follows.insert(Key::Part(target.clone(), PRIMARY_KEY.into()));
+            self.access.follows.insert(Key::Part(target.clone(), REFERENCES.into()));
             self.access.uses.insert(Key::Relation(target));
         }
     }
@@ -647,6 +665,19 @@ impl Reader<'_> {
     /// Rules on columns that go.
     fn loosens(&mut self, table: &QName, columns: &[Ident]) {
         self.access.precedes.extend(columns.iter().map(|column| Key::Loosened(table.clone(), column.clone())));
+    }
+
+    /// The foreign keys that go with the table that they point to.
+    fn loosens_referring(&mut self, target: &QName) {
+        let schema = self.schema;
+        for other in schema.pointing_to(target) {
+            let rules = schema.relation(other).into_iter().flat_map(|relation| relation.constraints.values());
+            for rule in rules.map(|constraint| &constraint.kind) {
+                if matches!(rule, Rule::ForeignKey { target: to, .. } if to == target) {
+                    self.loosens(other, rule.columns());
+                }
+            }
+        }
     }
 
     /// An index of a table. Its name is one of the relations'.
@@ -677,6 +708,14 @@ impl Reader<'_> {
             .map(|(name, column)| Key::Named(name.clone(), column.clone()))
             .collect();
         self.access.precedes.extend(named);
+    }
+
+    /// The columns that a trigger's function names: a row without them makes it fail.
+    fn reads_row(&mut self, table: &QName, function: &QName) {
+        let named = |column: &Ident| self.schema.functions(function).iter().any(|f| f.mentions.contains(column));
+        let columns = self.schema.relation(table).into_iter().flat_map(|r| &r.columns).map(|c| c.name.clone());
+        let read: Vec<Ident> = columns.filter(named).collect();
+        self.access.uses.extend(read.into_iter().map(|column| Key::Column(table.clone(), column)));
     }
 
     /// The schema's own functions of these names.
@@ -746,6 +785,7 @@ impl Reader<'_> {
             if query.star || query.inner_star {
                 self.all_columns(read);
                 self.access.follows.insert(shape_of(read));
+                self.access.precedes.insert(width_of(read));
             }
             if let Some(relation) = self.schema.relation(read) {
                 let mentioned = relation.columns.iter().filter(|c| query.mentions.iter().any(|(_, m)| *m == c.name));
@@ -785,14 +825,54 @@ impl Reader<'_> {
     }
 }
 
-/// What an INSERT that leaves a column out stands on.
-fn default_of(table: &QName, column: &Ident) -> Key {
-    Key::Part(table.clone(), format!("(default of {column})").into())
+fn is_unique(kind: &ConstraintKind) -> bool {
+    match kind {
+        ConstraintKind::PrimaryKey { .. }
+        | ConstraintKind::Unique { .. }
+        | ConstraintKind::UsingIndex { .. }
+        | ConstraintKind::Exclude { .. } => true,
+        ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. } => false,
+    }
 }
 
-/// What `*`, LIKE, and an INSERT without a column list stand on: all that changed the columns before.
-fn shape_of(table: &QName) -> Key {
-    Key::Part(table.clone(), "(columns)".into())
+/// Whether an INSERT says `ON CONFLICT`.
+fn upserts(text: &str) -> bool {
+    let next = words_of(text).skip(1);
+    words_of(text)
+        .zip(next)
+        .any(|(on, conflict)| on.eq_ignore_ascii_case("on") && conflict.eq_ignore_ascii_case("conflict"))
+}
+
+/// Whether a change is to something that `LIKE` copies.
+fn alters_likeness(change: &TableChange) -> bool {
+    match change {
+        TableChange::AddConstraint(definition) => !matches!(definition.kind, ConstraintKind::ForeignKey { .. }),
+        TableChange::AddColumn { .. }
+        | TableChange::DropColumn { .. }
+        | TableChange::RenameColumn { .. }
+        | TableChange::SetType { .. }
+        | TableChange::SetNotNull { .. }
+        | TableChange::DropNotNull { .. }
+        | TableChange::SetDefault { .. }
+        | TableChange::DropDefault { .. }
+        | TableChange::SetIdentity { .. }
+        | TableChange::DropGenerated { .. }
+        | TableChange::DropConstraint { .. }
+        | TableChange::RenameConstraint { .. } => true,
+        TableChange::ValidateConstraint { .. }
+        | TableChange::AlterConstraint { .. }
+        | TableChange::SwitchTrigger { .. }
+        | TableChange::RowSecurity { .. }
+        | TableChange::ForceRowSecurity { .. }
+        | TableChange::Owner { .. }
+        | TableChange::AttachPartition { .. }
+        | TableChange::DetachPartition { .. }
+        | TableChange::AttachIndex { .. }
+        | TableChange::Inherit { .. }
+        | TableChange::SetLogged { .. }
+        | TableChange::Physical { .. }
+        | TableChange::ReplicaIdentity(_) => false,
+    }
 }
 
 /// Constraints and indexes that go with a column.

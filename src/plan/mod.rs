@@ -5,6 +5,7 @@ mod commits;
 mod describe;
 mod findings;
 mod graph;
+mod key;
 mod matrix;
 mod mentions;
 mod node;

@@ -185,7 +185,7 @@ pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[Rea
     let mut certain = migrations.iter().all(|migration| migration.program.is_none());
     for (statements, _) in read {
         for piece in statements.iter().flat_map(|s| &s.pieces) {
-            certain &= !is_opaque(&piece.operation) || sql::only_changes_owner(folder.sources.slice(piece.span));
+            certain &= !is_opaque(&piece.operation) || sql::makes_nothing(folder.sources.slice(piece.span));
             schema = schema.apply(&piece.operation).schema;
         }
         schema = schema.with_default_search_path().without_temporary();
@@ -266,7 +266,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 if let Some(why) = refused_rows(&part.operation, &schema) {
                     diagnostics.push(server_refuses(why, part.span));
                 }
-                certain &= !part.is_opaque() || sql::only_changes_owner(folder.sources.slice(part.span));
+                certain &= !part.is_opaque() || sql::makes_nothing(folder.sources.slice(part.span));
                 diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
                 let effect = match &part.observed {
                     Some(observed) => observed.effect.clone(),
@@ -322,7 +322,7 @@ fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
 }
 
 /// Why PostgreSQL refuses to change or remove rows of a table, whatever rows there are.
-fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
+pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
     let Operation::Data(data) = operation else { return None };
     let table = schema.resolve(data.table.as_ref()?);
     match data.verb {

@@ -1,6 +1,6 @@
 //! The proof of a plan: its order ends in the files' own schema, and no step before the cutover takes what blue relies on.
 
-use super::node::Node;
+use super::node::{self, Node};
 use super::place::Placement;
 use super::saved::Phase;
 use crate::compat::Pulls;
@@ -41,6 +41,9 @@ pub(crate) fn prove(
                 // A data statement that the files' order allows and the plan's does not.
                 if part.command.is_some() && part.refused_on(&node.before).is_none() {
                     why.extend(part.refused_on(&schema).map(|refusal| refusal.message));
+                }
+                if node::refused_rows(&part.operation, &node.before).is_none() {
+                    why.extend(node::refused_rows(&part.operation, &schema));
                 }
                 if !why.is_empty() && node.parts.len() == 1 {
                     let why = why.join("; ");

@@ -11,7 +11,7 @@ use super::place::{Placement, Reason};
 use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Statement, Step, Transaction};
 use crate::compat::matrix::Version;
 use crate::compat::{Pull, Pulls, Strength};
-use crate::effect::Capability;
+use crate::effect::{Capability, Hazard};
 use crate::migrations::{Convention, Migration};
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
@@ -157,10 +157,9 @@ impl Builder<'_> {
             }
             action = format!("{action} and {more} more");
         }
-        let hazards: Vec<_> = parts.iter().map(|(_, p)| &p.hazard).collect();
         let weighed =
             |weighing: &Weighing| weighing.load(parts.iter().map(|(_, p)| (&p.operation, &p.hazard)), &first.before);
-        let worst = hazards.iter().max_by_key(|h| (h.rewrite, h.index_build, h.scan, h.strongest()));
+        let together = parts.iter().map(|(_, p)| p.hazard.clone()).reduce(Hazard::with);
         Step {
             id,
             phase,
@@ -174,7 +173,7 @@ impl Builder<'_> {
             hazard: if first.is_opaque() {
                 "cost not known".to_owned()
             } else {
-                worst.map(ToString::to_string).unwrap_or_default()
+                together.map(|hazard| hazard.to_string()).unwrap_or_default()
             },
             load: self.input.weighing.and_then(weighed),
             point_of_no_return: false,

@@ -397,6 +397,9 @@ impl Change {
                 return;
             }
             self.remove(&name);
+            if together.is_none() {
+                self.drop_functions_of(&name.to_string());
+            }
             // With `CASCADE` the default that counts by it goes, too.
             if let Some((table, column)) = &relation.owned_by {
                 self.lose_default(table, column);
@@ -512,6 +515,7 @@ impl Change {
             predicate: index.predicate.clone(),
             expressions: index.expressions.clone(),
             nulls_collide: index.nulls_collide,
+            deferrable: false,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };

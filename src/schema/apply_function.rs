@@ -78,6 +78,25 @@ impl Change {
         }
     }
 
+    /// What takes or returns rows of a table goes with it.
+    pub(super) fn drop_functions_of(&mut self, row: &str) {
+        let of = |f: &Function| {
+            let returns = f.returns.strip_prefix("setof ").unwrap_or(&f.returns);
+            returns.trim_end_matches("[]") == row || f.arguments.iter().any(|(data_type, _)| data_type.base() == row)
+        };
+        let concerned: Vec<QName> =
+            self.schema.all_functions().filter(|(_, f)| of(f)).map(|(name, _)| name.clone()).collect();
+        for name in concerned {
+            let left: Vec<Function> = self.schema.functions(&name).iter().filter(|f| !of(f)).cloned().collect();
+            self.touched.insert(Object::Function(name.clone()));
+            if left.is_empty() {
+                self.schema.functions.remove(&name);
+            } else {
+                self.schema.functions.insert(name, Arc::new(left));
+            }
+        }
+    }
+
     /// Arguments and results of a type that bears another name now.
     pub(super) fn retype_functions(&mut self, old: &str, new: &str) {
         let renamed = |text: &str| match text.strip_prefix("setof ") {
@@ -149,6 +168,13 @@ impl Change {
         }
     }
 
+    /// The tables that inherit from one without being partitions of it.
+    fn heirs(&self, table: &QName) -> Vec<QName> {
+        let partitioned = self.schema.relation(table).is_some_and(|relation| relation.partitioned);
+        let below = self.schema.relations().map(|(name, _)| name).filter(|_| !partitioned);
+        below.filter(|name| self.schema.ancestors(name).any(|above| above == table)).cloned().collect()
+    }
+
     pub(super) fn publication(&mut self, name: &str, change: &ObjectChange, publishes: Option<&Publishes>) {
         let name: Ident = name.trim_matches('"').into();
         let touched = |schema: &Schema, publication: &Publication| -> Vec<QName> {
@@ -178,7 +204,9 @@ impl Change {
                     match publishes.verb {
                         PublishVerb::Drop => _ = publication.tables.remove(&table),
                         PublishVerb::Set | PublishVerb::Add => {
-                            publication.tables.insert(table, (published.columns.clone(), published.filter.clone()));
+                            let parts = || (published.columns.clone(), published.filter.clone());
+                            let heirs: Vec<QName> = self.heirs(&table);
+                            publication.tables.extend(heirs.into_iter().chain([table]).map(|name| (name, parts())));
                         }
                     }
                 }

@@ -81,6 +81,8 @@ impl Change {
         }
         let mut relation = Relation::new(RelationKind::Table);
         relation.partitioned = table.partitioned;
+        relation.unlogged = table.unlogged;
+        relation.bound.clone_from(&table.bound);
         relation.partition_key.clone_from(&table.partition_key);
         for parent in table.inherits.iter().chain(&table.partition_of) {
             let parent = self.schema.resolve(parent);
@@ -195,7 +197,7 @@ impl Change {
                 (Rule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")
             }
             ConstraintKind::UsingIndex { index, primary } => {
-                self.adopt_index(table, definition.name.as_ref(), index, *primary);
+                self.adopt_index(table, definition, index, *primary);
                 return;
             }
         };
@@ -203,7 +205,7 @@ impl Change {
             naming::free_name(&table.name, addition.as_deref(), label, |n| self.taken(&table.schema, n))
         });
         let not_null = matches!(kind, Rule::PrimaryKey { .. });
-        let valid = !definition.not_valid;
+        let (valid, deferrable) = (!definition.not_valid, definition.deferrable);
         let nulls_collide = matches!(definition.kind, ConstraintKind::Unique { nulls_collide: true, .. });
         if let Rule::ForeignKey { target, .. } = &kind
             && self.schema.relation(target).is_none()
@@ -214,7 +216,7 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation.indexes.insert(name.clone(), Index { nulls_collide, ..Index::plain(key, unique) });
+                relation.indexes.insert(name.clone(), Index { nulls_collide, deferrable, ..Index::plain(key, unique) });
             }
             if not_null {
                 for column in kind.columns() {
@@ -228,13 +230,14 @@ impl Change {
     }
 
     /// `ADD CONSTRAINT … USING INDEX`: the index takes the constraint's name.
-    fn adopt_index(&mut self, table: &QName, name: Option<&Ident>, index: &Ident, primary: bool) {
+    fn adopt_index(&mut self, table: &QName, constraint: &ConstraintDefinition, index: &Ident, primary: bool) {
         let Some(definition) = self.schema.relation(table).and_then(|r| r.indexes.get(index)).cloned() else {
             self.missing(format!("index {index}"));
             return;
         };
         let columns: Vec<_> = definition.key.iter().flatten().cloned().collect();
-        let name = name.unwrap_or(index).clone();
+        let definition = Index { deferrable: constraint.deferrable, ..definition };
+        let name = constraint.name.as_ref().unwrap_or(index).clone();
         self.edit(table, |relation| {
             relation.indexes.remove(index);
             relation.indexes.insert(name.clone(), definition);
@@ -379,13 +382,16 @@ impl Change {
                 let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
                 named.for_each(|(_, on)| *on = *enabled);
             }),
-            TableChange::AttachPartition { partition, is_default } => {
+            TableChange::AttachPartition { partition, is_default, bound } => {
                 let partition = self.schema.resolve(partition);
                 self.touch(table);
                 if *is_default {
                     self.edit(table, |t| t.default_partition = Some(partition.clone()));
                 }
-                self.edit(&partition, |p| p.parent = Some(table.clone()));
+                self.edit(&partition, |p| {
+                    p.parent = Some(table.clone());
+                    p.bound.clone_from(bound);
+                });
             }
             TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
@@ -394,17 +400,17 @@ impl Change {
                         t.default_partition = None;
                     }
                 });
-                self.edit(&partition, |p| p.parent = None);
+                self.edit(&partition, |p| (p.parent, p.bound) = (None, None));
             }
             TableChange::Inherit { parent, attach } => {
                 let parent = self.schema.resolve(parent);
                 self.edit(table, |t| t.parent = attach.then_some(parent));
             }
+            TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
             TableChange::AlterConstraint { .. }
             | TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
-            | TableChange::SetLogged { .. }
             | TableChange::Physical { .. } => self.touch(table),
         }
     }
@@ -558,7 +564,12 @@ fn column(definition: &ColumnDefinition) -> Column {
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {
-    relation.columns.extend(parent.columns.iter().cloned().map(|column| Column { holds: None, ..column }));
+    relation.columns.extend(parent.columns.iter().cloned().map(|column| {
+        let identity = matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+        // What merely inherits does not count with its parent; a partition does, since PostgreSQL 17.
+        let default = column.default.filter(|_| parent.partitioned || !identity);
+        Column { holds: None, default, ..column }
+    }));
     relation.runs.extend(parent.runs.iter().cloned());
     let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
     relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));

@@ -130,6 +130,12 @@ impl Schema {
         let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
             return true;
         };
+        // Tables that inherit from it are changed with it; partitions have the key of their parent.
+        let below = self.owned.get(name).into_iter().flat_map(|set| set.iter());
+        let mut heirs = below.filter(|heir| self.relation(heir).is_some_and(|r| r.parent.as_ref() == Some(name)));
+        if !relation.partitioned && heirs.any(|heir| !self.identifies_rows(heir)) {
+            return false;
+        }
         let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
         !published
             || match &relation.replica_identity {
@@ -151,6 +157,25 @@ impl Schema {
         const DEEPEST: usize = 32;
         let parent = |name: &QName| self.relation(name).and_then(|relation| relation.parent.as_ref());
         std::iter::successors(parent(name), move |name| parent(name)).take(DEEPEST)
+    }
+
+    /// A relation and, if it is a view, all that it reads, and what that reads in turn.
+    pub fn behind<'a>(&'a self, name: &'a QName) -> Vec<&'a QName> {
+        // Longer chains of views are not followed.
+        const MOST: usize = 64;
+        let (mut found, mut at) = (vec![name], 0);
+        while let Some(next) = found.get(at).copied().filter(|_| at < MOST) {
+            let reads = self.relation(next).into_iter().flat_map(|relation| &relation.reads);
+            let new: Vec<&QName> = reads.filter(|read| !found.contains(read)).collect();
+            found.extend(new);
+            at += 1;
+        }
+        found
+    }
+
+    /// The name that a table bore in the schema that a release starts from; its own if it is new, or none was followed.
+    pub fn origin_of(&self, name: &QName) -> QName {
+        self.relation(name).and_then(|relation| relation.origin.as_ref()).unwrap_or(name).clone()
     }
 
     /// Every user-defined type with its name.
@@ -227,8 +252,8 @@ impl Schema {
         found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
     }
 
-    /// The same schema, with every column of a table marked as holding its own values: a release follows them through renames, and a
-    /// column that is dropped and made again is seen to hold nothing.
+    /// The same schema, with every table marked as itself and every column of it as holding its own values: a release follows them through
+    /// renames, and what is dropped and made again is seen to be another.
     #[must_use]
     pub fn followed(mut self) -> Self {
         let tables: Vec<_> = self.relations.iter().map(|(name, relation)| (name.clone(), relation.clone())).collect();
@@ -240,10 +265,12 @@ impl Schema {
             let is_own = |column: &Column| {
                 column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
             };
-            if relation.columns.iter().all(is_own) {
+            if relation.origin.as_ref() == Some(&name) && relation.columns.iter().all(is_own) {
                 continue;
             }
-            for column in &mut Arc::make_mut(&mut relation).columns {
+            let table = Arc::make_mut(&mut relation);
+            table.origin = Some(name.clone());
+            for column in &mut table.columns {
                 column.holds = Some(format!("{prefix}{}", column.name).into());
             }
             self.relations.insert(name, relation);

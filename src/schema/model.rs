@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::sql::body::{self, Body};
+use crate::sql::bound::Bound;
 use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{Quoted, TypeName};
 
@@ -78,6 +79,8 @@ pub struct Relation {
     pub definition: Vec<Ident>,
     /// Whether it is a view that PostgreSQL can not write through.
     pub read_only: bool,
+    /// `UNLOGGED`
+    pub unlogged: bool,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// The columns of `PARTITION BY`, as far as they are columns.
@@ -86,10 +89,15 @@ pub struct Relation {
     pub replica_identity: ReplicaIdentity,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
+    /// The rows that it takes as a partition, as far as they are known.
+    pub bound: Option<Bound>,
     /// The partition for rows that no other takes.
     pub default_partition: Option<QName>,
     /// The table and column that own a sequence.
     pub owned_by: Option<(QName, Ident)>,
+    /// The name that a table bears in the schema that a release starts from, whatever it is called now; see
+    /// [`Schema::followed`](super::Schema::followed).
+    pub origin: Option<QName>,
 }
 
 impl Relation {
@@ -116,12 +124,15 @@ impl Relation {
             grouped: BTreeSet::new(),
             definition: Vec::new(),
             read_only: false,
+            unlogged: false,
             partitioned: false,
             partition_key: Vec::new(),
             replica_identity: ReplicaIdentity::default(),
             parent: None,
+            bound: None,
             default_partition: None,
             owned_by: None,
+            origin: None,
         }
     }
 
@@ -156,6 +167,26 @@ impl Relation {
         let made_up = |c: &&Column| c.not_null && *name == *format!("{table}_{}_not_null", c.name);
         let unnamed = || self.columns.iter().find(made_up).map(|c| c.name.clone());
         self.not_nulls.get(name).cloned().or_else(unnamed)
+    }
+
+    /// Whether its rows have the same columns as those of another.
+    pub fn same_row(&self, other: &Self) -> bool {
+        let shape = |c: &Column| (c.name.clone(), c.data_type.clone());
+        self.columns.iter().map(shape).eq(other.columns.iter().map(shape))
+    }
+
+    /// Whether `ON CONFLICT` on these columns, which are sorted, finds a unique index and no other than it can use.
+    pub fn arbitrates(&self, columns: &[Ident]) -> bool {
+        let same = |index: &&Index| {
+            index.unique
+                && index.valid
+                && index.plain_key().is_some_and(|mut key| {
+                    key.sort();
+                    key == columns
+                })
+        };
+        let mut found = self.indexes.values().filter(same).peekable();
+        found.peek().is_some() && found.all(|index| !index.deferrable)
     }
 
     /// The columns of its primary key.
@@ -323,6 +354,8 @@ pub struct Index {
     pub expressions: Vec<Ident>,
     /// `NULLS NOT DISTINCT`
     pub nulls_collide: bool,
+    /// Whether it is of a `DEFERRABLE` key.
+    pub deferrable: bool,
     /// Whether it is complete: an index whose concurrent build failed is not.
     pub valid: bool,
 }
@@ -331,7 +364,7 @@ impl Index {
     /// A complete index on plain columns and all rows.
     pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
         let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
-        Self { key, mentions, unique, predicate, expressions, nulls_collide, valid: true }
+        Self { key, mentions, unique, predicate, expressions, nulls_collide, deferrable: false, valid: true }
     }
 
     /// The columns of its key, if all are plain columns and it covers all rows.

@@ -137,6 +137,8 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     one(was.parent != is.parent, &mut || next.parent = is.parent.clone());
     one(was.default_partition != is.default_partition, &mut || next.default_partition = is.default_partition.clone());
     one(was.owned_by != is.owned_by, &mut || next.owned_by = is.owned_by.clone());
+    one(was.unlogged != is.unlogged, &mut || next.unlogged = is.unlogged);
+    one(was.bound != is.bound, &mut || next.bound = is.bound.clone());
     one(was.partitioned != is.partitioned, &mut || next.partitioned = is.partitioned);
     next
 }

@@ -5,6 +5,7 @@
 use super::model::{Column, QName, Relation, Rule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
+use crate::sql::bound::Bound;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectChange, ObjectKind,
@@ -46,6 +47,12 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let mut inside = schema.relations().map(|(name, relation)| (name, relation.kind.keyword()));
             let (found, kind) = inside.find(|(found, _)| found.schema == *name)?;
             Some(format!("cannot drop schema {name} because {} {found} is in it", kind.to_lowercase()))
+        }
+        Operation::Comment { relation: Some((name, Some(column))), .. } => {
+            let name = schema.resolve(name);
+            let relation = schema.relation(&name).filter(|relation| relation.columns_known)?;
+            (relation.column(column).is_none() && !is_system(column))
+                .then(|| format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
         }
         Operation::CreateTrigger { name, table, or_replace: false, .. } => {
             let table = schema.resolve(table);
@@ -178,8 +185,31 @@ impl Catalog<'_> {
             }
             TableChange::SetLogged { logged: false } => {
                 let published = self.schema.publications().any(|(_, found)| found.tables.contains_key(name));
-                published
-                    .then(|| format!("cannot change table \"{table}\" to unlogged because it is part of a publication"))
+                if published {
+                    return Some(format!(
+                        "cannot change table \"{table}\" to unlogged because it is part of a publication"
+                    ));
+                }
+                let logged = |other: &&QName| {
+                    **other != *name && self.schema.relation(other).is_some_and(|other| !other.unlogged)
+                };
+                let other = self.schema.pointing_to(name).find(logged).filter(|_| !relation.unlogged)?;
+                Some(format!(
+                    "could not change table \"{table}\" to unlogged because it references logged table \"{}\"",
+                    other.name
+                ))
+            }
+            TableChange::SetLogged { logged: true } => {
+                let mut targets = relation.constraints.values().filter_map(|constraint| match &constraint.kind {
+                    Rule::ForeignKey { target, .. } if target != name => Some(target),
+                    _ => None,
+                });
+                let unlogged = |target: &&QName| self.schema.relation(target).is_some_and(|found| found.unlogged);
+                let target = targets.find(unlogged).filter(|_| relation.unlogged)?;
+                Some(format!(
+                    "could not change table \"{table}\" to logged because it references unlogged table \"{}\"",
+                    target.name
+                ))
             }
             TableChange::SetIdentity { column: identity, add: true, .. } => {
                 let found = column(identity)?;
@@ -196,7 +226,7 @@ impl Catalog<'_> {
                     None => None,
                 }
             }
-            TableChange::AttachPartition { partition, is_default } => {
+            TableChange::AttachPartition { partition, is_default, bound } => {
                 if !relation.partitioned && relation.kind == RelationKind::Table && relation.parent.is_none() {
                     return Some(format!("table \"{table}\" is not partitioned"));
                 }
@@ -204,11 +234,11 @@ impl Catalog<'_> {
                     return Some(second_default(&self.schema.resolve(partition), default));
                 }
                 let partition = self.schema.resolve(partition);
-                let parent = self.schema.relation(&partition)?.parent.as_ref()?;
-                self.schema
-                    .relation(parent)?
-                    .partitioned
-                    .then(|| format!("\"{}\" is already a partition", partition.name))
+                let parent = self.schema.relation(&partition).and_then(|found| found.parent.as_ref());
+                if parent.and_then(|parent| self.schema.relation(parent)).is_some_and(|parent| parent.partitioned) {
+                    return Some(format!("\"{}\" is already a partition", partition.name));
+                }
+                self.bound(name, relation, &partition, bound.as_ref()?)
             }
             _ => None,
         }
@@ -221,7 +251,7 @@ impl Catalog<'_> {
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { target, target_columns, .. } => {
-                let own = Relation::new(RelationKind::Table);
+                let own = Relation { unlogged: table.unlogged, ..Relation::new(RelationKind::Table) };
                 self.foreign_key(&name, &own, &[], target, target_columns)
             }
             _ => None,
@@ -237,9 +267,33 @@ impl Catalog<'_> {
         if let Some(column) = lacking {
             return Some(format!("column \"{column}\" named in partition key does not exist"));
         }
-        let parent = self.schema.relation(&self.schema.resolve(table.partition_of.as_ref()?))?;
+        let parent_name = self.schema.resolve(table.partition_of.as_ref()?);
+        let parent = self.schema.relation(&parent_name)?;
+        let overlapping = table.bound.as_ref().and_then(|bound| self.bound(&parent_name, parent, &name, bound));
+        if overlapping.is_some() {
+            return overlapping;
+        }
         let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
         Some(second_default(&self.schema.resolve(&table.name), default))
+    }
+
+    /// A partition's bound among those of the others.
+    fn bound(&self, parent: &QName, relation: &Relation, partition: &QName, bound: &Bound) -> Option<String> {
+        // How constants of other types are ordered, their text does not tell.
+        const ORDERED: [&str; 6] =
+            ["smallint", "integer", "bigint", "date", "timestamp without time zone", "timestamp with time zone"];
+        let [key] = relation.partition_key.as_slice() else { return None };
+        let data_type = relation.column(key)?.data_type.as_ref()?.base();
+        let ordered = ORDERED.contains(&&*data_type) || matches!(bound, Bound::List(_));
+        if bound.is_empty() && ordered {
+            return Some(format!("empty range bound specified for partition \"{}\"", partition.name));
+        }
+        let takes = |other: &&QName| {
+            let found = self.schema.relation(other).and_then(|other| other.bound.as_ref());
+            **other != *partition && found.is_some_and(|other| other.overlaps(bound))
+        };
+        let other = self.children(parent).find(takes).filter(|_| ordered)?;
+        Some(format!("partition \"{}\" would overlap partition \"{}\"", partition.name, other.name))
     }
 
     fn create_index(&self, index: &CreateIndex) -> Option<String> {
@@ -376,7 +430,8 @@ impl Catalog<'_> {
             _ => {}
         }
         let used = |by: &str, user: String| Some(format!("cannot alter type of a column used by {by}: {user}"));
-        if let Some(view) = self.views_of(name, column).next() {
+        let below = self.children(name).flat_map(|child| self.views_of(child, column));
+        if let Some(view) = self.views_of(name, column).chain(below).next() {
             return used("a view or rule", format!("view {view}"));
         }
         if let Some(generated) = relation.columns.iter().find(|c| c.needs.contains(column)) {
@@ -390,8 +445,10 @@ impl Catalog<'_> {
             return used("in a trigger definition", format!("trigger {trigger}"))
                 .map(|t| t.replace("used by in", "used in"));
         }
-        let function = self.tracked_of(name, column).next();
-        function.and_then(|function| used("a function or procedure", function))
+        if let Some(function) = self.tracked_of(name, column).next() {
+            return used("a function or procedure", function);
+        }
+        self.published(name, column).and_then(|publication| used("a publication WHERE clause", publication))
     }
 
     fn constraint(
@@ -453,6 +510,9 @@ impl Catalog<'_> {
         // A new table that points to itself has its key in the same statement.
         let own = to == *name && relation.columns.is_empty();
         let found = self.schema.relation(&to).filter(|found| !own && found.kind == RelationKind::Table)?;
+        if found.unlogged && !relation.unlogged {
+            return Some("constraints on permanent tables may reference only permanent tables".to_owned());
+        }
         let key: Vec<Ident> = match target_columns {
             [] => match found.primary_key() {
                 Some(key) => key.to_vec(),

@@ -4,6 +4,7 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
+use super::bound::Bound;
 use super::name::Name;
 use super::operation::{Ident, Like};
 
@@ -22,6 +23,8 @@ pub(crate) struct Gaps {
     pub(crate) partition_key: Vec<Ident>,
     /// `FOR VALUES …`, which is read as DEFAULT
     pub(crate) bound: bool,
+    /// What it says, as far as bounds are held against each other.
+    pub(crate) partition_bound: Option<Bound>,
     /// `UNIQUE NULLS NOT DISTINCT` somewhere.
     pub(crate) nulls_collide: bool,
 }
@@ -417,6 +420,8 @@ impl Mender<'_> {
                 }
                 let hash = self.is(solids.get(i + 2), "with");
                 let end = if hash { self.group(solids, (i + 3).min(solids.len() - 1)) } else { end };
+                let words: Vec<String> = solids[i..end].iter().map(|s| self.tokens[s.at].token.to_string()).collect();
+                self.gaps.partition_bound = Bound::read(&words.join(" "));
                 self.blank(&solids[i + 1..end]);
                 self.rewrite(solids[i].at, "DEFAULT");
                 self.gaps.bound = true;

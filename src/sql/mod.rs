@@ -6,6 +6,7 @@
 
 mod ast;
 pub mod body;
+pub mod bound;
 pub mod condition;
 mod deep;
 mod describe;
@@ -154,6 +155,13 @@ pub(crate) fn only_changes_owner(statement: &str) -> bool {
     let words: Vec<_> = lex::lex(statement).into_iter().filter(lex::Lexeme::solid).collect();
     let [first, .., owner, to, _] = &words[..] else { return false };
     first.is("alter") && owner.is("owner") && to.is("to")
+}
+
+/// Whether a statement that is not simulated makes, changes and drops nothing that others could name.
+pub(crate) fn makes_nothing(statement: &str) -> bool {
+    let mut words = lex::words_of(statement);
+    let mut next = |word: &str| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word));
+    next("alter") && next("default") && next("privileges") || only_changes_owner(statement)
 }
 
 /// The names in a text that stand as those of functions.

@@ -703,7 +703,7 @@ pub struct DataChange {
     pub query: QueryShape,
     /// Tables that its `WITH` changes, too.
     pub also: Vec<Name>,
-    /// For `DELETE` and `TRUNCATE`: whether all rows go.
+    /// For `DELETE`, `TRUNCATE` and `UPDATE`: whether it takes all rows.
     pub everything: bool,
     /// For `TRUNCATE`: all tables of the statement.
     pub together: Arc<[Name]>,

@@ -187,16 +187,22 @@ pub(crate) fn is_word(token: &Token, word: &str) -> bool {
 
 /// Skips to the next comma outside parentheses and brackets, or to the end. Leaves the comma.
 pub(crate) fn skip_to_comma(parser: &mut Parser<'_>) {
+    _ = text_to_comma(parser);
+}
+
+/// The text of the same.
+pub(crate) fn text_to_comma(parser: &mut Parser<'_>) -> String {
     let mut depth = 0_i32;
+    let mut words = Vec::new();
     loop {
         match &parser.peek_token_ref().token {
-            Token::EOF | Token::SemiColon => return,
-            Token::Comma if depth == 0 => return,
+            Token::EOF | Token::SemiColon => return words.join(" "),
+            Token::Comma if depth == 0 => return words.join(" "),
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth -= 1,
             _ => {}
         }
-        parser.next_token();
+        words.push(parser.next_token().token.to_string());
     }
 }
 

@@ -1,5 +1,6 @@
 //! What statements say of tables: columns, constraints, and the sub-commands of `ALTER TABLE`.
 
+use super::bound::Bound;
 use super::name::Name;
 use super::operation::{Ident, QueryShape};
 use super::query::Query;
@@ -50,6 +51,8 @@ pub struct ConstraintDefinition {
     pub name: Option<Ident>,
     /// What it demands.
     pub kind: ConstraintKind,
+    /// `DEFERRABLE`, of a key: `ON CONFLICT` cannot use it.
+    pub deferrable: bool,
     /// `NOT VALID`: existing rows are not checked, new ones are.
     pub not_valid: bool,
     /// Whether one that is there already is passed over.
@@ -147,6 +150,8 @@ pub struct CreateTable {
     pub partition_of: Option<Name>,
     /// Whether it is the partition for rows that no other takes.
     pub is_default: bool,
+    /// The rows that a partition takes, as far as they are known.
+    pub bound: Option<Bound>,
     /// `PARTITION BY`
     pub partitioned: bool,
     /// The columns of `PARTITION BY`, as far as they are columns.
@@ -327,6 +332,8 @@ pub enum TableChange {
         partition: Name,
         /// Whether it is for rows that no other partition takes.
         is_default: bool,
+        /// The rows that it takes, as far as they are known.
+        bound: Option<Bound>,
     },
     /// `DETACH PARTITION`
     DetachPartition {

@@ -4,6 +4,7 @@ use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Weight};
 use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::schema::Relation;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_BREAKS,
@@ -30,7 +31,8 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    // Without queries a table that both versions have is relied upon, and nothing else is certain.
+    // Without queries a table that both versions have is relied upon, and that nobody writes a column that is gone at the end. Nothing else
+    // is certain.
     let unknown = release.green.app.watch.is_none();
     let returns = |c: &Capability| c.offered_by(release.last) || given_otherwise(subject, c);
     // Green was written for the columns there are at the end.
@@ -42,6 +44,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let shown = lost.map(|c| (c, release.green.app.evidence(c))).find_map(|(c, evidence)| match evidence {
         Evidence::Query(query) => Some((c, Some(query))),
         Evidence::Assumed if unknown && matches!(c, Capability::Relation(_)) && returns(c) => Some((c, None)),
+        Evidence::Assumed if unknown && left_out(subject, c) => Some((c, None)),
         Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
     });
     let Some((capability, query)) = shown else { return };
@@ -60,6 +63,13 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         Some(query) => told.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
         None => told,
     });
+}
+
+/// Whether every INSERT of green leaves a column out, because it is gone at the end.
+fn left_out(subject: &Subject<'_>, capability: &Capability) -> bool {
+    let Capability::Omit { relation, column } = capability else { return false };
+    let gone = |r: &Relation| r.columns_known && r.column(column).is_none();
+    subject.step.phase == Phase::After && subject.release.last.relation(relation).is_some_and(gone)
 }
 
 /// Whether a step behind the cutover takes something that only a later step gives back.

@@ -2,11 +2,11 @@
 
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::effect::{Capability, RowRule};
-use crate::lint::{Case, Check, Docs, Placing, Rule, Subject};
-use crate::schema::Rule as Constraint;
+use crate::effect::{Capability, RowRule, behaviour};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
+use crate::schema::{QName, Rule as Constraint};
 use crate::sql::Operation;
-use crate::sql::operation::TableChange;
+use crate::sql::operation::{DefaultValue, TableChange};
 use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
@@ -34,49 +34,106 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    let Some(watch) = release.green.app.watch else { return };
     if step.phase == Phase::Before || step.placing == Placing::Conflict {
         return;
     }
     // One that green's own schema refuses is reported as that.
     let fits = |query: &Query| {
-        let at = watch.queries().iter().position(|other| std::ptr::eq(other, query));
-        at.and_then(|at| watch.own().look(at)).is_none_or(|look| look.refused().is_none())
+        release.green.app.watch.is_none_or(|watch| {
+            let at = watch.queries().iter().position(|other| std::ptr::eq(other, query));
+            at.and_then(|at| watch.own().look(at)).is_none_or(|look| look.refused().is_none())
+        })
     };
-    let given = step.effect.adds.iter().filter(|c| c.is_freedom() && !c.offered_by(release.base)).cloned();
-    let freed = given.chain(step.operations().flat_map(|operation| referring(operation, subject)));
-    let shown = freed.filter_map(|capability| match release.green.app.evidence(&capability) {
-        Evidence::Query(query) | Evidence::Perhaps(query) if fits(query) => Some((capability, query)),
-        _ => None,
-    });
+    let given = step.effect.adds.iter().filter(|c| c.is_freedom() && !c.offered_by(release.base));
+    let given = given.map(|capability| Freed { capability: capability.clone(), shown_by: None, assumed: None });
+    let freed = step.operations().flat_map(|operation| going(operation, subject));
     // One that still stands once the step before it has run, and not for long.
-    let earlier = |capability: &Capability| {
-        release.steps.iter().any(|other| other.phase == Phase::Before && other.effect.adds.contains(capability))
+    let earlier = |freed: &Freed| {
+        let gives = |other: &Step<'_>| other.effect.adds.contains(&freed.capability);
+        release.steps.iter().any(|other| other.phase == Phase::Before && gives(other))
     };
-    let Some((capability, query)) = { shown }.find(|(capability, _)| !earlier(capability)) else { return };
-    found.push(
-        Diagnostic::new(RULE.code, RULE.severity, format!("until this step, after the cutover, green may be refused: {capability} only then"))
-            .at(step.span, "placed after the cutover")
-            .at(query.span.moved(release.green.offset), format!("green's query {}", query.name))
-            .help("drop the constraint in a statement of its own, which then runs before the cutover; or let green do without until blue is drained"),
-    );
+    let told = given.chain(freed).filter(|freed| !earlier(freed)).find_map(|freed| {
+        let asked = freed.shown_by.as_ref().unwrap_or(&freed.capability);
+        match release.green.app.evidence(asked) {
+            Evidence::Query(query) | Evidence::Perhaps(query) => {
+                fits(query).then_some((freed, RULE.severity, Some(query)))
+            }
+            Evidence::Assumed => freed.assumed.map(|severity| (freed, severity, None)),
+            Evidence::None => None,
+        }
+    });
+    let Some((freed, severity, query)) = told else { return };
+    let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
+    let diagnostic = Diagnostic::new(RULE.code, severity, text).at(step.span, "placed after the cutover");
+    let diagnostic = match query {
+        Some(query) => diagnostic.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
+        None => diagnostic,
+    };
+    found.push(diagnostic.help(
+        "drop the constraint in a statement of its own, which then runs before the cutover; or let green do without until blue is drained",
+    ));
 }
 
-/// The foreign keys that go with a table or a column.
-fn referring(operation: &Operation, subject: &Subject<'_>) -> Vec<Capability> {
+/// A rule that goes.
+struct Freed {
+    capability: Capability,
+    /// What green's queries show of it, if they do not by breaking the rule.
+    shown_by: Option<Capability>,
+    /// How much it matters where green's queries are not known.
+    assumed: Option<Severity>,
+}
+
+/// The rules that go with a table, a column or a partition's place, and bear on whoever does not know them: foreign keys from and to it, keys
+/// in which a default collides, a partition's bound.
+fn going(operation: &Operation, subject: &Subject<'_>) -> Vec<Freed> {
     let schema = subject.step.before;
-    let (name, column) = match operation {
-        Operation::DropRelation { name, .. } => (schema.resolve(name), None),
+    let (name, column, cascade) = match operation {
+        Operation::AlterTable { change: TableChange::DetachPartition { partition, .. }, .. } => {
+            let capability = behaviour::unbounded(&schema.resolve(partition));
+            return vec![Freed { capability, shown_by: None, assumed: None }];
+        }
+        Operation::DropRelation { name, cascade, .. } => (schema.resolve(name), None, *cascade),
         Operation::AlterTable { table, change: TableChange::DropColumn { column, .. }, .. } => {
-            (schema.resolve(table), Some(column))
+            (schema.resolve(table), Some(column), false)
         }
         _ => return Vec::new(),
     };
-    let rules = schema.relation(&name).into_iter().flat_map(|relation| relation.constraints.values());
-    let keys = rules.filter(|constraint| match &constraint.kind {
-        Constraint::ForeignKey { columns, .. } => column.is_none_or(|column| columns.contains(column)),
-        _ => false,
+    let own = rules_of(&name, subject).filter_map(|rule| {
+        let shown_by = match &rule {
+            Constraint::ForeignKey { columns, .. } => column.is_none_or(|c| columns.contains(c)).then_some(None)?,
+            // Rows that leave it out are all alike there.
+            Constraint::PrimaryKey { columns } | Constraint::Unique { columns } => {
+                let default = schema.relation(&name).and_then(|relation| relation.column(column?)?.default);
+                let collides = default == Some(DefaultValue::Stable) && columns.contains(column?);
+                let left_out = Capability::Omit { relation: name.clone(), column: column?.clone() };
+                collides.then_some(Some(left_out))?
+            }
+            Constraint::Check { .. } | Constraint::Exclude { .. } => return None,
+        };
+        Some(freed(&name, rule, shown_by, subject))
     });
-    keys.map(|key| Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(key.kind.clone()) })
-        .collect()
+    let others = schema.dependents(&name).filter(|other| cascade && **other != name).flat_map(|other| {
+        let points = |rule: &Constraint| matches!(rule, Constraint::ForeignKey { target, .. } if *target == name);
+        rules_of(other, subject).filter(points).map(|rule| freed(other, rule, None, subject)).collect::<Vec<_>>()
+    });
+    own.chain(others).collect()
+}
+
+fn rules_of<'a>(name: &QName, subject: &Subject<'a>) -> impl Iterator<Item = Constraint> + use<'a> {
+    let relation = subject.step.before.relation(name);
+    relation.into_iter().flat_map(|relation| relation.constraints.values()).map(|constraint| constraint.kind.clone())
+}
+
+fn freed(name: &QName, rule: Constraint, shown_by: Option<Capability>, subject: &Subject<'_>) -> Freed {
+    let release = subject.release;
+    let stays = |name: &QName| release.last.relation(name).is_some();
+    let assumed = match &rule {
+        // A rule that only the overlap has is one that green was not written for.
+        _ if stays(name) && release.base.relation(name).is_none() => Some(RULE.severity),
+        // Green does not know the other table, and may write the one that stays.
+        Constraint::ForeignKey { target, .. } if stays(name) != stays(target) => Some(Severity::Info),
+        _ => None,
+    };
+    let capability = Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(rule) };
+    Freed { capability, shown_by, assumed }
 }

@@ -1,9 +1,12 @@
 //! Blue may meet what it has not met before, once green writes it.
 
-use crate::compat::{Phase, Pull};
+use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::schema::{QName, Rule as Constraint};
+use crate::sql::Operation;
+use crate::sql::operation::{DataVerb, OnDelete};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
@@ -60,5 +63,40 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     // After the cutover there is no blue to be surprised.
     if step.phase == Phase::Before {
         found.extend(step.pulls.conditional.iter().map(tell));
+        found.extend(held(subject));
     }
+}
+
+/// Rows that an INSERT makes of those that blue deletes, and that hold them from now on.
+fn held(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let (table, data) = step.operations().find_map(|op| match op {
+        Operation::Data(data) if data.verb == DataVerb::Insert => {
+            Some((step.before.resolve(data.table.as_ref()?), data))
+        }
+        _ => None,
+    })?;
+    let reads: Vec<QName> = data.query.reads.iter().map(|read| step.before.resolve(read)).collect();
+    let keys = step.before.relation(&table)?.constraints.values();
+    let (target, query) = keys.filter(|_| release.base.relation(&table).is_some()).find_map(|key| match &key.kind {
+        Constraint::ForeignKey { columns, target, on_delete: OnDelete::Refuse, .. } if reads.contains(target) => {
+            let (relation, child) = (target.clone(), table.clone());
+            // Who deletes with a key that cascades deletes with this one.
+            let deletes = Capability::Cascades { relation, child, columns: columns.clone() };
+            let written = data.writes.is_empty() || columns.iter().all(|column| data.writes.contains(column));
+            match release.blue.app.evidence(&deletes) {
+                Evidence::Query(query) | Evidence::Perhaps(query) if written => Some((target, query)),
+                _ => None,
+            }
+        }
+        _ => None,
+    })?;
+    let text = format!(
+        "blue deletes rows of {target}, and those that this adds to {table} point to them: it may be refused from here on"
+    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on");
+    let diagnostic = diagnostic.at(query.span.moved(release.blue.offset), format!("blue's query {}", query.name));
+    Some(diagnostic.help(
+        "make sure that blue deletes them first; or let it wait until blue is drained: `-- cutover: after <reason>`",
+    ))
 }

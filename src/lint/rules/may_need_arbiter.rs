@@ -35,7 +35,10 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Some(pull) = pull.filter(|_| step.placing != Placing::Conflict) else { return };
     let habit = matches!(
         pull.capability,
-        Capability::Arbiter { .. } | Capability::PartialArbiter { .. } | Capability::ConstraintName { .. }
+        Capability::Arbiter { .. }
+            | Capability::PartialArbiter { .. }
+            | Capability::ConstraintName { .. }
+            | Capability::Grouped { .. }
     );
     if habit && pull.query.is_none() && pull.strength != Strength::Must {
         let text = format!("{} must not rely on this yet: {}{}", who.name, pull.capability, release.assumption());

@@ -4,9 +4,9 @@ use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
-use crate::schema::QName;
+use crate::schema::{QName, Relation, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, Ident, RelationKind};
+use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_WRITTEN_IN_OVERLAP,
@@ -29,7 +29,11 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let step = subject.step;
-    if step.phase == Phase::After || step.again || step.placing == Placing::Author {
+    if step.again || step.placing == Placing::Author {
+        return;
+    }
+    if step.phase == Phase::After {
+        found.extend(copied_of_green(subject));
         return;
     }
     for operation in step.operations() {
@@ -37,19 +41,37 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             && let Some((query, _)) = &table.query
         {
             let to = step.before.resolve(&table.name);
-            let reads = query.reads.iter().map(|read| step.before.resolve(read));
-            let copies = reads.filter_map(|from| copied(subject, &from, &to));
-            // Nobody misses rows in a copy that nobody uses.
-            found.extend({ copies }.find(|copy| copy.severity == Severity::Error || used(subject, &to)));
+            let copies = read(step.before, query).into_iter().filter_map(|from| copied(subject, &from, &to));
+            // Nobody misses rows in a copy that nobody uses, and whether green does may not be known.
+            let relied_on = subject.release.green.app.evidence(&Capability::Relation(to.clone()));
+            found.extend(copies.max_by_key(|copy| copy.severity).and_then(|copy| match relied_on {
+                _ if copy.severity == Severity::Error || used(subject, &to) => Some(copy),
+                Evidence::Query(_) | Evidence::Perhaps(_) => Some(copy),
+                Evidence::Assumed if subject.release.last.relation(&to).is_some() => {
+                    Some(Diagnostic { severity: Severity::Info, ..copy })
+                }
+                Evidence::Assumed | Evidence::None => None,
+            }));
+            continue;
+        }
+        if let Operation::AlterTable { table, change: TableChange::DropGenerated { column, .. }, .. } = operation {
+            let table = step.before.resolve(table);
+            let found_column = step.before.relation(&table).and_then(|relation| relation.column(column));
+            // What was generated once is a value that later rows do not get.
+            if found_column.is_some_and(|column| column.default == Some(DefaultValue::GeneratedStored)) {
+                found.extend(changed(subject, &table, std::slice::from_ref(column)));
+            }
             continue;
         }
         let Operation::Data(data) = operation else { continue };
         let Some(table) = data.table.as_ref().map(|table| step.before.resolve(table)) else { continue };
         let diagnostic = match data.verb {
-            DataVerb::Update => changed(subject, &table, &data.writes).or_else(|| {
-                let reads = data.query.reads.iter().map(|read| step.before.resolve(read));
-                reads.filter(|read| *read != table).find_map(|read| copied(subject, &read, &table))
-            }),
+            DataVerb::Update => {
+                let heirs = inheriting(step.before, &table);
+                let tables = std::iter::once(&table).chain(heirs);
+                let changed = { tables }.find_map(|table| changed(subject, table, &data.writes));
+                changed.or_else(|| copies(subject, data, &table))
+            }
             DataVerb::Merge if merged(subject, &table) => Some(Diagnostic::new(
                 RULE.code,
                 RULE.severity,
@@ -57,26 +79,68 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             )
             .at(step.span, "runs before the cutover")
             .help("let it wait until blue is drained: `-- cutover: after <reason>`; or keep the rows in step with a trigger")),
-            DataVerb::Insert | DataVerb::Merge => {
-                let reads = data.query.reads.iter().map(|read| step.before.resolve(read));
-                reads.filter(|read| *read != table).find_map(|read| copied(subject, &read, &table))
-            }
+            DataVerb::Insert | DataVerb::Merge => copies(subject, data, &table),
             DataVerb::Delete | DataVerb::Truncate | DataVerb::Copy => None,
         };
         found.extend(diagnostic);
     }
 }
 
+/// Rows of green that a copy after the cutover takes along.
+fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let (to, data) = step.operations().find_map(|op| match op {
+        Operation::Data(data) if data.verb == DataVerb::Insert => {
+            Some((step.before.resolve(data.table.as_ref()?), &**data))
+        }
+        _ => None,
+    })?;
+    let sources = read(step.before, &data.query).into_iter().filter(|from| *from != to);
+    let (from, query) = { sources }.find_map(|from| match release.green.app.writes(&from) {
+        Evidence::Query(query) => Some((from, query)),
+        Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
+    })?;
+    let text = format!(
+        "green writes {from} from the cutover on, and this copies into {to} what green has written by then, too"
+    );
+    Some(
+        Diagnostic::new(RULE.code, RULE.severity, text)
+            .at(step.span, "placed after the cutover")
+            .at(query.span.moved(release.green.offset), format!("green's query {}", query.name))
+            .help("make sure that rows which green has put into both are not there twice; or let it run before green is there: `-- cutover: before <reason>`"),
+    )
+}
+
+/// What a statement copies from another table.
+fn copies(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Diagnostic> {
+    let reads = read(subject.step.before, &data.query);
+    reads.iter().filter(|read| *read != table).find_map(|read| copied(subject, read, table))
+}
+
+/// The tables that a query reads, those behind its views included.
+fn read(schema: &Schema, query: &QueryShape) -> Vec<QName> {
+    let named: Vec<QName> = query.reads.iter().map(|read| schema.resolve(read)).collect();
+    named.iter().flat_map(|name| schema.behind(name)).cloned().collect()
+}
+
+/// The tables that inherit from one, and are no partitions of it: an UPDATE changes their rows, too, and its triggers do not run for them.
+fn inheriting<'a>(schema: &'a Schema, table: &'a QName) -> impl Iterator<Item = &'a QName> {
+    let by_parent = |name: &QName| schema.relation(name).is_some_and(|relation| relation.partitioned);
+    let below = schema.relations().map(|(name, _)| name);
+    below.filter(move |name| schema.ancestors(name).any(|above| above == table && !by_parent(above)))
+}
+
 /// Rows that an UPDATE changes, and that blue goes on writing as they were.
 fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    // Only a table that blue has can be written by blue.
-    release.base.relation(table).filter(|r| r.kind == RelationKind::Table)?;
-    let left = writes.iter().find(|column| release.blue.app.leaves_out_or_writes(table, column))?;
-    if kept_in_step(subject, table, writes) || told(subject, table) || filled_again(subject, table, writes) {
+    // Only a table that blue has can be written by blue, under the name that blue knows.
+    let known = step.before.origin_of(table);
+    release.base.relation(&known).filter(|r| r.kind == RelationKind::Table)?;
+    let left = writes.iter().find(|column| release.blue.app.leaves_out_or_writes(&known, column))?;
+    let demanded = release.steps.iter().find(|other| other.phase == Phase::After && demands(other, table, writes));
+    if kept_in_step(subject, table, writes) || told(subject, table) || filled_again(subject, table, writes, demanded) {
         return None;
     }
-    let demanded = release.steps.iter().find(|other| other.phase == Phase::After && demands(other, table, writes));
     let text = match demanded {
         None => format!("rows of {table} that blue writes after this step, until it is drained, do not get {left}"),
         Some(later) => format!(
@@ -97,9 +161,10 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
 
 /// Whether blue writes the table that a MERGE changes.
 fn merged(subject: &Subject<'_>, table: &QName) -> bool {
-    let release = subject.release;
-    let known = release.base.relation(table).is_some_and(|r| r.kind == RelationKind::Table);
-    known && !matches!(release.blue.app.writes(table), Evidence::None) && !kept_in_step(subject, table, &[])
+    let Subject { release, step, .. } = *subject;
+    let known = step.before.origin_of(table);
+    let is_table = release.base.relation(&known).is_some_and(|r| r.kind == RelationKind::Table);
+    is_table && !matches!(release.blue.app.writes(&known), Evidence::None) && !kept_in_step(subject, table, &[])
 }
 
 /// Whether the release does something with a table that it makes: fills another from it, or gives it another name.
@@ -117,8 +182,11 @@ fn used(subject: &Subject<'_>, made: &QName) -> bool {
 /// Rows that are copied from a table which blue goes on writing.
 fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    release.base.relation(from).filter(|r| r.kind == RelationKind::Table)?;
-    if matches!(release.blue.app.writes(from), Evidence::None) || kept_in_step(subject, from, &[]) {
+    let known = step.before.origin_of(from);
+    release.base.relation(&known).filter(|r| r.kind == RelationKind::Table)?;
+    // A trigger carries over what it names the other table for.
+    let carried = kept_in_step(subject, from, std::slice::from_ref(&to.name));
+    if matches!(release.blue.app.writes(&known), Evidence::None) || carried {
         return None;
     }
     // What is gone at the end is in no table, and what a later step demands it lacks.
@@ -138,7 +206,9 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
             _ => None,
         })
     });
-    let lost = release.last.relation(from).is_none();
+    // Another table may bear its name by then.
+    let stays = |(_, relation): (&QName, &Relation)| relation.origin.as_ref() == Some(&known);
+    let lost = !release.last.relations().any(stays);
     let failing = fills.find_map(|(table, writes)| {
         release.steps.iter().find(|other| other.phase == Phase::After && demands(other, &table, &writes))
     });
@@ -160,8 +230,9 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
     )))
 }
 
-/// Whether a trigger of the release is there to carry over what blue writes: one whose body names the columns, where some are to be filled.
-fn kept_in_step(subject: &Subject<'_>, table: &QName, columns: &[Ident]) -> bool {
+/// Whether a trigger of the release is there to carry over what blue writes: one whose body names what is to be filled, where that is known.
+fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: &[Ident]) -> bool {
+    let known = subject.step.before.origin_of(table);
     subject.release.steps.iter().any(|other| {
         other.phase == Phase::Before
             && other.operations().any(|op| match op {
@@ -169,24 +240,35 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, columns: &[Ident]) -> bool
                     let names = |function: &QName| {
                         let mut mentions =
                             subject.release.last.functions(function).iter().chain(other.before.functions(function));
-                        mentions.any(|f| columns.iter().any(|column| f.mentions.contains(column)))
+                        mentions.any(|f| filled.iter().any(|name| f.mentions.contains(name)))
                     };
                     let fills = function.as_ref().is_none_or(|f| names(&other.before.resolve_function(f)));
-                    other.before.resolve(on) == *table && (columns.is_empty() || fills)
+                    let on = other.before.resolve(on);
+                    // Partitions have the triggers of what they are a part of.
+                    let of_parent = || {
+                        let mut above = subject.step.before.ancestors(table);
+                        above.any(|above| *above == on && other.before.relation(&on).is_some_and(|r| r.partitioned))
+                    };
+                    let runs = other.before.origin_of(&on) == known || of_parent();
+                    runs && (filled.is_empty() || fills)
                 }
                 _ => false,
             })
     })
 }
 
-/// Whether another UPDATE gives the same columns a value once blue is drained.
-fn filled_again(subject: &Subject<'_>, table: &QName, columns: &[Ident]) -> bool {
-    subject.release.steps.iter().any(|other| {
+/// Whether another UPDATE gives the same columns a value once blue is drained, and before a step that demands it.
+fn filled_again(subject: &Subject<'_>, table: &QName, columns: &[Ident], demanded: Option<&Step<'_>>) -> bool {
+    let steps = subject.release.steps.iter();
+    let mut in_time = steps.take_while(|other| demanded.is_none_or(|demanded| !std::ptr::eq(*other, demanded)));
+    in_time.any(|other| {
         (other.again || other.phase == Phase::After)
             && other.operations().any(|op| match op {
                 Operation::Data(data) => {
                     let same = data.table.as_ref().is_some_and(|t| other.before.resolve(t) == *table);
-                    data.verb == DataVerb::Update && same && columns.iter().all(|column| data.writes.contains(column))
+                    let all = data.repeatable || data.everything;
+                    let fills = columns.iter().all(|column| data.writes.contains(column));
+                    data.verb == DataVerb::Update && same && all && fills
                 }
                 _ => false,
             })

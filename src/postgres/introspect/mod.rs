@@ -14,6 +14,7 @@ use crate::migrations::books;
 use crate::schema::{
     Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Schema, Source, UserType,
 };
+use crate::sql::bound::Bound;
 use crate::sql::operation::{DefaultValue, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{self, TypeName};
 
@@ -133,6 +134,8 @@ impl Reader {
                 _ => RelationKind::Table,
             });
             relation.partitioned = kind == "p";
+            relation.unlogged = row.get(11);
+            relation.bound = row.get::<_, Option<&str>>(12).and_then(Bound::read);
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
             relation.read_only = row.get(7);
@@ -245,6 +248,7 @@ impl Reader {
                 predicate: row.get::<_, Option<String>>(3).map(Ident::from),
                 expressions: idents(&row, 8),
                 nulls_collide: row.get(9),
+                deferrable: row.get(10),
                 valid: row.get(7),
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {

@@ -21,7 +21,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     c.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(c.oid, true) = 0,
                     CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END, c.relreplident::text,
                     (SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-                     WHERE x.indrelid = c.oid AND x.indisreplident)
+                     WHERE x.indrelid = c.oid AND x.indisreplident),
+                    c.relpersistence = 'u', pg_catalog.pg_get_expr(c.relpartbound, c.oid)
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -96,7 +97,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.o::int, true)
                           FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)
                           WHERE k.n = 0 AND k.o <= i.indnkeyatts ORDER BY k.o),
-                    coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)
+                    coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false), NOT i.indimmediate
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"

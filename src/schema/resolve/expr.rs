@@ -212,6 +212,7 @@ impl Resolver<'_> {
             }
             if let Some(table) = names.tables.iter().position(|table| table.alias == *name) {
                 self.use_row(names, table, at);
+                self.resolved.uses.rows.extend(names.tables[table].relation.clone().map(|relation| (relation, at)));
                 return row_of(&names.tables[table]);
             }
             if names.is_open() {

@@ -70,6 +70,8 @@ pub struct Uses {
     pub reads: BTreeMap<(QName, Ident), At>,
     /// Relations of which `*`, a whole row, or a column list that is left out stands for all columns.
     pub stars: BTreeMap<QName, At>,
+    /// Relations of which it takes whole rows as values.
+    pub rows: BTreeMap<QName, At>,
     /// What it writes.
     pub writes: Vec<Write>,
     /// Functions it calls, by name.

@@ -175,8 +175,11 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Statement::Update(update) => repeatable(update, &writes),
         _ => false,
     };
-    let everything =
-        matches!(&statement, Statement::Delete(delete) if delete.selection.is_none() && delete.using.is_none());
+    let everything = match &statement {
+        Statement::Delete(delete) => delete.selection.is_none() && delete.using.is_none(),
+        Statement::Update(update) => update.selection.is_none() && update.from.is_none(),
+        _ => false,
+    };
     let also = all_writes[1..].iter().map(|write| write.table.clone()).collect();
     let table = Some(write.table.clone());
     Ok(vec![Operation::Data(Box::new(DataChange {

@@ -46,6 +46,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         inherits: table.inherits.iter().flatten().map(lower_name).collect(),
         partition_of: table.partition_of.as_ref().map(lower_name),
         is_default: !gaps.bound && matches!(table.for_values, Some(ast::ForValues::Default)),
+        bound: gaps.partition_bound.clone(),
         partitioned: gaps.partitioned || table.partition_by.is_some(),
         partition_key: gaps.partition_key.clone(),
         query: table.query.as_deref().map(|query| (query_shape(query), super::query::query(query))),
@@ -80,10 +81,16 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
     let mut constraints = Vec::new();
     for option in &column.options {
         let constraint_name = option.name.as_ref().map(fold);
+        let deferrable = match &option.option {
+            ColumnOption::PrimaryKey(key) => is_deferrable(key.characteristics.as_ref()),
+            ColumnOption::Unique(unique) => is_deferrable(unique.characteristics.as_ref()),
+            _ => false,
+        };
         let mut push = |kind| {
             constraints.push(ConstraintDefinition {
                 name: constraint_name.clone(),
                 kind,
+                deferrable,
                 not_valid: false,
                 if_not_exists: false,
             })
@@ -167,7 +174,19 @@ pub(super) fn lower_constraint(
         }
         TableConstraint::Index(_) | TableConstraint::FulltextOrSpatial(_) => return None,
     };
-    Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, not_valid, if_not_exists: false })
+    let deferrable = match constraint {
+        TableConstraint::Unique(unique) => is_deferrable(unique.characteristics.as_ref()),
+        TableConstraint::PrimaryKey(key) => is_deferrable(key.characteristics.as_ref()),
+        TableConstraint::PrimaryKeyUsingIndex(using) | TableConstraint::UniqueUsingIndex(using) => {
+            is_deferrable(using.characteristics.as_ref())
+        }
+        _ => false,
+    };
+    Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, deferrable, not_valid, if_not_exists: false })
+}
+
+fn is_deferrable(characteristics: Option<&ast::ConstraintCharacteristics>) -> bool {
+    characteristics.is_some_and(|c| c.deferrable == Some(true) || c.initially == Some(ast::DeferrableInitial::Deferred))
 }
 
 /// The functions that an expression calls.

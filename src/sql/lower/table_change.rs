@@ -7,10 +7,11 @@ use sqlparser::tokenizer::Token;
 
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
+use crate::sql::bound::Bound;
 use crate::sql::gaps::Gaps;
 use crate::sql::operation::{Operation, RelationKind, ReplicaIdentity, TableChange};
 use crate::sql::parse::{
-    Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma,
+    Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma, text_to_comma,
 };
 use crate::sql::types::lower_type;
 
@@ -128,8 +129,8 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     if eat_words(parser, &["attach", "partition"]) {
         let partition = lower_name(&parser.parse_object_name(false)?);
         let is_default = eat_word(parser, "default");
-        skip_to_comma(parser);
-        return Ok(Some(TableChange::AttachPartition { partition, is_default }));
+        let bound = Bound::read(&text_to_comma(parser));
+        return Ok(Some(TableChange::AttachPartition { partition, is_default, bound }));
     }
     if eat_words(parser, &["detach", "partition"]) {
         let partition = lower_name(&parser.parse_object_name(false)?);

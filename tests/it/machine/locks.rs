@@ -39,6 +39,14 @@ fn elsewhere(told: &str, sql: &str, locks: &[Lock], old: &BTreeMap<u32, Old>) ->
     let mut unnamed: Vec<&str> = locks.iter().filter(blocking).filter(unnamed).map(|l| l.table.name.as_str()).collect();
     unnamed.sort_unstable();
     unnamed.dedup();
+    // What is locked with the table that it is a part of.
+    let all = unnamed.clone();
+    let part = |name: &str| {
+        let of =
+            |lock: &&Lock| lock.table.name == name && lock.table.parents.split_whitespace().any(|p| all.contains(&p));
+        locks.iter().any(|lock| of(&lock))
+    };
+    unnamed.retain(|name| !part(name));
     let stands_for_one = !old.values().any(|table| names(&table.name));
     if unnamed.len() <= usize::from(stands_for_one) {
         return None;

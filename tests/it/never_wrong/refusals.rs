@@ -239,6 +239,84 @@ const CASES: &[(&str, &str, bool)] = &[
         false,
     ),
     (PARTS, "ALTER TABLE o ATTACH PARTITION p1 DEFAULT", true),
+    (PARTS, "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2025-12-01') TO ('2026-02-01')", true),
+    (PARTS, "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')", false),
+    (PARTS, "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2027-01-01') TO ('2026-02-01')", true),
+    (
+        PARTS,
+        "CREATE TABLE x (k int, at date); ALTER TABLE p ATTACH PARTITION x FOR VALUES FROM (MINVALUE) TO ('2025-01-02')",
+        true,
+    ),
+    (
+        PARTS,
+        "ALTER TABLE p DETACH PARTITION p1; CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2025-12-01') TO ('2026-02-01')",
+        false,
+    ),
+    (
+        "CREATE TABLE p (a text, b text) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN ('a', 'b')",
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES IN ('c', 'b')",
+        true,
+    ),
+    (
+        "CREATE TABLE p (a text) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('1') TO ('5')",
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('6') TO ('7')",
+        false,
+    ),
+    (
+        "CREATE TABLE p (a int, b text) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE VIEW v AS SELECT b FROM p1",
+        "ALTER TABLE p ALTER COLUMN b TYPE varchar(9)",
+        true,
+    ),
+    // What is not logged.
+    ("CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int REFERENCES t)", "ALTER TABLE t SET UNLOGGED", true),
+    (
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE UNLOGGED TABLE u (a int REFERENCES t)",
+        "ALTER TABLE t SET UNLOGGED",
+        false,
+    ),
+    ("CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int REFERENCES t)", "ALTER TABLE u SET UNLOGGED", false),
+    (
+        "CREATE UNLOGGED TABLE t (a int PRIMARY KEY); CREATE UNLOGGED TABLE u (a int REFERENCES t)",
+        "ALTER TABLE u SET LOGGED",
+        true,
+    ),
+    ("CREATE UNLOGGED TABLE t (a int PRIMARY KEY)", "CREATE TABLE u (a int REFERENCES t)", true),
+    ("CREATE UNLOGGED TABLE t (a int PRIMARY KEY)", "CREATE UNLOGGED TABLE u (a int REFERENCES t)", false),
+    (
+        "CREATE UNLOGGED TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int)",
+        "ALTER TABLE u ADD FOREIGN KEY (a) REFERENCES t",
+        true,
+    ),
+    // Comments.
+    ("CREATE TABLE t (a int)", "COMMENT ON COLUMN t.b IS 'x'", true),
+    ("CREATE TABLE t (a int)", "COMMENT ON COLUMN t.a IS 'x'", false),
+    // Publications.
+    (
+        "CREATE TABLE t (a int PRIMARY KEY, b text); CREATE PUBLICATION p FOR TABLE t (a, b)",
+        "ALTER TABLE t ALTER COLUMN b TYPE varchar(9)",
+        true,
+    ),
+    (
+        "CREATE TABLE t (a int PRIMARY KEY, b text); CREATE PUBLICATION p FOR TABLE t (a)",
+        "ALTER TABLE t ALTER COLUMN b TYPE varchar(9)",
+        false,
+    ),
+    (
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE h () INHERITS (t); CREATE PUBLICATION p FOR TABLE t",
+        "DELETE FROM t",
+        true,
+    ),
+    (
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t; CREATE TABLE h () INHERITS (t)",
+        "DELETE FROM t",
+        false,
+    ),
+    // What such a statement does is not simulated, and hides nothing.
+    (
+        "CREATE TABLE t (a int); ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO public",
+        "ALTER TABLE t DROP COLUMN b",
+        true,
+    ),
     (PARTS, "CREATE VIEW v AS SELECT k FROM p1; ALTER TABLE p DROP COLUMN k", true),
     (
         "CREATE TABLE a (x int CHECK (x > 0)); CREATE TABLE b () INHERITS (a)",
