@@ -1,0 +1,103 @@
+//! Release pairs whose plan is safe, rehearsed with synthetic rows: what they find must be so.
+
+use std::collections::BTreeMap;
+
+use cutover::execute::rehearsal::{Script, rehearse};
+use cutover::execute::{Stop, Synthetic};
+use cutover::plan::saved::Verdict;
+use cutover::postgres::throwaway::{Scratch, Throwaway};
+
+use super::data::{Pair, Project};
+use super::{every, projects};
+use crate::support;
+
+/// Numbers of one application.
+#[derive(Default)]
+struct Tally {
+    rehearsed: usize,
+    not_rehearsed: Vec<String>,
+    filled: usize,
+    unfilled: BTreeMap<String, usize>,
+    queries: usize,
+    compared: usize,
+    nothing: BTreeMap<String, usize>,
+    undecided: Vec<String>,
+    breaks: Vec<String>,
+    cut: usize,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn synthetic_rows_find_nothing_that_is_not_so() {
+    let (mut lines, mut breaks) = (Vec::new(), Vec::new());
+    for project in projects() {
+        let tally = tally(&project).await;
+        let Tally { rehearsed, filled, queries, compared, cut, .. } = tally;
+        lines.push(format!(
+            "{}: {rehearsed} rehearsed, {} not; {compared} of {queries} queries run, {cut} not everywhere; {filled} tables filled; {} breaks, {} undecided",
+            project.name,
+            tally.not_rehearsed.len(),
+            tally.breaks.len(),
+            tally.undecided.len(),
+        ));
+        lines.extend(tally.unfilled.iter().map(|(why, count)| format!("    not filled {count}: {why}")));
+        lines.extend(tally.nothing.iter().map(|(why, count)| format!("    nothing {count}: {why}")));
+        lines.extend(tally.undecided.iter().map(|one| format!("    undecided {one}")));
+        lines.extend(tally.not_rehearsed.iter().map(|one| format!("    not rehearsed {one}")));
+        breaks.extend(tally.breaks);
+    }
+    eprintln!("{}", lines.join("\n"));
+    assert!(breaks.is_empty(), "plans called safe, of which rows say otherwise:\n{}", breaks.join("\n"));
+}
+
+async fn tally(project: &Project) -> Tally {
+    let mut tally = Tally::default();
+    let server = Throwaway::Scratch(Scratch::start(support::server().await.maintenance()).await.unwrap());
+    for pair in project.pairs(every()) {
+        add(&mut tally, &server, &pair).await;
+    }
+    server.stop().await.unwrap();
+    tally
+}
+
+async fn add(tally: &mut Tally, server: &Throwaway, pair: &Pair) {
+    let planned = pair.release.plan();
+    if planned.plan.verdict != Verdict::Safe {
+        return;
+    }
+    let script = Script {
+        plan: &planned.plan,
+        folder: &pair.release.folder,
+        applied: &pair.release.pending.applied,
+        pending: &pair.release.pending.pending,
+        blue: Some(&pair.release.blue),
+        green: Some(&pair.release.green),
+    };
+    let (_stopper, stop) = Stop::channel();
+    let rehearsal = match rehearse(server, script, &mut |_| {}, stop).await {
+        Ok(rehearsal) => rehearsal,
+        Err(error) => {
+            tally.not_rehearsed.push(format!("{}: {}", pair.name, error.to_string().replace('\n', " ")));
+            return;
+        }
+    };
+    tally.rehearsed += 1;
+    for found in rehearsal.breaks().iter().filter(|found| found.failure.running) {
+        let step = found.state.after_step.unwrap_or(0);
+        let (version, message) = (found.row.version.name(), &found.failure.message);
+        let sql: String = found.row.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        tally.breaks.push(format!("{}: {version} after step {step}: {message}\n        {sql}", pair.name));
+    }
+    for Synthetic { filled, unfilled, queries, compared, nothing, undecided, cut, .. } in &rehearsal.synthetic {
+        tally.filled += filled;
+        tally.queries += queries;
+        tally.compared += compared;
+        tally.cut += cut;
+        for (table, why) in unfilled {
+            *tally.unfilled.entry(format!("{table}: {why}")).or_default() += 1;
+        }
+        for (why, count) in nothing {
+            *tally.nothing.entry(why.clone()).or_default() += count;
+        }
+        tally.undecided.extend(undecided.iter().map(|one| format!("{}: {} {}", pair.name, one.query, one.message)));
+    }
+}
