@@ -23,7 +23,7 @@ use crate::postgres::server_message;
 use crate::workload::{Act, Play, SavedStatement, Workload};
 
 /// For one statement, in milliseconds.
-pub(super) const STATEMENT_TIMEOUT: u32 = 10_000;
+const STATEMENT_TIMEOUT: u32 = 10_000;
 
 /// For a recording at one state; what comes later is not played there.
 const PLAYING_TIME: Duration = Duration::from_secs(120);

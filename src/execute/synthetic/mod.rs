@@ -24,7 +24,7 @@ use self::arguments::{Chooser, shown};
 use self::candidate::{Rows, Value, demand_also};
 use self::certain::certain;
 use self::fill::{Filled, fill};
-use super::replay::{Aside, BEGIN, Outcome, Reference, Refused, STATEMENT_TIMEOUT, act, reference};
+use super::replay::{Aside, BEGIN, Outcome, Reference, Refused, act, reference};
 use crate::compat::matrix::{Cell, Failure, Matrix, Version};
 use crate::postgres::tables::{Tables, tables};
 use crate::schema::Schema;
@@ -33,6 +33,9 @@ use crate::workload::{Act, SavedStatement, Workload, unplayable};
 
 /// How long tables are filled at a state, and how long queries run there, at the most.
 const TIME: Duration = Duration::from_secs(30);
+
+/// For one statement, in milliseconds: on three rows a table.
+const STATEMENT_TIME: u32 = 1_000;
 
 /// With how many lists of values a query is run.
 const KEPT: usize = 3;
@@ -170,6 +173,9 @@ async fn choose(
         let mut found: Vec<(bool, SavedStatement)> = Vec::new();
         let mut why: Option<String> = None;
         for parameters in lists {
+            if found.len() == KEPT {
+                break;
+            }
             if Instant::now() > until {
                 why.get_or_insert_with(|| "there was no time".to_owned());
                 break;
@@ -178,12 +184,14 @@ async fn choose(
             match run(client, &statement, &aside).await? {
                 Outcome::Done(rows) => found.push((rows == 0, statement)),
                 Outcome::Failed(refused) => _ = why.get_or_insert(refused.code),
-                Outcome::Nothing => _ = why.get_or_insert_with(|| "it took too long".to_owned()),
+                Outcome::Nothing => {
+                    why.get_or_insert_with(|| "it took too long".to_owned());
+                    break;
+                }
             }
         }
         // Those that find rows show more.
         found.sort_by_key(|(empty, _)| *empty);
-        found.truncate(KEPT);
         queries.push(match found.is_empty() {
             true => Err(why.unwrap_or_else(|| "no value was found for it".to_owned())),
             false => Ok(found.into_iter().map(|(_, statement)| statement).collect()),
@@ -194,7 +202,7 @@ async fn choose(
 }
 
 fn timeout(time: Duration) -> u32 {
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).clamp(1, STATEMENT_TIMEOUT)
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).clamp(1, STATEMENT_TIME)
 }
 
 /// Runs a statement as a transaction, and takes it back.
@@ -265,7 +273,7 @@ impl<'a> Improviser<'a> {
         };
         if version == Version::Green {
             let chosen = ends.green.as_ref()?;
-            let queries = chosen.queries.iter().cloned().collect();
+            let queries = chosen.queries.clone();
             this.take(chosen.filled.clone(), queries);
         }
         Some(this)

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8Path;
 use cutover::execute::rehearsal::{Script, rehearse};
 use cutover::execute::{Stop, Synthetic};
+use cutover::migrations::{self, Convention, Folder, Pending, Reading};
 use cutover::plan::saved::Verdict;
+use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
 
 use super::data::{Pair, Project};
@@ -59,18 +62,37 @@ async fn tally(project: &Project) -> Tally {
     tally
 }
 
+/// The files on disk, where the executor wants them.
+fn on_disk(pair: &Pair, directory: &Utf8Path) -> (Folder, Pending) {
+    let Pending { applied, pending } = &pair.release.pending;
+    for (n, migration) in applied.iter().chain(pending).enumerate() {
+        let text = &pair.release.folder.sources.file(migration.file).text;
+        // Each statement of production's files in a transaction of its own, for they were not made for one.
+        let end = if n < applied.len() { "\n;\nBEGIN; COMMIT;\n" } else { "" };
+        std::fs::write(directory.join(format!("{n:04}.sql")), format!("{text}{end}")).unwrap();
+    }
+    let reading = Reading { convention: Some(Convention::Plain), ..Reading::default() };
+    let folder = migrations::load_with(directory, &reading).unwrap();
+    let (done, rest) = folder.migrations.split_at(applied.len());
+    let pending = Pending { applied: done.to_vec(), pending: rest.to_vec() };
+    (folder, pending)
+}
+
 async fn add(tally: &mut Tally, server: &Throwaway, pair: &Pair) {
-    let planned = pair.release.plan();
+    let directory = tempfile::tempdir().unwrap();
+    let (folder, pending) = on_disk(pair, Utf8Path::from_path(directory.path()).unwrap());
+    let (blue, green) = (Some(&pair.release.blue), Some(&pair.release.green));
+    let planned = plan(Request { blue, green, ..Request::new(&folder, &pending) });
     if planned.plan.verdict != Verdict::Safe {
         return;
     }
     let script = Script {
         plan: &planned.plan,
-        folder: &pair.release.folder,
-        applied: &pair.release.pending.applied,
-        pending: &pair.release.pending.pending,
-        blue: Some(&pair.release.blue),
-        green: Some(&pair.release.green),
+        folder: &folder,
+        applied: &pending.applied,
+        pending: &pending.pending,
+        blue,
+        green,
     };
     let (_stopper, stop) = Stop::channel();
     let rehearsal = match rehearse(server, script, &mut |_| {}, stop).await {
@@ -81,6 +103,9 @@ async fn add(tally: &mut Tally, server: &Throwaway, pair: &Pair) {
         }
     };
     tally.rehearsed += 1;
+    if let Some((place, message)) = &rehearsal.fresh_failure {
+        tally.not_rehearsed.push(format!("{}: a fresh installation fails: {place}: {message}", pair.name));
+    }
     for found in rehearsal.breaks().iter().filter(|found| found.failure.running) {
         let step = found.state.after_step.unwrap_or(0);
         let (version, message) = (found.row.version.name(), &found.failure.message);
