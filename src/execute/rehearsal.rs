@@ -335,6 +335,10 @@ async fn fresh(target: &Target, script: Script<'_>, terms: Terms<'_>, met: &mut 
     };
     let done = match trial.run(script.pending, Whose::Release).await {
         Err(RehearsalError::Base { whose: Whose::Release, place, message }) => Err((place, message)),
+        // The release waits as well, and says at which step. This session still does.
+        Err(RehearsalError::Limit { what, limit }) => {
+            return Ok(Err((what, format!("this ran for longer than {} on the throwaway server", shown(limit)))));
+        }
         done => {
             done?;
             let (inventory, schema) = (inventory(&session).await?, introspect(&session).await?);

@@ -73,16 +73,14 @@ fn check_is_certain(refused: &Refused, uses: &Uses, tables: &Tables) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::{Convention, Folder};
     use crate::schema::Schema;
-    use crate::sql;
     use crate::workload::Workload;
 
     fn table_of_two_columns() -> Schema {
-        let mut sources = crate::source::Sources::new();
-        let file = sources.add("a.sql", "CREATE TABLE t (a int, b int)");
-        let (statements, _) = sql::read(&sources, file);
-        let pieces = statements.iter().flat_map(|statement| &statement.pieces);
-        pieces.fold(Schema::empty(), |schema, piece| schema.apply(&piece.operation).schema)
+        let file = ("1.sql".into(), "CREATE TABLE t (a int, b int)".to_owned());
+        let folder = Folder::from_files(Convention::Plain, [file]).unwrap();
+        crate::plan::replay(&folder, &folder.migrations).0
     }
 
     fn check(query: &str, code: &str, column: Option<&str>, expected: bool) {
