@@ -291,6 +291,21 @@ async fn what_does_not_succeed_at_home_is_counted() {
     assert!(found.undecided.is_empty() && found.cut == 0, "{found:#?}");
 }
 
+/// No step meets a synthetic row, and no sequence has counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_behind() {
+    let empty = "-- cutover: before it only looks\nDO $$ BEGIN
+        IF EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM orders) OR (SELECT is_called FROM orders_id_seq) OR (SELECT is_called FROM users_id_seq)
+        THEN RAISE EXCEPTION 'somebody was here'; END IF; END $$;";
+    let release = format!(
+        "{empty}\nALTER TABLE orders ADD COLUMN tax int NOT NULL DEFAULT 1;\n{}",
+        empty.replace("before", "after")
+    );
+    let blue = ["INSERT INTO users (name) VALUES ($1)", "SELECT nextval('orders_id_seq')"];
+    let green = ["INSERT INTO orders (user_id, tax) VALUES ($1, $2)", "INSERT INTO users (name) VALUES ($1)"];
+    check(Case { base: SHOP, release: &release, blue: &blue, green: &green }, 4, &[]).await;
+}
+
 /// The command says it, and can be told not to.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_tells_of_synthetic_rows() {
