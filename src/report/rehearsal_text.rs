@@ -124,6 +124,9 @@ fn replayed(out: &mut String, found: &Replayed) -> std::fmt::Result {
     writeln!(out, ".")
 }
 
+/// How many queries that may or may not be broken are shown.
+const MOST_UNDECIDED: usize = 10;
+
 /// What queries without a recording could show.
 fn synthetic(out: &mut String, found: &Synthetic) -> std::fmt::Result {
     let who = found.version.name();
@@ -148,7 +151,7 @@ fn synthetic(out: &mut String, found: &Synthetic) -> std::fmt::Result {
     for (why, count) in &found.nothing {
         writeln!(out, "    not run, {count}: {}", did_not_run(why, who))?;
     }
-    for one in &found.undecided {
+    for one in found.undecided.iter().take(MOST_UNDECIDED) {
         let from =
             one.after_step.map_or_else(|| "before the first step".to_owned(), |step| format!("after step {step}"));
         writeln!(
@@ -157,7 +160,10 @@ fn synthetic(out: &mut String, found: &Synthetic) -> std::fmt::Result {
             one.query, one.place, one.message
         )?;
     }
-    Ok(())
+    match found.undecided.len().checked_sub(MOST_UNDECIDED) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(out, "    and {more} more, all of them in --format json"),
+    }
 }
 
 /// Why a query was not run on synthetic rows, in words.

@@ -9,10 +9,13 @@ use crate::schema::resolve::{Row, Uses, Write, WriteKind};
 const OF_VALUES: &[&str] =
     &["21", "22", "23", "27", "44", "P0", "25", "40", "53", "54", "55P03", "57", "58", "3B", "08"];
 
-/// Whether a query fails whatever the values and the rows are.
-pub(super) fn certain(refused: &Refused, parameters: usize, uses: &Uses, tables: &Tables) -> bool {
+/// Whether a query fails whatever the values and the rows are. `complete`: whether tables have the rows that they have elsewhere, for a
+/// trigger may look for them.
+pub(super) fn certain(refused: &Refused, parameters: usize, uses: &Uses, tables: &Tables, complete: bool) -> bool {
     match refused.code.as_str() {
-        "23502" => null_is_certain(refused, uses),
+        "23502" => complete && null_is_certain(refused, uses),
+        // A function that this session has run before; others begin anew.
+        "42804" => !refused.message.contains("when preparing the plan"),
         "23514" => check_is_certain(refused, uses, tables),
         code if code.starts_with("22") => {
             parameters == 0 && uses.reads.is_empty() && uses.calls.is_empty() && uses.writes.iter().all(is_insert)
@@ -101,7 +104,7 @@ mod tests {
             ..Refused::saying("no")
         };
         let parameters = query.matches('$').count();
-        assert_eq!(certain(&refused, parameters, &uses, &tables), expected, "{query} {code}");
+        assert_eq!(certain(&refused, parameters, &uses, &tables, true), expected, "{query} {code}");
     }
 
     #[test]

@@ -313,7 +313,12 @@ impl<'a> Improviser<'a> {
         }
         for _ in 0..if home { 2 } else { 1 } {
             let aside = Aside::begin(client, timeout(self.time)).await?;
-            fill(client, &here, &self.rows, Instant::now() + self.time).await?;
+            let filled = fill(client, &here, &self.rows, Instant::now() + self.time).await?;
+            // Tables that have rows elsewhere and none here.
+            let lacks = |(schema, name): &(String, String)| {
+                here.named(schema, name).is_some() && !filled.rows.contains_key(&(schema.clone(), name.clone()))
+            };
+            let place = Place { tables: &here, complete: !self.rows.keys().any(lacks) };
             let until = Instant::now() + self.time;
             for tried in &mut self.queries {
                 let Ok(statements) = &tried.statements else { continue };
@@ -327,7 +332,7 @@ impl<'a> Improviser<'a> {
                         tried.home.push(outcomes);
                     }
                     false => {
-                        let away = away(client, statements, &tried.uses, &here, &aside, until).await?;
+                        let away = away(client, statements, &tried.uses, &place, &aside, until).await?;
                         tried.away.push((state, away));
                     }
                 }
@@ -409,12 +414,18 @@ impl<'a> Improviser<'a> {
     }
 }
 
+/// The tables of a state, and whether all of them have rows that have some elsewhere.
+struct Place<'a> {
+    tables: &'a Tables,
+    complete: bool,
+}
+
 /// Runs a query with one list of values after the other, until it succeeds.
 async fn away(
     client: &Client,
     statements: &[SavedStatement],
     uses: &Uses,
-    here: &Tables,
+    place: &Place<'_>,
     aside: &Aside,
     until: Instant,
 ) -> Result<Away, Error> {
@@ -427,7 +438,7 @@ async fn away(
             Outcome::Done(_) => return Ok(Away::Runs),
             Outcome::Nothing => return Ok(Away::Nothing),
             Outcome::Failed(refused) => {
-                let sure = certain(&refused, statement.parameters.len(), uses, here);
+                let sure = certain(&refused, statement.parameters.len(), uses, place.tables, place.complete);
                 refusals.push((list, refused, sure));
             }
         }
