@@ -45,6 +45,9 @@ pub(super) struct Args {
     release: ReleaseArgs,
     #[command(flatten)]
     server: ServerArgs,
+    /// Do not run the queries of a version without a recording on rows that are made up
+    #[arg(long)]
+    no_synthetic_rows: bool,
     /// What to print
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -134,7 +137,8 @@ async fn rehearse(
         blue: input.blue.as_ref(),
         green: input.green.as_ref(),
     };
-    let rehearsal = play(args, script, args.server.terms(input), server).await?;
+    let terms = Terms { synthetic_rows: !args.no_synthetic_rows, ..args.server.terms(input) };
+    let rehearsal = play(args, script, terms, server).await?;
     for note in &rehearsal.notes {
         out::say(&format!("note: {note}\n"));
     }
@@ -205,6 +209,7 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
         RehearsalError::Base { .. }
         | RehearsalError::Catalog(_)
         | RehearsalError::Observe(_)
+        | RehearsalError::Synthetic(_)
         | RehearsalError::History(_) => CliError::usage(error),
     }
 }

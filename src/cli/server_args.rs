@@ -34,7 +34,7 @@ impl ServerArgs {
     /// What a trial starts from, and how long it may take.
     pub(super) fn terms<'a>(&self, input: &'a ReleaseInput) -> Terms<'a> {
         let base = input.dump.as_ref().map(|dump| &dump.file);
-        Terms { base, skip_data: self.skip_data, limit: self.time_limit }
+        Terms { base, skip_data: self.skip_data, limit: self.time_limit, ..Terms::default() }
     }
 
     pub(super) async fn start(&self, folder: &Folder) -> Result<Throwaway, CliError> {

@@ -26,6 +26,7 @@ mod shift;
 mod status;
 mod step;
 mod stop;
+mod synthetic;
 mod trial;
 
 pub use blockers::Blocker;
@@ -41,4 +42,5 @@ pub use release::{Decision, Outcome, Promotion, execute, history, promote, relea
 pub use replay::Replayed;
 pub use status::{Next, Stage, Status, Trouble, UnknownTransition};
 pub use stop::{Level, Stop, Stopper};
+pub use synthetic::{Synthetic, Undecided};
 pub use trial::{LIMIT, Terms, Whose};

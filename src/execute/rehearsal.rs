@@ -16,6 +16,7 @@ use super::preparer::Preparer;
 use super::release::execute;
 use super::replay::{Player, Replayed};
 use super::stop::Stop;
+use super::synthetic::{Base, Ends, Improviser, Synthetic};
 use super::trial::{Met, Roles, Terms, Trial, Whose};
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State, Version};
@@ -58,6 +59,8 @@ pub struct Rehearsal {
     pub matrix: Matrix,
     /// What was made of the recordings; one a version that has one.
     pub replayed: Vec<Replayed>,
+    /// What was made of synthetic rows; one a version that has queries and no recording.
+    pub synthetic: Vec<Synthetic>,
     /// Where the server says something else than the text.
     pub disagreements: Vec<Disagreement>,
     /// The server's version.
@@ -148,6 +151,9 @@ pub enum RehearsalError {
     /// Watching what a statement does.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// Looking at what synthetic rows are to obey.
+    #[error("filling tables with synthetic rows failed: {}", server_message(.0))]
+    Synthetic(Error),
     /// Its own bookkeeping.
     #[error("recording what production has applied failed: {0}")]
     History(#[from] history::HistoryError),
@@ -201,20 +207,24 @@ pub async fn rehearse_on(
 ) -> Result<Rehearsal, RehearsalError> {
     let roles = Roles::look(server).await?;
     let mut notes = BTreeSet::new();
-    let (target, mut met) = (server.create_database().await?, Met::default());
-    let played = play(&target, script, terms, &mut met, events, stop).await;
-    notes.append(&mut met.notes);
-    // What belongs to the whole server must not be there when the next database begins.
-    let forgotten = roles.forget(&target, &met).await;
-    let (Watcher { mut matrix, players, .. }, planned, version) = played?;
-    forgotten?;
-    // The files' own order, on a database of its own.
+    // The files' own order, on a database of its own. What both ends of the release are is known then.
     let (target, mut met) = (server.create_database().await?, Met::default());
     let fresh = fresh(&target, script, terms, &mut met).await;
     notes.append(&mut met.notes);
+    // What belongs to the whole server must not be there when the next database begins.
     let forgotten = roles.forget(&target, &met).await;
-    let fresh = fresh?;
+    let (fresh, ends) = match fresh? {
+        Ok((inventory, real, ends)) => (Ok((inventory, real)), ends),
+        Err(failure) => (Err(failure), None),
+    };
     forgotten?;
+    let (target, mut met) = (server.create_database().await?, Met::default());
+    let played = play(&target, script, ends.as_ref(), terms, &mut met, events, stop).await;
+    notes.append(&mut met.notes);
+    let forgotten = roles.forget(&target, &met).await;
+    let (Watcher { mut matrix, players, improvisers, .. }, planned, version) = played?;
+    forgotten?;
+    let synthetic: Vec<Synthetic> = improvisers.iter().map(|improviser| improviser.judge(&mut matrix)).collect();
     let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
     let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
     let foreseen = script.plan.matrix.as_ref();
@@ -238,6 +248,7 @@ pub async fn rehearse_on(
         server,
         matrix,
         replayed,
+        synthetic,
         disagreements,
         version,
         differences,
@@ -252,6 +263,7 @@ pub async fn rehearse_on(
 async fn play<'a>(
     target: &Target,
     script: Script<'a>,
+    ends: Option<&'a Ends>,
     terms: Terms<'_>,
     met: &mut Met,
     events: &mut (dyn FnMut(&Event) + Send),
@@ -265,7 +277,7 @@ async fn play<'a>(
         }
     }
     record(&session, script.folder, script.applied).await?;
-    let mut watcher = Watcher::new(script);
+    let mut watcher = Watcher::new(script, ends, terms.limit);
     let traffic = Simulated::default();
     let mut boundary = |_: &'static str| {};
     // Nothing that is waited for may wait for ever, whatever it is.
@@ -308,20 +320,37 @@ async fn play<'a>(
 }
 
 /// What all files leave in their own order, or the place and the reason where they fail.
-async fn fresh(
-    target: &Target,
-    script: Script<'_>,
-    terms: Terms<'_>,
-    met: &mut Met,
-) -> Result<Result<(Inventory, Schema), (String, String)>, RehearsalError> {
+type Fresh = Result<(Inventory, Schema, Option<Ends>), (String, String)>;
+
+/// Runs all files in their own order.
+async fn fresh(target: &Target, script: Script<'_>, terms: Terms<'_>, met: &mut Met) -> Result<Fresh, RehearsalError> {
     let session = connect(target).await.map_err(ThrowawayError::from)?;
     let mut trial = Trial::new(&session, script.folder, terms, met);
     trial.production(script.applied).await?;
+    // Only a version with queries and no recording wants rows.
+    let wants = |of: Option<&Workload>| of.is_some_and(|of| !of.queries.is_empty() && of.playback().is_empty());
+    let base = match terms.synthetic_rows && (wants(script.blue) || wants(script.green)) {
+        true => Some(Base::look(&session, introspect(&session).await?).await.map_err(RehearsalError::Synthetic)?),
+        false => None,
+    };
     let done = match trial.run(script.pending, Whose::Release).await {
         Err(RehearsalError::Base { whose: Whose::Release, place, message }) => Err((place, message)),
+        // The release waits as well, and says at which step. This session still does.
+        Err(RehearsalError::Limit { what, limit }) => {
+            return Ok(Err((what, format!("this ran for longer than {} on the throwaway server", shown(limit)))));
+        }
         done => {
             done?;
-            Ok((inventory(&session).await?, introspect(&session).await?))
+            let (inventory, schema) = (inventory(&session).await?, introspect(&session).await?);
+            let ends = match base {
+                Some(base) => {
+                    let green = script.green.filter(|green| wants(Some(green)));
+                    let ends = Ends::look(&session, base, schema.clone(), green, terms.limit).await;
+                    Some(ends.map_err(RehearsalError::Synthetic)?)
+                }
+                None => None,
+            };
+            Ok((inventory, schema, ends))
         }
     };
     session.close().await;
@@ -380,11 +409,12 @@ struct Watcher<'a> {
     plan: &'a SavedPlan,
     preparer: Preparer<'a>,
     players: Vec<Player<'a>>,
+    improvisers: Vec<Improviser<'a>>,
     matrix: Matrix,
 }
 
 impl<'a> Watcher<'a> {
-    fn new(script: Script<'a>) -> Self {
+    fn new(script: Script<'a>, ends: Option<&'a Ends>, limit: Duration) -> Self {
         let row = |version: Version, workload: &Workload, query: &Query| {
             Row::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
         };
@@ -395,6 +425,10 @@ impl<'a> Watcher<'a> {
             plan: script.plan,
             preparer: Preparer::new(versions.iter().map(|(_, workload)| *workload)),
             players: versions.iter().filter_map(|(version, workload)| Player::new(*version, workload)).collect(),
+            improvisers: versions
+                .iter()
+                .filter_map(|(version, workload)| Improviser::new(*version, workload, ends?, limit))
+                .collect(),
             matrix: Matrix { states: Vec::new(), rows: rows.collect() },
         }
     }
@@ -416,6 +450,9 @@ impl<'a> Watcher<'a> {
         }
         for player in self.players.iter_mut().filter(|player| state.lives(player.version())) {
             player.play(client, at_state, at == last).await?;
+        }
+        for improviser in self.improvisers.iter_mut().filter(|improviser| state.lives(improviser.version())) {
+            improviser.play(client, at_state, at == last).await?;
         }
         self.matrix.states.push(state);
         Ok(())

@@ -53,13 +53,35 @@ pub struct Replayed {
 
 /// What became of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// It ran, on so many rows.
     Done(u64),
     /// The server refused it.
-    Failed(String),
+    Failed(Refused),
     /// Nothing that shows anything.
     Nothing,
+}
+
+/// Why the server refused a statement, and what it says that this is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Refused {
+    /// In words, with the SQLSTATE.
+    pub(super) message: String,
+    /// The SQLSTATE.
+    pub(super) code: String,
+    pub(super) table: Option<String>,
+    pub(super) column: Option<String>,
+    pub(super) constraint: Option<String>,
+    pub(super) data_type: Option<String>,
+    /// The number of the parameter whose value is none of its type, since PostgreSQL 14.
+    pub(super) parameter: Option<usize>,
+}
+
+impl Refused {
+    /// With these words.
+    pub(super) fn saying(message: &str) -> Self {
+        Self { message: message.to_owned(), ..Self::default() }
+    }
 }
 
 /// Plays the recording of one version.
@@ -156,7 +178,7 @@ impl<'a> Player<'a> {
         let mut broken: Option<&str> = None;
         for ((play, reference), outcome) in self.plays.iter().zip(references).zip(outcomes) {
             let failed = match (reference, outcome) {
-                (Reference::Runs(_), Outcome::Failed(message)) => Some(message),
+                (Reference::Runs(_), Outcome::Failed(refused)) => Some(&refused.message),
                 _ => None,
             };
             let name = play.query.map(|query| (query, self.workload.queries[query].name.as_str()));
@@ -245,7 +267,7 @@ impl<'a> Player<'a> {
 
 /// What a statement does on the schema of its own version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reference {
+pub(super) enum Reference {
     /// It runs, on so many rows where that is the same each time.
     Runs(Option<u64>),
     /// It does not, or not always.
@@ -254,7 +276,7 @@ enum Reference {
     Unknown,
 }
 
-fn reference<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Reference {
+pub(super) fn reference<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Reference {
     let mut found = Reference::Unknown;
     for outcome in outcomes {
         found = match (outcome, found) {
@@ -311,22 +333,19 @@ fn touches(rows: u64, at_home: u64) -> String {
 
 /// Plays everything and takes it back, the sequences too, which no transaction holds. `None`: there can be no such role here.
 async fn play(client: &Client, plays: &[Play<'_>], role: Role) -> Result<Option<Vec<Outcome>>, Error> {
-    let sequences = sequences(client).await?;
-    let deferred = deferred(client).await?;
-    client.batch_execute("BEGIN").await?;
-    let mut begin = "SAVEPOINT cutover_transaction".to_owned();
+    let aside = Aside::begin(client, STATEMENT_TIMEOUT).await?;
+    let mut begin = BEGIN.to_owned();
     if role == Role::Bound {
         match bound_role(client).await {
             // The recording may have put on another.
             Ok(name) => begin = format!("{begin}; SET LOCAL ROLE {name}"),
             Err(error) => {
                 refused(client, error).await?;
-                client.batch_execute("ROLLBACK").await?;
+                aside.end(client).await?;
                 return Ok(None);
             }
         }
     }
-    client.batch_execute(&format!("SET LOCAL statement_timeout = {STATEMENT_TIMEOUT}")).await?;
     let begun = Instant::now();
     let mut outcomes = Vec::with_capacity(plays.len());
     for play in plays {
@@ -334,17 +353,43 @@ async fn play(client: &Client, plays: &[Play<'_>], role: Role) -> Result<Option<
         let late = begun.elapsed() > PLAYING_TIME && matches!(play.act, Act::Run(_) | Act::Savepoint(_));
         outcomes.push(match late {
             true => Outcome::Nothing,
-            false => act(client, &play.act, &begin, deferred.as_deref()).await?,
+            false => act(client, &play.act, &begin, aside.deferred.as_deref()).await?,
         });
     }
-    client.batch_execute("ROLLBACK").await?;
-    if !sequences.is_empty() {
-        client.batch_execute(&sequences).await?;
-    }
+    aside.end(client).await?;
     Ok(Some(outcomes))
 }
 
-async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: Option<&str>) -> Result<Outcome, Error> {
+/// A transaction that is taken back, and the sequences with it.
+pub(super) struct Aside {
+    sequences: String,
+    /// The constraints that wait for the end of a transaction, as a list; `None`: none can.
+    pub(super) deferred: Option<String>,
+}
+
+impl Aside {
+    /// Begins it. A statement in it may take so many milliseconds.
+    pub(super) async fn begin(client: &Client, timeout: u32) -> Result<Self, Error> {
+        let aside = Self { sequences: sequences(client).await?, deferred: deferred(client).await? };
+        client.batch_execute(&format!("BEGIN; SET LOCAL statement_timeout = {timeout}")).await?;
+        Ok(aside)
+    }
+
+    /// Takes it back.
+    pub(super) async fn end(self, client: &Client) -> Result<(), Error> {
+        client.batch_execute("ROLLBACK").await?;
+        match self.sequences.is_empty() {
+            true => Ok(()),
+            false => client.batch_execute(&self.sequences).await,
+        }
+    }
+}
+
+/// What begins a transaction of a recording.
+pub(super) const BEGIN: &str = "SAVEPOINT cutover_transaction";
+
+/// Does one thing of a recording.
+pub(super) async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: Option<&str>) -> Result<Outcome, Error> {
     match act {
         Act::Begin => client.batch_execute(begin).await?,
         Act::LeaveOut(_) => {}
@@ -415,13 +460,30 @@ async fn run(client: &Client, statement: &SavedStatement) -> Result<Outcome, Err
 }
 
 /// What an error says; one that ends the session is handed on.
-async fn refused(client: &Client, error: Error) -> Result<Outcome, Error> {
+pub(super) async fn refused(client: &Client, error: Error) -> Result<Outcome, Error> {
     if client.is_closed() {
         return Err(error);
     }
     // A server that is slow for a moment refuses nothing.
     let slow = error.code() == Some(&SqlState::QUERY_CANCELED);
-    Ok(if slow { Outcome::Nothing } else { Outcome::Failed(server_message(&error)) })
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    let db = error.as_db_error();
+    let refused = || Refused {
+        message: server_message(&error),
+        code: db.map(|db| db.code().code().to_owned()).unwrap_or_default(),
+        table: db.and_then(|db| own(db.table())),
+        column: db.and_then(|db| own(db.column())),
+        constraint: db.and_then(|db| own(db.constraint())),
+        data_type: db.and_then(|db| own(db.datatype())),
+        parameter: db.and_then(|db| parameter(db.where_()?)),
+    };
+    Ok(if slow { Outcome::Nothing } else { Outcome::Failed(refused()) })
+}
+
+/// The number in `unnamed portal parameter $3 = '…'`.
+fn parameter(place: &str) -> Option<usize> {
+    let (_, rest) = place.split_once("parameter $")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Whether any table has row security.
@@ -482,7 +544,7 @@ async fn deferred(client: &Client) -> Result<Option<String>, Error> {
 
 /// A value of any type, as a log writes it.
 #[derive(Debug)]
-struct AsText<'a>(Option<&'a str>);
+pub(super) struct AsText<'a>(pub(super) Option<&'a str>);
 
 impl ToSql for AsText<'_> {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
@@ -508,7 +570,7 @@ mod tests {
 
     #[test]
     fn only_what_succeeds_every_time_is_a_reference() {
-        let failed = || Outcome::Failed("no".into());
+        let failed = || Outcome::Failed(Refused::saying("no"));
         let check = |outcomes: &[Outcome], expected: Reference| {
             assert_eq!(reference(outcomes.iter()), expected, "{outcomes:?}")
         };

@@ -27,6 +27,8 @@ pub struct Terms<'a> {
     pub skip_data: bool,
     /// How long a statement may run.
     pub limit: Duration,
+    /// Whether the queries of a version without a recording are run on synthetic rows.
+    pub synthetic_rows: bool,
 }
 
 /// How long a statement may run if nobody says it.
@@ -34,7 +36,7 @@ pub const LIMIT: Duration = Duration::from_secs(600);
 
 impl Default for Terms<'_> {
     fn default() -> Self {
-        Self { base: None, skip_data: false, limit: LIMIT }
+        Self { base: None, skip_data: false, limit: LIMIT, synthetic_rows: true }
     }
 }
 

@@ -19,6 +19,7 @@ mod socket;
 mod statements;
 mod statistics;
 pub mod survey;
+pub mod tables;
 mod target;
 pub mod throwaway;
 mod tls;

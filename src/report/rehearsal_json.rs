@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix, Version};
 use crate::execute::rehearsal::Rehearsal;
-use crate::execute::{Difference, Replayed};
+use crate::execute::{Difference, Replayed, Synthetic};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
-/// and where the server says something else than the text; 2.2 has a fresh installation that fails.
-pub(super) const FORMAT_VERSION: &str = "2.2";
+/// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows.
+pub(super) const FORMAT_VERSION: &str = "2.3";
 
 /// What `rehearse --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +46,9 @@ pub(super) struct RehearsalDocument {
     pub simulation: Vec<String>,
     /// What was made of recordings; one a version that has one.
     pub replayed: Vec<ReplayedDocument>,
+    /// What was made of synthetic rows; one a version that has queries and no recording.
+    #[serde(default)]
+    pub synthetic: Vec<SyntheticDocument>,
     /// Where the server says something else of a query than its text.
     pub disagreements: Vec<Disagreement>,
     /// Every query at every state, as the server saw it.
@@ -82,6 +85,42 @@ pub(super) struct ReplayedDocument {
     pub cut: usize,
 }
 
+/// What was made of a version's queries on synthetic rows.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct SyntheticDocument {
+    /// Whose.
+    pub version: Version,
+    /// How many tables were filled on the schema of the version.
+    pub filled: usize,
+    /// How many had rows before.
+    pub had_rows: usize,
+    /// The tables that could not be filled there, and why.
+    pub unfilled: BTreeMap<String, String>,
+    /// How many queries the version has.
+    pub queries: usize,
+    /// How many of them succeed on the schema of their own version and were run at every other state.
+    pub compared: usize,
+    /// How many show nothing, by the reason: an SQLSTATE with which they fail on the schema of their own version, or words.
+    pub nothing: BTreeMap<String, usize>,
+    /// What failed at another state with the values that were tried, and may succeed with others.
+    pub undecided: Vec<UndecidedDocument>,
+    /// How many were not run at all states, because that took too long.
+    pub cut: usize,
+}
+
+/// A query that failed and may not be broken.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct UndecidedDocument {
+    /// Its name.
+    pub query: String,
+    /// `path:line:column`
+    pub place: String,
+    /// The step after which it failed first; none: before the first one.
+    pub after_step: Option<u32>,
+    /// What the server said, and with which values.
+    pub message: String,
+}
+
 /// A query that fails where its version must live.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct BreakDocument {
@@ -97,6 +136,9 @@ pub(super) struct BreakDocument {
     pub message: String,
     /// Whether playing a recording again found it; the query prepares.
     pub replayed: bool,
+    /// Whether running it on synthetic rows found it; the query prepares.
+    #[serde(default)]
+    pub synthetic: bool,
 }
 
 /// An object that is another one in a fresh installation.
@@ -131,7 +173,7 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
         server: rehearsal.map(|rehearsal| rehearsal.server.clone()),
         pg_version: rehearsal.map(|rehearsal| rehearsal.version.0),
         findings: plan.findings.clone(),
-        breaks: rehearsal.iter().flat_map(|r| r.breaks()).map(broken).collect(),
+        breaks: rehearsal.iter().flat_map(|r| r.breaks().into_iter().map(|found| broken(r, found))).collect(),
         fresh_install: rehearsal.iter().flat_map(|r| &r.differences).map(difference).collect(),
         fresh_install_fails: rehearsal.and_then(|rehearsal| {
             let (place, message) = rehearsal.fresh_failure.clone()?;
@@ -139,6 +181,7 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
         }),
         simulation: rehearsal.map(|rehearsal| rehearsal.misjudged.clone()).unwrap_or_default(),
         replayed: rehearsal.iter().flat_map(|r| &r.replayed).map(played).collect(),
+        synthetic: rehearsal.iter().flat_map(|r| &r.synthetic).map(synthetic).collect(),
         disagreements: rehearsal.map(|rehearsal| rehearsal.disagreements.clone()).unwrap_or_default(),
         matrix: rehearsal.map(|rehearsal| rehearsal.matrix.clone()),
     };
@@ -146,14 +189,37 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
     serde_json::to_string_pretty(&document).map(|text| text + "\n").unwrap_or_default()
 }
 
-fn broken(found: Break<'_>) -> BreakDocument {
+fn broken(rehearsal: &Rehearsal, found: Break<'_>) -> BreakDocument {
+    let synthetic = found.failure.running && rehearsal.synthetic.iter().any(|of| of.version == found.row.version);
     BreakDocument {
         version: found.row.version,
         query: found.row.query.clone(),
         place: found.row.place.clone(),
         after_step: found.state.after_step,
         message: found.failure.message.clone(),
-        replayed: found.failure.running,
+        replayed: found.failure.running && !synthetic,
+        synthetic,
+    }
+}
+
+fn synthetic(found: &Synthetic) -> SyntheticDocument {
+    let undecided = found.undecided.iter().map(|one| UndecidedDocument {
+        query: one.query.clone(),
+        place: one.place.clone(),
+        after_step: one.after_step,
+        message: one.message.clone(),
+    });
+    let Synthetic { version, filled, had_rows, queries, compared, cut, .. } = *found;
+    SyntheticDocument {
+        version,
+        filled,
+        had_rows,
+        unfilled: found.unfilled.clone(),
+        queries,
+        compared,
+        nothing: found.nothing.clone(),
+        undecided: undecided.collect(),
+        cut,
     }
 }
 

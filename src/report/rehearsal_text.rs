@@ -8,7 +8,7 @@ use super::style::{Style, Tone};
 use crate::compat::Meaning;
 use crate::compat::matrix::{Cell, Version};
 use crate::execute::rehearsal::Rehearsal;
-use crate::execute::{Difference, Replayed};
+use crate::execute::{Difference, Replayed, Synthetic};
 use crate::plan::saved::SavedPlan;
 
 /// Draws a rehearsal.
@@ -63,6 +63,9 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
     }
     for found in &rehearsal.replayed {
         replayed(out, found)?;
+    }
+    for found in &rehearsal.synthetic {
+        synthetic(out, found)?;
     }
     disagreements(out, rehearsal, style)?;
     for found in &rehearsal.differences {
@@ -119,6 +122,58 @@ fn replayed(out: &mut String, found: &Replayed) -> std::fmt::Result {
         write!(out, "; not everywhere, for it took too long: {}", found.cut)?;
     }
     writeln!(out, ".")
+}
+
+/// How many queries that may or may not be broken are shown.
+const MOST_UNDECIDED: usize = 10;
+
+/// What queries without a recording could show.
+fn synthetic(out: &mut String, found: &Synthetic) -> std::fmt::Result {
+    let who = found.version.name();
+    write!(
+        out,
+        "Run on synthetic rows at every state where {who} lives: {} of {} queries; tables filled: {}",
+        found.compared, found.queries, found.filled
+    )?;
+    if found.had_rows > 0 {
+        write!(out, ", with rows before: {}", found.had_rows)?;
+    }
+    if !found.unfilled.is_empty() {
+        write!(out, ", not filled: {}", found.unfilled.len())?;
+    }
+    if found.cut > 0 {
+        write!(out, "; not everywhere, for it took too long: {}", found.cut)?;
+    }
+    writeln!(out, ".")?;
+    for (table, why) in &found.unfilled {
+        writeln!(out, "    not filled: {table}: {why}")?;
+    }
+    for (why, count) in &found.nothing {
+        writeln!(out, "    not run, {count}: {}", did_not_run(why, who))?;
+    }
+    for one in found.undecided.iter().take(MOST_UNDECIDED) {
+        let from =
+            one.after_step.map_or_else(|| "before the first step".to_owned(), |step| format!("after step {step}"));
+        writeln!(
+            out,
+            "    {who} {} ({}) fails {from} with the values that were tried, and may succeed with others: {}",
+            one.query, one.place, one.message
+        )?;
+    }
+    match found.undecided.len().checked_sub(MOST_UNDECIDED) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(out, "    and {more} more, all of them in --format json"),
+    }
+}
+
+/// Why a query was not run on synthetic rows, in words.
+pub(super) fn did_not_run(why: &str, who: &str) -> String {
+    let is_code = why.len() == 5 && why.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    if is_code {
+        format!("failed on {who}'s own schema with the values that were tried (SQLSTATE {why})")
+    } else {
+        why.to_owned()
+    }
 }
 
 /// Where the server says something else of a query than its text.

@@ -38,7 +38,7 @@ pub use detect::{Location, Origin, load, load_from};
 pub use error::WorkloadError;
 pub use fingerprint::{Fingerprint, fingerprint, without_values};
 pub use log::{Filter, LogFormat, Recording, read as read_log};
-pub use playback::{Act, Play};
+pub use playback::{Act, Play, unplayable};
 pub use recorded::{Recorded, RecordedColumn};
 pub use saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
 pub use statements::{Row as StatementRow, read as read_statements};

@@ -96,6 +96,15 @@ impl Workload {
     }
 }
 
+/// Why a statement is not run within a transaction that is taken back, if it is not.
+pub fn unplayable(statement: &SavedStatement) -> Option<&'static str> {
+    match act(statement, &mut Vec::new()) {
+        Act::LeaveOut(reason) => Some(reason),
+        Act::Savepoint(_) => Some("it begins or ends a transaction within another, or prepares one"),
+        Act::Begin | Act::Run(_) | Act::Commit(_) | Act::Rollback => None,
+    }
+}
+
 fn act<'a>(statement: &'a SavedStatement, resets: &mut Vec<String>) -> Act<'a> {
     let lexemes: Vec<_> = lex(&statement.text).into_iter().filter(Lexeme::solid).collect();
     let is = |at: usize, words: &[&str]| lexemes.get(at).is_some_and(|lexeme| lexeme.is_any(words));

@@ -28,6 +28,7 @@ mod resolve;
 mod server;
 mod stats;
 mod support;
+mod synthetic;
 mod touched;
 mod trial;
 mod workload;

@@ -6,7 +6,8 @@ use super::timeline;
 use crate::compat::Meaning;
 use crate::compat::matrix::Cell;
 use crate::execute::rehearsal::Rehearsal;
-use crate::execute::{Difference, Replayed};
+use crate::execute::{Difference, Replayed, Synthetic};
+use crate::report::rehearsal_text::did_not_run;
 
 pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
     out.raw("<section id=\"rehearsal\">\n<h2>Rehearsal</h2>\n<p>");
@@ -24,6 +25,9 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
     }
     for found in &rehearsal.replayed {
         replayed(out, found);
+    }
+    for found in &rehearsal.synthetic {
+        synthetic(out, found);
     }
     disagreements(out, rehearsal);
     if let Some((place, message)) = &rehearsal.fresh_failure {
@@ -59,6 +63,38 @@ fn replayed(out: &mut Markup, found: &Replayed) {
         out.raw("; not everywhere, for it took too long: ").text(found.cut);
     }
     out.raw(".</p>\n");
+}
+
+fn synthetic(out: &mut Markup, found: &Synthetic) {
+    let who = found.version.name();
+    out.raw("<p>Run on synthetic rows at every state where ").text(who).raw(" lives: ").text(found.compared);
+    out.raw(" of ").text(count(found.queries, "quer")).raw("; tables filled: ").text(found.filled);
+    if found.had_rows > 0 {
+        out.raw(", with rows before: ").text(found.had_rows);
+    }
+    if found.cut > 0 {
+        out.raw("; not everywhere, for it took too long: ").text(found.cut);
+    }
+    out.raw(".</p>\n");
+    if found.unfilled.is_empty() && found.nothing.is_empty() && found.undecided.is_empty() {
+        return;
+    }
+    out.raw("<ul>\n");
+    for (table, why) in &found.unfilled {
+        out.raw("<li>not filled: ").code(table).raw(": ").text(why).raw("</li>\n");
+    }
+    for (why, count) in &found.nothing {
+        out.raw("<li>not run, ").text(count).raw(": ").text(did_not_run(why, who)).raw("</li>\n");
+    }
+    for one in &found.undecided {
+        out.raw("<li>").code(&one.query).raw(" (").code(&one.place).raw(") fails ");
+        match one.after_step {
+            Some(step) => timeline::link(out.raw("after "), step),
+            None => _ = out.raw("before the first step"),
+        }
+        out.raw(" with the values that were tried, and may succeed with others: ").text(&one.message).raw("</li>\n");
+    }
+    out.raw("</ul>\n");
 }
 
 fn disagreements(out: &mut Markup, rehearsal: &Rehearsal) {

@@ -342,7 +342,7 @@ impl<'s> Resolver<'s> {
     }
 
     /// The columns that a plain name shows.
-    fn shown_by(&self, expr: &Expr, scope: &Scope<'_>) -> Vec<(QName, Ident)> {
+    pub(super) fn shown_by(&self, expr: &Expr, scope: &Scope<'_>) -> Vec<(QName, Ident)> {
         let Expr::Column(parts, _) = expr else { return Vec::new() };
         let found = match parts.as_slice() {
             [name] => scope.levels().find_map(|names| names.bare.iter().find(|col| col.name == *name)),
@@ -599,6 +599,7 @@ impl<'s> Resolver<'s> {
                 if let Some(constant) = constant(value).filter(|_| !assignment.part) {
                     row.insert(column.value.clone(), constant);
                 }
+                self.meet(value, &[(name.clone(), column.value.clone())], true);
                 self.assign(found, value, data_type, &wanted, assignment.part);
             }
         }
@@ -630,7 +631,7 @@ impl<'s> Resolver<'s> {
                 // Each value takes the type of its column.
                 Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
                     written = rows.iter().map(|row| constants(&columns, row)).collect();
-                    Some(self.inserted_rows(source, rows, &columns, &wanted, relation, outer))
+                    Some(self.inserted_rows(source, rows, &columns, &wanted, (&name, relation), outer))
                 }
                 _ => {
                     let found = self.query(source, outer);
@@ -647,6 +648,7 @@ impl<'s> Resolver<'s> {
                         if let Some(constant) = constant(value) {
                             written[0].insert(column.name.clone(), constant);
                         }
+                        self.meet(value, &[(name.clone(), column.name.clone())], true);
                         self.assign(column, value, &col.data_type, wanted, false);
                     }
                     width
@@ -743,7 +745,7 @@ impl<'s> Resolver<'s> {
         rows: &[Vec<Expr>],
         columns: &[Placed<Ident>],
         wanted: &[Type],
-        relation: &Relation,
+        (name, relation): (&QName, &Relation),
         outer: Option<&Scope<'_>>,
     ) -> usize {
         let known = self.ctes.len();
@@ -755,6 +757,7 @@ impl<'s> Resolver<'s> {
             for (value, (column, wanted)) in row.iter().zip(columns.iter().zip(wanted)) {
                 let found = self.expr(value, outer);
                 if let Some(column) = relation.column(&column.value) {
+                    self.meet(value, &[(name.clone(), column.name.clone())], true);
                     self.assign(column, value, &found, wanted, false);
                 }
             }

@@ -467,9 +467,26 @@ impl Resolver<'_> {
             }
             return Type::named("boolean");
         }
+        if let Some(left) = left {
+            self.compare(left, right, scope);
+        }
         let left = left.map(|left| (left, self.expr(left, scope)));
         let right_type = self.expr(right, scope);
         self.apply(name, left.as_ref().map(|(expr, data_type)| (*expr, data_type)), (right, &right_type), at)
+    }
+
+    /// Notes which columns the parameters on one side meet on the other.
+    fn compare(&mut self, left: &Expr, right: &Expr, scope: Option<&Scope<'_>>) {
+        let Some(scope) = scope else { return };
+        for (value, other) in [(left, right), (right, left)] {
+            let columns = match other {
+                Expr::Cast(inner, ..) => self.shown_by(inner, scope),
+                // `lower(name) = lower($1)`
+                Expr::Call(call) => call.arguments.iter().flat_map(|part| self.shown_by(part, scope)).collect(),
+                other => self.shown_by(other, scope),
+            };
+            self.meet(value, &columns, false);
+        }
     }
 
     /// An operator on operands whose types are known.
@@ -554,6 +571,7 @@ impl Resolver<'_> {
             }
             return boolean;
         }
+        self.compare(left, right, scope);
         let left_type = self.expr(left, scope);
         let right_type = self.expr(right, scope);
         let right_type = self.settled(&right_type);
@@ -606,6 +624,9 @@ impl Resolver<'_> {
                 self.operator("=", Some(left), item, at, scope);
             }
             return boolean;
+        }
+        for item in list {
+            self.compare(left, item, scope);
         }
         let left_type = self.expr(left, scope);
         let types = self.exprs(list, scope);

@@ -16,7 +16,7 @@ use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::Ident;
-use crate::sql::query::{At, Command, Query};
+use crate::sql::query::{At, Command, Expr, Query};
 use catalog::Context;
 use scope::Names;
 use types::Types;
@@ -86,8 +86,21 @@ pub struct Uses {
     pub grouped: BTreeMap<QName, At>,
     /// Labels of enums that stand in it.
     pub labels: BTreeMap<(String, Ident), At>,
+    /// The columns that each parameter is compared with or written into.
+    pub meets: BTreeMap<u32, BTreeSet<Meeting>>,
     /// Whether something in it is not understood: it may use more.
     pub more: bool,
+}
+
+/// A column that a parameter meets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meeting {
+    /// The relation.
+    pub relation: QName,
+    /// The column.
+    pub column: Ident,
+    /// Whether the parameter is written into it, and not only compared with it.
+    pub written: bool,
 }
 
 /// A write.
@@ -288,6 +301,17 @@ struct Resolver<'s> {
     refuses_both: bool,
 }
 
+/// The parameters that a value is made of, where it is one, or what a cast or a function makes of one.
+fn parameters_of(value: &Expr) -> Vec<u32> {
+    match value {
+        Expr::Parameter(number) => vec![*number],
+        Expr::Cast(inner, ..) => parameters_of(inner),
+        Expr::Call(call) => call.arguments.iter().flat_map(parameters_of).collect(),
+        Expr::Common(_, parts, _) | Expr::Array(parts, _) => parts.iter().flat_map(parameters_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// What a query returns; `None`: that is not known.
 type Output = Option<Vec<scope::Col>>;
 
@@ -345,6 +369,18 @@ impl<'s> Resolver<'s> {
             Type::Named(name) => Type::named(self.types.base(&name)),
             Type::Unknown | Type::Parameter(_) => Type::named("text"),
             Type::Any => Type::Any,
+        }
+    }
+
+    /// Notes that the parameters of a value are compared with columns, or written into them.
+    fn meet(&mut self, value: &Expr, columns: &[(QName, Ident)], written: bool) {
+        for number in parameters_of(value) {
+            let found = self.resolved.uses.meets.entry(number).or_default();
+            found.extend(columns.iter().map(|(relation, column)| Meeting {
+                relation: relation.clone(),
+                column: column.clone(),
+                written,
+            }));
         }
     }
 

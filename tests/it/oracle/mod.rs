@@ -4,6 +4,7 @@
 mod data;
 mod observed;
 mod recall;
+mod rows;
 mod server;
 mod statics;
 
