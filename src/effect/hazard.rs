@@ -82,6 +82,8 @@ pub struct Hazard {
     pub index_build: bool,
     /// Whether it runs outside a transaction.
     pub outside_transaction: bool,
+    /// Whether it is not about one table, so that all that are locked are read alike.
+    pub on_all: bool,
 }
 
 impl Hazard {
@@ -96,7 +98,7 @@ impl Hazard {
         let renamed = |name: &QName| schema.relation(name).is_some_and(|relation| relation.origin.is_some());
         let old = |lock: &Lock| base.relation(&lock.relation).is_some() || renamed(&lock.relation);
         // The first lock is on the table that is read and written anew; others may only be looked up in.
-        let new_table = !self.locks.first().is_some_and(old);
+        let new_table = !self.locks.iter().take(if self.on_all { usize::MAX } else { 1 }).any(old);
         self.locks.retain(old);
         if new_table { Self { rewrite: false, scan: false, index_build: false, ..self } } else { self }
     }
@@ -128,9 +130,11 @@ impl fmt::Display for Hazard {
             });
         };
         write!(f, "{}", strongest.name())?;
-        let others: Vec<_> = self.locks.iter().skip(1).map(|lock| lock.relation.to_string()).collect();
+        // The table that a statement is about is named beside it.
+        let (named, also) = if self.on_all { (0, "") } else { (1, "also ") };
+        let others: Vec<_> = self.locks.iter().skip(named).map(|lock| lock.relation.to_string()).collect();
         if !others.is_empty() {
-            write!(f, " (also on {})", others.join(", "))?;
+            write!(f, " ({also}on {})", others.join(", "))?;
         }
         let cost = match (self.rewrite, self.index_build, self.scan) {
             (true, _, _) => "rewrites the table",
@@ -257,7 +261,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             };
             let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
             let users = schema.relations().filter(|(_, r)| checks && r.kind == RelationKind::Table && of_it(r));
-            users.fold(Hazard { scan: checks, ..none }, |h, (table, _)| h.lock(table, LockMode::Share))
+            users.fold(Hazard { scan: checks, on_all: true, ..none }, |h, (table, _)| h.lock(table, LockMode::Share))
         }
         Operation::Maintenance { command, table, exclusive } => {
             let mode = if *exclusive { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };

@@ -7,7 +7,7 @@ use super::key::{
     DEFAULT_PARTITION, LIKENESS, PARENT, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, shape_of, width_of,
 };
 use super::node::Node;
-use crate::schema::{Object, Patch, QName, Relation, Rule, Schema};
+use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
@@ -43,6 +43,7 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
             Some(observed) => reader.observed(&observed.patch, text),
             None => reader.operation(&part.operation, text),
         }
+        reader.labels();
         if node.parts.len() > 1 {
             schema = after();
         }
@@ -76,6 +77,21 @@ impl Reader<'_> {
                 Object::Extension(name) => _ = self.access.defines.insert(Key::Extension(name)),
             }
         }
+    }
+
+    /// What looks at the values of an enum's column may name a label, and stands on the enum.
+    fn labels(&mut self) {
+        let keys = self.access.uses.iter().chain(&self.access.defines);
+        let columns = keys.filter_map(|key| match key {
+            Key::Column(table, column) => self.schema.relation(table)?.column(column)?.data_type.as_ref(),
+            _ => None,
+        });
+        let enums: Vec<Key> = columns
+            .map(|data_type| data_type.base())
+            .filter(|name| matches!(self.schema.user_type_named(name), Some(UserType::Enum(_))))
+            .map(|name| Key::Type(name.into_owned()))
+            .collect();
+        self.access.uses.extend(enums);
     }
 
     /// The parts of a relation that differ.
