@@ -14,6 +14,11 @@ pub(crate) fn owner(relation: &QName) -> Capability {
     behaviour(relation, "keeps its owner")
 }
 
+/// Won by `OWNER TO`, by whoever connects as the new owner.
+pub(crate) fn owned_by(relation: &QName, role: &str) -> Capability {
+    behaviour(relation, format!("belongs to {role}"))
+}
+
 /// Lost by `SET UNLOGGED`.
 pub(crate) fn crash_safe(relation: &QName) -> Capability {
     behaviour(relation, "keeps its rows after a crash")

@@ -4,7 +4,7 @@ use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, RowRule, behaviour};
 use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
-use crate::schema::{QName, Rule as Constraint};
+use crate::schema::{QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, TableChange};
 use crate::workload::Query;
@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_MAY_WAIT,
     severity: Severity::Warning,
     docs: Docs {
-        what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to.",
+        what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to, or that gives a table to another owner.",
         why: "Blue relies on the step not having run, so the rule stands until blue is drained. Until then it refuses what green was written to do.",
         example: Some(Case {
             applied: "CREATE TABLE teams (id bigint PRIMARY KEY);\nCREATE TABLE users (id bigint PRIMARY KEY, team bigint REFERENCES teams);",
@@ -45,7 +45,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         })
     };
     let given = step.effect.adds.iter().filter(|c| c.is_freedom() && !c.offered_by(release.base));
-    let given = given.map(|capability| Freed { capability: capability.clone(), shown_by: None, assumed: None });
+    let given = given.map(|capability| Freed::rule(capability.clone()));
     let freed = step.operations().flat_map(|operation| going(operation, subject));
     // One that still stands once the step before it has run, and not for long.
     let earlier = |freed: &Freed| {
@@ -69,9 +69,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         Some(query) => diagnostic.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
         None => diagnostic,
     };
-    found.push(diagnostic.help(
-        "drop the constraint in a statement of its own, which then runs before the cutover; or let green do without until blue is drained",
-    ));
+    found.push(diagnostic.help(freed.help));
 }
 
 /// A rule that goes.
@@ -81,6 +79,22 @@ struct Freed {
     shown_by: Option<Capability>,
     /// How much it matters where green's queries are not known.
     assumed: Option<Severity>,
+    help: &'static str,
+}
+
+impl Freed {
+    fn rule(capability: Capability) -> Self {
+        let help = "drop the constraint in a statement of its own, which then runs before the cutover; or let green do without until blue is drained";
+        Self { capability, shown_by: None, assumed: None, help }
+    }
+
+    /// What the new owner may do once it is one; nothing if it had privileges before.
+    fn owner(table: &QName, to: &str, schema: &Schema) -> Option<Self> {
+        let granted = schema.relation(table)?.grants.iter().any(|(role, _)| role == to);
+        let help = "if green connects as the new owner, GRANT it what it needs before the cutover; if both versions connect as one role, there is nothing to do before the cutover";
+        let capability = behaviour::owned_by(table, to);
+        (!granted).then_some(Self { capability, shown_by: None, assumed: Some(Severity::Info), help })
+    }
 }
 
 /// The rules that go with a table, a column or a partition's place, and bear on whoever does not know them: foreign keys from and to it, keys
@@ -90,7 +104,10 @@ fn going(operation: &Operation, subject: &Subject<'_>) -> Vec<Freed> {
     let (name, column, cascade) = match operation {
         Operation::AlterTable { change: TableChange::DetachPartition { partition, .. }, .. } => {
             let capability = behaviour::unbounded(&schema.resolve(partition));
-            return vec![Freed { capability, shown_by: None, assumed: None }];
+            return vec![Freed::rule(capability)];
+        }
+        Operation::AlterTable { table, change: TableChange::Owner { to }, .. } => {
+            return Freed::owner(&schema.resolve(table), to, schema).into_iter().collect();
         }
         Operation::DropRelation { name, cascade, .. } => (schema.resolve(name), None, *cascade),
         Operation::AlterTable { table, change: TableChange::DropColumn { column, .. }, .. } => {
@@ -135,5 +152,5 @@ fn freed(name: &QName, rule: Constraint, shown_by: Option<Capability>, subject: 
         _ => None,
     };
     let capability = Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(rule) };
-    Freed { capability, shown_by, assumed }
+    Freed { shown_by, assumed, ..Freed::rule(capability) }
 }
