@@ -49,7 +49,8 @@ impl Pulls<'_> {
 /// The pulls on a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers.
 pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &Schema, last: &Schema) -> Pulls<'a> {
     let mut pulls = Pulls::default();
-    for capability in effect.removes.iter().filter(|c| c.offered_by(base)) {
+    let by_old_name: Vec<Capability> = effect.removes.iter().filter_map(|c| by_old_name(c, base, last)).collect();
+    for capability in effect.removes.iter().chain(&by_old_name).filter(|c| c.offered_by(base)) {
         let evidence = blue.evidence(capability);
         match capability.weight() {
             Weight::Certain | Weight::Habit => {
@@ -75,6 +76,13 @@ pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &S
         strongest(&mut pulls.green, gain_strength(capability, evidence), capability, evidence);
     }
     pulls
+}
+
+/// What is taken from a table that blue knows by another name, and writes through a view that bears it.
+fn by_old_name(capability: &Capability, base: &Schema, last: &Schema) -> Option<Capability> {
+    let relation = capability.relation().filter(|relation| base.relation(relation).is_none())?;
+    let origin = last.relation(relation)?.origin.as_ref().filter(|origin| base.relation(origin).is_some())?;
+    capability.of_writes_to(origin)
 }
 
 fn loss_strength(capability: &Capability, evidence: Evidence<'_>) -> Option<Strength> {

@@ -405,6 +405,23 @@ impl Capability {
         )
     }
 
+    /// What a write may do to a relation, as it is called otherwise; `None` for what is no such freedom.
+    pub(crate) fn of_writes_to(&self, relation: &QName) -> Option<Self> {
+        let mut same = self.clone();
+        let (Self::Omit { relation: of, .. }
+        | Self::Default { relation: of, .. }
+        | Self::Defaulted { relation: of, .. }
+        | Self::AcceptsNull { relation: of, .. }
+        | Self::Fits { relation: of, .. }
+        | Self::Unruled { relation: of, .. }
+        | Self::Untriggered { relation: of, .. }) = &mut same
+        else {
+            return None;
+        };
+        of.clone_from(relation);
+        Some(same)
+    }
+
     /// The relation it is about.
     pub fn relation(&self) -> Option<&QName> {
         match self {
