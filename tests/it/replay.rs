@@ -1,17 +1,12 @@
 //! What only rows decide: recordings played again in a rehearsal, on a real server. No case here is one that PREPARE sees.
 
-use camino::Utf8Path;
 use cutover::compat::Meaning;
 use cutover::compat::matrix::Version;
-use cutover::execute::Stop;
-use cutover::execute::rehearsal::{Rehearsal, Script, rehearse};
-use cutover::migrations::{self, Convention, Pending, Reading};
-use cutover::plan::saved::{SavedPlan, Verdict};
-use cutover::plan::{Request, plan};
-use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::execute::rehearsal::Rehearsal;
+use cutover::plan::saved::SavedPlan;
 use cutover::workload::{SavedStatement, SavedTransaction, Workload};
 
-use crate::support;
+use crate::support::{numbered, rehearsed};
 
 /// A release with what was recorded of its versions, one transaction a line; statements are parted by `; `, values stand behind ` <- `, and
 /// a transaction that begins with `undone: ` was rolled back.
@@ -40,40 +35,14 @@ fn recording(transactions: &[&str]) -> Workload {
     let query = |text: &&str| ["INSERT ", "UPDATE ", "DELETE ", "SELECT "].iter().any(|verb| text.starts_with(verb));
     texts.retain(query);
     texts.dedup();
-    // Called q1, q2, …
-    let named = texts.iter().enumerate().map(|(i, text)| format!("-- name: q{}\n{text};\n", i + 1));
-    let (mut workload, unread) = Workload::from_text("recorded.sql", &named.collect::<String>());
-    assert!(unread.is_empty(), "{unread:?}");
+    let mut workload = numbered(texts);
     workload.transactions = transactions;
     workload
 }
 
 async fn play(case: Case<'_>) -> (SavedPlan, Rehearsal) {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in [("1.sql", case.base), ("2.sql", case.release)] {
-        std::fs::write(directory.path().join(name), text).unwrap();
-    }
-    let reading = Reading { convention: Some(Convention::Plain), ..Reading::default() };
-    let folder = migrations::load_with(Utf8Path::from_path(directory.path()).unwrap(), &reading).unwrap();
-    let (applied, rest) = folder.migrations.split_at(1);
-    let pending = Pending { applied: applied.to_vec(), pending: rest.to_vec() };
     let workload = |of: &[&str]| (!of.is_empty()).then(|| recording(of));
-    let (blue, green) = (workload(case.blue), workload(case.green));
-    let planned = plan(Request { blue: blue.as_ref(), green: green.as_ref(), ..Request::new(&folder, &pending) });
-    assert_eq!(planned.plan.verdict, Verdict::Safe, "{:#?}", planned.diagnostics);
-    let script = Script {
-        plan: &planned.plan,
-        folder: &folder,
-        applied: &pending.applied,
-        pending: &pending.pending,
-        blue: blue.as_ref(),
-        green: green.as_ref(),
-    };
-    let server = Throwaway::Scratch(Scratch::start(support::server().await.maintenance()).await.unwrap());
-    let (_stopper, stop) = Stop::channel();
-    let rehearsal = rehearse(&server, script, &mut |_| {}, stop).await.unwrap();
-    server.stop().await.unwrap();
-    (planned.plan, rehearsal)
+    rehearsed(case.base, case.release, workload(case.blue).as_ref(), workload(case.green).as_ref()).await
 }
 
 /// What is expected: what breaks and what runs otherwise, with the step after which it does; and how many statements counted.
@@ -288,11 +257,11 @@ async fn the_reports_tell_what_was_played() {
       blue   q1          ok     FAIL
       blue   q2          ok       ok
       ok: prepares · ~: prepares with other types or columns, or runs on other rows · FAIL: fails where it must work · -: fails where its version does not run
-        query q1 at recorded.sql:2:1
+        query q1 at queries.sql:2:1
         new row for relation "orders" violates check constraint "positive" (SQLSTATE 23514), when it was played again
     Played again at every state where blue lives: 1 of 3 recorded statements; failing on blue's own schema, too: 1; left out: 1 (it reaches beyond its transaction, or only waits).
     The server says something else than the text:
-        not seen in the text: blue q1 (recorded.sql:2:1) after step 1
+        not seen in the text: blue q1 (queries.sql:2:1) after step 1
             text:   works, () → ()
             server: fails, new row for relation "orders" violates check constraint "positive" (SQLSTATE 23514), when it was played again
     warning: the files leave another schema than their text says (- text, + server); the plan knows it only as far as it was observed:
@@ -325,7 +294,7 @@ async fn the_reports_tell_what_was_played() {
         {
           "version": "blue",
           "query": "q1",
-          "place": "recorded.sql:2:1",
+          "place": "queries.sql:2:1",
           "after_step": 1,
           "meaning": "missed",
           "text": {

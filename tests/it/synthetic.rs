@@ -1,16 +1,11 @@
 //! Queries without a recording, run on synthetic rows in a rehearsal on a real server: what only rows decide is found, and nothing is an
 //! alarm that the values alone have brought about.
 
-use camino::Utf8Path;
-use cutover::execute::rehearsal::{Rehearsal, Script, rehearse};
-use cutover::execute::{Stop, Synthetic};
-use cutover::migrations::{self, Convention, Pending, Reading};
-use cutover::plan::saved::Verdict;
-use cutover::plan::{Request, plan};
-use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::execute::Synthetic;
+use cutover::execute::rehearsal::Rehearsal;
 use cutover::workload::Workload;
 
-use crate::support::{self, Site};
+use crate::support::{self, Site, numbered, rehearsed};
 
 /// A release with the queries of its versions.
 #[derive(Default, Clone, Copy)]
@@ -21,40 +16,13 @@ struct Case<'a> {
     green: &'a [&'a str],
 }
 
-/// Queries that are called q1, q2, …
 fn queries(texts: &[&str]) -> Workload {
-    let named = texts.iter().enumerate().map(|(i, text)| format!("-- name: q{}\n{text};\n", i + 1));
-    let (workload, unread) = Workload::from_text("queries.sql", &named.collect::<String>());
-    assert!(unread.is_empty(), "{unread:?}");
-    workload
+    numbered(texts.iter().copied())
 }
 
 async fn play(case: Case<'_>) -> Rehearsal {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in [("1.sql", case.base), ("2.sql", case.release)] {
-        std::fs::write(directory.path().join(name), text).unwrap();
-    }
-    let reading = Reading { convention: Some(Convention::Plain), ..Reading::default() };
-    let folder = migrations::load_with(Utf8Path::from_path(directory.path()).unwrap(), &reading).unwrap();
-    let (applied, rest) = folder.migrations.split_at(1);
-    let pending = Pending { applied: applied.to_vec(), pending: rest.to_vec() };
     let workload = |of: &[&str]| (!of.is_empty()).then(|| queries(of));
-    let (blue, green) = (workload(case.blue), workload(case.green));
-    let planned = plan(Request { blue: blue.as_ref(), green: green.as_ref(), ..Request::new(&folder, &pending) });
-    assert_eq!(planned.plan.verdict, Verdict::Safe, "{:#?}", planned.diagnostics);
-    let script = Script {
-        plan: &planned.plan,
-        folder: &folder,
-        applied: &pending.applied,
-        pending: &pending.pending,
-        blue: blue.as_ref(),
-        green: green.as_ref(),
-    };
-    let server = Throwaway::Scratch(Scratch::start(support::server().await.maintenance()).await.unwrap());
-    let (_stopper, stop) = Stop::channel();
-    let rehearsal = rehearse(&server, script, &mut |_| {}, stop).await.unwrap();
-    server.stop().await.unwrap();
-    rehearsal
+    rehearsed(case.base, case.release, workload(case.blue).as_ref(), workload(case.green).as_ref()).await.1
 }
 
 /// What breaks, as `version query at step: message`.
