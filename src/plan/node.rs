@@ -606,7 +606,12 @@ fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) 
     let (node, effect) = united(nodes, &members);
     let apart: BTreeSet<_> = members.iter().flat_map(|i| certain_losses(&nodes[*i].effect, base)).collect();
     let together: BTreeSet<_> = certain_losses(&effect, base).collect();
-    if together.len() >= apart.len() || !together.is_subset(&apart) {
+    // Of what went as a whole, a part may go now: the same view comes back with another type.
+    let known = |c: &&Capability| {
+        let whole = || c.relation().is_some_and(|name| apart.contains(&Capability::Relation(name.clone())));
+        apart.contains(*c) || whole()
+    };
+    if together.len() >= apart.len() || !together.iter().all(known) {
         return None;
     }
     Some((members, node))
