@@ -94,6 +94,19 @@ impl Reader<'_> {
         self.access.uses.extend(enums);
     }
 
+    /// What a statement before it does to rows that a foreign key ties to those that it writes: they must be there to be pointed to, and gone
+    /// before what they point to goes.
+    fn rows_by_key(&mut self, table: &QName) {
+        let relation = self.schema.relation(table);
+        let rules = relation.into_iter().flat_map(|relation| relation.constraints.values());
+        let targets = rules.filter_map(|constraint| match &constraint.kind {
+            Rule::ForeignKey { target, .. } => Some(target),
+            Rule::PrimaryKey { .. } | Rule::Unique { .. } | Rule::Check { .. } | Rule::Exclude { .. } => None,
+        });
+        let tied = targets.chain(self.schema.pointing_to(table)).filter(|other| *other != table);
+        self.access.follows.extend(tied.map(|other| Key::Rows(other.clone())));
+    }
+
     /// The parts of a relation that differ.
     fn parts(&mut self, name: &QName, was: &Relation, is: &Relation) {
         self.access.uses.insert(Key::Relation(name.clone()));
@@ -401,8 +414,10 @@ impl Reader<'_> {
                     for other in &data.also {
                         let other = self.schema.resolve(other);
                         self.uses_relation(&other);
+                        self.rows_by_key(&other);
                         self.access.defines.insert(Key::Rows(other));
                     }
+                    self.rows_by_key(&table);
                     self.access.defines.insert(Key::Rows(table));
                 }
             }
