@@ -615,6 +615,10 @@ impl<'s> Resolver<'s> {
             }
             return None;
         };
+        // A view takes rows of COPY by an INSTEAD OF trigger only.
+        if insert.copies && relation.kind == RelationKind::View && relation.triggers.is_empty() {
+            self.problem("42809", format!("cannot copy to view \"{}\"", name.name), insert.table.name.at);
+        }
         let listed = insert.columns.is_some();
         let mut columns: Vec<Placed<Ident>> = match &insert.columns {
             Some(columns) => columns.clone(),
