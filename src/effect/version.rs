@@ -257,8 +257,7 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
                 let skipped = *if_not_exists && found.column(&column.name).is_some();
                 let identity =
                     matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
-                let has_parts = || schema.relations().any(|(_, part)| part.parent.as_ref() == Some(&name));
-                (identity && !skipped && has_parts()).then_some(Fact::IdentityPartitioned)
+                (identity && !skipped && schema.children(&name).next().is_some()).then_some(Fact::IdentityPartitioned)
             }
             TableChange::SetNotNull { not_valid, .. } => not_valid.then_some(Fact::NotNullNotValid),
             TableChange::AddConstraint(definition) => match &definition.kind {

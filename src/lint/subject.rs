@@ -8,6 +8,7 @@ use crate::schema::Schema;
 use crate::source::{Sources, Span};
 use crate::sql::{Directive, Operation, describe};
 use crate::stats::Weighing;
+use crate::workload::Query;
 
 /// A placed release.
 #[derive(Debug)]
@@ -145,7 +146,12 @@ impl<'a> Step<'a> {
 impl Version<'_> {
     /// Adds the query that shows a pull, if one does.
     pub(crate) fn label(&self, diagnostic: Diagnostic, pull: &Pull<'_>) -> Diagnostic {
-        match pull.query {
+        self.shown_by(diagnostic, pull.query)
+    }
+
+    /// Adds the query that shows what is told, if one does.
+    pub(crate) fn shown_by(&self, diagnostic: Diagnostic, query: Option<&Query>) -> Diagnostic {
+        match query {
             Some(query) => {
                 diagnostic.at(query.span.moved(self.offset), format!("{}'s query {}", self.name, query.name))
             }

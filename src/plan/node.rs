@@ -295,7 +295,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     session: session.clone(),
                     written: None,
                     before,
-                    touched: applied.touched.into_iter().collect(),
+                    touched: applied.touched,
                     parts: vec![part],
                 };
                 if alone || prefix { nodes.push(node) } else { unsplittable = Some(node) }

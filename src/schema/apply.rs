@@ -361,11 +361,7 @@ impl Change {
             let parent = relation.parent.as_ref().filter(|parent| together.contains(parent));
             parent.and_then(|parent| self.schema.relation(parent)).is_some_and(|parent| parent.partitioned)
         };
-        let children = self.owned(name, None);
-        let children = children
-            .iter()
-            .filter(|child| self.schema.relation(child).is_some_and(|child| child.parent.as_ref() == Some(name)));
-        let mut others = self.schema.dependents(name).chain(children).filter_map(|other| {
+        let mut others = self.schema.dependents(name).chain(self.schema.children(name)).filter_map(|other| {
             let relation = self.schema.relation(other).filter(|relation| !goes_with(relation))?;
             (!together.contains(other)).then_some((other, relation))
         });

@@ -80,10 +80,7 @@ impl Change {
 
     /// What takes or returns rows of a table goes with it.
     pub(super) fn drop_functions_of(&mut self, row: &str) {
-        let of = |f: &Function| {
-            let returns = f.returns.strip_prefix("setof ").unwrap_or(&f.returns);
-            returns.trim_end_matches("[]") == row || f.arguments.iter().any(|(data_type, _)| data_type.base() == row)
-        };
+        let of = |f: &Function| f.is_of_type(row);
         let concerned: Vec<QName> =
             self.schema.all_functions().filter(|(_, f)| of(f)).map(|(name, _)| name.clone()).collect();
         for name in concerned {

@@ -440,12 +440,8 @@ impl Change {
             | TableChange::DropNotNull { .. } => change.clone(),
             _ => return,
         };
-        let is_child = |name: &QName| {
-            self.schema
-                .relation(name)
-                .is_some_and(|r| r.kind == RelationKind::Table && r.parent.as_ref() == Some(table))
-        };
-        let children: Vec<_> = self.owned(table, None).into_iter().filter(is_child).collect();
+        let is_table = |name: &&QName| self.schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
+        let children: Vec<_> = self.schema.children(table).filter(is_table).cloned().collect();
         for child in children {
             self.change_table(&child, &inherited);
             self.hand_down(&child, &inherited);

@@ -131,9 +131,7 @@ impl Schema {
             return true;
         };
         // Tables that inherit from it are changed with it; partitions have the key of their parent.
-        let below = self.owned.get(name).into_iter().flat_map(|set| set.iter());
-        let mut heirs = below.filter(|heir| self.relation(heir).is_some_and(|r| r.parent.as_ref() == Some(name)));
-        if !relation.partitioned && heirs.any(|heir| !self.identifies_rows(heir)) {
+        if !relation.partitioned && self.children(name).any(|heir| !self.identifies_rows(heir)) {
             return false;
         }
         let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
@@ -149,6 +147,12 @@ impl Schema {
     /// Puts a publication there. For introspection.
     pub fn insert_publication(&mut self, name: Ident, publication: Publication) {
         self.publications.insert(name, Arc::new(publication));
+    }
+
+    /// The partitions of a table, and what inherits from it.
+    pub(crate) fn children<'a>(&'a self, name: &'a QName) -> impl Iterator<Item = &'a QName> {
+        let owned = self.owned.get(name).into_iter().flat_map(|set| set.iter());
+        owned.filter(|child| self.relation(child).is_some_and(|r| r.parent.as_ref() == Some(name)))
     }
 
     /// What a relation is a partition of, or inherits from, the nearest first.

@@ -483,6 +483,12 @@ pub struct Function {
 }
 
 impl Function {
+    /// Whether it takes or returns values of a type, arrays and sets of them included.
+    pub(crate) fn is_of_type(&self, shown: &str) -> bool {
+        let returns = self.returns.strip_prefix("setof ").unwrap_or(&self.returns);
+        returns.trim_end_matches("[]") == shown || self.arguments.iter().any(|(data_type, _)| data_type.base() == shown)
+    }
+
     /// `name(type, type)`
     pub fn signature(&self, name: &QName) -> String {
         let types: Vec<_> = self.arguments.iter().map(|(data_type, _)| data_type.as_str()).collect();

@@ -97,13 +97,13 @@ impl Catalog<'_> {
                 if *if_not_exists && column(&new.name).is_some() {
                     return None;
                 }
-                if only && self.children(name).next().is_some() {
+                if only && self.schema.children(name).next().is_some() {
                     return Some("column must be added to child tables too".to_owned());
                 }
                 let identity =
                     matches!(new.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
                 // Of a partitioned table PostgreSQL 17 does it.
-                if identity && !relation.partitioned && self.children(name).next().is_some() {
+                if identity && !relation.partitioned && self.schema.children(name).next().is_some() {
                     return Some("cannot recursively add identity column to table that has child tables".to_owned());
                 }
                 // Rows that are stored elsewhere would have to be written anew.
@@ -142,7 +142,7 @@ impl Catalog<'_> {
                 if self.inherits(relation, from) {
                     return Some(format!("cannot rename inherited column \"{from}\""));
                 }
-                if only && self.children(name).next().is_some() {
+                if only && self.schema.children(name).next().is_some() {
                     return Some(format!("inherited column \"{from}\" must be renamed in child tables too"));
                 }
                 column(to).map(|_| format!("column \"{to}\" of relation \"{table}\" already exists"))
@@ -292,7 +292,7 @@ impl Catalog<'_> {
             let found = self.schema.relation(other).and_then(|other| other.bound.as_ref());
             **other != *partition && found.is_some_and(|other| other.overlaps(bound))
         };
-        let other = self.children(parent).find(takes).filter(|_| ordered)?;
+        let other = self.schema.children(parent).find(takes).filter(|_| ordered)?;
         Some(format!("partition \"{}\" would overlap partition \"{}\"", partition.name, other.name))
     }
 
@@ -357,7 +357,7 @@ impl Catalog<'_> {
             (other != name && !together.contains(other) && found.kind == RelationKind::Table)
                 .then(|| format!("column {} of table {other}", column.name))
         });
-        let partitions = relation.partitioned.then(|| self.children(name)).into_iter().flatten();
+        let partitions = relation.partitioned.then(|| self.schema.children(name)).into_iter().flatten();
         let rows = std::iter::once(shown).chain(partitions.map(ToString::to_string));
         let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
@@ -430,7 +430,7 @@ impl Catalog<'_> {
             _ => {}
         }
         let used = |by: &str, user: String| Some(format!("cannot alter type of a column used by {by}: {user}"));
-        let below = self.children(name).flat_map(|child| self.views_of(child, column));
+        let below = self.schema.children(name).flat_map(|child| self.views_of(child, column));
         if let Some(view) = self.views_of(name, column).chain(below).next() {
             return used("a view or rule", format!("view {view}"));
         }
@@ -597,7 +597,7 @@ impl Catalog<'_> {
         let triggers = relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column));
         users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
         users.extend(self.tracked_of(name, column));
-        for child in self.children(name) {
+        for child in self.schema.children(name) {
             let found = self.schema.relation(child).filter(|found| found.kind == RelationKind::Table);
             users.extend(found.into_iter().flat_map(|found| self.column_users(child, found, column)));
         }
@@ -647,11 +647,6 @@ impl Catalog<'_> {
         parent.is_some_and(|parent| parent.column(column).is_some())
     }
 
-    fn children<'a>(&'a self, name: &'a QName) -> impl Iterator<Item = &'a QName> {
-        let owned = self.schema.owned.get(name).into_iter().flat_map(|set| set.iter());
-        owned.filter(|child| self.schema.relation(child).is_some_and(|r| r.parent.as_ref() == Some(name)))
-    }
-
     fn row_type_in_use(&self, name: &QName) -> Option<String> {
         let shown = name.to_string();
         self.schema.relations().find_map(|(other, relation)| {
@@ -666,12 +661,7 @@ impl Catalog<'_> {
     }
 
     fn functions_of_type<'a>(&'a self, shown: &'a str) -> impl Iterator<Item = String> + 'a {
-        let of = move |function: &Function| {
-            let returns = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
-            returns.trim_end_matches("[]") == shown
-                || function.arguments.iter().any(|(data_type, _)| data_type.base() == shown)
-        };
-        let found = self.schema.all_functions().filter(move |(_, function)| of(function));
+        let found = self.schema.all_functions().filter(move |(_, function)| function.is_of_type(shown));
         found.map(|(name, function)| format!("function {}", function.signature(name)))
     }
 }

@@ -187,22 +187,27 @@ pub(crate) fn is_word(token: &Token, word: &str) -> bool {
 
 /// Skips to the next comma outside parentheses and brackets, or to the end. Leaves the comma.
 pub(crate) fn skip_to_comma(parser: &mut Parser<'_>) {
-    _ = text_to_comma(parser);
+    to_comma(parser, |_| {});
 }
 
-/// The text of the same.
+/// The text of what [`skip_to_comma`] skips.
 pub(crate) fn text_to_comma(parser: &mut Parser<'_>) -> String {
-    let mut depth = 0_i32;
     let mut words = Vec::new();
+    to_comma(parser, |token| words.push(token.to_string()));
+    words.join(" ")
+}
+
+fn to_comma(parser: &mut Parser<'_>, mut each: impl FnMut(&Token)) {
+    let mut depth = 0_i32;
     loop {
         match &parser.peek_token_ref().token {
-            Token::EOF | Token::SemiColon => return words.join(" "),
-            Token::Comma if depth == 0 => return words.join(" "),
+            Token::EOF | Token::SemiColon => return,
+            Token::Comma if depth == 0 => return,
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth -= 1,
             _ => {}
         }
-        words.push(parser.next_token().token.to_string());
+        each(&parser.next_token().token);
     }
 }
 

@@ -6,18 +6,10 @@ use cutover::execute::rehearsal::Rehearsal;
 use cutover::plan::saved::SavedPlan;
 use cutover::workload::{SavedStatement, SavedTransaction, Workload};
 
-use crate::support::{numbered, rehearsed};
+use crate::support::{Case, numbered, rehearsed};
 
-/// A release with what was recorded of its versions, one transaction a line; statements are parted by `; `, values stand behind ` <- `, and
-/// a transaction that begins with `undone: ` was rolled back.
-#[derive(Default, Clone, Copy)]
-struct Case<'a> {
-    base: &'a str,
-    release: &'a str,
-    blue: &'a [&'a str],
-    green: &'a [&'a str],
-}
-
+/// What was recorded of a version, one transaction a line; statements are parted by `; `, values stand behind ` <- `, and a transaction
+/// that begins with `undone: ` was rolled back.
 fn recording(transactions: &[&str]) -> Workload {
     let statement = |text: &str| {
         let (text, values) = text.split_once(" <- ").unwrap_or((text, ""));
@@ -41,8 +33,7 @@ fn recording(transactions: &[&str]) -> Workload {
 }
 
 async fn play(case: Case<'_>) -> (SavedPlan, Rehearsal) {
-    let workload = |of: &[&str]| (!of.is_empty()).then(|| recording(of));
-    rehearsed(case.base, case.release, workload(case.blue).as_ref(), workload(case.green).as_ref()).await
+    rehearsed(case, recording).await
 }
 
 /// What is expected: what breaks and what runs otherwise, with the step after which it does; and how many statements counted.

@@ -5,24 +5,14 @@ use cutover::execute::Synthetic;
 use cutover::execute::rehearsal::Rehearsal;
 use cutover::workload::Workload;
 
-use crate::support::{self, Site, numbered, rehearsed};
-
-/// A release with the queries of its versions.
-#[derive(Default, Clone, Copy)]
-struct Case<'a> {
-    base: &'a str,
-    release: &'a str,
-    blue: &'a [&'a str],
-    green: &'a [&'a str],
-}
+use crate::support::{self, Case, Site, numbered, rehearsed};
 
 fn queries(texts: &[&str]) -> Workload {
     numbered(texts.iter().copied())
 }
 
 async fn play(case: Case<'_>) -> Rehearsal {
-    let workload = |of: &[&str]| (!of.is_empty()).then(|| queries(of));
-    rehearsed(case.base, case.release, workload(case.blue).as_ref(), workload(case.green).as_ref()).await.1
+    rehearsed(case, queries).await.1
 }
 
 /// What breaks, as `version query at step: message`.

@@ -59,10 +59,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     };
     let text = format!("green relies on what {} takes away{until}: {capability}", step.name());
     let told = Diagnostic::error(RULE.code, text).at(step.span, place).help(help);
-    found.push(match query {
-        Some(query) => told.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
-        None => told,
-    });
+    found.push(release.green.shown_by(told, query));
 }
 
 /// Whether every INSERT of green leaves a column out, because it is gone at the end.

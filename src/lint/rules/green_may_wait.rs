@@ -65,11 +65,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Some((freed, severity, query)) = told else { return };
     let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
     let diagnostic = Diagnostic::new(RULE.code, severity, text).at(step.span, "placed after the cutover");
-    let diagnostic = match query {
-        Some(query) => diagnostic.at(query.span.moved(release.green.offset), format!("green's query {}", query.name)),
-        None => diagnostic,
-    };
-    found.push(diagnostic.help(freed.help));
+    found.push(release.green.shown_by(diagnostic, query).help(freed.help));
 }
 
 /// A rule that goes.

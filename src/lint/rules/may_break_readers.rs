@@ -95,8 +95,7 @@ fn held(subject: &Subject<'_>) -> Option<Diagnostic> {
         "blue deletes rows of {target}, and those that this adds to {table} point to them: it may be refused from here on"
     );
     let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on");
-    let diagnostic = diagnostic.at(query.span.moved(release.blue.offset), format!("blue's query {}", query.name));
-    Some(diagnostic.help(
+    Some(release.blue.shown_by(diagnostic, Some(query)).help(
         "make sure that blue deletes them first; or let it wait until blue is drained: `-- cutover: after <reason>`",
     ))
 }

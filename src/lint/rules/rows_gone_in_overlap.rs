@@ -7,7 +7,6 @@ use crate::lint::{Case, Check, Docs, Rule, Step, Subject};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, RelationKind};
-use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_GONE_IN_OVERLAP,
@@ -91,7 +90,7 @@ fn deleted_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
     let diagnostic = Diagnostic::new(RULE.code, severity, text).at(step.span, "placed after the cutover").help(
         "make sure that it matches no row of green's; or let it run before green is there: `-- cutover: before <reason>`",
     );
-    Some(labelled(diagnostic, subject, query))
+    Some(release.green.shown_by(diagnostic, query))
 }
 
 /// A table that takes the name of another, which has the rows that green wrote.
@@ -125,7 +124,7 @@ fn replaced(subject: &Subject<'_>) -> Option<Diagnostic> {
     let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text)
         .at(step.span, "placed after the cutover")
         .help("give the new table a name of its own and let green use that; or change the table in place");
-    Some(labelled(diagnostic, subject, query))
+    Some(release.green.shown_by(diagnostic, query))
 }
 
 /// Rows that point to what green deletes before a new foreign key would have taken them along.
@@ -146,13 +145,5 @@ fn orphaned(subject: &Subject<'_>) -> Option<Diagnostic> {
     let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover").help(
         "let green delete the rows that point to them as well; or let the key come before the cutover: `-- cutover: before <reason>`",
     );
-    Some(labelled(diagnostic, subject, Some(query)))
-}
-
-fn labelled(diagnostic: Diagnostic, subject: &Subject<'_>, query: Option<&Query>) -> Diagnostic {
-    let green = subject.release.green;
-    match query {
-        Some(query) => diagnostic.at(query.span.moved(green.offset), format!("green's query {}", query.name)),
-        None => diagnostic,
-    }
+    Some(release.green.shown_by(diagnostic, Some(query)))
 }

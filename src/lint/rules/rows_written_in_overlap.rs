@@ -103,10 +103,11 @@ fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
     let text = format!(
         "green writes {from} from the cutover on, and this copies into {to} what green has written by then, too"
     );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
     Some(
-        Diagnostic::new(RULE.code, RULE.severity, text)
-            .at(step.span, "placed after the cutover")
-            .at(query.span.moved(release.green.offset), format!("green's query {}", query.name))
+        release
+            .green
+            .shown_by(diagnostic, Some(query))
             .help("make sure that rows which green has put into both are not there twice; or let it run before green is there: `-- cutover: before <reason>`"),
     )
 }

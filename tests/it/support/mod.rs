@@ -13,5 +13,5 @@ pub(crate) use command::{cutover, exit, transcript};
 pub(crate) use databases::{Database, counting_server, database, local_options, message, server, version};
 pub(crate) use examples::{example_releases, examples, examples_root};
 pub(crate) use play::{Order, Release, Run, play, statements};
-pub(crate) use rehearsed::{numbered, rehearsed};
+pub(crate) use rehearsed::{Case, numbered, rehearsed};
 pub(crate) use site::Site;

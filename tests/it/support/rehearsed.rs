@@ -17,15 +17,22 @@ pub(crate) fn numbered<'a>(texts: impl IntoIterator<Item = &'a str>) -> Workload
     workload
 }
 
-/// The plan of a release, which must be safe, and its rehearsal.
-pub(crate) async fn rehearsed(
-    base: &str,
-    release: &str,
-    blue: Option<&Workload>,
-    green: Option<&Workload>,
-) -> (SavedPlan, Rehearsal) {
+/// A release, with what is known of its versions.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) release: &'a str,
+    pub(crate) blue: &'a [&'a str],
+    pub(crate) green: &'a [&'a str],
+}
+
+/// The plan of a release, which must be safe, and its rehearsal. `workload`: what the texts of a version say.
+pub(crate) async fn rehearsed(case: Case<'_>, workload: impl Fn(&[&str]) -> Workload) -> (SavedPlan, Rehearsal) {
+    let known = |of: &[&str]| (!of.is_empty()).then(|| workload(of));
+    let (blue, green) = (known(case.blue), known(case.green));
+    let (blue, green) = (blue.as_ref(), green.as_ref());
     let directory = tempfile::tempdir().unwrap();
-    for (name, text) in [("1.sql", base), ("2.sql", release)] {
+    for (name, text) in [("1.sql", case.base), ("2.sql", case.release)] {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     let reading = Reading { convention: Some(Convention::Plain), ..Reading::default() };
