@@ -37,7 +37,7 @@
 //! | [`workload`], [`compat`] | the queries of a version, what they rely on, and what they are at every state |
 //! | [`stats`] | sizes and load of production, and what they make of a cost |
 //! | `rewrite`, [`lint`], [`plan`] | splitting; the rules; order, proof, and the saved plan |
-//! | `postgres`, `traffic`, `execute` | a live server, what moves the traffic, the release engine and the rehearsal (feature `live`) |
+//! | `postgres`, `traffic`, `execute`, `rehearse` | a live server, what moves the traffic, the release engine, and the engine on a throwaway server (feature `live`) |
 //! | [`report`], [`config`], `cli` | text for people and machines, `cutover.toml`, the command (feature `cli`) |
 //!
 //! # Invariants
@@ -49,7 +49,7 @@
 //! 5. The journal is the truth and the status a fold over it; it is written in the transaction of the DDL where PostgreSQL allows.
 //! 6. Rehearsal and execution are one code path with other doors.
 //! 7. Reordering is proved: the plan's order ends in the schema of the files' own order, or the plan is refused.
-//! 8. The library does not print, read the environment or end the process; only `postgres`, `traffic`, `execute` and `cli` are async.
+//! 8. The library does not print, read the environment or end the process; only `postgres`, `traffic`, `execute`, `rehearse` and `cli` are async.
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -66,6 +66,8 @@ mod parallel;
 pub mod plan;
 #[cfg(feature = "live")]
 pub mod postgres;
+#[cfg(feature = "live")]
+pub mod rehearse;
 pub mod report;
 mod rewrite;
 pub mod schema;

@@ -15,13 +15,14 @@ use super::planning;
 use super::release_args::{ReleaseArgs, ReleaseInput};
 use super::server_args::{ServerArgs, server_error};
 use crate::diagnostic::Severity;
-use crate::execute::observation::{self, Seen};
-use crate::execute::rehearsal::{self, Rehearsal, RehearsalError, Script};
-use crate::execute::{Event, Stop, Terms};
+use crate::execute::{Event, Stop};
 use crate::migrations::Pending;
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::plan::{Planned, Request};
 use crate::postgres::throwaway::Throwaway;
+use crate::rehearse::Terms;
+use crate::rehearse::observation::{self, Seen};
+use crate::rehearse::rehearsal::{self, Rehearsal, RehearsalError, Script};
 use crate::report::{self, Style};
 
 /// Rehearse the whole release on a throwaway PostgreSQL

@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::error::CliError;
 use super::live::duration;
 use super::release_args::ReleaseInput;
-use crate::execute::{Terms, rehearsal};
 use crate::migrations::Folder;
 #[cfg(feature = "embedded")]
 use crate::postgres::throwaway::{Embedded, EmbeddedOptions};
 use crate::postgres::throwaway::{Local, LocalOptions, Scratch, Throwaway, ThrowawayError};
+use crate::rehearse::{Terms, rehearsal};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ServerArgs {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix, Version};
-use crate::execute::rehearsal::Rehearsal;
-use crate::execute::{Difference, Replayed, Synthetic};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
+use crate::rehearse::rehearsal::Rehearsal;
+use crate::rehearse::{Difference, Replayed, Synthetic};
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
 /// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows.

@@ -7,9 +7,9 @@ use super::matrix_text;
 use super::style::{Style, Tone};
 use crate::compat::Meaning;
 use crate::compat::matrix::{Cell, Version};
-use crate::execute::rehearsal::Rehearsal;
-use crate::execute::{Difference, Replayed, Synthetic};
 use crate::plan::saved::SavedPlan;
+use crate::rehearse::rehearsal::Rehearsal;
+use crate::rehearse::{Difference, Replayed, Synthetic};
 
 /// Draws a rehearsal.
 pub fn render(rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> String {

@@ -6,10 +6,10 @@
 use camino::Utf8PathBuf;
 use cutover::compat::matrix::{Cell, Mark};
 use cutover::execute::Stop;
-use cutover::execute::rehearsal::{Script, rehearse};
 use cutover::plan::saved::Verdict;
 use cutover::plan::{Planned, Request};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::rehearsal::{Script, rehearse};
 use cutover::workload::Workload;
 use cutover::{config, migrations, plan, workload};
 

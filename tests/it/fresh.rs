@@ -2,13 +2,13 @@
 
 use camino::Utf8Path;
 use cutover::execute::Stop;
-use cutover::execute::observation::observe;
-use cutover::execute::rehearsal::{Script, rehearse};
 use cutover::migrations::{self, Convention, Folder, Pending, Reading};
 use cutover::plan::saved::Verdict;
 use cutover::plan::{Request, plan};
 use cutover::postgres::inventory::inventory;
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::observation::observe;
+use cutover::rehearse::rehearsal::{Script, rehearse};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 

@@ -2,8 +2,8 @@
 
 use cutover::compat::Meaning;
 use cutover::compat::matrix::Version;
-use cutover::execute::rehearsal::Rehearsal;
 use cutover::plan::saved::SavedPlan;
+use cutover::rehearse::rehearsal::Rehearsal;
 use cutover::workload::{SavedStatement, SavedTransaction, Workload};
 
 use crate::support::{Case, numbered, rehearsed};

@@ -1,8 +1,8 @@
 //! Queries without a recording, run on synthetic rows in a rehearsal on a real server: what only rows decide is found, and nothing is an
 //! alarm that the values alone have brought about.
 
-use cutover::execute::Synthetic;
-use cutover::execute::rehearsal::Rehearsal;
+use cutover::rehearse::Synthetic;
+use cutover::rehearse::rehearsal::Rehearsal;
 use cutover::workload::Workload;
 
 use crate::support::{self, Case, Site, numbered, rehearsed};

@@ -1,6 +1,6 @@
 //! Which queries a change can touch, as the server's catalog tells it: whatever is another one is among them, and what is not named is not.
 
-use cutover::execute::Preparer;
+use cutover::rehearse::Preparer;
 use cutover::workload::Workload;
 
 use crate::support;

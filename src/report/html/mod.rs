@@ -10,9 +10,9 @@ mod timeline;
 use markup::Markup;
 
 use crate::compat::matrix::Matrix;
-#[cfg(feature = "live")]
-use crate::execute::rehearsal::Rehearsal;
 use crate::plan::saved::{Phase, SavedPlan, Verdict};
+#[cfg(feature = "live")]
+use crate::rehearse::rehearsal::Rehearsal;
 
 /// Draws a plan.
 pub fn render(plan: &SavedPlan) -> String {

@@ -5,8 +5,8 @@ use super::markup::Markup;
 use super::timeline;
 use crate::compat::Meaning;
 use crate::compat::matrix::Cell;
-use crate::execute::rehearsal::Rehearsal;
-use crate::execute::{Difference, Replayed, Synthetic};
+use crate::rehearse::rehearsal::Rehearsal;
+use crate::rehearse::{Difference, Replayed, Synthetic};
 use crate::report::rehearsal_text::did_not_run;
 
 pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {

@@ -1,7 +1,7 @@
 //! Every statement of the real histories, simulated and observed.
 
-use cutover::execute::observation::observed;
 use cutover::postgres::observe::Observer;
+use cutover::rehearse::observation::observed;
 use cutover::schema::Schema;
 use cutover::sql::{self, Operation};
 

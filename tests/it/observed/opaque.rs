@@ -1,9 +1,9 @@
 //! Statements that can not be read are placed by what they were seen to do, or not at all.
 
-use cutover::execute::observation::observe;
 use cutover::migrations::{Convention, Folder, Pending};
 use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::observation::observe;
 use insta::assert_snapshot;
 
 use crate::support;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cutover::compat::matrix::Cell;
-use cutover::execute::Preparer;
 use cutover::postgres::Session;
+use cutover::rehearse::Preparer;
 
 use super::data::Pair;
 use super::recall::{Recall, one_line};

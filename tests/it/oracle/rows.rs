@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use cutover::compat::matrix::Version;
-use cutover::execute::rehearsal::{Rehearsal, Script, rehearse};
-use cutover::execute::{Stop, Synthetic};
+use cutover::execute::Stop;
 use cutover::migrations::{self, Convention, Folder, Pending, Reading};
 use cutover::plan::saved::{Phase, Verdict};
 use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::Synthetic;
+use cutover::rehearse::rehearsal::{Rehearsal, Script, rehearse};
 
 use super::data::{Pair, Project};
 use super::{every, projects};

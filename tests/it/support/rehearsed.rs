@@ -2,11 +2,11 @@
 
 use camino::Utf8Path;
 use cutover::execute::Stop;
-use cutover::execute::rehearsal::{Rehearsal, Script, rehearse};
 use cutover::migrations::{self, Convention, Pending, Reading};
 use cutover::plan::saved::{SavedPlan, Verdict};
 use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::rehearsal::{Rehearsal, Script, rehearse};
 use cutover::workload::Workload;
 
 /// Queries that are called q1, q2, …

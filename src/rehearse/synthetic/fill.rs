@@ -9,8 +9,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::candidate::{Given, Known, Rows, Slot, Value};
-use crate::execute::replay::{AsText, Outcome, Refused, refused};
 use crate::postgres::tables::{Shape, Table, Tables};
+use crate::rehearse::replay::{AsText, Outcome, Refused, refused};
 use crate::sql::name::Quoted;
 
 /// How many rows a table gets.

@@ -1,7 +1,7 @@
 //! Whether a failure is the release's, or one that the synthetic values and rows may have brought about. What may be theirs is no alarm.
 
-use crate::execute::replay::Refused;
 use crate::postgres::tables::{Table, Tables};
+use crate::rehearse::replay::Refused;
 use crate::schema::resolve::{Row, Uses, Write, WriteKind};
 
 /// Classes and codes that say of a value or of rows that they do not fit, of a function that it does not want them, or of the server that it

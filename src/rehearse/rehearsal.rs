@@ -7,20 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error};
 
-use super::doors::{Clock, Doors, Future, Moment, Observer};
-use super::error::ExecuteError;
-use super::event::Event;
 use super::fresh::Difference;
-use super::options::Options;
 use super::preparer::Preparer;
-use super::release::execute;
 use super::replay::{Player, Replayed};
-use super::stop::Stop;
 use super::synthetic::{Base, Ends, Improviser, Synthetic};
 use super::trial::{Met, Roles, Terms, Trial, Whose};
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State, Version};
 use crate::effect::PgVersion;
+use crate::execute::{Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Stop, execute};
 use crate::migrations::{Folder, Migration, books};
 use crate::plan::replay;
 use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
