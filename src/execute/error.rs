@@ -7,6 +7,7 @@ use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::history::HistoryError;
 use crate::postgres::server_message;
+use crate::side::Side;
 use crate::traffic::{Share, TrafficError};
 
 /// Why a release stops.
@@ -123,8 +124,8 @@ pub enum ExecuteError {
     /// A version does not work.
     #[error("{side} is unhealthy: {why}")]
     Unhealthy {
-        /// `blue` or `green`.
-        side: &'static str,
+        /// Which.
+        side: Side,
         /// Why.
         why: String,
     },

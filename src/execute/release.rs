@@ -16,7 +16,8 @@ use super::status::{Stage, Status, Trouble};
 use super::stop::Level;
 use super::{preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
-use crate::traffic::{Kind, Share, Side};
+use crate::side::Side;
+use crate::traffic::{Kind, Share};
 
 /// How a command ends well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

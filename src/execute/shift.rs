@@ -13,7 +13,8 @@ use super::options::BlueSessions;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
-use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, Side, TrafficBackend, Verified};
+use crate::side::Side;
+use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, TrafficBackend, Verified};
 
 /// From 100 ms to 5 s between two questions.
 struct Poll {
@@ -107,13 +108,7 @@ impl Engine<'_, '_> {
     pub(super) async fn healthy(&mut self, side: Side) -> Result<(), ExecuteError> {
         match self.call("health", move |traffic, context| traffic.health(context, side)).await? {
             Health::Healthy | Health::Unknown => Ok(()),
-            Health::Unhealthy { why } => {
-                let side = match side {
-                    Side::Blue => "blue",
-                    Side::Green => "green",
-                };
-                Err(ExecuteError::Unhealthy { side, why })
-            }
+            Health::Unhealthy { why } => Err(ExecuteError::Unhealthy { side, why }),
         }
     }
 

@@ -19,10 +19,11 @@ use crate::compat::mention::Tree;
 use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::{Capability, Effect, PgVersion};
-use crate::lint::{self, Allowed, Release, Version};
+use crate::lint::{self, Allowed, Application, Release};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
 use crate::schema::{QName, Relation, Schema};
+use crate::side::Side;
 use crate::source::{Sources, Span};
 use crate::sql::Operation;
 use crate::sql::operation::Ident;
@@ -216,8 +217,8 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
         steps: findings::steps(&nodes, &all_pulls, &placements, &conflicts, &second),
         base: &base,
         last: &last,
-        blue: Version { name: "blue", app: blue, offset: blue_offset },
-        green: Version { name: "green", app: green, offset: green_offset },
+        blue: Application { side: Side::Blue, app: blue, offset: blue_offset },
+        green: Application { side: Side::Green, app: green, offset: green_offset },
         sources: &folder.sources,
         convention: folder.convention,
         weighing: weighing.as_ref(),

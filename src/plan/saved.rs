@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use crate::compat::Phase;
-use crate::compat::matrix::{Matrix, Version};
+use crate::compat::matrix::Matrix;
 use crate::digest::hex;
 use crate::migrations::Convention;
+use crate::side::Side;
 use crate::stats::Load;
 
 /// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps; 1.2 what steps
@@ -238,7 +239,7 @@ pub struct Need {
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// Blue loses it, green gains it.
-    pub version: Version,
+    pub version: Side,
     /// How much it matters.
     pub reliance: Reliance,
     /// What it is about, for people, for example `users.email is readable as text`.

@@ -9,10 +9,10 @@ use super::mentions::Mentioned;
 use super::node::{Node, Part};
 use super::place::{Placement, Reason};
 use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Statement, Step, Transaction};
-use crate::compat::matrix::Version;
 use crate::compat::{Pull, Pulls, Strength};
 use crate::effect::{Capability, Hazard};
 use crate::migrations::{Convention, Migration};
+use crate::side::Side;
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
 use crate::stats::Weighing;
@@ -197,9 +197,9 @@ impl Builder<'_> {
             capability: pull.capability.to_string(),
             query: pull.query.map(|query| query.name.clone()),
         };
-        let blue = pulls.blue.iter().map(|pull| of(Version::Blue, pull, weighed(pull)));
-        let green = pulls.green.iter().map(|pull| of(Version::Green, pull, weighed(pull)));
-        let conditional = pulls.conditional.iter().map(|pull| of(Version::Blue, pull, Reliance::Conditional));
+        let blue = pulls.blue.iter().map(|pull| of(Side::Blue, pull, weighed(pull)));
+        let green = pulls.green.iter().map(|pull| of(Side::Green, pull, weighed(pull)));
+        let conditional = pulls.conditional.iter().map(|pull| of(Side::Blue, pull, Reliance::Conditional));
         blue.chain(green).chain(conditional).collect()
     }
 
@@ -266,8 +266,8 @@ impl Builder<'_> {
                 let sure = self.input.nodes[node].observations().any(|observed| observed.unsure.is_none());
                 let seen = if sure { format!(" (seen on {})", self.input.server) } else { String::new() };
                 let pull = match placement.phase {
-                    Phase::Before => pulls.green.as_ref().map(|p| ("green", p)),
-                    Phase::After => pulls.blue.as_ref().map(|p| ("blue", p)),
+                    Phase::Before => pulls.green.as_ref().map(|p| (Side::Green, p)),
+                    Phase::After => pulls.blue.as_ref().map(|p| (Side::Blue, p)),
                 };
                 let why = match pull {
                     Some((who, pull)) => match pull.query {
