@@ -13,7 +13,6 @@ use crate::side::Side;
 
 /// Queries × states.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Matrix {
     /// The states the database goes through, in order.
     pub states: Vec<State>,
@@ -23,7 +22,6 @@ pub struct Matrix {
 
 /// A schema that clients can meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct State {
     /// The step after which it is; `None`: before the first one.
     pub after_step: Option<u32>,
@@ -35,7 +33,6 @@ pub struct State {
 
 /// A query at every state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Row {
     /// Whose.
     pub version: Side,
@@ -51,7 +48,6 @@ pub struct Row {
 
 /// What a query is from a state on, until the next run begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Run {
     /// Index of the first state.
     pub state: usize,
@@ -73,7 +69,6 @@ pub enum Cell {
 
 /// Why a query fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Failure {
     /// PostgreSQL's words, or the tool's.
     pub message: String,

@@ -81,6 +81,14 @@ pub enum ExecuteError {
         /// How far it is.
         stage: Stage,
     },
+    /// The release was begun by a version of the tool whose plans this one does not read.
+    #[error("release {release} was begun by cutover {tool}, whose plans this version ({}) does not carry on with", env!("CARGO_PKG_VERSION"))]
+    OtherTool {
+        /// Its id.
+        release: String,
+        /// The version that began it.
+        tool: String,
+    },
     /// There is nothing to carry on with.
     #[error("there is no unfinished release in this database")]
     NoRelease,
@@ -315,6 +323,9 @@ impl ExecuteError {
                 "carry on with `cutover promote`, or undo it with `cutover rollback`".into()
             }
             Self::Begun { .. } => "carry on with `cutover resume`".into(),
+            Self::OtherTool { tool, .. } => {
+                format!("finish it with cutover {tool} (`resume`, `promote` or `rollback`), which still reads this journal")
+            }
             Self::NoRelease => "start one with `cutover execute PLAN`".into(),
             Self::NotWaiting { .. } => "`cutover status` shows what it does".into(),
             Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),

@@ -7,10 +7,10 @@ use camino::Utf8PathBuf;
 use super::access::{self, Access, Key};
 use super::graph::Graph;
 use super::mentions::{self, Mentioned};
-use super::node::{self, Node};
+use super::node::{self, Node, Written};
 use super::place::{self, Placement};
 use super::saved::{
-    Excerpt, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase,
+    Definition, Excerpt, ExpectedColumn, ExpectedRelation, Finding, Migration as SavedMigration, Migrations, Phase,
     Place, SavedPlan, SchemaPins, Verdict,
 };
 use super::untold;
@@ -313,18 +313,20 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         name: m.name.clone(),
         path: m.path.clone(),
         sha256: m.sha256.clone(),
+        text: None,
     };
+    let whole = |m: &Migration| SavedMigration { text: Some(folder.sources.file(m.file).text.to_string()), ..saved(m) };
     let plan = SavedPlan {
-        format_version: FORMAT_VERSION.to_owned(),
         tool: SavedPlan::this_tool(),
         digest: String::new(),
         verdict: if is_unsafe { Verdict::Unsafe } else { Verdict::Safe },
+        release: Definition::default(),
         migrations: Migrations {
             convention: folder.convention,
             folder: folder.path.clone(),
             from: request.pending.applied.last().map(|m| m.version.to_string()),
             applied: request.pending.applied.iter().map(saved).collect(),
-            pending: request.pending.pending.iter().map(saved).collect(),
+            pending: request.pending.pending.iter().map(whole).collect(),
             alike: folder.alike.clone(),
             history_table: request.history_table.map(str::to_owned),
         },
@@ -339,6 +341,7 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         findings: grouped(diagnostics, request.weighing.is_some()).iter().map(|d| finding(d, sources)).collect(),
         matrix,
         blue_source: analysis.mentioned.and_then(|mentioned| mentioned.searched),
+        unknown: serde_json::Value::Null,
     };
     plan.sealed()
 }
@@ -370,7 +373,7 @@ fn split<'a>(node: &Node, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Option<(Nod
     let loosened = node.before.apply(&operation);
     let mut before = node.clone();
     before.effect = Effect::of(&operation, &node.before, &loosened);
-    before.written = Some(sql);
+    before.written = Some(Written { recipe: "drop-required-column", sql });
     before.parts[0].operation = operation;
     let mut after = node.clone();
     let dropped = loosened.schema.apply(&part.operation);

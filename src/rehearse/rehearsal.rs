@@ -394,6 +394,7 @@ async fn record(client: &Client, folder: &Folder, migrations: &[Migration]) -> R
             name: migration.name.clone(),
             path: migration.path.clone(),
             sha256: migration.sha256.clone(),
+            text: None,
         };
         history::record(client, convention, &saved, text).await?;
     }

@@ -47,7 +47,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         let what = step.map_or_else(
             || "before the first step".to_owned(),
             |step| {
-                let origin = step.statements.iter().find_map(|s| s.origin.as_ref());
+                let origin = step.origin();
                 let place = origin.map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
                 format!("after step {}, {} of {}{place}", step.id, step.action, step.object)
             },

@@ -199,7 +199,7 @@ pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
             timeline::link(out, culprit.id);
         }
         out.raw("</figcaption>");
-        for statement in culprit.iter().flat_map(|step| &step.statements) {
+        for statement in culprit.iter().flat_map(|step| step.statements()) {
             out.sql(&statement.sql, None);
         }
         out.raw("</figure>\n</div>\n</article>\n");
