@@ -7,6 +7,7 @@ mod findings;
 pub mod format;
 mod graph;
 mod key;
+mod manner;
 mod matrix;
 mod mentions;
 mod node;

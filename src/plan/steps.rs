@@ -86,6 +86,12 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
 /// What a node's statements are as the work of a step.
 fn work(node: &Node, mut statements: Vec<Statement>) -> Work {
     match statements.pop() {
+        Some(statement)
+            if statements.is_empty()
+                && let Some(manner) = &node.manner =>
+        {
+            manner.work(statement)
+        }
         Some(statement) if !node.transactional && statements.is_empty() => Work::Alone { statement },
         Some(last) => Work::Transaction { statements: statements.into_iter().chain([last]).collect() },
         None => Work::Transaction { statements },
@@ -196,11 +202,7 @@ impl Builder<'_> {
             object,
             action,
             reason: self.reason(group[0], phase),
-            hazard: if first.is_opaque() {
-                "cost not known".to_owned()
-            } else {
-                together.map(|hazard| hazard.to_string()).unwrap_or_default()
-            },
+            hazard: Self::cost(first, together.as_ref()),
             load: self.input.weighing.and_then(weighed),
             point_of_no_return: false,
             completes: Vec::new(),
@@ -208,6 +210,14 @@ impl Builder<'_> {
             evidence: group.iter().flat_map(|node| self.evidence(*node)).collect(),
             mentions: self.input.mentioned.map(|mentioned| mentioned.saved(group)).unwrap_or_default(),
         }
+    }
+
+    fn cost(node: &Node, hazard: Option<&Hazard>) -> String {
+        if node.is_opaque() {
+            return "cost not known".to_owned();
+        }
+        let whole = hazard.map(ToString::to_string).unwrap_or_default();
+        node.manner.as_ref().map_or(whole.clone(), |manner| manner.cost(whole))
     }
 
     /// What the versions' pulls on a node rest on.
