@@ -101,6 +101,8 @@ pub(crate) struct Node {
     pub(crate) written: Option<Written>,
     /// The schema before it, in the files' order.
     pub(crate) before: Schema,
+    /// The schema after it, in the files' order.
+    pub(crate) after: Schema,
     /// What it changes.
     pub(crate) touched: BTreeSet<Object>,
 }
@@ -285,6 +287,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 };
                 let before = std::mem::replace(&mut schema, applied.schema);
                 if let Some(node) = &mut unsplittable {
+                    node.after = schema.clone();
                     node.unknown |= unknown;
                     node.touched.extend(applied.touched);
                     node.effect.removes.extend(effect.removes);
@@ -295,14 +298,15 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 let (alone_only, refused) =
                     commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
                 diagnostics.extend(refused);
-                let manner = statement.manner.as_ref().map(|word| {
-                    manner::of(word, &part, folder.sources.slice(part.span), &before)
-                        .map_err(|why| bad_manner(&why, part.span))
-                });
-                let manner = manner.transpose().unwrap_or_else(|problem| {
-                    diagnostics.push(problem);
-                    None
-                });
+                let word = statement.manner.as_ref();
+                let text = folder.sources.slice(part.span);
+                let manner = match word.map(|word| manner::of(word, &part, text, &before)).transpose() {
+                    Ok(manner) => manner,
+                    Err(why) => {
+                        diagnostics.push(bad_manner(&why, part.span));
+                        None
+                    }
+                };
                 let transactional = statement.transactional && !part.hazard.outside_transaction && !alone_only;
                 let node = Node {
                     migration: index,
@@ -315,6 +319,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     session: session.clone(),
                     written: None,
                     before,
+                    after: schema.clone(),
                     touched: applied.touched,
                     parts: vec![part],
                 };
