@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 pub(crate) use super::key::Key;
 use super::key::{
-    DEFAULT_PARTITION, LIKENESS, PARENT, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, shape_of, width_of,
+    DEFAULT_PARTITION, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants, default_of,
+    shape_of, width_of,
 };
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
@@ -332,6 +333,10 @@ impl Reader<'_> {
             | Operation::DropPolicy { name, table, .. } => {
                 let table = self.schema.resolve(table);
                 self.access.uses.insert(Key::Relation(table.clone()));
+                // What it asks of a row, and what one that goes or becomes another asked.
+                let old = self.schema.relation(&table).and_then(|relation| relation.policies.get(name));
+                self.words(text);
+                self.mentions(words_of(old.map_or("", |policy| &policy.text)));
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.defines.insert(Key::Part(table, name.clone()));
             }
@@ -353,6 +358,7 @@ impl Reader<'_> {
                             }
                             self.access.uses.extend(schemas.iter().cloned().map(Key::Namespace));
                         }
+                        GrantObject::Future { .. } => _ = self.access.defines.insert(default_grants()),
                         GrantObject::Other(words) => {
                             self.access.defines.insert(Key::Part(QName::new("", words.as_str()), "(grants)".into()));
                         }
@@ -408,7 +414,7 @@ impl Reader<'_> {
                     if data.verb == DataVerb::Insert && upserts(text) {
                         self.access.follows.insert(Key::Part(table.clone(), UNIQUE.into()));
                     }
-                    if data.verb == DataVerb::Truncate && !data.cascade {
+                    if data.verb == DataVerb::Truncate {
                         self.access.precedes.insert(Key::Part(table.clone(), REFERENCES.into()));
                     }
                     for other in &data.also {
@@ -571,6 +577,12 @@ impl Reader<'_> {
             }
             TableChange::AddConstraint(definition) => {
                 self.constraint(table, &definition.kind, true);
+                // What comes to be a part of the table that it points to gets a key of its own, which is valid.
+                if let ConstraintKind::ForeignKey { target, .. } = &definition.kind
+                    && definition.not_valid
+                {
+                    self.access.uses.insert(Key::Part(self.schema.resolve(target), PARTITIONS.into()));
+                }
                 if definition.kind.is_primary() {
                     self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
                 }
@@ -624,7 +636,9 @@ impl Reader<'_> {
                 self.default_partition(table, &partition);
                 // Both have the same columns when the one comes, and the columns of their own once it has gone.
                 self.all_columns(table);
+                self.all_defaults(table);
                 self.all_columns(&partition);
+                self.access.defines.insert(Key::Part(table.clone(), PARTITIONS.into()));
                 self.access.defines.insert(Key::Part(partition.clone(), PARENT.into()));
                 self.uses_relation(&partition);
             }
@@ -640,6 +654,7 @@ impl Reader<'_> {
             TableChange::Inherit { parent, .. } => {
                 let parent = self.schema.resolve(parent);
                 self.all_columns(&parent);
+                self.all_defaults(&parent);
                 self.all_columns(table);
                 self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
                 self.uses_relation(&parent);
@@ -649,9 +664,9 @@ impl Reader<'_> {
                     self.access.uses.insert(Key::Part(table.clone(), index.clone()));
                 }
                 // What is said of a column goes with it.
-                let of_a_column = ["statistics target", "storage", "compression", "sequence", "column options"];
-                if matches!(change, TableChange::Physical { what } if of_a_column.contains(what)) {
-                    self.all_columns(table);
+                if let TableChange::Physical { what, of: Some(of) } = change {
+                    let part = Key::Part(table.clone(), of.clone());
+                    self.access.uses.insert(if *what == "cluster" { part } else { column_key(of) });
                 }
                 self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
             }
@@ -759,7 +774,9 @@ impl Reader<'_> {
         }
     }
 
+    /// What something new stands on.
     fn namespace(&mut self, name: &QName) {
+        self.access.uses.insert(default_grants());
         self.access.uses.insert(Key::Namespace(name.schema.clone()));
     }
 
@@ -800,6 +817,12 @@ impl Reader<'_> {
             self.access.uses.insert(Key::Relation(other));
         }
         self.access.precedes.insert(Key::FunctionUsers);
+    }
+
+    /// Tables below one get the defaults that it is given, for as long as they are below it.
+    fn all_defaults(&mut self, table: &QName) {
+        let columns = self.schema.relation(table).into_iter().flat_map(|relation| &relation.columns);
+        self.access.uses.extend(columns.map(|column| default_of(table, &column.name)));
     }
 
     fn all_columns(&mut self, table: &QName) {

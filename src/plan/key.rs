@@ -9,6 +9,8 @@ use crate::sql::operation::Ident;
 pub(super) const PRIMARY_KEY: &str = "(primary key)";
 pub(super) const DEFAULT_PARTITION: &str = "(default partition)";
 
+/// Which partitions a table has.
+pub(super) const PARTITIONS: &str = "(partitions)";
 /// What a table is a part of.
 pub(super) const PARENT: &str = "(parent)";
 /// The rules that `ON CONFLICT` asks.
@@ -56,6 +58,11 @@ impl fmt::Display for Key {
             Self::FunctionUsers => f.write_str("what calls functions"),
         }
     }
+}
+
+/// What is granted on what is made later.
+pub(super) fn default_grants() -> Key {
+    Key::Part(QName::new("", "(new relations)"), "(grants)".into())
 }
 
 /// What an INSERT that leaves a column out stands on.

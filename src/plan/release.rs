@@ -195,7 +195,7 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
     let watch_green = request.green.map(|workload| Watch::new(workload, &last));
     let blue = App { watch: watch_blue.as_ref(), schema: &base, assume: request.assume };
     let green = App { watch: watch_green.as_ref(), schema: &last, assume: request.assume };
-    let pulls_of = |node: &Node| pulls(&node.effect, blue, green, &base, &last);
+    let pulls_of = |node: &Node| pulls(&node.effect, (blue, green), (&base, &node.before, &last));
 
     let nodes = rewrite_nodes(collected.nodes, &pulls_of);
     let all_pulls: Vec<Pulls<'_>> = nodes.iter().map(pulls_of).collect();
@@ -385,10 +385,13 @@ fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: 
     // A trigger that names the column keeps both forms in step.
     let filled = |table: &QName, column: &Ident| {
         nodes.iter().flat_map(|node| node.operations().map(move |op| (node, op))).any(|(node, op)| match op {
-            Operation::CreateTrigger { table: on, function, .. } => {
-                let names = |name: &QName| node.before.functions(name).iter().any(|f| f.mentions.contains(column));
-                node.before.resolve(on) == *table
-                    && function.as_ref().is_none_or(|f| names(&node.before.resolve_function(f)))
+            Operation::CreateTrigger { table: on, function, firing, .. } => {
+                let function = function.as_ref().map(|function| node.before.resolve_function(function));
+                let names = |column: &Ident| {
+                    let known = |name| node.before.functions(name).iter().any(|f| f.mentions.contains(column));
+                    function.as_ref().is_none_or(known)
+                };
+                node.before.resolve(on) == *table && names(column) && blue.sets_off(table, *firing, names)
             }
             _ => false,
         })
@@ -426,7 +429,8 @@ fn second_passes(nodes: &[Node], placements: &[Placement], base: &Schema, blue: 
         nodes[*i].parts.iter().all(|part| {
             let Operation::Data(data) = &part.operation else { return false };
             let reads = data.query.reads.iter().map(|read| nodes[*i].before.resolve(read));
-            part.command.is_some() && part.refused_on(&overlap).is_none() && !reads.into_iter().any(|read| stale(&read))
+            let runs = part.refused_on(&overlap).is_none() && !part.repeats_key_on(&overlap);
+            part.command.is_some() && runs && !reads.into_iter().any(|read| stale(&read))
         })
     };
     wanted.into_iter().filter(again).collect()

@@ -82,8 +82,9 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     ];
     for (words, what) in PHYSICAL {
         if eat_words(parser, words) {
+            let of = (words[0] == "cluster").then(|| parser.parse_identifier().map(|name| fold(&name))).transpose()?;
             skip_to_comma(parser);
-            return Ok(Some(TableChange::Physical { what }));
+            return Ok(Some(TableChange::Physical { what, of }));
         }
     }
     if eat_words(parser, &["replica", "identity"]) {
@@ -102,7 +103,7 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
         parser.next_token();
         skip_to_comma(parser);
-        return Ok(Some(TableChange::Physical { what: "storage parameters" }));
+        return Ok(Some(TableChange::Physical { what: "storage parameters", of: None }));
     }
     for logged in [true, false] {
         if eat_words(parser, &["set", if logged { "logged" } else { "unlogged" }]) {
@@ -171,8 +172,9 @@ fn switch(parser: &mut Parser<'_>) -> Result<TableChange> {
     if !eat_word(parser, "replica") {
         eat_word(parser, "always");
     }
-    if !eat_word(parser, "trigger") && !eat_word(parser, "rule") {
-        return parser.expected_ref("TRIGGER, RULE, or ROW LEVEL SECURITY", parser.peek_token_ref());
+    // Of rules nothing is known here, as of CREATE RULE.
+    if !eat_word(parser, "trigger") {
+        return parser.expected_ref("TRIGGER or ROW LEVEL SECURITY", parser.peek_token_ref());
     }
     Ok(TableChange::SwitchTrigger { name: fold(&parser.parse_identifier()?), enabled })
 }
@@ -223,12 +225,12 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         ] {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
-                return Ok(TableChange::Physical { what });
+                return Ok(TableChange::Physical { what, of: Some(column) });
             }
         }
         if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
             skip_to_comma(parser);
-            return Ok(TableChange::Physical { what: "column options" });
+            return Ok(TableChange::Physical { what: "column options", of: Some(column) });
         }
         // `TYPE x COLLATE y USING z`, `SET DATA TYPE x …`
         if eat_words(parser, &["set", "data", "type"]) || eat_word(parser, "type") {
