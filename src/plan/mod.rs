@@ -4,6 +4,7 @@ mod access;
 mod commits;
 mod describe;
 mod findings;
+pub mod format;
 mod graph;
 mod key;
 mod matrix;

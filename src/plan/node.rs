@@ -74,6 +74,14 @@ pub fn is_opaque(operation: &Operation) -> bool {
     }
 }
 
+/// SQL that the tool wrote.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// The name of the recipe.
+    pub(crate) recipe: &'static str,
+    pub(crate) sql: String,
+}
+
 /// What runs as a unit.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -93,8 +101,8 @@ pub(crate) struct Node {
     pub(crate) transactional: bool,
     /// `SET` statements of its file that are in force.
     pub(crate) session: Vec<Span>,
-    /// SQL that the tool wrote instead of the author's.
-    pub(crate) written: Option<String>,
+    /// What the tool wrote instead of the author's SQL.
+    pub(crate) written: Option<Written>,
     /// The schema before it, in the files' order.
     pub(crate) before: Schema,
     /// What it changes.

@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compat::Disagreement;
-use crate::compat::matrix::{Break, Matrix, Version};
+use crate::compat::matrix::{Break, Matrix};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
 use crate::rehearse::{Difference, Replayed, Synthetic};
+use crate::side::Side;
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
 /// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows.
@@ -68,7 +69,7 @@ pub(super) struct FailureDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct ReplayedDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many transactions it holds.
     pub transactions: usize,
     /// How many statements.
@@ -89,7 +90,7 @@ pub(super) struct ReplayedDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct SyntheticDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many tables were filled on the schema of the version.
     pub filled: usize,
     /// How many had rows before.
@@ -125,7 +126,7 @@ pub(super) struct UndecidedDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct BreakDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// Its name.
     pub query: String,
     /// `path:line:column`

@@ -13,6 +13,8 @@ mod describe;
 mod directive;
 mod gaps;
 pub(crate) mod lex;
+#[cfg(feature = "live")]
+mod literal;
 mod lower;
 pub mod name;
 mod object;
@@ -45,6 +47,8 @@ pub use words::{Form, Words};
 
 pub(crate) use ast::truncate;
 pub(crate) use describe::describe;
+#[cfg(feature = "live")]
+pub(crate) use literal::literal;
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
