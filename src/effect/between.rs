@@ -408,10 +408,11 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
     }
 }
 
-/// Whether a function refuses rows of a table as its trigger: it raises an exception, names columns that are not there, or changes rows that
+/// Whether a function refuses rows of a table as its trigger: it raises an exception, names columns or functions that are not there, or changes rows that
 /// cannot be changed.
 fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
-    let fails = |problem: &String| problem.starts_with("column ") || problem.ends_with(NO_IDENTITY);
+    let lacks = |problem: &str| ["column ", "function "].iter().any(|what| problem.starts_with(what));
+    let fails = |problem: &String| lacks(problem) || problem.ends_with(NO_IDENTITY);
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
     refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
 }

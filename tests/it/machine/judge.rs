@@ -190,7 +190,7 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             // The same where nobody knows what green writes.
             let goes = |step: &saved::Step| {
                 let drops = |sql: &str| sql.starts_with("DROP ") || sql.contains(" DROP ");
-                step.phase != Phase::Before && step.statements.iter().any(|s| drops(&s.sql))
+                step.phase != Phase::Before && step.statements().iter().any(|s| drops(&s.sql))
             };
             let waits = waits || !shown && wrong.check == "green-breaks" && refused && plan.steps.iter().any(goes);
             // A new trigger that fills a key.
