@@ -60,6 +60,11 @@ impl fmt::Display for Key {
     }
 }
 
+/// Whether a column takes NULL: what only reads the column does not ask.
+pub(super) fn nullness_of(table: &QName, column: &Ident) -> Key {
+    Key::Part(table.clone(), format!("(NOT NULL of {column})").into())
+}
+
 /// What is granted on what is made later.
 pub(super) fn default_grants() -> Key {
     Key::Part(QName::new("", "(new relations)"), "(grants)".into())

@@ -40,12 +40,18 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
     let mut pieces = Vec::new();
     loop {
         let from = parser.index();
-        let change = change(parser, gaps)?;
+        let operation = match switches_rule(parser) {
+            // Of rules nothing is known here.
+            Some(what) => Operation::Opaque { what: what.to_owned() },
+            None => {
+                let change = change(parser, gaps)?;
+                Operation::AlterTable { table: name.clone(), if_exists, only, change }
+            }
+        };
         if !at_end(parser) && parser.peek_token_ref().token != Token::Comma {
             return Err(unexpected(parser));
         }
         let range = tokens.range(from, parser.index());
-        let operation = Operation::AlterTable { table: name.clone(), if_exists, only, change };
         pieces.push(LoweredPiece { operation, range, prefix: Some(prefix.clone()) });
         if !parser.consume_token(&Token::Comma) {
             break;
@@ -56,6 +62,19 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
         piece.prefix = None;
     }
     Ok(pieces)
+}
+
+/// `ENABLE|DISABLE RULE`
+fn switches_rule(parser: &mut Parser<'_>) -> Option<&'static str> {
+    let forms: [(&[&str], &str); 4] = [
+        (&["enable", "rule"], "ENABLE RULE"),
+        (&["enable", "always", "rule"], "ENABLE RULE"),
+        (&["enable", "replica", "rule"], "ENABLE RULE"),
+        (&["disable", "rule"], "DISABLE RULE"),
+    ];
+    let (_, what) = forms.into_iter().find(|(words, _)| eat_words(parser, words))?;
+    skip_to_comma(parser);
+    Some(what)
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.
@@ -172,7 +191,6 @@ fn switch(parser: &mut Parser<'_>) -> Result<TableChange> {
     if !eat_word(parser, "replica") {
         eat_word(parser, "always");
     }
-    // Of rules nothing is known here, as of CREATE RULE.
     if !eat_word(parser, "trigger") {
         return parser.expected_ref("TRIGGER or ROW LEVEL SECURITY", parser.peek_token_ref());
     }

@@ -503,3 +503,38 @@ fn policies_stand_on_the_columns_that_they_name() {
     let renamed = "ALTER TABLE t RENAME COLUMN tenant TO owner; CREATE POLICY mine ON t USING (owner = 1);";
     check(T, renamed, "SELECT tenant FROM t;", "SELECT id FROM t;", "safe >>");
 }
+
+#[test]
+fn what_reads_a_column_does_not_ask_whether_it_takes_null() {
+    const T: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b int);";
+    let insert = "INSERT INTO t (id) VALUES ($1);";
+    let demanded = "ALTER TABLE t ALTER COLUMN a SET NOT NULL;";
+    check(
+        T,
+        "ALTER TABLE t ALTER COLUMN a SET NOT NULL; CREATE VIEW v AS SELECT a FROM t;",
+        insert,
+        "SELECT a FROM v;",
+        "safe <>",
+    );
+    check(T, demanded, insert, "SELECT a FROM t;", "safe >");
+    // What stands on it does.
+    let identity =
+        "ALTER TABLE t ALTER COLUMN a SET NOT NULL; ALTER TABLE t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY;";
+    check(T, identity, "SELECT a FROM t;", insert, "safe <<");
+    let made =
+        "CREATE TABLE u (id int, a int NOT NULL); ALTER TABLE t ALTER COLUMN a SET NOT NULL; ALTER TABLE t INHERIT u;";
+    check(T, made, insert, "SELECT a FROM t;", "safe <>>");
+}
+
+#[test]
+fn defaults_are_handed_down_until_a_table_leaves() {
+    const T: &str = "CREATE TABLE u (id int, a int); CREATE TABLE t () INHERITS (u);";
+    let leaves = "ALTER TABLE u ALTER COLUMN a SET DEFAULT 3; ALTER TABLE t NO INHERIT u;";
+    check(T, leaves, "SELECT a FROM u;", "INSERT INTO t (id) VALUES ($1);", "safe <>");
+}
+
+#[test]
+fn rules_are_not_triggers() {
+    const T: &str = "CREATE TABLE t (id int); CREATE RULE r AS ON INSERT TO t DO ALSO SELECT 1;";
+    check(T, "ALTER TABLE t DISABLE RULE r;", ONE, ONE, "CO101 (CO101) >");
+}
