@@ -13,8 +13,9 @@ mod watch;
 mod words;
 
 use crate::effect::Capability;
+use crate::schema::resolve::{Write, WriteKind};
 use crate::schema::{QName, Schema};
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Firing, Ident};
 use crate::workload::Query;
 
 pub use assume::Assume;
@@ -23,6 +24,7 @@ pub use phase::Phase;
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 pub use reliance::Reliance;
 pub use rows::Refusal;
+pub(crate) use rows::repeats_key;
 pub use watch::{State, Watch};
 pub use words::Words;
 
@@ -67,6 +69,28 @@ impl<'a> App<'a> {
             Some(query) => Evidence::Query(query),
             None if self.watch.is_none() || self.assume == Assume::WorstCase => Evidence::Assumed,
             None => Evidence::None,
+        }
+    }
+
+    /// Whether a query of the version deletes rows of a table.
+    pub(crate) fn deletes(&self, relation: &QName) -> bool {
+        let deletes = |write: &Write| write.relation == *relation && write.kind == WriteKind::Delete;
+        self.watch.is_some_and(|watch| watch.writes().any(deletes))
+    }
+
+    /// Whether a trigger of a table runs for all that the version writes there, as far as it is about columns that the trigger names.
+    pub(crate) fn sets_off(&self, relation: &QName, firing: Firing, names: impl Fn(&Ident) -> bool) -> bool {
+        let runs = |write: &Write| match &write.kind {
+            WriteKind::Insert { updates, .. } => firing.insert && (firing.update || !updates.iter().any(&names)),
+            WriteKind::Update { columns, .. } => firing.update || !columns.iter().any(&names),
+            WriteKind::Delete => true,
+        };
+        match self.watch {
+            Some(watch) => {
+                let mut writes = watch.writes().filter(|write| write.relation == *relation);
+                (firing.insert || firing.update) && writes.all(runs)
+            }
+            None => firing.insert,
         }
     }
 

@@ -1,8 +1,9 @@
 //! How strongly blue holds a step back and green draws it forward.
 
 use super::{App, Evidence};
-use crate::effect::{Capability, Effect, Weight};
-use crate::schema::Schema;
+use crate::effect::{Capability, Effect, RowRule, Weight};
+use crate::schema::{Rule, Schema};
+use crate::sql::operation::{DefaultValue, Ident};
 use crate::workload::Query;
 
 /// How strongly a version pulls.
@@ -46,9 +47,22 @@ impl Pulls<'_> {
     }
 }
 
-/// The pulls on a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers.
-pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &Schema, last: &Schema) -> Pulls<'a> {
+/// The pulls on a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers. `before`: what the step finds in
+/// the files' order.
+pub(crate) fn pulls<'a>(
+    effect: &Effect,
+    (blue, green): (App<'a>, App<'a>),
+    (base, before, last): (&Schema, &Schema, &Schema),
+) -> Pulls<'a> {
     let mut pulls = Pulls::default();
+    // Rows of blue have in a new key what a trigger or a default of the release puts there.
+    for capability in effect.removes.iter().filter(|c| filled_for(c, base, before)) {
+        let Capability::Unruled { relation, .. } = capability else { continue };
+        let evidence = blue.writes(relation);
+        if !matches!(evidence, Evidence::None) {
+            strongest(&mut pulls.blue, loss_strength(capability, evidence), capability, evidence);
+        }
+    }
     let by_old_name: Vec<Capability> = effect.removes.iter().filter_map(|c| by_old_name(c, base, last)).collect();
     for capability in effect.removes.iter().chain(&by_old_name).filter(|c| c.offered_by(base)) {
         let evidence = blue.evidence(capability);
@@ -76,6 +90,23 @@ pub(crate) fn pulls<'a>(effect: &Effect, blue: App<'a>, green: App<'a>, base: &S
         strongest(&mut pulls.green, gain_strength(capability, evidence), capability, evidence);
     }
     pulls
+}
+
+/// Whether a unique rule is on columns that whoever writes a table of the base leaves out, and that are not NULL all the same: each has a
+/// default that is the same for all, or a trigger that names it.
+fn filled_for(capability: &Capability, base: &Schema, before: &Schema) -> bool {
+    let Capability::Unruled { relation, rule } = capability else { return false };
+    let unique = matches!(rule, RowRule::Constraint(Rule::Unique { .. }) | RowRule::UniqueIndex { .. });
+    let (Some(old), Some(found)) = (base.relation(relation), before.relation(relation)) else { return false };
+    let defaulted = |column: &Ident| found.column(column).is_some_and(|c| c.default == Some(DefaultValue::Stable));
+    let known = |column: &Ident| old.column(column).is_some();
+    let changed = |column: &Ident| old.column(column).is_none_or(|c| !c.has_default());
+    let fills = |column: &Ident| changed(column) && (defaulted(column) || found.filled_by_trigger(column, before));
+    let mut columns = rule.columns().iter();
+    // What was unique before stays so with a column more.
+    let within = |key: &[Ident]| key.iter().all(|column| rule.columns().contains(column));
+    let implied = old.indexes.values().any(|i| i.unique && i.plain_key().is_some_and(|key| within(&key)));
+    unique && !implied && columns.clone().any(fills) && columns.all(|column| known(column) || fills(column))
 }
 
 /// What is taken from a table that blue knows by another name, and writes through a view that bears it.

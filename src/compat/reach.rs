@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::schema::resolve::{Resolved, WriteKind};
 use crate::schema::{QName, Rule, Schema};
 use crate::sql::called_in;
-use crate::sql::operation::{Ident, OnDelete};
+use crate::sql::operation::{Firing, Ident, OnDelete};
 
 /// What a query reaches.
 #[derive(Debug, Clone, Default)]
@@ -20,12 +20,39 @@ pub(super) struct Reach {
 }
 
 /// What happens to a table.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Touch {
-    /// Rows are written.
-    Write,
-    /// Rows go, which breaks no rule on rows.
+    /// Rows come.
+    Insert,
+    /// Rows are changed.
+    Update,
+    /// Rows are deleted by the query itself.
+    Delete,
+    /// Rows go with others, which breaks no rule on rows.
     Remove,
+    /// Which of them is not known.
+    Any,
+}
+
+impl Touch {
+    /// What a query does to the table that it names.
+    fn of(kind: &WriteKind) -> Self {
+        match kind {
+            WriteKind::Insert { updates, .. } if updates.is_empty() => Self::Insert,
+            WriteKind::Insert { .. } => Self::Any,
+            WriteKind::Update { .. } => Self::Update,
+            WriteKind::Delete => Self::Delete,
+        }
+    }
+
+    fn sets_off(self, firing: Firing) -> bool {
+        match self {
+            Self::Insert => firing.insert,
+            Self::Update => firing.update,
+            Self::Delete | Self::Remove => firing.delete,
+            Self::Any => true,
+        }
+    }
 }
 
 /// What a schema does by itself.
@@ -34,7 +61,7 @@ pub(super) struct Reaches {
     functions: HashMap<Ident, Vec<QName>>,
     relations: HashMap<Ident, Vec<QName>>,
     /// The functions of a relation's triggers, and of its partitions'.
-    triggers: HashMap<QName, Vec<QName>>,
+    triggers: HashMap<QName, Vec<(Firing, QName)>>,
     /// The foreign keys that point to a relation.
     references: HashMap<QName, Vec<Reference>>,
     /// The functions of a table's defaults and checks, and of a view's query.
@@ -54,7 +81,7 @@ impl Reference {
         match self.on_delete {
             OnDelete::Refuse => None,
             OnDelete::Cascade => Some(Touch::Remove),
-            OnDelete::Set => Some(Touch::Write),
+            OnDelete::Set => Some(Touch::Update),
         }
     }
 }
@@ -69,11 +96,9 @@ impl Reaches {
             found.relations.entry(name.name.clone()).or_default().push(name.clone());
             if !relation.trigger_functions.is_empty() {
                 for written in std::iter::once(name).chain(schema.ancestors(name)) {
-                    found
-                        .triggers
-                        .entry(written.clone())
-                        .or_default()
-                        .extend(relation.trigger_functions.values().cloned());
+                    let called = relation.trigger_functions.iter();
+                    let called = called.map(|(trigger, function)| (relation.firing(trigger), function.clone()));
+                    found.triggers.entry(written.clone()).or_default().extend(called);
                 }
             }
             let checks = relation.constraints.values().filter_map(|constraint| match &constraint.kind {
@@ -104,14 +129,14 @@ impl Reaches {
         // Of the tables that the query names, the references are followed by what it does to them.
         let named: BTreeSet<QName> = look.uses.writes.iter().map(|write| write.relation.clone()).collect();
         for write in &look.uses.writes {
-            tables.push((write.relation.clone(), Touch::Write));
+            tables.push((write.relation.clone(), Touch::of(&write.kind)));
             let follows = |reference: &Reference| match &write.kind {
                 WriteKind::Delete => reference.touch(),
                 WriteKind::Update { columns, .. } => {
-                    reference.columns.iter().any(|column| columns.contains(column)).then_some(Touch::Write)
+                    reference.columns.iter().any(|column| columns.contains(column)).then_some(Touch::Update)
                 }
                 WriteKind::Insert { updates, .. } => {
-                    reference.columns.iter().any(|column| updates.contains(column)).then_some(Touch::Write)
+                    reference.columns.iter().any(|column| updates.contains(column)).then_some(Touch::Update)
                 }
             };
             let references = self.references.get(&write.relation).into_iter().flatten();
@@ -127,25 +152,29 @@ impl Reaches {
                 read.extend(schema.relation(name).into_iter().flat_map(|relation| &relation.reads));
             }
         }
-        let mut called = BTreeSet::new();
+        let (mut called, mut touched) = (BTreeSet::new(), BTreeSet::new());
         loop {
             if let Some((table, touch)) = tables.pop() {
-                let known = reach.writes.contains(&table) || reach.removes.contains(&table);
-                let new = match touch {
-                    Touch::Write => reach.writes.insert(table.clone()),
+                if !touched.insert((table.clone(), touch)) {
+                    continue;
+                }
+                match touch {
                     Touch::Remove => reach.removes.insert(table.clone()),
+                    Touch::Insert | Touch::Update | Touch::Delete | Touch::Any => reach.writes.insert(table.clone()),
                 };
-                if new && !named.contains(&table) {
+                if !named.contains(&table) {
                     let references = self.references.get(&table).into_iter().flatten();
                     tables.extend(references.filter_map(|reference| {
-                        let further = if touch == Touch::Write { Some(Touch::Write) } else { reference.touch() };
+                        let further = match touch {
+                            Touch::Remove => reference.touch(),
+                            Touch::Insert | Touch::Update | Touch::Delete | Touch::Any => Some(Touch::Update),
+                        };
                         Some((reference.from.clone(), further?))
                     }));
                 }
-                if new && !known {
-                    let set_off = self.triggers.get(&table).into_iter().chain(self.runs.get(&table));
-                    functions.extend(set_off.flatten().cloned());
-                }
+                let triggers = self.triggers.get(&table).into_iter().flatten();
+                functions.extend(triggers.filter(|(firing, _)| touch.sets_off(*firing)).map(|(_, f)| f.clone()));
+                functions.extend(self.runs.get(&table).into_iter().flatten().cloned());
             } else if let Some(function) = functions.pop() {
                 if !called.insert(function.clone()) {
                     continue;
@@ -157,12 +186,7 @@ impl Reaches {
                             functions.extend(self.functions.get(word).into_iter().flatten().cloned());
                         }
                         let tables_of = self.relations.get(word).into_iter().flatten().filter(|_| called.volatile);
-                        tables.extend(
-                            tables_of
-                                .filter(|table| !reach.writes.contains(*table))
-                                .map(|table| (table.clone(), Touch::Write))
-                                .collect::<Vec<_>>(),
-                        );
+                        tables.extend(tables_of.map(|table| (table.clone(), Touch::Any)).collect::<Vec<_>>());
                     }
                 }
             } else {

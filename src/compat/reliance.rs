@@ -10,7 +10,7 @@ use crate::schema::resolve::{Arbiter, Problem, Resolved, Row, Sure, Write, Write
 use crate::schema::{Column, QName, Relation, Rule, Schema};
 use crate::sql::condition::Constant;
 use crate::sql::lex::words_of;
-use crate::sql::operation::{DefaultValue, Ident, OnDelete};
+use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete};
 use crate::workload::Query;
 
 /// Whether a version relies on a capability.
@@ -220,13 +220,7 @@ impl<'a> View<'a> {
                 };
                 if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }
             }
-            Capability::Identified(relation) => {
-                let changes = |write: &Write| match &write.kind {
-                    WriteKind::Insert { updates, .. } => !updates.is_empty(),
-                    WriteKind::Update { .. } | WriteKind::Delete => true,
-                };
-                self.writes_of(relation).any(changes).then_some(true)
-            }
+            Capability::Identified(relation) => self.writes_of(relation).any(Write::changes_rows).then_some(true),
             Capability::Grouped { relation, .. } => uses.grouped.contains_key(relation).then_some(true),
             Capability::Cascades { relation, .. } => {
                 let deletes = |write: &Write| write.kind == WriteKind::Delete;
@@ -235,8 +229,14 @@ impl<'a> View<'a> {
             Capability::ConstraintName { relation, name } => {
                 self.inserts(relation, |insert| insert.constraint == Some(name)).then_some(true)
             }
-            Capability::Trigger { relation, .. } | Capability::Untriggered { relation, .. } => {
-                self.writes_of(relation).next().is_some().then_some(false)
+            Capability::Trigger { relation, name } | Capability::Untriggered { relation, name } => {
+                let firing = self.schema.relation(relation).map_or(Firing::ALWAYS, |found| found.firing(name));
+                let sets_off = |write: &Write| match &write.kind {
+                    WriteKind::Insert { updates, .. } => firing.insert || firing.update && !updates.is_empty(),
+                    WriteKind::Update { .. } => firing.update,
+                    WriteKind::Delete => firing.delete,
+                };
+                self.writes_of(relation).any(sets_off).then_some(false)
             }
             Capability::Type(name)
             | Capability::Attribute { name, .. }

@@ -119,18 +119,49 @@ pub(super) fn may_collide(
     })
 }
 
-/// Whether triggers may change the rows that are written, here or in the partition that a row belongs to. Rules are not known.
-fn has_triggers(relation: &Relation, name: &QName, schema: &Schema) -> bool {
-    let below = |child: &Relation, child_name: &QName| {
-        child.parent.as_ref() == Some(name) && has_triggers(child, child_name, schema)
+/// Whether all rows that an UPDATE changes get the same values in a unique key.
+pub(crate) fn repeats_key(write: &Write, schema: &Schema) -> bool {
+    let Some(relation) = schema.relation(&write.relation) else { return false };
+    let WriteKind::Update { columns, row } = &write.kind else { return false };
+    let same = |column: &Ident| {
+        let constant = row.get(column).is_some_and(|value| !matches!(value, Constant::Null | Constant::Default));
+        columns.contains(column) && constant
     };
-    !relation.triggers.is_empty()
+    let of_constants = |key: &[Option<Ident>]| key.iter().all(|column| column.as_ref().is_some_and(same));
+    relation.indexes.values().any(|index| index.unique && of_constants(&index.key))
+}
+
+/// Whether triggers may change the rows that are written, here or in the partition that a row belongs to. Rules are not known.
+fn has_triggers(relation: &Relation, name: &QName, schema: &Schema, on: On) -> bool {
+    let below = |child: &Relation, child_name: &QName| {
+        child.parent.as_ref() == Some(name) && has_triggers(child, child_name, schema, on)
+    };
+    changing(relation, on).next().is_some()
         || (relation.partitioned && schema.relations().any(|(child_name, child)| below(child, child_name)))
 }
 
-/// Whether a trigger may give a column a value: one that names it, calls something else, or is not known.
+/// The triggers of a table that may change a row.
+fn changing(relation: &Relation, on: On) -> impl Iterator<Item = &Ident> {
+    relation.triggers.keys().filter(move |trigger| {
+        let firing = relation.firing(trigger);
+        let runs = match on {
+            On::Insert => firing.insert,
+            On::Update => firing.update,
+        };
+        runs && firing.changes_rows()
+    })
+}
+
+/// How a row comes to be as it is.
+#[derive(Clone, Copy)]
+enum On {
+    Insert,
+    Update,
+}
+
+/// Whether a trigger may give a column of a new row a value: one that names it, calls something else, or is not known.
 fn may_fill(name: &QName, relation: &Relation, column: &Column, schema: &Schema) -> bool {
-    if !has_triggers(relation, name, schema) {
+    if !has_triggers(relation, name, schema, On::Insert) {
         return false;
     }
     let fills = |function: &QName| match schema.functions(function) {
@@ -141,10 +172,9 @@ fn may_fill(name: &QName, relation: &Relation, column: &Column, schema: &Schema)
                 || schema.all_functions().any(|(name, _)| name.name == *word)
         }),
     };
+    let mut own = changing(relation, On::Insert).peekable();
     // A partition's own are not asked one by one.
-    relation.triggers.is_empty()
-        || relation.trigger_functions.len() < relation.triggers.len()
-        || relation.trigger_functions.values().any(fills)
+    own.peek().is_none() || own.any(|trigger| relation.trigger_functions.get(trigger).is_none_or(fills))
 }
 
 /// Whether a column is of a domain, which may have a default of its own.
@@ -183,8 +213,11 @@ struct Known<'a> {
 }
 
 fn rows<'a>(write: &'a Write, relation: &'a Relation, schema: &'a Schema) -> impl Iterator<Item = Known<'a>> {
-    let triggered = has_triggers(relation, &write.relation, schema);
-    let known = move |constants, changed, given| Known { constants, changed, given, relation, schema, triggered };
+    let known = move |constants, changed: Option<&'a BTreeSet<Ident>>, given| {
+        let on = if changed.is_some() { On::Update } else { On::Insert };
+        let triggered = has_triggers(relation, &write.relation, schema, on);
+        Known { constants, changed, given, relation, schema, triggered }
+    };
     let (new, given, changed) = match &write.kind {
         WriteKind::Insert { columns, rows, updates, updated, .. } => {
             (rows.as_slice(), columns.as_slice(), Some((updated, updates)).filter(|_| !updates.is_empty()))

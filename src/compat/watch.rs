@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
 use super::words::Words;
-use crate::schema::resolve::{Problem, Resolved, Type, WriteKind};
+use crate::schema::resolve::{Problem, Resolved, Type, Write, WriteKind};
 use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
@@ -95,6 +95,12 @@ impl<'a> Watch<'a> {
         };
         let at = self.reach.iter().position(writes)?;
         Some(&self.workload.queries[at])
+    }
+
+    /// What the queries write by their own words.
+    pub(super) fn writes(&self) -> impl Iterator<Item = &Write> {
+        let looks = (0..self.workload.queries.len()).filter_map(|query| self.own.look(query));
+        looks.flat_map(|look| &look.uses.writes)
     }
 
     /// The queries on their own schema.

@@ -8,7 +8,7 @@ use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::parallel;
 use crate::schema::every_privilege;
-use crate::schema::resolve::body_problems;
+use crate::schema::resolve::{NO_IDENTITY, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{
@@ -358,11 +358,25 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
                 ObjectChange::Alter => (Some(Capability::Unaltered { kind: *kind, name: name.clone() }), None),
             }
         }
-        Operation::CreateTrigger { name, table, function: Some(function), .. }
-            if refuses(before, &before.resolve_function(function))
-                || fails_on(before, &before.resolve_function(function), &before.resolve(table)) =>
-        {
-            (Some(behaviour::unrefused(&before.resolve(table), name)), None)
+        Operation::CreateTrigger { name, table, function: Some(function), .. } => {
+            let table = before.resolve(table);
+            let fails = refuses_rows(before, &before.resolve_function(function), &table);
+            (fails.then(|| behaviour::unrefused(&table, name)), None)
+        }
+        Operation::DropTrigger { name, table, .. } => {
+            let table = before.resolve(table);
+            let function = before.relation(&table).and_then(|relation| relation.trigger_functions.get(name));
+            let fails = function.is_some_and(|function| refuses_rows(before, function, &table));
+            (None, fails.then(|| behaviour::unrefused(&table, name)))
+        }
+        Operation::DropFunction { name, cascade: true, .. } => {
+            let function = before.resolve_function(name);
+            let called = before.relations().find_map(|(table, relation)| {
+                let (trigger, _) = relation.trigger_functions.iter().find(|(_, called)| **called == function)?;
+                Some((table, trigger))
+            });
+            let failing = called.filter(|(table, _)| refuses_rows(before, &function, table));
+            (None, failing.map(|(table, trigger)| behaviour::unrefused(table, trigger)))
         }
         _ => (None, None),
     }
@@ -394,11 +408,13 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
     }
 }
 
-/// Whether a function that is to be the trigger of a table names columns that its rows do not have.
-fn fails_on(schema: &Schema, function: &QName, table: &QName) -> bool {
-    let of_row = |problem: &String| problem.starts_with("column new.") || problem.starts_with("column old.");
+/// Whether a function refuses rows of a table as its trigger: it raises an exception, names columns or functions that are not there, or changes rows that
+/// cannot be changed.
+fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
+    let lacks = |problem: &str| ["column ", "function "].iter().any(|what| problem.starts_with(what));
+    let fails = |problem: &String| lacks(problem) || problem.ends_with(NO_IDENTITY);
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
-    bodies.any(|f| body_problems(f, Some(table), schema).iter().any(of_row))
+    refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
 }
 
 /// Whether a function's body raises an exception.

@@ -168,6 +168,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             if let Some(parent) = &table.partition_of {
                 let parent = schema.resolve(parent);
                 let locked = referenced(hazard.lock(&parent, LockMode::AccessExclusive), &parent, &[], schema);
+                let locked = referring(locked, &parent, LockMode::ShareRowExclusive, schema);
                 hazard = default_partition(locked, &parent, true, schema);
             }
             for parent in &table.inherits {
@@ -227,7 +228,9 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         Operation::DropFunction { name, cascade: true, .. } => {
             let function = schema.resolve_function(name);
             let calls = |r: &Relation| r.trigger_functions.values().any(|called| *called == function);
-            let tables = schema.relations().filter(|(_, r)| calls(r)).map(|(table, _)| table);
+            // A partition has the trigger of its table, and is locked with it.
+            let above = |table: &QName| schema.ancestors(table).filter_map(|above| schema.relation(above)).any(calls);
+            let tables = schema.relations().filter(|(table, r)| calls(r) && !above(table)).map(|(table, _)| table);
             tables.fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
@@ -329,6 +332,12 @@ fn referenced(hazard: Hazard, parent: &QName, own: &[QName], schema: &Schema) ->
         let mode = if own.contains(target) { LockMode::AccessExclusive } else { LockMode::ShareRowExclusive };
         h.lock(target, mode)
     })
+}
+
+/// The foreign keys that point to a table point to each of its partitions, too.
+fn referring(hazard: Hazard, parent: &QName, mode: LockMode, schema: &Schema) -> Hazard {
+    let whole = std::iter::once(parent).chain(schema.ancestors(parent));
+    whole.flat_map(|table| schema.pointing_to(table)).fold(hazard, |h, other| h.lock(other, mode))
 }
 
 fn targets_of(table: &QName, schema: &Schema) -> Vec<QName> {
@@ -450,7 +459,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::AttachPartition { partition, .. } => {
             let hazard = Hazard { scan: true, ..light }.lock(&schema.resolve(partition), LockMode::AccessExclusive);
             let own = targets_of(&schema.resolve(partition), schema);
-            default_partition(referenced(hazard, table, &own, schema), table, true, schema)
+            let hazard = referring(referenced(hazard, table, &own, schema), table, LockMode::ShareRowExclusive, schema);
+            default_partition(hazard, table, true, schema)
         }
         // The partitioned index is locked, and no table that anybody waits for.
         TableChange::AttachIndex { .. } => Hazard::default(),
@@ -463,7 +473,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             let own = version.has(Fact::DetachShutsPartition);
             let own = if own { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };
             let hazard = hazard.lock(table, mode).lock(&schema.resolve(partition), own);
-            default_partition(referenced(hazard, table, &[], schema), table, false, schema)
+            let hazard = referring(referenced(hazard, table, &[], schema), table, LockMode::AccessExclusive, schema);
+            default_partition(hazard, table, false, schema)
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         // What a view's parameters say is part of its query.
@@ -471,7 +482,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => {
             exclusive
         }
-        TableChange::Physical { what } => match *what {
+        TableChange::Physical { what, .. } => match *what {
             "storage parameters" | "statistics target" | "cluster" | "column options" => light,
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
             _ => exclusive,

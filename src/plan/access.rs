@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 pub(crate) use super::key::Key;
 use super::key::{
-    DEFAULT_PARTITION, LIKENESS, PARENT, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, shape_of, width_of,
+    DEFAULT_PARTITION, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants, default_of,
+    nullness_of, shape_of, width_of,
 };
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
@@ -167,6 +168,7 @@ impl Reader<'_> {
                 }
                 if let Some((query, _)) = &table.query {
                     self.query(query);
+                    self.demanded_of(query);
                 }
                 for column in &table.columns {
                     self.runs(&column.runs);
@@ -335,6 +337,10 @@ impl Reader<'_> {
             | Operation::DropPolicy { name, table, .. } => {
                 let table = self.schema.resolve(table);
                 self.access.uses.insert(Key::Relation(table.clone()));
+                // What it asks of a row, and what one that goes or becomes another asked.
+                let old = self.schema.relation(&table).and_then(|relation| relation.policies.get(name));
+                self.words(text);
+                self.mentions(words_of(old.map_or("", |policy| &policy.text)));
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.defines.insert(Key::Part(table, name.clone()));
             }
@@ -356,6 +362,7 @@ impl Reader<'_> {
                             }
                             self.access.uses.extend(schemas.iter().cloned().map(Key::Namespace));
                         }
+                        GrantObject::Future { .. } => _ = self.access.defines.insert(default_grants()),
                         GrantObject::Other(words) => {
                             self.access.defines.insert(Key::Part(QName::new("", words.as_str()), "(grants)".into()));
                         }
@@ -381,6 +388,7 @@ impl Reader<'_> {
             }
             Operation::Data(data) => {
                 self.query(&data.query);
+                self.demanded_of(&data.query);
                 if let Some(table) = &data.table {
                     let table = self.schema.resolve(table);
                     self.access.uses.insert(Key::Relation(table.clone()));
@@ -411,7 +419,7 @@ impl Reader<'_> {
                     if data.verb == DataVerb::Insert && upserts(text) {
                         self.access.follows.insert(Key::Part(table.clone(), UNIQUE.into()));
                     }
-                    if data.verb == DataVerb::Truncate && !data.cascade {
+                    if data.verb == DataVerb::Truncate {
                         self.access.precedes.insert(Key::Part(table.clone(), REFERENCES.into()));
                     }
                     for other in &data.also {
@@ -542,12 +550,14 @@ impl Reader<'_> {
             TableChange::SetNotNull { column, name, .. } => {
                 self.access.follows.insert(Key::Rows(table.clone()));
                 self.access.defines.extend(name.iter().map(|name| Key::Part(table.clone(), name.clone())));
-                self.access.defines.insert(column_key(column));
+                self.access.uses.insert(column_key(column));
+                self.access.defines.insert(nullness_of(table, column));
             }
             // Whatever used the column goes on as it did.
             TableChange::DropNotNull { column } => {
                 self.loosens(table, std::slice::from_ref(column));
                 self.access.extends.insert(column_key(column));
+                self.access.defines.insert(nullness_of(table, column));
             }
             // What reads the column does not ask how it is filled; what leaves it out does.
             TableChange::SetDefault { column, runs, .. } => {
@@ -564,6 +574,7 @@ impl Reader<'_> {
             TableChange::SetIdentity { column, .. } => {
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.uses.insert(nullness_of(table, column));
                 self.access.defines.insert(default_of(table, column));
                 self.access.extends.insert(column_key(column));
             }
@@ -574,6 +585,12 @@ impl Reader<'_> {
             }
             TableChange::AddConstraint(definition) => {
                 self.constraint(table, &definition.kind, true);
+                // What comes to be a part of the table that it points to gets a key of its own, which is valid.
+                if let ConstraintKind::ForeignKey { target, .. } = &definition.kind
+                    && definition.not_valid
+                {
+                    self.access.uses.insert(Key::Part(self.schema.resolve(target), PARTITIONS.into()));
+                }
                 if definition.kind.is_primary() {
                     self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
                 }
@@ -627,7 +644,10 @@ impl Reader<'_> {
                 self.default_partition(table, &partition);
                 // Both have the same columns when the one comes, and the columns of their own once it has gone.
                 self.all_columns(table);
+                self.handed_down(table);
                 self.all_columns(&partition);
+                self.handed_down(&partition);
+                self.access.defines.insert(Key::Part(table.clone(), PARTITIONS.into()));
                 self.access.defines.insert(Key::Part(partition.clone(), PARENT.into()));
                 self.uses_relation(&partition);
             }
@@ -643,18 +663,21 @@ impl Reader<'_> {
             TableChange::Inherit { parent, .. } => {
                 let parent = self.schema.resolve(parent);
                 self.all_columns(&parent);
+                self.handed_down(&parent);
                 self.all_columns(table);
+                self.handed_down(table);
                 self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
                 self.uses_relation(&parent);
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
                 if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
                     self.access.uses.insert(Key::Part(table.clone(), index.clone()));
+                    self.handed_down(table);
                 }
                 // What is said of a column goes with it.
-                let of_a_column = ["statistics target", "storage", "compression", "sequence", "column options"];
-                if matches!(change, TableChange::Physical { what } if of_a_column.contains(what)) {
-                    self.all_columns(table);
+                if let TableChange::Physical { what, of: Some(of) } = change {
+                    let part = Key::Part(table.clone(), of.clone());
+                    self.access.uses.insert(if *what == "cluster" { part } else { column_key(of) });
                 }
                 self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
             }
@@ -672,12 +695,17 @@ impl Reader<'_> {
             }
             ConstraintKind::UsingIndex { index, .. } => {
                 self.access.defines.insert(Key::Part(table.clone(), index.clone()));
+                self.handed_down(table);
                 (&[][..], None)
             }
         };
         if existing_table {
             self.access.follows.insert(Key::Rows(table.clone()));
             self.access.uses.extend(columns.iter().map(|c| Key::Column(table.clone(), c.clone())));
+            // A primary key makes its columns NOT NULL, and a check may show that they are.
+            if matches!(kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Check { .. }) {
+                self.access.uses.extend(columns.iter().map(|column| nullness_of(table, column)));
+            }
         }
         if let Some((target, columns)) = target {
             if existing_table {
@@ -762,7 +790,9 @@ impl Reader<'_> {
         }
     }
 
+    /// What something new stands on.
     fn namespace(&mut self, name: &QName) {
+        self.access.uses.insert(default_grants());
         self.access.uses.insert(Key::Namespace(name.schema.clone()));
     }
 
@@ -805,6 +835,20 @@ impl Reader<'_> {
         self.access.precedes.insert(Key::FunctionUsers);
     }
 
+    /// What is copied was filled, where it has been demanded.
+    fn demanded_of(&mut self, query: &QueryShape) {
+        for read in query.reads.iter().map(|name| self.schema.resolve(name)) {
+            let columns = self.schema.relation(&read).into_iter().flat_map(|relation| &relation.columns);
+            self.access.uses.extend(columns.map(|column| nullness_of(&read, &column.name)));
+        }
+    }
+
+    /// What a table's columns are given is given to those of the tables below it, for as long as they are there.
+    fn handed_down(&mut self, table: &QName) {
+        let columns = self.schema.relation(table).into_iter().flat_map(|relation| &relation.columns);
+        self.access.uses.extend(columns.flat_map(|c| [default_of(table, &c.name), nullness_of(table, &c.name)]));
+    }
+
     fn all_columns(&mut self, table: &QName) {
         if let Some(relation) = self.schema.relation(table) {
             self.access.uses.extend(relation.columns.iter().map(|c| Key::Column(table.clone(), c.name.clone())));
@@ -818,8 +862,12 @@ impl Reader<'_> {
             self.uses_relation(read);
             if query.star || query.inner_star {
                 self.all_columns(read);
-                self.access.follows.insert(shape_of(read));
-                self.access.precedes.insert(width_of(read));
+                // Columns come to a partition with those of its table.
+                let schema = self.schema;
+                for table in std::iter::once(read).chain(schema.ancestors(read)) {
+                    self.access.follows.insert(shape_of(table));
+                    self.access.precedes.insert(width_of(table));
+                }
             }
             if let Some(relation) = self.schema.relation(read) {
                 let mentioned = relation.columns.iter().filter(|c| query.mentions.iter().any(|(_, m)| *m == c.name));

@@ -16,10 +16,13 @@ pub(super) fn second_passes(placed: &[Placed<'_>], base: &Schema, overlap: &Sche
     // A trigger that names the column keeps both forms in step.
     let filled = |table: &QName, column: &Ident| {
         nodes().flat_map(|node| node.operations().map(move |op| (node, op))).any(|(node, op)| match op {
-            Operation::CreateTrigger { table: on, function, .. } => {
-                let names = |name: &QName| node.before.functions(name).iter().any(|f| f.mentions.contains(column));
-                node.before.resolve(on) == *table
-                    && function.as_ref().is_none_or(|f| names(&node.before.resolve_function(f)))
+            Operation::CreateTrigger { table: on, function, firing, .. } => {
+                let function = function.as_ref().map(|function| node.before.resolve_function(function));
+                let names = |column: &Ident| {
+                    let known = |name| node.before.functions(name).iter().any(|f| f.mentions.contains(column));
+                    function.as_ref().is_none_or(known)
+                };
+                node.before.resolve(on) == *table && names(column) && blue.sets_off(table, *firing, names)
             }
             _ => false,
         })
@@ -49,7 +52,8 @@ pub(super) fn second_passes(placed: &[Placed<'_>], base: &Schema, overlap: &Sche
         node.parts.iter().all(|part| {
             let Operation::Data(data) = &part.operation else { return false };
             let reads = data.query.reads.iter().map(|read| node.before.resolve(read));
-            part.command.is_some() && part.refused_on(overlap).is_none() && !reads.into_iter().any(|read| stale(&read))
+            let runs = part.refused_on(overlap).is_none() && !part.repeats_key_on(overlap);
+            part.command.is_some() && runs && !reads.into_iter().any(|read| stale(&read))
         })
     };
     (0..placed.len()).filter(before).filter(|i| wanted(&placed[*i].node)).filter(again).collect()

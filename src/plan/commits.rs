@@ -1,11 +1,14 @@
-//! `CALL` and `DO` that commit on their way: PostgreSQL refuses that inside a transaction, so who runs them decides whether they work.
+//! What PostgreSQL refuses inside a transaction: `CALL` and `DO` that commit on their way, so who runs them decides whether they work, and
+//! labels of an enum that are used before they are committed.
 
+use super::node::Node;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::migrations::{Convention, Migration};
-use crate::schema::Schema;
+use crate::schema::resolve::resolve;
+use crate::schema::{Schema, UserType};
 use crate::source::{Sources, Span};
-use crate::sql;
 use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::{self, Operation};
 
 /// Whether a statement commits, or rolls back, what it did so far.
 fn commits(statement: &str, schema: &Schema, sources: &Sources) -> bool {
@@ -80,4 +83,36 @@ pub(super) fn runs_alone(
         .at(span, "the server refuses this (2D000)")
         .help("write it into a file of its own that runs outside a transaction, in the way that the tool knows, or do not commit in it");
     (true, Some(diagnostic))
+}
+
+/// Labels that a node adds to an enum and uses in the same transaction.
+pub(super) fn unsafe_label(node: &Node) -> Option<Diagnostic> {
+    let mut schema = node.before.clone();
+    let mut added = Vec::new();
+    for part in &node.parts {
+        let look = part.command.as_deref().filter(|_| !added.is_empty()).map(|command| resolve(command, &schema));
+        let used = look.and_then(|look| added.iter().find(|label| look.uses.labels.contains_key(*label)).cloned());
+        if let Some((name, label)) = used {
+            let text = format!("PostgreSQL refuses this: unsafe use of new value \"{label}\" of enum type {name}");
+            let diagnostic = Diagnostic::error(codes::SERVER_REFUSES, text);
+            return Some(
+                diagnostic
+                    .at(part.span, "the label is not committed yet")
+                    .help("add the label in a transaction of its own: before BEGIN, or in a migration before this one"),
+            );
+        }
+        if let Operation::AddEnumLabel { name, label, .. } = &part.operation {
+            let name = schema.resolve_type(name);
+            let there = |schema: &Schema| match schema.user_type(&name) {
+                Some(UserType::Enum(labels)) => labels.contains(label),
+                _ => false,
+            };
+            // Of a type that the same transaction makes, PostgreSQL takes them.
+            if node.before.user_type(&name).is_some() && !there(&schema) {
+                added.push((name.to_string(), label.clone()));
+            }
+        }
+        schema = part.apply(&schema).schema;
+    }
+    None
 }

@@ -9,6 +9,8 @@ use crate::sql::operation::Ident;
 pub(super) const PRIMARY_KEY: &str = "(primary key)";
 pub(super) const DEFAULT_PARTITION: &str = "(default partition)";
 
+/// Which partitions a table has.
+pub(super) const PARTITIONS: &str = "(partitions)";
 /// What a table is a part of.
 pub(super) const PARENT: &str = "(parent)";
 /// The rules that `ON CONFLICT` asks.
@@ -56,6 +58,16 @@ impl fmt::Display for Key {
             Self::FunctionUsers => f.write_str("what calls functions"),
         }
     }
+}
+
+/// Whether a column takes NULL: what only reads the column does not ask.
+pub(super) fn nullness_of(table: &QName, column: &Ident) -> Key {
+    Key::Part(table.clone(), format!("(NOT NULL of {column})").into())
+}
+
+/// What is granted on what is made later.
+pub(super) fn default_grants() -> Key {
+    Key::Part(QName::new("", "(new relations)"), "(grants)".into())
 }
 
 /// What an INSERT that leaves a column out stands on.

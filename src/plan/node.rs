@@ -9,6 +9,7 @@ use super::commits;
 use super::graph::Graph;
 use super::manner::{self, Manner};
 use super::{Observed, Request};
+use crate::compat::repeats_key;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
@@ -50,6 +51,12 @@ impl Part {
     pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::Problem> {
         let look = resolve::resolve(self.command.as_deref()?, schema);
         look.refused().cloned()
+    }
+
+    /// Whether it gives all rows that it changes the same key, so that it fails on the second of them.
+    pub(crate) fn repeats_key_on(&self, schema: &Schema) -> bool {
+        let look = self.command.as_deref().map(|command| resolve::resolve(command, schema));
+        look.is_some_and(|look| look.uses.writes.iter().any(|write| repeats_key(write, schema)))
     }
 
     /// Whether nobody knows what it does.
@@ -336,6 +343,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
             node.manner = None;
             diagnostics.push(bad_manner("it is one transaction with other statements", node.span()));
         }
+        diagnostics.extend(nodes[first..].iter().filter_map(commits::unsafe_label));
         schema = schema.with_default_search_path().without_temporary();
     }
     Nodes { nodes, last: schema, certain, diagnostics, allows, statements: count }

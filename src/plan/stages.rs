@@ -127,7 +127,7 @@ impl<'a> Proved<'a> {
 }
 
 fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
-    let pulls_of = |node: &Node| pulls(&node.effect, blue, green, &ends.base, &ends.last);
+    let pulls_of = |node: &Node| pulls(&node.effect, (blue, green), (&ends.base, &node.before, &ends.last));
     let sources = &ends.request.folder.sources;
     let nodes = rewritten(nodes, &pulls_of);
     nodes.map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).collect()

@@ -150,22 +150,27 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, cascade } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists, *cascade);
             }
-            Operation::CreateTrigger { name, table, function, columns, transitions, .. } => {
+            Operation::CreateTrigger { name, table, function, columns, transitions, firing, .. } => {
                 let table = self.schema.resolve(table);
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));
-                self.edit(&table, |t| {
-                    t.triggers.insert(name.clone(), true);
-                    t.trigger_columns.insert(name.clone(), columns.clone());
-                    t.transitions.extend(transitions.iter().cloned());
-                    t.trigger_functions.extend(function.map(|function| (name.clone(), function)));
-                });
+                for table in self.with_partitions(&table, firing.each_row) {
+                    self.edit(&table, |t| {
+                        t.triggers.insert(name.clone(), true);
+                        t.trigger_columns.insert(name.clone(), columns.clone());
+                        t.trigger_firings.insert(name.clone(), *firing);
+                        t.transitions.extend(transitions.iter().cloned());
+                        t.trigger_functions.extend(function.clone().map(|function| (name.clone(), function)));
+                    });
+                }
             }
             Operation::DropTrigger { name, table, if_exists } => {
-                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| {
-                    t.trigger_functions.remove(name);
-                    t.trigger_columns.remove(name);
-                    t.triggers.remove(name).is_some()
-                });
+                let resolved = self.schema.resolve(table);
+                let each_row = self.schema.relation(&resolved).is_some_and(|t| t.firing(name).each_row);
+                let parts = self.with_partitions(&resolved, each_row);
+                self.drop_part(table, *if_exists, &format!("trigger {name}"), |t| t.drop_trigger(name));
+                for part in parts.iter().skip(1) {
+                    self.edit(part, |t| _ = t.drop_trigger(name));
+                }
             }
             Operation::CreatePolicy { name, table, restrictive, text } => {
                 let table = self.schema.resolve(table);
@@ -189,6 +194,9 @@ impl Change {
                 self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
             }
             Operation::Privileges { grant, privileges, objects, grantees } => {
+                for object in objects {
+                    self.default_grants(object, *grant, privileges, grantees);
+                }
                 let named: Vec<QName> = objects.iter().flat_map(|object| self.granted_on(object)).collect();
                 for name in named {
                     self.edit(&name, |relation| {
@@ -257,8 +265,33 @@ impl Change {
                 let inside = |(name, r): &(&QName, &Relation)| schemas.contains(&name.schema) && kind(r);
                 self.schema.relations().filter(inside).map(|(name, _)| name.clone()).collect()
             }
-            GrantObject::Other(_) => Vec::new(),
+            GrantObject::Future { .. } | GrantObject::Other(_) => Vec::new(),
         }
+    }
+
+    /// `ALTER DEFAULT PRIVILEGES`
+    fn default_grants(&mut self, object: &GrantObject, grant: bool, privileges: &[String], grantees: &[String]) {
+        let GrantObject::Future { sequences, schemas } = object else { return };
+        let kind = if *sequences { RelationKind::Sequence } else { RelationKind::Table };
+        let all: Vec<&str> = privileges.iter().flat_map(|privilege| every_privilege(kind, privilege)).collect();
+        let everywhere = schemas.is_empty().then_some(None);
+        for schema in schemas.iter().cloned().map(Some).chain(everywhere) {
+            let grants = Arc::make_mut(self.schema.default_grants.entry((schema, *sequences)).or_default());
+            for pair in grantees.iter().flat_map(|role| all.iter().map(|p| (role.clone(), (*p).to_owned()))) {
+                if grant {
+                    grants.insert(pair)
+                } else {
+                    grants.remove(&pair)
+                };
+            }
+        }
+    }
+
+    /// An empty relation with what is granted on it as soon as it is there.
+    pub(super) fn newborn(&self, name: &QName, kind: RelationKind) -> Relation {
+        let of = |schema| self.schema.default_grants.get(&(schema, kind == RelationKind::Sequence));
+        let grants = [None, Some(name.schema.clone())].into_iter().filter_map(of);
+        Relation { grants: grants.flat_map(|grants| grants.iter().cloned()).collect(), ..Relation::new(kind) }
     }
 
     pub(super) fn missing(&mut self, what: impl Into<String>) {
@@ -570,7 +603,7 @@ impl Change {
         let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
         let mut relation = match self.schema.relation(&name) {
             Some(old) if view.or_replace => old.clone(),
-            _ => Relation::new(kind),
+            _ => self.newborn(&name, kind),
         };
         relation.definition.clone_from(&view.definition);
         let (columns, uses) = self.typed(&view.query, &view.body);
@@ -790,7 +823,7 @@ impl Change {
             }
             return;
         }
-        let mut sequence = Relation::new(RelationKind::Sequence);
+        let mut sequence = self.newborn(&name, RelationKind::Sequence);
         sequence.owned_by = owned_by.map(|(table, column)| (self.schema.resolve(table), column.clone()));
         self.insert(name, sequence);
     }

@@ -142,9 +142,7 @@ impl Change {
                     .map(|(name, _)| name.clone())
                     .collect();
                 for trigger in gone {
-                    relation.triggers.remove(&trigger);
-                    relation.trigger_functions.remove(&trigger);
-                    relation.trigger_columns.remove(&trigger);
+                    relation.drop_trigger(&trigger);
                 }
             });
         }

@@ -79,7 +79,7 @@ impl Change {
                 false => self.exists(format!("relation {name}")),
             };
         }
-        let mut relation = Relation::new(RelationKind::Table);
+        let mut relation = self.newborn(&name, RelationKind::Table);
         relation.partitioned = table.partitioned;
         relation.unlogged = table.unlogged;
         relation.bound.clone_from(&table.bound);
@@ -88,7 +88,12 @@ impl Change {
             let parent = self.schema.resolve(parent);
             self.touch(&parent);
             match self.schema.relation(&parent) {
-                Some(above) => inherit(&mut relation, above),
+                Some(above) => {
+                    inherit(&mut relation, above);
+                    if table.partition_of.is_some() {
+                        relation.take_triggers_of(above);
+                    }
+                }
                 None => self.missing(format!("table {parent}")),
             }
             if table.is_default {
@@ -158,9 +163,10 @@ impl Change {
     /// A sequence owned by a column, under the name that PostgreSQL makes up.
     fn sequence_named(&mut self, table: &QName, column: &Ident) {
         let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
-        let mut sequence = Relation::new(RelationKind::Sequence);
+        let name = QName { schema: table.schema.clone(), name };
+        let mut sequence = self.newborn(&name, RelationKind::Sequence);
         sequence.owned_by = Some((table.clone(), column.clone()));
-        self.insert(QName { schema: table.schema.clone(), name }, sequence);
+        self.insert(name, sequence);
     }
 
     fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {
@@ -377,20 +383,26 @@ impl Change {
             }),
             TableChange::RowSecurity { enabled } => self.edit(table, |r| r.row_security = *enabled),
             TableChange::ForceRowSecurity { forced } => self.edit(table, |r| r.force_row_security = *forced),
-            TableChange::SwitchTrigger { name, enabled } => self.edit(table, |relation| {
-                let all = matches!(&**name, "all" | "user");
-                let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
-                named.for_each(|(_, on)| *on = *enabled);
-            }),
+            TableChange::SwitchTrigger { name, enabled } => {
+                for table in self.with_partitions(table, true) {
+                    self.edit(&table, |relation| {
+                        let all = matches!(&**name, "all" | "user");
+                        let named = relation.triggers.iter_mut().filter(|(n, _)| all || *n == name);
+                        named.for_each(|(_, on)| *on = *enabled);
+                    });
+                }
+            }
             TableChange::AttachPartition { partition, is_default, bound } => {
                 let partition = self.schema.resolve(partition);
                 self.touch(table);
                 if *is_default {
                     self.edit(table, |t| t.default_partition = Some(partition.clone()));
                 }
+                let whole = self.schema.relation(table).cloned();
                 self.edit(&partition, |p| {
                     p.parent = Some(table.clone());
                     p.bound.clone_from(bound);
+                    whole.iter().for_each(|whole| p.take_triggers_of(whole));
                 });
             }
             TableChange::DetachPartition { partition, .. } => {
@@ -400,7 +412,17 @@ impl Change {
                         t.default_partition = None;
                     }
                 });
-                self.edit(&partition, |p| (p.parent, p.bound) = (None, None));
+                let whole = self.schema.relation(table);
+                let rows: Vec<Ident> = whole
+                    .into_iter()
+                    .flat_map(|t| &t.trigger_firings)
+                    .filter(|(_, firing)| firing.each_row)
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                self.edit(&partition, |p| {
+                    (p.parent, p.bound) = (None, None);
+                    rows.iter().for_each(|trigger| _ = p.drop_trigger(trigger));
+                });
             }
             TableChange::Inherit { parent, attach } => {
                 let parent = self.schema.resolve(parent);
@@ -446,6 +468,18 @@ impl Change {
             self.change_table(&child, &inherited);
             self.hand_down(&child, &inherited);
         }
+    }
+
+    /// A table and, if it is asked for, all its partitions.
+    pub(super) fn with_partitions(&self, table: &QName, asked: bool) -> Vec<QName> {
+        let (mut found, mut at) = (vec![table.clone()], 0);
+        while let Some(next) = found.get(at).cloned().filter(|_| asked) {
+            if self.schema.relation(&next).is_some_and(|relation| relation.partitioned) {
+                found.extend(self.schema.children(&next).cloned());
+            }
+            at += 1;
+        }
+        found
     }
 
     fn column(&self, table: &QName, column: &str) -> Option<Column> {
@@ -581,9 +615,7 @@ fn drop_column(relation: &mut Relation, column: &Ident) {
         .map(|(name, _)| name.clone())
         .collect();
     for trigger in tied {
-        relation.triggers.remove(&trigger);
-        relation.trigger_functions.remove(&trigger);
-        relation.trigger_columns.remove(&trigger);
+        relation.drop_trigger(&trigger);
     }
     relation.constraints.retain(|_, c| !c.kind.columns().contains(column));
     relation.indexes.retain(|_, index| !index.uses(column));

@@ -43,6 +43,8 @@ pub struct Schema {
     namespaces: OrdSet<Ident>,
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
+    /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
+    default_grants: OrdMap<(Option<Ident>, bool), Arc<BTreeSet<(String, String)>>>,
     search_path: Arc<[Ident]>,
     /// What a new session's search path is.
     default_path: Arc<[Ident]>,
@@ -64,6 +66,7 @@ impl Default for Schema {
             namespaces: OrdSet::unit("public".into()),
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
+            default_grants: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
             default_path: Arc::from(["public".into()]),
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::sql::body::{self, Body};
 use crate::sql::bound::Bound;
-use crate::sql::operation::{DefaultValue, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -56,6 +56,8 @@ pub struct Relation {
     pub trigger_functions: BTreeMap<Ident, QName>,
     /// The columns that a trigger is tied to, by `UPDATE OF` or `WHEN`.
     pub trigger_columns: BTreeMap<Ident, Vec<Ident>>,
+    /// When its triggers run.
+    pub trigger_firings: BTreeMap<Ident, Firing>,
     /// The names under which its triggers see the rows that a statement writes.
     pub transitions: BTreeSet<Ident>,
     /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
@@ -113,6 +115,7 @@ impl Relation {
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
             trigger_columns: BTreeMap::new(),
+            trigger_firings: BTreeMap::new(),
             transitions: BTreeSet::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
@@ -187,6 +190,41 @@ impl Relation {
         };
         let mut found = self.indexes.values().filter(same).peekable();
         found.peek().is_some() && found.all(|index| !index.deferrable)
+    }
+
+    /// Whether a trigger may give a column a value where an INSERT gives it none.
+    pub(crate) fn filled_by_trigger(&self, column: &Ident, schema: &super::Schema) -> bool {
+        let names = |function: &QName| schema.functions(function).iter().any(|f| f.mentions.contains(column));
+        let fills = |trigger: &Ident| {
+            let firing = self.firing(trigger);
+            firing.insert && firing.changes_rows() && self.trigger_functions.get(trigger).is_some_and(names)
+        };
+        self.triggers.iter().any(|(trigger, enabled)| *enabled && fills(trigger))
+    }
+
+    /// Whether there was such a trigger.
+    pub(super) fn drop_trigger(&mut self, trigger: &str) -> bool {
+        self.trigger_functions.remove(trigger);
+        self.trigger_columns.remove(trigger);
+        self.trigger_firings.remove(trigger);
+        self.triggers.remove(trigger).is_some()
+    }
+
+    /// Takes over the triggers that a partition has from its table.
+    pub(super) fn take_triggers_of(&mut self, parent: &Self) {
+        for (trigger, enabled) in parent.triggers.iter().filter(|(trigger, _)| parent.firing(trigger).each_row) {
+            self.triggers.insert(trigger.clone(), *enabled);
+            self.trigger_firings.insert(trigger.clone(), parent.firing(trigger));
+            let columns = parent.trigger_columns.get(trigger).cloned().unwrap_or_default();
+            self.trigger_columns.insert(trigger.clone(), columns);
+            let function = parent.trigger_functions.get(trigger).cloned();
+            self.trigger_functions.extend(function.map(|function| (trigger.clone(), function)));
+        }
+    }
+
+    /// When a trigger of it runs; whenever rows are written, where that is not known.
+    pub fn firing(&self, trigger: &str) -> Firing {
+        self.trigger_firings.get(trigger).copied().unwrap_or(Firing::ALWAYS)
     }
 
     /// The columns of its primary key.

@@ -9,7 +9,7 @@ use crate::sql::bound::Bound;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectChange, ObjectKind,
-    Operation, Publishes, RelationKind, TableChange,
+    Operation, PublishVerb, Publishes, RelationKind, TableChange,
 };
 use crate::sql::{Name, TypeName};
 
@@ -180,8 +180,17 @@ impl Catalog<'_> {
                 let known = relation.constraints.contains_key(from) || relation.not_null_named(table, from).is_some();
                 (!known).then(|| format!("constraint \"{from}\" for table \"{table}\" does not exist"))
             }
-            TableChange::Physical { what: "cluster" } if relation.partitioned => {
+            TableChange::Physical { what: "cluster", .. } if relation.partitioned => {
                 Some("cannot mark index clustered in partitioned table".to_owned())
+            }
+            TableChange::Physical { what: "cluster", of: Some(index) } => (!relation.indexes.contains_key(index))
+                .then(|| format!("index \"{index}\" for table \"{table}\" does not exist")),
+            TableChange::Physical { of: Some(of), .. } => (relation.columns_known && column(of).is_none())
+                .then(|| format!("column \"{of}\" of relation \"{table}\" does not exist")),
+            TableChange::SwitchTrigger { name: switched, .. } => {
+                let all = matches!(&**switched, "all" | "user");
+                (!all && !relation.triggers.contains_key(switched))
+                    .then(|| format!("trigger \"{switched}\" for table \"{table}\" does not exist"))
             }
             TableChange::SetLogged { logged: false } => {
                 let published = self.schema.publications().any(|(_, found)| found.tables.contains_key(name));
@@ -313,6 +322,19 @@ impl Catalog<'_> {
         if found.is_some_and(|(_, found)| found.all) && !publishes.tables.is_empty() {
             return Some(format!("publication {name} is defined as FOR ALL TABLES"));
         }
+        let member =
+            |table: &Name| found.is_some_and(|(_, found)| found.tables.contains_key(&self.schema.resolve(table)));
+        for published in &publishes.tables {
+            match (publishes.verb, member(&published.table)) {
+                (PublishVerb::Add, true) => {
+                    return Some(format!("relation \"{}\" is already member of publication {name}", published.table));
+                }
+                (PublishVerb::Drop, false) if found.is_some() => {
+                    return Some(format!("relation \"{}\" is not part of the publication", published.table));
+                }
+                _ => {}
+            }
+        }
         publishes.tables.iter().find_map(|published| {
             let name = self.schema.resolve(&published.table);
             let relation = self.schema.relation(&name).filter(|relation| relation.columns_known)?;
@@ -357,8 +379,19 @@ impl Catalog<'_> {
             (other != name && !together.contains(other) && found.kind == RelationKind::Table)
                 .then(|| format!("column {} of table {other}", column.name))
         });
-        let partitions = relation.partitioned.then(|| self.schema.children(name)).into_iter().flatten();
-        let rows = std::iter::once(shown).chain(partitions.map(ToString::to_string));
+        let partitions = || relation.partitioned.then(|| self.schema.children(name)).into_iter().flatten();
+        let view = |part: &QName| {
+            let gone = |other: &QName| together.contains(other);
+            let reads = |other: &&QName| self.schema.relation(other).is_some_and(|found| found.reads.contains(part));
+            self.schema.dependents(part).find(|other| reads(other) && !gone(other)).map(|view| format!("view {view}"))
+        };
+        let user = user.or_else(|| partitions().find_map(view));
+        // A key that points to a partitioned table points to each partition.
+        let whole =
+            || self.schema.ancestors(name).filter(|above| self.schema.relation(above).is_some_and(|r| r.partitioned));
+        let keyed = || whole().flat_map(|above| self.schema.pointing_to(above)).find(|other| !together.contains(other));
+        let user = user.or_else(|| keyed().map(|other| format!("constraint on table {other}")));
+        let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
         let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
     }

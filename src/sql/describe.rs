@@ -67,6 +67,11 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
                     let what = if *sequences { "sequences" } else { "tables" };
                     format!("all {what} in schema {}", schemas.join(", "))
                 }
+                Some(GrantObject::Future { sequences, schemas }) => {
+                    let what = if *sequences { "sequences" } else { "tables" };
+                    let within = if schemas.is_empty() { "" } else { " in schema " };
+                    format!("new {what}{within}{}", schemas.join(", "))
+                }
                 Some(GrantObject::Other(words)) => words.clone(),
                 None => String::new(),
             };
@@ -158,7 +163,7 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
         }
         TableChange::SetLogged { logged } => whole(if *logged { "SET LOGGED" } else { "SET UNLOGGED" }.into()),
         TableChange::ReplicaIdentity(_) => whole("REPLICA IDENTITY".into()),
-        TableChange::Physical { what } => whole(format!("SET {what}")),
+        TableChange::Physical { what, .. } => whole(format!("SET {what}")),
     }
 }
 

@@ -193,6 +193,8 @@ pub enum Operation {
         columns: Vec<Ident>,
         /// The names that `REFERENCING … TABLE AS` gives to the rows that are written.
         transitions: Vec<Ident>,
+        /// When it runs.
+        firing: Firing,
     },
     /// `DROP TRIGGER`
     DropTrigger {
@@ -354,6 +356,31 @@ pub enum RelationKind {
     Index,
     /// A foreign table.
     ForeignTable,
+}
+
+/// When a trigger runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Firing {
+    /// `BEFORE`, `INSTEAD OF`
+    pub before: bool,
+    /// `FOR EACH ROW`: the partitions of its table have it, too.
+    pub each_row: bool,
+    /// `INSERT`
+    pub insert: bool,
+    /// `UPDATE`
+    pub update: bool,
+    /// `DELETE`, `TRUNCATE`
+    pub delete: bool,
+}
+
+impl Firing {
+    /// Whenever rows are written: what is not known.
+    pub const ALWAYS: Self = Self { before: true, each_row: true, insert: true, update: true, delete: true };
+
+    /// Whether it can change the rows that are written.
+    pub const fn changes_rows(self) -> bool {
+        self.before && self.each_row
+    }
 }
 
 impl RelationKind {
@@ -673,6 +700,13 @@ pub enum GrantObject {
     },
     /// `ALL FUNCTIONS IN SCHEMA`, a schema, a function, a database, …: as written.
     Other(String),
+    /// What is made later (`ALTER DEFAULT PRIVILEGES`).
+    Future {
+        /// `SEQUENCES`, not `TABLES`.
+        sequences: bool,
+        /// The schemas; empty: all.
+        schemas: Vec<Ident>,
+    },
 }
 
 impl GrantObject {
@@ -685,7 +719,7 @@ impl GrantObject {
                 let what = if *sequences { "sequences" } else { "tables" };
                 Some(format!("all {what} in schema {}", schemas.join(", ")))
             }
-            Self::Relation(_) | Self::AllIn { .. } => None,
+            Self::Relation(_) | Self::AllIn { .. } | Self::Future { .. } => None,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Placed<T> {
 pub enum Command {
     /// `SELECT`, `VALUES`, `TABLE`
     Select(Query),
+    /// `COPY table TO`: the table, and its rows as a query.
+    CopyTo(Placed<Name>, Query),
     /// `INSERT`
     Insert(Box<Insert>),
     /// `UPDATE`

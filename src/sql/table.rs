@@ -314,7 +314,7 @@ pub enum TableChange {
         /// On or off.
         forced: bool,
     },
-    /// `ENABLE|DISABLE TRIGGER|RULE`
+    /// `ENABLE|DISABLE TRIGGER`
     SwitchTrigger {
         /// Which one, or `ALL`, `USER`.
         name: Ident,
@@ -365,6 +365,8 @@ pub enum TableChange {
     Physical {
         /// The words, for people.
         what: &'static str,
+        /// The column, or the index of `CLUSTER ON`.
+        of: Option<Ident>,
     },
 }
 

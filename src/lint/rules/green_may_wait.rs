@@ -62,10 +62,40 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             Evidence::None => None,
         }
     });
-    let Some((freed, severity, query)) = told else { return };
+    let Some((freed, severity, query)) = told else {
+        found.extend(cascading(subject));
+        return;
+    };
     let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
     let diagnostic = Diagnostic::new(RULE.code, severity, text).at(step.span, "placed after the cutover");
     found.push(release.green.shown_by(diagnostic, query).help(freed.help));
+}
+
+/// Rows that go with those that green deletes, until the foreign key that says so goes.
+fn cascading(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let stays = |capability: &&Capability| match capability {
+        Capability::Cascades { relation, child, .. } => {
+            let there = |name: &QName| release.last.relation(name).is_some();
+            // Green deletes them itself.
+            let cared_for = release.green.app.deletes(child);
+            there(relation)
+                && there(child)
+                && !cared_for
+                && !capability.offered_by(release.last)
+                && capability.offered_by(release.base)
+        }
+        _ => false,
+    };
+    step.effect.removes.iter().filter(stays).find_map(|capability| match release.green.app.evidence(capability) {
+        Evidence::Query(query) | Evidence::Perhaps(query) => {
+            let text = format!("until this step, after the cutover, it holds for green, too: {capability}");
+            let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+            let help = "drop the constraint in a statement of its own, which then runs before the cutover; or let green delete nothing there until blue is drained";
+            Some(release.green.shown_by(diagnostic, Some(query)).help(help))
+        }
+        Evidence::Assumed | Evidence::None => None,
+    })
 }
 
 /// A rule that goes.
@@ -134,7 +164,12 @@ fn going(operation: &Operation, subject: &Subject<'_>) -> Vec<Freed> {
 
 fn rules_of<'a>(name: &QName, subject: &Subject<'a>) -> impl Iterator<Item = Constraint> + use<'a> {
     let relation = subject.step.before.relation(name);
-    relation.into_iter().flat_map(|relation| relation.constraints.values()).map(|constraint| constraint.kind.clone())
+    relation.into_iter().flat_map(|relation| {
+        let unique =
+            relation.indexes.iter().filter(|(index, i)| i.unique && !relation.constraints.contains_key(*index));
+        let unique = unique.filter_map(|(_, index)| Some(Constraint::Unique { columns: index.plain_key()? }));
+        relation.constraints.values().map(|constraint| constraint.kind.clone()).chain(unique)
+    })
 }
 
 fn freed(name: &QName, rule: Constraint, shown_by: Option<Capability>, subject: &Subject<'_>) -> Freed {

@@ -6,7 +6,7 @@ use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Rule, Subject};
 use crate::schema::{QName, Rule as Constraint};
 use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, OnDelete};
+use crate::sql::operation::{DataVerb, Ident, OnDelete};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
@@ -64,7 +64,37 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     if step.phase == Phase::Before {
         found.extend(step.pulls.conditional.iter().map(tell));
         found.extend(held(subject));
+        found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
     }
+}
+
+/// A column of a unique key that blue leaves out, and that a new trigger fills.
+fn filled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let Operation::CreateTrigger { name, table, function: Some(function), firing, .. } = operation else { return None };
+    let (table, function) = (step.before.resolve(table), step.before.resolve_function(function));
+    let relation = step.before.relation(&table).filter(|_| firing.insert && firing.changes_rows())?;
+    let known = release.base.relation(&table)?;
+    let names = |column: &Ident| step.before.functions(&function).iter().any(|f| f.mentions.contains(column));
+    let left_null = |column: &&Ident| known.column(column).is_some_and(|c| !c.has_default()) && names(column);
+    let (index, column) = relation
+        .indexes
+        .iter()
+        .filter(|(_, index)| index.unique)
+        .find_map(|(name, index)| Some((name, index.key.iter().flatten().find(left_null)?)))?;
+    let left_out = Capability::Omit { relation: table.clone(), column: column.clone() };
+    let query = match release.blue.app.evidence(&left_out) {
+        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+        Evidence::Assumed => None,
+        Evidence::None => return None,
+    };
+    let text = format!(
+        "where blue leaves out {table}.{column}, {name} may give it a value from here on, which {index} refuses if another row has it"
+    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on");
+    Some(release.blue.shown_by(diagnostic, query).help(
+        "make sure that the value is another one for every row; or let the trigger wait until blue is drained: `-- cutover: after <reason>`",
+    ))
 }
 
 /// Rows that an INSERT makes of those that blue deletes, and that hold them from now on.

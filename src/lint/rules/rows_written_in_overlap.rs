@@ -237,13 +237,17 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: &[Ident]) -> bool 
     subject.release.steps.iter().any(|other| {
         other.phase == Phase::Before
             && other.operations().any(|op| match op {
-                Operation::CreateTrigger { table: on, function, .. } => {
-                    let names = |function: &QName| {
-                        let mut mentions =
-                            subject.release.last.functions(function).iter().chain(other.before.functions(function));
-                        mentions.any(|f| filled.iter().any(|name| f.mentions.contains(name)))
+                Operation::CreateTrigger { table: on, function, firing, .. } => {
+                    let function = function.as_ref().map(|function| other.before.resolve_function(function));
+                    let names = |name: &Ident| {
+                        let (last, before) = (subject.release.last, other.before);
+                        let known = |function| {
+                            let mut bodies = last.functions(function).iter().chain(before.functions(function));
+                            bodies.any(|f| f.mentions.contains(name))
+                        };
+                        function.as_ref().is_none_or(known)
                     };
-                    let fills = function.as_ref().is_none_or(|f| names(&other.before.resolve_function(f)));
+                    let fills = filled.iter().any(names);
                     let on = other.before.resolve(on);
                     // Partitions have the triggers of what they are a part of.
                     let of_parent = || {
@@ -251,7 +255,8 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: &[Ident]) -> bool 
                         above.any(|above| *above == on && other.before.relation(&on).is_some_and(|r| r.partitioned))
                     };
                     let runs = other.before.origin_of(&on) == known || of_parent();
-                    runs && (filled.is_empty() || fills)
+                    let fires = subject.release.blue.app.sets_off(&known, *firing, names);
+                    runs && fires && (filled.is_empty() || fills)
                 }
                 _ => false,
             })

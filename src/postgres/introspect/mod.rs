@@ -15,7 +15,7 @@ use crate::schema::{
     Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Schema, Source, UserType,
 };
 use crate::sql::bound::Bound;
-use crate::sql::operation::{DefaultValue, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
@@ -265,6 +265,7 @@ impl Reader {
                 relation.triggers.insert(name.clone(), row.get(2));
                 relation.trigger_columns.insert(name.clone(), idents(&row, 5));
                 relation.transitions.extend(idents(&row, 6));
+                relation.trigger_firings.insert(name.clone(), firing(row.get(7)));
                 relation.trigger_functions.insert(name, function);
             }
         }
@@ -407,6 +408,18 @@ impl Reader {
         for row in self.take("extensions") {
             self.schema.insert_extension(row.get::<_, String>(0).into());
         }
+    }
+}
+
+fn firing(tgtype: i32) -> Firing {
+    let (row, before, insert, delete, update, truncate, instead) = (1, 2, 4, 8, 16, 32, 64);
+    let has = |bits: i32| tgtype & bits != 0;
+    Firing {
+        before: has(before | instead),
+        each_row: has(row),
+        insert: has(insert),
+        update: has(update),
+        delete: has(delete | truncate),
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                           WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = t.oid
                             AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0),
-                    array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL)
+                    array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL), t.tgtype::int
              FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
         ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,

@@ -6,6 +6,9 @@ use super::types::Type;
 use crate::schema::{Function, QName, Schema};
 use crate::sql::operation::Ident;
 
+/// What is wrong with a table whose rows a body changes.
+pub(crate) const NO_IDENTITY: &str = "has no replica identity, and a publication publishes its changes";
+
 /// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
 pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();
@@ -34,6 +37,9 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         // What comes from the trigger itself (TG_OP) is not listed.
         let told = resolver.resolved.problems.iter().filter(|p| p.sure && !p.message.contains("\"tg_"));
         found.extend(told.map(|problem| problem.message.clone()));
+        let changed = resolver.resolved.uses.writes.iter().filter(|write| write.changes_rows());
+        let unidentified = changed.filter(|write| !schema.identifies_rows(&write.relation));
+        found.extend(unidentified.map(|write| format!("{} {NO_IDENTITY}", write.relation)));
         let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), width(function, schema)) else {
             continue;
         };

@@ -24,6 +24,19 @@ impl<'s> Resolver<'s> {
     pub(super) fn command(&mut self, command: &Command, outer: Option<&Scope<'_>>) -> Output {
         match command {
             Command::Select(query) => self.query(query, outer),
+            Command::CopyTo(table, query) => {
+                let name = self.schema.resolve(&table.value);
+                // A view's rows are copied as those of a query only.
+                let what = self.schema.relation(&name).and_then(|relation| match relation.kind {
+                    RelationKind::View => Some("view"),
+                    RelationKind::Table if relation.partitioned => Some("partitioned table"),
+                    _ => None,
+                });
+                if let Some(what) = what {
+                    self.problem("42809", format!("cannot copy from {what} \"{}\"", name.name), table.at);
+                }
+                self.query(query, outer)
+            }
             Command::Insert(insert) => self.insert(insert, outer),
             Command::Update(update) => self.update(update, outer),
             Command::Delete(delete) => self.delete(delete, outer),

@@ -21,7 +21,7 @@ use catalog::Context;
 use scope::Names;
 use types::Types;
 
-pub(crate) use body::body_problems;
+pub(crate) use body::{NO_IDENTITY, body_problems};
 pub use types::{Sure, Type};
 
 /// What a query is on one schema.
@@ -112,6 +112,16 @@ pub struct Write {
     pub kind: WriteKind,
     /// Where.
     pub at: At,
+}
+
+impl Write {
+    /// Whether it changes or removes rows that are there.
+    pub fn changes_rows(&self) -> bool {
+        match &self.kind {
+            WriteKind::Insert { updates, .. } => !updates.is_empty(),
+            WriteKind::Update { .. } | WriteKind::Delete => true,
+        }
+    }
 }
 
 /// What a write does.

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::lex::{Kind, Lexeme, lex, words_of};
-use crate::sql::operation::{CreateFunction, FunctionBody, Ident, Operation};
+use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation};
 use crate::sql::parse::{eat, eat_word, eat_words, is_word};
 use crate::sql::types::{TypeName, lower_type};
 
@@ -255,13 +255,20 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
     // Events may name columns (`UPDATE OF a, b ON t`); ON ends them.
     let mut columns = BTreeSet::new();
     let mut named = false;
+    let mut firing = Firing { before: false, each_row: false, insert: false, update: false, delete: false };
     while !eat(parser, &[Keyword::ON]) {
         match parser.next_token().token {
             Token::EOF => return parser.expected_ref("ON", parser.peek_token_ref()),
-            word if is_word(&word, "of") => named = true,
             word if is_word(&word, "or") => named = false,
             word if named => mention(&word, &mut columns),
-            _ => {}
+            // `INSTEAD OF` stands before the events.
+            word if is_word(&word, "of") => named = firing.update,
+            word => {
+                firing.before |= is_word(&word, "before") || is_word(&word, "instead");
+                firing.insert |= is_word(&word, "insert");
+                firing.update |= is_word(&word, "update");
+                firing.delete |= is_word(&word, "delete") || is_word(&word, "truncate");
+            }
         }
     }
     let table = lower_name(&parser.parse_object_name(false)?);
@@ -271,6 +278,8 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         if eat_words(parser, &["new", "table"]) || eat_words(parser, &["old", "table"]) {
             eat(parser, &[Keyword::AS]);
             transitions.push(fold(&parser.parse_identifier()?));
+        } else if eat_words(parser, &["for", "each", "row"]) || eat_words(parser, &["for", "row"]) {
+            firing.each_row = true;
         } else if eat(parser, &[Keyword::EXECUTE]) {
             if !eat(parser, &[Keyword::FUNCTION]) {
                 parser.expect_keyword_is(Keyword::PROCEDURE)?;
@@ -297,5 +306,5 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }
     }
     let columns = columns.into_iter().collect();
-    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns, transitions }])
+    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns, transitions, firing }])
 }

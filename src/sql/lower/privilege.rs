@@ -47,6 +47,30 @@ pub(super) fn privileges(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<Ope
     Ok(vec![Operation::Privileges { grant, privileges, objects, grantees }])
 }
 
+/// `ALTER DEFAULT PRIVILEGES [IN SCHEMA s] GRANT … ON TABLES TO …`, as far as it is about what the same role makes. Nothing: it is not.
+pub(super) fn default_privileges(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    if !eat_words(parser, &["alter", "default", "privileges"]) {
+        return parser.expected_ref("ALTER DEFAULT PRIVILEGES", parser.peek_token_ref());
+    }
+    let mut schemas = Vec::new();
+    if eat_words(parser, &["in", "schema"]) {
+        schemas = parser.parse_comma_separated(|p| Ok(fold(&p.parse_identifier()?)))?;
+    }
+    let grant = is_word(&parser.peek_token_ref().token, "grant");
+    if !grant && !is_word(&parser.peek_token_ref().token, "revoke") {
+        return Ok(Vec::new());
+    }
+    let mut found = privileges(parser, grant)?;
+    let Some(Operation::Privileges { objects, .. }) = found.first_mut() else { return Ok(Vec::new()) };
+    let sequences = match objects.as_slice() {
+        [GrantObject::Relation(name)] if name.schema.is_none() && &*name.name == "tables" => false,
+        [GrantObject::Relation(name)] if name.schema.is_none() && &*name.name == "sequences" => true,
+        _ => return Ok(Vec::new()),
+    };
+    *objects = vec![GrantObject::Future { sequences, schemas }];
+    Ok(found)
+}
+
 fn objects(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<GrantObject>> {
     const OTHERS: &[&str] = &[
         "all",

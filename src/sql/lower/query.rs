@@ -169,9 +169,11 @@ impl Lower<'_> {
             true => vec![Item::Star(None, table.name.at)],
             false => columns.into_iter().map(item).collect(),
         };
+        let copied = table.name.clone();
         let select = Select { items, from: vec![From::Table(table)], ..Select::default() };
         let body = Body::Select(Box::new(select));
-        Command::Select(Query { ctes: Vec::new(), recursive: false, body, order_by: Vec::new(), limits: Vec::new() })
+        let (ctes, order_by, limits) = (Vec::new(), Vec::new(), Vec::new());
+        Command::CopyTo(copied, Query { ctes, recursive: false, body, order_by, limits })
     }
 
     fn insert(&self, insert: &ast::Insert) -> Command {

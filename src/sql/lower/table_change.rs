@@ -40,12 +40,18 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
     let mut pieces = Vec::new();
     loop {
         let from = parser.index();
-        let change = change(parser, gaps)?;
+        let operation = match switches_rule(parser) {
+            // Of rules nothing is known here.
+            Some(what) => Operation::Opaque { what: what.to_owned() },
+            None => {
+                let change = change(parser, gaps)?;
+                Operation::AlterTable { table: name.clone(), if_exists, only, change }
+            }
+        };
         if !at_end(parser) && parser.peek_token_ref().token != Token::Comma {
             return Err(unexpected(parser));
         }
         let range = tokens.range(from, parser.index());
-        let operation = Operation::AlterTable { table: name.clone(), if_exists, only, change };
         pieces.push(LoweredPiece { operation, range, prefix: Some(prefix.clone()) });
         if !parser.consume_token(&Token::Comma) {
             break;
@@ -56,6 +62,19 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
         piece.prefix = None;
     }
     Ok(pieces)
+}
+
+/// `ENABLE|DISABLE RULE`
+fn switches_rule(parser: &mut Parser<'_>) -> Option<&'static str> {
+    let forms: [(&[&str], &str); 4] = [
+        (&["enable", "rule"], "ENABLE RULE"),
+        (&["enable", "always", "rule"], "ENABLE RULE"),
+        (&["enable", "replica", "rule"], "ENABLE RULE"),
+        (&["disable", "rule"], "DISABLE RULE"),
+    ];
+    let (_, what) = forms.into_iter().find(|(words, _)| eat_words(parser, words))?;
+    skip_to_comma(parser);
+    Some(what)
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.
@@ -82,8 +101,9 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     ];
     for (words, what) in PHYSICAL {
         if eat_words(parser, words) {
+            let of = (words[0] == "cluster").then(|| parser.parse_identifier().map(|name| fold(&name))).transpose()?;
             skip_to_comma(parser);
-            return Ok(Some(TableChange::Physical { what }));
+            return Ok(Some(TableChange::Physical { what, of }));
         }
     }
     if eat_words(parser, &["replica", "identity"]) {
@@ -102,7 +122,7 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
         parser.next_token();
         skip_to_comma(parser);
-        return Ok(Some(TableChange::Physical { what: "storage parameters" }));
+        return Ok(Some(TableChange::Physical { what: "storage parameters", of: None }));
     }
     for logged in [true, false] {
         if eat_words(parser, &["set", if logged { "logged" } else { "unlogged" }]) {
@@ -171,8 +191,8 @@ fn switch(parser: &mut Parser<'_>) -> Result<TableChange> {
     if !eat_word(parser, "replica") {
         eat_word(parser, "always");
     }
-    if !eat_word(parser, "trigger") && !eat_word(parser, "rule") {
-        return parser.expected_ref("TRIGGER, RULE, or ROW LEVEL SECURITY", parser.peek_token_ref());
+    if !eat_word(parser, "trigger") {
+        return parser.expected_ref("TRIGGER or ROW LEVEL SECURITY", parser.peek_token_ref());
     }
     Ok(TableChange::SwitchTrigger { name: fold(&parser.parse_identifier()?), enabled })
 }
@@ -223,12 +243,12 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
         ] {
             if eat_words(parser, words) {
                 skip_to_comma(parser);
-                return Ok(TableChange::Physical { what });
+                return Ok(TableChange::Physical { what, of: Some(column) });
             }
         }
         if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
             skip_to_comma(parser);
-            return Ok(TableChange::Physical { what: "column options" });
+            return Ok(TableChange::Physical { what: "column options", of: Some(column) });
         }
         // `TYPE x COLLATE y USING z`, `SET DATA TYPE x …`
         if eat_words(parser, &["set", "data", "type"]) || eat_word(parser, "type") {

@@ -14,17 +14,22 @@ pub(super) struct Refusal {
     /// SQLSTATE
     pub(super) code: String,
     pub(super) message: String,
+    /// Whether the body of a function was running.
+    in_body: bool,
 }
 
 impl Refusal {
     fn of(error: &tokio_postgres::Error) -> Self {
         let code = error.code().map_or("-----", |c| c.code()).to_owned();
-        Self { code, message: support::message(error) }
+        let context = error.as_db_error().and_then(|error| error.where_());
+        let in_body = context.is_some_and(|context| context.contains("PL/pgSQL function"));
+        Self { code, message: support::message(error), in_body }
     }
 
     /// Whether rows decided it, or a program: no text can know.
     pub(super) fn by_rows(&self) -> bool {
-        ["21", "22", "23", "P0", "40", "53", "54", "57"].iter().any(|class| self.code.starts_with(class))
+        self.in_body
+            || ["21", "22", "23", "P0", "40", "53", "54", "57"].iter().any(|class| self.code.starts_with(class))
     }
 }
 
@@ -156,7 +161,7 @@ impl Server {
         let (texts, values): (Vec<String>, Vec<&str>) = queries.iter().map(|q| (q.sent(), q.values.as_str())).unzip();
         let answers = self.session.query(&self.tries, &[&texts, &values, &self.role]).await;
         let answer = |row: &tokio_postgres::Row| match row.get::<_, Option<String>>(0) {
-            Some(code) => Err(Refusal { code, message: row.get(1) }),
+            Some(code) => Err(Refusal { code, message: row.get(1), in_body: false }),
             None => {
                 // Without ORDER BY, rows come as they like.
                 let mut rows: Vec<&str> = row.get::<_, &str>(1).lines().collect();

@@ -287,6 +287,13 @@ const CASES: &[(&str, &str, bool)] = &[
         "ALTER TABLE u ADD FOREIGN KEY (a) REFERENCES t",
         true,
     ),
+    ("CREATE TABLE t (id int)", "ALTER TABLE t CLUSTER ON t_pkey", true),
+    ("CREATE TABLE t (id int PRIMARY KEY)", "ALTER TABLE t CLUSTER ON t_pkey", false),
+    ("CREATE TABLE t (id int)", "ALTER TABLE t ALTER COLUMN a SET STATISTICS 9", true),
+    ("CREATE TABLE t (id int)", "ALTER TABLE t ALTER COLUMN id SET STATISTICS 9, ALTER id SET (n_distinct = 3)", false),
+    ("CREATE TABLE t (id int, a int)", "ALTER TABLE t ALTER COLUMN a SET STATISTICS 9, DROP COLUMN a", true),
+    ("CREATE TABLE t (id int)", "ALTER TABLE t DISABLE TRIGGER g", true),
+    ("CREATE TABLE t (id int)", "ALTER TABLE t DISABLE TRIGGER ALL, ENABLE TRIGGER USER", false),
     // Comments.
     ("CREATE TABLE t (a int)", "COMMENT ON COLUMN t.b IS 'x'", true),
     ("CREATE TABLE t (a int)", "COMMENT ON COLUMN t.a IS 'x'", false),
@@ -301,6 +308,9 @@ const CASES: &[(&str, &str, bool)] = &[
         "ALTER TABLE t ALTER COLUMN b TYPE varchar(9)",
         false,
     ),
+    ("CREATE TABLE t (a int); CREATE PUBLICATION p FOR TABLE t", "ALTER PUBLICATION p ADD TABLE t", true),
+    ("CREATE TABLE t (a int); CREATE PUBLICATION p", "ALTER PUBLICATION p ADD TABLE t", false),
+    ("CREATE TABLE t (a int); CREATE PUBLICATION p", "ALTER PUBLICATION p DROP TABLE t", true),
     (
         "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE h () INHERITS (t); CREATE PUBLICATION p FOR TABLE t",
         "DELETE FROM t",
@@ -318,6 +328,12 @@ const CASES: &[(&str, &str, bool)] = &[
         true,
     ),
     (PARTS, "CREATE VIEW v AS SELECT k FROM p1; ALTER TABLE p DROP COLUMN k", true),
+    (PARTS, "CREATE VIEW v AS SELECT k FROM p1; DROP TABLE p", true),
+    (PARTS, "CREATE VIEW v AS SELECT k FROM p1; DROP TABLE p, v", true),
+    (KEYED, "DROP TABLE p1", true),
+    (KEYED, "DROP TABLE p1 CASCADE", false),
+    (KEYED, "DROP TABLE p1, c", false),
+    (KEYED, "ALTER TABLE p DETACH PARTITION p1; DROP TABLE p1", false),
     (
         "CREATE TABLE a (x int CHECK (x > 0)); CREATE TABLE b () INHERITS (a)",
         "ALTER TABLE b DROP CONSTRAINT a_x_check",
@@ -408,6 +424,9 @@ const TRIGGER: &str =
 
 const PARTS: &str = "CREATE TABLE o (id int PRIMARY KEY); CREATE TABLE p (k int, at date) PARTITION BY RANGE (at);
     CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')";
+
+const KEYED: &str = "CREATE TABLE p (k int PRIMARY KEY) PARTITION BY RANGE (k);
+    CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (2); CREATE TABLE c (k int REFERENCES p)";
 
 /// What the plan says: whether a statement fails as it is written.
 fn foreseen(base: &str, statements: &str) -> bool {

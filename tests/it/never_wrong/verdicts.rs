@@ -408,3 +408,133 @@ fn what_the_files_never_made_is_not_taken_for_harmless() {
     check(TRANSFORM, overload, "SELECT tr($1::int, 1);", "SELECT tr($1::int, 1, $2::text);", "CO102 >");
     check(TRANSFORM, overload, "SELECT tr($1::int, 1, 0.5::float8);", "SELECT tr($1::int, 1, $2::text);", "safe <");
 }
+
+#[test]
+fn triggers_run_for_what_they_say() {
+    const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, name text, seen timestamptz); CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen := now(); RETURN NEW; END'; CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();";
+    let insert = "INSERT INTO users (id, name) VALUES ($1, $2);";
+    // A trigger for UPDATE changes no row that comes.
+    let index = "CREATE UNIQUE INDEX by_seen ON users (seen);";
+    let put = "INSERT INTO users (id, seen) VALUES ($1, $2) ON CONFLICT (seen) DO NOTHING;";
+    check(USERS, index, insert, put, "safe <");
+    check(USERS, index, "UPDATE users SET seen = NULL WHERE id = $1;", put, "CO102 >");
+    const COPY: &str = "ALTER TABLE users ADD COLUMN label text; CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.label := NEW.name; RETURN NEW; END'; CREATE TRIGGER fill BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fill(); UPDATE users SET label = name;";
+    let label = "SELECT label FROM users;";
+    check(USERS, COPY, insert, label, "safe <<<<");
+    check(USERS, COPY, "UPDATE users SET name = $1;", label, "safe (CO303) <<<<");
+    check(USERS, COPY, "UPDATE users SET seen = $1;", label, "safe <<<<");
+}
+
+#[test]
+fn keys_on_what_a_trigger_fills_wait() {
+    const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, name text);";
+    const MAIL: &str = "ALTER TABLE users ADD COLUMN mail text; CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.mail := NEW.name; RETURN NEW; END'; CREATE TRIGGER fill BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fill(); CREATE UNIQUE INDEX by_mail ON users (mail);";
+    check(USERS, MAIL, "INSERT INTO users (id, name) VALUES ($1, $2);", "SELECT mail FROM users;", "safe <<<>");
+    check(USERS, MAIL, "SELECT name FROM users;", "SELECT mail FROM users;", "safe <<<<");
+    const PLAIN: &str = "ALTER TABLE users ADD COLUMN mail text; CREATE UNIQUE INDEX by_mail ON users (mail);";
+    check(USERS, PLAIN, "INSERT INTO users (id, name) VALUES ($1, $2);", "SELECT mail FROM users;", "safe <<");
+    // The same key, and a trigger that comes to it.
+    const KEYED: &str = "CREATE TABLE users (id int PRIMARY KEY, name text, mail text UNIQUE); CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.mail := NEW.name; RETURN NEW; END';";
+    let trigger = "CREATE TRIGGER fill BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fill();";
+    let green = "INSERT INTO users (id, name) VALUES ($1, $2);";
+    check(KEYED, trigger, green, green, "safe (CO301) <");
+    check(KEYED, trigger, "INSERT INTO users (id, mail) VALUES ($1, $2);", green, "safe <");
+}
+
+#[test]
+fn partitions_have_the_triggers_of_their_table() {
+    const PARTS: &str = "CREATE TABLE p (k int, note text) PARTITION BY RANGE (k); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := 1; RETURN NEW; END'; CREATE TRIGGER fill BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION fill();";
+    let insert = "INSERT INTO p1 (k) VALUES ($1);";
+    let needs = "ALTER TABLE p1 ADD CONSTRAINT noted CHECK (note IS NOT NULL);";
+    // It fills what is checked, so it is not known to be NULL.
+    check(PARTS, needs, insert, insert, "safe >");
+    check(PARTS, "ALTER TABLE p DETACH PARTITION p1;", insert, "SELECT k FROM p1;", "safe >");
+}
+
+#[test]
+fn what_is_granted_at_birth_can_be_revoked() {
+    const APP: &str = "CREATE ROLE app; ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT ON TABLES TO app; CREATE TABLE t (a int, b int); CREATE SCHEMA s; CREATE TABLE s.t (a int, b int);";
+    let narrow = "REVOKE SELECT ON t FROM app; GRANT SELECT (a) ON t TO app;";
+    check(APP, narrow, "SELECT b FROM t;", "SELECT a FROM t;", "CO103 <>");
+    check(APP, "ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO other;", ONE, ONE, "safe <");
+}
+
+#[test]
+fn a_view_is_not_copied() {
+    const T: &str = "CREATE TABLE t (a int);";
+    let renamed = "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT a FROM u;";
+    check(T, renamed, "SELECT a FROM t;", "SELECT a FROM u;", "safe <");
+    check(T, renamed, "COPY t (a) TO STDOUT;", "SELECT a FROM u;", "CO201 <");
+    check(T, renamed, "COPY (SELECT a FROM t) TO STDOUT;", "SELECT a FROM u;", "safe <");
+}
+
+#[test]
+fn a_step_that_cannot_run_twice_runs_once() {
+    const T: &str = "CREATE TABLE t (id int PRIMARY KEY, kind text UNIQUE);";
+    let insert = "INSERT INTO t (id) VALUES ($1);";
+    check(T, "UPDATE t SET kind = 'first' WHERE kind IS NULL;", insert, insert, "safe (CO303) <");
+    const U: &str = "CREATE TABLE t (id int PRIMARY KEY, kind text);";
+    check(U, "UPDATE t SET kind = 'first' WHERE kind IS NULL;", insert, insert, "safe <>");
+}
+
+#[test]
+fn foreign_keys_that_cascade_until_they_go_are_told() {
+    const T: &str = "CREATE TABLE owner (id int PRIMARY KEY); CREATE TABLE pet (id int PRIMARY KEY, owner int REFERENCES owner ON DELETE CASCADE);";
+    let delete = "DELETE FROM owner WHERE id = $1;";
+    let drop = "ALTER TABLE pet DROP COLUMN owner;";
+    check(T, drop, "SELECT owner FROM pet;", delete, "safe (CO310) >");
+    check(T, drop, "SELECT owner FROM pet;", "SELECT id FROM owner;", "safe >");
+}
+
+#[test]
+fn labels_are_committed_before_they_are_used() {
+    const T: &str = "CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (id int, k e);";
+    let block = "SELECT 1; BEGIN; ALTER TYPE e ADD VALUE 'b'; UPDATE t SET k = 'b' WHERE k IS NULL; COMMIT; SELECT 2;";
+    check(T, block, ONE, ONE, "CO411 <<<");
+    let apart = "ALTER TYPE e ADD VALUE 'b'; UPDATE t SET k = 'b' WHERE k IS NULL;";
+    check(T, apart, ONE, ONE, "safe <<");
+    let other = "SELECT 1; BEGIN; ALTER TYPE e ADD VALUE 'b'; UPDATE t SET k = 'a' WHERE k IS NULL; COMMIT; SELECT 2;";
+    check(T, other, ONE, ONE, "safe <<<");
+}
+
+#[test]
+fn policies_stand_on_the_columns_that_they_name() {
+    const T: &str = "CREATE TABLE t (id int, tenant int);";
+    let renamed = "ALTER TABLE t RENAME COLUMN tenant TO owner; CREATE POLICY mine ON t USING (owner = 1);";
+    check(T, renamed, "SELECT tenant FROM t;", "SELECT id FROM t;", "safe >>");
+}
+
+#[test]
+fn what_reads_a_column_does_not_ask_whether_it_takes_null() {
+    const T: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b int);";
+    let insert = "INSERT INTO t (id) VALUES ($1);";
+    let demanded = "ALTER TABLE t ALTER COLUMN a SET NOT NULL;";
+    check(
+        T,
+        "ALTER TABLE t ALTER COLUMN a SET NOT NULL; CREATE VIEW v AS SELECT a FROM t;",
+        insert,
+        "SELECT a FROM v;",
+        "safe <>",
+    );
+    check(T, demanded, insert, "SELECT a FROM t;", "safe >");
+    // What stands on it does.
+    let identity =
+        "ALTER TABLE t ALTER COLUMN a SET NOT NULL; ALTER TABLE t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY;";
+    check(T, identity, "SELECT a FROM t;", insert, "safe <<");
+    let made =
+        "CREATE TABLE u (id int, a int NOT NULL); ALTER TABLE t ALTER COLUMN a SET NOT NULL; ALTER TABLE t INHERIT u;";
+    check(T, made, insert, "SELECT a FROM t;", "safe <>>");
+}
+
+#[test]
+fn defaults_are_handed_down_until_a_table_leaves() {
+    const T: &str = "CREATE TABLE u (id int, a int); CREATE TABLE t () INHERITS (u);";
+    let leaves = "ALTER TABLE u ALTER COLUMN a SET DEFAULT 3; ALTER TABLE t NO INHERIT u;";
+    check(T, leaves, "SELECT a FROM u;", "INSERT INTO t (id) VALUES ($1);", "safe <>");
+}
+
+#[test]
+fn rules_are_not_triggers() {
+    const T: &str = "CREATE TABLE t (id int); CREATE RULE r AS ON INSERT TO t DO ALSO SELECT 1;";
+    check(T, "ALTER TABLE t DISABLE RULE r;", ONE, ONE, "CO101 (CO101) >");
+}
