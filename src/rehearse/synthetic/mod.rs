@@ -20,15 +20,17 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Error};
 
-use self::arguments::{Chooser, shown};
-use self::candidate::{Rows, Value, demand_also};
+use self::arguments::Chooser;
+pub(super) use self::arguments::shown;
+use self::candidate::demand_also;
+pub(super) use self::candidate::{Rows, Value};
 use self::certain::certain;
 use self::fill::{Filled, fill};
 use super::replay::{Aside, BEGIN, Outcome, Reference, Refused, act, reference};
 use crate::compat::matrix::{Cell, Failure, Matrix, Version};
-use crate::postgres::tables::{Tables, tables};
+use crate::postgres::tables::{ForeignKey, Table, TableColumn, Tables, tables};
 use crate::schema::Schema;
-use crate::schema::resolve::Uses;
+use crate::schema::resolve::{Uses, WriteKind};
 use crate::workload::{Act, SavedStatement, Workload, unplayable};
 
 /// How long tables are filled at a state, and how long queries run there, at the most.
@@ -88,6 +90,57 @@ pub(super) struct Ends {
     green: Option<Chosen>,
 }
 
+impl Ends {
+    /// Columns that a sequence fills which the release brings, and those that point to them, as `schema.table` and column: in which order rows
+    /// come to them is nobody's wish.
+    pub(super) fn numbered(&self) -> BTreeSet<(String, String)> {
+        let named = |tables: &Tables| -> BTreeSet<(String, String)> {
+            let of = |table: &Table| {
+                let is_counted = |column: &&TableColumn| {
+                    column.identity || column.default.as_deref().is_some_and(|default| default.contains("nextval("))
+                };
+                let counted = table.columns.iter().filter(is_counted);
+                counted.map(|column| (full_name(table), column.name.clone())).collect::<Vec<_>>()
+            };
+            tables.tables.values().flat_map(of).collect()
+        };
+        let mut found: BTreeSet<_> = named(&self.end).difference(&named(&self.base)).cloned().collect();
+        loop {
+            let pointing = self.end.tables.values().flat_map(|table| {
+                let points = |key: &&ForeignKey| {
+                    let target = self.end.tables.get(&key.target).map(full_name).unwrap_or_default();
+                    key.target_columns.iter().any(|column| found.contains(&(target.clone(), column.clone())))
+                };
+                let keys = table.foreign.iter().filter(points);
+                keys.flat_map(|key| key.columns.iter().map(|column| (full_name(table), column.clone()))).collect::<Vec<_>>()
+            });
+            let more: Vec<_> = pointing.filter(|column| !found.contains(column)).collect();
+            if more.is_empty() {
+                return found;
+            }
+            found.extend(more);
+        }
+    }
+
+    /// The unique keys that a table has at the end, by `schema.table`.
+    pub(super) fn keys(&self, table: &str) -> &[Vec<String>] {
+        self.end.tables.values().find(|of| full_name(of) == table).map_or(&[], |of| of.keys.as_slice())
+    }
+
+    /// Fills the tables of a database that is thrown away. These rows stay.
+    pub(super) async fn furnish(&self, client: &Client, rows: &Rows, time: Duration) -> Result<(), Error> {
+        let mut here = tables(client).await?;
+        demand_also(&mut here, &[&self.base, &self.end]);
+        client.batch_execute(&format!("BEGIN; SET LOCAL statement_timeout = {}", timeout(time))).await?;
+        fill(client, &here, rows, Instant::now() + time).await?;
+        client.batch_execute("COMMIT").await
+    }
+}
+
+fn full_name(table: &Table) -> String {
+    format!("{}.{}", table.schema, table.name)
+}
+
 /// The schema before the release.
 pub(super) struct Base {
     tables: Tables,
@@ -135,7 +188,7 @@ impl Ends {
 }
 
 /// What is spent at a state is less than what a statement may take.
-fn time(limit: Duration) -> Duration {
+pub(super) fn time(limit: Duration) -> Duration {
     TIME.min(limit / 4)
 }
 
@@ -246,6 +299,30 @@ struct Tried {
     away: Vec<(usize, Away)>,
 }
 
+impl Tried {
+    /// What each list of values did at home.
+    fn references(&self) -> Vec<Reference> {
+        let lists = self.statements.as_ref().map_or(0, Vec::len);
+        (0..lists).map(|list| reference(self.home.iter().map(|of| &of[list]))).collect()
+    }
+
+    /// Which of the lists succeed there every time.
+    fn counting(&self) -> Vec<bool> {
+        self.references().iter().map(|reference| matches!(reference, Reference::Runs(_))).collect()
+    }
+}
+
+/// A query that adds rows or changes some.
+pub(super) struct Writer<'a> {
+    /// Its name.
+    pub(super) query: String,
+    /// `path:line:column`
+    pub(super) place: String,
+    /// The values with which it succeeds at home.
+    pub(super) lists: Vec<SavedStatement>,
+    pub(super) uses: &'a Uses,
+}
+
 /// What a query did at a state that is not its home.
 enum Away {
     /// It succeeded with some of its values.
@@ -342,6 +419,33 @@ impl<'a> Improviser<'a> {
         Ok(())
     }
 
+    /// The rows on which they run.
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// The queries that add rows or change some, and count.
+    pub(super) fn writers(&self) -> Vec<Writer<'_>> {
+        let mut found = Vec::new();
+        let writes = |tried: &Tried| {
+            tried.uses.writes.iter().any(|write| match write.kind {
+                WriteKind::Insert { copies, .. } => !copies,
+                WriteKind::Update { .. } => true,
+                WriteKind::Delete => false,
+            })
+        };
+        for (query, tried) in self.workload.queries.iter().zip(&self.queries).filter(|(_, tried)| writes(tried)) {
+            let Ok(statements) = &tried.statements else { continue };
+            let counting = statements.iter().zip(tried.counting()).filter(|(_, counts)| *counts);
+            let lists: Vec<_> = counting.map(|(statement, _)| statement.clone()).collect();
+            if !lists.is_empty() {
+                let place = self.workload.sources.place(query.span);
+                found.push(Writer { query: query.name.clone(), place, lists, uses: &tried.uses });
+            }
+        }
+        found
+    }
+
     /// Says in the matrix what breaks.
     pub(super) fn judge(&self, matrix: &mut Matrix) -> Synthetic {
         let filled = self.filled.as_ref();
@@ -365,11 +469,10 @@ impl<'a> Improviser<'a> {
                     continue;
                 }
             };
-            let references: Vec<Reference> =
-                (0..statements.len()).map(|list| reference(tried.home.iter().map(|of| &of[list]))).collect();
-            let counts = |list: usize| matches!(references[list], Reference::Runs(_));
-            if !(0..statements.len()).any(counts) {
-                let cut = references.contains(&Reference::Unknown);
+            let counting = tried.counting();
+            let counts = |list: usize| counting[list];
+            if !counting.contains(&true) {
+                let cut = tried.references().contains(&Reference::Unknown);
                 match cut {
                     true => found.cut += 1,
                     false => *found.nothing.entry("it does not succeed every time".to_owned()).or_default() += 1,

@@ -1,0 +1,253 @@
+//! What a row of the overlap lacks, and why: from the plays of one query, with all rows after each step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compare::{Changing, Lacking, Wanted, gone, lacking, made, taken};
+use super::content::{Content, Row};
+use super::stage::Played;
+use super::{Loss, LossKind};
+use crate::compat::matrix::Version;
+use crate::plan::saved::{Phase, SavedPlan};
+use crate::rehearse::replay::Refused;
+use crate::rehearse::synthetic::{Ends, Value, Writer, shown};
+use crate::schema::resolve::WriteKind;
+use crate::sql::lex::words_of;
+
+/// Classes that say of rows that they do not fit. Others may be because the release is played in one transaction.
+const OF_ROWS: &[&str] = &["21", "22", "23", "P0"];
+
+/// One query, written at home and in the overlap.
+pub(super) struct Judge<'a> {
+    pub(super) version: Version,
+    pub(super) plan: &'a SavedPlan,
+    pub(super) ends: &'a Ends,
+    pub(super) writer: &'a Writer<'a>,
+    /// The values of its parameters.
+    pub(super) values: &'a [Value],
+    pub(super) home: &'a Played,
+    pub(super) overlap: &'a Played,
+}
+
+/// A step that fails on what the query writes in the overlap, and only there.
+pub(super) fn stops(judge: &Judge<'_>, step: u32, refused: &Refused) -> Option<Loss> {
+    if !OF_ROWS.iter().any(|class| refused.code.starts_with(class)) {
+        return None;
+    }
+    let table = refused.table.clone().unwrap_or_default();
+    let mut loss = judge.loss(LossKind::Stops, &table, Some(step));
+    loss.columns = refused.column.iter().cloned().collect();
+    loss.message = Some(refused.message.clone());
+    Some(loss)
+}
+
+impl Judge<'_> {
+    fn loss(&self, kind: LossKind, table: &str, step: Option<u32>) -> Loss {
+        Loss {
+            kind,
+            query: self.writer.query.clone(),
+            place: self.writer.place.clone(),
+            also: Vec::new(),
+            values: shown(self.values),
+            table: table.to_owned(),
+            columns: Vec::new(),
+            step,
+            gone: None,
+            instead: None,
+            message: None,
+            told: None,
+        }
+    }
+
+    /// What its rows lose.
+    pub(super) fn losses(&self, changing: &Changing) -> Vec<Loss> {
+        let written = self.overlap.written.since(&self.overlap.before);
+        let after: BTreeSet<u32> = self.plan.phase(Phase::After).map(|step| step.id).collect();
+        let later: Vec<(u32, Content)> =
+            self.overlap.steps.iter().filter(|(step, _)| after.contains(step)).cloned().collect();
+        let gone = gone(&written, &later);
+        let scene = Scene { judge: self, written, later, gone };
+        let lacking = lacking(&self.home.end, &self.overlap.end, changing);
+        let mut found: Vec<Loss> = Vec::new();
+        for loss in lacking.iter().flat_map(|lacking| scene.of(lacking, changing)) {
+            // Columns of one row that one step did not fill belong together.
+            let same = |known: &&mut Loss| {
+                (known.kind, &known.table, known.step, known.columns.is_empty())
+                    == (loss.kind, &loss.table, loss.step, loss.columns.is_empty())
+            };
+            match found.iter_mut().find(same) {
+                Some(known) => {
+                    let more = loss.columns.into_iter().filter(|column| !known.columns.contains(column));
+                    let more: Vec<String> = more.collect();
+                    known.columns.extend(more);
+                }
+                None => found.push(loss),
+            }
+        }
+        found
+    }
+
+    /// Whether the query itself writes into a table, or into a column of it.
+    fn writes(&self, table: &str, column: Option<&str>) -> bool {
+        self.writer.uses.writes.iter().any(|write| {
+            let columns = match &write.kind {
+                WriteKind::Insert { columns, updates, .. } => columns.iter().chain(updates).collect::<Vec<_>>(),
+                WriteKind::Update { columns, .. } => columns.iter().collect(),
+                WriteKind::Delete => return false,
+            };
+            let same = format!("{}.{}", write.relation.schema, write.relation.name) == table;
+            same && column.is_none_or(|column| columns.iter().any(|name| ***name == *column))
+        })
+    }
+
+    /// Whether the text of a step names something.
+    fn names(&self, step: u32, names: &BTreeSet<&str>) -> bool {
+        let texts = self.plan.steps.iter().filter(|of| of.id == step).flat_map(|of| &of.statements);
+        texts.map(|statement| statement.sql.to_lowercase()).any(|sql| {
+            names.iter().map(|name| name.to_lowercase()).any(|name| match words_of(&name).next() {
+                Some(word) if word.len() == name.len() => words_of(&sql).any(|word| word == name),
+                _ => sql.contains(&name),
+            })
+        })
+    }
+}
+
+/// The overlap's play of one query.
+struct Scene<'a> {
+    judge: &'a Judge<'a>,
+    /// The rows that the query wrote there.
+    written: BTreeMap<u32, Vec<Row>>,
+    /// What was there after each step behind the cutover.
+    later: Vec<(u32, Content)>,
+    /// The columns it wrote that go, and by which step.
+    gone: BTreeMap<(u32, i16), u32>,
+}
+
+impl Scene<'_> {
+    /// What one row loses.
+    fn of(&self, lacking: &Lacking, changing: &Changing) -> Vec<Loss> {
+        let home = self.judge.home;
+        let Some((oid, _)) = home.end.named(&lacking.table) else { return Vec::new() };
+        // Of green's, only what it writes itself; what a step makes of it at home is nothing, for it comes after all of them.
+        let own = home.written.since(&home.before);
+        let is_own = own.get(&oid).is_some_and(|rows| rows.contains(&lacking.home));
+        if self.judge.version == Version::Green && !is_own {
+            return Vec::new();
+        }
+        let key = self.key(lacking);
+        let wanted = Wanted { oid, row: &lacking.home, key: &key };
+        match &lacking.instead {
+            None => self.row(lacking, &wanted, changing).into_iter().collect(),
+            Some(instead) => {
+                lacking.columns.iter().filter_map(|column| self.column(lacking, &wanted, instead, *column)).collect()
+            }
+        }
+    }
+
+    /// A row that is not there.
+    fn row(&self, lacking: &Lacking, wanted: &Wanted<'_>, changing: &Changing) -> Option<Loss> {
+        let Judge { version, home, overlap, .. } = *self.judge;
+        let kept: Row = lacking.home.iter().filter(|(n, _)| !changing.contains(&(lacking.table.clone(), **n))).map(|(n, v)| (*n, v.clone())).collect();
+        // The table of this name, or what gets it.
+        let ids = [overlap.written.named(&lacking.table), overlap.end.named(&lacking.table)];
+        for oid in ids.into_iter().flatten().map(|(oid, _)| oid) {
+            let own = Wanted { oid, row: &kept, key: &[] };
+            let written = self.written.get(&oid).cloned().unwrap_or_default();
+            let columns = overlap.written.0.get(&oid).map(|rows| rows.columns.clone()).unwrap_or_default();
+            let only = Content([(oid, super::content::Rows { name: String::new(), columns, rows: written })].into());
+            let Some(row) = own.at(&only).cloned() else { continue };
+            let still = Wanted { oid, row: &row, key: &[] };
+            let is_named = |content: &Content| content.named(&lacking.table).is_some_and(|(now, _)| now == oid);
+            let named_then = is_named(&overlap.written);
+            let step = taken(self.later.iter(), |content| {
+                still.is_there(content, None) && (!named_then || is_named(content))
+            });
+            let step = step?;
+            return Some(self.judge.loss(LossKind::Taken, &lacking.table, Some(step)));
+        }
+        if version == Version::Blue
+            && let Some(step) = made(&home.written, &home.steps, |content| wanted.is_there(content, None))
+        {
+            let names = self.names_of(wanted.oid, None);
+            let loss = self.judge.loss(LossKind::LeftOut, &lacking.table, Some(step));
+            return self.judge.names(step, &names).then(|| self.with_gone(loss));
+        }
+        let own = self.judge.writes(&lacking.table, None);
+        own.then(|| self.judge.loss(LossKind::Taken, &lacking.table, None))
+    }
+
+    /// A column that holds something else, or nothing.
+    fn column(&self, lacking: &Lacking, wanted: &Wanted<'_>, instead: &Row, column: i16) -> Option<Loss> {
+        let Judge { version, home, overlap, .. } = *self.judge;
+        let value = lacking.home.get(&column)?;
+        let names = self.names_of(wanted.oid, Some(column));
+        let name = home.end.0.get(&wanted.oid)?.columns.get(&column)?.clone();
+        let told = |kind, step| Loss {
+            columns: vec![name.clone()],
+            instead: Some((value.clone(), instead.get(&column).cloned())),
+            ..self.judge.loss(kind, &lacking.table, Some(step))
+        };
+        let (theirs, _) = overlap.end.named(&lacking.table)?;
+        let then = Wanted { oid: theirs, row: instead, key: wanted.key };
+        let holds = |content: &Content| then.at(content).and_then(|row| row.get(&column)) == Some(value);
+        if holds(&overlap.written) {
+            let step = taken(self.later.iter(), holds)?;
+            return self.judge.names(step, &names).then(|| told(LossKind::Taken, step));
+        }
+        if version == Version::Green {
+            return None;
+        }
+        let row_made = made(&home.written, &home.steps, |content| wanted.is_there(content, None));
+        let step = made(&home.written, &home.steps, |content| wanted.is_there(content, Some(column)))?;
+        let copied = row_made == Some(step) && self.judge.names(step, &self.names_of(wanted.oid, None));
+        if !copied && !self.judge.names(step, &names) {
+            return None;
+        }
+        // Another default, or what the version itself writes there, is what it is meant to be.
+        let added = self.column_came_with(step, wanted.oid, column);
+        let own = names.iter().any(|name| self.judge.writes(&lacking.table, Some(name)));
+        let stands = instead.contains_key(&column) && (added || own);
+        (!stands).then(|| self.with_gone(told(LossKind::LeftOut, step)))
+    }
+
+    /// The same, with the step that takes away what the query wrote.
+    fn with_gone(&self, loss: Loss) -> Loss {
+        Loss { gone: self.gone.values().next().copied(), ..loss }
+    }
+
+    /// A unique key of the row at the end.
+    fn key(&self, lacking: &Lacking) -> Vec<i16> {
+        let Some((_, rows)) = self.judge.home.end.named(&lacking.table) else { return Vec::new() };
+        let number = |name: &String| rows.columns.iter().find(|(_, known)| *known == name).map(|(number, _)| *number);
+        let keys = self.judge.ends.keys(&lacking.table).iter();
+        let mut keys = keys.filter_map(|key| key.iter().map(number).collect::<Option<Vec<i16>>>());
+        let in_both = |key: &Vec<i16>| {
+            key.iter().all(|number| {
+                lacking.home.contains_key(number)
+                    && lacking.instead.as_ref().is_none_or(|instead| instead.contains_key(number))
+            })
+        };
+        keys.find(|key| !key.is_empty() && in_both(key)).unwrap_or_default()
+    }
+
+    /// What a table, or a column, is called at any time.
+    fn names_of(&self, oid: u32, column: Option<i16>) -> BTreeSet<&str> {
+        let home = self.judge.home;
+        let contents = [&home.before, &home.written, &home.end].into_iter().chain(home.steps.iter().map(|(_, c)| c));
+        contents
+            .filter_map(|content| {
+                let rows = content.0.get(&oid)?;
+                match column {
+                    Some(column) => rows.columns.get(&column).map(String::as_str),
+                    None => rows.name.split_once('.').map(|(_, name)| name),
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a step is the one that adds a column.
+    fn column_came_with(&self, step: u32, oid: u32, column: i16) -> bool {
+        let home = self.judge.home;
+        let has = |content: &Content| content.0.get(&oid).is_some_and(|rows| rows.columns.contains_key(&column));
+        made(&home.written, &home.steps, has) == Some(step)
+    }
+}
