@@ -61,7 +61,12 @@ async fn what_blue_writes_behind_a_backfill_is_lost() {
         "ALTER TABLE users ADD COLUMN initial text;\n{}",
         hidden("before", "UPDATE users SET initial = left(name, 1)")
     );
-    check(Case { base: SHOP, release: &backfill, blue: &blue, green: &[] }, 2, &["blue q1: left out of users (initial) at 2"]).await;
+    check(
+        Case { base: SHOP, release: &backfill, blue: &blue, green: &[] },
+        2,
+        &["blue q1: left out of users (initial) at 2"],
+    )
+    .await;
     // What it was made from goes as well.
     let release = format!("{backfill}{}", hidden("after", "ALTER TABLE users DROP COLUMN name"));
     check(
@@ -72,7 +77,8 @@ async fn what_blue_writes_behind_a_backfill_is_lost() {
     .await;
     // A later step demands it.
     let release = format!("{backfill}{}", hidden("after", "ALTER TABLE users ALTER COLUMN initial SET NOT NULL"));
-    check(Case { base: SHOP, release: &release, blue: &blue, green: &[] }, 2, &["blue q1: stops users (initial) at 3"]).await;
+    check(Case { base: SHOP, release: &release, blue: &blue, green: &[] }, 2, &["blue q1: stops users (initial) at 3"])
+        .await;
     // A copy, whose original goes.
     let copy = format!(
         "CREATE TABLE people (id bigint PRIMARY KEY, name text, email text);\n{}",
@@ -80,10 +86,16 @@ async fn what_blue_writes_behind_a_backfill_is_lost() {
     );
     check(Case { base: SHOP, release: &copy, blue: &blue, green: &[] }, 2, &["blue q1: left out of people at 2"]).await;
     let release = format!("{copy}{}", hidden("after", "DROP TABLE users CASCADE"));
-    check(Case { base: SHOP, release: &release, blue: &blue, green: &[] }, 2, &["blue q1: left out of people at 2, gone at 3"]).await;
+    check(
+        Case { base: SHOP, release: &release, blue: &blue, green: &[] },
+        2,
+        &["blue q1: left out of people at 2, gone at 3"],
+    )
+    .await;
     // Rows made one before a key, and written twice again behind it.
     let blue = ["INSERT INTO orders (user_id, amount, note) VALUES ($1, $2, 'x')"];
-    let base = format!("{SHOP} INSERT INTO users (name) VALUES ('Ada'); INSERT INTO orders (user_id, note) VALUES (1, 'x');");
+    let base =
+        format!("{SHOP} INSERT INTO users (name) VALUES ('Ada'); INSERT INTO orders (user_id, note) VALUES (1, 'x');");
     let release = format!(
         "{}{}",
         hidden("before", "UPDATE orders SET note = 'y' WHERE note = 'x'"),
@@ -98,13 +110,19 @@ async fn what_a_later_step_does_to_rows_of_green_is_lost() {
     for (sql, expected) in [
         ("DELETE FROM orders WHERE note IS NULL", "green q1: taken from orders at 1"),
         ("UPDATE orders SET amount = 0", "green q1: taken from orders (amount) at 1"),
-        ("ALTER TABLE orders ALTER COLUMN amount TYPE bigint USING amount * 100", "green q1: taken from orders (amount) at 1"),
+        (
+            "ALTER TABLE orders ALTER COLUMN amount TYPE bigint USING amount * 100",
+            "green q1: taken from orders (amount) at 1",
+        ),
         ("TRUNCATE orders", "green q1: taken from orders at 1"),
         (
             "ALTER TABLE orders RENAME TO old; CREATE TABLE orders (id bigserial PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, amount int, note text)",
             "green q1: taken from orders at 1",
         ),
-        ("DELETE FROM users WHERE email IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE user_id = users.id)", "green q2: taken from users at 1"),
+        (
+            "DELETE FROM users WHERE email IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE user_id = users.id)",
+            "green q2: taken from users at 1",
+        ),
     ] {
         check(Case { base: SHOP, release: &hidden("after", sql), blue: &[], green: &green }, 2, &[expected]).await;
     }

@@ -88,24 +88,22 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The row as it is at a moment: the one with its key, or one that holds at least half of it.
-    pub(super) fn at<'c>(&self, content: &'c Content) -> Option<&'c Row> {
+    /// The row as it is at a moment: the one with its key, or one that is the same but for a column.
+    pub(super) fn at<'c>(&self, content: &'c Content, but: Option<i16>) -> Option<&'c Row> {
         let rows = content.0.get(&self.oid)?;
-        let keyed = !self.key.is_empty()
-            && self.key.iter().all(|number| rows.columns.contains_key(number) && self.row.contains_key(number));
-        if keyed {
-            let same = |row: &&Row| self.key.iter().all(|number| row.get(number) == self.row.get(number));
-            return rows.rows.iter().find(same);
-        }
-        let known = self.row.keys().filter(|number| rows.columns.contains_key(number)).count();
-        let best = rows.rows.iter().max_by_key(|row| alike(self.row, row))?;
-        let likeness = alike(self.row, best);
-        (likeness > 0 && 2 * likeness >= known).then_some(best)
+        let is_known = |number: &i16| rows.columns.contains_key(number);
+        let keyed = !self.key.is_empty() && self.key.iter().all(|n| is_known(n) && self.row.contains_key(n));
+        let compared: Vec<i16> = match keyed {
+            true => self.key.to_vec(),
+            false => self.row.keys().copied().filter(|number| is_known(number) && Some(*number) != but).collect(),
+        };
+        let same = |row: &&Row| compared.iter().all(|number| row.get(number) == self.row.get(number));
+        rows.rows.iter().find(|row| !compared.is_empty() && same(row))
     }
 
     /// Whether it is there, with what it holds in a column at the end, if one is asked for.
     pub(super) fn is_there(&self, content: &Content, column: Option<i16>) -> bool {
-        let row = self.at(content);
+        let row = self.at(content, column);
         row.is_some_and(|row| column.is_none_or(|column| row.get(&column) == self.row.get(&column)))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Changing, Lacking, Wanted, gone, lacking, made, taken};
-use super::content::{Content, Row};
+use super::content::{Content, Row, Rows};
 use super::stage::Played;
 use super::{Loss, LossKind};
 use crate::compat::matrix::Version;
@@ -126,14 +126,15 @@ impl Scene<'_> {
     /// What one row loses.
     fn of(&self, lacking: &Lacking, changing: &Changing) -> Vec<Loss> {
         let home = self.judge.home;
-        let Some((oid, _)) = home.end.named(&lacking.table) else { return Vec::new() };
+        let Some((oid, rows)) = home.end.named(&lacking.table) else { return Vec::new() };
         // Of green's, only what it writes itself; what a step makes of it at home is nothing, for it comes after all of them.
         let own = home.written.since(&home.before);
         let is_own = own.get(&oid).is_some_and(|rows| rows.contains(&lacking.home));
         if self.judge.version == Version::Green && !is_own {
             return Vec::new();
         }
-        let key = self.key(lacking);
+        let holding: Vec<&Row> = std::iter::once(&lacking.home).chain(&lacking.instead).collect();
+        let key = self.key(&lacking.table, Some(rows), &holding);
         let wanted = Wanted { oid, row: &lacking.home, key: &key };
         match &lacking.instead {
             None => self.row(lacking, &wanted, changing).into_iter().collect(),
@@ -146,21 +147,26 @@ impl Scene<'_> {
     /// A row that is not there.
     fn row(&self, lacking: &Lacking, wanted: &Wanted<'_>, changing: &Changing) -> Option<Loss> {
         let Judge { version, home, overlap, .. } = *self.judge;
-        let kept: Row = lacking.home.iter().filter(|(n, _)| !changing.contains(&(lacking.table.clone(), **n))).map(|(n, v)| (*n, v.clone())).collect();
+        let kept: Row = lacking
+            .home
+            .iter()
+            .filter(|(n, _)| !changing.contains(&(lacking.table.clone(), **n)))
+            .map(|(n, v)| (*n, v.clone()))
+            .collect();
         // The table of this name, or what gets it.
         let ids = [overlap.written.named(&lacking.table), overlap.end.named(&lacking.table)];
         for oid in ids.into_iter().flatten().map(|(oid, _)| oid) {
             let own = Wanted { oid, row: &kept, key: &[] };
             let written = self.written.get(&oid).cloned().unwrap_or_default();
             let columns = overlap.written.0.get(&oid).map(|rows| rows.columns.clone()).unwrap_or_default();
-            let only = Content([(oid, super::content::Rows { name: String::new(), columns, rows: written })].into());
-            let Some(row) = own.at(&only).cloned() else { continue };
-            let still = Wanted { oid, row: &row, key: &[] };
+            let only = Content([(oid, Rows { name: String::new(), columns, rows: written })].into());
+            let Some(row) = own.at(&only, None).cloned() else { continue };
+            let key = self.key(&lacking.table, overlap.written.0.get(&oid), &[&row]);
+            let still = Wanted { oid, row: &row, key: &key };
             let is_named = |content: &Content| content.named(&lacking.table).is_some_and(|(now, _)| now == oid);
             let named_then = is_named(&overlap.written);
-            let step = taken(self.later.iter(), |content| {
-                still.is_there(content, None) && (!named_then || is_named(content))
-            });
+            let step =
+                taken(self.later.iter(), |content| still.is_there(content, None) && (!named_then || is_named(content)));
             let step = step?;
             return Some(self.judge.loss(LossKind::Taken, &lacking.table, Some(step)));
         }
@@ -188,7 +194,7 @@ impl Scene<'_> {
         };
         let (theirs, _) = overlap.end.named(&lacking.table)?;
         let then = Wanted { oid: theirs, row: instead, key: wanted.key };
-        let holds = |content: &Content| then.at(content).and_then(|row| row.get(&column)) == Some(value);
+        let holds = |content: &Content| then.at(content, Some(column)).and_then(|row| row.get(&column)) == Some(value);
         if holds(&overlap.written) {
             let step = taken(self.later.iter(), holds)?;
             return self.judge.names(step, &names).then(|| told(LossKind::Taken, step));
@@ -214,19 +220,13 @@ impl Scene<'_> {
         Loss { gone: self.gone.values().next().copied(), ..loss }
     }
 
-    /// A unique key of the row at the end.
-    fn key(&self, lacking: &Lacking) -> Vec<i16> {
-        let Some((_, rows)) = self.judge.home.end.named(&lacking.table) else { return Vec::new() };
-        let number = |name: &String| rows.columns.iter().find(|(_, known)| *known == name).map(|(number, _)| *number);
-        let keys = self.judge.ends.keys(&lacking.table).iter();
+    /// A unique key that the table has at the end, if all these rows hold it.
+    fn key(&self, table: &str, rows: Option<&Rows>, holding: &[&Row]) -> Vec<i16> {
+        let number = |name: &String| rows?.columns.iter().find(|(_, known)| *known == name).map(|(number, _)| *number);
+        let keys = self.judge.ends.keys(table).iter();
         let mut keys = keys.filter_map(|key| key.iter().map(number).collect::<Option<Vec<i16>>>());
-        let in_both = |key: &Vec<i16>| {
-            key.iter().all(|number| {
-                lacking.home.contains_key(number)
-                    && lacking.instead.as_ref().is_none_or(|instead| instead.contains_key(number))
-            })
-        };
-        keys.find(|key| !key.is_empty() && in_both(key)).unwrap_or_default()
+        let is_held = |key: &Vec<i16>| holding.iter().all(|row| key.iter().all(|number| row.contains_key(number)));
+        keys.find(|key| !key.is_empty() && is_held(key)).unwrap_or_default()
     }
 
     /// What a table, or a column, is called at any time.

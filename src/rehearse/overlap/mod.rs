@@ -78,7 +78,9 @@ pub struct Loss {
 }
 
 /// How rows of the overlap lose something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossKind {
     /// A step fails on them, and the release stops half way.
@@ -210,7 +212,8 @@ impl<'a> Playing<'a> {
 
     /// Together, as many as do not hinder each other; and those that are left over.
     async fn all(&mut self) -> Result<(), Error> {
-        let mut open: Vec<Writing<'a>> = self.writers.iter().enumerate().map(|(query, of)| Writing { query, lists: &of.lists }).collect();
+        let mut open: Vec<Writing<'a>> =
+            self.writers.iter().enumerate().map(|(query, of)| Writing { query, lists: &of.lists }).collect();
         while !open.is_empty() {
             if self.is_late() {
                 self.found.cut += open.len();
@@ -227,15 +230,25 @@ impl<'a> Playing<'a> {
             }
             let (together, rest) = wrote(&open, &home);
             if together.is_empty() {
-                self.found.shows_nothing("it writes no row where the release has run, with the values that were tried", rest.len());
+                self.found.shows_nothing(
+                    "it writes no row where the release has run, with the values that were tried",
+                    rest.len(),
+                );
                 return Ok(());
             }
             // What fails in the overlap is another finding.
             let overlap = self.play(Moment::Overlap, &together, Look::End).await?;
             let (both, _) = wrote(&together, &overlap);
             if both.len() < together.len() && overlap.failed.is_none() {
-                self.found.shows_nothing("it does not write in the overlap what it writes elsewhere", together.len() - both.len());
-                open = both.into_iter().map(|of| Writing { lists: &self.writers[of.query].lists, ..of }).chain(rest).collect();
+                self.found.shows_nothing(
+                    "it does not write in the overlap what it writes elsewhere",
+                    together.len() - both.len(),
+                );
+                open = both
+                    .into_iter()
+                    .map(|of| Writing { lists: &self.writers[of.query].lists, ..of })
+                    .chain(rest)
+                    .collect();
                 continue;
             }
             self.found.compared += together.len();
@@ -264,9 +277,8 @@ impl<'a> Playing<'a> {
     /// Whether rows lack something, and of which query.
     async fn compare(&mut self, writes: &[Writing<'a>], home: &Played, overlap: &Played) -> Result<(), Error> {
         let mut changing = self.numbered(&home.end);
-        let differs = |changing: &Changing| {
-            overlap.failed.is_some() || !lacking(&home.end, &overlap.end, changing).is_empty()
-        };
+        let differs =
+            |changing: &Changing| overlap.failed.is_some() || !lacking(&home.end, &overlap.end, changing).is_empty();
         if !differs(&changing) {
             return Ok(());
         }
@@ -326,4 +338,3 @@ fn wrote<'a>(writes: &[Writing<'a>], played: &Played) -> (Vec<Writing<'a>>, Vec<
     }
     (together, rest)
 }
-

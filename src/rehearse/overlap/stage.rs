@@ -135,13 +135,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Each query as a transaction, with the first of its lists that writes anything.
-    async fn write(
-        &self,
-        aside: &Aside,
-        writes: &[Writing<'_>],
-        look: Look,
-        played: &mut Played,
-    ) -> Result<(), Error> {
+    async fn write(&self, aside: &Aside, writes: &[Writing<'_>], look: Look, played: &mut Played) -> Result<(), Error> {
         if look == Look::Steps {
             played.before = Content::read(self.client).await?;
         }
@@ -240,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_refuses_transactions_is_done_in_one() {
-        let check = |sql: &str, expected: Option<&str>| assert_eq!(within_transaction(sql).as_deref(), expected, "{sql}");
+        let check =
+            |sql: &str, expected: Option<&str>| assert_eq!(within_transaction(sql).as_deref(), expected, "{sql}");
         check("CREATE INDEX CONCURRENTLY i ON t (a)", Some("CREATE INDEX              i ON t (a)"));
         check("DROP INDEX concurrently \"concurrently\"", Some("DROP INDEX              \"concurrently\""));
         check("VACUUM t", None);

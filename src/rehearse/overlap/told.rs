@@ -7,8 +7,7 @@ use crate::rehearse::rehearsal::Script;
 use crate::sql::lex::words_of;
 
 /// The findings that tell of rows of the overlap.
-const TELLING: [Code; 3] =
-    [codes::ROWS_WRITTEN_IN_OVERLAP, codes::ROWS_GONE_IN_OVERLAP, codes::GREEN_MAY_WAIT];
+const TELLING: [Code; 3] = [codes::ROWS_WRITTEN_IN_OVERLAP, codes::ROWS_GONE_IN_OVERLAP, codes::GREEN_MAY_WAIT];
 
 /// What the plan and its author say.
 pub(super) struct Author<'a> {
@@ -19,13 +18,15 @@ impl Author<'_> {
     /// Who has told of a loss.
     pub(super) fn told(&self, loss: &Loss) -> Option<String> {
         let steps = || [loss.step, loss.gone].into_iter().flatten().filter_map(|id| self.step(id));
-        let origins: Vec<&Origin> = steps().flat_map(|step| &step.statements).filter_map(|s| s.origin.as_ref()).collect();
+        let origins: Vec<&Origin> =
+            steps().flat_map(|step| &step.statements).filter_map(|s| s.origin.as_ref()).collect();
         let table = loss.table.rsplit('.').next().unwrap_or_default().to_lowercase();
         let of_plan = self.script.plan.findings.iter().find(|finding| {
             let is_telling = TELLING.iter().any(|code| code.id == finding.code);
-            let is_there = finding.places.iter().any(|place| {
-                origins.iter().any(|origin| (&origin.path, origin.line) == (&place.path, place.line))
-            });
+            let is_there = finding
+                .places
+                .iter()
+                .any(|place| origins.iter().any(|origin| (&origin.path, origin.line) == (&place.path, place.line)));
             let is_named = !table.is_empty() && words_of(&finding.message.to_lowercase()).any(|word| word == table);
             is_telling && (is_there || is_named)
         });
@@ -51,7 +52,9 @@ impl Author<'_> {
         let folder = self.script.folder;
         let statements = self.script.pending.iter().flat_map(|migration| folder.statements(migration).0);
         let is_it = |place: &str| place == format!("{}:{}:{}", origin.path, origin.line, origin.column);
-        let mut allows = statements.filter(|statement| is_it(&folder.sources.place(statement.span))).flat_map(|statement| statement.allows);
+        let mut allows = statements
+            .filter(|statement| is_it(&folder.sources.place(statement.span)))
+            .flat_map(|statement| statement.allows);
         let is_telling = |name: &String| TELLING.iter().any(|code| [code.id, code.name].contains(&name.as_str()));
         allows.find(|allow| allow.names.iter().any(is_telling)).map(|allow| allow.reason)
     }

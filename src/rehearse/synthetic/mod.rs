@@ -112,7 +112,8 @@ impl Ends {
                     key.target_columns.iter().any(|column| found.contains(&(target.clone(), column.clone())))
                 };
                 let keys = table.foreign.iter().filter(points);
-                keys.flat_map(|key| key.columns.iter().map(|column| (full_name(table), column.clone()))).collect::<Vec<_>>()
+                keys.flat_map(|key| key.columns.iter().map(|column| (full_name(table), column.clone())))
+                    .collect::<Vec<_>>()
             });
             let more: Vec<_> = pointing.filter(|column| !found.contains(column)).collect();
             if more.is_empty() {
