@@ -22,10 +22,12 @@ pub(super) fn words(overlap: &Overlap, loss: &Loss, plan: &SavedPlan) -> Words {
     let (table, rows) = (&loss.table, format!("rows that {who} writes in the overlap"));
     let head = match (loss.kind, loss.columns.is_empty()) {
         (LossKind::Stops, _) => format!("{step} fails on {rows}, and the release stops there"),
-        (LossKind::Taken, true) => format!("{rows} are lost: {table} does not have them at the end, {step} takes them"),
+        (LossKind::Taken, true) => format!("{rows} are lost: {step} takes them from {table}"),
         (LossKind::Taken, false) => format!("{rows} lose what they hold in {table} ({columns}): {step} changes it"),
-        (LossKind::LeftOut, true) => format!("{rows} are not copied into {table}: {step} has run by then"),
-        (LossKind::LeftOut, false) => format!("{rows} are not filled in {table} ({columns}): {step} has run by then"),
+        (LossKind::LeftOut, true) => format!("{rows} are not in {table} at the end: {step} ran before they came"),
+        (LossKind::LeftOut, false) => {
+            format!("{rows} are not filled in {table} ({columns}): {step} ran before they came")
+        }
     };
     let mut details = vec![format!("query {} at {}{}", loss.query, loss.place, with(&loss.values))];
     if !loss.also.is_empty() {
@@ -76,5 +78,6 @@ fn step(plan: &SavedPlan, id: u32) -> String {
     let Some(step) = plan.steps.iter().find(|step| step.id == id) else { return format!("step {id}") };
     let origin = step.statements.iter().find_map(|statement| statement.origin.as_ref());
     let place = origin.map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
-    format!("step {id}, {} of {}{place},", step.action, step.object).trim_end_matches(',').to_owned()
+    let object = if step.object == "?" { String::new() } else { format!(" of {}", step.object) };
+    format!("step {id}, {}{object}{place}", step.action)
 }

@@ -12,6 +12,7 @@ use crate::rehearse::replay::Refused;
 use crate::rehearse::synthetic::{Ends, Value, Writer, shown};
 use crate::schema::resolve::WriteKind;
 use crate::sql::lex::words_of;
+use crate::workload::Workload;
 
 /// Classes that say of rows that they do not fit. Others may be because the release is played in one transaction.
 const OF_ROWS: &[&str] = &["21", "22", "23", "P0"];
@@ -21,6 +22,8 @@ pub(super) struct Judge<'a> {
     pub(super) version: Version,
     pub(super) plan: &'a SavedPlan,
     pub(super) ends: &'a Ends,
+    /// Green's queries, if they are known.
+    pub(super) green: Option<&'a Workload>,
     pub(super) writer: &'a Writer<'a>,
     /// The values of its parameters.
     pub(super) values: &'a [Value],
@@ -99,16 +102,35 @@ impl Judge<'_> {
         })
     }
 
+    fn texts(&self, step: u32) -> impl Iterator<Item = &str> {
+        let steps = self.plan.steps.iter().filter(move |of| of.id == step);
+        steps.flat_map(|of| &of.statements).map(|statement| statement.sql.as_str())
+    }
+
     /// Whether the text of a step names something.
     fn names(&self, step: u32, names: &BTreeSet<&str>) -> bool {
-        let texts = self.plan.steps.iter().filter(|of| of.id == step).flat_map(|of| &of.statements);
-        texts.map(|statement| statement.sql.to_lowercase()).any(|sql| {
-            names.iter().map(|name| name.to_lowercase()).any(|name| match words_of(&name).next() {
-                Some(word) if word.len() == name.len() => words_of(&sql).any(|word| word == name),
-                _ => sql.contains(&name),
-            })
-        })
+        self.texts(step).any(|sql| mentions(sql, names))
     }
+}
+
+/// Whether a text has one of these names in it.
+fn mentions(sql: &str, names: &BTreeSet<&str>) -> bool {
+    let sql = sql.to_lowercase();
+    names.iter().map(|name| name.to_lowercase()).any(|name| match words_of(&name).next() {
+        Some(word) if word.len() == name.len() => words_of(&sql).any(|word| word == name),
+        _ => sql.contains(&name),
+    })
+}
+
+/// Whether a column is NULL in all rows.
+fn is_null(content: &Content, oid: u32, column: i16) -> bool {
+    content.0.get(&oid).is_some_and(|rows| rows.rows.iter().all(|row| !row.contains_key(&column)))
+}
+
+/// The same, unless it is certain: told, and no more.
+fn doubted(loss: Loss, certain: bool) -> Loss {
+    let doubt = "whether it takes them depends on their values, and these were made up";
+    Loss { told: (!certain).then(|| doubt.to_owned()), ..loss }
 }
 
 /// The overlap's play of one query.
@@ -168,14 +190,15 @@ impl Scene<'_> {
             let step =
                 taken(self.later.iter(), |content| still.is_there(content, None) && (!named_then || is_named(content)));
             let step = step?;
-            return Some(self.judge.loss(LossKind::Taken, &lacking.table, Some(step)));
+            let certain = self.takes_whatever(oid, &row, None, step);
+            return Some(doubted(self.judge.loss(LossKind::Taken, &lacking.table, Some(step)), certain));
         }
         if version == Version::Blue
             && let Some(step) = made(&home.written, &home.steps, |content| wanted.is_there(content, None))
         {
             let names = self.names_of(wanted.oid, None);
             let loss = self.judge.loss(LossKind::LeftOut, &lacking.table, Some(step));
-            return self.judge.names(step, &names).then(|| self.with_gone(loss));
+            return self.judge.names(step, &names).then(|| self.left_out(loss, wanted.oid, &names));
         }
         let own = self.judge.writes(&lacking.table, None);
         own.then(|| self.judge.loss(LossKind::Taken, &lacking.table, None))
@@ -197,7 +220,9 @@ impl Scene<'_> {
         let holds = |content: &Content| then.at(content, Some(column)).and_then(|row| row.get(&column)) == Some(value);
         if holds(&overlap.written) {
             let step = taken(self.later.iter(), holds)?;
-            return self.judge.names(step, &names).then(|| told(LossKind::Taken, step));
+            let row = then.at(&overlap.written, Some(column))?;
+            let certain = self.takes_whatever(theirs, row, Some(column), step);
+            return self.judge.names(step, &names).then(|| doubted(told(LossKind::Taken, step), certain));
         }
         if version == Version::Green {
             return None;
@@ -212,12 +237,75 @@ impl Scene<'_> {
         let added = self.column_came_with(step, wanted.oid, column);
         let own = names.iter().any(|name| self.judge.writes(&lacking.table, Some(name)));
         let stands = instead.contains_key(&column) && (added || own);
-        (!stands).then(|| self.with_gone(told(LossKind::LeftOut, step)))
+        (!stands).then(|| self.left_out(told(LossKind::LeftOut, step), wanted.oid, &names))
     }
 
-    /// The same, with the step that takes away what the query wrote.
-    fn with_gone(&self, loss: Loss) -> Loss {
-        Loss { gone: self.gone.values().next().copied(), ..loss }
+    /// What a step that came too early did not fill: with the later one that takes away what it was made from, and whether anybody misses it.
+    fn left_out(&self, loss: Loss, oid: u32, names: &BTreeSet<&str>) -> Loss {
+        let Some(step) = loss.step else { return loss };
+        let Judge { home, overlap, green, .. } = *self.judge;
+        let whole = self.judge.texts(step).any(|sql| sql.contains('*'));
+        let is_its_own = |(oid, number): &(u32, i16)| {
+            let Some(rows) = overlap.written.0.get(oid) else { return false };
+            let named = |name: &str| self.judge.names(step, &BTreeSet::from([name]));
+            let table = rows.name.rsplit('.').next().unwrap_or_default();
+            let goes_whole = !overlap.end.0.contains_key(oid);
+            rows.columns.get(number).is_some_and(|name| named(name)) || named(table) && (whole || goes_whole)
+        };
+        let gone = self.gone.iter().find(|(column, _)| is_its_own(column)).map(|(_, step)| *step);
+        let later = self.judge.plan.steps.iter().filter(|other| other.id > step);
+        let is_used = later.map(|other| other.id).any(|other| self.judge.names(other, names));
+        let is_new_table = loss.columns.is_empty() && !home.before.0.contains_key(&oid);
+        let doubt = match green {
+            _ if gone.is_some() || is_used => None,
+            Some(green) => {
+                let mut texts = green.queries.iter().map(|query| green.text(query));
+                let uses = |sql: &str| sql.contains('*') || mentions(sql, names);
+                (!texts.any(uses)).then_some("green is not seen to use what it lacks")
+            }
+            None if is_new_table => Some("whether green uses what it lacks is not known"),
+            None => None,
+        };
+        Loss { gone, told: doubt.map(str::to_owned), ..loss }
+    }
+
+    /// Whether a step takes a row that the query wrote, or what it holds in a column, whatever the values are that were made up for it: a row that
+    /// was there before with the same of them is spared, or none is.
+    fn takes_whatever(&self, oid: u32, row: &Row, column: Option<i16>, step: u32) -> bool {
+        let overlap = self.judge.overlap;
+        let (Some(then), Some(before)) = (overlap.written.0.get(&oid), overlap.before.0.get(&oid)) else {
+            return false;
+        };
+        let now = self.later.iter().find(|(id, _)| *id == step).map(|(_, content)| content);
+        let Some(now) = now.filter(|now| now.0.get(&oid).is_some_and(|rows| rows.name == then.name)) else {
+            // The table goes, or another takes its name.
+            return true;
+        };
+        let spared = |other: &Row| {
+            let key = self.key(&then.name, Some(then), &[other]);
+            let wanted = Wanted { oid, row: other, key: &key };
+            wanted.is_there(now, column)
+        };
+        let keys = self.judge.ends.keys(&then.name);
+        let is_given = |number: &i16| {
+            let name = then.columns.get(number).map(String::as_str).unwrap_or_default();
+            self.judge.writes(&then.name, Some(name)) && !keys.iter().flatten().any(|key| key == name)
+        };
+        let given: Vec<i16> = row.keys().copied().filter(is_given).collect();
+        let alike = |other: &Row| given.iter().all(|number| other.get(number) == row.get(number));
+        let others: Vec<&Row> =
+            before.rows.iter().filter(|other| column.is_none_or(|c| other.contains_key(&c))).collect();
+        let depends_on_none = self.judge.values.is_empty();
+        let none_is_spared = !others.iter().any(|other| spared(other));
+        let says = |verbs: &[&str]| self.judge.names(step, &verbs.iter().copied().collect());
+        match column {
+            _ if depends_on_none || others.iter().any(|other| alike(other) && spared(other)) => true,
+            _ if others.is_empty() => false,
+            // What it computes may be what an application writes there itself.
+            Some(column) => none_is_spared && (is_null(now, oid, column) || !says(&["update", "merge"])),
+            // What it looks for may be what no row of an application is like.
+            None => none_is_spared && !says(&["delete", "merge"]),
+        }
     }
 
     /// A unique key that the table has at the end, if all these rows hold it.

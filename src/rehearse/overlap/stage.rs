@@ -10,6 +10,7 @@ use crate::compat::matrix::Version;
 use crate::plan::saved::{Phase, SavedPlan, Step, Transaction};
 use crate::rehearse::replay::{Aside, BEGIN, Outcome, Refused, act, refused};
 use crate::sql::lex::{Lexeme, lex};
+use crate::sql::name::Quoted;
 use crate::workload::{Act, SavedStatement};
 
 /// For one statement, in milliseconds: on a few rows a table.
@@ -66,11 +67,17 @@ pub(super) struct Stage<'a> {
     plan: &'a SavedPlan,
     /// Statements that have run already, because what they make can not be used in the transaction that makes it.
     done: BTreeSet<&'a str>,
+    /// The tables with synthetic rows, by schema and name.
+    filled: Vec<(String, String)>,
 }
 
 impl<'a> Stage<'a> {
     /// Prepares it: labels that the release adds to enums that are there are committed.
-    pub(super) async fn new(client: &'a Client, plan: &'a SavedPlan) -> Result<Self, Error> {
+    pub(super) async fn new(
+        client: &'a Client,
+        plan: &'a SavedPlan,
+        filled: Vec<(String, String)>,
+    ) -> Result<Self, Error> {
         let mut done = BTreeSet::new();
         for sql in plan.steps.iter().flat_map(|step| &step.statements).map(|statement| statement.sql.as_str()) {
             if adds_label(sql) {
@@ -80,7 +87,21 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        Ok(Self { client, plan, done })
+        Ok(Self { client, plan, done, filled })
+    }
+
+    /// Empties the tables of this name that have synthetic rows, or all of them if there is none; `false`: none has any.
+    pub(super) async fn clear(&mut self, table: Option<&str>) -> Result<bool, Error> {
+        let is_it = |(_, name): &(String, String)| table == Some(name.as_str());
+        let all = !self.filled.iter().any(is_it);
+        let (cleared, kept): (Vec<_>, Vec<_>) = self.filled.drain(..).partition(|name| all || is_it(name));
+        self.filled = kept;
+        let names: Vec<String> =
+            cleared.iter().map(|(schema, name)| format!("{}.{}", Quoted(schema), Quoted(name))).collect();
+        if !names.is_empty() {
+            self.client.batch_execute(&format!("TRUNCATE {} CASCADE", names.join(", "))).await?;
+        }
+        Ok(!names.is_empty())
     }
 
     /// Plays the release with these writes.

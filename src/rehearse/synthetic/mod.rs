@@ -128,13 +128,19 @@ impl Ends {
         self.end.tables.values().find(|of| full_name(of) == table).map_or(&[], |of| of.keys.as_slice())
     }
 
-    /// Fills the tables of a database that is thrown away. These rows stay.
-    pub(super) async fn furnish(&self, client: &Client, rows: &Rows, time: Duration) -> Result<(), Error> {
+    /// Fills the tables of a database that is thrown away, and says which. These rows stay.
+    pub(super) async fn furnish(
+        &self,
+        client: &Client,
+        rows: &Rows,
+        time: Duration,
+    ) -> Result<Vec<(String, String)>, Error> {
         let mut here = tables(client).await?;
         demand_also(&mut here, &[&self.base, &self.end]);
         client.batch_execute(&format!("BEGIN; SET LOCAL statement_timeout = {}", timeout(time))).await?;
-        fill(client, &here, rows, Instant::now() + time).await?;
-        client.batch_execute("COMMIT").await
+        let filled = fill(client, &here, rows, Instant::now() + time).await?;
+        client.batch_execute("COMMIT").await?;
+        Ok(filled.rows.into_keys().filter(|name| !filled.had.contains(name)).collect())
     }
 }
 
@@ -453,8 +459,8 @@ impl<'a> Improviser<'a> {
         let count = |of: &dyn Fn(&Filled) -> usize| filled.map(of).unwrap_or_default();
         let mut found = Synthetic {
             version: self.version,
-            filled: count(&|filled| filled.rows.len() - filled.had_rows),
-            had_rows: count(&|filled| filled.had_rows),
+            filled: count(&|filled| filled.rows.len() - filled.had.len()),
+            had_rows: count(&|filled| filled.had.len()),
             unfilled: filled.map(|filled| filled.unfilled.clone()).unwrap_or_default(),
             queries: self.workload.queries.len(),
             compared: 0,
