@@ -89,16 +89,16 @@ impl Judge<'_> {
         found
     }
 
-    /// Whether the query itself writes into a table, or into a column of it.
-    fn writes(&self, table: &str, column: Option<&str>) -> bool {
+    /// Whether the query itself writes into a table of one of these names, or into a column of it of one of these.
+    fn writes(&self, tables: &BTreeSet<&str>, names: Option<&BTreeSet<&str>>) -> bool {
         self.writer.uses.writes.iter().any(|write| {
             let columns = match &write.kind {
                 WriteKind::Insert { columns, updates, .. } => columns.iter().chain(updates).collect::<Vec<_>>(),
                 WriteKind::Update { columns, .. } => columns.iter().collect(),
                 WriteKind::Delete => return false,
             };
-            let same = format!("{}.{}", write.relation.schema, write.relation.name) == table;
-            same && column.is_none_or(|column| columns.iter().any(|name| ***name == *column))
+            let is_column = |names: &BTreeSet<&str>| columns.iter().any(|column| names.contains(&***column));
+            tables.contains(&*write.relation.name) && names.is_none_or(is_column)
         })
     }
 
@@ -190,7 +190,7 @@ impl Scene<'_> {
             let step =
                 taken(self.later.iter(), |content| still.is_there(content, None) && (!named_then || is_named(content)));
             let step = step?;
-            let certain = self.takes_whatever(oid, &row, None, step);
+            let certain = version == Version::Blue || self.takes_whatever(oid, &row, None, step);
             return Some(doubted(self.judge.loss(LossKind::Taken, &lacking.table, Some(step)), certain));
         }
         if version == Version::Blue
@@ -200,7 +200,7 @@ impl Scene<'_> {
             let loss = self.judge.loss(LossKind::LeftOut, &lacking.table, Some(step));
             return self.judge.names(step, &names).then(|| self.left_out(loss, wanted.oid, &names));
         }
-        let own = self.judge.writes(&lacking.table, None);
+        let own = self.judge.writes(&self.names_of(wanted.oid, None), None);
         own.then(|| self.judge.loss(LossKind::Taken, &lacking.table, None))
     }
 
@@ -208,7 +208,11 @@ impl Scene<'_> {
     fn column(&self, lacking: &Lacking, wanted: &Wanted<'_>, instead: &Row, column: i16) -> Option<Loss> {
         let Judge { version, home, overlap, .. } = *self.judge;
         let value = lacking.home.get(&column)?;
-        let names = self.names_of(wanted.oid, Some(column));
+        let (tables, names) = (self.names_of(wanted.oid, None), self.names_of(wanted.oid, Some(column)));
+        let own = self.judge.writes(&tables, Some(&names));
+        if version == Version::Green && !own {
+            return None;
+        }
         let name = home.end.0.get(&wanted.oid)?.columns.get(&column)?.clone();
         let told = |kind, step| Loss {
             columns: vec![name.clone()],
@@ -221,7 +225,8 @@ impl Scene<'_> {
         if holds(&overlap.written) {
             let step = taken(self.later.iter(), holds)?;
             let row = then.at(&overlap.written, Some(column))?;
-            let certain = self.takes_whatever(theirs, row, Some(column), step);
+            // At home the same step, and the same values.
+            let certain = version == Version::Blue || self.takes_whatever(theirs, row, Some(column), step);
             return self.judge.names(step, &names).then(|| doubted(told(LossKind::Taken, step), certain));
         }
         if version == Version::Green {
@@ -229,13 +234,12 @@ impl Scene<'_> {
         }
         let row_made = made(&home.written, &home.steps, |content| wanted.is_there(content, None));
         let step = made(&home.written, &home.steps, |content| wanted.is_there(content, Some(column)))?;
-        let copied = row_made == Some(step) && self.judge.names(step, &self.names_of(wanted.oid, None));
+        let copied = row_made == Some(step) && self.judge.names(step, &tables);
         if !copied && !self.judge.names(step, &names) {
             return None;
         }
         // Another default, or what the version itself writes there, is what it is meant to be.
         let added = self.column_came_with(step, wanted.oid, column);
-        let own = names.iter().any(|name| self.judge.writes(&lacking.table, Some(name)));
         let stands = instead.contains_key(&column) && (added || own);
         (!stands).then(|| self.left_out(told(LossKind::LeftOut, step), wanted.oid, &names))
     }
@@ -253,8 +257,10 @@ impl Scene<'_> {
             rows.columns.get(number).is_some_and(|name| named(name)) || named(table) && (whole || goes_whole)
         };
         let gone = self.gone.iter().find(|(column, _)| is_its_own(column)).map(|(_, step)| *step);
-        let later = self.judge.plan.steps.iter().filter(|other| other.id > step);
-        let is_used = later.map(|other| other.id).any(|other| self.judge.names(other, names));
+        let reads: BTreeSet<&str> = ["from", "join", "rename", "merge"].into();
+        let mut later = self.judge.plan.steps.iter().map(|other| other.id).filter(|other| *other > step);
+        let is_used =
+            later.any(|other| self.judge.texts(other).any(|sql| mentions(sql, names) && mentions(sql, &reads)));
         let is_new_table = loss.columns.is_empty() && !home.before.0.contains_key(&oid);
         let doubt = match green {
             _ if gone.is_some() || is_used => None,
@@ -287,9 +293,10 @@ impl Scene<'_> {
             wanted.is_there(now, column)
         };
         let keys = self.judge.ends.keys(&then.name);
+        let table = BTreeSet::from([then.name.rsplit('.').next().unwrap_or_default()]);
         let is_given = |number: &i16| {
             let name = then.columns.get(number).map(String::as_str).unwrap_or_default();
-            self.judge.writes(&then.name, Some(name)) && !keys.iter().flatten().any(|key| key == name)
+            self.judge.writes(&table, Some(&BTreeSet::from([name]))) && !keys.iter().flatten().any(|key| key == name)
         };
         let given: Vec<i16> = row.keys().copied().filter(is_given).collect();
         let alike = |other: &Row| given.iter().all(|number| other.get(number) == row.get(number));

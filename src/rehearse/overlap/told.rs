@@ -17,9 +17,8 @@ pub(super) struct Author<'a> {
 impl Author<'_> {
     /// Who has told of a loss.
     pub(super) fn told(&self, loss: &Loss) -> Option<String> {
-        let steps = || [loss.step, loss.gone].into_iter().flatten().filter_map(|id| self.step(id));
-        let origins: Vec<&Origin> =
-            steps().flat_map(|step| &step.statements).filter_map(|s| s.origin.as_ref()).collect();
+        let step = loss.step.and_then(|id| self.step(id))?;
+        let origins: Vec<&Origin> = step.statements.iter().filter_map(|statement| statement.origin.as_ref()).collect();
         let table = loss.table.rsplit('.').next().unwrap_or_default().to_lowercase();
         let of_plan = self.script.plan.findings.iter().find(|finding| {
             let is_telling = TELLING.iter().any(|code| code.id == finding.code);
@@ -27,8 +26,9 @@ impl Author<'_> {
                 .places
                 .iter()
                 .any(|place| origins.iter().any(|origin| (&origin.path, origin.line) == (&place.path, place.line)));
-            let is_named = !table.is_empty() && words_of(&finding.message.to_lowercase()).any(|word| word == table);
-            is_telling && (is_there || is_named)
+            // What the tool wrote has no place.
+            let is_named = || words_of(&finding.message.to_lowercase()).any(|word| word == table);
+            is_telling && (is_there || origins.is_empty() && is_named())
         });
         if let Some(finding) = of_plan {
             return Some(format!("the plan tells of it: {} ({})", finding.name, finding.code));
@@ -37,7 +37,6 @@ impl Author<'_> {
             return Some(format!("its author allows it: {reason}"));
         }
         // Of a statement that can be read, its author knows that what comes later does not have it.
-        let step = loss.step.and_then(|id| self.step(id))?;
         let reason = step.reason.strip_prefix("the author: ")?;
         let is_meant = loss.kind == LossKind::LeftOut && loss.gone.is_none() && step.direction == Direction::Data;
         is_meant.then(|| format!("its author placed it there: {reason}"))
