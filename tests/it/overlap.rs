@@ -207,6 +207,17 @@ async fn what_was_told_before_is_no_break() {
     }
 }
 
+/// Two rows that a step makes equal: whether there are two in production is not known.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_several_queries_bring_about_is_told() {
+    let fill = "UPDATE users SET email = 'nobody' WHERE email IS NULL";
+    let release = format!("{}{}", hidden("before", fill), hidden("after", fill));
+    let green = ["INSERT INTO users (name) VALUES ($1)", "INSERT INTO users (name) VALUES (upper($1))"];
+    let expected = "green q1 q2: stops users at 2; only what several queries write together brings it about, and their values were made up";
+    check(Case { base: SHOP, release: &release, blue: &[], green: &green }, 2, &[expected]).await;
+    check(Case { base: SHOP, release: &release, blue: &[], green: &green[1..] }, 1, &[]).await;
+}
+
 /// What does not run with synthetic rows shows nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_run_at_home_shows_nothing() {

@@ -24,6 +24,7 @@ use self::judge::{Judge, stops};
 use self::stage::{Look, Moment, Played, Stage, Writing};
 use self::told::Author;
 use super::rehearsal::{RehearsalError, Script};
+use super::replay::Refused;
 use super::synthetic::{Ends, Improviser, Writer, time};
 use super::trial::{Met, Terms, Trial};
 use crate::compat::matrix::Version;
@@ -312,37 +313,45 @@ impl<'a> Playing<'a, '_> {
             if home.failed.is_some() || home.wrote != overlap.wrote {
                 continue;
             }
-            let author = Author { script: self.script };
-            let (version, plan) = (self.found.version, self.script.plan);
-            let writer = &self.writers[writing.query];
-            let values = &writing.lists[0].parameters;
-            let judge = Judge {
-                version,
-                plan,
-                ends: self.ends,
-                green: self.script.green,
-                writer,
-                values,
-                home: &home,
-                overlap: &overlap,
-            };
+            let judge = self.judge(writing, &home, &overlap);
             let losses = match &overlap.failed {
                 Some((step, refused)) => stops(&judge, *step, refused).into_iter().collect(),
                 None => judge.losses(&changing),
             };
             for mut loss in losses {
-                loss.told = author.told(&loss).or(loss.told);
+                loss.told = Author { script: self.script }.told(&loss).or(loss.told);
                 self.found.add(loss);
             }
         }
-        if overlap.failed.is_some() && self.found.losses.len() == known {
-            self.found.compared -= writes.len();
-            self.found.shows_nothing(
-                "a step fails on what it writes together with others, or in a transaction",
-                writes.len(),
-            );
+        if let Some((step, refused)) = overlap.failed.as_ref().filter(|_| self.found.losses.len() == known) {
+            self.together(writes, home, overlap, *step, refused);
         }
         Ok(())
+    }
+
+    /// What the rows of several queries bring about that none of them does alone.
+    fn together(&mut self, writes: &[Writing<'a>], home: &Played, overlap: &Played, step: u32, refused: &Refused) {
+        let Some(first) = writes.first() else { return };
+        let judge = self.judge(first, home, overlap);
+        match stops(&judge, step, refused) {
+            Some(loss) => {
+                let also = writes[1..].iter().map(|writing| self.writers[writing.query].query.clone()).collect();
+                let doubt = "only what several queries write together brings it about, and their values were made up";
+                let told = Author { script: self.script }.told(&loss).or_else(|| Some(doubt.to_owned()));
+                self.found.add(Loss { also, told, values: String::new(), ..loss });
+            }
+            None => {
+                self.found.compared -= writes.len();
+                self.found.shows_nothing("a step does not run where they write together", writes.len());
+            }
+        }
+    }
+
+    fn judge<'b>(&'b self, writing: &Writing<'b>, home: &'b Played, overlap: &'b Played) -> Judge<'b> {
+        let writer = &self.writers[writing.query];
+        let values = &writing.lists[0].parameters;
+        let (version, plan, green) = (self.found.version, self.script.plan, self.script.green);
+        Judge { version, plan, ends: self.ends, green, writer, values, home, overlap }
     }
 
     /// The columns that sequences of the release fill.

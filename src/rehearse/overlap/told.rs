@@ -26,9 +26,9 @@ impl Author<'_> {
                 .places
                 .iter()
                 .any(|place| origins.iter().any(|origin| (&origin.path, origin.line) == (&place.path, place.line)));
-            // What the tool wrote has no place.
+            // That rows lack something may be told at another step; it does not say that one fails.
             let is_named = || words_of(&finding.message.to_lowercase()).any(|word| word == table);
-            is_telling && (is_there || origins.is_empty() && is_named())
+            is_telling && (is_there || loss.kind != LossKind::Stops && is_named())
         });
         if let Some(finding) = of_plan {
             return Some(format!("the plan tells of it: {} ({})", finding.name, finding.code));
