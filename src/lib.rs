@@ -29,6 +29,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`side`] | blue and green |
 //! | [`source`], [`diagnostic`] | files and places in them; what the tool has to say, and under which codes |
 //! | [`sql`] | text → statements with spans → typed operations |
 //! | [`migrations`] | where migrations come from, and which are pending |
@@ -71,6 +72,7 @@ pub mod rehearse;
 pub mod report;
 mod rewrite;
 pub mod schema;
+pub mod side;
 pub mod source;
 pub mod sql;
 pub mod stats;

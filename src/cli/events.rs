@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::out;
-use crate::execute::{Event, Gate, Outcome, Record};
+use crate::execute::{Event, Gate, Outcome, Record, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::{Direction, Phase, SavedPlan};
 use crate::postgres::Target;
 
-/// Version of the JSON lines.
-pub(super) const FORMAT_VERSION: &str = "1.0";
+/// Version of the JSON lines. 2.0 tells what each record is about: the release, its traffic, or a step.
+pub(super) const FORMAT_VERSION: &str = "2.0";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -121,45 +121,69 @@ fn describe(event: &Event) -> Vec<String> {
         }
         Event::Repaired { sql, .. } => vec![format!("     cleared up: {sql}")],
         Event::Waiting { what, pause_ms } => vec![format!("  Waiting   for {what}; again in {}", duration(*pause_ms))],
+        Event::FilesChanged { why } => {
+            vec![format!("  Warning   {why}; the release goes on with the text that is in its plan")]
+        }
         Event::BackendLog { line } => vec![format!("        | {line}")],
     }
 }
 
 fn describe_record(release: &str, record: &Record) -> Option<String> {
-    Some(match record {
-        Record::Started { traffic, .. } => format!("  Release   {release}, traffic moved by {traffic}"),
-        Record::Resumed { .. } => format!("  Resuming  release {release}"),
-        Record::StepStarted { .. } => return None,
-        Record::StepSucceeded { ms, .. } => format!("     ok ({})", duration(*ms)),
-        Record::StepFailed { step, .. } => format!("     step {step} failed"),
-        Record::StepStuck { step, .. } => format!("     step {step} is stuck"),
-        Record::StepMarkedDone { step, by, .. } => {
-            format!("  Decision  step {step} is done, says {} on {}", by.role, by.host)
+    match record {
+        Record::Release(record) => Some(describe_release(release, record)),
+        Record::Traffic(record) => Some(describe_traffic(record)),
+        Record::Step { step, what } => describe_step(*step, what),
+    }
+}
+
+fn describe_release(release: &str, record: &ReleaseRecord) -> String {
+    match record {
+        ReleaseRecord::Started { traffic, .. } => format!("  Release   {release}, traffic moved by {traffic}"),
+        ReleaseRecord::Resumed { .. } => format!("  Resuming  release {release}"),
+        ReleaseRecord::DriftAccepted { by, .. } => {
+            format!("  Decision  the schema is right, says {} on {}", by.role, by.host)
         }
-        Record::StepRetried { step, by } => {
-            format!("  Decision  step {step} may run again, says {} on {}", by.role, by.host)
+        ReleaseRecord::PointOfNoReturn { step } => {
+            format!("  Point of no return passed with step {step}: blue cannot come back")
         }
-        Record::DriftAccepted { by, .. } => format!("  Decision  the schema is right, says {} on {}", by.role, by.host),
-        Record::PointOfNoReturn { step } => {
-            format!("  Point of no return passed with step {step}: blue can not come back")
-        }
-        Record::PhaseFinished { phase: Phase::Before } => {
+        ReleaseRecord::PhaseFinished { phase: Phase::Before } => {
             "  Before cutover: done. Both versions work on this schema".into()
         }
-        Record::PhaseFinished { phase: Phase::After } => "  After cutover: done".into(),
-        Record::ShiftStarted { share } => format!("  Cutover   green -> {share}"),
-        Record::ShiftVerified { share, confirmed } => {
+        ReleaseRecord::PhaseFinished { phase: Phase::After } => "  After cutover: done".into(),
+        ReleaseRecord::Interrupted => "  Interrupted; the state is saved".into(),
+        ReleaseRecord::Failed { .. } => "  Failed; the state is saved".into(),
+        ReleaseRecord::Finished => "  Finished".into(),
+    }
+}
+
+fn describe_traffic(record: &TrafficRecord) -> String {
+    match record {
+        TrafficRecord::ShiftStarted { share } => format!("  Cutover   green -> {share}"),
+        TrafficRecord::Shifted { share, confirmed } => {
             format!("  Cutover   green has {share}{}", if *confirmed { ", verified" } else { ", not verifiable" })
         }
-        Record::ApprovalAwaited { .. } => "  Waiting   for approval".into(),
-        Record::Promoted { by } => format!("  Promoted  by {} on {}", by.role, by.host),
-        Record::DrainStarted => "  Draining  blue".into(),
-        Record::Drained { evidence } => format!("  Drained   blue: {evidence}"),
-        Record::Interrupted => "  Interrupted; the state is saved".into(),
-        Record::Failed { .. } => "  Failed; the state is saved".into(),
-        Record::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
-        Record::RolledBack => "  Rolled back".into(),
-        Record::Finished => "  Finished".into(),
+        TrafficRecord::ApprovalAwaited { .. } => "  Waiting   for approval".into(),
+        TrafficRecord::Promoted { by } => format!("  Promoted  by {} on {}", by.role, by.host),
+        TrafficRecord::DrainStarted => "  Draining  blue".into(),
+        TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
+        TrafficRecord::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
+        TrafficRecord::RolledBack => "  Rolled back".into(),
+    }
+}
+
+fn describe_step(step: u32, record: &StepRecord) -> Option<String> {
+    Some(match record {
+        StepRecord::Started => return None,
+        StepRecord::Progressed { cursor, rows } => format!("     {rows} rows changed, up to key {cursor}"),
+        StepRecord::Succeeded { ms, .. } => format!("     ok ({})", duration(*ms)),
+        StepRecord::Failed { .. } => format!("     step {step} failed"),
+        StepRecord::Stuck { .. } => format!("     step {step} is stuck"),
+        StepRecord::MarkedDone { by, .. } => {
+            format!("  Decision  step {step} is done, says {} on {}", by.role, by.host)
+        }
+        StepRecord::Retried { by } => {
+            format!("  Decision  step {step} may run again, says {} on {}", by.role, by.host)
+        }
     })
 }
 

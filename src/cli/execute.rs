@@ -10,7 +10,7 @@ use super::live::{LiveArgs, tell};
 use super::planning;
 use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
-use crate::traffic::Strategy;
+use crate::traffic::{Share, Strategy};
 
 /// Run exactly the steps of a saved plan: before, cutover, after
 ///
@@ -27,9 +27,9 @@ Exit codes: 0 done, or waiting for `promote` · 1 the plan is unsafe · 2 usage 
 pub(super) struct Args {
     /// The plan that `cutover plan -o FILE` wrote
     plan: Utf8PathBuf,
-    /// Green's shares of the traffic in percent, one after the other
-    #[arg(long, value_name = "PERCENT,…", default_value = "100")]
-    shift: Strategy,
+    /// Green's shares of the traffic in percent, one after the other; otherwise as the plan says, or all at once
+    #[arg(long, value_name = "PERCENT,…")]
+    shift: Option<Strategy>,
     /// Take the plan's word for what is applied, where neither a history nor the schema of the database confirms it. The journal keeps that
     #[arg(long)]
     accept_base: bool,
@@ -40,15 +40,28 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let plan = planning::read_saved(&args.plan)?;
     args.live.confirm(&question(&plan))?;
+    let ramp = planned_ramp(&plan)?;
     args.live.run(
         Duration::ZERO,
-        Some(args.shift),
+        args.shift.or(ramp),
         async |session, options, doors| {
             let options = Options { accept_base: args.accept_base, ..options.clone() };
             execute::execute(session, &plan, &options, doors).await
         },
         tell,
     )
+}
+
+/// The shares that the plan was made with, if it was made with any.
+fn planned_ramp(plan: &SavedPlan) -> Result<Option<Strategy>, CliError> {
+    let wrong = |why: String| CliError::usage(format!("the plan's ramp cannot be used: {why}"));
+    let points = &plan.release.ramp;
+    let shares: Option<Vec<Share>> = points.iter().map(|points| Share::basis_points(*points)).collect();
+    match shares {
+        Some(shares) if shares.is_empty() => Ok(None),
+        Some(shares) => Strategy::new(shares).map(Some).map_err(|error| wrong(error.to_string())),
+        None => Err(wrong("a share is at most 10000 basis points".to_owned())),
+    }
 }
 
 fn question(plan: &SavedPlan) -> String {

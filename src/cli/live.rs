@@ -203,7 +203,7 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
             Exit::Usage
         }
         ExecuteError::Plan(error) => plan_exit(error),
-        ExecuteError::Stale(_) => Exit::Stale,
+        ExecuteError::Stale(_) | ExecuteError::OtherTool { .. } => Exit::Stale,
         ExecuteError::Held(_) => Exit::Held,
         ExecuteError::Stuck { .. } => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,

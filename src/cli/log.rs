@@ -67,7 +67,7 @@ fn print(format: Format, value: &impl serde::Serialize, text: &str) -> Result<()
 fn describe(entry: &Entry) -> String {
     let mut detail = serde_json::to_value(&entry.record).unwrap_or_default();
     if let Some(object) = detail.as_object_mut() {
-        for noise in ["event", "relations"] {
+        for noise in ["about", "event", "relations"] {
             object.shift_remove(noise);
         }
     }

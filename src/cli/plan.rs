@@ -14,6 +14,7 @@ use crate::diagnostic::Severity;
 use crate::plan::Planned;
 use crate::plan::saved::Verdict;
 use crate::report::{self, Style};
+use crate::traffic::Strategy;
 
 /// Order the pending migrations: before and after the cutover
 ///
@@ -26,6 +27,7 @@ use crate::report::{self, Style};
   cutover plan migrations --database postgres://deploy@db/shop -o release.plan
   cutover plan migrations --from 41 --stats stats.json
   cutover plan migrations --from 41 --blue blue.workload --blue-source src
+  cutover plan migrations --from 41 --shift 10,50,100 -o release.plan
   cutover plan migrations --from 41 --format json
 
 Exit codes: 0 safe · 1 not safe · 2 usage, configuration or input · 3 safe and there are steps (--detailed-exitcode)")]
@@ -35,6 +37,9 @@ pub(super) struct Args {
     /// Save the plan for `cutover execute`
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
+    /// Green's shares of the traffic in percent, one after the other, for `cutover execute`
+    #[arg(long, value_name = "PERCENT,…")]
+    shift: Option<Strategy>,
     /// `text` for people, `json` for machines (its schema: `cutover schema plan`)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -50,7 +55,11 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let (input, pending, planned) = args.planning.plan()?;
+    let (input, pending, mut planned) = args.planning.plan()?;
+    if let Some(shift) = &args.shift {
+        planned.plan.release.ramp = shift.shares().iter().map(|share| share.as_basis_points()).collect();
+        planned.plan = planned.plan.sealed();
+    }
     show(args.format, &input, &planned)?;
     if let Some(path) = &args.output {
         save(path, &planned.plan.to_json())?;

@@ -54,8 +54,8 @@ fn describe(release: &Release, status: &Status) -> String {
     let mut lines = vec![
         format!("Release    {}, begun {} by {} on {}", release.id, release.created_at, release.role, release.host),
         format!("Stage      {}", status.stage),
-        format!("Steps      {} of {steps} done", status.done.len()),
-        format!("Traffic    green has {} ({})", status.share, status.traffic),
+        format!("Steps      {} of {steps} done", status.done()),
+        format!("Traffic    green has {} ({})", status.traffic.share, status.traffic.backend),
         format!("No return  {no_return}"),
     ];
     match &status.trouble {

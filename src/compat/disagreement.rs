@@ -3,13 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::matrix::{Cell, Mark, Matrix, Row, Version};
+use super::matrix::{Cell, Mark, Matrix, Row};
+use crate::side::Side;
 
 /// A query of which text and server say different things where its version must live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Disagreement {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// Its name.
     pub query: String,
     /// `path:line:column`
@@ -109,7 +110,7 @@ mod tests {
 
     /// One query of blue at the start, in the overlap, and after it, where blue is gone.
     fn matrix(cells: [Cell; 3]) -> Matrix {
-        let mut row = Row::new(Version::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        let mut row = Row::new(Side::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
         cells.into_iter().enumerate().for_each(|(at, cell)| row.push(at, cell));
         let state =
             |at: u32| State { after_step: at.checked_sub(1).map(|_| at), blue_lives: at < 2, green_lives: at > 0 };

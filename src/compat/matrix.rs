@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::watch::{self, Watch};
 use crate::schema::Schema;
 use crate::schema::resolve::{Sure, Write, WriteKind};
+use crate::side::Side;
 
 /// Queries × states.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Matrix {
     /// The states the database goes through, in order.
     pub states: Vec<State>,
@@ -22,7 +22,6 @@ pub struct Matrix {
 
 /// A schema that clients can meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct State {
     /// The step after which it is; `None`: before the first one.
     pub after_step: Option<u32>,
@@ -32,22 +31,11 @@ pub struct State {
     pub green_lives: bool,
 }
 
-/// Which version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Version {
-    /// The one in production.
-    Blue,
-    /// The one being released.
-    Green,
-}
-
 /// A query at every state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Row {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// Its name.
     pub query: String,
     /// `path:line:column`
@@ -60,7 +48,6 @@ pub struct Row {
 
 /// What a query is from a state on, until the next run begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Run {
     /// Index of the first state.
     pub state: usize,
@@ -82,7 +69,6 @@ pub enum Cell {
 
 /// Why a query fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Failure {
     /// PostgreSQL's words, or the tool's.
     pub message: String,
@@ -133,22 +119,12 @@ impl Failure {
     }
 }
 
-impl Version {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Blue => "blue",
-            Self::Green => "green",
-        }
-    }
-}
-
 impl State {
     /// Whether a version must work here.
-    pub const fn lives(&self, version: Version) -> bool {
+    pub const fn lives(&self, version: Side) -> bool {
         match version {
-            Version::Blue => self.blue_lives,
-            Version::Green => self.green_lives,
+            Side::Blue => self.blue_lives,
+            Side::Green => self.green_lives,
         }
     }
 
@@ -160,7 +136,7 @@ impl State {
 
 impl Row {
     /// A row without states.
-    pub fn new(version: Version, query: &str, place: String, sql: &str) -> Self {
+    pub fn new(version: Side, query: &str, place: String, sql: &str) -> Self {
         Self { version, query: query.to_owned(), place, sql: sql.to_owned(), runs: Vec::new() }
     }
 
@@ -203,8 +179,8 @@ impl Row {
     /// What it is on the schema of its own version.
     pub fn home(&self) -> Option<&Cell> {
         let run = match self.version {
-            Version::Blue => self.runs.first(),
-            Version::Green => self.runs.last(),
+            Side::Blue => self.runs.first(),
+            Side::Green => self.runs.last(),
         };
         run.map(|run| &run.cell)
     }
@@ -226,7 +202,7 @@ impl Matrix {
         states: Vec<State>,
         schemas: &[&Schema],
     ) -> Self {
-        let versions = [(Version::Blue, blue), (Version::Green, green)];
+        let versions = [(Side::Blue, blue), (Side::Green, green)];
         let versions = versions.into_iter().filter_map(|(version, watch)| Some((version, watch?)));
         Self { states, rows: versions.flat_map(|(version, watch)| rows(version, watch, schemas)).collect() }
     }
@@ -305,7 +281,7 @@ pub struct Columns {
     pub changes_elsewhere: bool,
 }
 
-fn rows(version: Version, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
+fn rows(version: Side, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
     let sources = &watch.workload().sources;
     let queries = watch.queries().iter().enumerate();
     let mut rows: Vec<Row> =
@@ -373,7 +349,7 @@ mod tests {
 
     fn check(cells: &[(usize, &str)], change: impl Fn(&mut Row), expected: &[(usize, &str)]) {
         let works = |text: &str| Cell::Works(text.to_owned());
-        let mut row = Row::new(Version::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        let mut row = Row::new(Side::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
         cells.iter().for_each(|(state, text)| row.push(*state, works(text)));
         change(&mut row);
         let shown = |run: &Run| match &run.cell {

@@ -5,8 +5,7 @@ use tokio_postgres::Client;
 use super::doors::{Doors, Moment};
 use super::error::ExecuteError;
 use super::event::Event;
-use super::files::Files;
-use super::journal::{self, Record};
+use super::journal::{self, Record, ReleaseRecord, StepRecord};
 use super::lease::Lease;
 use super::options::Options;
 use super::release::Outcome;
@@ -14,14 +13,13 @@ use super::session::{Session, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
 use super::{preflight, relations};
-use crate::plan::saved::{Phase, SavedPlan, Transaction};
+use crate::plan::saved::{Phase, SavedPlan};
 use crate::postgres::history;
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {
     pub(super) client: &'e Client,
     pub(super) plan: &'e SavedPlan,
-    pub(super) files: Files,
     pub(super) options: &'e Options,
     pub(super) doors: &'e mut Doors<'d>,
     pub(super) lease: Lease,
@@ -51,14 +49,11 @@ impl Engine<'_, '_> {
         let plan = self.plan;
         match self.status.next(plan) {
             Next::Run(step) => {
-                match step.transaction {
-                    Transaction::Own => self.run_in_transaction(step).await?,
-                    Transaction::None => self.run_alone(step).await?,
-                }
+                self.run_step(step).await?;
                 self.look(Moment::AfterStep(step)).await?;
             }
             Next::FinishBefore => {
-                self.append(&[Record::PhaseFinished { phase: Phase::Before }]).await?;
+                self.append(&[ReleaseRecord::PhaseFinished { phase: Phase::Before }.into()]).await?;
                 self.look(Moment::AfterPhase(Phase::Before)).await?;
             }
             Next::Shift(share) => self.shift(share).await?,
@@ -85,9 +80,7 @@ impl Engine<'_, '_> {
 
     /// Records the migrations that no step completed, and closes the release, in one transaction.
     async fn finish(&mut self) -> Result<(), ExecuteError> {
-        if !self.status.is_drained() {
-            self.finalize_traffic().await?;
-        }
+        self.finalize_traffic().await?;
         let plan = self.plan;
         self.begin().await?;
         let done = async {
@@ -101,8 +94,11 @@ impl Engine<'_, '_> {
                 }
             }
             match self.status.stage {
-                Stage::After => self.write(&[Record::PhaseFinished { phase: Phase::After }, Record::Finished]).await,
-                _ => self.write(&[Record::Finished]).await,
+                Stage::After => {
+                    let over = ReleaseRecord::PhaseFinished { phase: Phase::After };
+                    self.write(&[over.into(), ReleaseRecord::Finished.into()]).await
+                }
+                _ => self.write(&[ReleaseRecord::Finished.into()]).await,
             }
         };
         let written = done.await;
@@ -111,8 +107,10 @@ impl Engine<'_, '_> {
 
     /// Writes a migration's row into the team's history, in the transaction at hand.
     pub(super) async fn record_history(&self, version: &str) -> Result<(), ExecuteError> {
-        if let Some((migration, text)) = self.files.get(version) {
-            history::record_at(self.client, history::place(&self.plan.migrations), migration, text).await?;
+        let migrations = &self.plan.migrations;
+        if let Some(migration) = migrations.pending.iter().find(|migration| migration.version == version) {
+            let text = migration.text.as_deref().unwrap_or_default();
+            history::record_at(self.client, history::place(migrations), migration, text).await?;
         }
         Ok(())
     }
@@ -188,10 +186,14 @@ impl Engine<'_, '_> {
             | ExecuteError::Pooled { .. }
             | ExecuteError::Journal(_)
             | ExecuteError::Transition(_) => return,
-            ExecuteError::Interrupted => Record::Interrupted,
-            ExecuteError::Step(failure) => Record::StepFailed { step: failure.step, message: failure.message.clone() },
-            ExecuteError::Stuck { step, message } => Record::StepStuck { step: *step, message: message.clone() },
-            other => Record::Failed { message: other.to_string() },
+            ExecuteError::Interrupted => ReleaseRecord::Interrupted.into(),
+            ExecuteError::Step(failure) => {
+                Record::Step { step: failure.step, what: StepRecord::Failed { message: failure.message.clone() } }
+            }
+            ExecuteError::Stuck { step, message } => {
+                Record::Step { step: *step, what: StepRecord::Stuck { message: message.clone() } }
+            }
+            other => ReleaseRecord::Failed { message: other.to_string() }.into(),
         };
         // A late cancel request may hit the first try. Without a connection the journal simply ends here.
         if self.append(std::slice::from_ref(&record)).await.is_err() {

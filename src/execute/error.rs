@@ -7,6 +7,7 @@ use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::history::HistoryError;
 use crate::postgres::server_message;
+use crate::side::Side;
 use crate::traffic::{Share, TrafficError};
 
 /// Why a release stops.
@@ -80,6 +81,14 @@ pub enum ExecuteError {
         /// How far it is.
         stage: Stage,
     },
+    /// The release was begun by a version of the tool whose plans this one does not read.
+    #[error("release {release} was begun by cutover {tool}, whose plans this version ({}) does not carry on with", env!("CARGO_PKG_VERSION"))]
+    OtherTool {
+        /// Its id.
+        release: String,
+        /// The version that began it.
+        tool: String,
+    },
     /// There is nothing to carry on with.
     #[error("there is no unfinished release in this database")]
     NoRelease,
@@ -123,8 +132,8 @@ pub enum ExecuteError {
     /// A version does not work.
     #[error("{side} is unhealthy: {why}")]
     Unhealthy {
-        /// `blue` or `green`.
-        side: &'static str,
+        /// Which.
+        side: Side,
         /// Why.
         why: String,
     },
@@ -314,6 +323,9 @@ impl ExecuteError {
                 "carry on with `cutover promote`, or undo it with `cutover rollback`".into()
             }
             Self::Begun { .. } => "carry on with `cutover resume`".into(),
+            Self::OtherTool { tool, .. } => {
+                format!("finish it with cutover {tool} (`resume`, `promote` or `rollback`), which still reads this journal")
+            }
             Self::NoRelease => "start one with `cutover execute PLAN`".into(),
             Self::NotWaiting { .. } => "`cutover status` shows what it does".into(),
             Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),

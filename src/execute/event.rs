@@ -76,6 +76,11 @@ pub enum Event {
         /// How long the pause is.
         pause_ms: u64,
     },
+    /// A migration file is not what it was when the release began. The release goes on with the plan's text.
+    FilesChanged {
+        /// Which, and how.
+        why: String,
+    },
     /// The traffic backend's own log.
     BackendLog {
         /// One line.

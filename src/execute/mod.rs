@@ -2,9 +2,7 @@
 //!
 //! One code path for rehearsal and execution; [`Doors`] are what differs (the rehearsal is in `rehearse`). Everything happens on one connection.
 
-mod alone;
 mod blockers;
-mod detect;
 mod doors;
 mod engine;
 mod error;
@@ -19,16 +17,20 @@ mod release;
 mod session;
 mod shift;
 mod status;
-mod step;
 mod stop;
+mod work;
 
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
-pub use journal::{Actor, Entry, Gate, JournalError, Record, Relations, Release};
+pub use journal::{
+    Actor, Entry, Gate, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord, TrafficRecord,
+};
 pub use lease::Holder;
 pub use options::{BlueSessions, Options};
 pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback, status};
-pub use status::{Next, Stage, Status, Trouble, UnknownTransition};
+pub use status::{
+    Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,
+};
 pub use stop::{Level, Stop, Stopper};

@@ -90,7 +90,7 @@ pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) 
     });
     // No history of the tool's, on a database that this one has never seen: there is nothing to hold against the plan's `--from` but the schema,
     // which was compared ([`base`]). It is recorded as the baseline when the release begins.
-    if convention.records_here() && recorded.is_empty() && status.done.is_empty() {
+    if convention.records_here() && recorded.is_empty() && status.done() == 0 {
         return Ok(());
     }
     let mut expected: BTreeSet<String> = plan.migrations.applied.iter().map(|m| key(&m.version)).collect();
@@ -98,7 +98,7 @@ pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) 
     if let Some(missing) = plan.migrations.applied.iter().find(|m| !recorded.contains(&key(&m.version))) {
         return Err(Stale::NotApplied { version: missing.version.clone(), convention: name() }.into());
     }
-    let done = plan.steps.iter().filter(|step| status.done.contains(&step.id));
+    let done = plan.steps.iter().filter(|step| status.is_done(step.id));
     expected.extend(done.flat_map(|step| &step.completes).map(|version| key(version)));
     if let Some(early) = plan.migrations.pending.iter().find(|m| {
         let key = key(&m.version);

@@ -7,16 +7,16 @@ use super::doors::{Doors, Moment};
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::files::Files;
-use super::journal::{self, Actor, Entry, Gate, Record, Release};
+use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{self, Holder, Lease};
 use super::options::Options;
 use super::session::{Session, failed};
 use super::status::{Stage, Status, Trouble};
 use super::stop::Level;
-use super::{preflight, relations};
-use crate::plan::saved::{SavedPlan, Verdict};
-use crate::traffic::{Kind, Share, Side};
+use super::{files, preflight, relations};
+use crate::plan::saved::{SavedPlan, SavedPlanError, Verdict};
+use crate::side::Side;
+use crate::traffic::{Kind, Share};
 
 /// How a command ends well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,19 +76,17 @@ pub async fn execute(
         Verdict::Safe => {}
         Verdict::Unsafe => return Err(ExecuteError::Unsafe),
     }
-    let files = Files::read(plan)?;
+    files::unchanged(plan)?;
     let (session, by) = enter(client, options).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
-    let done = begin(client, plan, files, options, doors, lease, &session, by).await;
+    let done = begin(client, plan, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
     done
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of an engine that does not exist yet")]
 async fn begin(
     client: &Client,
     plan: &SavedPlan,
-    files: Files,
     options: &Options,
     doors: &mut Doors<'_>,
     lease: Lease,
@@ -110,18 +108,19 @@ async fn begin(
     }
     let accepted = preflight::base(client, plan, options.accept_base).await?;
     relations::expected(client, plan).await?;
-    let started = Record::Started {
+    let started = ReleaseRecord::Started {
         by: by.clone(),
         traffic: doors.traffic.name().to_owned(),
         strategy: options.strategy.clone(),
         relations: relations::hashes(client, plan).await?,
         accepted,
-    };
+    }
+    .into();
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
     preflight::history(client, plan, &status).await?;
     let release = plan.digest.chars().take(12).collect();
     let session = session.clone();
-    let mut engine = Engine { client, plan, files, options, doors, lease, session, release, status };
+    let mut engine = Engine { client, plan, options, doors, lease, session, release, status };
     engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
@@ -182,10 +181,12 @@ async fn carry_on(
         return Ok(Outcome::Done { release: release.id, already: true });
     }
     same_traffic(&status, doors)?;
-    let plan = release.saved_plan()?;
-    let files = Files::read(&plan)?;
+    let plan = plan_of(&release)?;
+    for drift in files::drifted(&plan) {
+        (doors.events)(&Event::FilesChanged { why: drift.to_string() });
+    }
     let session = session.clone();
-    let mut engine = Engine { client, plan: &plan, files, options, doors, lease, session, release: release.id, status };
+    let mut engine = Engine { client, plan: &plan, options, doors, lease, session, release: release.id, status };
     if let Some(decision) = decision {
         engine.decide(decision, &by).await?;
     }
@@ -193,7 +194,7 @@ async fn carry_on(
         return Err(ExecuteError::Stuck { step, message });
     }
     engine.check_world().await?;
-    engine.append(&[Record::Resumed { by }]).await?;
+    engine.append(&[ReleaseRecord::Resumed { by }.into()]).await?;
     engine.run().await
 }
 
@@ -202,25 +203,27 @@ impl Engine<'_, '_> {
         let by = by.clone();
         let needs = match &self.status.trouble {
             Some(Trouble::Stuck { step, .. }) | Some(Trouble::Failed { step: Some(step), .. }) => Some(*step),
-            Some(Trouble::Failed { step: None, .. } | Trouble::Interrupted) | None => self.status.in_doubt,
+            Some(Trouble::Failed { step: None, .. } | Trouble::Interrupted) | None => self.status.in_doubt(),
         };
         let relations = relations::hashes(self.client, self.plan).await?;
         let (step, record) = match decision {
-            Decision::AcceptDrift => return self.append(&[Record::DriftAccepted { by, relations }]).await,
-            Decision::MarkDone(step) => (step, Record::StepMarkedDone { step, by, relations }),
-            Decision::Retry(step) => (step, Record::StepRetried { step, by }),
+            Decision::AcceptDrift => {
+                return self.append(&[ReleaseRecord::DriftAccepted { by, relations }.into()]).await;
+            }
+            Decision::MarkDone(step) => (step, StepRecord::MarkedDone { by, relations }),
+            Decision::Retry(step) => (step, StepRecord::Retried { by }),
         };
         if needs != Some(step) {
             return Err(ExecuteError::NoDecision { step, needs });
         }
         let plan = self.plan;
-        let planned = plan.steps.iter().find(|planned| planned.id == step);
-        let mut records = vec![record];
+        let planned = plan.step(step);
+        let mut records = vec![Record::Step { step, what: record }];
         let mut completes: &[String] = &[];
         if let (Decision::MarkDone(_), Some(planned)) = (decision, planned) {
             completes = &planned.completes;
             if planned.point_of_no_return && self.status.past_no_return.is_none() {
-                records.push(Record::PointOfNoReturn { step });
+                records.push(ReleaseRecord::PointOfNoReturn { step }.into());
             }
         }
         self.begin().await?;
@@ -243,6 +246,7 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
         return Err(ExecuteError::NoRelease);
     }
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    plan_of(&release)?;
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let promoted = append_promotion(client, &release.id, &by).await;
     let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
@@ -268,7 +272,7 @@ async fn append_promotion(client: &Client, release: &str, by: &Actor) -> Result<
     if !matches!(status.stage, Stage::AwaitingApproval { .. }) {
         return Err(ExecuteError::NotWaiting { release: release.to_owned(), stage: status.stage });
     }
-    let record = Record::Promoted { by: by.clone() };
+    let record = Record::from(TrafficRecord::Promoted { by: by.clone() });
     Ok((journal::append(client, release, epoch, &record).await?, record))
 }
 
@@ -291,22 +295,22 @@ async fn go_back(
 ) -> Result<Outcome, ExecuteError> {
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let status = status_of(client, &release.id).await?;
-    let plan = release.saved_plan()?;
+    let plan = plan_of(&release)?;
     if let Some(step) = status.past_no_return {
-        let object = plan.steps.iter().find(|planned| planned.id == step).map(|planned| planned.object.clone());
+        let object = plan.step(step).map(|planned| planned.object.clone());
         return Err(ExecuteError::NoReturn { step, object: object.unwrap_or_default() });
     }
     if status.is_over() {
         return Err(ExecuteError::NoRelease);
     }
     same_traffic(&status, doors)?;
-    let (session, files) = (session.clone(), Files::default());
-    let mut engine = Engine { client, plan: &plan, files, options, doors, lease, session, release: release.id, status };
+    let session = session.clone();
+    let mut engine = Engine { client, plan: &plan, options, doors, lease, session, release: release.id, status };
     let capabilities = engine.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
     engine.healthy(Side::Blue).await?;
-    engine.append(&[Record::RollbackStarted { by }]).await?;
+    engine.append(&[TrafficRecord::RollbackStarted { by }.into()]).await?;
     engine.set_and_verify(Share::NONE).await?;
-    engine.append(&[Record::RolledBack]).await?;
+    engine.append(&[TrafficRecord::RolledBack.into()]).await?;
     Ok(Outcome::RolledBack { release: engine.release.clone(), by_hand: capabilities.kind == Kind::Manual })
 }
 
@@ -356,12 +360,22 @@ async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'
     lease.release(client).await;
 }
 
+/// The plan of a release that this version can carry on with.
+fn plan_of(release: &Release) -> Result<SavedPlan, ExecuteError> {
+    release.saved_plan().map_err(|error| match error {
+        SavedPlanError::FormatVersion { .. } => {
+            ExecuteError::OtherTool { release: release.id.clone(), tool: release.tool_version.clone() }
+        }
+        error => error.into(),
+    })
+}
+
 fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {
     let given = doors.traffic.name();
-    if status.traffic == given {
+    if status.traffic.backend == given {
         return Ok(());
     }
-    Err(ExecuteError::OtherTraffic { begun: status.traffic.clone(), given: given.to_owned() })
+    Err(ExecuteError::OtherTraffic { begun: status.traffic.backend.clone(), given: given.to_owned() })
 }
 
 async fn status_of(client: &Client, release: &str) -> Result<Status, ExecuteError> {

@@ -8,26 +8,27 @@ use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Gate, Record};
+use super::journal::{self, Gate, TrafficRecord};
 use super::options::BlueSessions;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
-use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, Side, TrafficBackend, Verified};
+use crate::side::Side;
+use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, TrafficBackend, Verified};
 
 /// From 100 ms to 5 s between two questions.
-struct Poll {
+pub(super) struct Poll {
     pause: Duration,
     left: Duration,
 }
 
 impl Poll {
-    fn new(limit: Duration) -> Self {
+    pub(super) fn new(limit: Duration) -> Self {
         Self { pause: Duration::from_millis(100), left: limit }
     }
 
     /// The next pause, at least `floor`; `None` when the time is up.
-    fn next(&mut self, floor: Duration) -> Option<Duration> {
+    pub(super) fn next(&mut self, floor: Duration) -> Option<Duration> {
         let pause = self.pause.max(floor).min(self.left);
         if pause.is_zero() {
             return None;
@@ -73,15 +74,15 @@ impl Engine<'_, '_> {
     pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
         let capabilities = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
         let share = match capabilities.kind {
-            Kind::Manual => return self.append(&[Record::ApprovalAwaited { gate: Gate::Traffic }]).await,
+            Kind::Manual => return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Traffic }.into()]).await,
             Kind::Switch => Share::ALL,
             Kind::Weighted => share,
         };
         self.healthy(Side::Green).await?;
-        self.append(&[Record::ShiftStarted { share }]).await?;
+        self.append(&[TrafficRecord::ShiftStarted { share }.into()]).await?;
         let confirmed = self.set_and_verify(share).await?;
         self.healthy(Side::Green).await?;
-        self.append(&[Record::ShiftVerified { share, confirmed }]).await?;
+        self.append(&[TrafficRecord::Shifted { share, confirmed }.into()]).await?;
         self.look(Moment::Shifted(share)).await
     }
 
@@ -107,13 +108,7 @@ impl Engine<'_, '_> {
     pub(super) async fn healthy(&mut self, side: Side) -> Result<(), ExecuteError> {
         match self.call("health", move |traffic, context| traffic.health(context, side)).await? {
             Health::Healthy | Health::Unknown => Ok(()),
-            Health::Unhealthy { why } => {
-                let side = match side {
-                    Side::Blue => "blue",
-                    Side::Green => "green",
-                };
-                Err(ExecuteError::Unhealthy { side, why })
-            }
+            Health::Unhealthy { why } => Err(ExecuteError::Unhealthy { side, why }),
         }
     }
 
@@ -138,17 +133,18 @@ impl Engine<'_, '_> {
     /// Sees blue drained, or asks for somebody's word. The after phase begins with it.
     pub(super) async fn drain(&mut self) -> Result<(), ExecuteError> {
         if self.status.stage != Stage::Draining {
-            self.append(&[Record::DrainStarted]).await?;
+            self.append(&[TrafficRecord::DrainStarted.into()]).await?;
         }
         let mut poll = Poll::new(self.options.drain_timeout);
         loop {
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {
                     self.check_world().await?;
-                    self.finalize_traffic().await?;
-                    return self.append(&[Record::Drained { evidence }]).await;
+                    return self.append(&[TrafficRecord::Drained { evidence }.into()]).await;
                 }
-                Drain::Unknown => return self.append(&[Record::ApprovalAwaited { gate: Gate::Drain }]).await,
+                Drain::Unknown => {
+                    return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Drain }.into()]).await;
+                }
                 Drain::Active { count: Some(count) } => (format!("{count} left"), Duration::ZERO),
                 Drain::Active { count: None } => ("somebody is left".into(), Duration::ZERO),
                 Drain::WaitUntil { ms } => ("not before its time".into(), Duration::from_millis(ms)),
@@ -166,7 +162,7 @@ impl Engine<'_, '_> {
         }
         let also = if sessions.is_some() { ", and blue has no session in the database" } else { "" };
         Ok(match self.call("drain", |traffic, context| traffic.drain(context, Side::Blue)).await? {
-            Drain::Unknown if self.status.promoted => {
+            Drain::Unknown if self.status.traffic.promoted => {
                 Drain::Drained { evidence: format!("promoted by an operator{also}") }
             }
             Drain::Drained { evidence } => Drain::Drained { evidence: format!("{evidence}{also}") },

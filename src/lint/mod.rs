@@ -23,6 +23,6 @@ pub use group::group;
 pub use registry::{RULES, find, nearest};
 pub(crate) use rule::Check;
 pub use rule::{Case, Docs, Rule};
-pub(crate) use subject::{Part, Placing, Release, Step, Subject, Version};
+pub(crate) use subject::{Application, Part, Placing, Release, Step, Subject};
 pub use suppress::Allowed;
 pub(crate) use suppress::apply as suppress;

@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::effect::{Effect, Hazard};
 use crate::migrations::Convention;
 use crate::schema::Schema;
+use crate::side::Side;
 use crate::source::{Sources, Span};
 use crate::sql::{Directive, Operation, describe};
 use crate::stats::Weighing;
@@ -19,8 +20,8 @@ pub(crate) struct Release<'a> {
     pub(crate) base: &'a Schema,
     /// The schema after it.
     pub(crate) last: &'a Schema,
-    pub(crate) blue: Version<'a>,
-    pub(crate) green: Version<'a>,
+    pub(crate) blue: Application<'a>,
+    pub(crate) green: Application<'a>,
     pub(crate) sources: &'a Sources,
     pub(crate) convention: Convention,
     /// What production holds and is asked.
@@ -29,9 +30,8 @@ pub(crate) struct Release<'a> {
 
 /// A version of the application.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Version<'a> {
-    /// `blue` or `green`.
-    pub(crate) name: &'static str,
+pub(crate) struct Application<'a> {
+    pub(crate) side: Side,
     pub(crate) app: App<'a>,
     /// How far its files are moved behind the migrations in the sources.
     pub(crate) offset: u32,
@@ -143,7 +143,7 @@ impl<'a> Step<'a> {
     }
 }
 
-impl Version<'_> {
+impl Application<'_> {
     /// Adds the query that shows a pull, if one does.
     pub(crate) fn label(&self, diagnostic: Diagnostic, pull: &Pull<'_>) -> Diagnostic {
         self.shown_by(diagnostic, pull.query)
@@ -153,7 +153,7 @@ impl Version<'_> {
     pub(crate) fn shown_by(&self, diagnostic: Diagnostic, query: Option<&Query>) -> Diagnostic {
         match query {
             Some(query) => {
-                diagnostic.at(query.span.moved(self.offset), format!("{}'s query {}", self.name, query.name))
+                diagnostic.at(query.span.moved(self.offset), format!("{}'s query {}", self.side, query.name))
             }
             None => diagnostic,
         }

@@ -9,6 +9,7 @@ use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, State, Watch};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::schema::Schema;
+use crate::side::Side;
 use crate::source::Span;
 
 /// What the planner knows when it asks.
@@ -33,10 +34,10 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let (blue, green) = (input.blue, input.green);
     if let Some(blue) = blue {
-        found.extend(unfit(input, "blue", blue, input.offsets.0));
+        found.extend(unfit(input, Side::Blue, blue, input.offsets.0));
     }
     if let Some(green) = green {
-        found.extend(unfit(input, "green", green, input.offsets.1));
+        found.extend(unfit(input, Side::Green, green, input.offsets.1));
     }
     if input.refused {
         return found;
@@ -46,7 +47,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
         found.extend(changed(input, blue, before.clone()));
         found.extend(lost(
             input,
-            "blue",
+            Side::Blue,
             blue,
             blue.own().clone(),
             before.clone(),
@@ -60,19 +61,14 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
         let after = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::After);
         found.extend(not_ready(input, green, &overlap, after.clone()));
         found.extend(not_yet_changed(input, green, &overlap, after.clone()));
-        found.extend(lost(input, "green", green, overlap, after, codes::GREEN_BREAKS, input.offsets.1));
+        found.extend(lost(input, Side::Green, green, overlap, after, codes::GREEN_BREAKS, input.offsets.1));
     }
     found
 }
 
 /// Queries that do not work on the schema of their own version.
-fn unfit<'a>(
-    input: &'a Input<'_>,
-    who: &'a str,
-    watch: &'a Watch<'a>,
-    offset: u32,
-) -> impl Iterator<Item = Diagnostic> {
-    let green = who == "green";
+fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32) -> impl Iterator<Item = Diagnostic> {
+    let green = who == Side::Green;
     let recorded_elsewhere = move |query: usize| {
         let of = &watch.queries()[query];
         let how = watch.unlike_recorded(query)?;
@@ -131,7 +127,7 @@ fn taken_by(input: &Input<'_>, watch: &Watch<'_>, query: usize) -> Option<usize>
 /// Queries that work at first and stop working at one of the steps.
 fn lost<'a>(
     input: &Input<'_>,
-    who: &str,
+    who: Side,
     watch: &Watch<'_>,
     first: State,
     steps: impl Iterator<Item = &'a (usize, Schema)>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::access::{self, Key};
 use super::commits;
 use super::graph::Graph;
+use super::manner::{self, Manner};
 use super::{Observed, Request};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
@@ -67,6 +68,14 @@ pub fn is_opaque(operation: &Operation) -> bool {
     }
 }
 
+/// SQL that the tool wrote.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// The name of the recipe.
+    pub(crate) recipe: &'static str,
+    pub(crate) sql: String,
+}
+
 /// What runs as a unit.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -82,12 +91,14 @@ pub(crate) struct Node {
     pub(crate) effect: Effect,
     /// The author's word on it.
     pub(crate) directive: Option<Directive>,
+    /// How its author wants it to run.
+    pub(crate) manner: Option<Manner>,
     /// Whether it runs in a transaction.
     pub(crate) transactional: bool,
     /// `SET` statements of its file that are in force.
     pub(crate) session: Vec<Span>,
-    /// SQL that the tool wrote instead of the author's.
-    pub(crate) written: Option<String>,
+    /// What the tool wrote instead of the author's SQL.
+    pub(crate) written: Option<Written>,
     /// The schema before it, in the files' order.
     pub(crate) before: Schema,
     /// What it changes.
@@ -284,6 +295,14 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 let (alone_only, refused) =
                     commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
                 diagnostics.extend(refused);
+                let manner = statement.manner.as_ref().map(|word| {
+                    manner::of(word, &part, folder.sources.slice(part.span), &before)
+                        .map_err(|why| bad_manner(&why, part.span))
+                });
+                let manner = manner.transpose().unwrap_or_else(|problem| {
+                    diagnostics.push(problem);
+                    None
+                });
                 let transactional = statement.transactional && !part.hazard.outside_transaction && !alone_only;
                 let node = Node {
                     migration: index,
@@ -291,6 +310,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     block: blocks.current(),
                     effect,
                     directive: statement.directive.clone(),
+                    manner,
                     transactional,
                     session: session.clone(),
                     written: None,
@@ -307,9 +327,23 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
         temporary(&mut nodes, first, folder);
         transactions(&mut nodes, first, blocks.count, folder);
         group(&mut nodes, first, base, folder);
+        for node in nodes[first..].iter_mut().filter(|node| node.manner.is_some() && node.parts.len() > 1) {
+            node.manner = None;
+            diagnostics.push(bad_manner("it is one transaction with other statements", node.span()));
+        }
         schema = schema.with_default_search_path().without_temporary();
     }
     Nodes { nodes, last: schema, certain, diagnostics, allows, statements: count }
+}
+
+/// Why a statement cannot run as its author says.
+fn bad_manner(why: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::BAD_DIRECTIVE,
+        format!("the statement cannot run as its `-- cutover:` comment says: {why}"),
+    )
+    .at(span, "this statement")
+    .help("change the comment or the statement; without the comment it runs as one statement")
 }
 
 /// What a data statement reads and writes. Long ones are lists of rows.
@@ -675,6 +709,7 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         unknown: members.iter().any(|i| nodes[*i].unknown),
         effect: effect.clone(),
         directive: members.iter().find_map(|i| nodes[*i].directive.clone()),
+        manner: members.iter().find_map(|i| nodes[*i].manner.clone()),
         before,
         touched: all_touched,
         ..last.clone()

@@ -7,10 +7,10 @@ use camino::Utf8PathBuf;
 use super::access::{self, Access, Key};
 use super::graph::Graph;
 use super::mentions::{self, Mentioned};
-use super::node::{self, Node};
+use super::node::{self, Node, Written};
 use super::place::{self, Placement};
 use super::saved::{
-    Excerpt, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Finding, Migration as SavedMigration, Migrations, Phase,
+    Definition, Excerpt, ExpectedColumn, ExpectedRelation, Finding, Migration as SavedMigration, Migrations, Phase,
     Place, SavedPlan, SchemaPins, Verdict,
 };
 use super::untold;
@@ -19,10 +19,11 @@ use crate::compat::mention::Tree;
 use crate::compat::{App, Assume, Evidence, Pulls, Watch, pulls};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::{Capability, Effect, PgVersion};
-use crate::lint::{self, Allowed, Release, Version};
+use crate::lint::{self, Allowed, Application, Release};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::rewrite;
 use crate::schema::{QName, Relation, Schema};
+use crate::side::Side;
 use crate::source::{Sources, Span};
 use crate::sql::Operation;
 use crate::sql::operation::Ident;
@@ -216,8 +217,8 @@ fn analyse<T>(mut request: Request<'_>, finish: impl FnOnce(Analysis<'_>) -> T) 
         steps: findings::steps(&nodes, &all_pulls, &placements, &conflicts, &second),
         base: &base,
         last: &last,
-        blue: Version { name: "blue", app: blue, offset: blue_offset },
-        green: Version { name: "green", app: green, offset: green_offset },
+        blue: Application { side: Side::Blue, app: blue, offset: blue_offset },
+        green: Application { side: Side::Green, app: green, offset: green_offset },
         sources: &folder.sources,
         convention: folder.convention,
         weighing: weighing.as_ref(),
@@ -312,18 +313,20 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         name: m.name.clone(),
         path: m.path.clone(),
         sha256: m.sha256.clone(),
+        text: None,
     };
+    let whole = |m: &Migration| SavedMigration { text: Some(folder.sources.file(m.file).text.to_string()), ..saved(m) };
     let plan = SavedPlan {
-        format_version: FORMAT_VERSION.to_owned(),
         tool: SavedPlan::this_tool(),
         digest: String::new(),
         verdict: if is_unsafe { Verdict::Unsafe } else { Verdict::Safe },
+        release: Definition::default(),
         migrations: Migrations {
             convention: folder.convention,
             folder: folder.path.clone(),
             from: request.pending.applied.last().map(|m| m.version.to_string()),
             applied: request.pending.applied.iter().map(saved).collect(),
-            pending: request.pending.pending.iter().map(saved).collect(),
+            pending: request.pending.pending.iter().map(whole).collect(),
             alike: folder.alike.clone(),
             history_table: request.history_table.map(str::to_owned),
         },
@@ -338,6 +341,7 @@ fn save(analysis: &Analysis<'_>) -> SavedPlan {
         findings: grouped(diagnostics, request.weighing.is_some()).iter().map(|d| finding(d, sources)).collect(),
         matrix,
         blue_source: analysis.mentioned.and_then(|mentioned| mentioned.searched),
+        unknown: serde_json::Value::Null,
     };
     plan.sealed()
 }
@@ -369,7 +373,7 @@ fn split<'a>(node: &Node, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> Option<(Nod
     let loosened = node.before.apply(&operation);
     let mut before = node.clone();
     before.effect = Effect::of(&operation, &node.before, &loosened);
-    before.written = Some(sql);
+    before.written = Some(Written { recipe: "drop-required-column", sql });
     before.parts[0].operation = operation;
     let mut after = node.clone();
     let dropped = loosened.schema.apply(&part.operation);

@@ -1,34 +1,31 @@
-//! The saved plan: what `plan -o` writes and `execute` runs. Self-contained (it carries the SQL of every step), pinned to the migration
-//! files' checksums, the schema's fingerprint and the tool's version, and sealed by a digest over its own content.
+//! A plan as a value: what `plan -o` saves and `execute` runs. Self-contained (it carries the SQL of every step and the text of every
+//! pending migration), pinned to the migration files' checksums, the schema's fingerprint and the tool's version. How it is written down
+//! and sealed is in `plan/format`.
+
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+pub use super::format::{FORMAT_VERSION, SavedPlanError};
 pub use crate::compat::Phase;
-use crate::compat::matrix::{Matrix, Version};
-use crate::digest::hex;
+use crate::compat::matrix::Matrix;
 use crate::migrations::Convention;
+use crate::side::Side;
 use crate::stats::Load;
 
-/// Version of the format that this release writes. A reader refuses another major number. 1.1 has the load of steps; 1.2 what steps
-/// need and rest on, the text at places, and the matrix; 1.3 what blue's source mentions, and whether a query of the matrix fails only when it
-/// runs; 1.4 what confirms that a database is where the plan begins.
-pub const FORMAT_VERSION: &str = "1.4";
-
-/// A plan as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// A plan.
+#[derive(Debug, Clone, PartialEq)]
 pub struct SavedPlan {
-    /// Version of this format, `major.minor`.
-    pub format_version: String,
     /// The tool that wrote it.
     pub tool: Tool,
-    /// SHA-256 in hex over the canonical JSON of this document with this field empty.
+    /// The seal over all the rest: SHA-256 in hex.
     pub digest: String,
     /// Whether both versions work on every schema in between.
     pub verdict: Verdict,
+    /// How it is to be released, unless the command that begins it says otherwise.
+    pub release: Definition,
     /// The migrations this plan applies.
     pub migrations: Migrations,
     /// Fingerprints of the schemas the plan passes through.
@@ -38,16 +35,22 @@ pub struct SavedPlan {
     /// What is to be said about the plan.
     pub findings: Vec<Finding>,
     /// Every query at every state, worked out from the text, where the queries of a version were given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matrix: Option<Matrix>,
     /// How much of blue's source was searched for what the steps take away, if it was given and they take something away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blue_source: Option<Searched>,
+    /// What a later version of the format wrote and this one does not know. It is under the seal, and is written again as it was.
+    pub unknown: serde_json::Value,
+}
+
+/// How a plan is to be released.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// The shares of the traffic that green gets one after the other, in basis points, if the plan says so.
+    pub ramp: Vec<u16>,
 }
 
 /// How much of a source tree was searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Searched {
     /// Files that were searched.
     pub files: u32,
@@ -57,7 +60,6 @@ pub struct Searched {
 
 /// Name and version of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Tool {
     /// `cutover`.
     pub name: String,
@@ -76,13 +78,11 @@ pub enum Verdict {
 }
 
 /// The migrations a plan was made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrations {
     /// How the folder is to be read.
     pub convention: Convention,
     /// The folder; relative paths start at the working directory of the command.
-    #[schemars(with = "String")]
     pub folder: Utf8PathBuf,
     /// The last version that is already applied, if any.
     pub from: Option<String>,
@@ -91,31 +91,28 @@ pub struct Migrations {
     /// The migrations this plan applies, in the files' order.
     pub pending: Vec<Migration>,
     /// Other conventions that the folder fits as well, where nothing said which tool it is: the history in the database must tell.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Convention>,
     /// The table of the tool's history, if somebody named it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history_table: Option<String>,
 }
 
 /// One migration file, pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
     /// The version in the convention's own spelling, for example `3` or `20240102030405`.
     pub version: String,
     /// The name without version and ending.
     pub name: String,
     /// Path below [`Migrations::folder`].
-    #[schemars(with = "String")]
     pub path: Utf8PathBuf,
     /// SHA-256 of the file's bytes, in hex.
     pub sha256: String,
+    /// The file's text, of a pending one: some tools keep it, or a checksum of their own, in their history.
+    pub text: Option<String>,
 }
 
 /// Fingerprints (SHA-256 in hex) of the simulated schemas, see [`crate::schema::Schema::fingerprint`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaPins {
     /// Before the first step.
     pub base: String,
@@ -127,13 +124,11 @@ pub struct SchemaPins {
     pub expects: Vec<ExpectedRelation>,
     /// All relations of the schema before the first step, where no tool's history tells what is applied: that the database has them is all that
     /// confirms that the plan begins there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relations: Vec<ExpectedRelation>,
 }
 
 /// A relation that the plan relies on, as it must be before the first step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedRelation {
     /// Schema-qualified name, or the bare name for one found by the search path.
     pub name: String,
@@ -142,8 +137,7 @@ pub struct ExpectedRelation {
 }
 
 /// A column of an [`ExpectedRelation`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedColumn {
     /// Its name.
     pub name: String,
@@ -171,19 +165,66 @@ pub enum Direction {
     Opaque,
 }
 
-/// How a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transaction {
-    /// In one transaction together with its journal row.
-    Own,
-    /// Outside any transaction (`CREATE INDEX CONCURRENTLY` and its kind). Holds exactly one statement.
-    None,
+/// Where a step comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// From a migration.
+    Authored,
+    /// The tool wrote it, so that another step has a right moment.
+    Generated {
+        /// By which recipe.
+        recipe: String,
+        /// For which step.
+        of: u32,
+    },
+    /// An earlier step once more, for the rows that blue wrote until it was drained.
+    Repeat {
+        /// Which one.
+        of: u32,
+    },
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Statements in one transaction together with its journal row; more than one when they must be atomic together.
+    Transaction {
+        /// In order.
+        statements: Vec<Statement>,
+    },
+    /// A statement outside any transaction (`CREATE INDEX CONCURRENTLY` and its kind).
+    Alone {
+        /// Which.
+        statement: Statement,
+    },
+    /// A statement over the rows of a table, some rows at a time, each time in a transaction of its own together with the journal's cursor.
+    Backfill(Backfill),
+    /// A query that must say yes before anything else runs.
+    Check {
+        /// It has one row and one boolean column.
+        query: Statement,
+        /// How long to wait for the yes; zero: it is asked once.
+        within: Duration,
+    },
+}
+
+/// A statement over the rows of a table, in the order of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backfill {
+    /// The author's statement.
+    pub statement: Statement,
+    /// The table, as the statement names it.
+    pub table: String,
+    /// The column that rows are taken in the order of: unique and never NULL.
+    pub key: String,
+    /// The author's text for the rows above `$1` and up to `$2` of the key, both as text.
+    pub batch: String,
+    /// How many rows to take at first.
+    pub rows: u32,
 }
 
 /// One step: what is executed, and journaled, as a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// 1-based place in the order of execution.
     pub id: u32,
@@ -191,12 +232,12 @@ pub struct Step {
     pub phase: Phase,
     /// What it is for the running version.
     pub direction: Direction,
-    /// How it runs.
-    pub transaction: Transaction,
+    /// Where it comes from.
+    pub role: Role,
     /// `SET …` statements of the same file that were in force at this step; they hold for the step only.
     pub session: Vec<String>,
-    /// The statements, one or more; more than one when they must be atomic together.
-    pub statements: Vec<Statement>,
+    /// What it does.
+    pub work: Work,
     /// The object it is about, for people, for example `users.email`.
     pub object: String,
     /// The verb, for people, for example `ADD COLUMN text`.
@@ -206,26 +247,21 @@ pub struct Step {
     /// What running it costs, for people, for example `ACCESS EXCLUSIVE, brief`.
     pub hazard: String,
     /// What that means on the tables of production, where statistics say how large they are and what is asked of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
     /// Whether blue can not come back once it has run.
     pub point_of_no_return: bool,
     /// Versions of the migrations that are complete once this step has run; their history rows belong to its transaction.
     pub completes: Vec<String>,
     /// The steps that must have run, and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
     /// What its place rests on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
     /// What blue's source mentions of what it takes away. Its place does not rest on that.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mentioned>,
 }
 
 /// A step that must have run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Need {
     /// Which one.
     pub step: u32,
@@ -235,10 +271,9 @@ pub struct Need {
 
 /// Why a version holds a step back or draws it forward.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// Blue loses it, green gains it.
-    pub version: Version,
+    pub version: Side,
     /// How much it matters.
     pub reliance: Reliance,
     /// What it is about, for people, for example `users.email is readable as text`.
@@ -261,7 +296,6 @@ pub enum Reliance {
 
 /// A name that a step takes away and that blue's source mentions. It proves nothing, moves nothing and waives nothing: it says where to look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Mentioned {
     /// The name, for people, for example `users.email`.
     pub name: String,
@@ -322,7 +356,6 @@ pub enum Usage {
 
 /// A place in a version's source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Mention {
     /// Path of the file as it is shown to people.
     #[schemars(with = "String")]
@@ -337,7 +370,6 @@ pub struct Mention {
 
 /// One SQL statement of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Statement {
     /// The text that is sent to the server, without the closing semicolon.
     pub sql: String,
@@ -347,7 +379,6 @@ pub struct Statement {
 
 /// A place in a migration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The migration's version.
     pub version: String,
@@ -362,7 +393,6 @@ pub struct Origin {
 
 /// A finding in the saved plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Finding {
     /// `CO…`.
     pub code: String,
@@ -380,7 +410,6 @@ pub struct Finding {
 
 /// A labelled place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Place {
     /// Path of the file as it is shown to people.
     #[schemars(with = "String")]
@@ -398,7 +427,6 @@ pub struct Place {
 
 /// Lines of a file with a place in them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Excerpt {
     /// Number of the first line, from 1.
     pub line: u32,
@@ -408,92 +436,40 @@ pub struct Excerpt {
     pub at: (u32, u32),
 }
 
-/// Why a saved plan is refused. All of these are exit code 6 but the unreadable ones.
-#[derive(Debug, thiserror::Error)]
-pub enum SavedPlanError {
-    /// Not a plan.
-    #[error("not a cutover plan: {0}")]
-    Malformed(String),
-    /// Another major format.
-    #[error("the plan has format version {found}, this cutover reads {FORMAT_VERSION}")]
-    FormatVersion {
-        /// What the file says.
-        found: String,
-    },
-    /// The seal does not fit.
-    #[error("the plan was edited after it was saved (digest is {found}, content has {computed})")]
-    Edited {
-        /// What the file says.
-        found: String,
-        /// What its content hashes to.
-        computed: String,
-    },
-    /// Written by another version of the tool.
-    #[error("the plan was made by cutover {found}, this is {running}")]
-    ToolVersion {
-        /// Who made it.
-        found: String,
-        /// Who reads it.
-        running: String,
-    },
-}
-
 impl SavedPlan {
-    /// The version this build writes into plans.
+    /// The version that this build writes into plans.
     pub fn this_tool() -> Tool {
         Tool { name: "cutover".into(), version: env!("CARGO_PKG_VERSION").into() }
-    }
-
-    /// Sets the digest from the content.
-    #[must_use]
-    pub fn sealed(mut self) -> Self {
-        self.digest = self.content_digest();
-        self
-    }
-
-    /// SHA-256 over the content without the digest.
-    pub fn content_digest(&self) -> String {
-        if !self.digest.is_empty() {
-            return Self { digest: String::new(), ..self.clone() }.content_digest();
-        }
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        hex(&Sha256::digest(json))
-    }
-
-    /// The file's text: pretty JSON with a final newline.
-    pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
-    }
-
-    /// Reads a plan and checks format version, seal and tool version.
-    pub fn from_json(text: &str) -> Result<Self, SavedPlanError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format_version: String,
-        }
-        let head: Head = serde_json::from_str(text).map_err(|e| SavedPlanError::Malformed(e.to_string()))?;
-        let major = |v: &str| v.split('.').next().map(str::to_owned);
-        if major(&head.format_version) != major(FORMAT_VERSION) {
-            return Err(SavedPlanError::FormatVersion { found: head.format_version });
-        }
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let plan: Self =
-            serde_path_to_error::deserialize(&mut reader).map_err(|e| SavedPlanError::Malformed(e.to_string()))?;
-        let computed = plan.content_digest();
-        if plan.digest != computed {
-            return Err(SavedPlanError::Edited { found: plan.digest, computed });
-        }
-        let running = Self::this_tool();
-        if plan.tool != running {
-            return Err(SavedPlanError::ToolVersion { found: plan.tool.version, running: running.version });
-        }
-        Ok(plan)
     }
 
     /// The steps of one phase.
     pub fn phase(&self, phase: Phase) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(move |step| step.phase == phase)
+    }
+
+    /// A step by its id.
+    pub fn step(&self, id: u32) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+}
+
+impl Step {
+    /// Its statements as their author wrote them.
+    pub fn statements(&self) -> &[Statement] {
+        match &self.work {
+            Work::Transaction { statements } => statements,
+            Work::Alone { statement } | Work::Check { query: statement, .. } => std::slice::from_ref(statement),
+            Work::Backfill(backfill) => std::slice::from_ref(&backfill.statement),
+        }
+    }
+
+    /// Whether it runs outside transactions.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.work, Work::Alone { .. })
+    }
+
+    /// Where its first statement was written.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.statements().iter().find_map(|statement| statement.origin.as_ref())
     }
 }

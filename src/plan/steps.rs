@@ -8,11 +8,11 @@ use super::graph::Graph;
 use super::mentions::Mentioned;
 use super::node::{Node, Part};
 use super::place::{Placement, Reason};
-use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Statement, Step, Transaction};
-use crate::compat::matrix::Version;
+use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Role, Statement, Step, Work};
 use crate::compat::{Pull, Pulls, Strength};
 use crate::effect::{Capability, Hazard};
 use crate::migrations::{Convention, Migration};
+use crate::side::Side;
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
 use crate::stats::Weighing;
@@ -79,7 +79,39 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
         }
     }
     needs(&mut steps, input.graph);
+    roles(&mut steps, nodes);
     steps
+}
+
+/// What a node's statements are as the work of a step.
+fn work(node: &Node, mut statements: Vec<Statement>) -> Work {
+    match statements.pop() {
+        Some(statement)
+            if statements.is_empty()
+                && let Some(manner) = &node.manner =>
+        {
+            manner.work(statement)
+        }
+        Some(statement) if !node.transactional && statements.is_empty() => Work::Alone { statement },
+        Some(last) => Work::Transaction { statements: statements.into_iter().chain([last]).collect() },
+        None => Work::Transaction { statements },
+    }
+}
+
+/// Says of each step that no author wrote as it is where it comes from.
+fn roles(steps: &mut [(Step, Vec<usize>)], nodes: &[Node]) {
+    let all: Vec<(u32, Vec<usize>)> = steps.iter().map(|(step, group)| (step.id, group.clone())).collect();
+    let with = |node: usize| move |(_, group): &&(u32, Vec<usize>)| group.contains(&node);
+    for (step, group) in steps {
+        let Some(node) = group.first().copied() else { continue };
+        if let Some(written) = &nodes[node].written {
+            // The rest of the statement comes right after what was written for it.
+            let of = all.iter().find(with(node + 1)).map_or(step.id, |(id, _)| *id);
+            step.role = Role::Generated { recipe: written.recipe.to_owned(), of };
+        } else if let Some((of, _)) = all.iter().find(with(node)).filter(|(id, _)| *id != step.id) {
+            step.role = Role::Repeat { of: *of };
+        }
+    }
 }
 
 /// Says of each step which ones must have run.
@@ -164,17 +196,13 @@ impl Builder<'_> {
             id,
             phase,
             direction: self.input.placements[group[0]].direction,
-            transaction: if first.transactional { Transaction::Own } else { Transaction::None },
+            role: Role::Authored,
             session: first.session.iter().map(|span| self.input.sources.slice(*span).to_owned()).collect(),
-            statements: self.statements(first, &parts),
+            work: work(first, self.statements(first, &parts)),
             object,
             action,
             reason: self.reason(group[0], phase),
-            hazard: if first.is_opaque() {
-                "cost not known".to_owned()
-            } else {
-                together.map(|hazard| hazard.to_string()).unwrap_or_default()
-            },
+            hazard: Self::cost(first, together.as_ref()),
             load: self.input.weighing.and_then(weighed),
             point_of_no_return: false,
             completes: Vec::new(),
@@ -182,6 +210,14 @@ impl Builder<'_> {
             evidence: group.iter().flat_map(|node| self.evidence(*node)).collect(),
             mentions: self.input.mentioned.map(|mentioned| mentioned.saved(group)).unwrap_or_default(),
         }
+    }
+
+    fn cost(node: &Node, hazard: Option<&Hazard>) -> String {
+        if node.is_opaque() {
+            return "cost not known".to_owned();
+        }
+        let whole = hazard.map(ToString::to_string).unwrap_or_default();
+        node.manner.as_ref().map_or(whole.clone(), |manner| manner.cost(whole))
     }
 
     /// What the versions' pulls on a node rest on.
@@ -197,9 +233,9 @@ impl Builder<'_> {
             capability: pull.capability.to_string(),
             query: pull.query.map(|query| query.name.clone()),
         };
-        let blue = pulls.blue.iter().map(|pull| of(Version::Blue, pull, weighed(pull)));
-        let green = pulls.green.iter().map(|pull| of(Version::Green, pull, weighed(pull)));
-        let conditional = pulls.conditional.iter().map(|pull| of(Version::Blue, pull, Reliance::Conditional));
+        let blue = pulls.blue.iter().map(|pull| of(Side::Blue, pull, weighed(pull)));
+        let green = pulls.green.iter().map(|pull| of(Side::Green, pull, weighed(pull)));
+        let conditional = pulls.conditional.iter().map(|pull| of(Side::Blue, pull, Reliance::Conditional));
         blue.chain(green).chain(conditional).collect()
     }
 
@@ -209,8 +245,8 @@ impl Builder<'_> {
             let version = self.input.pending.get(first.migration).map(|m| m.version.to_string()).unwrap_or_default();
             Some(Origin { version, path: self.input.sources.path(span).to_owned(), line: at.line, column: at.column })
         };
-        if let Some(sql) = &first.written {
-            return vec![Statement { sql: sql.clone(), origin: None }];
+        if let Some(written) = &first.written {
+            return vec![Statement { sql: written.sql.clone(), origin: None }];
         }
         let mut statements: Vec<(Span, Statement, usize)> = Vec::new();
         for (_, part) in parts {
@@ -266,8 +302,8 @@ impl Builder<'_> {
                 let sure = self.input.nodes[node].observations().any(|observed| observed.unsure.is_none());
                 let seen = if sure { format!(" (seen on {})", self.input.server) } else { String::new() };
                 let pull = match placement.phase {
-                    Phase::Before => pulls.green.as_ref().map(|p| ("green", p)),
-                    Phase::After => pulls.blue.as_ref().map(|p| ("blue", p)),
+                    Phase::Before => pulls.green.as_ref().map(|p| (Side::Green, p)),
+                    Phase::After => pulls.blue.as_ref().map(|p| (Side::Blue, p)),
                 };
                 let why = match pull {
                     Some((who, pull)) => match pull.query {

@@ -31,7 +31,7 @@ fn outline(planned: &Planned) -> String {
         .iter()
         .map(|step| {
             let phase = if step.phase == Phase::Before { "before" } else { "after " };
-            let sql: Vec<_> = step.statements.iter().map(sql).collect();
+            let sql: Vec<_> = step.statements().iter().map(sql).collect();
             let door = if step.point_of_no_return { "  <- point of no return" } else { "" };
             format!("{phase} {}{door}", sql.join("; "))
         })

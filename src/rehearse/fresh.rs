@@ -68,7 +68,7 @@ fn other_columns(name: &str, files: Option<&Item>, plan: Option<&Item>) -> bool 
 
 /// The last of the author's statements that names an object. What a DO block makes by dynamic SQL, none names.
 fn statement(plan: &SavedPlan, about: &str) -> Option<Origin> {
-    let written = || plan.steps.iter().flat_map(|step| &step.statements).filter(|s| s.origin.is_some()).rev();
+    let written = || plan.steps.iter().flat_map(|step| step.statements()).filter(|s| s.origin.is_some()).rev();
     let about = about.to_lowercase();
     let names = |sql: &str| words_of(&sql.to_lowercase()).any(|word| word == about);
     let hides = |sql: &str| {

@@ -14,7 +14,7 @@ use super::replay::{Player, Replayed};
 use super::synthetic::{Base, Ends, Improviser, Synthetic};
 use super::trial::{Met, Roles, Terms, Trial, Whose};
 use crate::compat::Disagreement;
-use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State, Version};
+use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State};
 use crate::effect::PgVersion;
 use crate::execute::{Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Stop, execute};
 use crate::migrations::{Folder, Migration, books};
@@ -25,6 +25,7 @@ use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::postgres::{IntrospectError, Target, connect, history, introspect, server_message};
 use crate::schema::Schema;
+use crate::side::Side;
 use crate::sql::operation::Operation;
 use crate::traffic::Simulated;
 use crate::workload::{Query, Workload};
@@ -373,7 +374,7 @@ fn broken_at_home(matrix: &Matrix, foreseen: Option<&Matrix>) -> BTreeSet<usize>
         if row.unfit().is_none() {
             return false;
         }
-        let worked = row.version == Version::Green && row.runs.iter().any(|run| matches!(run.cell, Cell::Works(_)));
+        let worked = row.version == Side::Green && row.runs.iter().any(|run| matches!(run.cell, Cell::Works(_)));
         let same = |other: &&Row| other.version == row.version && other.query == row.query && other.place == row.place;
         let text = foreseen.and_then(|foreseen| foreseen.rows.iter().find(same)).and_then(Row::home);
         worked || !matches!(text, Some(Cell::Fails(_)))
@@ -407,6 +408,7 @@ async fn record(client: &Client, folder: &Folder, migrations: &[Migration]) -> R
             name: migration.name.clone(),
             path: migration.path.clone(),
             sha256: migration.sha256.clone(),
+            text: None,
         };
         history::record(client, convention, &saved, text).await?;
     }
@@ -424,10 +426,10 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(script: Script<'a>, ends: Option<&'a Ends>, limit: Duration) -> Self {
-        let row = |version: Version, workload: &Workload, query: &Query| {
+        let row = |version: Side, workload: &Workload, query: &Query| {
             Row::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
         };
-        let versions = [(Version::Blue, script.blue), (Version::Green, script.green)];
+        let versions = [(Side::Blue, script.blue), (Side::Green, script.green)];
         let versions: Vec<_> = versions.into_iter().filter_map(|(version, of)| Some((version, of?))).collect();
         let rows = versions.iter().flat_map(|(version, of)| of.queries.iter().map(|query| row(*version, of, query)));
         Self {

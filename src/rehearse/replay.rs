@@ -18,8 +18,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error};
 
-use crate::compat::matrix::{Cell, Failure, Matrix, State, Version};
+use crate::compat::matrix::{Cell, Failure, Matrix, State};
 use crate::postgres::server_message;
+use crate::side::Side;
 use crate::workload::{Act, Play, SavedStatement, Workload};
 
 /// For one statement, in milliseconds.
@@ -32,7 +33,7 @@ const PLAYING_TIME: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many transactions it holds.
     pub transactions: usize,
     /// How many statements.
@@ -86,7 +87,7 @@ impl Refused {
 
 /// Plays the recording of one version.
 pub(super) struct Player<'a> {
-    version: Version,
+    version: Side,
     workload: &'a Workload,
     plays: Vec<Play<'a>>,
     /// Each time that it was played.
@@ -111,21 +112,21 @@ enum Role {
 
 impl<'a> Player<'a> {
     /// `None`: the version has no recording with values.
-    pub(super) fn new(version: Version, workload: &'a Workload) -> Option<Self> {
+    pub(super) fn new(version: Side, workload: &'a Workload) -> Option<Self> {
         let plays = workload.playback();
         (!plays.is_empty()).then_some(Self { version, workload, plays, played: Vec::new() })
     }
 
     /// Whose it is.
-    pub(super) fn version(&self) -> Version {
+    pub(super) fn version(&self) -> Side {
         self.version
     }
 
     /// Plays it at a state.
     pub(super) async fn play(&mut self, client: &Client, state: usize, last: bool) -> Result<(), Error> {
         let home = match self.version {
-            Version::Blue => state == 0,
-            Version::Green => last,
+            Side::Blue => state == 0,
+            Side::Green => last,
         };
         // Twice where it is what others are held against, by both, for nobody knows yet what is to come.
         let roles: &[Role] = match (home, row_security(client).await?) {
@@ -144,8 +145,8 @@ impl<'a> Player<'a> {
     /// Holds every state against the version's own, and says so in the matrix.
     pub(super) fn judge(&self, matrix: &mut Matrix) -> Replayed {
         let home = match self.version {
-            Version::Blue => 0,
-            Version::Green => matrix.states.len().saturating_sub(1),
+            Side::Blue => 0,
+            Side::Green => matrix.states.len().saturating_sub(1),
         };
         let references = |role: Role| -> Vec<Reference> {
             let at_home: Vec<_> = self.played.iter().filter(|of| of.state == home && of.role == role).collect();

@@ -25,7 +25,7 @@ pub use style::Style;
 
 /// The JSON Schema of the saved plan.
 pub fn plan_schema() -> serde_json::Value {
-    schemars::schema_for!(crate::plan::saved::SavedPlan).to_value()
+    schemars::schema_for!(crate::plan::format::v2::Plan).to_value()
 }
 
 /// The JSON Schema of a workload file.

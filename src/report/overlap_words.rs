@@ -1,8 +1,8 @@
 //! What rows of the overlap lose, in words: the same in text, HTML and JSON.
 
-use crate::compat::matrix::Version;
 use crate::plan::saved::SavedPlan;
 use crate::rehearse::{Loss, LossKind, Overlap};
+use crate::side::Side;
 
 /// A loss, as a head, what is to be known of it, and what to do.
 pub(super) struct Words {
@@ -38,8 +38,8 @@ pub(super) fn words(overlap: &Overlap, loss: &Loss, plan: &SavedPlan) -> Words {
         let (column, home) = (&loss.columns[0], cut(home));
         let here = here.as_deref().map_or_else(|| "NULL".to_owned(), cut);
         let when = match overlap.version {
-            Version::Blue => "before the first step",
-            Version::Green => "after the last step",
+            Side::Blue => "before the first step",
+            Side::Green => "after the last step",
         };
         details.push(format!("{column} is {here} at the end; with the same query run {when}, it is {home}"));
     }
@@ -50,12 +50,12 @@ pub(super) fn words(overlap: &Overlap, loss: &Loss, plan: &SavedPlan) -> Words {
     Words { head, details, help: help(overlap.version, loss).to_owned() }
 }
 
-fn help(version: Version, loss: &Loss) -> &'static str {
+fn help(version: Side, loss: &Loss) -> &'static str {
     match (loss.kind, version) {
-        (LossKind::LeftOut, _) | (LossKind::Stops, Version::Blue) => {
+        (LossKind::LeftOut, _) | (LossKind::Stops, Side::Blue) => {
             "let what fills or copies rows run once more after the cutover, for those that lack it; or keep both forms in step with a trigger that goes before the cutover"
         }
-        (LossKind::Stops, Version::Green) => {
+        (LossKind::Stops, Side::Green) => {
             "let green write what the step demands, or let the release repair such rows after the cutover, before that step"
         }
         (LossKind::Taken, _) => {
@@ -76,8 +76,7 @@ fn cut(value: &str) -> String {
 /// A step, with its place.
 fn step(plan: &SavedPlan, id: u32) -> String {
     let Some(step) = plan.steps.iter().find(|step| step.id == id) else { return format!("step {id}") };
-    let origin = step.statements.iter().find_map(|statement| statement.origin.as_ref());
-    let place = origin.map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
+    let place = step.origin().map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
     let object = if step.object == "?" { String::new() } else { format!(" of {}", step.object) };
     format!("step {id}, {}{object}{place}", step.action)
 }

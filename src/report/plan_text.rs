@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::matrix_text;
 use super::style::{Style, Tone};
 use crate::compat::matrix::{Mark, Matrix};
-use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Transaction, Usage, Verdict};
+use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Usage, Verdict};
 use crate::stats::Load;
 
 /// Draws a plan: what runs before, what moves the traffic, what runs after, and a summary.
@@ -118,7 +118,7 @@ fn phase(
 
 fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fmt::Result {
     let (symbol, tone) = symbol(step.direction);
-    let written = if step.statements.iter().any(|s| s.origin.is_none()) { " (written by cutover)" } else { "" };
+    let written = if step.statements().iter().any(|s| s.origin.is_none()) { " (written by cutover)" } else { "" };
     writeln!(
         out,
         "    {} {:>3}  {:<object$}  {:<action$}  {:<place$}  {}",
@@ -132,7 +132,7 @@ fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fm
         action = widths.action,
         place = widths.place,
     )?;
-    let atomic = if step.statements.len() > 1 { "one transaction; " } else { "" };
+    let atomic = if step.statements().len() > 1 { "one transaction; " } else { "" };
     writeln!(out, "             {}", style.paint(Tone::Quiet, &format!("{atomic}{}{written}", step.reason)))?;
     for text in step.load.iter().flat_map(Load::lines) {
         writeln!(out, "             {}", style.paint(Tone::Change, &text))?;
@@ -162,7 +162,7 @@ fn mentions(out: &mut String, step: &Step, style: Style) -> std::fmt::Result {
 
 /// `3:12` of the first statement, with the file's version.
 fn place(step: &Step) -> String {
-    let origin = step.statements.iter().find_map(|s| s.origin.as_ref());
+    let origin = step.origin();
     origin.map_or_else(|| "-".to_owned(), |o| format!("{}:{}", o.version, o.line))
 }
 
@@ -190,7 +190,7 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
     ];
     let kinds: Vec<_> =
         kinds.iter().filter(|(d, _)| of(*d) > 0).map(|(d, name)| format!("{} {name}", of(*d))).collect();
-    let outside = plan.steps.iter().filter(|s| s.transaction == Transaction::None).count();
+    let outside = plan.steps.iter().filter(|s| s.is_alone()).count();
     let outside = if outside > 0 { format!(" {outside} outside transactions.") } else { String::new() };
     writeln!(
         out,

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::overlap_words::{Words, words};
 use crate::compat::Disagreement;
-use crate::compat::matrix::{Break, Matrix, Version};
+use crate::compat::matrix::{Break, Matrix};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
 use crate::rehearse::{Difference, Loss, LossKind, Overlap, Replayed, Synthetic};
+use crate::side::Side;
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
 /// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows; 2.4 what rows
@@ -73,7 +74,7 @@ pub(super) struct FailureDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct ReplayedDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many transactions it holds.
     pub transactions: usize,
     /// How many statements.
@@ -94,7 +95,7 @@ pub(super) struct ReplayedDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct SyntheticDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many tables were filled on the schema of the version.
     pub filled: usize,
     /// How many had rows before.
@@ -130,7 +131,7 @@ pub(super) struct UndecidedDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct OverlapDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many of its queries write rows, and succeed on the schema of their own version.
     pub queries: usize,
     /// How many of them were followed to the end.
@@ -179,7 +180,7 @@ pub(super) struct LossDocument {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct BreakDocument {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// Its name.
     pub query: String,
     /// `path:line:column`

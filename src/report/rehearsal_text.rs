@@ -7,10 +7,11 @@ use super::matrix_text;
 use super::overlap_words::{Words, words};
 use super::style::{Style, Tone};
 use crate::compat::Meaning;
-use crate::compat::matrix::{Cell, Version};
+use crate::compat::matrix::Cell;
 use crate::plan::saved::SavedPlan;
 use crate::rehearse::rehearsal::Rehearsal;
 use crate::rehearse::{Difference, Overlap, Replayed, Synthetic};
+use crate::side::Side;
 
 /// Draws a rehearsal.
 pub fn render(rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> String {
@@ -29,8 +30,8 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
     }
     for (row, failure) in rehearsal.unfit() {
         let own = match row.version {
-            Version::Blue => "before the release",
-            Version::Green => "after the release",
+            Side::Blue => "before the release",
+            Side::Green => "after the release",
         };
         writeln!(
             out,
@@ -47,7 +48,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         let what = step.map_or_else(
             || "before the first step".to_owned(),
             |step| {
-                let origin = step.statements.iter().find_map(|s| s.origin.as_ref());
+                let origin = step.origin();
                 let place = origin.map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
                 format!("after step {}, {} of {}{place}", step.id, step.action, step.object)
             },
@@ -96,7 +97,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         return writeln!(out, "{} The rehearsal broke.", style.paint(Tone::Bad, "Not safe."));
     }
     let count = |version| rehearsal.matrix.rows.iter().filter(|r| r.version == version).count();
-    let queries = match (count(Version::Blue), count(Version::Green)) {
+    let queries = match (count(Side::Blue), count(Side::Green)) {
         (0, 0) => "no queries were given; a fresh installation ends in the same database".to_owned(),
         (blue, green) => format!(
             "{blue} blue and {green} green queries work at every state they must; a fresh installation ends in the same database"

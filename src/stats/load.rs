@@ -8,7 +8,6 @@ use super::document::Basis;
 
 /// The load of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Load {
     /// How long the step's locks are held: as long as it runs.
     pub held: Range,
@@ -22,7 +21,6 @@ pub struct Load {
 
 /// A range of times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Range {
     /// At least, in milliseconds.
     pub low_ms: u64,
@@ -36,7 +34,6 @@ pub struct Range {
 
 /// A number with its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Figure {
     /// The number.
     pub value: u64,
@@ -46,7 +43,6 @@ pub struct Figure {
 
 /// A lock on a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct TableLoad {
     /// The table.
     pub table: String,
@@ -64,7 +60,6 @@ pub struct TableLoad {
 
 /// Who waits for a lock to come and go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Blocked {
     /// Statements an hour; none: nothing counts them.
     pub calls_per_hour: Option<Figure>,
@@ -86,7 +81,6 @@ pub struct Blocked {
 
 /// A statement that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct BlockedStatement {
     /// Its text, normalised.
     pub text: String,

@@ -1,8 +1,7 @@
 //! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
 
-use super::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, Side, TrafficBackend, Verified,
-};
+use super::{Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified};
+use crate::side::Side;
 
 /// People move the traffic.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,7 +7,7 @@ mod share;
 mod simulated;
 
 pub use backend::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Side, TrafficBackend, TrafficError, Verified,
+    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, TrafficBackend, TrafficError, Verified,
 };
 pub use exec::{Exec, Program};
 pub use manual::Manual;

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, Side, TrafficBackend, Verified,
-};
+use super::{Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified};
+use crate::side::Side;
 
 /// Moves nothing, at once.
 #[derive(Debug, Default)]

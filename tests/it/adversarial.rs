@@ -32,7 +32,7 @@ async fn check(base: &str, files: &[&str], blue: &[&str], green: &[&str], expect
     let plan = &planned.plan;
     let mut shown = String::new();
     for step in &plan.steps {
-        let sql: Vec<_> = step.statements.iter().map(|s| s.sql.as_str()).collect();
+        let sql: Vec<_> = step.statements().iter().map(|s| s.sql.as_str()).collect();
         shown.push_str(&format!("{:?} {}\n", step.phase, sql.join("; ")));
     }
     for finding in plan.findings.iter().filter(|f| f.severity == "error") {
@@ -41,7 +41,7 @@ async fn check(base: &str, files: &[&str], blue: &[&str], green: &[&str], expect
     for line in expected {
         let (word, text) = line.split_once(' ').unwrap();
         let at =
-            |phase| plan.steps.iter().any(|s| s.phase == phase && s.statements.iter().any(|s| s.sql.contains(text)));
+            |phase| plan.steps.iter().any(|s| s.phase == phase && s.statements().iter().any(|s| s.sql.contains(text)));
         let holds = match word {
             "before" => at(Phase::Before),
             "after" => at(Phase::After),

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "source",
+    "side",
     "digest",
     "parallel",
     "diagnostic",

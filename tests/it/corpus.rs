@@ -79,7 +79,7 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
         let steps = &planned.plan.steps;
         let of = |direction: Direction| steps.iter().filter(|s| s.direction == direction).count();
         let versions = |phase: Phase| -> std::collections::BTreeSet<&str> {
-            let origins = planned.plan.phase(phase).flat_map(|s| &s.statements).filter_map(|s| s.origin.as_ref());
+            let origins = planned.plan.phase(phase).flat_map(|s| s.statements()).filter_map(|s| s.origin.as_ref());
             origins.map(|o| o.version.as_str()).collect()
         };
         let split = versions(Phase::Before).intersection(&versions(Phase::After)).count();

@@ -261,7 +261,7 @@ async fn check_overlap(name: &str, rows: &str, writes: &str, query: &str, expect
     }
     session.batch_execute(rows).await.unwrap();
     let planned = release.plan();
-    for statement in planned.plan.phase(plan::saved::Phase::Before).flat_map(|step| &step.statements) {
+    for statement in planned.plan.phase(plan::saved::Phase::Before).flat_map(|step| step.statements()) {
         session.batch_execute(&statement.sql).await.unwrap();
     }
     session.batch_execute(writes).await.unwrap();

@@ -241,7 +241,8 @@ async fn what_does_not_run_at_home_shows_nothing() {
     let release =
         hidden("after", "DO $x$ BEGIN IF EXISTS (SELECT FROM users) THEN RAISE EXCEPTION 'not empty'; END IF; END $x$");
     let green = [ADD_USER, "UPDATE users SET name = $1"];
-    check(Case { base: SHOP, release: &release, blue: &[], green: &green }, 2, &["green q1: stops at 1"]).await;
+    let expected = "green q1: stops at 1; it fails on synthetic rows that are there before, too";
+    check(Case { base: SHOP, release: &release, blue: &[], green: &green }, 2, &[expected]).await;
     check(Case { base: SHOP, release: &release, blue: &[], green: &green[1..] }, 0, &[]).await;
 }
 

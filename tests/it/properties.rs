@@ -203,7 +203,7 @@ async fn holds(release: &Release) -> Result<(), TestCaseError> {
     prop_assert!(differences.is_empty(), "simulated (-) and real (+): {differences:#?}\n{}", text());
     if planned.plan.verdict == Verdict::Safe {
         let steps = || {
-            planned.plan.steps.iter().map(|s| format!("{:?} {}\n", s.phase, s.statements[0].sql)).collect::<String>()
+            planned.plan.steps.iter().map(|s| format!("{:?} {}\n", s.phase, s.statements()[0].sql)).collect::<String>()
         };
         let run = run(Order::Planned(&planned.plan)).await;
         prop_assert!(run.failed.is_none(), "the plan does not run: {:?}\n{}\n{}", run.failed, text(), steps());

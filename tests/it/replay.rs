@@ -1,9 +1,9 @@
 //! What only rows decide: recordings played again in a rehearsal, on a real server. No case here is one that PREPARE sees.
 
 use cutover::compat::Meaning;
-use cutover::compat::matrix::Version;
 use cutover::plan::saved::SavedPlan;
 use cutover::rehearse::rehearsal::Rehearsal;
+use cutover::side::Side;
 use cutover::workload::{SavedStatement, SavedTransaction, Workload};
 
 use crate::support::{Case, numbered, rehearsed};
@@ -306,5 +306,5 @@ async fn the_reports_tell_what_was_played() {
     "#);
     let html = cutover::report::html::render_rehearsed(&plan, &rehearsal);
     assert!(html.contains("not seen in the text") && html.contains("Played again at every state where blue lives: 1"));
-    assert_eq!(rehearsal.replayed[0].version, Version::Blue);
+    assert_eq!(rehearsal.replayed[0].version, Side::Blue);
 }

@@ -32,10 +32,28 @@ pub enum Gate {
 /// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none.
 pub type Relations = BTreeMap<String, String>;
 
-/// One row of the journal. Append only; [`crate::execute::Status`] is a fold over them.
+/// One row of the journal. Append only; [`crate::execute::Status`] is a fold over them. Each is about one of three small machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Record {
+    /// The release as a whole.
+    Release(ReleaseRecord),
+    /// The traffic.
+    Traffic(TrafficRecord),
+    /// A step of the plan.
+    Step {
+        /// Which.
+        step: u32,
+        /// What happened to it.
+        #[serde(flatten)]
+        what: StepRecord,
+    },
+}
+
+/// What happened to the release as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Record {
+pub enum ReleaseRecord {
     /// Server, files, history and schema are as the plan says; the release and its before phase begin.
     Started {
         /// Who.
@@ -55,50 +73,6 @@ pub enum Record {
         /// Who.
         by: Actor,
     },
-    /// A step outside a transaction begins; what it does can not be undone by dying.
-    StepStarted {
-        /// Which.
-        step: u32,
-    },
-    /// A step is done. Written in the step's own transaction where it has one.
-    StepSucceeded {
-        /// Which.
-        step: u32,
-        /// How long it took.
-        ms: u64,
-        /// The schema it left.
-        relations: Relations,
-    },
-    /// A step did not work and left nothing behind.
-    StepFailed {
-        /// Which.
-        step: u32,
-        /// Why.
-        message: String,
-    },
-    /// Nobody but the operator can tell whether a step happened.
-    StepStuck {
-        /// Which.
-        step: u32,
-        /// What is known.
-        message: String,
-    },
-    /// The operator says that a step is done.
-    StepMarkedDone {
-        /// Which.
-        step: u32,
-        /// Who says so.
-        by: Actor,
-        /// The schema at that time.
-        relations: Relations,
-    },
-    /// The operator says that a step may run again.
-    StepRetried {
-        /// Which.
-        step: u32,
-        /// Who says so.
-        by: Actor,
-    },
     /// The operator says that the live schema is right, although this release did not leave it so.
     DriftAccepted {
         /// Who says so.
@@ -106,7 +80,7 @@ pub enum Record {
         /// The schema at that time.
         relations: Relations,
     },
-    /// From here on blue can not come back.
+    /// From here on blue cannot come back.
     PointOfNoReturn {
         /// The step that made it so.
         step: u32,
@@ -116,14 +90,29 @@ pub enum Record {
         /// Which.
         phase: Phase,
     },
+    /// The operator stopped the executor.
+    Interrupted,
+    /// Something other than a step did not work.
+    Failed {
+        /// What and why.
+        message: String,
+    },
+    /// Everything is done and every migration is in the team's history.
+    Finished,
+}
+
+/// What happened to the traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum TrafficRecord {
     /// The traffic backend is told to give green a share.
     ShiftStarted {
         /// Which share.
         share: Share,
     },
-    /// Green has that share.
-    ShiftVerified {
-        /// Which share.
+    /// Green has a share.
+    Shifted {
+        /// Which share: as the backend set it, which may be rounded.
         share: Share,
         /// Whether the backend confirmed it, or could not tell.
         confirmed: bool,
@@ -145,13 +134,6 @@ pub enum Record {
         /// How it is known.
         evidence: String,
     },
-    /// The operator stopped the executor.
-    Interrupted,
-    /// Something other than a step did not work.
-    Failed {
-        /// What and why.
-        message: String,
-    },
     /// Traffic goes back to blue.
     RollbackStarted {
         /// Who says so.
@@ -159,64 +141,105 @@ pub enum Record {
     },
     /// Traffic is back on blue.
     RolledBack,
-    /// Everything is done and every migration is in the team's history.
-    Finished,
+}
+
+/// What happened to a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum StepRecord {
+    /// A step outside a transaction begins; what it does cannot be undone by dying.
+    Started,
+    /// Some of its rows are done. Written in the transaction that did them.
+    Progressed {
+        /// The key of the last row that is done, as text.
+        cursor: String,
+        /// How many rows it has changed so far.
+        rows: u64,
+    },
+    /// It is done. Written in the step's own transaction where it has one.
+    Succeeded {
+        /// How long it took.
+        ms: u64,
+        /// The schema it left.
+        relations: Relations,
+    },
+    /// It did not work and left nothing half-done behind.
+    Failed {
+        /// Why.
+        message: String,
+    },
+    /// Nobody but the operator can tell whether it happened.
+    Stuck {
+        /// What is known.
+        message: String,
+    },
+    /// The operator says that it is done.
+    MarkedDone {
+        /// Who says so.
+        by: Actor,
+        /// The schema at that time.
+        relations: Relations,
+    },
+    /// The operator says that it may run again.
+    Retried {
+        /// Who says so.
+        by: Actor,
+    },
 }
 
 impl Record {
     /// Its name in the journal.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Started { .. } => "started",
-            Self::Resumed { .. } => "resumed",
-            Self::StepStarted { .. } => "step_started",
-            Self::StepSucceeded { .. } => "step_succeeded",
-            Self::StepFailed { .. } => "step_failed",
-            Self::StepStuck { .. } => "step_stuck",
-            Self::StepMarkedDone { .. } => "step_marked_done",
-            Self::StepRetried { .. } => "step_retried",
-            Self::DriftAccepted { .. } => "drift_accepted",
-            Self::PointOfNoReturn { .. } => "point_of_no_return",
-            Self::PhaseFinished { .. } => "phase_finished",
-            Self::ShiftStarted { .. } => "shift_started",
-            Self::ShiftVerified { .. } => "shift_verified",
-            Self::ApprovalAwaited { .. } => "approval_awaited",
-            Self::Promoted { .. } => "promoted",
-            Self::DrainStarted => "drain_started",
-            Self::Drained { .. } => "drained",
-            Self::Interrupted => "interrupted",
-            Self::Failed { .. } => "failed",
-            Self::RollbackStarted { .. } => "rollback_started",
-            Self::RolledBack => "rolled_back",
-            Self::Finished => "finished",
+            Self::Release(record) => match record {
+                ReleaseRecord::Started { .. } => "started",
+                ReleaseRecord::Resumed { .. } => "resumed",
+                ReleaseRecord::DriftAccepted { .. } => "drift_accepted",
+                ReleaseRecord::PointOfNoReturn { .. } => "point_of_no_return",
+                ReleaseRecord::PhaseFinished { .. } => "phase_finished",
+                ReleaseRecord::Interrupted => "interrupted",
+                ReleaseRecord::Failed { .. } => "failed",
+                ReleaseRecord::Finished => "finished",
+            },
+            Self::Traffic(record) => match record {
+                TrafficRecord::ShiftStarted { .. } => "shift_started",
+                TrafficRecord::Shifted { .. } => "shifted",
+                TrafficRecord::ApprovalAwaited { .. } => "approval_awaited",
+                TrafficRecord::Promoted { .. } => "promoted",
+                TrafficRecord::DrainStarted => "drain_started",
+                TrafficRecord::Drained { .. } => "drained",
+                TrafficRecord::RollbackStarted { .. } => "rollback_started",
+                TrafficRecord::RolledBack => "rolled_back",
+            },
+            Self::Step { what, .. } => match what {
+                StepRecord::Started => "step_started",
+                StepRecord::Progressed { .. } => "step_progressed",
+                StepRecord::Succeeded { .. } => "step_succeeded",
+                StepRecord::Failed { .. } => "step_failed",
+                StepRecord::Stuck { .. } => "step_stuck",
+                StepRecord::MarkedDone { .. } => "step_marked_done",
+                StepRecord::Retried { .. } => "step_retried",
+            },
         }
     }
 
     /// The step it is about.
     pub fn step(&self) -> Option<u32> {
         match self {
-            Self::StepStarted { step }
-            | Self::StepSucceeded { step, .. }
-            | Self::StepFailed { step, .. }
-            | Self::StepStuck { step, .. }
-            | Self::StepMarkedDone { step, .. }
-            | Self::StepRetried { step, .. }
-            | Self::PointOfNoReturn { step } => Some(*step),
-            Self::Started { .. }
-            | Self::Resumed { .. }
-            | Self::DriftAccepted { .. }
-            | Self::PhaseFinished { .. }
-            | Self::ShiftStarted { .. }
-            | Self::ShiftVerified { .. }
-            | Self::ApprovalAwaited { .. }
-            | Self::Promoted { .. }
-            | Self::DrainStarted
-            | Self::Drained { .. }
-            | Self::Interrupted
-            | Self::Failed { .. }
-            | Self::RollbackStarted { .. }
-            | Self::RolledBack
-            | Self::Finished => None,
+            Self::Step { step, .. } | Self::Release(ReleaseRecord::PointOfNoReturn { step }) => Some(*step),
+            Self::Release(_) | Self::Traffic(_) => None,
         }
+    }
+}
+
+impl From<ReleaseRecord> for Record {
+    fn from(record: ReleaseRecord) -> Self {
+        Self::Release(record)
+    }
+}
+
+impl From<TrafficRecord> for Record {
+    fn from(record: TrafficRecord) -> Self {
+        Self::Traffic(record)
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
-use super::{Actor, Record};
+use super::{Actor, Record, v1};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 
 /// A row of the journal.
@@ -31,6 +31,10 @@ pub struct Release {
     pub host: String,
     /// The database role that began it.
     pub role: String,
+    /// The version of the format of its journal.
+    pub format: i32,
+    /// The version of the tool that began it.
+    pub tool_version: String,
     #[serde(skip)]
     plan: String,
 }
@@ -39,12 +43,7 @@ impl Release {
     /// The plan, as it was sealed. One that another version of the tool made is taken here: a release must not be out of reach because
     /// the tool was upgraded in its middle.
     pub fn saved_plan(&self) -> Result<SavedPlan, SavedPlanError> {
-        match SavedPlan::from_json(&self.plan) {
-            Err(SavedPlanError::ToolVersion { .. }) => {
-                serde_json::from_str(&self.plan).map_err(|e| SavedPlanError::Malformed(e.to_string()))
-            }
-            read => read,
-        }
+        SavedPlan::from_journal(&self.plan)
     }
 }
 
@@ -58,12 +57,16 @@ pub enum JournalError {
     #[error("the journal's tables (schema cutover) can not be created or upgraded: {}", chain(.0))]
     Tables(#[from] Box<refinery::Error>),
     /// A row that this version does not understand.
-    #[error("journal row {seq} of release {release} is not understood: {why}")]
+    #[error(
+        "journal row {seq} of release {release} is not understood: {why} (the journal has format {format}, this cutover reads {FORMAT})"
+    )]
     Row {
         /// The release.
         release: String,
         /// The row.
         seq: i64,
+        /// The version of the journal's format.
+        format: i32,
         /// Why.
         why: String,
     },
@@ -85,8 +88,13 @@ pub(in crate::execute) async fn is_there(client: &Client) -> Result<bool, Journa
     Ok(row.try_get(0)?)
 }
 
+/// Whoever only looks upgrades nothing, so the tables may be those of format 1.
 const RELEASE: &str =
-    "SELECT id, (extract(epoch FROM created_at) * 1000000)::pg_catalog.int8, host, role, plan FROM cutover.release";
+    "SELECT id, (extract(epoch FROM created_at) * 1000000)::pg_catalog.int8, host, role, plan, tool_version,
+         coalesce((pg_catalog.to_jsonb(r) ->> 'format')::pg_catalog.int4, 1) FROM cutover.release r";
+
+/// The version of the journal's format that this release writes, and the latest that it reads.
+const FORMAT: i32 = 2;
 
 fn release(row: &Row) -> Result<Release, JournalError> {
     Ok(Release {
@@ -95,6 +103,8 @@ fn release(row: &Row) -> Result<Release, JournalError> {
         host: row.try_get(2)?,
         role: row.try_get(3)?,
         plan: row.try_get(4)?,
+        tool_version: row.try_get(5)?,
+        format: row.try_get(6)?,
     })
 }
 
@@ -127,9 +137,9 @@ pub(in crate::execute) async fn create_release(
     by: &Actor,
 ) -> Result<String, JournalError> {
     let id: String = plan.digest.chars().take(12).collect();
-    let insert =
-        "INSERT INTO cutover.release (id, plan_digest, plan, tool_version, host, role) VALUES ($1, $2, $3, $4, $5, $6)";
-    client.execute(insert, &[&id, &plan.digest, &plan.to_json(), &plan.tool.version, &by.host, &by.role]).await?;
+    let insert = "INSERT INTO cutover.release (id, plan_digest, plan, tool_version, host, role, format) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let text = plan.to_json();
+    client.execute(insert, &[&id, &plan.digest, &text, &plan.tool.version, &by.host, &by.role, &FORMAT]).await?;
     Ok(id)
 }
 
@@ -143,6 +153,7 @@ pub(in crate::execute) async fn append(
     let detail = serde_json::to_value(record).map_err(|e| JournalError::Row {
         release: release.to_owned(),
         seq: 0,
+        format: FORMAT,
         why: e.to_string(),
     })?;
     let step = record.step().and_then(|step| i32::try_from(step).ok());
@@ -155,16 +166,18 @@ pub(in crate::execute) async fn append(
 
 /// A release's rows, in order.
 pub(in crate::execute) async fn entries(client: &Client, release: &str) -> Result<Vec<Entry>, JournalError> {
-    let query = "SELECT seq, epoch, (extract(epoch FROM at) * 1000000)::pg_catalog.int8, detail
+    let query = "SELECT seq, epoch, (extract(epoch FROM at) * 1000000)::pg_catalog.int8, detail,
+             (SELECT coalesce((pg_catalog.to_jsonb(r) ->> 'format')::pg_catalog.int4, 1) FROM cutover.release r WHERE id = $1)
          FROM cutover.journal WHERE release_id = $1 ORDER BY seq";
     let mut all = Vec::new();
     for row in client.query(query, &[&release]).await? {
-        let (seq, detail): (i64, serde_json::Value) = (row.try_get(0)?, row.try_get(3)?);
-        let record = serde_json::from_value(detail).map_err(|e| JournalError::Row {
-            release: release.to_owned(),
-            seq,
-            why: e.to_string(),
-        })?;
+        let (seq, detail, format): (i64, serde_json::Value, i32) = (row.try_get(0)?, row.try_get(3)?, row.try_get(4)?);
+        let record = match format {
+            1 => serde_json::from_value::<v1::Record>(detail).map(Record::from),
+            _ => serde_json::from_value(detail),
+        };
+        let record =
+            record.map_err(|e| JournalError::Row { release: release.to_owned(), seq, format, why: e.to_string() })?;
         all.push(Entry { seq, epoch: row.try_get(1)?, at: timestamp(row.try_get(2)?), record });
     }
     Ok(all)

@@ -6,8 +6,17 @@ use tokio_postgres::Client;
 use super::JournalError;
 
 /// refinery has no lock of its own: the caller holds the lease's advisory lock.
-const MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__journal",
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("V1__journal", JOURNAL),
+    // Releases that were begun by 0.1 have format 1.
+    (
+        "V2__format",
+        "ALTER TABLE cutover.release ADD COLUMN format integer NOT NULL DEFAULT 1;
+        ALTER TABLE cutover.release ALTER COLUMN format DROP DEFAULT;",
+    ),
+];
+
+const JOURNAL: &str =
     "CREATE TABLE cutover.release (
         id text PRIMARY KEY,
         number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -43,8 +52,7 @@ const MIGRATIONS: &[(&str, &str)] = &[(
         sha256 text NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
     );
-    COMMENT ON SCHEMA cutover IS 'Journal of cutover releases. Append only; `cutover status` and `cutover log` read it.';",
-)];
+    COMMENT ON SCHEMA cutover IS 'Journal of cutover releases. Append only; `cutover status` and `cutover log` read it.';";
 
 /// Creates or upgrades the tables.
 pub(in crate::execute) async fn ensure(client: &mut Client) -> Result<(), JournalError> {

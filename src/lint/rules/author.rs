@@ -2,9 +2,9 @@
 
 use crate::compat::{Phase, Pull};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::lint::{Placing, Subject, Version};
+use crate::lint::{Application, Placing, Subject};
 
-pub(super) fn against(subject: &Subject<'_>, who: &Version<'_>, code: Code, pull: &Pull<'_>) -> Option<Diagnostic> {
+pub(super) fn against(subject: &Subject<'_>, who: &Application<'_>, code: Code, pull: &Pull<'_>) -> Option<Diagnostic> {
     let step = subject.step;
     let directive = step.directive.filter(|_| step.placing == Placing::Author)?;
     // What is assumed, or depends on values, gives way to the author's reason. What certainly fails does not.
@@ -17,7 +17,7 @@ pub(super) fn against(subject: &Subject<'_>, who: &Version<'_>, code: Code, pull
         "{} is {side} the cutover by the author's word ({}), and {} relies on it: {}",
         step.name(),
         directive.reason,
-        who.name,
+        who.side,
         pull.capability
     );
     Some(who.label(Diagnostic::new(code, severity, text).at(step.span, "by the author's word"), pull))

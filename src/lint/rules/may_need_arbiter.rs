@@ -41,7 +41,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             | Capability::Grouped { .. }
     );
     if habit && pull.query.is_none() && pull.strength != Strength::Must {
-        let text = format!("{} must not rely on this yet: {}{}", who.name, pull.capability, release.assumption());
+        let text = format!("{} must not rely on this yet: {}{}", who.side, pull.capability, release.assumption());
         found.push(Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, place));
     }
 }

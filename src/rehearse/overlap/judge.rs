@@ -6,11 +6,11 @@ use super::compare::{Changing, Lacking, Wanted, gone, lacking, made, taken};
 use super::content::{Content, Row, Rows};
 use super::stage::Played;
 use super::{Loss, LossKind};
-use crate::compat::matrix::Version;
-use crate::plan::saved::{Phase, SavedPlan};
+use crate::plan::saved::{Phase, SavedPlan, Step};
 use crate::rehearse::replay::Refused;
 use crate::rehearse::synthetic::{Ends, Value, Writer, shown};
 use crate::schema::resolve::WriteKind;
+use crate::side::Side;
 use crate::sql::lex::words_of;
 use crate::workload::Workload;
 
@@ -19,7 +19,7 @@ const OF_ROWS: &[&str] = &["21", "22", "23", "P0"];
 
 /// One query, written at home and in the overlap.
 pub(super) struct Judge<'a> {
-    pub(super) version: Version,
+    pub(super) version: Side,
     pub(super) plan: &'a SavedPlan,
     pub(super) ends: &'a Ends,
     /// Green's queries, if they are known.
@@ -104,7 +104,7 @@ impl Judge<'_> {
 
     fn texts(&self, step: u32) -> impl Iterator<Item = &str> {
         let steps = self.plan.steps.iter().filter(move |of| of.id == step);
-        steps.flat_map(|of| &of.statements).map(|statement| statement.sql.as_str())
+        steps.flat_map(Step::statements).map(|statement| statement.sql.as_str())
     }
 
     /// Whether the text of a step names something.
@@ -152,7 +152,7 @@ impl Scene<'_> {
         // Of green's, only what it writes itself; what a step makes of it at home is nothing, for it comes after all of them.
         let own = home.written.since(&home.before);
         let is_own = own.get(&oid).is_some_and(|rows| rows.contains(&lacking.home));
-        if self.judge.version == Version::Green && !is_own {
+        if self.judge.version == Side::Green && !is_own {
             return Vec::new();
         }
         let holding: Vec<&Row> = std::iter::once(&lacking.home).chain(&lacking.instead).collect();
@@ -190,10 +190,10 @@ impl Scene<'_> {
             let step =
                 taken(self.later.iter(), |content| still.is_there(content, None) && (!named_then || is_named(content)));
             let step = step?;
-            let certain = version == Version::Blue || self.takes_whatever(oid, &row, None, step);
+            let certain = version == Side::Blue || self.takes_whatever(oid, &row, None, step);
             return Some(doubted(self.judge.loss(LossKind::Taken, &lacking.table, Some(step)), certain));
         }
-        if version == Version::Blue
+        if version == Side::Blue
             && let Some(step) = made(&home.written, &home.steps, |content| wanted.is_there(content, None))
         {
             let names = self.names_of(wanted.oid, None);
@@ -210,7 +210,7 @@ impl Scene<'_> {
         let value = lacking.home.get(&column)?;
         let (tables, names) = (self.names_of(wanted.oid, None), self.names_of(wanted.oid, Some(column)));
         let own = self.judge.writes(&tables, Some(&names));
-        if version == Version::Green && !own {
+        if version == Side::Green && !own {
             return None;
         }
         let name = home.end.0.get(&wanted.oid)?.columns.get(&column)?.clone();
@@ -226,10 +226,10 @@ impl Scene<'_> {
             let step = taken(self.later.iter(), holds)?;
             let row = then.at(&overlap.written, Some(column))?;
             // At home the same step, and the same values.
-            let certain = version == Version::Blue || self.takes_whatever(theirs, row, Some(column), step);
+            let certain = version == Side::Blue || self.takes_whatever(theirs, row, Some(column), step);
             return self.judge.names(step, &names).then(|| doubted(told(LossKind::Taken, step), certain));
         }
-        if version == Version::Green {
+        if version == Side::Green {
             return None;
         }
         let row_made = made(&home.written, &home.steps, |content| wanted.is_there(content, None));

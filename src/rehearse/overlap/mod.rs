@@ -27,16 +27,16 @@ use super::rehearsal::{RehearsalError, Script};
 use super::replay::Refused;
 use super::synthetic::{Ends, Improviser, Writer, time};
 use super::trial::{Met, Terms, Trial};
-use crate::compat::matrix::Version;
 use crate::plan::saved::Phase;
 use crate::postgres::throwaway::ThrowawayError;
 use crate::postgres::{Target, connect, server_message};
+use crate::side::Side;
 
 /// What became of the rows that a version writes in the overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many of its queries write rows, and succeed on the schema of their own version.
     pub queries: usize,
     /// How many of them were compared.
@@ -98,7 +98,7 @@ impl Overlap {
         self.losses.iter().filter(|loss| loss.told.is_none())
     }
 
-    fn new(version: Version, queries: usize) -> Self {
+    fn new(version: Side, queries: usize) -> Self {
         Self { version, queries, compared: 0, nothing: BTreeMap::new(), cut: 0, losses: Vec::new() }
     }
 
@@ -184,10 +184,10 @@ pub(super) async fn look(
 }
 
 /// Whether the moment when a version writes makes a difference.
-pub(super) fn matters(version: Version, script: Script<'_>) -> bool {
+pub(super) fn matters(version: Side, script: Script<'_>) -> bool {
     let phase = match version {
-        Version::Blue => Phase::Before,
-        Version::Green => Phase::After,
+        Side::Blue => Phase::Before,
+        Side::Green => Phase::After,
     };
     script.plan.phase(phase).next().is_some()
 }
@@ -224,8 +224,8 @@ impl<'a> Playing<'a, '_> {
             if home.failed.is_some() {
                 // Rows that production need not have, either.
                 let bare = self.play(Moment::Home, &[], Look::End).await?;
-                if let Some((_, refused)) = &bare.failed {
-                    if self.stage.clear(refused.table.as_deref()).await? {
+                if let Some((step, refused)) = &bare.failed {
+                    if self.stage.clear(*step, refused.table.as_deref()).await? {
                         continue;
                     }
                     self.found
@@ -319,7 +319,7 @@ impl<'a> Playing<'a, '_> {
                 None => judge.losses(&changing),
             };
             for mut loss in losses {
-                loss.told = Author { script: self.script }.told(&loss).or(loss.told);
+                loss.told = self.told(&loss).or(loss.told);
                 self.found.add(loss);
             }
         }
@@ -337,7 +337,7 @@ impl<'a> Playing<'a, '_> {
             Some(loss) => {
                 let also = writes[1..].iter().map(|writing| self.writers[writing.query].query.clone()).collect();
                 let doubt = "only what several queries write together brings it about, and their values were made up";
-                let told = Author { script: self.script }.told(&loss).or_else(|| Some(doubt.to_owned()));
+                let told = self.told(&loss).or_else(|| Some(doubt.to_owned()));
                 self.found.add(Loss { also, told, values: String::new(), ..loss });
             }
             None => {
@@ -345,6 +345,13 @@ impl<'a> Playing<'a, '_> {
                 self.found.shows_nothing("a step does not run where they write together", writes.len());
             }
         }
+    }
+
+    /// Who has told of a loss; or why it shows little.
+    fn told(&self, loss: &Loss) -> Option<String> {
+        let anyway = loss.kind == LossKind::Stops && loss.step.is_some_and(|step| self.stage.fails_anyway(step));
+        let doubt = || anyway.then(|| "it fails on synthetic rows that are there before, too".to_owned());
+        Author { script: self.script }.told(loss).or_else(doubt)
     }
 
     fn judge<'b>(&'b self, writing: &Writing<'b>, home: &'b Played, overlap: &'b Played) -> Judge<'b> {

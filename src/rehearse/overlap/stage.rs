@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use tokio_postgres::{Client, Error};
 
 use super::content::Content;
-use crate::compat::matrix::Version;
-use crate::plan::saved::{Phase, SavedPlan, Step, Transaction};
+use crate::plan::saved::{Phase, SavedPlan, Step, Work};
 use crate::rehearse::replay::{Aside, BEGIN, Outcome, Refused, act, refused};
+use crate::side::Side;
 use crate::sql::lex::{Lexeme, lex};
 use crate::sql::name::Quoted;
 use crate::workload::{Act, SavedStatement};
@@ -69,6 +69,8 @@ pub(super) struct Stage<'a> {
     done: BTreeSet<&'a str>,
     /// The tables with synthetic rows, by schema and name.
     filled: Vec<(String, String)>,
+    /// The steps that failed on synthetic rows where nobody wrote anything.
+    failing: BTreeSet<u32>,
 }
 
 impl<'a> Stage<'a> {
@@ -79,7 +81,7 @@ impl<'a> Stage<'a> {
         filled: Vec<(String, String)>,
     ) -> Result<Self, Error> {
         let mut done = BTreeSet::new();
-        for sql in plan.steps.iter().flat_map(|step| &step.statements).map(|statement| statement.sql.as_str()) {
+        for sql in plan.steps.iter().flat_map(Step::statements).map(|statement| statement.sql.as_str()) {
             if adds_label(sql) {
                 match client.batch_execute(sql).await {
                     Ok(()) => _ = done.insert(sql),
@@ -87,11 +89,17 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        Ok(Self { client, plan, done, filled })
+        Ok(Self { client, plan, done, filled, failing: BTreeSet::new() })
     }
 
-    /// Empties the tables of this name that have synthetic rows, or all of them if there is none; `false`: none has any.
-    pub(super) async fn clear(&mut self, table: Option<&str>) -> Result<bool, Error> {
+    /// Whether a step fails on synthetic rows anyway.
+    pub(super) fn fails_anyway(&self, step: u32) -> bool {
+        self.failing.contains(&step)
+    }
+
+    /// Empties the tables of this name that have synthetic rows on which a step fails, or all of them if there is none; `false`: none has any.
+    pub(super) async fn clear(&mut self, step: u32, table: Option<&str>) -> Result<bool, Error> {
+        self.failing.insert(step);
         let is_it = |(_, name): &(String, String)| table == Some(name.as_str());
         let all = !self.filled.iter().any(is_it);
         let (cleared, kept): (Vec<_>, Vec<_>) = self.filled.drain(..).partition(|name| all || is_it(name));
@@ -107,7 +115,7 @@ impl<'a> Stage<'a> {
     /// Plays the release with these writes.
     pub(super) async fn play(
         &self,
-        version: Version,
+        version: Side,
         moment: Moment,
         writes: &[Writing<'_>],
         look: Look,
@@ -123,7 +131,7 @@ impl<'a> Stage<'a> {
     async fn within(
         &self,
         aside: &Aside,
-        version: Version,
+        version: Side,
         moment: Moment,
         writes: &[Writing<'_>],
         look: Look,
@@ -133,9 +141,9 @@ impl<'a> Stage<'a> {
             self.other_keys().await?;
         }
         let at = match (moment, version) {
-            (Moment::Home, Version::Blue) => 0,
+            (Moment::Home, Side::Blue) => 0,
             (Moment::Overlap, _) => 1,
-            (Moment::Home, Version::Green) => 2,
+            (Moment::Home, Side::Green) => 2,
         };
         for (turn, phase) in [Some(Phase::Before), Some(Phase::After), None].into_iter().enumerate() {
             if turn == at {
@@ -186,10 +194,13 @@ impl<'a> Stage<'a> {
     /// Runs a step as the executor does, but for its journal.
     async fn step(&self, step: &Step) -> Result<Result<(), Refused>, Error> {
         self.client.batch_execute("SAVEPOINT cutover_step").await?;
-        let texts = step.statements.iter().map(|statement| statement.sql.as_str());
-        let texts = texts.filter(|sql| !self.done.contains(sql)).filter_map(|sql| match step.transaction {
-            Transaction::Own => Some(sql.to_owned()),
-            Transaction::None => within_transaction(sql),
+        let texts = step.statements().iter().map(|statement| statement.sql.as_str());
+        let texts = texts.filter(|sql| !self.done.contains(sql)).filter_map(|sql| match step.work {
+            // All rows at once: there are few.
+            Work::Transaction { .. } | Work::Backfill(_) => Some(sql.to_owned()),
+            Work::Alone { .. } => within_transaction(sql),
+            // It changes nothing.
+            Work::Check { .. } => None,
         });
         let check = "SET CONSTRAINTS ALL IMMEDIATE".to_owned();
         for sql in step.session.iter().cloned().chain(texts).chain([check]) {

@@ -18,7 +18,8 @@ impl Author<'_> {
     /// Who has told of a loss.
     pub(super) fn told(&self, loss: &Loss) -> Option<String> {
         let step = loss.step.and_then(|id| self.step(id))?;
-        let origins: Vec<&Origin> = step.statements.iter().filter_map(|statement| statement.origin.as_ref()).collect();
+        let origins: Vec<&Origin> =
+            step.statements().iter().filter_map(|statement| statement.origin.as_ref()).collect();
         let table = loss.table.rsplit('.').next().unwrap_or_default().to_lowercase();
         let of_plan = self.script.plan.findings.iter().find(|finding| {
             let is_telling = TELLING.iter().any(|code| code.id == finding.code);

@@ -29,10 +29,11 @@ use self::certain::certain;
 use self::fill::{Filled, fill};
 pub(super) use self::overlap::Writer;
 use super::replay::{Aside, BEGIN, Outcome, Reference, Refused, act, reference};
-use crate::compat::matrix::{Cell, Failure, Matrix, Version};
+use crate::compat::matrix::{Cell, Failure, Matrix};
 use crate::postgres::tables::{Tables, tables};
 use crate::schema::Schema;
 use crate::schema::resolve::Uses;
+use crate::side::Side;
 use crate::workload::{Act, SavedStatement, Workload, unplayable};
 
 /// How long tables are filled at a state, and how long queries run there, at the most.
@@ -48,7 +49,7 @@ const KEPT: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synthetic {
     /// Whose.
-    pub version: Version,
+    pub version: Side,
     /// How many tables were filled on the schema of the version.
     pub filled: usize,
     /// How many had rows before.
@@ -228,7 +229,7 @@ async fn run(client: &Client, statement: &SavedStatement, aside: &Aside) -> Resu
 
 /// Runs the queries of one version on synthetic rows, state after state.
 pub(super) struct Improviser<'a> {
-    version: Version,
+    version: Side,
     workload: &'a Workload,
     ends: &'a Ends,
     time: Duration,
@@ -275,7 +276,7 @@ enum Away {
 
 impl<'a> Improviser<'a> {
     /// `None`: the version has no queries, or a recording that says more.
-    pub(super) fn new(version: Version, workload: &'a Workload, ends: &'a Ends, limit: Duration) -> Option<Self> {
+    pub(super) fn new(version: Side, workload: &'a Workload, ends: &'a Ends, limit: Duration) -> Option<Self> {
         if workload.queries.is_empty() || !workload.playback().is_empty() {
             return None;
         }
@@ -288,7 +289,7 @@ impl<'a> Improviser<'a> {
             queries: Vec::new(),
             rows: ends.rows.clone(),
         };
-        if version == Version::Green {
+        if version == Side::Green {
             let chosen = ends.green.as_ref()?;
             let queries = chosen.queries.clone();
             this.take(chosen.filled.clone(), queries);
@@ -297,14 +298,14 @@ impl<'a> Improviser<'a> {
     }
 
     /// Whose queries these are.
-    pub(super) fn version(&self) -> Version {
+    pub(super) fn version(&self) -> Side {
         self.version
     }
 
     fn take(&mut self, filled: Filled, queries: Vec<Result<Vec<SavedStatement>, String>>) {
         let schema = match self.version {
-            Version::Blue => &self.ends.base_schema,
-            Version::Green => &self.ends.end_schema,
+            Side::Blue => &self.ends.base_schema,
+            Side::Green => &self.ends.end_schema,
         };
         let uses = |at: usize| self.workload.resolve(&self.workload.queries[at], schema).unwrap_or_default().uses;
         let tried =
@@ -319,8 +320,8 @@ impl<'a> Improviser<'a> {
     /// Runs them at a state.
     pub(super) async fn play(&mut self, client: &Client, state: usize, last: bool) -> Result<(), Error> {
         let home = match self.version {
-            Version::Blue => state == 0,
-            Version::Green => last,
+            Side::Blue => state == 0,
+            Side::Green => last,
         };
         let mut here = tables(client).await?;
         demand_also(&mut here, &[&self.ends.base, &self.ends.end]);

@@ -2,9 +2,10 @@
 
 use super::markup::Markup;
 use super::{Seen, count, timeline};
-use crate::compat::matrix::{Cell, Columns, Mark, Matrix, Row, State, Version};
+use crate::compat::matrix::{Cell, Columns, Mark, Matrix, Row, State};
 use crate::plan::saved::{SavedPlan, Step, Verdict};
 use crate::report::matrix_text::title;
+use crate::side::Side;
 
 /// More queries that work everywhere are folded.
 const MANY: usize = 25;
@@ -141,7 +142,7 @@ fn states(out: &mut Markup, matrix: &Matrix, plan: &SavedPlan, columns: &Columns
             None => _ = out.raw("before the first step"),
         }
         out.raw("</td><td>").raw(who(state)).raw("</td>");
-        for version in [Version::Blue, Version::Green] {
+        for version in [Side::Blue, Side::Green] {
             out.raw("<td>").text(working(matrix, version, *at)).raw("</td>");
         }
         out.raw("</tr>\n");
@@ -167,7 +168,7 @@ const fn who(state: &State) -> &'static str {
 }
 
 /// `3 of 4 prepare`
-fn working(matrix: &Matrix, version: Version, state: usize) -> String {
+fn working(matrix: &Matrix, version: Side, state: usize) -> String {
     let of: Vec<_> = matrix.rows.iter().filter(|row| row.version == version).collect();
     let works = of.iter().filter(|row| matches!(row.at(state), Some(Cell::Works(_)))).count();
     if of.is_empty() { "no queries".to_owned() } else { format!("{works} of {} prepare", of.len()) }
@@ -183,7 +184,7 @@ pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
         out.raw("<figure><figcaption>The query, <code>").text(&found.row.place).raw("</code></figcaption>");
         out.sql(&found.row.sql, found.failure.at).raw("</figure>\n<figure><figcaption>");
         // Green must work from the overlap on: what it misses there comes later.
-        let late = found.state.is_overlap() && found.row.version == Version::Green;
+        let late = found.state.is_overlap() && found.row.version == Side::Green;
         let culprit = if late { makes_work(seen.matrix, found.row, plan) } else { step };
         out.raw(if late { "It fails in the overlap" } else { "It fails" });
         match step {
@@ -198,7 +199,7 @@ pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
             timeline::link(out, culprit.id);
         }
         out.raw("</figcaption>");
-        for statement in culprit.iter().flat_map(|step| &step.statements) {
+        for statement in culprit.iter().flat_map(|step| step.statements()) {
             out.sql(&statement.sql, None);
         }
         out.raw("</figure>\n</div>\n</article>\n");

@@ -46,7 +46,7 @@ fn step(out: &mut Markup, step: &Step) {
     evidence(out, &step.evidence);
     mentions(out, &step.mentions);
     needs(out, step);
-    for statement in &step.statements {
+    for statement in step.statements() {
         out.raw("<p class=\"quiet\">");
         match &statement.origin {
             Some(origin) => out.raw("<code>").text(&origin.path).raw(":").text(origin.line).raw("</code>"),

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::process;
 use super::protocol::{Op, PROTOCOL, Request, Response};
+use crate::side::Side;
 use crate::traffic::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Observed, Share, Side, TrafficBackend, TrafficError,
-    Verified,
+    Answer, Applied, Capabilities, Context, Drain, Health, Observed, Share, TrafficBackend, TrafficError, Verified,
 };
 
 /// The program to ask.

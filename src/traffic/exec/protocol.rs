@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::traffic::{Share, Side};
+use crate::side::Side;
+use crate::traffic::Share;
 
 /// The version of the protocol.
 pub const PROTOCOL: u32 = 1;

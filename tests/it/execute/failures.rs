@@ -1,14 +1,14 @@
 //! What goes wrong, what is said about it, and that it can be resumed.
 
-use cutover::plan::saved::{Phase, SavedPlan, Statement, Transaction};
+use cutover::plan::saved::{Phase, SavedPlan, Statement};
 
-use super::support::{Ran, Shop, cluster, step, until};
+use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
 
 #[test]
 fn a_statement_that_fails_half_way_leaves_nothing_and_resumes() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    plan.steps[2].statements.push(Statement {
+    statements(&mut plan, 2).push(Statement {
         sql: "ALTER TABLE users\n  ADD COLUMN phone text".into(),
         origin: Some(cutover::plan::saved::Origin {
             version: "3".into(),
@@ -41,7 +41,7 @@ fn a_statement_that_fails_half_way_leaves_nothing_and_resumes() {
 fn an_error_inside_a_statement_is_placed_to_the_column() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    plan.steps[0].statements[0].sql = "ALTER TABLE users\n  ADD COLUMN phone txt".into();
+    statements(&mut plan, 0)[0].sql = "ALTER TABLE users\n  ADD COLUMN phone txt".into();
     shop.execute(&plan.sealed(), &[]).ends(4).says("at V2__phone.sql:2:20: type \"txt\" does not exist");
 }
 
@@ -66,12 +66,11 @@ fn settings_of_a_step_do_not_leak() {
     );
     let mut plan = shop.plan();
     plan.steps[0].session = vec!["SET search_path = ''".into(), "SET statement_timeout = '1h'".into()];
-    plan.steps[0].statements[0].sql = "ALTER TABLE public.users ADD COLUMN phone text".into();
-    plan.steps[0].statements.push(Statement { sql: "SET SESSION AUTHORIZATION ddl_owner".into(), origin: None });
-    plan.steps[0]
-        .statements
+    statements(&mut plan, 0)[0].sql = "ALTER TABLE public.users ADD COLUMN phone text".into();
+    statements(&mut plan, 0).push(Statement { sql: "SET SESSION AUTHORIZATION ddl_owner".into(), origin: None });
+    statements(&mut plan, 0)
         .push(Statement { sql: "SELECT pg_catalog.set_config('work_mem', '1MB', false)".into(), origin: None });
-    plan.steps[2].statements.push(Statement {
+    statements(&mut plan, 2).push(Statement {
         sql: "CREATE TABLE public.seen AS SELECT current_user::text AS who, current_setting('search_path') AS path,
               current_setting('work_mem') AS mem, current_setting('statement_timeout') AS timeout"
             .into(),
@@ -88,7 +87,7 @@ fn settings_of_a_step_do_not_leak() {
 fn sql_that_ends_the_transaction_is_caught() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    plan.steps[0].statements.push(Statement { sql: "COMMIT".into(), origin: None });
+    statements(&mut plan, 0).push(Statement { sql: "COMMIT".into(), origin: None });
     shop.execute(&plan.sealed(), &[]).ends(5).says("its SQL ended the transaction");
 }
 
@@ -101,7 +100,7 @@ fn deferred_checks_fail_inside_the_step() {
         "CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED)",
         "INSERT INTO b VALUES (1)",
     ];
-    plan.steps[0].statements.extend(extra.map(|sql| Statement { sql: sql.into(), origin: None }));
+    statements(&mut plan, 0).extend(extra.map(|sql| Statement { sql: sql.into(), origin: None }));
     let ran = shop.execute(&plan.sealed(), &[]).ends(4).says("violates foreign key constraint");
     assert!(ran.err.contains("Key (id)=(1)"), "people see the detail");
     assert!(shop.rows("SELECT detail::text FROM cutover.journal WHERE detail::text LIKE '%(id)=(1)%'").is_empty());
@@ -139,7 +138,7 @@ fn nobody_is_asked_where_there_is_no_terminal() {
 fn a_plan_that_does_not_fit_any_more_is_stale() {
     let edited = Shop::new();
     let mut plan = edited.plan();
-    plan.steps[0].statements[0].sql = "DROP TABLE users".into();
+    statements(&mut plan, 0)[0].sql = "DROP TABLE users".into();
     edited.execute(&plan, &[]).ends(6).says("edited after it was saved");
 
     let shop = Shop::new();
@@ -185,7 +184,7 @@ fn another_plan_waits_for_the_unfinished_one() {
     let shop = Shop::new();
     let path = shop.save(&shop.plan());
     shop.run(&["execute", &path, "--yes"]).ends(0);
-    let other = shop.plan_of(vec![step(1, Phase::Before, Transaction::Own, "SELECT 1", &[], 2, 1)]);
+    let other = shop.plan_of(vec![step(1, Phase::Before, Runs::Own, "SELECT 1", &[], 2, 1)]);
     shop.execute(&other, &[]).ends(4).says("of another plan is unfinished");
 }
 
@@ -200,7 +199,7 @@ fn an_unsafe_plan_is_not_executed() {
 fn a_lost_connection_is_resumed() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    plan.steps[0].statements.push(Statement { sql: "SELECT pg_sleep(60)".into(), origin: None });
+    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_sleep(60)".into(), origin: None });
     let path = shop.save(&plan.sealed());
     let child = shop.spawn(&["execute", &path, "--yes"]);
     let mut admin = cluster().connect("postgres");
@@ -216,7 +215,7 @@ fn a_lost_connection_is_resumed() {
 fn a_lock_that_is_gone_stops_the_executor() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    plan.steps[0].statements.push(Statement { sql: "SELECT pg_advisory_unlock_all()".into(), origin: None });
+    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_advisory_unlock_all()".into(), origin: None });
     shop.execute(&plan.sealed(), &[])
         .ends(2)
         .says("the lease's lock is not held by this session any more")
@@ -228,8 +227,8 @@ fn a_lock_that_is_gone_stops_the_executor() {
 fn an_executor_that_was_fenced_off_writes_nothing() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    plan.steps[1].transaction = Transaction::Own;
-    plan.steps[1].statements[0].sql = "UPDATE cutover.lease SET epoch = epoch + 1".into();
+    plan.steps[1] = step(2, Phase::Before, Runs::Own, "SELECT", &["2"], 2, 2);
+    statements(&mut plan, 1)[0].sql = "UPDATE cutover.lease SET epoch = epoch + 1".into();
     shop.execute(&plan.sealed(), &[]).ends(4).says("the lease was taken over: this executor has epoch 1");
     assert_eq!(shop.journal(), ["started", "step_succeeded 1", "step_succeeded 2"]);
 }

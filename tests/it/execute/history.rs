@@ -1,10 +1,10 @@
 //! Each tool finds its history as if it had written it.
 
 use cutover::migrations::{Convention, Listed};
-use cutover::plan::saved::{Phase, SavedPlan, Transaction};
+use cutover::plan::saved::{Phase, SavedPlan};
 use cutover::postgres::history::{Applied, applied, record};
 
-use super::support::{Shop, async_client, sha256, step};
+use super::support::{Runs, Shop, async_client, sha256, step};
 
 #[test]
 fn the_asynchronous_runner_has_nothing_to_do() {
@@ -77,8 +77,7 @@ fn an_unfinished_row_of_sqlx_is_named() {
 #[test]
 fn a_plain_folder_keeps_its_history_in_the_journal_schema() {
     let shop = Shop::new();
-    let mut plan =
-        shop.plan_of(vec![step(1, Phase::Before, Transaction::Own, "CREATE TABLE orders (id int)", &["2"], 2, 1)]);
+    let mut plan = shop.plan_of(vec![step(1, Phase::Before, Runs::Own, "CREATE TABLE orders (id int)", &["2"], 2, 1)]);
     plan.migrations.convention = Convention::Plain;
     plan.migrations.applied.clear();
     let plan: SavedPlan = plan.sealed();

@@ -5,12 +5,11 @@ use std::process::{Child, Command};
 
 use cutover::plan::saved::{SavedPlan, Statement};
 
-use super::support::{Ran, Shop, until};
+use super::support::{Ran, Shop, statements, until};
 
 fn slow(shop: &Shop) -> SavedPlan {
     let mut plan = shop.plan();
-    plan.steps[2]
-        .statements
+    statements(&mut plan, 2)
         .push(Statement { sql: "SELECT pg_sleep(current_setting('shop.sleep')::int)".into(), origin: None });
     shop.sql(&format!("ALTER DATABASE {} SET shop.sleep = 60", shop.database));
     plan.sealed()
@@ -44,7 +43,7 @@ fn twice_ends_at_once_and_the_state_is_consistent() {
     let shop = Shop::new();
     let mut plan = slow(&shop);
     // A statement that does not let itself be cancelled.
-    plan.steps[2].statements[1].sql =
+    statements(&mut plan, 2)[1].sql =
         "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(current_setting('shop.sleep')::int); EXIT;
          EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$"
             .into();

@@ -24,11 +24,11 @@ fn a_whole_release_and_refinery_has_nothing_left_to_do() {
             "step_succeeded 3",
             "phase_finished",
             "shift_started",
-            "shift_verified",
+            "shifted",
             "shift_started",
-            "shift_verified",
+            "shifted",
             "shift_started",
-            "shift_verified",
+            "shifted",
             "drain_started",
             "drained",
             "step_succeeded 4",
@@ -52,7 +52,7 @@ fn json_lines_are_json_and_versioned() {
     let shop = Shop::new();
     let ran = shop.execute(&shop.plan(), &["--format", "json"]).ends(0);
     let lines: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0]["format_version"], "1.0");
+    assert_eq!(lines[0]["format_version"], "2.0");
     assert_eq!(lines.last().unwrap()["outcome"], "done");
 }
 

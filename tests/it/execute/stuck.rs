@@ -1,11 +1,11 @@
 //! Statements outside transactions: repaired where the catalog tells, stuck where it does not.
 
-use cutover::plan::saved::{Phase, Step, Transaction};
+use cutover::plan::saved::{Phase, Step};
 
-use super::support::{Ran, Shop, step, until};
+use super::support::{Ran, Runs, Shop, step, until};
 
 fn alone(sql: &str) -> Step {
-    step(1, Phase::Before, Transaction::None, sql, &["2"], 2, 1)
+    step(1, Phase::Before, Runs::Alone, sql, &["2"], 2, 1)
 }
 
 fn version(shop: &Shop) -> i32 {

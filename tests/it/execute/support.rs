@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use cutover::migrations::Convention;
 use cutover::plan::saved::{
-    Direction, ExpectedColumn, ExpectedRelation, FORMAT_VERSION, Migration, Migrations, Origin, Phase, SavedPlan,
-    SchemaPins, Statement, Step, Transaction, Verdict,
+    Definition, Direction, ExpectedColumn, ExpectedRelation, Migration, Migrations, Origin, Phase, Role, SavedPlan,
+    SchemaPins, Statement, Step, Verdict, Work,
 };
 use cutover::postgres::throwaway::{Local, LocalOptions};
 use postgres::{Client, NoTls};
@@ -88,12 +88,17 @@ const FILES: [(&str, &str, &str, &str); 4] = [
 ];
 
 impl Shop {
-    /// A fresh database where refinery itself applied the first migration.
-    pub(crate) fn new() -> Self {
+    /// A database with nothing in it.
+    pub(crate) fn empty() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let database = format!("shop_{}", NEXT.fetch_add(1, Ordering::SeqCst));
         cluster().connect("postgres").batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
-        let shop = Self { database, folder: tempfile::tempdir().unwrap() };
+        Self { database, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A fresh database where refinery itself applied the first migration.
+    pub(crate) fn new() -> Self {
+        let shop = Self::empty();
         for (_, _, path, text) in FILES {
             std::fs::write(shop.folder.path().join(path), text).unwrap();
         }
@@ -119,31 +124,15 @@ impl Shop {
     /// The standard plan: three steps before, two after.
     pub(crate) fn plan(&self) -> SavedPlan {
         let steps = vec![
-            step(1, Phase::Before, Transaction::Own, "ALTER TABLE users ADD COLUMN phone text", &[], 2, 1),
-            step(
-                2,
-                Phase::Before,
-                Transaction::None,
-                "CREATE INDEX CONCURRENTLY users_phone ON users (phone)",
-                &["2"],
-                2,
-                2,
-            ),
-            step(
-                3,
-                Phase::Before,
-                Transaction::Own,
-                "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL",
-                &[],
-                3,
-                1,
-            ),
+            step(1, Phase::Before, Runs::Own, "ALTER TABLE users ADD COLUMN phone text", &[], 2, 1),
+            step(2, Phase::Before, Runs::Alone, "CREATE INDEX CONCURRENTLY users_phone ON users (phone)", &["2"], 2, 2),
+            step(3, Phase::Before, Runs::Own, "ALTER TABLE users ADD COLUMN nick text DEFAULT '' NOT NULL", &[], 3, 1),
             Step {
                 direction: Direction::Deletive,
                 point_of_no_return: true,
-                ..step(4, Phase::After, Transaction::Own, "ALTER TABLE users DROP COLUMN name", &[], 3, 2)
+                ..step(4, Phase::After, Runs::Own, "ALTER TABLE users DROP COLUMN name", &[], 3, 2)
             },
-            step(5, Phase::After, Transaction::None, "DROP INDEX CONCURRENTLY users_old", &["3"], 3, 3),
+            step(5, Phase::After, Runs::Alone, "DROP INDEX CONCURRENTLY users_old", &["3"], 3, 3),
         ];
         self.plan_of(steps)
     }
@@ -154,6 +143,7 @@ impl Shop {
             name: (*name).into(),
             path: (*path).into(),
             sha256: sha256(&std::fs::read(self.folder.path().join(path)).unwrap()),
+            text: Some(std::fs::read_to_string(self.folder.path().join(path)).unwrap()),
         };
         let column = |name: &str, data_type: &str, not_null| ExpectedColumn {
             name: name.into(),
@@ -161,10 +151,10 @@ impl Shop {
             not_null,
         };
         SavedPlan {
-            format_version: FORMAT_VERSION.into(),
             tool: SavedPlan::this_tool(),
             digest: String::new(),
             verdict: Verdict::Safe,
+            release: Definition::default(),
             migrations: Migrations {
                 convention: Convention::Refinery,
                 folder: self.folder.path().to_str().unwrap().into(),
@@ -195,6 +185,7 @@ impl Shop {
             findings: Vec::new(),
             matrix: None,
             blue_source: None,
+            unknown: serde_json::Value::Null,
         }
         .sealed()
     }
@@ -269,25 +260,38 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// How a step of one statement runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Runs {
+    /// In a transaction of its own.
+    Own,
+    /// Outside transactions.
+    Alone,
+}
+
+/// The statements of a step in a transaction, to be changed.
+pub(crate) fn statements(plan: &mut SavedPlan, step: usize) -> &mut Vec<Statement> {
+    match &mut plan.steps[step].work {
+        Work::Transaction { statements } => statements,
+        other => panic!("step {step} is {other:?}"),
+    }
+}
+
 /// An additive step of one statement, written in file `V<file>` at `line`.
-pub(crate) fn step(
-    id: u32,
-    phase: Phase,
-    transaction: Transaction,
-    sql: &str,
-    completes: &[&str],
-    file: u32,
-    line: u32,
-) -> Step {
+pub(crate) fn step(id: u32, phase: Phase, runs: Runs, sql: &str, completes: &[&str], file: u32, line: u32) -> Step {
     let name = FILES[file as usize - 1].2;
     let origin = Origin { version: file.to_string(), path: name.into(), line, column: 1 };
+    let statement = Statement { sql: sql.into(), origin: Some(origin) };
     Step {
         id,
         phase,
         direction: Direction::Additive,
-        transaction,
+        role: Role::Authored,
         session: Vec::new(),
-        statements: vec![Statement { sql: sql.into(), origin: Some(origin) }],
+        work: match runs {
+            Runs::Own => Work::Transaction { statements: vec![statement] },
+            Runs::Alone => Work::Alone { statement },
+        },
         object: format!("step {id}"),
         action: sql.split(' ').take(2).collect::<Vec<_>>().join(" "),
         reason: String::new(),

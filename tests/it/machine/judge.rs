@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use cutover::plan::Planned;
-use cutover::plan::saved::{self, Phase, SavedPlan, Transaction, Verdict};
+use cutover::plan::saved::{self, Phase, SavedPlan, Verdict};
 
 use super::play::{Played, Step, Straight, Wrong, play, straight};
 use super::release::{Query, Release};
@@ -118,9 +118,9 @@ fn steps(plan: &SavedPlan) -> Vec<Step<'_>> {
 fn step(step: &saved::Step) -> Step<'_> {
     Step {
         before: step.phase == Phase::Before,
-        own: step.transaction == Transaction::Own,
+        own: !step.is_alone(),
         session: step.session.iter().map(String::as_str).collect(),
-        statements: step.statements.iter().map(|s| s.sql.as_str()).collect(),
+        statements: step.statements().iter().map(|s| s.sql.as_str()).collect(),
         hazard: Some(step.hazard.as_str()),
     }
 }

@@ -1,5 +1,7 @@
 //! The machine itself: that it sees what is wrong.
 
+use cutover::plan::saved::{Statement, Work};
+
 use super::judge::{self, Fault};
 use super::keep;
 use super::locks;
@@ -70,7 +72,8 @@ fn other_texts_are_seen() {
     let codes = |plan: &cutover::plan::saved::SavedPlan| -> Vec<String> {
         text::differences(&split, plan).into_iter().map(|w| w.code).collect()
     };
-    plan.steps[0].statements[0].sql = "ALTER TABLE t ADD COLUMN b text DEFAULT 'x, (z'".into();
+    let sql = "ALTER TABLE t ADD COLUMN b text DEFAULT 'x, (z'".into();
+    plan.steps[0].work = Work::Transaction { statements: vec![Statement { sql, origin: None }] };
     assert_eq!(codes(&plan), ["changed", "left-out"]);
     plan.steps.remove(0);
     assert_eq!(codes(&plan), ["left-out"]);

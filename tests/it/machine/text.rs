@@ -14,7 +14,7 @@ pub(super) fn differences(release: &Release, plan: &SavedPlan) -> Vec<Wrong> {
     let skipped = |sql: &&String| ["BEGIN", "COMMIT"].contains(&sql.as_str()) || sql.starts_with("SET ");
     let authors: Vec<&String> = release.pending().filter(|sql| !skipped(sql)).collect();
     let planned: Vec<_> =
-        plan.steps.iter().flat_map(|s| &s.statements).filter(|s| s.origin.is_some()).map(|s| s.sql.as_str()).collect();
+        plan.steps.iter().flat_map(|s| s.statements()).filter(|s| s.origin.is_some()).map(|s| s.sql.as_str()).collect();
     let mut covered: BTreeSet<&str> = BTreeSet::new();
     for sql in planned {
         let pieces = pieces(sql);

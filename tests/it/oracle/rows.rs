@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use cutover::compat::matrix::Version;
 use cutover::execute::Stop;
 use cutover::migrations::{self, Convention, Folder, Pending, Reading};
 use cutover::plan::saved::{Phase, Verdict};
@@ -11,6 +10,7 @@ use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
 use cutover::rehearse::Synthetic;
 use cutover::rehearse::rehearsal::{Rehearsal, Script, rehearse};
+use cutover::side::Side;
 
 use super::data::{Pair, Project};
 use super::{every, projects};
@@ -76,7 +76,7 @@ async fn synthetic_rows_find_what_is_known() {
         };
         for pair in project.pairs(1).iter().filter(|pair| !misses(pair).is_empty()).step_by(every().div_ceil(3)) {
             let Some(rehearsal) = early(&server, pair).await else { continue };
-            let broken: Vec<_> = rehearsal.breaks().into_iter().filter(|b| b.row.version == Version::Blue).collect();
+            let broken: Vec<_> = rehearsal.breaks().into_iter().filter(|b| b.row.version == Side::Blue).collect();
             let is_broken = |query: &str| broken.iter().any(|found| found.row.query == query);
             let known = misses(pair);
             for (query, columns) in &known {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cutover::migrations::{Folder, Migration, Pending};
-use cutover::plan::saved::{Phase, SavedPlan, Step, Transaction};
+use cutover::plan::saved::{Phase, SavedPlan, Step};
 use cutover::plan::{Planned, Request, plan};
 use cutover::postgres::{Session, introspect};
 use cutover::schema::{QName, Schema};
@@ -133,10 +133,10 @@ fn demands_a_value(schema: &Schema, column: &str) -> bool {
 }
 
 fn commands(step: &Step) -> Vec<String> {
-    let own = step.transaction == Transaction::Own;
+    let own = !step.is_alone();
     let begin = own.then(|| "BEGIN".to_owned());
     let end = own.then(|| "COMMIT".to_owned());
-    let statements = step.statements.iter().map(|s| s.sql.clone());
+    let statements = step.statements().iter().map(|s| s.sql.clone());
     step.session.iter().cloned().chain(begin).chain(statements).chain(end).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use tokio_postgres::Client;
 
-use super::error::ExecuteError;
-use super::session::{failed, get};
+use crate::execute::error::ExecuteError;
+use crate::execute::session::{failed, get};
 use crate::sql::recognise::Alone;
 
 /// What the catalog says.

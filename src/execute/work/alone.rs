@@ -3,29 +3,20 @@
 use std::time::{Duration, Instant};
 
 use super::detect::{self, Found};
-use super::engine::Engine;
-use super::error::ExecuteError;
-use super::event::Event;
-use super::journal::Record;
-use super::session::{failed, timeouts};
-use super::step::{Fault, failure};
-use crate::plan::saved::Step;
+use super::{Fault, failure};
+use crate::execute::engine::Engine;
+use crate::execute::error::ExecuteError;
+use crate::execute::event::Event;
+use crate::execute::session::{failed, timeouts};
+use crate::plan::saved::{Statement, Step};
 use crate::sql::recognise::Alone;
 
 impl Engine<'_, '_> {
-    pub(super) async fn run_alone(&mut self, step: &Step) -> Result<(), ExecuteError> {
-        let Some(statement) = step.statements.first() else {
-            return self.succeed(step, Instant::now()).await;
-        };
+    pub(super) async fn run_alone(&mut self, step: &Step, statement: &Statement) -> Result<(), ExecuteError> {
         let kind = Alone::of(&statement.sql);
-        let in_doubt = self.status.in_doubt == Some(step.id);
+        let in_doubt = self.status.in_doubt() == Some(step.id);
         if !in_doubt {
-            let mut records = vec![Record::StepStarted { step: step.id }];
-            // What can not be undone by dying is irrevocable once it is begun.
-            if step.point_of_no_return && self.status.past_no_return.is_none() {
-                records.push(Record::PointOfNoReturn { step: step.id });
-            }
-            self.append(&records).await?;
+            self.announce_begun(step).await?;
         }
         let tries = self.options.lock_retries + 1;
         for attempt in 1.. {
@@ -95,19 +86,5 @@ impl Engine<'_, '_> {
             }
         }
         let _ = self.session.restore(self.client).await;
-    }
-
-    async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
-        self.begin().await?;
-        let done = async {
-            self.lease.check(self.client).await?;
-            for version in &step.completes {
-                self.record_history(version).await?;
-            }
-            let records = self.success(step, started).await?;
-            self.write(&records).await
-        };
-        let written = done.await;
-        self.end(written).await
     }
 }

@@ -1,22 +1,27 @@
-//! A step in a transaction of its own: its statements, its history rows and its journal row commit together or not at all.
+//! The steps: one file a kind of work, which says how it runs and what is settled after a crash. Here is what all of them share: how a
+//! statement is cancelled, what is worth another try, and what is said of a failure.
+
+mod alone;
+mod backfill;
+mod check;
+mod detect;
+mod transaction;
 
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
-use super::blockers;
-use super::engine::{Engine, Written};
+use super::engine::Engine;
 use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
-use super::journal::Record;
-use super::relations;
-use super::session::{failed, get, timeouts};
+use super::journal::{Record, ReleaseRecord, StepRecord};
 use super::stop::{Level, interruptible};
-use crate::plan::saved::{Statement, Step};
+use super::{blockers, relations};
+use crate::plan::saved::{Statement, Step, Work};
 use crate::postgres::server_message;
 
 /// Why one try did not work.
-pub(super) enum Fault {
+enum Fault {
     /// The server refused one of the step's statements.
     Sql {
         /// Which; `None` for a check at the end of the transaction.
@@ -35,83 +40,77 @@ impl From<ExecuteError> for Fault {
 }
 
 impl Engine<'_, '_> {
-    pub(super) async fn run_in_transaction(&mut self, step: &Step) -> Result<(), ExecuteError> {
-        let tries = self.options.lock_retries + 1;
-        for attempt in 1.. {
-            self.announce(step, attempt);
-            self.begin().await?;
-            let tried = self.try_once(step).await;
-            let fault = match tried {
-                Ok(written) => return self.end(Ok(written)).await,
-                Err(fault) => fault,
-            };
-            self.roll_back().await;
-            self.after_fault(step, fault, attempt, tries).await?;
+    /// Runs a step to its end.
+    pub(super) async fn run_step(&mut self, step: &Step) -> Result<(), ExecuteError> {
+        match &step.work {
+            Work::Transaction { statements } => self.run_in_transaction(step, statements).await,
+            Work::Alone { statement } => self.run_alone(step, statement).await,
+            Work::Backfill(backfill) => self.run_backfill(step, backfill).await,
+            Work::Check { query, within } => self.run_check(step, query, *within).await,
         }
-        Ok(())
     }
 
-    async fn try_once(&mut self, step: &Step) -> Result<Written, Fault> {
-        let started = Instant::now();
-        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
-        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
-        self.lease.check(self.client).await?;
-        let transaction = self.transaction_id().await?;
-        for set in &step.session {
-            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
-        }
-        for (index, statement) in step.statements.iter().enumerate() {
-            self.statement(index, &statement.sql).await?;
-            (self.doors.boundary)("after a statement");
-        }
-        // Deferred checks and triggers belong to the step's own role, search path and errors.
-        let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
-        deferred.map_err(|error| Fault::Sql { statement: None, error })?;
-        self.session.restore(self.client).await?;
-        if self.transaction_id().await? != transaction {
-            let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
-            return Err(ExecuteError::Stuck { step: step.id, message: message.into() }.into());
-        }
-        for version in &step.completes {
-            self.record_history(version).await?;
-        }
-        let records = self.success(step, started).await?;
-        Ok(self.write(&records).await?)
-    }
-
-    async fn transaction_id(&self) -> Result<String, ExecuteError> {
-        let query = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text";
-        let row = self.client.query_one(query, &[]).await.map_err(failed("asking for the transaction's id"))?;
-        get(&row, 0)
-    }
-
-    pub(super) fn announce(&mut self, step: &Step, attempt: u32) {
+    fn announce(&mut self, step: &Step, attempt: u32) {
         (self.doors.events)(&Event::StepRunning {
             step: step.id,
             of: self.plan.steps.len(),
             direction: step.direction,
             object: step.object.clone(),
             action: step.action.clone(),
-            sql: step.statements.iter().map(|statement| statement.sql.clone()).collect(),
+            sql: step.statements().iter().map(|statement| statement.sql.clone()).collect(),
             attempt,
         });
     }
 
     /// The records of a step that worked.
-    pub(super) async fn success(&self, step: &Step, started: Instant) -> Result<Vec<Record>, ExecuteError> {
+    async fn success(&self, step: &Step, started: Instant) -> Result<Vec<Record>, ExecuteError> {
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let relations = relations::hashes(self.client, self.plan).await?;
-        let mut records = vec![Record::StepSucceeded { step: step.id, ms, relations }];
-        if step.point_of_no_return && self.status.past_no_return.is_none() {
-            records.push(Record::PointOfNoReturn { step: step.id });
-        }
+        let mut records = vec![Record::Step { step: step.id, what: StepRecord::Succeeded { ms, relations } }];
+        records.extend(self.no_return(step));
         Ok(records)
     }
 
+    /// The record that blue cannot come back from here on, if the step makes it so and none did before.
+    fn no_return(&self, step: &Step) -> Option<Record> {
+        let first = step.point_of_no_return && self.status.past_no_return.is_none();
+        first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id }.into())
+    }
+
+    /// Journals a step that is done, with the history rows that it completes, in a transaction of their own.
+    async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
+        self.begin().await?;
+        let done = async {
+            self.lease.check(self.client).await?;
+            for version in &step.completes {
+                self.record_history(version).await?;
+            }
+            let records = self.success(step, started).await?;
+            self.write(&records).await
+        };
+        let written = done.await;
+        self.end(written).await
+    }
+
+    /// What a step of several transactions writes before the first of them: what cannot be undone by dying is irrevocable once it is begun.
+    async fn announce_begun(&mut self, step: &Step) -> Result<(), ExecuteError> {
+        let begun = Record::Step { step: step.id, what: StepRecord::Started };
+        let records: Vec<Record> = std::iter::once(begun).chain(self.no_return(step)).collect();
+        self.append(&records).await
+    }
+
     /// Runs a statement so that it can be cancelled. The simple query protocol keeps the error's position.
-    pub(super) async fn statement(&self, index: usize, sql: &str) -> Result<(), Fault> {
+    async fn statement(&self, index: usize, sql: &str) -> Result<(), Fault> {
+        self.cancellable(index, self.client.batch_execute(sql)).await
+    }
+
+    /// Waits for the server's answer to a statement, or cancels it when the operator asks for that.
+    async fn cancellable<T>(
+        &self,
+        index: usize,
+        query: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Fault> {
         let refused = |error| Fault::Sql { statement: Some(index), error };
-        let query = self.client.batch_execute(sql);
         tokio::pin!(query);
         tokio::select! {
             biased;
@@ -137,20 +136,14 @@ impl Engine<'_, '_> {
     }
 
     /// Pauses if the fault is worth another try, and fails otherwise.
-    pub(super) async fn after_fault(
-        &mut self,
-        step: &Step,
-        fault: Fault,
-        attempt: u32,
-        tries: u32,
-    ) -> Result<(), ExecuteError> {
+    async fn after_fault(&mut self, step: &Step, fault: Fault, attempt: u32, tries: u32) -> Result<(), ExecuteError> {
         let (statement, error) = match fault {
             Fault::Engine(error) => return Err(error),
             Fault::Sql { statement, error } => (statement, error),
         };
         let mut blockers = Vec::new();
         if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
-            let all: Vec<&str> = step.statements.iter().map(|statement| statement.sql.as_str()).collect();
+            let all: Vec<&str> = step.statements().iter().map(|statement| statement.sql.as_str()).collect();
             blockers = blockers::find(self.client, &all).await;
         }
         if self.client.is_closed() || error.as_db_error().is_none() {
@@ -186,13 +179,13 @@ fn backoff(attempt: u32, seed: u32) -> Duration {
 }
 
 /// What to tell about a step's failure.
-pub(super) fn failure(
+fn failure(
     step: &Step,
     statement: Option<usize>,
     error: &tokio_postgres::Error,
     blockers: Vec<blockers::Blocker>,
 ) -> StepFailure {
-    let statement = statement.and_then(|index| step.statements.get(index)).or_else(|| step.statements.first());
+    let statement = statement.and_then(|index| step.statements().get(index)).or_else(|| step.statements().first());
     let db = error.as_db_error();
     let offset = match db.and_then(|db| db.position()) {
         Some(ErrorPosition::Original(position)) => *position,

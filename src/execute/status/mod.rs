@@ -1,0 +1,407 @@
+//! Where a release stands: a fold over its journal, and what comes next: a function of that.
+//!
+//! Three small machines, each in its file: the release, its traffic, and each step. Here is what they make together, and which record may
+//! follow at all: a step runs in the phases only, traffic moves between them, and nothing goes back after the point of no return.
+
+mod steps;
+mod traffic;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use self::steps::{Progress, StepState, StepStatus};
+pub use self::traffic::{TrafficState, TrafficStatus};
+use super::journal::{Gate, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+use crate::plan::saved::{Phase, SavedPlan, Step};
+use crate::traffic::Share;
+
+/// How far a release is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "stage", rename_all = "kebab-case")]
+pub enum Stage {
+    /// The before phase.
+    Before,
+    /// Traffic moves from blue to green.
+    Shifting,
+    /// Waiting for `promote`.
+    AwaitingApproval {
+        /// What for.
+        gate: Gate,
+    },
+    /// Green has all traffic; blue is being drained.
+    Draining,
+    /// The after phase.
+    After,
+    /// Everything is done.
+    Done,
+    /// Traffic moves back to blue.
+    RollingBack,
+    /// Traffic is back on blue. The before phase stays.
+    RolledBack,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before the cutover",
+            Self::Shifting => "shifting traffic",
+            Self::AwaitingApproval { .. } => "awaiting approval",
+            Self::Draining => "draining blue",
+            Self::After => "after the cutover",
+            Self::Done => "done",
+            Self::RollingBack => "rolling back",
+            Self::RolledBack => "rolled back",
+        })
+    }
+}
+
+/// Why nobody carries on by themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "trouble", rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Failed; nothing half-done is left.
+    Failed {
+        /// The step, if it was one.
+        step: Option<u32>,
+        /// Why.
+        message: String,
+    },
+    /// Only the operator can tell whether the step happened.
+    Stuck {
+        /// The step.
+        step: u32,
+        /// What is known.
+        message: String,
+    },
+    /// The operator stopped it.
+    Interrupted,
+}
+
+/// Where a release stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Status {
+    /// How far it is.
+    pub stage: Stage,
+    /// Why it stands still, if it does.
+    pub trouble: Option<Trouble>,
+    /// The steps of which something is known, by id.
+    pub steps: BTreeMap<u32, StepStatus>,
+    /// Where the traffic is.
+    pub traffic: TrafficStatus,
+    /// The step after which blue could not come back, if it ran.
+    pub past_no_return: Option<u32>,
+    /// The schema as the last step left it.
+    pub relations: Relations,
+    /// Whether the before phase is over.
+    pub expanded: bool,
+    /// Whether everything is done.
+    #[serde(skip)]
+    finished: bool,
+}
+
+/// A journal that does not make sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the journal is inconsistent: `{record}` cannot follow {stage:?}; it was edited, or written by another version of cutover"
+)]
+pub struct UnknownTransition {
+    /// The record's name.
+    pub record: &'static str,
+    /// The stage it met.
+    pub stage: Option<Stage>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next<'p> {
+    /// Run a step.
+    Run(&'p Step),
+    /// The before phase is over.
+    FinishBefore,
+    /// Give green more traffic.
+    Shift(Share),
+    /// See blue drained.
+    Drain,
+    /// Wait for `promote`.
+    Wait(Gate),
+    /// Record what is left and close the release.
+    Finish,
+    /// Nothing.
+    Nothing,
+}
+
+impl Status {
+    /// Folds a whole journal. An empty one has no status.
+    pub fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Result<Option<Self>, UnknownTransition> {
+        records.into_iter().try_fold(None, |status, record| match status {
+            None => Self::first(record).map(Some),
+            Some(status) => Self::then(status, record).map(Some),
+        })
+    }
+
+    fn first(record: &Record) -> Result<Self, UnknownTransition> {
+        let Record::Release(ReleaseRecord::Started { traffic, strategy, relations, .. }) = record else {
+            return Err(UnknownTransition { record: record.name(), stage: None });
+        };
+        Ok(Self {
+            stage: Stage::Before,
+            trouble: None,
+            steps: BTreeMap::new(),
+            traffic: TrafficStatus::new(traffic.clone(), strategy.clone()),
+            past_no_return: None,
+            relations: relations.clone(),
+            expanded: false,
+            finished: false,
+        })
+    }
+
+    /// The status after one more record.
+    pub fn then(mut self, record: &Record) -> Result<Self, UnknownTransition> {
+        let stage = self.stage;
+        let followed = match record {
+            _ if stage == Stage::Done => None,
+            Record::Release(record) => self.release(record),
+            Record::Traffic(record) => self.move_traffic(record),
+            Record::Step { step, what } => self.step(*step, what),
+        };
+        followed.ok_or(UnknownTransition { record: record.name(), stage: Some(stage) })?;
+        self.stage = self.stage_now();
+        Ok(self)
+    }
+
+    /// `None`: the record cannot follow.
+    fn release(&mut self, record: &ReleaseRecord) -> Option<()> {
+        let in_phase = self.in_phase();
+        match record {
+            ReleaseRecord::Started { .. } => return None,
+            ReleaseRecord::Resumed { .. } => {
+                if !matches!(self.trouble, Some(Trouble::Stuck { .. })) {
+                    self.trouble = None;
+                }
+                self.traffic.resume();
+            }
+            ReleaseRecord::DriftAccepted { relations, .. } => self.relations = relations.clone(),
+            ReleaseRecord::PointOfNoReturn { step } if in_phase => {
+                self.past_no_return = self.past_no_return.or(Some(*step));
+            }
+            ReleaseRecord::PhaseFinished { phase: Phase::Before } if self.stage == Stage::Before => {
+                self.expanded = true
+            }
+            ReleaseRecord::PhaseFinished { phase: Phase::After } if self.stage == Stage::After => {}
+            ReleaseRecord::Finished if matches!(self.stage, Stage::Shifting | Stage::After) => self.finished = true,
+            ReleaseRecord::Interrupted => self.trouble = Some(Trouble::Interrupted),
+            ReleaseRecord::Failed { message } => {
+                self.trouble = Some(Trouble::Failed { step: None, message: message.clone() });
+            }
+            ReleaseRecord::PointOfNoReturn { .. } | ReleaseRecord::PhaseFinished { .. } | ReleaseRecord::Finished => {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn move_traffic(&mut self, record: &TrafficRecord) -> Option<()> {
+        let goes_back = matches!(record, TrafficRecord::RollbackStarted { .. } | TrafficRecord::RolledBack);
+        // Back from everywhere but beyond the point of no return; forward only between the phases.
+        let may = if goes_back { self.past_no_return.is_none() } else { self.expanded };
+        if !may || !self.traffic.then(record) {
+            return None;
+        }
+        if matches!(record, TrafficRecord::Promoted { .. } | TrafficRecord::RollbackStarted { .. }) {
+            self.trouble = None;
+        }
+        Some(())
+    }
+
+    fn step(&mut self, step: u32, record: &StepRecord) -> Option<()> {
+        if !self.in_phase() {
+            return None;
+        }
+        let before = self.steps.remove(&step).unwrap_or_default();
+        self.steps.insert(step, before.then(record)?);
+        match record {
+            StepRecord::Started | StepRecord::Progressed { .. } => {}
+            StepRecord::Succeeded { relations, .. } | StepRecord::MarkedDone { relations, .. } => {
+                self.relations = relations.clone();
+                self.trouble = None;
+            }
+            StepRecord::Retried { .. } => self.trouble = None,
+            StepRecord::Failed { message } => {
+                self.trouble = Some(Trouble::Failed { step: Some(step), message: message.clone() });
+            }
+            StepRecord::Stuck { message } => self.trouble = Some(Trouble::Stuck { step, message: message.clone() }),
+        }
+        Some(())
+    }
+
+    fn in_phase(&self) -> bool {
+        matches!(self.stage, Stage::Before | Stage::After)
+    }
+
+    fn stage_now(&self) -> Stage {
+        match self.traffic.state {
+            _ if self.finished => Stage::Done,
+            TrafficState::RollingBack => Stage::RollingBack,
+            TrafficState::RolledBack => Stage::RolledBack,
+            _ if !self.expanded => Stage::Before,
+            TrafficState::Moving => Stage::Shifting,
+            TrafficState::AwaitingApproval { gate } => Stage::AwaitingApproval { gate },
+            TrafficState::Draining => Stage::Draining,
+            TrafficState::Drained => Stage::After,
+        }
+    }
+
+    /// What comes next, if nothing stands in the way.
+    pub fn next<'p>(&self, plan: &'p SavedPlan) -> Next<'p> {
+        let undone = |phase| plan.phase(phase).find(|step| !self.is_done(step.id));
+        let has_after = plan.phase(Phase::After).next().is_some();
+        match self.stage {
+            Stage::Before => undone(Phase::Before).map_or(Next::FinishBefore, Next::Run),
+            Stage::Shifting => match self.traffic.ramp.next_after(self.traffic.share) {
+                Some(share) => Next::Shift(share),
+                None if has_after => Next::Drain,
+                None => Next::Finish,
+            },
+            Stage::AwaitingApproval { gate } => Next::Wait(gate),
+            Stage::Draining => Next::Drain,
+            Stage::After => undone(Phase::After).map_or(Next::Finish, Next::Run),
+            Stage::Done | Stage::RollingBack | Stage::RolledBack => Next::Nothing,
+        }
+    }
+
+    /// Whether a step is done.
+    pub fn is_done(&self, step: u32) -> bool {
+        self.steps.get(&step).is_some_and(|step| step.state == StepState::Done)
+    }
+
+    /// How many steps are done.
+    pub fn done(&self) -> usize {
+        self.steps.values().filter(|step| step.state == StepState::Done).count()
+    }
+
+    /// A step outside a transaction that was begun and neither finished nor failed.
+    pub fn in_doubt(&self) -> Option<u32> {
+        self.steps.iter().find(|(_, step)| step.state == StepState::Begun).map(|(id, _)| *id)
+    }
+
+    /// How far a step has come that goes over its rows some at a time.
+    pub fn progress(&self, step: u32) -> Option<&Progress> {
+        self.steps.get(&step)?.progress.as_ref()
+    }
+
+    /// Whether another release may begin.
+    pub fn is_over(&self) -> bool {
+        match self.stage {
+            Stage::Done | Stage::RolledBack => true,
+            Stage::Before
+            | Stage::Shifting
+            | Stage::AwaitingApproval { .. }
+            | Stage::Draining
+            | Stage::After
+            | Stage::RollingBack => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execute::journal::Actor;
+    use crate::traffic::Strategy;
+
+    fn by() -> Actor {
+        Actor { host: "h".into(), pid: 1, role: "r".into() }
+    }
+
+    fn started() -> Record {
+        ReleaseRecord::Started {
+            by: by(),
+            traffic: "simulated".into(),
+            strategy: Strategy::all_at_once(),
+            relations: Relations::new(),
+            accepted: None,
+        }
+        .into()
+    }
+
+    fn about(step: u32, what: StepRecord) -> Record {
+        Record::Step { step, what }
+    }
+
+    fn done(step: u32) -> Record {
+        about(step, StepRecord::Succeeded { ms: 1, relations: Relations::new() })
+    }
+
+    fn fold(records: &[Record]) -> Result<Status, UnknownTransition> {
+        Status::of(records).map(|status| status.unwrap())
+    }
+
+    fn expanded() -> Vec<Record> {
+        vec![started(), done(1), ReleaseRecord::PhaseFinished { phase: Phase::Before }.into()]
+    }
+
+    fn contracting() -> Vec<Record> {
+        let shifted = TrafficRecord::Shifted { share: Share::ALL, confirmed: true };
+        let rest = [shifted, TrafficRecord::DrainStarted, TrafficRecord::Drained { evidence: String::new() }];
+        expanded().into_iter().chain(rest.map(Record::from)).collect()
+    }
+
+    #[test]
+    fn every_beginning_of_a_journal_has_a_status() {
+        let mut journal = contracting();
+        journal.extend([
+            done(2),
+            ReleaseRecord::PointOfNoReturn { step: 2 }.into(),
+            ReleaseRecord::PhaseFinished { phase: Phase::After }.into(),
+            ReleaseRecord::Finished.into(),
+        ]);
+        for length in 1..=journal.len() {
+            fold(&journal[..length]).unwrap();
+        }
+        assert_eq!(fold(&journal).unwrap().stage, Stage::Done);
+        assert_eq!(Status::of(&[]), Ok(None));
+    }
+
+    #[test]
+    fn what_can_not_follow_is_an_error() {
+        assert!(fold(&[done(1)]).is_err(), "nothing comes before `started`");
+        assert!(fold(&[started(), started()]).is_err());
+        assert!(fold(&[started(), ReleaseRecord::Finished.into()]).is_err());
+        assert!(fold(&[started(), TrafficRecord::Promoted { by: by() }.into()]).is_err());
+        let error = fold(&[started(), TrafficRecord::Drained { evidence: String::new() }.into()]).unwrap_err();
+        assert!(error.to_string().contains("`drained` cannot follow Some(Before)"), "{error}");
+    }
+
+    #[test]
+    fn rollback_follows_everything_but_the_point_of_no_return() {
+        let back = [TrafficRecord::RollbackStarted { by: by() }, TrafficRecord::RolledBack].map(Record::from);
+        for length in 1..=contracting().len() {
+            let mut journal = contracting()[..length].to_vec();
+            journal.extend(back.clone());
+            assert_eq!(fold(&journal).unwrap().stage, Stage::RolledBack);
+            journal.push(ReleaseRecord::Resumed { by: by() }.into());
+            let status = fold(&journal).unwrap();
+            let forward = if length < 3 { Stage::Before } else { Stage::Shifting };
+            assert_eq!((status.stage, status.traffic.share), (forward, Share::NONE), "{length}");
+        }
+        let mut journal = contracting();
+        journal.extend([done(2), ReleaseRecord::PointOfNoReturn { step: 2 }.into(), back[0].clone()]);
+        assert!(fold(&journal).is_err());
+    }
+
+    #[test]
+    fn only_a_decision_frees_a_stuck_step() {
+        let stuck = [started(), about(1, StepRecord::Started), about(1, StepRecord::Stuck { message: String::new() })];
+        let then = |record: Record| fold(&stuck).unwrap().then(&record).unwrap();
+        assert!(matches!(
+            then(ReleaseRecord::Resumed { by: by() }.into()).trouble,
+            Some(Trouble::Stuck { step: 1, .. })
+        ));
+        let retried = then(about(1, StepRecord::Retried { by: by() }));
+        assert_eq!((retried.trouble.clone(), retried.in_doubt()), (None, None));
+        let marked = then(about(1, StepRecord::MarkedDone { by: by(), relations: Relations::new() }));
+        assert!(marked.trouble.is_none() && marked.is_done(1));
+    }
+}

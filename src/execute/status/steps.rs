@@ -1,0 +1,63 @@
+//! The machine of one step.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::execute::journal::StepRecord;
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Nothing of it is half done: it may run.
+    #[default]
+    Ready,
+    /// It was begun outside a transaction, and nobody knows yet whether it happened.
+    Begun,
+    /// It did not work; nothing half-done is left.
+    Failed,
+    /// Nobody but the operator can tell whether it happened.
+    Stuck,
+    /// It is done.
+    Done,
+}
+
+/// How far a step has come that goes over its rows some at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Progress {
+    /// The key of the last row that is done, as text.
+    pub cursor: String,
+    /// How many rows it has changed so far.
+    pub rows: u64,
+}
+
+/// What is known of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StepStatus {
+    /// How far it is.
+    pub state: StepState,
+    /// The rows that are done, if it goes over them some at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+impl StepStatus {
+    /// The status after one more record; `None` if it cannot follow.
+    pub(super) fn then(self, record: &StepRecord) -> Option<Self> {
+        let Self { state, progress } = self;
+        if state == StepState::Done {
+            return None;
+        }
+        let (state, progress) = match record {
+            StepRecord::Started => (StepState::Begun, progress),
+            StepRecord::Progressed { cursor, rows } => {
+                (StepState::Ready, Some(Progress { cursor: cursor.clone(), rows: *rows }))
+            }
+            StepRecord::Succeeded { .. } | StepRecord::MarkedDone { .. } => (StepState::Done, progress),
+            StepRecord::Failed { .. } => (StepState::Failed, progress),
+            StepRecord::Stuck { .. } => (StepState::Stuck, progress),
+            StepRecord::Retried { .. } => (StepState::Ready, progress),
+        };
+        Some(Self { state, progress })
+    }
+}

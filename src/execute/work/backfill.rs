@@ -1,0 +1,125 @@
+//! A statement over the rows of a table, some rows at a time in the order of a key. Each time is a transaction of its own in which the
+//! journal's cursor moves, so every row is done once whatever is killed: what is in doubt after a crash is answered by the cursor.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::SimpleQueryMessage;
+
+use super::Fault;
+use crate::execute::engine::{Engine, Written};
+use crate::execute::error::ExecuteError;
+use crate::execute::journal::{Record, StepRecord};
+use crate::execute::session::{failed, timeouts};
+use crate::execute::stop::Level;
+use crate::plan::saved::{Backfill, Step};
+use crate::sql::literal;
+
+/// How long the rows of one time should take: as long as anybody who wants the same rows waits.
+const TARGET: Duration = Duration::from_millis(250);
+/// Never more rows at a time than this: what is journaled is what is not done again.
+const MOST_ROWS: u32 = 100_000;
+
+/// What one time came to.
+enum Batch {
+    /// Some rows are done, up to a key.
+    Rows(Written),
+    /// There are no rows behind the cursor.
+    None,
+}
+
+impl Engine<'_, '_> {
+    pub(super) async fn run_backfill(&mut self, step: &Step, backfill: &Backfill) -> Result<(), ExecuteError> {
+        let started = Instant::now();
+        let tries = self.options.lock_retries + 1;
+        if self.status.progress(step.id).is_none() && self.status.in_doubt() != Some(step.id) {
+            self.announce_begun(step).await?;
+        }
+        let (mut rows, mut attempt) = (backfill.rows.clamp(1, MOST_ROWS), 1);
+        self.announce(step, attempt);
+        loop {
+            if self.doors.stop.level() > Level::Run {
+                return Err(ExecuteError::Interrupted);
+            }
+            let begun = Instant::now();
+            self.begin().await?;
+            match self.some_rows(step, backfill, rows).await {
+                Ok(Batch::Rows(written)) => {
+                    self.end(Ok(written)).await?;
+                    (rows, attempt) = (next_size(rows, begun.elapsed()), 1);
+                }
+                Ok(Batch::None) => {
+                    self.roll_back().await;
+                    return self.succeed(step, started).await;
+                }
+                Err(fault) => {
+                    self.roll_back().await;
+                    self.after_fault(step, fault, attempt, tries).await?;
+                    // Fewer rows are fewer locks.
+                    (rows, attempt) = ((rows / 2).max(1), attempt + 1);
+                }
+            }
+        }
+    }
+
+    async fn some_rows(&mut self, step: &Step, backfill: &Backfill, rows: u32) -> Result<Batch, Fault> {
+        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
+        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
+        self.lease.check(self.client).await?;
+        for set in &step.session {
+            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
+        }
+        let progress = self.status.progress(step.id);
+        let (key, table) = (&backfill.key, &backfill.table);
+        let behind = progress.map(|done| format!("{key} > {}", literal(&done.cursor)));
+        let filter = behind.as_ref().map(|behind| format!(" WHERE {behind}")).unwrap_or_default();
+        let last = format!(
+            "SELECT k::pg_catalog.text FROM (SELECT {key} AS k FROM {table}{filter} ORDER BY {key} LIMIT {rows}) AS batch ORDER BY k DESC LIMIT 1"
+        );
+        let answer = self.cancellable(0, self.client.simple_query(&last)).await?;
+        let cursor = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        let Some(cursor) = cursor else { return Ok(Batch::None) };
+        let behind = behind.map(|behind| format!(" AND {behind}")).unwrap_or_default();
+        // On a line of its own: the author's text may end in a comment.
+        let sql = format!("{}\n{behind} AND {key} <= {}", backfill.batch, literal(&cursor));
+        let answer = self.cancellable(0, self.client.simple_query(&sql)).await?;
+        (self.doors.boundary)("after a statement");
+        let changed = answer.iter().map(|message| match message {
+            SimpleQueryMessage::CommandComplete(rows) => *rows,
+            _ => 0,
+        });
+        let rows = progress.map_or(0, |done| done.rows) + changed.sum::<u64>();
+        self.client
+            .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .await
+            .map_err(|error| Fault::Sql { statement: None, error })?;
+        self.session.restore(self.client).await?;
+        let record = Record::Step { step: step.id, what: StepRecord::Progressed { cursor, rows } };
+        Ok(Batch::Rows(self.write(&[record]).await?))
+    }
+}
+
+/// How many rows to take next, after so many took so long. It changes by at most a factor of two, since one time tells little.
+fn next_size(rows: u32, took: Duration) -> u32 {
+    let wanted = TARGET.as_secs_f64() / took.as_secs_f64().max(0.001) * f64::from(rows);
+    let (least, most) = (f64::from(rows) / 2.0, f64::from(rows) * 2.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u32 holds")]
+    let next = wanted.clamp(least, most).clamp(1.0, f64::from(MOST_ROWS)) as u32;
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_time_that_rows_take() {
+        assert_eq!(next_size(1000, Duration::from_millis(250)), 1000);
+        assert_eq!(next_size(1000, Duration::from_millis(1)), 2000);
+        assert_eq!(next_size(1000, Duration::from_secs(60)), 500);
+        assert_eq!(next_size(1, Duration::from_secs(60)), 1);
+        assert_eq!(next_size(MOST_ROWS, Duration::ZERO), MOST_ROWS);
+    }
+}

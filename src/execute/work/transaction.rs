@@ -1,0 +1,66 @@
+//! Statements in one transaction: they, the step's history rows and its journal row commit together or not at all, so there is nothing to
+//! settle after a crash.
+
+use std::time::Instant;
+
+use super::Fault;
+use crate::execute::engine::{Engine, Written};
+use crate::execute::error::ExecuteError;
+use crate::execute::session::{failed, get, timeouts};
+use crate::plan::saved::{Statement, Step};
+
+impl Engine<'_, '_> {
+    pub(super) async fn run_in_transaction(
+        &mut self,
+        step: &Step,
+        statements: &[Statement],
+    ) -> Result<(), ExecuteError> {
+        let tries = self.options.lock_retries + 1;
+        for attempt in 1.. {
+            self.announce(step, attempt);
+            self.begin().await?;
+            let tried = self.try_once(step, statements).await;
+            let fault = match tried {
+                Ok(written) => return self.end(Ok(written)).await,
+                Err(fault) => fault,
+            };
+            self.roll_back().await;
+            self.after_fault(step, fault, attempt, tries).await?;
+        }
+        Ok(())
+    }
+
+    async fn try_once(&mut self, step: &Step, statements: &[Statement]) -> Result<Written, Fault> {
+        let started = Instant::now();
+        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
+        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
+        self.lease.check(self.client).await?;
+        let transaction = self.transaction_id().await?;
+        for set in &step.session {
+            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
+        }
+        for (index, statement) in statements.iter().enumerate() {
+            self.statement(index, &statement.sql).await?;
+            (self.doors.boundary)("after a statement");
+        }
+        // Deferred checks and triggers belong to the step's own role, search path and errors.
+        let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
+        deferred.map_err(|error| Fault::Sql { statement: None, error })?;
+        self.session.restore(self.client).await?;
+        if self.transaction_id().await? != transaction {
+            let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
+            return Err(ExecuteError::Stuck { step: step.id, message: message.into() }.into());
+        }
+        for version in &step.completes {
+            self.record_history(version).await?;
+        }
+        let records = self.success(step, started).await?;
+        Ok(self.write(&records).await?)
+    }
+
+    async fn transaction_id(&self) -> Result<String, ExecuteError> {
+        let query = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text";
+        let row = self.client.query_one(query, &[]).await.map_err(failed("asking for the transaction's id"))?;
+        get(&row, 0)
+    }
+}
