@@ -42,32 +42,25 @@ const TABLES: &str = "SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_ca
 impl Content {
     /// Reads it.
     pub(super) async fn read(client: &Client) -> Result<Self, Error> {
-        let mut found = Vec::new();
+        let (mut tables, mut asked) = (Vec::new(), Vec::new());
         for row in client.query(TABLES, &[]).await? {
             let (schema, name): (String, String) = (row.get(1), row.get(2));
             if books::are_books(&schema, &name) {
                 continue;
             }
             let (numbers, names): (Vec<i16>, Vec<String>) = (row.get(3), row.get(4));
-            let columns: BTreeMap<i16, String> = numbers.into_iter().zip(names).collect();
-            let values: Vec<String> =
-                columns.values().map(|name| format!("{}::pg_catalog.text", Quoted(name))).collect();
+            let values: Vec<String> = names.iter().map(|name| format!("{}::pg_catalog.text", Quoted(name))).collect();
             let relation = format!("{}.{}", Quoted(&schema), Quoted(&name));
-            let sql = format!("SELECT {} FROM {relation} LIMIT {}", values.join(", "), MOST_ROWS + 1);
-            found.push((row.get::<_, u32>(0), format!("{schema}.{name}"), columns, sql));
+            asked.push(format!("SELECT {} FROM {relation} LIMIT {}", values.join(", "), MOST_ROWS + 1));
+            let columns = numbers.into_iter().zip(names).collect();
+            tables.push((row.get::<_, u32>(0), Rows { name: format!("{schema}.{name}"), columns, rows: Vec::new() }));
         }
-        let answers = try_join_all(found.iter().map(|(.., sql)| client.query(sql.as_str(), &[]))).await?;
-        let tables = found.into_iter().zip(answers).filter(|(_, rows)| rows.len() <= MOST_ROWS);
-        let table = |((oid, name, columns, _), answer): ((u32, String, BTreeMap<i16, String>, String), Vec<_>)| {
-            let row = |row: &tokio_postgres::Row| -> Row {
-                let values = columns.keys().enumerate();
-                values.filter_map(|(at, number)| Some((*number, row.get::<_, Option<String>>(at)?))).collect()
-            };
-            let mut rows: Vec<Row> = answer.iter().map(row).collect();
-            rows.sort();
-            (oid, Rows { name, columns, rows })
-        };
-        Ok(Self(tables.map(table).collect()))
+        let answers = try_join_all(asked.iter().map(|sql| client.query(sql.as_str(), &[]))).await?;
+        for ((_, table), answer) in tables.iter_mut().zip(&answers) {
+            table.rows = answer.iter().map(|row| read(row, &table.columns)).collect();
+            table.rows.sort();
+        }
+        Ok(Self(tables.into_iter().filter(|(_, table)| table.rows.len() <= MOST_ROWS).collect()))
     }
 
     /// A table by its name.
@@ -97,6 +90,12 @@ impl Content {
         }
         found
     }
+}
+
+/// A row of these columns.
+fn read(row: &tokio_postgres::Row, columns: &BTreeMap<i16, String>) -> Row {
+    let values = columns.keys().enumerate();
+    values.filter_map(|(at, number)| Some((*number, row.get::<_, Option<String>>(at)?))).collect()
 }
 
 /// The rows of one list that are not in another; what is there twice has to be there twice.
