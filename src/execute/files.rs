@@ -9,8 +9,8 @@ use crate::plan::saved::{Migration, SavedPlan};
 
 /// Compares every file of a plan with its checksum.
 pub(super) fn unchanged(plan: &SavedPlan) -> Result<(), Stale> {
-    let all = plan.migrations.applied.iter().chain(&plan.migrations.pending);
-    all.map(|migration| compare(plan, migration)).collect()
+    let mut all = plan.migrations.applied.iter().chain(&plan.migrations.pending);
+    all.try_for_each(|migration| compare(plan, migration))
 }
 
 /// What became of the pending files, where they are in reach.

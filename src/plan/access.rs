@@ -37,7 +37,10 @@ pub(crate) fn of(node: &Node, sources: &Sources) -> Access {
     let mut access = Access::default();
     let mut schema = node.before.clone();
     for part in &node.parts {
-        let after = || part.apply(&schema).schema;
+        let after = || match node.parts.as_slice() {
+            [_] => node.after.clone(),
+            _ => part.apply(&schema).schema,
+        };
         let mut reader = Reader { access: &mut access, schema: &schema, after: &after };
         let text = sources.slice(part.span);
         match part.observed.as_deref().filter(|observed| observed.unsure.is_none()) {

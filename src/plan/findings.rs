@@ -1,49 +1,44 @@
 //! A placed release as the rules see it, and what is to be said where nothing can be placed.
 
-use std::collections::BTreeSet;
-
 use super::graph::Graph;
 use super::node::Node;
-use super::place::{Conflict, Placement, Reason};
-use crate::compat::Pulls;
+use super::place::{Conflict, Reason};
+use super::stages::Placed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Part, Placing, Step};
 use crate::sql::operation::{ConstraintKind, Operation, TableChange};
 
 /// The steps as rules see them.
-pub(crate) fn steps<'a>(
-    nodes: &'a [Node],
-    pulls: &'a [Pulls<'a>],
-    placements: &[Placement],
-    conflicts: &[Conflict],
-    second: &BTreeSet<usize>,
-) -> Vec<Step<'a>> {
+pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<Step<'a>> {
     let conflicted =
         |i: usize| conflicts.iter().any(|c| matches!(c, Conflict::Itself(n) | Conflict::Opaque(n) if *n == i));
-    let step = |(i, node): (usize, &'a Node)| Step {
-        parts: node
-            .parts
-            .iter()
-            .map(|part| Part {
-                operation: &part.operation,
-                span: part.span,
-                statement: part.statement,
-                hazard: &part.hazard,
-            })
-            .collect(),
-        span: node.span(),
-        effect: &node.effect,
-        pulls: &pulls[i],
-        phase: placements[i].phase,
-        placing: match placements[i].reason {
-            _ if conflicted(i) => Placing::Conflict,
-            Reason::Author => Placing::Author,
-            Reason::Own | Reason::Follows(_) | Reason::NeededBy(_) => Placing::Planner,
-        },
-        directive: node.directive.as_ref(),
-        before: &node.before,
-        again: second.contains(&i),
+    let step = |(i, placed): (usize, &'a Placed<'a>)| {
+        let Placed { node, pulls, placement, again, .. } = placed;
+        Step {
+            parts: node
+                .parts
+                .iter()
+                .map(|part| Part {
+                    operation: &part.operation,
+                    span: part.span,
+                    statement: part.statement,
+                    hazard: &part.hazard,
+                })
+                .collect(),
+            span: node.span(),
+            effect: &node.effect,
+            pulls,
+            phase: placement.phase,
+            placing: match placement.reason {
+                _ if conflicted(i) => Placing::Conflict,
+                Reason::Author => Placing::Author,
+                Reason::Own | Reason::Follows(_) | Reason::NeededBy(_) => Placing::Planner,
+            },
+            directive: node.directive.as_ref(),
+            before: &node.before,
+            again: *again,
+        }
     };
     nodes.iter().enumerate().map(step).collect()
 }
@@ -65,8 +60,8 @@ pub(crate) fn by_cause(conflicts: &[Conflict]) -> Vec<(&Conflict, usize)> {
 }
 
 /// Conflicts in their release.
-pub(crate) struct Conflicts<'a> {
-    pub(crate) nodes: &'a [Node],
+pub(super) struct Conflicts<'a> {
+    pub(super) nodes: &'a [Placed<'a>],
     pub(crate) graph: &'a Graph,
     pub(crate) release: &'a crate::lint::Release<'a>,
 }
@@ -81,12 +76,12 @@ impl Conflicts<'_> {
         match conflict {
             Conflict::Opaque(i) => {
                 Diagnostic::error(codes::OPAQUE, format!("what {} does can not be known from its text", self.what(*i)))
-                    .at(self.nodes[*i].span(), "not understood")
+                    .at(self.nodes[*i].node.span(), "not understood")
                     .help("say where it belongs, on the line before it: `-- cutover: before|after|neutral <reason>`")
             }
             Conflict::Itself(i) => {
                 let pulls = self.release.steps[*i].pulls;
-                let span = self.nodes[*i].span();
+                let span = self.nodes[*i].node.span();
                 let mut text = format!("no single moment is right for {}", self.name(*i));
                 let mut diagnostic = Diagnostic::error(codes::INCOMPATIBLE, String::new());
                 if let (Some(blue), Some(green)) = (&pulls.blue, &pulls.green) {
@@ -109,7 +104,7 @@ impl Conflicts<'_> {
                     Some(_) => {
                         "name the columns in blue's query with their tables instead of `*` or bare names, and release that first".to_owned()
                     }
-                    None => way_out(&self.nodes[*i]),
+                    None => way_out(&self.nodes[*i].node),
                 })
             }
             Conflict::Chain { before, after } => {
@@ -129,8 +124,8 @@ impl Conflicts<'_> {
                         self.release.assumption()
                     ),
                 )
-                .at(self.nodes[*before].span(), "green needs this before the cutover")
-                .at(self.nodes[*after].span(), "blue needs this undone until it is drained");
+                .at(self.nodes[*before].node.span(), "green needs this before the cutover")
+                .at(self.nodes[*after].node.span(), "blue needs this undone until it is drained");
                 if let Some(blue) = &self.release.steps[*after].pulls.blue {
                     diagnostic = self.release.blue.label(diagnostic, blue);
                 }
@@ -148,15 +143,15 @@ impl Conflicts<'_> {
     /// What was placed by what it was seen to do, and what was seen and is not enough.
     pub(crate) fn observed(&self, node: usize, server: &str) -> Option<Diagnostic> {
         let placed = self.release.steps[node].placing != Placing::Author;
-        let observed = self.nodes[node].observations().next().filter(|_| placed)?;
+        let observed = self.nodes[node].node.observations().next().filter(|_| placed)?;
         if let Some(unsure) = &observed.unsure {
             let text = format!("{} was run on {server}, and that is not enough to place it: {unsure}", self.what(node));
             return Some(
-                Diagnostic::new(codes::OBSERVED, Severity::Info, text).at(self.nodes[node].span(), "observed"),
+                Diagnostic::new(codes::OBSERVED, Severity::Info, text).at(self.nodes[node].node.span(), "observed"),
             );
         }
         let text = format!("{} is placed by what it was seen to do on {server}", self.what(node));
-        let at = |diagnostic: Diagnostic| diagnostic.at(self.nodes[node].span(), "observed");
+        let at = |diagnostic: Diagnostic| diagnostic.at(self.nodes[node].node.span(), "observed");
         if observed.reads.is_empty() {
             return Some(at(Diagnostic::new(
                 codes::OBSERVED,
@@ -173,7 +168,7 @@ impl Conflicts<'_> {
     }
 
     fn what(&self, node: usize) -> String {
-        match self.nodes[node].operations().next() {
+        match self.nodes[node].node.operations().next() {
             Some(Operation::Opaque { what }) => format!("this {what}"),
             Some(Operation::Query { calls, .. }) => {
                 let names: Vec<_> = calls.iter().map(ToString::to_string).collect();

@@ -34,13 +34,11 @@ struct Seen {
 
 impl Graph {
     /// Linear in the number of accesses: a definition takes over the uses since the one before.
-    pub(crate) fn build(accesses: &[Access]) -> Self {
-        let mut graph = DiGraph::with_capacity(accesses.len(), accesses.len());
-        for _ in accesses {
-            graph.add_node(());
-        }
+    pub(crate) fn build<'a>(accesses: impl IntoIterator<Item = &'a Access>) -> Self {
+        let mut graph = DiGraph::new();
         let mut seen: HashMap<&Key, Seen> = HashMap::new();
-        for (node, access) in accesses.iter().enumerate() {
+        for (node, access) in accesses.into_iter().enumerate() {
+            graph.add_node(());
             let mut before = Before::default();
             for key in &access.uses {
                 let seen = seen.entry(key).or_default();

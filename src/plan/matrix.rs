@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::node::Node;
-use super::place::Placement;
 use super::saved::Step;
+use super::stages::Placed;
 use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, State, Watch};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
@@ -13,9 +12,8 @@ use crate::side::Side;
 use crate::source::Span;
 
 /// What the planner knows when it asks.
-pub(crate) struct Input<'a> {
-    pub(crate) nodes: &'a [Node],
-    pub(crate) placements: &'a [Placement],
+pub(super) struct Input<'a> {
+    pub(super) nodes: &'a [Placed<'a>],
     pub(crate) base: &'a Schema,
     pub(crate) blue: Option<&'a Watch<'a>>,
     pub(crate) green: Option<&'a Watch<'a>>,
@@ -30,7 +28,7 @@ pub(crate) struct Input<'a> {
 }
 
 /// The findings.
-pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
+pub(super) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let (blue, green) = (input.blue, input.green);
     if let Some(blue) = blue {
@@ -42,7 +40,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
     if input.refused {
         return found;
     }
-    let before = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::Before);
+    let before = input.states.iter().filter(|(node, _)| input.nodes[*node].placement.phase == Phase::Before);
     if let Some(blue) = blue {
         found.extend(changed(input, blue, before.clone()));
         found.extend(lost(
@@ -58,7 +56,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
     if let Some(green) = green {
         let overlap = before.clone().next_back().map_or(input.base, |(_, schema)| schema);
         let (overlap, _) = green.step(green.own(), overlap);
-        let after = input.states.iter().filter(|(node, _)| input.placements[*node].phase == Phase::After);
+        let after = input.states.iter().filter(|(node, _)| input.nodes[*node].placement.phase == Phase::After);
         found.extend(not_ready(input, green, &overlap, after.clone()));
         found.extend(not_yet_changed(input, green, &overlap, after.clone()));
         found.extend(lost(input, Side::Green, green, overlap, after, codes::GREEN_BREAKS, input.offsets.1));
@@ -93,7 +91,7 @@ fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32)
                 codes::GREEN_BREAKS,
                 format!("green's query {name} does not work after this release: {}", problem.message),
             )
-            .at(input.nodes[node].span(), "taken away here")
+            .at(input.nodes[node].node.span(), "taken away here")
             .at(place, "needed here")
             .help("change green's query, or drop the statement from the release"),
             None => Diagnostic::new(
@@ -138,7 +136,7 @@ fn lost<'a>(
     let mut state = first;
     for (node, schema) in steps {
         let (next, touched) = watch.step(&state, schema);
-        let span = input.nodes[*node].span();
+        let span = input.nodes[*node].node.span();
         let breaks = touched.into_iter().find_map(|query| {
             let why = (watch.prepares(&state, query)).then(|| watch.problems(&next, query).next()).flatten();
             if let Some(problem) = why {
@@ -184,7 +182,7 @@ fn changed<'a>(
                     codes::RESULT_CHANGES,
                     format!("blue's query {}{more} gets something else from here on: {how}", of.name),
                 )
-                .at(input.nodes[*node].span(), "changed while blue runs")
+                .at(input.nodes[*node].node.span(), "changed while blue runs")
                 .at(of.span.moved(input.offsets.0), "this query")
                 .help("name the columns in the query, and let the driver prepare it again when it fails with 0A000 (\"cached plan must not change result type\")"),
             );
@@ -224,7 +222,7 @@ fn not_yet_changed<'a>(
                     of.name
                 ),
             )
-            .at(input.nodes[*node].span(), "placed after the cutover")
+            .at(input.nodes[*node].node.span(), "placed after the cutover")
             .at(of.span.moved(input.offsets.1), "this query")
             .help("name the columns in the query, or let green read both forms"),
         );
@@ -262,7 +260,7 @@ fn not_ready<'a>(
             green.prepares(&state, query) && missing(&state).is_none()
         });
         let Some((node, _)) = ready else { continue };
-        let span = input.nodes[*node].span();
+        let span = input.nodes[*node].node.span();
         if said(input, codes::GREEN_NOT_READY, span) || told.contains(&span) {
             continue;
         }

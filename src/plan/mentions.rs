@@ -1,10 +1,9 @@
 //! What blue's source mentions of what a step takes away: beside the steps, and as findings. It is looked for once everything is placed.
 
-use super::node::Node;
-use super::place::Placement;
 use super::saved::{self, Usage};
+use super::stages::Placed;
 use crate::compat::mention::{self, Found, MOST_PLACES, Mentions, Taken, Tree};
-use crate::compat::{Phase, Pulls, Reliance, Watch};
+use crate::compat::{Phase, Reliance, Watch};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::lint;
 use crate::schema::Schema;
@@ -40,8 +39,13 @@ enum ShownBy<'a> {
 }
 
 /// Looks for what the nodes take away, all in one pass.
-pub(crate) fn find<'a>(nodes: &[Node], base: &Schema, blue: Option<&'a Watch<'a>>, tree: &dyn Tree) -> Mentioned<'a> {
-    let taken: Vec<Vec<Taken>> = nodes.iter().map(|node| mention::taken(&node.effect, base)).collect();
+pub(super) fn find<'a>(
+    nodes: &[Placed<'_>],
+    base: &Schema,
+    blue: Option<&'a Watch<'a>>,
+    tree: &dyn Tree,
+) -> Mentioned<'a> {
+    let taken: Vec<Vec<Taken>> = nodes.iter().map(|placed| mention::taken(&placed.node.effect, base)).collect();
     let names = taken.iter().flatten().map(|taken| &taken.name);
     let mentions: Mentions = mention::search(names, tree);
     let of = |taken: Taken| {
@@ -76,20 +80,13 @@ fn shown(mentions: &[&Mention<'_>]) -> Vec<(usize, Span)> {
 
 impl Mentioned<'_> {
     /// What is to be said of each step; blue's source stands `offset` files behind in the sources.
-    pub(crate) fn findings(
-        &self,
-        nodes: &[Node],
-        placements: &[Placement],
-        pulls: &[Pulls<'_>],
-        release: &lint::Release<'_>,
-        offset: u32,
-    ) -> Vec<Diagnostic> {
+    pub(super) fn findings(&self, nodes: &[Placed<'_>], release: &lint::Release<'_>, offset: u32) -> Vec<Diagnostic> {
         let finding = |(i, mentions): (usize, &Vec<Mention<'_>>)| {
             let all: Vec<&Mention<'_>> = mentions.iter().collect();
-            let while_blue_serves = placements[i].phase == Phase::Before;
+            let while_blue_serves = nodes[i].placement.phase == Phase::Before;
             // What blue must have and loses is an error already.
             let unproved = |m: &&Mention<'_>| m.taken.goes && !matches!(m.shown_by, ShownBy::Query(_));
-            let risky = while_blue_serves && !pulls[i].blue_must() && mentions.iter().any(|m| unproved(&m));
+            let risky = while_blue_serves && !nodes[i].pulls.blue_must() && mentions.iter().any(|m| unproved(&m));
             let severity = if risky { Severity::Warning } else { Severity::Info };
             let count: u32 = mentions.iter().map(|m| m.found.count).sum();
             let names: Vec<_> = mentions.iter().map(|m| m.taken.name.to_string()).collect();
@@ -102,7 +99,7 @@ impl Mentioned<'_> {
                 remark(mentions)
             );
             let mut found = Diagnostic::new(codes::MENTIONED_IN_SOURCE, severity, text);
-            found = found.at(nodes[i].span(), format!("takes away: {}", mentions[0].taken.capability));
+            found = found.at(nodes[i].node.span(), format!("takes away: {}", mentions[0].taken.capability));
             for (name, span) in shown(&all) {
                 found = found.at(span.moved(offset), format!("mentions {}", all[name].taken.name));
             }

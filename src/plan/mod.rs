@@ -1,12 +1,14 @@
 //! Dependency graph, placement, splitting, the proof, and the saved plan file.
 
 mod access;
+mod again;
 mod commits;
 mod describe;
 mod findings;
 pub mod format;
 mod graph;
 mod key;
+mod manner;
 mod matrix;
 mod mentions;
 mod node;
@@ -14,7 +16,11 @@ mod observed;
 mod place;
 mod proof;
 mod release;
+mod request;
+mod said;
+mod save;
 pub mod saved;
+mod stages;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -24,4 +30,5 @@ pub use node::is_opaque;
 #[cfg(feature = "live")]
 pub(crate) use node::replay;
 pub use observed::{Observed, ObservedEffects};
-pub use release::{Checked, Planned, Request, check, plan};
+pub use release::{check, plan};
+pub use request::{Checked, Planned, Request};

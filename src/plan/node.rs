@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::access::{self, Key};
 use super::commits;
 use super::graph::Graph;
+use super::manner::{self, Manner};
 use super::{Observed, Request};
 use crate::compat::repeats_key;
 use crate::diagnostic::{Diagnostic, Severity, codes};
@@ -97,6 +98,8 @@ pub(crate) struct Node {
     pub(crate) effect: Effect,
     /// The author's word on it.
     pub(crate) directive: Option<Directive>,
+    /// How its author wants it to run.
+    pub(crate) manner: Option<Manner>,
     /// Whether it runs in a transaction.
     pub(crate) transactional: bool,
     /// `SET` statements of its file that are in force.
@@ -105,6 +108,8 @@ pub(crate) struct Node {
     pub(crate) written: Option<Written>,
     /// The schema before it, in the files' order.
     pub(crate) before: Schema,
+    /// The schema after it, in the files' order.
+    pub(crate) after: Schema,
     /// What it changes.
     pub(crate) touched: BTreeSet<Object>,
 }
@@ -289,6 +294,7 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 };
                 let before = std::mem::replace(&mut schema, applied.schema);
                 if let Some(node) = &mut unsplittable {
+                    node.after = schema.clone();
                     node.unknown |= unknown;
                     node.touched.extend(applied.touched);
                     node.effect.removes.extend(effect.removes);
@@ -299,6 +305,15 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 let (alone_only, refused) =
                     commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
                 diagnostics.extend(refused);
+                let word = statement.manner.as_ref();
+                let text = folder.sources.slice(part.span);
+                let manner = match word.map(|word| manner::of(word, &part, text, &before)).transpose() {
+                    Ok(manner) => manner,
+                    Err(why) => {
+                        diagnostics.push(bad_manner(&why, part.span));
+                        None
+                    }
+                };
                 let transactional = statement.transactional && !part.hazard.outside_transaction && !alone_only;
                 let node = Node {
                     migration: index,
@@ -306,10 +321,12 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     block: blocks.current(),
                     effect,
                     directive: statement.directive.clone(),
+                    manner,
                     transactional,
                     session: session.clone(),
                     written: None,
                     before,
+                    after: schema.clone(),
                     touched: applied.touched,
                     parts: vec![part],
                 };
@@ -322,10 +339,24 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
         temporary(&mut nodes, first, folder);
         transactions(&mut nodes, first, blocks.count, folder);
         group(&mut nodes, first, base, folder);
+        for node in nodes[first..].iter_mut().filter(|node| node.manner.is_some() && node.parts.len() > 1) {
+            node.manner = None;
+            diagnostics.push(bad_manner("it is one transaction with other statements", node.span()));
+        }
         diagnostics.extend(nodes[first..].iter().filter_map(commits::unsafe_label));
         schema = schema.with_default_search_path().without_temporary();
     }
     Nodes { nodes, last: schema, certain, diagnostics, allows, statements: count }
+}
+
+/// Why a statement cannot run as its author says.
+fn bad_manner(why: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        codes::BAD_DIRECTIVE,
+        format!("the statement cannot run as its `-- cutover:` comment says: {why}"),
+    )
+    .at(span, "this statement")
+    .help("change the comment or the statement; without the comment it runs as one statement")
 }
 
 /// What a data statement reads and writes. Long ones are lists of rows.
@@ -691,6 +722,7 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         unknown: members.iter().any(|i| nodes[*i].unknown),
         effect: effect.clone(),
         directive: members.iter().find_map(|i| nodes[*i].directive.clone()),
+        manner: members.iter().find_map(|i| nodes[*i].manner.clone()),
         before,
         touched: all_touched,
         ..last.clone()

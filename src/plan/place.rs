@@ -3,6 +3,7 @@
 use super::graph::Graph;
 use super::node::{self, Node};
 use super::saved::{Direction, Phase};
+use super::stages::Judged;
 use crate::compat::Pulls;
 use crate::effect::Weight;
 use crate::sql::DirectiveWord;
@@ -41,12 +42,12 @@ pub(crate) enum Conflict {
 }
 
 /// Places all nodes. Conflicts are placed too, so that the plan can be shown.
-pub(crate) fn place(nodes: &[Node], graph: &Graph, pulls: &[Pulls<'_>]) -> (Vec<Placement>, Vec<Conflict>) {
+pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph) -> (Vec<Placement>, Vec<Conflict>) {
     let mut conflicts = Vec::new();
-    let wants: Vec<Want> = nodes.iter().zip(pulls).map(|(node, pulls)| want(node, pulls)).collect();
+    let wants: Vec<Want> = nodes.iter().map(|judged| want(&judged.node, &judged.pulls)).collect();
     for (i, want) in wants.iter().enumerate() {
         if want.unplaceable {
-            conflicts.push(if nodes[i].is_opaque() { Conflict::Opaque(i) } else { Conflict::Itself(i) });
+            conflicts.push(if nodes[i].node.is_opaque() { Conflict::Opaque(i) } else { Conflict::Itself(i) });
         }
     }
     // What must be before draws everything it stands on with it.

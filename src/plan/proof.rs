@@ -1,9 +1,8 @@
 //! The proof of a plan: its order ends in the files' own schema, and no step before the cutover takes what blue relies on.
 
-use super::node::{self, Node};
-use super::place::Placement;
+use super::node;
 use super::saved::Phase;
-use crate::compat::Pulls;
+use super::stages::Placed;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
 use crate::schema::{Problem, Schema};
@@ -17,19 +16,13 @@ pub(crate) struct Proof {
 }
 
 /// Replays the plan's order. `keep_states`: whether anybody asks for the schemas on the way.
-pub(crate) fn prove(
-    nodes: &[Node],
-    placements: &[Placement],
-    base: &Schema,
-    last: &Schema,
-    pulls: &[Pulls<'_>],
-    keep_states: bool,
-) -> Proof {
+pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_states: bool) -> Proof {
     let mut diagnostics = Vec::new();
     let mut states = Vec::new();
     let mut run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
         let mut schema = start.clone();
-        for (i, node) in nodes.iter().enumerate().filter(|(i, _)| placements[*i].phase == phase) {
+        for (i, node) in nodes.iter().enumerate().filter(|(_, placed)| placed.placement.phase == phase) {
+            let Placed { node, pulls, .. } = node;
             schema = schema.searched_like(&node.before);
             for part in &node.parts {
                 let applied = part.apply(&schema);
@@ -61,8 +54,8 @@ pub(crate) fn prove(
             }
             if phase == Phase::Before
                 && node.directive.is_none()
-                && pulls[i].blue_must()
-                && let Some(pull) = &pulls[i].blue
+                && pulls.blue_must()
+                && let Some(pull) = &pulls.blue
             {
                 diagnostics.push(
                     Diagnostic::error(codes::BLUE_BREAKS, format!("blue relies on this: {}", pull.capability))
@@ -77,7 +70,7 @@ pub(crate) fn prove(
     let differences = last.differences(&end);
     if !differences.is_empty() {
         let shown: Vec<_> = differences.iter().take(8).map(String::as_str).collect();
-        let label = nodes.iter().zip(placements).find(|(_, p)| p.phase == Phase::After).map(|(n, _)| n.span());
+        let label = nodes.iter().find(|placed| placed.placement.phase == Phase::After).map(|placed| placed.node.span());
         let mut diagnostic = Diagnostic::error(
             codes::REORDER_UNPROVED,
             format!("the plan's order does not end in the schema of the files' order:\n{}", shown.join("\n")),

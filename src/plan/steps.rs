@@ -2,56 +2,44 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Request;
 use super::access::Key;
 use super::describe::describe_part;
 use super::graph::Graph;
-use super::mentions::Mentioned;
 use super::node::{Node, Part};
-use super::place::{Placement, Reason};
+use super::place::Reason;
+use super::said::Said;
 use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Role, Statement, Step, Work};
-use crate::compat::{Pull, Pulls, Strength};
+use super::stages::{Placed, Proved};
+use crate::compat::{Pull, Strength};
 use crate::effect::{Capability, Hazard};
-use crate::migrations::{Convention, Migration};
 use crate::side::Side;
 use crate::source::{Sources, Span};
 use crate::sql::operation::Operation;
 use crate::stats::Weighing;
 
 /// What the steps are made of.
-pub(crate) struct Input<'a> {
-    pub(crate) nodes: &'a [Node],
-    pub(crate) placements: &'a [Placement],
-    pub(crate) pulls: &'a [Pulls<'a>],
-    pub(crate) graph: &'a Graph,
-    /// Nodes that run again after the cutover.
-    pub(crate) second: &'a BTreeSet<usize>,
-    pub(crate) pending: &'a [Migration],
-    pub(crate) convention: Convention,
-    pub(crate) sources: &'a Sources,
-    /// Where statements were observed.
-    pub(crate) server: &'a str,
-    /// What production holds.
-    pub(crate) weighing: Option<&'a Weighing>,
-    /// What blue's source mentions.
-    pub(crate) mentioned: Option<&'a Mentioned<'a>>,
+pub(super) struct Input<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) proved: &'a Proved<'a>,
+    pub(super) said: &'a Said<'a>,
 }
 
 /// The steps in the order of execution, each with its nodes.
-pub(crate) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
-    let nodes = input.nodes;
+pub(super) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
+    let nodes = &input.proved.nodes;
     let mut pieces: HashMap<Span, usize> = HashMap::new();
-    for part in nodes.iter().filter(|n| n.written.is_none()).flat_map(|n| &n.parts) {
+    for part in nodes.iter().map(|n| &n.node).filter(|n| n.written.is_none()).flat_map(|n| &n.parts) {
         *pieces.entry(part.statement).or_default() += 1;
     }
     let builder = Builder { input, pieces: &pieces };
     let mut steps: Vec<(Step, Vec<usize>)> = Vec::new();
     for phase in [Phase::Before, Phase::After] {
-        let runs =
-            |i: &usize| input.placements[*i].phase == phase || (phase == Phase::After && input.second.contains(i));
+        let runs = |i: &usize| nodes[*i].placement.phase == phase || (phase == Phase::After && nodes[*i].again);
         let mut members: Vec<Vec<usize>> = Vec::new();
         for i in (0..nodes.len()).filter(runs) {
             match members.last_mut() {
-                Some(group) if same_statement(&nodes[group[0]], &nodes[i]) => group.push(i),
+                Some(group) if same_statement(&nodes[group[0]].node, &nodes[i].node) => group.push(i),
                 _ => members.push(vec![i]),
             }
         }
@@ -60,25 +48,25 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
             steps.push((builder.step(id, phase, &group), group));
         }
     }
-    mark_point_of_no_return(&mut steps, input);
+    mark_point_of_no_return(&mut steps, nodes);
     // A migration is complete with its last step.
     let mut last_step: HashMap<usize, usize> = HashMap::new();
     for (at, (_, group)) in steps.iter().enumerate() {
         for node in group {
-            last_step.insert(nodes[*node].migration, at);
+            last_step.insert(nodes[*node].node.migration, at);
         }
     }
     let mut latest = None;
-    for (migration, found) in input.pending.iter().enumerate() {
+    for (migration, found) in input.request.pending.pending.iter().enumerate() {
         let own = last_step.get(&migration).copied();
         latest = latest.max(own);
         // A history that only knows "everything up to here" waits for what comes before.
-        let at = if input.convention.records_in_order() { latest } else { own };
+        let at = if input.request.folder.convention.records_in_order() { latest } else { own };
         if let Some(at) = at {
             steps[at].0.completes.push(found.version.to_string());
         }
     }
-    needs(&mut steps, input.graph);
+    needs(&mut steps, &input.proved.graph);
     roles(&mut steps, nodes);
     steps
 }
@@ -86,6 +74,12 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
 /// What a node's statements are as the work of a step.
 fn work(node: &Node, mut statements: Vec<Statement>) -> Work {
     match statements.pop() {
+        Some(statement)
+            if statements.is_empty()
+                && let Some(manner) = &node.manner =>
+        {
+            manner.work(statement)
+        }
         Some(statement) if !node.transactional && statements.is_empty() => Work::Alone { statement },
         Some(last) => Work::Transaction { statements: statements.into_iter().chain([last]).collect() },
         None => Work::Transaction { statements },
@@ -93,12 +87,12 @@ fn work(node: &Node, mut statements: Vec<Statement>) -> Work {
 }
 
 /// Says of each step that no author wrote as it is where it comes from.
-fn roles(steps: &mut [(Step, Vec<usize>)], nodes: &[Node]) {
+fn roles(steps: &mut [(Step, Vec<usize>)], nodes: &[Placed<'_>]) {
     let all: Vec<(u32, Vec<usize>)> = steps.iter().map(|(step, group)| (step.id, group.clone())).collect();
     let with = |node: usize| move |(_, group): &&(u32, Vec<usize>)| group.contains(&node);
     for (step, group) in steps {
         let Some(node) = group.first().copied() else { continue };
-        if let Some(written) = &nodes[node].written {
+        if let Some(written) = &nodes[node].node.written {
             // The rest of the statement comes right after what was written for it.
             let of = all.iter().find(with(node + 1)).map_or(step.id, |(id, _)| *id);
             step.role = Role::Generated { recipe: written.recipe.to_owned(), of };
@@ -143,15 +137,14 @@ fn same_statement(a: &Node, b: &Node) -> bool {
     lone(a).is_some() && lone(a) == lone(b)
 }
 
-fn mark_point_of_no_return(steps: &mut [(Step, Vec<usize>)], input: &Input<'_>) {
+fn mark_point_of_no_return(steps: &mut [(Step, Vec<usize>)], nodes: &[Placed<'_>]) {
     let first = steps.iter().position(|(step, group)| {
         let ends_blue = |i: &usize| {
-            let second = input.second.contains(i);
-            let opaque = input.placements[*i].direction == Direction::Opaque;
+            let Placed { node, pulls, placement, again, .. } = &nodes[*i];
+            let opaque = placement.direction == Direction::Opaque;
             // Without its trigger, what one version writes is not what the other reads.
-            let in_step =
-                input.pulls[*i].blue.as_ref().is_some_and(|p| matches!(p.capability, Capability::Trigger { .. }));
-            !second && (input.pulls[*i].blue_must() || opaque || in_step || input.nodes[*i].is_data())
+            let in_sync = pulls.blue.as_ref().is_some_and(|p| matches!(p.capability, Capability::Trigger { .. }));
+            !again && (pulls.blue_must() || opaque || in_sync || node.is_data())
         };
         step.phase == Phase::After && group.iter().any(ends_blue)
     });
@@ -165,13 +158,27 @@ struct Builder<'a> {
     pieces: &'a HashMap<Span, usize>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn nodes(&self) -> &'a [Placed<'a>] {
+        &self.input.proved.nodes
+    }
+
+    fn sources(&self) -> &'a Sources {
+        &self.input.request.folder.sources
+    }
+
+    /// Where statements were observed.
+    fn server(&self) -> &'a str {
+        self.input.request.observed.map_or("", |observed| &observed.server)
+    }
+
     fn step(&self, id: u32, phase: Phase, group: &[usize]) -> Step {
         let parts: Vec<(&Node, &Part)> = group
             .iter()
-            .flat_map(|i| self.input.nodes[*i].parts.iter().map(|part| (&self.input.nodes[*i], part)))
+            .map(|i| &self.nodes()[*i].node)
+            .flat_map(|node| node.parts.iter().map(move |part| (node, part)))
             .collect();
-        let first = &self.input.nodes[group[0]];
+        let first = &self.nodes()[group[0]].node;
         let (mut object, mut action) = parts.first().map(|(_, p)| describe_part(p)).unwrap_or_default();
         let more = parts.len().saturating_sub(1);
         if more > 0 {
@@ -189,30 +196,34 @@ impl Builder<'_> {
         Step {
             id,
             phase,
-            direction: self.input.placements[group[0]].direction,
+            direction: self.nodes()[group[0]].placement.direction,
             role: Role::Authored,
-            session: first.session.iter().map(|span| self.input.sources.slice(*span).to_owned()).collect(),
+            session: first.session.iter().map(|span| self.sources().slice(*span).to_owned()).collect(),
             work: work(first, self.statements(first, &parts)),
             object,
             action,
             reason: self.reason(group[0], phase),
-            hazard: if first.is_opaque() {
-                "cost not known".to_owned()
-            } else {
-                together.map(|hazard| hazard.to_string()).unwrap_or_default()
-            },
-            load: self.input.weighing.and_then(weighed),
+            hazard: Self::cost(first, together.as_ref()),
+            load: self.input.said.weighing.as_ref().and_then(weighed),
             point_of_no_return: false,
             completes: Vec::new(),
             needs: Vec::new(),
             evidence: group.iter().flat_map(|node| self.evidence(*node)).collect(),
-            mentions: self.input.mentioned.map(|mentioned| mentioned.saved(group)).unwrap_or_default(),
+            mentions: self.input.said.mentioned.as_ref().map(|mentioned| mentioned.saved(group)).unwrap_or_default(),
         }
+    }
+
+    fn cost(node: &Node, hazard: Option<&Hazard>) -> String {
+        if node.is_opaque() {
+            return "cost not known".to_owned();
+        }
+        let whole = hazard.map(ToString::to_string).unwrap_or_default();
+        node.manner.as_ref().map_or(whole.clone(), |manner| manner.cost(whole))
     }
 
     /// What the versions' pulls on a node rest on.
     fn evidence(&self, node: usize) -> Vec<Evidence> {
-        let pulls = &self.input.pulls[node];
+        let pulls = &self.nodes()[node].pulls;
         let weighed = |pull: &Pull<'_>| match pull.strength {
             Strength::Must => Reliance::Needs,
             Strength::Prefers => Reliance::Prefers,
@@ -231,16 +242,23 @@ impl Builder<'_> {
 
     fn statements(&self, first: &Node, parts: &[(&Node, &Part)]) -> Vec<Statement> {
         let origin = |span: Span| {
-            let at = self.input.sources.line_column(span);
-            let version = self.input.pending.get(first.migration).map(|m| m.version.to_string()).unwrap_or_default();
-            Some(Origin { version, path: self.input.sources.path(span).to_owned(), line: at.line, column: at.column })
+            let at = self.sources().line_column(span);
+            let version = self
+                .input
+                .request
+                .pending
+                .pending
+                .get(first.migration)
+                .map(|m| m.version.to_string())
+                .unwrap_or_default();
+            Some(Origin { version, path: self.sources().path(span).to_owned(), line: at.line, column: at.column })
         };
         if let Some(written) = &first.written {
             return vec![Statement { sql: written.sql.clone(), origin: None }];
         }
         let mut statements: Vec<(Span, Statement, usize)> = Vec::new();
         for (_, part) in parts {
-            let slice = self.input.sources.slice(part.span);
+            let slice = self.sources().slice(part.span);
             let run_on = match (statements.last_mut(), part.prefix) {
                 (Some((span, statement, count)), Some(_)) if *span == part.statement => {
                     *count += 1;
@@ -254,8 +272,8 @@ impl Builder<'_> {
             };
             if !run_on {
                 let sql = match part.prefix {
-                    Some(prefix) => format!("{} {slice}", self.input.sources.slice(prefix).trim_end()),
-                    None => self.input.sources.slice(part.statement).to_owned(),
+                    Some(prefix) => format!("{} {slice}", self.sources().slice(prefix).trim_end()),
+                    None => self.sources().slice(part.statement).to_owned(),
                 };
                 statements.push((part.statement, Statement { sql, origin: origin(part.span) }, 1));
             }
@@ -263,7 +281,7 @@ impl Builder<'_> {
         let whole = |(span, mut statement, count): (Span, Statement, usize)| {
             // All sub-commands are here: the author's text as it stands.
             if self.pieces.get(&span) == Some(&count) {
-                statement = Statement { sql: self.input.sources.slice(span).to_owned(), origin: origin(span) };
+                statement = Statement { sql: self.sources().slice(span).to_owned(), origin: origin(span) };
             }
             statement
         };
@@ -271,17 +289,18 @@ impl Builder<'_> {
     }
 
     fn reason(&self, node: usize, phase: Phase) -> String {
-        if self.input.placements[node].phase != phase {
+        if self.nodes()[node].placement.phase != phase {
             return "again, for the rows that blue wrote until it was drained".to_owned();
         }
         let name = |other: usize| {
-            let (object, action) = self.input.nodes[other].parts.first().map(describe_part).unwrap_or_default();
+            let (object, action) = self.nodes()[other].node.parts.first().map(describe_part).unwrap_or_default();
             format!("{action} of {object}")
         };
-        let placement = &self.input.placements[node];
-        let pulls = &self.input.pulls[node];
+        let placement = &self.nodes()[node].placement;
+        let pulls = &self.nodes()[node].pulls;
         match placement.reason {
-            Reason::Author => self.input.nodes[node]
+            Reason::Author => self.nodes()[node]
+                .node
                 .directive
                 .as_ref()
                 .map(|d| format!("the author: {}", d.reason))
@@ -289,8 +308,8 @@ impl Builder<'_> {
             Reason::Follows(earlier) => format!("stands on {}", name(earlier)),
             Reason::NeededBy(later) => format!("{} stands on it", name(later)),
             Reason::Own => {
-                let sure = self.input.nodes[node].observations().any(|observed| observed.unsure.is_none());
-                let seen = if sure { format!(" (seen on {})", self.input.server) } else { String::new() };
+                let sure = self.nodes()[node].node.observations().any(|observed| observed.unsure.is_none());
+                let seen = if sure { format!(" (seen on {})", self.server()) } else { String::new() };
                 let pull = match placement.phase {
                     Phase::Before => pulls.green.as_ref().map(|p| (Side::Green, p)),
                     Phase::After => pulls.blue.as_ref().map(|p| (Side::Blue, p)),
@@ -300,7 +319,7 @@ impl Builder<'_> {
                         Some(query) => format!("{who} relies on it in {}: {}", query.name, pull.capability),
                         None => format!("{who} may rely on it: {}", pull.capability),
                     },
-                    None if matches!(self.input.nodes[node].parts[0].operation, Operation::Data(_)) => {
+                    None if matches!(self.nodes()[node].node.parts[0].operation, Operation::Data(_)) => {
                         "changes rows".to_owned()
                     }
                     None => "no version notices".to_owned(),

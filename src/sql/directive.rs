@@ -1,8 +1,9 @@
 //! What an author says to the tool, in the comments before a statement: `-- cutover: before|after|neutral <reason>`, where it belongs;
 //! `-- cutover: allow(rule, …) <reason>`, what need not be said about it; and before the first statement, `-- cutover: allow-file(rule, …)
-//! <reason>`, the same for the whole file.
+//! <reason>`, the same for the whole file. `-- cutover: backfill key=id rows=1000` and `-- cutover: check within=10m` say how it runs.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::source::Span;
 
@@ -35,6 +36,23 @@ impl DirectiveWord {
             Self::Neutral => "neutral",
         }
     }
+}
+
+/// How the author wants a statement to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manner {
+    /// Over the rows of its table, some at a time.
+    Backfill {
+        /// The column that rows are taken in the order of; otherwise the first one of the primary key.
+        key: Option<String>,
+        /// How many rows to take at first.
+        rows: u32,
+    },
+    /// As a question that must be answered with yes before anything behind it runs.
+    Check {
+        /// How long to wait for the yes.
+        within: Duration,
+    },
 }
 
 /// What the author allows.
@@ -81,12 +99,14 @@ pub(crate) struct DirectiveProblem {
 #[derive(Debug, Default)]
 pub(crate) struct Comments {
     pub(crate) directive: Option<Directive>,
+    pub(crate) manner: Option<Manner>,
     pub(crate) allows: Vec<RawAllow>,
     pub(crate) problems: Vec<DirectiveProblem>,
 }
 
 enum Word {
     Place(Directive),
+    Manner(Manner),
     Allow { whole_file: bool, names: Vec<String>, reason: String },
 }
 
@@ -102,6 +122,7 @@ pub(crate) fn read(text: &str, comments: &[Range<usize>], previous: Option<usize
         }
         match parse(words) {
             Ok(Word::Place(directive)) => found.directive = Some(directive),
+            Ok(Word::Manner(manner)) => found.manner = Some(manner),
             Ok(Word::Allow { whole_file: true, .. }) if previous.is_some() => {
                 problem("`allow-file` goes before the first statement of the file".to_owned());
             }
@@ -136,6 +157,8 @@ fn parse(words: &str) -> Result<Word, String> {
         "before" => DirectiveWord::Before,
         "after" => DirectiveWord::After,
         "neutral" => DirectiveWord::Neutral,
+        "backfill" => return backfill(rest).map(Word::Manner),
+        "check" => return check(rest).map(Word::Manner),
         "allow" | "allow-file" => {
             let listed = rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')'));
             let Some((names, reason)) = listed else {
@@ -144,12 +167,59 @@ fn parse(words: &str) -> Result<Word, String> {
             let names = names.split(',').map(|name| name.trim().to_owned()).collect();
             return Ok(Word::Allow { whole_file: word == "allow-file", names, reason: reason.trim().to_owned() });
         }
-        other => return Err(format!("{other:?} is not one of before, after, neutral, allow, allow-file")),
+        other => {
+            return Err(format!("{other:?} is not one of before, after, neutral, backfill, check, allow, allow-file"));
+        }
     };
     if reason.is_empty() {
         return Err(format!("`cutover: {}` needs a reason after it", place.name()));
     }
     Ok(Word::Place(Directive { word: place, reason: reason.to_owned() }))
+}
+
+/// The `name=value` words that come first; what is behind them is for people.
+fn settings(rest: &str) -> impl Iterator<Item = (&str, &str)> {
+    rest.split_whitespace().map_while(|word| word.split_once('='))
+}
+
+fn backfill(rest: &str) -> Result<Manner, String> {
+    let (mut key, mut rows) = (None, 1000);
+    for (name, value) in settings(rest) {
+        match name {
+            "key" if !value.is_empty() => key = Some(value.trim_matches('"').to_owned()),
+            "rows" => {
+                let number = value.parse().ok().filter(|rows| (1..=100_000).contains(rows));
+                rows = number.ok_or_else(|| format!("`rows` is a number from 1 to 100000, not {value:?}"))?;
+            }
+            _ => return Err(format!("`{name}={value}` is not one of key=COLUMN, rows=NUMBER")),
+        }
+    }
+    Ok(Manner::Backfill { key, rows })
+}
+
+fn check(rest: &str) -> Result<Manner, String> {
+    let mut within = Duration::ZERO;
+    for (name, value) in settings(rest) {
+        match name {
+            "within" => {
+                within =
+                    duration(value).ok_or_else(|| format!("`within` is a time such as 30s or 10m, not {value:?}"))?
+            }
+            _ => return Err(format!("`{name}={value}` is not within=TIME")),
+        }
+    }
+    Ok(Manner::Check { within })
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
 }
 
 #[cfg(test)]
@@ -177,7 +247,29 @@ mod tests {
         check("/* cutover: before only adds rows */", Ok(Some(("before", "only adds rows"))));
         check("-- just a comment", Ok(None));
         check("-- cutover: after", Err("`cutover: after` needs a reason after it"));
-        check("-- cutover: later x", Err("\"later\" is not one of before, after, neutral, allow, allow-file"));
+        check(
+            "-- cutover: later x",
+            Err("\"later\" is not one of before, after, neutral, backfill, check, allow, allow-file"),
+        );
+    }
+
+    #[test]
+    fn a_manner_has_settings() {
+        let check = |comment: &str, expected: Manner| assert_eq!(comments(comment).manner, Some(expected), "{comment}");
+        let refused =
+            |comment: &str, why: &str| assert!(comments(comment).problems[0].message.contains(why), "{comment}");
+        check("-- cutover: backfill", Manner::Backfill { key: None, rows: 1000 });
+        check(
+            "-- cutover: backfill rows=50 key=id because it is large",
+            Manner::Backfill { key: Some("id".into()), rows: 50 },
+        );
+        check("-- cutover: check", Manner::Check { within: Duration::ZERO });
+        check("-- cutover: check within=10m the job has run", Manner::Check { within: Duration::from_secs(600) });
+        refused("-- cutover: backfill rows=0", "from 1 to 100000");
+        refused("-- cutover: backfill batch=5", "not one of key=COLUMN, rows=NUMBER");
+        refused("-- cutover: check within=soon", "such as 30s or 10m");
+        refused("-- cutover: check within=99999999999999999999h", "such as 30s or 10m");
+        refused("-- cutover: check for=10m", "not within=TIME");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! each know their own range, and the words they share (`ALTER TABLE [IF EXISTS] [ONLY] name`).
 
 mod ast;
+pub(crate) mod batch;
 pub mod body;
 pub mod bound;
 pub mod condition;
@@ -38,7 +39,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
 use crate::parallel;
 use crate::source::{FileId, Sources, Span};
-pub use directive::{Allow, Directive, DirectiveWord};
+pub use directive::{Allow, Directive, DirectiveWord, Manner};
 pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
@@ -59,6 +60,8 @@ pub struct Statement {
     pub pieces: Vec<Piece>,
     /// The author's word on it.
     pub directive: Option<Directive>,
+    /// How the author wants it to run.
+    pub manner: Option<Manner>,
     /// What the author allows it, and the whole file in front of its first statement.
     pub allows: Vec<Allow>,
     /// Whether PostgreSQL runs it in a transaction block.
@@ -125,6 +128,7 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
                 span,
                 pieces: pieces.collect(),
                 directive: comments.directive,
+                manner: comments.manner,
                 allows,
                 transactional: lowered.transactional,
                 rows: raw.rows.as_ref().map(|range| Span::new(part.file, moved(range))),
@@ -138,7 +142,7 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
 
 fn directive_problem(file: FileId, problem: directive::DirectiveProblem) -> Diagnostic {
     Diagnostic::error(codes::BAD_DIRECTIVE, problem.message).at(Span::new(file, problem.range), "").help(
-        "write `-- cutover: before|after|neutral <reason>`, or `-- cutover: allow(<rule>) <reason>`, on a line before the statement",
+        "write `-- cutover: before|after|neutral <reason>`, `-- cutover: backfill key=<column>`, `-- cutover: check`, or `-- cutover: allow(<rule>) <reason>`, on a line before the statement",
     )
 }
 

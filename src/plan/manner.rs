@@ -1,0 +1,95 @@
+//! How an author wants a statement to run, held against what the statement is and what its table has.
+
+use std::time::Duration;
+
+use super::node::Part;
+use super::saved::{Backfill, Statement, Work};
+use crate::schema::Schema;
+use crate::sql::operation::{DataVerb, Operation, RelationKind};
+use crate::sql::{self, Quoted};
+
+/// How a statement runs, other than in a transaction or outside one.
+#[derive(Debug, Clone)]
+pub(crate) enum Manner {
+    /// Over the rows of its table, some at a time.
+    Backfill {
+        table: String,
+        /// With the name that the table has in the statement.
+        key: String,
+        batch: String,
+        rows: u32,
+    },
+    /// As a question.
+    Check { within: Duration },
+}
+
+impl Manner {
+    /// What running it costs, for people, after what the statement costs in one piece.
+    pub(crate) fn cost(&self, whole: String) -> String {
+        match self {
+            Self::Backfill { rows, .. } => format!("{whole}, some rows at a time ({rows} at first)"),
+            Self::Check { within } if within.is_zero() => "must say yes".to_owned(),
+            Self::Check { within } => format!("must say yes within {} s", within.as_secs()),
+        }
+    }
+
+    /// The work of a step.
+    pub(crate) fn work(&self, statement: Statement) -> Work {
+        match self.clone() {
+            Self::Backfill { table, key, batch, rows } => {
+                Work::Backfill(Backfill { statement, table, key, batch, rows })
+            }
+            Self::Check { within } => Work::Check { query: statement, within },
+        }
+    }
+}
+
+/// What an author's word comes to on the schema before the statement; otherwise why it cannot be followed.
+pub(crate) fn of(word: &sql::Manner, part: &Part, text: &str, schema: &Schema) -> Result<Manner, String> {
+    match word {
+        sql::Manner::Check { within } => match &part.operation {
+            Operation::Query { .. } => Ok(Manner::Check { within: *within }),
+            _ => Err("only a SELECT is a question that can be answered with yes".to_owned()),
+        },
+        sql::Manner::Backfill { key, rows } => backfill(key.as_deref(), *rows, part, text, schema),
+    }
+}
+
+fn backfill(key: Option<&str>, rows: u32, part: &Part, text: &str, schema: &Schema) -> Result<Manner, String> {
+    let Operation::Data(data) = &part.operation else {
+        return Err("only an UPDATE or a DELETE goes over the rows of a table".to_owned());
+    };
+    let found = sql::batch::of(text)?;
+    if !matches!(data.verb, DataVerb::Update | DataVerb::Delete) || !data.also.is_empty() {
+        return Err("only an UPDATE or a DELETE of one table goes over its rows".to_owned());
+    }
+    let table = data.table.as_ref().map(|table| schema.resolve(table));
+    let Some(relation) = table.as_ref().and_then(|table| schema.relation(table)) else {
+        return Err("its table is not in the schema that the files make".to_owned());
+    };
+    if relation.kind != RelationKind::Table {
+        return Err("rows are taken in the order of a key, and only a table has one".to_owned());
+    }
+    let first = || relation.primary_key().and_then(|key| key.first()).map(ToString::to_string);
+    let Some(key) = key.map(str::to_owned).or_else(first) else {
+        return Err("its table has no primary key; name a column with `key=COLUMN`".to_owned());
+    };
+    let Some(column) = relation.column(&key) else { return Err(format!("its table has no column {key}")) };
+    let in_key = relation.primary_key().is_some_and(|columns| columns.iter().any(|column| **column == *key));
+    if !column.not_null && !in_key {
+        return Err(format!("{key} may be NULL, and rows without a key would be left out"));
+    }
+    let led = |index: &crate::schema::Index| {
+        index.valid
+            && index.predicate.is_none()
+            && index.key.first().is_some_and(|first| first.as_deref() == Some(&*key))
+    };
+    if !relation.indexes.values().any(led) {
+        return Err(format!("no index of all rows begins with {key}, so every time would read the whole table"));
+    }
+    if data.verb == DataVerb::Update && data.writes.iter().any(|column| **column == *key) {
+        return Err(format!("it changes {key}, so a row could be taken twice"));
+    }
+    let key = format!("{}.{}", found.name, Quoted(&key));
+    Ok(Manner::Backfill { table: found.table, key, batch: found.text, rows })
+}

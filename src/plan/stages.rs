@@ -1,0 +1,171 @@
+//! What the planner knows, stage by stage: read → judged → placed → proved. Each stage is a value that owns what belongs together.
+
+use super::access::{self, Access};
+use super::graph::Graph;
+use super::node::{self, Node, Written};
+use super::place::{self, Conflict, Placement};
+use super::proof::{self, Proof};
+use super::{Request, again, untold};
+use crate::compat::{App, Pulls, Watch, pulls};
+use crate::diagnostic::Diagnostic;
+use crate::effect::Effect;
+use crate::rewrite;
+use crate::schema::Schema;
+use crate::sql::Allow;
+
+/// What was read: the schemas that the release leads from and to, and what was to be said on the way.
+pub(super) struct Ends<'a> {
+    pub(super) request: Request<'a>,
+    /// The schema before the release.
+    pub(super) base: Schema,
+    /// The schema at the end of the files' order.
+    pub(super) last: Schema,
+    /// Whether all that made it could be read.
+    pub(super) last_is_certain: bool,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// What the author allows.
+    pub(super) allows: Vec<Allow>,
+    /// How many statements there are.
+    pub(super) statements: usize,
+}
+
+/// A node with what the versions make of it, and what it touches.
+pub(super) struct Judged<'a> {
+    pub(super) node: Node,
+    pub(super) pulls: Pulls<'a>,
+    pub(super) access: Access,
+}
+
+/// A node with its place.
+pub(super) struct Placed<'a> {
+    pub(super) node: Node,
+    pub(super) pulls: Pulls<'a>,
+    pub(super) access: Access,
+    pub(super) placement: Placement,
+    /// Whether it runs once more behind the cutover.
+    pub(super) again: bool,
+}
+
+/// The queries of both versions, each on the schema of its own version.
+pub(super) struct Watches<'a> {
+    blue: Option<Watch<'a>>,
+    green: Option<Watch<'a>>,
+}
+
+/// A release whose nodes have their places, and whose order was replayed.
+pub(super) struct Proved<'a> {
+    /// In the files' order.
+    pub(super) nodes: Vec<Placed<'a>>,
+    /// What needs what.
+    pub(super) graph: Graph,
+    pub(super) conflicts: Vec<Conflict>,
+    /// The schema between the phases.
+    pub(super) overlap: Schema,
+    /// The schema after each node, in the plan's order; empty where no queries ask for it.
+    pub(super) states: Vec<(usize, Schema)>,
+    /// What the replay found wrong.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Ends<'a> {
+    /// Reads the migrations, and makes the nodes of the pending ones.
+    pub(super) fn read(mut request: Request<'a>) -> (Self, Vec<Node>) {
+        let folder = request.folder;
+        let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
+        let read = node::read(folder, base_files);
+        let base = request.base.cloned().unwrap_or_else(|| {
+            let (schema, certain) = node::replay_read(folder, base_files, &read);
+            request.base_is_uncertain |= !certain;
+            schema
+        });
+        let base = base.followed();
+        let untold = untold::findings(folder, base_files, &read);
+        drop(read);
+        let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } = node::collect(&request, &base);
+        diagnostics.extend(untold);
+        (Self { request, base, last, last_is_certain: certain, diagnostics, allows, statements }, nodes)
+    }
+}
+
+impl<'a> Watches<'a> {
+    pub(super) fn of(ends: &'a Ends<'a>) -> Self {
+        let Ends { request, base, last, .. } = ends;
+        Self {
+            blue: request.blue.map(|workload| Watch::new(workload, base)),
+            green: request.green.map(|workload| Watch::new(workload, last)),
+        }
+    }
+
+    pub(super) fn blue(&'a self, ends: &'a Ends<'a>) -> App<'a> {
+        App { watch: self.blue.as_ref(), schema: &ends.base, assume: ends.request.assume }
+    }
+
+    pub(super) fn green(&'a self, ends: &'a Ends<'a>) -> App<'a> {
+        App { watch: self.green.as_ref(), schema: &ends.last, assume: ends.request.assume }
+    }
+}
+
+impl<'a> Proved<'a> {
+    /// Judges nodes by what both versions rely on, places them, and replays the order that comes of it.
+    pub(super) fn of(nodes: Vec<Node>, ends: &'a Ends<'a>, watches: &'a Watches<'a>) -> Self {
+        let (blue, green) = (watches.blue(ends), watches.green(ends));
+        let judged = judged(nodes, ends, blue, green);
+        let graph = Graph::build(judged.iter().map(|judged| &judged.access));
+        let (placements, conflicts) = place::place(&judged, &graph);
+        let placed = judged.into_iter().zip(placements).map(|(judged, placement)| {
+            let Judged { node, pulls, access } = judged;
+            Placed { node, pulls, access, placement, again: false }
+        });
+        let mut nodes: Vec<Placed<'a>> = placed.collect();
+        let watched = blue.watch.is_some() || green.watch.is_some();
+        let Proof { overlap, states, diagnostics } = proof::prove(&nodes, &ends.base, &ends.last, watched);
+        for node in again::second_passes(&nodes, &ends.base, &overlap, blue) {
+            nodes[node].again = true;
+        }
+        Self { nodes, graph, conflicts, overlap, states, diagnostics }
+    }
+}
+
+fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
+    let pulls_of = |node: &Node| pulls(&node.effect, (blue, green), (&ends.base, &node.before, &ends.last));
+    let sources = &ends.request.folder.sources;
+    let nodes = rewritten(nodes, &pulls_of);
+    nodes.map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).collect()
+}
+
+/// The nodes with their pulls. What no single moment is right for becomes two nodes that have one, where a recipe fits.
+fn rewritten<'a>(nodes: Vec<Node>, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> impl Iterator<Item = (Node, Pulls<'a>)> {
+    nodes.into_iter().flat_map(move |node| {
+        let pulls = pulls_of(&node);
+        match split(&node, &pulls, pulls_of) {
+            Some((before, after)) => vec![before, after],
+            None => vec![(node, pulls)],
+        }
+    })
+}
+
+fn split<'a>(
+    node: &Node,
+    pulls: &Pulls<'a>,
+    pulls_of: &impl Fn(&Node) -> Pulls<'a>,
+) -> Option<((Node, Pulls<'a>), (Node, Pulls<'a>))> {
+    let [part] = node.parts.as_slice() else { return None };
+    if node.directive.is_some() || !pulls.blue_must() || !pulls.green_must() {
+        return None;
+    }
+    let (operation, sql) = rewrite::drop_required_column(&part.operation, &node.before)?;
+    let loosened = node.before.apply(&operation);
+    let mut before = node.clone();
+    before.effect = Effect::of(&operation, &node.before, &loosened);
+    before.written = Some(Written { recipe: "drop-required-column", sql });
+    before.parts[0].operation = operation;
+    let mut after = node.clone();
+    let dropped = loosened.schema.apply(&part.operation);
+    after.effect = Effect::of(&part.operation, &loosened.schema, &dropped);
+    after.before = loosened.schema;
+    before.after = after.before.clone();
+    after.after = dropped.schema;
+    let of_after = pulls_of(&after);
+    let of_before = pulls_of(&before);
+    (!of_after.green_must()).then_some(((before, of_before), (after, of_after)))
+}
