@@ -28,7 +28,8 @@ use crate::report::{self, Style};
 /// Rehearse the whole release on a throwaway PostgreSQL
 ///
 /// Runs the applied migrations, then the plan through the real executor with simulated traffic, prepares every query of both versions
-/// at every state, plays again what was recorded with its values (`cutover record --with-values`), and compares the end, object by object, with
+/// at every state, plays again what was recorded with its values (`cutover record --with-values`), follows the rows that each version writes in the
+/// overlap to the end, and compares that, object by object, with
 /// a fresh installation: an empty database that ran all files in their own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
 /// watched on the server first, and placed by what they were seen to do.
 #[derive(Debug, clap::Args)]
@@ -39,14 +40,14 @@ use crate::report::{self, Style};
   cutover rehearse migrations --from 41 --format html -o rehearsal.html
   cutover rehearse migrations --from 41 --server postgres://me@db/postgres
 
-Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, a query broke, or a fresh installation differs · 2 usage, configuration or input ·
+Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, a query broke, rows are lost, or a fresh installation differs · 2 usage, configuration or input ·
 4 a step failed")]
 pub(super) struct Args {
     #[command(flatten)]
     release: ReleaseArgs,
     #[command(flatten)]
     server: ServerArgs,
-    /// Do not run the queries of a version without a recording on rows that are made up
+    /// Do not run the queries of a version without a recording on rows that are made up, and do not follow what they write in the overlap
     #[arg(long)]
     no_synthetic_rows: bool,
     /// What to print

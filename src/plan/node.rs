@@ -13,6 +13,7 @@ use crate::compat::repeats_key;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
+use crate::parallel;
 use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::{DataVerb, TransactionControl};
@@ -213,11 +214,112 @@ pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[Rea
     (schema, certain)
 }
 
-/// Reads the pending migrations on top of a schema.
+/// A node that is read and not looked at yet.
+struct Draft {
+    node: Node,
+    /// What each of its parts did to the schema.
+    changes: Vec<Change>,
+}
+
+/// What a part does to the schema that it finds.
+struct Change {
+    before: Schema,
+    applied: Applied,
+    /// Whether all of that schema is known.
+    certain: bool,
+    /// Whether the author has said where it belongs.
+    worded: bool,
+}
+
+/// What there is to a change: all that can be worked out for each by itself.
+struct Looked {
+    effect: Effect,
+    unknown: bool,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the pending migrations on top of a schema. The schemas follow each other; what a change comes to is worked out for all of them at once.
 pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
+    const FEW: usize = 24;
+    let folder = request.folder;
+    let mut found = drafts(request, base);
+    let looked = parallel::map(&found.drafts, FEW, |draft| {
+        let parts = draft.node.parts.iter().zip(&draft.changes);
+        parts.map(|(part, change)| look(part, change, request)).collect::<Vec<_>>()
+    });
+    let mut diagnostics = found.diagnostics;
+    let mut finished = Vec::with_capacity(looked.len());
+    for (Draft { mut node, .. }, parts) in found.drafts.into_iter().zip(looked) {
+        for Looked { effect, unknown, diagnostics: of_part } in parts {
+            node.unknown |= unknown;
+            node.effect.removes.extend(effect.removes);
+            node.effect.adds.extend(effect.adds);
+            diagnostics.extend(of_part);
+        }
+        finished.push(node);
+    }
+    let mut finished = finished.into_iter().peekable();
+    let mut nodes = Vec::new();
+    for (index, blocks) in found.blocks.drain(..).enumerate() {
+        let first = nodes.len();
+        while let Some(node) = finished.next_if(|node| node.migration == index) {
+            nodes.push(node);
+        }
+        diagnostics.extend(outside_in_block(&nodes[first..]));
+        swaps(&mut nodes, first, base, folder);
+        temporary(&mut nodes, first, folder);
+        transactions(&mut nodes, first, blocks, folder);
+        group(&mut nodes, first, base, folder);
+        diagnostics.extend(nodes[first..].iter().filter_map(commits::unsafe_label));
+        for node in nodes[first..].iter_mut().filter(|node| node.manner.is_some() && node.parts.len() > 1) {
+            node.manner = None;
+            diagnostics.push(bad_manner("it is one transaction with other statements", node.span()));
+        }
+    }
+    let Drafts { last, certain, allows, statements, .. } = found;
+    Nodes { nodes, last, certain, diagnostics, allows, statements }
+}
+
+/// What a part comes to.
+fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
+    let Change { before, applied, certain, worded } = change;
+    let problems = applied.problems.iter().map(|found| problem(found, part.span, request.base_is_real, *worded));
+    let mut diagnostics: Vec<Diagnostic> = problems.collect();
+    let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
+    // What an opaque statement made is not known.
+    if let Some(refusal) = part.refused_on(before).filter(|_| *certain) {
+        let missing = refusal.code == "42P01";
+        unknown |= missing;
+        diagnostics.push(refused_data(&refusal, part.span, missing, *worded));
+    }
+    if let Some(why) = refused_rows(&part.operation, before) {
+        diagnostics.push(server_refuses(why, part.span));
+    }
+    diagnostics.extend(other_version(part, before, &request.folder.sources, request.version));
+    let effect = match &part.observed {
+        Some(observed) => observed.effect.clone(),
+        None => Effect::of(&part.operation, before, applied),
+    };
+    Looked { effect, unknown, diagnostics }
+}
+
+/// The pending migrations as they were read.
+struct Drafts {
+    drafts: Vec<Draft>,
+    /// How many transactions each file writes.
+    blocks: Vec<usize>,
+    last: Schema,
+    certain: bool,
+    diagnostics: Vec<Diagnostic>,
+    allows: Vec<Allow>,
+    statements: usize,
+}
+
+fn drafts(request: &Request<'_>, base: &Schema) -> Drafts {
     let (folder, pending) = (request.folder, &request.pending.pending);
     let mut schema = base.clone();
-    let mut nodes = Vec::new();
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut counts = Vec::new();
     let mut diagnostics = Vec::new();
     let mut allows = Vec::new();
     let mut count = 0;
@@ -226,13 +328,12 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]));
         certain &= pending[index].program.is_none();
-        let first = nodes.len();
         let mut session: Vec<Span> = Vec::new();
         let mut blocks = Blocks::default();
         count += statements.len();
         for statement in statements {
             allows.extend(statement.allows);
-            let mut unsplittable: Option<Node> = None;
+            let mut unsplittable: Option<Draft> = None;
             let alone = statement.pieces.len() == 1;
             let mut pieces = statement.pieces;
             pieces.sort_by_key(|piece| match &piece.operation {
@@ -273,33 +374,15 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     part.hazard = Hazard::default();
                 }
                 let worded = statement.directive.is_some();
-                diagnostics.extend(
-                    applied.problems.iter().map(|found| problem(found, part.span, request.base_is_real, worded)),
-                );
-                let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
-                // What an opaque statement made is not known.
-                if let Some(refusal) = part.refused_on(&schema).filter(|_| certain) {
-                    let missing = refusal.code == "42P01";
-                    unknown |= missing;
-                    diagnostics.push(refused_data(&refusal, part.span, missing, worded));
-                }
-                if let Some(why) = refused_rows(&part.operation, &schema) {
-                    diagnostics.push(server_refuses(why, part.span));
-                }
+                let before = schema;
+                schema = applied.schema.clone();
+                let change = Change { before: before.clone(), applied, certain, worded };
                 certain &= !part.is_opaque() || sql::makes_nothing(folder.sources.slice(part.span));
-                diagnostics.extend(other_version(&part, &schema, &folder.sources, request.version));
-                let effect = match &part.observed {
-                    Some(observed) => observed.effect.clone(),
-                    None => Effect::of(&part.operation, &schema, &applied),
-                };
-                let before = std::mem::replace(&mut schema, applied.schema);
-                if let Some(node) = &mut unsplittable {
+                if let Some(Draft { node, changes }) = &mut unsplittable {
                     node.after = schema.clone();
-                    node.unknown |= unknown;
-                    node.touched.extend(applied.touched);
-                    node.effect.removes.extend(effect.removes);
-                    node.effect.adds.extend(effect.adds);
+                    node.touched.extend(change.applied.touched.iter().cloned());
                     node.parts.push(part);
+                    changes.push(change);
                     continue;
                 }
                 let (alone_only, refused) =
@@ -317,9 +400,9 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                 let transactional = statement.transactional && !part.hazard.outside_transaction && !alone_only;
                 let node = Node {
                     migration: index,
-                    unknown,
+                    unknown: false,
                     block: blocks.current(),
-                    effect,
+                    effect: Effect::default(),
                     directive: statement.directive.clone(),
                     manner,
                     transactional,
@@ -327,26 +410,18 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
                     written: None,
                     before,
                     after: schema.clone(),
-                    touched: applied.touched,
+                    touched: change.applied.touched.clone(),
                     parts: vec![part],
                 };
-                if alone || prefix { nodes.push(node) } else { unsplittable = Some(node) }
+                let draft = Draft { node, changes: vec![change] };
+                if alone || prefix { drafts.push(draft) } else { unsplittable = Some(draft) }
             }
-            nodes.extend(unsplittable);
+            drafts.extend(unsplittable);
         }
-        diagnostics.extend(outside_in_block(&nodes[first..]));
-        swaps(&mut nodes, first, base, folder);
-        temporary(&mut nodes, first, folder);
-        transactions(&mut nodes, first, blocks.count, folder);
-        group(&mut nodes, first, base, folder);
-        for node in nodes[first..].iter_mut().filter(|node| node.manner.is_some() && node.parts.len() > 1) {
-            node.manner = None;
-            diagnostics.push(bad_manner("it is one transaction with other statements", node.span()));
-        }
-        diagnostics.extend(nodes[first..].iter().filter_map(commits::unsafe_label));
+        counts.push(blocks.count);
         schema = schema.with_default_search_path().without_temporary();
     }
-    Nodes { nodes, last: schema, certain, diagnostics, allows, statements: count }
+    Drafts { drafts, blocks: counts, last: schema, certain, diagnostics, allows, statements: count }
 }
 
 /// Why a statement cannot run as its author says.

@@ -9,6 +9,7 @@ use super::{Request, again, untold};
 use crate::compat::{App, Pulls, Watch, pulls};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Effect;
+use crate::parallel;
 use crate::rewrite;
 use crate::schema::Schema;
 use crate::sql::Allow;
@@ -126,22 +127,25 @@ impl<'a> Proved<'a> {
     }
 }
 
+/// The nodes with their pulls and accesses. What no single moment is right for becomes two nodes that have one, where a recipe fits.
 fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
+    const FEW: usize = 24;
     let pulls_of = |node: &Node| pulls(&node.effect, (blue, green), (&ends.base, &node.before, &ends.last));
     let sources = &ends.request.folder.sources;
-    let nodes = rewritten(nodes, &pulls_of);
-    nodes.map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).collect()
-}
-
-/// The nodes with their pulls. What no single moment is right for becomes two nodes that have one, where a recipe fits.
-fn rewritten<'a>(nodes: Vec<Node>, pulls_of: &impl Fn(&Node) -> Pulls<'a>) -> impl Iterator<Item = (Node, Pulls<'a>)> {
-    nodes.into_iter().flat_map(move |node| {
-        let pulls = pulls_of(&node);
-        match split(&node, &pulls, pulls_of) {
-            Some((before, after)) => vec![before, after],
-            None => vec![(node, pulls)],
+    let judge = |node: &Node| {
+        let pulls = pulls_of(node);
+        let split = split(node, &pulls, &pulls_of);
+        let access = if split.is_none() { access::of(node, sources) } else { Access::default() };
+        (pulls, access, split)
+    };
+    let looked = parallel::map(&nodes, FEW, judge);
+    let judged = nodes.into_iter().zip(looked).flat_map(|(node, (pulls, access, split))| match split {
+        None => vec![Judged { node, pulls, access }],
+        Some((before, after)) => {
+            [before, after].map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).into()
         }
-    })
+    });
+    judged.collect()
 }
 
 fn split<'a>(

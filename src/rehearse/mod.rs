@@ -3,6 +3,7 @@
 
 mod fresh;
 pub mod observation;
+mod overlap;
 mod preparer;
 pub mod rehearsal;
 mod replay;
@@ -10,6 +11,7 @@ mod synthetic;
 mod trial;
 
 pub use fresh::Difference;
+pub use overlap::{Loss, LossKind, Overlap};
 pub use preparer::Preparer;
 pub use replay::Replayed;
 pub use synthetic::{Synthetic, Undecided};

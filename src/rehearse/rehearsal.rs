@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Error};
 
 use super::fresh::Difference;
+use super::overlap::{self, Overlap};
 use super::preparer::Preparer;
 use super::replay::{Player, Replayed};
 use super::synthetic::{Base, Ends, Improviser, Synthetic};
@@ -57,6 +58,8 @@ pub struct Rehearsal {
     pub replayed: Vec<Replayed>,
     /// What was made of synthetic rows; one a version that has queries and no recording.
     pub synthetic: Vec<Synthetic>,
+    /// What became of the rows that the versions write in the overlap; one a version that writes any, and has queries and no recording.
+    pub overlaps: Vec<Overlap>,
     /// Where the server says something else than the text.
     pub disagreements: Vec<Disagreement>,
     /// The server's version.
@@ -81,6 +84,7 @@ impl Rehearsal {
             && self.fresh_failure.is_none()
             && self.differences.iter().all(|difference| difference.harmless)
             && self.replayed.iter().all(|played| played.stray == 0)
+            && self.overlaps.iter().all(|overlap| overlap.untold().next().is_none())
     }
 }
 
@@ -220,6 +224,15 @@ pub async fn rehearse_on(
     let forgotten = roles.forget(&target, &met).await;
     let (Watcher { mut matrix, players, improvisers, .. }, planned, version) = played?;
     forgotten?;
+    let mut overlaps = Vec::new();
+    let writes = |of: &Improviser<'_>| overlap::matters(of.version(), script) && !of.writers().is_empty();
+    if let Some(ends) = ends.as_ref().filter(|_| improvisers.iter().any(writes)) {
+        let (target, mut met) = (server.create_database().await?, Met::default());
+        let looked = overlap::look(&target, script, terms, ends, &improvisers, &mut met).await;
+        let forgotten = roles.forget(&target, &met).await;
+        overlaps = looked?;
+        forgotten?;
+    }
     let synthetic: Vec<Synthetic> = improvisers.iter().map(|improviser| improviser.judge(&mut matrix)).collect();
     let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
     let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
@@ -245,6 +258,7 @@ pub async fn rehearse_on(
         matrix,
         replayed,
         synthetic,
+        overlaps,
         disagreements,
         version,
         differences,

@@ -6,6 +6,8 @@ pub mod html;
 #[cfg(feature = "cli")]
 pub mod lint;
 mod matrix_text;
+#[cfg(feature = "live")]
+mod overlap_words;
 mod plan_text;
 #[cfg(feature = "live")]
 mod rehearsal_json;

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::overlap_words::{Words, words};
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix};
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Replayed, Synthetic};
+use crate::rehearse::{Difference, Loss, LossKind, Overlap, Replayed, Synthetic};
 use crate::side::Side;
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
-/// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows.
-pub(super) const FORMAT_VERSION: &str = "2.3";
+/// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows; 2.4 what rows
+/// of the overlap lose.
+pub(super) const FORMAT_VERSION: &str = "2.4";
 
 /// What `rehearse --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +52,9 @@ pub(super) struct RehearsalDocument {
     /// What was made of synthetic rows; one a version that has queries and no recording.
     #[serde(default)]
     pub synthetic: Vec<SyntheticDocument>,
+    /// What became of the rows that the versions write in the overlap; one a version that writes any, and has queries and no recording.
+    #[serde(default)]
+    pub overlap: Vec<OverlapDocument>,
     /// Where the server says something else of a query than its text.
     pub disagreements: Vec<Disagreement>,
     /// Every query at every state, as the server saw it.
@@ -122,6 +127,55 @@ pub(super) struct UndecidedDocument {
     pub message: String,
 }
 
+/// What became of the rows that a version writes in the overlap.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct OverlapDocument {
+    /// Whose.
+    pub version: Side,
+    /// How many of its queries write rows, and succeed on the schema of their own version.
+    pub queries: usize,
+    /// How many of them were followed to the end.
+    pub compared: usize,
+    /// How many show nothing, by the reason.
+    pub nothing: BTreeMap<String, usize>,
+    /// How many were not followed, because that took too long.
+    pub cut: usize,
+    /// What is lost.
+    pub losses: Vec<LossDocument>,
+}
+
+/// What rows of the overlap lose.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct LossDocument {
+    /// `stops`: a step fails on them; `taken`: they, or what they hold, are taken away; `left-out`: a step that fills or copies rows ran before
+    /// they came.
+    pub kind: LossKind,
+    /// `error`: nobody has told of it, and the rehearsal fails; `warning`: the plan or its author has.
+    pub severity: String,
+    /// The table, with its schema.
+    pub table: String,
+    /// The columns; none: whole rows.
+    pub columns: Vec<String>,
+    /// The step that fails, takes them, or ran before they came.
+    pub step: Option<u32>,
+    /// The step that then takes away what they were written with.
+    pub gone: Option<u32>,
+    /// The query that writes them.
+    pub query: String,
+    /// `path:line:column` of it.
+    pub place: String,
+    /// Other queries with the same loss.
+    pub also: Vec<String>,
+    /// Who has told of it.
+    pub told: Option<String>,
+    /// What is lost, in words.
+    pub message: String,
+    /// What is to be known of it.
+    pub details: Vec<String>,
+    /// The way out.
+    pub help: String,
+}
+
 /// A query that fails where its version must live.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct BreakDocument {
@@ -183,6 +237,7 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
         simulation: rehearsal.map(|rehearsal| rehearsal.misjudged.clone()).unwrap_or_default(),
         replayed: rehearsal.iter().flat_map(|r| &r.replayed).map(played).collect(),
         synthetic: rehearsal.iter().flat_map(|r| &r.synthetic).map(synthetic).collect(),
+        overlap: rehearsal.iter().flat_map(|r| &r.overlaps).map(|found| overlap(found, plan)).collect(),
         disagreements: rehearsal.map(|rehearsal| rehearsal.disagreements.clone()).unwrap_or_default(),
         matrix: rehearsal.map(|rehearsal| rehearsal.matrix.clone()),
     };
@@ -222,6 +277,30 @@ fn synthetic(found: &Synthetic) -> SyntheticDocument {
         undecided: undecided.collect(),
         cut,
     }
+}
+
+fn overlap(found: &Overlap, plan: &SavedPlan) -> OverlapDocument {
+    let Overlap { version, queries, compared, cut, .. } = *found;
+    let loss = |loss: &Loss| {
+        let Words { head, details, help } = words(found, loss, plan);
+        LossDocument {
+            kind: loss.kind,
+            severity: if loss.told.is_some() { "warning" } else { "error" }.to_owned(),
+            table: loss.table.clone(),
+            columns: loss.columns.clone(),
+            step: loss.step,
+            gone: loss.gone,
+            query: loss.query.clone(),
+            place: loss.place.clone(),
+            also: loss.also.clone(),
+            told: loss.told.clone(),
+            message: head,
+            details,
+            help,
+        }
+    };
+    let losses = found.losses.iter().map(loss).collect();
+    OverlapDocument { version, queries, compared, nothing: found.nothing.clone(), cut, losses }
 }
 
 fn played(found: &Replayed) -> ReplayedDocument {

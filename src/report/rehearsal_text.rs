@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::matrix_text;
+use super::overlap_words::{Words, words};
 use super::style::{Style, Tone};
 use crate::compat::Meaning;
 use crate::compat::matrix::Cell;
 use crate::plan::saved::SavedPlan;
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Replayed, Synthetic};
+use crate::rehearse::{Difference, Overlap, Replayed, Synthetic};
 use crate::side::Side;
 
 /// Draws a rehearsal.
@@ -67,6 +68,9 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
     }
     for found in &rehearsal.synthetic {
         synthetic(out, found)?;
+    }
+    for found in &rehearsal.overlaps {
+        overlap(out, found, plan, style)?;
     }
     disagreements(out, rehearsal, style)?;
     for found in &rehearsal.differences {
@@ -165,6 +169,40 @@ fn synthetic(out: &mut String, found: &Synthetic) -> std::fmt::Result {
         None | Some(0) => Ok(()),
         Some(more) => writeln!(out, "    and {more} more, all of them in --format json"),
     }
+}
+
+/// What became of rows that were written in the overlap.
+fn overlap(out: &mut String, found: &Overlap, plan: &SavedPlan, style: Style) -> std::fmt::Result {
+    for loss in &found.losses {
+        let Words { head, details, help } = words(found, loss, plan);
+        let tone = match loss.told {
+            Some(_) => style.paint(Tone::Change, "warning:"),
+            None => style.paint(Tone::Bad, "error:"),
+        };
+        writeln!(out, "{tone} {head}")?;
+        for detail in details {
+            writeln!(out, "    {detail}")?;
+        }
+        writeln!(out, "    help: {help}")?;
+    }
+    if found.queries == 0 {
+        return Ok(());
+    }
+    write!(
+        out,
+        "Written in the overlap by {}, and followed to the end: {} of {} queries that write",
+        found.version.name(),
+        found.compared,
+        found.queries
+    )?;
+    if found.cut > 0 {
+        write!(out, "; not followed, for it took too long: {}", found.cut)?;
+    }
+    writeln!(out, ".")?;
+    for (why, count) in &found.nothing {
+        writeln!(out, "    not followed, {count}: {why}")?;
+    }
+    Ok(())
 }
 
 /// Why a query was not run on synthetic rows, in words.

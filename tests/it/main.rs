@@ -19,6 +19,7 @@ mod mention;
 mod never_wrong;
 mod observed;
 mod oracle;
+mod overlap;
 mod plan;
 mod properties;
 mod regress;

@@ -173,7 +173,7 @@ impl Chooser<'_> {
 }
 
 /// Values as a message shows them: `$1 = 101, $2 = NULL`.
-pub(super) fn shown(values: &[Value]) -> String {
+pub(in crate::rehearse) fn shown(values: &[Value]) -> String {
     /// A message is read.
     const LONGEST: usize = 40;
     let one = |(at, value): (usize, &Value)| {

@@ -6,10 +6,10 @@ use super::value::{Types, constants, shapes, value};
 use crate::postgres::tables::{ForeignKey, Shape, Table, TableColumn, Tables};
 
 /// A value as text; `None`: NULL.
-pub(super) type Value = Option<String>;
+pub(in crate::rehearse) type Value = Option<String>;
 
 /// The rows of tables, by schema and name.
-pub(super) type Rows = BTreeMap<(String, String), Vec<BTreeMap<String, Value>>>;
+pub(in crate::rehearse) type Rows = BTreeMap<(String, String), Vec<BTreeMap<String, Value>>>;
 
 /// What a new row is given for a column.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Fills tables within a transaction that is taken back. The server is the judge: each row is tried in a savepoint, with other values where
 //! it was refused, as often as there is time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use futures_util::future::join;
@@ -24,8 +24,8 @@ const ATTEMPTS: usize = 60;
 pub(super) struct Filled {
     /// The rows that are there.
     pub(super) rows: Rows,
-    /// How many tables had rows before.
-    pub(super) had_rows: usize,
+    /// The tables that had rows before.
+    pub(super) had: BTreeSet<(String, String)>,
     /// The tables that could not be filled, and why.
     pub(super) unfilled: BTreeMap<String, String>,
 }
@@ -59,7 +59,7 @@ async fn fill_all(client: &Client, tables: &Tables, remembered: &Rows, until: In
             }
         };
         if !rows.is_empty() {
-            filled.had_rows += 1;
+            filled.had.insert(name.clone());
             filled.rows.insert(name, rows);
             continue;
         }

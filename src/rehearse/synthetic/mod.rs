@@ -12,6 +12,7 @@ mod arguments;
 mod candidate;
 mod certain;
 mod fill;
+mod overlap;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +21,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Error};
 
-use self::arguments::{Chooser, shown};
-use self::candidate::{Rows, Value, demand_also};
+use self::arguments::Chooser;
+pub(super) use self::arguments::shown;
+use self::candidate::demand_also;
+pub(super) use self::candidate::{Rows, Value};
 use self::certain::certain;
 use self::fill::{Filled, fill};
+pub(super) use self::overlap::Writer;
 use super::replay::{Aside, BEGIN, Outcome, Reference, Refused, act, reference};
 use crate::compat::matrix::{Cell, Failure, Matrix};
 use crate::postgres::tables::{Tables, tables};
@@ -136,7 +140,7 @@ impl Ends {
 }
 
 /// What is spent at a state is less than what a statement may take.
-fn time(limit: Duration) -> Duration {
+pub(super) fn time(limit: Duration) -> Duration {
     TIME.min(limit / 4)
 }
 
@@ -247,6 +251,19 @@ struct Tried {
     away: Vec<(usize, Away)>,
 }
 
+impl Tried {
+    /// What each list of values did at home.
+    fn references(&self) -> Vec<Reference> {
+        let lists = self.statements.as_ref().map_or(0, Vec::len);
+        (0..lists).map(|list| reference(self.home.iter().map(|of| &of[list]))).collect()
+    }
+
+    /// Which of the lists succeed there every time.
+    fn counting(&self) -> Vec<bool> {
+        self.references().iter().map(|reference| matches!(reference, Reference::Runs(_))).collect()
+    }
+}
+
 /// What a query did at a state that is not its home.
 enum Away {
     /// It succeeded with some of its values.
@@ -349,8 +366,8 @@ impl<'a> Improviser<'a> {
         let count = |of: &dyn Fn(&Filled) -> usize| filled.map(of).unwrap_or_default();
         let mut found = Synthetic {
             version: self.version,
-            filled: count(&|filled| filled.rows.len() - filled.had_rows),
-            had_rows: count(&|filled| filled.had_rows),
+            filled: count(&|filled| filled.rows.len() - filled.had.len()),
+            had_rows: count(&|filled| filled.had.len()),
             unfilled: filled.map(|filled| filled.unfilled.clone()).unwrap_or_default(),
             queries: self.workload.queries.len(),
             compared: 0,
@@ -366,11 +383,10 @@ impl<'a> Improviser<'a> {
                     continue;
                 }
             };
-            let references: Vec<Reference> =
-                (0..statements.len()).map(|list| reference(tried.home.iter().map(|of| &of[list]))).collect();
-            let counts = |list: usize| matches!(references[list], Reference::Runs(_));
-            if !(0..statements.len()).any(counts) {
-                let cut = references.contains(&Reference::Unknown);
+            let counting = tried.counting();
+            let counts = |list: usize| counting[list];
+            if !counting.contains(&true) {
+                let cut = tried.references().contains(&Reference::Unknown);
                 match cut {
                     true => found.cut += 1,
                     false => *found.nothing.entry("it does not succeed every time".to_owned()).or_default() += 1,

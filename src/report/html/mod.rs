@@ -28,7 +28,7 @@ pub fn render_rehearsed(plan: &SavedPlan, rehearsal: &Rehearsal) -> String {
         plan.matrix.as_ref().map(|matrix| Seen { id: "foreseen", how: "worked out from their text", matrix });
     let observed = Seen { id: "observed", how: "as the server of the rehearsal saw them", matrix: &rehearsal.matrix };
     let seen: Vec<_> = [observed].into_iter().filter(|seen| !seen.matrix.rows.is_empty()).chain(foreseen).collect();
-    page(plan, &seen, Some(&|out| rehearsal::section(out, rehearsal)))
+    page(plan, &seen, Some(&|out| rehearsal::section(out, rehearsal, plan)))
 }
 
 /// A matrix with where it comes from.

@@ -5,11 +5,13 @@ use super::markup::Markup;
 use super::timeline;
 use crate::compat::Meaning;
 use crate::compat::matrix::Cell;
+use crate::plan::saved::SavedPlan;
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Replayed, Synthetic};
+use crate::rehearse::{Difference, Overlap, Replayed, Synthetic};
+use crate::report::overlap_words::{Words, words};
 use crate::report::rehearsal_text::did_not_run;
 
-pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
+pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal, plan: &SavedPlan) {
     out.raw("<section id=\"rehearsal\">\n<h2>Rehearsal</h2>\n<p>");
     if rehearsal.is_safe() {
         out.raw("<strong class=\"badge good\">Passed</strong> ");
@@ -28,6 +30,9 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal) {
     }
     for found in &rehearsal.synthetic {
         synthetic(out, found);
+    }
+    for found in &rehearsal.overlaps {
+        overlap(out, found, plan);
     }
     disagreements(out, rehearsal);
     if let Some((place, message)) = &rehearsal.fresh_failure {
@@ -95,6 +100,47 @@ fn synthetic(out: &mut Markup, found: &Synthetic) {
         out.raw(" with the values that were tried, and may succeed with others: ").text(&one.message).raw("</li>\n");
     }
     out.raw("</ul>\n");
+}
+
+fn overlap(out: &mut Markup, found: &Overlap, plan: &SavedPlan) {
+    if found.queries == 0 {
+        return;
+    }
+    out.raw("<p>Written in the overlap by ").text(found.version.name()).raw(", and followed to the end: ");
+    out.text(found.compared).raw(" of ").text(count(found.queries, "quer")).raw(" that ");
+    match found.queries {
+        1 => out.raw("writes"),
+        _ => out.raw("write"),
+    };
+    if found.cut > 0 {
+        out.raw("; not followed, for it took too long: ").text(found.cut);
+    }
+    out.raw(".</p>\n");
+    if !found.nothing.is_empty() {
+        out.raw("<ul>\n");
+        for (why, count) in &found.nothing {
+            out.raw("<li>not followed, ").text(count).raw(": ").text(why).raw("</li>\n");
+        }
+        out.raw("</ul>\n");
+    }
+    for loss in &found.losses {
+        match loss.told {
+            Some(_) => out.raw("<article class=\"change\">\n"),
+            None => out.raw("<article class=\"bad\">\n"),
+        };
+        let Words { head, details, help } = words(found, loss, plan);
+        out.raw("<h3>").text(capital(&head)).raw("</h3>\n<ul>\n");
+        for detail in details {
+            out.raw("<li>").text(detail).raw("</li>\n");
+        }
+        out.raw("</ul>\n<p>").text(capital(&help)).raw(".</p>\n</article>\n");
+    }
+}
+
+/// With a capital letter.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn disagreements(out: &mut Markup, rehearsal: &Rehearsal) {

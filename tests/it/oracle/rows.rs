@@ -29,6 +29,12 @@ struct Tally {
     undecided: Vec<String>,
     breaks: Vec<String>,
     cut: usize,
+    writing: usize,
+    followed: usize,
+    not_followed: BTreeMap<String, usize>,
+    losses: Vec<String>,
+    /// With what nobody is alarmed by.
+    lost: Vec<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +54,11 @@ async fn synthetic_rows_find_nothing_that_is_not_so() {
         lines.extend(tally.nothing.iter().map(|(why, count)| format!("    nothing {count}: {why}")));
         lines.extend(tally.undecided.iter().map(|one| format!("    undecided {one}")));
         lines.extend(tally.not_rehearsed.iter().map(|one| format!("    not rehearsed {one}")));
+        lines.push(format!("    {} of {} queries that write followed", tally.followed, tally.writing));
+        lines.extend(tally.not_followed.iter().map(|(why, count)| format!("    not followed {count}: {why}")));
+        lines.extend(tally.lost.iter().map(|one| format!("    lost {one}")));
         breaks.extend(tally.breaks);
+        breaks.extend(tally.losses);
     }
     eprintln!("{}", lines.join("\n"));
     assert!(breaks.is_empty(), "plans called safe, of which rows say otherwise:\n{}", breaks.join("\n"));
@@ -178,6 +188,21 @@ async fn add(tally: &mut Tally, server: &Throwaway, pair: &Pair) {
         let (version, message) = (found.row.version.name(), &found.failure.message);
         let sql: String = found.row.sql.split_whitespace().collect::<Vec<_>>().join(" ");
         tally.breaks.push(format!("{}: {version} after step {step}: {message}\n        {sql}", pair.name));
+    }
+    for overlap in &rehearsal.overlaps {
+        tally.writing += overlap.queries;
+        tally.followed += overlap.compared;
+        tally.cut += overlap.cut;
+        for (why, count) in &overlap.nothing {
+            *tally.not_followed.entry(why.clone()).or_default() += count;
+        }
+        for loss in &overlap.losses {
+            let shown = format!("{}: {} {loss:?}", pair.name, overlap.version.name());
+            match loss.told {
+                Some(_) => tally.lost.push(shown),
+                None => tally.losses.push(shown),
+            }
+        }
     }
     for Synthetic { filled, unfilled, queries, compared, nothing, undecided, cut, .. } in &rehearsal.synthetic {
         tally.filled += filled;
