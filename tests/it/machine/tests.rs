@@ -72,7 +72,7 @@ fn other_texts_are_seen() {
     let codes = |plan: &cutover::plan::saved::SavedPlan| -> Vec<String> {
         text::differences(&split, plan).into_iter().map(|w| w.code).collect()
     };
-    let origin = plan.steps[0].origin().cloned();
+    let origin = plan.steps[0].statements()[0].origin.clone();
     let sql = "ALTER TABLE t ADD COLUMN b text DEFAULT 'x, (z'".into();
     plan.steps[0].work = Work::Transaction { statements: vec![Statement { sql, origin }] };
     assert_eq!(codes(&plan), ["changed", "left-out"]);
