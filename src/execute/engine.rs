@@ -13,7 +13,7 @@ use super::session::{Session, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
 use super::{preflight, relations};
-use crate::plan::saved::{Phase, SavedPlan};
+use crate::plan::saved::{Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
 
 /// A release being executed. Exists only while the lease is held.
@@ -109,7 +109,14 @@ impl Engine<'_, '_> {
     pub(super) async fn record_history(&self, version: &str) -> Result<(), ExecuteError> {
         let migrations = &self.plan.migrations;
         if let Some(migration) = migrations.pending.iter().find(|migration| migration.version == version) {
-            let text = migration.text.as_deref().unwrap_or_default();
+            let text = match &migration.text {
+                Some(text) => text.as_str(),
+                None if !migrations.convention.keeps_text() => "",
+                None => {
+                    let why = format!("migration {version} has no text, and {} keeps it", migrations.convention);
+                    return Err(SavedPlanError::Malformed(why).into());
+                }
+            };
             history::record_at(self.client, history::place(migrations), migration, text).await?;
         }
         Ok(())

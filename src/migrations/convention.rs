@@ -198,6 +198,11 @@ impl Convention {
         self != Self::Flyway || !listed.version.starts_with("R__")
     }
 
+    /// Whether the tool's history holds a migration's text, or a checksum of its own over it.
+    pub const fn keeps_text(self) -> bool {
+        matches!(self, Self::Refinery | Self::Sqlx | Self::Flyway | Self::Supabase)
+    }
+
     /// Whether what was applied is recorded in `cutover.migration`.
     pub const fn records_here(self) -> bool {
         match self.facts().history {

@@ -44,7 +44,10 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
         sha256: m.sha256.clone(),
         text: None,
     };
-    let whole = |m: &Migration| SavedMigration { text: Some(folder.sources.file(m.file).text.to_string()), ..saved(m) };
+    let whole = |m: &Migration| SavedMigration {
+        text: folder.convention.keeps_text().then(|| folder.sources.file(m.file).text.to_string()),
+        ..saved(m)
+    };
     let plan = SavedPlan {
         tool: SavedPlan::this_tool(),
         digest: String::new(),

@@ -107,7 +107,7 @@ pub struct Migration {
     pub path: Utf8PathBuf,
     /// SHA-256 of the file's bytes, in hex.
     pub sha256: String,
-    /// The file's text, of a pending one: some tools keep it, or a checksum of their own, in their history.
+    /// The file's text, of a pending one whose tool keeps it, or a checksum of its own over it, in its history.
     pub text: Option<String>,
 }
 

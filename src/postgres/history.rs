@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 use std::hash::{Hash as _, Hasher as _};
 
 use camino::Utf8Path;
-use sha2::{Digest as _, Sha256, Sha384};
+use sha2::{Digest as _, Sha384};
 use siphasher::sip::SipHasher13;
 use tokio_postgres::Client;
 
 use super::server_message;
 use super::survey::survey;
-use crate::digest::hex;
 use crate::migrations::{Convention, Folder, Listed, Recorded};
 use crate::plan::saved::{Migration, Migrations};
 
@@ -386,7 +385,7 @@ pub async fn record(
 }
 
 /// Records a migration as applied, creating the table as its own tool does if there is none. Runs in the caller's transaction.
-/// `text` is the file's content, already checked against the plan.
+/// `text` is the file's content; it counts only where [`Convention::keeps_text`].
 pub async fn record_at(
     client: &Client,
     place: Place<'_>,
@@ -459,11 +458,10 @@ pub async fn record_at(
         }
         Convention::Prisma => {
             ensure(PRISMA_TABLE).await?;
-            let sha256 = hex(&Sha256::digest(text.as_bytes()));
             let insert = "INSERT INTO _prisma_migrations \
                  (id, checksum, finished_at, migration_name, started_at, applied_steps_count) \
                  VALUES (pg_catalog.gen_random_uuid()::pg_catalog.text, $1, now(), $2, now(), 1)";
-            client.execute(&sql(insert), &[&sha256, &migration.version]).await.map_err(fail).map(|_| ())
+            client.execute(&sql(insert), &[&migration.sha256, &migration.version]).await.map_err(fail).map(|_| ())
         }
         Convention::Alembic => {
             ensure(ALEMBIC_TABLE).await?;
@@ -490,9 +488,12 @@ pub async fn record_at(
         | Convention::Drizzle
         | Convention::Hasura
         | Convention::Plain => {
-            let sha256 = hex(&Sha256::digest(text.as_bytes()));
             let insert = "INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)";
-            client.execute(insert, &[&migration.version, &migration.name, &sha256]).await.map_err(fail).map(|_| ())
+            client
+                .execute(insert, &[&migration.version, &migration.name, &migration.sha256])
+                .await
+                .map_err(fail)
+                .map(|_| ())
         }
     }
 }

@@ -85,7 +85,7 @@ pub struct Migration {
     pub path: Utf8PathBuf,
     /// SHA-256 of the file's bytes, in hex.
     pub sha256: String,
-    /// The file's text, of a pending one.
+    /// The file's text, of a pending one whose tool keeps it, or a checksum of its own over it, in its history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
