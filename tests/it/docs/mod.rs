@@ -1,0 +1,174 @@
+//! README.md and the manual: links lead somewhere, commands and their options exist, and what is shown is what is printed.
+//!
+//! A block with output has a comment before it, `<!-- output: name -->`, and `shown.rs` makes that output anew. After a change that is meant
+//! to alter what is printed: `UPDATE_DOCS=1 cargo test --test it docs`, and read the diff.
+
+mod commands;
+mod page;
+mod shown;
+
+use std::collections::BTreeSet;
+
+use page::{all, manual, read, root};
+
+#[test]
+fn links_lead_to_files_and_headings_that_exist() {
+    let mut broken = Vec::new();
+    for page in all() {
+        for link in page.links() {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').map_or((&*link, None), |(path, anchor)| (path, Some(anchor)));
+            let folder = page.path.parent().unwrap();
+            let target = if path.is_empty() { root().join(&page.path) } else { root().join(folder).join(path) };
+            let Ok(target) = target.canonicalize_utf8() else {
+                broken.push(format!("{}: {link}", page.path));
+                continue;
+            };
+            if let Some(anchor) = anchor {
+                let heading = read(target).anchors().iter().any(|heading| heading == anchor);
+                broken.extend((!heading).then(|| format!("{}: {link}: no such heading", page.path)));
+            }
+        }
+    }
+    assert_eq!(broken, [""; 0]);
+}
+
+/// Each page is found from the manual's index, and the index from the README.
+#[test]
+fn every_page_is_listed() {
+    let links = |path: &str| read(path).links();
+    let index = links("docs/README.md");
+    for page in manual() {
+        let name = page.path.file_name().unwrap();
+        let listed = name == "README.md" || index.iter().any(|link| link == name);
+        assert!(listed, "{} is not in docs/README.md", page.path);
+    }
+    assert!(links("README.md").iter().any(|link| link == "docs/README.md"));
+}
+
+/// It is what somebody reads first, and on the pages of registries; the rest is in the manual.
+#[test]
+fn the_readme_is_short_and_begins_with_two_commands() {
+    let readme = read("README.md");
+    assert!(readme.text.len() <= 10_000, "README.md has {} bytes", readme.text.len());
+    let first = readme.blocks().into_iter().next().unwrap();
+    assert_eq!(first.text, "$ cargo run -- rehearse migrations-examples/02-rename-column\n$ tests/run\n");
+}
+
+/// A page says at once what it is for, and what to type.
+#[test]
+fn every_page_begins_with_a_command() {
+    for page in manual() {
+        assert!(page.text.starts_with("# "), "{}", page.path);
+        let index = page.path == "docs/README.md" || page.path == "README.md";
+        let first = page.blocks().into_iter().next();
+        let runs = first.is_some_and(|block| matches!(&*block.language, "console" | "sh" | "rust"));
+        assert!(index || runs, "{} does not begin with a command", page.path);
+    }
+}
+
+#[test]
+fn commands_and_their_options_exist() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for page in manual().into_iter().chain([read("CONTRIBUTING.md"), read("SECURITY.md")]) {
+        for (command, place) in commands::of(&page) {
+            seen += 1;
+            wrong.extend(command.problem().map(|problem| format!("{place}: {problem}")));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(seen > 40, "{seen} commands only");
+}
+
+/// Output has a block of its own, so that all of it is held.
+#[test]
+fn console_blocks_hold_commands_only() {
+    for page in manual() {
+        for block in page.blocks() {
+            let mut continued = false;
+            for line in block.text.lines().filter(|_| block.language == "console") {
+                assert!(continued || line.starts_with("$ "), "{}: {line}", block.place);
+                continued = line.ends_with('\\');
+            }
+        }
+    }
+}
+
+#[test]
+fn configuration_is_read() {
+    for page in manual() {
+        for block in page.blocks().into_iter().filter(|block| block.language == "toml") {
+            cutover::config::parse(block.place.as_str().into(), &block.text).unwrap();
+        }
+    }
+}
+
+/// The code of `src/cli/exit.rs` on the left, the manual and the commands' own help on the right.
+#[test]
+fn exit_codes_are_those_of_the_program() {
+    let source = std::fs::read_to_string(root().join("src/cli/exit.rs")).unwrap();
+    let number = |line: &str| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u8>().ok();
+    let known: BTreeSet<u8> = source.lines().filter_map(number).collect();
+    assert!(known.len() >= 9, "{known:?}");
+    let page = read("docs/exit-codes.md");
+    let row = |line: &str| line.strip_prefix("| ")?.split(" |").next()?.parse::<u8>().ok();
+    let documented: BTreeSet<u8> = page.text.lines().filter_map(row).collect();
+    assert_eq!(documented, known);
+    for (name, help) in commands::helps() {
+        let Some(codes) = help.split("Exit codes: ").nth(1) else { continue };
+        for code in codes.split('·') {
+            let code: u8 = code.split_whitespace().next().unwrap().parse().unwrap();
+            assert!(known.contains(&code), "{name}: {code}");
+        }
+    }
+}
+
+/// The example of the crate's front page, which is a test, and the manual's are one.
+#[test]
+fn the_librarys_example_is_compiled() {
+    let front_page = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let block = read("docs/library.md").blocks().into_iter().find(|block| block.language == "rust").unwrap();
+    for line in block.text.lines() {
+        assert!(front_page.contains(format!("//! {line}").trim_end()), "not on the front page: {line}");
+    }
+}
+
+/// Every example of output is made anew and compared, letter by letter.
+#[test]
+fn what_is_shown_is_what_is_printed() {
+    let mut stale = Vec::new();
+    for page in manual() {
+        stale.extend(shown::compare(&page));
+    }
+    assert!(stale.is_empty(), "{}\nset UPDATE_DOCS=1 to write them anew", stale.join("\n"));
+}
+
+#[test]
+fn output_says_where_it_comes_from() {
+    for page in manual() {
+        for block in page.blocks().into_iter().filter(|block| block.language == "text") {
+            assert!(block.marked("output").is_some(), "{}: nothing makes this output", block.place);
+        }
+    }
+}
+
+/// The tables of the manual list what the program has.
+#[test]
+fn conventions_sources_and_formats_are_all_named() {
+    let names = |page: &str| read(page).codes();
+    let releases = names("docs/releases.md");
+    for convention in cutover::migrations::Convention::ALL {
+        assert!(releases.iter().any(|code| code == convention.name()), "{convention} is not in docs/releases.md");
+    }
+    let formats = names("docs/formats.md");
+    for (command, option) in [("schema", "formats"), ("lint", "format")] {
+        for value in commands::values(command) {
+            let said = formats.iter().any(|code| code.split_whitespace().any(|word| word == value));
+            assert!(said, "docs/formats.md lacks {value} ({option} of {command})");
+        }
+    }
+}
+
