@@ -136,6 +136,64 @@ fn the_librarys_example_is_compiled() {
     }
 }
 
+/// What is copied from a file of the repository is what stands there.
+#[test]
+fn copies_are_true() {
+    let mut copies = 0;
+    for page in manual() {
+        for block in page.blocks() {
+            let Some(path) = block.marked("copy") else { continue };
+            let file = std::fs::read_to_string(root().join(path)).unwrap();
+            assert!(file.contains(&block.text), "{}: {path} is otherwise", block.place);
+            copies += 1;
+        }
+    }
+    assert!(copies > 0);
+}
+
+/// A message that people look for is one that the program prints.
+#[test]
+fn messages_of_the_troubleshooting_page_are_the_programs() {
+    let source: String = files_of_the_program().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    // What differs stands in braces there.
+    let mut unknown = Vec::new();
+    let headings = read("docs/troubleshooting.md");
+    let mut messages = 0;
+    for heading in headings.text.lines().filter_map(|line| line.strip_prefix("### ")) {
+        for message in heading.split('`').skip(1).step_by(2) {
+            messages += 1;
+            let pieces = message.split('…').map(|piece| piece.trim_matches([' ', '(', ')', ',', ':']));
+            unknown.extend(pieces.filter(|piece| !source.contains(piece)).map(|piece| format!("{message}: {piece}")));
+        }
+    }
+    assert_eq!(unknown, [""; 0]);
+    assert!(messages > 20, "{messages}");
+}
+
+fn files_of_the_program() -> Vec<camino::Utf8PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![root().join("src")]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().unwrap().map(Result::unwrap) {
+            let path = entry.path().to_owned();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
+}
+
+/// Who follows the lists of files to touch finds these files.
+#[test]
+fn files_that_contributors_are_sent_to_exist() {
+    let is_path = |code: &String| {
+        ["src/", "tests/", "docs/", "fixtures/", "migrations-examples/"].iter().any(|folder| code.starts_with(folder))
+            && !code.contains(['<', ' '])
+    };
+    let paths: Vec<String> = read("CONTRIBUTING.md").codes().into_iter().filter(is_path).collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    let missing: Vec<_> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 /// Every example of output is made anew and compared, letter by letter.
 #[test]
 fn what_is_shown_is_what_is_printed() {
@@ -171,4 +229,3 @@ fn conventions_sources_and_formats_are_all_named() {
         }
     }
 }
-

@@ -14,7 +14,6 @@ const SHOWN: &[(&str, fn() -> String)] = &[
     ("plan of 18-backfill-in-batches", || plain(&["plan", "migrations-examples/18-backfill-in-batches"])),
     ("lint of 16-diesel", || plain(&["lint", "migrations-examples/16-diesel"])),
     ("sources of drop-untested-column", sources),
-    ("explain CO403", || plain(&["explain", "CO403"])),
     ("stats", stats),
     ("rehearsal of 10-mixed-file", rehearsal),
     ("replay", replay),
@@ -153,16 +152,17 @@ fn rehearsed(directory: impl AsRef<std::path::Path>, args: &[&str]) -> String {
 }
 
 fn rehearsal() -> String {
-    between(&rehearsed(root(), &["migrations-examples/10-mixed-file", "--pg-version", "17"]), "Rehearsed on", "warning:")
+    between(
+        &rehearsed(root(), &["migrations-examples/10-mixed-file", "--pg-version", "17"]),
+        "Rehearsed on",
+        "warning:",
+    )
 }
 
 fn replay() -> String {
     let suite = "set -e\nsql() { psql -X -q -v ON_ERROR_STOP=1 -c \"$1\"; }\n\
         sql \"INSERT INTO users (name) VALUES ('Ada')\"\nsql \"UPDATE users SET name = '' WHERE id = 1\"\nsql 'SELECT name FROM users WHERE id = 1'\n";
-    let site = Site::new(&[
-        ("migrations/V1__users.sql", &file("replay/V1__users.sql")),
-        ("suite", suite),
-    ]);
+    let site = Site::new(&[("migrations/V1__users.sql", &file("replay/V1__users.sql")), ("suite", suite)]);
     let args = ["--name", "blue", "--migrations", "migrations", "--with-values", "-o", "blue.workload", "--"];
     let output = with_server(site.path()).arg("record").args(args).args(["bash", "suite"]).output().unwrap();
     assert!(output.status.success(), "{}", support::transcript(&output));
