@@ -116,10 +116,11 @@ fn plan_refused() -> String {
 }
 
 fn stats() -> String {
-    let mut users = table("users", 32, 300_000);
-    users["columns"] = serde_json::json!([]);
+    let (mut users, mut kinds) = (table("users", 32, 300_000), table("kinds", 0, 12));
+    users["columns"] = serde_json::json!([{ "name": "email", "null_fraction": 0.05, "distinct": -1.0 }]);
+    kinds["bytes"]["heap"] = 16_384.into();
     let figures = statistics(
-        &[users, table("orders", 400_000, 892_000_000), table("kinds", 0, 12)],
+        &[users, table("orders", 400_000, 892_000_000), kinds],
         &[
             statement("SELECT * FROM orders WHERE user_id = $1", 135.0, &[("orders", "read")]),
             statement("INSERT INTO orders VALUES ($1)", 80.0, &[("orders", "write"), ("users", "lock-rows")]),
@@ -169,7 +170,7 @@ fn replay() -> String {
     let release = site.path().join("migrations/V2__no_empty_names.sql");
     std::fs::write(release, file("replay/V2__no_empty_names.sql")).unwrap();
     let text = rehearsed(site.path(), &["migrations", "--from", "1", "--blue", "blue.workload"]);
-    between(&text, "         query", "\u{0}")
+    between(&text, "         query", "CO301")
 }
 
 fn synthetic() -> String {
@@ -272,7 +273,9 @@ fn resume() -> String {
 }
 
 fn backfill() -> String {
-    let rows = "INSERT INTO orders (customer, total) SELECT 'c' || i, i FROM generate_series(1, 3000) AS i";
+    // The number of rows of the second time depends on how long the first one took, but is never less than 1000.
+    let rows = "ALTER TABLE orders ALTER COLUMN id RESTART WITH 10001;
+        INSERT INTO orders (customer, total) SELECT 'c' || i, i FROM generate_series(1, 3000) AS i";
     Walk::begin("18-backfill-in-batches", rows).execute()
 }
 
@@ -300,7 +303,7 @@ fn files_changed() -> String {
     let text = text.replace(&format!("{}/", shop.folder.path().to_str().unwrap()), "migrations/");
     let text = mask(&text, "SHA-256 is ", "0a51…", |c| c.is_ascii_hexdigit());
     let text = mask(&text, "the plan has ", "6f1c…", |c| c.is_ascii_hexdigit());
-    between(&text, "  Warning", "  Drained")
+    between(&text, "  Warning", "  Resuming")
 }
 
 /// Each name is used, so that nothing is made in vain.
