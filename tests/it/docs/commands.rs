@@ -16,13 +16,21 @@ impl Command {
     /// What the program does not know.
     pub(super) fn problem(&self) -> Option<String> {
         let Some(help) = helps().get(&self.sub) else { return Some(format!("there is no `cutover {}`", self.sub)) };
-        let known = |option: &&String| {
-            let words = || help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '.' | '='));
-            words().any(|word| word == *option)
-        };
-        let unknown: Vec<_> = self.options.iter().filter(|option| !known(option)).map(String::as_str).collect();
+        let unknown: Vec<_> = self.options.iter().filter(|option| !has(help, option)).map(String::as_str).collect();
         (!unknown.is_empty()).then(|| format!("`cutover {}` has no {}", self.sub, unknown.join(", ")))
     }
+}
+
+/// Whether a help has this word.
+fn has(help: &str, word: &str) -> bool {
+    help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '.' | '=')).any(|found| found == word)
+}
+
+/// Options in the text of a page, without their command, that no command has.
+pub(super) fn unknown_options(page: &Page) -> Vec<String> {
+    let options = page.codes().into_iter().filter(|code| code.starts_with("--") && code.len() > 2);
+    let options = options.map(|code| code.split([' ', '=']).next().unwrap().to_owned());
+    options.filter(|option| !helps().values().any(|help| has(help, option))).collect()
 }
 
 /// The help of each sub-command.
@@ -57,7 +65,10 @@ pub(super) fn of(page: &Page) -> Vec<(Command, String)> {
         let text = block.text.replace("\\\n", " ");
         lines.extend(text.lines().map(|line| (line.to_owned(), block.place.clone())));
     }
-    lines.extend(page.codes().into_iter().map(|code| (code, page.path.to_string())));
+    // `plan --observe` is one, too.
+    let is_short = |code: &str| code.split_once(" --").is_some_and(|(sub, _)| helps().contains_key(sub));
+    let whole = |code: String| if is_short(&code) { format!("cutover {code}") } else { code };
+    lines.extend(page.codes().into_iter().map(|code| (whole(code), page.path.to_string())));
     let commands = lines.into_iter().filter_map(|(line, place)| {
         let line = line.split(" | ").next().unwrap().split(" # ").next().unwrap().to_owned();
         Some((parse(&line)?, place))

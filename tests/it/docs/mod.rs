@@ -78,6 +78,8 @@ fn commands_and_their_options_exist() {
             seen += 1;
             wrong.extend(command.problem().map(|problem| format!("{place}: {problem}")));
         }
+        let options = commands::unknown_options(&page);
+        wrong.extend(options.into_iter().map(|option| format!("{}: no command has {option}", page.path)));
     }
     assert_eq!(wrong, [""; 0]);
     assert!(seen > 40, "{seen} commands only");
