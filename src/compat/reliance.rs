@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::reach::Reach;
 use super::rows;
 use super::watch::Watch;
-use crate::effect::{Capability, RowRule, Weight};
+use crate::effect::{Capability, RowRule, Weight, behaviour};
 use crate::schema::resolve::{Arbiter, Problem, Resolved, Row, Sure, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
 use crate::sql::condition::Constant;
@@ -231,12 +231,7 @@ impl<'a> View<'a> {
             }
             Capability::Trigger { relation, name } | Capability::Untriggered { relation, name } => {
                 let firing = self.schema.relation(relation).map_or(Firing::ALWAYS, |found| found.firing(name));
-                let sets_off = |write: &Write| match &write.kind {
-                    WriteKind::Insert { updates, .. } => firing.insert || firing.update && !updates.is_empty(),
-                    WriteKind::Update { .. } => firing.update,
-                    WriteKind::Delete => firing.delete,
-                };
-                self.writes_of(relation).any(sets_off).then_some(false)
+                self.writes_of(relation).any(|write| write.sets_off(firing)).then_some(false)
             }
             Capability::Type(name)
             | Capability::Attribute { name, .. }
@@ -441,6 +436,9 @@ impl<'a> View<'a> {
 
     /// Whether what it writes breaks a rule: `Some(true)`: yes; `Some(false)`: may; `None`: no.
     fn breaks_rule(&self, relation: &QName, rule: &RowRule) -> Option<bool> {
+        if let Some(firing) = behaviour::refusing(rule) {
+            return self.writes_of(relation).any(|write| write.sets_off(firing)).then_some(false);
+        }
         if !self.may_break(relation, rule) {
             return None;
         }

@@ -3,7 +3,7 @@
 
 use super::capability::{Capability, RowRule};
 use crate::schema::{QName, Rule};
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Firing, Ident};
 
 fn behaviour(relation: &QName, what: impl Into<String>) -> Capability {
     Capability::Behaviour { relation: relation.clone(), what: what.into() }
@@ -44,20 +44,34 @@ pub(crate) fn checked(relation: &QName, constraint: &Ident) -> Capability {
     behaviour(relation, format!("checks constraint {constraint} when it did"))
 }
 
-/// A rule on rows that is not a constraint: a partition's bound, a trigger that raises an exception.
-pub(crate) fn unruled(relation: &QName, name: &str) -> Capability {
-    let rule = Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() };
+/// A rule on rows that is not a constraint: a partition's bound, a trigger that raises an exception. `when`: the events at which it is asked,
+/// if not whenever rows are written.
+fn unruled(relation: &QName, name: &str, when: &str) -> Capability {
+    let rule = Rule::Check { columns: Vec::new(), not_null: true, expression: when.into() };
     Capability::Unruled { relation: relation.clone(), rule: RowRule::Check { name: name.into(), rule } }
 }
 
 /// The partition's bound, to be obeyed once it is attached.
 pub(crate) fn unbounded(partition: &QName) -> Capability {
-    unruled(partition, "partition bound")
+    unruled(partition, "partition bound", "")
 }
 
 /// Rows that a trigger would refuse.
-pub(crate) fn unrefused(relation: &QName, trigger: &Ident) -> Capability {
-    unruled(relation, &format!("trigger {trigger}"))
+pub(crate) fn unrefused(relation: &QName, trigger: &Ident, firing: Firing) -> Capability {
+    let events = [(firing.insert, "INSERT"), (firing.update, "UPDATE"), (firing.delete, "DELETE")];
+    let events: Vec<&str> = events.into_iter().filter(|(fires, _)| *fires).map(|(_, event)| event).collect();
+    unruled(relation, &format!("trigger {trigger}"), &events.join(" OR "))
+}
+
+/// When a trigger refuses rows, for a rule that stands for one: no schema shows it.
+pub(crate) fn refusing(rule: &RowRule) -> Option<Firing> {
+    match rule {
+        RowRule::Check { name, rule: Rule::Check { expression, .. } } if name.starts_with("trigger ") => {
+            let on = |event: &str| expression.contains(event);
+            Some(Firing { insert: on("INSERT"), update: on("UPDATE"), delete: on("DELETE"), ..Firing::ALWAYS })
+        }
+        _ => None,
+    }
 }
 
 /// Lost when row security is on and forced: it then binds the owner, which applications often are.

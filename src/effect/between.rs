@@ -358,25 +358,25 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
                 ObjectChange::Alter => (Some(Capability::Unaltered { kind: *kind, name: name.clone() }), None),
             }
         }
-        Operation::CreateTrigger { name, table, function: Some(function), .. } => {
+        Operation::CreateTrigger { name, table, function: Some(function), firing, .. } => {
             let table = before.resolve(table);
             let fails = refuses_rows(before, &before.resolve_function(function), &table);
-            (fails.then(|| behaviour::unrefused(&table, name)), None)
+            (fails.then(|| behaviour::unrefused(&table, name, *firing)), None)
         }
         Operation::DropTrigger { name, table, .. } => {
             let table = before.resolve(table);
-            let function = before.relation(&table).and_then(|relation| relation.trigger_functions.get(name));
-            let fails = function.is_some_and(|function| refuses_rows(before, function, &table));
-            (None, fails.then(|| behaviour::unrefused(&table, name)))
+            let found = before.relation(&table).and_then(|r| Some((r.firing(name), r.trigger_functions.get(name)?)));
+            let failing = found.filter(|(_, function)| refuses_rows(before, function, &table));
+            (None, failing.map(|(firing, _)| behaviour::unrefused(&table, name, firing)))
         }
         Operation::DropFunction { name, cascade: true, .. } => {
             let function = before.resolve_function(name);
             let called = before.relations().find_map(|(table, relation)| {
                 let (trigger, _) = relation.trigger_functions.iter().find(|(_, called)| **called == function)?;
-                Some((table, trigger))
+                Some((table, trigger, relation.firing(trigger)))
             });
-            let failing = called.filter(|(table, _)| refuses_rows(before, &function, table));
-            (None, failing.map(|(table, trigger)| behaviour::unrefused(table, trigger)))
+            let failing = called.filter(|(table, ..)| refuses_rows(before, &function, table));
+            (None, failing.map(|(table, trigger, firing)| behaviour::unrefused(table, trigger, firing)))
         }
         _ => (None, None),
     }

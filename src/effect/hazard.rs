@@ -108,9 +108,12 @@ impl Hazard {
     pub fn with(self, other: Self) -> Self {
         let rank = |h: &Self| (h.rewrite, h.index_build, h.scan, h.strongest());
         let (mut worst, other) = if rank(&other) > rank(&self) { (other, self) } else { (self, other) };
-        let unnamed = |lock: &Lock| worst.locks.iter().all(|known| known.relation != lock.relation);
-        let more: Vec<Lock> = other.locks.into_iter().filter(unnamed).collect();
-        worst.locks.extend(more);
+        for lock in other.locks {
+            match worst.locks.iter_mut().find(|known| known.relation == lock.relation) {
+                Some(known) => known.mode = known.mode.max(lock.mode),
+                None => worst.locks.push(lock),
+            }
+        }
         worst
     }
 

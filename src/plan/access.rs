@@ -839,7 +839,7 @@ impl Reader<'_> {
     fn demanded_of(&mut self, query: &QueryShape) {
         for read in query.reads.iter().map(|name| self.schema.resolve(name)) {
             let columns = self.schema.relation(&read).into_iter().flat_map(|relation| &relation.columns);
-            self.access.uses.extend(columns.map(|column| nullness_of(&read, &column.name)));
+            self.access.follows.extend(columns.map(|column| nullness_of(&read, &column.name)));
         }
     }
 

@@ -44,11 +44,14 @@ pub struct Schema {
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
     /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
-    default_grants: OrdMap<(Option<Ident>, bool), Arc<BTreeSet<(String, String)>>>,
+    default_grants: OrdMap<(Option<Ident>, bool), Arc<Grants>>,
     search_path: Arc<[Ident]>,
     /// What a new session's search path is.
     default_path: Arc<[Ident]>,
 }
+
+/// Roles and their privileges.
+type Grants = BTreeSet<(String, String)>;
 
 /// The schema of what goes with the session.
 pub const TEMPORARY: &str = "pg_temp";

@@ -44,7 +44,10 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             at.and_then(|at| watch.own().look(at)).is_none_or(|look| look.refused().is_none())
         })
     };
-    let given = step.effect.adds.iter().filter(|c| c.is_freedom() && !c.offered_by(release.base));
+    let of_trigger =
+        |c: &Capability| matches!(c, Capability::Unruled { rule, .. } if behaviour::refusing(rule).is_some());
+    let new = |c: &Capability| !c.offered_by(release.base) || of_trigger(c);
+    let given = step.effect.adds.iter().filter(|c| c.is_freedom() && new(c));
     let given = given.map(|capability| Freed::rule(capability.clone()));
     let freed = step.operations().flat_map(|operation| going(operation, subject));
     // One that still stands once the step before it has run, and not for long.

@@ -3,6 +3,7 @@
 use super::image::{Entry, Image};
 use crate::effect::{Capability, Effect, behaviour, refuses};
 use crate::schema::{QName, Schema};
+use crate::sql::operation::Firing;
 
 /// What went and came between two moments.
 pub(super) fn difference(before: &Image, after: &Image, schema: &Schema) -> Effect {
@@ -31,7 +32,8 @@ pub(super) fn difference(before: &Image, after: &Image, schema: &Schema) -> Effe
         let Some(relation) = after.relations.get(oid).map(|e| &e.name) else { continue };
         let is_new = before.calls.get(&(*oid, trigger.clone())) != Some(function);
         if is_new && before.relations.contains_key(oid) && refuses(schema, function) {
-            effect.removes.insert(behaviour::unrefused(relation, trigger));
+            let firing = schema.relation(relation).map_or(Firing::ALWAYS, |found| found.firing(trigger));
+            effect.removes.insert(behaviour::unrefused(relation, trigger, firing));
         }
     }
     for (oid, (counts, last)) in &before.sequences {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Changing, Lacking, Wanted, gone, lacking, made, taken};
 use super::content::{Content, Row, Rows};
-use super::stage::Played;
+use super::stage::{Played, is_of_rows};
 use super::{Loss, LossKind};
 use crate::plan::saved::{Phase, SavedPlan, Step};
 use crate::rehearse::replay::Refused;
@@ -13,9 +13,6 @@ use crate::schema::resolve::WriteKind;
 use crate::side::Side;
 use crate::sql::lex::words_of;
 use crate::workload::Workload;
-
-/// Classes that say of rows that they do not fit. Others may be because the release is played in one transaction.
-const OF_ROWS: &[&str] = &["21", "22", "23", "P0"];
 
 /// One query, written at home and in the overlap.
 pub(super) struct Judge<'a> {
@@ -33,7 +30,7 @@ pub(super) struct Judge<'a> {
 
 /// A step that fails on what the query writes in the overlap, and only there.
 pub(super) fn stops(judge: &Judge<'_>, step: u32, refused: &Refused) -> Option<Loss> {
-    if !OF_ROWS.iter().any(|class| refused.code.starts_with(class)) {
+    if !is_of_rows(refused) {
         return None;
     }
     let table = refused.table.clone().unwrap_or_default();

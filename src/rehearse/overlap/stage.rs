@@ -100,6 +100,8 @@ impl<'a> Stage<'a> {
     /// Empties the tables of this name that have synthetic rows on which a step fails, or all of them if there is none; `false`: none has any.
     pub(super) async fn clear(&mut self, step: u32, table: Option<&str>) -> Result<bool, Error> {
         self.failing.insert(step);
+        let others = self.failing().await?;
+        self.failing.extend(others);
         let is_it = |(_, name): &(String, String)| table == Some(name.as_str());
         let all = !self.filled.iter().any(is_it);
         let (cleared, kept): (Vec<_>, Vec<_>) = self.filled.drain(..).partition(|name| all || is_it(name));
@@ -110,6 +112,23 @@ impl<'a> Stage<'a> {
             self.client.batch_execute(&format!("TRUNCATE {} CASCADE", names.join(", "))).await?;
         }
         Ok(!names.is_empty())
+    }
+
+    /// The steps that refuse the synthetic rows, each passed over where it fails.
+    async fn failing(&self) -> Result<Vec<u32>, Error> {
+        let aside = Aside::begin(self.client, STATEMENT_TIME).await?;
+        let mut failing = Vec::new();
+        for step in &self.plan.steps {
+            if let Err(refused) = self.step(step).await?
+                && is_of_rows(&refused)
+            {
+                failing.push(step.id);
+            }
+        }
+        aside.end(self.client).await?;
+        self.client.batch_execute("DISCARD PLANS").await?;
+        self.client.clear_type_cache();
+        Ok(failing)
     }
 
     /// Plays the release with these writes.
@@ -233,6 +252,14 @@ impl<'a> Stage<'a> {
             }
         }
     }
+}
+
+/// Classes that say of rows that they do not fit. Others may be because the release is played in one transaction.
+const OF_ROWS: &[&str] = &["21", "22", "23", "P0"];
+
+/// Whether a step failed because of the rows that it met.
+pub(super) fn is_of_rows(refused: &Refused) -> bool {
+    OF_ROWS.iter().any(|class| refused.code.starts_with(class))
 }
 
 fn words(sql: &str) -> Vec<Lexeme<'_>> {

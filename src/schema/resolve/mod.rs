@@ -15,7 +15,7 @@ use super::{Index, QName, Schema};
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::lex::{Kind, Lexeme, lex};
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Firing, Ident};
 use crate::sql::query::{At, Command, Expr, Query};
 use catalog::Context;
 use scope::Names;
@@ -115,6 +115,15 @@ pub struct Write {
 }
 
 impl Write {
+    /// Whether a trigger of the relation runs for it.
+    pub fn sets_off(&self, firing: Firing) -> bool {
+        match &self.kind {
+            WriteKind::Insert { updates, .. } => firing.insert || firing.update && !updates.is_empty(),
+            WriteKind::Update { .. } => firing.update,
+            WriteKind::Delete => firing.delete,
+        }
+    }
+
     /// Whether it changes or removes rows that are there.
     pub fn changes_rows(&self) -> bool {
         match &self.kind {

@@ -71,11 +71,17 @@ pub(super) async fn straight(server: &mut Server, release: &Release) -> (Option<
         return (None, refused);
     }
     let answers = server.attempts(&release.green).await;
-    for (query, answer) in release.green.iter().zip(answers) {
-        if answer.is_ok() && (!query.writes() || server.commit(query).await.is_ok()) {
-            kept.green.push(query.clone());
+    let working: Vec<_> = release.green.iter().zip(answers).filter(|(_, answer)| answer.is_ok()).collect();
+    // In the order in which they are written in the plan's: half of them in the overlap.
+    let halves = (0..working.len()).step_by(2).chain((1..working.len()).step_by(2));
+    let mut written = BTreeSet::new();
+    for at in halves {
+        let (query, _) = &working[at];
+        if !query.writes() || server.commit(query).await.is_ok() {
+            written.insert(at);
         }
     }
+    kept.green.extend(written.iter().map(|at| working[*at].0.clone()));
     let (content, changing) = (server.content().await, server.changing().await);
     (Some(Straight { release: kept, content, changing, blue: told }), refused)
 }

@@ -72,8 +72,9 @@ fn other_texts_are_seen() {
     let codes = |plan: &cutover::plan::saved::SavedPlan| -> Vec<String> {
         text::differences(&split, plan).into_iter().map(|w| w.code).collect()
     };
+    let origin = plan.steps[0].statements()[0].origin.clone();
     let sql = "ALTER TABLE t ADD COLUMN b text DEFAULT 'x, (z'".into();
-    plan.steps[0].work = Work::Transaction { statements: vec![Statement { sql, origin: None }] };
+    plan.steps[0].work = Work::Transaction { statements: vec![Statement { sql, origin }] };
     assert_eq!(codes(&plan), ["changed", "left-out"]);
     plan.steps.remove(0);
     assert_eq!(codes(&plan), ["left-out"]);

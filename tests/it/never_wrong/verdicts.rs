@@ -538,3 +538,15 @@ fn rules_are_not_triggers() {
     const T: &str = "CREATE TABLE t (id int); CREATE RULE r AS ON INSERT TO t DO ALSO SELECT 1;";
     check(T, "ALTER TABLE t DISABLE RULE r;", ONE, ONE, "CO101 (CO101) >");
 }
+
+#[test]
+fn a_trigger_that_refuses_rows_until_it_goes_is_told() {
+    const T: &str = "CREATE TABLE t (id int); CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'; CREATE TRIGGER stop BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION stop();";
+    let delete = "DELETE FROM t WHERE id = $1;";
+    check(T, "DROP TRIGGER stop ON t;", "SELECT id FROM t;", delete, "safe (CO310) >");
+    check(T, "DROP TRIGGER stop ON t;", "SELECT id FROM t;", "SELECT id FROM t;", "safe >");
+    const U: &str = "CREATE TABLE t (id int); CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';";
+    let stop = "CREATE TRIGGER stop BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION stop();";
+    let insert = "INSERT INTO t (id) VALUES ($1);";
+    check(U, stop, delete, insert, "safe >");
+}
