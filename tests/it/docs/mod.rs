@@ -138,6 +138,29 @@ fn the_librarys_example_is_compiled() {
     }
 }
 
+/// The versions of the formats, as the code has them.
+#[test]
+fn versions_of_formats_are_those_of_the_program() {
+    let table = read("docs/formats.md").text;
+    for (row, path) in [
+        ("plan", "src/plan/format/mod.rs"),
+        ("rehearsal", "src/report/rehearsal_json.rs"),
+        ("findings", "src/report/lint/json.rs"),
+        ("statistics", "src/stats/document.rs"),
+        ("workload", "src/workload/saved.rs"),
+        ("events", "src/cli/events.rs"),
+        ("baseline", "src/lint/baseline.rs"),
+        ("journal", "src/execute/journal/store.rs"),
+    ] {
+        let source = std::fs::read_to_string(root().join(path)).unwrap();
+        let constant = |line: &&str| line.contains("const FORMAT_VERSION: ") || line.contains("const FORMAT: i32");
+        let line = source.lines().find(constant).unwrap_or_else(|| panic!("{path}"));
+        let version = line.rsplit(" = ").next().unwrap().trim_matches(['"', ';']);
+        let row = table.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap();
+        assert!(row.contains(&format!("| `{version}` |")), "{path} has {version}: {row}");
+    }
+}
+
 /// What is copied from a file of the repository is what stands there.
 #[test]
 fn copies_are_true() {

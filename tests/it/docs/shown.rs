@@ -8,8 +8,11 @@ use crate::execute::support::Shop;
 use crate::stats::{statement, statistics, table};
 use crate::support::{self, Site};
 
+/// A name, and what makes the output that it stands for.
+type Shown = (&'static str, fn() -> String);
+
 /// What is behind each name.
-const SHOWN: &[(&str, fn() -> String)] = &[
+const SHOWN: &[Shown] = &[
     ("plan of 10-mixed-file", || plain(&["plan", "migrations-examples/10-mixed-file"])),
     ("plan of 18-backfill-in-batches", || plain(&["plan", "migrations-examples/18-backfill-in-batches"])),
     ("lint of 16-diesel", || plain(&["lint", "migrations-examples/16-diesel"])),
