@@ -57,7 +57,7 @@ pub(super) async fn run(
     let [program, arguments @ ..] = command else {
         return Err(CliError::usage("there is no command to run").hint("write it after `--`"));
     };
-    let listen = |kind| signal(kind).map_err(|e| CliError::usage(format!("signals can not be listened to: {e}")));
+    let listen = |kind| signal(kind).map_err(|e| CliError::usage(format!("signals cannot be listened to: {e}")));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut child = tokio::process::Command::new(program)
         .args(arguments)

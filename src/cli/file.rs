@@ -33,7 +33,7 @@ pub(super) fn write(path: &Utf8Path, text: &str) -> Result<(), CliError> {
     let mode = std::fs::Permissions::from_mode(0o666);
     let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
     // Its kind only: the message has the path of the temporary file, which means nothing to anybody.
-    let mut file = file.map_err(|e| failed("the folder can not be written", &e.kind()))?;
+    let mut file = file.map_err(|e| failed("the folder cannot be written", &e.kind()))?;
     file.write_all(text.as_bytes()).map_err(|e| failed("writing failed", &e))?;
     if let Some(existing) = existing.filter(|m| m.is_file()) {
         file.as_file().set_permissions(existing.permissions()).map_err(|e| failed("writing failed", &e))?;

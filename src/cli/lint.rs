@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// Only what is new: pending is what this commit (a branch, a tag) does not have; also told is what was edited or removed since
     #[arg(long, value_name = "GIT-REF", conflicts_with = "from")]
     base: Option<String>,
-    /// Run statements that can not be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and judge them by what they were seen to do
+    /// Run statements that cannot be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and judge them by what they were seen to do
     #[arg(long)]
     observe: bool,
     #[command(flatten)]
@@ -412,7 +412,7 @@ fn show(args: &Args, report: &LintReport) -> Result<(), CliError> {
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             let summary = OpenOptions::new().append(true).create(true).open(&path);
             let written = summary.and_then(|mut file| file.write_all(render::render_markdown(report).as_bytes()));
-            written.map_err(|error| CliError::usage(format!("the step summary can not be written: {error}")))?;
+            written.map_err(|error| CliError::usage(format!("the step summary cannot be written: {error}")))?;
         }
     }
     Ok(())

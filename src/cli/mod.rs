@@ -10,6 +10,7 @@ mod explain;
 mod file;
 mod git;
 mod graph;
+mod groups;
 mod lint;
 mod live;
 mod log;
@@ -36,7 +37,7 @@ mod worktree;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use error::CliError;
 pub use exit::Exit;
@@ -70,7 +71,8 @@ enum Command {
 
 /// Runs the command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = groups::grouped(Cli::command()).try_get_matches_from(args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();

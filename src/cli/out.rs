@@ -1,4 +1,4 @@
-//! Standard output is data: what can not be written is an error, never a panic. A reader that has seen enough (`| head`) is none. Standard
+//! Standard output is data: what cannot be written is an error, never a panic. A reader that has seen enough (`| head`) is none. Standard
 //! error is for people.
 
 use std::io::{ErrorKind, IsTerminal as _, Write};
@@ -16,7 +16,7 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(CliError::usage(format!("standard output can not be written: {error}")))
+            Err(CliError::usage(format!("standard output cannot be written: {error}")))
         }
         Ok(()) | Err(_) => Ok(()),
     }

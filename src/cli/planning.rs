@@ -29,7 +29,7 @@ pub(super) struct PlanningArgs {
     /// need not say it
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// Run statements that can not be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and place them by what they were seen to do
+    /// Run statements that cannot be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and place them by what they were seen to do
     #[arg(long)]
     observe: bool,
     #[command(flatten)]
@@ -112,7 +112,7 @@ pub(super) fn pending(input: &ReleaseInput) -> Result<Pending, CliError> {
     input.folder.pending_after(from).map_err(CliError::usage)
 }
 
-/// Watches the statements that can not be read, on a throwaway server that is there for nothing else.
+/// Watches the statements that cannot be read, on a throwaway server that is there for nothing else.
 pub(super) fn observe(args: &ServerArgs, input: &ReleaseInput, pending: &Pending) -> Result<Seen, CliError> {
     if !observation::is_needed(&input.folder, pending) {
         return Ok(Seen::default());

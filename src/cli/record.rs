@@ -190,7 +190,7 @@ async fn on_scratch(
 ) -> Result<Recorded, CliError> {
     let session = connect(&database.with_application_name(RECORDER)).await.map_err(CliError::usage)?;
     let missing = |reason: &dyn std::fmt::Display| {
-        CliError::usage(format!("what is sent to {describe} can not be recorded: {reason}")).hint(
+        CliError::usage(format!("what is sent to {describe} cannot be recorded: {reason}")).hint(
             "a server that is named needs pg_stat_statements in its shared_preload_libraries; or use --server local",
         )
     };

@@ -30,7 +30,7 @@ use crate::report::{self, Style};
 /// Runs the applied migrations, then the plan through the real executor with simulated traffic, prepares every query of both versions
 /// at every state, plays again what was recorded with its values (`cutover record --with-values`), follows the rows that each version writes in the
 /// overlap to the end, and compares that, object by object, with
-/// a fresh installation: an empty database that ran all files in their own order. Statements that can not be read (DO blocks, CALL, dynamic SQL) are
+/// a fresh installation: an empty database that ran all files in their own order. Statements that cannot be read (DO blocks, CALL, dynamic SQL) are
 /// watched on the server first, and placed by what they were seen to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     done
 }
 
-/// Watches the statements that can not be read; says where it had to stop.
+/// Watches the statements that cannot be read; says where it had to stop.
 pub(super) async fn observe(
     server: &Throwaway,
     input: &ReleaseInput,

@@ -53,14 +53,14 @@ pub(super) struct ReleaseOptions {
     /// The source of the version in production: the plan shows where it mentions what a step takes away. It moves no step; can be given several times
     #[arg(long, value_name = "DIR")]
     blue_source: Vec<Utf8PathBuf>,
-    /// How far the queries are believed: `workload` takes a version to use what its queries use, `worst-case` takes it to use everything
+    /// What to assume beyond the listed queries: `workload` takes a version to use what its queries use, `worst-case` takes it to use everything
     /// that its schema offers, and the queries only prove what breaks (the default for a version without queries)
     #[arg(long, value_name = "WHAT")]
     assume: Option<Assume>,
     /// The PostgreSQL that production runs: what statements cost depends on it (that of --stats if not given, or else 15)
     #[arg(long, value_name = "VERSION")]
     pg_version: Option<PgVersion>,
-    /// What production holds and is asked, as `cutover stats` measured it: hazards are weighed by it
+    /// Table sizes and query load, from `cutover stats`: hazards are weighed by them
     #[arg(long, value_name = "FILE")]
     stats: Option<Utf8PathBuf>,
 }

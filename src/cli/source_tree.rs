@@ -35,11 +35,11 @@ impl SourceTree {
             let problem = match root.metadata() {
                 Ok(found) if found.is_dir() => match root.read_dir() {
                     Ok(_) => continue,
-                    Err(error) => format!("can not be read: {error}"),
+                    Err(error) => format!("cannot be read: {error}"),
                 },
                 Ok(_) => "is not a folder".to_owned(),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-                Err(error) => format!("can not be read: {error}"),
+                Err(error) => format!("cannot be read: {error}"),
             };
             return Err(CliError::usage(format!("--blue-source {root}: it {problem}"))
                 .hint("name the folder with the source of the version in production, or leave it out"));

@@ -19,7 +19,7 @@ use crate::postgres::measure;
 
 A role with pg_read_all_stats (or pg_monitor) sees the statements of all roles.
 
-Exit codes: 0 measured, perhaps without what it says is missing · 2 usage, or the database can not be reached")]
+Exit codes: 0 measured, perhaps without what it says is missing · 2 usage, or the database cannot be reached")]
 pub(super) struct Args {
     #[command(flatten)]
     database: DatabaseArgs,

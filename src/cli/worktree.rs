@@ -32,7 +32,7 @@ impl Worktree {
             .map_err(|_| CliError::usage(format!("--ref: git does not know {reference:?}")).hint("fetch it first"))?;
         let commit = commit.trim().to_owned();
         let made = tempfile::Builder::new().prefix("cutover-worktree-").tempdir();
-        let directory = made.map_err(|e| CliError::usage(format!("a temporary directory can not be made: {e}")))?;
+        let directory = made.map_err(|e| CliError::usage(format!("a temporary directory cannot be made: {e}")))?;
         let root = Utf8PathBuf::from_path_buf(directory.path().join("tree"));
         let root = root.map_err(|path| CliError::usage(format!("{} is not UTF-8", path.display())))?;
         // Made first: what `add` leaves behind when it fails is removed, too.

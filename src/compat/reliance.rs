@@ -18,7 +18,7 @@ use crate::workload::Query;
 pub enum Reliance<'a> {
     /// This query fails without it.
     Yes(&'a Query),
-    /// This query may fail without it: it depends on values, or on what can not be resolved.
+    /// This query may fail without it: it depends on values, or on what cannot be resolved.
     May(&'a Query),
     /// No query does.
     No,

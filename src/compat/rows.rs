@@ -1,4 +1,4 @@
-//! The rows that a query writes, as far as its text shows them, against the rules of a table: what fails when it runs, and what can not.
+//! The rows that a query writes, as far as its text shows them, against the rules of a table: what fails when it runs, and what cannot.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -64,7 +64,7 @@ pub struct LintConfig {
     pub baseline: Option<Utf8PathBuf>,
 }
 
-/// Why it can not be used.
+/// Why it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Reading failed; the message names the path.

@@ -1,4 +1,4 @@
-//! Every code the tool can report: one table. `CO0xx` input, `CO1xx` the plan can not be made, `CO2xx` a version breaks, `CO3xx` a version
+//! Every code the tool can report: one table. `CO0xx` input, `CO1xx` the plan cannot be made, `CO2xx` a version breaks, `CO3xx` a version
 //! may break under conditions, `CO4xx` the cost of running, `CO5xx` what the repository knows of a migration. What each means in full, and what to
 //! do about it, is its rule's page in [`crate::lint::RULES`]. A number is never used again: CO304, CO409 and CO501 were never reported.
 
@@ -17,7 +17,7 @@ codes! {
     UNTERMINATED = "CO002" "unterminated-quote": "A quote or a comment is never closed, so the rest of the file is part of it.";
     META_COMMAND = "CO003" "psql-meta-command": "A command of psql stands among the SQL.";
     COPY_DATA = "CO004" "copy-from-stdin": "Rows follow a COPY … FROM STDIN in the file; only psql can load them.";
-    BAD_DIRECTIVE = "CO005" "bad-directive": "A `-- cutover:` comment can not be used.";
+    BAD_DIRECTIVE = "CO005" "bad-directive": "A `-- cutover:` comment cannot be used.";
     UNKNOWN_OBJECT = "CO006" "unknown-object": "A statement changes something that the migrations before it never made.";
     UNREAD_QUERY = "CO007" "unread-query": "A query of the application could not be read; it is only checked by a rehearsal.";
     ALLOW_WITHOUT_REASON = "CO008" "allow-without-reason": "An `allow` comment does not say why.";
@@ -27,12 +27,12 @@ codes! {
     PROGRAM = "CO012" "program-migration": "A migration is a program and no SQL.";
     UNFIT_QUERY = "CO013" "unfit-query": "A query does not fit the schema of the version it is said to be of.";
     PARTIAL_WORKLOAD = "CO014" "partial-workload": "Something of a workload was left out, or could not be used.";
-    OPAQUE = "CO101" "opaque-statement": "What a statement does can not be known from its text, and nobody has said where it belongs.";
+    OPAQUE = "CO101" "opaque-statement": "What a statement does cannot be known from its text, and nobody has said where it belongs.";
     INCOMPATIBLE = "CO102" "incompatible-change": "A statement takes away what blue relies on and gives what green needs at once, so no single moment is right.";
-    ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover stands on one that blue does not survive.";
+    ORDER_CONFLICT = "CO103" "order-conflict": "A step that green needs before the cutover depends on one that blue does not survive.";
     REORDER_UNPROVED = "CO104" "reorder-changes-schema": "The plan's order ends in another schema than the files' own order.";
-    ROLLBACK_IN_FILE = "CO105" "rollback-in-migration": "A migration rolls back its own transaction, so what it leaves behind can not be known.";
-    OBSERVED = "CO106" "observed-statement": "A statement that can not be read was placed by what it was seen to do on a real server.";
+    ROLLBACK_IN_FILE = "CO105" "rollback-in-migration": "A migration rolls back its own transaction, so what it leaves behind cannot be known.";
+    OBSERVED = "CO106" "observed-statement": "A statement that cannot be read was placed by what it was seen to do on a real server.";
     BLUE_BREAKS = "CO201" "blue-breaks": "A step before the cutover takes away what blue relies on.";
     GREEN_NOT_READY = "CO202" "green-not-ready": "Green relies on something that is not there yet when it gets its first traffic.";
     GREEN_BREAKS = "CO203" "green-breaks": "A step after the cutover takes away what green relies on.";
@@ -52,8 +52,8 @@ codes! {
     INVALID_INDEX_KEPT = "CO405" "invalid-index-kept": "IF NOT EXISTS takes an invalid index that a failed build left behind for the real one.";
     VALIDATED_UNDER_LOCK = "CO406" "validated-under-lock": "A NOT VALID constraint is validated in the same transaction, which undoes NOT VALID.";
     BLOCKING_INDEX_DROP = "CO407" "blocking-index-drop": "Dropping the index waits for every query on its table and makes all new ones wait.";
-    CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL can not build an index on a partitioned table concurrently.";
-    REFRESH_WITHOUT_UNIQUE_INDEX = "CO410" "refresh-without-unique-index": "A materialized view without a unique index can not be refreshed concurrently.";
+    CONCURRENT_ON_PARTITIONED = "CO408" "concurrent-index-on-partitioned": "PostgreSQL cannot build an index on a partitioned table concurrently.";
+    REFRESH_WITHOUT_UNIQUE_INDEX = "CO410" "refresh-without-unique-index": "A materialized view without a unique index cannot be refreshed concurrently.";
     SERVER_REFUSES = "CO411" "server-refuses": "PostgreSQL refuses the statement on the schema that the files have made by then.";
     NEEDS_NEWER_SERVER = "CO412" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";
     NAME_TAKEN = "CO413" "name-taken": "IF NOT EXISTS finds something else of that name, and makes nothing.";

@@ -9,9 +9,9 @@ use crate::source::Span;
 pub enum Severity {
     /// Worth knowing; changes nothing.
     Info,
-    /// May break a version under conditions the tool can not see; does not make a plan unsafe.
+    /// May break a version under conditions the tool cannot see; does not make a plan unsafe.
     Warning,
-    /// The plan is not safe, or the input can not be used.
+    /// The plan is not safe, or the input cannot be used.
     Error,
 }
 

@@ -26,7 +26,7 @@ pub enum TypeChange {
     Free,
     /// Every value fits, and the table is rewritten.
     Widening,
-    /// Some values no longer fit, or it can not be told.
+    /// Some values no longer fit, or it cannot be told.
     Narrowing,
 }
 

@@ -297,7 +297,7 @@ pub fn refused_since(operation: &Operation, schema: &Schema) -> Option<(&'static
         }
         _ => false,
     };
-    unlogged.then_some(("a partitioned table can not be logged or unlogged, its partitions are", PgVersion(18)))
+    unlogged.then_some(("a partitioned table cannot be logged or unlogged, its partitions are", PgVersion(18)))
 }
 
 #[cfg(test)]

@@ -21,22 +21,22 @@ pub enum ExecuteError {
         /// What the server said.
         source: tokio_postgres::Error,
     },
-    /// The journal can not be used.
+    /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal does not make sense.
     #[error(transparent)]
     Transition(#[from] UnknownTransition),
-    /// The team's history can not be used.
+    /// The team's history cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// The plan can not be used.
+    /// The plan cannot be used.
     #[error(transparent)]
     Plan(#[from] SavedPlanError),
     /// The plan is not safe.
     #[error("the plan is unsafe: at least one version would break on a schema in between")]
     Unsafe,
-    /// The server can not be used.
+    /// The server cannot be used.
     #[error(transparent)]
     Server(#[from] ServerUnfit),
     /// The world is not what the plan was made for.
@@ -154,8 +154,8 @@ pub enum ExecuteError {
         /// What is known.
         message: String,
     },
-    /// Blue can not come back.
-    #[error("rollback refused: step {step} ({object}) has run, and blue can not work without what it took away")]
+    /// Blue cannot come back.
+    #[error("rollback refused: step {step} ({object}) has run, and blue cannot work without what it took away")]
     NoReturn {
         /// The step.
         step: u32,
@@ -173,7 +173,7 @@ pub enum ExecuteError {
     Aborted,
 }
 
-/// The server can not be used for a release.
+/// The server cannot be used for a release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUnfit {
     /// Too old.

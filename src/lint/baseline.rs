@@ -36,7 +36,7 @@ pub struct Entry {
     pub fingerprint: String,
 }
 
-/// Why a baseline file can not be used.
+/// Why a baseline file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     /// It is no JSON, or other JSON.

@@ -53,7 +53,7 @@ impl FailOn {
 pub struct Levels(BTreeMap<&'static str, Level>);
 
 impl Levels {
-    /// Sets a rule's level. What breaks a version can not be made to matter less.
+    /// Sets a rule's level. What breaks a version cannot be made to matter less.
     pub fn set(&mut self, name: &str, level: Level) -> Result<(), String> {
         let rule = find(name).ok_or_else(|| match nearest(name) {
             Some(nearest) => format!("there is no rule `{name}`; did you mean `{nearest}`?"),

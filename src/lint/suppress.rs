@@ -74,7 +74,7 @@ fn problem(allow: &Allow, name: &str, used: bool) -> Option<Diagnostic> {
                 "`[lint.rules]` of cutover.toml says how much such findings matter",
             )
         };
-        let text = format!("`{name}` can not be allowed: {why}");
+        let text = format!("`{name}` cannot be allowed: {why}");
         return Some(say(codes::NOT_ALLOWABLE, Severity::Error, text).help(help));
     }
     if allow.reason.is_empty() {

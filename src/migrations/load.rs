@@ -130,7 +130,7 @@ pub struct Pending {
     pub pending: Vec<Migration>,
 }
 
-/// Why a folder can not be used.
+/// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Reading failed; the message names the path.

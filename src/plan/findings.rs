@@ -75,7 +75,7 @@ impl Conflicts<'_> {
     pub(crate) fn finding(&self, conflict: &Conflict, more: usize) -> Diagnostic {
         match conflict {
             Conflict::Opaque(i) => {
-                Diagnostic::error(codes::OPAQUE, format!("what {} does can not be known from its text", self.what(*i)))
+                Diagnostic::error(codes::OPAQUE, format!("what {} does cannot be known from its text", self.what(*i)))
                     .at(self.nodes[*i].node.span(), "not understood")
                     .help("say where it belongs, on the line before it: `-- cutover: before|after|neutral <reason>`")
             }
@@ -113,7 +113,7 @@ impl Conflicts<'_> {
                 let mut diagnostic = Diagnostic::error(
                     codes::ORDER_CONFLICT,
                     format!(
-                        "green needs {} before the cutover, but it stands on {}, which blue does not survive{}{}",
+                        "green needs {} before the cutover, but it depends on {}, which blue does not survive{}{}",
                         self.name(*before),
                         self.name(*after),
                         match more {
@@ -185,10 +185,10 @@ fn way_out(node: &Node) -> String {
     match operation {
         Operation::AlterTable { table, change, .. } => match change {
             TableChange::RenameColumn { from, to } => format!(
-                "in this release: ADD COLUMN {to}, a trigger on {table} that keeps {from} and {to} in step, and UPDATE {table} SET {to} = {from}; in this release too, once blue is drained: DROP COLUMN {from}"
+                "in this release: ADD COLUMN {to}, a trigger on {table} that keeps {from} and {to} in sync, and UPDATE {table} SET {to} = {from}; in this release too, once blue is drained: DROP COLUMN {from}"
             ),
             TableChange::SetType { column, data_type, .. } => format!(
-                "add {table}.{column}_new of type {data_type} with a trigger that keeps it in step, fill it, let green use it, and drop {column} after the cutover"
+                "add {table}.{column}_new of type {data_type} with a trigger that keeps it in sync, fill it, let green use it, and drop {column} after the cutover"
             ),
             TableChange::AddColumn { column, .. } => format!(
                 "give {table}.{} a DEFAULT so that blue's INSERT may leave it out, or add it without NOT NULL, fill it, and SET NOT NULL after the cutover",
@@ -196,7 +196,7 @@ fn way_out(node: &Node) -> String {
             ),
             TableChange::AddConstraint(definition) if matches!(definition.kind, ConstraintKind::Unique { .. }) => {
                 format!(
-                    "if blue's rows can not collide, say so: `-- cutover: before <reason>`; otherwise let green upsert into {table} one release later"
+                    "if blue's rows cannot collide, say so: `-- cutover: before <reason>`; otherwise let green upsert into {table} one release later"
                 )
             }
             _ => "split it over two releases, or say where it belongs with `-- cutover: before|after <reason>`"
@@ -206,7 +206,7 @@ fn way_out(node: &Node) -> String {
             "rename and keep the old name alive in one file: ALTER TABLE {name} RENAME TO {to}; CREATE VIEW {name} AS SELECT … FROM {to}; and DROP VIEW {name} in a file that stands after it"
         ),
         Operation::CreateIndex(index) => format!(
-            "if blue's rows can not collide, say so: `-- cutover: before <reason>`; otherwise let green upsert into {} one release later",
+            "if blue's rows cannot collide, say so: `-- cutover: before <reason>`; otherwise let green upsert into {} one release later",
             index.table
         ),
         Operation::RenameEnumLabel { name, from, to } => {

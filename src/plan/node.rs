@@ -503,11 +503,11 @@ fn problem(problem: &Problem, span: Span, live: bool, worded: bool) -> Diagnosti
     }
 }
 
-/// A migration that is no SQL: nothing is known of it, and it can not be executed here.
+/// A migration that is no SQL: nothing is known of it, and it cannot be executed here.
 fn program(migration: &Migration) -> Option<Diagnostic> {
     let language = migration.program?;
     let message = format!(
-        "migration {} is a {language} program: what it does can not be known, nor run from here",
+        "migration {} is a {language} program: what it does cannot be known, nor run from here",
         migration.version
     );
     Some(Diagnostic::error(codes::PROGRAM, message).at(Span::new(migration.file, 0..0), "").help(

@@ -1,4 +1,4 @@
-//! What statements that can not be read were seen to do on a real server: a value that the planner takes like any other input.
+//! What statements that cannot be read were seen to do on a real server: a value that the planner takes like any other input.
 
 use std::collections::HashMap;
 use std::sync::Arc;

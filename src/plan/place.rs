@@ -30,7 +30,7 @@ pub(crate) enum Reason {
     NeededBy(usize),
 }
 
-/// What can not be placed.
+/// What cannot be placed.
 #[derive(Debug, Clone)]
 pub(crate) enum Conflict {
     /// The node takes from blue what it relies on and gives green what it needs.

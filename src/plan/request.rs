@@ -30,7 +30,7 @@ pub struct Request<'a> {
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
     pub green: Option<&'a Workload>,
-    /// What statements that can not be read were seen to do on a real server.
+    /// What statements that cannot be read were seen to do on a real server.
     pub observed: Option<&'a ObservedEffects>,
     /// What production holds and is asked.
     pub weighing: Option<&'a Weighing>,

@@ -248,7 +248,7 @@ pub struct Step {
     pub hazard: String,
     /// What that means on the tables of production, where statistics say how large they are and what is asked of them.
     pub load: Option<Load>,
-    /// Whether blue can not come back once it has run.
+    /// Whether blue cannot come back once it has run.
     pub point_of_no_return: bool,
     /// Versions of the migrations that are complete once this step has run; their history rows belong to its transaction.
     pub completes: Vec<String>,

@@ -305,8 +305,8 @@ impl<'a> Builder<'a> {
                 .as_ref()
                 .map(|d| format!("the author: {}", d.reason))
                 .unwrap_or_default(),
-            Reason::Follows(earlier) => format!("stands on {}", name(earlier)),
-            Reason::NeededBy(later) => format!("{} stands on it", name(later)),
+            Reason::Follows(earlier) => format!("depends on {}", name(earlier)),
+            Reason::NeededBy(later) => format!("{} depends on it", name(later)),
             Reason::Own => {
                 let sure = self.nodes()[node].node.observations().any(|observed| observed.unsure.is_none());
                 let seen = if sure { format!(" (seen on {})", self.server()) } else { String::new() };

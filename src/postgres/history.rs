@@ -55,7 +55,7 @@ impl Place<'_> {
     }
 }
 
-/// Why a history table can not be used.
+/// Why a history table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The server refused.

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::message::server_message;
 use crate::workload::{Filter, StatementRow};
 
-/// Why it can not be read.
+/// Why it cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementsError {
     /// The extension is not there.

@@ -40,8 +40,8 @@ pub enum TlsFailure {
     /// A mode that verifies, and nothing to verify against.
     #[error("there is no root certificate to verify the server's certificate with")]
     NoRoots,
-    /// A certificate or key file can not be used.
-    #[error("{} can not be used: {reason}", path.display())]
+    /// A certificate or key file cannot be used.
+    #[error("{} cannot be used: {reason}", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! What the statements of a release that can not be read do, seen on a throwaway server: the migrations that production has, then the
+//! What the statements of a release that cannot be read do, seen on a throwaway server: the migrations that production has, then the
 //! pending ones in the files' order, with a look at the catalog around each statement that the text does not explain.
 
 use super::rehearsal::RehearsalError;
@@ -17,7 +17,7 @@ use crate::sql::{self, Operation, Statement};
 pub struct Seen {
     /// The schema before the release, where the applied migrations alone do not tell it.
     pub base: Option<Schema>,
-    /// The pending statements that can not be read.
+    /// The pending statements that cannot be read.
     pub effects: ObservedEffects,
     /// The place of a pending statement that failed, and what the server said. Nothing after it was observed.
     pub stopped: Option<(String, String)>,
@@ -142,7 +142,7 @@ fn unsure(done: &Observation) -> Option<String> {
         return Some(format!("it failed there: {error}"));
     }
     let Some(cost) = &done.cost else {
-        return Some("it runs outside a transaction, where its locks can not be seen".to_owned());
+        return Some("it runs outside a transaction, where its locks cannot be seen".to_owned());
     };
     if !done.elsewhere.is_empty() {
         let catalogs: Vec<_> = done.elsewhere.iter().map(String::as_str).collect();

@@ -66,7 +66,7 @@ pub struct Rehearsal {
     pub version: PgVersion,
     /// What the plan's order leaves otherwise than the files' own order does on an empty database.
     pub differences: Vec<Difference>,
-    /// What the simulation takes the files to leave behind (`-`) and what they do leave (`+`), where the two differ. Statements that can not
+    /// What the simulation takes the files to leave behind (`-`) and what they do leave (`+`), where the two differ. Statements that cannot
     /// be read are not simulated.
     pub misjudged: Vec<String>,
     /// Where a pending migration fails if a fresh installation runs all files in their own order, and what the server said.
@@ -135,7 +135,7 @@ pub enum RehearsalError {
         limit: Duration,
     },
     /// A migration that is no SQL.
-    #[error("{path} is a {language} program: what it leaves behind can not be rehearsed")]
+    #[error("{path} is a {language} program: what it leaves behind cannot be rehearsed")]
     Program {
         /// The file.
         path: String,

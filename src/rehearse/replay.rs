@@ -1,4 +1,4 @@
-//! Recordings played again at every state where their version must live: what PREPARE can not see, because rows decide it.
+//! Recordings played again at every state where their version must live: what PREPARE cannot see, because rows decide it.
 //!
 //! A recording is played in its order within one transaction that is taken back, so that its later transactions find the rows of its earlier
 //! ones. Each statement has a savepoint, so that one that fails hides none behind it. A statement counts only if it succeeds on the schema of

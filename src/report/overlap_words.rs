@@ -53,7 +53,7 @@ pub(super) fn words(overlap: &Overlap, loss: &Loss, plan: &SavedPlan) -> Words {
 fn help(version: Side, loss: &Loss) -> &'static str {
     match (loss.kind, version) {
         (LossKind::LeftOut, _) | (LossKind::Stops, Side::Blue) => {
-            "let what fills or copies rows run once more after the cutover, for those that lack it; or keep both forms in step with a trigger that goes before the cutover"
+            "let what fills or copies rows run once more after the cutover, for those that lack it; or keep both forms in sync with a trigger that goes before the cutover"
         }
         (LossKind::Stops, Side::Green) => {
             "let green write what the step demands, or let the release repair such rows after the cutover, before that step"

@@ -139,7 +139,7 @@ fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fm
     }
     mentions(out, step, style)?;
     if step.point_of_no_return {
-        writeln!(out, "             {}", style.paint(Tone::Bad, "point of no return: blue can not come back"))?;
+        writeln!(out, "             {}", style.paint(Tone::Bad, "point of no return: blue cannot come back"))?;
     }
     Ok(())
 }

@@ -253,7 +253,7 @@ fn said(cell: &Cell) -> String {
     match cell {
         Cell::Works(contract) => format!("works, {contract}"),
         Cell::Fails(failure) => format!("fails, {}", failure.message),
-        Cell::Unknown(why) => format!("can not tell, {why}"),
+        Cell::Unknown(why) => format!("cannot tell, {why}"),
     }
 }
 

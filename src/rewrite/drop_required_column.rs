@@ -13,7 +13,7 @@ pub(crate) fn drop_required_column(operation: &Operation, schema: &Schema) -> Op
     let name = schema.resolve(table);
     let relation = schema.relation(&name)?;
     let found = relation.column(column)?;
-    // A column of the primary key can not be made nullable.
+    // A column of the primary key cannot be made nullable.
     let in_key = relation.primary_key().is_some_and(|key| key.contains(column));
     if found.may_be_omitted() || in_key {
         return None;

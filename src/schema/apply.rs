@@ -1,4 +1,4 @@
-//! One operation on a schema. Never fails: what can not be is reported as a [`Problem`], and the schema stays as it was.
+//! One operation on a schema. Never fails: what cannot be is reported as a [`Problem`], and the schema stays as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Applied {
     pub schema: Schema,
     /// What it changed, or may have changed.
     pub touched: BTreeSet<Object>,
-    /// What can not be.
+    /// What cannot be.
     pub problems: Vec<Problem>,
 }
 
@@ -38,7 +38,7 @@ pub enum Object {
     Extension(Ident),
 }
 
-/// Why an operation can not be applied as written.
+/// Why an operation cannot be applied as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// It changes something that is not there.
@@ -617,7 +617,7 @@ impl Change {
         {
             self.touch(&name);
             self.refused(format!(
-                "CREATE OR REPLACE VIEW {name} can not drop, rename or retype {column}, which is there"
+                "CREATE OR REPLACE VIEW {name} cannot drop, rename or retype {column}, which is there"
             ));
             return;
         }

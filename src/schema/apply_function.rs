@@ -31,7 +31,7 @@ impl Change {
             Some(old) if function.or_replace && returns(old) => {
                 let signature = new.signature(&name);
                 let why = format!(
-                    "CREATE OR REPLACE FUNCTION {signature} can not make it return {} instead of {}",
+                    "CREATE OR REPLACE FUNCTION {signature} cannot make it return {} instead of {}",
                     new.returns, old.returns
                 );
                 self.refused(why);

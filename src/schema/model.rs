@@ -79,7 +79,7 @@ pub struct Relation {
     /// A view's query in digests, to tell two apart: first of all but its output, then of each column of the output. A view whose query
     /// begins as another's goes on showing what that one did.
     pub definition: Vec<Ident>,
-    /// Whether it is a view that PostgreSQL can not write through.
+    /// Whether it is a view that PostgreSQL cannot write through.
     pub read_only: bool,
     /// `UNLOGGED`
     pub unlogged: bool,

@@ -88,7 +88,7 @@ impl RawAllow {
     }
 }
 
-/// A directive that can not be used.
+/// A directive that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DirectiveProblem {
     pub(crate) range: Range<usize>,

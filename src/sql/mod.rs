@@ -1,6 +1,6 @@
 //! Text → statements with spans → typed operations. The only place that names sqlparser.
 //!
-//! [`read`] never fails: a statement that can not be read becomes [`Operation::Opaque`] with a diagnostic, and the rest of the file is read
+//! [`read`] never fails: a statement that cannot be read becomes [`Operation::Opaque`] with a diagnostic, and the rest of the file is read
 //! all the same. What is executed later is the author's own text, sliced by span: a compound `ALTER TABLE` is a [`Statement`] whose pieces
 //! each know their own range, and the words they share (`ALTER TABLE [IF EXISTS] [ONLY] name`).
 
@@ -77,7 +77,7 @@ pub struct Piece {
     pub operation: Operation,
     /// Its own place: the sub-command, or the whole statement.
     pub span: Span,
-    /// For a sub-command that can run alone: the text before it (`ALTER TABLE ONLY t `). `None`: it can not be split off.
+    /// For a sub-command that can run alone: the text before it (`ALTER TABLE ONLY t `). `None`: it cannot be split off.
     pub prefix: Option<Span>,
 }
 
@@ -114,7 +114,7 @@ pub fn read_parts(sources: &Sources, parts: &[Span]) -> ReadFile {
             let inner = |range: Range<usize>| Span::new(part.file, start + range.start..start + range.end);
             if let Some(error) = lowered.error {
                 diagnostics.push(
-                    Diagnostic::warning(codes::UNREAD_STATEMENT, format!("this statement can not be read: {}", error.message))
+                    Diagnostic::warning(codes::UNREAD_STATEMENT, format!("this statement cannot be read: {}", error.message))
                         .at(inner(error.range), "not understood from here")
                         .help("it is treated as opaque; if PostgreSQL accepts it, say where it belongs with a `-- cutover:` comment"),
                 );
@@ -193,7 +193,7 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
 #[cfg(feature = "live")]
 pub(crate) use lower::mentions_of;
 
-/// What tells a query, as the server prints it, from another one; its text, where that can not be read.
+/// What tells a query, as the server prints it, from another one; its text, where that cannot be read.
 #[cfg(feature = "live")]
 pub(crate) fn definition_of(text: &str) -> Vec<operation::Ident> {
     let read = deep::with_stack(text, || lower::definition_of(text));

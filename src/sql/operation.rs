@@ -499,7 +499,7 @@ pub enum AttributeChange {
 /// The output and the inputs of a query, as far as syntax tells.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueryShape {
-    /// The output columns; `None` where syntax can not tell (`SELECT *` of something unknown).
+    /// The output columns; `None` where syntax cannot tell (`SELECT *` of something unknown).
     pub columns: Option<Vec<OutputColumn>>,
     /// The relations it names, in order of appearance.
     pub reads: Vec<Name>,

@@ -1,6 +1,6 @@
 //! Text → raw statements, the way `psql` finds their ends: quotes, dollar quotes, nested comments, parentheses and `BEGIN ATOMIC` bodies
 //! hide semicolons. It never fails and works on bytes, so that one unreadable token costs its statement and not the file, and every span is
-//! exact. (sqlparser's tokenizer stops at the first token it can not read and counts lines and columns, not bytes; it is used one
+//! exact. (sqlparser's tokenizer stops at the first token it cannot read and counts lines and columns, not bytes; it is used one
 //! statement at a time, in [`super::parse`].)
 
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub(crate) enum Rows {
     IfEnded,
 }
 
-/// What the splitter can not make sense of.
+/// What the splitter cannot make sense of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SplitProblem {
     pub(crate) range: Range<usize>,

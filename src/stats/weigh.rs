@@ -62,7 +62,7 @@ struct Size {
 }
 
 impl Weighing {
-    /// Statistics with what a team makes of them. `age_days`: how old they are, below zero if they are from the future; none if that can not
+    /// Statistics with what a team makes of them. `age_days`: how old they are, below zero if they are from the future; none if that cannot
     /// be told.
     pub fn new(statistics: Statistics, settings: Settings, age_days: Option<f64>) -> Self {
         let mut doubts = Vec::new();
@@ -77,7 +77,7 @@ impl Weighing {
             }
             Some(_) => {}
             None => doubts
-                .push(format!("when the statistics were measured can not be read from {:?}", statistics.measured_at)),
+                .push(format!("when the statistics were measured cannot be read from {:?}", statistics.measured_at)),
         }
         let tables = statistics.tables.iter().enumerate().map(|(at, table)| (QName::from(&table.table), at)).collect();
         let mut children: BTreeMap<QName, Vec<QName>> = BTreeMap::new();

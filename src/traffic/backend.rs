@@ -65,7 +65,7 @@ pub enum Verified {
         /// The share that was seen, if any.
         seen: Option<Share>,
     },
-    /// The backend can not tell.
+    /// The backend cannot tell.
     Unsupported,
 }
 
@@ -80,7 +80,7 @@ pub enum Health {
         /// Why.
         why: String,
     },
-    /// The backend can not tell.
+    /// The backend cannot tell.
     Unknown,
 }
 
@@ -103,7 +103,7 @@ pub enum Drain {
         /// In so many milliseconds.
         ms: u64,
     },
-    /// The backend can not tell. This never opens the gate to the after phase by itself.
+    /// The backend cannot tell. This never opens the gate to the after phase by itself.
     Unknown,
 }
 

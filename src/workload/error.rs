@@ -1,8 +1,8 @@
-//! Why queries can not be read at all. What concerns one query is a diagnostic.
+//! Why queries cannot be read at all. What concerns one query is a diagnostic.
 
 use camino::Utf8PathBuf;
 
-/// Why a workload can not be loaded.
+/// Why a workload cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
     /// Reading failed; the message names the path.

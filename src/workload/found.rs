@@ -27,7 +27,7 @@ pub(super) struct Found {
     pub(super) calls: Option<u64>,
     /// Whether a model implies it.
     pub(super) implied: bool,
-    /// Why it can not be read, where the loader knows.
+    /// Why it cannot be read, where the loader knows.
     pub(super) unreadable: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Found {
     }
 }
 
-/// Makes queries of them. Those that can not be read are kept and reported.
+/// Makes queries of them. Those that cannot be read are kept and reported.
 pub(super) fn workload(sources: Sources, found: Vec<Found>, style: Style) -> (Workload, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let mut names: HashMap<String, usize> = HashMap::new();
@@ -96,7 +96,7 @@ fn read(
 }
 
 fn unread(name: &str, span: Span, message: &str) -> Diagnostic {
-    Diagnostic::warning(codes::UNREAD_QUERY, format!("query {name} can not be read: {message}"))
+    Diagnostic::warning(codes::UNREAD_QUERY, format!("query {name} cannot be read: {message}"))
         .at(span, "this query")
         .help("it is taken to rely on everything it mentions; `cutover rehearse` shows what PostgreSQL says of it")
 }

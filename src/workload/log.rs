@@ -51,7 +51,7 @@ pub struct Recording {
     pub workload: Workload,
     /// Everything in its order, with the values; empty unless they were wanted.
     pub transactions: Vec<SavedTransaction>,
-    /// What was left out, and what can not be read.
+    /// What was left out, and what cannot be read.
     pub diagnostics: Vec<Diagnostic>,
 }
 

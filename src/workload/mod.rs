@@ -74,7 +74,7 @@ pub struct Query {
 }
 
 impl Workload {
-    /// Queries that are already in memory: (path, text), as [`load`] reads them from `.sql` files. Those that can not be parsed are kept
+    /// Queries that are already in memory: (path, text), as [`load`] reads them from `.sql` files. Those that cannot be parsed are kept
     /// and reported.
     pub fn from_texts(files: impl IntoIterator<Item = (impl Into<Utf8PathBuf>, String)>) -> (Self, Vec<Diagnostic>) {
         let mut sources = Sources::new();

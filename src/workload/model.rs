@@ -40,7 +40,7 @@ pub(super) struct Column {
 /// What writes one kind of query.
 type Make = fn(&Model) -> Making;
 
-/// The queries of models, in order; what has no key can not be changed.
+/// The queries of models, in order; what has no key cannot be changed.
 pub(super) fn queries(file: FileId, models: &[Model], diagnostics: &mut Vec<Diagnostic>) -> Vec<Found> {
     let mut found = Vec::new();
     for model in models {

@@ -58,13 +58,13 @@ const BEFORE_VALUES: &[&str] = &[
     "table",
 ];
 
-/// Words before a name: what is filled in there can not be a parameter.
+/// Words before a name: what is filled in there cannot be a parameter.
 const BEFORE_NAMES: &[&str] = &["from", "join", "into", "update", "table"];
 
 /// Functions of generators that stand for a parameter.
 const CALLS: &[(&str, &str)] = &[("sqlc", "arg"), ("sqlc", "narg"), ("sqlc", "slice"), ("pggen", "arg")];
 
-/// The text with numbered parameters, or why it can not be read.
+/// The text with numbered parameters, or why it cannot be read.
 pub(super) fn numbered(text: &Text) -> Result<Text, String> {
     let source = text.as_str();
     // The common case costs nothing.

@@ -32,7 +32,7 @@ pub enum Act<'a> {
     Rollback,
 }
 
-/// Statements that can not be played within a transaction that is taken back, by their first word, and why.
+/// Statements that cannot be played within a transaction that is taken back, by their first word, and why.
 const LEFT_OUT: &[(&[&str], &str)] = &[
     (&["copy"], "COPY: its rows are not in a log"),
     (

@@ -109,7 +109,7 @@ impl SavedWorkload {
         let mut known: HashMap<Fingerprint, usize> = HashMap::new();
         for query in &workload.queries {
             let text = workload.text(query);
-            // A query that can not be read is kept as it is told apart: by its text alone.
+            // A query that cannot be read is kept as it is told apart: by its text alone.
             let print = fingerprint(text);
             if let Some(at) = known.get(&print) {
                 let first = &mut queries[*at].calls;

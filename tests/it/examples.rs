@@ -198,7 +198,7 @@ async fn the_command_rehearses_on_a_local_server() {
     assert_eq!(support::exit(&refused), 1, "{}", support::transcript(&refused));
 }
 
-/// What `PREPARE` can not show: during the overlap both versions write the same rows, and the triggers keep both forms in step.
+/// What `PREPARE` cannot show: during the overlap both versions write the same rows, and the triggers keep both forms in step.
 #[tokio::test(flavor = "multi_thread")]
 async fn triggers_keep_both_forms_in_step() {
     check_overlap(

@@ -50,7 +50,7 @@ const SHOP: &str =
 const ADD_USER: &str = "INSERT INTO users (name, email) VALUES ($1, $2)";
 const ADD_ORDER: &str = "INSERT INTO orders (user_id, amount) VALUES ($1, $2)";
 
-/// A statement that the planner can not read; its author says where it belongs.
+/// A statement that the planner cannot read; its author says where it belongs.
 fn hidden(phase: &str, sql: &str) -> String {
     format!("-- cutover: {phase} its author says so\nDO $do$ BEGIN EXECUTE $sql${sql}$sql$; END $do$;\n")
 }
@@ -196,7 +196,7 @@ async fn what_was_told_before_is_no_break() {
             &[],
             "blue q1: left out of saved at 1; whether green uses what it lacks is not known".to_owned(),
         ),
-        // What it was made from goes: its author can not have meant that.
+        // What it was made from goes: its author cannot have meant that.
         (
             format!("{column}{placed}\n{}", hidden("after", "ALTER TABLE users DROP COLUMN name")),
             &green,
@@ -301,7 +301,7 @@ async fn the_command_tells_what_is_lost() {
     rows that blue writes in the overlap are not filled in public.users (initial): step 2, DO block (m/V2__p.sql:3:1) ran before they came
         query add_user at blue/q.sql:2:1, with $1 = name-0, $2 = email-11
         initial is NULL at the end; with the same query run before the first step, it is 'n'
-        help: let what fills or copies rows run once more after the cutover, for those that lack it; or keep both forms in step with a trigger that goes before the cutover
+        help: let what fills or copies rows run once more after the cutover, for those that lack it; or keep both forms in sync with a trigger that goes before the cutover
     Written in the overlap by blue, and followed to the end: 1 of 1 queries that write.
     Not safe. The rehearsal broke.
     ");

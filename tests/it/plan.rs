@@ -153,7 +153,7 @@ fn sql_that_does_not_parse_is_opaque_and_the_rest_is_read() {
       After cutover                                       blue is gone
         ?   3  ?  ALTER TABEL   1:2  cost not known
                  no version notices
-                 point of no return: blue can not come back
+                 point of no return: blue cannot come back
 
     Plan: 2 before, 1 after. 2 additive (+), 1 opaque (?).
     No rollback to blue once step 3 has started.
@@ -161,7 +161,7 @@ fn sql_that_does_not_parse_is_opaque_and_the_rest_is_read() {
     --- stderr
     CO101 opaque-statement
 
-      × what this ALTER TABEL does can not be known from its text
+      × what this ALTER TABEL does cannot be known from its text
        ╭─[m/V1__a.sql:2:1]
      1 │ CREATE TABLE t (a int);
      2 │ ALTER TABEL t ADD b int;
@@ -188,7 +188,7 @@ fn a_quote_that_is_never_closed() {
       After cutover                                       blue is gone
         ?   1  ?  CREATE TABLE T  1:1  cost not known
                  no version notices
-                 point of no return: blue can not come back
+                 point of no return: blue cannot come back
 
     Plan: 0 before, 1 after. 1 opaque (?).
     No rollback to blue once step 1 has started.
@@ -196,7 +196,7 @@ fn a_quote_that_is_never_closed() {
     --- stderr
     CO101 opaque-statement
 
-      × what this CREATE TABLE T does can not be known from its text
+      × what this CREATE TABLE T does cannot be known from its text
        ╭─[m/V1__a.sql:1:1]
      1 │ CREATE TABLE t (a text DEFAULT 'x);
        · ─────────────────┬─────────────────
@@ -215,7 +215,7 @@ fn a_quote_that_is_never_closed() {
        ╰────
     CO001 unread-statement
 
-      ⚠ this statement can not be read: Unterminated string literal
+      ⚠ this statement cannot be read: Unterminated string literal
        ╭─[m/V1__a.sql:1:32]
      1 │ CREATE TABLE t (a text DEFAULT 'x);
        ·                                ┬
@@ -309,7 +309,7 @@ fn a_query_that_can_not_be_read_is_told_and_counts_for_all_it_mentions() {
       After cutover                                       blue is gone
         -   1  t.b  DROP COLUMN  2:1  ACCESS EXCLUSIVE, brief
                  blue relies on it in odd: t.b is readable as integer
-                 point of no return: blue can not come back
+                 point of no return: blue cannot come back
 
     Plan: 0 before, 1 after. 1 deletive (-).
     No rollback to blue once step 1 has started.
@@ -317,7 +317,7 @@ fn a_query_that_can_not_be_read_is_told_and_counts_for_all_it_mentions() {
     --- stderr
     CO007 unread-query
 
-      ⚠ query odd can not be read: Expected: an expression, found: EOF
+      ⚠ query odd cannot be read: Expected: an expression, found: EOF
        ╭─[blue/q.sql:2:1]
      1 │ -- name: odd
      2 │ SELECT a FROM t WHERE;
@@ -385,7 +385,7 @@ fn an_output_that_can_not_be_written() {
     };
     assert_snapshot!(output("nowhere/release.plan"), @r"
     exit 2
-    error: nowhere/release.plan: the folder can not be written: entity not found
+    error: nowhere/release.plan: the folder cannot be written: entity not found
       help: no plan was saved; choose another path with -o
     ");
     assert_snapshot!(output("m"), @r"
@@ -397,7 +397,7 @@ fn an_output_that_can_not_be_written() {
         // Read-only to everybody, root included; and a disk that is full.
         assert_snapshot!(output("/proc/release.plan"), @r"
         exit 2
-        error: /proc/release.plan: the folder can not be written: entity not found
+        error: /proc/release.plan: the folder cannot be written: entity not found
           help: no plan was saved; choose another path with -o
         ");
         assert_snapshot!(output("/dev/full"), @r"
@@ -431,7 +431,7 @@ fn a_full_disk_behind_standard_output() {
         let output = support::cutover(directory.path()).args(args).stdout(full()).output().unwrap();
         assert_eq!(
             support::transcript(&output),
-            "exit 2\n--- stderr\nerror: standard output can not be written: No space left on device (os error 28)",
+            "exit 2\n--- stderr\nerror: standard output cannot be written: No space left on device (os error 28)",
             "{args:?}"
         );
     }

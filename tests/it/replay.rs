@@ -63,7 +63,7 @@ const USERS: &str = "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY 
     CREATE UNIQUE INDEX mail ON users (email); GRANT ALL ON users TO pg_monitor;
     CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint, amount int);";
 
-/// A statement that the planner can not read; its author says where it belongs.
+/// A statement that the planner cannot read; its author says where it belongs.
 fn hidden(phase: &str, sql: &str) -> String {
     format!("-- cutover: {phase} its author says so\nDO $do$ BEGIN EXECUTE $sql${sql}$sql$; END $do$;")
 }

@@ -171,7 +171,7 @@ fn a_plan_says_in_text_what_breaks() {
       After cutover                                       blue is gone
         !   3  t.b  TYPE bigint   2:4  ACCESS EXCLUSIVE, rewrites the table
                  blue relies on it in all: t.b is readable as integer
-                 point of no return: blue can not come back
+                 point of no return: blue cannot come back
 
              query    start  overlap      end
       blue   all         ok     FAIL        -

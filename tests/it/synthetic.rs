@@ -44,7 +44,7 @@ const SHOP: &str =
     "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, email text UNIQUE);
     CREATE TABLE orders (id bigserial PRIMARY KEY, user_id bigint NOT NULL REFERENCES users, amount int, note text);";
 
-/// A statement that the planner can not read; its author says where it belongs.
+/// A statement that the planner cannot read; its author says where it belongs.
 fn hidden(phase: &str, sql: &str) -> String {
     format!("-- cutover: {phase} its author says so\nDO $do$ BEGIN EXECUTE $sql${sql}$sql$; END $do$;")
 }

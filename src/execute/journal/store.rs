@@ -47,14 +47,14 @@ impl Release {
     }
 }
 
-/// The journal can not be read or written.
+/// The journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The server refused.
-    #[error("the journal (schema cutover) can not be read or written: {}", crate::postgres::server_message(.0))]
+    #[error("the journal (schema cutover) cannot be read or written: {}", crate::postgres::server_message(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// Its tables can not be created.
-    #[error("the journal's tables (schema cutover) can not be created or upgraded: {}", chain(.0))]
+    /// Its tables cannot be created.
+    #[error("the journal's tables (schema cutover) cannot be created or upgraded: {}", chain(.0))]
     Tables(#[from] Box<refinery::Error>),
     /// A row that this version does not understand.
     #[error(

@@ -21,7 +21,7 @@ pub(super) enum Found {
         /// The statement.
         sql: String,
     },
-    /// The catalog can not tell.
+    /// The catalog cannot tell.
     Unknown {
         /// Why not.
         why: String,
@@ -32,9 +32,9 @@ pub(super) enum Found {
 pub(super) async fn look(client: &Client, kind: &Alone, in_doubt: bool) -> Result<Found, ExecuteError> {
     let fresh = Found::NotDone { repairs: Vec::new() };
     match kind {
-        Alone::CreateIndex { name: None, .. } if in_doubt => Ok(Found::Unknown {
-            why: "the statement gives the index no name, so it can not be told from others".into(),
-        }),
+        Alone::CreateIndex { name: None, .. } if in_doubt => {
+            Ok(Found::Unknown { why: "the statement gives the index no name, so it cannot be told from others".into() })
+        }
         Alone::CreateIndex { name: None, .. } => Ok(fresh),
         Alone::CreateIndex { name: Some(name), table } => index(client, name, table, in_doubt).await,
         Alone::DropIndex { index } => {

@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::BAD_DIRECTIVE,
     severity: Severity::Error,
     docs: Docs {
-        what: "Reports a `-- cutover:` comment that says nothing the tool knows, gives no reason, or stands where it can not hold.",
+        what: "Reports a `-- cutover:` comment that says nothing the tool knows, gives no reason, or stands where it cannot hold.",
         why: "A comment that is passed over would let a statement run in the wrong phase while its author believes it placed.",
         example: Some(Case::of(
             "CREATE TABLE t (a int);",

@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    // A statement that can not stay as it is need not be told what it costs.
+    // A statement that cannot stay as it is need not be told what it costs.
     if subject.step.placing == Placing::Conflict {
         return;
     }

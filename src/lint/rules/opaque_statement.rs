@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::OPAQUE,
     severity: Severity::Error,
     docs: Docs {
-        what: "Reports a statement whose effect can not be known from its text: a DO block, a call of an unknown function, a form the parser lacks.",
+        what: "Reports a statement whose effect cannot be known from its text: a DO block, a call of an unknown function, a form the parser lacks.",
         why: "It may drop a column that blue reads. Nobody but its author knows where it belongs.",
         example: Some(Case::of(
             "CREATE TABLE t (a int);",

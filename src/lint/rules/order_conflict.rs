@@ -7,8 +7,8 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::ORDER_CONFLICT,
     severity: Severity::Error,
     docs: Docs {
-        what: "Reports a step that green needs before the cutover and that stands on one which blue does not survive.",
-        why: "Dependencies can not be turned round, so one of the two versions would break.",
+        what: "Reports a step that green needs before the cutover and that depends on one which blue does not survive.",
+        why: "Dependencies cannot be turned round, so one of the two versions would break.",
         example: Some(Case {
             applied: "CREATE FUNCTION price(int) RETURNS int LANGUAGE sql AS 'SELECT $1';",
             pending: "DROP FUNCTION price(int);\nCREATE FUNCTION price(text) RETURNS int LANGUAGE sql AS 'SELECT 1';",

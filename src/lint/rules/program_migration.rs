@@ -8,7 +8,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     docs: Docs {
         what: "Reports a pending migration that is a program (Go, Ruby) and no SQL.",
-        why: "What it does to the schema can not be known from here, nor can it be run from here, so no order can be proved around it.",
+        why: "What it does to the schema cannot be known from here, nor can it be run from here, so no order can be proved around it.",
         example: None,
         instead: None,
         references: &[],

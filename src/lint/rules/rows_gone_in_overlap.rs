@@ -12,7 +12,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_GONE_IN_OVERLAP,
     severity: Severity::Warning,
     docs: Docs {
-        what: "Reports a DELETE that runs before the cutover, because a step that green needs stands on it; and after the cutover, what takes rows that green has written by then: a DELETE or TRUNCATE, another table in the place of the one it writes, a foreign key that comes too late to take along what points to deleted rows.",
+        what: "Reports a DELETE that runs before the cutover, because a step that green needs depends on it; and after the cutover, what takes rows that green has written by then: a DELETE or TRUNCATE, another table in the place of the one it writes, a foreign key that comes too late to take along what points to deleted rows.",
         why: "Blue still uses the table: it may miss the rows, and it may write such rows again before the step that needs them gone. What runs after the cutover meets rows that in the files' order are not there yet.",
         example: Some(Case {
             applied: "CREATE TABLE users (id bigint PRIMARY KEY, email text);",
@@ -64,7 +64,7 @@ fn deleted_of_blue(subject: &Subject<'_>) -> Option<Diagnostic> {
     let text = format!("blue uses {table} until it is drained, and these rows go before the cutover");
     Some(
         Diagnostic::new(RULE.code, RULE.severity, text)
-            .at(step.span, "a step that green needs before the cutover stands on it")
+            .at(step.span, "a step that green needs before the cutover depends on it")
             .help("make sure that blue does not miss them, and that it writes no such rows again before the step that needs them gone"),
     )
 }

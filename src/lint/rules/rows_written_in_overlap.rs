@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     docs: Docs {
         what: "Reports rows that are filled or copied before the cutover from a table that blue goes on writing. It is an error where a later step fails on what blue wrote, or where those rows are in no table at the end.",
-        why: "Rows that blue writes between the backfill and the end of its drain do not get the value. An UPDATE that tests the column `IS NULL` is run a second time once blue is drained; a trigger of the release keeps both forms in step.",
+        why: "Rows that blue writes between the backfill and the end of its drain do not get the value. An UPDATE that tests the column `IS NULL` is run a second time once blue is drained; a trigger of the release keeps both forms in sync.",
         example: Some(Case::of(
             "CREATE TABLE users (id bigint PRIMARY KEY, name text);",
             "ALTER TABLE users ADD COLUMN initial text;\nUPDATE users SET initial = left(name, 1);",
@@ -78,7 +78,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
                 format!("rows of {table} that blue writes after this step, until it is drained, are not merged"),
             )
             .at(step.span, "runs before the cutover")
-            .help("let it wait until blue is drained: `-- cutover: after <reason>`; or keep the rows in step with a trigger")),
+            .help("let it wait until blue is drained: `-- cutover: after <reason>`; or keep the rows in sync with a trigger")),
             DataVerb::Insert | DataVerb::Merge => copies(subject, data, &table),
             DataVerb::Delete | DataVerb::Truncate | DataVerb::Copy => None,
         };
@@ -156,7 +156,7 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
         None => diagnostic,
     };
     Some(diagnostic.help(
-        "keep both forms in step with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE and read only what is filled by then, so that the statement can run a second time once blue is drained; or let it wait for that: `-- cutover: after <reason>`",
+        "keep both forms in sync with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE and read only what is filled by then, so that the statement can run a second time once blue is drained; or let it wait for that: `-- cutover: after <reason>`",
     ))
 }
 
@@ -227,7 +227,7 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
     };
     let severity = if lost || failing.is_some() { Severity::Error } else { RULE.severity };
     Some(Diagnostic::new(RULE.code, severity, text).at(step.span, "runs before the cutover").help(format!(
-        "keep {to} in step with a trigger on {from} that goes before the cutover; or let the statement wait until blue is drained: `-- cutover: after <reason>`"
+        "keep {to} in sync with a trigger on {from} that goes before the cutover; or let the statement wait until blue is drained: `-- cutover: after <reason>`"
     )))
 }
 

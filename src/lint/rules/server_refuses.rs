@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::SERVER_REFUSES,
     severity: Severity::Error,
     docs: Docs {
-        what: "Reports a statement that PostgreSQL refuses whatever rows there are: DROP without CASCADE of what a view or a foreign key stands on, CREATE OR REPLACE VIEW without a column that is there, CREATE OR REPLACE FUNCTION with another return type.",
+        what: "Reports a statement that PostgreSQL refuses whatever rows there are: DROP without CASCADE of what a view or a foreign key depends on, CREATE OR REPLACE VIEW without a column that is there, CREATE OR REPLACE FUNCTION with another return type.",
         why: "\"cannot drop table users because other objects depend on it\": the release would stop at this step, perhaps after the cutover.",
         example: Some(Case::of(
             "CREATE TABLE users (id bigint PRIMARY KEY, name text);\nCREATE VIEW names AS SELECT name FROM users;",

@@ -10,7 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::TABLE_REWRITE,
     severity: Severity::Warning,
     docs: Docs {
-        what: "Reports a statement that writes a table of production anew: a new column with a volatile default, serial, identity or stored expression; a change of type that PostgreSQL can not make in the catalog alone; VACUUM FULL, CLUSTER, SET LOGGED.",
+        what: "Reports a statement that writes a table of production anew: a new column with a volatile default, serial, identity or stored expression; a change of type that PostgreSQL cannot make in the catalog alone; VACUUM FULL, CLUSTER, SET LOGGED.",
         why: "ACCESS EXCLUSIVE is held until every row and every index is written: nobody reads or writes the table meanwhile.",
         example: Some(Case::of(
             "CREATE TABLE users (id bigint PRIMARY KEY);",
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    // A statement that can not stay as it is need not be told what it costs.
+    // A statement that cannot stay as it is need not be told what it costs.
     if subject.step.placing == Placing::Conflict {
         return;
     }
@@ -62,7 +62,7 @@ fn instead(operation: &Operation) -> Option<String> {
     match change {
         TableChange::AddColumn { column, .. } if column.default == Some(DefaultValue::GeneratedStored) => {
             Some(format!(
-                "add {} as an ordinary column, keep it in step with a trigger, and fill old rows in batches",
+                "add {} as an ordinary column, keep it in sync with a trigger, and fill old rows in batches",
                 column.name
             ))
         }
@@ -71,7 +71,7 @@ fn instead(operation: &Operation) -> Option<String> {
             column.name
         )),
         TableChange::SetType { column, data_type, .. } => Some(format!(
-            "add {table}.{column}_new of type {data_type} with a trigger that keeps it in step, fill it in batches, and drop {column} after the cutover"
+            "add {table}.{column}_new of type {data_type} with a trigger that keeps it in sync, fill it in batches, and drop {column} after the cutover"
         )),
         _ => None,
     }

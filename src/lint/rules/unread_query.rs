@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::UNREAD_QUERY,
     severity: Severity::Warning,
     docs: Docs {
-        what: "Reports a query of the application that the parser can not read.",
+        what: "Reports a query of the application that the parser cannot read.",
         why: "What it needs is not known. A rehearsal still has PostgreSQL prepare it on every schema.",
         example: None,
         instead: None,

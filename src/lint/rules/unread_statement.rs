@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     code: codes::UNREAD_STATEMENT,
     severity: Severity::Warning,
     docs: Docs {
-        what: "Reports a statement that the parser can not read. It is treated as opaque, and the rest of the file is read all the same.",
+        what: "Reports a statement that the parser cannot read. It is treated as opaque, and the rest of the file is read all the same.",
         why: "What is not understood is never taken as harmless: the plan is refused until its author has said where the statement belongs.",
         example: Some(Case::of(
             "CREATE TABLE t (a int);",

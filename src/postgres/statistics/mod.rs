@@ -1,4 +1,4 @@
-//! A live server → [`Statistics`]. One transaction that only reads, with short timeouts. What can not be had is said and not fatal: an
+//! A live server → [`Statistics`]. One transaction that only reads, with short timeouts. What cannot be had is said and not fatal: an
 //! extension that is missing, what a role may not see, a table that somebody holds.
 
 mod queries;
@@ -39,7 +39,7 @@ pub async fn measure(session: &Session) -> Result<Statistics, MeasureError> {
     let begun = session.batch_execute(ask::BEGIN).await;
     begun.map_err(|source| MeasureError { what: "begin", source })?;
     let measured = Measuring { session, missing: Vec::new() }.run().await;
-    // It has only read: nothing is lost if its end can not be told.
+    // It has only read: nothing is lost if its end cannot be told.
     let _ = session.batch_execute("ROLLBACK").await;
     measured
 }

@@ -13,8 +13,8 @@ pub enum ThrowawayError {
         /// The directories that were looked into.
         searched: Vec<PathBuf>,
     },
-    /// Binaries that can not be used.
-    #[error("the PostgreSQL binaries in {} can not be used: {reason}", directory.display())]
+    /// Binaries that cannot be used.
+    #[error("the PostgreSQL binaries in {} cannot be used: {reason}", directory.display())]
     BadBinaries {
         /// The directory.
         directory: PathBuf,

@@ -65,7 +65,7 @@ pub(super) struct Played {
 pub(super) struct Stage<'a> {
     client: &'a Client,
     plan: &'a SavedPlan,
-    /// Statements that have run already, because what they make can not be used in the transaction that makes it.
+    /// Statements that have run already, because what they make cannot be used in the transaction that makes it.
     done: BTreeSet<&'a str>,
     /// The tables with synthetic rows, by schema and name.
     filled: Vec<(String, String)>,

@@ -88,7 +88,7 @@ async fn fill_all(client: &Client, tables: &Tables, remembered: &Rows, until: In
     Ok(filled)
 }
 
-/// The first rows that a table has, or why they can not be read.
+/// The first rows that a table has, or why they cannot be read.
 async fn there(client: &Client, table: &Table) -> Result<Result<Vec<BTreeMap<String, Value>>, String>, Error> {
     let key = table.keys.first().map(|key| key.iter().map(|c| Quoted(c).to_string()).collect::<Vec<_>>().join(", "));
     let order = key.filter(|key| !key.is_empty()).map_or(String::new(), |key| format!(" ORDER BY {key}"));

@@ -1,7 +1,7 @@
 //! Queries of a version without a recording, run on synthetic rows with synthetic values at every state where the version must work.
 //!
 //! At each state the tables are filled within a transaction that is taken back, and each query runs there in a transaction of its own, as a
-//! recording is played. Nothing is committed, so that no step of the release ever meets a row that production can not have. The rows are the
+//! recording is played. Nothing is committed, so that no step of the release ever meets a row that production cannot have. The rows are the
 //! same at every state wherever a column is there: they are chosen once, so that they obey the rules of the schema before the release and of
 //! the one after it, and are tried first at every other state.
 //!

@@ -1,4 +1,4 @@
-//! HTML that can not be broken into: markup is a constant of this program, and everything else is escaped.
+//! HTML that cannot be broken into: markup is a constant of this program, and everything else is escaped.
 
 use std::fmt::Display;
 

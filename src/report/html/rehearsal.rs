@@ -165,14 +165,14 @@ fn disagreements(out: &mut Markup, rehearsal: &Rehearsal) {
             Meaning::Unfit => "</td><td class=\"change\">not on its own schema</td>",
             Meaning::Otherwise => "</td><td class=\"change\">works otherwise</td>",
             Meaning::Needless => "</td><td>needless alarm</td>",
-            Meaning::Settled => "</td><td>the text can not tell, it works</td>",
+            Meaning::Settled => "</td><td>the text cannot tell, it works</td>",
         });
         for cell in [&found.text, &found.server] {
             out.raw("<td>");
             match cell {
                 Cell::Works(contract) => out.raw("works: ").code(contract),
                 Cell::Fails(failure) => out.raw("fails: ").text(&failure.message),
-                Cell::Unknown(why) => out.raw("can not tell: ").text(why),
+                Cell::Unknown(why) => out.raw("cannot tell: ").text(why),
             };
             out.raw("</td>");
         }

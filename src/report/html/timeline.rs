@@ -27,7 +27,7 @@ fn phase(out: &mut Markup, plan: &SavedPlan, phase: Phase, title: &'static str) 
     for found in steps {
         if found.point_of_no_return {
             out.raw(
-                "<li class=\"door\">Point of no return: once the next step has started, blue can not come back.</li>\n",
+                "<li class=\"door\">Point of no return: once the next step has started, blue cannot come back.</li>\n",
             );
         }
         step(out, found);

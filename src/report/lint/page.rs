@@ -31,7 +31,7 @@ fn allow(rule: &Rule) -> String {
     if rule.allowable() {
         format!("On the line before the statement: `-- cutover: allow({}) <reason>`", rule.code.name)
     } else {
-        "It can not be allowed.".to_owned()
+        "It cannot be allowed.".to_owned()
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct LoweredPiece {
 
 type Result<T> = std::result::Result<T, ParserError>;
 
-/// Reads one statement. What can not be read becomes one opaque operation beside the error.
+/// Reads one statement. What cannot be read becomes one opaque operation beside the error.
 pub(crate) fn statement(text: &str) -> Lowered {
     let whole = 0..text.len();
     let opaque = |what: String, error| Lowered {

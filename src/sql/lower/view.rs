@@ -45,7 +45,7 @@ fn definition(query: &Query) -> Vec<Ident> {
     parts.map(|part| digest::sha256(&part).into()).collect()
 }
 
-/// The same of a query as the server prints it; of its text, where that can not be read.
+/// The same of a query as the server prints it; of its text, where that cannot be read.
 #[cfg(feature = "live")]
 pub(crate) fn definition_of(text: &str) -> Vec<Ident> {
     use crate::sql::parse::Tokens;

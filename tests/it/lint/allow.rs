@@ -93,8 +93,8 @@ fn what_breaks_a_version_can_not_be_allowed() {
     check(
         pending,
         &[
-            "not-allowable: `opaque-statement` can not be allowed: the plan would break all the same",
-            "opaque-statement: what this DO block does can not be known from its text",
+            "not-allowable: `opaque-statement` cannot be allowed: the plan would break all the same",
+            "opaque-statement: what this DO block does cannot be known from its text",
         ],
     );
     assert_eq!(planned(pending).plan.verdict, Verdict::Unsafe);

@@ -242,7 +242,7 @@ fn markdown_says_what_was_found_and_nothing_else() {
 
     - **error**, line 2, `CO102 incompatible-change`: no single moment is right for RENAME COLUMN TO c of users.a, b: \*100%\*: before the cutover it breaks blue (users.a, b: \*100%\* is readable as text), after it green waits for it (users.c is readable as text)
 
-      Way out: in this release: ADD COLUMN c, a trigger on users that keeps a, b: \*100%\* and c in step, and UPDATE users SET c = a, b: \*100%\*; in this release too, once blue is drained: DROP COLUMN a, b: \*100%\*
+      Way out: in this release: ADD COLUMN c, a trigger on users that keeps a, b: \*100%\* and c in sync, and UPDATE users SET c = a, b: \*100%\*; in this release too, once blue is drained: DROP COLUMN a, b: \*100%\*
     - **warning**, line 3, `CO402 blocking-scan`: ADD CHECK of users.adult reads all rows under a lock (ACCESS EXCLUSIVE) that blocks everybody
 
       Way out: ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT in a statement of its own, lets writers go on

@@ -178,7 +178,7 @@ pub(super) async fn play(server: &mut Server, straight: &Straight, steps: &[Step
     played
 }
 
-/// Half of green's rows are there by then, and can not be added once more, nor changed from what they were.
+/// Half of green's rows are there by then, and cannot be added once more, nor changed from what they were.
 async fn green(server: &Server, release: &Release, when: &str, added: bool, played: &mut Played) {
     for (i, (query, answer)) in release.green.iter().zip(server.attempts(&release.green).await).enumerate() {
         if let Err(refusal) = answer

@@ -1,4 +1,4 @@
-//! Statements that can not be read are placed by what they were seen to do, or not at all.
+//! Statements that cannot be read are placed by what they were seen to do, or not at all.
 
 use cutover::migrations::{Convention, Folder, Pending};
 use cutover::plan::{Request, plan};
@@ -70,29 +70,29 @@ async fn what_adds_and_what_removes() {
 async fn what_the_catalog_does_not_show_stays_opaque() {
     assert_snapshot!(placed("DO $$ BEGIN DELETE FROM t; END $$;").await, @r"
     after opaque DO block of ?
-    error CO101: what this DO block does can not be known from its text
+    error CO101: what this DO block does cannot be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it writes rows of t, and which ones depends on the rows there are
     ");
     assert_snapshot!(placed("DO $$ BEGIN EXECUTE 'TRUNCATE t'; END $$;").await, @r"
     after opaque DO block of ?
-    error CO101: what this DO block does can not be known from its text
+    error CO101: what this DO block does cannot be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it writes rows of t, and which ones depends on the rows there are
     ");
     assert_snapshot!(placed("DO $$ BEGIN EXECUTE 'CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING'; END $$;").await, @r"
     after opaque DO block of ?
-    error CO101: what this DO block does can not be known from its text
+    error CO101: what this DO block does cannot be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it changes pg_rewrite, which no capability stands for
     ");
     assert_snapshot!(
         placed("DO $$ BEGIN EXECUTE 'CREATE ROLE cutover_observed'; EXECUTE 'DROP ROLE cutover_observed'; END $$;")
             .await, @r"
     after opaque DO block of ?
-    error CO101: what this DO block does can not be known from its text
+    error CO101: what this DO block does cannot be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it changes pg_auth_members, pg_authid, which no capability stands for
     ");
     assert_snapshot!(placed("DO $$ BEGIN RAISE EXCEPTION 'not here'; END $$;").await, @r"
     after opaque DO block of ?
-    error CO101: what this DO block does can not be known from its text
+    error CO101: what this DO block does cannot be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it failed there: not here (SQLSTATE P0001)
     ");
     // On a database without rows.
@@ -100,7 +100,7 @@ async fn what_the_catalog_does_not_show_stays_opaque() {
         placed("DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN EXECUTE 'ALTER TABLE t DROP COLUMN a'; END IF; END $$;").await,
         @r"
     after opaque DO block of ?
-    error CO101: what this DO block does can not be known from its text
+    error CO101: what this DO block does cannot be known from its text
     info CO106: this DO block was run on SERVER, and that is not enough to place it: it did nothing there, and may find more to do in production
     "
     );

@@ -15,7 +15,7 @@ pub(crate) struct Simulated {
     pub(crate) rewrite: bool,
     pub(crate) scan: bool,
     pub(crate) opaque: bool,
-    /// What can not be, by text.
+    /// What cannot be, by text.
     pub(crate) problems: Vec<String>,
 }
 

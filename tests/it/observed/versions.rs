@@ -209,7 +209,7 @@ async fn a_server_takes_what_its_version_has() {
     }
     for (since, call) in CALLED {
         let outcome = taken(&session, &format!("SELECT {call} FROM t")).await;
-        // A server without the library says that it has the function and can not run it.
+        // A server without the library says that it has the function and cannot run it.
         let taken = outcome.as_ref().err().is_none_or(|message| message.contains("built with libxml"));
         if (version >= PgVersion(*since)) != taken {
             wrong.push(format!("{call} since {since}, {version}: {outcome:?}"));

@@ -1,4 +1,4 @@
-//! What is measured on a real server, and what is said where something can not be.
+//! What is measured on a real server, and what is said where something cannot be.
 
 use cutover::postgres::{Session, connect};
 use cutover::stats::Statistics;

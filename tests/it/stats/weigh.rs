@@ -226,7 +226,7 @@ fn what_is_not_to_be_trusted_makes_nothing_light() {
     check(
         &|s| s["measured_at"] = json!("yesterday"),
         "",
-        "when the statistics were measured can not be read from \"yesterday\"",
+        "when the statistics were measured cannot be read from \"yesterday\"",
     );
     check(&|_| (), "--pg-version 16", "the statistics are of PostgreSQL 15, and production runs PostgreSQL 16");
     check(&|s| drop(s["tables"].as_array_mut().unwrap().remove(2)), "", "kinds is not in the statistics");

@@ -18,7 +18,7 @@ pub(crate) fn local_options() -> LocalOptions {
     }
 }
 
-/// The server that all tests share. A test that needs it and can not have it fails.
+/// The server that all tests share. A test that needs it and cannot have it fails.
 pub(crate) async fn server() -> &'static Local {
     let start = || async { Local::start(&local_options()).await };
     SERVER.get_or_try_init(start).await.unwrap_or_else(|error| {

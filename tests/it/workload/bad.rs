@@ -1,4 +1,4 @@
-//! What can not be read is told by name, and nothing is lost.
+//! What cannot be read is told by name, and nothing is lost.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -22,9 +22,9 @@ fn templates_of_plain_files() {
     14:1 sqlc: DELETE FROM users WHERE id = $1 AND org = $2
     17:1 mysql: SELECT `a` FROM users
     20:1 nothing: SELEC 1
-    unread-query: query built can not be read: its text is put together at run time (`{table}`)
-    unread-query: query mysql can not be read: Expected: an expression, found: `
-    unread-query: query nothing can not be read: Expected: an SQL statement, found: SELEC
+    unread-query: query built cannot be read: its text is put together at run time (`{table}`)
+    unread-query: query mysql cannot be read: Expected: an expression, found: `
+    unread-query: query nothing cannot be read: Expected: an SQL statement, found: SELEC
     "#);
 }
 

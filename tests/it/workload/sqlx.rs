@@ -72,8 +72,8 @@ fn other_databases_and_broken_files_are_told_by_name() {
     1:31 select t 3524ce67: SELECT `a` FROM t WHERE b = ?
     1:1 query-2.json: {"query": "SELECT
     3:12 select users 7f15023f: SELECT id AS "id!", mood, tags FROM users WHERE id = $1
-    unread-query: query select t 3524ce67 can not be read: it was prepared on MySQL, and this is PostgreSQL
-    unread-query: query query-2.json can not be read: this is no file of sqlx: EOF while parsing a string at line 1 column 17; write it again with `cargo sqlx prepare`
+    unread-query: query select t 3524ce67 cannot be read: it was prepared on MySQL, and this is PostgreSQL
+    unread-query: query query-2.json cannot be read: this is no file of sqlx: EOF while parsing a string at line 1 column 17; write it again with `cargo sqlx prepare`
     "#);
     insta::assert_snapshot!(load(&[("a.txt", "")], "sqlx:."), @"error: no queries in .: there is no query-*.json and no sqlx-data.json; run `cargo sqlx prepare`");
 }

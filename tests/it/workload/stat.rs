@@ -51,7 +51,7 @@ async fn one_role_s_statements() {
       After cutover                                       blue is gone
         -   1  users.name  DROP COLUMN  2:1  ACCESS EXCLUSIVE, brief
                  blue relies on it in insert users 4891ceaa: users.name is readable as text
-                 point of no return: blue can not come back
+                 point of no return: blue cannot come back
     Plan: 0 before, 1 after. 1 deletive (-).
     No rollback to blue once step 1 has started.
     Safe. Both versions work on every schema in between.

@@ -270,7 +270,7 @@ fn compound(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
                 parts.push(format!("ADD COLUMN {text}"));
             }
             2 => {
-                // Of the columns that were there: one statement can not drop what it adds.
+                // Of the columns that were there: one statement cannot drop what it adds.
                 let column = now.plain(random).filter(|c| table.column(&c.name).is_some())?;
                 forget_column(world, &table.name, &column.name);
                 parts.push(format!("DROP COLUMN {}", column.name));
