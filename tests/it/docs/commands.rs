@@ -42,10 +42,13 @@ pub(super) fn helps() -> &'static BTreeMap<String, String> {
             String::from_utf8(output.stdout).unwrap()
         };
         let all = help(&[]);
-        let commands = all.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-        let names = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        let names = names.map(|line| line.split_whitespace().next().unwrap()).filter(|name| *name != "help");
-        names.map(|name| (name.to_owned(), help(&[name]))).collect()
+        let commands = all.split("\nOptions:").next().unwrap();
+        // Lines that go on with an explanation are indented further.
+        let lines = commands.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+        let names = lines.map(|line| line.split_whitespace().next().unwrap()).filter(|name| *name != "help");
+        let helps = names.map(|name| (name.to_owned(), help(&[name])));
+        // The rest of a line that was wrapped is no command.
+        helps.filter(|(_, help)| !help.is_empty()).collect()
     })
 }
 

@@ -115,6 +115,7 @@ fn exit_codes_are_those_of_the_program() {
     let number = |line: &str| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u8>().ok();
     let known: BTreeSet<u8> = source.lines().filter_map(number).collect();
     assert!(known.len() >= 9, "{known:?}");
+    assert!(commands::helps().len() >= 16, "{:?}", commands::helps().keys());
     let page = read("docs/exit-codes.md");
     let row = |line: &str| line.strip_prefix("| ")?.split(" |").next()?.parse::<u8>().ok();
     let documented: BTreeSet<u8> = page.text.lines().filter_map(row).collect();
