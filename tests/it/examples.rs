@@ -83,22 +83,6 @@ fn every_example_says_what_it_is() {
     }
 }
 
-/// What the README shows is what there is: the plan of an example, and the example of the crate's front page, which is a test.
-#[test]
-fn the_readme_shows_what_is_printed_and_compiled() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
-    let readme = read("README.md");
-    assert!(
-        readme.contains(&read("migrations-examples/10-mixed-file/plan.txt")),
-        "the plan of 10-mixed-file is another"
-    );
-    let front_page = read("src/lib.rs");
-    let code = readme.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
-    for line in code.lines() {
-        assert!(front_page.contains(format!("//! {line}").trim_end()), "not on the front page: {line}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_accepted_release_is_rehearsed() {
     let server = Throwaway::Scratch(Scratch::start(support::server().await.maintenance()).await.unwrap());
@@ -190,7 +174,7 @@ fn the_candidates_have_one_base() {
     }
 }
 
-/// The same through the command line, on a server of its own, as the README has it.
+/// The same through the command line, on a server of its own, as the manual has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_rehearses_on_a_local_server() {
     let binaries = support::server().await.binaries().directory().to_owned();

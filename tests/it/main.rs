@@ -9,6 +9,7 @@ mod architecture;
 mod conventions;
 mod corpus;
 mod deep;
+mod docs;
 mod dump;
 mod examples;
 mod execute;

@@ -355,7 +355,7 @@ fn files_as_editors_leave_them() {
     ");
 }
 
-/// The exit codes of the README.
+/// The exit codes of the manual.
 #[test]
 fn exit_codes() {
     let files = [("m/V1__a.sql", TABLE), ("m/V2__b.sql", "ALTER TABLE t RENAME COLUMN a TO b;")];

@@ -10,5 +10,5 @@ mod library;
 mod planned;
 mod release;
 mod stuck;
-mod support;
+pub(crate) mod support;
 mod work;

@@ -146,19 +146,6 @@ fn reports_go_where_they_are_sent() {
 }
 
 #[test]
-fn the_readme_shows_what_is_printed() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = run(root, "lint migrations-examples/16-diesel");
-    let printed: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().map(str::trim_end).collect();
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    assert!(readme.contains(&printed.join("\n")), "{}", printed.join("\n"));
-    for block in readme.split("```toml\n").skip(1) {
-        let text = block.split("```").next().unwrap();
-        cutover::config::parse("README.md".into(), text).unwrap();
-    }
-}
-
-#[test]
 fn every_rule_is_listed_and_has_a_page() {
     let directory = directory(&[USERS]);
     let listed = |format: &str| run(directory.path(), &format!("rules --format {format}")).stdout;

@@ -17,7 +17,7 @@ fn run(directory: &Path, args: &[&str]) -> Output {
 }
 
 /// A table in a file of statistics. Sizes in MB.
-fn table(name: &str, megabytes: u64, rows: u64) -> Value {
+pub(crate) fn table(name: &str, megabytes: u64, rows: u64) -> Value {
     json!({
         "table": { "schema": "public", "name": name },
         "kind": "table",
@@ -31,14 +31,14 @@ fn table(name: &str, megabytes: u64, rows: u64) -> Value {
 }
 
 /// A statement in it, with the tables that it touches.
-fn statement(text: &str, calls_per_second: f64, touches: &[(&str, &str)]) -> Value {
+pub(crate) fn statement(text: &str, calls_per_second: f64, touches: &[(&str, &str)]) -> Value {
     let touch = |(table, way): &(&str, &str)| json!({ "table": { "schema": "public", "name": table }, "way": way });
     let touches: Vec<Value> = touches.iter().map(touch).collect();
     json!({ "text": text, "calls_per_second": calls_per_second, "mean_ms": 1.0, "max_ms": 250.0, "read": true, "touches": touches })
 }
 
 /// A file of today, on PostgreSQL 15, with nothing missing.
-fn statistics(tables: &[Value], statements: &[Value]) -> Value {
+pub(crate) fn statistics(tables: &[Value], statements: &[Value]) -> Value {
     json!({
         "format_version": "1.0",
         "tool": "cutover 0.1.0",
