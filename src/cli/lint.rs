@@ -28,9 +28,9 @@ use crate::report::lint::{self as render, LintReport};
 use crate::schema::Schema;
 use crate::source::Sources;
 
-/// Find what breaks a version, blocks clients, or should be known, in the pending migrations
+/// Find what breaks a version, blocks clients, or should be known
 ///
-/// Without --base, --from or --database each migration is taken as a release of its own on top of those before it.
+/// Looks at the pending migrations. Without --base, --from or --database each one is taken as a release of its own on top of those before it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover lint migrations --base origin/main

@@ -73,7 +73,7 @@ impl Engine<'_, '_> {
         let behind = progress.map(|done| format!("{key} > {}", literal(&done.cursor)));
         let filter = behind.as_ref().map(|behind| format!(" WHERE {behind}")).unwrap_or_default();
         let last = format!(
-            "SELECT k::pg_catalog.text FROM (SELECT {key} AS k FROM {table}{filter} ORDER BY {key} LIMIT {rows}) AS batch ORDER BY k DESC LIMIT 1"
+            "SELECT k::pg_catalog.text FROM (SELECT {key} AS k FROM {table}{filter} ORDER BY {key} LIMIT {rows}) AS batch ORDER BY batch.k DESC LIMIT 1"
         );
         let answer = self.cancellable(0, self.client.simple_query(&last)).await?;
         let cursor = answer.iter().find_map(|message| match message {

@@ -50,6 +50,19 @@ fn rows_are_done_some_at_a_time_and_a_check_says_yes() {
     assert_eq!(shop.rows("SELECT DISTINCT hits::text FROM users WHERE id <> 13"), ["1"]);
 }
 
+/// The cursor is the last key of a batch in the order of the key, not in that of its text.
+#[test]
+fn the_cursor_follows_the_key() {
+    let shop = Shop::new();
+    let mut plan = plan(&shop, DONE, Duration::ZERO);
+    let Work::Backfill(backfill) = counting() else { panic!("it is a backfill") };
+    plan.steps[1].work = Work::Backfill(Backfill { rows: 12, ..backfill });
+    shop.execute(&plan.sealed(), &[]).ends(0);
+    let cursors =
+        shop.rows("SELECT detail->>'cursor' FROM cutover.journal WHERE event = 'step_progressed' ORDER BY seq");
+    assert_eq!(cursors[0], "12");
+}
+
 #[test]
 fn a_check_that_says_no_stops_the_release_until_it_says_yes() {
     for no in ["SELECT false", "SELECT NULL::bool", "SELECT true FROM users", "SELECT 1", "SELECT true, true"] {
