@@ -1,5 +1,8 @@
 //! What happens, as text for people (on standard error) or as JSON lines (on standard output).
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,14 +24,43 @@ pub(super) enum Format {
     Json,
 }
 
+/// How often the progress of one step is printed: a line for each of its transactions would be thousands.
+const PROGRESS: Duration = Duration::from_secs(5);
+
 /// Prints what happens.
 pub(super) struct Printer {
     format: Format,
+    progress: Mutex<Progress>,
+}
+
+/// The progress of a step, for people.
+#[derive(Default)]
+struct Progress {
+    printed: Option<Instant>,
+    /// What is not printed yet.
+    waiting: Option<String>,
+}
+
+impl Progress {
+    /// The lines to print now.
+    fn due(&mut self, event: &Event, lines: Vec<String>) -> Vec<String> {
+        let progressed =
+            matches!(event, Event::Journaled { record: Record::Step { what: StepRecord::Progressed { .. }, .. }, .. });
+        if !progressed {
+            return std::mem::take(self).waiting.into_iter().chain(lines).collect();
+        }
+        if self.printed.is_some_and(|printed| printed.elapsed() < PROGRESS) {
+            self.waiting = lines.into_iter().next();
+            return Vec::new();
+        }
+        *self = Self { printed: Some(Instant::now()), waiting: None };
+        lines
+    }
 }
 
 impl Printer {
     pub(super) fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, progress: Mutex::default() }
     }
 
     /// The first line.
@@ -45,7 +77,7 @@ impl Printer {
     pub(super) fn event(&self, event: &Event) {
         match self.format {
             Format::Text => {
-                for text in describe(event) {
+                for text in self.progress.lock().unwrap_or_else(PoisonError::into_inner).due(event, describe(event)) {
                     out::say(&format!("{text}\n"));
                 }
             }

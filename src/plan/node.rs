@@ -37,6 +37,8 @@ pub(crate) struct Part {
     pub(crate) observed: Option<Arc<Observed>>,
     /// What it reads and writes, for a data statement.
     pub(crate) command: Option<Arc<Command>>,
+    /// Whether PostgreSQL refuses it, a data statement, where it stands in the files.
+    pub(crate) refused: bool,
 }
 
 impl Part {
@@ -235,6 +237,7 @@ struct Change {
 struct Looked {
     effect: Effect,
     unknown: bool,
+    refused: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -250,7 +253,8 @@ pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
     let mut diagnostics = found.diagnostics;
     let mut finished = Vec::with_capacity(looked.len());
     for (Draft { mut node, .. }, parts) in found.drafts.into_iter().zip(looked) {
-        for Looked { effect, unknown, diagnostics: of_part } in parts {
+        for (at, Looked { effect, unknown, refused, diagnostics: of_part }) in parts.into_iter().enumerate() {
+            node.parts[at].refused = refused;
             node.unknown |= unknown;
             node.effect.removes.extend(effect.removes);
             node.effect.adds.extend(effect.adds);
@@ -287,7 +291,9 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
     let mut diagnostics: Vec<Diagnostic> = problems.collect();
     let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
     // What an opaque statement made is not known.
-    if let Some(refusal) = part.refused_on(before).filter(|_| *certain) {
+    let refusal = part.refused_on(before);
+    let refused = refusal.is_some();
+    if let Some(refusal) = refusal.filter(|_| *certain) {
         let missing = refusal.code == "42P01";
         unknown |= missing;
         diagnostics.push(refused_data(&refusal, part.span, missing, *worded));
@@ -300,7 +306,7 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
         Some(observed) => observed.effect.clone(),
         None => Effect::of(&part.operation, before, applied),
     };
-    Looked { effect, unknown, diagnostics }
+    Looked { effect, unknown, refused, diagnostics }
 }
 
 /// The pending migrations as they were read.
@@ -364,6 +370,7 @@ fn drafts(request: &Request<'_>, base: &Schema) -> Drafts {
                     operation: piece.operation,
                     observed: observed.and_then(|observed| observed.get(statement.span)).cloned(),
                     command: None,
+                    refused: false,
                 };
                 part.command = command(&part, &folder.sources);
                 if let Some(observed) = part.observed.as_ref().filter(|observed| observed.unsure.is_none()) {

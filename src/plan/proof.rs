@@ -32,7 +32,7 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
                 let mut why: Vec<String> = applied.problems.iter().filter(fails).map(ToString::to_string).collect();
                 why.retain(|_| known());
                 // A data statement that the files' order allows and the plan's does not.
-                if part.command.is_some() && part.refused_on(&node.before).is_none() {
+                if part.command.is_some() && !part.refused {
                     why.extend(part.refused_on(&schema).map(|refusal| refusal.message));
                 }
                 if node::refused_rows(&part.operation, &node.before).is_none() {
