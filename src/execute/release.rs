@@ -77,7 +77,7 @@ pub async fn execute(
         Verdict::Unsafe => return Err(ExecuteError::Unsafe),
     }
     files::unchanged(plan)?;
-    let (session, by) = enter(client, options).await?;
+    let (session, by) = enter(client, options, Intent::Begin).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = begin(client, plan, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
@@ -159,7 +159,7 @@ pub async fn resume(
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<Outcome, ExecuteError> {
-    let (session, by) = enter(client, options).await?;
+    let (session, by) = enter(client, options, Intent::CarryOn).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = carry_on(client, decision, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
@@ -241,7 +241,7 @@ impl Engine<'_, '_> {
 
 /// Approves: writes the promotion beside whoever waits, and carries on if nobody does.
 pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Promotion, ExecuteError> {
-    let (session, by) = enter(client, options).await?;
+    let (session, by) = enter(client, options, Intent::CarryOn).await?;
     if !journal::is_there(client).await? {
         return Err(ExecuteError::NoRelease);
     }
@@ -278,7 +278,7 @@ async fn append_promotion(client: &Client, release: &str, by: &Actor) -> Result<
 
 /// Moves traffic back to blue. What the before phase did stays.
 pub async fn rollback(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
-    let (session, by) = enter(client, options).await?;
+    let (session, by) = enter(client, options, Intent::CarryOn).await?;
     let lease = Lease::acquire(client, &by, options.patience, doors).await?;
     let done = go_back(client, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
@@ -344,8 +344,18 @@ pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, Execu
     Ok(journal::entries(client, release).await?)
 }
 
-async fn enter(client: &Client, options: &Options) -> Result<(Session, Actor), ExecuteError> {
+/// What a command does with the release that was begun last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    /// Begin another one, which needs it to be over.
+    Begin,
+    /// Carry on with it, in either direction.
+    CarryOn,
+}
+
+async fn enter(client: &Client, options: &Options, intent: Intent) -> Result<(Session, Actor), ExecuteError> {
     preflight::server(client).await?;
+    leave_to_its_tool(client, intent).await?;
     let session = Session::prepare(client).await?;
     let role = session.user.clone();
     Ok((session, Actor { host: options.host.clone(), pid: options.pid, role }))
@@ -358,6 +368,17 @@ async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'
     }
     let _ = session.restore(client).await;
     lease.release(client).await;
+}
+
+/// Refuses what an older version of the tool has begun and must finish. Comes before the lease, which upgrades the journal's tables: that
+/// version does not work on those of a later one.
+async fn leave_to_its_tool(client: &Client, intent: Intent) -> Result<(), ExecuteError> {
+    let Some((release, status)) = status(client).await? else { return Ok(()) };
+    let over = match intent {
+        Intent::Begin => status.is_over(),
+        Intent::CarryOn => status.stage == Stage::Done,
+    };
+    if over { Ok(()) } else { plan_of(&release).map(|_| ()) }
 }
 
 /// The plan of a release that this version can carry on with.

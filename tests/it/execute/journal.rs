@@ -32,7 +32,12 @@ fn a_release_begun_by_an_older_version_is_finished_by_it() {
     for command in ["promote", "resume", "rollback"] {
         shop.run(&[command, "--yes"]).ends(6).says("was begun by cutover 0.1.0").says("finish it with cutover 0.1.0");
     }
+    let other = Shop::new();
+    let plan = other.plan();
+    shop.execute(&plan, &[]).ends(6).says("finish it with cutover 0.1.0");
     assert_eq!(shop.journal(), before, "nothing was written");
+    // With the tables of a later version, the older one would not work.
+    assert_eq!(shop.rows("SELECT version::text FROM cutover.schema_history"), ["1"], "nothing was upgraded");
 }
 
 /// Nothing but the database is needed to carry on: not the plan, not the files, not the folder.
