@@ -206,7 +206,7 @@ fn describe_traffic(record: &TrafficRecord) -> String {
 fn describe_step(step: u32, record: &StepRecord) -> Option<String> {
     Some(match record {
         StepRecord::Started => return None,
-        StepRecord::Progressed { cursor, rows } => format!("     {rows} rows changed, up to key {cursor}"),
+        StepRecord::Progressed { rows, .. } => format!("     {rows} rows changed"),
         StepRecord::Succeeded { ms, .. } => format!("     ok ({})", duration(*ms)),
         StepRecord::Failed { .. } => format!("     step {step} failed"),
         StepRecord::Stuck { .. } => format!("     step {step} is stuck"),

@@ -13,6 +13,7 @@ use super::doors::Doors;
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Actor};
+use super::release::{Intent, leave_to_its_tool};
 use super::session;
 use super::stop::interruptible;
 
@@ -69,6 +70,7 @@ impl Lease {
     pub(super) async fn acquire(
         client: &mut Client,
         by: &Actor,
+        intent: Intent,
         patience: Duration,
         doors: &mut Doors<'_>,
     ) -> Result<Self, ExecuteError> {
@@ -91,7 +93,7 @@ impl Lease {
             waited += pause;
             pause = (pause * 2).min(Duration::from_secs(1));
         };
-        match Self::enter(client, by, backend_pid).await {
+        match Self::enter(client, by, backend_pid, intent).await {
             Ok(lease) => {
                 (doors.events)(&Event::LeaseTaken { epoch: lease.epoch });
                 Ok(lease)
@@ -103,8 +105,10 @@ impl Lease {
         }
     }
 
-    async fn enter(client: &mut Client, by: &Actor, backend_pid: i32) -> Result<Self, ExecuteError> {
+    async fn enter(client: &mut Client, by: &Actor, backend_pid: i32, intent: Intent) -> Result<Self, ExecuteError> {
         check_lock(client, backend_pid).await?;
+        // Once more, for what was begun while this waited.
+        leave_to_its_tool(client, intent).await?;
         journal::ensure(client).await?;
         let upsert = "INSERT INTO cutover.lease AS l (epoch, host, pid, role, backend_pid, since)
              VALUES (1, $1, $2, $3, $4, pg_catalog.clock_timestamp())

@@ -78,7 +78,7 @@ pub async fn execute(
     }
     files::unchanged(plan)?;
     let (session, by) = enter(client, options, Intent::Begin).await?;
-    let lease = Lease::acquire(client, &by, options.patience, doors).await?;
+    let lease = Lease::acquire(client, &by, Intent::Begin, options.patience, doors).await?;
     let done = begin(client, plan, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
     done
@@ -160,7 +160,7 @@ pub async fn resume(
     doors: &mut Doors<'_>,
 ) -> Result<Outcome, ExecuteError> {
     let (session, by) = enter(client, options, Intent::CarryOn).await?;
-    let lease = Lease::acquire(client, &by, options.patience, doors).await?;
+    let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
     let done = carry_on(client, decision, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
     done
@@ -256,7 +256,7 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
     ended?;
     (doors.boundary)("after commit");
     (doors.events)(&Event::Journaled { release: release.id, seq, record });
-    let lease = match Lease::acquire(client, &by, std::time::Duration::ZERO, doors).await {
+    let lease = match Lease::acquire(client, &by, Intent::CarryOn, std::time::Duration::ZERO, doors).await {
         Ok(lease) => lease,
         Err(ExecuteError::Held(holder)) => return Ok(Promotion::Handed(holder)),
         Err(error) => return Err(error),
@@ -279,7 +279,7 @@ async fn append_promotion(client: &Client, release: &str, by: &Actor) -> Result<
 /// Moves traffic back to blue. What the before phase did stays.
 pub async fn rollback(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
     let (session, by) = enter(client, options, Intent::CarryOn).await?;
-    let lease = Lease::acquire(client, &by, options.patience, doors).await?;
+    let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
     let done = go_back(client, options, doors, lease, &session, by).await;
     leave(client, &session, lease, doors).await;
     done
@@ -346,7 +346,7 @@ pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, Execu
 
 /// What a command does with the release that was begun last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Intent {
+pub(super) enum Intent {
     /// Begin another one, which needs it to be over.
     Begin,
     /// Carry on with it, in either direction.
@@ -372,7 +372,7 @@ async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'
 
 /// Refuses what an older version of the tool has begun and must finish. Comes before the lease, which upgrades the journal's tables: that
 /// version does not work on those of a later one.
-async fn leave_to_its_tool(client: &Client, intent: Intent) -> Result<(), ExecuteError> {
+pub(super) async fn leave_to_its_tool(client: &Client, intent: Intent) -> Result<(), ExecuteError> {
     let Some((release, status)) = status(client).await? else { return Ok(()) };
     let over = match intent {
         Intent::Begin => status.is_over(),

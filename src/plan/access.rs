@@ -388,7 +388,9 @@ impl Reader<'_> {
             }
             Operation::Data(data) => {
                 self.query(&data.query);
-                self.demanded_of(&data.query);
+                if data.verb == DataVerb::Insert {
+                    self.demanded_of(&data.query);
+                }
                 if let Some(table) = &data.table {
                     let table = self.schema.resolve(table);
                     self.access.uses.insert(Key::Relation(table.clone()));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::node::Part;
 use super::saved::{Backfill, Statement, Work};
-use crate::schema::Schema;
-use crate::sql::operation::{DataVerb, Operation, RelationKind};
+use crate::schema::{Constraint, QName, Rule, Schema};
+use crate::sql::operation::{DataVerb, Ident, Operation, RelationKind};
 use crate::sql::{self, Quoted};
 
 /// How a statement runs, other than in a transaction or outside one.
@@ -89,6 +89,30 @@ fn backfill(key: Option<&str>, rows: u32, part: &Part, text: &str, schema: &Sche
     }
     if data.verb == DataVerb::Update && data.writes.iter().any(|column| **column == *key) {
         return Err(format!("it changes {key}, so a row could be taken twice"));
+    }
+    if !column.needs.is_empty() {
+        return Err(format!("{key} is generated, so it moves with what it is generated from"));
+    }
+    if !relation.triggers.is_empty() && !in_key {
+        return Err(format!("{key} is no part of the primary key, and a trigger of the table may change it"));
+    }
+    let unique = |index: &&crate::schema::Index| index.unique;
+    let in_unique = |column: &Ident| relation.indexes.values().filter(unique).any(|index| index.uses(column));
+    if let Some(column) = data.writes.iter().find(|column| in_unique(column)) {
+        return Err(format!(
+            "it changes {column}, which is unique: rows of one time may collide with those of the next"
+        ));
+    }
+    let is_self = |constraint: &Constraint| matches!(&constraint.kind, Rule::ForeignKey { target, .. } if Some(target) == table.as_ref());
+    if data.verb == DataVerb::Delete && relation.constraints.values().any(is_self) {
+        return Err(
+            "its rows point to rows of the same table, so a part of them cannot go before the others".to_owned()
+        );
+    }
+    let reads = data.query.reads.iter().map(|read| schema.resolve(read));
+    let is_view = |read: &QName| schema.relation(read).is_some_and(|relation| relation.kind != RelationKind::Table);
+    if let Some(view) = reads.into_iter().find(is_view) {
+        return Err(format!("it reads {view}, which may read the table that it writes"));
     }
     let key = format!("{}.{}", found.name, Quoted(&key));
     Ok(Manner::Backfill { table: found.table, key, batch: found.text, rows })

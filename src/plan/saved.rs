@@ -215,9 +215,9 @@ pub struct Backfill {
     pub statement: Statement,
     /// The table, as the statement names it.
     pub table: String,
-    /// The column that rows are taken in the order of: unique and never NULL.
+    /// The column that rows are taken in the order of, with its table's name in the statement: never NULL, and first in an index.
     pub key: String,
-    /// The author's text for the rows above `$1` and up to `$2` of the key, both as text.
+    /// The author's text with its condition in parentheses, ready for bounds of the key behind it.
     pub batch: String,
     /// How many rows to take at first.
     pub rows: u32,

@@ -103,7 +103,9 @@ fn reads_itself(words: &[Lexeme<'_>], table: &str) -> Result<(), String> {
             at -= 2;
         }
         let before = at.checked_sub(1).map(|before| &words[before]);
-        before.is_some_and(|word| word.is_any(&["from", "join", "using", "only", "table"]) || word.symbol(","))
+        before.is_some_and(|word| {
+            word.is_any(&["from", "join", "using", "only", "table"]) || word.symbol(",") || word.symbol("(")
+        })
     };
     match (0..words.len()).find(|at| named(*at) && from(*at)) {
         Some(_) => {
@@ -151,6 +153,7 @@ mod tests {
         refused("UPDATE t SET a = (SELECT max(a) FROM t AS o)", "reads the table");
         refused("UPDATE t SET a = o.a FROM u, s.t o WHERE true", "reads the table");
         refused("DELETE FROM t WHERE id IN (SELECT id FROM u JOIN t USING (id))", "reads the table");
+        refused("UPDATE t x SET a = o.b FROM (t o JOIN u ON u.id = o.id) WHERE true", "reads the table");
         refused("DELETE FROM t WHERE CURRENT OF c", "CURRENT OF");
         assert!(of("UPDATE t SET a = t.b, t = 2 WHERE t.c").is_ok());
     }

@@ -281,9 +281,11 @@ impl Status {
         self.steps.values().filter(|step| step.state == StepState::Done).count()
     }
 
-    /// A step outside a transaction that was begun and neither finished nor failed.
+    /// A step outside a transaction that was begun and neither finished nor failed. One that is stuck stays in doubt until somebody decides,
+    /// also when the release has gone back in between.
     pub fn in_doubt(&self) -> Option<u32> {
-        self.steps.iter().find(|(_, step)| step.state == StepState::Begun).map(|(id, _)| *id)
+        let in_doubt = |state| matches!(state, StepState::Begun | StepState::Stuck);
+        self.steps.iter().find(|(_, step)| in_doubt(step.state)).map(|(id, _)| *id)
     }
 
     /// How far a step has come that goes over its rows some at a time.
@@ -403,5 +405,12 @@ mod tests {
         assert_eq!((retried.trouble.clone(), retried.in_doubt()), (None, None));
         let marked = then(about(1, StepRecord::MarkedDone { by: by(), relations: Relations::new() }));
         assert!(marked.trouble.is_none() && marked.is_done(1));
+        // Going back and forth is no decision.
+        let back = [TrafficRecord::RollbackStarted { by: by() }, TrafficRecord::RolledBack].map(Record::from);
+        let mut journal = stuck.to_vec();
+        journal.extend(back);
+        journal.push(ReleaseRecord::Resumed { by: by() }.into());
+        let again = fold(&journal).unwrap();
+        assert_eq!((again.stage, again.in_doubt()), (Stage::Before, Some(1)));
     }
 }

@@ -36,13 +36,16 @@ impl Engine<'_, '_> {
         }
         let (mut rows, mut attempt) = (backfill.rows.clamp(1, MOST_ROWS), 1);
         self.announce(step, attempt);
+        // Rows that come later, or move there, are none of those that were there when it began.
+        let last = format!("SELECT {key} AS k FROM {} ORDER BY {key} DESC LIMIT 1", backfill.table, key = backfill.key);
+        let Some(until) = self.key(step, &last).await? else { return self.succeed(step, started).await };
         loop {
             if self.doors.stop.level() > Level::Run {
                 return Err(ExecuteError::Interrupted);
             }
             let begun = Instant::now();
             self.begin().await?;
-            match self.some_rows(step, backfill, rows).await {
+            match self.some_rows(step, backfill, rows, &until).await {
                 Ok(Batch::Rows(written)) => {
                     self.end(Ok(written)).await?;
                     (rows, attempt) = (next_size(rows, begun.elapsed()), 1);
@@ -61,26 +64,69 @@ impl Engine<'_, '_> {
         }
     }
 
-    async fn some_rows(&mut self, step: &Step, backfill: &Backfill, rows: u32) -> Result<Batch, Fault> {
+    /// A key as text that means the same in every session.
+    async fn key(&mut self, step: &Step, query: &str) -> Result<Option<String>, ExecuteError> {
+        let tries = self.options.lock_retries + 1;
+        for attempt in 1.. {
+            self.begin().await?;
+            let found = self.key_within(step, query).await;
+            self.roll_back().await;
+            match found {
+                Ok(key) => return Ok(key),
+                Err(fault) => self.after_fault(step, fault, attempt, tries).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn key_within(&self, step: &Step, query: &str) -> Result<Option<String>, Fault> {
+        self.prepare(step).await?;
+        self.last_key(query).await
+    }
+
+    /// The timeouts, the lease and the step's settings, in the transaction at hand.
+    async fn prepare(&self, step: &Step) -> Result<(), Fault> {
         let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
         self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
         self.lease.check(self.client).await?;
         for set in &step.session {
             self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
         }
-        let progress = self.status.progress(step.id);
-        let (key, table) = (&backfill.key, &backfill.table);
-        let behind = progress.map(|done| format!("{key} > {}", literal(&done.cursor)));
-        let filter = behind.as_ref().map(|behind| format!(" WHERE {behind}")).unwrap_or_default();
-        let last = format!(
-            "SELECT k::pg_catalog.text FROM (SELECT {key} AS k FROM {table}{filter} ORDER BY {key} LIMIT {rows}) AS batch ORDER BY batch.k DESC LIMIT 1"
+        Ok(())
+    }
+
+    /// The last `k` of a query, in the order of its type. Dates, intervals and fractions are printed as no setting changes them; the
+    /// settings are those of this query alone.
+    async fn last_key(&self, query: &str) -> Result<Option<String>, Fault> {
+        let sql = format!(
+            "SAVEPOINT cutover_key; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 1;
+             SELECT batch.k::pg_catalog.text FROM ({query}) AS batch ORDER BY batch.k DESC LIMIT 1;
+             ROLLBACK TO SAVEPOINT cutover_key; RELEASE SAVEPOINT cutover_key"
         );
-        let answer = self.cancellable(0, self.client.simple_query(&last)).await?;
-        let cursor = answer.iter().find_map(|message| match message {
+        let answer = self.cancellable(0, self.client.simple_query(&sql)).await;
+        let answer = answer.map_err(|fault| match fault {
+            // The place that the server counts is none of the author's text.
+            Fault::Sql { error, .. } => Fault::Sql { statement: None, error },
+            engine @ Fault::Engine(_) => engine,
+        })?;
+        Ok(answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
             _ => None,
-        });
-        let Some(cursor) = cursor else { return Ok(Batch::None) };
+        }))
+    }
+
+    async fn some_rows(&mut self, step: &Step, backfill: &Backfill, rows: u32, until: &str) -> Result<Batch, Fault> {
+        self.prepare(step).await?;
+        let progress = self.status.progress(step.id).cloned();
+        let (key, table) = (&backfill.key, &backfill.table);
+        let behind = progress.as_ref().map(|done| format!("{key} > {}", literal(&done.cursor)));
+        let bounds: Vec<String> = behind.iter().cloned().chain([format!("{key} <= {}", literal(until))]).collect();
+        let last = format!("SELECT {key} AS k FROM {table} WHERE {} ORDER BY {key} LIMIT {rows}", bounds.join(" AND "));
+        let Some(cursor) = self.last_key(&last).await? else { return Ok(Batch::None) };
+        if progress.as_ref().is_some_and(|done| done.cursor == cursor) {
+            let message = format!("its key does not tell rows apart in the order of {key}: the cursor does not move");
+            return Err(ExecuteError::Stuck { step: step.id, message }.into());
+        }
         let behind = behind.map(|behind| format!(" AND {behind}")).unwrap_or_default();
         // On a line of its own: the author's text may end in a comment.
         let sql = format!("{}\n{behind} AND {key} <= {}", backfill.batch, literal(&cursor));
@@ -90,7 +136,7 @@ impl Engine<'_, '_> {
             SimpleQueryMessage::CommandComplete(rows) => *rows,
             _ => 0,
         });
-        let rows = progress.map_or(0, |done| done.rows) + changed.sum::<u64>();
+        let rows = progress.as_ref().map_or(0, |done| done.rows) + changed.sum::<u64>();
         self.client
             .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
             .await

@@ -6,19 +6,13 @@ use std::time::{Duration, Instant};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::Fault;
-use crate::execute::engine::{Engine, Written};
+use crate::execute::engine::Engine;
 use crate::execute::error::{ExecuteError, StepFailure};
 use crate::execute::event::Event;
 use crate::execute::session::{failed, timeouts};
 use crate::execute::shift::Poll;
 use crate::execute::stop::interruptible;
 use crate::plan::saved::{Statement, Step};
-
-/// What the query said.
-enum Said {
-    Yes(Written),
-    No(String),
-}
 
 impl Engine<'_, '_> {
     pub(super) async fn run_check(
@@ -28,40 +22,42 @@ impl Engine<'_, '_> {
         within: Duration,
     ) -> Result<(), ExecuteError> {
         let tries = self.options.lock_retries + 1;
-        let mut poll = Poll::new(within);
+        let started = Instant::now();
+        let mut poll = Poll::new(Duration::MAX);
         let mut attempt = 1;
+        self.announce(step, attempt);
         loop {
-            self.announce(step, attempt);
             self.begin().await?;
-            let said = match self.ask(step, query).await {
-                Ok(Said::Yes(written)) => return self.end(Ok(written)).await,
-                Ok(Said::No(said)) => Ok(said),
-                Err(fault) => Err(fault),
-            };
+            let said = self.ask(step, query).await;
+            // It may only look, and keeps no lock while the answer is journaled.
             self.roll_back().await;
-            match said {
+            let said = match said {
+                Ok(None) => return self.succeed(step, started).await,
+                Ok(Some(said)) => said,
                 Err(fault) => {
                     self.after_fault(step, fault, attempt, tries).await?;
                     attempt += 1;
+                    continue;
                 }
-                Ok(said) => {
-                    let Some(pause) = poll.next(Duration::ZERO) else {
-                        return Err(self.no(step, query, &said, within));
-                    };
-                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                    let what = format!("step {} ({}): the query said {said}", step.id, step.object);
-                    (self.doors.events)(&Event::Waiting { what, pause_ms });
-                    interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
-                }
+            };
+            attempt = 1;
+            let left = within.saturating_sub(started.elapsed());
+            let pause = poll.next(Duration::ZERO).unwrap_or_default().min(left);
+            if pause.is_zero() {
+                return Err(self.no(step, query, &said, within));
             }
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            let what = format!("step {} ({}): the query said {said}", step.id, step.object);
+            (self.doors.events)(&Event::Waiting { what, pause_ms });
+            interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
         }
     }
 
-    async fn ask(&mut self, step: &Step, query: &Statement) -> Result<Said, Fault> {
-        let started = Instant::now();
+    /// What it said if that was no yes.
+    async fn ask(&mut self, step: &Step, query: &Statement) -> Result<Option<String>, Fault> {
         let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
-        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
-        self.lease.check(self.client).await?;
+        let only_looks = format!("SET TRANSACTION READ ONLY; {timeouts}");
+        self.client.batch_execute(&only_looks).await.map_err(failed("setting the timeouts"))?;
         for set in &step.session {
             self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
         }
@@ -74,21 +70,14 @@ impl Engine<'_, '_> {
                 _ => None,
             })
             .collect();
-        self.session.restore(self.client).await?;
-        match rows.as_slice() {
-            [(1, Some(yes))] if yes == "t" => {
-                for version in &step.completes {
-                    self.record_history(version).await?;
-                }
-                let records = self.success(step, started).await?;
-                Ok(Said::Yes(self.write(&records).await?))
-            }
-            [(1, Some(no))] if no == "f" => Ok(Said::No("no".to_owned())),
-            [(1, None)] => Ok(Said::No("NULL, which is no".to_owned())),
-            [(1, Some(_))] => Ok(Said::No("something that is neither true nor false".to_owned())),
-            [(columns, _)] => Ok(Said::No(format!("{columns} columns instead of one boolean"))),
-            rows => Ok(Said::No(format!("{} rows instead of one", rows.len()))),
-        }
+        Ok(match rows.as_slice() {
+            [(1, Some(yes))] if yes == "t" => None,
+            [(1, Some(no))] if no == "f" => Some("no".to_owned()),
+            [(1, None)] => Some("NULL, which is no".to_owned()),
+            [(1, Some(_))] => Some("something that is neither true nor false".to_owned()),
+            [(columns, _)] => Some(format!("{columns} columns instead of one boolean")),
+            rows => Some(format!("{} rows instead of one", rows.len())),
+        })
     }
 
     fn no(&self, step: &Step, query: &Statement, said: &str, within: Duration) -> ExecuteError {

@@ -219,7 +219,7 @@ pub enum Work {
         table: String,
         /// The column that rows are taken in the order of.
         key: String,
-        /// The author's text for the rows above `$1` and up to `$2` of the key, both as text.
+        /// The author's text with its condition in parentheses, ready for bounds of the key behind it.
         batch: String,
         /// How many rows to take at first.
         rows: u32,

@@ -42,7 +42,7 @@ const DONE: &str = "SELECT count(*) = 49 FROM users WHERE hits = 1";
 #[test]
 fn rows_are_done_some_at_a_time_and_a_check_says_yes() {
     let shop = Shop::new();
-    shop.execute(&plan(&shop, DONE, Duration::ZERO), &[]).ends(0).says("49 rows changed, up to key 50");
+    shop.execute(&plan(&shop, DONE, Duration::ZERO), &[]).ends(0).says("49 rows changed");
     let progress =
         shop.rows("SELECT detail->>'cursor' FROM cutover.journal WHERE event = 'step_progressed' ORDER BY seq");
     assert!(progress.len() >= 3, "{progress:?}");
@@ -135,4 +135,47 @@ fn a_row_that_is_locked_is_waited_for() {
     held.rollback().unwrap();
     shop.resume(&[]).ends(0).says("complete");
     assert_eq!(shop.rows("SELECT DISTINCT hits::text FROM users WHERE id <> 13"), ["1"]);
+}
+
+/// What moves rows behind the cursor does not keep the backfill going: it goes as far as the key went when it began.
+#[test]
+fn rows_that_move_are_not_followed() {
+    let shop = Shop::new();
+    shop.sql(
+        "CREATE FUNCTION behind() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id + 1000; RETURN NEW; END $$;
+         CREATE TRIGGER behind BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION behind()",
+    );
+    let mut plan = plan(&shop, "SELECT true", Duration::ZERO);
+    let Work::Backfill(backfill) = counting() else { panic!("it is a backfill") };
+    plan.steps[1].work = Work::Backfill(Backfill { rows: 5, ..backfill });
+    shop.execute(&plan.sealed(), &[]).ends(0);
+    assert_eq!(shop.rows("SELECT DISTINCT hits::text FROM users WHERE id > 1000"), ["1"]);
+}
+
+/// The cursor means the same whatever the settings of a session are.
+#[test]
+fn keys_are_printed_as_no_setting_changes_them() {
+    for key in ["at", "part"] {
+        let shop = Shop::new();
+        shop.sql(
+            "ALTER TABLE users ADD COLUMN at timestamptz; ALTER TABLE users ADD COLUMN part float8;
+             UPDATE users SET at = '2026-01-05 00:00:00.5+00'::timestamptz + id * interval '1 day', part = 0.1 * id + 1e-16 * id;
+             ALTER TABLE users ALTER COLUMN at SET NOT NULL, ALTER COLUMN part SET NOT NULL",
+        );
+        let mut plan = plan(&shop, DONE, Duration::ZERO);
+        let Work::Backfill(backfill) = counting() else { panic!("it is a backfill") };
+        plan.steps[1].session = vec!["SET datestyle = 'SQL, DMY'".into(), "SET extra_float_digits = 0".into()];
+        plan.steps[1].work = Work::Backfill(Backfill { rows: 6, key: format!("u.{key}"), ..backfill });
+        plan.schema.expects.clear();
+        shop.execute(&plan.sealed(), &[]).ends(0);
+        assert_eq!(shop.rows("SELECT DISTINCT hits::text FROM users WHERE id <> 13"), ["1"], "{key}");
+    }
+}
+
+/// A question may only look.
+#[test]
+fn a_check_that_writes_is_refused() {
+    let shop = Shop::new();
+    shop.sql("CREATE FUNCTION fix() RETURNS bool LANGUAGE sql AS $$ UPDATE users SET email = ''; SELECT true $$");
+    shop.execute(&plan(&shop, "SELECT fix()", Duration::ZERO), &[]).ends(4).says("read-only transaction");
 }
