@@ -16,6 +16,7 @@ mod execute;
 mod fresh;
 mod lint;
 mod machine;
+mod manner;
 mod mention;
 mod never_wrong;
 mod observed;
