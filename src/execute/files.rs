@@ -1,10 +1,8 @@
 //! The migration files behind a plan. What a release needs of them is in the plan; before it begins they must still be what the plan was
 //! made of, and afterwards what became of them is told and stops nothing.
 
-use sha2::{Digest as _, Sha256};
-
 use super::error::Stale;
-use crate::digest::hex;
+use crate::digest::sha256;
 use crate::plan::saved::{Migration, SavedPlan};
 
 /// Compares every file of a plan with its checksum.
@@ -24,7 +22,7 @@ pub(super) fn drifted(plan: &SavedPlan) -> Vec<Stale> {
 fn compare(plan: &SavedPlan, migration: &Migration) -> Result<(), Stale> {
     let path = plan.migrations.folder.join(&migration.path);
     let bytes = std::fs::read(&path).map_err(|e| Stale::Unreadable { path: path.to_string(), why: e.to_string() })?;
-    let found = hex(&Sha256::digest(&bytes));
+    let found = sha256(&bytes);
     if found != migration.sha256 {
         return Err(Stale::Changed { path: path.to_string(), planned: migration.sha256.clone(), found });
     }

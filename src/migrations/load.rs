@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use sha2::{Digest, Sha256};
 
 use super::script::Script;
 use super::tree::{self, Tree};
@@ -13,7 +13,7 @@ use super::{
     Convention, Listed, Recorded, alembic, atlas, dbmate, detect, diesel, drizzle, flyway, golang_migrate, goose,
     hasura, liquibase, placeholder, plain, prisma, rails, refinery, sqitch, sqlx, supabase,
 };
-use crate::digest::hex;
+use crate::digest::sha256;
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
 
@@ -77,6 +77,8 @@ pub struct Migration {
     pub program: Option<&'static str>,
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
+    /// The file's text, where placeholders in it were given their values and the sources have another.
+    pub original: Option<Arc<str>>,
 }
 
 /// A migration found by name.
@@ -363,25 +365,27 @@ impl Folder {
         let mut sources = Sources::new();
         let mut migrations = Vec::with_capacity(listed.len());
         // Several migrations may stand in one file.
-        let mut last: Option<(Utf8PathBuf, FileId, String)> = None;
+        let mut last: Option<(Utf8PathBuf, FileId, String, Option<Arc<str>>)> = None;
         for found in listed {
-            let (file, sha256) = match last.take() {
-                Some((path, file, sha256)) if path == found.path => (file, sha256),
+            let (file, sha256, original) = match last.take() {
+                Some((path, file, sha256, original)) if path == found.path => (file, sha256, original),
                 _ => {
                     let bytes = tree.bytes(&found.path)?;
-                    let sha256 = hex(&Sha256::digest(&bytes));
+                    let sha256 = sha256(&bytes);
                     let path = tree.place(&found.path);
                     let mut text = tree::utf8(path.clone(), bytes)?;
                     if found.program.is_none() {
                         detect::refuse_foreign(&path, &text, convention, detected)?;
                     }
+                    let mut original = None;
                     if let Some(values) = &values {
+                        original = Some(Arc::from(text.as_str()));
                         text = placeholder::substitute(convention, &path, text, values)?;
                     }
-                    (sources.add(path, text), sha256)
+                    (sources.add(path, text), sha256, original)
                 }
             };
-            last = Some((found.path.clone(), file, sha256.clone()));
+            last = Some((found.path.clone(), file, sha256.clone(), original.clone()));
             let text = &sources.file(file).text;
             let script = match (found.parts, found.program) {
                 (_, Some(_)) => Script { parts: Vec::new(), in_transaction: true },
@@ -398,6 +402,7 @@ impl Folder {
                 in_transaction: found.in_transaction && script.in_transaction,
                 program: found.program,
                 sha256,
+                original,
             });
         }
         Ok(Self { convention, alike: Vec::new(), path: folder.to_owned(), sources, migrations })
@@ -406,7 +411,7 @@ impl Folder {
     /// Reads a dump of production's schema (`pg_dump --schema-only`, `structure.sql`). It stands beside the migrations, not among them.
     pub fn add_dump(&mut self, path: &Utf8Path) -> Result<Migration, LoadError> {
         let bytes = fs_err::read(path)?;
-        let sha256 = hex(&Sha256::digest(&bytes));
+        let sha256 = sha256(&bytes);
         if bytes.starts_with(b"PGDMP") {
             let message =
                 "this is an archive of pg_dump; write it as text (pg_dump --schema-only --format plain)".to_owned();
@@ -424,7 +429,13 @@ impl Folder {
             in_transaction: true,
             program: None,
             sha256,
+            original: None,
         })
+    }
+
+    /// The text of a migration's file, as it stands there.
+    pub fn text<'a>(&'a self, migration: &'a Migration) -> &'a str {
+        migration.original.as_deref().unwrap_or(&self.sources.file(migration.file).text)
     }
 
     /// The statements of a migration that go forward, with what is to be said about them. Nothing else of its file is read: what takes it

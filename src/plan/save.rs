@@ -45,7 +45,7 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
         text: None,
     };
     let whole = |m: &Migration| SavedMigration {
-        text: folder.convention.keeps_text().then(|| folder.sources.file(m.file).text.to_string()),
+        text: folder.convention.keeps_text().then(|| folder.text(m).to_owned()),
         ..saved(m)
     };
     let plan = SavedPlan {

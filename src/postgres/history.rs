@@ -507,7 +507,7 @@ pub fn changed<'f>(folder: &'f Folder, rows: &[Applied]) -> Vec<&'f str> {
         let version = migration.version.as_str();
         let ran = rows.iter().find(|row| is_repeatable(version) && row.version == version);
         let checksum = ran.and_then(|row| row.checksum.as_ref());
-        checksum.is_some_and(|known| *known != flyway_checksum(&folder.sources.file(migration.file).text).to_string())
+        checksum.is_some_and(|known| *known != flyway_checksum(folder.text(migration)).to_string())
     };
     folder.migrations.iter().filter(is_changed).map(|migration| migration.version.as_str()).collect()
 }

@@ -402,7 +402,7 @@ async fn record(client: &Client, folder: &Folder, migrations: &[Migration]) -> R
         recorded.iter().all(|row| row.version != key)
     };
     for migration in migrations.iter().filter(is_new) {
-        let text = &folder.sources.file(migration.file).text;
+        let text = folder.text(migration);
         let saved = SavedMigration {
             version: migration.version.to_string(),
             name: migration.name.clone(),

@@ -662,7 +662,7 @@ impl Default for FunctionBody {
 impl FunctionBody {
     pub(crate) fn digest(&self) -> String {
         let Self { language, volatility, strict, security_definer, text, tracked: _ } = self;
-        crate::digest::sha256(&format!("{language} {volatility} {strict} {security_definer}\n{text}"))
+        crate::digest::sha256(format!("{language} {volatility} {strict} {security_definer}\n{text}"))
     }
 }
 

@@ -571,3 +571,14 @@ fn edited_plans_are_refused() {
     error: failed to open file `release.plan`: No such file or directory (os error 2)
     ");
 }
+
+/// What a tool's history keeps of a migration is of its file, and not of what placeholders make of it.
+#[test]
+fn a_plan_has_the_text_of_the_file() {
+    let text = "CREATE TABLE ${name} (a int);\r\n-- ü\n";
+    let files = [("m/V1__a.sql", text.as_bytes())];
+    let (_folder, output) = run(&files, "plan m --convention flyway --placeholder name=made --format json");
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(plan["migrations"]["pending"][0]["text"], text);
+    assert_eq!(plan["steps"][0]["work"]["statements"][0]["sql"], "CREATE TABLE made (a int)");
+}

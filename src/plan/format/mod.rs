@@ -6,10 +6,9 @@
 pub mod v2;
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::saved::SavedPlan;
-use crate::digest::hex;
+use crate::digest::sha256;
 
 /// Version of the format that this release writes. A reader refuses another major number. 1 was the tool's 0.1, where a step was a list of
 /// statements; 2.0 has kinds of work and roles, the texts of pending migrations, and how the plan is to be released.
@@ -124,7 +123,7 @@ fn seal(document: &Value) -> Result<String, SavedPlanError> {
         other => other.clone(),
     };
     let canonical = serde_json_canonicalizer::to_vec(&content).map_err(|e| SavedPlanError::Malformed(e.to_string()))?;
-    Ok(hex(&Sha256::digest(canonical)))
+    Ok(sha256(canonical))
 }
 
 /// What a document has besides what is known of it, or otherwise, in the same shape; null where that is nothing.
