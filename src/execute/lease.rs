@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use super::begun::{Intent, leave_to_its_tool};
 use super::doors::Doors;
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Actor};
-use super::release::{Intent, leave_to_its_tool};
 use super::session;
 use super::stop::interruptible;
 

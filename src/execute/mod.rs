@@ -2,6 +2,7 @@
 //!
 //! One code path for rehearsal and execution; [`Doors`] are what differs (the rehearsal is in `rehearse`). Everything happens on one connection.
 
+mod begun;
 mod blockers;
 mod doors;
 mod engine;
@@ -20,6 +21,7 @@ mod status;
 mod stop;
 mod work;
 
+pub use begun::status;
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
@@ -29,7 +31,7 @@ pub use journal::{
 };
 pub use lease::Holder;
 pub use options::{BlueSessions, Options};
-pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback, status};
+pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback};
 pub use status::{
     Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,
 };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
 use super::doors::{Doors, Moment};
 use super::engine::Engine;
 use super::error::ExecuteError;
@@ -14,7 +15,7 @@ use super::session::{Session, failed};
 use super::status::{Stage, Status, Trouble};
 use super::stop::Level;
 use super::{files, preflight, relations};
-use crate::plan::saved::{SavedPlan, SavedPlanError, Verdict};
+use crate::plan::saved::{SavedPlan, Verdict};
 use crate::side::Side;
 use crate::traffic::{Kind, Share};
 
@@ -314,20 +315,6 @@ async fn go_back(
     Ok(Outcome::RolledBack { release: engine.release.clone(), by_hand: capabilities.kind == Kind::Manual })
 }
 
-/// The release that was begun last, with its journal folded. Needs neither the lease nor the right to write.
-pub async fn status(client: &Client) -> Result<Option<(Release, Status)>, ExecuteError> {
-    if !journal::is_there(client).await? {
-        return Ok(None);
-    }
-    match journal::latest_release(client).await? {
-        None => Ok(None),
-        Some(release) => {
-            let status = status_of(client, &release.id).await?;
-            Ok(Some((release, status)))
-        }
-    }
-}
-
 /// Every release, the latest first.
 pub async fn releases(client: &Client) -> Result<Vec<Release>, ExecuteError> {
     if !journal::is_there(client).await? {
@@ -342,15 +329,6 @@ pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, Execu
         return Ok(Vec::new());
     }
     Ok(journal::entries(client, release).await?)
-}
-
-/// What a command does with the release that was begun last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Intent {
-    /// Begin another one, which needs it to be over.
-    Begin,
-    /// Carry on with it, in either direction.
-    CarryOn,
 }
 
 async fn enter(client: &Client, options: &Options, intent: Intent) -> Result<(Session, Actor), ExecuteError> {
@@ -370,36 +348,10 @@ async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'
     lease.release(client).await;
 }
 
-/// Refuses what an older version of the tool has begun and must finish. Comes before the lease, which upgrades the journal's tables: that
-/// version does not work on those of a later one.
-pub(super) async fn leave_to_its_tool(client: &Client, intent: Intent) -> Result<(), ExecuteError> {
-    let Some((release, status)) = status(client).await? else { return Ok(()) };
-    let over = match intent {
-        Intent::Begin => status.is_over(),
-        Intent::CarryOn => status.stage == Stage::Done,
-    };
-    if over { Ok(()) } else { plan_of(&release).map(|_| ()) }
-}
-
-/// The plan of a release that this version can carry on with.
-fn plan_of(release: &Release) -> Result<SavedPlan, ExecuteError> {
-    release.saved_plan().map_err(|error| match error {
-        SavedPlanError::FormatVersion { .. } => {
-            ExecuteError::OtherTool { release: release.id.clone(), tool: release.tool_version.clone() }
-        }
-        error => error.into(),
-    })
-}
-
 fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {
     let given = doors.traffic.name();
     if status.traffic.backend == given {
         return Ok(());
     }
     Err(ExecuteError::OtherTraffic { begun: status.traffic.backend.clone(), given: given.to_owned() })
-}
-
-async fn status_of(client: &Client, release: &str) -> Result<Status, ExecuteError> {
-    let entries = journal::entries(client, release).await?;
-    Status::of(entries.iter().map(|entry| &entry.record))?.ok_or(ExecuteError::NoRelease)
 }

@@ -1,6 +1,6 @@
 //! Between the phases: move traffic step by step, wait for people, see blue drained.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -16,24 +16,27 @@ use super::stop::{Level, interruptible};
 use crate::side::Side;
 use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, TrafficBackend, Verified};
 
-/// From 100 ms to 5 s between two questions.
+/// From 100 ms to 5 s between two questions, until the time is up: that of the pauses, or, if the answers take longer, that of the clock.
 pub(super) struct Poll {
     pause: Duration,
-    left: Duration,
+    limit: Duration,
+    paused: Duration,
+    begun: Instant,
 }
 
 impl Poll {
     pub(super) fn new(limit: Duration) -> Self {
-        Self { pause: Duration::from_millis(100), left: limit }
+        Self { pause: Duration::from_millis(100), limit, paused: Duration::ZERO, begun: Instant::now() }
     }
 
     /// The next pause, at least `floor`; `None` when the time is up.
     pub(super) fn next(&mut self, floor: Duration) -> Option<Duration> {
-        let pause = self.pause.max(floor).min(self.left);
+        let left = self.limit.saturating_sub(self.paused.max(self.begun.elapsed()));
+        let pause = self.pause.max(floor).min(left);
         if pause.is_zero() {
             return None;
         }
-        self.left -= pause;
+        self.paused += pause;
         self.pause = (self.pause * 2).min(Duration::from_secs(5));
         Some(pause)
     }
@@ -189,7 +192,7 @@ impl Engine<'_, '_> {
         self.call("finalize", |traffic, context| traffic.finalize(context)).await
     }
 
-    async fn pause(&mut self, what: String, pause: Duration) -> Result<(), ExecuteError> {
+    pub(super) async fn pause(&mut self, what: String, pause: Duration) -> Result<(), ExecuteError> {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         (self.doors.events)(&Event::Waiting { what, pause_ms });
         interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await

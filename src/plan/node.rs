@@ -455,9 +455,9 @@ pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<Str
     let Operation::Data(data) = operation else { return None };
     let table = schema.resolve(data.table.as_ref()?);
     match data.verb {
-        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows(&table) => Some(format!(
-            "PostgreSQL refuses this: {table} has no replica identity, and a publication publishes its changes"
-        )),
+        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows(&table) => {
+            Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
+        }
         DataVerb::Truncate if !data.cascade => {
             let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
             let other = schema.pointing_to(&table).find(|name| **name != table && !together.contains(name))?;

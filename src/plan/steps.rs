@@ -66,44 +66,39 @@ pub(super) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
             steps[at].0.completes.push(found.version.to_string());
         }
     }
-    needs(&mut steps, &input.proved.graph);
-    roles(&mut steps, nodes);
+    let first = needs(&mut steps, &input.proved.graph);
+    roles(&mut steps, nodes, &first);
     steps
 }
 
 /// What a node's statements are as the work of a step.
-fn work(node: &Node, mut statements: Vec<Statement>) -> Work {
-    match statements.pop() {
-        Some(statement)
-            if statements.is_empty()
-                && let Some(manner) = &node.manner =>
-        {
-            manner.work(statement)
-        }
-        Some(statement) if !node.transactional && statements.is_empty() => Work::Alone { statement },
-        Some(last) => Work::Transaction { statements: statements.into_iter().chain([last]).collect() },
-        None => Work::Transaction { statements },
+fn work(node: &Node, statements: Vec<Statement>) -> Work {
+    match <[Statement; 1]>::try_from(statements) {
+        Ok([statement]) => match &node.manner {
+            Some(manner) => manner.work(statement),
+            None if node.transactional => Work::Transaction { statements: vec![statement] },
+            None => Work::Alone { statement },
+        },
+        Err(statements) => Work::Transaction { statements },
     }
 }
 
-/// Says of each step that no author wrote as it is where it comes from.
-fn roles(steps: &mut [(Step, Vec<usize>)], nodes: &[Placed<'_>]) {
-    let all: Vec<(u32, Vec<usize>)> = steps.iter().map(|(step, group)| (step.id, group.clone())).collect();
-    let with = |node: usize| move |(_, group): &&(u32, Vec<usize>)| group.contains(&node);
+/// Says of each step that no author wrote as it is where it comes from. `first`: the step where each node runs first.
+fn roles(steps: &mut [(Step, Vec<usize>)], nodes: &[Placed<'_>], first: &HashMap<usize, u32>) {
     for (step, group) in steps {
-        let Some(node) = group.first().copied() else { continue };
-        if let Some(written) = &nodes[node].node.written {
+        let Some(node) = group.first() else { continue };
+        let of = |node: usize| first.get(&node).copied().unwrap_or(step.id);
+        step.role = match &nodes[*node].node.written {
             // The rest of the statement comes right after what was written for it.
-            let of = all.iter().find(with(node + 1)).map_or(step.id, |(id, _)| *id);
-            step.role = Role::Generated { recipe: written.recipe.to_owned(), of };
-        } else if let Some((of, _)) = all.iter().find(with(node)).filter(|(id, _)| *id != step.id) {
-            step.role = Role::Repeat { of: *of };
-        }
+            Some(written) => Role::Generated { recipe: written.recipe.to_owned(), of: of(node + 1) },
+            None if of(*node) != step.id => Role::Repeat { of: of(*node) },
+            None => Role::Authored,
+        };
     }
 }
 
-/// Says of each step which ones must have run.
-fn needs(steps: &mut [(Step, Vec<usize>)], graph: &Graph) {
+/// Says of each step which ones must have run. Gives the step where each node runs first.
+fn needs(steps: &mut [(Step, Vec<usize>)], graph: &Graph) -> HashMap<usize, u32> {
     let mut first: HashMap<usize, u32> = HashMap::new();
     for (step, group) in steps.iter_mut() {
         let mut needs: BTreeMap<u32, BTreeSet<&Key>> = BTreeMap::new();
@@ -126,6 +121,7 @@ fn needs(steps: &mut [(Step, Vec<usize>)], graph: &Graph) {
         step.needs.sort_by_key(|need| need.step);
         step.needs.dedup_by_key(|need| need.step);
     }
+    first
 }
 
 /// Sub-commands of one ALTER TABLE in one phase run together, as their author wrote them.

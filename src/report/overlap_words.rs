@@ -75,7 +75,7 @@ fn cut(value: &str) -> String {
 
 /// A step, with its place.
 fn step(plan: &SavedPlan, id: u32) -> String {
-    let Some(step) = plan.steps.iter().find(|step| step.id == id) else { return format!("step {id}") };
+    let Some(step) = plan.step(id) else { return format!("step {id}") };
     let place = step.origin().map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
     let object = if step.object == "?" { String::new() } else { format!(" of {}", step.object) };
     format!("step {id}, {}{object}{place}", step.action)

@@ -44,7 +44,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         )?;
     }
     for found in rehearsal.breaks() {
-        let step = found.state.after_step.and_then(|id| plan.steps.iter().find(|s| s.id == id));
+        let step = found.state.after_step.and_then(|id| plan.step(id));
         let what = step.map_or_else(
             || "before the first step".to_owned(),
             |step| {

@@ -54,9 +54,7 @@ impl Engine<'_, '_> {
         let lock = if kind.waits_on_its_own() { Duration::ZERO } else { self.options.lock_timeout };
         let timeouts = timeouts("SET", lock, Duration::ZERO);
         self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
-        for set in &step.session {
-            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
-        }
+        self.set(step).await?;
         match detect::look(self.client, kind, in_doubt).await? {
             Found::Done => Ok(()),
             Found::Finish { sql } => self.repair(step.id, &sql).await,

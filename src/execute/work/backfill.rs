@@ -9,7 +9,6 @@ use super::Fault;
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::journal::{Record, StepRecord};
-use crate::execute::session::{failed, timeouts};
 use crate::execute::stop::Level;
 use crate::plan::saved::{Backfill, Step};
 use crate::sql::literal;
@@ -86,13 +85,9 @@ impl Engine<'_, '_> {
 
     /// The timeouts, the lease and the step's settings, in the transaction at hand.
     async fn prepare(&self, step: &Step) -> Result<(), Fault> {
-        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
-        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
+        self.limit().await?;
         self.lease.check(self.client).await?;
-        for set in &step.session {
-            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
-        }
-        Ok(())
+        self.set(step).await
     }
 
     /// The last `k` of a query, in the order of its type. Dates, intervals and fractions are printed as no setting changes them; the
@@ -137,11 +132,7 @@ impl Engine<'_, '_> {
             _ => 0,
         });
         let rows = progress.as_ref().map_or(0, |done| done.rows) + changed.sum::<u64>();
-        self.client
-            .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
-            .await
-            .map_err(|error| Fault::Sql { statement: None, error })?;
-        self.session.restore(self.client).await?;
+        self.settle().await?;
         let record = Record::Step { step: step.id, what: StepRecord::Progressed { cursor, rows } };
         Ok(Batch::Rows(self.write(&[record]).await?))
     }

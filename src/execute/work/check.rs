@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::Fault;
+use super::{Fault, place};
 use crate::execute::engine::Engine;
 use crate::execute::error::{ExecuteError, StepFailure};
-use crate::execute::event::Event;
-use crate::execute::session::{failed, timeouts};
+use crate::execute::session::failed;
 use crate::execute::shift::Poll;
-use crate::execute::stop::interruptible;
 use crate::plan::saved::{Statement, Step};
 
 impl Engine<'_, '_> {
@@ -23,7 +21,7 @@ impl Engine<'_, '_> {
     ) -> Result<(), ExecuteError> {
         let tries = self.options.lock_retries + 1;
         let started = Instant::now();
-        let mut poll = Poll::new(Duration::MAX);
+        let mut poll = Poll::new(within);
         let mut attempt = 1;
         self.announce(step, attempt);
         loop {
@@ -41,26 +39,17 @@ impl Engine<'_, '_> {
                 }
             };
             attempt = 1;
-            let left = within.saturating_sub(started.elapsed());
-            let pause = poll.next(Duration::ZERO).unwrap_or_default().min(left);
-            if pause.is_zero() {
-                return Err(self.no(step, query, &said, within));
-            }
-            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            let what = format!("step {} ({}): the query said {said}", step.id, step.object);
-            (self.doors.events)(&Event::Waiting { what, pause_ms });
-            interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
+            let Some(pause) = poll.next(Duration::ZERO) else { return Err(no(step, query, &said, within)) };
+            self.pause(format!("step {} ({}): the query said {said}", step.id, step.object), pause).await?;
         }
     }
 
     /// What it said if that was no yes.
     async fn ask(&mut self, step: &Step, query: &Statement) -> Result<Option<String>, Fault> {
-        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
-        let only_looks = format!("SET TRANSACTION READ ONLY; {timeouts}");
-        self.client.batch_execute(&only_looks).await.map_err(failed("setting the timeouts"))?;
-        for set in &step.session {
-            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
-        }
+        self.limit().await?;
+        let only_looks = self.client.batch_execute("SET TRANSACTION READ ONLY").await;
+        only_looks.map_err(failed("making the transaction read-only"))?;
+        self.set(step).await?;
         let answer = self.cancellable(0, self.client.simple_query(&query.sql)).await?;
         (self.doors.boundary)("after a statement");
         let rows: Vec<_> = answer
@@ -79,17 +68,17 @@ impl Engine<'_, '_> {
             rows => Some(format!("{} rows instead of one", rows.len())),
         })
     }
+}
 
-    fn no(&self, step: &Step, query: &Statement, said: &str, within: Duration) -> ExecuteError {
-        let waited = if within.is_zero() { String::new() } else { format!(" for {within:?}") };
-        ExecuteError::Step(Box::new(StepFailure {
-            step: step.id,
-            what: format!("{}, {}", step.object, step.action),
-            place: query.origin.as_ref().map(|at| format!("{}:{}:{}", at.path, at.line, at.column)),
-            message: format!("the query said {said}{waited}; nothing behind this step has run"),
-            detail: None,
-            hint: None,
-            blockers: Vec::new(),
-        }))
-    }
+fn no(step: &Step, query: &Statement, said: &str, within: Duration) -> ExecuteError {
+    let waited = if within.is_zero() { String::new() } else { format!(" for {within:?}") };
+    ExecuteError::Step(Box::new(StepFailure {
+        step: step.id,
+        what: format!("{}, {}", step.object, step.action),
+        place: place(query, 1),
+        message: format!("the query said {said}{waited}; nothing behind this step has run"),
+        detail: None,
+        hint: None,
+        blockers: Vec::new(),
+    }))
 }

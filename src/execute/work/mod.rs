@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
-use super::engine::Engine;
+use super::engine::{Engine, Written};
 use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::{Record, ReleaseRecord, StepRecord};
+use super::session::{failed, timeouts};
 use super::stop::{Level, interruptible};
 use super::{blockers, relations};
 use crate::plan::saved::{Statement, Step, Work};
@@ -62,13 +63,37 @@ impl Engine<'_, '_> {
         });
     }
 
-    /// The records of a step that worked.
-    async fn success(&self, step: &Step, started: Instant) -> Result<Vec<Record>, ExecuteError> {
+    /// Sets the timeouts of the transaction at hand.
+    async fn limit(&self) -> Result<(), ExecuteError> {
+        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
+        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))
+    }
+
+    /// Makes the step's own settings.
+    async fn set(&self, step: &Step) -> Result<(), Fault> {
+        for set in &step.session {
+            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
+        }
+        Ok(())
+    }
+
+    /// Asks deferred checks and triggers, which belong to the step's own role, search path and errors, and undoes its settings.
+    async fn settle(&self) -> Result<(), Fault> {
+        let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
+        deferred.map_err(|error| Fault::Sql { statement: None, error })?;
+        Ok(self.session.restore(self.client).await?)
+    }
+
+    /// Journals a step that is done, with the history rows that it completes, in the transaction at hand.
+    async fn record(&self, step: &Step, started: Instant) -> Result<Written, ExecuteError> {
+        for version in &step.completes {
+            self.record_history(version).await?;
+        }
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let relations = relations::hashes(self.client, self.plan).await?;
-        let mut records = vec![Record::Step { step: step.id, what: StepRecord::Succeeded { ms, relations } }];
-        records.extend(self.no_return(step));
-        Ok(records)
+        let succeeded = Record::Step { step: step.id, what: StepRecord::Succeeded { ms, relations } };
+        let records: Vec<Record> = std::iter::once(succeeded).chain(self.no_return(step)).collect();
+        self.write(&records).await
     }
 
     /// The record that blue cannot come back from here on, if the step makes it so and none did before.
@@ -77,16 +102,12 @@ impl Engine<'_, '_> {
         first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id }.into())
     }
 
-    /// Journals a step that is done, with the history rows that it completes, in a transaction of their own.
+    /// The same in a transaction of its own.
     async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
         self.begin().await?;
         let done = async {
             self.lease.check(self.client).await?;
-            for version in &step.completes {
-                self.record_history(version).await?;
-            }
-            let records = self.success(step, started).await?;
-            self.write(&records).await
+            self.record(step, started).await
         };
         let written = done.await;
         self.end(written).await

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Fault;
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
-use crate::execute::session::{failed, get, timeouts};
+use crate::execute::session::{failed, get};
 use crate::plan::saved::{Statement, Step};
 
 impl Engine<'_, '_> {
@@ -32,30 +32,20 @@ impl Engine<'_, '_> {
 
     async fn try_once(&mut self, step: &Step, statements: &[Statement]) -> Result<Written, Fault> {
         let started = Instant::now();
-        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
-        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
+        self.limit().await?;
         self.lease.check(self.client).await?;
         let transaction = self.transaction_id().await?;
-        for set in &step.session {
-            self.client.batch_execute(set).await.map_err(|error| Fault::Sql { statement: None, error })?;
-        }
+        self.set(step).await?;
         for (index, statement) in statements.iter().enumerate() {
             self.statement(index, &statement.sql).await?;
             (self.doors.boundary)("after a statement");
         }
-        // Deferred checks and triggers belong to the step's own role, search path and errors.
-        let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
-        deferred.map_err(|error| Fault::Sql { statement: None, error })?;
-        self.session.restore(self.client).await?;
+        self.settle().await?;
         if self.transaction_id().await? != transaction {
             let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
             return Err(ExecuteError::Stuck { step: step.id, message: message.into() }.into());
         }
-        for version in &step.completes {
-            self.record_history(version).await?;
-        }
-        let records = self.success(step, started).await?;
-        Ok(self.write(&records).await?)
+        Ok(self.record(step, started).await?)
     }
 
     async fn transaction_id(&self) -> Result<String, ExecuteError> {

@@ -100,8 +100,8 @@ impl Judge<'_> {
     }
 
     fn texts(&self, step: u32) -> impl Iterator<Item = &str> {
-        let steps = self.plan.steps.iter().filter(move |of| of.id == step);
-        steps.flat_map(Step::statements).map(|statement| statement.sql.as_str())
+        let step = self.plan.step(step);
+        step.into_iter().flat_map(Step::statements).map(|statement| statement.sql.as_str())
     }
 
     /// Whether the text of a step names something.

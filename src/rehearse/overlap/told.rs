@@ -2,7 +2,7 @@
 
 use super::{Loss, LossKind};
 use crate::diagnostic::{Code, codes};
-use crate::plan::saved::{Direction, Origin, Step};
+use crate::plan::saved::{Direction, Origin};
 use crate::rehearse::rehearsal::Script;
 use crate::sql::lex::words_of;
 
@@ -17,7 +17,7 @@ pub(super) struct Author<'a> {
 impl Author<'_> {
     /// Who has told of a loss.
     pub(super) fn told(&self, loss: &Loss) -> Option<String> {
-        let step = loss.step.and_then(|id| self.step(id))?;
+        let step = loss.step.and_then(|id| self.script.plan.step(id))?;
         let origins: Vec<&Origin> =
             step.statements().iter().filter_map(|statement| statement.origin.as_ref()).collect();
         let table = loss.table.rsplit('.').next().unwrap_or_default().to_lowercase();
@@ -41,10 +41,6 @@ impl Author<'_> {
         let reason = step.reason.strip_prefix("the author: ")?;
         let is_meant = loss.kind == LossKind::LeftOut && loss.gone.is_none() && step.direction == Direction::Data;
         is_meant.then(|| format!("its author placed it there: {reason}"))
-    }
-
-    fn step(&self, id: u32) -> Option<&Step> {
-        self.script.plan.steps.iter().find(|step| step.id == id)
     }
 
     /// What its author says who allows what a statement does.

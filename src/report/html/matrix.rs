@@ -133,7 +133,7 @@ fn states(out: &mut Markup, matrix: &Matrix, plan: &SavedPlan, columns: &Columns
     for at in &columns.states {
         let Some(state) = matrix.states.get(*at) else { continue };
         out.raw("<tr><th scope=\"row\">").text(title(matrix, *at)).raw("</th><td>");
-        let step = state.after_step.and_then(|id| plan.steps.iter().find(|step| step.id == id));
+        let step = state.after_step.and_then(|id| plan.step(id));
         match step {
             Some(step) => {
                 timeline::link(out, step.id);
@@ -178,7 +178,7 @@ fn working(matrix: &Matrix, version: Side, state: usize) -> String {
 pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
     out.raw("<h3>Queries ").text(seen.how).raw("</h3>\n");
     for found in seen.matrix.breaks() {
-        let step = found.state.after_step.and_then(|id| plan.steps.iter().find(|step| step.id == id));
+        let step = found.state.after_step.and_then(|id| plan.step(id));
         out.raw("<article class=\"bad\">\n<h3>").text(found.row.version.name()).raw(": ").code(&found.row.query);
         out.raw("</h3>\n<p class=\"bad\">").text(&found.failure.message).raw("</p>\n<div class=\"side\">\n");
         out.raw("<figure><figcaption>The query, <code>").text(&found.row.place).raw("</code></figcaption>");
@@ -210,5 +210,5 @@ pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
 fn makes_work<'a>(matrix: &Matrix, row: &Row, plan: &'a SavedPlan) -> Option<&'a Step> {
     let works = |(i, state): &(usize, &State)| state.green_lives && matches!(row.at(*i), Some(Cell::Works(_)));
     let (_, state) = matrix.states.iter().enumerate().find(works)?;
-    plan.steps.iter().find(|step| Some(step.id) == state.after_step)
+    state.after_step.and_then(|id| plan.step(id))
 }

@@ -1,0 +1,301 @@
+//! What a change of a table touches.
+
+use super::Reader;
+use crate::plan::key::{
+    DEFAULT_PARTITION, Key, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, nullness_of,
+    shape_of, width_of,
+};
+use crate::schema::{QName, Relation, Rule};
+use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
+
+impl Reader<'_> {
+    pub(super) fn change(&mut self, table: &QName, change: &TableChange) {
+        let column_key = |column: &Ident| Key::Column(table.clone(), column.clone());
+        if alters_likeness(change) {
+            self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
+        }
+        match change {
+            TableChange::AddColumn { column, constraints, .. } => {
+                self.access.precedes.insert(shape_of(table));
+                self.access.follows.insert(width_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                if constraints.iter().any(|constraint| is_unique(&constraint.kind)) {
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                }
+                self.data_type(&column.data_type);
+                self.access.defines.insert(column_key(&column.name));
+                for constraint in constraints {
+                    self.constraint(table, &constraint.kind, false);
+                }
+                // Rows that are there point to something only if they get a value.
+                if !matches!(column.default, None | Some(DefaultValue::Null)) {
+                    let targets = constraints.iter().filter_map(|constraint| match &constraint.kind {
+                        ConstraintKind::ForeignKey { target, .. } => Some(self.schema.resolve(target)),
+                        _ => None,
+                    });
+                    self.access.follows.extend(targets.map(Key::Rows));
+                }
+                // Rows that are there have no value for it.
+                if column.not_null && matches!(column.default, None | Some(DefaultValue::Null)) {
+                    self.access.follows.insert(Key::Rows(table.clone()));
+                }
+                // A default may call a function of the release.
+                self.runs(&column.runs);
+            }
+            TableChange::DropColumn { column, .. } => {
+                self.access.precedes.insert(shape_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.follows.insert(Key::Named(table.clone(), column.clone()));
+                self.column_type(table, column);
+                self.access.precedes.insert(Key::FunctionUsers);
+                let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
+                for part in rules {
+                    // Some are indexes, whose names are the relations'.
+                    self.defines_relation(QName { schema: table.schema.clone(), name: part.clone() });
+                    self.access.defines.insert(Key::Part(table.clone(), part));
+                }
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::RenameColumn { from, to } => {
+                self.access.precedes.insert(shape_of(table));
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.follows.insert(Key::Named(table.clone(), from.clone()));
+                self.access.defines.insert(column_key(from));
+                self.access.defines.insert(column_key(to));
+            }
+            TableChange::SetType { column, data_type, .. } => {
+                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.column_type(table, column);
+                self.data_type(data_type);
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.loosens(table, std::slice::from_ref(column));
+                let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
+                self.access.uses.extend(rules.into_iter().map(|part| Key::Part(table.clone(), part)));
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::SetNotNull { column, name, .. } => {
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.extend(name.iter().map(|name| Key::Part(table.clone(), name.clone())));
+                self.access.uses.insert(column_key(column));
+                self.access.defines.insert(nullness_of(table, column));
+            }
+            // Whatever used the column goes on as it did.
+            TableChange::DropNotNull { column } => {
+                self.loosens(table, std::slice::from_ref(column));
+                self.access.extends.insert(column_key(column));
+                self.access.defines.insert(nullness_of(table, column));
+            }
+            // What reads the column does not ask how it is filled; what leaves it out does.
+            TableChange::SetDefault { column, runs, .. } => {
+                self.runs(runs);
+                self.access.uses.insert(column_key(column));
+                self.access.defines.insert(default_of(table, column));
+            }
+            TableChange::DropDefault { column } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.uses.insert(column_key(column));
+                self.access.defines.insert(default_of(table, column));
+            }
+            // What points to the column, or reads it, does not ask either; an INSERT may write it no longer.
+            TableChange::SetIdentity { column, .. } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.uses.insert(nullness_of(table, column));
+                self.access.defines.insert(default_of(table, column));
+                self.access.extends.insert(column_key(column));
+            }
+            TableChange::DropGenerated { column, .. } => {
+                self.access.precedes.insert(Key::FunctionUsers);
+                self.access.defines.insert(default_of(table, column));
+                self.access.defines.insert(column_key(column));
+            }
+            TableChange::AddConstraint(definition) => {
+                self.constraint(table, &definition.kind, true);
+                // What comes to be a part of the table that it points to gets a key of its own, which is valid.
+                if let ConstraintKind::ForeignKey { target, .. } = &definition.kind
+                    && definition.not_valid
+                {
+                    self.access.uses.insert(Key::Part(self.schema.resolve(target), PARTITIONS.into()));
+                }
+                if definition.kind.is_primary() {
+                    self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                }
+                if is_unique(&definition.kind) {
+                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                }
+                let part = definition.name.clone().unwrap_or_else(|| "(unnamed constraint)".into());
+                self.access.defines.insert(Key::Part(table.clone(), part));
+            }
+            TableChange::DropConstraint { name, .. } => {
+                if let Some(Rule::ForeignKey { target, .. }) =
+                    self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| &c.kind)
+                {
+                    self.access.uses.insert(Key::Relation(target.clone()));
+                }
+                let rule = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                if let Some(rule) = &rule {
+                    self.loosens(table, rule.columns());
+                }
+                if matches!(rule, Some(Rule::PrimaryKey { .. })) {
+                    self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                }
+                if rule.is_some_and(|rule| rule.has_index()) {
+                    self.defines_relation(QName { schema: table.schema.clone(), name: name.clone() });
+                }
+                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+            }
+            TableChange::RenameConstraint { from, to } => {
+                self.access.defines.insert(Key::Part(table.clone(), from.clone()));
+                self.access.defines.insert(Key::Part(table.clone(), to.clone()));
+            }
+            TableChange::ValidateConstraint { name } => {
+                self.access.follows.insert(Key::Rows(table.clone()));
+                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+            }
+            TableChange::AlterConstraint { name } | TableChange::SwitchTrigger { name, .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+            }
+            TableChange::RowSecurity { .. } | TableChange::ForceRowSecurity { .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), "(row security)".into()));
+            }
+            TableChange::Owner { .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), "(owner)".into()));
+            }
+            TableChange::AttachPartition { partition, .. } | TableChange::DetachPartition { partition, .. } => {
+                let partition = self.schema.resolve(partition);
+                self.access.defines.insert(Key::Part(table.clone(), partition.name.clone()));
+                if matches!(change, TableChange::AttachPartition { is_default: true, .. }) {
+                    self.access.defines.insert(Key::Part(table.clone(), DEFAULT_PARTITION.into()));
+                }
+                self.default_partition(table, &partition);
+                // Both have the same columns when the one comes, and the columns of their own once it has gone.
+                self.all_columns(table);
+                self.handed_down(table);
+                self.all_columns(&partition);
+                self.handed_down(&partition);
+                self.access.defines.insert(Key::Part(table.clone(), PARTITIONS.into()));
+                self.access.defines.insert(Key::Part(partition.clone(), PARENT.into()));
+                self.uses_relation(&partition);
+            }
+            // What is named as the table is the index.
+            TableChange::AttachIndex { index } => {
+                for name in [table.clone(), self.schema.resolve(index)] {
+                    if let Some(owner) = self.schema.index_table(&name).cloned() {
+                        self.access.uses.insert(Key::Relation(owner.clone()));
+                        self.access.defines.insert(Key::Part(owner, name.name));
+                    }
+                }
+            }
+            TableChange::Inherit { parent, .. } => {
+                let parent = self.schema.resolve(parent);
+                self.all_columns(&parent);
+                self.handed_down(&parent);
+                self.all_columns(table);
+                self.handed_down(table);
+                self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
+                self.uses_relation(&parent);
+            }
+            TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
+                if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
+                    self.access.uses.insert(Key::Part(table.clone(), index.clone()));
+                    self.handed_down(table);
+                }
+                // What is said of a column goes with it.
+                if let TableChange::Physical { what, of: Some(of) } = change {
+                    let part = Key::Part(table.clone(), of.clone());
+                    self.access.uses.insert(if *what == "cluster" { part } else { column_key(of) });
+                }
+                self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
+            }
+        }
+    }
+
+    pub(super) fn constraint(&mut self, table: &QName, kind: &ConstraintKind, existing_table: bool) {
+        let (columns, target) = match kind {
+            ConstraintKind::PrimaryKey { columns }
+            | ConstraintKind::Unique { columns, .. }
+            | ConstraintKind::Exclude { columns }
+            | ConstraintKind::Check { columns, .. } => (columns.as_slice(), None),
+            ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
+                (columns.as_slice(), Some((self.schema.resolve(target), target_columns)))
+            }
+            ConstraintKind::UsingIndex { index, .. } => {
+                self.access.defines.insert(Key::Part(table.clone(), index.clone()));
+                self.handed_down(table);
+                (&[][..], None)
+            }
+        };
+        if existing_table {
+            self.access.follows.insert(Key::Rows(table.clone()));
+            self.access.uses.extend(columns.iter().map(|c| Key::Column(table.clone(), c.clone())));
+            // A primary key makes its columns NOT NULL, and a check may show that they are.
+            if matches!(kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Check { .. }) {
+                self.access.uses.extend(columns.iter().map(|column| nullness_of(table, column)));
+            }
+        }
+        if let Some((target, columns)) = target {
+            if existing_table {
+                self.access.follows.insert(Key::Rows(target.clone()));
+            }
+            let mut columns = columns.clone();
+            if columns.is_empty() {
+                columns = self.schema.relation(&target).and_then(Relation::primary_key).unwrap_or_default().to_vec();
+            }
+            self.access.uses.extend(columns.into_iter().map(|c| Key::Column(target.clone(), c)));
+            // The key needs a unique index on its target: whichever of the release makes it.
+            self.access.follows.insert(Key::Part(target.clone(), "(unnamed constraint)".into()));
+            self.access.follows.insert(Key::Part(target.clone(), PRIMARY_KEY.into()));
+            self.access.follows.insert(Key::Part(target.clone(), REFERENCES.into()));
+            self.access.uses.insert(Key::Relation(target));
+        }
+    }
+}
+
+/// Whether a change is to something that `LIKE` copies.
+fn alters_likeness(change: &TableChange) -> bool {
+    match change {
+        TableChange::AddConstraint(definition) => !matches!(definition.kind, ConstraintKind::ForeignKey { .. }),
+        TableChange::AddColumn { .. }
+        | TableChange::DropColumn { .. }
+        | TableChange::RenameColumn { .. }
+        | TableChange::SetType { .. }
+        | TableChange::SetNotNull { .. }
+        | TableChange::DropNotNull { .. }
+        | TableChange::SetDefault { .. }
+        | TableChange::DropDefault { .. }
+        | TableChange::SetIdentity { .. }
+        | TableChange::DropGenerated { .. }
+        | TableChange::DropConstraint { .. }
+        | TableChange::RenameConstraint { .. } => true,
+        TableChange::ValidateConstraint { .. }
+        | TableChange::AlterConstraint { .. }
+        | TableChange::SwitchTrigger { .. }
+        | TableChange::RowSecurity { .. }
+        | TableChange::ForceRowSecurity { .. }
+        | TableChange::Owner { .. }
+        | TableChange::AttachPartition { .. }
+        | TableChange::DetachPartition { .. }
+        | TableChange::AttachIndex { .. }
+        | TableChange::Inherit { .. }
+        | TableChange::SetLogged { .. }
+        | TableChange::Physical { .. }
+        | TableChange::ReplicaIdentity(_) => false,
+    }
+}
+
+/// Constraints and indexes that go with a column.
+fn rules_on(relation: &Relation, column: &Ident) -> Vec<Ident> {
+    let constraints = relation.constraints.iter().filter(|(_, c)| c.kind.columns().contains(column)).map(|(n, _)| n);
+    let indexes = relation.indexes.iter().filter(|(_, i)| i.uses(column)).map(|(n, _)| n);
+    constraints.chain(indexes).cloned().collect()
+}
+
+fn is_unique(kind: &ConstraintKind) -> bool {
+    match kind {
+        ConstraintKind::PrimaryKey { .. }
+        | ConstraintKind::Unique { .. }
+        | ConstraintKind::UsingIndex { .. }
+        | ConstraintKind::Exclude { .. } => true,
+        ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. } => false,
+    }
+}
