@@ -88,7 +88,7 @@ impl Engine<'_, '_> {
             let convention = plan.migrations.convention;
             let recorded = history::recorded(self.client, &plan.migrations).await?;
             for migration in &plan.migrations.pending {
-                let key = history::version_key(convention, &migration.version);
+                let key = convention.version_key(&migration.version);
                 if !recorded.contains(&key) {
                     self.record_history(&migration.version).await?;
                 }

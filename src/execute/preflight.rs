@@ -8,9 +8,8 @@ use super::error::{ExecuteError, ServerUnfit, Stale};
 use super::relations;
 use super::session::{failed, get};
 use super::status::Status;
-use crate::migrations::Convention;
 use crate::plan::saved::SavedPlan;
-use crate::postgres::history::{self, version_key};
+use crate::postgres::history;
 use crate::postgres::survey;
 
 /// Whether the server can hold a journal at all. Comes before the lease.
@@ -81,12 +80,12 @@ async fn unconfirmed(client: &Client, plan: &SavedPlan) -> Result<Option<String>
 /// Whether the team's history is what the plan and the journal say together.
 pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;
-    let key = |version: &str| version_key(convention, version);
+    let key = |version: &str| convention.version_key(version);
     let mut recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();
     // What runs whenever it changes has run before.
     recorded.retain(|version| {
         let runs_again = || plan.migrations.pending.iter().any(|m| key(&m.version) == *version);
-        convention != Convention::Flyway || !history::is_repeatable(version) || !runs_again()
+        !convention.is_repeatable(version) || !runs_again()
     });
     // No history of the tool's, on a database that this one has never seen: there is nothing to hold against the plan's `--from` but the schema,
     // which was compared ([`base`]). It is recorded as the baseline when the release begins.

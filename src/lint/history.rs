@@ -46,7 +46,7 @@ impl Base {
             let (_, newest) = newest.as_ref().filter(behind)?;
             let text = format!("this is new and does not sort behind {newest}, which {name} has");
             let place = Span::new(migration.file, 0..0);
-            (!applies_anytime(folder.convention, &migration.path)).then(|| {
+            (!folder.convention.applies_anytime(&migration.path)).then(|| {
                 Diagnostic::warning(codes::MIGRATION_OUT_OF_ORDER, text)
                     .at(place, "")
                     .help("give it a version behind that one")
@@ -60,9 +60,4 @@ impl Base {
 fn version(convention: Convention, path: &Utf8Path) -> Option<Version> {
     let alone = Folder::from_files(convention, [(path.to_owned(), String::new())]).ok()?;
     Some(alone.migrations.first()?.version.clone())
-}
-
-/// refinery's `U` is for what may apply out of order.
-fn applies_anytime(convention: Convention, path: &Utf8Path) -> bool {
-    convention == Convention::Refinery && path.file_name().is_some_and(|name| name.starts_with('U'))
 }

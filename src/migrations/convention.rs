@@ -1,49 +1,9 @@
-//! The conventions: one row of facts each. How a folder is listed and a file is read stands in the file of the convention's name.
+//! What a convention says of itself and of a history. The facts stand in `tools/`, one file a tool.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use camino::Utf8Path;
 
 use super::load::Version;
-
-/// How a folder of migrations is named and ordered, and where its tool keeps its history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Convention {
-    /// `V1__name.sql`; `U1__name.sql` is a forward migration that may apply out of order.
-    Refinery,
-    /// `1_name.sql` or `1_name.up.sql` with `1_name.down.sql`.
-    Sqlx,
-    /// Folders `version_name/` with `up.sql` and `down.sql`.
-    Diesel,
-    /// `V1.2__name.sql`, `R__name.sql` when it changes; `U1.2__name.sql` undoes.
-    Flyway,
-    /// `1_name.sql` with sections `-- migrate:up` and `-- migrate:down`.
-    Dbmate,
-    /// `1_name.up.sql` and `1_name.down.sql`.
-    GolangMigrate,
-    /// `1_name.sql` with sections `-- +goose Up` and `-- +goose Down`; `1_name.go` is a program.
-    Goose,
-    /// `sqitch.plan`, `deploy/name.sql`.
-    Sqitch,
-    /// Folders `timestamp_name/` with `migration.sql`.
-    Prisma,
-    /// `version_name.sql` and `atlas.sum`.
-    Atlas,
-    /// Files of changesets that begin with `--liquibase formatted sql`.
-    Liquibase,
-    /// `0000_tag.sql` in the order of `meta/_journal.json`, or folders with `migration.sql` and `snapshot.json`.
-    Drizzle,
-    /// `structure.sql` and `migrate/version_name.sql`; `version_name.rb` is a program.
-    Rails,
-    /// What `alembic upgrade --sql` prints: sections `-- Running upgrade a -> b`.
-    Alembic,
-    /// `timestamp_name.sql` in `supabase/migrations`.
-    Supabase,
-    /// Folders `timestamp_name/` with `up.sql`, in `migrations/<database>`.
-    Hasura,
-    /// Any `*.sql`, in the order of their names.
-    Plain,
-}
+use super::tools::{Convention, History};
 
 /// A tool's own history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,102 +50,68 @@ pub struct Listed<'a> {
     pub sha256: &'a str,
 }
 
-struct Facts {
-    name: &'static str,
-    history: Option<HistoryTable>,
-}
-
-const fn facts(name: &'static str, table: &'static str, rows: HistoryRows, written: bool) -> Facts {
-    Facts { name, history: Some(HistoryTable { name: table, rows, written }) }
-}
-
 impl Convention {
-    /// Every convention.
-    pub const ALL: [Self; 17] = [
-        Self::Refinery,
-        Self::Sqlx,
-        Self::Diesel,
-        Self::Flyway,
-        Self::Dbmate,
-        Self::GolangMigrate,
-        Self::Goose,
-        Self::Sqitch,
-        Self::Prisma,
-        Self::Atlas,
-        Self::Liquibase,
-        Self::Drizzle,
-        Self::Rails,
-        Self::Alembic,
-        Self::Supabase,
-        Self::Hasura,
-        Self::Plain,
-    ];
-
-    const fn facts(self) -> Facts {
-        use HistoryRows::{Applied, Current};
-        match self {
-            Self::Refinery => facts("refinery", "refinery_schema_history", Applied, true),
-            Self::Sqlx => facts("sqlx", "_sqlx_migrations", Applied, true),
-            Self::Diesel => facts("diesel", "__diesel_schema_migrations", Applied, true),
-            Self::Flyway => facts("flyway", "flyway_schema_history", Applied, true),
-            Self::Dbmate => facts("dbmate", "schema_migrations", Applied, true),
-            Self::GolangMigrate => facts("golang-migrate", "schema_migrations", Current, true),
-            Self::Goose => facts("goose", "goose_db_version", Applied, true),
-            Self::Sqitch => facts("sqitch", "sqitch.changes", Applied, false),
-            Self::Prisma => facts("prisma", "_prisma_migrations", Applied, true),
-            Self::Atlas => facts("atlas", "atlas_schema_revisions.atlas_schema_revisions", Applied, false),
-            Self::Liquibase => facts("liquibase", "databasechangelog", Applied, false),
-            Self::Drizzle => facts("drizzle", "drizzle.__drizzle_migrations", Applied, false),
-            Self::Rails => facts("rails", "schema_migrations", Applied, true),
-            Self::Alembic => facts("alembic", "alembic_version", Current, true),
-            Self::Supabase => facts("supabase", "supabase_migrations.schema_migrations", Applied, true),
-            Self::Hasura => facts("hasura", "hdb_catalog.hdb_version", Applied, false),
-            Self::Plain => Facts { name: "plain", history: None },
-        }
-    }
-
     /// The name used on the command line and in plans.
     pub const fn name(self) -> &'static str {
-        self.facts().name
+        self.tool().name
     }
 
     /// The tool's own history table. `None` for plain folders: their history is this tool's own (`cutover.migration`).
     pub const fn history(self) -> Option<HistoryTable> {
-        self.facts().history
+        match &self.tool().history {
+            Some(history) => Some(history.table),
+            None => None,
+        }
+    }
+
+    /// One spelling for each version: leading zeros of numbers and diesel's dashes do not count.
+    pub fn version_key(self, version: &str) -> String {
+        (self.tool().version_key)(version)
+    }
+
+    /// Whether a version is that of a migration that runs again whenever its text changes, as Flyway's `R__name.sql`.
+    pub fn is_repeatable(self, version: &str) -> bool {
+        (self.tool().is_repeatable)(version)
+    }
+
+    /// Whether a migration may be applied out of order, as refinery's `U1__name.sql`.
+    pub(crate) fn applies_anytime(self, path: &Utf8Path) -> bool {
+        (self.tool().applies_anytime)(path)
     }
 
     /// Whether the history can only say "everything up to here", so that a migration is recorded when all before it are complete.
     pub const fn records_in_order(self) -> bool {
-        matches!(self.facts().history, Some(HistoryTable { rows: HistoryRows::Current, .. }))
+        matches!(self.history(), Some(HistoryTable { rows: HistoryRows::Current, .. }))
     }
 
     /// What a history's rows say of the migrations of a folder, in the folder's order, as versions of the folder; and the versions that the
     /// folder does not have. With a current version only, all before it are applied; what stands at or below a baseline never runs; what is
     /// older than a dump of the whole schema is part of it.
     pub fn applied(self, rows: &[Recorded], ordered: &[Listed<'_>]) -> (Vec<String>, Vec<String>) {
-        let same = |row: &Recorded, listed: &Listed<'_>| match self {
-            // Drizzle knows files by their checksum.
-            Self::Drizzle => row.version == listed.sha256 || row.version == listed.version,
-            _ => Version::new(row.version.as_str()).cmp(&Version::new(listed.version)) == std::cmp::Ordering::Equal,
+        let knows_by_sum = matches!(&self.tool().history, Some(History { knows_by_sum: true, .. }));
+        let same = |row: &Recorded, listed: &Listed<'_>| match knows_by_sum {
+            true => row.version == listed.sha256 || row.version == listed.version,
+            false => Version::new(row.version.as_str()).cmp(&Version::new(listed.version)) == std::cmp::Ordering::Equal,
         };
+        let is_versioned = |listed: &Listed<'_>| !self.is_repeatable(listed.version);
         let known = |listed: &Listed<'_>| rows.iter().any(|row| same(row, listed));
         // Everything up to here is applied.
         let mut up_to = None;
-        if self.records_in_order() || self == Self::Drizzle {
+        if self.records_in_order() || knows_by_sum {
             up_to = ordered.iter().rposition(known);
         }
         for floor in rows.iter().filter(|row| row.floor) {
             let at = ordered.iter().rposition(|listed| same(floor, listed)).or_else(|| {
                 let floor = Version::new(floor.version.as_str());
-                ordered.iter().rposition(|listed| self.is_versioned(listed) && Version::new(listed.version) <= floor)
+                ordered.iter().rposition(|listed| is_versioned(listed) && Version::new(listed.version) <= floor)
             });
             up_to = up_to.max(at);
         }
-        let below = |at: usize| up_to.is_some_and(|up_to| at <= up_to) && self.is_versioned(&ordered[at]);
+        let below = |at: usize| up_to.is_some_and(|up_to| at <= up_to) && is_versioned(&ordered[at]);
         let done = (0..ordered.len()).filter(|at| below(*at) || known(&ordered[*at]));
         let done = done.map(|at| ordered[at].version.to_owned()).collect();
         let number = |version: &str| version.parse::<u128>().ok();
-        let dump = ordered.first().and_then(|first| number(first.version)).filter(|_| self == Self::Rails);
+        let dump = ordered.first().and_then(|first| number(first.version)).filter(|_| self.tool().begins_with_dump);
         let unknown = rows.iter().filter(|row| {
             let in_dump = dump.zip(number(&row.version)).is_some_and(|(first, row)| row < first);
             !row.floor && !in_dump && !ordered.iter().any(|listed| same(row, listed))
@@ -193,19 +119,14 @@ impl Convention {
         (done, unknown.map(|row| row.version.clone()).collect())
     }
 
-    /// Whether a migration has a place in the order: Flyway's repeatable ones have none.
-    fn is_versioned(self, listed: &Listed<'_>) -> bool {
-        self != Self::Flyway || !listed.version.starts_with("R__")
-    }
-
     /// Whether the tool's history holds a migration's text, or a checksum of its own over it.
     pub const fn keeps_text(self) -> bool {
-        matches!(self, Self::Refinery | Self::Sqlx | Self::Flyway | Self::Supabase)
+        matches!(&self.tool().history, Some(History { keeps_text: true, .. }))
     }
 
     /// Whether what was applied is recorded in `cutover.migration`.
     pub const fn records_here(self) -> bool {
-        match self.facts().history {
+        match self.history() {
             Some(table) => !table.written,
             None => true,
         }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::convention::{Listed, Recorded};
+use super::detect::Detected;
 use super::script::Script;
+use super::tools::Convention;
 use super::tree::{self, Tree};
-use super::{
-    Convention, Listed, Recorded, alembic, atlas, dbmate, detect, diesel, drizzle, flyway, golang_migrate, goose,
-    hasura, liquibase, placeholder, plain, prisma, rails, refinery, sqitch, sqlx, supabase,
-};
+use super::{detect, placeholder};
 use crate::digest::sha256;
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
@@ -263,8 +263,8 @@ pub fn load(folder: &Utf8Path, convention: Option<Convention>) -> Result<Folder,
 pub fn load_with(folder: &Utf8Path, reading: &Reading) -> Result<Folder, LoadError> {
     let tree = Tree::walk(folder)?;
     let detected = reading.convention.is_none();
-    let (convention, alike) = match reading.convention {
-        Some(convention) => (convention, Vec::new()),
+    let Detected { convention, alike } = match reading.convention {
+        Some(convention) => Detected::sure(convention),
         None => detect::detect(&tree)?,
     };
     let found = listing(convention, &tree)?;
@@ -287,25 +287,7 @@ fn first_sql<'a>(tree: &'a Tree<'_>) -> &'a Utf8Path {
 }
 
 fn listing(convention: Convention, tree: &Tree<'_>) -> Result<Vec<Found>, LoadError> {
-    let found = match convention {
-        Convention::Refinery => refinery::list(tree),
-        Convention::Sqlx => sqlx::list(tree),
-        Convention::Diesel => diesel::list(tree),
-        Convention::Flyway => flyway::list(tree),
-        Convention::Dbmate => dbmate::list(tree),
-        Convention::GolangMigrate => golang_migrate::list(tree),
-        Convention::Goose => goose::list(tree),
-        Convention::Sqitch => sqitch::list(tree),
-        Convention::Prisma => prisma::list(tree),
-        Convention::Atlas => atlas::list(tree),
-        Convention::Liquibase => liquibase::list(tree),
-        Convention::Drizzle => drizzle::list(tree),
-        Convention::Rails => rails::list(tree),
-        Convention::Alembic => alembic::list(tree),
-        Convention::Supabase => supabase::list(tree),
-        Convention::Hasura => hasura::list(tree),
-        Convention::Plain => plain::list(tree),
-    }?;
+    let found = (convention.tool().list)(tree)?;
     let mut seen: HashMap<&str, &Utf8Path> = HashMap::new();
     for migration in &found {
         if let Some(first) = seen.insert(migration.version.as_str(), &migration.path) {
@@ -317,29 +299,6 @@ fn listing(convention: Convention, tree: &Tree<'_>) -> Result<Vec<Found>, LoadEr
         }
     }
     Ok(found)
-}
-
-/// What of a file goes forward.
-fn script(convention: Convention, text: &str) -> Result<Script, String> {
-    match convention {
-        Convention::Sqlx => Ok(sqlx::script(text)),
-        Convention::Dbmate => dbmate::script(text),
-        Convention::Goose => goose::script(text),
-        Convention::Atlas => Ok(atlas::script(text)),
-        Convention::Refinery
-        | Convention::Diesel
-        | Convention::Flyway
-        | Convention::GolangMigrate
-        | Convention::Sqitch
-        | Convention::Prisma
-        | Convention::Liquibase
-        | Convention::Drizzle
-        | Convention::Rails
-        | Convention::Alembic
-        | Convention::Supabase
-        | Convention::Hasura
-        | Convention::Plain => Ok(Script::whole(0..text.len())),
-    }
 }
 
 impl Folder {
@@ -380,7 +339,7 @@ impl Folder {
                     let mut original = None;
                     if let Some(values) = &values {
                         original = Some(Arc::from(text.as_str()));
-                        text = placeholder::substitute(convention, &path, text, values)?;
+                        text = values.substitute(&path, text)?;
                     }
                     (sources.add(path, text), sha256, original)
                 }
@@ -390,7 +349,7 @@ impl Folder {
             let script = match (found.parts, found.program) {
                 (_, Some(_)) => Script { parts: Vec::new(), in_transaction: true },
                 (Some(parts), None) => Script { parts, in_transaction: true },
-                (None, None) => script(convention, text)
+                (None, None) => (convention.tool().script)(text)
                     .map_err(|message| LoadError::BadFile { path: tree.place(&found.path), message })?,
             };
             migrations.push(Migration {
@@ -449,11 +408,7 @@ impl Folder {
         let Some(from) = from else {
             return Ok(Pending { applied: Vec::new(), pending: self.migrations.clone() });
         };
-        let wanted = match self.convention {
-            Convention::Refinery => from.trim_start_matches(['V', 'v', 'U', 'u']),
-            Convention::Flyway => from.trim_start_matches(['V', 'v']),
-            _ => from,
-        };
+        let wanted = from.trim_start_matches(self.convention.tool().prefixes);
         let wanted = Version::new(wanted.trim_end_matches(".sql"));
         let exact = self.migrations.iter().position(|m| m.version.cmp(&wanted) == Ordering::Equal);
         // `--from 0042` names `0042_add_users.sql`, as long as only one file starts so.

@@ -1,31 +1,17 @@
-//! Where migrations come from. A convention is a row of facts ([`Convention`]) and a file that lists a folder and reads a file's forward
-//! part; [`load`] reads a folder, [`Folder::from_files`] does the same for files that are already in memory.
+//! Where migrations come from. A tool is a file in `tools/`, which says how its folders are recognised and listed, and what of a file goes
+//! forward; [`load`] reads a folder, [`Folder::from_files`] does the same for files that are already in memory.
 
-mod alembic;
-mod atlas;
 #[cfg(feature = "live")]
 pub(crate) mod books;
 mod convention;
-mod dbmate;
 mod detect;
-mod diesel;
-mod drizzle;
-mod flyway;
-mod golang_migrate;
-mod goose;
-mod hasura;
-mod liquibase;
 mod load;
 mod placeholder;
-mod plain;
-mod prisma;
-mod rails;
-mod refinery;
 mod script;
-mod sqitch;
-mod sqlx;
-mod supabase;
+#[cfg_attr(not(feature = "live"), expect(dead_code, unused_imports, reason = "what only a database is asked"))]
+pub(crate) mod tools;
 mod tree;
 
-pub use convention::{Convention, HistoryRows, HistoryTable, Listed, Recorded};
+pub use convention::{HistoryRows, HistoryTable, Listed, Recorded};
 pub use load::{Folder, LoadError, Migration, Pending, Reading, Version, load, load_with};
+pub use tools::Convention;

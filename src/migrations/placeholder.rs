@@ -6,65 +6,25 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::load::LoadError;
-use super::{Convention, detect, goose};
+use super::tools::{Convention, Placeholders};
 use crate::source::Sources;
 
-/// The values that count: those given, before those of the tool's own configuration. `None`: the convention has no placeholders.
+/// What the placeholders of a folder stand for.
+pub(super) struct Values {
+    values: BTreeMap<String, String>,
+    rules: &'static Placeholders,
+}
+
+/// The values that count: those given, before those of the tool's own configuration. `None`: there are no placeholders.
 pub(super) fn values(
     convention: Convention,
     folder: &Utf8Path,
     given: &BTreeMap<String, String>,
-) -> Result<Option<BTreeMap<String, String>>, LoadError> {
-    match convention {
-        Convention::Flyway => {
-            let mut values = BTreeMap::new();
-            for dir in detect::above(folder) {
-                for name in ["flyway.conf", "conf/flyway.conf", "flyway.toml"] {
-                    let path = dir.join(name);
-                    if path.is_file() {
-                        configured(&path, &fs_err::read_to_string(&path)?, &mut values)?;
-                    }
-                }
-            }
-            if values.get(REPLACEMENT).is_some_and(|value| value == "false") {
-                return Ok(None);
-            }
-            values.extend(given.clone());
-            Ok(Some(values))
-        }
-        Convention::Goose => Ok(Some(given.clone())),
-        _ => Ok(None),
-    }
-}
-
-/// The setting that turns placeholders off, kept among the values: no placeholder has such a name.
-const REPLACEMENT: &str = "\0placeholderReplacement";
-
-fn configured(path: &Utf8Path, text: &str, values: &mut BTreeMap<String, String>) -> Result<(), LoadError> {
-    if path.extension() == Some("toml") {
-        let bad = |message: String| LoadError::BadFile { path: path.to_owned(), message };
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(e.message().to_owned()))?;
-        let flyway = table.get("flyway").and_then(toml::Value::as_table);
-        if let Some(on) = flyway.and_then(|f| f.get("placeholderReplacement")).and_then(toml::Value::as_bool) {
-            values.insert(REPLACEMENT.to_owned(), on.to_string());
-        }
-        let found = flyway.and_then(|f| f.get("placeholders")).and_then(toml::Value::as_table);
-        for (name, value) in found.into_iter().flatten() {
-            values.insert(name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        }
-        return Ok(());
-    }
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    for (key, value) in lines.filter_map(|line| line.split_once('=')) {
-        let name = match key.trim() {
-            "flyway.placeholderReplacement" => Some(REPLACEMENT),
-            key => key.strip_prefix("flyway.placeholders."),
-        };
-        if let Some(name) = name {
-            values.insert(name.to_owned(), value.trim().to_owned());
-        }
-    }
-    Ok(())
+) -> Result<Option<Values>, LoadError> {
+    let Some(rules) = &convention.tool().placeholders else { return Ok(None) };
+    let Some(mut values) = (rules.configured)(folder)? else { return Ok(None) };
+    values.extend(given.clone());
+    Ok(Some(Values { values, rules }))
 }
 
 /// What stands at a dollar sign.
@@ -84,14 +44,14 @@ struct Fallback<'a> {
     if_empty: bool,
 }
 
-/// Reads `${name}`, and for goose also `${name:-default}`, `${name-default}` and `$name`.
-fn reference(text: &str, convention: Convention) -> Reference<'_> {
+/// Reads `${name}`, and as in a shell also `${name:-default}`, `${name-default}` and `$name`.
+fn reference(text: &str, as_in_a_shell: bool) -> Reference<'_> {
     let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if !text.starts_with("${") {
         let length = text[1..].bytes().position(|b| !is_name(b)).map_or(text.len(), |end| end + 1);
         let named = text.as_bytes().get(1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
         // `$body$` begins a string.
-        if convention == Convention::Flyway || !named || text[length..].starts_with('$') {
+        if !as_in_a_shell || !named || text[length..].starts_with('$') {
             let quoted = named && text[length..].starts_with('$');
             return Reference::None(if quoted { length + 1 } else { 1 });
         }
@@ -108,7 +68,7 @@ fn reference(text: &str, convention: Convention) -> Reference<'_> {
     });
     let Some((close, _)) = close else { return Reference::None(2) };
     let (inner, length) = (&text[2..close], close + 1);
-    if convention == Convention::Flyway {
+    if !as_in_a_shell {
         return Reference::Named { name: inner, default: None, length };
     }
     let end = inner.bytes().position(|b| !is_name(b)).unwrap_or(inner.len());
@@ -122,63 +82,57 @@ fn reference(text: &str, convention: Convention) -> Reference<'_> {
     }
 }
 
-/// A text with its placeholders replaced.
-pub(super) fn substitute(
-    convention: Convention,
-    path: &Utf8PathBuf,
-    text: String,
-    values: &BTreeMap<String, String>,
-) -> Result<String, LoadError> {
-    let mut on = convention == Convention::Flyway;
-    if !text.contains('$') {
-        return Ok(text);
-    }
-    let mut replaced = String::with_capacity(text.len());
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        match goose::annotation(line).as_deref() {
-            Some("envsub on") => on = true,
-            Some("envsub off") => on = false,
-            _ => {}
+impl Values {
+    /// A text with its placeholders replaced.
+    pub(super) fn substitute(&self, path: &Utf8PathBuf, text: String) -> Result<String, LoadError> {
+        let Self { values, rules } = self;
+        let mut on = !rules.as_in_a_shell;
+        if !text.contains('$') {
+            return Ok(text);
         }
-        let mut rest = line;
-        while let Some(start) = rest.find('$').filter(|_| on) {
-            let place = || {
-                let mut sources = Sources::new();
-                let file = sources.add(path.clone(), text.as_str());
-                let offset = at + (line.len() - rest.len()) + start;
-                sources.file(file).line_column(u32::try_from(offset).unwrap_or(u32::MAX))
-            };
-            let missing = |name: &str| {
-                let (place, name) = (place(), name.to_owned());
-                LoadError::Placeholder { path: path.clone(), line: place.line, column: place.column, name }
-            };
-            let (value, length) = match reference(&rest[start..], convention) {
-                Reference::None(length) => (rest[start..start + length].to_owned(), length),
-                Reference::Named { name, default, length } => {
-                    let known =
-                        values.get(name).filter(|value| !default.is_some_and(|d| d.if_empty) || !value.is_empty());
-                    let value = match (known, default) {
-                        (Some(value), _) => value.clone(),
-                        (None, Some(default)) if default.text.contains('$') => return Err(missing(name)),
-                        (None, Some(default)) => default.text.to_owned(),
-                        (None, None) => return Err(missing(name)),
-                    };
-                    (value, length)
-                }
-                Reference::Other(what) => {
-                    let place = place();
-                    let message =
-                        format!("{}:{}: {what} is not read here; write the value itself", place.line, place.column);
-                    return Err(LoadError::BadFile { path: path.clone(), message });
-                }
-            };
-            replaced.push_str(&rest[..start]);
-            replaced.push_str(&value);
-            rest = &rest[start + length..];
+        let mut replaced = String::with_capacity(text.len());
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            on = (rules.switch)(line).unwrap_or(on);
+            let mut rest = line;
+            while let Some(start) = rest.find('$').filter(|_| on) {
+                let place = || {
+                    let mut sources = Sources::new();
+                    let file = sources.add(path.clone(), text.as_str());
+                    let offset = at + (line.len() - rest.len()) + start;
+                    sources.file(file).line_column(u32::try_from(offset).unwrap_or(u32::MAX))
+                };
+                let missing = |name: &str| {
+                    let (place, name) = (place(), name.to_owned());
+                    LoadError::Placeholder { path: path.clone(), line: place.line, column: place.column, name }
+                };
+                let (value, length) = match reference(&rest[start..], rules.as_in_a_shell) {
+                    Reference::None(length) => (rest[start..start + length].to_owned(), length),
+                    Reference::Named { name, default, length } => {
+                        let known =
+                            values.get(name).filter(|value| !default.is_some_and(|d| d.if_empty) || !value.is_empty());
+                        let value = match (known, default) {
+                            (Some(value), _) => value.clone(),
+                            (None, Some(default)) if default.text.contains('$') => return Err(missing(name)),
+                            (None, Some(default)) => default.text.to_owned(),
+                            (None, None) => return Err(missing(name)),
+                        };
+                        (value, length)
+                    }
+                    Reference::Other(what) => {
+                        let place = place();
+                        let message =
+                            format!("{}:{}: {what} is not read here; write the value itself", place.line, place.column);
+                        return Err(LoadError::BadFile { path: path.clone(), message });
+                    }
+                };
+                replaced.push_str(&rest[..start]);
+                replaced.push_str(&value);
+                rest = &rest[start + length..];
+            }
+            replaced.push_str(rest);
+            at += line.len();
         }
-        replaced.push_str(rest);
-        at += line.len();
+        Ok(replaced)
     }
-    Ok(replaced)
 }

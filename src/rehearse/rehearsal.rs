@@ -398,7 +398,7 @@ async fn record(client: &Client, folder: &Folder, migrations: &[Migration]) -> R
     // A dump may have brought its rows.
     let recorded = history::applied(client, convention).await?;
     let is_new = |migration: &&Migration| {
-        let key = history::version_key(convention, migration.version.as_str());
+        let key = convention.version_key(migration.version.as_str());
         recorded.iter().all(|row| row.version != key)
     };
     for migration in migrations.iter().filter(is_new) {

@@ -151,3 +151,30 @@ fn what_runs_is_never_read_from_whole_files() {
         !["execute", "rehearse", "cli"].contains(&&*f.module)
     });
 }
+
+/// A file that nothing declares is compiled by nobody: a tool, a rule or a loader that was written and never registered.
+#[test]
+fn every_file_is_a_module_of_its_folder() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let declares = |parent: &Path, name: &str| {
+        let text = std::fs::read_to_string(parent).unwrap_or_default();
+        text.lines().any(|line| line.trim_end().ends_with(&format!("mod {name};")))
+    };
+    let lost: Vec<_> = files()
+        .into_iter()
+        .filter(|file| file.module != "lib" && file.module != "main")
+        .filter(|file| {
+            let folder = file.path.parent().unwrap();
+            let (folder, name) = match file.path.file_stem().unwrap().to_str().unwrap() {
+                "mod" => (folder.parent().unwrap(), folder.file_name().unwrap().to_str().unwrap()),
+                name => (folder, name),
+            };
+            let parents =
+                [root.join(folder).join("mod.rs"), root.join(folder).with_extension("rs"), root.join("lib.rs")];
+            let of_root = folder.as_os_str().is_empty();
+            !parents.iter().enumerate().any(|(i, parent)| (i < 2 || of_root) && declares(parent, name))
+        })
+        .map(|file| file.path)
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}

@@ -197,60 +197,15 @@ async fn every_kind_of_object_is_in_the_inventory() {
     }
 }
 
-/// A small folder of each convention, with one migration applied and one pending: nothing of the tool's own is taken for the application's.
+/// A small folder of each convention (`fixtures/conventions`), with one migration applied and one pending: nothing of the tool's own is taken
+/// for the application's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tools_own_tables_are_nobodys_difference() {
-    const ONE: &str = "CREATE TABLE t (id int PRIMARY KEY);\n";
-    const TWO: &str = "ALTER TABLE t ADD COLUMN a int;\n";
     let server = scratch().await;
     for convention in Convention::ALL {
-        let files: Vec<(&str, String)> = match convention {
-            Convention::Refinery | Convention::Flyway => vec![("V1__a.sql", ONE.into()), ("V2__b.sql", TWO.into())],
-            Convention::Diesel => {
-                vec![("2024-01-01-000000_a/up.sql", ONE.into()), ("2024-01-02-000000_b/up.sql", TWO.into())]
-            }
-            Convention::Hasura => vec![("1_a/up.sql", ONE.into()), ("2_b/up.sql", TWO.into())],
-            Convention::Sqlx | Convention::Atlas | Convention::Supabase | Convention::Plain => {
-                vec![("1_a.sql", ONE.into()), ("2_b.sql", TWO.into())]
-            }
-            Convention::Dbmate => {
-                vec![("1_a.sql", format!("-- migrate:up\n{ONE}")), ("2_b.sql", format!("-- migrate:up\n{TWO}"))]
-            }
-            Convention::GolangMigrate => vec![("1_a.up.sql", ONE.into()), ("2_b.up.sql", TWO.into())],
-            Convention::Goose => {
-                vec![("1_a.sql", format!("-- +goose Up\n{ONE}")), ("2_b.sql", format!("-- +goose Up\n{TWO}"))]
-            }
-            Convention::Sqitch => vec![
-                (
-                    "sqitch.plan",
-                    "%project=p\n\na 2024-01-01T00:00:00Z a <a@b> # a\nb 2024-01-02T00:00:00Z a <a@b> # b\n".into(),
-                ),
-                ("deploy/a.sql", ONE.into()),
-                ("deploy/b.sql", TWO.into()),
-            ],
-            Convention::Prisma => vec![("1_a/migration.sql", ONE.into()), ("2_b/migration.sql", TWO.into())],
-            Convention::Liquibase => vec![
-                ("1.sql", format!("--liquibase formatted sql\n--changeset a:1\n{ONE}")),
-                ("2.sql", format!("--liquibase formatted sql\n--changeset a:2\n{TWO}")),
-            ],
-            Convention::Drizzle => vec![
-                (
-                    "meta/_journal.json",
-                    r#"{"entries":[{"idx":0,"when":1,"tag":"0000_a"},{"idx":1,"when":2,"tag":"0001_b"}]}"#.into(),
-                ),
-                ("0000_a.sql", ONE.into()),
-                ("0001_b.sql", TWO.into()),
-            ],
-            Convention::Rails => vec![("20240101000000_a.sql", ONE.into()), ("20240102000000_b.sql", TWO.into())],
-            Convention::Alembic => vec![(
-                "all.sql",
-                format!(
-                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL);\n\n-- Running upgrade  -> a1\n\n{ONE}\n-- Running upgrade a1 -> b2\n\n{TWO}"
-                ),
-            )],
-        };
-        let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        let (_directory, folder) = folder(&files, convention);
+        let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/conventions").join(convention.name());
+        let reading = Reading { convention: Some(convention), ..Reading::default() };
+        let folder = migrations::load_with(&root, &reading).unwrap_or_else(|e| panic!("{convention}: {e}"));
         let (applied, rest) = folder.migrations.split_at(folder.migrations.len() - 1);
         let pending = Pending { applied: applied.to_vec(), pending: rest.to_vec() };
         let planned = plan(Request::new(&folder, &pending));
