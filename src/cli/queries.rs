@@ -4,11 +4,11 @@ use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use crate::diagnostic::Diagnostic;
 use crate::postgres;
-use crate::workload::{self, Location, Origin, Workload};
+use crate::workload::{self, Location, Workload};
 
 /// Reads them.
 pub(super) fn load(location: &Location) -> Result<(Workload, Vec<Diagnostic>), CliError> {
-    if location.origin != Some(Origin::Stat) {
+    if !location.is_live() {
         return workload::load_from(location).map_err(CliError::usage);
     }
     let database = DatabaseArgs::of(Some(location.path.clone()));

@@ -1,59 +1,7 @@
-//! The registry: every rule, by code.
+//! A rule by its code or its name.
 
 use super::rule::Rule;
-use super::rules;
-
-/// Every rule, by code.
-pub static RULES: &[&Rule] = &[
-    &rules::unread_statement::RULE,
-    &rules::unterminated_quote::RULE,
-    &rules::psql_meta_command::RULE,
-    &rules::copy_from_stdin::RULE,
-    &rules::bad_directive::RULE,
-    &rules::unknown_object::RULE,
-    &rules::unread_query::RULE,
-    &rules::allow_without_reason::RULE,
-    &rules::unknown_allow::RULE,
-    &rules::not_allowable::RULE,
-    &rules::unused_allow::RULE,
-    &rules::program_migration::RULE,
-    &rules::unfit_query::RULE,
-    &rules::partial_workload::RULE,
-    &rules::opaque_statement::RULE,
-    &rules::incompatible_change::RULE,
-    &rules::order_conflict::RULE,
-    &rules::reorder_changes_schema::RULE,
-    &rules::rollback_in_migration::RULE,
-    &rules::observed_statement::RULE,
-    &rules::blue_breaks::RULE,
-    &rules::green_not_ready::RULE,
-    &rules::green_breaks::RULE,
-    &rules::may_break_readers::RULE,
-    &rules::may_need_arbiter::RULE,
-    &rules::rows_written_in_overlap::RULE,
-    &rules::rows_gone_in_overlap::RULE,
-    &rules::cascade_takes_more::RULE,
-    &rules::function_body_breaks::RULE,
-    &rules::result_changes::RULE,
-    &rules::mentioned_in_source::RULE,
-    &rules::green_may_wait::RULE,
-    &rules::table_rewrite::RULE,
-    &rules::blocking_scan::RULE,
-    &rules::blocking_index_build::RULE,
-    &rules::needs_empty_table::RULE,
-    &rules::invalid_index_kept::RULE,
-    &rules::validated_under_lock::RULE,
-    &rules::blocking_index_drop::RULE,
-    &rules::concurrent_index_on_partitioned::RULE,
-    &rules::refresh_without_unique_index::RULE,
-    &rules::server_refuses::RULE,
-    &rules::needs_newer_server::RULE,
-    &rules::name_taken::RULE,
-    &rules::migration_edited::RULE,
-    &rules::migration_removed::RULE,
-    &rules::migration_out_of_order::RULE,
-    &rules::stale_baseline::RULE,
-];
+use super::rules::RULES;
 
 /// The rule of a code (`CO401`, in any case) or a name (`table-rewrite`).
 pub fn find(wanted: &str) -> Option<&'static Rule> {

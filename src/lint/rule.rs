@@ -10,9 +10,26 @@ pub struct Rule {
     pub code: Code,
     /// How much it matters unless `cutover.toml` says otherwise.
     pub severity: Severity,
+    /// What may make it matter less.
+    pub yields_to: Yields,
     /// Its page.
     pub docs: Docs,
     pub(crate) check: Check,
+}
+
+/// What may make a finding matter less than its rule says: each of these, and what stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Yields {
+    /// Nothing: the plan cannot be made, or a version breaks, and no setting changes that. The author's word on where a statement belongs is
+    /// `-- cutover: before|after|neutral <reason>`.
+    Nobody,
+    /// A level in `cutover.toml`.
+    Settings,
+    /// `allow(…)` in the migration, with a reason. A statement that is said to fail on the server is among these: should the tool be wrong, its
+    /// author must get past it, and should it be right, the step fails and nothing is lost.
+    Comments,
+    /// Figures of production: a cost that is small there. No level raises what they made matter less.
+    Figures,
 }
 
 /// Who looks for it.
@@ -60,13 +77,8 @@ impl Case {
 }
 
 impl Rule {
-    /// Whether `allow(…)` in a migration may silence it. What makes a plan impossible or breaks a version may not be silenced: the author's
-    /// word on where a statement belongs is `-- cutover: before|after|neutral <reason>`. A statement that is said to fail on the server may be
-    /// allowed: should the tool be wrong, its author must get past it, and should it be right, the step fails and nothing is lost.
+    /// Whether `allow(…)` in a migration may silence it.
     pub fn allowable(&self) -> bool {
-        (self.code.id >= "CO300" && self.code.id < "CO500") || ALLOWABLE_INPUT.contains(&self.code.id)
+        self.yields_to >= Yields::Comments
     }
 }
-
-/// Of the findings on what is read, those that leave a plan right.
-const ALLOWABLE_INPUT: [&str; 4] = ["CO001", "CO006", "CO007", "CO013"];

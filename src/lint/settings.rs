@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::registry::{find, nearest};
-use super::rule::Rule;
-use crate::diagnostic::{Code, Diagnostic, Severity, codes};
+use super::rule::Yields;
+use crate::diagnostic::{Diagnostic, Severity};
 
 /// How much a rule matters to a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -59,7 +59,7 @@ impl Levels {
             Some(nearest) => format!("there is no rule `{name}`; did you mean `{nearest}`?"),
             None => format!("there is no rule `{name}`; `cutover rules` lists all"),
         })?;
-        if level != Level::Error && breaks(rule) {
+        if level != Level::Error && rule.yields_to == Yields::Nobody {
             return Err(format!("`{name}` is always an error: the plan would break all the same"));
         }
         self.0.insert(rule.code.id, level);
@@ -70,7 +70,8 @@ impl Levels {
     pub fn apply(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let level = |mut diagnostic: Diagnostic| {
             // What the figures made matter less is not what a team has raised.
-            let weighed_down = WEIGHED.contains(&diagnostic.code) && diagnostic.severity == Severity::Info;
+            let weighed = find(diagnostic.code.id).is_some_and(|rule| rule.yields_to == Yields::Figures);
+            let weighed_down = weighed && diagnostic.severity == Severity::Info;
             diagnostic.severity = match self.0.get(diagnostic.code.id) {
                 None => diagnostic.severity,
                 Some(Level::Warning | Level::Error) if weighed_down => diagnostic.severity,
@@ -83,12 +84,4 @@ impl Levels {
         };
         diagnostics.into_iter().filter_map(level).collect()
     }
-}
-
-/// Findings on costs, which statistics weigh.
-const WEIGHED: [Code; 3] = [codes::TABLE_REWRITE, codes::BLOCKING_SCAN, codes::BLOCKING_INDEX];
-
-/// Whether `execute` refuses a plan in which it is found.
-fn breaks(rule: &Rule) -> bool {
-    rule.severity == Severity::Error && rule.code.id < "CO300"
 }

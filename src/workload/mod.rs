@@ -1,26 +1,18 @@
 //! What a version of the application asks of the database: its queries, and which capabilities they rely on.
 //!
-//! Where queries come from is one file a source; [`Origin`] lists the sources and finds out which one a path is. Every loader makes
+//! Where queries come from is one file a source; [`SOURCES`] lists them, and `detect` finds out which one a path is. Every loader makes
 //! `found::Found`s, and one place (`found::workload`) makes queries of them.
 
 mod detect;
-mod diesel;
 mod error;
 mod file;
 mod fingerprint;
 mod found;
-mod log;
 mod model;
 mod placeholder;
-mod plain;
 mod playback;
-mod prisma;
-mod rails;
 mod recorded;
-mod saved;
-mod sqlc;
-mod sqlx;
-mod statements;
+mod sources;
 mod text;
 
 use std::sync::Arc;
@@ -34,14 +26,15 @@ use crate::source::{Sources, Span};
 use crate::sql::query::Command;
 use text::Text;
 
-pub use detect::{Location, Origin, load, load_from};
+pub use detect::{Location, load, load_from};
 pub use error::WorkloadError;
 pub use fingerprint::{Fingerprint, fingerprint, without_values};
-pub use log::{Filter, LogFormat, Recording, read as read_log};
 pub use playback::{Act, Play, unplayable};
 pub use recorded::{Recorded, RecordedColumn};
-pub use saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
-pub use statements::{Row as StatementRow, read as read_statements};
+pub use sources::log::{Filter, LogFormat, Recording, read as read_log};
+pub use sources::saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
+pub use sources::stat::{Row as StatementRow, read as read_statements};
+pub use sources::{SOURCES, Source};
 
 /// The queries of one version.
 #[derive(Debug, Clone, Default)]
@@ -77,11 +70,11 @@ impl Workload {
     /// Queries that are already in memory: (path, text), as [`load`] reads them from `.sql` files. Those that cannot be parsed are kept
     /// and reported.
     pub fn from_texts(files: impl IntoIterator<Item = (impl Into<Utf8PathBuf>, String)>) -> (Self, Vec<Diagnostic>) {
-        let mut sources = Sources::new();
+        let mut read = Sources::new();
         for (path, text) in files {
-            sources.add(path, text);
+            read.add(path, text);
         }
-        plain::read(sources)
+        sources::plain::read(read)
     }
 
     /// The queries in one text, split and named as in a `.sql` file.

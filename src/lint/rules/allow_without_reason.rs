@@ -1,11 +1,12 @@
 //! Found where suppressions are applied.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ALLOW_WITHOUT_REASON,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports an `allow` comment without a reason. It silences nothing.",
         why: "In a year the reason is the only thing that says whether the exception still holds.",

@@ -3,13 +3,14 @@
 use super::concurrently;
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Fix, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::{ConstraintKind, TableChange};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::BLOCKING_INDEX,
     severity: Severity::Warning,
+    yields_to: Yields::Figures,
     docs: Docs {
         what: "Reports an index that is built on a table of production without CONCURRENTLY, by CREATE INDEX, REINDEX, or a UNIQUE or PRIMARY KEY constraint.",
         why: "Nobody writes the table until the index is built; a constraint keeps readers out, too.",

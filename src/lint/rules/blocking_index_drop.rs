@@ -4,7 +4,7 @@ use super::concurrently;
 use super::cost::weighed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::LockMode;
-use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Rule, Subject, Yields};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::RelationKind;
@@ -12,6 +12,7 @@ use crate::sql::operation::RelationKind;
 pub(crate) const RULE: Rule = Rule {
     code: codes::BLOCKING_INDEX_DROP,
     severity: Severity::Info,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports DROP INDEX without CONCURRENTLY on a table of production.",
         why: "It takes ACCESS EXCLUSIVE on the table. That is brief, but it waits for every running query, and all new ones wait behind it.",

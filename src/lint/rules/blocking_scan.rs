@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Edit, Fix, Safety, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject, Yields};
 use crate::source::Span;
 use crate::sql::operation::{ConstraintDefinition, ConstraintKind, TableChange};
 use crate::sql::{Name, Operation, Quoted};
@@ -10,6 +10,7 @@ use crate::sql::{Name, Operation, Quoted};
 pub(crate) const RULE: Rule = Rule {
     code: codes::BLOCKING_SCAN,
     severity: Severity::Warning,
+    yields_to: Yields::Figures,
     docs: Docs {
         what: "Reports a statement that reads all rows of a table of production while it blocks writers: a CHECK or a foreign key without NOT VALID, SET NOT NULL without a validated check that says the same, ATTACH PARTITION, REFRESH MATERIALIZED VIEW.",
         why: "Writers, and with ACCESS EXCLUSIVE readers too, wait until every row is read.",

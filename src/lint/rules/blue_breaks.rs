@@ -3,11 +3,12 @@
 use super::author::against;
 use crate::compat::Phase;
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::BLUE_BREAKS,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a step that runs before the cutover and takes away what blue relies on. The planner never puts one there; its author may.",
         why: "Blue serves traffic until it is drained, and fails from this step on. Where the queries of blue are known it is an error; where they are assumed, a warning, for then the author may know better.",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Part, Rule, Subject, Yields};
 use crate::schema::{Object, QName, Rule as RowRule, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
@@ -11,6 +11,7 @@ use crate::sql::operation::TableChange;
 pub(crate) const RULE: Rule = Rule {
     code: codes::CASCADE_TAKES_MORE,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a CASCADE that drops views, or foreign keys of other tables, which the release neither drops by name nor makes again.",
         why: "They go without a word in the file or its review, and whoever uses them finds out. Naming them costs a line, and then PostgreSQL refuses to drop more than was meant.",

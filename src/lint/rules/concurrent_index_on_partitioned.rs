@@ -1,12 +1,13 @@
 //! CREATE INDEX CONCURRENTLY on a partitioned table fails.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::sql::Operation;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::CONCURRENT_ON_PARTITIONED,
     severity: Severity::Error,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports CREATE INDEX CONCURRENTLY on a partitioned table.",
         why: "PostgreSQL refuses it: \"cannot create index on partitioned table concurrently\". The release would stop at this step.",

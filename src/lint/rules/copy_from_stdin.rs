@@ -1,11 +1,12 @@
 //! Found where a file is split into statements.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::COPY_DATA,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports COPY … FROM STDIN with its rows in the file.",
         why: "Only psql can load rows that stand in the script.",

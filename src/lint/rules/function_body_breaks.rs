@@ -1,7 +1,7 @@
 //! A function's body names what is dropped or renamed.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::schema::{Function, QName, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{RelationKind, TableChange};
@@ -9,6 +9,7 @@ use crate::sql::operation::{RelationKind, TableChange};
 pub(crate) const RULE: Rule = Rule {
     code: codes::FUNCTION_BODY_BREAKS,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a table or a column that is dropped or renamed and that the body of a function names which stays as it is.",
         why: "PostgreSQL keeps no record of what a body in quotes uses (plpgsql, or SQL in a string): the statement succeeds, and the function fails when it is called next.",

@@ -3,12 +3,13 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Weight};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::schema::Relation;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_BREAKS,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a step that takes away what a query of green needs, for good or until a later step gives it back.",
         why: "Green fails from this step on: at the latest when the steps after the cutover run, with all traffic on it.",

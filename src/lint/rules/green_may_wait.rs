@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, RowRule, behaviour};
-use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject, Yields};
 use crate::schema::{QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, TableChange};
@@ -12,6 +12,7 @@ use crate::workload::Query;
 pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_MAY_WAIT,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to, or that gives a table to another owner.",
         why: "Blue relies on the step not having run, so the rule stands until blue is drained. Until then it refuses what green was written to do.",

@@ -3,11 +3,12 @@
 use super::author::against;
 use crate::compat::Phase;
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_NOT_READY,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a step that its author put after the cutover and that gives what green relies on.",
         why: "Green serves traffic from the cutover on, and fails until this step has run. Where the queries of green are known it is an error; where they are assumed, a warning.",

@@ -1,11 +1,12 @@
 //! Found where steps are placed.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::INCOMPATIBLE,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a statement that takes away what blue relies on and gives what green needs.",
         why: "Before the cutover it breaks blue, after it green has waited for it with errors: no single moment is right.",

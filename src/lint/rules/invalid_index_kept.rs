@@ -1,13 +1,14 @@
 //! `CREATE INDEX CONCURRENTLY IF NOT EXISTS` takes what a failed build left behind.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::migrations::Convention;
 use crate::sql::Operation;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::INVALID_INDEX_KEPT,
     severity: Severity::Info,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports CREATE INDEX CONCURRENTLY IF NOT EXISTS in a folder of a migration tool.",
         why: "A concurrent build that fails leaves an index behind that is marked invalid: writes maintain it, no query uses it. On the second try IF NOT EXISTS finds it and reports success. `cutover execute` drops an invalid index before it builds; the folder's own tool does not.",

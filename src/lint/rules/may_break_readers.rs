@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::schema::{QName, Rule as Constraint};
 use crate::sql::Operation;
 use crate::sql::operation::{DataVerb, Ident, OnDelete};
@@ -11,6 +11,7 @@ use crate::sql::operation::{DataVerb, Ident, OnDelete};
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a step before the cutover after which blue may read a NULL, an enum label, or a row shape that it does not know.",
         why: "Nothing breaks when the step runs. Blue breaks on the first row that green writes in the new form, or, with `SELECT *` in a prepared statement, on its next execution. It never moves a step: a tool that postponed every ADD VALUE would be switched off.",

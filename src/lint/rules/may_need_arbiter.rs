@@ -3,11 +3,12 @@
 use crate::compat::{Phase, Strength};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Placing, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Subject, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_NEED_ARBITER,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a unique index or a constraint that is gone, or not there yet, while a version runs that may name it in ON CONFLICT.",
         why: "An upsert without its index fails: \"there is no unique or exclusion constraint matching the ON CONFLICT specification\". Without queries nobody can tell whether a version has such an upsert.",

@@ -1,11 +1,12 @@
 //! Found where the statements are applied to the schema before them.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::NAME_TAKEN,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports IF NOT EXISTS where something else bears the name already: an index of another table or on other columns, a table without a column that is written there.",
         why: "PostgreSQL compares names only, and at most 63 bytes of them. It raises a notice, makes nothing, and what comes later does without the index or the column.",

@@ -1,13 +1,14 @@
 //! `ADD COLUMN … NOT NULL` without a default: PostgreSQL refuses it if there is a single row.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::NEEDS_EMPTY_TABLE,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a new column that is NOT NULL and has no default, on a table that was there before the release.",
         why: "PostgreSQL refuses it if the table has a single row. It passes on the empty database of a test and fails in production.",

@@ -1,11 +1,12 @@
 //! Found where suppressions are applied.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::NOT_ALLOWABLE,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports an `allow` comment for a rule that keeps a plan from breaking a version.",
         why: "Silenced, the plan would still break a version. What the author knows better belongs into `-- cutover: before|after|neutral <reason>`, which changes the plan.",

@@ -1,11 +1,12 @@
 //! Found where steps are placed.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::OPAQUE,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a statement whose effect cannot be known from its text: a DO block, a call of an unknown function, a form the parser lacks.",
         why: "It may drop a column that blue reads. Nobody but its author knows where it belongs.",

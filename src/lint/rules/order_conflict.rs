@@ -1,11 +1,12 @@
 //! Found where steps are placed.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ORDER_CONFLICT,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a step that green needs before the cutover and that depends on one which blue does not survive.",
         why: "Dependencies cannot be turned round, so one of the two versions would break.",

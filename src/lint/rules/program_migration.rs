@@ -1,11 +1,12 @@
 //! Found where the pending migrations are collected.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Check, Docs, Rule};
+use crate::lint::{Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::PROGRAM,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a pending migration that is a program (Go, Ruby) and no SQL.",
         why: "What it does to the schema cannot be known from here, nor can it be run from here, so no order can be proved around it.",

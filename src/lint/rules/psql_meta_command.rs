@@ -1,11 +1,12 @@
 //! Found where a file is split into statements.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::META_COMMAND,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a backslash command among the SQL.",
         why: "Backslash commands are psql's. No migration tool sends them to the server.",

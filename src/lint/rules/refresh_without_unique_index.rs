@@ -1,12 +1,13 @@
 //! REFRESH MATERIALIZED VIEW CONCURRENTLY needs a unique index.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::sql::Operation;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::REFRESH_WITHOUT_UNIQUE_INDEX,
     severity: Severity::Error,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports REFRESH MATERIALIZED VIEW CONCURRENTLY of a view without a unique index on plain columns and all rows.",
         why: "PostgreSQL refuses it: \"cannot refresh materialized view concurrently\". The release would stop at this step.",

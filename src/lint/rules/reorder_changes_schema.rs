@@ -1,11 +1,12 @@
 //! Found where a plan is proved.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Check, Docs, Rule};
+use crate::lint::{Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::REORDER_UNPROVED,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports a plan whose order ends in another schema than the files' own order, or in which a statement would fail.",
         why: "Reordering is proved by replaying it. A plan that is not proved is refused.",

@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Rule, Step, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Step, Subject, Yields};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, RelationKind};
@@ -11,6 +11,7 @@ use crate::sql::operation::{DataChange, DataVerb, RelationKind};
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_GONE_IN_OVERLAP,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a DELETE that runs before the cutover, because a step that green needs depends on it; and after the cutover, what takes rows that green has written by then: a DELETE or TRUNCATE, another table in the place of the one it writes, a foreign key that comes too late to take along what points to deleted rows.",
         why: "Blue still uses the table: it may miss the rows, and it may write such rows again before the step that needs them gone. What runs after the cutover meets rows that in the files' order are not there yet.",

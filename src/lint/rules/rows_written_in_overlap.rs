@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject, Yields};
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
@@ -11,6 +11,7 @@ use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShap
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_WRITTEN_IN_OVERLAP,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports rows that are filled or copied before the cutover from a table that blue goes on writing. It is an error where a later step fails on what blue wrote, or where those rows are in no table at the end.",
         why: "Rows that blue writes between the backfill and the end of its drain do not get the value. An UPDATE that tests the column `IS NULL` is run a second time once blue is drained; a trigger of the release keeps both forms in sync.",

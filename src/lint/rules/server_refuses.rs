@@ -1,11 +1,12 @@
 //! Found where the pending migrations are collected.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::SERVER_REFUSES,
     severity: Severity::Error,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a statement that PostgreSQL refuses whatever rows there are: DROP without CASCADE of what a view or a foreign key depends on, CREATE OR REPLACE VIEW without a column that is there, CREATE OR REPLACE FUNCTION with another return type.",
         why: "\"cannot drop table users because other objects depend on it\": the release would stop at this step, perhaps after the cutover.",

@@ -2,13 +2,14 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Placing, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Placing, Rule, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, TableChange};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::TABLE_REWRITE,
     severity: Severity::Warning,
+    yields_to: Yields::Figures,
     docs: Docs {
         what: "Reports a statement that writes a table of production anew: a new column with a volatile default, serial, identity or stored expression; a change of type that PostgreSQL cannot make in the catalog alone; VACUUM FULL, CLUSTER, SET LOGGED.",
         why: "ACCESS EXCLUSIVE is held until every row and every index is written: nobody reads or writes the table meanwhile.",

@@ -1,11 +1,12 @@
 //! Found where suppressions are applied.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::UNKNOWN_ALLOW,
     severity: Severity::Error,
+    yields_to: Yields::Nobody,
     docs: Docs {
         what: "Reports an `allow` comment that names no rule.",
         why: "It silences nothing, and its author believes that it does.",

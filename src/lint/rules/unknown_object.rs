@@ -1,11 +1,12 @@
 //! Found where migrations are simulated.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule};
+use crate::lint::{Case, Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::UNKNOWN_OBJECT,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a statement that changes something which the migrations before it never made, or makes something that is there.",
         why: "It fails, or something outside the folder made the object and the plan does not know its columns.",

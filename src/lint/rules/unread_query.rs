@@ -1,11 +1,12 @@
 //! Found where queries are read.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Check, Docs, Rule};
+use crate::lint::{Check, Docs, Rule, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::UNREAD_QUERY,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a query of the application that the parser cannot read.",
         why: "What it needs is not known. A rehearsal still has PostgreSQL prepare it on every schema.",

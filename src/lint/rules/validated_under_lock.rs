@@ -1,13 +1,14 @@
 //! `NOT VALID` and `VALIDATE` in one transaction.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::{ConstraintKind, TableChange};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::VALIDATED_UNDER_LOCK,
     severity: Severity::Warning,
+    yields_to: Yields::Comments,
     docs: Docs {
         what: "Reports a constraint of a table of production that one statement, or statements that run in one transaction, adds NOT VALID and validates.",
         why: "The lock of ADD CONSTRAINT is held until the transaction ends, so the scan of VALIDATE CONSTRAINT runs under it: NOT VALID has gained nothing. Two statements of one file are fine; cutover runs each in a transaction of its own.",

@@ -248,6 +248,11 @@ fn conventions_sources_and_formats_are_all_named() {
         let row = format!("| `{convention}` | {} |", convention.files());
         assert!(releases.lines().any(|line| line == row), "docs/releases.md lacks\n{row}");
     }
+    let workloads = std::fs::read_to_string("docs/workloads.md").unwrap();
+    for source in cutover::workload::SOURCES {
+        let row = format!("| `{}:` | {} |", source.word, source.reads);
+        assert!(workloads.lines().any(|line| line == row), "docs/workloads.md lacks\n{row}");
+    }
     let formats = names("docs/formats.md");
     for (command, option) in [("schema", "formats"), ("lint", "format")] {
         for value in commands::values(command) {

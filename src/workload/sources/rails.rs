@@ -2,15 +2,32 @@
 
 use camino::Utf8Path;
 
-use super::error::WorkloadError;
-use super::found::{self, left_out};
-use super::model::{self, Column, Model};
-use super::placeholder::Style;
-use super::{Workload, file};
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::schema::{Object, Schema};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::{self, operation::RelationKind};
+use crate::workload::error::WorkloadError;
+use crate::workload::found::{self, left_out};
+use crate::workload::model::{self, Column, Model};
+use crate::workload::placeholder::Style;
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "rails",
+    aliases: &["activerecord"],
+    what: "a schema of ActiveRecord",
+    reads: "`schema.rb` or `structure.sql`: what the models imply, and nothing that is written by hand",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    if path.is_file() {
+        return Ok([RUBY, STRUCTURE].iter().any(|name| path.file_name() == Some(name)));
+    }
+    Ok(inside(path).is_some())
+}
 
 /// The file in Ruby.
 pub(super) const RUBY: &str = "schema.rb";
@@ -26,7 +43,7 @@ const NO_COLUMNS: &[&str] =
     &["index", "check_constraint", "exclusion_constraint", "unique_constraint", "unique_key", "foreign_key"];
 
 /// Reads a file, or the one in `db/` of a folder or in the folder itself.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let file = if path.is_dir() { inside(path) } else { Some(path.to_owned()) };
     let Some(file) = file else {
         let wanted = format!("there is no {RUBY} and no {STRUCTURE}");

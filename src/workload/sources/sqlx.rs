@@ -8,14 +8,33 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error::WorkloadError;
-use super::found::{self, Found};
-use super::placeholder::Style;
-use super::recorded::{Recorded, RecordedColumn};
-use super::text::Text;
-use super::{Workload, file};
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
+use crate::workload::detect::holds;
+use crate::workload::error::WorkloadError;
+use crate::workload::found::{self, Found};
+use crate::workload::placeholder::Style;
+use crate::workload::recorded::{Recorded, RecordedColumn};
+use crate::workload::text::Text;
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "sqlx",
+    aliases: &[],
+    what: "queries that sqlx recorded",
+    reads: "`.sqlx/query-*.json` or `sqlx-data.json`, with the types that were recorded: held against the schema, and they tell which columns must not be NULL",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    let own = |path: &Utf8Path| is_query_file(path) || path.file_name() == Some(DATA);
+    if path.is_file() {
+        return Ok(own(path));
+    }
+    Ok(holds(&path.join(".sqlx"), own)? || holds(path, own)?)
+}
 
 /// The name of the single file.
 pub(super) const DATA: &str = "sqlx-data.json";
@@ -48,12 +67,12 @@ struct RawColumn {
 }
 
 /// Whether a file is one query of sqlx.
-pub(super) fn is_query_file(path: &Utf8Path) -> bool {
+fn is_query_file(path: &Utf8Path) -> bool {
     path.file_name().is_some_and(|name| name.starts_with("query-") && name.ends_with(".json"))
 }
 
 /// Reads a folder (of files, or with `.sqlx/` or `sqlx-data.json` in it) or a file.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let inner = [path.join(".sqlx"), path.join(DATA)].into_iter().find(|inner| inner.exists());
     let wanted = |file: &Utf8Path| is_query_file(file) || file.file_name() == Some(DATA);
     let files = file::below(inner.as_deref().unwrap_or(path), wanted)?;
@@ -131,7 +150,7 @@ fn query(text: &str, id: FileId, raw: &RawQuery<'_>, database: Option<&str>) -> 
 
 /// sqlx has no names; the verb and the first table tell more than the hash of the file.
 fn name(sql: &str) -> String {
-    super::fingerprint::summary(sql)
+    crate::workload::fingerprint::summary(sql)
 }
 
 /// A type of sqlx as PostgreSQL names it: `"Int8"`, `"TextArray"`, `{"Custom": {"name": "mood", …}}`.

@@ -2,19 +2,42 @@
 
 use camino::Utf8Path;
 
-use super::error::WorkloadError;
-use super::found;
-use super::model::{self, Column, Model};
-use super::placeholder::Style;
-use super::{Workload, file};
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
+use crate::workload::error::WorkloadError;
+use crate::workload::found;
+use crate::workload::model::{self, Column, Model};
+use crate::workload::placeholder::Style;
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "diesel",
+    aliases: &[],
+    what: "tables of Diesel",
+    reads: "`schema.rs` of Diesel: what its tables imply, and nothing that is written by hand",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    let schema = |path: &Utf8Path| path.file_name() == Some(FILE);
+    if path.is_file() && path.extension() != Some("rs") {
+        return Ok(false);
+    }
+    for file in file::below(path, schema)? {
+        if is_one(&file::text(&file)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// The file.
 pub(super) const FILE: &str = "schema.rs";
 
 /// Reads a file, or the files of that name below a folder.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let mut sources = Sources::new();
     for path in file::below(path, |file| file.file_name() == Some(FILE))? {
         let text = file::text(&path)?;
@@ -35,7 +58,7 @@ pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), Workl
 }
 
 /// Whether a text has such macros.
-pub(super) fn is_one(text: &str) -> bool {
+fn is_one(text: &str) -> bool {
     text.contains("table! {")
 }
 

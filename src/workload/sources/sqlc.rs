@@ -3,13 +3,36 @@
 
 use camino::Utf8Path;
 
-use super::error::WorkloadError;
-use super::found::{self, Found};
-use super::placeholder::Style;
-use super::text::{Making, Text};
-use super::{Workload, file};
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
+use crate::workload::detect::begins;
+use crate::workload::error::WorkloadError;
+use crate::workload::found::{self, Found};
+use crate::workload::placeholder::Style;
+use crate::workload::text::{Making, Text};
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "sqlc",
+    aliases: &[],
+    what: "code that sqlc generated",
+    reads: "the code that sqlc generates (Go, Python, Kotlin, TypeScript)",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    if path.is_file() && !is_code(path) {
+        return Ok(false);
+    }
+    for file in file::below(path, is_code)? {
+        if begins(&file, is_one)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// Languages: how their files end.
 const EXTENSIONS: &[&str] = &["go", "py", "ts", "kt"];
@@ -21,17 +44,17 @@ const QUOTES: &[&str] = &["\"\"\"", "'''", "`", "\"", "'"];
 const HEAD: &str = "-- name: ";
 
 /// Whether a file may be generated code.
-pub(super) fn is_code(path: &Utf8Path) -> bool {
+fn is_code(path: &Utf8Path) -> bool {
     path.extension().is_some_and(|extension| EXTENSIONS.contains(&extension))
 }
 
 /// Whether a text is such code.
-pub(super) fn is_one(text: &str) -> bool {
+fn is_one(text: &str) -> bool {
     text.contains("sqlc") && text.contains(HEAD)
 }
 
 /// Reads a folder or a file.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let mut sources = Sources::new();
     for path in file::below(path, is_code)? {
         let text = file::text(&path)?;

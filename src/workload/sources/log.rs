@@ -10,17 +10,50 @@ use camino::Utf8Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::WorkloadError;
-use super::fingerprint::{Fingerprint, fingerprint, own_name, summary};
-use super::found::{self, Found, left_out};
-use super::placeholder::Style;
+use super::Source;
 use super::saved::{SavedStatement, SavedTransaction};
-use super::text::Text;
-use super::{Workload, file};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
 use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::workload::detect::begins;
+use crate::workload::error::WorkloadError;
+use crate::workload::fingerprint::{Fingerprint, fingerprint, own_name, summary};
+use crate::workload::found::{self, Found, left_out};
+use crate::workload::placeholder::Style;
+use crate::workload::text::Text;
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "log",
+    aliases: &["csvlog", "jsonlog"],
+    what: "a log of PostgreSQL",
+    reads: "a csvlog or jsonlog of PostgreSQL: `log:pg.json#application_name=shop`",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path), &location.filter),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    // A line of csvlog begins with a time; an entry of jsonlog has a severity.
+    let entry = |text: &str| {
+        let line = text.lines().next().unwrap_or_default();
+        let csv = line.split(',').count() > 10 && line.starts_with(|c: char| c.is_ascii_digit());
+        let json = line.starts_with("{\"timestamp\"") || (line.starts_with('{') && line.contains("\"error_severity\""));
+        csv || json
+    };
+    if path.is_file() {
+        return begins(path, entry);
+    }
+    let mut found = false;
+    if path.is_dir() {
+        for file in path.read_dir_utf8()? {
+            let file = file?;
+            let log = file.path().is_file() && format_of(file.path()).is_some();
+            found |= log && begins(file.path(), entry)?;
+        }
+    }
+    Ok(found)
+}
 
 /// Whose statements count; what is not given is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,7 +205,7 @@ fn only_catalogs(text: &str) -> bool {
 }
 
 /// Reads the logs of a folder, or one.
-pub(super) fn load(path: &Utf8Path, filter: &Filter) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path, filter: &Filter) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let files = file::below(path, |file| format_of(file).is_some())?;
     let mut sources = Sources::new();
     for path in &files {

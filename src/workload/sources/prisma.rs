@@ -2,13 +2,31 @@
 
 use camino::Utf8Path;
 
-use super::error::WorkloadError;
-use super::found::{self, Found, left_out};
-use super::model::{self, Column, Model};
-use super::placeholder::Style;
-use super::{Workload, file};
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
+use crate::workload::error::WorkloadError;
+use crate::workload::found::{self, Found, left_out};
+use crate::workload::model::{self, Column, Model};
+use crate::workload::placeholder::Style;
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "prisma",
+    aliases: &[],
+    what: "models of Prisma",
+    reads: "`schema.prisma`: what the models imply, and nothing that is written by hand",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    let models = |path: &Utf8Path| path.extension() == Some("prisma");
+    if path.is_file() {
+        return Ok(models(path));
+    }
+    Ok(!file::below(path, models)?.is_empty())
+}
 
 /// Types that are columns. Others are enums of the schema, or models, which are relations.
 const SCALARS: &[&str] = &["String", "Boolean", "Int", "BigInt", "Float", "Decimal", "DateTime", "Json", "Bytes"];
@@ -17,7 +35,7 @@ const SCALARS: &[&str] = &["String", "Boolean", "Int", "BigInt", "Float", "Decim
 const OF_DATABASE: &[&str] = &["autoincrement(", "dbgenerated(", "sequence("];
 
 /// Reads the models of a file or a folder.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let mut sources = Sources::new();
     for path in file::below(path, |file| file.extension() == Some("prisma"))? {
         let text = file::text(&path)?;

@@ -3,14 +3,26 @@
 
 use camino::Utf8PathBuf;
 
-use super::fingerprint::{own_name, summary};
-use super::found::{self, Found, left_out};
-use super::placeholder::Style;
-use super::text::Text;
-use super::{Workload, log};
+use super::Source;
+use super::log;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use crate::sql::lex::{Lexeme, lex};
+use crate::workload::Workload;
+use crate::workload::error::WorkloadError;
+use crate::workload::fingerprint::{own_name, summary};
+use crate::workload::found::{self, Found, left_out};
+use crate::workload::placeholder::Style;
+use crate::workload::text::Text;
+
+pub(in crate::workload) static SOURCE: Source = Source {
+    word: "stat",
+    aliases: &[],
+    what: "pg_stat_statements",
+    reads: "`pg_stat_statements` of a live server: `postgres://me@db/shop#user=app`",
+    is: |_| Ok(false),
+    load: |location| Err(WorkloadError::Live(location.path.clone())),
+};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]

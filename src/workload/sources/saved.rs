@@ -8,15 +8,31 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::error::WorkloadError;
-use super::fingerprint::{Fingerprint, fingerprint, without_values};
-use super::found::{self, Found};
-use super::placeholder::Style;
-use super::recorded::Recorded;
-use super::text::Text;
-use super::{Workload, file};
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
+use crate::workload::detect::begins;
+use crate::workload::error::WorkloadError;
+use crate::workload::fingerprint::{Fingerprint, fingerprint, without_values};
+use crate::workload::found::{self, Found};
+use crate::workload::placeholder::Style;
+use crate::workload::recorded::Recorded;
+use crate::workload::text::Text;
+use crate::workload::{Workload, file};
+
+pub(super) static SOURCE: Source = Source {
+    word: "workload",
+    aliases: &[],
+    what: "a workload of cutover",
+    reads: "what `cutover record` wrote",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    // Whatever its name: the first words say what it is.
+    Ok(path.is_file() && begins(path, |text| text.contains("\"format\"") && text.contains(FORMAT))?)
+}
 
 /// What the file says it is.
 pub(super) const FORMAT: &str = "cutover-workload";
@@ -193,7 +209,7 @@ struct Place<'a> {
 }
 
 /// Reads a workload file.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let text = file::text(path)?;
     let saved = SavedWorkload::from_json(path, &text)?;
     let places: Places<'_> = serde_json::from_str(&text).map_err(|error| WorkloadError::Malformed {

@@ -3,17 +3,36 @@
 
 use camino::Utf8Path;
 
-use super::Workload;
-use super::error::WorkloadError;
-use super::file;
-use super::found::{self, Found};
-use super::placeholder::Style;
+use super::Source;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use crate::sql;
+use crate::workload::Workload;
+use crate::workload::error::WorkloadError;
+use crate::workload::file;
+use crate::workload::found::{self, Found};
+use crate::workload::placeholder::Style;
+
+pub(super) static SOURCE: Source = Source {
+    word: "sql",
+    aliases: &[],
+    what: ".sql files with queries",
+    reads: "`.sql` files, each query after `-- name: something`; sqlc's query files",
+    is: is_here,
+    load: |location| load(Utf8Path::new(&location.path)),
+};
+
+fn is_here(path: &Utf8Path) -> Result<bool, WorkloadError> {
+    // A dump of the schema has no queries.
+    let sql = |file: &Utf8Path| file.extension() == Some("sql") && file.file_name() != Some(super::rails::STRUCTURE);
+    if path.is_file() {
+        return Ok(sql(path));
+    }
+    Ok(!file::below(path, sql)?.is_empty())
+}
 
 /// Reads the queries of a folder (subfolders included) or of a single file.
-pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
+fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), WorkloadError> {
     let files = file::below(path, |file| file.extension() == Some("sql"))?;
     if files.is_empty() {
         return Err(WorkloadError::Empty { path: path.to_owned(), wanted: "there is no .sql file".into() });
@@ -27,7 +46,7 @@ pub(super) fn load(path: &Utf8Path) -> Result<(Workload, Vec<Diagnostic>), Workl
 }
 
 /// Reads files that are in memory.
-pub(super) fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
+pub(in crate::workload) fn read(sources: Sources) -> (Workload, Vec<Diagnostic>) {
     let mut queries = Vec::new();
     for (id, file) in sources.iter() {
         let stem = file.path.file_stem().unwrap_or_default();
