@@ -4,9 +4,11 @@ use camino::Utf8PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::file;
 use super::planning::PlanningArgs;
-use crate::report::graph;
+use super::{file, format};
+use crate::plan::saved::SavedPlan;
+use crate::report::graph::FORMATS;
+use crate::report::{Format, Style};
 
 /// Print the dependency graph of the steps as Mermaid or DOT
 ///
@@ -21,27 +23,16 @@ pub(super) struct Args {
     #[command(flatten)]
     planning: PlanningArgs,
     /// For which program
-    #[arg(long, value_enum, default_value = "mermaid")]
-    format: Format,
+    #[arg(long, value_parser = format::parser(FORMATS), default_value = "mermaid")]
+    format: &'static Format<SavedPlan>,
     /// Write it into a file instead of printing it
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// Markdown of GitHub and GitLab, and mermaid.live
-    Mermaid,
-    /// Graphviz
-    Dot,
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let plan = args.planning.saved_or_new()?;
-    let text = match args.format {
-        Format::Mermaid => graph::mermaid(&plan),
-        Format::Dot => graph::dot(&plan),
-    };
+    let text = (args.format.render)(&plan, Style::default());
     file::write_or_print(args.output.as_deref(), &text)?;
     Ok(Exit::Ok)
 }

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::planning::{self, Live};
 use super::release_args::{ReleaseInput, ReleaseOptions};
 use super::server_args::ServerArgs;
-use super::{file, git, out};
+use super::{file, format, git, out};
 use crate::config::LintConfig;
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
@@ -23,8 +23,8 @@ use crate::migrations::Pending;
 use crate::parallel;
 use crate::plan::{Checked, ObservedEffects, Request};
 use crate::rehearse::observation::Seen;
-use crate::report::Style;
-use crate::report::lint::{self as render, LintReport};
+use crate::report::lint::{FORMATS, LintReport};
+use crate::report::{Format, Style};
 use crate::schema::Schema;
 use crate::source::Sources;
 
@@ -71,32 +71,14 @@ pub(super) struct Args {
     #[arg(long)]
     fix: bool,
     /// What to print
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[arg(long, value_parser = format::parser(FORMATS), default_value = PEOPLE)]
+    format: &'static Format<LintReport>,
     /// Write it into a file instead of printing it
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
     /// Write one more report, such as `sarif=lint.sarif`; may be given several times
     #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
-    report: Vec<(Format, Utf8PathBuf)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs (its schema: `cutover schema lint`)
-    Json,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-    /// Annotations of a GitHub workflow
-    Github,
-    /// GitLab's code quality report
-    Gitlab,
-    /// JUnit XML
-    Junit,
-    /// A comment on a pull request
-    Markdown,
+    report: Vec<(&'static Format<LintReport>, Utf8PathBuf)>,
 }
 
 fn fail_on(text: &str) -> Result<FailOn, String> {
@@ -108,9 +90,16 @@ fn fail_on(text: &str) -> Result<FailOn, String> {
     }
 }
 
-fn report_file(text: &str) -> Result<(Format, Utf8PathBuf), String> {
-    let (format, path) = text.split_once('=').ok_or("write FORMAT=FILE, such as sarif=lint.sarif")?;
-    Ok((clap::ValueEnum::from_str(format, true)?, path.into()))
+/// The format for people at a terminal.
+const PEOPLE: &str = "text";
+
+fn report_file(text: &str) -> Result<(&'static Format<LintReport>, Utf8PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("write FORMAT=FILE, such as sarif=lint.sarif")?;
+    Ok((format_of(name).ok_or_else(|| format!("there is no format {name}"))?, path.into()))
+}
+
+fn format_of(name: &str) -> Option<&'static Format<LintReport>> {
+    FORMATS.iter().find(|format| format.name.eq_ignore_ascii_case(name))
 }
 
 /// More rounds than fixes could ever need that make room for one another.
@@ -397,37 +386,26 @@ fn apply_baseline(path: &Utf8Path, report: &mut LintReport, looked_at: &[Utf8Pat
 fn show(args: &Args, report: &LintReport) -> Result<(), CliError> {
     let plain = Style::default();
     match &args.output {
-        Some(path) => file::write(path, &rendered(args.format, report, plain))?,
+        Some(path) => file::write(path, &(args.format.render)(report, plain))?,
         None => {
             let style = Style { color: std::io::stdout().is_terminal(), ..plain };
-            out::print(&rendered(args.format, report, style))?;
+            out::print(&(args.format.render)(report, style))?;
         }
     }
     for (format, path) in &args.report {
-        file::write(path, &rendered(*format, report, plain))?;
+        file::write(path, &(format.render)(report, plain))?;
     }
     // In a workflow, people look at the pull request.
-    if args.format == Format::Text && std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
-        out::print(&render::render_github(report))?;
+    if args.format.name == PEOPLE && std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
+        let of = |name| format_of(name).map(|format| (format.render)(report, plain)).unwrap_or_default();
+        out::print(&of("github"))?;
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             let summary = OpenOptions::new().append(true).create(true).open(&path);
-            let written = summary.and_then(|mut file| file.write_all(render::render_markdown(report).as_bytes()));
+            let written = summary.and_then(|mut file| file.write_all(of("markdown").as_bytes()));
             written.map_err(|error| CliError::usage(format!("the step summary cannot be written: {error}")))?;
         }
     }
     Ok(())
-}
-
-fn rendered(format: Format, report: &LintReport, style: Style) -> String {
-    match format {
-        Format::Text => render::render_text(report, style),
-        Format::Json => render::render_json(report),
-        Format::Sarif => render::render_sarif(report),
-        Format::Github => render::render_github(report),
-        Format::Gitlab => render::render_gitlab(report),
-        Format::Junit => render::render_junit(report),
-        Format::Markdown => render::render_markdown(report),
-    }
 }
 
 /// A folder as it should be shown: relative to where the command runs, if it is below.

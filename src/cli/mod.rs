@@ -8,6 +8,7 @@ mod execute;
 mod exit;
 mod explain;
 mod file;
+mod format;
 mod git;
 mod graph;
 mod groups;

@@ -6,9 +6,10 @@ use camino::Utf8PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::file;
 use super::planning::PlanningArgs;
-use crate::report::{self, Style};
+use super::{file, format};
+use crate::plan::saved::SavedPlan;
+use crate::report::{Format, PLAN_FORMATS, Style};
 
 /// Show a release whole: timeline, every query at every state, what breaks, findings
 ///
@@ -25,28 +26,17 @@ pub(super) struct Args {
     #[command(flatten)]
     planning: PlanningArgs,
     /// What to write
-    #[arg(long, value_enum, default_value = "html")]
-    format: Format,
+    #[arg(long, value_parser = format::parser(PLAN_FORMATS), default_value = "html")]
+    format: &'static Format<SavedPlan>,
     /// Write it into a file instead of printing it
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// One file for browsers and paper
-    Html,
-    /// The plan, and every query at every state
-    Text,
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let plan = args.planning.saved_or_new()?;
     let style = Style { color: args.output.is_none() && std::io::stdout().is_terminal(), ..Style::default() };
-    let text = match args.format {
-        Format::Html => report::html::render(&plan),
-        Format::Text => report::render_whole_plan(&plan, style),
-    };
+    let text = (args.format.render)(&plan, style);
     file::write_or_print(args.output.as_deref(), &text)?;
     Ok(Exit::Ok)
 }

@@ -2,7 +2,18 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::Format;
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step};
+
+/// Every format of the graph.
+pub static FORMATS: &[Format<SavedPlan>] = &[
+    Format {
+        name: "mermaid",
+        about: "Markdown of GitHub and GitLab, and mermaid.live",
+        render: |plan, _| mermaid(plan),
+    },
+    Format { name: "dot", about: "Graphviz", render: |plan, _| dot(plan) },
+];
 
 /// Reasons on an edge beyond these are counted.
 const MOST_REASONS: usize = 3;
@@ -33,7 +44,7 @@ const DIRECTIONS: [Direction; 6] = [
 ];
 
 /// A Mermaid flowchart.
-pub fn mermaid(plan: &SavedPlan) -> String {
+fn mermaid(plan: &SavedPlan) -> String {
     let mut out = String::new();
     // Writing to a String does not fail.
     let _ = write_mermaid(&mut out, plan);
@@ -41,7 +52,7 @@ pub fn mermaid(plan: &SavedPlan) -> String {
 }
 
 /// A DOT digraph.
-pub fn dot(plan: &SavedPlan) -> String {
+fn dot(plan: &SavedPlan) -> String {
     let mut out = String::new();
     let _ = write_dot(&mut out, plan);
     out

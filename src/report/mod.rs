@@ -1,6 +1,7 @@
 //! Plans, findings and rehearsals → text, HTML, graphs, JSON and JSON Schemas. No decisions here.
 
 mod diagnostics;
+mod format;
 pub mod graph;
 pub mod html;
 #[cfg(feature = "cli")]
@@ -15,20 +16,38 @@ mod rehearsal_json;
 mod rehearsal_text;
 pub mod style;
 
+use crate::plan::saved::SavedPlan;
+
 pub use diagnostics::render as render_diagnostics;
-pub use plan_text::{render as render_plan, render_whole as render_whole_plan};
+pub use format::{Format, MachineFormat};
+pub use plan_text::render as render_plan;
 #[cfg(feature = "live")]
-pub use rehearsal_json::{render as rehearsal_json, schema as rehearsal_schema};
+pub use rehearsal_json::render as rehearsal_json;
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
 pub use style::Style;
 
-/// The JSON Schema of the saved plan.
-pub fn plan_schema() -> serde_json::Value {
+/// Every format of a release as a whole.
+pub static PLAN_FORMATS: &[Format<SavedPlan>] = &[
+    Format { name: "html", about: "One file for browsers and paper", render: |plan, _| html::render(plan) },
+    Format { name: "text", about: "The plan, and every query at every state", render: plan_text::render_whole },
+];
+
+/// Every machine format, with its JSON Schema.
+pub static MACHINE_FORMATS: &[MachineFormat] = &[
+    MachineFormat { name: "plan", about: "What `plan --format json` prints and `plan -o` saves", schema: plan_schema },
+    #[cfg(feature = "live")]
+    MachineFormat { name: "rehearsal", about: "What `rehearse --format json` prints", schema: rehearsal_json::schema },
+    #[cfg(feature = "cli")]
+    MachineFormat { name: "lint", about: "What `lint --format json` prints", schema: lint::json::schema },
+    MachineFormat { name: "stats", about: "What `stats` writes", schema: crate::stats::schema },
+    MachineFormat { name: "workload", about: "What `record` writes", schema: workload_schema },
+];
+
+fn plan_schema() -> serde_json::Value {
     schemars::schema_for!(crate::plan::format::v2::Plan).to_value()
 }
 
-/// The JSON Schema of a workload file.
-pub fn workload_schema() -> serde_json::Value {
+fn workload_schema() -> serde_json::Value {
     schemars::schema_for!(crate::workload::SavedWorkload).to_value()
 }

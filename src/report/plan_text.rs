@@ -17,7 +17,7 @@ pub fn render(plan: &SavedPlan, style: Style) -> String {
 }
 
 /// The same with every query at every state.
-pub fn render_whole(plan: &SavedPlan, style: Style) -> String {
+pub(super) fn render_whole(plan: &SavedPlan, style: Style) -> String {
     let mut out = String::new();
     let _ = write(&mut out, plan, Rows::All, style);
     out

@@ -212,7 +212,7 @@ pub(super) struct DifferenceDocument {
 }
 
 /// The JSON Schema of the format.
-pub fn schema() -> serde_json::Value {
+pub(super) fn schema() -> serde_json::Value {
     schemars::schema_for!(RehearsalDocument).to_value()
 }
 

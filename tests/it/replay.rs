@@ -261,7 +261,12 @@ async fn the_reports_tell_what_was_played() {
     "#);
     let json = cutover::report::rehearsal_json(&plan, Some(&rehearsal));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let validator = jsonschema::validator_for(&cutover::report::rehearsal_schema()).unwrap();
+    let validator = jsonschema::validator_for(&(cutover::report::MACHINE_FORMATS
+        .iter()
+        .find(|format| format.name == "rehearsal")
+        .unwrap()
+        .schema)())
+    .unwrap();
     let errors: Vec<_> = validator.iter_errors(&json).map(|e| e.to_string()).collect();
     assert_eq!(errors, [""; 0]);
     assert_eq!((&json["safe"], &json["breaks"][0]["replayed"]), (&false.into(), &true.into()));

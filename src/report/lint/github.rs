@@ -4,9 +4,13 @@ use std::cmp::Reverse;
 
 use super::LintReport;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::report::Format;
+
+pub(super) const FORMAT: Format<LintReport> =
+    Format { name: "github", about: "Annotations of a GitHub workflow", render: |report, _| render(report) };
 
 /// One command a line.
-pub fn render(report: &LintReport) -> String {
+fn render(report: &LintReport) -> String {
     let mut findings: Vec<_> = report.findings.iter().map(|(diagnostic, _)| diagnostic).collect();
     findings.sort_by_key(|diagnostic| Reverse(diagnostic.severity));
     findings.into_iter().map(|diagnostic| annotation(report, diagnostic)).collect()

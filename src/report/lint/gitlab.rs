@@ -4,9 +4,13 @@ use serde_json::json;
 
 use super::LintReport;
 use crate::diagnostic::Severity;
+use crate::report::Format;
+
+pub(super) const FORMAT: Format<LintReport> =
+    Format { name: "gitlab", about: "GitLab's code quality report", render: |report, _| render(report) };
 
 /// The document as text.
-pub fn render(report: &LintReport) -> String {
+fn render(report: &LintReport) -> String {
     let issues = report.findings.iter().map(|(diagnostic, fingerprint)| {
         // Every issue has a place; what is said of no file in particular stands at the first one that was looked at.
         let (path, line) = match diagnostic.span() {

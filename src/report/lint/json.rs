@@ -8,7 +8,14 @@ use super::LintReport;
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Fix, Safety, Severity};
 use crate::plan::saved::{SavedPlan, Tool};
+use crate::report::Format;
 use crate::source::Span;
+
+pub(super) const FORMAT: Format<LintReport> = Format {
+    name: "json",
+    about: "For programs (its schema: `cutover schema lint`)",
+    render: |report, _| render(report),
+};
 
 /// Version of the format that this release writes. 1.1 has the lines of places.
 pub const FORMAT_VERSION: &str = "1.1";
@@ -132,7 +139,7 @@ pub fn schema() -> serde_json::Value {
 }
 
 /// The document as text.
-pub fn render(report: &LintReport) -> String {
+fn render(report: &LintReport) -> String {
     let document = LintDocument {
         format_version: FORMAT_VERSION.to_owned(),
         tool: SavedPlan::this_tool(),

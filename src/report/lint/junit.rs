@@ -5,9 +5,13 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::LintReport;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::report::Format;
+
+pub(super) const FORMAT: Format<LintReport> =
+    Format { name: "junit", about: "JUnit XML", render: |report, _| render(report) };
 
 /// The document as text.
-pub fn render(report: &LintReport) -> String {
+fn render(report: &LintReport) -> String {
     let mut document = Report::new("cutover lint");
     let of = |path: Option<&Utf8Path>| {
         let here = |d: &&Diagnostic| d.span().map(|span| report.sources.path(span)) == path;

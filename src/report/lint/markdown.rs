@@ -3,6 +3,10 @@
 use super::LintReport;
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Safety};
+use crate::report::Format;
+
+pub(super) const FORMAT: Format<LintReport> =
+    Format { name: "markdown", about: "A comment on a pull request", render: |report, _| render(report) };
 
 /// What a bot looks for.
 pub(super) const MARKER: &str = "<!-- cutover:lint -->";
@@ -11,7 +15,7 @@ pub(super) const MARKER: &str = "<!-- cutover:lint -->";
 const LONGEST: usize = 60_000;
 
 /// The comment. What does not fit is counted.
-pub fn render(report: &LintReport) -> String {
+fn render(report: &LintReport) -> String {
     let mut out = format!("{MARKER}\n\n### cutover lint\n\n{}.\n", escaped(&report.summary()));
     let mut path = None;
     for (i, (diagnostic, _)) in report.findings.iter().enumerate() {

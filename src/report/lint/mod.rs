@@ -16,14 +16,13 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::lint::Allowed;
 use crate::source::{LineColumn, Sources, Span};
 
-pub use github::render as render_github;
-pub use gitlab::render as render_gitlab;
-pub use json::{render as render_json, schema as json_schema};
-pub use junit::render as render_junit;
-pub use markdown::render as render_markdown;
 pub use page::{page, table};
-pub use sarif::render as render_sarif;
-pub use text::render as render_text;
+
+use super::Format;
+
+/// Every format of what `lint` found.
+pub static FORMATS: &[Format<LintReport>] =
+    &[text::FORMAT, json::FORMAT, sarif::FORMAT, github::FORMAT, gitlab::FORMAT, junit::FORMAT, markdown::FORMAT];
 
 /// What `lint` found.
 #[derive(Debug, Clone, Default)]

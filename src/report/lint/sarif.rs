@@ -5,12 +5,16 @@ use serde_json::{Value, json};
 use super::{LintReport, page};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::lint::{RULES, Rule};
+use crate::report::Format;
 use crate::source::Span;
+
+pub(super) const FORMAT: Format<LintReport> =
+    Format { name: "sarif", about: "SARIF 2.1.0, for code scanning", render: |report, _| render(report) };
 
 const SCHEMA: &str = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/master/Schemata/sarif-schema-2.1.0.json";
 
 /// The document as text.
-pub fn render(report: &LintReport) -> String {
+fn render(report: &LintReport) -> String {
     let found = report.findings.iter().map(|(diagnostic, print)| result(report, diagnostic, Some(print), None));
     let allowed = report.allowed.iter().map(|a| result(report, &a.diagnostic, None, Some(&a.reason)));
     let document = json!({

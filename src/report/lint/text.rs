@@ -4,10 +4,13 @@ use super::LintReport;
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Safety};
 use crate::parallel;
+use crate::report::Format;
 use crate::report::style::{Style, Tone};
 
+pub(super) const FORMAT: Format<LintReport> = Format { name: "text", about: "For people", render: render };
+
 /// Draws the findings.
-pub fn render(report: &LintReport, style: Style) -> String {
+fn render(report: &LintReport, style: Style) -> String {
     const FEW: usize = 16;
     let drawn = parallel::map(&report.findings, FEW, |(diagnostic, _)| finding(diagnostic, report, style));
     let mut out = drawn.concat();

@@ -1,0 +1,20 @@
+//! `--format`: the names of a registry of output formats.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::report::Format;
+
+/// Reads the name of a format; help lists all of them.
+pub(super) fn parser<T>(formats: &'static [Format<T>]) -> impl TypedValueParser<Value = &'static Format<T>> {
+    named(formats, |format| (format.name, format.about))
+}
+
+/// Reads the name of one of several things that have a name and a word about them.
+pub(super) fn named<T: Sync>(
+    all: &'static [T],
+    words: fn(&'static T) -> (&'static str, &'static str),
+) -> impl TypedValueParser<Value = &'static T> {
+    let values = all.iter().map(words).map(|(name, about)| PossibleValue::new(name).help(about));
+    PossibleValuesParser::new(values)
+        .try_map(move |name| all.iter().find(|one| words(one).0 == name).ok_or_else(|| format!("there is no {name}")))
+}
