@@ -6,7 +6,7 @@ use super::events::Format;
 use super::exit::Exit;
 use super::live::cli_error;
 use super::out;
-use crate::execute::{self, Entry};
+use crate::{execute, report};
 
 /// Show the journal of a release, or list the releases
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         };
         let entries = execute::history(&session, &release.id).await.map_err(|error| cli_error(&error))?;
         for entry in &entries {
-            print(args.format, entry, &describe(entry))?;
+            print(args.format, entry, &report::render_entry(entry))?;
         }
         Ok(Exit::Ok)
     })
@@ -61,20 +61,4 @@ fn print(format: Format, value: &impl serde::Serialize, text: &str) -> Result<()
         (Format::Json, Ok(json)) => out::print(&format!("{json}\n")),
         (Format::Json, Err(_)) | (Format::Text, _) => out::print(&format!("{text}\n")),
     }
-}
-
-/// Sequence, time, epoch, event, and the record's own words.
-fn describe(entry: &Entry) -> String {
-    let mut detail = serde_json::to_value(&entry.record).unwrap_or_default();
-    if let Some(object) = detail.as_object_mut() {
-        for noise in ["about", "event", "relations"] {
-            object.shift_remove(noise);
-        }
-    }
-    let detail = match detail.as_object() {
-        Some(object) if !object.is_empty() => detail.to_string(),
-        _ => String::new(),
-    };
-    let at = entry.at.strftime("%Y-%m-%d %H:%M:%S");
-    format!("{:>4}  {at}  epoch {}  {:<18} {detail}", entry.seq, entry.epoch, entry.record.name()).trim_end().to_owned()
 }

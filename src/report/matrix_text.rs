@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::style::{Style, Tone};
+use super::symbols;
 use crate::compat::matrix::{Mark, Matrix};
 
 /// More columns do not fit beside each other.
@@ -23,7 +24,7 @@ pub(super) fn write(out: &mut String, matrix: &Matrix, style: Style, replayed: b
     for row in &matrix.rows {
         write!(out, "  {:<7}{:<name$}", row.version.name(), row.query)?;
         for i in &shown {
-            let (mark, tone) = drawn(matrix.mark(row, *i));
+            let (mark, tone) = symbols::mark(matrix.mark(row, *i));
             write!(out, "  {:>width$}{}", "", style.paint(tone, mark), width = 7 - mark.chars().count())?;
         }
         writeln!(out)?;
@@ -55,16 +56,5 @@ pub(super) fn title(matrix: &Matrix, state: usize) -> String {
         None => "start".to_owned(),
         Some(_) if state + 1 == matrix.states.len() => "end".to_owned(),
         Some(step) => step.to_string(),
-    }
-}
-
-fn drawn(mark: Mark) -> (&'static str, Tone) {
-    match mark {
-        Mark::Works => ("ok", Tone::Good),
-        Mark::Idle => ("ok", Tone::Quiet),
-        Mark::Away => ("-", Tone::Quiet),
-        Mark::Unknown => ("?", Tone::Change),
-        Mark::Otherwise => ("~", Tone::Change),
-        Mark::Breaks => ("FAIL", Tone::Bad),
     }
 }

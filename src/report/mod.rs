@@ -14,7 +14,10 @@ mod plan_text;
 mod rehearsal_json;
 #[cfg(feature = "live")]
 mod rehearsal_text;
+#[cfg(feature = "live")]
+mod release_text;
 pub mod style;
+mod symbols;
 
 use crate::plan::saved::SavedPlan;
 
@@ -25,6 +28,8 @@ pub use plan_text::render as render_plan;
 pub use rehearsal_json::render as rehearsal_json;
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
+#[cfg(feature = "live")]
+pub use release_text::{render_entry, render_event, render_outcome, render_status};
 pub use style::Style;
 
 /// Every format of a release as a whole.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::matrix_text;
 use super::style::{Style, Tone};
+use super::symbols;
 use crate::compat::matrix::{Mark, Matrix};
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Usage, Verdict};
 use crate::stats::Load;
@@ -117,7 +118,7 @@ fn phase(
 }
 
 fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fmt::Result {
-    let (symbol, tone) = symbol(step.direction);
+    let (symbol, tone) = symbols::direction(step.direction);
     let written = if step.statements().iter().any(|s| s.origin.is_none()) { " (written by cutover)" } else { "" };
     writeln!(
         out,
@@ -164,17 +165,6 @@ fn mentions(out: &mut String, step: &Step, style: Style) -> std::fmt::Result {
 fn place(step: &Step) -> String {
     let origin = step.origin();
     origin.map_or_else(|| "-".to_owned(), |o| format!("{}:{}", o.version, o.line))
-}
-
-fn symbol(direction: Direction) -> (&'static str, Tone) {
-    match direction {
-        Direction::Additive => ("+", Tone::Good),
-        Direction::Deletive => ("-", Tone::Bad),
-        Direction::Neutral => ("~", Tone::Quiet),
-        Direction::Incompatible => ("!", Tone::Bad),
-        Direction::Data => (">", Tone::Change),
-        Direction::Opaque => ("?", Tone::Change),
-    }
 }
 
 fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result {

@@ -1,0 +1,192 @@
+//! What happens in a release, where it stands, and its journal, in words.
+
+use super::symbols::direction;
+use crate::execute::{
+    Entry, Event, Gate, Outcome, Record, Release, ReleaseRecord, Stage, Status, StepRecord, TrafficRecord, Trouble,
+};
+use crate::plan::saved::Phase;
+
+/// What happened, in lines; none where there is nothing to say.
+pub fn render_event(event: &Event) -> Vec<String> {
+    match event {
+        Event::WaitingForLease { holder } => vec![format!("  Waiting   for the lease: {holder}")],
+        Event::LeaseTaken { epoch } => vec![format!("  Locked    cutover.journal (epoch {epoch})")],
+        Event::Journaled { release, record, .. } => describe_record(release, record).into_iter().collect(),
+        Event::StepRunning { step, of, direction: kind, object, action, sql, attempt } => {
+            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            let mut lines = vec![format!("  Step {step}/{of} {} {object}  {action}{again}", direction(*kind).0)];
+            lines.extend(sql.iter().map(|sql| format!("        -> {}", first_line(sql))));
+            lines
+        }
+        Event::LockRetry { attempt, of, message, pause_ms, blockers, .. } => {
+            let mut lines =
+                vec![format!("     attempt {attempt} of {of}: {message}; again in {}", duration(*pause_ms))];
+            lines.extend(blockers.iter().map(|blocker| format!("        blocked by {blocker}")));
+            lines
+        }
+        Event::Repaired { sql, .. } => vec![format!("     cleared up: {sql}")],
+        Event::Waiting { what, pause_ms } => vec![format!("  Waiting   for {what}; again in {}", duration(*pause_ms))],
+        Event::FilesChanged { why } => {
+            vec![format!("  Warning   {why}; the release goes on with the text that is in its plan")]
+        }
+        Event::BackendLog { line } => vec![format!("        | {line}")],
+    }
+}
+
+fn describe_record(release: &str, record: &Record) -> Option<String> {
+    match record {
+        Record::Release(record) => Some(describe_release(release, record)),
+        Record::Traffic(record) => Some(describe_traffic(record)),
+        Record::Step { step, what } => describe_step(*step, what),
+    }
+}
+
+fn describe_release(release: &str, record: &ReleaseRecord) -> String {
+    match record {
+        ReleaseRecord::Started { traffic, .. } => format!("  Release   {release}, traffic moved by {traffic}"),
+        ReleaseRecord::Resumed { .. } => format!("  Resuming  release {release}"),
+        ReleaseRecord::DriftAccepted { by, .. } => {
+            format!("  Decision  the schema is right, says {} on {}", by.role, by.host)
+        }
+        ReleaseRecord::PointOfNoReturn { step } => {
+            format!("  Point of no return passed with step {step}: blue cannot come back")
+        }
+        ReleaseRecord::PhaseFinished { phase: Phase::Before } => {
+            "  Before cutover: done. Both versions work on this schema".into()
+        }
+        ReleaseRecord::PhaseFinished { phase: Phase::After } => "  After cutover: done".into(),
+        ReleaseRecord::Interrupted => "  Interrupted; the state is saved".into(),
+        ReleaseRecord::Failed { .. } => "  Failed; the state is saved".into(),
+        ReleaseRecord::Finished => "  Finished".into(),
+    }
+}
+
+fn describe_traffic(record: &TrafficRecord) -> String {
+    match record {
+        TrafficRecord::ShiftStarted { share } => format!("  Cutover   green -> {share}"),
+        TrafficRecord::Shifted { share, confirmed } => {
+            format!("  Cutover   green has {share}{}", if *confirmed { ", verified" } else { ", not verifiable" })
+        }
+        TrafficRecord::ApprovalAwaited { .. } => "  Waiting   for approval".into(),
+        TrafficRecord::Promoted { by } => format!("  Promoted  by {} on {}", by.role, by.host),
+        TrafficRecord::DrainStarted => "  Draining  blue".into(),
+        TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
+        TrafficRecord::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
+        TrafficRecord::RolledBack => "  Rolled back".into(),
+    }
+}
+
+fn describe_step(step: u32, record: &StepRecord) -> Option<String> {
+    Some(match record {
+        StepRecord::Started => return None,
+        StepRecord::Progressed { rows, .. } => format!("     {rows} rows changed"),
+        StepRecord::Succeeded { ms, .. } => format!("     ok ({})", duration(*ms)),
+        StepRecord::Failed { .. } => format!("     step {step} failed"),
+        StepRecord::Stuck { .. } => format!("     step {step} is stuck"),
+        StepRecord::MarkedDone { by, .. } => {
+            format!("  Decision  step {step} is done, says {} on {}", by.role, by.host)
+        }
+        StepRecord::Retried { by } => {
+            format!("  Decision  step {step} may run again, says {} on {}", by.role, by.host)
+        }
+    })
+}
+
+/// How a command of the engine ended.
+pub fn render_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { release, already: false } => format!("Release {release} is complete."),
+        Outcome::Done { release, already: true } => format!("Release {release} is complete already; nothing was done."),
+        Outcome::AwaitingApproval { release, gate: Gate::Traffic } => format!(
+            "Release {release} waits for you. The database is ready for both versions. Now\n  \
+             1. start green and move the traffic to it,\n  2. make sure that blue serves nobody any more,\n  \
+             3. run `cutover promote`; or go back with `cutover rollback`."
+        ),
+        Outcome::AwaitingApproval { release, gate: Gate::Drain } => format!(
+            "Release {release} waits for you. Green has all traffic, and nothing proves that blue is drained. Now\n  \
+             1. make sure that blue serves nobody any more,\n  2. run `cutover promote`; or go back with `cutover rollback`."
+        ),
+        Outcome::RolledBack { release, by_hand: false } => {
+            format!("Release {release} is rolled back: blue has all traffic. What was added to the schema stays.")
+        }
+        Outcome::RolledBack { release, by_hand: true } => format!(
+            "Release {release} is rolled back. Move all traffic to blue now, if it is not there yet. What was added to the schema stays."
+        ),
+    }
+}
+
+fn first_line(sql: &str) -> String {
+    let mut lines = sql.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("--"));
+    let first: String = lines.next().unwrap_or_default().chars().take(100).collect();
+    if lines.next().is_some() { format!("{first} …") } else { first }
+}
+
+/// A time in the unit that fits.
+pub(super) fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => format!("{} m {:02} s", ms / 60_000, ms % 60_000 / 1000),
+    }
+}
+
+/// Where a release stands, and what can be done next.
+pub fn render_status(release: &Release, status: &Status) -> String {
+    let plan = release.saved_plan().ok();
+    let steps = plan.as_ref().map_or(0, |plan| plan.steps.len());
+    let no_return = match (status.past_no_return, &plan) {
+        (Some(step), _) => format!("passed with step {step}"),
+        (None, Some(plan)) => {
+            let step = plan.steps.iter().find(|step| step.point_of_no_return);
+            step.map_or("none in this plan".into(), |step| format!("step {} ({}), not run yet", step.id, step.object))
+        }
+        (None, None) => "not passed".into(),
+    };
+    let mut lines = vec![
+        format!("Release    {}, begun {} by {} on {}", release.id, release.created_at, release.role, release.host),
+        format!("Stage      {}", status.stage),
+        format!("Steps      {} of {steps} done", status.done()),
+        format!("Traffic    green has {} ({})", status.traffic.share, status.traffic.backend),
+        format!("No return  {no_return}"),
+    ];
+    match &status.trouble {
+        None => {}
+        Some(Trouble::Failed { step: Some(step), message }) => lines.push(format!("Failed     step {step}: {message}")),
+        Some(Trouble::Failed { step: None, message }) => lines.push(format!("Failed     {message}")),
+        Some(Trouble::Stuck { step, message }) => lines.push(format!("Stuck      step {step}: {message}")),
+        Some(Trouble::Interrupted) => lines.push("Interrupted".into()),
+    }
+    lines.push(format!("Next       {}", next(status)));
+    lines.join("\n")
+}
+
+fn next(status: &Status) -> String {
+    if let Some(Trouble::Stuck { step, .. }) = &status.trouble {
+        return format!("`cutover resume --mark-done {step}` or `cutover resume --retry {step}`");
+    }
+    match status.stage {
+        Stage::Done => "nothing".into(),
+        Stage::RolledBack => "`cutover resume` rolls forward again; or make a new plan".into(),
+        Stage::RollingBack => "`cutover rollback`".into(),
+        Stage::AwaitingApproval { .. } => "`cutover promote`, or `cutover rollback`".into(),
+        Stage::Before | Stage::Shifting | Stage::Draining | Stage::After => {
+            "`cutover resume`, if no executor runs".into()
+        }
+    }
+}
+
+/// Sequence, time, epoch, event, and the record's own words.
+pub fn render_entry(entry: &Entry) -> String {
+    let mut detail = serde_json::to_value(&entry.record).unwrap_or_default();
+    if let Some(object) = detail.as_object_mut() {
+        for noise in ["about", "event", "relations"] {
+            object.shift_remove(noise);
+        }
+    }
+    let detail = match detail.as_object() {
+        Some(object) if !object.is_empty() => detail.to_string(),
+        _ => String::new(),
+    };
+    let at = entry.at.strftime("%Y-%m-%d %H:%M:%S");
+    format!("{:>4}  {at}  epoch {}  {:<18} {detail}", entry.seq, entry.epoch, entry.record.name()).trim_end().to_owned()
+}
