@@ -67,6 +67,7 @@ mod parallel;
 pub mod plan;
 #[cfg(feature = "live")]
 pub mod postgres;
+pub mod project;
 #[cfg(feature = "live")]
 pub mod rehearse;
 pub mod report;

@@ -1,6 +1,8 @@
 //! The command line's one error type: an exit code, a message, and hints on what to do next.
 
 use super::exit::Exit;
+use crate::postgres::base::BaseError;
+use crate::project::ProjectError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -29,5 +31,19 @@ impl CliError {
     pub fn hint(mut self, hint: impl std::fmt::Display) -> Self {
         self.hints.push(hint.to_string());
         self
+    }
+}
+
+impl From<ProjectError> for CliError {
+    fn from(error: ProjectError) -> Self {
+        let hint = error.hint();
+        Self { hints: hint.into_iter().collect(), ..Self::usage(error) }
+    }
+}
+
+impl From<BaseError> for CliError {
+    fn from(error: BaseError) -> Self {
+        let hint = error.hint().map(str::to_owned);
+        Self { hints: hint.into_iter().collect(), ..Self::usage(error) }
     }
 }

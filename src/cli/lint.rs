@@ -1,32 +1,26 @@
 //! `cutover lint`: what the rules find in the pending migrations, in every format.
 
-use std::cmp::Reverse;
 use std::fs::OpenOptions;
 use std::io::{IsTerminal as _, Write as _};
-use std::ops::Range;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::planning::{self, Live};
-use super::release_args::{ReleaseInput, ReleaseOptions};
+use super::planning;
+use super::release_args::ReleaseOptions;
 use super::server_args::ServerArgs;
 use super::{file, format, git, out};
-use crate::config::LintConfig;
-use crate::diagnostic::Diagnostic;
-use crate::effect::PgVersion;
 use crate::lint::baseline::Baseline;
 use crate::lint::settings::FailOn;
-use crate::lint::{Allowed, fingerprints, fix, group};
+use crate::lint::{LintReport, fix};
 use crate::migrations::Pending;
-use crate::parallel;
-use crate::plan::{Checked, ObservedEffects, Request};
+use crate::plan::Request;
+use crate::postgres::base::Base;
+use crate::project::{Findings, Project, Releases};
 use crate::rehearse::observation::Seen;
-use crate::report::lint::{FORMATS, LintReport};
+use crate::report::lint::FORMATS;
 use crate::report::{Format, Style};
-use crate::schema::Schema;
-use crate::source::Sources;
 
 /// Find what breaks a version, blocks clients, or should be known
 ///
@@ -131,8 +125,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     show(args, &found.report)?;
     let diagnostics: Vec<_> = found.report.findings.iter().map(|(d, _)| d.clone()).collect();
-    let fail_on = args.fail_on.or(found.config.fail_on).unwrap_or_default();
-    Ok(if fail_on.fails(&diagnostics) { Exit::Findings } else { Exit::Ok })
+    Ok(if found.fail_on.fails(&diagnostics) { Exit::Findings } else { Exit::Ok })
 }
 
 fn findings(n: usize) -> String {
@@ -144,242 +137,69 @@ struct Found {
     report: LintReport,
     /// Of what is found now.
     baseline: Baseline,
-    /// Whether figures of production stand beside it.
-    weighed: bool,
-    config: LintConfig,
+    fail_on: FailOn,
 }
 
 fn look(args: &Args) -> Result<Found, CliError> {
-    let mut found = Found {
-        report: LintReport { root: root(), ..LintReport::default() },
-        baseline: Baseline::empty(),
-        weighed: false,
-        config: LintConfig::default(),
-    };
-    let mut looked_at = Vec::new();
+    let mut found = Findings::new(root());
+    let (mut fail_on, mut known) = (args.fail_on, args.baseline.clone());
     for folder in &args.folders {
-        let input = args.options.read(&tidy(folder))?;
-        let (input, releases) = releases(args, input, &tidy(folder))?;
-        looked_at.extend(releases.looked.iter().flat_map(|looked| looked.paths.iter().cloned()));
-        found.add(&input, releases);
-        found.weighed |= input.weighing.is_some();
-        found.config.fail_on = found.config.fail_on.or(input.lint.fail_on);
-        found.config.baseline = found.config.baseline.or(input.lint.baseline);
-    }
-    found.baseline.findings.sort();
-    if args.write_baseline.is_none()
-        && let Some(path) = args.baseline.as_ref().or(found.config.baseline.as_ref())
-    {
-        apply_baseline(path, &mut found.report, &looked_at)?;
-    }
-    // What the baseline knows is no part of a group.
-    found.report.findings = group(std::mem::take(&mut found.report.findings), found.weighed);
-    Ok(found)
-}
-
-impl Found {
-    /// Adds what was found in a folder.
-    fn add(&mut self, input: &ReleaseInput, releases: Releases) {
-        let report = &mut self.report;
-        // The folder's files, then the queries': the same in each of its releases.
-        let sources = releases.sources.unwrap_or_else(|| input.folder.sources.clone());
-        let offset = report.sources.append(&sources);
-        let mut diagnostics = releases.others;
-        for looked in releases.looked {
-            diagnostics.extend(looked.diagnostics);
-            report.statements += looked.statements;
-            report.migrations.extend(looked.paths.iter().map(|path| input.folder.path.join(path)));
-            report.allowed.extend(looked.allowed.into_iter().map(|mut allowed| {
-                allowed.diagnostic = allowed.diagnostic.moved(offset);
-                allowed
-            }));
+        let folder = tidy(folder);
+        let mut project = args.options.read(&folder)?;
+        let mut live = None;
+        if args.database.is_some() {
+            let read_as = |convention| args.options.read_as(&folder, convention);
+            let found = planning::live(args.database.clone(), project, read_as)?;
+            (project, live) = (found.project, Some((found.pending, found.base)));
         }
-        let mut diagnostics = input.lint.levels.apply(diagnostics);
-        diagnostics.sort_by_key(|d| (d.span().map(|s| (s.file, s.start)), Reverse(d.severity)));
-        let prints = fingerprints(&diagnostics, &sources, &input.folder.path);
-        self.baseline.findings.extend(Baseline::of(&diagnostics, &prints, &sources, &input.folder.path).findings);
-        report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
-        for (diagnostic, sources) in &input.unread {
-            let diagnostics = input.lint.levels.apply(vec![diagnostic.clone()]);
-            let prints = fingerprints(&diagnostics, sources, Utf8Path::new(""));
-            self.baseline.findings.extend(Baseline::of(&diagnostics, &prints, sources, Utf8Path::new("")).findings);
-            let offset = report.sources.append(sources);
-            report.findings.extend(diagnostics.into_iter().map(|d| d.moved(offset)).zip(prints));
-        }
+        let releases = releases(args, &project, live)?;
+        found.add(&project, releases);
+        fail_on = fail_on.or(project.lint.fail_on);
+        known = known.or(project.lint.baseline);
     }
-}
-
-/// What was found in one release.
-struct Looked {
-    /// Its migrations, below the folder.
-    paths: Vec<Utf8PathBuf>,
-    diagnostics: Vec<Diagnostic>,
-    allowed: Vec<Allowed>,
-    statements: usize,
-}
-
-impl Releases {
-    /// Adds what was found in the folder's next releases.
-    fn extend(&mut self, next: Self) {
-        self.sources = self.sources.take().or(next.sources);
-        self.looked.extend(next.looked);
-        self.others.extend(next.others);
+    let baseline = found.baseline();
+    if let (None, Some(path)) = (&args.write_baseline, known) {
+        found.without(&path)?;
     }
-
-    fn add(&mut self, pending: &Pending, checked: Checked) {
-        self.sources.get_or_insert(checked.sources);
-        self.looked.push(Looked {
-            paths: pending.pending.iter().map(|migration| migration.path.clone()).collect(),
-            diagnostics: checked.diagnostics,
-            allowed: checked.allowed,
-            statements: checked.statements,
-        });
-    }
+    Ok(Found { report: found.report(), baseline, fail_on: fail_on.unwrap_or_default() })
 }
 
-/// What is found in a folder's releases, and outside of them.
-#[derive(Default)]
-struct Releases {
-    looked: Vec<Looked>,
-    /// The folder's files, then the queries': the same in each release.
-    sources: Option<Sources>,
-    others: Vec<Diagnostic>,
-}
-
-fn releases(args: &Args, input: ReleaseInput, folder: &Utf8Path) -> Result<(ReleaseInput, Releases), CliError> {
-    if args.database.is_none() {
-        let releases = releases_of(args, &input, None)?;
-        return Ok((input, releases));
-    }
-    let read_as = |convention| args.options.read_as(folder, convention);
-    let Live { input, pending, schema, version } = planning::live(args.database.clone(), input, read_as)?;
-    let releases = releases_of(args, &input, Some((&pending, &schema, version)))?;
-    Ok((input, releases))
-}
-
-fn releases_of(
-    args: &Args,
-    input: &ReleaseInput,
-    live: Option<(&Pending, &Schema, PgVersion)>,
-) -> Result<Releases, CliError> {
+fn releases(args: &Args, project: &Project, live: Option<(Pending, Base)>) -> Result<Releases, CliError> {
     let observe = |pending: &Pending| match args.observe {
-        true => planning::observe(&args.server, input, pending),
+        true => planning::observe(&args.server, project, pending),
         false => Ok(Seen::default()),
     };
-    let one = |pending: &Pending, base: Option<&Schema>, version: PgVersion| {
+    let one = |pending: &Pending, base: Option<&Base>| {
         let seen = observe(pending)?;
-        let request = input.request(pending);
-        let checked = crate::plan::check(Request {
-            observed: args.observe.then_some(&seen.effects),
-            version,
-            ..request.on(base.or(seen.base.as_ref()))
-        });
-        let mut releases = Releases::default();
-        releases.add(pending, checked);
-        Ok::<_, CliError>(releases)
+        let observed = args.observe.then_some(&seen.effects);
+        let version = project.pg_version.or(base.map(|base| base.version)).unwrap_or_else(|| project.version());
+        let real = base.map(|base| &base.schema).or(seen.base.as_ref());
+        Ok::<_, CliError>(project.check(Request { observed, version, ..project.request(pending).on(real) }))
     };
-    let version = input.version();
     if let Some(reference) = &args.base {
-        let base = git::base(&input.folder.path, reference)?;
-        let pending = input.folder.pending_unless(|migration| base.files.contains(&migration.path));
-        let others = base.findings(&input.folder, &pending, reference);
-        return Ok(Releases { others, ..one(&pending, None, version)? });
+        let base = git::base(&project.folder.path, reference)?;
+        let pending = project.folder.pending_unless(|migration| base.files.contains(&migration.path));
+        let others = base.findings(&project.folder, &pending, reference);
+        return Ok(Releases { others, ..one(&pending, None)? });
     }
-    if let Some((pending, schema, live)) = live {
-        return one(pending, Some(schema), input.version.unwrap_or(live));
+    if let Some((pending, base)) = live {
+        return one(&pending, Some(&base));
     }
-    if input.from.is_some() {
-        return one(&planning::pending(input)?, None, version);
+    if project.from.is_some() {
+        return one(&planning::pending(project)?, None);
     }
     if args.fix {
         return Err(CliError::usage("--fix changes pending migrations, and nothing says which are pending")
             .hint("say it with --base, --from or --database; a migration that is applied must stay as it is"));
     }
-    if input.blue_source.is_some() {
+    if project.blue_source.is_some() {
         out::say(
             "note: blue's source is not searched: without --base, --from or --database each migration is a release of its own, and today's source is none of theirs\n",
         );
     }
-    let all = Pending { applied: Vec::new(), pending: input.folder.migrations.clone() };
+    let all = Pending { applied: Vec::new(), pending: project.folder.migrations.clone() };
     let seen = observe(&all)?;
-    let observed = args.observe.then_some(&seen.effects);
-    Ok(each_alone(input, observed, version))
-}
-
-/// Each migration as a release of its own on top of those before it. Nobody's queries are known: those of today would not fit.
-fn each_alone(input: &ReleaseInput, observed: Option<&ObservedEffects>, version: PgVersion) -> Releases {
-    let count = input.folder.migrations.len();
-    // What was seen of earlier migrations is not replayed, it is handed on from one to the next.
-    let shares = if observed.is_some() { std::iter::once(0..count).collect() } else { shares(count) };
-    let mut releases = Releases::default();
-    for found in parallel::each(&shares, |share| each_alone_of(input, share.clone(), observed, version)) {
-        releases.extend(found);
-    }
-    releases
-}
-
-/// One share of [`each_alone`].
-fn each_alone_of(
-    input: &ReleaseInput,
-    share: Range<usize>,
-    observed: Option<&ObservedEffects>,
-    version: PgVersion,
-) -> Releases {
-    let migrations = &input.folder.migrations;
-    let mut releases = Releases::default();
-    // What stands before the share is replayed, once.
-    let (mut schema, mut certain) = crate::plan::replay(&input.folder, &migrations[..share.start]);
-    for i in share {
-        let pending = Pending { applied: Vec::new(), pending: vec![migrations[i].clone()] };
-        let checked = crate::plan::check(Request {
-            base: Some(&schema),
-            base_is_uncertain: !certain,
-            observed,
-            weighing: input.weighing.as_ref(),
-            version,
-            assume: input.assume,
-            ..Request::new(&input.folder, &pending)
-        });
-        (schema, certain) = (checked.last.clone(), checked.last_is_certain);
-        releases.add(&pending, checked);
-    }
-    releases
-}
-
-/// Shares of a number of migrations, one a processor, that take about as long as each other: a later one has more to replay before it
-/// begins, and to replay a migration takes about a third of the time that it takes to look at it.
-fn shares(migrations: usize) -> Vec<Range<usize>> {
-    const FEW: usize = 32;
-    const REPLAY: f64 = 1.0 / 3.0;
-    let count = parallel::processors(migrations, FEW);
-    let sizes: Vec<f64> = (0..count).map(|i| (1.0 - REPLAY).powi(i as i32)).collect();
-    let all: f64 = sizes.iter().sum();
-    let mut ends: Vec<usize> = sizes
-        .iter()
-        .scan(0.0, |sum, size| {
-            *sum += size;
-            Some((*sum / all * migrations as f64).round() as usize)
-        })
-        .collect();
-    ends[count - 1] = migrations;
-    let starts = std::iter::once(0).chain(ends.iter().copied());
-    starts.zip(ends.iter().copied()).map(|(start, end)| start..end).collect()
-}
-
-fn apply_baseline(path: &Utf8Path, report: &mut LintReport, looked_at: &[Utf8PathBuf]) -> Result<(), CliError> {
-    let text = fs_err::read_to_string(path).map_err(|error| {
-        CliError::usage(error).hint(format!("write it first: cutover lint … --write-baseline {path}"))
-    })?;
-    let baseline = Baseline::from_json(&text).map_err(|error| CliError::usage(format!("{path}: {error}")))?;
-    let prints: Vec<String> = report.findings.iter().map(|(_, print)| print.clone()).collect();
-    let mut new = baseline.is_new(&prints).into_iter();
-    let before = report.findings.len();
-    report.findings.retain(|_| new.next().unwrap_or(true));
-    report.baselined = before - report.findings.len();
-    let stale = baseline.stale(&prints, |path| looked_at.iter().any(|seen| seen == path));
-    let prints = fingerprints(stale.as_slice(), &report.sources, Utf8Path::new(""));
-    report.findings.extend(stale.into_iter().zip(prints));
-    Ok(())
+    Ok(project.check_each(args.observe.then_some(&seen.effects)))
 }
 
 /// Prints the report, and writes what else was asked for.

@@ -8,11 +8,11 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::file;
 use super::out;
-use super::planning::PlanningArgs;
-use super::release_args::ReleaseInput;
+use super::planning::{self, PlanningArgs};
 use crate::diagnostic::Severity;
 use crate::plan::Planned;
 use crate::plan::saved::Verdict;
+use crate::project::Project;
 use crate::report::{self, Style};
 use crate::traffic::Strategy;
 
@@ -55,12 +55,12 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let (input, pending, mut planned) = args.planning.plan()?;
+    let (project, pending, mut planned) = args.planning.plan()?;
     if let Some(shift) = &args.shift {
         planned.plan.release.ramp = shift.shares().iter().map(|share| share.as_basis_points()).collect();
         planned.plan = planned.plan.sealed();
     }
-    show(args.format, &input, &planned)?;
+    show(args.format, &project, &planned)?;
     if let Some(path) = &args.output {
         save(path, &planned.plan.to_json())?;
         if args.format == Format::Text {
@@ -76,13 +76,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         Verdict::Safe => Exit::Ok,
     };
     // The process ends: taking apart what is many small values would only take time.
-    std::mem::forget((input, pending, planned));
+    std::mem::forget((project, pending, planned));
     Ok(exit)
 }
 
 /// Prints findings and plan.
-fn show(format: Format, input: &ReleaseInput, planned: &Planned) -> Result<(), CliError> {
-    input.say_unread();
+fn show(format: Format, project: &Project, planned: &Planned) -> Result<(), CliError> {
+    planning::say_unread(project);
     match format {
         Format::Json => out::print(&planned.plan.to_json()),
         Format::Text => {

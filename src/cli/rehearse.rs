@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::file;
 use super::out;
 use super::planning;
-use super::release_args::{ReleaseArgs, ReleaseInput};
+use super::release_args::ReleaseArgs;
 use super::server_args::{ServerArgs, server_error};
 use crate::diagnostic::Severity;
 use crate::execute::{Event, Stop};
@@ -20,6 +20,7 @@ use crate::migrations::Pending;
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::plan::{Planned, Request};
 use crate::postgres::throwaway::Throwaway;
+use crate::project::Project;
 use crate::rehearse::Terms;
 use crate::rehearse::observation::{self, Seen};
 use crate::rehearse::rehearsal::{self, Rehearsal, RehearsalError, Script};
@@ -69,20 +70,20 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let input = args.release.read()?;
-    let pending = planning::pending(&input)?;
+    let project = args.release.read()?;
+    let pending = planning::pending(&project)?;
     let runtime = database::runtime()?;
     let done = runtime.block_on(database::interruptible(async {
         // The server is wanted early only where a statement has to be watched before it can be placed.
-        let (seen, server) = if observation::is_needed(&input.folder, &pending) {
-            let server = args.server.start(&input.folder).await?;
-            (observe(&server, &input, &pending, args.server.terms(&input)).await?, Some(server))
+        let (seen, server) = if observation::is_needed(&project.folder, &pending) {
+            let server = args.server.start(&project.folder).await?;
+            (observe(&server, &project, &pending, args.server.terms(&project)).await?, Some(server))
         } else {
             (Seen::default(), None)
         };
-        let request = input.request(&pending);
+        let request = project.request(&pending);
         let planned = crate::plan::plan(Request { observed: Some(&seen.effects), ..request.on(seen.base.as_ref()) });
-        rehearse(args, &input, &pending, &planned, server).await
+        rehearse(args, &project, &pending, &planned, server).await
     }));
     runtime.shutdown_background();
     done
@@ -91,11 +92,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 /// Watches the statements that cannot be read; says where it had to stop.
 pub(super) async fn observe(
     server: &Throwaway,
-    input: &ReleaseInput,
+    project: &Project,
     pending: &Pending,
     terms: Terms<'_>,
 ) -> Result<Seen, CliError> {
-    let seen = observation::observe_on(server, &input.folder, pending, terms).await.map_err(|e| rehearsal_error(&e))?;
+    let seen =
+        observation::observe_on(server, &project.folder, pending, terms).await.map_err(|e| rehearsal_error(&e))?;
     if let Some((place, message)) = &seen.stopped {
         out::say(&format!(
             "note: {place}: this statement failed on {}: {message}; nothing after it was observed\n",
@@ -107,7 +109,7 @@ pub(super) async fn observe(
 
 async fn rehearse(
     args: &Args,
-    input: &ReleaseInput,
+    project: &Project,
     pending: &Pending,
     planned: &Planned,
     server: Option<Throwaway>,
@@ -133,18 +135,18 @@ async fn rehearse(
     }
     let script = Script {
         plan: &planned.plan,
-        folder: &input.folder,
+        folder: &project.folder,
         applied: &pending.applied,
         pending: &pending.pending,
-        blue: input.blue.as_ref(),
-        green: input.green.as_ref(),
+        blue: project.blue.as_ref(),
+        green: project.green.as_ref(),
     };
-    let terms = Terms { synthetic_rows: !args.no_synthetic_rows, ..args.server.terms(input) };
+    let terms = Terms { synthetic_rows: !args.no_synthetic_rows, ..args.server.terms(project) };
     let rehearsal = play(args, script, terms, server).await?;
     for note in &rehearsal.notes {
         out::say(&format!("note: {note}\n"));
     }
-    if let Some(version) = input.version.filter(|version| *version != rehearsal.version) {
+    if let Some(version) = project.pg_version.filter(|version| *version != rehearsal.version) {
         out::say(&format!(
             "warning: rehearsed on {}, and --pg-version says {version}: what statements cost and what is refused may be otherwise there\n",
             rehearsal.version

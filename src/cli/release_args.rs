@@ -6,16 +6,10 @@ use super::error::CliError;
 use super::source_tree::SourceTree;
 use super::{out, queries};
 use crate::compat::Assume;
-use crate::compat::mention::Tree;
-use crate::config::{self, Config, LintConfig};
-use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
-use crate::migrations::{self, Convention, Folder, Migration, Pending, Reading};
-use crate::plan::Request;
-use crate::schema::Schema;
-use crate::source::Sources;
-use crate::stats::{Settings, Statistics, Weighing};
-use crate::workload::{Location, Workload};
+use crate::migrations::Convention;
+use crate::project::{Definition, Overrides, Project};
+use crate::workload::Location;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ReleaseArgs {
@@ -74,204 +68,63 @@ fn placeholder(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// A dump that stands for the applied migrations.
-#[derive(Debug)]
-pub(super) struct Dump {
-    pub(super) file: Migration,
-    /// The schema it makes.
-    pub(super) schema: Schema,
-    /// Whether all of it could be read.
-    pub(super) certain: bool,
-}
-
-/// The input of a release, read.
-#[derive(Debug)]
-pub(super) struct ReleaseInput {
-    pub(super) folder: Folder,
-    pub(super) from: Option<String>,
-    /// The same, if it was said on the command line.
-    pub(super) from_flag: Option<String>,
-    /// A dump that stands for the applied migrations, and its schema.
-    pub(super) dump: Option<Dump>,
-    /// Where the history of the folder's tool is, if somebody says it.
-    pub(super) history_table: Option<String>,
-    pub(super) blue: Option<Workload>,
-    pub(super) green: Option<Workload>,
-    /// What the team makes of findings.
-    pub(super) lint: LintConfig,
-    pub(super) version: Option<PgVersion>,
-    /// How far the queries are believed.
-    pub(super) assume: Assume,
-    /// What production holds and is asked.
-    pub(super) weighing: Option<Weighing>,
-    /// Blue's source.
-    pub(super) blue_source: Option<SourceTree>,
-    /// Findings on queries, with the files they point to.
-    pub(super) unread: Vec<(Diagnostic, Sources)>,
-}
-
 impl ReleaseArgs {
-    pub(super) fn read(&self) -> Result<ReleaseInput, CliError> {
+    pub(super) fn read(&self) -> Result<Project, CliError> {
         self.options.read(&self.folder)
     }
 
     /// Reads it as a convention's.
-    pub(super) fn read_as(&self, convention: Convention) -> Result<ReleaseInput, CliError> {
+    pub(super) fn read_as(&self, convention: Convention) -> Result<Project, CliError> {
         self.options.read_as(&self.folder, convention)
     }
-}
 
-impl ReleaseArgs {
     /// What was named.
     pub(super) fn folder(&self) -> &Utf8Path {
         &self.folder
     }
 
     /// Whether an option is given that a plan would be another by.
-    pub(super) fn changes_the_plan(&self) -> bool {
-        let ReleaseOptions {
-            from,
-            base_schema,
-            convention,
-            history_table,
-            placeholders,
-            blue,
-            green,
-            blue_source,
-            assume,
-            pg_version,
-            stats,
-        } = &self.options;
-        let read = base_schema.is_some() || history_table.is_some();
-        let named =
-            read || from.is_some() || blue.is_some() || green.is_some() || stats.is_some() || !blue_source.is_empty();
-        named || assume.is_some() || convention.is_some() || pg_version.is_some() || !placeholders.is_empty()
+    pub(super) fn changes_the_plan(&self) -> Result<bool, CliError> {
+        Ok(self.options.overrides()? != Overrides::default())
     }
 }
 
 impl ReleaseOptions {
     /// Reads a release as a convention's, whatever its names fit.
-    pub(super) fn read_as(&self, given: &Utf8Path, convention: Convention) -> Result<ReleaseInput, CliError> {
+    pub(super) fn read_as(&self, given: &Utf8Path, convention: Convention) -> Result<Project, CliError> {
         Self { convention: Some(convention), ..self.clone() }.read(given)
     }
 
-    pub(super) fn read(&self, given: &Utf8Path) -> Result<ReleaseInput, CliError> {
-        if !given.is_dir() {
-            let what = if given.exists() { "is not a folder" } else { "does not exist" };
-            return Err(CliError::usage(format!("{given} {what}")));
+    /// Reads a release, and says what is to be said about its input.
+    pub(super) fn read(&self, given: &Utf8Path) -> Result<Project, CliError> {
+        let definition = Definition::find(given, &self.overrides()?)?;
+        let mut project = definition.open_with(queries::load)?;
+        if !definition.blue_source.is_empty() {
+            let known = definition.known_to_mention();
+            let tree = SourceTree::new(definition.blue_source, known.iter().map(|path| &**path))?;
+            project.blue_source = Some(Box::new(tree));
         }
-        let config = config::find(given).map_err(CliError::usage)?;
-        let Config {
-            migrations,
-            convention,
-            placeholders,
-            from,
-            base_schema,
-            history_table,
-            blue,
-            green,
-            blue_source,
-            assume,
-            lint,
-            stats,
-        } = config.unwrap_or_default();
-        let folder = migrations.unwrap_or_else(|| given.to_owned());
-        let values = self.placeholders.iter().cloned();
-        let reading = Reading {
-            convention: self.convention.or(convention),
-            placeholders: placeholders.into_iter().chain(values).collect(),
-        };
-        let mut folder = migrations::load_with(&folder, &reading).map_err(CliError::usage)?;
-        let dump = self.base_schema.clone().or(base_schema);
-        let dump = dump.map(|path| folder.add_dump(&path)).transpose().map_err(CliError::usage)?;
-        let dump = dump.map(|dump| {
-            let (schema, certain) = crate::plan::replay(&folder, std::slice::from_ref(&dump));
-            Dump { file: dump, schema, certain }
-        });
-        let history_table = self.history_table.clone().or(history_table);
-        let mut unread = Vec::new();
-        let mut known = Vec::new();
-        let mut queries = |given: &Option<String>, configured: Option<Location>| {
-            let given = given.as_deref().map(Location::parse).transpose().map_err(CliError::usage)?;
-            let Some(location) = given.or(configured) else { return Ok(None) };
-            known.push(Utf8PathBuf::from(&location.path));
-            let (workload, diagnostics) = queries::load(&location)?;
-            unread.extend(diagnostics.into_iter().map(|d| (d, workload.sources.clone())));
-            Ok::<_, CliError>(Some(workload))
-        };
-        let blue = queries(&self.blue, blue)?;
-        let green = queries(&self.green, green)?;
-        let assume = self.assume.or(assume);
-        if assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
-            return Err(CliError::usage("--assume workload needs the queries of both versions")
-                .hint("give them with --blue and --green; a version without queries is taken to use everything"));
+        for note in &project.notes {
+            out::say(&format!("{note}\n"));
         }
-        let roots = if self.blue_source.is_empty() { blue_source } else { self.blue_source.clone() };
-        // A file of queries mentions all that they use, and a folder of them may hold the program, too.
-        let known = known.iter().filter(|path| path.is_file()).map(|path| &**path).chain([&*folder.path]);
-        let blue_source = (!roots.is_empty()).then(|| SourceTree::new(roots, known)).transpose()?;
-        let from = self.from.clone().or(from);
-        let weighing = match self.stats.as_ref().or(stats.file.as_ref()) {
-            Some(path) => Some(weighing(path, stats.settings)?),
-            None => None,
-        };
-        let (version, assume) = (self.pg_version, assume.unwrap_or_default());
-        Ok(ReleaseInput {
-            folder,
-            from,
-            from_flag: self.from.clone(),
-            dump,
-            history_table,
-            blue,
-            green,
-            version,
-            assume,
-            weighing,
-            blue_source,
-            unread,
-            lint,
+        Ok(project)
+    }
+
+    fn overrides(&self) -> Result<Overrides, CliError> {
+        let queries =
+            |given: &Option<String>| given.as_deref().map(Location::parse).transpose().map_err(CliError::usage);
+        Ok(Overrides {
+            convention: self.convention,
+            placeholders: self.placeholders.iter().cloned().collect(),
+            from: self.from.clone(),
+            base_schema: self.base_schema.clone(),
+            history_table: self.history_table.clone(),
+            blue: queries(&self.blue)?,
+            green: queries(&self.green)?,
+            blue_source: self.blue_source.clone(),
+            assume: self.assume,
+            pg_version: self.pg_version,
+            stats: self.stats.clone(),
         })
     }
-}
-
-impl ReleaseInput {
-    /// The PostgreSQL to plan for, where no server is asked.
-    pub(super) fn version(&self) -> PgVersion {
-        self.version.or_else(|| self.weighing.as_ref().map(Weighing::version)).unwrap_or_default()
-    }
-
-    /// What the plan of these migrations is made of, as far as the arguments say it.
-    pub(super) fn request<'a>(&'a self, pending: &'a Pending) -> Request<'a> {
-        Request {
-            blue: self.blue.as_ref(),
-            green: self.green.as_ref(),
-            weighing: self.weighing.as_ref(),
-            version: self.version(),
-            assume: self.assume,
-            blue_source: self.blue_source.as_ref().map(|tree| tree as &dyn Tree),
-            history_table: self.history_table.as_deref(),
-            base: self.dump.as_ref().map(|dump| &dump.schema),
-            base_is_uncertain: self.dump.as_ref().is_some_and(|dump| !dump.certain),
-            base_files: self.dump.as_ref().map(|dump| std::slice::from_ref(&dump.file)).unwrap_or_default(),
-            ..Request::new(&self.folder, pending)
-        }
-    }
-}
-
-/// Reads a file of statistics and says what is wrong with it as a whole.
-fn weighing(path: &Utf8Path, settings: Settings) -> Result<Weighing, CliError> {
-    let again = "write it again: cutover stats --database URL -o";
-    let text = fs_err::read_to_string(path).map_err(|error| CliError::usage(error).hint(format!("{again} {path}")))?;
-    let statistics = Statistics::from_json(&text)
-        .map_err(|error| CliError::usage(format!("{path}: {error}")).hint(format!("{again} {path}")))?;
-    let measured: Option<jiff::Timestamp> = statistics.measured_at.parse().ok();
-    let age = measured.map(|at| jiff::Timestamp::now().duration_since(at).as_secs_f64() / 86_400.0);
-    let weighing = Weighing::new(statistics, settings, age);
-    for doubt in weighing.doubts() {
-        out::say(&format!("warning: {path}: {doubt}; its figures are taken as assumed ({again} {path})\n"));
-    }
-    for missing in weighing.missing() {
-        out::say(&format!("note: {path}: {missing}\n"));
-    }
-    Ok(weighing)
 }

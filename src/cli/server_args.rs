@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::error::CliError;
 use super::live::duration;
-use super::release_args::ReleaseInput;
 use crate::migrations::Folder;
 #[cfg(feature = "embedded")]
 use crate::postgres::throwaway::{Embedded, EmbeddedOptions};
 use crate::postgres::throwaway::{Local, LocalOptions, Scratch, Throwaway, ThrowawayError};
+use crate::project::Project;
 use crate::rehearse::{Terms, rehearsal};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -32,8 +32,8 @@ const DEFAULT_SERVER: &str = if cfg!(feature = "embedded") { "embedded" } else {
 
 impl ServerArgs {
     /// What a trial starts from, and how long it may take.
-    pub(super) fn terms<'a>(&self, input: &'a ReleaseInput) -> Terms<'a> {
-        let base = input.dump.as_ref().map(|dump| &dump.file);
+    pub(super) fn terms<'a>(&self, project: &'a Project) -> Terms<'a> {
+        let base = project.dump.as_ref().map(|dump| &dump.file);
         Terms { base, skip_data: self.skip_data, limit: self.time_limit, ..Terms::default() }
     }
 

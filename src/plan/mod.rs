@@ -27,7 +27,6 @@ mod tests;
 mod untold;
 
 pub use node::is_opaque;
-#[cfg(feature = "live")]
 pub(crate) use node::replay;
 pub use observed::{Observed, ObservedEffects};
 pub use release::{check, plan};

@@ -191,7 +191,6 @@ pub(crate) struct Nodes {
 }
 
 /// The schema after a list of migrations, and whether all of them could be read.
-#[cfg(feature = "live")]
 pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool) {
     replay_read(folder, migrations, &read(folder, migrations))
 }

@@ -1,5 +1,6 @@
 //! A live PostgreSQL: where it is, how to connect to it, and throwaway servers to try things on.
 
+pub mod base;
 mod catalog;
 mod connect;
 mod connect_error;

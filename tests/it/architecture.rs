@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "source",
     "side",
     "digest",
@@ -23,8 +23,9 @@ const ORDER: [&str; 22] = [
     "traffic",
     "execute",
     "rehearse",
-    "report",
     "config",
+    "project",
+    "report",
     "cli",
 ];
 

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::LintReport;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::lint::LintReport;
 use crate::report::Format;
 
 pub(super) const FORMAT: Format<LintReport> =

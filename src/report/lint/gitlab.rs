@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::LintReport;
 use crate::diagnostic::Severity;
+use crate::lint::LintReport;
 use crate::report::Format;
 
 pub(super) const FORMAT: Format<LintReport> =

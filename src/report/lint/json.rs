@@ -4,9 +4,9 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LintReport;
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Fix, Safety, Severity};
+use crate::lint::LintReport;
 use crate::plan::saved::{SavedPlan, Tool};
 use crate::report::Format;
 use crate::source::Span;

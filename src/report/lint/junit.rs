@@ -3,8 +3,8 @@
 use camino::Utf8Path;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::LintReport;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::lint::LintReport;
 use crate::report::Format;
 
 pub(super) const FORMAT: Format<LintReport> =

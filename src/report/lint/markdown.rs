@@ -1,8 +1,8 @@
 //! Markdown for a comment on a pull request and for the summary of a workflow run. The marker lets a bot find its comment again.
 
-use super::LintReport;
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Safety};
+use crate::lint::LintReport;
 use crate::report::Format;
 
 pub(super) const FORMAT: Format<LintReport> =

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{LintReport, page};
+use super::page;
 use crate::diagnostic::{Diagnostic, Fix, Severity};
+use crate::lint::LintReport;
 use crate::lint::{RULES, Rule};
 use crate::report::Format;
 use crate::source::Span;

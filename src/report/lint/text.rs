@@ -1,8 +1,8 @@
 //! For people: each finding drawn in its source, its fix as a diff, and a line that counts.
 
-use super::LintReport;
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Safety};
+use crate::lint::LintReport;
 use crate::parallel;
 use crate::report::Format;
 use crate::report::style::{Style, Tone};
