@@ -23,23 +23,23 @@
 //! # Ok::<(), cutover::migrations::LoadError>(())
 //! ```
 //!
-//! # Code map
+//! # Where to begin
 //!
-//! Data flows down this list, and nothing imports upwards.
-//!
-//! | module | what it holds |
+//! | to | use |
 //! |---|---|
-//! | [`side`] | blue and green |
-//! | [`source`], [`diagnostic`] | files and places in them; what the tool has to say, and under which codes |
-//! | [`sql`] | text → statements with spans → typed operations |
-//! | [`migrations`] | where migrations come from, and which are pending |
-//! | [`schema`] | the simulated catalog |
-//! | [`effect`] | what an operation gives to clients and takes from them, and what running it costs |
-//! | [`workload`], [`compat`] | the queries of a version, what they rely on, and what they are at every state |
-//! | [`stats`] | sizes and load of production, and what they make of a cost |
-//! | `rewrite`, [`lint`], [`plan`] | splitting; the rules; order, proof, and the saved plan |
-//! | `postgres`, `traffic`, `execute`, `rehearse` | a live server, what moves the traffic, the release engine, and the engine on a throwaway server (feature `live`) |
-//! | [`report`], [`config`], `cli` | text for people and machines, `cutover.toml`, the command (feature `cli`) |
+//! | read a folder of migrations, or files in memory | [`migrations::load`], [`migrations::Folder::from_files`] |
+//! | read the queries of a version | [`workload::load_from`], [`workload::Workload::from_text`] |
+//! | plan | [`plan::Request`], [`plan::plan`] → [`plan::saved::SavedPlan`] |
+//! | do what the commands do with a folder, its `cutover.toml` and settings of your own | [`project::Definition`], [`project::Project`] |
+//! | lint | [`project::Project::check`], [`project::Project::check_each`], [`project::Findings`]; the rules are [`lint::RULES`] |
+//! | show any of it to people and programs | [`report`] |
+//! | connect, and ask a database what it has | `postgres::connect`, `postgres::base` (feature `live`) |
+//! | rehearse on a throwaway server | `postgres::throwaway`, `rehearse::rehearsal` (feature `live`) |
+//! | execute, resume, promote, roll back | `execute` (feature `live`), with events as values |
+//! | move the traffic | `traffic::TrafficBackend` (feature `live`) |
+//!
+//! `examples/` has a planner, a source of queries, a traffic backend, and somebody who follows the events. Everything that is not listed here is
+//! public for the tests only, hidden from these pages, and may change in any version.
 //!
 //! # Invariants
 //!
@@ -51,13 +51,18 @@
 //! 6. Rehearsal and execution are one code path with other doors.
 //! 7. Reordering is proved: the plan's order ends in the schema of the files' own order, or the plan is refused.
 //! 8. The library does not print, read the environment or end the process; only `postgres`, `traffic`, `execute`, `rehearse` and `cli` are async.
+//!
+//! `ARCHITECTURE.md` has the map of the code and the reasons.
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod compat;
 pub mod config;
 pub mod diagnostic;
 mod digest;
+#[doc(hidden)]
 pub mod effect;
 #[cfg(feature = "live")]
 pub mod execute;
@@ -72,11 +77,18 @@ pub mod project;
 pub mod rehearse;
 pub mod report;
 mod rewrite;
+#[doc(hidden)]
 pub mod schema;
 pub mod side;
 pub mod source;
+#[doc(hidden)]
 pub mod sql;
 pub mod stats;
 #[cfg(feature = "live")]
 pub mod traffic;
 pub mod workload;
+
+pub use compat::Assume;
+pub use compat::matrix::Matrix;
+pub use effect::PgVersion;
+pub use schema::Schema;

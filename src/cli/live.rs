@@ -130,7 +130,7 @@ impl LiveArgs {
                 stop,
                 clock: &SystemClock,
                 cancel: Some(&cancel),
-                boundary: &mut *fault,
+                boundary: Some(&mut *fault),
             };
             let done = command(&mut session, &options, &mut doors).await;
             signals.abort();

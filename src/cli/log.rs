@@ -6,7 +6,8 @@ use super::events::Format;
 use super::exit::Exit;
 use super::live::cli_error;
 use super::out;
-use crate::{execute, report};
+use crate::execute;
+use crate::report;
 
 /// Show the journal of a release, or list the releases
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,8 @@ use super::events::{FORMAT_VERSION, Format};
 use super::exit::Exit;
 use super::live::cli_error;
 use super::out;
-use crate::{execute, report};
+use crate::execute;
+use crate::report;
 
 /// Show where the release that was begun last stands
 #[derive(Debug, clap::Args)]

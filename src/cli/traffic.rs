@@ -1,23 +1,13 @@
 //! What moves the traffic: `--traffic` and `--traffic-exec`.
 
-use clap::ValueEnum;
-
-use super::database;
-use crate::traffic::{Exec, Manual, Program, Simulated, TrafficBackend};
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Name {
-    /// People move it and then run `cutover promote`
-    Manual,
-    /// Nothing is moved; every question is answered with yes
-    Simulated,
-}
+use super::{database, format};
+use crate::traffic::{BUILT_IN, BuiltIn, Exec, Program, TrafficBackend};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TrafficArgs {
     /// What moves the traffic
-    #[arg(long, value_enum, default_value = "manual")]
-    traffic: Name,
+    #[arg(long, value_parser = format::named(BUILT_IN, |kind| (kind.name, kind.about)), default_value = "manual")]
+    traffic: &'static BuiltIn,
     /// A program moves the traffic: its path and arguments, up to the end of the line or a lone `;`
     #[arg(long, value_names = ["PROGRAM", "ARGS"], num_args = 1.., value_terminator = ";", allow_hyphen_values = true, conflicts_with = "traffic")]
     traffic_exec: Vec<String>,
@@ -27,10 +17,7 @@ impl TrafficArgs {
     /// The backend. A program inherits the environment but for whatever leads into the database.
     pub(super) fn backend(&self) -> Box<dyn TrafficBackend> {
         let Some((path, args)) = self.traffic_exec.split_first() else {
-            return match self.traffic {
-                Name::Manual => Box::new(Manual),
-                Name::Simulated => Box::new(Simulated::default()),
-            };
+            return (self.traffic.open)();
         };
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let hidden_environment = names.filter(|name| name.starts_with("PG") || name == database::VARIABLE).collect();

@@ -66,6 +66,7 @@ pub struct LintConfig {
 
 /// Why it cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// Reading failed; the message names the path.
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! The release that was begun last: where it stands, its plan, and whether this version of the tool may touch it.
 
-use tokio_postgres::Client;
+use crate::postgres::Session;
 
 use super::error::ExecuteError;
 use super::journal::{self, Release};
@@ -8,7 +8,7 @@ use super::status::{Stage, Status};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 
 /// The release that was begun last, with its journal folded. Needs neither the lease nor the right to write.
-pub async fn status(client: &Client) -> Result<Option<(Release, Status)>, ExecuteError> {
+pub async fn status(client: &Session) -> Result<Option<(Release, Status)>, ExecuteError> {
     if !journal::is_there(client).await? {
         return Ok(None);
     }
@@ -32,7 +32,7 @@ pub(super) enum Intent {
 
 /// Refuses what an older version of the tool has begun and must finish. Comes before the lease, which upgrades the journal's tables: that
 /// version does not work on those of a later one.
-pub(super) async fn leave_to_its_tool(client: &Client, intent: Intent) -> Result<(), ExecuteError> {
+pub(super) async fn leave_to_its_tool(client: &Session, intent: Intent) -> Result<(), ExecuteError> {
     let Some((release, status)) = status(client).await? else { return Ok(()) };
     let over = match intent {
         Intent::Begin => status.is_over(),
@@ -52,7 +52,7 @@ pub(super) fn plan_of(release: &Release) -> Result<SavedPlan, ExecuteError> {
 }
 
 /// Where a release stands.
-pub(super) async fn status_of(client: &Client, release: &str) -> Result<Status, ExecuteError> {
+pub(super) async fn status_of(client: &Session, release: &str) -> Result<Status, ExecuteError> {
     let entries = journal::entries(client, release).await?;
     Status::of(entries.iter().map(|entry| &entry.record))?.ok_or(ExecuteError::NoRelease)
 }

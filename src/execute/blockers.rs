@@ -3,8 +3,8 @@
 //! There is one connection, so the question is asked after the wait has failed. What the other sessions run is not shown: it may hold
 //! data.
 
+use crate::postgres::Session;
 use serde::Serialize;
-use tokio_postgres::Client;
 
 use crate::sql::recognise;
 
@@ -47,7 +47,7 @@ impl std::fmt::Display for Blocker {
 }
 
 /// Looks for them; says nothing when that fails, because there is an error to report already.
-pub(super) async fn find(client: &Client, statements: &[&str]) -> Vec<Blocker> {
+pub(super) async fn find(client: &Session, statements: &[&str]) -> Vec<Blocker> {
     let words: Vec<String> = statements.iter().flat_map(|sql| recognise::words(sql)).collect();
     let query = "WITH named AS (
              SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname::pg_catalog.text = ANY ($1)

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use crate::postgres::Session;
 
 use super::event::Event;
 use super::stop::Stop;
@@ -15,6 +15,7 @@ pub type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = T> + Send + 'a
 
 /// When an [`Observer`] is called. The connection is outside any transaction.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Moment<'a> {
     /// Everything was checked; nothing was done.
     Preflighted,
@@ -29,7 +30,7 @@ pub enum Moment<'a> {
 /// Looks at the database between the steps, over the engine's own connection.
 pub trait Observer: Send {
     /// Looks. An error stops the release, which can be resumed.
-    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Client) -> Future<'a, Result<(), String>>;
+    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Session) -> Future<'a, Result<(), String>>;
 }
 
 /// Time, so that tests need none.
@@ -49,6 +50,7 @@ impl Clock for SystemClock {
 }
 
 /// What differs between a rehearsal and the real thing.
+#[non_exhaustive]
 pub struct Doors<'a> {
     /// What moves the traffic.
     pub traffic: &'a dyn TrafficBackend,
@@ -63,5 +65,21 @@ pub struct Doors<'a> {
     /// Cancels the statement that the connection runs, over a connection of its own.
     pub cancel: Option<&'a (dyn Fn() -> Future<'static, ()> + Send + Sync)>,
     /// Called before and after everything that changes the journal: where tests kill the process.
-    pub boundary: &'a mut (dyn FnMut(&'static str) + Send),
+    #[doc(hidden)]
+    pub boundary: Option<&'a mut (dyn FnMut(&'static str) + Send)>,
+}
+
+impl<'a> Doors<'a> {
+    /// Nobody looks between the steps, nobody stops the release, and time is the real one.
+    pub fn new(traffic: &'a dyn TrafficBackend, events: &'a mut (dyn FnMut(&Event) + Send)) -> Self {
+        let (_, stop) = Stop::channel();
+        Self { traffic, events, observer: None, stop, clock: &SystemClock, cancel: None, boundary: None }
+    }
+
+    /// A place where tests kill the process.
+    pub(super) fn passes(&mut self, place: &'static str) {
+        if let Some(boundary) = &mut self.boundary {
+            boundary(place);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The loop: fold the journal, do what comes next, append what happened.
 
-use tokio_postgres::Client;
+use crate::postgres::Session;
 
 use super::doors::{Doors, Moment};
 use super::error::ExecuteError;
@@ -9,7 +9,7 @@ use super::journal::{self, Record, ReleaseRecord, StepRecord};
 use super::lease::Lease;
 use super::options::Options;
 use super::release::Outcome;
-use super::session::{Session, failed};
+use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
 use super::{preflight, relations};
@@ -18,12 +18,12 @@ use crate::postgres::history;
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {
-    pub(super) client: &'e Client,
+    pub(super) client: &'e Session,
     pub(super) plan: &'e SavedPlan,
     pub(super) options: &'e Options,
     pub(super) doors: &'e mut Doors<'d>,
     pub(super) lease: Lease,
-    pub(super) session: Session,
+    pub(super) setup: Setup,
     pub(super) release: String,
     pub(super) status: Status,
 }
@@ -165,10 +165,10 @@ impl Engine<'_, '_> {
                 return Err(error);
             }
         };
-        (self.doors.boundary)("before commit");
+        self.doors.passes("before commit");
         // A connection lost in here leaves the outcome open; the journal tells it on resume.
         self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
-        (self.doors.boundary)("after commit");
+        self.doors.passes("after commit");
         self.status = written.status;
         for (seq, record) in written.rows {
             (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record });
@@ -183,7 +183,7 @@ impl Engine<'_, '_> {
         }
         // If this fails the connection is gone, and with it the transaction.
         let _ = self.client.batch_execute("ROLLBACK").await;
-        let _ = self.session.restore(self.client).await;
+        let _ = self.setup.restore(self.client).await;
     }
 
     async fn journal_failure(&mut self, error: &ExecuteError) {

@@ -5,21 +5,22 @@ use super::journal::JournalError;
 use super::lease::Holder;
 use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
+use crate::postgres::ServerError;
 use crate::postgres::history::HistoryError;
-use crate::postgres::server_message;
 use crate::side::Side;
 use crate::traffic::{Share, TrafficError};
 
 /// Why a release stops.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExecuteError {
     /// A statement of the engine's own did not work.
-    #[error("{doing} failed: {}", server_message(source))]
+    #[error("{doing} failed: {source}")]
     Database {
         /// What was being done.
         doing: &'static str,
         /// What the server said.
-        source: tokio_postgres::Error,
+        source: ServerError,
     },
     /// The journal cannot be used.
     #[error(transparent)]
@@ -175,6 +176,7 @@ pub enum ExecuteError {
 
 /// The server cannot be used for a release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServerUnfit {
     /// Too old.
     #[error("the server is PostgreSQL {found}, cutover needs 13 or later")]
@@ -200,6 +202,7 @@ pub enum ServerUnfit {
 
 /// The world is not what the plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Stale {
     /// A file is gone.
     #[error("{path}: {why}")]

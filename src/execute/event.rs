@@ -10,6 +10,7 @@ use crate::plan::saved::Direction;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Event {
     /// Another session holds the lease; this one waits until it is gone.
     WaitingForLease {

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use crate::postgres::Session;
 use serde::Serialize;
-use tokio_postgres::Client;
 
 use super::begun::{Intent, leave_to_its_tool};
 use super::doors::Doors;
@@ -68,7 +68,7 @@ pub(super) struct Lease {
 impl Lease {
     /// Takes the lease. If another session holds it, polls for up to `patience` and then says who that is.
     pub(super) async fn acquire(
-        client: &mut Client,
+        client: &mut Session,
         by: &Actor,
         intent: Intent,
         patience: Duration,
@@ -105,7 +105,7 @@ impl Lease {
         }
     }
 
-    async fn enter(client: &mut Client, by: &Actor, backend_pid: i32, intent: Intent) -> Result<Self, ExecuteError> {
+    async fn enter(client: &mut Session, by: &Actor, backend_pid: i32, intent: Intent) -> Result<Self, ExecuteError> {
         check_lock(client, backend_pid).await?;
         // Once more, for what was begun while this waited.
         leave_to_its_tool(client, intent).await?;
@@ -123,7 +123,7 @@ impl Lease {
     }
 
     /// Locks the lease's row in the caller's transaction and makes sure that it is still ours.
-    pub(super) async fn check(&self, client: &Client) -> Result<(), ExecuteError> {
+    pub(super) async fn check(&self, client: &Session) -> Result<(), ExecuteError> {
         let query = "SELECT epoch FROM cutover.lease FOR UPDATE";
         let row = client.query_opt(query, &[]).await.map_err(session::failed("checking the lease"))?;
         let found: Option<i64> = row.as_ref().map(|row| session::get(row, 0)).transpose()?;
@@ -134,18 +134,18 @@ impl Lease {
     }
 
     /// Gives the lease back. The epoch stays, so nothing that is still under way can use it.
-    pub(super) async fn release(self, client: &Client) {
+    pub(super) async fn release(self, client: &Session) {
         unlock(client).await;
     }
 }
 
-async fn unlock(client: &Client) {
+async fn unlock(client: &Session) {
     // On a broken connection the server has given the lock up itself.
     let _ = client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&KEY]).await;
 }
 
 /// A pooler that hands every transaction to another server process takes the lock away without saying so.
-async fn check_lock(client: &Client, expected: i32) -> Result<(), ExecuteError> {
+async fn check_lock(client: &Session, expected: i32) -> Result<(), ExecuteError> {
     let query = "SELECT pg_catalog.pg_backend_pid(), EXISTS (
              SELECT FROM pg_catalog.pg_locks
              WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid() AND objsubid = 1
@@ -156,7 +156,7 @@ async fn check_lock(client: &Client, expected: i32) -> Result<(), ExecuteError> 
 }
 
 /// Locks the lease's row without holding the lease: what `promote` does to append beside a waiting executor.
-pub(super) async fn beside(client: &Client) -> Result<i64, ExecuteError> {
+pub(super) async fn beside(client: &Session) -> Result<i64, ExecuteError> {
     let row = client
         .query_one("SELECT epoch FROM cutover.lease FOR UPDATE", &[])
         .await
@@ -164,7 +164,7 @@ pub(super) async fn beside(client: &Client) -> Result<i64, ExecuteError> {
     session::get(&row, 0)
 }
 
-async fn holder(client: &Client) -> Result<Option<Holder>, ExecuteError> {
+async fn holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
     let query = "SELECT l.pid, a.usename::pg_catalog.text, a.state FROM pg_catalog.pg_locks l
          LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Client;
+use crate::postgres::Session;
 
 use super::error::{ExecuteError, ServerUnfit, Stale};
 use super::relations;
@@ -13,7 +13,7 @@ use crate::postgres::history;
 use crate::postgres::survey;
 
 /// Whether the server can hold a journal at all. Comes before the lease.
-pub(super) async fn server(client: &Client) -> Result<(), ExecuteError> {
+pub(super) async fn server(client: &Session) -> Result<(), ExecuteError> {
     let query = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
              pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(),
              pg_catalog.current_setting('transaction_read_only') = 'on',
@@ -38,7 +38,7 @@ pub(super) async fn server(client: &Client) -> Result<(), ExecuteError> {
 
 /// Whether the database is where the plan begins, by what it holds and not by what was said when the plan was made. Gives what was accepted
 /// without being confirmed.
-pub(super) async fn base(client: &Client, plan: &SavedPlan, accept: bool) -> Result<Option<String>, ExecuteError> {
+pub(super) async fn base(client: &Session, plan: &SavedPlan, accept: bool) -> Result<Option<String>, ExecuteError> {
     match unconfirmed(client, plan).await? {
         Some(why) if !accept => Err(Stale::Unconfirmed(why).into()),
         why => Ok(why),
@@ -46,7 +46,7 @@ pub(super) async fn base(client: &Client, plan: &SavedPlan, accept: bool) -> Res
 }
 
 /// Why it is not known that the database is where the plan begins.
-async fn unconfirmed(client: &Client, plan: &SavedPlan) -> Result<Option<String>, ExecuteError> {
+async fn unconfirmed(client: &Session, plan: &SavedPlan) -> Result<Option<String>, ExecuteError> {
     let migrations = &plan.migrations;
     let convention = migrations.convention;
     let has_own = history::locate(client, history::place(migrations)).await?.is_some();
@@ -78,7 +78,7 @@ async fn unconfirmed(client: &Client, plan: &SavedPlan) -> Result<Option<String>
 }
 
 /// Whether the team's history is what the plan and the journal say together.
-pub(super) async fn history(client: &Client, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
+pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;
     let key = |version: &str| convention.version_key(version);
     let mut recorded: BTreeSet<String> = history::recorded(client, &plan.migrations).await?.into_iter().collect();

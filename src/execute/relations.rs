@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::postgres::Session;
 use sha2::{Digest as _, Sha256};
-use tokio_postgres::Client;
 
 use super::error::{ExecuteError, Stale};
 use super::journal::Relations;
@@ -14,7 +14,7 @@ use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan};
 /// The columns of each relation, `None` where there is no such relation. Those of sequences are PostgreSQL's own and no part of a schema.
 type Live = BTreeMap<String, Option<Vec<ExpectedColumn>>>;
 
-async fn live(client: &Client, expects: &[ExpectedRelation]) -> Result<Live, ExecuteError> {
+async fn live(client: &Session, expects: &[ExpectedRelation]) -> Result<Live, ExecuteError> {
     let names: Vec<&str> = expects.iter().map(|relation| relation.name.as_str()).collect();
     let query = "SELECT n.name, c.oid IS NOT NULL, a.attname::pg_catalog.text,
              pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull
@@ -35,7 +35,7 @@ async fn live(client: &Client, expects: &[ExpectedRelation]) -> Result<Live, Exe
 }
 
 /// Short hashes for the journal.
-pub(super) async fn hashes(client: &Client, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
+pub(super) async fn hashes(client: &Session, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
     let live = live(client, &plan.schema.expects).await?;
     let hash = |columns: Option<Vec<ExpectedColumn>>| match columns {
         None => "absent".to_owned(),
@@ -48,7 +48,7 @@ pub(super) async fn hashes(client: &Client, plan: &SavedPlan) -> Result<Relation
 }
 
 /// The schema before the first step.
-pub(super) async fn expected(client: &Client, plan: &SavedPlan) -> Result<(), ExecuteError> {
+pub(super) async fn expected(client: &Session, plan: &SavedPlan) -> Result<(), ExecuteError> {
     match differing(client, &plan.schema.expects).await? {
         Some(drift) => Err(Stale::Drift(drift).into()),
         None => Ok(()),
@@ -56,7 +56,7 @@ pub(super) async fn expected(client: &Client, plan: &SavedPlan) -> Result<(), Ex
 }
 
 /// The first of the relations that is another one in the database, and how.
-pub(super) async fn differing(client: &Client, expects: &[ExpectedRelation]) -> Result<Option<String>, ExecuteError> {
+pub(super) async fn differing(client: &Session, expects: &[ExpectedRelation]) -> Result<Option<String>, ExecuteError> {
     let live = live(client, expects).await?;
     let drift = |relation: &ExpectedRelation| {
         let name = &relation.name;
@@ -73,7 +73,7 @@ pub(super) async fn differing(client: &Client, expects: &[ExpectedRelation]) -> 
 }
 
 /// The schema as the last step left it.
-pub(super) async fn unchanged(client: &Client, plan: &SavedPlan, left: &Relations) -> Result<(), ExecuteError> {
+pub(super) async fn unchanged(client: &Session, plan: &SavedPlan, left: &Relations) -> Result<(), ExecuteError> {
     let found = hashes(client, plan).await?;
     match found.iter().find(|(name, hash)| left.get(*name) != Some(hash)) {
         None => Ok(()),

@@ -1,7 +1,7 @@
 //! The commands: begin a release, carry on, approve, go back, look.
 
+use crate::postgres::Session;
 use serde::Serialize;
-use tokio_postgres::Client;
 
 use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
 use super::doors::{Doors, Moment};
@@ -11,7 +11,7 @@ use super::event::Event;
 use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{self, Holder, Lease};
 use super::options::Options;
-use super::session::{Session, failed};
+use super::session::{Setup, failed};
 use super::status::{Stage, Status, Trouble};
 use super::stop::Level;
 use super::{files, preflight, relations};
@@ -22,6 +22,7 @@ use crate::traffic::{Kind, Share};
 /// How a command ends well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Everything is done.
     Done {
@@ -48,6 +49,7 @@ pub enum Outcome {
 
 /// How `promote` ends well.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Promotion {
     /// This process carried on.
     CarriedOn(Outcome),
@@ -68,7 +70,7 @@ pub enum Decision {
 
 /// Begins the release of a plan and runs it.
 pub async fn execute(
-    client: &mut Client,
+    client: &mut Session,
     plan: &SavedPlan,
     options: &Options,
     doors: &mut Doors<'_>,
@@ -78,20 +80,20 @@ pub async fn execute(
         Verdict::Unsafe => return Err(ExecuteError::Unsafe),
     }
     files::unchanged(plan)?;
-    let (session, by) = enter(client, options, Intent::Begin).await?;
+    let (setup, by) = enter(client, options, Intent::Begin).await?;
     let lease = Lease::acquire(client, &by, Intent::Begin, options.patience, doors).await?;
-    let done = begin(client, plan, options, doors, lease, &session, by).await;
-    leave(client, &session, lease, doors).await;
+    let done = begin(client, plan, options, doors, lease, &setup, by).await;
+    leave(client, &setup, lease, doors).await;
     done
 }
 
 async fn begin(
-    client: &Client,
+    client: &Session,
     plan: &SavedPlan,
     options: &Options,
     doors: &mut Doors<'_>,
     lease: Lease,
-    session: &Session,
+    setup: &Setup,
     by: Actor,
 ) -> Result<Outcome, ExecuteError> {
     if let Some(release) = journal::find_release(client, &plan.digest).await? {
@@ -120,8 +122,8 @@ async fn begin(
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
     preflight::history(client, plan, &status).await?;
     let release = plan.digest.chars().take(12).collect();
-    let session = session.clone();
-    let mut engine = Engine { client, plan, options, doors, lease, session, release, status };
+    let setup = setup.clone();
+    let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
     engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
@@ -130,7 +132,7 @@ async fn begin(
 
 impl Engine<'_, '_> {
     async fn create(&mut self, by: &Actor, started: &Record) -> Result<(), ExecuteError> {
-        (self.doors.boundary)("before the release");
+        self.doors.passes("before the release");
         self.begin().await?;
         let done = async {
             self.lease.check(self.client).await?;
@@ -145,9 +147,9 @@ impl Engine<'_, '_> {
                 return Err(error);
             }
         };
-        (self.doors.boundary)("before commit");
+        self.doors.passes("before commit");
         self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
-        (self.doors.boundary)("after commit");
+        self.doors.passes("after commit");
         (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record: started.clone() });
         Ok(())
     }
@@ -155,25 +157,25 @@ impl Engine<'_, '_> {
 
 /// Carries on with the release that was begun last.
 pub async fn resume(
-    client: &mut Client,
+    client: &mut Session,
     decision: Option<Decision>,
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<Outcome, ExecuteError> {
-    let (session, by) = enter(client, options, Intent::CarryOn).await?;
+    let (setup, by) = enter(client, options, Intent::CarryOn).await?;
     let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
-    let done = carry_on(client, decision, options, doors, lease, &session, by).await;
-    leave(client, &session, lease, doors).await;
+    let done = carry_on(client, decision, options, doors, lease, &setup, by).await;
+    leave(client, &setup, lease, doors).await;
     done
 }
 
 async fn carry_on(
-    client: &Client,
+    client: &Session,
     decision: Option<Decision>,
     options: &Options,
     doors: &mut Doors<'_>,
     lease: Lease,
-    session: &Session,
+    setup: &Setup,
     by: Actor,
 ) -> Result<Outcome, ExecuteError> {
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
@@ -186,8 +188,8 @@ async fn carry_on(
     for drift in files::drifted(&plan) {
         (doors.events)(&Event::FilesChanged { why: drift.to_string() });
     }
-    let session = session.clone();
-    let mut engine = Engine { client, plan: &plan, options, doors, lease, session, release: release.id, status };
+    let setup = setup.clone();
+    let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
     if let Some(decision) = decision {
         engine.decide(decision, &by).await?;
     }
@@ -241,8 +243,12 @@ impl Engine<'_, '_> {
 }
 
 /// Approves: writes the promotion beside whoever waits, and carries on if nobody does.
-pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Promotion, ExecuteError> {
-    let (session, by) = enter(client, options, Intent::CarryOn).await?;
+pub async fn promote(
+    client: &mut Session,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<Promotion, ExecuteError> {
+    let (setup, by) = enter(client, options, Intent::CarryOn).await?;
     if !journal::is_there(client).await? {
         return Err(ExecuteError::NoRelease);
     }
@@ -251,23 +257,23 @@ pub async fn promote(client: &mut Client, options: &Options, doors: &mut Doors<'
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let promoted = append_promotion(client, &release.id, &by).await;
     let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    (doors.boundary)("before commit");
+    doors.passes("before commit");
     let ended = client.batch_execute(end).await.map_err(failed("writing the promotion"));
     let (seq, record) = promoted?;
     ended?;
-    (doors.boundary)("after commit");
+    doors.passes("after commit");
     (doors.events)(&Event::Journaled { release: release.id, seq, record });
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, std::time::Duration::ZERO, doors).await {
         Ok(lease) => lease,
         Err(ExecuteError::Held(holder)) => return Ok(Promotion::Handed(holder)),
         Err(error) => return Err(error),
     };
-    let done = carry_on(client, None, options, doors, lease, &session, by).await;
-    leave(client, &session, lease, doors).await;
+    let done = carry_on(client, None, options, doors, lease, &setup, by).await;
+    leave(client, &setup, lease, doors).await;
     done.map(Promotion::CarriedOn)
 }
 
-async fn append_promotion(client: &Client, release: &str, by: &Actor) -> Result<(i64, Record), ExecuteError> {
+async fn append_promotion(client: &Session, release: &str, by: &Actor) -> Result<(i64, Record), ExecuteError> {
     let epoch = lease::beside(client).await?;
     let status = status_of(client, release).await?;
     if !matches!(status.stage, Stage::AwaitingApproval { .. }) {
@@ -278,20 +284,20 @@ async fn append_promotion(client: &Client, release: &str, by: &Actor) -> Result<
 }
 
 /// Moves traffic back to blue. What the before phase did stays.
-pub async fn rollback(client: &mut Client, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
-    let (session, by) = enter(client, options, Intent::CarryOn).await?;
+pub async fn rollback(client: &mut Session, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
+    let (setup, by) = enter(client, options, Intent::CarryOn).await?;
     let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
-    let done = go_back(client, options, doors, lease, &session, by).await;
-    leave(client, &session, lease, doors).await;
+    let done = go_back(client, options, doors, lease, &setup, by).await;
+    leave(client, &setup, lease, doors).await;
     done
 }
 
 async fn go_back(
-    client: &Client,
+    client: &Session,
     options: &Options,
     doors: &mut Doors<'_>,
     lease: Lease,
-    session: &Session,
+    setup: &Setup,
     by: Actor,
 ) -> Result<Outcome, ExecuteError> {
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
@@ -305,8 +311,8 @@ async fn go_back(
         return Err(ExecuteError::NoRelease);
     }
     same_traffic(&status, doors)?;
-    let session = session.clone();
-    let mut engine = Engine { client, plan: &plan, options, doors, lease, session, release: release.id, status };
+    let setup = setup.clone();
+    let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
     let capabilities = engine.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
     engine.healthy(Side::Blue).await?;
     engine.append(&[TrafficRecord::RollbackStarted { by }.into()]).await?;
@@ -316,7 +322,7 @@ async fn go_back(
 }
 
 /// Every release, the latest first.
-pub async fn releases(client: &Client) -> Result<Vec<Release>, ExecuteError> {
+pub async fn releases(client: &Session) -> Result<Vec<Release>, ExecuteError> {
     if !journal::is_there(client).await? {
         return Ok(Vec::new());
     }
@@ -324,27 +330,27 @@ pub async fn releases(client: &Client) -> Result<Vec<Release>, ExecuteError> {
 }
 
 /// A release's journal.
-pub async fn history(client: &Client, release: &str) -> Result<Vec<Entry>, ExecuteError> {
+pub async fn history(client: &Session, release: &str) -> Result<Vec<Entry>, ExecuteError> {
     if !journal::is_there(client).await? {
         return Ok(Vec::new());
     }
     Ok(journal::entries(client, release).await?)
 }
 
-async fn enter(client: &Client, options: &Options, intent: Intent) -> Result<(Session, Actor), ExecuteError> {
+async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(Setup, Actor), ExecuteError> {
     preflight::server(client).await?;
     leave_to_its_tool(client, intent).await?;
-    let session = Session::prepare(client).await?;
-    let role = session.user.clone();
-    Ok((session, Actor { host: options.host.clone(), pid: options.pid, role }))
+    let setup = Setup::prepare(client).await?;
+    let role = setup.user.clone();
+    Ok((setup, Actor { host: options.host.clone(), pid: options.pid, role }))
 }
 
-async fn leave(client: &Client, session: &Session, lease: Lease, doors: &Doors<'_>) {
+async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: &Doors<'_>) {
     // Behind an abandoned statement this would wait for ever; the server gives the lock up with the session.
     if doors.stop.level() == Level::Abort {
         return;
     }
-    let _ = session.restore(client).await;
+    let _ = setup.restore(client).await;
     lease.release(client).await;
 }
 

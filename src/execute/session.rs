@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
+use crate::postgres::Session;
+use tokio_postgres::Row;
 use tokio_postgres::types::FromSqlOwned;
-use tokio_postgres::{Client, Row};
 
 use super::error::ExecuteError;
 
-/// What is set for the executor's own statements.
+/// How the connection is set up for the executor's own statements.
 #[derive(Debug, Clone)]
-pub(super) struct Session {
+pub(super) struct Setup {
     /// Whom the connection logged in as.
     pub(super) user: String,
     restore: String,
 }
 
-impl Session {
+impl Setup {
     /// Sets the connection up.
-    pub(super) async fn prepare(client: &Client) -> Result<Self, ExecuteError> {
+    pub(super) async fn prepare(client: &Session) -> Result<Self, ExecuteError> {
         let mut restore = String::from("RESET ROLE; RESET ALL; SET lock_timeout = '10s'");
         let wanted = [
             // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
@@ -30,13 +31,13 @@ impl Session {
                 restore = format!("{restore}; {set}");
             }
         }
-        let session = Self { user: user(client).await?, restore };
-        session.restore(client).await?;
-        Ok(session)
+        let setup = Self { user: user(client).await?, restore };
+        setup.restore(client).await?;
+        Ok(setup)
     }
 
     /// Undoes whatever a step did to role, search path and settings. Also works inside a transaction.
-    pub(super) async fn restore(&self, client: &Client) -> Result<(), ExecuteError> {
+    pub(super) async fn restore(&self, client: &Session) -> Result<(), ExecuteError> {
         // Only where it is needed: on the embedded server it costs a superuser the privilege.
         if user(client).await? != self.user {
             client.batch_execute("RESET SESSION AUTHORIZATION").await.map_err(failed("resetting the session"))?;
@@ -45,7 +46,7 @@ impl Session {
     }
 }
 
-async fn user(client: &Client) -> Result<String, ExecuteError> {
+async fn user(client: &Session) -> Result<String, ExecuteError> {
     let query = "SELECT session_user::pg_catalog.text";
     let row = client.query_one(query, &[]).await.map_err(failed("asking for the session's role"))?;
     get(&row, 0)
@@ -59,7 +60,7 @@ pub(super) fn timeouts(set: &str, lock: Duration, statement: Duration) -> String
 
 /// Says what was being done when the server refused.
 pub(super) fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ExecuteError {
-    move |source| ExecuteError::Database { doing, source }
+    move |source| ExecuteError::Database { doing, source: source.into() }
 }
 
 /// A column of a row.

@@ -14,7 +14,7 @@ use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
 use crate::side::Side;
-use crate::traffic::{Answer, Context, Drain, Health, Kind, Share, TrafficBackend, Verified};
+use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
 
 /// From 100 ms to 5 s between two questions, until the time is up: that of the pauses, or, if the answers take longer, that of the clock.
 pub(super) struct Poll {
@@ -54,7 +54,7 @@ impl Engine<'_, '_> {
             step: step.to_owned(),
             fence: self.lease.epoch,
             deadline: self.options.call_deadline,
-            log,
+            log: Log(log),
         };
         let answered = {
             let mut answer = ask(self.doors.traffic, &context);

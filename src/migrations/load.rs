@@ -134,6 +134,7 @@ pub struct Pending {
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// Reading failed; the message names the path.
     #[error("{0}")]

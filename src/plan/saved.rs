@@ -167,6 +167,7 @@ pub enum Direction {
 
 /// Where a step comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Role {
     /// From a migration.
     Authored,
@@ -186,6 +187,7 @@ pub enum Role {
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Work {
     /// Statements in one transaction together with its journal row; more than one when they must be atomic together.
     Transaction {

@@ -4,7 +4,7 @@
 use super::history::{self, Applied, HistoryError, Place};
 use super::introspect::IntrospectError;
 use super::survey::{self, Survey};
-use super::{Session, introspect, server_message};
+use super::{ServerError, Session, introspect};
 use crate::effect::PgVersion;
 use crate::migrations::{Convention, Folder, LoadError, Migration, Pending, Recorded};
 use crate::plan;
@@ -17,8 +17,8 @@ use crate::sql::operation::RelationKind;
 #[non_exhaustive]
 pub enum BaseError {
     /// The server refused.
-    #[error("looking for the history failed: {}", server_message(.0))]
-    Server(#[from] tokio_postgres::Error),
+    #[error("looking for the history failed: {0}")]
+    Server(ServerError),
     /// The catalog cannot be read.
     #[error(transparent)]
     Catalog(#[from] IntrospectError),
@@ -87,7 +87,7 @@ pub struct Base {
 
 /// Looks at a database.
 pub async fn look(session: &Session) -> Result<Base, BaseError> {
-    let survey = survey::survey(session).await?;
+    let survey = survey::survey(session).await.map_err(|error| BaseError::Server(error.into()))?;
     let schema = introspect(session).await?;
     let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
     Ok(Base { survey, schema, version })

@@ -9,6 +9,7 @@ use super::tls_settings::SslMode;
 
 /// Why there is no connection. `target` is [`super::Target::display`] of the one server that was tried: no variant holds a password.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Nobody answers there.
     #[error("cannot reach {target}: {reason}")]

@@ -1,7 +1,7 @@
 //! What the server said, for messages.
 
 /// What the server said, in one line with its SQLSTATE; without DETAIL, which may hold row values.
-pub fn server_message(error: &tokio_postgres::Error) -> String {
+pub(crate) fn server_message(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         return format!("{} (SQLSTATE {})", db.message(), db.code().code());
     }
@@ -12,4 +12,16 @@ pub fn server_message(error: &tokio_postgres::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// Why a server did not do what it was asked, in one line with its SQLSTATE.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", server_message(.0))]
+pub struct ServerError(#[from] tokio_postgres::Error);
+
+impl ServerError {
+    /// The SQLSTATE, if the server answered at all.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code().map(tokio_postgres::error::SqlState::code)
+    }
 }

@@ -7,10 +7,13 @@ mod connect_error;
 mod conninfo;
 mod environment;
 mod handed;
+#[doc(hidden)]
 pub mod history;
 mod introspect;
+#[doc(hidden)]
 pub mod inventory;
 mod message;
+#[doc(hidden)]
 pub mod observe;
 mod passfile;
 mod secret;
@@ -19,20 +22,26 @@ mod settings;
 mod socket;
 mod statements;
 mod statistics;
+#[doc(hidden)]
 pub mod survey;
+#[doc(hidden)]
 pub mod tables;
 mod target;
 pub mod throwaway;
 mod tls;
 mod tls_settings;
 
+#[doc(hidden)]
 pub use catalog::{Catalog, Touched};
 pub use connect::connect;
 pub use connect_error::ConnectError;
 pub use environment::{Environment, VARIABLES};
+pub use introspect::IntrospectError;
 pub(crate) use introspect::Introspector;
-pub use introspect::{IntrospectError, introspect};
-pub use message::server_message;
+#[doc(hidden)]
+pub use introspect::introspect;
+pub use message::ServerError;
+pub(crate) use message::server_message;
 pub use passfile::PassfileWarning;
 pub use secret::Secret;
 pub use session::{Cancel, Session};

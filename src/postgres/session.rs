@@ -20,7 +20,7 @@ use super::target::Target;
 /// How many notices and notifications are kept for [`Session::take_notices`]; of more, the latest.
 const KEPT: usize = 1000;
 
-/// A connection in use. It derefs to [`tokio_postgres::Client`]; dropping it closes the connection.
+/// A connection in use. Dropping it closes the connection.
 pub struct Session {
     client: Client,
     task: Task,
@@ -111,6 +111,7 @@ impl Session {
     }
 }
 
+#[doc(hidden)]
 impl Deref for Session {
     type Target = Client;
 
@@ -119,6 +120,7 @@ impl Deref for Session {
     }
 }
 
+#[doc(hidden)]
 impl DerefMut for Session {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.client

@@ -1,6 +1,6 @@
 //! `pg_stat_statements` of a live server.
 
-use tokio_postgres::Client;
+use super::Session;
 
 use super::message::server_message;
 use crate::workload::{Filter, StatementRow};
@@ -25,7 +25,7 @@ impl StatementsError {
 
 /// The statements of one database (the session's own unless the filter says another) and one role, if it says one. Those that the session
 /// itself sends are among them; they only read catalogs.
-pub async fn statements(client: &Client, filter: &Filter) -> Result<Vec<StatementRow>, StatementsError> {
+pub async fn statements(client: &Session, filter: &Filter) -> Result<Vec<StatementRow>, StatementsError> {
     let schema =
         "SELECT n.nspname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
          WHERE e.extname = 'pg_stat_statements'";

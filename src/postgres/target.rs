@@ -77,6 +77,7 @@ pub(super) struct Keepalive {
 
 /// Why a connection text is not understood. No variant holds the text itself, because it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TargetError {
     /// Neither of the two spellings.
     #[error("the connection text is malformed: {reason}")]

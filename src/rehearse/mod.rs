@@ -12,6 +12,7 @@ mod trial;
 
 pub use fresh::Difference;
 pub use overlap::{Loss, LossKind, Overlap};
+#[doc(hidden)]
 pub use preparer::Preparer;
 pub use replay::Replayed;
 pub use synthetic::{Synthetic, Undecided};

@@ -23,7 +23,7 @@ use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
 use crate::postgres::inventory::{Inventory, inventory};
 use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
-use crate::postgres::{IntrospectError, Target, connect, history, introspect, server_message};
+use crate::postgres::{IntrospectError, ServerError, Session, Target, connect, history, introspect, server_message};
 use crate::schema::Schema;
 use crate::side::Side;
 use crate::sql::operation::Operation;
@@ -112,6 +112,7 @@ impl Rehearsal {
 
 /// Why a rehearsal could not be played to its end.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RehearsalError {
     /// The throwaway server.
     #[error(transparent)]
@@ -152,8 +153,8 @@ pub enum RehearsalError {
     #[error(transparent)]
     Observe(#[from] ObserveError),
     /// Looking at what synthetic rows are to obey.
-    #[error("filling tables with synthetic rows failed: {}", server_message(.0))]
-    Synthetic(Error),
+    #[error("filling tables with synthetic rows failed: {0}")]
+    Synthetic(ServerError),
     /// Its own bookkeeping.
     #[error("recording what production has applied failed: {0}")]
     History(#[from] history::HistoryError),
@@ -289,7 +290,6 @@ async fn play<'a>(
     record(&session, script.folder, script.applied).await?;
     let mut watcher = Watcher::new(script, ends, terms.limit);
     let traffic = Simulated::default();
-    let mut boundary = |_: &'static str| {};
     // Nothing that is waited for may wait for ever, whatever it is.
     let doing = Mutex::new((Instant::now(), "the checks before the first step".to_owned()));
     let mut tell = |event: &Event| {
@@ -306,7 +306,7 @@ async fn play<'a>(
         stop,
         clock: &NoWait,
         cancel: None,
-        boundary: &mut boundary,
+        boundary: None,
     };
     let options = Options { accept_base: true, ..Options::default() };
     let watchdog = async {
@@ -340,7 +340,11 @@ async fn fresh(target: &Target, script: Script<'_>, terms: Terms<'_>, met: &mut 
     // Only a version with queries and no recording wants rows.
     let wants = |of: Option<&Workload>| of.is_some_and(|of| !of.queries.is_empty() && of.playback().is_empty());
     let base = match terms.synthetic_rows && (wants(script.blue) || wants(script.green)) {
-        true => Some(Base::look(&session, introspect(&session).await?).await.map_err(RehearsalError::Synthetic)?),
+        true => Some(
+            Base::look(&session, introspect(&session).await?)
+                .await
+                .map_err(|error| RehearsalError::Synthetic(error.into()))?,
+        ),
         false => None,
     };
     let done = match trial.run(script.pending, Whose::Release).await {
@@ -356,7 +360,7 @@ async fn fresh(target: &Target, script: Script<'_>, terms: Terms<'_>, met: &mut 
                 Some(base) => {
                     let green = script.green.filter(|green| wants(Some(green)));
                     let ends = Ends::look(&session, base, schema.clone(), green, terms.limit).await;
-                    Some(ends.map_err(RehearsalError::Synthetic)?)
+                    Some(ends.map_err(|error| RehearsalError::Synthetic(error.into()))?)
                 }
                 None => None,
             };
@@ -383,6 +387,7 @@ fn broken_at_home(matrix: &Matrix, foreseen: Option<&Matrix>) -> BTreeSet<usize>
 }
 
 /// Brings a database to where production is: runs migrations and writes the history of their tool.
+#[doc(hidden)]
 pub async fn migrate(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
     Trial::new(client, folder, Terms::default(), &mut Met::default()).run(migrations, Whose::Production).await?;
     record(client, folder, migrations).await
@@ -471,12 +476,12 @@ impl<'a> Watcher<'a> {
 }
 
 impl Observer for Watcher<'_> {
-    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Client) -> Future<'a, Result<(), String>> {
+    fn look<'a>(&'a mut self, moment: Moment<'a>, session: &'a Session) -> Future<'a, Result<(), String>> {
         Box::pin(async move {
             match moment {
-                Moment::Preflighted => self.record(None, client).await.map_err(|error| server_message(&error)),
+                Moment::Preflighted => self.record(None, session).await.map_err(|error| server_message(&error)),
                 Moment::AfterStep(step) => {
-                    self.record(Some(step.id), client).await.map_err(|error| server_message(&error))
+                    self.record(Some(step.id), session).await.map_err(|error| server_message(&error))
                 }
                 Moment::AfterPhase(_) | Moment::Shifted(_) => Ok(()),
             }

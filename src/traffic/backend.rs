@@ -20,6 +20,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, TrafficError>> + 
 /// How a backend moves traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Kind {
     /// By any share.
     Weighted,
@@ -119,11 +120,24 @@ pub struct Context {
     /// How long the call may take.
     pub deadline: Duration,
     /// Where the backend's own log lines go.
-    pub log: UnboundedSender<String>,
+    pub log: Log,
+}
+
+/// Where the log lines of a backend go: the engine tells each as an event.
+#[derive(Debug, Clone)]
+pub struct Log(pub(crate) UnboundedSender<String>);
+
+impl Log {
+    /// Adds a line.
+    pub fn line(&self, text: impl Into<String>) {
+        // Nobody listens any more once the call is over.
+        let _ = self.0.send(text.into());
+    }
 }
 
 /// Why a backend did not answer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrafficError {
     /// It answered with an error of its own.
     #[error("traffic backend {backend}: {op} failed: {message} ({code})")]

@@ -1,11 +1,16 @@
 //! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
 
-use super::{Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified};
+use super::{
+    Answer, Applied, BuiltIn, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified,
+};
 use crate::side::Side;
 
 /// People move the traffic.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manual;
+
+pub(super) const BUILT_IN: BuiltIn =
+    BuiltIn { name: "manual", about: "People move it and then run `cutover promote`", open: || Box::new(Manual) };
 
 impl TrafficBackend for Manual {
     fn name(&self) -> &'static str {

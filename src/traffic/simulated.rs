@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified};
+use super::{
+    Answer, Applied, BuiltIn, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified,
+};
 use crate::side::Side;
 
 /// Moves nothing, at once.
@@ -16,6 +18,12 @@ impl Simulated {
         Share::basis_points(self.share.load(Ordering::SeqCst)).unwrap_or(Share::NONE)
     }
 }
+
+pub(super) const BUILT_IN: BuiltIn = BuiltIn {
+    name: "simulated",
+    about: "Nothing is moved; every question is answered with yes",
+    open: || Box::new(Simulated::default()),
+};
 
 impl TrafficBackend for Simulated {
     fn name(&self) -> &'static str {

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 
 /// Why a workload cannot be loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WorkloadError {
     /// Reading failed; the message names the path.
     #[error("{0}")]

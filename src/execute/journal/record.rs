@@ -22,6 +22,7 @@ pub struct Actor {
 /// What a release waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Gate {
     /// Somebody moves the traffic and drains blue.
     Traffic,
@@ -35,6 +36,7 @@ pub type Relations = BTreeMap<String, String>;
 /// One row of the journal. Append only; [`crate::execute::Status`] is a fold over them. Each is about one of three small machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "about", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Record {
     /// The release as a whole.
     Release(ReleaseRecord),
@@ -53,6 +55,7 @@ pub enum Record {
 /// What happened to the release as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ReleaseRecord {
     /// Server, files, history and schema are as the plan says; the release and its before phase begin.
     Started {
@@ -104,6 +107,7 @@ pub enum ReleaseRecord {
 /// What happened to the traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TrafficRecord {
     /// The traffic backend is told to give green a share.
     ShiftStarted {
@@ -146,6 +150,7 @@ pub enum TrafficRecord {
 /// What happened to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StepRecord {
     /// A step outside a transaction begins; what it does cannot be undone by dying.
     Started,

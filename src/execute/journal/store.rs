@@ -1,7 +1,8 @@
 //! Reading and appending. Every name is schema-qualified: a migration may leave any search path.
 
+use crate::postgres::{ServerError, Session};
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::{Actor, Record, v1};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
@@ -49,10 +50,11 @@ impl Release {
 
 /// The journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum JournalError {
     /// The server refused.
-    #[error("the journal (schema cutover) cannot be read or written: {}", crate::postgres::server_message(.0))]
-    Database(#[from] tokio_postgres::Error),
+    #[error("the journal (schema cutover) cannot be read or written: {0}")]
+    Database(ServerError),
     /// Its tables cannot be created.
     #[error("the journal's tables (schema cutover) cannot be created or upgraded: {}", chain(.0))]
     Tables(#[from] Box<refinery::Error>),
@@ -72,6 +74,12 @@ pub enum JournalError {
     },
 }
 
+impl From<tokio_postgres::Error> for JournalError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -83,7 +91,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Whether there is a journal at all.
-pub(in crate::execute) async fn is_there(client: &Client) -> Result<bool, JournalError> {
+pub(in crate::execute) async fn is_there(client: &Session) -> Result<bool, JournalError> {
     let row = client.query_one("SELECT pg_catalog.to_regclass('cutover.journal') IS NOT NULL", &[]).await?;
     Ok(row.try_get(0)?)
 }
@@ -113,26 +121,26 @@ fn timestamp(microseconds: i64) -> jiff::Timestamp {
 }
 
 /// The release of a plan.
-pub(in crate::execute) async fn find_release(client: &Client, digest: &str) -> Result<Option<Release>, JournalError> {
+pub(in crate::execute) async fn find_release(client: &Session, digest: &str) -> Result<Option<Release>, JournalError> {
     let row = client.query_opt(&format!("{RELEASE} WHERE plan_digest = $1"), &[&digest]).await?;
     row.as_ref().map(release).transpose()
 }
 
 /// The release that was begun last.
-pub(in crate::execute) async fn latest_release(client: &Client) -> Result<Option<Release>, JournalError> {
+pub(in crate::execute) async fn latest_release(client: &Session) -> Result<Option<Release>, JournalError> {
     let row = client.query_opt(&format!("{RELEASE} ORDER BY number DESC LIMIT 1"), &[]).await?;
     row.as_ref().map(release).transpose()
 }
 
 /// Every release, the latest first.
-pub(in crate::execute) async fn list_releases(client: &Client) -> Result<Vec<Release>, JournalError> {
+pub(in crate::execute) async fn list_releases(client: &Session) -> Result<Vec<Release>, JournalError> {
     let rows = client.query(&format!("{RELEASE} ORDER BY number DESC"), &[]).await?;
     rows.iter().map(release).collect()
 }
 
 /// Begins a release. Runs in the caller's transaction.
 pub(in crate::execute) async fn create_release(
-    client: &Client,
+    client: &Session,
     plan: &SavedPlan,
     by: &Actor,
 ) -> Result<String, JournalError> {
@@ -145,7 +153,7 @@ pub(in crate::execute) async fn create_release(
 
 /// Appends a record. Runs in the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
 pub(in crate::execute) async fn append(
-    client: &Client,
+    client: &Session,
     release: &str,
     epoch: i64,
     record: &Record,
@@ -165,7 +173,7 @@ pub(in crate::execute) async fn append(
 }
 
 /// A release's rows, in order.
-pub(in crate::execute) async fn entries(client: &Client, release: &str) -> Result<Vec<Entry>, JournalError> {
+pub(in crate::execute) async fn entries(client: &Session, release: &str) -> Result<Vec<Entry>, JournalError> {
     let query = "SELECT seq, epoch, (extract(epoch FROM at) * 1000000)::pg_catalog.int8, detail,
              (SELECT coalesce((pg_catalog.to_jsonb(r) ->> 'format')::pg_catalog.int4, 1) FROM cutover.release r WHERE id = $1)
          FROM cutover.journal WHERE release_id = $1 ORDER BY seq";

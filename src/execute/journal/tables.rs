@@ -1,7 +1,7 @@
 //! The tables, versioned by refinery. Its history is `cutover.schema_history`: refinery takes a schema-qualified name as it is.
 
+use crate::postgres::Session;
 use refinery::{Migration, Runner};
-use tokio_postgres::Client;
 
 use super::JournalError;
 
@@ -55,7 +55,7 @@ const JOURNAL: &str =
     COMMENT ON SCHEMA cutover IS 'Journal of cutover releases. Append only; `cutover status` and `cutover log` read it.';";
 
 /// Creates or upgrades the tables.
-pub(in crate::execute) async fn ensure(client: &mut Client) -> Result<(), JournalError> {
+pub(in crate::execute) async fn ensure(client: &mut Session) -> Result<(), JournalError> {
     // `IF NOT EXISTS` asks for the right to create even where the schema exists.
     let there = client.query_one("SELECT pg_catalog.to_regnamespace('cutover') IS NOT NULL", &[]).await?;
     if !there.try_get::<_, bool>(0)? {
@@ -64,6 +64,6 @@ pub(in crate::execute) async fn ensure(client: &mut Client) -> Result<(), Journa
     let migrations: Result<Vec<_>, _> = MIGRATIONS.iter().map(|(stem, sql)| Migration::unapplied(stem, sql)).collect();
     let mut runner = Runner::new(&migrations.map_err(Box::new)?);
     runner.set_migration_table_name("cutover.schema_history");
-    runner.run_async(client).await.map_err(Box::new)?;
+    runner.run_async(&mut **client).await.map_err(Box::new)?;
     Ok(())
 }

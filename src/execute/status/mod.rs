@@ -20,6 +20,7 @@ use crate::traffic::Share;
 /// How far a release is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "stage", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Stage {
     /// The before phase.
     Before,
@@ -60,6 +61,7 @@ impl std::fmt::Display for Stage {
 /// Why nobody carries on by themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "trouble", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Trouble {
     /// Failed; nothing half-done is left.
     Failed {

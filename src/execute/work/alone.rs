@@ -23,11 +23,11 @@ impl Engine<'_, '_> {
             let started = Instant::now();
             self.announce(step, attempt);
             let tried = self.try_alone(step, &statement.sql, &kind, in_doubt || attempt > 1).await;
-            let restored = self.session.restore(self.client).await;
+            let restored = self.setup.restore(self.client).await;
             let fault = match tried {
                 Ok(()) => {
                     restored?;
-                    (self.doors.boundary)("after a statement");
+                    self.doors.passes("after a statement");
                     return self.succeed(step, started).await;
                 }
                 Err(fault) => fault,
@@ -83,6 +83,6 @@ impl Engine<'_, '_> {
                 let _ = self.repair(step.id, &repair).await;
             }
         }
-        let _ = self.session.restore(self.client).await;
+        let _ = self.setup.restore(self.client).await;
     }
 }

@@ -126,7 +126,7 @@ impl Engine<'_, '_> {
         // On a line of its own: the author's text may end in a comment.
         let sql = format!("{}\n{behind} AND {key} <= {}", backfill.batch, literal(&cursor));
         let answer = self.cancellable(0, self.client.simple_query(&sql)).await?;
-        (self.doors.boundary)("after a statement");
+        self.doors.passes("after a statement");
         let changed = answer.iter().map(|message| match message {
             SimpleQueryMessage::CommandComplete(rows) => *rows,
             _ => 0,

@@ -51,7 +51,7 @@ impl Engine<'_, '_> {
         only_looks.map_err(failed("making the transaction read-only"))?;
         self.set(step).await?;
         let answer = self.cancellable(0, self.client.simple_query(&query.sql)).await?;
-        (self.doors.boundary)("after a statement");
+        self.doors.passes("after a statement");
         let rows: Vec<_> = answer
             .iter()
             .filter_map(|message| match message {

@@ -1,6 +1,6 @@
 //! After a crash or before a try: did a statement outside a transaction happen, and what did it leave behind?
 
-use tokio_postgres::Client;
+use crate::postgres::Session;
 
 use crate::execute::error::ExecuteError;
 use crate::execute::session::{failed, get};
@@ -29,7 +29,7 @@ pub(super) enum Found {
 }
 
 /// Looks. `in_doubt`: the journal says that the statement was begun.
-pub(super) async fn look(client: &Client, kind: &Alone, in_doubt: bool) -> Result<Found, ExecuteError> {
+pub(super) async fn look(client: &Session, kind: &Alone, in_doubt: bool) -> Result<Found, ExecuteError> {
     let fresh = Found::NotDone { repairs: Vec::new() };
     match kind {
         Alone::CreateIndex { name: None, .. } if in_doubt => {
@@ -58,7 +58,7 @@ pub(super) async fn look(client: &Client, kind: &Alone, in_doubt: bool) -> Resul
 }
 
 /// An invalid index is dropped before every try: `IF NOT EXISTS` would skip it and report success.
-async fn index(client: &Client, name: &str, table: &str, in_doubt: bool) -> Result<Found, ExecuteError> {
+async fn index(client: &Session, name: &str, table: &str, in_doubt: bool) -> Result<Found, ExecuteError> {
     let query = "SELECT i.indisvalid AND i.indisready,
              pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
              (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid LIMIT 1)
@@ -79,14 +79,14 @@ async fn index(client: &Client, name: &str, table: &str, in_doubt: bool) -> Resu
     })
 }
 
-async fn exists(client: &Client, relation: &str) -> Result<bool, ExecuteError> {
+async fn exists(client: &Session, relation: &str) -> Result<bool, ExecuteError> {
     let query = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
     let row = client.query_one(query, &[&relation]).await.map_err(failed("looking for the index"))?;
     get(&row, 0)
 }
 
 /// `…_ccnew` and `…_ccold`, with a number where that name was taken.
-async fn reindex_leftovers(client: &Client, relation: &str) -> Result<Vec<String>, ExecuteError> {
+async fn reindex_leftovers(client: &Session, relation: &str) -> Result<Vec<String>, ExecuteError> {
     let query = "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -98,7 +98,7 @@ async fn reindex_leftovers(client: &Client, relation: &str) -> Result<Vec<String
     rows.iter().map(|row| Ok(format!("DROP INDEX CONCURRENTLY {}", get::<String>(row, 0)?))).collect()
 }
 
-async fn detach(client: &Client, parent: &str, partition: &str, in_doubt: bool) -> Result<Found, ExecuteError> {
+async fn detach(client: &Session, parent: &str, partition: &str, in_doubt: bool) -> Result<Found, ExecuteError> {
     let query = "SELECT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::pg_catalog.bool, false) FROM pg_catalog.pg_inherits i
          WHERE inhrelid = pg_catalog.to_regclass($1) AND inhparent = pg_catalog.to_regclass($2)";
     let row = client.query_opt(query, &[&partition, &parent]).await.map_err(failed("looking for the partition"))?;

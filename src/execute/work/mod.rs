@@ -81,7 +81,7 @@ impl Engine<'_, '_> {
     async fn settle(&self) -> Result<(), Fault> {
         let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
         deferred.map_err(|error| Fault::Sql { statement: None, error })?;
-        Ok(self.session.restore(self.client).await?)
+        Ok(self.setup.restore(self.client).await?)
     }
 
     /// Journals a step that is done, with the history rows that it completes, in the transaction at hand.
@@ -168,7 +168,7 @@ impl Engine<'_, '_> {
             blockers = blockers::find(self.client, &all).await;
         }
         if self.client.is_closed() || error.as_db_error().is_none() {
-            return Err(ExecuteError::Database { doing: "running a step", source: error });
+            return Err(ExecuteError::Database { doing: "running a step", source: error.into() });
         }
         if attempt >= tries || !is_worth_another_try(&error) {
             return Err(ExecuteError::Step(Box::new(failure(step, statement, &error, blockers))));

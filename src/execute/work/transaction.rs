@@ -38,7 +38,7 @@ impl Engine<'_, '_> {
         self.set(step).await?;
         for (index, statement) in statements.iter().enumerate() {
             self.statement(index, &statement.sql).await?;
-            (self.doors.boundary)("after a statement");
+            self.doors.passes("after a statement");
         }
         self.settle().await?;
         if self.transaction_id().await? != transaction {

@@ -16,6 +16,7 @@ pub const FORMAT_VERSION: &str = "2.0";
 
 /// Why a saved plan is refused. All of these are exit code 6 but the unreadable ones.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SavedPlanError {
     /// Not a plan.
     #[error("not a cutover plan: {0}")]

@@ -173,6 +173,7 @@ pub struct Step {
 /// Where a step comes from.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "role", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Role {
     /// From a migration.
     #[default]
@@ -200,6 +201,7 @@ impl Role {
 /// What a step does.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Work {
     /// Statements in one transaction together with its journal row.
     Transaction {

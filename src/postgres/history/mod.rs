@@ -28,8 +28,8 @@ use tokio_postgres::Client;
 
 pub(crate) use self::flyway::changed;
 use self::tools::{Entry, Value};
-use super::server_message;
 use super::survey::survey;
+use super::{ServerError, server_message};
 use crate::migrations::{Convention, Listed, Recorded};
 use crate::plan::saved::{Migration, Migrations};
 
@@ -73,14 +73,15 @@ impl Place<'_> {
 
 /// Why a history table cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HistoryError {
     /// The server refused.
-    #[error("reading or writing the history of {convention} failed: {}", crate::postgres::server_message(source))]
+    #[error("reading or writing the history of {convention} failed: {source}")]
     Database {
         /// Whose history.
         convention: Convention,
         /// What the server said.
-        source: tokio_postgres::Error,
+        source: ServerError,
     },
     /// A version that its convention does not allow.
     #[error("{path}: version {version:?} is not one that {convention} can record: {why}")]
@@ -157,7 +158,7 @@ pub async fn applied_at(client: &Client, place: Place<'_>) -> Result<Vec<Applied
     if convention.records_here() && exists(client, convention, "cutover.migration").await? {
         tables.push(("cutover.migration".to_owned(), OWN.to_owned()));
     }
-    let fail = |source| HistoryError::Database { convention, source };
+    let fail = |source| HistoryError::Database { convention, source: ServerError::from(source) };
     let mut all: Vec<Applied> = Vec::new();
     for (table, query) in tables {
         let rows = client.query(&query, &[]).await.map_err(|source| match place.table {
@@ -213,7 +214,9 @@ pub async fn locate(client: &Client, place: Place<'_>) -> Result<Option<String>,
     if exists(client, convention, own.name).await? && convention.history().is_some_and(|own| own.name.contains('.')) {
         return Ok(Some(own.name.to_owned()));
     }
-    let survey = survey(client).await.map_err(|source| HistoryError::Database { convention, source })?;
+    let survey = survey(client)
+        .await
+        .map_err(|source| HistoryError::Database { convention, source: ServerError::from(source) })?;
     match survey.of(convention)[..] {
         [] => Ok(None),
         [one] => Ok(Some(one.quoted())),
@@ -289,7 +292,7 @@ pub async fn record_at(
     text: &str,
 ) -> Result<(), HistoryError> {
     let convention = place.convention;
-    let fail = |source| HistoryError::Database { convention, source };
+    let fail = |source| HistoryError::Database { convention, source: ServerError::from(source) };
     let refused = |why| HistoryError::Version {
         convention,
         path: migration.path.to_string(),
@@ -331,7 +334,7 @@ async fn columns(client: &Client, table: &str) -> Result<Vec<(String, String)>, 
 async fn own(client: &Client, convention: Convention, migration: &Migration) -> Result<(), HistoryError> {
     let insert = "INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)";
     let row = client.execute(insert, &[&migration.version, &migration.name, &migration.sha256]).await;
-    row.map_err(|source| HistoryError::Database { convention, source }).map(|_| ())
+    row.map_err(|source| HistoryError::Database { convention, source: ServerError::from(source) }).map(|_| ())
 }
 
 /// Records what a plan takes as applied where `cutover.migration` is the history, and empty. Other conventions have a history of their own,
@@ -349,7 +352,8 @@ pub async fn baseline(client: &Client, migrations: &Migrations) -> Result<(), Hi
 
 async fn exists(client: &Client, convention: Convention, name: &str) -> Result<bool, HistoryError> {
     let row = client.query_one("SELECT pg_catalog.to_regclass($1::pg_catalog.text) IS NOT NULL", &[&name]).await;
-    row.and_then(|row| row.try_get(0)).map_err(|source| HistoryError::Database { convention, source })
+    row.and_then(|row| row.try_get(0))
+        .map_err(|source| HistoryError::Database { convention, source: ServerError::from(source) })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::postgres::{ConnectError, TargetError};
 
 /// Why a throwaway server, or a database on it, could not be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ThrowawayError {
     /// No server binaries on this machine.
     #[error("no PostgreSQL server binaries (initdb, postgres) found in {}", list(searched))]

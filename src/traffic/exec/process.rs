@@ -7,9 +7,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::Program;
+use crate::traffic::Log;
 
 const OUTPUT_LIMIT: u64 = 1 << 20;
 const LOG_LINE_LIMIT: usize = 4096;
@@ -27,12 +27,7 @@ impl Drop for Group {
 }
 
 /// Runs the program once and returns its standard output.
-pub(super) async fn run(
-    program: &Program,
-    input: &[u8],
-    deadline: Duration,
-    log: &UnboundedSender<String>,
-) -> Result<Vec<u8>, String> {
+pub(super) async fn run(program: &Program, input: &[u8], deadline: Duration, log: &Log) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program.path.as_str());
     command.args(&program.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
@@ -61,7 +56,7 @@ pub(super) async fn run(
         let mut lines = BufReader::new(stderr.take(OUTPUT_LIMIT)).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
             let line: String = String::from_utf8_lossy(&line).chars().take(LOG_LINE_LIMIT).collect();
-            let _ = log.send(line);
+            log.line(line);
         }
     };
     let whole = async { tokio::join!(feed, read, forward, child.wait()) };

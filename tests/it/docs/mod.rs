@@ -148,7 +148,7 @@ fn versions_of_formats_are_those_of_the_program() {
         ("rehearsal", "src/report/rehearsal_json.rs"),
         ("findings", "src/report/lint/json.rs"),
         ("statistics", "src/stats/document.rs"),
-        ("workload", "src/workload/saved.rs"),
+        ("workload", "src/workload/sources/saved.rs"),
         ("events", "src/cli/events.rs"),
         ("baseline", "src/lint/baseline.rs"),
         ("journal", "src/execute/journal/store.rs"),

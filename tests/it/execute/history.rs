@@ -12,7 +12,7 @@ fn the_asynchronous_runner_has_nothing_to_do() {
     shop.execute(&shop.plan(), &[]).ends(0);
     let migrations = refinery::load_sql_migrations(shop.folder.path()).unwrap();
     let runner = refinery::Runner::new(&migrations);
-    let report = async_client(&shop, async |mut client| runner.run_async(&mut client).await.unwrap());
+    let report = async_client(&shop, async |mut client| runner.run_async(&mut *client).await.unwrap());
     assert!(report.applied_migrations().is_empty());
 }
 

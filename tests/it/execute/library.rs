@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use cutover::execute::{
-    Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Outcome, Stop, execute, resume,
+    Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Outcome, execute, resume,
 };
+use cutover::postgres::Session;
 use cutover::traffic::Simulated;
-use tokio_postgres::Client;
 
 use super::support::{Shop, async_client};
 
@@ -26,7 +26,7 @@ struct Notes {
 }
 
 impl Observer for Notes {
-    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Client) -> Future<'a, Result<(), String>> {
+    fn look<'a>(&'a mut self, moment: Moment<'a>, client: &'a Session) -> Future<'a, Result<(), String>> {
         Box::pin(async move {
             let columns = client.prepare("SELECT * FROM users").await.map_err(|e| e.to_string())?.columns().len();
             let name = match moment {
@@ -34,6 +34,7 @@ impl Observer for Notes {
                 Moment::AfterStep(step) => format!("step {}", step.id),
                 Moment::AfterPhase(phase) => format!("{phase:?}"),
                 Moment::Shifted(share) => share.to_string(),
+                other => panic!("{other:?}"),
             };
             let refused = name == self.refuse;
             self.seen.push(format!("{name}: {columns}"));
@@ -49,16 +50,11 @@ fn an_observer_looks_over_the_same_connection_between_the_steps() {
     let mut notes = Notes { seen: Vec::new(), refuse: "step 3" };
     let mut events = Vec::new();
     let (failed, outcome) = async_client(&shop, async |mut client| {
-        let (_stopper, stop) = Stop::channel();
-        let mut doors = Doors {
-            traffic: &Simulated::default(),
-            events: &mut |event: &Event| events.push(event.clone()),
-            observer: Some(&mut notes),
-            stop,
-            clock: &NoTime,
-            cancel: None,
-            boundary: &mut |_| {},
-        };
+        let traffic = Simulated::default();
+        let mut note = |event: &Event| events.push(event.clone());
+        let mut doors = Doors::new(&traffic, &mut note);
+        doors.observer = Some(&mut notes);
+        doors.clock = &NoTime;
         let options = Options::default();
         let failed = execute(&mut client, &plan, &options, &mut doors).await.unwrap_err();
         let outcome = resume(&mut client, None, &options, &mut doors).await.unwrap();

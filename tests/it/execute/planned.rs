@@ -25,7 +25,7 @@ fn what_plan_writes_is_what_execute_runs() {
     }
     shop.sql("DROP TABLE users; DROP TABLE refinery_schema_history");
     let all = refinery::load_sql_migrations(folder.path()).unwrap();
-    async_client(&shop, async |mut client| refinery::Runner::new(&all[..1]).run_async(&mut client).await.unwrap());
+    async_client(&shop, async |mut client| refinery::Runner::new(&all[..1]).run_async(&mut *client).await.unwrap());
 
     let (dir, file) = (folder.path().to_str().unwrap(), folder.path().join("release.plan"));
     let file = file.to_str().unwrap();
@@ -37,6 +37,6 @@ fn what_plan_writes_is_what_execute_runs() {
     assert_eq!(shop.rows(there), ["Phone"]);
     assert!(shop.rows("SELECT 'x' FROM pg_class WHERE relname = 'Old Stuff'").is_empty());
     let report =
-        async_client(&shop, async |mut client| refinery::Runner::new(&all).run_async(&mut client).await.unwrap());
+        async_client(&shop, async |mut client| refinery::Runner::new(&all).run_async(&mut *client).await.unwrap());
     assert!(report.applied_migrations().is_empty());
 }

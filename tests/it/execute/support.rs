@@ -12,6 +12,7 @@ use cutover::plan::saved::{
     SchemaPins, Statement, Step, Verdict, Work,
 };
 use cutover::postgres::throwaway::{Local, LocalOptions};
+use cutover::postgres::{Environment, Session, Target, connect};
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
 
@@ -335,13 +336,13 @@ impl Ran {
 }
 
 /// Runs something with an asynchronous connection to the shop.
-pub(crate) fn async_client<T>(shop: &Shop, run: impl AsyncFnOnce(tokio_postgres::Client) -> T) -> T {
+pub(crate) fn async_client<T>(shop: &Shop, run: impl AsyncFnOnce(Session) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut config = tokio_postgres::Config::new();
-        config.host_path(&cluster().sockets).port(cluster().port).user("postgres").dbname(&shop.database);
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        run(client).await
+        let cluster = cluster();
+        let text =
+            format!("host={} port={} user=postgres dbname={}", cluster.sockets.display(), cluster.port, shop.database);
+        let target = Target::parse(&text, &Environment::default()).unwrap();
+        run(connect(&target).await.unwrap()).await
     })
 }

@@ -1,0 +1,45 @@
+//! What a window or a web page would do: follow a rehearsal by its events, each a value, and draw progress of them.
+//!
+//! ```console
+//! $ cargo run --no-default-features --features live --example events
+//! ```
+
+use std::error::Error;
+
+use camino::Utf8Path;
+use cutover::execute::{Event, Stop};
+use cutover::plan::{Request, plan};
+use cutover::postgres::throwaway::{Local, LocalOptions, Throwaway};
+use cutover::project::{Definition, Overrides};
+use cutover::rehearse::rehearsal::{Script, rehearse};
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let example = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations-examples/02-rename-column");
+    let project = Definition::find(&example, &Overrides::default())?.open()?;
+    let (pending, _) = project.pending()?;
+    let planned = plan(Request::new(&project.folder, &pending));
+
+    let search_path = std::env::var_os("PATH");
+    let server = Throwaway::Local(Local::start(&LocalOptions { search_path, ..LocalOptions::default() }).await?);
+    let script = Script {
+        plan: &planned.plan,
+        folder: &project.folder,
+        applied: &pending.applied,
+        pending: &pending.pending,
+        blue: project.blue.as_ref(),
+        green: project.green.as_ref(),
+    };
+    let mut draw = |event: &Event| {
+        if let Event::StepRunning { step, of, object, action, .. } = event {
+            let done = 20 * *step as usize / of;
+            println!("[{:<20}] {action} of {object}", "#".repeat(done));
+        }
+    };
+    // A button that cancels would hold the stopper.
+    let (_stopper, stop) = Stop::channel();
+    let rehearsal = rehearse(&server, script, &mut draw, stop).await?;
+    println!("{}", if rehearsal.is_safe() { "Both versions work everywhere" } else { "Something breaks" });
+    server.stop().await?;
+    Ok(())
+}
