@@ -20,8 +20,8 @@ pub(super) struct LiveArgs {
     pub(super) database: DatabaseArgs,
     #[command(flatten)]
     pub(super) traffic: TrafficArgs,
-    /// How long a step waits for a lock before it lets the application go first
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    /// How long a step waits for a lock at most before it lets the application go first; the first tries wait less
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = some_time)]
     lock_timeout: Duration,
     /// How long a statement may run; 0s: for ever. Does not hold for statements outside transactions
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
@@ -41,12 +41,15 @@ pub(super) struct LiveArgs {
     /// How long blue may take to drain
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     drain_timeout: Duration,
-    /// Blue is not drained while a session with this application_name is connected
+    /// Blue is not drained while a session with this application_name is connected. The release keeps it, whoever carries it on
     #[arg(long, value_name = "NAME", conflicts_with = "blue_role")]
     blue_application_name: Option<String>,
     /// Blue is not drained while a session of this role is connected
     #[arg(long, value_name = "ROLE")]
     blue_role: Option<String>,
+    /// Do not watch blue's sessions any more, although the release was begun with a name for them. The journal keeps that
+    #[arg(long, conflicts_with_all = ["blue_application_name", "blue_role"])]
+    no_blue_guard: bool,
     /// Wait for `promote` instead of ending
     #[arg(long)]
     wait: bool,
@@ -65,6 +68,16 @@ pub(super) struct LiveArgs {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
     Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
+}
+
+/// A time that is not zero: a lock that is waited for without limit stops the application behind it.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => {
+            Err("a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s".to_owned())
+        }
+        time => Ok(time),
+    }
 }
 
 impl LiveArgs {
@@ -100,6 +113,8 @@ impl LiveArgs {
             wait: self.wait,
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
+            lift_guard: self.no_blue_guard,
+            force: false,
             accept_base: false,
         }
     }
@@ -203,8 +218,8 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
             Exit::Usage
         }
         ExecuteError::Plan(error) => plan_exit(error),
-        ExecuteError::Stale(_) | ExecuteError::OtherTool { .. } => Exit::Stale,
-        ExecuteError::Held(_) => Exit::Held,
+        ExecuteError::Stale(_) | ExecuteError::BlueInDoubt { .. } | ExecuteError::OtherTool { .. } => Exit::Stale,
+        ExecuteError::Held(_) | ExecuteError::Unanswered(_) => Exit::Held,
         ExecuteError::Stuck { .. } => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
         ExecuteError::Database { .. }
@@ -220,6 +235,7 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
         | ExecuteError::NotDrained { .. }
         | ExecuteError::Step(_)
         | ExecuteError::NoReturn { .. }
+        | ExecuteError::OtherShare { .. }
         | ExecuteError::Observed(_) => Exit::Failed,
     };
     let cli = CliError::new(exit, error);

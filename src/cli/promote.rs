@@ -31,6 +31,14 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
                 out::say(&format!("Promoted. {holder} carries on.\n"));
                 Exit::Ok
             }
+            Promotion::Unanswered(holder) => {
+                out::say(&format!(
+                    "Promoted, and {holder} has not answered.\n  help: if that process is gone for good, end its session (SELECT \
+                     pg_terminate_backend({})), then run `cutover resume`\n",
+                    holder.backend_pid
+                ));
+                Exit::Held
+            }
         },
     )
 }

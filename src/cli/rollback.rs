@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
-use crate::execute;
+use crate::execute::{self, Options};
 
 /// Move all traffic back to blue
 ///
@@ -14,6 +14,9 @@ use crate::execute;
 #[command(after_help = "Example:
   cutover rollback --yes --traffic-exec ./move-traffic --env prod")]
 pub(super) struct Args {
+    /// Go back although the schema is not as this release left it, or blue does not work. The journal keeps that
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -23,7 +26,10 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         Duration::from_secs(30),
         None,
-        async |session, options, doors| execute::rollback(session, options, doors).await,
+        async |session, options, doors| {
+            let options = Options { force: args.force, ..options.clone() };
+            execute::rollback(session, &options, doors).await
+        },
         tell,
     )
 }

@@ -3,8 +3,11 @@
 //! There is one connection, so the question is asked after the wait has failed. What the other sessions run is not shown: it may hold
 //! data.
 
-use crate::postgres::Session;
+use std::time::Duration;
+
 use serde::Serialize;
+
+use crate::postgres::Session;
 
 use crate::sql::recognise;
 
@@ -25,11 +28,28 @@ pub struct Blocker {
     pub state: Option<String>,
     /// How old its transaction is, in seconds.
     pub seconds: Option<i64>,
+    /// What it is where it is no client, for example `autovacuum worker`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// Whether it vacuums to prevent the wraparound of transaction ids, which gives way to nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prevents_wraparound: bool,
+}
+
+impl Blocker {
+    /// Whether it is a worker that the server stops for whoever has waited for `deadlock_timeout`.
+    pub(super) fn gives_way(&self) -> bool {
+        self.worker.as_deref() == Some("autovacuum worker") && !self.prevents_wraparound
+    }
 }
 
 impl std::fmt::Display for Blocker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "server process {} holding {} on {}", self.pid, self.mode, self.relation)?;
+        let what = self.worker.as_deref().unwrap_or("server process");
+        write!(f, "{what} {} holding {} on {}", self.pid, self.mode, self.relation)?;
+        if self.prevents_wraparound {
+            f.write_str(" (to prevent wraparound: it gives way to nobody, wait until it is done)")?;
+        }
         if let Some(role) = &self.role {
             write!(f, ", role {role}")?;
         }
@@ -46,20 +66,27 @@ impl std::fmt::Display for Blocker {
     }
 }
 
-/// Looks for them; says nothing when that fails, because there is an error to report already.
+/// Looks for them: first those that wait for nobody themselves, and among these the one that has idled longest in its transaction, which is
+/// whom all others wait for. Says nothing when that fails, because there is an error to report already.
 pub(super) async fn find(client: &Session, statements: &[&str]) -> Vec<Blocker> {
     let words: Vec<String> = statements.iter().flat_map(|sql| recognise::words(sql)).collect();
     let query = "WITH named AS (
              SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname::pg_catalog.text = ANY ($1)
              UNION SELECT i.indrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
              WHERE c.relname::pg_catalog.text = ANY ($1))
-         SELECT DISTINCT ON (l.pid) l.pid, l.relation::pg_catalog.regclass::pg_catalog.text, l.mode, a.usename::pg_catalog.text,
-             a.application_name, a.state, extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.int8
-         FROM pg_catalog.pg_locks l JOIN named ON named.oid = l.relation
-         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-         WHERE l.granted AND l.pid IS NOT NULL AND l.pid <> pg_catalog.pg_backend_pid()
-           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-         ORDER BY l.pid, l.mode LIMIT 10";
+         SELECT pid, relation, mode, usename, application_name, state, seconds, worker, wraparound FROM (
+             SELECT DISTINCT ON (l.pid) l.pid, l.relation::pg_catalog.regclass::pg_catalog.text AS relation, l.mode,
+                 a.usename::pg_catalog.text AS usename, a.application_name, a.state,
+                 extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.int8 AS seconds,
+                 CASE WHEN a.backend_type <> 'client backend' THEN a.backend_type END AS worker,
+                 a.backend_type = 'autovacuum worker' AND a.query LIKE '%(to prevent wraparound)' AS wraparound,
+                 a.wait_event_type = 'Lock' AS waits, a.xact_start
+             FROM pg_catalog.pg_locks l JOIN named ON named.oid = l.relation
+             LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+             WHERE l.granted AND l.pid IS NOT NULL AND l.pid <> pg_catalog.pg_backend_pid()
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+             ORDER BY l.pid, l.mode) AS holders
+         ORDER BY coalesce(waits, false), state IS NOT DISTINCT FROM 'idle in transaction' DESC, xact_start LIMIT 5";
     let Ok(rows) = client.query(query, &[&words]).await else { return Vec::new() };
     let read = |row: &tokio_postgres::Row| {
         Some(Blocker {
@@ -70,7 +97,17 @@ pub(super) async fn find(client: &Session, statements: &[&str]) -> Vec<Blocker> 
             application: row.try_get(4).ok()?,
             state: row.try_get(5).ok()?,
             seconds: row.try_get(6).ok()?,
+            worker: row.try_get(7).ok()?,
+            prevents_wraparound: row.try_get::<_, Option<bool>>(8).ok()?.unwrap_or(false),
         })
     };
     rows.iter().filter_map(read).collect()
+}
+
+/// After how long a wait the server stops a worker that is in the way.
+pub(super) async fn deadlock_timeout(client: &Session) -> Duration {
+    const USUAL: Duration = Duration::from_secs(1);
+    let query = "SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'";
+    let row = client.query_one(query, &[]).await.and_then(|row| row.try_get::<_, i64>(0));
+    row.ok().and_then(|ms| u64::try_from(ms).ok()).map_or(USUAL, Duration::from_millis)
 }

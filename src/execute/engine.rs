@@ -61,6 +61,10 @@ impl Engine<'_, '_> {
                 if !self.await_promotion().await? {
                     return Ok(Some(Outcome::AwaitingApproval { release: self.release.clone(), gate }));
                 }
+                if self.status.stage == Stage::RollingBack {
+                    let traffic = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
+                    return Ok(Some(self.move_back(traffic.kind).await?));
+                }
             }
             Next::Drain => self.drain().await?,
             Next::Finish => {

@@ -46,6 +46,9 @@ pub enum ExecuteError {
     /// Another executor works on this database.
     #[error("another executor holds this database's lease: {0}")]
     Held(Box<Holder>),
+    /// What was written for the process that holds the lease has no answer.
+    #[error("it is written that the release goes back, and the process that waits has not answered: {0}")]
+    Unanswered(Box<Holder>),
     /// Another executor took over.
     #[error(
         "the lease was taken over: this executor has epoch {ours}, the database has {found:?}; the transaction was rolled back"
@@ -154,6 +157,22 @@ pub enum ExecuteError {
         step: u32,
         /// What is known.
         message: String,
+    },
+    /// Somebody changed what blue works on.
+    #[error("rollback refused: blue worked on the schema as this release left it, and that has changed: {why}")]
+    BlueInDoubt {
+        /// What changed.
+        why: Stale,
+    },
+    /// The backend set another share than the one asked for.
+    #[error("traffic backend {backend} was asked to give green {share}, and gave it {applied}")]
+    OtherShare {
+        /// Its name.
+        backend: String,
+        /// What was asked for.
+        share: Share,
+        /// What it set.
+        applied: Share,
     },
     /// Blue cannot come back.
     #[error("rollback refused: step {step} ({object}) has run, and blue cannot work without what it took away")]
@@ -316,7 +335,15 @@ impl ExecuteError {
                 | Stale::UnknownApplied { .. },
             ) => "make a new plan with `cutover plan`".into(),
             Self::Plan(_) => "make a new plan with `cutover plan -o FILE`".into(),
-            Self::Held(_) => "wait until it ends; `cutover status` shows how far it is".into(),
+            Self::Held(holder) => format!(
+                "wait until it ends; `cutover status` shows how far it is. If that process is gone for good, end its session: \
+                 SELECT pg_terminate_backend({})",
+                holder.backend_pid
+            ),
+            Self::Unanswered(holder) => format!(
+                "if that process is gone for good, end its session (SELECT pg_terminate_backend({})), then run `cutover rollback` again",
+                holder.backend_pid
+            ),
             Self::LeaseLost { .. } => "`cutover status` shows who carries on".into(),
             Self::Pooled { .. } => {
                 "connect to PostgreSQL itself: a pooler in transaction or statement mode does not keep a session".into()
@@ -342,7 +369,18 @@ impl ExecuteError {
                 Some(hint) => format!("{hint}. Then run `cutover resume`"),
                 None => resume.into(),
             },
+            Self::BlueInDoubt { .. } => {
+                "put the schema back first; if you know that blue works on it as it is, run `cutover rollback --force`, which is journaled"
+                    .into()
+            }
+            Self::OtherShare { .. } => {
+                "a backend that moves in steps of its own must refuse a share that it cannot set; use shares that it can, or another backend"
+                    .into()
+            }
             Self::NoReturn { .. } => "fix green, or run `cutover resume` to finish the release".into(),
+            Self::Unhealthy { side: Side::Blue, .. } => {
+                "see that blue works, then run `cutover rollback` again; or go back all the same with `cutover rollback --force`".into()
+            }
             Self::NotDrained { .. } | Self::NotVerified { .. } | Self::Unhealthy { .. } | Self::Traffic(_) => {
                 format!("{resume}; or go back to blue with `cutover rollback`")
             }

@@ -82,6 +82,11 @@ pub enum Event {
         /// Which, and how.
         why: String,
     },
+    /// Something may be wrong; the release goes on.
+    Warning {
+        /// What.
+        what: String,
+    },
     /// The traffic backend's own log.
     BackendLog {
         /// One line.

@@ -27,7 +27,8 @@ pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use journal::{
-    Actor, Entry, Gate, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord, TrafficRecord,
+    Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
+    TrafficRecord,
 };
 pub use lease::Holder;
 pub use options::{BlueSessions, Options};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::traffic::Strategy;
 
 /// What may be set for a run.
@@ -29,14 +32,19 @@ pub struct Options {
     pub wait: bool,
     /// The shares green gets one after the other.
     pub strategy: Strategy,
-    /// How blue's sessions are known in `pg_stat_activity`.
+    /// How blue's sessions are known in `pg_stat_activity`; without it as the release was begun.
     pub blue: Option<BlueSessions>,
+    /// Whether blue is not watched any more, although the release was begun with a name for its sessions.
+    pub lift_guard: bool,
+    /// Go back to blue although it may not work on the schema as it is.
+    pub force: bool,
     /// Whether the plan's word for what is applied is enough, where neither a history nor the schema of the database confirms it.
     pub accept_base: bool,
 }
 
 /// How blue's sessions are known in `pg_stat_activity`. Blue is not drained while there is one, whatever the traffic backend says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum BlueSessions {
     /// By `application_name`.
     ApplicationName(String),
@@ -49,7 +57,7 @@ impl Default for Options {
         Self {
             host: "localhost".into(),
             pid: std::process::id(),
-            lock_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(1),
             statement_timeout: Duration::ZERO,
             lock_retries: 10,
             patience: Duration::ZERO,
@@ -59,7 +67,18 @@ impl Default for Options {
             wait: false,
             strategy: Strategy::all_at_once(),
             blue: None,
+            lift_guard: false,
+            force: false,
             accept_base: false,
+        }
+    }
+}
+
+impl std::fmt::Display for BlueSessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ApplicationName(name) => write!(f, "application_name {name:?}"),
+            Self::Role(role) => write!(f, "role {role:?}"),
         }
     }
 }

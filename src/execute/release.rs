@@ -1,6 +1,7 @@
 //! The commands: begin a release, carry on, approve, go back, look.
 
-use crate::postgres::Session;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
@@ -8,16 +9,20 @@ use super::doors::{Doors, Moment};
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
+use super::journal::{
+    self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TrafficRecord,
+};
 use super::lease::{self, Holder, Lease};
 use super::options::Options;
 use super::session::{Setup, failed};
+use super::shift::{Poll, blue_sessions};
 use super::status::{Stage, Status, Trouble};
-use super::stop::Level;
+use super::stop::{Level, interruptible};
 use super::{files, preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
+use crate::postgres::Session;
 use crate::side::Side;
-use crate::traffic::{Kind, Share};
+use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
 
 /// How a command ends well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +60,8 @@ pub enum Promotion {
     CarriedOn(Outcome),
     /// A waiting process carries on.
     Handed(Box<Holder>),
+    /// The word is written, and the process that should carry on has not answered.
+    Unanswered(Box<Holder>),
 }
 
 /// What the operator decides when `resume` asks.
@@ -117,6 +124,7 @@ async fn begin(
         strategy: options.strategy.clone(),
         relations: relations::hashes(client, plan).await?,
         accepted,
+        blue: guard(client, options).await?,
     }
     .into();
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
@@ -197,8 +205,24 @@ async fn carry_on(
         return Err(ExecuteError::Stuck { step, message });
     }
     engine.check_world().await?;
-    engine.append(&[ReleaseRecord::Resumed { by }.into()]).await?;
+    let blue = guard_change(client, options).await?;
+    engine.append(&[ReleaseRecord::Resumed { by, blue }.into()]).await?;
     engine.run().await
+}
+
+/// The guard that the caller wants, and whether blue has such a session now.
+async fn guard(client: &Session, options: &Options) -> Result<Option<Guard>, ExecuteError> {
+    let Some(sessions) = options.blue.clone() else { return Ok(None) };
+    let seen = blue_sessions(client, &sessions).await? > 0;
+    Ok(Some(Guard { sessions, seen }))
+}
+
+/// What the caller wants to become of the release's guard.
+async fn guard_change(client: &Session, options: &Options) -> Result<Option<GuardChange>, ExecuteError> {
+    if options.lift_guard {
+        return Ok(Some(GuardChange::Lift));
+    }
+    Ok(guard(client, options).await?.map(GuardChange::Watch))
 }
 
 impl Engine<'_, '_> {
@@ -253,19 +277,31 @@ pub async fn promote(
         return Err(ExecuteError::NoRelease);
     }
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
-    plan_of(&release)?;
+    let plan = plan_of(&release)?;
+    // What would stop the release must not find it approved.
+    let status = status_of(client, &release.id).await?;
+    is_waiting(&release.id, &status)?;
+    same_traffic(&status, doors)?;
+    preflight::history(client, &plan, &status).await?;
+    relations::unchanged(client, &plan, &status.relations).await?;
+    let blue = guard_change(client, options).await?;
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
-    let promoted = append_promotion(client, &release.id, &by).await;
+    let promoted = append_promotion(client, &release.id, &by, blue).await;
     let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
     doors.passes("before commit");
     let ended = client.batch_execute(end).await.map_err(failed("writing the promotion"));
     let (seq, record) = promoted?;
     ended?;
     doors.passes("after commit");
-    (doors.events)(&Event::Journaled { release: release.id, seq, record });
-    let lease = match Lease::acquire(client, &by, Intent::CarryOn, std::time::Duration::ZERO, doors).await {
+    (doors.events)(&Event::Journaled { release: release.id.clone(), seq, record });
+    let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
         Ok(lease) => lease,
-        Err(ExecuteError::Held(holder)) => return Ok(Promotion::Handed(holder)),
+        Err(ExecuteError::Held(holder)) => {
+            return Ok(match answered(client, &release.id, seq, doors).await? {
+                Some(_) => Promotion::Handed(holder),
+                None => Promotion::Unanswered(holder),
+            });
+        }
         Err(error) => return Err(error),
     };
     let done = carry_on(client, None, options, doors, lease, &setup, by).await;
@@ -273,23 +309,124 @@ pub async fn promote(
     done.map(Promotion::CarriedOn)
 }
 
-async fn append_promotion(client: &Session, release: &str, by: &Actor) -> Result<(i64, Record), ExecuteError> {
-    let epoch = lease::beside(client).await?;
-    let status = status_of(client, release).await?;
-    if !matches!(status.stage, Stage::AwaitingApproval { .. }) {
-        return Err(ExecuteError::NotWaiting { release: release.to_owned(), stage: status.stage });
+/// How long the process that holds the lease may take to answer what was written beside it. It looks every second.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Waits until somebody has written to the journal after a row; the status then.
+async fn answered(
+    client: &Session,
+    release: &str,
+    seq: i64,
+    doors: &mut Doors<'_>,
+) -> Result<Option<Status>, ExecuteError> {
+    let mut poll = Poll::new(ANSWER);
+    loop {
+        let entries = journal::entries(client, release).await?;
+        if entries.last().is_some_and(|entry| entry.seq > seq) {
+            return Ok(Status::of(entries.iter().map(|entry| &entry.record))?);
+        }
+        let Some(pause) = poll.next(Duration::ZERO) else { return Ok(None) };
+        interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
     }
-    let record = Record::from(TrafficRecord::Promoted { by: by.clone() });
+}
+
+async fn append_promotion(
+    client: &Session,
+    release: &str,
+    by: &Actor,
+    blue: Option<GuardChange>,
+) -> Result<(i64, Record), ExecuteError> {
+    let epoch = lease::beside(client).await?;
+    // Once more: somebody else may have answered.
+    is_waiting(release, &status_of(client, release).await?)?;
+    let record = Record::from(TrafficRecord::Promoted { by: by.clone(), blue });
     Ok((journal::append(client, release, epoch, &record).await?, record))
+}
+
+fn is_waiting(release: &str, status: &Status) -> Result<(), ExecuteError> {
+    match status.stage {
+        Stage::AwaitingApproval { .. } => Ok(()),
+        stage => Err(ExecuteError::NotWaiting { release: release.to_owned(), stage }),
+    }
 }
 
 /// Moves traffic back to blue. What the before phase did stays.
 pub async fn rollback(client: &mut Session, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
     let (setup, by) = enter(client, options, Intent::CarryOn).await?;
-    let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
+    // Whoever waits for approval may wait for ever: it is told, and goes back itself.
+    let patience = if hands_over(client).await? { Duration::ZERO } else { options.patience };
+    let lease = match Lease::acquire(client, &by, Intent::CarryOn, patience, doors).await {
+        Err(ExecuteError::Held(holder)) if hands_over(client).await? => {
+            return hand_over_rollback(client, options, doors, by, holder).await;
+        }
+        lease => lease?,
+    };
     let done = go_back(client, options, doors, lease, &setup, by).await;
     leave(client, &setup, lease, doors).await;
     done
+}
+
+/// Whether the release waits for somebody's word, so that a rollback is one.
+async fn hands_over(client: &Session) -> Result<bool, ExecuteError> {
+    if !journal::is_there(client).await? {
+        return Ok(false);
+    }
+    let Some(release) = journal::latest_release(client).await? else { return Ok(false) };
+    let status = status_of(client, &release.id).await?;
+    Ok(matches!(status.stage, Stage::AwaitingApproval { .. }))
+}
+
+/// Writes the rollback beside the process that waits for approval, and sees that it goes back.
+async fn hand_over_rollback(
+    client: &Session,
+    options: &Options,
+    doors: &mut Doors<'_>,
+    by: Actor,
+    holder: Box<Holder>,
+) -> Result<Outcome, ExecuteError> {
+    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    let plan = plan_of(&release)?;
+    let status = status_of(client, &release.id).await?;
+    is_waiting(&release.id, &status)?;
+    same_traffic(&status, doors)?;
+    let world = match preflight::history(client, &plan, &status).await {
+        Ok(()) => relations::unchanged(client, &plan, &status.relations).await,
+        Err(error) => Err(error),
+    };
+    let forced = blue_works(world, options)?;
+    client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
+    let record = Record::from(TrafficRecord::RollbackStarted { by, forced });
+    let written = async {
+        let epoch = lease::beside(client).await?;
+        is_waiting(&release.id, &status_of(client, &release.id).await?)?;
+        Ok::<_, ExecuteError>(journal::append(client, &release.id, epoch, &record).await?)
+    };
+    let written = written.await;
+    let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = client.batch_execute(end).await.map_err(failed("writing the rollback"));
+    let seq = written?;
+    ended?;
+    (doors.events)(&Event::Journaled { release: release.id.clone(), seq, record });
+    match answered(client, &release.id, seq, doors).await? {
+        Some(status) if status.stage == Stage::RolledBack => {
+            let by_hand = status.traffic.backend == Manual.name();
+            Ok(Outcome::RolledBack { release: release.id, by_hand })
+        }
+        Some(_) => Err(ExecuteError::Held(holder)),
+        None => Err(ExecuteError::Unanswered(holder)),
+    }
+}
+
+/// Blue worked on the schema as this release left it; whether it does on another nobody knows. Why it may not, if the operator insists.
+fn blue_works(found: Result<(), ExecuteError>, options: &Options) -> Result<Option<String>, ExecuteError> {
+    match found {
+        Ok(()) => Ok(None),
+        Err(error @ (ExecuteError::Stale(_) | ExecuteError::Unhealthy { .. })) if options.force => {
+            Ok(Some(error.to_string()))
+        }
+        Err(ExecuteError::Stale(why)) => Err(ExecuteError::BlueInDoubt { why }),
+        Err(error) => Err(error),
+    }
 }
 
 async fn go_back(
@@ -314,11 +451,22 @@ async fn go_back(
     let setup = setup.clone();
     let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
     let capabilities = engine.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
-    engine.healthy(Side::Blue).await?;
-    engine.append(&[TrafficRecord::RollbackStarted { by }.into()]).await?;
-    engine.set_and_verify(Share::NONE).await?;
-    engine.append(&[TrafficRecord::RolledBack.into()]).await?;
-    Ok(Outcome::RolledBack { release: engine.release.clone(), by_hand: capabilities.kind == Kind::Manual })
+    let found = match engine.check_world().await {
+        Ok(()) => engine.healthy(Side::Blue).await,
+        Err(error) => Err(error),
+    };
+    let forced = blue_works(found, options)?;
+    engine.append(&[TrafficRecord::RollbackStarted { by, forced }.into()]).await?;
+    engine.move_back(capabilities.kind).await
+}
+
+impl Engine<'_, '_> {
+    /// Gives blue all traffic, once it is journaled that it goes back.
+    pub(super) async fn move_back(&mut self, kind: Kind) -> Result<Outcome, ExecuteError> {
+        self.set_and_verify(Share::NONE).await?;
+        self.append(&[TrafficRecord::RolledBack.into()]).await?;
+        Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: kind == Kind::Manual })
+    }
 }
 
 /// Every release, the latest first.

@@ -8,11 +8,12 @@ use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Gate, TrafficRecord};
+use super::journal::{self, Gate, Guard, TrafficRecord};
 use super::options::BlueSessions;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
+use crate::postgres::Session;
 use crate::side::Side;
 use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
 
@@ -93,10 +94,13 @@ impl Engine<'_, '_> {
     pub(super) async fn set_and_verify(&mut self, share: Share) -> Result<bool, ExecuteError> {
         let step = format!("shift-{}", share.as_basis_points());
         let applied = self.call(&step, move |traffic, context| traffic.set_share(context, share)).await?;
+        if applied.share != share {
+            let backend = self.doors.traffic.name().to_owned();
+            return Err(ExecuteError::OtherShare { backend, share, applied: applied.share });
+        }
         let mut poll = Poll::new(self.options.verify_timeout);
         loop {
-            let want = applied.share;
-            let seen = match self.call(&step, move |traffic, context| traffic.verify(context, want)).await? {
+            let seen = match self.call(&step, move |traffic, context| traffic.verify(context, share)).await? {
                 Verified::Yes => return Ok(true),
                 Verified::Unsupported => return Ok(false),
                 Verified::NotYet { seen } => seen,
@@ -159,11 +163,23 @@ impl Engine<'_, '_> {
 
     /// The backend's word and blue's sessions in the database. Each can say no; only the backend or a person can say yes.
     async fn drained(&mut self) -> Result<Drain, ExecuteError> {
-        let sessions = self.blue_sessions().await?;
-        if let Some(count) = sessions.filter(|count| *count > 0) {
-            return Ok(Drain::Active { count: Some(count) });
+        let mut also = String::new();
+        if let Some(Guard { sessions, seen }) = self.status.guard.clone() {
+            let count = blue_sessions(self.client, &sessions).await?;
+            if count > 0 {
+                self.status.guard = Some(Guard { sessions, seen: true });
+                return Ok(Drain::Active { count: Some(count) });
+            }
+            also = match seen {
+                true => ", and blue has no session in the database".to_owned(),
+                false => format!(", and no session with {sessions} was there when the release was told of it"),
+            };
+            if !seen {
+                let what =
+                    format!("no session with {sessions} was ever seen; if the name is misspelt, blue is not watched");
+                (self.doors.events)(&Event::Warning { what });
+            }
         }
-        let also = if sessions.is_some() { ", and blue has no session in the database" } else { "" };
         Ok(match self.call("drain", |traffic, context| traffic.drain(context, Side::Blue)).await? {
             Drain::Unknown if self.status.traffic.promoted => {
                 Drain::Drained { evidence: format!("promoted by an operator{also}") }
@@ -171,21 +187,6 @@ impl Engine<'_, '_> {
             Drain::Drained { evidence } => Drain::Drained { evidence: format!("{evidence}{also}") },
             other @ (Drain::Unknown | Drain::Active { .. } | Drain::WaitUntil { .. }) => other,
         })
-    }
-
-    async fn blue_sessions(&self) -> Result<Option<u64>, ExecuteError> {
-        let (column, value) = match &self.options.blue {
-            None => return Ok(None),
-            Some(BlueSessions::ApplicationName(name)) => ("application_name", name),
-            Some(BlueSessions::Role(role)) => ("usename", role),
-        };
-        let query = format!(
-            "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-             WHERE {column}::pg_catalog.text = $1 AND datname = pg_catalog.current_database()
-               AND pid <> pg_catalog.pg_backend_pid()"
-        );
-        let row = self.client.query_one(&query, &[value]).await.map_err(failed("counting blue's sessions"))?;
-        Ok(Some(u64::try_from(get::<i64>(&row, 0)?).unwrap_or(0)))
     }
 
     pub(super) async fn finalize_traffic(&mut self) -> Result<(), ExecuteError> {
@@ -197,4 +198,19 @@ impl Engine<'_, '_> {
         (self.doors.events)(&Event::Waiting { what, pause_ms });
         interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await
     }
+}
+
+/// How many sessions blue has in the database.
+pub(super) async fn blue_sessions(client: &Session, sessions: &BlueSessions) -> Result<u64, ExecuteError> {
+    let (column, value) = match sessions {
+        BlueSessions::ApplicationName(name) => ("application_name", name),
+        BlueSessions::Role(role) => ("usename", role),
+    };
+    let query = format!(
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+         WHERE {column}::pg_catalog.text = $1 AND datname = pg_catalog.current_database()
+           AND pid <> pg_catalog.pg_backend_pid()"
+    );
+    let row = client.query_one(&query, &[value]).await.map_err(failed("counting blue's sessions"))?;
+    Ok(u64::try_from(get::<i64>(&row, 0)?).unwrap_or(0))
 }

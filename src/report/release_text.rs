@@ -29,6 +29,7 @@ pub fn render_event(event: &Event) -> Vec<String> {
         Event::FilesChanged { why } => {
             vec![format!("  Warning   {why}; the release goes on with the text that is in its plan")]
         }
+        Event::Warning { what } => vec![format!("  Warning   {what}")],
         Event::BackendLog { line } => vec![format!("        | {line}")],
     }
 }
@@ -68,7 +69,7 @@ fn describe_traffic(record: &TrafficRecord) -> String {
             format!("  Cutover   green has {share}{}", if *confirmed { ", verified" } else { ", not verifiable" })
         }
         TrafficRecord::ApprovalAwaited { .. } => "  Waiting   for approval".into(),
-        TrafficRecord::Promoted { by } => format!("  Promoted  by {} on {}", by.role, by.host),
+        TrafficRecord::Promoted { by, .. } => format!("  Promoted  by {} on {}", by.role, by.host),
         TrafficRecord::DrainStarted => "  Draining  blue".into(),
         TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
         TrafficRecord::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
@@ -78,7 +79,7 @@ fn describe_traffic(record: &TrafficRecord) -> String {
 
 fn describe_step(step: u32, record: &StepRecord) -> Option<String> {
     Some(match record {
-        StepRecord::Started => return None,
+        StepRecord::Started { .. } => return None,
         StepRecord::Progressed { rows, .. } => format!("     {rows} rows changed"),
         StepRecord::Succeeded { ms, .. } => format!("     ok ({})", duration(*ms)),
         StepRecord::Failed { .. } => format!("     step {step} failed"),

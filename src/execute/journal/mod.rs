@@ -5,7 +5,7 @@ mod store;
 mod tables;
 mod v1;
 
-pub use record::{Actor, Gate, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+pub use record::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 pub use store::{Entry, JournalError, Release};
 pub(in crate::execute) use store::{
     append, create_release, entries, find_release, is_there, latest_release, list_releases,

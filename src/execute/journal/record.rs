@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::execute::options::BlueSessions;
 use crate::plan::saved::Phase;
 use crate::traffic::{Share, Strategy};
 
@@ -17,6 +18,25 @@ pub struct Actor {
     pub pid: u32,
     /// The database role.
     pub role: String,
+}
+
+/// Blue is not drained while it has a session in the database. A release keeps its guard, whoever carries it on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Guard {
+    /// How its sessions are known.
+    pub sessions: BlueSessions,
+    /// Whether there was one when this was said. A name that is never seen may be misspelt.
+    pub seen: bool,
+}
+
+/// What becomes of the guard of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "guard", rename_all = "kebab-case")]
+pub enum GuardChange {
+    /// Another one.
+    Watch(Guard),
+    /// None any more.
+    Lift,
 }
 
 /// What a release waits for.
@@ -70,11 +90,17 @@ pub enum ReleaseRecord {
         /// Why nothing confirmed that the database is where the plan begins; the operator took the plan's word for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         accepted: Option<String>,
+        /// How blue's sessions are known, if somebody said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blue: Option<Guard>,
     },
     /// An executor carries on.
     Resumed {
         /// Who.
         by: Actor,
+        /// Another guard of blue from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blue: Option<GuardChange>,
     },
     /// The operator says that the live schema is right, although this release did not leave it so.
     DriftAccepted {
@@ -130,6 +156,9 @@ pub enum TrafficRecord {
     Promoted {
         /// Who.
         by: Actor,
+        /// Another guard of blue from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blue: Option<GuardChange>,
     },
     /// Blue is being drained.
     DrainStarted,
@@ -142,6 +171,9 @@ pub enum TrafficRecord {
     RollbackStarted {
         /// Who says so.
         by: Actor,
+        /// Why blue may not work on this schema; the operator insisted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forced: Option<String>,
     },
     /// Traffic is back on blue.
     RolledBack,
@@ -153,7 +185,12 @@ pub enum TrafficRecord {
 #[non_exhaustive]
 pub enum StepRecord {
     /// A step outside a transaction begins; what it does cannot be undone by dying.
-    Started,
+    Started {
+        /// Whether the catalog said before what it says once the step is done, so that it tells nothing after a crash: an index of that name
+        /// was there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        already: bool,
+    },
     /// Some of its rows are done. Written in the transaction that did them.
     Progressed {
         /// The key of the last row that is done, as text.
@@ -217,7 +254,7 @@ impl Record {
                 TrafficRecord::RolledBack => "rolled_back",
             },
             Self::Step { what, .. } => match what {
-                StepRecord::Started => "step_started",
+                StepRecord::Started { .. } => "step_started",
                 StepRecord::Progressed { .. } => "step_progressed",
                 StepRecord::Succeeded { .. } => "step_succeeded",
                 StepRecord::Failed { .. } => "step_failed",

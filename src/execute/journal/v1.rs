@@ -90,10 +90,10 @@ impl From<Record> for record::Record {
         let step = |step, what| Self::Step { step, what };
         match record {
             Record::Started { by, traffic, strategy, relations, accepted } => {
-                Release(ReleaseRecord::Started { by, traffic, strategy, relations, accepted })
+                Release(ReleaseRecord::Started { by, traffic, strategy, relations, accepted, blue: None })
             }
-            Record::Resumed { by } => Release(ReleaseRecord::Resumed { by }),
-            Record::StepStarted { step: id } => step(id, StepRecord::Started),
+            Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None }),
+            Record::StepStarted { step: id } => step(id, StepRecord::Started { already: false }),
             Record::StepSucceeded { step: id, ms, relations } => step(id, StepRecord::Succeeded { ms, relations }),
             Record::StepFailed { step: id, message } => step(id, StepRecord::Failed { message }),
             Record::StepStuck { step: id, message } => step(id, StepRecord::Stuck { message }),
@@ -105,12 +105,12 @@ impl From<Record> for record::Record {
             Record::ShiftStarted { share } => Traffic(TrafficRecord::ShiftStarted { share }),
             Record::ShiftVerified { share, confirmed } => Traffic(TrafficRecord::Shifted { share, confirmed }),
             Record::ApprovalAwaited { gate } => Traffic(TrafficRecord::ApprovalAwaited { gate }),
-            Record::Promoted { by } => Traffic(TrafficRecord::Promoted { by }),
+            Record::Promoted { by } => Traffic(TrafficRecord::Promoted { by, blue: None }),
             Record::DrainStarted => Traffic(TrafficRecord::DrainStarted),
             Record::Drained { evidence } => Traffic(TrafficRecord::Drained { evidence }),
             Record::Interrupted => Release(ReleaseRecord::Interrupted),
             Record::Failed { message } => Release(ReleaseRecord::Failed { message }),
-            Record::RollbackStarted { by } => Traffic(TrafficRecord::RollbackStarted { by }),
+            Record::RollbackStarted { by } => Traffic(TrafficRecord::RollbackStarted { by, forced: None }),
             Record::RolledBack => Traffic(TrafficRecord::RolledBack),
             Record::Finished => Release(ReleaseRecord::Finished),
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use self::steps::{Progress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
-use super::journal::{Gate, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+use super::journal::{Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::{Phase, SavedPlan, Step};
 use crate::traffic::Share;
 
@@ -98,6 +98,9 @@ pub struct Status {
     pub relations: Relations,
     /// Whether the before phase is over.
     pub expanded: bool,
+    /// How blue's sessions are known, if blue is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// Whether everything is done.
     #[serde(skip)]
     finished: bool,
@@ -144,7 +147,7 @@ impl Status {
     }
 
     fn first(record: &Record) -> Result<Self, UnknownTransition> {
-        let Record::Release(ReleaseRecord::Started { traffic, strategy, relations, .. }) = record else {
+        let Record::Release(ReleaseRecord::Started { traffic, strategy, relations, blue, .. }) = record else {
             return Err(UnknownTransition { record: record.name(), stage: None });
         };
         Ok(Self {
@@ -155,6 +158,7 @@ impl Status {
             past_no_return: None,
             relations: relations.clone(),
             expanded: false,
+            guard: blue.clone(),
             finished: false,
         })
     }
@@ -178,7 +182,8 @@ impl Status {
         let in_phase = self.in_phase();
         match record {
             ReleaseRecord::Started { .. } => return None,
-            ReleaseRecord::Resumed { .. } => {
+            ReleaseRecord::Resumed { blue, .. } => {
+                self.change_guard(blue.as_ref());
                 if !matches!(self.trouble, Some(Trouble::Stuck { .. })) {
                     self.trouble = None;
                 }
@@ -211,6 +216,9 @@ impl Status {
         if !may || !self.traffic.then(record) {
             return None;
         }
+        if let TrafficRecord::Promoted { blue, .. } = record {
+            self.change_guard(blue.as_ref());
+        }
         if matches!(record, TrafficRecord::Promoted { .. } | TrafficRecord::RollbackStarted { .. }) {
             self.trouble = None;
         }
@@ -224,7 +232,7 @@ impl Status {
         let before = self.steps.remove(&step).unwrap_or_default();
         self.steps.insert(step, before.then(record)?);
         match record {
-            StepRecord::Started | StepRecord::Progressed { .. } => {}
+            StepRecord::Started { .. } | StepRecord::Progressed { .. } => {}
             StepRecord::Succeeded { relations, .. } | StepRecord::MarkedDone { relations, .. } => {
                 self.relations = relations.clone();
                 self.trouble = None;
@@ -236,6 +244,17 @@ impl Status {
             StepRecord::Stuck { message } => self.trouble = Some(Trouble::Stuck { step, message: message.clone() }),
         }
         Some(())
+    }
+
+    fn change_guard(&mut self, change: Option<&GuardChange>) {
+        match change {
+            None => {}
+            Some(GuardChange::Watch(Guard { sessions, seen })) => {
+                let before = self.guard.as_ref().is_some_and(|guard| guard.sessions == *sessions && guard.seen);
+                self.guard = Some(Guard { sessions: sessions.clone(), seen: *seen || before });
+            }
+            Some(GuardChange::Lift) => self.guard = None,
+        }
     }
 
     fn in_phase(&self) -> bool {
@@ -290,6 +309,11 @@ impl Status {
         self.steps.iter().find(|(_, step)| in_doubt(step.state)).map(|(id, _)| *id)
     }
 
+    /// Whether the catalog said before a step was begun what it says once it is done.
+    pub fn was_already(&self, step: u32) -> bool {
+        self.steps.get(&step).is_some_and(|step| step.already)
+    }
+
     /// How far a step has come that goes over its rows some at a time.
     pub fn progress(&self, step: u32) -> Option<&Progress> {
         self.steps.get(&step)?.progress.as_ref()
@@ -326,6 +350,7 @@ mod tests {
             strategy: Strategy::all_at_once(),
             relations: Relations::new(),
             accepted: None,
+            blue: None,
         }
         .into()
     }
@@ -373,19 +398,20 @@ mod tests {
         assert!(fold(&[done(1)]).is_err(), "nothing comes before `started`");
         assert!(fold(&[started(), started()]).is_err());
         assert!(fold(&[started(), ReleaseRecord::Finished.into()]).is_err());
-        assert!(fold(&[started(), TrafficRecord::Promoted { by: by() }.into()]).is_err());
+        assert!(fold(&[started(), TrafficRecord::Promoted { by: by(), blue: None }.into()]).is_err());
         let error = fold(&[started(), TrafficRecord::Drained { evidence: String::new() }.into()]).unwrap_err();
         assert!(error.to_string().contains("`drained` cannot follow Some(Before)"), "{error}");
     }
 
     #[test]
     fn rollback_follows_everything_but_the_point_of_no_return() {
-        let back = [TrafficRecord::RollbackStarted { by: by() }, TrafficRecord::RolledBack].map(Record::from);
+        let back =
+            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack].map(Record::from);
         for length in 1..=contracting().len() {
             let mut journal = contracting()[..length].to_vec();
             journal.extend(back.clone());
             assert_eq!(fold(&journal).unwrap().stage, Stage::RolledBack);
-            journal.push(ReleaseRecord::Resumed { by: by() }.into());
+            journal.push(ReleaseRecord::Resumed { by: by(), blue: None }.into());
             let status = fold(&journal).unwrap();
             let forward = if length < 3 { Stage::Before } else { Stage::Shifting };
             assert_eq!((status.stage, status.traffic.share), (forward, Share::NONE), "{length}");
@@ -397,10 +423,14 @@ mod tests {
 
     #[test]
     fn only_a_decision_frees_a_stuck_step() {
-        let stuck = [started(), about(1, StepRecord::Started), about(1, StepRecord::Stuck { message: String::new() })];
+        let stuck = [
+            started(),
+            about(1, StepRecord::Started { already: false }),
+            about(1, StepRecord::Stuck { message: String::new() }),
+        ];
         let then = |record: Record| fold(&stuck).unwrap().then(&record).unwrap();
         assert!(matches!(
-            then(ReleaseRecord::Resumed { by: by() }.into()).trouble,
+            then(ReleaseRecord::Resumed { by: by(), blue: None }.into()).trouble,
             Some(Trouble::Stuck { step: 1, .. })
         ));
         let retried = then(about(1, StepRecord::Retried { by: by() }));
@@ -408,10 +438,11 @@ mod tests {
         let marked = then(about(1, StepRecord::MarkedDone { by: by(), relations: Relations::new() }));
         assert!(marked.trouble.is_none() && marked.is_done(1));
         // Going back and forth is no decision.
-        let back = [TrafficRecord::RollbackStarted { by: by() }, TrafficRecord::RolledBack].map(Record::from);
+        let back =
+            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack].map(Record::from);
         let mut journal = stuck.to_vec();
         journal.extend(back);
-        journal.push(ReleaseRecord::Resumed { by: by() }.into());
+        journal.push(ReleaseRecord::Resumed { by: by(), blue: None }.into());
         let again = fold(&journal).unwrap();
         assert_eq!((again.stage, again.in_doubt()), (Stage::Before, Some(1)));
     }

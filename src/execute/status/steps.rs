@@ -39,17 +39,24 @@ pub struct StepStatus {
     /// The rows that are done, if it goes over them some at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// Whether the catalog said before it was begun what it says once it is done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub already: bool,
 }
 
 impl StepStatus {
     /// The status after one more record; `None` if it cannot follow.
     pub(super) fn then(self, record: &StepRecord) -> Option<Self> {
-        let Self { state, progress } = self;
+        let Self { state, progress, already } = self;
         if state == StepState::Done {
             return None;
         }
+        let already = match record {
+            StepRecord::Started { already } => *already,
+            _ => already,
+        };
         let (state, progress) = match record {
-            StepRecord::Started => (StepState::Begun, progress),
+            StepRecord::Started { .. } => (StepState::Begun, progress),
             StepRecord::Progressed { cursor, rows } => {
                 (StepState::Ready, Some(Progress { cursor: cursor.clone(), rows: *rows }))
             }
@@ -58,6 +65,6 @@ impl StepStatus {
             StepRecord::Stuck { .. } => (StepState::Stuck, progress),
             StepRecord::Retried { .. } => (StepState::Ready, progress),
         };
-        Some(Self { state, progress })
+        Some(Self { state, progress, already })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::detect::{self, Found};
-use super::{Fault, failure};
+use super::{Attempt, Fault, failure};
 use crate::execute::engine::Engine;
 use crate::execute::error::ExecuteError;
 use crate::execute::event::Event;
@@ -14,15 +14,20 @@ use crate::sql::recognise::Alone;
 impl Engine<'_, '_> {
     pub(super) async fn run_alone(&mut self, step: &Step, statement: &Statement) -> Result<(), ExecuteError> {
         let kind = Alone::of(&statement.sql);
-        let in_doubt = self.status.in_doubt() == Some(step.id);
-        if !in_doubt {
-            self.announce_begun(step).await?;
+        let mut in_doubt = self.status.in_doubt() == Some(step.id);
+        if in_doubt {
+            // What was there before it was begun says nothing of it.
+            in_doubt = !self.status.was_already(step.id);
+        } else {
+            let already = self.is_there_already(step, &kind).await?;
+            self.announce_begun(step, already).await?;
         }
-        let tries = self.options.lock_retries + 1;
-        for attempt in 1.. {
+        let mut attempt = Attempt::FIRST;
+        loop {
             let started = Instant::now();
             self.announce(step, attempt);
-            let tried = self.try_alone(step, &statement.sql, &kind, in_doubt || attempt > 1).await;
+            let in_doubt = in_doubt || (attempt.number > 1 && !self.status.was_already(step.id));
+            let tried = self.try_alone(step, &statement.sql, &kind, in_doubt, attempt).await;
             let restored = self.setup.restore(self.client).await;
             let fault = match tried {
                 Ok(()) => {
@@ -39,19 +44,38 @@ impl Engine<'_, '_> {
                 );
                 return Err(ExecuteError::Stuck { step: step.id, message });
             }
-            let last = self.after_fault(step, fault, attempt, tries).await;
-            if let Err(error @ ExecuteError::Step(_)) = last {
-                // An invalid index costs every write until it is gone. If this fails, the next try does it.
-                self.clear_up(step, &kind).await;
-                return Err(error);
-            }
-            last?;
+            attempt = match self.after_fault(step, fault, attempt).await {
+                Err(error @ ExecuteError::Step(_)) => {
+                    // An invalid index costs every write until it is gone. If this fails, the next try does it.
+                    self.clear_up(step, &kind).await;
+                    return Err(error);
+                }
+                next => next?,
+            };
         }
-        Ok(())
     }
 
-    async fn try_alone(&mut self, step: &Step, sql: &str, kind: &Alone, in_doubt: bool) -> Result<(), Fault> {
-        let lock = if kind.waits_on_its_own() { Duration::ZERO } else { self.options.lock_timeout };
+    /// Whether the catalog says before the step begins what it is to say afterwards: then it says nothing.
+    async fn is_there_already(&mut self, step: &Step, kind: &Alone) -> Result<bool, ExecuteError> {
+        // A setting that the server refuses is told when the step runs.
+        let found = match self.set(step).await {
+            Ok(()) => detect::look(self.client, kind, true).await,
+            Err(_) => Ok(Found::NotDone { repairs: Vec::new() }),
+        };
+        self.setup.restore(self.client).await?;
+        Ok(found? == Found::Done)
+    }
+
+    async fn try_alone(
+        &mut self,
+        step: &Step,
+        sql: &str,
+        kind: &Alone,
+        in_doubt: bool,
+        attempt: Attempt,
+    ) -> Result<(), Fault> {
+        let limit = self.options.lock_timeout;
+        let lock = if kind.waits_on_its_own() { Duration::ZERO } else { attempt.lock_timeout(limit) };
         let timeouts = timeouts("SET", lock, Duration::ZERO);
         self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
         self.set(step).await?;

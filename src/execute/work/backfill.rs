@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::Fault;
+use super::{Attempt, Fault};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::journal::{Record, StepRecord};
@@ -29,11 +29,10 @@ enum Batch {
 impl Engine<'_, '_> {
     pub(super) async fn run_backfill(&mut self, step: &Step, backfill: &Backfill) -> Result<(), ExecuteError> {
         let started = Instant::now();
-        let tries = self.options.lock_retries + 1;
         if self.status.progress(step.id).is_none() && self.status.in_doubt() != Some(step.id) {
-            self.announce_begun(step).await?;
+            self.announce_begun(step, false).await?;
         }
-        let (mut rows, mut attempt) = (backfill.rows.clamp(1, MOST_ROWS), 1);
+        let (mut rows, mut attempt) = (backfill.rows.clamp(1, MOST_ROWS), Attempt::FIRST);
         self.announce(step, attempt);
         // Rows that come later, or move there, are none of those that were there when it began.
         let last = format!("SELECT {key} AS k FROM {} ORDER BY {key} DESC LIMIT 1", backfill.table, key = backfill.key);
@@ -44,10 +43,10 @@ impl Engine<'_, '_> {
             }
             let begun = Instant::now();
             self.begin().await?;
-            match self.some_rows(step, backfill, rows, &until).await {
+            match self.some_rows(step, backfill, rows, &until, attempt).await {
                 Ok(Batch::Rows(written)) => {
                     self.end(Ok(written)).await?;
-                    (rows, attempt) = (next_size(rows, begun.elapsed()), 1);
+                    (rows, attempt) = (next_size(rows, begun.elapsed()), Attempt::FIRST);
                 }
                 Ok(Batch::None) => {
                     self.roll_back().await;
@@ -55,9 +54,9 @@ impl Engine<'_, '_> {
                 }
                 Err(fault) => {
                     self.roll_back().await;
-                    self.after_fault(step, fault, attempt, tries).await?;
+                    attempt = self.after_fault(step, fault, attempt).await?;
                     // Fewer rows are fewer locks.
-                    (rows, attempt) = ((rows / 2).max(1), attempt + 1);
+                    rows = (rows / 2).max(1);
                 }
             }
         }
@@ -65,27 +64,26 @@ impl Engine<'_, '_> {
 
     /// A key as text that means the same in every session.
     async fn key(&mut self, step: &Step, query: &str) -> Result<Option<String>, ExecuteError> {
-        let tries = self.options.lock_retries + 1;
-        for attempt in 1.. {
+        let mut attempt = Attempt::FIRST;
+        loop {
             self.begin().await?;
-            let found = self.key_within(step, query).await;
+            let found = self.key_within(step, query, attempt).await;
             self.roll_back().await;
             match found {
                 Ok(key) => return Ok(key),
-                Err(fault) => self.after_fault(step, fault, attempt, tries).await?,
+                Err(fault) => attempt = self.after_fault(step, fault, attempt).await?,
             }
         }
-        Ok(None)
     }
 
-    async fn key_within(&self, step: &Step, query: &str) -> Result<Option<String>, Fault> {
-        self.prepare(step).await?;
+    async fn key_within(&self, step: &Step, query: &str, attempt: Attempt) -> Result<Option<String>, Fault> {
+        self.prepare(step, attempt).await?;
         self.last_key(query).await
     }
 
     /// The timeouts, the lease and the step's settings, in the transaction at hand.
-    async fn prepare(&self, step: &Step) -> Result<(), Fault> {
-        self.limit().await?;
+    async fn prepare(&self, step: &Step, attempt: Attempt) -> Result<(), Fault> {
+        self.limit(&attempt).await?;
         self.lease.check(self.client).await?;
         self.set(step).await
     }
@@ -110,8 +108,15 @@ impl Engine<'_, '_> {
         }))
     }
 
-    async fn some_rows(&mut self, step: &Step, backfill: &Backfill, rows: u32, until: &str) -> Result<Batch, Fault> {
-        self.prepare(step).await?;
+    async fn some_rows(
+        &mut self,
+        step: &Step,
+        backfill: &Backfill,
+        rows: u32,
+        until: &str,
+        attempt: Attempt,
+    ) -> Result<Batch, Fault> {
+        self.prepare(step, attempt).await?;
         let progress = self.status.progress(step.id).cloned();
         let (key, table) = (&backfill.key, &backfill.table);
         let behind = progress.as_ref().map(|done| format!("{key} > {}", literal(&done.cursor)));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{Fault, place};
+use super::{Attempt, Fault, place};
 use crate::execute::engine::Engine;
 use crate::execute::error::{ExecuteError, StepFailure};
 use crate::execute::session::failed;
@@ -19,34 +19,32 @@ impl Engine<'_, '_> {
         query: &Statement,
         within: Duration,
     ) -> Result<(), ExecuteError> {
-        let tries = self.options.lock_retries + 1;
         let started = Instant::now();
         let mut poll = Poll::new(within);
-        let mut attempt = 1;
+        let mut attempt = Attempt::FIRST;
         self.announce(step, attempt);
         loop {
             self.begin().await?;
-            let said = self.ask(step, query).await;
+            let said = self.ask(step, query, attempt).await;
             // It may only look, and keeps no lock while the answer is journaled.
             self.roll_back().await;
             let said = match said {
                 Ok(None) => return self.succeed(step, started).await,
                 Ok(Some(said)) => said,
                 Err(fault) => {
-                    self.after_fault(step, fault, attempt, tries).await?;
-                    attempt += 1;
+                    attempt = self.after_fault(step, fault, attempt).await?;
                     continue;
                 }
             };
-            attempt = 1;
+            attempt = Attempt::FIRST;
             let Some(pause) = poll.next(Duration::ZERO) else { return Err(no(step, query, &said, within)) };
             self.pause(format!("step {} ({}): the query said {said}", step.id, step.object), pause).await?;
         }
     }
 
     /// What it said if that was no yes.
-    async fn ask(&mut self, step: &Step, query: &Statement) -> Result<Option<String>, Fault> {
-        self.limit().await?;
+    async fn ask(&mut self, step: &Step, query: &Statement, attempt: Attempt) -> Result<Option<String>, Fault> {
+        self.limit(&attempt).await?;
         let only_looks = self.client.batch_execute("SET TRANSACTION READ ONLY").await;
         only_looks.map_err(failed("making the transaction read-only"))?;
         self.set(step).await?;

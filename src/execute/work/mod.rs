@@ -21,6 +21,33 @@ use super::{blockers, relations};
 use crate::plan::saved::{Statement, Step, Work};
 use crate::postgres::server_message;
 
+/// A try of a step.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// From 1.
+    number: u32,
+    /// How long it must wait for its locks at least: a server process that gives way does so after a time of its own.
+    least: Duration,
+}
+
+/// How long the first try of a step waits for its locks. Whoever waits for ACCESS EXCLUSIVE makes everybody behind it wait.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+impl Attempt {
+    const FIRST: Self = Self { number: 1, least: Duration::ZERO };
+
+    /// The one after it, if a fault left one.
+    const fn next(self, least: Duration) -> Self {
+        Self { number: self.number + 1, least }
+    }
+
+    /// How long it waits for a lock: each try twice as long as the one before, up to the operator's limit.
+    fn lock_timeout(&self, limit: Duration) -> Duration {
+        let doubled = FIRST_WAIT.saturating_mul(1 << (self.number - 1).min(16));
+        doubled.min(limit).max(self.least).max(Duration::from_millis(1))
+    }
+}
+
 /// Why one try did not work.
 enum Fault {
     /// The server refused one of the step's statements.
@@ -51,7 +78,7 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn announce(&mut self, step: &Step, attempt: u32) {
+    fn announce(&mut self, step: &Step, attempt: Attempt) {
         (self.doors.events)(&Event::StepRunning {
             step: step.id,
             of: self.plan.steps.len(),
@@ -59,13 +86,14 @@ impl Engine<'_, '_> {
             object: step.object.clone(),
             action: step.action.clone(),
             sql: step.statements().iter().map(|statement| statement.sql.clone()).collect(),
-            attempt,
+            attempt: attempt.number,
         });
     }
 
     /// Sets the timeouts of the transaction at hand.
-    async fn limit(&self) -> Result<(), ExecuteError> {
-        let timeouts = timeouts("SET LOCAL", self.options.lock_timeout, self.options.statement_timeout);
+    async fn limit(&self, attempt: &Attempt) -> Result<(), ExecuteError> {
+        let lock = attempt.lock_timeout(self.options.lock_timeout);
+        let timeouts = timeouts("SET LOCAL", lock, self.options.statement_timeout);
         self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))
     }
 
@@ -114,8 +142,9 @@ impl Engine<'_, '_> {
     }
 
     /// What a step of several transactions writes before the first of them: what cannot be undone by dying is irrevocable once it is begun.
-    async fn announce_begun(&mut self, step: &Step) -> Result<(), ExecuteError> {
-        let begun = Record::Step { step: step.id, what: StepRecord::Started };
+    /// `already`: what will tell whether it happened says so now.
+    async fn announce_begun(&mut self, step: &Step, already: bool) -> Result<(), ExecuteError> {
+        let begun = Record::Step { step: step.id, what: StepRecord::Started { already } };
         let records: Vec<Record> = std::iter::once(begun).chain(self.no_return(step)).collect();
         self.append(&records).await
     }
@@ -157,7 +186,8 @@ impl Engine<'_, '_> {
     }
 
     /// Pauses if the fault is worth another try, and fails otherwise.
-    async fn after_fault(&mut self, step: &Step, fault: Fault, attempt: u32, tries: u32) -> Result<(), ExecuteError> {
+    async fn after_fault(&mut self, step: &Step, fault: Fault, attempt: Attempt) -> Result<Attempt, ExecuteError> {
+        let tries = self.options.lock_retries + 1;
         let (statement, error) = match fault {
             Fault::Engine(error) => return Err(error),
             Fault::Sql { statement, error } => (statement, error),
@@ -167,22 +197,28 @@ impl Engine<'_, '_> {
             let all: Vec<&str> = step.statements().iter().map(|statement| statement.sql.as_str()).collect();
             blockers = blockers::find(self.client, &all).await;
         }
+        let mut least = Duration::ZERO;
+        // A worker gives way to whoever has waited for so long, unless it prevents wraparound.
+        if blockers.iter().any(blockers::Blocker::gives_way) {
+            least = blockers::deadlock_timeout(self.client).await + Duration::from_millis(200);
+        }
         if self.client.is_closed() || error.as_db_error().is_none() {
             return Err(ExecuteError::Database { doing: "running a step", source: error.into() });
         }
-        if attempt >= tries || !is_worth_another_try(&error) {
+        if attempt.number >= tries || !is_worth_another_try(&error) {
             return Err(ExecuteError::Step(Box::new(failure(step, statement, &error, blockers))));
         }
-        let pause = backoff(attempt, self.options.pid);
+        let pause = backoff(attempt.number, self.options.pid);
         (self.doors.events)(&Event::LockRetry {
             step: step.id,
-            attempt,
+            attempt: attempt.number,
             of: tries,
             message: server_message(&error),
             pause_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             blockers,
         });
-        interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await
+        interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
+        Ok(attempt.next(least))
     }
 }
 
@@ -250,6 +286,22 @@ mod tests {
         assert_eq!(place(&statement, 3).unwrap(), "V1__a.sql:3:7");
         assert_eq!(place(&statement, 8).unwrap(), "V1__a.sql:4:2");
         assert_eq!(place(&statement, 16).unwrap(), "V1__a.sql:4:10");
+    }
+
+    #[test]
+    fn waits_for_locks_grow_up_to_the_limit() {
+        let check = |number: u32, least: u64, limit: u64, expected: u64| {
+            let attempt = Attempt { number, least: Duration::from_millis(least) };
+            assert_eq!(attempt.lock_timeout(Duration::from_millis(limit)), Duration::from_millis(expected));
+        };
+        check(1, 0, 1000, 100);
+        check(2, 0, 1000, 200);
+        check(5, 0, 1000, 1000);
+        check(40, 0, 5000, 5000);
+        check(1, 0, 50, 50);
+        check(1, 0, 0, 1);
+        // Autovacuum gives way to whoever has waited longer than `deadlock_timeout`.
+        check(2, 1200, 1000, 1200);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::Fault;
+use super::{Attempt, Fault};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::session::{failed, get};
@@ -15,24 +15,23 @@ impl Engine<'_, '_> {
         step: &Step,
         statements: &[Statement],
     ) -> Result<(), ExecuteError> {
-        let tries = self.options.lock_retries + 1;
-        for attempt in 1.. {
+        let mut attempt = Attempt::FIRST;
+        loop {
             self.announce(step, attempt);
             self.begin().await?;
-            let tried = self.try_once(step, statements).await;
+            let tried = self.try_once(step, statements, attempt).await;
             let fault = match tried {
                 Ok(written) => return self.end(Ok(written)).await,
                 Err(fault) => fault,
             };
             self.roll_back().await;
-            self.after_fault(step, fault, attempt, tries).await?;
+            attempt = self.after_fault(step, fault, attempt).await?;
         }
-        Ok(())
     }
 
-    async fn try_once(&mut self, step: &Step, statements: &[Statement]) -> Result<Written, Fault> {
+    async fn try_once(&mut self, step: &Step, statements: &[Statement], attempt: Attempt) -> Result<Written, Fault> {
         let started = Instant::now();
-        self.limit().await?;
+        self.limit(&attempt).await?;
         self.lease.check(self.client).await?;
         let transaction = self.transaction_id().await?;
         self.set(step).await?;

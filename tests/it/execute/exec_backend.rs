@@ -44,6 +44,15 @@ fn a_good_program_moves_the_traffic() {
     assert!(requests.contains("PGHOST=none") && !requests.contains("PGHOST=/"), "the way into the database is hidden");
 }
 
+/// What was asked for is not what was set: nothing after it may take it for that.
+#[test]
+fn a_share_that_was_rounded_is_not_the_one_that_was_asked_for() {
+    let shop = Shop::new();
+    let rounding = GOOD.replace(r#"echo "$r" > "$1/share""#, r#"r='{"share":5000}'; echo "$r" > "$1/share""#);
+    execute(&shop, &rounding, &[]).ends(4).says("was asked to give green 100 %, and gave it 50 %");
+    assert!(!shop.journal().contains(&"shifted".to_owned()));
+}
+
 #[test]
 fn rollback_and_resume_insist_on_the_same_program() {
     let shop = Shop::new();

@@ -176,7 +176,8 @@ fn drift_during_the_cutover_stops_the_after_phase() {
     shop.sql("ALTER TABLE users ADD COLUMN hotfix int");
     shop.run(&["promote", "--yes"]).ends(6).says("users is not as this release left it");
     shop.run(&["resume", "--yes"]).ends(6);
-    shop.run(&["resume", "--yes", "--accept-drift"]).ends(0).says("is complete.");
+    shop.run(&["resume", "--yes", "--accept-drift"]).ends(0).says("waits for you");
+    shop.run(&["promote", "--yes"]).ends(0).says("is complete.");
 }
 
 #[test]

@@ -1,0 +1,195 @@
+//! What an operator's day does to a release: the world changes between two commands, a name is misspelt, a process is stopped, somebody else
+//! was there before.
+
+use std::process::Child;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
+use cutover::plan::saved::{Phase, SavedPlan, Statement};
+
+/// A release that waits for approval: the before phase is done.
+fn waiting(more: &[&str]) -> (Shop, SavedPlan) {
+    let shop = Shop::new();
+    let plan = shop.plan();
+    let path = shop.save(&plan);
+    shop.run(&[&["execute", &path, "--yes"], more].concat()).ends(0).says("waits for you");
+    (shop, plan)
+}
+
+/// The same with a process that waits for it.
+fn with_waiter() -> (Shop, Child) {
+    let shop = Shop::new();
+    let plan = shop.plan();
+    let path = shop.save(&plan);
+    let waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
+    until("the release waits", || {
+        let there = shop.rows("SELECT (to_regclass('cutover.journal') IS NOT NULL)::text")[0].clone();
+        there == "true" && shop.journal().last().is_some_and(|last| last == "approval_awaited")
+    });
+    (shop, waiter)
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+#[test]
+fn the_guard_of_a_release_is_kept_by_whoever_carries_it_on() {
+    let blue = |shop: &Shop| {
+        let mut config = postgres::Config::new();
+        config.host_path(&cluster().sockets).port(cluster().port).user("postgres").dbname(&shop.database);
+        config.application_name("blue").connect(postgres::NoTls).unwrap()
+    };
+    let shop = Shop::new();
+    let connected = blue(&shop);
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes", "--blue-application-name", "blue"]).ends(0);
+    shop.run(&["promote", "--yes", "--drain-timeout", "300ms"]).ends(4).says("blue is not drained: 1 left");
+    shop.run(&["resume", "--yes", "--drain-timeout", "300ms"]).ends(4).says("1 left");
+    assert!(!shop.facts().iter().any(|fact| fact.starts_with("drained")));
+    // Somebody lifts it, and that is in the journal.
+    shop.run(&["resume", "--yes", "--no-blue-guard"]).ends(0);
+    let lifted = shop
+        .rows("SELECT detail->'blue'->>'guard' FROM cutover.journal WHERE event = 'resumed' ORDER BY seq DESC LIMIT 1");
+    assert_eq!(lifted, ["lift"]);
+    drop(connected);
+}
+
+#[test]
+fn a_name_that_was_never_seen_is_no_evidence() {
+    let (shop, _) = waiting(&["--blue-application-name", "bleu"]);
+    let promoted = shop.run(&["promote", "--yes"]).ends(0);
+    promoted
+        .says("no session with application_name \"bleu\" was ever seen; if the name is misspelt, blue is not watched");
+    let evidence = shop.rows("SELECT detail->>'evidence' FROM cutover.journal WHERE event = 'drained'");
+    assert_eq!(
+        evidence,
+        [
+            "promoted by an operator, and no session with application_name \"bleu\" was there when the release was told of it"
+        ]
+    );
+}
+
+#[test]
+fn a_way_back_does_not_lead_to_a_broken_blue() {
+    let (shop, _) = waiting(&[]);
+    shop.sql("ALTER TABLE users DROP COLUMN email");
+    let refused = shop.run(&["rollback", "--yes"]).ends(6);
+    refused.says("rollback refused: blue worked on the schema as this release left it").says("--force");
+    assert_eq!(shop.journal().last().unwrap(), "approval_awaited");
+    shop.run(&["rollback", "--yes", "--force"]).ends(0).says("is rolled back");
+    let forced = shop.rows("SELECT detail->>'forced' FROM cutover.journal WHERE event = 'rollback_started'");
+    assert!(forced[0].contains("users is not as this release left it"), "{forced:?}");
+}
+
+#[test]
+fn what_cannot_carry_on_is_not_approved() {
+    let (shop, _) = waiting(&[]);
+    shop.sql("ALTER TABLE users DROP COLUMN email");
+    shop.run(&["promote", "--yes"]).ends(6).says("the schema drifted");
+    shop.run(&["promote", "--yes", "--traffic", "simulated"]).ends(2);
+    assert_eq!(shop.journal().last().unwrap(), "approval_awaited");
+}
+
+#[test]
+fn whoever_waits_for_approval_goes_back_when_told() {
+    let (shop, waiter) = with_waiter();
+    shop.run(&["rollback", "--yes"]).ends(0).says("is rolled back. Move all traffic to blue now");
+    let waited = Ran::from(waiter.wait_with_output().unwrap()).ends(0);
+    waited.says("is rolled back");
+    assert_eq!(shop.journal().last().unwrap(), "rolled_back");
+}
+
+#[test]
+fn a_word_that_nobody_answers_is_not_said_to_be_carried_out() {
+    let (shop, waiter) = with_waiter();
+    signal(&waiter, Signal::SIGSTOP);
+    let promoted = shop.run(&["promote", "--yes"]).ends(7);
+    promoted.says("has not answered").says("pg_terminate_backend(");
+    signal(&waiter, Signal::SIGCONT);
+    let waited = Ran::from(waiter.wait_with_output().unwrap()).ends(0);
+    waited.says("is complete");
+}
+
+/// The server holds a step's locks for nobody: a client that is stopped in the middle loses its session.
+#[test]
+fn a_stopped_executor_gives_its_locks_back() {
+    let shop = Shop::new();
+    let mut plan = shop.plan();
+    let more = Statement { sql: "SELECT pg_sleep(1)".into(), origin: None };
+    statements(&mut plan, 0).push(more);
+    let path = shop.save(&plan.sealed());
+    let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    let holding = "SELECT count(*)::text FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+    until("the step holds its lock", || shop.rows(holding) == ["1"]);
+    signal(&executor, Signal::SIGSTOP);
+    until("the lock is free again", || shop.rows(holding) == ["0"]);
+    signal(&executor, Signal::SIGCONT);
+    Ran::from(executor.wait_with_output().unwrap()).ends(4);
+    shop.resume(&[]).ends(0);
+    assert_eq!(
+        shop.rows("SELECT count(*)::text FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'phone'"),
+        ["1"]
+    );
+}
+
+#[test]
+fn an_index_that_was_there_before_is_not_taken_for_the_step_s() {
+    let shop = Shop::new();
+    shop.sql("CREATE INDEX users_phone ON users (email)");
+    // Three boundaries of the release, three of step 1, and both sides of the commit that step 2 begins with.
+    shop.execute(&shop.plan(), &["--fault", "kill-at=8"]);
+    assert_eq!(shop.journal().last().unwrap(), "step_started 2");
+    shop.resume(&[]).ends(4).says("relation \"users_phone\" already exists");
+    assert!(!shop.journal().contains(&"step_succeeded 2".to_owned()));
+}
+
+/// A role whom row security hides rows from must not backfill the rest and call it done.
+#[test]
+fn row_security_hides_no_rows_from_a_step() {
+    let shop = Shop::new();
+    let role = format!("deployer_of_{}", shop.database);
+    shop.sql(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {} TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};
+         ALTER TABLE users ENABLE ROW LEVEL SECURITY; CREATE POLICY half ON users USING (id % 2 = 0)",
+        shop.database
+    ));
+    let update = step(1, Phase::Before, Runs::Own, "UPDATE users SET email = 'x'", &["2", "3", "4"], 2, 1);
+    let plan = shop.plan_of(vec![update]);
+    let path = shop.save(&plan);
+    let mut command = shop.cutover(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    let ran = Ran::from(command.env("PGUSER", &role).output().unwrap()).ends(4);
+    ran.says("query would be affected by row-level security policy for table \"users\" (SQLSTATE 42501)");
+    assert_eq!(shop.rows("SELECT count(*)::text FROM users WHERE email = 'x'"), ["0"]);
+    shop.sql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
+}
+
+#[test]
+fn a_lock_is_not_waited_for_without_limit() {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes", "--lock-timeout", "0s"]).ends(2).says("makes everybody behind it wait");
+}
+
+#[test]
+fn whoever_idles_in_a_transaction_is_named_first() {
+    let shop = Shop::new();
+    let mut busy: Vec<_> = (0..3).map(|_| shop.client()).collect();
+    for client in &mut busy {
+        client.batch_execute("BEGIN; SELECT FROM users").unwrap();
+    }
+    let mut culprit = shop.client();
+    culprit.batch_execute("SET application_name = 'culprit'; BEGIN; LOCK TABLE users IN ROW EXCLUSIVE MODE").unwrap();
+    // The others go on working.
+    let running: Vec<_> = busy
+        .into_iter()
+        .map(|mut client| std::thread::spawn(move || client.batch_execute("SELECT pg_sleep(3)").unwrap()))
+        .collect();
+    let ran = shop.execute(&shop.plan(), &["--lock-retries", "1", "--lock-timeout", "100ms"]).ends(4);
+    let first = ran.err.lines().find(|line| line.contains("blocked by")).unwrap().to_owned();
+    assert!(first.contains("application \"culprit\""), "{first}");
+    drop(culprit);
+    running.into_iter().for_each(|thread| thread.join().unwrap());
+}
