@@ -236,6 +236,7 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
         | ExecuteError::Step(_)
         | ExecuteError::NoReturn { .. }
         | ExecuteError::OtherShare { .. }
+        | ExecuteError::Foreseen { .. }
         | ExecuteError::Observed(_) => Exit::Failed,
     };
     let cli = CliError::new(exit, error);

@@ -158,6 +158,12 @@ pub enum ExecuteError {
         /// What is known.
         message: String,
     },
+    /// A step that has not run yet would fail.
+    #[error("what has not run yet would fail: {}", troubles.join("; "))]
+    Foreseen {
+        /// Which, and why.
+        troubles: Vec<String>,
+    },
     /// Somebody changed what blue works on.
     #[error("rollback refused: blue worked on the schema as this release left it, and that has changed: {why}")]
     BlueInDoubt {
@@ -369,6 +375,10 @@ impl ExecuteError {
                 Some(hint) => format!("{hint}. Then run `cutover resume`"),
                 None => resume.into(),
             },
+            Self::Foreseen { .. } => {
+                "nothing that was asked for is done; give the role what it needs, or take away what is in the way, then run the same command again"
+                    .into()
+            }
             Self::BlueInDoubt { .. } => {
                 "put the schema back first; if you know that blue works on it as it is, run `cutover rollback --force`, which is journaled"
                     .into()

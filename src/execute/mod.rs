@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod event;
 mod files;
+mod foreseen;
 mod journal;
 mod lease;
 mod options;

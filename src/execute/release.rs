@@ -18,7 +18,7 @@ use super::session::{Setup, failed};
 use super::shift::{Poll, blue_sessions};
 use super::status::{Stage, Status, Trouble};
 use super::stop::{Level, interruptible};
-use super::{files, preflight, relations};
+use super::{files, foreseen, preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::postgres::Session;
 use crate::side::Side;
@@ -133,6 +133,7 @@ async fn begin(
     let setup = setup.clone();
     let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
     engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
+    foreseen::look(client, plan, &engine.status).await?;
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
     engine.run().await
@@ -284,6 +285,7 @@ pub async fn promote(
     same_traffic(&status, doors)?;
     preflight::history(client, &plan, &status).await?;
     relations::unchanged(client, &plan, &status.relations).await?;
+    foreseen::look(client, &plan, &status).await?;
     let blue = guard_change(client, options).await?;
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let promoted = append_promotion(client, &release.id, &by, blue).await;

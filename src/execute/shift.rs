@@ -8,6 +8,7 @@ use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
+use super::foreseen;
 use super::journal::{self, Gate, Guard, TrafficRecord};
 use super::options::BlueSessions;
 use super::session::{failed, get};
@@ -147,6 +148,7 @@ impl Engine<'_, '_> {
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {
                     self.check_world().await?;
+                    foreseen::look(self.client, self.plan, &self.status).await?;
                     return self.append(&[TrafficRecord::Drained { evidence }.into()]).await;
                 }
                 Drain::Unknown => {

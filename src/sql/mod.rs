@@ -20,6 +20,8 @@ mod lower;
 pub mod name;
 mod object;
 pub mod operation;
+#[cfg(feature = "live")]
+mod owned;
 mod parse;
 pub mod query;
 mod query_gaps;
@@ -50,6 +52,8 @@ pub(crate) use ast::truncate;
 pub(crate) use describe::describe;
 #[cfg(feature = "live")]
 pub(crate) use literal::literal;
+#[cfg(feature = "live")]
+pub(crate) use owned::{Dropped, Owned, owned};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]

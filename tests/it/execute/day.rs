@@ -193,3 +193,50 @@ fn whoever_idles_in_a_transaction_is_named_first() {
     drop(culprit);
     running.into_iter().for_each(|thread| thread.join().unwrap());
 }
+
+/// A role that deploys, and owns nothing yet.
+fn deployer(shop: &Shop) -> String {
+    let role = format!("deployer_of_{}", shop.database);
+    shop.sql(&format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {0} TO {role}", shop.database));
+    role
+}
+
+#[test]
+fn a_table_of_somebody_else_s_is_met_before_anything_is_done() {
+    let shop = Shop::new();
+    let role = deployer(&shop);
+    shop.sql(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"));
+    let path = shop.save(&shop.plan());
+    let mut command = shop.cutover(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    let ran = Ran::from(command.env("PGUSER", &role).output().unwrap()).ends(4);
+    ran.says(&format!("step 4 (step 4): users is owned by postgres, and {role} is no member of that role"));
+    assert!(shop.journal().is_empty());
+    shop.sql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
+}
+
+#[test]
+fn what_depends_on_a_column_that_goes_is_met_before_the_point_of_no_return() {
+    let (shop, _) = waiting(&[]);
+    shop.sql("CREATE VIEW names AS SELECT name FROM users");
+    let refused = shop.run(&["promote", "--yes"]).ends(4);
+    refused.says("view names depends on column name of users, which is dropped without CASCADE");
+    assert_eq!(shop.journal().last().unwrap(), "approval_awaited");
+    shop.sql("DROP VIEW names");
+    shop.run(&["promote", "--yes"]).ends(0).says("is complete");
+}
+
+#[test]
+fn what_an_earlier_step_takes_away_depends_on_nothing() {
+    let check = |before: &str| {
+        let shop = Shop::new();
+        shop.sql("CREATE VIEW names AS SELECT name FROM users; CREATE VIEW short AS SELECT n.name FROM names n, users u WHERE u.name = n.name");
+        let steps = vec![
+            step(1, Phase::After, Runs::Own, before, &[], 3, 1),
+            step(2, Phase::After, Runs::Own, "ALTER TABLE users DROP COLUMN name", &["2", "3", "4"], 3, 2),
+        ];
+        shop.execute(&shop.plan_of(steps), &[]).ends(0);
+    };
+    check("DROP VIEW names, short");
+    check("DROP VIEW names CASCADE");
+    check("DO $$ BEGIN DROP VIEW short; DROP VIEW names; END $$");
+}
