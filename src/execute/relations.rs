@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::postgres::Session;
 use sha2::{Digest as _, Sha256};
+use tokio_postgres::types::Type;
 
 use super::error::{ExecuteError, Stale};
 use super::journal::Relations;
@@ -24,7 +25,9 @@ async fn live(client: &Session, expects: &[ExpectedRelation]) -> Result<Live, Ex
            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
          ORDER BY n.name, a.attnum";
     let mut live = Live::new();
-    for row in client.query(query, &[&names]).await.map_err(failed("reading the live schema"))? {
+    for row in
+        client.query_typed(query, &[(&names, Type::TEXT_ARRAY)]).await.map_err(failed("reading the live schema"))?
+    {
         let there: bool = get(&row, 1)?;
         let entry = live.entry(get(&row, 0)?).or_insert_with(|| there.then(Vec::new));
         if let (Some(columns), Some(name)) = (entry, get::<Option<String>>(&row, 2)?) {

@@ -46,8 +46,13 @@ impl Setup {
 
     /// Undoes whatever a step did to role, search path and settings. Also works inside a transaction.
     pub(super) async fn restore(&self, client: &Session) -> Result<(), ExecuteError> {
+        self.restore_from(client, &user(client).await?).await
+    }
+
+    /// The same where it is known whom the session is taken for.
+    pub(super) async fn restore_from(&self, client: &Session, user: &str) -> Result<(), ExecuteError> {
         // Only where it is needed: on the embedded server it costs a superuser the privilege.
-        if user(client).await? != self.user {
+        if user != self.user {
             client.batch_execute("RESET SESSION AUTHORIZATION").await.map_err(failed("resetting the session"))?;
         }
         client.batch_execute(&self.restore).await.map_err(failed("resetting the session"))

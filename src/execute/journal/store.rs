@@ -3,6 +3,7 @@
 use crate::postgres::{ServerError, Session};
 use serde::Serialize;
 use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{Actor, Record, v1};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
@@ -168,7 +169,15 @@ pub(in crate::execute) async fn append(
     let insert = "INSERT INTO cutover.journal (release_id, seq, epoch, event, step, detail)
          SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM cutover.journal WHERE release_id = $1
          RETURNING seq";
-    let row = client.query_one(insert, &[&release, &epoch, &record.name(), &step, &detail]).await?;
+    // With the types said, there is one round trip: the locks of a step are held meanwhile.
+    let values: [(&(dyn ToSql + Sync), Type); 5] = [
+        (&release, Type::TEXT),
+        (&epoch, Type::INT8),
+        (&record.name(), Type::TEXT),
+        (&step, Type::INT4),
+        (&detail, Type::JSONB),
+    ];
+    let row = client.query_typed_one(insert, &values).await?;
     Ok(row.try_get(0)?)
 }
 

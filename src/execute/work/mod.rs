@@ -9,12 +9,13 @@ mod transaction;
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
 use super::engine::{Engine, Written};
 use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
-use super::journal::{Record, ReleaseRecord, StepRecord};
+use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, timeouts};
 use super::stop::{Level, interruptible};
 use super::{blockers, relations};
@@ -46,6 +47,14 @@ impl Attempt {
         let doubled = FIRST_WAIT.saturating_mul(1 << (self.number - 1).min(16));
         doubled.min(limit).max(self.least).max(Duration::from_millis(1))
     }
+}
+
+/// What is known once a step's statements have run in a transaction.
+struct Settled {
+    /// Which transaction it is now.
+    transaction: String,
+    /// The relations of the plan, as they are now.
+    relations: Relations,
 }
 
 /// Why one try did not work.
@@ -105,20 +114,32 @@ impl Engine<'_, '_> {
         Ok(())
     }
 
-    /// Asks deferred checks and triggers, which belong to the step's own role, search path and errors, and undoes its settings.
-    async fn settle(&self) -> Result<(), Fault> {
-        let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
-        deferred.map_err(|error| Fault::Sql { statement: None, error })?;
-        Ok(self.setup.restore(self.client).await?)
+    /// Asks deferred checks and triggers, which belong to the step's own role, search path and errors, and undoes its settings; and reads what the
+    /// relations of the plan are now. The step's locks are held meanwhile, so nothing is asked by itself that can be asked along with
+    /// something else.
+    async fn settle(&self) -> Result<Settled, Fault> {
+        let query = "SET CONSTRAINTS ALL IMMEDIATE;
+             SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text, session_user::pg_catalog.text";
+        let answer = self.client.simple_query(query).await;
+        let answer = answer.map_err(|error| Fault::Sql { statement: None, error })?;
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.to_owned())),
+            _ => None,
+        });
+        let (transaction, user): (String, String) = row.unwrap_or_default();
+        // Sent one after the other without waiting: if the first fails, so does the second.
+        let (restored, relations) =
+            tokio::join!(self.setup.restore_from(self.client, &user), relations::hashes(self.client, self.plan));
+        restored?;
+        Ok(Settled { transaction, relations: relations? })
     }
 
     /// Journals a step that is done, with the history rows that it completes, in the transaction at hand.
-    async fn record(&self, step: &Step, started: Instant) -> Result<Written, ExecuteError> {
+    async fn record(&self, step: &Step, started: Instant, relations: Relations) -> Result<Written, ExecuteError> {
         for version in &step.completes {
             self.record_history(version).await?;
         }
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let relations = relations::hashes(self.client, self.plan).await?;
         let succeeded = Record::Step { step: step.id, what: StepRecord::Succeeded { ms, relations } };
         let records: Vec<Record> = std::iter::once(succeeded).chain(self.no_return(step)).collect();
         self.write(&records).await
@@ -135,7 +156,8 @@ impl Engine<'_, '_> {
         self.begin().await?;
         let done = async {
             self.lease.check(self.client).await?;
-            self.record(step, started).await
+            let relations = relations::hashes(self.client, self.plan).await?;
+            self.record(step, started, relations).await
         };
         let written = done.await;
         self.end(written).await

@@ -39,12 +39,12 @@ impl Engine<'_, '_> {
             self.statement(index, &statement.sql).await?;
             self.doors.passes("after a statement");
         }
-        self.settle().await?;
-        if self.transaction_id().await? != transaction {
+        let settled = self.settle().await?;
+        if settled.transaction != transaction {
             let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
             return Err(ExecuteError::Stuck { step: step.id, message: message.into() }.into());
         }
-        Ok(self.record(step, started).await?)
+        Ok(self.record(step, started, settled.relations).await?)
     }
 
     async fn transaction_id(&self) -> Result<String, ExecuteError> {
