@@ -27,8 +27,6 @@ impl Setup {
             // A network that drops everything closes no socket: the server gives up on answers that nobody acknowledges. Not over a Unix socket.
             "SET tcp_user_timeout = '10s'",
             "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
-            // Row security would hide rows from a backfill and say nothing: the server is to refuse instead.
-            "SET row_security = off",
             // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
             "SET client_connection_check_interval = '2s'",
             // Waiting for people is no reason to be thrown out (PostgreSQL 14).
@@ -65,11 +63,12 @@ async fn user(client: &Session) -> Result<String, ExecuteError> {
     get(&row, 0)
 }
 
-/// `SET` or `SET LOCAL` of the two timeouts; zero: for ever. PostgreSQL counts in milliseconds, and less than one is not for ever.
-pub(super) fn timeouts(set: &str, lock: Duration, statement: Duration) -> String {
+/// `SET` or `SET LOCAL` of what holds for a step: the two timeouts (zero: for ever), and that the server refuses what row security would hide rows
+/// from, since a backfill of half the rows reports nothing. PostgreSQL counts in milliseconds, and less than one is not for ever.
+pub(super) fn limits(set: &str, lock: Duration, statement: Duration) -> String {
     let milliseconds = |time: Duration| time.as_nanos().div_ceil(1_000_000);
     let (lock, statement) = (milliseconds(lock), milliseconds(statement));
-    format!("{set} lock_timeout = {lock}; {set} statement_timeout = {statement}")
+    format!("{set} lock_timeout = {lock}; {set} statement_timeout = {statement}; {set} row_security = off")
 }
 
 /// Says what was being done when the server refused.

@@ -7,7 +7,7 @@ use super::{Attempt, Fault, failure};
 use crate::execute::engine::Engine;
 use crate::execute::error::ExecuteError;
 use crate::execute::event::Event;
-use crate::execute::session::{failed, timeouts};
+use crate::execute::session::{failed, limits};
 use crate::plan::saved::{Statement, Step};
 use crate::sql::recognise::Alone;
 
@@ -76,8 +76,8 @@ impl Engine<'_, '_> {
     ) -> Result<(), Fault> {
         let limit = self.options.lock_timeout;
         let lock = if kind.waits_on_its_own() { Duration::ZERO } else { attempt.lock_timeout(limit) };
-        let timeouts = timeouts("SET", lock, Duration::ZERO);
-        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))?;
+        let limits = limits("SET", lock, Duration::ZERO);
+        self.client.batch_execute(&limits).await.map_err(failed("setting the timeouts"))?;
         self.set(step).await?;
         match detect::look(self.client, kind, in_doubt).await? {
             Found::Done => Ok(()),

@@ -16,7 +16,7 @@ use super::engine::{Engine, Written};
 use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
-use super::session::{failed, timeouts};
+use super::session::{failed, limits};
 use super::stop::{Level, interruptible};
 use super::{blockers, relations};
 use crate::plan::saved::{Statement, Step, Work};
@@ -99,11 +99,11 @@ impl Engine<'_, '_> {
         });
     }
 
-    /// Sets the timeouts of the transaction at hand.
+    /// Sets what holds for a step in the transaction at hand.
     async fn limit(&self, attempt: &Attempt) -> Result<(), ExecuteError> {
         let lock = attempt.lock_timeout(self.options.lock_timeout);
-        let timeouts = timeouts("SET LOCAL", lock, self.options.statement_timeout);
-        self.client.batch_execute(&timeouts).await.map_err(failed("setting the timeouts"))
+        let limits = limits("SET LOCAL", lock, self.options.statement_timeout);
+        self.client.batch_execute(&limits).await.map_err(failed("setting the timeouts"))
     }
 
     /// Makes the step's own settings.
