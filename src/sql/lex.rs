@@ -64,16 +64,22 @@ pub(crate) fn words_of(text: &str) -> impl Iterator<Item = &str> {
 
 /// Cuts a text into its lexemes; together they are the whole text.
 pub(crate) fn lex(text: &str) -> Vec<Lexeme<'_>> {
-    let mut found = Vec::new();
+    lexemes(text).collect()
+}
+
+/// The same, one after the other.
+pub(crate) fn lexemes(text: &str) -> impl Iterator<Item = Lexeme<'_>> {
     let mut at = 0;
-    while at < text.len() {
+    std::iter::from_fn(move || {
+        if at == text.len() {
+            return None;
+        }
         let (kind, length) = next(text, at);
-        let end = (at + length.max(1)).min(text.len());
-        let end = (end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
-        found.push(Lexeme { kind, text: &text[at..end], at });
+        let end = text.ceil_char_boundary((at + length.max(1)).min(text.len()));
+        let found = Lexeme { kind, text: &text[at..end], at };
         at = end;
-    }
-    found
+        Some(found)
+    })
 }
 
 fn next(text: &str, at: usize) -> (Kind, usize) {
