@@ -37,7 +37,7 @@ impl Type {
             "\"bit\"" => Self::named("bit"),
             "\"bit\"[]" => Self::named("bit[]"),
             text if text.contains('(') => Self::named(data_type.without_modifiers().as_str()),
-            text => Self::named(text),
+            _ => Self::Named(data_type.shared()),
         }
     }
 
