@@ -73,7 +73,9 @@ impl<'a> Ends<'a> {
     pub(super) fn read(mut request: Request<'a>) -> (Self, Vec<Node>) {
         let folder = request.folder;
         let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
-        let read = node::read(folder, base_files);
+        // All at once: a few pending files behind many would not be enough to share between the processors.
+        let mut read = node::read(folder, base_files.iter().chain(&request.pending.pending));
+        let pending = read.split_off(base_files.len());
         let base = request.base.cloned().unwrap_or_else(|| {
             let (schema, certain) = node::replay_read(folder, base_files, &read);
             request.base_is_uncertain |= !certain;
@@ -82,7 +84,8 @@ impl<'a> Ends<'a> {
         let base = base.followed();
         let untold = untold::findings(folder, base_files, &read);
         drop(read);
-        let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } = node::collect(&request, &base);
+        let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } =
+            node::collect(&request, pending, &base);
         diagnostics.extend(untold);
         (Self { request, base, last, last_is_certain: certain, diagnostics, allows, statements }, nodes)
     }
