@@ -1,5 +1,6 @@
 //! The values a schema is made of.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +11,7 @@ use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind,
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QName {
     /// The schema.
     pub schema: Ident,
@@ -22,6 +23,21 @@ impl QName {
     /// A name from its two parts.
     pub fn new(schema: impl Into<Ident>, name: impl Into<Ident>) -> Self {
         Self { schema: schema.into(), name: name.into() }
+    }
+}
+
+impl Ord for QName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Most names are of one schema, and have the very same text for it.
+        let schemas =
+            if Arc::ptr_eq(&self.schema, &other.schema) { Ordering::Equal } else { self.schema.cmp(&other.schema) };
+        schemas.then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for QName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -684,10 +684,11 @@ impl Resolver<'_> {
         }
         let mut unsure = false;
         let mut fitting = Vec::new();
+        let given: Vec<_> = actual.iter().map(|is| self.types.given(is)).collect();
         for (arguments, returns) in signatures.iter().filter(|(a, _)| a.len() == actual.len()) {
             let mut fits = Sure::Yes;
-            for (wanted, is) in arguments.iter().zip(actual) {
-                match self.types.fits(is, wanted, Context::Implicit) {
+            for (wanted, is) in arguments.iter().zip(&given) {
+                match is.fits(wanted, Context::Implicit) {
                     Sure::Yes => {}
                     Sure::No => {
                         fits = Sure::No;
