@@ -137,14 +137,16 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
     let sources = &ends.request.folder.sources;
     let judge = |node: &Node| {
         let pulls = pulls_of(node);
-        let split = split(node, &pulls, &pulls_of);
+        // Hardly any is, and two nodes are large.
+        let split = split(node, &pulls, &pulls_of).map(Box::new);
         let access = if split.is_none() { access::of(node, sources) } else { Access::default() };
         (pulls, access, split)
     };
     let looked = parallel::map(&nodes, FEW, judge);
     let judged = nodes.into_iter().zip(looked).flat_map(|(node, (pulls, access, split))| match split {
         None => vec![Judged { node, pulls, access }],
-        Some((before, after)) => {
+        Some(split) => {
+            let (before, after) = *split;
             [before, after].map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).into()
         }
     });

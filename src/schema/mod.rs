@@ -12,6 +12,7 @@ mod refusals;
 pub mod resolve;
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use imbl::{OrdMap, OrdSet};
@@ -300,24 +301,26 @@ impl Schema {
     /// renames, and what is dropped and made again is seen to be another.
     #[must_use]
     pub fn followed(mut self) -> Self {
-        let tables: Vec<_> = self.relations.iter().map(|(name, relation)| (name.clone(), relation.clone())).collect();
-        for (name, mut relation) in tables {
-            if relation.kind != RelationKind::Table {
-                continue;
-            }
-            let prefix = format!("{name}.");
+        let mut prefix = String::new();
+        let mut is_followed = |name: &QName, relation: &Relation| {
+            prefix.clear();
+            // Writing to a String does not fail.
+            let _ = write!(prefix, "{name}.");
             let is_own = |column: &Column| {
                 column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
             };
-            if relation.origin.as_ref() == Some(&name) && relation.columns.iter().all(is_own) {
-                continue;
-            }
-            let table = Arc::make_mut(&mut relation);
-            table.origin = Some(name.clone());
+            relation.origin.as_ref() == Some(name) && relation.columns.iter().all(is_own)
+        };
+        let tables = self.relations.iter().filter(|(_, relation)| relation.kind == RelationKind::Table);
+        // Mostly all of them are: the schema comes from the release before.
+        let others = tables.filter(|(name, relation)| !is_followed(name, relation)).map(|(name, _)| name.clone());
+        for name in others.collect::<Vec<_>>() {
+            let Some(relation) = self.relations.get_mut(&name) else { continue };
+            let table = Arc::make_mut(relation);
             for column in &mut table.columns {
-                column.holds = Some(format!("{prefix}{}", column.name).into());
+                column.holds = Some(format!("{name}.{}", column.name).into());
             }
-            self.relations.insert(name, relation);
+            table.origin = Some(name);
         }
         self
     }
