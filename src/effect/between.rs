@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
-use crate::parallel;
 use crate::schema::every_privilege;
 use crate::schema::resolve::{NO_IDENTITY, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
@@ -196,10 +195,7 @@ impl Effect {
             let signature = is.signature(name);
             let was = before.functions(name).iter().find(|was| was.signature(name) == signature);
             let Some(was) = was else { continue };
-            let (lacked, lacks) = match is.source.is_long() {
-                true => parallel::both(|| unsound(before, name, was), || unsound(after, name, is)),
-                false => (unsound(before, name, was), unsound(after, name, is)),
-            };
+            let (lacked, lacks) = (unsound(before, name, was), unsound(after, name, is));
             let capability = Capability::Sound { name: name.clone(), signature };
             if lacks.iter().any(|problem| !lacked.contains(problem)) {
                 self.removes.insert(capability);
@@ -317,7 +313,7 @@ impl<'a> Difference<'a> {
             Self::Columns(columns) => {
                 columns.iter().any(|column| function.mentions.contains(column))
                     || function.returns.contains(&*relation.name)
-                    || function.source.body().whole_rows
+                    || function.source.whole_rows()
             }
         }
     }

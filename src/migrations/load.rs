@@ -14,6 +14,7 @@ use super::tools::Convention;
 use super::tree::{self, Tree};
 use super::{detect, placeholder};
 use crate::digest::sha256;
+use crate::parallel;
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
 
@@ -321,17 +322,21 @@ impl Folder {
         detected: bool,
         placeholders: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
+        const FEW: usize = 64;
         let values = placeholder::values(convention, folder, placeholders)?;
+        // Several migrations may stand in one file.
+        let mut paths: Vec<&Utf8Path> = listed.iter().map(|found| &*found.path).collect();
+        paths.dedup();
+        let read = parallel::map(&paths, FEW, |path| tree.bytes(path).map(|bytes| (sha256(&bytes), bytes)));
+        let mut read = read.into_iter();
         let mut sources = Sources::new();
         let mut migrations = Vec::with_capacity(listed.len());
-        // Several migrations may stand in one file.
         let mut last: Option<(Utf8PathBuf, FileId, String, Option<Arc<str>>)> = None;
         for found in listed {
             let (file, sha256, original) = match last.take() {
                 Some((path, file, sha256, original)) if path == found.path => (file, sha256, original),
                 _ => {
-                    let bytes = tree.bytes(&found.path)?;
-                    let sha256 = sha256(&bytes);
+                    let (sha256, bytes) = read.next().transpose()?.unwrap_or_default();
                     let path = tree.place(&found.path);
                     let mut text = tree::utf8(path.clone(), bytes)?;
                     if found.program.is_none() {

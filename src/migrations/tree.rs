@@ -86,7 +86,9 @@ fn walk(root: &Utf8Path, below: &Utf8Path, depth: usize, paths: &mut Vec<Utf8Pat
         }
         let path = below.join(name);
         // Follows links, as the migration tools do.
-        if fs_err::metadata(entry.path())?.is_dir() {
+        let kind = entry.file_type()?;
+        let is_folder = if kind.is_symlink() { fs_err::metadata(entry.path())?.is_dir() } else { kind.is_dir() };
+        if is_folder {
             if depth < DEEPEST {
                 walk(root, &path, depth + 1, paths)?;
             }

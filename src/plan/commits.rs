@@ -87,6 +87,9 @@ pub(super) fn runs_alone(
 
 /// Labels that a node adds to an enum and uses in the same transaction.
 pub(super) fn unsafe_label(node: &Node) -> Option<Diagnostic> {
+    if !node.operations().any(|operation| matches!(operation, Operation::AddEnumLabel { .. })) {
+        return None;
+    }
     let mut schema = node.before.clone();
     let mut added = Vec::new();
     for part in &node.parts {

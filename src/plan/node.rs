@@ -44,9 +44,14 @@ pub(crate) struct Part {
 impl Part {
     /// The schema after it.
     pub(crate) fn apply(&self, schema: &Schema) -> Applied {
+        self.applied(schema.clone())
+    }
+
+    /// The same of a schema that nobody needs any more.
+    pub(crate) fn applied(&self, schema: Schema) -> Applied {
         match &self.observed {
             Some(observed) => schema.apply_patch(&observed.patch),
-            None => schema.apply(&self.operation),
+            None => schema.applied(&self.operation),
         }
     }
 
@@ -109,9 +114,9 @@ pub(crate) struct Node {
     pub(crate) session: Vec<Span>,
     /// What the tool wrote instead of the author's SQL.
     pub(crate) written: Option<Written>,
-    /// The schema before it, in the files' order.
+    /// The schema before it, in the files' order; of several parts, with all that runs before the first of them.
     pub(crate) before: Schema,
-    /// The schema after it, in the files' order.
+    /// What its parts make of that schema.
     pub(crate) after: Schema,
     /// What it changes.
     pub(crate) touched: BTreeSet<Object>,
@@ -192,12 +197,12 @@ pub(crate) struct Nodes {
 
 /// The schema after a list of migrations, and whether all of them could be read.
 pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool) {
-    replay_read(folder, migrations, &read(folder, migrations))
+    replay_read(folder, migrations, &read(folder, migrations.iter()))
 }
 
 /// The statements of a list of migrations, file by file.
-pub(super) fn read(folder: &Folder, migrations: &[Migration]) -> Vec<ReadFile> {
-    let parts: Vec<&[Span]> = migrations.iter().map(|migration| migration.parts.as_slice()).collect();
+pub(super) fn read<'a>(folder: &Folder, migrations: impl Iterator<Item = &'a Migration>) -> Vec<ReadFile> {
+    let parts: Vec<&[Span]> = migrations.map(|migration| migration.parts.as_slice()).collect();
     sql::read_all(&folder.sources, &parts)
 }
 
@@ -208,7 +213,7 @@ pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[Rea
     for (statements, _) in read {
         for piece in statements.iter().flat_map(|s| &s.pieces) {
             certain &= !is_opaque(&piece.operation) || sql::makes_nothing(folder.sources.slice(piece.span));
-            schema = schema.apply(&piece.operation).schema;
+            schema = schema.applied(&piece.operation).schema;
         }
         schema = schema.with_default_search_path().without_temporary();
     }
@@ -240,11 +245,11 @@ struct Looked {
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads the pending migrations on top of a schema. The schemas follow each other; what a change comes to is worked out for all of them at once.
-pub(crate) fn collect(request: &Request<'_>, base: &Schema) -> Nodes {
+/// The nodes of the pending migrations, which were read, on top of a schema. The schemas follow each other; what a change comes to is worked out for all of them at once.
+pub(crate) fn collect(request: &Request<'_>, pending: Vec<ReadFile>, base: &Schema) -> Nodes {
     const FEW: usize = 24;
     let folder = request.folder;
-    let mut found = drafts(request, base);
+    let mut found = drafts(request, pending, base);
     let looked = parallel::map(&found.drafts, FEW, |draft| {
         let parts = draft.node.parts.iter().zip(&draft.changes);
         parts.map(|(part, change)| look(part, change, request)).collect::<Vec<_>>()
@@ -320,7 +325,7 @@ struct Drafts {
     statements: usize,
 }
 
-fn drafts(request: &Request<'_>, base: &Schema) -> Drafts {
+fn drafts(request: &Request<'_>, read: Vec<ReadFile>, base: &Schema) -> Drafts {
     let (folder, pending) = (request.folder, &request.pending.pending);
     let mut schema = base.clone();
     let mut drafts: Vec<Draft> = Vec::new();
@@ -329,7 +334,7 @@ fn drafts(request: &Request<'_>, base: &Schema) -> Drafts {
     let mut allows = Vec::new();
     let mut count = 0;
     let mut certain = !request.base_is_uncertain;
-    for (index, (statements, found)) in read(folder, pending).into_iter().enumerate() {
+    for (index, (statements, found)) in read.into_iter().enumerate() {
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]));
         certain &= pending[index].program.is_none();
@@ -772,15 +777,16 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
     let last = &nodes[to];
     // What stands between runs before them.
     let between = (from..to).filter(|i| !members.contains(i)).flat_map(|i| &nodes[i].parts);
-    let before = between.fold(nodes[from].before.clone(), |schema, part| part.apply(&schema).schema);
+    let before = between.fold(nodes[from].before.clone(), |schema, part| part.applied(schema).schema);
     let mut schema = before.clone();
     let mut all_touched = BTreeSet::new();
     for part in members.iter().flat_map(|i| &nodes[*i].parts) {
-        let applied = part.apply(&schema);
+        let applied = part.applied(schema);
         all_touched.extend(applied.touched);
         schema = applied.schema;
     }
-    let mut effect = Effect::between(&before, &schema.without_temporary(), &all_touched);
+    let after = schema.without_temporary();
+    let mut effect = Effect::between(&before, &after, &all_touched);
     // What no schema shows, unless one gives back what another takes.
     let unseen = |c: &&Capability| {
         matches!(
@@ -805,6 +811,7 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         directive: members.iter().find_map(|i| nodes[*i].directive.clone()),
         manner: members.iter().find_map(|i| nodes[*i].manner.clone()),
         before,
+        after,
         touched: all_touched,
         ..last.clone()
     };

@@ -1,11 +1,11 @@
 //! The proof of a plan: its order ends in the files' own schema, and no step before the cutover takes what blue relies on.
 
-use super::node;
+use super::node::{self, Node, Part};
 use super::saved::Phase;
 use super::stages::Placed;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
-use crate::schema::{Problem, Schema};
+use crate::schema::{Applied, Problem, Schema};
 
 /// The schemas of the plan's order, and what is wrong with it.
 pub(crate) struct Proof {
@@ -24,21 +24,15 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
         for (i, node) in nodes.iter().enumerate().filter(|(_, placed)| placed.placement.phase == phase) {
             let Placed { node, pulls, .. } = node;
             schema = schema.searched_like(&node.before);
-            for part in &node.parts {
-                let applied = part.apply(&schema);
-                // A name that the files' order knew and the plan's does not.
-                let known = || !part.apply(&node.before).problems.iter().any(|p| !matches!(p, Problem::Skipped(_)));
-                let fails = |p: &&Problem| !matches!(p, Problem::Skipped(_));
-                let mut why: Vec<String> = applied.problems.iter().filter(fails).map(ToString::to_string).collect();
-                why.retain(|_| known());
-                // A data statement that the files' order allows and the plan's does not.
-                if part.command.is_some() && !part.refused {
-                    why.extend(part.refused_on(&schema).map(|refusal| refusal.message));
-                }
-                if node::refused_rows(&part.operation, &node.before).is_none() {
-                    why.extend(node::refused_rows(&part.operation, &schema));
-                }
-                if !why.is_empty() && node.parts.len() == 1 {
+            // As long as nothing was left out, the files' own order is what is replayed, and its schemas are there.
+            let replayed = !schema.is(&node.before);
+            if !replayed {
+                schema = node.after.clone();
+            }
+            for part in node.parts.iter().filter(|_| replayed) {
+                let why;
+                (schema, why) = run_part(part, node, schema);
+                if !why.is_empty() {
                     let why = why.join("; ");
                     diagnostics.push(
                         Diagnostic::error(codes::REORDER_UNPROVED, format!("in the plan's order, {why}"))
@@ -46,7 +40,6 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
                             .help("say where the statements belong with `-- cutover: before|after <reason>`"),
                     );
                 }
-                schema = applied.schema;
             }
             schema = schema.without_temporary();
             if keep_states {
@@ -83,4 +76,28 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
         ));
     }
     Proof { overlap, states, diagnostics }
+}
+
+/// The schema after a part in the plan's order, and why it would fail there and not in the files' order.
+fn run_part(part: &Part, node: &Node, schema: Schema) -> (Schema, Vec<String>) {
+    if node.parts.len() > 1 {
+        return (part.applied(schema).schema, Vec::new());
+    }
+    let mut refused = Vec::new();
+    // A data statement that the files' order allows and the plan's does not.
+    if part.command.is_some() && !part.refused {
+        refused.extend(part.refused_on(&schema).map(|refusal| refusal.message));
+    }
+    if node::refused_rows(&part.operation, &node.before).is_none() {
+        refused.extend(node::refused_rows(&part.operation, &schema));
+    }
+    let Applied { schema, problems, .. } = part.applied(schema);
+    let fails = |problem: &&Problem| !matches!(problem, Problem::Skipped(_));
+    let mut why: Vec<String> = problems.iter().filter(fails).map(ToString::to_string).collect();
+    // A name that the files' order knew and the plan's does not.
+    if !why.is_empty() && part.apply(&node.before).problems.iter().any(|problem| fails(&problem)) {
+        why.clear();
+    }
+    why.extend(refused);
+    (schema, why)
 }

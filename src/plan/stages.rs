@@ -73,7 +73,9 @@ impl<'a> Ends<'a> {
     pub(super) fn read(mut request: Request<'a>) -> (Self, Vec<Node>) {
         let folder = request.folder;
         let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
-        let read = node::read(folder, base_files);
+        // All at once: a few pending files behind many would not be enough to share between the processors.
+        let mut read = node::read(folder, base_files.iter().chain(&request.pending.pending));
+        let pending = read.split_off(base_files.len());
         let base = request.base.cloned().unwrap_or_else(|| {
             let (schema, certain) = node::replay_read(folder, base_files, &read);
             request.base_is_uncertain |= !certain;
@@ -82,7 +84,8 @@ impl<'a> Ends<'a> {
         let base = base.followed();
         let untold = untold::findings(folder, base_files, &read);
         drop(read);
-        let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } = node::collect(&request, &base);
+        let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } =
+            node::collect(&request, pending, &base);
         diagnostics.extend(untold);
         (Self { request, base, last, last_is_certain: certain, diagnostics, allows, statements }, nodes)
     }
@@ -134,14 +137,16 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
     let sources = &ends.request.folder.sources;
     let judge = |node: &Node| {
         let pulls = pulls_of(node);
-        let split = split(node, &pulls, &pulls_of);
+        // Hardly any is, and two nodes are large.
+        let split = split(node, &pulls, &pulls_of).map(Box::new);
         let access = if split.is_none() { access::of(node, sources) } else { Access::default() };
         (pulls, access, split)
     };
     let looked = parallel::map(&nodes, FEW, judge);
     let judged = nodes.into_iter().zip(looked).flat_map(|(node, (pulls, access, split))| match split {
         None => vec![Judged { node, pulls, access }],
-        Some((before, after)) => {
+        Some(split) => {
+            let (before, after) = *split;
             [before, after].map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).into()
         }
     });

@@ -30,7 +30,7 @@ pub(super) fn findings(folder: &Folder, base: &[Migration], read: &[ReadFile]) -
         };
         let told: Vec<Span> = unread.iter().filter_map(statement).map(|s| s.span).collect();
         let is_told = |s: &sql::Statement| told.contains(&s.span) || sql::makes_nothing(folder.sources.slice(s.span));
-        let opaque = statements.iter().filter(|s| !is_told(s) && s.pieces.iter().any(|p| is_opaque(&p.operation)));
+        let opaque = statements.iter().filter(|s| s.pieces.iter().any(|p| is_opaque(&p.operation)) && !is_told(s));
         let opaque: Vec<Span> =
             opaque.map(|s| Span::new(s.span.file, s.span.range().start..first_line(folder, s.span))).collect();
         found.extend(finding(codes::UNREAD_STATEMENT, "cannot be read", "not understood from here", &unread));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{Column, Index, Policy, QName, Relation, UserType};
-use super::{Schema, naming, refusals, resolve};
+use super::{Links, Schema, naming, refusals, resolve};
 use crate::sql::operation::{
     AttributeChange, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident, ObjectKind, Operation,
     OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
@@ -65,7 +65,12 @@ impl std::fmt::Display for Problem {
 impl Schema {
     /// The schema after an operation.
     pub fn apply(&self, operation: &Operation) -> Applied {
-        let mut change = Change { schema: self.clone(), touched: BTreeSet::new(), problems: Vec::new() };
+        self.clone().applied(operation)
+    }
+
+    /// The same of a schema that nobody needs any more: what nobody else shares is changed in its place.
+    pub(crate) fn applied(self, operation: &Operation) -> Applied {
+        let mut change = Change { schema: self, touched: BTreeSet::new(), problems: Vec::new() };
         change.run(operation);
         Applied { schema: change.schema, touched: change.touched, problems: change.problems }
     }
@@ -317,14 +322,15 @@ impl Change {
     /// Changes a relation in place; reports it if it is not there.
     pub(super) fn edit(&mut self, name: &QName, edit: impl FnOnce(&mut Relation)) {
         self.touch(name);
-        let Some(relation) = self.schema.relations.get(name).cloned() else {
+        let Some(relation) = self.schema.relations.get_mut(name) else {
             self.missing(format!("relation {name}"));
             return;
         };
-        let mut changed = (*relation).clone();
-        edit(&mut changed);
-        self.schema.relink(name, &relation, &changed);
-        self.schema.relations.insert(name.clone(), Arc::new(changed));
+        let relation = Arc::make_mut(relation);
+        let old = Links::of(relation);
+        edit(relation);
+        let new = Links::of(relation);
+        self.schema.relink(name, &old, &new);
     }
 
     fn drop_part(&mut self, table: &Name, if_exists: bool, what: &str, drop: impl FnOnce(&mut Relation) -> bool) {

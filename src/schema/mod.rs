@@ -12,7 +12,8 @@ mod refusals;
 pub mod resolve;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::fmt::Write;
+use std::sync::{Arc, LazyLock};
 
 use imbl::{OrdMap, OrdSet};
 
@@ -92,6 +93,38 @@ impl Schema {
         self.types.ptr_eq(&other.types)
     }
 
+    /// Whether it is the very same value, and not only the same content. Cheap; some that are the same are not seen to be.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let Self {
+            relations,
+            index_tables,
+            constraint_names,
+            dependents,
+            owned,
+            types,
+            functions,
+            namespaces,
+            extensions,
+            publications,
+            default_grants,
+            search_path,
+            default_path,
+        } = self;
+        relations.ptr_eq(&other.relations)
+            && index_tables.ptr_eq(&other.index_tables)
+            && constraint_names.ptr_eq(&other.constraint_names)
+            && dependents.ptr_eq(&other.dependents)
+            && owned.ptr_eq(&other.owned)
+            && types.ptr_eq(&other.types)
+            && functions.ptr_eq(&other.functions)
+            && namespaces.ptr_eq(&other.namespaces)
+            && extensions.ptr_eq(&other.extensions)
+            && publications.ptr_eq(&other.publications)
+            && default_grants.ptr_eq(&other.default_grants)
+            && search_path == &other.search_path
+            && default_path == &other.default_path
+    }
+
     /// All relations by name.
     pub fn relations(&self) -> impl Iterator<Item = (&QName, &Relation)> {
         self.relations.iter().map(|(name, relation)| (name, &**relation))
@@ -104,7 +137,8 @@ impl Schema {
 
     /// A user-defined type by its name as `format_type` prints it.
     pub fn user_type_named(&self, name: &str) -> Option<&UserType> {
-        if self.types.is_empty() {
+        // No type is called as an array is shown.
+        if self.types.is_empty() || name.ends_with("[]") {
             return None;
         }
         let (schema, name) = name.split_once('.').unwrap_or(("public", name));
@@ -253,7 +287,8 @@ impl Schema {
         if let Some(schema) = &name.schema {
             return QName { schema: schema.clone(), name: name.name.clone() };
         }
-        let temporary = QName::new(TEMPORARY, name.name.clone());
+        static SCHEMA: LazyLock<Ident> = LazyLock::new(|| TEMPORARY.into());
+        let temporary = QName { schema: Ident::clone(&SCHEMA), name: name.name.clone() };
         if exists(&temporary) {
             return temporary;
         }
@@ -266,24 +301,26 @@ impl Schema {
     /// renames, and what is dropped and made again is seen to be another.
     #[must_use]
     pub fn followed(mut self) -> Self {
-        let tables: Vec<_> = self.relations.iter().map(|(name, relation)| (name.clone(), relation.clone())).collect();
-        for (name, mut relation) in tables {
-            if relation.kind != RelationKind::Table {
-                continue;
-            }
-            let prefix = format!("{name}.");
+        let mut prefix = String::new();
+        let mut is_followed = |name: &QName, relation: &Relation| {
+            prefix.clear();
+            // Writing to a String does not fail.
+            let _ = write!(prefix, "{name}.");
             let is_own = |column: &Column| {
                 column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
             };
-            if relation.origin.as_ref() == Some(&name) && relation.columns.iter().all(is_own) {
-                continue;
-            }
-            let table = Arc::make_mut(&mut relation);
-            table.origin = Some(name.clone());
+            relation.origin.as_ref() == Some(name) && relation.columns.iter().all(is_own)
+        };
+        let tables = self.relations.iter().filter(|(_, relation)| relation.kind == RelationKind::Table);
+        // Mostly all of them are: the schema comes from the release before.
+        let others = tables.filter(|(name, relation)| !is_followed(name, relation)).map(|(name, _)| name.clone());
+        for name in others.collect::<Vec<_>>() {
+            let Some(relation) = self.relations.get_mut(&name) else { continue };
+            let table = Arc::make_mut(relation);
             for column in &mut table.columns {
-                column.holds = Some(format!("{prefix}{}", column.name).into());
+                column.holds = Some(format!("{name}.{}", column.name).into());
             }
-            self.relations.insert(name, relation);
+            table.origin = Some(name);
         }
         self
     }
@@ -355,20 +392,20 @@ impl Schema {
     }
 
     /// Registers what an edit of a relation changed, mostly nothing, about where its parts point.
-    fn relink(&mut self, name: &QName, old: &Relation, new: &Relation) {
-        for index in old.indexes.keys().filter(|index| !new.indexes.contains_key(*index)) {
+    fn relink(&mut self, name: &QName, old: &Links, new: &Links) {
+        for index in old.indexes.iter().filter(|index| !new.indexes.contains(index)) {
             self.unlink_index(name, index);
         }
-        for index in new.indexes.keys().filter(|index| !old.indexes.contains_key(*index)) {
+        for index in new.indexes.iter().filter(|index| !old.indexes.contains(index)) {
             self.link_index(name, index);
         }
-        for constraint in old.constraints.keys().filter(|constraint| !new.constraints.contains_key(*constraint)) {
+        for constraint in old.constraints.iter().filter(|constraint| !new.constraints.contains(constraint)) {
             self.unlink_constraint(name, constraint);
         }
-        for constraint in new.constraints.keys().filter(|constraint| !old.constraints.contains_key(*constraint)) {
+        for constraint in new.constraints.iter().filter(|constraint| !old.constraints.contains(constraint)) {
             self.link_constraint(name, constraint);
         }
-        if !points_to(old).eq(points_to(new)) || !owners(old).eq(owners(new)) {
+        if old.targets != new.targets || old.owners != new.owners {
             self.unlink_others(name, old);
             self.link_others(name, new);
         }
@@ -382,7 +419,7 @@ impl Schema {
         for constraint in relation.constraints.keys() {
             self.link_constraint(name, constraint);
         }
-        self.link_others(name, relation);
+        self.link_others(name, &Links::of(relation));
     }
 
     fn unlink(&mut self, name: &QName, relation: &Relation) {
@@ -392,7 +429,7 @@ impl Schema {
         for constraint in relation.constraints.keys() {
             self.unlink_constraint(name, constraint);
         }
-        self.unlink_others(name, relation);
+        self.unlink_others(name, &Links::of(relation));
     }
 
     fn link_index(&mut self, table: &QName, index: &Ident) {
@@ -416,20 +453,20 @@ impl Schema {
         }
     }
 
-    fn link_others(&mut self, name: &QName, relation: &Relation) {
-        for target in points_to(relation) {
+    fn link_others(&mut self, name: &QName, links: &Links) {
+        for target in &links.targets {
             add(&mut self.dependents, target, name);
         }
-        for owner in owners(relation) {
+        for owner in &links.owners {
             add(&mut self.owned, owner, name);
         }
     }
 
-    fn unlink_others(&mut self, name: &QName, relation: &Relation) {
-        for target in points_to(relation) {
+    fn unlink_others(&mut self, name: &QName, links: &Links) {
+        for target in &links.targets {
             remove(&mut self.dependents, target, name);
         }
-        for owner in owners(relation) {
+        for owner in &links.owners {
             remove(&mut self.owned, owner, name);
         }
     }
@@ -448,18 +485,29 @@ fn differing<'a, T: PartialEq>(
     mine.keys().chain(theirs.keys()).filter(move |name| !same(name))
 }
 
-/// The targets of foreign keys and the inputs of a view.
-fn points_to(relation: &Relation) -> impl Iterator<Item = &QName> {
-    let targets = relation.constraints.values().filter_map(|c| match &c.kind {
-        Rule::ForeignKey { target, .. } => Some(target),
-        _ => None,
-    });
-    targets.chain(&relation.reads)
+/// Where a relation's parts point, and the names of those that share one name space with others.
+struct Links {
+    indexes: Vec<Ident>,
+    constraints: Vec<Ident>,
+    /// The targets of foreign keys and the inputs of a view.
+    targets: Vec<QName>,
+    /// What it goes with.
+    owners: Vec<QName>,
 }
 
-/// What a relation goes with.
-fn owners(relation: &Relation) -> impl Iterator<Item = &QName> {
-    relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent)
+impl Links {
+    fn of(relation: &Relation) -> Self {
+        let targets = relation.constraints.values().filter_map(|c| match &c.kind {
+            Rule::ForeignKey { target, .. } => Some(target),
+            _ => None,
+        });
+        Self {
+            indexes: relation.indexes.keys().cloned().collect(),
+            constraints: relation.constraints.keys().cloned().collect(),
+            targets: targets.chain(&relation.reads).cloned().collect(),
+            owners: relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent).cloned().collect(),
+        }
+    }
 }
 
 fn add(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {

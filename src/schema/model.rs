@@ -1,5 +1,6 @@
 //! The values a schema is made of.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +11,7 @@ use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind,
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QName {
     /// The schema.
     pub schema: Ident,
@@ -25,6 +26,21 @@ impl QName {
     }
 }
 
+impl Ord for QName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Most names are of one schema, and have the very same text for it.
+        let schemas =
+            if Arc::ptr_eq(&self.schema, &other.schema) { Ordering::Equal } else { self.schema.cmp(&other.schema) };
+        schemas.then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for QName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl fmt::Display for QName {
     /// `public.` is left out, as people do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +52,7 @@ impl fmt::Display for QName {
 }
 
 /// A table, view, sequence, ….
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
@@ -237,7 +253,7 @@ impl Relation {
 }
 
 /// A column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Its name.
     pub name: Ident,
@@ -279,7 +295,7 @@ impl Column {
 }
 
 /// A constraint.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constraint {
     /// What it demands.
     pub kind: Rule,
@@ -378,7 +394,7 @@ impl Rule {
 }
 
 /// An index.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// Its key; `None` for an expression.
     pub key: Vec<Option<Ident>>,
@@ -420,7 +436,7 @@ impl Index {
 }
 
 /// A user-defined type.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserType {
     /// An enum with its labels in order.
     Enum(Vec<Ident>),
@@ -464,12 +480,13 @@ pub struct Source {
     language: Ident,
     text: Arc<str>,
     body: OnceLock<Body>,
+    whole_rows: OnceLock<bool>,
 }
 
 impl Source {
     /// A body in a language, whose name is in lower case.
     pub fn new(language: Ident, text: Arc<str>) -> Self {
-        Self { language, text, body: OnceLock::new() }
+        Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
     }
 
     /// The language.
@@ -477,17 +494,18 @@ impl Source {
         &self.language
     }
 
-    /// Whether looking at it takes longer than starting a thread.
-    pub(crate) fn is_long(&self) -> bool {
-        const LONG: usize = 2_000;
-        self.text.len() > LONG
-    }
-
     /// Its queries, as far as they can be read.
     pub fn body(&self) -> &Body {
         self.body.get_or_init(|| body::read(&self.language, &self.text))
     }
+
+    /// Whether it may take or give whole rows; cheaper than reading it.
+    pub(crate) fn whole_rows(&self) -> bool {
+        *self.whole_rows.get_or_init(|| body::whole_rows(&self.text))
+    }
 }
+
+impl Eq for Source {}
 
 impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
@@ -496,7 +514,7 @@ impl PartialEq for Source {
 }
 
 /// A function or procedure.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
     /// Its input argument types with whether each has a default.
     pub arguments: Vec<(TypeName, bool)>,
@@ -538,7 +556,7 @@ impl Function {
 pub type PublishedTables = BTreeMap<QName, (Vec<Ident>, Vec<Ident>)>;
 
 /// A publication.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Publication {
     /// `FOR ALL TABLES`
     pub all: bool,

@@ -18,9 +18,6 @@ pub struct Body {
     pub temporary: BTreeSet<Ident>,
     /// Whether a name that is a variable and a column is refused (PL/pgSQL, where nothing else is said).
     pub refuses_both: bool,
-    /// Whether it may take or give whole rows (`*`, `INSERT` without its columns, `NATURAL JOIN`), so that columns matter that it does not
-    /// mention.
-    pub whole_rows: bool,
 }
 
 /// One query of a body.
@@ -34,16 +31,16 @@ pub struct BodyQuery {
 
 /// Reads a body. What cannot be read is left out.
 pub(crate) fn read(language: &str, text: &str) -> Body {
-    let body = match language {
+    match language {
         "sql" => sql(text),
         "plpgsql" => plpgsql(text),
         _ => Body::default(),
-    };
-    Body { whole_rows: whole_rows(text), ..body }
+    }
 }
 
-/// By its words: what only looks so costs a second look at the body, and no more.
-fn whole_rows(text: &str) -> bool {
+/// Whether a body may take or give whole rows (`*`, `INSERT` without its columns, `NATURAL JOIN`), so that columns matter that it does not
+/// mention. By its words: what only looks so costs a second look at the body, and no more.
+pub(crate) fn whole_rows(text: &str) -> bool {
     let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
     let symbol = |at: usize, text: &str| pieces.get(at).is_some_and(|piece| piece.symbol(text));
     (0..pieces.len()).any(|at| {
@@ -306,7 +303,7 @@ mod tests {
 
     #[test]
     fn whole_rows_are_seen() {
-        let check = |text: &str, expected: bool| assert_eq!(read("plpgsql", text).whole_rows, expected, "{text}");
+        let check = |text: &str, expected: bool| assert_eq!(whole_rows(text), expected, "{text}");
         check("BEGIN SELECT count(*) INTO n FROM t; RETURN NEW; END", false);
         check("BEGIN INSERT INTO s.\"t u\" AS x (a) VALUES (NEW.a) ON CONFLICT (a) DO UPDATE SET b = 1; END", false);
         check("BEGIN SELECT * INTO r FROM t; END", true);

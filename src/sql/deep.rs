@@ -2,7 +2,7 @@
 //! deep as the chain is long, and everything that walks over it, its end included, needs the stack. So it lives and ends on a stack that is
 //! large enough, and what would be too deep even for that is not read. Trees of our own are kept shallow where they are made.
 
-use super::lex::{Kind, lex};
+use super::lex::{Kind, lexemes};
 
 /// Deeper statements are not read.
 const DEEPEST: usize = 60_000;
@@ -49,7 +49,7 @@ pub(super) fn depth(text: &str) -> usize {
     }
     let mut levels = vec![Level::default()];
     let (mut here, mut deepest) = (Level::default(), 0);
-    for piece in lex(text) {
+    for piece in lexemes(text) {
         match piece.kind {
             Kind::Symbol => match piece.text {
                 "(" => {

@@ -2,6 +2,7 @@
 //! schema (storage, tablespaces, bounds of partitions) are blanked, and what does say something (`LIKE … INCLUDING …`, named NOT NULL
 //! constraints) is taken out and returned. Positions of the other tokens stay as they are.
 
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::bound::Bound;
@@ -56,9 +57,16 @@ pub(super) fn mend(tokens: &mut Vec<TokenWithSpan>) -> Gaps {
         Some("alter") if has("table") => mender.table_parts(),
         _ => {}
     }
-    mender.only_after_from();
-    mender.locking_clauses();
-    mender.conflict_targets();
+    // Mostly none of their words is there.
+    if mender.has(Keyword::ONLY) {
+        mender.only_after_from();
+    }
+    if mender.has(Keyword::KEY) {
+        mender.locking_clauses();
+    }
+    if mender.has(Keyword::CONFLICT) {
+        mender.conflict_targets();
+    }
     mender.gaps
 }
 
@@ -137,6 +145,11 @@ struct Solid {
 }
 
 impl Mender<'_> {
+    /// Whether a keyword stands anywhere.
+    fn has(&self, keyword: Keyword) -> bool {
+        self.tokens.iter().any(|token| matches!(&token.token, Token::Word(word) if word.keyword == keyword))
+    }
+
     fn solid(&self) -> Vec<Solid> {
         let mut depth = 0_usize;
         let mut found = Vec::with_capacity(self.tokens.len() / 2);

@@ -64,24 +64,29 @@ pub(crate) fn words_of(text: &str) -> impl Iterator<Item = &str> {
 
 /// Cuts a text into its lexemes; together they are the whole text.
 pub(crate) fn lex(text: &str) -> Vec<Lexeme<'_>> {
-    let mut found = Vec::new();
+    lexemes(text).collect()
+}
+
+/// The same, one after the other.
+pub(crate) fn lexemes(text: &str) -> impl Iterator<Item = Lexeme<'_>> {
     let mut at = 0;
-    while at < text.len() {
+    std::iter::from_fn(move || {
+        if at == text.len() {
+            return None;
+        }
         let (kind, length) = next(text, at);
-        let end = (at + length.max(1)).min(text.len());
-        let end = (end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
-        found.push(Lexeme { kind, text: &text[at..end], at });
+        let end = text.ceil_char_boundary((at + length.max(1)).min(text.len()));
+        let found = Lexeme { kind, text: &text[at..end], at };
         at = end;
-    }
-    found
+        Some(found)
+    })
 }
 
 fn next(text: &str, at: usize) -> (Kind, usize) {
     let rest = &text.as_bytes()[at..];
-    let run = |test: fn(u8) -> bool| rest.iter().position(|b| !test(*b)).unwrap_or(rest.len());
     match rest[0] {
-        b if b.is_ascii_whitespace() => (Kind::Space, run(|b| b.is_ascii_whitespace())),
-        b'-' if rest.starts_with(b"--") => (Kind::Comment, run(|b| b != b'\n')),
+        b if b.is_ascii_whitespace() => (Kind::Space, run(rest, |b| b.is_ascii_whitespace())),
+        b'-' if rest.starts_with(b"--") => (Kind::Comment, run(rest, |b| b != b'\n')),
         b'/' if rest.starts_with(b"/*") => (Kind::Comment, comment(rest)),
         b'\'' => (Kind::Text, quoted(rest, b'\'', false)),
         b'"' => (Kind::Name, quoted(rest, b'"', false)),
@@ -97,7 +102,7 @@ fn next(text: &str, at: usize) -> (Kind, usize) {
             (Kind::Number, number(rest))
         }
         b if is_word_start(b) => {
-            let length = run(is_word_byte);
+            let length = run(rest, is_word_byte);
             let quote = rest.get(length).copied();
             match (&rest[..length], quote) {
                 (b"e" | b"E", Some(b'\'')) => (Kind::Text, length + quoted(&rest[length..], b'\'', true)),
@@ -109,6 +114,10 @@ fn next(text: &str, at: usize) -> (Kind, usize) {
         }
         _ => (Kind::Symbol, 1),
     }
+}
+
+fn run(rest: &[u8], test: impl Fn(u8) -> bool) -> usize {
+    rest.iter().position(|byte| !test(*byte)).unwrap_or(rest.len())
 }
 
 fn number(rest: &[u8]) -> usize {

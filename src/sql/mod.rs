@@ -32,6 +32,7 @@ mod split;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod types;
 mod words;
 
@@ -164,9 +165,13 @@ pub fn read_query(text: &str) -> Result<query::Command, String> {
 
 /// Whether a statement is `ALTER … OWNER TO …`, of whatever kind: nothing else of the schema changes by it.
 pub(crate) fn only_changes_owner(statement: &str) -> bool {
-    let words: Vec<_> = lex::lex(statement).into_iter().filter(lex::Lexeme::solid).collect();
-    let [first, .., owner, to, _] = &words[..] else { return false };
-    first.is("alter") && owner.is("owner") && to.is("to")
+    // Mostly the first word says no.
+    if !lex::lexemes(statement).find(lex::Lexeme::solid).is_some_and(|first| first.is("alter")) {
+        return false;
+    }
+    let words: Vec<_> = lex::lexemes(statement).filter(lex::Lexeme::solid).collect();
+    let [_, .., owner, to, _] = &words[..] else { return false };
+    owner.is("owner") && to.is("to")
 }
 
 /// Whether a statement that is not simulated makes, changes and drops nothing that others could name.

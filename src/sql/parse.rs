@@ -8,7 +8,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use super::gaps::{self, Gaps};
-use super::query_gaps;
+use super::{query_gaps, tokens};
 
 /// Parsing gives up beyond this nesting, long before the stack ends.
 const RECURSION_LIMIT: usize = 200;
@@ -60,6 +60,10 @@ impl<'a> Tokens<'a> {
         // Behind the last line break, or of an empty text.
         lines.push(Line { start, characters: None });
         let mut tokens = Self { text, lines, tokens: Vec::new(), marks: Vec::new() };
+        if let Some(found) = tokens::ordinary(text) {
+            tokens.tokens = found;
+            return Ok(tokens);
+        }
         match Tokenizer::new(&DIALECT, text).tokenize_with_location() {
             Ok(found) => {
                 tokens.tokens = found;

@@ -34,6 +34,11 @@ impl TypeName {
         &self.0
     }
 
+    /// The text, for somebody else to keep.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The name without modifiers and array brackets: `character varying(20)[]` → `character varying`.
     pub fn base(&self) -> Cow<'_, str> {
         let text = self.0.trim_end_matches("[]");
@@ -52,6 +57,9 @@ impl TypeName {
     /// The type as the argument of a function, which has no modifiers: `bit(8)` → `bit`.
     #[must_use]
     pub fn without_modifiers(&self) -> Self {
+        if !self.0.contains('(') && !self.0.ends_with("[][]") {
+            return self.clone();
+        }
         let array = if self.is_array() { "[]" } else { "" };
         Self::canonical(format!("{}{array}", self.base()))
     }

@@ -1,5 +1,7 @@
 //! A function's body against a schema: what its queries are told when they run.
 
+use std::rc::Rc;
+
 use super::Resolver;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::Type;
@@ -12,23 +14,24 @@ pub(crate) const NO_IDENTITY: &str = "has no replica identity, and a publication
 /// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
 pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();
+    let first = Resolver::new(schema);
     let names: Vec<&Ident> = function.names.iter().chain(&body.variables).collect();
     let mut tables: Vec<Table> = names.iter().map(|name| open((*name).clone())).collect();
     let relation = rows.and_then(|name| Some((name, schema.relation(name)?)));
     for alias in ["new", "old"] {
         tables.push(match relation {
-            Some((name, found)) => super::command::table_of(alias.into(), None, name, found),
+            Some((name, found)) => first.table_of(alias.into(), None, name, found),
             None => open(alias.into()),
         });
     }
     let builtin = ["found", "sqlstate", "sqlerrm"].into_iter().map(Ident::from);
     let special = body.variables.iter().chain(&function.names).cloned().chain(builtin);
     let bare = special.map(|name| Col::plain(name, Type::Any)).collect();
-    let around = Names { tables, bare };
+    let around = Names::new(tables, bare);
     let scope = Scope { names: &around, outer: None };
     let mut found: Vec<String> = Vec::new();
     for query in &body.queries {
-        let mut resolver = Resolver::new(schema);
+        let mut resolver = Resolver { tables: Rc::clone(&first.tables), ..Resolver::new(schema) };
         resolver.variables = names.iter().map(|name| (*name).clone()).collect();
         resolver.refuses_both = body.refuses_both;
         let seen = relation.iter().flat_map(|(_, found)| &found.transitions).chain(&body.temporary);
@@ -64,5 +67,5 @@ fn width(function: &Function, schema: &Schema) -> Option<usize> {
 
 /// A variable, which may have any fields.
 fn open(alias: Ident) -> Table {
-    Table { alias, schema: None, relation: None, columns: Vec::new(), open: true, row: Some(Type::Any) }
+    Table { alias, schema: None, relation: None, columns: Default::default(), open: true, row: Some(Type::Any) }
 }

@@ -1,5 +1,7 @@
 //! Calls: which function is meant, what it returns, and what it gives to a FROM.
 
+use std::rc::Rc;
+
 use super::catalog::{Builtin, CATALOG, Context};
 use super::expr::{Overload, start};
 use super::scope::{Col, Names, Scope, Table};
@@ -186,7 +188,7 @@ impl Resolver<'_> {
             alias: shown.clone(),
             schema: None,
             relation: None,
-            columns,
+            columns: Rc::new(columns),
             open,
             row: None,
         };
@@ -209,7 +211,7 @@ impl Resolver<'_> {
         };
         if types.iter().any(Option::is_some) {
             // `AS t(a int)`: the names are given beside.
-            let columns = types.iter().map(|t| Col::declared("".into(), t.as_ref(), Vec::new()));
+            let columns = types.iter().map(|t| Col::declared("".into(), t.as_ref()));
             return table(columns.collect(), false);
         }
         if let Some(builtin) = meant.builtin {
@@ -262,8 +264,7 @@ impl Resolver<'_> {
         let Type::Named(text) = data_type else { return table(Vec::new(), true) };
         match self.schema.user_type_named(text) {
             Some(UserType::Composite(attributes)) => {
-                let columns =
-                    attributes.iter().map(|(name, t)| Col::declared(name.clone(), Some(t), Vec::new())).collect();
+                let columns = attributes.iter().map(|(name, t)| Col::declared(name.clone(), Some(t))).collect();
                 return table(columns, false);
             }
             Some(UserType::Other) => return table(Vec::new(), true),
@@ -272,8 +273,7 @@ impl Resolver<'_> {
         if let Some(relation) = self.types.row_type(text).filter(|_| !text.ends_with("[]")) {
             let found = self.schema.relation(&relation);
             let columns = found.into_iter().flat_map(|r| &r.columns);
-            let columns = columns
-                .map(|c| Col::declared(c.name.clone(), c.data_type.as_ref(), vec![(relation.clone(), c.name.clone())]));
+            let columns = columns.map(|c| Col::own(&relation, &c.name, c.data_type.as_ref()));
             return table(columns.collect(), found.is_none_or(|r| !r.columns_known));
         }
         match &**text {
@@ -284,14 +284,18 @@ impl Resolver<'_> {
 
     pub(super) fn call_names(table: Table, columns: &[Ident], ordinality: bool) -> Names {
         let mut table = table;
+        if !ordinality && columns.is_empty() {
+            return Names::of(table);
+        }
+        let known = Rc::make_mut(&mut table.columns);
         if ordinality {
-            table.columns.push(Col::plain("ordinality".into(), Type::named("bigint")));
+            known.push(Col::plain("ordinality".into(), Type::named("bigint")));
         }
         for (i, name) in columns.iter().enumerate() {
-            match table.columns.get_mut(i) {
+            match known.get_mut(i) {
                 Some(col) => col.name = name.clone(),
                 None if table.open => {
-                    table.columns.push(Col::plain(name.clone(), Type::Any));
+                    known.push(Col::plain(name.clone(), Type::Any));
                 }
                 None => {}
             }

@@ -1,7 +1,7 @@
 //! What every PostgreSQL has without anybody making it: functions, operators, casts and types of `pg_catalog`. The tables under `catalog/` are
 //! what versions 15 and 18 have together, as `pg_proc`, `pg_operator`, `pg_cast` and `pg_type` list them, without what only the server itself calls.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, RwLock};
 
 use rustc_hash::FxHashMap;
 
@@ -43,12 +43,57 @@ pub(super) struct Operator {
     pub(super) returns: &'static str,
 }
 
-/// Each of the tables is read when it is first asked for: most migrations need the types only.
+/// Of the long tables, what has a name is read when the name is first asked for; the short ones are read as a whole.
 pub(super) struct Catalog {
-    functions: LazyLock<Table<Vec<Builtin>>>,
-    operators: LazyLock<Table<Vec<Operator>>>,
+    functions: Named<Builtin>,
+    operators: Named<Operator>,
     casts: LazyLock<Table<Vec<(&'static str, Context)>>>,
     types: LazyLock<Table<(char, bool)>>,
+}
+
+/// A table whose rows are in the order of their names.
+struct Named<T: 'static> {
+    text: &'static str,
+    read: fn(Row) -> T,
+    /// What was read of it. There are only so many names, and it stays as long as the process.
+    known: LazyLock<RwLock<Table<&'static [T]>>>,
+}
+
+impl<T> Named<T> {
+    const fn new(text: &'static str, read: fn(Row) -> T) -> Self {
+        Self { text, read, known: LazyLock::new(RwLock::default) }
+    }
+
+    /// All of a name.
+    fn get(&self, name: &str) -> &'static [T] {
+        let known = self.known.read().ok().and_then(|known| known.get(name).copied());
+        known.unwrap_or_else(|| self.read(name))
+    }
+
+    fn read(&self, name: &str) -> &'static [T] {
+        let is_name = |row: &Row| row[0] == name;
+        let found: Vec<Row> = rows(&self.text[self.first(name)..]).take_while(is_name).collect();
+        let Some([name, ..]) = found.first().copied() else { return &[] };
+        let read: &[T] = found.into_iter().map(self.read).collect::<Vec<T>>().leak();
+        if let Ok(mut known) = self.known.write() {
+            known.insert(name, read);
+        }
+        read
+    }
+
+    /// Where the first row stands whose name is not before this one.
+    fn first(&self, name: &str) -> usize {
+        let (mut low, mut high) = (0, self.text.len());
+        while low < high {
+            // The row that the middle is in.
+            let middle = low.midpoint(high);
+            let start = self.text[..middle].rfind('\n').map_or(0, |end| end + 1);
+            let end = self.text[middle..].find('\n').map_or(self.text.len(), |end| middle + end + 1);
+            let row = &self.text[start..end];
+            if row.split('\t').next().unwrap_or_default() < name { low = end } else { high = start }
+        }
+        low
+    }
 }
 
 /// By name. The names are the server's own, so nobody can choose ones that collide.
@@ -68,47 +113,38 @@ impl Catalog {
 
     /// The functions of a name.
     pub(super) fn functions(&self, name: &str) -> &[Builtin] {
-        self.functions.get(name).map_or(&[], Vec::as_slice)
+        self.functions.get(name)
     }
 
     /// The operators of a name.
     pub(super) fn operators(&self, name: &str) -> &[Operator] {
-        self.operators.get(name).map_or(&[], Vec::as_slice)
+        self.operators.get(name)
     }
 }
 
 /// The one there is.
 pub(super) static CATALOG: Catalog = Catalog {
-    functions: LazyLock::new(functions),
-    operators: LazyLock::new(operators),
+    functions: Named::new(include_str!("catalog/functions.tsv"), builtin),
+    operators: Named::new(include_str!("catalog/operators.tsv"), operator),
     casts: LazyLock::new(casts),
     types: LazyLock::new(types),
 };
 
-fn functions() -> Table<Vec<Builtin>> {
-    let mut functions: Table<Vec<Builtin>> = Table::default();
-    for row in rows(include_str!("catalog/functions.tsv")) {
-        let [name, kind, flags, defaults, arguments, returns, columns] = row;
-        let columns = list(columns).filter_map(|column| column.split_once('=')).collect::<Vec<_>>();
-        functions.entry(name).or_default().push(Builtin {
-            arguments: list(arguments).collect::<Vec<_>>().leak(),
-            defaults: defaults.parse().unwrap_or(0),
-            variadic: flags.contains('v'),
-            set: flags.contains('s'),
-            aggregate: kind == "a",
-            returns,
-            columns: columns.leak(),
-        });
+fn builtin([_, kind, flags, defaults, arguments, returns, columns]: Row) -> Builtin {
+    let columns = list(columns).filter_map(|column| column.split_once('=')).collect::<Vec<_>>();
+    Builtin {
+        arguments: list(arguments).collect::<Vec<_>>().leak(),
+        defaults: defaults.parse().unwrap_or(0),
+        variadic: flags.contains('v'),
+        set: flags.contains('s'),
+        aggregate: kind == "a",
+        returns,
+        columns: columns.leak(),
     }
-    functions
 }
 
-fn operators() -> Table<Vec<Operator>> {
-    let mut operators: Table<Vec<Operator>> = Table::default();
-    for [name, left, right, returns, ..] in rows(include_str!("catalog/operators.tsv")) {
-        operators.entry(name).or_default().push(Operator { left, right, returns });
-    }
-    operators
+fn operator([_, left, right, returns, ..]: Row) -> Operator {
+    Operator { left, right, returns }
 }
 
 fn casts() -> Table<Vec<(&'static str, Context)>> {
@@ -131,7 +167,10 @@ fn types() -> Table<(char, bool)> {
         .collect()
 }
 
-fn rows(text: &'static str) -> impl Iterator<Item = [&'static str; 7]> {
+/// The cells of a row.
+type Row = [&'static str; 7];
+
+fn rows(text: &'static str) -> impl Iterator<Item = Row> {
     text.lines().map(|line| {
         let mut cells = line.split('\t');
         std::array::from_fn(|_| cells.next().unwrap_or_default())
@@ -140,4 +179,25 @@ fn rows(text: &'static str) -> impl Iterator<Item = [&'static str; 7]> {
 
 fn list(cell: &'static str) -> impl Iterator<Item = &'static str> {
     cell.split(';').filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_its_name() {
+        fn check<T>(table: &Named<T>) {
+            let names: Vec<&str> = rows(table.text).map(|row| row[0]).collect();
+            assert!(names.is_sorted());
+            for name in &names {
+                assert_eq!(table.get(name).len(), names.iter().filter(|other| *other == name).count(), "{name}");
+            }
+            for name in ["", "!", "abbre", "nobody_made_this", "~~~~~", "\u{10ffff}"] {
+                assert!(table.get(name).is_empty(), "{name}");
+            }
+        }
+        check(&CATALOG.functions);
+        check(&CATALOG.operators);
+    }
 }

@@ -1,10 +1,11 @@
 //! Statements: their scopes, their targets, what they return.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::catalog::{CATALOG, Context};
 use super::expr::start;
-use super::scope::{Col, Names, Scope, Sized, Table, common_size};
+use super::scope::{Col, Columns, Names, Scope, Sized, Table, common_size};
 use super::types::{Sure, Type};
 use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::{Column, QName, Relation, UserType};
@@ -139,8 +140,8 @@ impl<'s> Resolver<'s> {
                     return (Some(left), Names::default());
                 }
                 let merge = |(mut col, other): (Col, Col)| {
-                    let types = [col.data_type.clone(), other.data_type];
-                    let sizes = [col.sized.take(), other.sized];
+                    let types = [col.data_type.clone(), other.data_type.clone()];
+                    let sizes = [col.sized.take(), other.sized.clone()];
                     col.data_type = self.common("UNION", &[&Expr::Null, &Expr::Null], &types, At::default());
                     // An open side becomes what the other is.
                     if let Type::Named(name) = &col.data_type {
@@ -149,12 +150,12 @@ impl<'s> Resolver<'s> {
                         }
                     }
                     col.sized = common_size(&sizes, &col.data_type);
-                    col.of.extend(other.of);
+                    col.shows([&other]);
                     col
                 };
                 let columns: Vec<Col> = left.into_iter().zip(right).map(merge).collect();
                 // ORDER BY names what comes out.
-                let names = Names { tables: Vec::new(), bare: columns.clone() };
+                let names = Names::new(Vec::new(), columns.clone());
                 let scope = Scope { names: &names, outer };
                 self.exprs(order_by, Some(&scope));
                 (Some(columns), names)
@@ -174,7 +175,7 @@ impl<'s> Resolver<'s> {
             let (found, sizes): (Vec<Type>, Vec<Sized>) = types.iter().filter_map(|row| row.get(i).cloned()).unzip();
             let data_type = self.common("VALUES", &parts, &found, At::default());
             let sized = common_size(&sizes, &data_type);
-            Col { sized, ..Col::plain(format!("column{}", i + 1).into(), data_type) }
+            Col::plain(format!("column{}", i + 1).into(), data_type).sized(sized)
         };
         Some((0..width).map(column).collect())
     }
@@ -194,7 +195,7 @@ impl<'s> Resolver<'s> {
             _ => false,
         };
         let is_input = |expr: &Expr| match expr {
-            Expr::Column(parts, _) => names.bare.iter().any(|col| col.name == parts[0]),
+            Expr::Column(parts, _) => names.bare().any(|col| col.name == parts[0]),
             _ => false,
         };
         // A bare name in ORDER BY is first one of the output, in GROUP BY first one of the input.
@@ -291,14 +292,14 @@ impl<'s> Resolver<'s> {
                         Expr::Column(..) => self.shown_by(expr, scope),
                         _ => Vec::new(),
                     };
-                    push(Some(vec![Col { name: name.clone(), data_type, sized, of }]));
+                    push(Some(vec![Col::plain(name.clone(), data_type).sized(sized).showing(of)]));
                 }
                 Item::Star(None, at) => {
                     let names = scope.names;
                     for table in 0..names.tables.len() {
                         self.use_row(names, table, *at);
                     }
-                    push((!names.is_open()).then(|| names.bare.clone()));
+                    push((!names.is_open()).then(|| names.bare().cloned().collect()));
                 }
                 Item::Star(Some(name), at) => {
                     let found = scope.levels().find_map(|names| {
@@ -313,12 +314,12 @@ impl<'s> Resolver<'s> {
                         Some((names, table)) => {
                             self.use_row(names, table, *at);
                             let table = &names.tables[table];
-                            push((!table.open).then(|| table.columns.clone()));
+                            push((!table.open).then(|| table.columns.to_vec()));
                         }
                         None if name.schema.is_none() && self.is_column(&name.name, scope) => {
                             let row = self.expr(&Expr::Column(vec![name.name.clone()], *at), Some(scope));
                             let table = self.fields_of(&row);
-                            push(table.filter(|table| !table.open).map(|table| table.columns));
+                            push(table.filter(|table| !table.open).map(|table| table.columns.to_vec()));
                         }
                         None => {
                             let message = format!("missing FROM-clause entry for table \"{}\"", name.name);
@@ -330,7 +331,7 @@ impl<'s> Resolver<'s> {
                 Item::Fields(expr) => {
                     let found = self.expr(expr, Some(scope));
                     let table = self.fields_of(&found);
-                    push(table.filter(|table| !table.open).map(|table| table.columns));
+                    push(table.filter(|table| !table.open).map(|table| table.columns.to_vec()));
                 }
             }
         }
@@ -338,34 +339,34 @@ impl<'s> Resolver<'s> {
     }
 
     fn is_column(&self, name: &Ident, scope: &Scope<'_>) -> bool {
-        scope.levels().any(|names| names.bare.iter().any(|col| col.name == *name))
+        scope.levels().any(|names| names.bare().any(|col| col.name == *name))
     }
 
     fn fields_of(&mut self, data_type: &Type) -> Option<Table> {
         let name = data_type.name()?;
         if let Some(UserType::Composite(attributes)) = self.schema.user_type_named(&self.types.base(name)) {
-            let col = |(name, data_type): &(Ident, TypeName)| Col::declared(name.clone(), Some(data_type), Vec::new());
-            let columns = attributes.iter().map(col).collect();
+            let col = |(name, data_type): &(Ident, TypeName)| Col::declared(name.clone(), Some(data_type));
+            let columns = Rc::new(attributes.iter().map(col).collect());
             return Some(Table { alias: "".into(), schema: None, relation: None, columns, open: false, row: None });
         }
         let relation = self.types.row_type(name)?;
         let found = self.schema.relation(&relation)?;
         self.resolved.uses.stars.entry(relation.clone()).or_default();
-        Some(table_of(relation.name.clone(), None, &relation, found))
+        Some(self.table_of(relation.name.clone(), None, &relation, found))
     }
 
     /// The columns that a plain name shows.
     pub(super) fn shown_by(&self, expr: &Expr, scope: &Scope<'_>) -> Vec<(QName, Ident)> {
         let Expr::Column(parts, _) = expr else { return Vec::new() };
         let found = match parts.as_slice() {
-            [name] => scope.levels().find_map(|names| names.bare.iter().find(|col| col.name == *name)),
+            [name] => scope.levels().find_map(|names| names.bare().find(|col| col.name == *name)),
             [.., table, name] => scope
                 .levels()
                 .find_map(|names| names.table(None, table))
                 .and_then(|table| table.columns.iter().find(|col| col.name == *name)),
             [] => None,
         };
-        found.map(|col| col.of.clone()).unwrap_or_default()
+        found.map(|col| col.of().to_vec()).unwrap_or_default()
     }
 
     fn from(&mut self, from: &[From], outer: Option<&Scope<'_>>) -> Names {
@@ -398,7 +399,7 @@ impl<'s> Resolver<'s> {
                     schema: None,
                     relation: None,
                     open: found.is_none(),
-                    columns: found.unwrap_or_default(),
+                    columns: Rc::new(found.unwrap_or_default()),
                     row: None,
                 })
             }
@@ -413,7 +414,7 @@ impl<'s> Resolver<'s> {
                         schema: None,
                         relation: None,
                         open: names.is_open(),
-                        columns: names.bare,
+                        columns: Rc::new(names.bare().cloned().collect()),
                         row: None,
                     }),
                     None => names,
@@ -425,7 +426,7 @@ impl<'s> Resolver<'s> {
                     alias: alias.clone().unwrap_or_else(|| "".into()),
                     schema: None,
                     relation: None,
-                    columns: Vec::new(),
+                    columns: Columns::default(),
                     open: true,
                     row: None,
                 })
@@ -437,7 +438,7 @@ impl<'s> Resolver<'s> {
         let merged: Vec<Placed<Ident>> = match on {
             On::Using(columns) => columns.clone(),
             On::Natural => {
-                let both = left.bare.iter().filter(|col| right.bare.iter().any(|other| other.name == col.name));
+                let both = left.bare().filter(|col| right.bare().any(|other| other.name == col.name));
                 self.resolved.natural.push(both.clone().map(|col| col.name.clone()).collect());
                 both.map(|col| Placed { value: col.name.clone(), at: At::default() }).collect()
             }
@@ -446,10 +447,10 @@ impl<'s> Resolver<'s> {
         for Placed { value: name, at } in &merged {
             let mut types = Vec::new();
             for (side, words) in [(&left, "left"), (&right, "right")] {
-                match side.bare.iter().filter(|col| col.name == *name).collect::<Vec<_>>()[..] {
+                match side.bare().filter(|col| col.name == *name).collect::<Vec<_>>()[..] {
                     [col] => {
                         types.push(col.data_type.clone());
-                        self.use_columns(&col.of, *at);
+                        self.use_columns(col.of(), *at);
                     }
                     [] if side.is_open() => self.resolved.uses.more = true,
                     [] => {
@@ -496,6 +497,23 @@ impl<'s> Resolver<'s> {
         None
     }
 
+    /// A relation in FROM. Mostly a body names the same few again and again.
+    pub(super) fn table_of(&self, alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
+        let made = || {
+            let column = |column: &Column| Col::own(name, &column.name, column.data_type.as_ref());
+            let counter = |(name, data_type): (&str, &str)| Col::plain(name.into(), Type::named(data_type));
+            Columns::new(match relation.kind {
+                RelationKind::Sequence => {
+                    [("last_value", "bigint"), ("log_cnt", "bigint"), ("is_called", "boolean")].map(counter).to_vec()
+                }
+                _ => relation.columns.iter().map(column).collect(),
+            })
+        };
+        let mut known = self.tables.borrow_mut();
+        let columns = Rc::clone(known.entry(name.clone()).or_insert_with(made));
+        Table { alias, schema, relation: Some(name.clone()), columns, open: !relation.columns_known, row: None }
+    }
+
     fn table(&mut self, table: &TableRef) -> Table {
         let name = &table.name.value;
         let alias = table.alias.clone().unwrap_or_else(|| name.name.clone());
@@ -503,20 +521,24 @@ impl<'s> Resolver<'s> {
         if let Some((_, columns)) = cte {
             let columns = columns.clone();
             let open = columns.is_none();
-            let columns = renamed(columns.unwrap_or_default(), &table.columns);
+            let columns = Rc::new(renamed(columns.unwrap_or_default(), &table.columns));
             return Table { alias, schema: None, relation: None, columns, open, row: None };
         }
         match self.relation(&table.name) {
             Some(qualified) => match self.schema.relation(&qualified) {
                 Some(relation) => {
                     let schema = table.alias.is_none().then(|| qualified.schema.clone());
-                    let mut found = table_of(alias, schema, &qualified, relation);
-                    found.columns = renamed(found.columns, &table.columns);
+                    let mut found = self.table_of(alias, schema, &qualified, relation);
+                    if !table.columns.is_empty() {
+                        found.columns = Rc::new(renamed(found.columns.to_vec(), &table.columns));
+                    }
                     found
                 }
-                None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true, row: None },
+                None => {
+                    Table { alias, schema: None, relation: None, columns: Columns::default(), open: true, row: None }
+                }
             },
-            None => Table { alias, schema: None, relation: None, columns: Vec::new(), open: true, row: None },
+            None => Table { alias, schema: None, relation: None, columns: Columns::default(), open: true, row: None },
         }
     }
 
@@ -688,7 +710,7 @@ impl<'s> Resolver<'s> {
         }
         let own = Table {
             alias: insert.table.alias.clone().unwrap_or_else(|| insert.table.name.value.name.clone()),
-            ..table_of(name.name.clone(), Some(name.schema.clone()), &name, relation)
+            ..self.table_of(name.name.clone(), Some(name.schema.clone()), &name, relation)
         };
         let (mut arbiter, mut constraint, mut updates, mut updated) = (None, None, BTreeSet::new(), Row::new());
         if let Some(conflict) = &insert.conflict {
@@ -724,7 +746,7 @@ impl<'s> Resolver<'s> {
                 let message = format!("constraint \"{}\" for table \"{}\" does not exist", wanted.value, name.name);
                 self.problem("42704", message, wanted.at);
             }
-            let excluded = table_of("excluded".into(), None, &name, relation);
+            let excluded = self.table_of("excluded".into(), None, &name, relation);
             let mut names = Names::of(own.clone());
             names.tables.push(excluded);
             let scope = Scope { names: &names, outer };
@@ -943,19 +965,6 @@ fn select_items(body: &Body) -> Option<&[Item]> {
 }
 
 /// A relation as FROM shows it.
-pub(super) fn table_of(alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
-    let column = |column: &Column| {
-        Col::declared(column.name.clone(), column.data_type.as_ref(), vec![(name.clone(), column.name.clone())])
-    };
-    let columns: Vec<Col> = match relation.kind {
-        RelationKind::Sequence => [("last_value", "bigint"), ("log_cnt", "bigint"), ("is_called", "boolean")]
-            .map(|(name, data_type)| Col::plain(name.into(), Type::named(data_type)))
-            .to_vec(),
-        _ => relation.columns.iter().map(column).collect(),
-    };
-    Table { alias, schema, relation: Some(name.clone()), columns, open: !relation.columns_known, row: None }
-}
-
 fn renamed(mut columns: Vec<Col>, names: &[Ident]) -> Vec<Col> {
     for (col, name) in columns.iter_mut().zip(names) {
         col.name = name.clone();

@@ -184,25 +184,25 @@ impl Resolver<'_> {
 
     fn bare_column(&mut self, name: &Ident, at: At, scope: &Scope<'_>) -> Type {
         for names in scope.levels() {
-            let mut found = names.bare.iter().filter(|col| col.name == *name);
+            let mut found = names.bare().filter(|col| col.name == *name);
             if let Some(col) = found.next() {
                 if found.next().is_some() {
                     self.problem("42702", format!("column reference \"{name}\" is ambiguous"), at);
                     return Type::Any;
                 }
                 // The variables are the outermost scope.
-                if self.variables.contains(name) && !col.of.is_empty() {
+                if self.variables.contains(name) && !col.of().is_empty() {
                     let message = match self.refuses_both {
                         true => format!("column reference \"{name}\" is ambiguous: it is a variable, too"),
                         false => format!(
                             "\"{name}\" is the column {}.{name}, and no longer the function's argument",
-                            col.of[0].0
+                            col.of()[0].0
                         ),
                     };
                     self.problem("42702", message, at);
                     return Type::Any;
                 }
-                self.use_columns(&col.of, at);
+                self.use_columns(col.of(), at);
                 return self.settled(&col.data_type);
             }
             if names.tables.iter().any(|t| t.relation.is_some())
@@ -240,7 +240,7 @@ impl Resolver<'_> {
                     self.problem("42702", format!("column reference \"{name}\" is ambiguous"), at);
                     return Type::Any;
                 }
-                self.use_columns(&col.of, at);
+                self.use_columns(col.of(), at);
                 return self.settled(&col.data_type);
             }
             if let Some(data_type) = found.relation.as_ref().and_then(|_| system_column(name)) {
@@ -684,10 +684,11 @@ impl Resolver<'_> {
         }
         let mut unsure = false;
         let mut fitting = Vec::new();
+        let given: Vec<_> = actual.iter().map(|is| self.types.given(is)).collect();
         for (arguments, returns) in signatures.iter().filter(|(a, _)| a.len() == actual.len()) {
             let mut fits = Sure::Yes;
-            for (wanted, is) in arguments.iter().zip(actual) {
-                match self.types.fits(is, wanted, Context::Implicit) {
+            for (wanted, is) in arguments.iter().zip(&given) {
+                match is.fits(wanted, Context::Implicit) {
                     Sure::Yes => {}
                     Sure::No => {
                         fits = Sure::No;
@@ -755,14 +756,14 @@ fn size_of_column(parts: &[Ident], scope: Option<&Scope<'_>>) -> Sized {
         [] => return None,
     };
     for names in scope?.levels() {
-        let columns = match qualifier {
-            None => &names.bare,
+        let col = match qualifier {
+            None => names.bare().find(|col| col.name == *name),
             Some((schema, table)) => match names.table(schema, table) {
-                Some(table) => &table.columns,
+                Some(table) => table.columns.iter().find(|col| col.name == *name),
                 None => continue,
             },
         };
-        if let Some(col) = columns.iter().find(|col| col.name == *name) {
+        if let Some(col) = col {
             return col.sized.clone();
         }
     }

@@ -9,7 +9,9 @@ mod expr;
 mod scope;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::{Index, QName, Schema};
 use crate::sql::TypeName;
@@ -247,7 +249,7 @@ const STACK: usize = 8 << 20;
 fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
     let mut resolver = Resolver::new(schema);
     let columns = resolver.command(command, None);
-    let shown = |col: scope::Col| ((col.name, resolver.shown(&col.data_type)), col.of);
+    let shown = |col: scope::Col| ((col.name.clone(), resolver.shown(&col.data_type)), col.of().to_vec());
     let columns: Option<(Vec<_>, Vec<_>)> = columns.map(|columns| columns.into_iter().map(shown).unzip());
     let (columns, shows) = columns.map_or((None, Vec::new()), |(columns, shows)| (Some(columns), shows));
     Resolved { columns, shows, ..resolver.resolved }
@@ -318,7 +320,12 @@ struct Resolver<'s> {
     variables: BTreeSet<Ident>,
     /// Whether a name that is one of them and a column is refused; otherwise it is the column.
     refuses_both: bool,
+    /// The columns of the relations that were named so far.
+    tables: Tables,
 }
+
+/// Columns of relations, which the queries of one body have in common.
+type Tables = Rc<RefCell<HashMap<QName, scope::Columns>>>;
 
 /// The parameters that a value is made of, where it is one, or what a cast or a function makes of one.
 fn parameters_of(value: &Expr) -> Vec<u32> {
@@ -344,6 +351,7 @@ impl<'s> Resolver<'s> {
             depth: 0,
             variables: BTreeSet::new(),
             refuses_both: false,
+            tables: Tables::default(),
         }
     }
 
@@ -418,8 +426,8 @@ impl<'s> Resolver<'s> {
         if let Some(relation) = &names.tables[table].relation {
             self.resolved.uses.stars.entry(relation.clone()).or_insert(at);
         }
-        for col in &names.tables[table].columns {
-            self.use_columns(&col.of, at);
+        for col in names.tables[table].columns.iter() {
+            self.use_columns(col.of(), at);
         }
     }
 

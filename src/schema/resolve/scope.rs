@@ -1,6 +1,7 @@
 //! What names mean at one place of a query.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::types::Type;
 use crate::schema::QName;
@@ -14,9 +15,12 @@ pub(super) struct Col {
     pub(super) data_type: Type,
     /// Its type with length or scale, where it has one.
     pub(super) sized: Sized,
-    /// The relations' columns that it shows.
-    pub(super) of: Vec<(QName, Ident)>,
+    /// The relations' columns that it shows, if any.
+    of: Option<Rc<[(QName, Ident)]>>,
 }
+
+/// Columns that a scope and what is inside it have in common.
+pub(super) type Columns = Rc<Vec<Col>>;
 
 /// A type with its modifiers (`character varying(20)`); `None`: the type has none, as most expressions.
 pub(super) type Sized = Option<TypeName>;
@@ -24,12 +28,39 @@ pub(super) type Sized = Option<TypeName>;
 impl Col {
     /// A column of a type without modifiers.
     pub(super) fn plain(name: Ident, data_type: Type) -> Self {
-        Self { name, data_type, sized: None, of: Vec::new() }
+        Self { name, data_type, sized: None, of: None }
     }
 
     /// A column of a declared type.
-    pub(super) fn declared(name: Ident, data_type: Option<&TypeName>, of: Vec<(QName, Ident)>) -> Self {
-        Self { name, data_type: data_type.map_or(Type::Any, Type::of), sized: data_type.and_then(sized), of }
+    pub(super) fn declared(name: Ident, data_type: Option<&TypeName>) -> Self {
+        Self { name, data_type: data_type.map_or(Type::Any, Type::of), sized: data_type.and_then(sized), of: None }
+    }
+
+    /// The same column, with length or scale.
+    pub(super) fn sized(self, sized: Sized) -> Self {
+        Self { sized, ..self }
+    }
+
+    /// The same column, as one that shows these.
+    pub(super) fn showing(self, of: Vec<(QName, Ident)>) -> Self {
+        Self { of: (!of.is_empty()).then(|| of.into()), ..self }
+    }
+
+    /// A relation's own column.
+    pub(super) fn own(relation: &QName, name: &Ident, data_type: Option<&TypeName>) -> Self {
+        Self { of: Some(Rc::new([(relation.clone(), name.clone())])), ..Self::declared(name.clone(), data_type) }
+    }
+
+    /// The relations' columns that it shows.
+    pub(super) fn of(&self) -> &[(QName, Ident)] {
+        self.of.as_deref().unwrap_or_default()
+    }
+
+    /// Lets it show what others show, too.
+    pub(super) fn shows<'a>(&mut self, others: impl IntoIterator<Item = &'a Self>) {
+        let mut all = self.of().to_vec();
+        all.extend(others.into_iter().flat_map(|other| other.of()).cloned());
+        self.of = (!all.is_empty()).then(|| all.into());
     }
 }
 
@@ -55,7 +86,7 @@ pub(super) struct Table {
     pub(super) schema: Option<Ident>,
     /// The relation, if it is one.
     pub(super) relation: Option<QName>,
-    pub(super) columns: Vec<Col>,
+    pub(super) columns: Columns,
     /// Whether it may have columns that are not known.
     pub(super) open: bool,
     /// What its name alone is, for a function that returns plain values.
@@ -67,25 +98,40 @@ pub(super) struct Table {
 pub(super) struct Names {
     pub(super) tables: Vec<Table>,
     /// What a bare name can mean, and what `*` stands for, in order.
-    pub(super) bare: Vec<Col>,
+    bare: Vec<Columns>,
 }
 
 impl Names {
+    pub(super) fn new(tables: Vec<Table>, bare: Vec<Col>) -> Self {
+        Self { tables, bare: vec![bare.into()] }
+    }
+
     pub(super) fn of(table: Table) -> Self {
-        Self { bare: table.columns.clone(), tables: vec![table] }
+        Self { bare: vec![Rc::clone(&table.columns)], tables: vec![table] }
+    }
+
+    /// What a bare name can mean, and what `*` stands for, in order.
+    pub(super) fn bare(&self) -> impl Iterator<Item = &Col> + Clone {
+        self.bare.iter().flat_map(|columns| columns.iter())
     }
 
     /// Puts two beside each other. Of `merged` columns, that of the left (with what both show) stands in front.
     pub(super) fn join(mut self, right: Self, merged: &[Ident]) -> Self {
-        let mut first = Vec::new();
-        for name in merged {
-            let Some(at) = self.bare.iter().position(|col| col.name == *name) else { continue };
-            let mut col = self.bare.remove(at);
-            col.of.extend(right.bare.iter().filter(|c| c.name == *name).flat_map(|c| c.of.iter().cloned()));
-            first.push(col);
+        if merged.is_empty() {
+            self.bare.extend(right.bare);
+        } else {
+            let mut left: Vec<Col> = self.bare().cloned().collect();
+            let mut all = Vec::new();
+            for name in merged {
+                let Some(at) = left.iter().position(|col| col.name == *name) else { continue };
+                let mut col = left.remove(at);
+                col.shows(right.bare().filter(|c| c.name == *name));
+                all.push(col);
+            }
+            all.extend(left);
+            all.extend(right.bare().filter(|col| !merged.contains(&col.name)).cloned());
+            self.bare = vec![all.into()];
         }
-        let rest = right.bare.into_iter().filter(|col| !merged.contains(&col.name));
-        self.bare = first.into_iter().chain(std::mem::take(&mut self.bare)).chain(rest).collect();
         self.tables.extend(right.tables);
         self
     }

@@ -2,6 +2,7 @@
 //! `parse_coerce.c`, `parse_func.c` and `parse_oper.c` follow them.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ impl Type {
             "\"bit\"" => Self::named("bit"),
             "\"bit\"[]" => Self::named("bit[]"),
             text if text.contains('(') => Self::named(data_type.without_modifiers().as_str()),
-            text => Self::named(text),
+            _ => Self::Named(data_type.shared()),
         }
     }
 
@@ -78,6 +79,75 @@ pub enum Sure {
 impl From<bool> for Sure {
     fn from(yes: bool) -> Self {
         if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// A type that is to be held against others; what it is based on is looked up once.
+pub(super) struct Given<'n> {
+    types: &'n Types<'n>,
+    data_type: &'n Type,
+    base: OnceCell<Cow<'n, str>>,
+    category: OnceCell<Option<(char, bool)>>,
+}
+
+impl<'n> Given<'n> {
+    fn base(&self, name: &'n str) -> &str {
+        self.base.get_or_init(|| self.types.base(name))
+    }
+
+    fn category(&self, base: &str) -> Option<char> {
+        self.category.get_or_init(|| self.types.category(base)).map(|(category, _)| category)
+    }
+
+    /// Whether a value of it is taken where another type is wanted (`can_coerce_type`).
+    pub(super) fn fits(&self, to: &str, context: Context) -> Sure {
+        let from = match self.data_type {
+            Type::Unknown | Type::Parameter(_) => return Sure::Yes,
+            Type::Any => return Sure::Unsure,
+            Type::Named(from) => from,
+        };
+        if **from == *to || to == "\"any\"" {
+            return Sure::Yes;
+        }
+        let source = self.base(from);
+        if let Some(kind) = to.strip_prefix("any") {
+            return self.fits_any(source, kind);
+        }
+        let target = self.types.base(to);
+        if *source == *target {
+            return Sure::Yes;
+        }
+        if let (Some(a), Some(b)) = (source.strip_suffix("[]"), target.strip_suffix("[]")) {
+            return self.types.fits(&Type::named(a), b, context);
+        }
+        if let Some(allowed) = CATALOG.cast(source, &target) {
+            return (allowed <= context).into();
+        }
+        let (Some(from_category), Some((to_category, _))) = (self.category(source), self.types.category(&target))
+        else {
+            return Sure::Unsure;
+        };
+        if (from_category == 'C' || source == "record") && (to_category == 'C' || target == "record") {
+            // An anonymous row becomes one of a table only by a cast.
+            return if target == "record" || context == Context::Explicit { Sure::Yes } else { Sure::Unsure };
+        }
+        // What input and output functions do.
+        match context {
+            Context::Assignment => (to_category == 'S').into(),
+            Context::Explicit => (to_category == 'S' || from_category == 'S').into(),
+            Context::Implicit => Sure::No,
+        }
+    }
+
+    fn fits_any(&self, from: &str, kind: &str) -> Sure {
+        let is = |wanted: char| self.category(from).map_or(Sure::Unsure, |category| (category == wanted).into());
+        match kind {
+            "array" | "compatiblearray" => (from.ends_with("[]") || from == "int2vector" || from == "oidvector").into(),
+            "nonarray" | "compatiblenonarray" => (!from.ends_with("[]")).into(),
+            "enum" => is('E'),
+            "range" | "compatiblerange" | "multirange" | "compatiblemultirange" => is('R'),
+            _ => Sure::Yes,
+        }
     }
 }
 
@@ -151,58 +221,12 @@ impl Types<'_> {
 
     /// Whether a value of one type is taken where another is wanted (`can_coerce_type`).
     pub(super) fn fits(&self, from: &Type, to: &str, context: Context) -> Sure {
-        let from = match from {
-            Type::Unknown | Type::Parameter(_) => return Sure::Yes,
-            Type::Any => return Sure::Unsure,
-            Type::Named(from) => from,
-        };
-        if **from == *to || to == "\"any\"" {
-            return Sure::Yes;
-        }
-        if let Some(kind) = to.strip_prefix("any") {
-            return self.fits_any(from, kind);
-        }
-        let (source, target) = (self.base(from), self.base(to));
-        if source == target {
-            return Sure::Yes;
-        }
-        if let (Some(a), Some(b)) = (source.strip_suffix("[]"), target.strip_suffix("[]")) {
-            return self.fits(&Type::named(a), b, context);
-        }
-        if let Some(allowed) = CATALOG.cast(&source, &target) {
-            return (allowed <= context).into();
-        }
-        let (Some((from_category, _)), Some((to_category, _))) = (self.category(&source), self.category(&target))
-        else {
-            return Sure::Unsure;
-        };
-        if (from_category == 'C' || source == "record") && (to_category == 'C' || target == "record") {
-            // An anonymous row becomes one of a table only by a cast.
-            return if target == "record" || context == Context::Explicit { Sure::Yes } else { Sure::Unsure };
-        }
-        // What input and output functions do.
-        match context {
-            Context::Assignment => (to_category == 'S').into(),
-            Context::Explicit => (to_category == 'S' || from_category == 'S').into(),
-            Context::Implicit => Sure::No,
-        }
+        self.given(from).fits(to, context)
     }
 
-    fn fits_any(&self, from: &str, kind: &str) -> Sure {
-        let from = self.base(from);
-        match kind {
-            "array" | "compatiblearray" => (from.ends_with("[]") || from == "int2vector" || from == "oidvector").into(),
-            "nonarray" | "compatiblenonarray" => (!from.ends_with("[]")).into(),
-            "enum" => match self.category(&from) {
-                Some((category, _)) => (category == 'E').into(),
-                None => Sure::Unsure,
-            },
-            "range" | "compatiblerange" | "multirange" | "compatiblemultirange" => match self.category(&from) {
-                Some((category, _)) => (category == 'R').into(),
-                None => Sure::Unsure,
-            },
-            _ => Sure::Yes,
-        }
+    /// A type that is to be held against several.
+    pub(super) fn given<'n>(&'n self, data_type: &'n Type) -> Given<'n> {
+        Given { types: self, data_type, base: OnceCell::new(), category: OnceCell::new() }
     }
 
     /// The type that several expressions have in common (`select_common_type`). `Err`: there is none; the two that do not fit.
