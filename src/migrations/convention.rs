@@ -144,7 +144,8 @@ impl std::str::FromStr for Convention {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|c| c.name() == text).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|c| c.name()).collect();
+            let mut names: Vec<_> = Self::ALL.iter().map(|c| c.name()).collect();
+            names.sort_unstable();
             format!("unknown convention {text:?}; known: {}", names.join(", "))
         })
     }

@@ -268,7 +268,7 @@ fn a_version_or_convention_that_is_not_there() {
     assert_snapshot!(check(&[("m/V1__a.sql", TABLE)], "--convention liquidbase"), @r#"
     exit 2
     --- stderr
-    error: invalid value 'liquidbase' for '--convention <NAME>': unknown convention "liquidbase"; known: refinery, sqlx, diesel, flyway, dbmate, golang-migrate, goose, sqitch, prisma, atlas, liquibase, drizzle, rails, alembic, supabase, hasura, plain
+    error: invalid value 'liquidbase' for '--convention <NAME>': unknown convention "liquidbase"; known: alembic, atlas, dbmate, diesel, drizzle, flyway, golang-migrate, goose, hasura, liquibase, plain, prisma, rails, refinery, sqitch, sqlx, supabase
 
     For more information, try '--help'.
     "#);
