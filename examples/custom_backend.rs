@@ -4,6 +4,8 @@
 //! $ cargo run --no-default-features --features live --example custom_backend
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::error::Error;
 use std::path::PathBuf;
 

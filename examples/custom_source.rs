@@ -4,6 +4,8 @@
 //! $ cargo run --no-default-features --example custom_source
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::error::Error;
 
 use cutover::project::{Definition, Overrides};

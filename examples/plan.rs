@@ -4,6 +4,8 @@
 //! $ cargo run --no-default-features --example plan
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::error::Error;
 
 use cutover::migrations::{Convention, Folder};

@@ -21,7 +21,7 @@ const MOST_ROWS: u32 = 100_000;
 /// What one time came to.
 enum Batch {
     /// Some rows are done, up to a key.
-    Rows(Written),
+    Rows(Box<Written>),
     /// There are no rows behind the cursor.
     None,
 }
@@ -45,7 +45,7 @@ impl Engine<'_, '_> {
             self.begin().await?;
             match self.some_rows(step, backfill, rows, &until, attempt).await {
                 Ok(Batch::Rows(written)) => {
-                    self.end(Ok(written)).await?;
+                    self.end(Ok(*written)).await?;
                     (rows, attempt) = (next_size(rows, begun.elapsed()), Attempt::FIRST);
                 }
                 Ok(Batch::None) => {
@@ -139,7 +139,7 @@ impl Engine<'_, '_> {
         let rows = progress.as_ref().map_or(0, |done| done.rows) + changed.sum::<u64>();
         self.settle().await?;
         let record = Record::Step { step: step.id, what: StepRecord::Progressed { cursor, rows } };
-        Ok(Batch::Rows(self.write(&[record]).await?))
+        Ok(Batch::Rows(Box::new(self.write(&[record]).await?)))
     }
 }
 

@@ -235,10 +235,13 @@ pub(super) struct Mark {
     pub(super) goes_back: fn(&str) -> bool,
 }
 
+/// Values by the names of their placeholders.
+pub(super) type Values = BTreeMap<String, String>;
+
 /// What `${name}` in a file stands for.
 pub(super) struct Placeholders {
     /// The values of the tool's own configuration, beside or above the folder. `None`: it turns placeholders off.
-    pub(super) configured: fn(&Utf8Path) -> Result<Option<BTreeMap<String, String>>, LoadError>,
+    pub(super) configured: fn(&Utf8Path) -> Result<Option<Values>, LoadError>,
     /// Whether `$name` and `${name:-default}` are read, as a shell does; they are replaced where a line turns it on.
     pub(super) as_in_a_shell: bool,
     /// Whether a line turns them on or off; `None`: neither.

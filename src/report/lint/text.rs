@@ -7,7 +7,7 @@ use crate::parallel;
 use crate::report::Format;
 use crate::report::style::{Style, Tone};
 
-pub(super) const FORMAT: Format<LintReport> = Format { name: "text", about: "For people", render: render };
+pub(super) const FORMAT: Format<LintReport> = Format { name: "text", about: "For people", render };
 
 /// Draws the findings.
 fn render(report: &LintReport, style: Style) -> String {

@@ -30,6 +30,9 @@ pub static SOURCES: &[&Source] = &[
     &stat::SOURCE,
 ];
 
+/// Queries, and what is to be said about them.
+type Loaded = Result<(Workload, Vec<Diagnostic>), WorkloadError>;
+
 /// Where queries come from.
 #[derive(Debug)]
 pub struct Source {
@@ -44,7 +47,7 @@ pub struct Source {
     /// What a path of it looks like.
     pub(super) is: fn(&Utf8Path) -> Result<bool, WorkloadError>,
     /// Reads it. A live server is not asked here.
-    pub(super) load: fn(&Location) -> Result<(Workload, Vec<Diagnostic>), WorkloadError>,
+    pub(super) load: fn(&Location) -> Loaded,
 }
 
 impl Source {
