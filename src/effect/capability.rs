@@ -518,7 +518,7 @@ impl Capability {
                 has(column, &|c| c.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default() == *data_type)
             }
             Self::Write { column, .. } => relation.is_writable() && has(column, &Column::writable),
-            Self::Omit { column, .. } => relation.column(column).is_none_or(Column::may_be_omitted),
+            Self::Omit { column, .. } => relation.may_omit(column),
             Self::AcceptsNull { column, .. } => relation.is_writable() && has(column, &|c| !c.not_null),
             Self::NeverNull { column, .. } => has(column, &|c| c.not_null),
             Self::Fits { column, .. } => has(column, &|_| true),

@@ -402,7 +402,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
     let light = Hazard::default().lock(table, LockMode::ShareUpdateExclusive);
     match change {
         TableChange::AddColumn { column, constraints, .. } => {
-            let slow_default = column.default == Some(DefaultValue::Stable) && !version.has(Fact::FastDefault);
+            let alike = matches!(column.default, Some(DefaultValue::Constant | DefaultValue::Stable));
+            let slow_default = alike && !version.has(Fact::FastDefault);
             let rewrite = column.serial
                 || slow_default
                 || matches!(

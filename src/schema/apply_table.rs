@@ -19,7 +19,10 @@ impl Change {
                 let kept = match &column.default {
                     Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => like.identity,
                     Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual) => like.generated,
-                    Some(DefaultValue::Null | DefaultValue::Stable | DefaultValue::Volatile) | None => like.defaults,
+                    None
+                    | Some(
+                        DefaultValue::Null | DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile,
+                    ) => like.defaults,
                 };
                 if !kept {
                     column.default = None;
@@ -105,6 +108,10 @@ impl Change {
             let (columns, _) = self.typed(query, body);
             relation.columns_known = columns.is_some();
             relation.columns.extend(columns.unwrap_or_default());
+            if let Some(twice) = super::refusals::repeated(relation.columns.iter().map(|column| &column.name)) {
+                self.refused(format!("column \"{twice}\" specified more than once"));
+                return;
+            }
         }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
@@ -222,7 +229,9 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation.indexes.insert(name.clone(), Index { nulls_collide, deferrable, ..Index::plain(key, unique) });
+                let mentions = definition.covers.clone();
+                let index = Index { nulls_collide, deferrable, mentions, ..Index::plain(key, unique) };
+                relation.indexes.insert(name.clone(), index);
             }
             if not_null {
                 for column in kind.columns() {
@@ -447,7 +456,9 @@ impl Change {
             TableChange::DropColumn { column, cascade, .. } => {
                 TableChange::DropColumn { column: column.clone(), if_exists: true, cascade: *cascade }
             }
-            TableChange::AddConstraint(definition) if matches!(definition.kind, ConstraintKind::Check { .. }) => {
+            TableChange::AddConstraint(definition)
+                if matches!(definition.kind, ConstraintKind::Check { .. }) && !definition.no_inherit =>
+            {
                 change.clone()
             }
             TableChange::DropConstraint { name, cascade, .. } => {
@@ -617,6 +628,7 @@ fn drop_column(relation: &mut Relation, column: &Ident) {
     for trigger in tied {
         relation.drop_trigger(&trigger);
     }
-    relation.constraints.retain(|_, c| !c.kind.columns().contains(column));
+    let covers = |name: &Ident| relation.indexes.get(name).is_some_and(|index| index.uses(column));
+    relation.constraints.retain(|name, c| !c.kind.columns().contains(column) && !covers(name));
     relation.indexes.retain(|_, index| !index.uses(column));
 }

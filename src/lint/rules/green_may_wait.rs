@@ -151,7 +151,7 @@ fn going(operation: &Operation, subject: &Subject<'_>) -> Vec<Freed> {
             // Rows that leave it out are all alike there.
             Constraint::PrimaryKey { columns } | Constraint::Unique { columns } => {
                 let default = schema.relation(&name).and_then(|relation| relation.column(column?)?.default);
-                let collides = default == Some(DefaultValue::Stable) && columns.contains(column?);
+                let collides = default == Some(DefaultValue::Constant) && columns.contains(column?);
                 let left_out = Capability::Omit { relation: name.clone(), column: column?.clone() };
                 collides.then_some(Some(left_out))?
             }

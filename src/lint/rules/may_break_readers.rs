@@ -4,9 +4,9 @@ use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
-use crate::schema::{QName, Rule as Constraint};
+use crate::schema::{Function, QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, Ident, OnDelete};
+use crate::sql::operation::{DataVerb, Ident, OnDelete, RelationKind};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
@@ -67,6 +67,44 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
     }
+    found.extend(set_off(subject));
+}
+
+/// A trigger that a version sets off although its own schema has none: a new one by blue before the cutover, one that goes late by green.
+fn set_off(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let before = step.phase == Phase::Before;
+    let (changed, version) =
+        if before { (&step.effect.adds, &release.blue) } else { (&step.effect.removes, &release.green) };
+    changed.iter().find_map(|capability| {
+        let Capability::Trigger { relation: table, name } = capability else { return None };
+        // One that the release makes and drops again keeps what the versions write in step.
+        let new = !capability.offered_by(release.base);
+        let known = step.before.origin_of(table);
+        release.base.relation(&known).filter(|_| new == before)?;
+        let schema = if before { release.last } else { step.before };
+        let function = schema.relation(table)?.trigger_functions.get(name)?;
+        let other = other_written(schema.functions(function), &known, release.base)?;
+        let query = match version.app.writes(if before { &known } else { table }) {
+            Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+            Evidence::Assumed => None,
+            Evidence::None => return None,
+        };
+        let (who, when) = if before { ("blue", "from here on") } else { ("green", "until here") };
+        let text = format!("what {who} writes into {table} sets off {name} {when}, which may write {other}");
+        let diagnostic = Diagnostic::new(RULE.code, Severity::Info, text).at(step.span, when);
+        Some(version.shown_by(diagnostic, query).help("make sure that it is meant for the rows of both versions"))
+    })
+}
+
+/// A table beside its own that a trigger's function may write.
+fn other_written<'a>(bodies: &[Function], own: &QName, base: &'a Schema) -> Option<&'a QName> {
+    const VERBS: [&str; 3] = ["insert", "update", "delete"];
+    let writes = |body: &&Function| body.volatile && body.mentions.iter().any(|word| VERBS.contains(&&**word));
+    let body = bodies.iter().find(writes)?;
+    let named = |name: &QName| name != own && body.mentions.contains(&name.name);
+    let mut tables = base.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+    tables.find(|(name, _)| named(name)).map(|(name, _)| name)
 }
 
 /// A column of a unique key that blue leaves out, and that a new trigger fills.
