@@ -266,7 +266,8 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
                 DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default => false,
             };
             let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
-            let users = schema.relations().filter(|(_, r)| checks && r.kind == RelationKind::Table && of_it(r));
+            let stores = |r: &Relation| matches!(r.kind, RelationKind::Table | RelationKind::MaterializedView);
+            let users = schema.relations().filter(|(_, r)| checks && stores(r) && of_it(r));
             users.fold(Hazard { scan: checks, on_all: true, ..none }, |h, (table, _)| h.lock(table, LockMode::Share))
         }
         Operation::Maintenance { command, table, exclusive } => {

@@ -4,7 +4,7 @@ use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
-use crate::schema::{Function, QName, Rule as Constraint, Schema};
+use crate::schema::{Function, QName, Rule as Constraint, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{DataVerb, Ident, OnDelete, RelationKind};
 
@@ -66,6 +66,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(step.pulls.conditional.iter().map(tell));
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
+        found.extend(step.operations().filter_map(|operation| mislabelled(subject, operation)));
     }
     found.extend(set_off(subject));
 }
@@ -134,6 +135,42 @@ fn filled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
     Some(release.blue.shown_by(diagnostic, query).help(
         "make sure that the value is another one for every row; or let the trigger wait until blue is drained: `-- cutover: after <reason>`",
     ))
+}
+
+/// Labels of one enum that a new trigger puts into a column of another, which does not have them.
+fn mislabelled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let Operation::CreateTrigger { name, table, function: Some(function), firing, .. } = operation else { return None };
+    let (table, function) = (step.before.resolve(table), step.before.resolve_function(function));
+    let relation = step.before.relation(&table).filter(|_| firing.changes_rows())?;
+    let labels =
+        |column: &Ident| match step.before.user_type_named(&relation.column(column)?.data_type.as_ref()?.base()) {
+            Some(UserType::Enum(labels)) => Some(labels),
+            _ => None,
+        };
+    let mut given = step.before.functions(&function).iter().flat_map(|body| &body.source.body().given);
+    let (from, into, label) = given.find_map(|given| {
+        let taken = labels(&given.column)?;
+        given.from.iter().find_map(|from| {
+            let label = labels(from)?.iter().find(|label| !taken.contains(label))?;
+            Some((from, &given.column, label))
+        })
+    })?;
+    let query = match release.blue.app.writes(&step.before.origin_of(&table)) {
+        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+        Evidence::Assumed => None,
+        Evidence::None => return None,
+    };
+    let text = format!(
+        "{name} puts {table}.{from} into {into}, which does not take '{label}': blue may be refused from here on"
+    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on");
+    Some(
+        release
+            .blue
+            .shown_by(diagnostic, query)
+            .help("give the enum all labels of the other; or translate them in the trigger"),
+    )
 }
 
 /// Rows that an INSERT makes of those that blue deletes, and that hold them from now on.

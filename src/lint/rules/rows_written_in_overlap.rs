@@ -140,7 +140,7 @@ fn left<'a>(subject: &Subject<'a>, table: &QName, writes: &'a [Ident]) -> Option
     release.base.relation(&known).filter(|r| r.kind == RelationKind::Table)?;
     let left = writes.iter().find(|column| release.blue.app.leaves_out_or_writes(&known, column))?;
     let demanded = release.steps.iter().find(|other| other.phase == Phase::After && demands(other, table, writes));
-    let kept = kept_in_step(subject, table, Filled::Columns(writes));
+    let kept = kept_in_step(subject, table, Filled::Columns { writes, demanded: demanded.is_some() });
     (!kept && !filled_again(subject, table, writes, demanded)).then_some((left, demanded))
 }
 
@@ -240,8 +240,8 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
 /// What a trigger is to fill.
 #[derive(Clone, Copy)]
 enum Filled<'a> {
-    /// Columns of the row that is written.
-    Columns(&'a [Ident]),
+    /// Columns of the row that is written; and whether they must have a value then.
+    Columns { writes: &'a [Ident], demanded: bool },
     /// Another table.
     Table(&'a Ident),
     /// Whatever it is.
@@ -266,8 +266,13 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                     };
                     let fills = match filled {
                         // One that runs after the row was written has to name its table to write it again.
-                        Filled::Columns(columns) => {
-                            columns.iter().any(names) && (firing.changes_rows() || names(&table.name))
+                        Filled::Columns { writes, demanded } => {
+                            let gives = |column: &Ident| {
+                                let function = function.as_ref().filter(|_| demanded);
+                                function.is_none_or(|function| gives_value(subject, function, &known, column))
+                            };
+                            let named = writes.iter().any(|column| names(column) && gives(column));
+                            named && (firing.changes_rows() || names(&table.name))
                         }
                         Filled::Table(name) => names(name),
                         Filled::Any => true,
@@ -284,6 +289,16 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                 }
                 _ => false,
             })
+    })
+}
+
+/// Whether a trigger's function may give a column of blue's rows something else than NULL: not if it takes it from columns that blue leaves NULL.
+fn gives_value(subject: &Subject<'_>, function: &QName, table: &QName, column: &Ident) -> bool {
+    let base = subject.release.base.relation(table);
+    let demands = |from: &Ident| base.and_then(|relation| relation.column(from)).is_some_and(|column| column.not_null);
+    subject.release.last.functions(function).iter().all(|function| {
+        let mut given = function.source.body().given.iter().filter(|given| given.column == *column).peekable();
+        given.peek().is_none() || given.any(|given| !given.alone || given.from.iter().any(demands))
     })
 }
 
