@@ -223,7 +223,7 @@ pub enum Capability {
         /// Its type.
         data_type: String,
     },
-    /// A composite type has the attributes it had, which readers and writers of whole rows count on.
+    /// A composite type has the attributes it had, which who writes whole values counts on: `'(1,x)'` has as many as it has.
     Attributes(QName),
     /// A domain takes values that break this rule of it.
     Taken {
@@ -378,13 +378,13 @@ impl Capability {
             | Self::Arbiter { .. }
             | Self::PartialArbiter { .. }
             | Self::Grouped { .. }
+            | Self::Attributes(_)
             | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
             | Self::Shape(_)
             | Self::Unaltered { .. }
-            | Self::Attributes(_)
             | Self::Body { .. }
             | Self::Definition(_)
             | Self::Default { .. }

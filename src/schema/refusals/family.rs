@@ -21,11 +21,9 @@ impl Catalog<'_> {
             TableChange::DropNotNull { column } => {
                 let parent = relation.parent.as_ref().and_then(|parent| self.schema.relation(parent));
                 let demanded = parent.filter(|parent| parent.partitioned).and_then(|parent| parent.column(column));
-                if demanded.is_some_and(|column| column.not_null) {
-                    return Some(format!("column \"{column}\" is marked NOT NULL in parent table"));
-                }
-                let alone = only && relation.column(column)?.not_null && self.has_partitions(name, relation);
-                alone.then(|| "cannot remove constraint from only the partitioned table when partitions exist".into())
+                demanded
+                    .is_some_and(|column| column.not_null)
+                    .then(|| format!("column \"{column}\" is marked NOT NULL in parent table"))
             }
             TableChange::DropColumn { column, .. } => {
                 relation.column(column)?;

@@ -64,11 +64,6 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
         true,
     ),
     (
-        "CREATE TABLE p (id int, x text NOT NULL) PARTITION BY RANGE (id); CREATE TABLE c PARTITION OF p DEFAULT",
-        "ALTER TABLE ONLY p ALTER COLUMN x DROP NOT NULL",
-        true,
-    ),
-    (
         "CREATE TABLE p (id int, x text) PARTITION BY RANGE (id); CREATE TABLE c PARTITION OF p DEFAULT",
         "ALTER TABLE ONLY p ADD CHECK (x <> '')",
         true,
