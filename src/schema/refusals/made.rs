@@ -38,11 +38,11 @@ impl Catalog<'_> {
         let all = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();
         let known = |column: &Ident| table.columns.iter().any(|own| own.name == *column) || is_system(column);
         table.constraints.iter().find_map(|constraint| {
-            let columns = match &constraint.kind {
-                ConstraintKind::PrimaryKey { columns }
-                | ConstraintKind::Unique { columns, .. }
-                | ConstraintKind::ForeignKey { columns, .. } => columns,
-                _ => return None,
+            let (ConstraintKind::PrimaryKey { columns }
+            | ConstraintKind::Unique { columns, .. }
+            | ConstraintKind::ForeignKey { columns, .. }) = &constraint.kind
+            else {
+                return None;
             };
             if let Some(column) = columns.iter().find(|column| all && table.query.is_none() && !known(column)) {
                 return Some(format!("column \"{column}\" named in key does not exist"));
