@@ -24,7 +24,7 @@ pub use phase::Phase;
 pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 pub use reliance::Reliance;
 pub use rows::Refusal;
-pub(crate) use rows::repeats_key;
+pub(crate) use rows::{refused_row, repeats_key};
 pub use watch::{State, Watch};
 pub use words::Words;
 

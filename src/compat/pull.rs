@@ -98,7 +98,7 @@ fn filled_for(capability: &Capability, base: &Schema, before: &Schema) -> bool {
     let Capability::Unruled { relation, rule } = capability else { return false };
     let unique = matches!(rule, RowRule::Constraint(Rule::Unique { .. }) | RowRule::UniqueIndex { .. });
     let (Some(old), Some(found)) = (base.relation(relation), before.relation(relation)) else { return false };
-    let defaulted = |column: &Ident| found.column(column).is_some_and(|c| c.default == Some(DefaultValue::Stable));
+    let defaulted = |column: &Ident| found.column(column).is_some_and(|c| c.default == Some(DefaultValue::Constant));
     let known = |column: &Ident| old.column(column).is_some();
     let changed = |column: &Ident| old.column(column).is_none_or(|c| !c.has_default());
     let fills = |column: &Ident| changed(column) && (defaulted(column) || found.filled_by_trigger(column, before));

@@ -235,9 +235,9 @@ impl<'a> View<'a> {
             }
             Capability::Type(name)
             | Capability::Attribute { name, .. }
-            | Capability::Attributes(name)
             | Capability::Taken { name, .. }
             | Capability::KnownLabels(name) => self.uses_type(name).then_some(false),
+            Capability::Attributes(name) => self.writes_type(name).then_some(false),
             Capability::Label { name, label } => {
                 if uses.labels.contains_key(&(name.to_string(), label.clone())) {
                     return Some(true);
@@ -508,22 +508,27 @@ impl<'a> View<'a> {
     }
 
     fn uses_type(&self, name: &QName) -> bool {
-        let shown = name.to_string();
+        let reads = self.look.uses.reads.keys().any(|(relation, column)| self.is_of(relation, column, name));
+        reads || self.writes_type(name) || has_word(self.text, &name.name)
+    }
+
+    /// Whether it makes values of a type, by a cast or for a column.
+    fn writes_type(&self, name: &QName) -> bool {
         let uses = &self.look.uses;
-        let has = |relation: &QName, column: &Ident| {
-            let column = self.schema.relation(relation).and_then(|r| r.column(column));
-            column.and_then(|c| c.data_type.as_ref()).is_some_and(|t| t.base() == shown)
-        };
-        uses.types.contains_key(&shown)
-            || uses.reads.keys().any(|(relation, column)| has(relation, column))
+        let of_it = |write: &Write, column: &Ident| self.is_of(&write.relation, column, name);
+        uses.types.contains_key(&name.to_string())
             || uses.writes.iter().any(|write| match &write.kind {
                 WriteKind::Insert { columns, updates, .. } => {
-                    columns.iter().chain(updates).any(|column| has(&write.relation, column))
+                    columns.iter().chain(updates).any(|column| of_it(write, column))
                 }
-                WriteKind::Update { columns, .. } => columns.iter().any(|column| has(&write.relation, column)),
+                WriteKind::Update { columns, .. } => columns.iter().any(|column| of_it(write, column)),
                 WriteKind::Delete => false,
             })
-            || has_word(self.text, &name.name)
+    }
+
+    fn is_of(&self, relation: &QName, column: &Ident, data_type: &QName) -> bool {
+        let column = self.schema.relation(relation).and_then(|found| found.column(column));
+        column.and_then(|column| column.data_type.as_ref()).is_some_and(|t| t.base() == data_type.to_string())
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::schema::resolve::{Row, Write, WriteKind};
+use crate::schema::resolve::{Problem, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema, UserType};
 use crate::sql::condition::{Condition, Constant, Truth};
 use crate::sql::operation::Ident;
+use crate::sql::query::{At, Body, Command};
 
 /// Why PostgreSQL refuses a row that a query writes, whatever the query's parameters are. PREPARE does not see it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +79,15 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
         }
     }
     found
+}
+
+/// Why PostgreSQL refuses a row that an INSERT writes down. What a SELECT finds, and whether an UPDATE finds anything, no text tells.
+pub(crate) fn refused_row(command: &Command, writes: &[Write], schema: &Schema) -> Option<Problem> {
+    let Command::Insert(insert) = command else { return None };
+    let written = insert.source.as_ref().is_none_or(|source| matches!(source.body, Body::Values(_)));
+    let refusal = refusals(writes.first().filter(|_| written)?, schema).into_iter().next()?;
+    let code = if matches!(refusal, Refusal::Check { .. }) { "23514" } else { "23502" };
+    Some(Problem { code, message: refusal.to_string(), at: At::default(), sure: true })
 }
 
 /// Whether all rows of a write obey a check. `None`: its text does not tell. An UPDATE writes rows anew, so that a check that is not valid is

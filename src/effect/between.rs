@@ -84,6 +84,7 @@ impl Effect {
             }
         }
         if !relations.is_empty() {
+            effect.families(before, after, relations.iter().map(|(name, _)| *name));
             effect.bodies(before, after, |name, function| {
                 relations.iter().any(|(relation, difference)| {
                     let runs_on = |r: &Relation| r.trigger_functions.values().any(|called| called == name);
@@ -99,6 +100,21 @@ impl Effect {
     fn difference(&mut self, before: &BTreeSet<Capability>, after: &BTreeSet<Capability>) {
         self.removes.extend(before.difference(after).cloned());
         self.adds.extend(after.difference(before).cloned());
+    }
+
+    /// What holds of a table as long as it holds of all that inherits from it.
+    fn families<'a>(&mut self, before: &Schema, after: &Schema, touched: impl Iterator<Item = &'a QName>) {
+        if !before.publishes_changes() && !after.publishes_changes() {
+            return;
+        }
+        let families: BTreeSet<QName> =
+            touched.flat_map(|name| [before.family(name), after.family(name)]).flatten().collect();
+        for name in
+            families.into_iter().filter(|name| before.relation(name).is_some() && after.relation(name).is_some())
+        {
+            let (was, is) = (before.identifies_rows(&name), after.identifies_rows(&name));
+            self.flag(Capability::Identified(name), was, is);
+        }
     }
 
     fn relation(&mut self, before: &Schema, after: &Schema, name: &QName) {
@@ -126,14 +142,14 @@ impl Effect {
         if columns(old) != columns(new) {
             self.removes.insert(Capability::Shape(name.clone()));
         }
+        let (was, is) = (old, new);
         let (old, new) = &apart(old, new, before.shares_types(after));
         self.difference(&offers(before, Some(old)), &offers(after, Some(new)));
         // What holds where a thing is absent: it is lost when the thing comes, and won when it goes.
         let names = old.columns.iter().chain(&new.columns).map(|c| &c.name);
         for column in names.collect::<BTreeSet<_>>() {
-            let omit = |r: &Relation| r.column(column).is_none_or(|c| c.may_be_omitted());
             let capability = Capability::Omit { relation: name.clone(), column: column.clone() };
-            self.flag(capability, omit(old), omit(new));
+            self.flag(capability, was.may_omit(column), is.may_omit(column));
         }
         for (was, is) in old.columns.iter().filter_map(|c| Some((c, new.column(&c.name)?))) {
             // A view fills in the defaults of its table.

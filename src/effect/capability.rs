@@ -223,7 +223,7 @@ pub enum Capability {
         /// Its type.
         data_type: String,
     },
-    /// A composite type has the attributes it had, which readers and writers of whole rows count on.
+    /// A composite type has the attributes it had, which who writes whole values counts on: `'(1,x)'` has as many as it has.
     Attributes(QName),
     /// A domain takes values that break this rule of it.
     Taken {
@@ -378,13 +378,13 @@ impl Capability {
             | Self::Arbiter { .. }
             | Self::PartialArbiter { .. }
             | Self::Grouped { .. }
+            | Self::Attributes(_)
             | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
             | Self::KnownLabels(_)
             | Self::Shape(_)
             | Self::Unaltered { .. }
-            | Self::Attributes(_)
             | Self::Body { .. }
             | Self::Definition(_)
             | Self::Default { .. }
@@ -518,7 +518,7 @@ impl Capability {
                 has(column, &|c| c.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default() == *data_type)
             }
             Self::Write { column, .. } => relation.is_writable() && has(column, &Column::writable),
-            Self::Omit { column, .. } => relation.column(column).is_none_or(Column::may_be_omitted),
+            Self::Omit { column, .. } => relation.may_omit(column),
             Self::AcceptsNull { column, .. } => relation.is_writable() && has(column, &|c| !c.not_null),
             Self::NeverNull { column, .. } => has(column, &|c| c.not_null),
             Self::Fits { column, .. } => has(column, &|_| true),

@@ -266,7 +266,8 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
                 DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default => false,
             };
             let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
-            let users = schema.relations().filter(|(_, r)| checks && r.kind == RelationKind::Table && of_it(r));
+            let stores = |r: &Relation| matches!(r.kind, RelationKind::Table | RelationKind::MaterializedView);
+            let users = schema.relations().filter(|(_, r)| checks && stores(r) && of_it(r));
             users.fold(Hazard { scan: checks, on_all: true, ..none }, |h, (table, _)| h.lock(table, LockMode::Share))
         }
         Operation::Maintenance { command, table, exclusive } => {
@@ -402,7 +403,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
     let light = Hazard::default().lock(table, LockMode::ShareUpdateExclusive);
     match change {
         TableChange::AddColumn { column, constraints, .. } => {
-            let slow_default = column.default == Some(DefaultValue::Stable) && !version.has(Fact::FastDefault);
+            let alike = matches!(column.default, Some(DefaultValue::Constant | DefaultValue::Stable));
+            let slow_default = alike && !version.has(Fact::FastDefault);
             let rewrite = column.serial
                 || slow_default
                 || matches!(

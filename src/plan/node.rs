@@ -9,7 +9,7 @@ use super::commits;
 use super::graph::Graph;
 use super::manner::{self, Manner};
 use super::{Observed, Request};
-use crate::compat::repeats_key;
+use crate::compat::{refused_row, repeats_key};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
@@ -57,8 +57,9 @@ impl Part {
 
     /// Why PostgreSQL refuses a data statement on a schema, by the names and types in it.
     pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::Problem> {
-        let look = resolve::resolve(self.command.as_deref()?, schema);
-        look.refused().cloned()
+        let command = self.command.as_deref()?;
+        let look = resolve::resolve(command, schema);
+        look.refused().cloned().or_else(|| refused_row(command, &look.uses.writes, schema))
     }
 
     /// Whether it gives all rows that it changes the same key, so that it fails on the second of them.

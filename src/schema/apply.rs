@@ -240,15 +240,18 @@ impl Change {
             Operation::DefaultPath { path, .. } => {
                 self.schema.default_path = searched(path);
             }
+            Operation::Lock { tables, .. } => tables.iter().for_each(|table| self.demand(table)),
+            Operation::Maintenance { table: Some(name), .. }
+            | Operation::RefreshView { name, .. }
+            | Operation::Reindex { name: Some(name), .. }
+            | Operation::Comment { relation: Some((name, None)), .. } => self.demand(name),
             Operation::Session { search_path: None }
-            | Operation::Reindex { .. }
-            | Operation::RefreshView { .. }
+            | Operation::Reindex { name: None, .. }
             | Operation::Comment { .. }
             | Operation::Data(_)
             | Operation::Query { .. }
             | Operation::Transaction(_)
-            | Operation::Maintenance { .. }
-            | Operation::Lock { .. }
+            | Operation::Maintenance { table: None, .. }
             | Operation::Opaque { .. } => {}
         }
     }
@@ -297,6 +300,15 @@ impl Change {
         let of = |schema| self.schema.default_grants.get(&(schema, kind == RelationKind::Sequence));
         let grants = [None, Some(name.schema.clone())].into_iter().filter_map(of);
         Relation { grants: grants.flat_map(|grants| grants.iter().cloned()).collect(), ..Relation::new(kind) }
+    }
+
+    /// Reports a relation that is not there.
+    fn demand(&mut self, name: &Name) {
+        let name = self.schema.resolve(name);
+        let system = matches!(&*name.schema, "pg_catalog" | "information_schema") || name.name.starts_with("pg_");
+        if !system && self.schema.relation(&name).is_none() && self.schema.index_table(&name).is_none() {
+            self.missing(format!("relation {name}"));
+        }
     }
 
     pub(super) fn missing(&mut self, what: impl Into<String>) {
@@ -615,8 +627,16 @@ impl Change {
         let (columns, uses) = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();
+        if relation.columns_known && relation.columns.len() < view.columns.len() {
+            self.refused("CREATE VIEW specifies more column names than columns");
+            return;
+        }
         for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
             column.name = name.clone();
+        }
+        if let Some(twice) = refusals::repeated(relation.columns.iter().map(|column| &column.name)) {
+            self.refused(format!("column \"{twice}\" specified more than once"));
+            return;
         }
         if let Some(old) = self.schema.relation(&name)
             && let Some(column) = not_kept(old, &relation)

@@ -43,6 +43,12 @@ impl Change {
                     "CREATE OR REPLACE FUNCTION {signature} cannot change the name of input parameter \"{lost}\""
                 ));
             }
+            Some(old) if function.or_replace && loses_default(old, &new) => {
+                let signature = new.signature(&name);
+                self.refused(format!(
+                    "CREATE OR REPLACE FUNCTION {signature} cannot remove parameter defaults from existing function"
+                ));
+            }
             Some(_) if !function.or_replace => self.exists(format!("function {}", new.signature(&name))),
             Some(old) => *old = new,
             None => overloads.push(new),
@@ -224,4 +230,10 @@ impl Change {
 fn renamed_input(old: &Function, new: &Function) -> Option<String> {
     let mut pairs = old.inputs.iter().zip(&new.inputs);
     pairs.find(|(was, is)| !was.is_empty() && was != is).map(|(was, _)| was.to_string())
+}
+
+/// Whether an argument that had a default would have none.
+fn loses_default(old: &Function, new: &Function) -> bool {
+    let mut pairs = old.arguments.iter().zip(&new.arguments);
+    pairs.any(|((_, had), (_, has))| *had && !has)
 }

@@ -19,7 +19,10 @@ impl Change {
                 let kept = match &column.default {
                     Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => like.identity,
                     Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual) => like.generated,
-                    Some(DefaultValue::Null | DefaultValue::Stable | DefaultValue::Volatile) | None => like.defaults,
+                    None
+                    | Some(
+                        DefaultValue::Null | DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile,
+                    ) => like.defaults,
                 };
                 if !kept {
                     column.default = None;
@@ -47,7 +50,7 @@ impl Change {
         let checks: Vec<_> = checks.map(|(check, c)| (check.clone(), c.clone())).collect();
         self.edit(name, |t| t.constraints.extend(checks));
         if like.indexes {
-            self.partition_indexes(name, &other_name);
+            self.partition_indexes(name, &other_name, false);
         }
     }
 
@@ -105,6 +108,10 @@ impl Change {
             let (columns, _) = self.typed(query, body);
             relation.columns_known = columns.is_some();
             relation.columns.extend(columns.unwrap_or_default());
+            if let Some(twice) = super::refusals::repeated(relation.columns.iter().map(|column| &column.name)) {
+                self.refused(format!("column \"{twice}\" specified more than once"));
+                return;
+            }
         }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
@@ -125,14 +132,24 @@ impl Change {
         if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone())
             && table.partition_of.is_some()
         {
-            self.partition_indexes(&name, &parent);
+            self.partition_indexes(&name, &parent, false);
         }
     }
 
-    /// A partition gets its parent's keys and indexes under names of its own.
-    fn partition_indexes(&mut self, partition: &QName, parent: &QName) {
+    /// A partition gets its parent's keys and indexes under names of its own; `attached`: those that it does not have already.
+    fn partition_indexes(&mut self, partition: &QName, parent: &QName, attached: bool) {
         let Some(above) = self.schema.relation(parent).cloned() else { return };
         for (index_name, index) in &above.indexes {
+            let key_of = |relation: &Relation, name: &Ident| relation.constraints.get(name).map(|c| c.kind.clone());
+            let key = key_of(&above, index_name);
+            let same = |own: &Ident, found: &Index, p: &Relation| {
+                (Index { valid: true, ..found.clone() }) == (Index { valid: true, ..index.clone() })
+                    && (key.is_none() || key_of(p, own) == key)
+            };
+            let has = |p: &Relation| p.indexes.iter().any(|(own, found)| same(own, found, p));
+            if attached && self.schema.relation(partition).is_some_and(has) {
+                continue;
+            }
             let key: Vec<Ident> = index.key.iter().map(|k| k.clone().unwrap_or_else(|| "expr".into())).collect();
             let rule = above.constraints.get(index_name);
             let (addition, label) = match rule.map(|c| &c.kind) {
@@ -222,7 +239,9 @@ impl Change {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
-                relation.indexes.insert(name.clone(), Index { nulls_collide, deferrable, ..Index::plain(key, unique) });
+                let mentions = definition.covers.clone();
+                let index = Index { nulls_collide, deferrable, mentions, ..Index::plain(key, unique) };
+                relation.indexes.insert(name.clone(), index);
             }
             if not_null {
                 for column in kind.columns() {
@@ -360,6 +379,7 @@ impl Change {
                     relation.indexes.remove(name);
                 });
                 if dropped.has_index() {
+                    self.drop_keys_below(table, &dropped);
                     // Foreign keys stand on the key (`CASCADE`).
                     self.drop_references(table, |columns| columns == dropped.columns());
                 }
@@ -404,6 +424,7 @@ impl Change {
                     p.bound.clone_from(bound);
                     whole.iter().for_each(|whole| p.take_triggers_of(whole));
                 });
+                self.partition_indexes(&partition, table, true);
             }
             TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
@@ -439,7 +460,15 @@ impl Change {
 
     /// Partitions and inheriting tables follow their parent's columns and checks.
     pub(super) fn hand_down(&mut self, table: &QName, change: &TableChange) {
+        let partitioned = self.schema.relation(table).is_some_and(|relation| relation.partitioned);
         let inherited = match change {
+            // The keys of partitions get names of their own.
+            TableChange::AddConstraint(definition)
+                if partitioned
+                    && matches!(definition.kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. }) =>
+            {
+                TableChange::AddConstraint(ConstraintDefinition { name: None, ..definition.clone() })
+            }
             TableChange::AddColumn { column, .. } => {
                 let column = ColumnDefinition { serial: false, ..column.clone() };
                 TableChange::AddColumn { if_not_exists: true, column, constraints: Vec::new() }
@@ -447,7 +476,9 @@ impl Change {
             TableChange::DropColumn { column, cascade, .. } => {
                 TableChange::DropColumn { column: column.clone(), if_exists: true, cascade: *cascade }
             }
-            TableChange::AddConstraint(definition) if matches!(definition.kind, ConstraintKind::Check { .. }) => {
+            TableChange::AddConstraint(definition)
+                if matches!(definition.kind, ConstraintKind::Check { .. }) && !definition.no_inherit =>
+            {
                 change.clone()
             }
             TableChange::DropConstraint { name, cascade, .. } => {
@@ -465,8 +496,41 @@ impl Change {
         let is_table = |name: &&QName| self.schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
         let children: Vec<_> = self.schema.children(table).filter(is_table).cloned().collect();
         for child in children {
-            self.change_table(&child, &inherited);
+            // One that it has already is its own from now on.
+            if !matches!(&inherited, TableChange::AddConstraint(definition) if self.has_key(&child, &definition.kind)) {
+                self.change_table(&child, &inherited);
+            }
             self.hand_down(&child, &inherited);
+        }
+    }
+
+    /// Whether a table has a key like one that its parent gets.
+    fn has_key(&self, table: &QName, kind: &ConstraintKind) -> bool {
+        let (columns, primary) = match kind {
+            ConstraintKind::PrimaryKey { columns } => (columns, true),
+            ConstraintKind::Unique { columns, .. } => (columns, false),
+            _ => return false,
+        };
+        let same = |rule: &Rule| match rule {
+            Rule::PrimaryKey { columns: own } => primary && own == columns,
+            Rule::Unique { columns: own } => !primary && own == columns,
+            _ => false,
+        };
+        self.schema.relation(table).is_some_and(|found| found.constraints.values().any(|c| same(&c.kind)))
+    }
+
+    /// A key of a partitioned table goes with those of its partitions.
+    fn drop_keys_below(&mut self, table: &QName, key: &Rule) {
+        for partition in self.with_partitions(table, true).into_iter().skip(1) {
+            let found = self.schema.relation(&partition);
+            let own =
+                found.and_then(|p| p.constraints.iter().find(|(_, c)| c.kind == *key)).map(|(name, _)| name.clone());
+            if let Some(own) = own {
+                self.edit(&partition, |p| {
+                    p.constraints.remove(&own);
+                    p.indexes.remove(&own);
+                });
+            }
         }
     }
 
@@ -617,6 +681,7 @@ fn drop_column(relation: &mut Relation, column: &Ident) {
     for trigger in tied {
         relation.drop_trigger(&trigger);
     }
-    relation.constraints.retain(|_, c| !c.kind.columns().contains(column));
+    let covers = |name: &Ident| relation.indexes.get(name).is_some_and(|index| index.uses(column));
+    relation.constraints.retain(|name, c| !c.kind.columns().contains(column) && !covers(name));
     relation.indexes.retain(|_, index| !index.uses(column));
 }

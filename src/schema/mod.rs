@@ -170,18 +170,40 @@ impl Schema {
         let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
             return true;
         };
-        // Tables that inherit from it are changed with it; partitions have the key of their parent.
-        if !relation.partitioned && self.children(name).any(|heir| !self.identifies_rows(heir)) {
+        // What inherits from it is changed with it. The rows of a partitioned table are its partitions', and so is what tells them apart.
+        if self.children(name).any(|heir| !self.identifies_rows(heir)) {
             return false;
         }
-        let published = self.publications.values().any(|publication| publication.changes && publication.has(name));
-        !published
+        let whole = || self.ancestors(name).filter(|above| self.relation(above).is_some_and(|r| r.partitioned));
+        let has = |publication: &Publication| publication.has(name) || whole().any(|above| publication.has(above));
+        let published = self.publications.values().any(|publication| publication.changes && has(publication));
+        let keyed = |name: &QName| self.relation(name).is_some_and(|relation| relation.primary_key().is_some());
+        relation.partitioned
+            || !published
             || match &relation.replica_identity {
                 ReplicaIdentity::Full => true,
                 ReplicaIdentity::Nothing => false,
-                ReplicaIdentity::PrimaryKey => relation.primary_key().is_some(),
+                // A partition has the key of its parent.
+                ReplicaIdentity::PrimaryKey => keyed(name) || whole().any(keyed),
                 ReplicaIdentity::Index(index) => relation.indexes.contains_key(index),
             }
+    }
+
+    /// A table with what it is a part of or inherits from, and what is a part of it or inherits from it.
+    pub(crate) fn family(&self, name: &QName) -> BTreeSet<QName> {
+        let mut found: BTreeSet<QName> = self.ancestors(name).cloned().collect();
+        let mut below = vec![name.clone()];
+        while let Some(next) = below.pop() {
+            if found.insert(next.clone()) {
+                below.extend(self.children(&next).cloned());
+            }
+        }
+        found
+    }
+
+    /// Whether a publication publishes changes and deletions of rows.
+    pub(crate) fn publishes_changes(&self) -> bool {
+        self.publications.values().any(|publication| publication.changes)
     }
 
     /// Puts a publication there. For introspection.
@@ -311,7 +333,10 @@ impl Schema {
             };
             relation.origin.as_ref() == Some(name) && relation.columns.iter().all(is_own)
         };
-        let tables = self.relations.iter().filter(|(_, relation)| relation.kind == RelationKind::Table);
+        // The rows of a materialized view are its own, and locked as a table's are.
+        let has_rows =
+            |relation: &Relation| matches!(relation.kind, RelationKind::Table | RelationKind::MaterializedView);
+        let tables = self.relations.iter().filter(|(_, relation)| has_rows(relation));
         // Mostly all of them are: the schema comes from the release before.
         let others = tables.filter(|(name, relation)| !is_followed(name, relation)).map(|(name, _)| name.clone());
         for name in others.collect::<Vec<_>>() {

@@ -188,6 +188,16 @@ impl Relation {
         self.not_nulls.get(name).cloned().or_else(unnamed)
     }
 
+    /// Whether INSERTs may leave a column out, or any but the first: a default that is the same for all is refused by a unique key on it.
+    pub fn may_omit(&self, column: &Ident) -> bool {
+        let Some(found) = self.column(column) else { return true };
+        let alike = |key: &Ident| self.column(key).is_some_and(|c| c.default == Some(DefaultValue::Constant));
+        let repeats = |index: &Index| {
+            index.unique && index.plain_key().is_some_and(|key| key.contains(column) && key.iter().all(alike))
+        };
+        found.may_be_omitted() && !self.indexes.values().any(repeats)
+    }
+
     /// Whether its rows have the same columns as those of another.
     pub fn same_row(&self, other: &Self) -> bool {
         let shape = |c: &Column| (c.name.clone(), c.data_type.clone());

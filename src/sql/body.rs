@@ -14,10 +14,23 @@ pub struct Body {
     pub queries: Vec<BodyQuery>,
     /// The variables that it declares, and those of its loops.
     pub variables: BTreeSet<Ident>,
+    /// What it gives to columns of the row that is written.
+    pub given: Vec<Given>,
     /// The temporary tables that it makes.
     pub temporary: BTreeSet<Ident>,
     /// Whether a name that is a variable and a column is refused (PL/pgSQL, where nothing else is said).
     pub refuses_both: bool,
+}
+
+/// What a trigger's function gives to a column of its row: `NEW.a := …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The column.
+    pub column: Ident,
+    /// The columns of the row that the value may come from.
+    pub from: Vec<Ident>,
+    /// Whether it comes from nothing else.
+    pub alone: bool,
 }
 
 /// One query of a body.
@@ -61,6 +74,19 @@ pub(crate) fn whole_rows(text: &str) -> bool {
         }
         piece.is_any(&["natural", "table", "merge", "copy"])
     })
+}
+
+/// A value of columns alone is made of them, of `coalesce`, and of NULL.
+fn given(column: Ident, value: &[Lexeme<'_>]) -> Given {
+    let of_row = |at: usize| at > 1 && value[at - 1].symbol(".") && value[at - 2].is_any(&["new", "old"]);
+    let from = (0..value.len()).filter(|at| of_row(*at)).filter_map(|at| name(&value[at])).collect();
+    let plain = |at: usize| {
+        let piece = &value[at];
+        of_row(at)
+            || piece.is_any(&["new", "old", "coalesce", "null"])
+            || [".", ",", "(", ")"].iter().any(|s| piece.symbol(s))
+    };
+    Given { column, from, alone: (0..value.len()).all(plain) }
 }
 
 fn sql(text: &str) -> Body {
@@ -213,6 +239,7 @@ impl<'a> Reader<'a> {
                 let target = &pieces[..at];
                 if target.len() > 3 && target[0].is_any(&["new", "old"]) && target[1].symbol(".") {
                     self.expression(&target[..3]);
+                    self.body.given.extend(name(&target[2]).map(|column| given(column, &pieces[at..])));
                 }
             }
         }

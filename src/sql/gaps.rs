@@ -28,6 +28,10 @@ pub(crate) struct Gaps {
     pub(crate) partition_bound: Option<Bound>,
     /// `UNIQUE NULLS NOT DISTINCT` somewhere.
     pub(crate) nulls_collide: bool,
+    /// `CHECK (…) NO INHERIT` somewhere.
+    pub(crate) no_inherit: bool,
+    /// `USING INDEX TABLESPACE pg_default` somewhere.
+    pub(crate) default_tablespace: bool,
 }
 
 /// How a comment begins that stands where something was blanked; none of an author's does.
@@ -522,7 +526,7 @@ impl Mender<'_> {
     fn table_parts(&mut self) {
         let solids = self.solid();
         let mut modes = Vec::new();
-        let mut nulls_collide = false;
+        let (mut nulls_collide, mut default_tablespace, mut inherits_not) = (false, false, false);
         for i in 1..solids.len() {
             let before = |word: &str| self.is(solids.get(i - 1), word);
             let closes = self.is_token(solids.get(i - 1), &Token::RParen);
@@ -537,7 +541,9 @@ impl Mender<'_> {
                     || self.is(solids.get(i), "storage")
                         && one_of(i + 1, &["plain", "external", "extended", "main", "default"]));
             let period = self.is(solids.get(i), "period") && self.in_key(&solids, i) && self.word(solids.get(i + 1));
+            let no_inherit = two_words("no", "inherit") && (after_rule || i > 1 && self.is(solids.get(i - 2), "null"));
             let length = if self.reads(&solids, i, &["using", "index", "tablespace"]) {
+                default_tablespace |= self.is(solids.get(i + 3), "pg_default");
                 4
             } else if self.reads(&solids, i, &["nulls", "not", "distinct"]) && before("unique") {
                 nulls_collide = true;
@@ -545,13 +551,14 @@ impl Mender<'_> {
             } else if storage
                 || two_words("nulls", "distinct") && before("unique")
                 || two_words("without", "overlaps")
-                || two_words("no", "inherit") && (after_rule || i > 1 && self.is(solids.get(i - 2), "null"))
+                || no_inherit
                 || two_words("not", "enforced") && after_rule
             {
                 2
             } else {
                 usize::from(self.is(solids.get(i), "enforced") && after_rule || period)
             };
+            inherits_not |= no_inherit && closes;
             // `ON DELETE SET NULL (column)`
             let referential =
                 (two_words("set", "null") || two_words("set", "default")) && (before("delete") || before("update"));
@@ -582,6 +589,8 @@ impl Mender<'_> {
             }
         }
         self.gaps.nulls_collide = nulls_collide;
+        self.gaps.default_tablespace = default_tablespace;
+        self.gaps.no_inherit = inherits_not;
         // From the back, so that the places before stay.
         for at in modes.into_iter().rev() {
             let span = self.tokens[at].span;

@@ -363,6 +363,8 @@ pub enum RelationKind {
 pub struct Firing {
     /// `BEFORE`, `INSTEAD OF`
     pub before: bool,
+    /// `INSTEAD OF`
+    pub instead: bool,
     /// `FOR EACH ROW`: the partitions of its table have it, too.
     pub each_row: bool,
     /// `INSERT`
@@ -375,7 +377,8 @@ pub struct Firing {
 
 impl Firing {
     /// Whenever rows are written: what is not known.
-    pub const ALWAYS: Self = Self { before: true, each_row: true, insert: true, update: true, delete: true };
+    pub const ALWAYS: Self =
+        Self { before: true, instead: false, each_row: true, insert: true, update: true, delete: true };
 
     /// Whether it can change the rows that are written.
     pub const fn changes_rows(self) -> bool {

@@ -28,6 +28,8 @@ pub struct ColumnDefinition {
 /// Where a column's value comes from when an INSERT leaves it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DefaultValue {
+    /// `DEFAULT` with an expression that is the same for all rows there will be.
+    Constant,
     /// `DEFAULT` with an expression that is the same for all rows of the statement: no table rewrite (PostgreSQL 11 and later).
     Stable,
     /// `DEFAULT` with an expression that differs from row to row: adding such a column rewrites the table.
@@ -51,10 +53,16 @@ pub struct ConstraintDefinition {
     pub name: Option<Ident>,
     /// What it demands.
     pub kind: ConstraintKind,
+    /// `INCLUDE`, of a key: it goes with these columns, too.
+    pub covers: Vec<Ident>,
     /// `DEFERRABLE`, of a key: `ON CONFLICT` cannot use it.
     pub deferrable: bool,
     /// `NOT VALID`: existing rows are not checked, new ones are.
     pub not_valid: bool,
+    /// `NO INHERIT`, of a check: the tables below do not get it.
+    pub no_inherit: bool,
+    /// `USING INDEX TABLESPACE pg_default`
+    pub default_tablespace: bool,
     /// Whether one that is there already is passed over.
     pub if_not_exists: bool,
 }

@@ -42,7 +42,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             .filter(|(name, function)| {
                 // One that the release replaces is written for what comes.
                 let is_trigger = runs_on(step.before, name, &gone.relation);
-                release.base.functions(name).contains(function)
+                step.before.functions(name).contains(function)
                     && names(function, is_trigger, &gone, release.last, release.base)
             })
             .map(|(name, function)| function.signature(name))

@@ -6,7 +6,7 @@ use crate::effect::{Capability, RowRule, behaviour};
 use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject, Yields};
 use crate::schema::{QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, TableChange};
+use crate::sql::operation::{DefaultValue, Ident, TableChange};
 use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
@@ -67,7 +67,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         }
     });
     let Some((freed, severity, query)) = told else {
-        found.extend(cascading(subject));
+        found.extend(cascading(subject).or_else(|| nullified(subject)));
         return;
     };
     let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
@@ -151,7 +151,7 @@ fn going(operation: &Operation, subject: &Subject<'_>) -> Vec<Freed> {
             // Rows that leave it out are all alike there.
             Constraint::PrimaryKey { columns } | Constraint::Unique { columns } => {
                 let default = schema.relation(&name).and_then(|relation| relation.column(column?)?.default);
-                let collides = default == Some(DefaultValue::Stable) && columns.contains(column?);
+                let collides = default == Some(DefaultValue::Constant) && columns.contains(column?);
                 let left_out = Capability::Omit { relation: name.clone(), column: column?.clone() };
                 collides.then_some(Some(left_out))?
             }
@@ -188,4 +188,32 @@ fn freed(name: &QName, rule: Constraint, shown_by: Option<Capability>, subject: 
     };
     let capability = Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(rule) };
     Freed { shown_by, assumed, ..Freed::rule(capability) }
+}
+
+/// A trigger that goes late, and that puts NULL into a column that demands a value where green writes a NULL.
+fn nullified(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    step.effect.removes.iter().find_map(|capability| {
+        let Capability::Trigger { relation: table, name } = capability else { return None };
+        let relation = step.before.relation(table)?;
+        let function = relation.trigger_functions.get(name)?;
+        let takes_null = |column: &Ident| relation.column(column).is_some_and(|column| !column.not_null);
+        let bodies = step.before.functions(function).iter().flat_map(|function| &function.source.body().given);
+        let mut given = bodies.filter(|given| given.alone && !given.from.is_empty() && !takes_null(&given.column));
+        // Where the column demands a value in the end, green writes no NULL.
+        let last = release.last.relation(table)?;
+        let stays = |column: &Ident| last.column(column).is_some_and(|column| !column.not_null);
+        let given = given.find(|given| given.from.iter().all(|column| takes_null(column) && stays(column)))?;
+        let from = given.from.first()?;
+        let null = Capability::AcceptsNull { relation: table.clone(), column: from.clone() };
+        let (Evidence::Query(query) | Evidence::Perhaps(query)) = release.green.app.evidence(&null) else { return None };
+        let text = format!(
+            "until this step, after the cutover, green may be refused: where it writes NULL into {table}.{from}, {name} puts it into {}, too",
+            given.column
+        );
+        let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+        Some(release.green.shown_by(diagnostic, Some(query)).help(
+            "let green write no NULL there before this step; or let the trigger keep the old value then",
+        ))
+    })
 }

@@ -4,9 +4,9 @@ use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
-use crate::schema::{QName, Rule as Constraint};
+use crate::schema::{Function, QName, Rule as Constraint, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, Ident, OnDelete};
+use crate::sql::operation::{DataVerb, Ident, OnDelete, RelationKind};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
@@ -66,7 +66,46 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(step.pulls.conditional.iter().map(tell));
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
+        found.extend(step.operations().filter_map(|operation| mislabelled(subject, operation)));
     }
+    found.extend(set_off(subject));
+}
+
+/// A trigger that a version sets off although its own schema has none: a new one by blue before the cutover, one that goes late by green.
+fn set_off(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let before = step.phase == Phase::Before;
+    let (changed, version) =
+        if before { (&step.effect.adds, &release.blue) } else { (&step.effect.removes, &release.green) };
+    changed.iter().find_map(|capability| {
+        let Capability::Trigger { relation: table, name } = capability else { return None };
+        // One that the release makes and drops again keeps what the versions write in step.
+        let new = !capability.offered_by(release.base);
+        let known = step.before.origin_of(table);
+        release.base.relation(&known).filter(|_| new == before)?;
+        let schema = if before { release.last } else { step.before };
+        let function = schema.relation(table)?.trigger_functions.get(name)?;
+        let other = other_written(schema.functions(function), &known, release.base)?;
+        let query = match version.app.writes(if before { &known } else { table }) {
+            Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+            Evidence::Assumed => None,
+            Evidence::None => return None,
+        };
+        let (who, when) = if before { ("blue", "from here on") } else { ("green", "until here") };
+        let text = format!("what {who} writes into {table} sets off {name} {when}, which may write {other}");
+        let diagnostic = Diagnostic::new(RULE.code, Severity::Info, text).at(step.span, when);
+        Some(version.shown_by(diagnostic, query).help("make sure that it is meant for the rows of both versions"))
+    })
+}
+
+/// A table beside its own that a trigger's function may write.
+fn other_written<'a>(bodies: &[Function], own: &QName, base: &'a Schema) -> Option<&'a QName> {
+    const VERBS: [&str; 3] = ["insert", "update", "delete"];
+    let writes = |body: &&Function| body.volatile && body.mentions.iter().any(|word| VERBS.contains(&&**word));
+    let body = bodies.iter().find(writes)?;
+    let named = |name: &QName| name != own && body.mentions.contains(&name.name);
+    let mut tables = base.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+    tables.find(|(name, _)| named(name)).map(|(name, _)| name)
 }
 
 /// A column of a unique key that blue leaves out, and that a new trigger fills.
@@ -96,6 +135,42 @@ fn filled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
     Some(release.blue.shown_by(diagnostic, query).help(
         "make sure that the value is another one for every row; or let the trigger wait until blue is drained: `-- cutover: after <reason>`",
     ))
+}
+
+/// Labels of one enum that a new trigger puts into a column of another, which does not have them.
+fn mislabelled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let Operation::CreateTrigger { name, table, function: Some(function), firing, .. } = operation else { return None };
+    let (table, function) = (step.before.resolve(table), step.before.resolve_function(function));
+    let relation = step.before.relation(&table).filter(|_| firing.changes_rows())?;
+    let labels =
+        |column: &Ident| match step.before.user_type_named(&relation.column(column)?.data_type.as_ref()?.base()) {
+            Some(UserType::Enum(labels)) => Some(labels),
+            _ => None,
+        };
+    let mut given = step.before.functions(&function).iter().flat_map(|body| &body.source.body().given);
+    let (from, into, label) = given.find_map(|given| {
+        let taken = labels(&given.column)?;
+        given.from.iter().find_map(|from| {
+            let label = labels(from)?.iter().find(|label| !taken.contains(label))?;
+            Some((from, &given.column, label))
+        })
+    })?;
+    let query = match release.blue.app.writes(&step.before.origin_of(&table)) {
+        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+        Evidence::Assumed => None,
+        Evidence::None => return None,
+    };
+    let text = format!(
+        "{name} puts {table}.{from} into {into}, which does not take '{label}': blue may be refused from here on"
+    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on");
+    Some(
+        release
+            .blue
+            .shown_by(diagnostic, query)
+            .help("give the enum all labels of the other; or translate them in the trigger"),
+    )
 }
 
 /// Rows that an INSERT makes of those that blue deletes, and that hold them from now on.

@@ -132,17 +132,22 @@ fn inheriting<'a>(schema: &'a Schema, table: &'a QName) -> impl Iterator<Item = 
     below.filter(move |name| schema.ancestors(name).any(|above| above == table && !by_parent(above)))
 }
 
-/// Rows that an UPDATE changes, and that blue goes on writing as they were.
-fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Diagnostic> {
+/// The column that rows of blue lack which an UPDATE gave to others, with the step that demands it.
+fn left<'a>(subject: &Subject<'a>, table: &QName, writes: &'a [Ident]) -> Option<(&'a Ident, Option<&'a Step<'a>>)> {
     let Subject { release, step, .. } = *subject;
     // Only a table that blue has can be written by blue, under the name that blue knows.
     let known = step.before.origin_of(table);
     release.base.relation(&known).filter(|r| r.kind == RelationKind::Table)?;
     let left = writes.iter().find(|column| release.blue.app.leaves_out_or_writes(&known, column))?;
     let demanded = release.steps.iter().find(|other| other.phase == Phase::After && demands(other, table, writes));
-    if kept_in_step(subject, table, writes) || told(subject, table) || filled_again(subject, table, writes, demanded) {
-        return None;
-    }
+    let kept = kept_in_step(subject, table, Filled::Columns { writes, demanded: demanded.is_some() });
+    (!kept && !filled_again(subject, table, writes, demanded)).then_some((left, demanded))
+}
+
+/// Rows that an UPDATE changes, and that blue goes on writing as they were.
+fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Diagnostic> {
+    let step = subject.step;
+    let (left, demanded) = left(subject, table, writes).filter(|_| !told(subject, table))?;
     let text = match demanded {
         None => format!("rows of {table} that blue writes after this step, until it is drained, do not get {left}"),
         Some(later) => format!(
@@ -166,7 +171,7 @@ fn merged(subject: &Subject<'_>, table: &QName) -> bool {
     let Subject { release, step, .. } = *subject;
     let known = step.before.origin_of(table);
     let is_table = release.base.relation(&known).is_some_and(|r| r.kind == RelationKind::Table);
-    is_table && !matches!(release.blue.app.writes(&known), Evidence::None) && !kept_in_step(subject, table, &[])
+    is_table && !matches!(release.blue.app.writes(&known), Evidence::None) && !kept_in_step(subject, table, Filled::Any)
 }
 
 /// Whether the release does something with a table that it makes: fills another from it, or gives it another name.
@@ -187,7 +192,7 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
     let known = step.before.origin_of(from);
     release.base.relation(&known).filter(|r| r.kind == RelationKind::Table)?;
     // A trigger carries over what it names the other table for.
-    let carried = kept_in_step(subject, from, std::slice::from_ref(&to.name));
+    let carried = kept_in_step(subject, from, Filled::Table(&to.name));
     if matches!(release.blue.app.writes(&known), Evidence::None) || carried {
         return None;
     }
@@ -232,8 +237,19 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
     )))
 }
 
+/// What a trigger is to fill.
+#[derive(Clone, Copy)]
+enum Filled<'a> {
+    /// Columns of the row that is written; and whether they must have a value then.
+    Columns { writes: &'a [Ident], demanded: bool },
+    /// Another table.
+    Table(&'a Ident),
+    /// Whatever it is.
+    Any,
+}
+
 /// Whether a trigger of the release is there to carry over what blue writes: one whose body names what is to be filled, where that is known.
-fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: &[Ident]) -> bool {
+fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> bool {
     let known = subject.step.before.origin_of(table);
     subject.release.steps.iter().any(|other| {
         other.phase == Phase::Before
@@ -248,7 +264,19 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: &[Ident]) -> bool 
                         };
                         function.as_ref().is_none_or(known)
                     };
-                    let fills = filled.iter().any(names);
+                    let fills = match filled {
+                        // One that runs after the row was written has to name its table to write it again.
+                        Filled::Columns { writes, demanded } => {
+                            let gives = |column: &Ident| {
+                                let function = function.as_ref().filter(|_| demanded);
+                                function.is_none_or(|function| gives_value(subject, function, &known, column))
+                            };
+                            let named = writes.iter().any(|column| names(column) && gives(column));
+                            named && (firing.changes_rows() || names(&table.name))
+                        }
+                        Filled::Table(name) => names(name),
+                        Filled::Any => true,
+                    };
                     let on = other.before.resolve(on);
                     // Partitions have the triggers of what they are a part of.
                     let of_parent = || {
@@ -257,10 +285,20 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: &[Ident]) -> bool 
                     };
                     let runs = other.before.origin_of(&on) == known || of_parent();
                     let fires = subject.release.blue.app.sets_off(&known, *firing, names);
-                    runs && fires && (filled.is_empty() || fills)
+                    runs && fires && fills
                 }
                 _ => false,
             })
+    })
+}
+
+/// Whether a trigger's function may give a column of blue's rows something else than NULL: not if it takes it from columns that blue leaves NULL.
+fn gives_value(subject: &Subject<'_>, function: &QName, table: &QName, column: &Ident) -> bool {
+    let base = subject.release.base.relation(table);
+    let demands = |from: &Ident| base.and_then(|relation| relation.column(from)).is_some_and(|column| column.not_null);
+    subject.release.last.functions(function).iter().all(|function| {
+        let mut given = function.source.body().given.iter().filter(|given| given.column == *column).peekable();
+        given.peek().is_none() || given.any(|given| !given.alone || given.from.iter().any(demands))
     })
 }
 
@@ -282,7 +320,7 @@ fn filled_again(subject: &Subject<'_>, table: &QName, columns: &[Ident], demande
     })
 }
 
-/// Whether an UPDATE of the same table in the same file stands before: one finding tells of both.
+/// Whether there is a finding of an UPDATE of the same table that stands before in the same file: it tells of both.
 fn told(subject: &Subject<'_>, table: &QName) -> bool {
     subject.earlier().any(|earlier| {
         let step = earlier.step;
@@ -292,6 +330,7 @@ fn told(subject: &Subject<'_>, table: &QName) -> bool {
                 Operation::Data(data) => {
                     data.verb == DataVerb::Update
                         && data.table.as_ref().is_some_and(|t| step.before.resolve(t) == *table)
+                        && left(&earlier, table, &data.writes).is_some()
                 }
                 _ => false,
             })

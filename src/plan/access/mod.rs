@@ -6,8 +6,8 @@ mod table;
 
 pub(crate) use super::key::Key;
 use super::key::{
-    DEFAULT_PARTITION, LIKENESS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants, default_of, nullness_of, shape_of,
-    width_of,
+    DEFAULT_PARTITION, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants, default_of,
+    nullness_of, shape_of, width_of,
 };
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
@@ -108,6 +108,15 @@ impl Reader<'_> {
         });
         let tied = targets.chain(self.schema.pointing_to(table)).filter(|other| *other != table);
         self.access.follows.extend(tied.map(|other| Key::Rows(other.clone())));
+    }
+
+    /// Which rows a table takes, and has, depends on what it is a part of and on its parts.
+    fn parts_of(&mut self, table: &QName) {
+        let Some(relation) = self.schema.relation(table) else { return };
+        if relation.partitioned {
+            self.access.uses.insert(Key::Part(table.clone(), PARTITIONS.into()));
+        }
+        self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
     }
 
     /// The parts of a relation that differ.
@@ -430,6 +439,7 @@ impl Reader<'_> {
                         self.access.defines.insert(Key::Rows(other));
                     }
                     self.rows_by_key(&table);
+                    self.parts_of(&table);
                     self.access.defines.insert(Key::Rows(table));
                 }
             }

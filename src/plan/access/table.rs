@@ -111,6 +111,7 @@ impl Reader<'_> {
             }
             TableChange::AddConstraint(definition) => {
                 self.constraint(table, &definition.kind, true);
+                self.access.uses.extend(definition.covers.iter().map(column_key));
                 // What comes to be a part of the table that it points to gets a key of its own, which is valid.
                 if let ConstraintKind::ForeignKey { target, .. } = &definition.kind
                     && definition.not_valid

@@ -184,7 +184,8 @@ impl Reader {
                 (_, "v", _) => Some(DefaultValue::GeneratedVirtual),
                 (_, _, Some(text)) if text.starts_with("NULL::") => Some(DefaultValue::Null),
                 (_, _, Some(text)) if is_volatile(text) => Some(DefaultValue::Volatile),
-                (_, _, Some(_)) => Some(DefaultValue::Stable),
+                (_, _, Some(text)) if is_computed(text) => Some(DefaultValue::Stable),
+                (_, _, Some(_)) => Some(DefaultValue::Constant),
                 (_, _, None) => None,
             };
             relation.runs.extend(expression.iter().flat_map(|text| sql::called_in(text)));
@@ -416,6 +417,7 @@ fn firing(tgtype: i32) -> Firing {
     let has = |bits: i32| tgtype & bits != 0;
     Firing {
         before: has(before | instead),
+        instead: has(instead),
         each_row: has(row),
         insert: has(insert),
         update: has(update),
@@ -437,6 +439,12 @@ pub(super) fn on_delete(code: &str) -> OnDelete {
 }
 
 /// Whether a default's text calls something that differs from row to row.
+/// Whether a default calls something, as `CURRENT_DATE` does without parentheses.
+fn is_computed(expression: &str) -> bool {
+    const BARE: &[&str] = &["CURRENT_", "SESSION_USER", "LOCALTIME", "USER"];
+    !sql::called_in(expression).is_empty() || BARE.iter().any(|word| expression.starts_with(word))
+}
+
 fn is_volatile(expression: &str) -> bool {
     const VOLATILE: &[&str] =
         &["nextval(", "random(", "gen_random_uuid(", "clock_timestamp(", "uuid_generate", "timeofday("];

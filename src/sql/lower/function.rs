@@ -255,7 +255,8 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
     // Events may name columns (`UPDATE OF a, b ON t`); ON ends them.
     let mut columns = BTreeSet::new();
     let mut named = false;
-    let mut firing = Firing { before: false, each_row: false, insert: false, update: false, delete: false };
+    let mut firing =
+        Firing { before: false, instead: false, each_row: false, insert: false, update: false, delete: false };
     while !eat(parser, &[Keyword::ON]) {
         match parser.next_token().token {
             Token::EOF => return parser.expected_ref("ON", parser.peek_token_ref()),
@@ -264,7 +265,8 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
             // `INSTEAD OF` stands before the events.
             word if is_word(&word, "of") => named = firing.update,
             word => {
-                firing.before |= is_word(&word, "before") || is_word(&word, "instead");
+                firing.instead |= is_word(&word, "instead");
+                firing.before |= is_word(&word, "before") || firing.instead;
                 firing.insert |= is_word(&word, "insert");
                 firing.update |= is_word(&word, "update");
                 firing.delete |= is_word(&word, "delete") || is_word(&word, "truncate");
@@ -287,16 +289,17 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
             function = Some(lower_name(&parser.parse_object_name(false)?));
         } else if eat(parser, &[Keyword::WHEN]) {
             // `(NEW.a <> OLD.a)`
-            let mut depth = 0_usize;
+            let (mut depth, mut row) = (0_usize, false);
             loop {
                 let token = parser.next_token().token;
                 match token {
                     Token::LParen => depth += 1,
                     Token::RParen => depth = depth.saturating_sub(1),
                     Token::EOF => break,
-                    Token::Period => mention(&parser.peek_token_ref().token, &mut columns),
+                    Token::Period if row => mention(&parser.peek_token_ref().token, &mut columns),
                     _ => {}
                 }
+                row = is_word(&token, "new") || is_word(&token, "old");
                 if depth == 0 {
                     break;
                 }

@@ -90,8 +90,11 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
             constraints.push(ConstraintDefinition {
                 name: constraint_name.clone(),
                 kind,
+                covers: Vec::new(),
                 deferrable,
                 not_valid: false,
+                no_inherit: gaps.no_inherit,
+                default_tablespace: gaps.default_tablespace,
                 if_not_exists: false,
             })
         };
@@ -182,7 +185,23 @@ pub(super) fn lower_constraint(
         }
         _ => false,
     };
-    Some(ConstraintDefinition { name: name.as_ref().map(fold), kind, deferrable, not_valid, if_not_exists: false })
+    let covers = match constraint {
+        TableConstraint::Unique(unique) => fold_all(&unique.include),
+        TableConstraint::PrimaryKey(key) => fold_all(&key.include),
+        _ => Vec::new(),
+    };
+    let (name, no_inherit, default_tablespace) = (name.as_ref().map(fold), gaps.no_inherit, gaps.default_tablespace);
+    let if_not_exists = false;
+    Some(ConstraintDefinition {
+        name,
+        kind,
+        covers,
+        deferrable,
+        not_valid,
+        no_inherit,
+        default_tablespace,
+        if_not_exists,
+    })
 }
 
 fn is_deferrable(characteristics: Option<&ast::ConstraintCharacteristics>) -> bool {
@@ -268,7 +287,11 @@ pub(super) fn default_value(expr: &Expr) -> DefaultValue {
         return DefaultValue::Null;
     }
     let known = |name: &Name| STABLE.contains(&&*name.name);
-    if shape_of(expr).calls.iter().all(known) { DefaultValue::Stable } else { DefaultValue::Volatile }
+    match shape_of(expr).calls.as_slice() {
+        [] => DefaultValue::Constant,
+        calls if calls.iter().all(known) => DefaultValue::Stable,
+        _ => DefaultValue::Volatile,
+    }
 }
 
 /// What a foreign key does when the row that it points to is deleted.

@@ -26,6 +26,9 @@ pub(super) fn base(random: &mut Random) -> (World, Vec<String>) {
     if random.chance(30) {
         sql.push(new_domain(&mut world, random));
     }
+    if random.chance(15) {
+        sql.push(new_composite(&mut world, random));
+    }
     if random.chance(20) {
         sql.push(new_sequence(&mut world, random));
     }
@@ -81,6 +84,14 @@ pub(super) fn new_domain(world: &mut World, random: &mut Random) -> String {
     };
     world.domains.push((name.clone(), of.to_owned()));
     format!("CREATE DOMAIN {name} AS {of}{check}")
+}
+
+pub(super) fn new_composite(world: &mut World, random: &mut Random) -> String {
+    let name = world.fresh_object("c", random);
+    let texts: Vec<String> = (0..1 + random.below(2)).map(|n| format!("y{n}")).collect();
+    let written: String = texts.iter().map(|text| format!(", {text} text")).collect();
+    world.composites.push((name.clone(), std::iter::once("x".to_owned()).chain(texts).collect()));
+    format!("CREATE TYPE {name} AS (x int{written})")
 }
 
 pub(super) fn new_sequence(world: &mut World, random: &mut Random) -> String {

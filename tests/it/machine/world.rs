@@ -60,6 +60,8 @@ pub(super) struct World {
     pub(super) functions: Vec<Function>,
     pub(super) enums: Vec<(String, Vec<String>)>,
     pub(super) domains: Vec<(String, String)>,
+    /// With the names of their attributes: a number, and texts.
+    pub(super) composites: Vec<(String, Vec<String>)>,
     pub(super) sequences: Vec<String>,
     pub(super) schemas: Vec<String>,
     pub(super) publications: Vec<String>,
@@ -180,6 +182,11 @@ impl World {
         {
             return name.clone();
         }
+        if let Some((name, _)) = random.pick(&self.composites)
+            && random.chance(12)
+        {
+            return name.clone();
+        }
         let plain = [
             "int",
             "int",
@@ -208,6 +215,10 @@ impl World {
         }
         if let Some((_, base)) = self.domains.iter().find(|(name, _)| name == data_type) {
             return self.value(base, n);
+        }
+        if let Some((_, attributes)) = self.composites.iter().find(|(name, _)| name == data_type) {
+            let texts: String = attributes.iter().skip(1).map(|_| format!(",v{n}")).collect();
+            return format!("'({n}{texts})'");
         }
         let word = data_type.split('(').next().unwrap_or_default();
         match word {

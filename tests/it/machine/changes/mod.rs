@@ -5,6 +5,7 @@ mod data;
 mod idioms;
 mod objects;
 mod tables;
+mod types;
 
 use super::random::Random;
 use super::world::World;
@@ -14,10 +15,11 @@ type Change = fn(&mut World, &mut Random) -> Option<Vec<String>>;
 
 /// The files of a release.
 pub(super) fn files(world: &mut World, random: &mut Random) -> Vec<Vec<String>> {
-    let lists: [(&[(usize, Change)], usize); 5] = [
+    let lists: [(&[(usize, Change)], usize); 6] = [
         (tables::CHANGES, 35),
         (constraints::CHANGES, 20),
-        (objects::CHANGES, 20),
+        (objects::CHANGES, 17),
+        (types::CHANGES, 3),
         (data::CHANGES, 10),
         (idioms::CHANGES, 15),
     ];
@@ -51,6 +53,9 @@ pub(super) fn files(world: &mut World, random: &mut Random) -> Vec<Vec<String>> 
     }
     files.retain(|f| !f.is_empty());
     for file in &mut files {
+        if !world.schemas.is_empty() && random.chance(10) {
+            types::by_path(file);
+        }
         wrap(file, random);
     }
     files

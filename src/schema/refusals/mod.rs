@@ -2,14 +2,21 @@
 //! there can be only one of, what a column or a table cannot be. Each message is the server's, as versions 15 and 18 say it; a test runs the
 //! statements on a server.
 
+mod family;
+mod kinds;
+mod made;
+mod routines;
+
+pub(super) use made::repeated;
+
 use super::model::{Column, QName, Relation, Rule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
 use crate::sql::bound::Bound;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectChange, ObjectKind,
-    Operation, PublishVerb, Publishes, RelationKind, TableChange,
+    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, Ident, ObjectChange,
+    ObjectKind, Operation, PublishVerb, Publishes, RelationKind, TableChange,
 };
 use crate::sql::{Name, TypeName};
 
@@ -20,13 +27,25 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::AlterTable { table, only, change, .. } => {
             let name = schema.resolve(table);
             let relation = schema.relation(&name)?;
-            catalog.change(&name, relation, *only, change)
+            Catalog::altered_as(&name, relation, change)
+                .or_else(|| catalog.change(&name, relation, *only, change))
+                .or_else(|| catalog.family(&name, relation, *only, change))
         }
+        Operation::RenameRelation { kind, name, .. } | Operation::MoveRelation { kind, name, .. } => {
+            catalog.moved_as(name, *kind)
+        }
+        Operation::RefreshView { name, .. } => catalog.refreshed(name),
         Operation::CreateTable(table) => {
             let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema));
             query.or_else(|| catalog.create_table(table))
         }
-        Operation::CreateView(view) if !view.temporary => resolve::query_refused(&view.body, schema),
+        Operation::CreateView(view) if !view.temporary => catalog.create_view(view),
+        Operation::CreateType { name, definition, .. } => catalog.create_type(name, definition),
+        Operation::AlterDomain { name, change } => catalog.alter_domain(name, change),
+        Operation::AlterComposite { name, change } => catalog.alter_composite(name, change),
+        Operation::CreateNamespace { name, if_not_exists: false, .. } => {
+            (**name != *"public" && schema.has_namespace(name)).then(|| format!("schema \"{name}\" already exists"))
+        }
         Operation::CreateIndex(index) => catalog.create_index(index),
         Operation::DropRelation { kind: RelationKind::Index, name, concurrently, .. } => {
             catalog.drop_index(&schema.resolve(name), *concurrently)
@@ -34,18 +53,21 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::Object { kind: ObjectKind::Publication, name, publishes: Some(publishes), change } => {
             catalog.publication(name, publishes, *change == ObjectChange::Alter)
         }
-        Operation::DropRelation { name, cascade: false, together, .. } => {
+        Operation::DropRelation { kind, name, cascade, together, .. } => {
             let name = schema.resolve(name);
             let relation = schema.relation(&name)?;
-            catalog.drop_relation(&name, relation, together)
+            let others = || catalog.drop_relation(&name, relation, together);
+            Catalog::dropped_as(&name, relation, *kind).or_else(|| if *cascade { None } else { others() })
         }
         Operation::DropType { name, cascade: false, .. } => catalog.drop_type(&schema.resolve_type(name)),
         Operation::DropFunction { name, arguments, cascade, .. } => {
             catalog.drop_function(&schema.resolve_function(name), arguments.as_deref(), *cascade)
         }
         Operation::DropNamespace { name, cascade: false, .. } => {
-            let mut inside = schema.relations().map(|(name, relation)| (name, relation.kind.keyword()));
-            let (found, kind) = inside.find(|(found, _)| found.schema == *name)?;
+            let relations = schema.relations().map(|(name, relation)| (name, relation.kind.keyword()));
+            let types = schema.user_types().map(|(name, _)| (name, "TYPE"));
+            let functions = schema.all_functions().map(|(name, _)| (name, "FUNCTION"));
+            let (found, kind) = { relations.chain(types).chain(functions) }.find(|(found, _)| found.schema == *name)?;
             Some(format!("cannot drop schema {name} because {} {found} is in it", kind.to_lowercase()))
         }
         Operation::Comment { relation: Some((name, Some(column))), .. } => {
@@ -54,11 +76,14 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             (relation.column(column).is_none() && !is_system(column))
                 .then(|| format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
         }
-        Operation::CreateTrigger { name, table, or_replace: false, .. } => {
-            let table = schema.resolve(table);
-            let exists = schema.relation(&table)?.triggers.contains_key(name);
-            exists.then(|| format!("trigger \"{name}\" for relation \"{}\" already exists", table.name))
+        Operation::CreateTrigger { name, table, or_replace, function, columns, firing, .. } => {
+            let (table, function) = (schema.resolve(table), function.as_ref().map(|f| schema.resolve_function(f)));
+            let exists = !or_replace && schema.relation(&table)?.triggers.contains_key(name);
+            exists
+                .then(|| format!("trigger \"{name}\" for relation \"{}\" already exists", table.name))
+                .or_else(|| catalog.create_trigger(name, &table, function.as_ref(), columns, *firing))
         }
+        Operation::DropTrigger { name, table, .. } => catalog.drop_trigger(name, &schema.resolve(table)),
         Operation::CreatePolicy { name, table, .. } => {
             let table = schema.resolve(table);
             let exists = schema.relation(&table)?.policies.contains_key(name);
@@ -94,8 +119,14 @@ impl Catalog<'_> {
         let column = |column: &Ident| relation.column(column);
         match change {
             TableChange::AddColumn { column: new, constraints, if_not_exists } => {
+                if self.is_partition(relation) {
+                    return Some("cannot add column to a partition".to_owned());
+                }
                 if *if_not_exists && column(&new.name).is_some() {
                     return None;
+                }
+                if is_system(&new.name) {
+                    return Some(format!("column name \"{}\" conflicts with a system column name", new.name));
                 }
                 if only && self.schema.children(name).next().is_some() {
                     return Some("column must be added to child tables too".to_owned());
@@ -145,6 +176,9 @@ impl Catalog<'_> {
                 if only && self.schema.children(name).next().is_some() {
                     return Some(format!("inherited column \"{from}\" must be renamed in child tables too"));
                 }
+                if is_system(to) {
+                    return Some(format!("column name \"{to}\" conflicts with a system column name"));
+                }
                 column(to).map(|_| format!("column \"{to}\" of relation \"{table}\" already exists"))
             }
             TableChange::DropNotNull { column: loosened } => {
@@ -167,6 +201,7 @@ impl Catalog<'_> {
                     _ => None,
                 }
             }
+            TableChange::ReplicaIdentity(identity) => Self::identity(name, relation, identity),
             TableChange::AddConstraint(definition) => self.constraint(name, relation, definition, true),
             TableChange::DropConstraint { name: gone, cascade, .. } => {
                 self.drop_constraint(name, relation, gone, *cascade)
@@ -176,6 +211,15 @@ impl Catalog<'_> {
                     relation.constraints.contains_key(wanted) || relation.not_null_named(table, wanted).is_some();
                 (!known).then(|| format!("constraint \"{wanted}\" of relation \"{table}\" does not exist"))
             }
+            TableChange::AlterConstraint { name: altered } => match relation.constraints.get(altered) {
+                Some(found) => (!matches!(found.kind, Rule::ForeignKey { .. })).then(|| {
+                    format!("constraint \"{altered}\" of relation \"{table}\" is not a foreign key constraint")
+                }),
+                None => relation
+                    .not_null_named(table, altered)
+                    .is_none()
+                    .then(|| format!("constraint \"{altered}\" of relation \"{table}\" does not exist")),
+            },
             TableChange::RenameConstraint { from, .. } => {
                 let known = relation.constraints.contains_key(from) || relation.not_null_named(table, from).is_some();
                 (!known).then(|| format!("constraint \"{from}\" for table \"{table}\" does not exist"))
@@ -220,8 +264,34 @@ impl Catalog<'_> {
                     target.name
                 ))
             }
+            TableChange::DropGenerated { column: generated, if_exists: false } => {
+                let plain = |default| {
+                    matches!(
+                        default,
+                        None | Some(
+                            DefaultValue::Null | DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile
+                        )
+                    )
+                };
+                plain(column(generated)?.default).then(|| {
+                    format!(
+                        "column \"{generated}\" of relation \"{table}\" is neither an identity nor a generated column"
+                    )
+                })
+            }
+            TableChange::SetIdentity { column: identity, add: false, .. } => {
+                let is = matches!(
+                    column(identity)?.default,
+                    Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
+                );
+                (!is).then(|| format!("column \"{identity}\" of relation \"{table}\" is not an identity column"))
+            }
             TableChange::SetIdentity { column: identity, add: true, .. } => {
                 let found = column(identity)?;
+                let of = found.data_type.as_ref().map(|data_type| data_type.base().into_owned());
+                if of.is_some_and(|of| !matches!(&*of, "smallint" | "integer" | "bigint")) {
+                    return Some("identity column type must be smallint, integer, or bigint".to_owned());
+                }
                 match found.default {
                     Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
                         Some(format!("column \"{identity}\" of relation \"{table}\" is already an identity column"))
@@ -257,6 +327,12 @@ impl Catalog<'_> {
         if table.if_not_exists && self.schema.relation(&self.schema.resolve(&table.name)).is_some() {
             return None;
         }
+        if let Some(why) = { self.named_as_type(&table.name) }.or_else(|| self.columns_of(table)) {
+            return Some(why);
+        }
+        if let Some(why) = self.parents_of(table) {
+            return Some(why);
+        }
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { target, target_columns, .. } => {
@@ -278,12 +354,25 @@ impl Catalog<'_> {
         }
         let parent_name = self.schema.resolve(table.partition_of.as_ref()?);
         let parent = self.schema.relation(&parent_name)?;
-        let overlapping = table.bound.as_ref().and_then(|bound| self.bound(&parent_name, parent, &name, bound));
+        let bound = table.bound.as_ref();
+        if let Some(why) = bound.and_then(|bound| self.other_kind(&parent_name, bound)) {
+            return Some(why);
+        }
+        let overlapping = bound.and_then(|bound| self.bound(&parent_name, parent, &name, bound));
         if overlapping.is_some() {
             return overlapping;
         }
         let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
         Some(second_default(&self.schema.resolve(&table.name), default))
+    }
+
+    fn create_view(&self, view: &CreateView) -> Option<String> {
+        let name = self.schema.resolve(&view.name);
+        let there = self.schema.relation(&name).filter(|_| view.or_replace);
+        if there.is_some_and(|relation| relation.kind != RelationKind::View) {
+            return Some(format!("\"{}\" is not a view", name.name));
+        }
+        self.named_as_type(&view.name).or_else(|| resolve::query_refused(&view.body, self.schema))
     }
 
     /// A partition's bound among those of the others.
@@ -308,9 +397,14 @@ impl Catalog<'_> {
     fn create_index(&self, index: &CreateIndex) -> Option<String> {
         let table = self.schema.resolve(&index.table);
         let relation = self.schema.relation(&table)?;
+        if let Some(why) = Self::indexed(&table, relation) {
+            return Some(why);
+        }
         let known = relation.columns_known && relation.kind == RelationKind::Table;
-        let missing = index.key.iter().flatten().find(|column| known && relation.column(column).is_none());
-        if let Some(column) = missing.filter(|column| !is_system(column)) {
+        let mut named = index.key.iter().flatten().chain(&index.mentions);
+        let missing = named
+            .find(|column| known && relation.column(column).is_none() && !is_system(column) && **column != table.name);
+        if let Some(column) = missing {
             return Some(format!("column \"{column}\" does not exist"));
         }
         let columns: Vec<Ident> = index.key.iter().flatten().cloned().collect();
@@ -419,14 +513,12 @@ impl Catalog<'_> {
         if cascade || overloads.len() > 1 || overloads.is_empty() {
             return None;
         }
-        let calls = |relation: &Relation| {
-            relation.trigger_functions.iter().find(|(_, called)| *called == name).map(|(t, _)| t.clone())
+        let trigger = |table: &QName, relation: &Relation| {
+            Self::trigger_of(relation, name).map(|trigger| format!("trigger {trigger} on table {table}"))
         };
-        let (table, trigger) = self.schema.relations().find_map(|(table, r)| Some((table, calls(r)?)))?;
-        Some(format!(
-            "cannot drop function {} because other objects depend on it: trigger {trigger} on table {table}",
-            name.name
-        ))
+        let trigger = self.schema.relations().find_map(|(table, relation)| trigger(table, relation));
+        let user = trigger.or_else(|| self.caller(name))?;
+        Some(format!("cannot drop function {} because other objects depend on it: {user}", name.name))
     }
 
     fn set_type(&self, name: &QName, relation: &Relation, old: &Column, to: &TypeName, using: bool) -> Option<String> {
@@ -452,7 +544,7 @@ impl Catalog<'_> {
             return Some(format!("column \"{column}\" cannot be cast automatically to type {to}"));
         }
         match old.default {
-            Some(DefaultValue::Stable | DefaultValue::Volatile) if castable == Sure::No => {
+            Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile) if castable == Sure::No => {
                 return Some(format!("default for column \"{column}\" cannot be cast automatically to type {to}"));
             }
             Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)
@@ -498,6 +590,9 @@ impl Catalog<'_> {
             }
             return Some(format!("constraint \"{written}\" for relation \"{table}\" already exists"));
         }
+        if relation.partitioned && definition.default_tablespace {
+            return Some("cannot specify default tablespace for partitioned relations".to_owned());
+        }
         let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
         let missing = |columns: &[Ident]| columns.iter().find(known).map(|c| format!("column \"{c}\" does not exist"));
         let second = || format!("multiple primary keys for table \"{table}\" are not allowed");
@@ -512,6 +607,9 @@ impl Catalog<'_> {
             }
             ConstraintKind::UsingIndex { primary, index } => {
                 let plain = |i: &super::Index| i.unique && i.plain_key().is_some();
+                if relation.partitioned {
+                    return Some("ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned());
+                }
                 let found = relation.indexes.get(index)?;
                 if !plain(found) {
                     return Some(format!(
@@ -522,6 +620,9 @@ impl Catalog<'_> {
             }
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
                 missing(columns).or_else(|| self.foreign_key(name, relation, columns, target, target_columns))
+            }
+            ConstraintKind::Check { .. } if relation.partitioned && definition.no_inherit => {
+                Some(format!("cannot add NO INHERIT constraint to partitioned table \"{table}\""))
             }
             ConstraintKind::Check { columns, .. } | ConstraintKind::Exclude { columns } => {
                 let named = |column: &&Ident| **column == name.name || is_system(column);
@@ -542,7 +643,10 @@ impl Catalog<'_> {
         let to = self.schema.resolve(target);
         // A new table that points to itself has its key in the same statement.
         let own = to == *name && relation.columns.is_empty();
-        let found = self.schema.relation(&to).filter(|found| !own && found.kind == RelationKind::Table)?;
+        let found = self.schema.relation(&to).filter(|_| !own)?;
+        if let Some(why) = Self::referenced(&to, found) {
+            return Some(why);
+        }
         if found.unlogged && !relation.unlogged {
             return Some("constraints on permanent tables may reference only permanent tables".to_owned());
         }
@@ -553,6 +657,9 @@ impl Catalog<'_> {
             },
             written => written.to_vec(),
         };
+        if !columns.is_empty() && columns.len() != key.len() {
+            return Some("number of referencing and referenced columns for foreign key disagree".to_owned());
+        }
         if let Some(column) = key.iter().find(|column| found.columns_known && found.column(column).is_none()) {
             return Some(format!("column \"{column}\" referenced in foreign key constraint does not exist"));
         }
@@ -564,6 +671,10 @@ impl Catalog<'_> {
         let unique = |index: &super::Index| {
             index.unique && index.plain_key().is_some_and(|plain| sorted(&plain) == sorted(&key))
         };
+        let mut keys = found.indexes.values().filter(|index| unique(index)).peekable();
+        if keys.peek().is_some() && keys.all(|index| index.deferrable) {
+            return Some(format!("cannot use a deferrable unique constraint for referenced table \"{}\"", to.name));
+        }
         if !found.indexes.values().any(unique) {
             return Some(format!(
                 "there is no unique constraint matching given keys for referenced table \"{}\"",
@@ -672,6 +783,11 @@ impl Catalog<'_> {
             (columns.contains(column) || filter.contains(column))
                 .then(|| format!("publication of table {name} in publication {publication}"))
         })
+    }
+
+    fn is_partition(&self, relation: &Relation) -> bool {
+        let parent = relation.parent.as_ref().and_then(|parent| self.schema.relation(parent));
+        parent.is_some_and(|parent| parent.partitioned)
     }
 
     /// Whether a column is its parent's.

@@ -1,0 +1,75 @@
+//! Which statements are for which kinds of relations.
+
+use super::Catalog;
+use crate::schema::model::{QName, Relation};
+use crate::sql::Name;
+use crate::sql::operation::{RelationKind, TableChange};
+
+/// How the server calls a relation that a statement is not for.
+fn is_not(name: &QName, wanted: RelationKind) -> String {
+    let kind = wanted.keyword().to_lowercase();
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("\"{}\" is not {article} {kind}", name.name)
+}
+
+impl Catalog<'_> {
+    /// `DROP`
+    pub(super) fn dropped_as(name: &QName, relation: &Relation, kind: RelationKind) -> Option<String> {
+        (relation.kind != kind).then(|| is_not(name, kind))
+    }
+
+    /// `ALTER … RENAME`, `ALTER … SET SCHEMA`: `ALTER TABLE` does it to anything.
+    pub(super) fn moved_as(&self, name: &Name, kind: RelationKind) -> Option<String> {
+        let name = self.schema.resolve(name);
+        let relation = self.schema.relation(&name)?;
+        let any = matches!(kind, RelationKind::Table | RelationKind::Index);
+        (!any && relation.kind != kind).then(|| is_not(&name, kind))
+    }
+
+    /// A sub-command of `ALTER TABLE`.
+    pub(super) fn altered_as(name: &QName, relation: &Relation, change: &TableChange) -> Option<String> {
+        let takes = match relation.kind {
+            RelationKind::Table | RelationKind::ForeignTable | RelationKind::Index => true,
+            RelationKind::View => matches!(
+                change,
+                TableChange::SetDefault { .. }
+                    | TableChange::DropDefault { .. }
+                    | TableChange::RenameColumn { .. }
+                    | TableChange::Owner { .. }
+                    | TableChange::Physical { .. }
+            ),
+            RelationKind::MaterializedView => {
+                matches!(
+                    change,
+                    TableChange::RenameColumn { .. } | TableChange::Owner { .. } | TableChange::Physical { .. }
+                )
+            }
+            RelationKind::Sequence => matches!(
+                change,
+                TableChange::Owner { .. } | TableChange::SetLogged { .. } | TableChange::Physical { .. }
+            ),
+        };
+        (!takes).then(|| {
+            let kind = relation.kind.keyword().to_lowercase();
+            format!("this is not for {kind}s, and \"{}\" is one", name.name)
+        })
+    }
+
+    /// `CREATE INDEX`
+    pub(super) fn indexed(name: &QName, relation: &Relation) -> Option<String> {
+        let takes = matches!(relation.kind, RelationKind::Table | RelationKind::MaterializedView);
+        (!takes).then(|| format!("cannot create index on relation \"{}\"", name.name))
+    }
+
+    /// The target of a foreign key.
+    pub(super) fn referenced(name: &QName, relation: &Relation) -> Option<String> {
+        (relation.kind != RelationKind::Table).then(|| format!("referenced relation \"{}\" is not a table", name.name))
+    }
+
+    /// `REFRESH MATERIALIZED VIEW`
+    pub(super) fn refreshed(&self, name: &Name) -> Option<String> {
+        let name = self.schema.resolve(name);
+        let relation = self.schema.relation(&name)?;
+        (relation.kind != RelationKind::MaterializedView).then(|| is_not(&name, RelationKind::MaterializedView))
+    }
+}

@@ -1,0 +1,150 @@
+//! What PostgreSQL refuses of things that are made: their names, their columns, their keys.
+
+use std::collections::BTreeSet;
+
+use super::{Catalog, is_system};
+use crate::schema::model::{QName, Relation, UserType};
+use crate::sql::Name;
+use crate::sql::bound::Bound;
+use crate::sql::operation::{
+    AttributeChange, ConstraintKind, CreateTable, DomainChange, Ident, RelationKind, ReplicaIdentity, TypeDefinition,
+};
+
+/// The first name that stands twice.
+pub(in crate::schema) fn repeated<'a>(names: impl IntoIterator<Item = &'a Ident>) -> Option<&'a Ident> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
+}
+
+impl Catalog<'_> {
+    /// The name of a table or view, which is one of a type, too.
+    pub(super) fn named_as_type(&self, name: &Name) -> Option<String> {
+        let name = self.schema.resolve(name);
+        let taken = self.schema.relation(&name).is_none() && self.schema.user_type(&name).is_some();
+        taken.then(|| format!("type \"{}\" already exists", name.name))
+    }
+
+    /// The columns and keys of a new table, as far as they are all written there.
+    pub(super) fn columns_of(&self, table: &CreateTable) -> Option<String> {
+        if let Some(column) = repeated(table.columns.iter().map(|column| &column.name)) {
+            return Some(format!("column \"{column}\" specified more than once"));
+        }
+        if let Some(column) = table.columns.iter().find(|column| is_system(&column.name)) {
+            return Some(format!("column name \"{}\" conflicts with a system column name", column.name));
+        }
+        if table.constraints.iter().filter(|constraint| constraint.kind.is_primary()).count() > 1 {
+            return Some(format!("multiple primary keys for table \"{}\" are not allowed", table.name.name));
+        }
+        let all = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();
+        let known = |column: &Ident| table.columns.iter().any(|own| own.name == *column) || is_system(column);
+        table.constraints.iter().find_map(|constraint| {
+            let (ConstraintKind::PrimaryKey { columns }
+            | ConstraintKind::Unique { columns, .. }
+            | ConstraintKind::ForeignKey { columns, .. }) = &constraint.kind
+            else {
+                return None;
+            };
+            if let Some(column) = columns.iter().find(|column| all && table.query.is_none() && !known(column)) {
+                return Some(format!("column \"{column}\" named in key does not exist"));
+            }
+            let unique = !matches!(constraint.kind, ConstraintKind::ForeignKey { .. });
+            let lacking = table.partition_key.iter().find(|key| unique && !columns.contains(key));
+            lacking.filter(|_| table.partitioned).map(|column| {
+                format!("unique constraint on partitioned table must include all partitioning columns: it lacks \"{column}\"")
+            })
+        })
+    }
+
+    /// What a new table is to be a part of, or to inherit from.
+    pub(super) fn parents_of(&self, table: &CreateTable) -> Option<String> {
+        let found = |name: &Name| {
+            let name = self.schema.resolve(name);
+            self.schema.relation(&name).filter(|r| r.kind == RelationKind::Table).map(|relation| (name, relation))
+        };
+        let whole = table.partition_of.as_ref().and_then(found);
+        if let Some((name, _)) = whole.filter(|(_, relation)| !relation.partitioned && relation.parent.is_none()) {
+            return Some(format!("\"{}\" is not partitioned", name.name));
+        }
+        let (name, _) = { table.inherits.iter().filter_map(found) }.find(|(_, relation)| relation.partitioned)?;
+        Some(format!("cannot inherit from partitioned table \"{}\"", name.name))
+    }
+
+    /// The bound of a partition against those of the others, which are of one kind.
+    pub(super) fn other_kind(&self, parent: &QName, bound: &Bound) -> Option<String> {
+        let other = self.schema.children(parent).find_map(|child| self.schema.relation(child)?.bound.as_ref())?;
+        (std::mem::discriminant(other) != std::mem::discriminant(bound))
+            .then(|| "invalid bound specification for this kind of partitions".to_owned())
+    }
+
+    /// `CREATE TYPE`, `CREATE DOMAIN`
+    pub(super) fn create_type(&self, name: &Name, definition: &TypeDefinition) -> Option<String> {
+        let resolved = self.schema.resolve(name);
+        // Its rows have a type of its name.
+        let row = self.schema.relation(&resolved).filter(|relation| relation.kind != RelationKind::Sequence);
+        if row.is_some() {
+            return Some(format!("type \"{}\" already exists", resolved.name));
+        }
+        match definition {
+            TypeDefinition::Enum(labels) => {
+                repeated(labels).map(|label| format!("enum label \"{label}\" is there twice"))
+            }
+            TypeDefinition::Composite(attributes) => repeated(attributes.iter().map(|(attribute, _)| attribute))
+                .map(|attribute| format!("column \"{attribute}\" specified more than once")),
+            TypeDefinition::Domain { .. } | TypeDefinition::Other => None,
+        }
+    }
+
+    /// `ALTER DOMAIN`
+    pub(super) fn alter_domain(&self, name: &Name, change: &DomainChange) -> Option<String> {
+        let name = self.schema.resolve_type(name);
+        let definition = self.schema.user_type(&name)?;
+        let UserType::Domain { checks, .. } = definition else {
+            return Some(format!("\"{}\" is not a domain", name.name));
+        };
+        match change {
+            DomainChange::AddCheck { name: Some(check), .. } => checks
+                .contains_key(check)
+                .then(|| format!("constraint \"{check}\" for domain \"{}\" already exists", name.name)),
+            DomainChange::Validate { name: check } => (!checks.contains_key(check))
+                .then(|| format!("constraint \"{check}\" of domain \"{}\" does not exist", name.name)),
+            _ => None,
+        }
+    }
+
+    /// `ALTER TYPE` of a composite type
+    pub(super) fn alter_composite(&self, name: &Name, change: &AttributeChange) -> Option<String> {
+        let name = self.schema.resolve_type(name);
+        let UserType::Composite(attributes) = self.schema.user_type(&name)? else { return None };
+        let known = |attribute: &Ident| attributes.iter().any(|(known, _)| known == attribute);
+        let missing = |attribute: &Ident| {
+            (!known(attribute)).then(|| format!("column \"{attribute}\" of relation \"{}\" does not exist", name.name))
+        };
+        let exists = |attribute: &Ident| {
+            known(attribute).then(|| format!("column \"{attribute}\" of relation \"{}\" already exists", name.name))
+        };
+        match change {
+            AttributeChange::Add { attribute, .. } => exists(attribute),
+            AttributeChange::Drop { attribute } | AttributeChange::SetType { attribute, .. } => missing(attribute),
+            AttributeChange::Rename { from, to } => missing(from).or_else(|| exists(to)),
+        }
+    }
+
+    /// `REPLICA IDENTITY USING INDEX`
+    pub(super) fn identity(table: &QName, relation: &Relation, identity: &ReplicaIdentity) -> Option<String> {
+        let ReplicaIdentity::Index(index) = identity else { return None };
+        let Some(found) = relation.indexes.get(index) else {
+            return Some(format!("index \"{index}\" for table \"{}\" does not exist", table.name));
+        };
+        let nullable = |column: &&Ident| relation.column(column).is_some_and(|column| !column.not_null);
+        let why = match found.plain_key() {
+            _ if !found.unique => "it is not unique".to_owned(),
+            None => "it is partial, or on an expression".to_owned(),
+            Some(_) if found.deferrable => "it is of a deferrable key".to_owned(),
+            Some(key) => match key.iter().find(nullable) {
+                Some(column) => format!("column \"{column}\" is nullable"),
+                None => return None,
+            },
+        };
+        Some(format!("index \"{index}\" cannot be used as replica identity because {why}"))
+    }
+}
