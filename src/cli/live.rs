@@ -50,6 +50,9 @@ pub(super) struct LiveArgs {
     /// Do not watch blue's sessions any more, although the release was begun with a name for them. The journal keeps that
     #[arg(long, conflicts_with_all = ["blue_application_name", "blue_role"])]
     no_blue_guard: bool,
+    /// Go on although a step that has not run yet seems to fail: you know that it will not
+    #[arg(long)]
+    accept_foreseen: bool,
     /// Wait for `promote` instead of ending
     #[arg(long)]
     wait: bool,
@@ -114,6 +117,7 @@ impl LiveArgs {
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
             lift_guard: self.no_blue_guard,
+            accept_foreseen: self.accept_foreseen,
             force: false,
             accept_base: false,
         }
@@ -237,6 +241,7 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
         | ExecuteError::NoReturn { .. }
         | ExecuteError::OtherShare { .. }
         | ExecuteError::Foreseen { .. }
+        | ExecuteError::GoingBack { .. }
         | ExecuteError::Observed(_) => Exit::Failed,
     };
     let cli = CliError::new(exit, error);

@@ -5,14 +5,14 @@ use crate::postgres::Session;
 use super::doors::{Doors, Moment};
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Record, ReleaseRecord, StepRecord};
+use super::journal::{self, Actor, Record, ReleaseRecord, StepRecord};
 use super::lease::Lease;
 use super::options::Options;
 use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
-use super::{preflight, relations};
+use super::{foreseen, preflight, relations};
 use crate::plan::saved::{Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
 
@@ -58,12 +58,11 @@ impl Engine<'_, '_> {
             }
             Next::Shift(share) => self.shift(share).await?,
             Next::Wait(gate) => {
-                if !self.await_promotion().await? {
+                if !self.await_word().await? {
                     return Ok(Some(Outcome::AwaitingApproval { release: self.release.clone(), gate }));
                 }
                 if self.status.stage == Stage::RollingBack {
-                    let traffic = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
-                    return Ok(Some(self.move_back(traffic.kind).await?));
+                    return Ok(Some(self.go_back_when_told().await?));
                 }
             }
             Next::Drain => self.drain().await?,
@@ -80,6 +79,26 @@ impl Engine<'_, '_> {
     pub(super) async fn check_world(&self) -> Result<(), ExecuteError> {
         preflight::history(self.client, self.plan, &self.status).await?;
         relations::unchanged(self.client, self.plan, &self.status.relations).await
+    }
+
+    /// What has not run yet must be able to, unless the operator knows better.
+    pub(super) async fn foresee(&mut self) -> Result<(), ExecuteError> {
+        let troubles = foreseen::look(self.client, self.plan, &self.status).await?;
+        if troubles.is_empty() {
+            return Ok(());
+        }
+        if !self.options.accept_foreseen {
+            return Err(ExecuteError::Foreseen { troubles });
+        }
+        for what in troubles {
+            (self.doors.events)(&Event::Warning { what });
+        }
+        Ok(())
+    }
+
+    /// Who this is.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { host: self.options.host.clone(), pid: self.options.pid, role: self.setup.user.clone() }
     }
 
     /// Records the migrations that no step completed, and closes the release, in one transaction.

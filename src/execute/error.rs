@@ -49,6 +49,12 @@ pub enum ExecuteError {
     /// What was written for the process that holds the lease has no answer.
     #[error("it is written that the release goes back, and the process that waits has not answered: {0}")]
     Unanswered(Box<Holder>),
+    /// The process that was told to go back did not get there.
+    #[error("the process that waited could not go back: {message}")]
+    GoingBack {
+        /// Why.
+        message: String,
+    },
     /// Another executor took over.
     #[error(
         "the lease was taken over: this executor has epoch {ours}, the database has {found:?}; the transaction was rolled back"
@@ -350,6 +356,7 @@ impl ExecuteError {
                 "if that process is gone for good, end its session (SELECT pg_terminate_backend({})), then run `cutover rollback` again",
                 holder.backend_pid
             ),
+            Self::GoingBack { .. } => "fix the cause, then run `cutover rollback` again".into(),
             Self::LeaseLost { .. } => "`cutover status` shows who carries on".into(),
             Self::Pooled { .. } => {
                 "connect to PostgreSQL itself: a pooler in transaction or statement mode does not keep a session".into()
@@ -376,7 +383,7 @@ impl ExecuteError {
                 None => resume.into(),
             },
             Self::Foreseen { .. } => {
-                "nothing that was asked for is done; give the role what it needs, or take away what is in the way, then run the same command again"
+                "nothing that was asked for is done; give the role what it needs, or take away what is in the way, then run the same command again; if you know better, add `--accept-foreseen`"
                     .into()
             }
             Self::BlueInDoubt { .. } => {

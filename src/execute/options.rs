@@ -36,6 +36,8 @@ pub struct Options {
     pub blue: Option<BlueSessions>,
     /// Whether blue is not watched any more, although the release was begun with a name for its sessions.
     pub lift_guard: bool,
+    /// Go on although a step that has not run yet seems to fail.
+    pub accept_foreseen: bool,
     /// Go back to blue although it may not work on the schema as it is.
     pub force: bool,
     /// Whether the plan's word for what is applied is enough, where neither a history nor the schema of the database confirms it.
@@ -68,6 +70,7 @@ impl Default for Options {
             strategy: Strategy::all_at_once(),
             blue: None,
             lift_guard: false,
+            accept_foreseen: false,
             force: false,
             accept_base: false,
         }

@@ -133,7 +133,7 @@ async fn begin(
     let setup = setup.clone();
     let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
     engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
-    foreseen::look(client, plan, &engine.status).await?;
+    engine.foresee().await?;
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
     engine.run().await
@@ -207,8 +207,33 @@ async fn carry_on(
     }
     engine.check_world().await?;
     let blue = guard_change(client, options).await?;
-    engine.append(&[ReleaseRecord::Resumed { by, blue }.into()]).await?;
+    if !engine.carry_on_unless_told(ReleaseRecord::Resumed { by, blue }).await? {
+        return engine.go_back_when_told().await;
+    }
     engine.run().await
+}
+
+impl Engine<'_, '_> {
+    /// Journals that this process carries on; `false` if somebody wrote beside it in the meantime that the release goes back.
+    async fn carry_on_unless_told(&mut self, resumed: ReleaseRecord) -> Result<bool, ExecuteError> {
+        self.begin().await?;
+        let written = async {
+            // With the lease's row locked nobody writes beside this.
+            self.lease.check(self.client).await?;
+            let now = status_of(self.client, &self.release).await?;
+            let told = now.stage == Stage::RollingBack && self.status.stage != Stage::RollingBack;
+            let records: &[Record] = if told { &[] } else { &[resumed.into()] };
+            self.status = now;
+            Ok::<_, ExecuteError>((told, self.write(records).await?))
+        };
+        match written.await {
+            Ok((told, written)) => self.end(Ok(written)).await.map(|()| !told),
+            Err(error) => {
+                self.roll_back().await;
+                Err(error)
+            }
+        }
+    }
 }
 
 /// The guard that the caller wants, and whether blue has such a session now.
@@ -285,7 +310,10 @@ pub async fn promote(
     same_traffic(&status, doors)?;
     preflight::history(client, &plan, &status).await?;
     relations::unchanged(client, &plan, &status.relations).await?;
-    foreseen::look(client, &plan, &status).await?;
+    let troubles = foreseen::look(client, &plan, &status).await?;
+    if !troubles.is_empty() && !options.accept_foreseen {
+        return Err(ExecuteError::Foreseen { troubles });
+    }
     let blue = guard_change(client, options).await?;
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let promoted = append_promotion(client, &release.id, &by, blue).await;
@@ -409,13 +437,26 @@ async fn hand_over_rollback(
     let seq = written?;
     ended?;
     (doors.events)(&Event::Journaled { release: release.id.clone(), seq, record });
-    match answered(client, &release.id, seq, doors).await? {
-        Some(status) if status.stage == Stage::RolledBack => {
-            let by_hand = status.traffic.backend == Manual.name();
-            Ok(Outcome::RolledBack { release: release.id, by_hand })
+    if answered(client, &release.id, seq, doors).await?.is_none() {
+        return Err(ExecuteError::Unanswered(holder));
+    }
+    // It was heard: what is left takes as long as the traffic does.
+    let mut poll = Poll::new(options.verify_timeout.saturating_add(options.call_deadline.saturating_mul(3)));
+    loop {
+        let status = status_of(client, &release.id).await?;
+        match (status.stage, status.trouble) {
+            (Stage::RolledBack, _) => {
+                let by_hand = status.traffic.backend == Manual.name();
+                return Ok(Outcome::RolledBack { release: release.id, by_hand });
+            }
+            (_, Some(Trouble::Failed { message, .. })) => return Err(ExecuteError::GoingBack { message }),
+            (_, Some(Trouble::Interrupted)) => {
+                return Err(ExecuteError::GoingBack { message: "it was interrupted".to_owned() });
+            }
+            _ => {}
         }
-        Some(_) => Err(ExecuteError::Held(holder)),
-        None => Err(ExecuteError::Unanswered(holder)),
+        let Some(pause) = poll.next(Duration::ZERO) else { return Err(ExecuteError::Unanswered(holder)) };
+        interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
     }
 }
 
@@ -463,6 +504,20 @@ async fn go_back(
 }
 
 impl Engine<'_, '_> {
+    /// Goes back because somebody wrote that it should. Whoever insisted has said that blue need not be healthy.
+    pub(super) async fn go_back_when_told(&mut self) -> Result<Outcome, ExecuteError> {
+        let entries = journal::entries(self.client, &self.release).await?;
+        let forced = entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Traffic(TrafficRecord::RollbackStarted { forced, .. }) => Some(forced.is_some()),
+            _ => None,
+        });
+        let traffic = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
+        if forced != Some(true) {
+            self.healthy(Side::Blue).await?;
+        }
+        self.move_back(traffic.kind).await
+    }
+
     /// Gives blue all traffic, once it is journaled that it goes back.
     pub(super) async fn move_back(&mut self, kind: Kind) -> Result<Outcome, ExecuteError> {
         self.set_and_verify(Share::NONE).await?;

@@ -8,8 +8,7 @@ use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::foreseen;
-use super::journal::{self, Gate, Guard, TrafficRecord};
+use super::journal::{self, Gate, Guard, Record, ReleaseRecord, TrafficRecord};
 use super::options::BlueSessions;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
@@ -120,8 +119,9 @@ impl Engine<'_, '_> {
         }
     }
 
-    /// Waits for `promote`, if the caller wants to wait. There is one connection, so the journal is polled.
-    pub(super) async fn await_promotion(&mut self) -> Result<bool, ExecuteError> {
+    /// Waits for somebody's word (`promote`, `rollback`), if the caller wants to wait, and journals that it was heard: whoever gave it waits for that.
+    /// There is one connection, so the journal is polled.
+    pub(super) async fn await_word(&mut self) -> Result<bool, ExecuteError> {
         if !self.options.wait {
             return Ok(false);
         }
@@ -131,6 +131,13 @@ impl Engine<'_, '_> {
             let status = Status::of(entries.iter().map(|entry| &entry.record))?;
             if let Some(status) = status.filter(|status| status.stage != self.status.stage) {
                 self.status = status;
+                let heard = match entries.last().map(|entry| &entry.record) {
+                    Some(Record::Traffic(TrafficRecord::RollbackStarted { forced, .. })) => {
+                        TrafficRecord::RollbackStarted { by: self.actor(), forced: forced.clone() }.into()
+                    }
+                    _ => ReleaseRecord::Resumed { by: self.actor(), blue: None }.into(),
+                };
+                self.append(&[heard]).await?;
                 return Ok(true);
             }
             let pause = poll.next(Duration::ZERO).unwrap_or(Duration::from_secs(5)).min(Duration::from_secs(1));
@@ -143,12 +150,19 @@ impl Engine<'_, '_> {
         if self.status.stage != Stage::Draining {
             self.append(&[TrafficRecord::DrainStarted.into()]).await?;
         }
+        if let Some(Guard { sessions, seen: false }) = &self.status.guard
+            && blue_sessions(self.client, sessions).await? == 0
+        {
+            let what =
+                format!("no session with {sessions} was ever seen; if the name is misspelt, blue is not watched");
+            (self.doors.events)(&Event::Warning { what });
+        }
         let mut poll = Poll::new(self.options.drain_timeout);
         loop {
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {
                     self.check_world().await?;
-                    foreseen::look(self.client, self.plan, &self.status).await?;
+                    self.foresee().await?;
                     return self.append(&[TrafficRecord::Drained { evidence }.into()]).await;
                 }
                 Drain::Unknown => {

@@ -23,7 +23,8 @@ impl Known {
     }
 }
 
-/// All of them. The first that fits counts; one that is told by a table beside it comes before one that is not.
+/// All of them. The first that fits counts; one that has a schema of its own, or is told by a table beside it, comes before one that has
+/// columns alone.
 fn known() -> Vec<Known> {
     let read = Convention::ALL.into_iter().filter_map(|convention| {
         let tool = convention.tool();
@@ -32,7 +33,7 @@ fn known() -> Vec<Known> {
     });
     let others = OTHERS.iter().map(|other| Known { tool: other.label, convention: None, sign: &other.sign });
     let mut known: Vec<Known> = read.chain(others).collect();
-    known.sort_by_key(|known| known.sign.beside.is_none());
+    known.sort_by_key(|known| (known.sign.schema.is_none(), known.sign.beside.is_none()));
     known
 }
 

@@ -34,6 +34,9 @@ struct Attempt {
 /// How long the first try of a step waits for its locks. Whoever waits for ACCESS EXCLUSIVE makes everybody behind it wait.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a step waits for a worker of the server's to give way, whatever the operator's limit.
+const MOST_FOR_WORKERS: Duration = Duration::from_secs(2);
+
 impl Attempt {
     const FIRST: Self = Self { number: 1, least: Duration::ZERO };
 
@@ -127,9 +130,13 @@ impl Engine<'_, '_> {
             _ => None,
         });
         let (transaction, user): (String, String) = row.unwrap_or_default();
+        let restored = self.setup.restore_from(self.client, &user);
+        if user != self.setup.user {
+            restored.await?;
+            return Ok(Settled { transaction, relations: relations::hashes(self.client, self.plan).await? });
+        }
         // Sent one after the other without waiting: if the first fails, so does the second.
-        let (restored, relations) =
-            tokio::join!(self.setup.restore_from(self.client, &user), relations::hashes(self.client, self.plan));
+        let (restored, relations) = tokio::join!(restored, relations::hashes(self.client, self.plan));
         restored?;
         Ok(Settled { transaction, relations: relations? })
     }
@@ -221,8 +228,10 @@ impl Engine<'_, '_> {
         }
         let mut least = Duration::ZERO;
         // A worker gives way to whoever has waited for so long, unless it prevents wraparound.
-        if blockers.iter().any(blockers::Blocker::gives_way) {
-            least = blockers::deadlock_timeout(self.client).await + Duration::from_millis(200);
+        if !blockers.is_empty() && blockers.iter().all(blockers::Blocker::gives_way) {
+            let longer = blockers::deadlock_timeout(self.client).await + Duration::from_millis(200);
+            // Everybody waits behind it: not for a server whose patience is out of the ordinary.
+            least = longer.min(self.options.lock_timeout.max(MOST_FOR_WORKERS));
         }
         if self.client.is_closed() || error.as_db_error().is_none() {
             return Err(ExecuteError::Database { doing: "running a step", source: error.into() });

@@ -24,11 +24,15 @@ fn with_waiter() -> (Shop, Child) {
     let plan = shop.plan();
     let path = shop.save(&plan);
     let waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
+    waits(&shop);
+    (shop, waiter)
+}
+
+fn waits(shop: &Shop) {
     until("the release waits", || {
         let there = shop.rows("SELECT (to_regclass('cutover.journal') IS NOT NULL)::text")[0].clone();
         there == "true" && shop.journal().last().is_some_and(|last| last == "approval_awaited")
     });
-    (shop, waiter)
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -221,8 +225,70 @@ fn what_depends_on_a_column_that_goes_is_met_before_the_point_of_no_return() {
     let refused = shop.run(&["promote", "--yes"]).ends(4);
     refused.says("view names depends on column name of users, which is dropped without CASCADE");
     assert_eq!(shop.journal().last().unwrap(), "approval_awaited");
+    // Whoever knows better may go on; the server has the last word.
+    shop.run(&["promote", "--yes", "--accept-foreseen"]).ends(4).says("cannot drop column name of table users");
     shop.sql("DROP VIEW names");
-    shop.run(&["promote", "--yes"]).ends(0).says("is complete");
+    shop.run(&["resume", "--yes"]).ends(0).says("is complete");
+}
+
+#[test]
+fn a_waiter_does_not_go_back_to_a_sick_blue() {
+    let shop = Shop::new();
+    let backend = shop.folder.path().join("backend.sh");
+    let text = r#"#!/bin/sh
+read request
+case "$request" in
+*'"op":"capabilities"'*) r='{"kind":"manual","can_verify":false,"can_prove_drain":false}' ;;
+*'"op":"set_share"'*) r=$(echo "$request" | sed 's/.*"args":\({[^}]*}\).*/\1/') ;;
+*'"op":"verify"'*) r='{"verified":"yes"}' ;;
+*'"op":"health"'*) r='{"health":"unhealthy","why":"no task runs"}' ;;
+*'"op":"drain"'*) r='{"drain":"unknown"}' ;;
+*) r='{}' ;;
+esac
+echo "{\"protocol\":1,\"ok\":true,\"result\":$r}"
+"#;
+    std::fs::write(&backend, text).unwrap();
+    std::fs::set_permissions(&backend, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let (plan, backend) = (shop.save(&shop.plan()), backend.to_str().unwrap().to_owned());
+    let waiter = shop.spawn(&["execute", &plan, "--yes", "--wait", "--traffic-exec", &backend]);
+    waits(&shop);
+    let told = shop.run(&["rollback", "--yes", "--traffic-exec", &backend]).ends(4);
+    told.says("the process that waited could not go back: blue is unhealthy: no task runs");
+    Ran::from(waiter.wait_with_output().unwrap()).ends(4);
+    shop.run(&["rollback", "--yes", "--force", "--traffic-exec", &backend]).ends(0).says("is rolled back");
+}
+
+/// What a table has that goes with it, or that a statement of another name takes away, keeps no right release back.
+#[test]
+fn nothing_is_foreseen_that_will_not_happen() {
+    let check = |base: &str, steps: &[&str]| {
+        let shop = Shop::new();
+        shop.sql(base);
+        let last = steps.len();
+        let completes = |at: usize| if at + 1 == last { &["2", "3", "4"][..] } else { &[] };
+        let steps = steps.iter().enumerate();
+        let steps =
+            steps.map(|(at, sql)| step(at as u32 + 1, Phase::After, Runs::Own, sql, completes(at), 3, 1)).collect();
+        shop.execute(&shop.plan_of(steps), &[]).ends(0);
+    };
+    let trigger = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER sync BEFORE UPDATE OF name ON users FOR EACH ROW WHEN (OLD.name <> 'x') EXECUTE FUNCTION f();";
+    check(trigger, &["DROP TRIGGER sync ON users", "ALTER TABLE users DROP COLUMN name"]);
+    let other = "CREATE TABLE t (id serial PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a + 1) STORED);
+        ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (a > 0);";
+    check(other, &["DROP TABLE t"]);
+    check(other, &["DROP POLICY p ON t", "ALTER TABLE t DROP COLUMN b", "ALTER TABLE t DROP COLUMN a"]);
+    check(other, &["ALTER TABLE t ALTER id DROP DEFAULT", "DROP SEQUENCE t_id_seq"]);
+    let referenced = "CREATE TABLE o (a int REFERENCES users); CREATE VIEW \"my-view\" AS SELECT email FROM users;";
+    check(
+        referenced,
+        &["ALTER TABLE users RENAME TO people", "CREATE VIEW users AS SELECT * FROM people", "DROP VIEW users"],
+    );
+    check(referenced, &["DROP VIEW \"my-view\"", "ALTER TABLE users DROP COLUMN email"]);
+    let partitioned = "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE e (a int REFERENCES t) PARTITION BY RANGE (a);
+        CREATE TABLE e_1 PARTITION OF e FOR VALUES FROM (1) TO (2);";
+    check(partitioned, &["DROP TABLE e", "DROP TABLE t"]);
+    check(partitioned, &["ALTER TABLE e DROP CONSTRAINT e_a_fkey", "DROP TABLE t"]);
 }
 
 #[test]
