@@ -8,7 +8,7 @@
 
 use std::error::Error;
 
-use cutover::project::{Definition, Overrides};
+use cutover::project::{Definition, Inputs};
 use cutover::workload::{Location, Workload, load_from};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,9 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::fs::write(root.join(path), text)?;
     }
     let at = |name: &str| Location::parse(root.join(name).as_str());
-    let overrides = Overrides { blue: Some(at("blue.list")?), green: Some(at("green.list")?), ..Overrides::default() };
+    let said = Inputs { blue: Some(at("blue.list")?), green: Some(at("green.list")?), ..Inputs::default() };
 
-    let project = Definition::find(root, &overrides)?.open_with(|location| match location.path.ends_with(".list") {
+    let project = Definition::find(root, &said)?.open_with(|location| match location.path.ends_with(".list") {
         true => Ok::<_, Box<dyn Error>>(Workload::from_text(location.path.as_str(), &listed(location)?)),
         false => Ok(load_from(location)?),
     })?;

@@ -10,28 +10,19 @@ use std::error::Error;
 
 use camino::Utf8Path;
 use cutover::execute::{Event, Stop};
-use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Local, LocalOptions, Throwaway};
-use cutover::project::{Definition, Overrides};
-use cutover::rehearse::rehearsal::{Script, rehearse};
+use cutover::project::{Definition, Inputs};
+use cutover::rehearse::rehearsal::rehearse;
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let example = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations-examples/02-rename-column");
-    let project = Definition::find(&example, &Overrides::default())?.open()?;
+    let project = Definition::find(&example, &Inputs::default())?.open()?;
     let (pending, _) = project.pending()?;
-    let planned = plan(Request::new(&project.folder, &pending));
+    let planned = project.plan(&pending);
 
     let search_path = std::env::var_os("PATH");
     let server = Throwaway::Local(Local::start(&LocalOptions { search_path, ..LocalOptions::default() }).await?);
-    let script = Script {
-        plan: &planned.plan,
-        folder: &project.folder,
-        applied: &pending.applied,
-        pending: &pending.pending,
-        blue: project.blue.as_ref(),
-        green: project.green.as_ref(),
-    };
     let mut draw = |event: &Event| {
         if let Event::StepRunning { step, of, object, action, .. } = event {
             let done = 20 * *step as usize / of;
@@ -40,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     // A button that cancels would hold the stopper.
     let (_stopper, stop) = Stop::channel();
-    let rehearsal = rehearse(&server, script, &mut draw, stop).await?;
+    let rehearsal = rehearse(&server, project.script(&planned.plan, &pending), &mut draw, stop).await?;
     println!("{}", if rehearsal.is_safe() { "Both versions work everywhere" } else { "Something breaks" });
     server.stop().await?;
     Ok(())

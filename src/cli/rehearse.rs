@@ -133,14 +133,7 @@ async fn rehearse(
         }
         return Ok(Exit::Findings);
     }
-    let script = Script {
-        plan: &planned.plan,
-        folder: &project.folder,
-        applied: &pending.applied,
-        pending: &pending.pending,
-        blue: project.blue.as_ref(),
-        green: project.green.as_ref(),
-    };
+    let script = project.script(&planned.plan, pending);
     let terms = Terms { synthetic_rows: !args.no_synthetic_rows, ..args.server.terms(project) };
     let rehearsal = play(args, script, terms, server).await?;
     for note in &rehearsal.notes {

@@ -8,7 +8,7 @@ use super::{out, queries};
 use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::migrations::Convention;
-use crate::project::{Definition, Overrides, Project};
+use crate::project::{Definition, Inputs, Project};
 use crate::workload::Location;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -85,7 +85,7 @@ impl ReleaseArgs {
 
     /// Whether an option is given that a plan would be another by.
     pub(super) fn changes_the_plan(&self) -> Result<bool, CliError> {
-        Ok(self.options.overrides()? != Overrides::default())
+        Ok(self.options.inputs()? != Inputs::default())
     }
 }
 
@@ -97,11 +97,11 @@ impl ReleaseOptions {
 
     /// Reads a release, and says what is to be said about its input.
     pub(super) fn read(&self, given: &Utf8Path) -> Result<Project, CliError> {
-        let definition = Definition::find(given, &self.overrides()?)?;
+        let definition = Definition::find(given, &self.inputs()?)?;
         let mut project = definition.open_with(queries::load)?;
-        if !definition.blue_source.is_empty() {
+        if !definition.inputs.blue_source.is_empty() {
             let known = definition.known_to_mention();
-            let tree = SourceTree::new(definition.blue_source, known.iter().map(|path| &**path))?;
+            let tree = SourceTree::new(definition.inputs.blue_source, known.iter().map(|path| &**path))?;
             project.blue_source = Some(Box::new(tree));
         }
         for note in &project.notes {
@@ -110,10 +110,10 @@ impl ReleaseOptions {
         Ok(project)
     }
 
-    fn overrides(&self) -> Result<Overrides, CliError> {
+    fn inputs(&self) -> Result<Inputs, CliError> {
         let queries =
             |given: &Option<String>| given.as_deref().map(Location::parse).transpose().map_err(CliError::usage);
-        Ok(Overrides {
+        Ok(Inputs {
             convention: self.convention,
             placeholders: self.placeholders.iter().cloned().collect(),
             from: self.from.clone(),

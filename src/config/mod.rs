@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::compat::Assume;
+use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
 use crate::stats::{Settings, Throughput, Throughputs};
@@ -20,6 +21,17 @@ pub const FILE_NAME: &str = "cutover.toml";
 pub struct Config {
     /// The folder of migrations.
     pub migrations: Option<Utf8PathBuf>,
+    /// What a release is made of.
+    pub inputs: Inputs,
+    /// What `lint` makes of findings.
+    pub lint: LintConfig,
+    /// What the team makes of the figures of production.
+    pub stats: Settings,
+}
+
+/// What a release is made of, as somebody says it: in `cutover.toml`, or for this release alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
     /// How the folder is to be read.
     pub convention: Option<Convention>,
     /// Values of `${name}` in the migrations.
@@ -36,21 +48,32 @@ pub struct Config {
     pub green: Option<Location>,
     /// Folders of blue's source, to be searched for what a release takes away.
     pub blue_source: Vec<Utf8PathBuf>,
-    /// How far the queries are believed.
+    /// What to assume beyond the listed queries.
     pub assume: Option<Assume>,
-    /// What `lint` makes of findings.
-    pub lint: LintConfig,
-    /// Statistics of production.
-    pub stats: StatsConfig,
+    /// The PostgreSQL that production runs; no file says it.
+    pub pg_version: Option<PgVersion>,
+    /// A file of `cutover stats`.
+    pub stats: Option<Utf8PathBuf>,
 }
 
-/// `[stats]`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StatsConfig {
-    /// The file that `cutover stats` wrote.
-    pub file: Option<Utf8PathBuf>,
-    /// What the team makes of its figures.
-    pub settings: Settings,
+impl Inputs {
+    /// What is said here, and where nothing is, what others say.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            convention: self.convention.or(others.convention),
+            placeholders: others.placeholders.into_iter().chain(self.placeholders).collect(),
+            from: self.from.or(others.from),
+            base_schema: self.base_schema.or(others.base_schema),
+            history_table: self.history_table.or(others.history_table),
+            blue: self.blue.or(others.blue),
+            green: self.green.or(others.green),
+            blue_source: if self.blue_source.is_empty() { others.blue_source } else { self.blue_source },
+            assume: self.assume.or(others.assume),
+            pg_version: self.pg_version.or(others.pg_version),
+            stats: self.stats.or(others.stats),
+        }
+    }
 }
 
 /// `[lint]`
@@ -228,17 +251,21 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
-        convention: raw.migrations.convention,
-        placeholders: raw.migrations.placeholders,
-        from: raw.migrations.from,
-        base_schema: raw.migrations.base_schema.map(below),
-        history_table: raw.migrations.history_table,
-        blue: blue.map(queries).transpose()?,
-        green: raw.apps.green.map(|green| queries(green.queries)).transpose()?,
-        blue_source: source.into_iter().map(below).collect(),
-        assume: raw.apps.assume.map(assume).transpose()?,
+        inputs: Inputs {
+            convention: raw.migrations.convention,
+            placeholders: raw.migrations.placeholders,
+            from: raw.migrations.from,
+            base_schema: raw.migrations.base_schema.map(below),
+            history_table: raw.migrations.history_table,
+            blue: blue.map(queries).transpose()?,
+            green: raw.apps.green.map(|green| queries(green.queries)).transpose()?,
+            blue_source: source.into_iter().map(below).collect(),
+            assume: raw.apps.assume.map(assume).transpose()?,
+            pg_version: None,
+            stats: raw.stats.file.clone().map(below),
+        },
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
-        stats: StatsConfig { settings: raw.stats.settings(), file: raw.stats.file.map(below) },
+        stats: raw.stats.settings(),
     })
 }
 
@@ -278,7 +305,7 @@ mod tests {
     #[test]
     fn how_far_queries_are_believed() {
         let read = |text: &str| parse("cutover.toml".into(), text);
-        let known = read("[apps]\nassume = \"worst-case\"\n").map(|config| config.assume);
+        let known = read("[apps]\nassume = \"worst-case\"\n").map(|config| config.inputs.assume);
         assert_eq!(known.ok().flatten(), Some(Assume::WorstCase));
         let error = read("[apps]\nassume = \"best\"\n").unwrap_err();
         assert_eq!(error.to_string(), "cutover.toml:2:10: assume: write `workload` or `worst-case`");
@@ -289,7 +316,7 @@ mod tests {
         let stats = |text: &str| parse("a/cutover.toml".into(), &format!("[stats]\n{text}"));
         let config =
             stats("file = \"s.json\"\nwarning-seconds = 0.5\nerror-seconds = 60\nthroughput.scan = [200, 900]\n");
-        let StatsConfig { file, settings } = config.unwrap().stats;
+        let Config { inputs: Inputs { stats: file, .. }, stats: settings, .. } = config.unwrap();
         assert_eq!(file.as_deref(), Some("a/s.json".into()));
         assert_eq!((settings.warning_ms, settings.error_ms, settings.max_age_days), (500, Some(60_000), 7));
         assert_eq!(settings.throughput.scan, Throughput { slow: 200, fast: 900 });
@@ -306,6 +333,6 @@ mod tests {
         let config =
             parse("a/cutover.toml".into(), "[migrations]\nfolder = \"m\"\n[apps.blue]\nqueries = \"q\"\n").unwrap();
         assert_eq!(config.migrations.as_deref(), Some("a/m".into()));
-        assert_eq!(config.blue.map(|location| location.path), Some("a/q".to_owned()));
+        assert_eq!(config.inputs.blue.map(|location| location.path), Some("a/q".to_owned()));
     }
 }

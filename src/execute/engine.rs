@@ -12,7 +12,7 @@ use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
-use super::{foreseen, preflight, relations};
+use super::{foreseen, preflight};
 use crate::plan::saved::{Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
 
@@ -77,20 +77,12 @@ impl Engine<'_, '_> {
 
     /// The world must be as the journal left it: before carrying on, and before the after phase.
     pub(super) async fn check_world(&self) -> Result<(), ExecuteError> {
-        preflight::history(self.client, self.plan, &self.status).await?;
-        relations::unchanged(self.client, self.plan, &self.status.relations).await
+        preflight::world(self.client, self.plan, &self.status).await
     }
 
     /// What has not run yet must be able to, unless the operator knows better.
     pub(super) async fn foresee(&mut self) -> Result<(), ExecuteError> {
-        let troubles = foreseen::look(self.client, self.plan, &self.status).await?;
-        if troubles.is_empty() {
-            return Ok(());
-        }
-        if !self.options.accept_foreseen {
-            return Err(ExecuteError::Foreseen { troubles });
-        }
-        for what in troubles {
+        for what in foreseen::allowed(self.client, self.plan, &self.status, self.options).await? {
             (self.doors.events)(&Event::Warning { what });
         }
         Ok(())
@@ -98,7 +90,7 @@ impl Engine<'_, '_> {
 
     /// Who this is.
     pub(super) fn actor(&self) -> Actor {
-        Actor { host: self.options.host.clone(), pid: self.options.pid, role: self.setup.user.clone() }
+        self.setup.actor(self.options)
     }
 
     /// Records the migrations that no step completed, and closes the release, in one transaction.

@@ -8,6 +8,7 @@
 use tokio_postgres::Row;
 
 use super::error::ExecuteError;
+use super::options::Options;
 use super::session::{failed, get};
 use super::status::Status;
 use crate::plan::saved::{SavedPlan, Step};
@@ -15,31 +16,57 @@ use crate::postgres::Session;
 use crate::sql::lex::words_of;
 use crate::sql::{Dropped, Owned, owned};
 
+/// What the operator takes upon himself of what seems to fail; an error if he does not.
+pub(super) async fn allowed(
+    client: &Session,
+    plan: &SavedPlan,
+    status: &Status,
+    options: &Options,
+) -> Result<Vec<String>, ExecuteError> {
+    let troubles = look(client, plan, status).await?;
+    match troubles.is_empty() || options.accept_foreseen {
+        true => Ok(troubles),
+        false => Err(ExecuteError::Foreseen { troubles }),
+    }
+}
+
 /// Looks at every step that has not run.
-pub(super) async fn look(client: &Session, plan: &SavedPlan, status: &Status) -> Result<Vec<String>, ExecuteError> {
+async fn look(client: &Session, plan: &SavedPlan, status: &Status) -> Result<Vec<String>, ExecuteError> {
     let mut troubles = Vec::new();
     let mut before: Vec<&str> = Vec::new();
     for step in plan.steps.iter().filter(|step| !status.is_done(step.id)) {
-        client.batch_execute("BEGIN READ ONLY").await.map_err(failed("beginning a transaction"))?;
-        let found = of_step(client, step, &mut before).await;
-        let ended = client.batch_execute("ROLLBACK").await.map_err(failed("ending a transaction"));
-        troubles.extend(found?.into_iter().map(|what| format!("step {} ({}): {what}", step.id, step.object)));
-        ended?;
+        let statements = step.statements();
+        let asked: Vec<Vec<Owned>> = statements.iter().map(|statement| owned(&statement.sql)).collect();
+        if asked.iter().any(|owned| !owned.is_empty()) {
+            client.batch_execute("BEGIN READ ONLY").await.map_err(failed("beginning a transaction"))?;
+            let found = of_step(client, step, &asked, &before).await;
+            let ended = client.batch_execute("ROLLBACK").await.map_err(failed("ending a transaction"));
+            troubles.extend(found?.into_iter().map(|what| format!("step {} ({}): {what}", step.id, step.object)));
+            ended?;
+        }
+        before.extend(statements.iter().map(|statement| statement.sql.as_str()));
     }
     Ok(troubles)
 }
 
-/// Looks at a step, with its own role and search path. `before`: the statements that run before, to which its own are added.
-async fn of_step<'s>(client: &Session, step: &'s Step, before: &mut Vec<&'s str>) -> Result<Vec<String>, ExecuteError> {
-    let mut is_set = true;
+/// Looks at a step, with its own role and search path: at what each of its statements asks for. `before`: the statements of earlier steps.
+async fn of_step(
+    client: &Session,
+    step: &Step,
+    asked: &[Vec<Owned>],
+    before: &[&str],
+) -> Result<Vec<String>, ExecuteError> {
     for set in &step.session {
         // A setting that the server refuses now may be right once an earlier step has run.
-        is_set = is_set && client.batch_execute(set).await.is_ok();
+        if client.batch_execute(set).await.is_err() {
+            return Ok(Vec::new());
+        }
     }
+    let mut before = before.to_vec();
     let mut troubles = Vec::new();
-    for statement in step.statements() {
-        for owned in owned(&statement.sql).iter().filter(|_| is_set) {
-            troubles.extend(of_relation(client, owned, before).await?);
+    for (statement, asked) in step.statements().iter().zip(asked) {
+        for owned in asked {
+            troubles.extend(of_relation(client, owned, &before).await?);
         }
         before.push(&statement.sql);
     }

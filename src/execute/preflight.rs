@@ -77,6 +77,12 @@ async fn unconfirmed(client: &Session, plan: &SavedPlan) -> Result<Option<String
     relations::differing(client, &plan.schema.relations).await
 }
 
+/// Whether the world is as the journal left it: the team's history, and the relations of the plan.
+pub(super) async fn world(client: &Session, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
+    history(client, plan, status).await?;
+    relations::unchanged(client, plan, &status.relations).await
+}
+
 /// Whether the team's history is what the plan and the journal say together.
 pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;

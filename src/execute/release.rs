@@ -216,23 +216,20 @@ async fn carry_on(
 impl Engine<'_, '_> {
     /// Journals that this process carries on; `false` if somebody wrote beside it in the meantime that the release goes back.
     async fn carry_on_unless_told(&mut self, resumed: ReleaseRecord) -> Result<bool, ExecuteError> {
+        let mut told = false;
         self.begin().await?;
         let written = async {
             // With the lease's row locked nobody writes beside this.
             self.lease.check(self.client).await?;
             let now = status_of(self.client, &self.release).await?;
-            let told = now.stage == Stage::RollingBack && self.status.stage != Stage::RollingBack;
+            told = now.stage == Stage::RollingBack && self.status.stage != Stage::RollingBack;
             let records: &[Record] = if told { &[] } else { &[resumed.into()] };
             self.status = now;
-            Ok::<_, ExecuteError>((told, self.write(records).await?))
+            self.write(records).await
         };
-        match written.await {
-            Ok((told, written)) => self.end(Ok(written)).await.map(|()| !told),
-            Err(error) => {
-                self.roll_back().await;
-                Err(error)
-            }
-        }
+        let written = written.await;
+        self.end(written).await?;
+        Ok(!told)
     }
 }
 
@@ -308,22 +305,11 @@ pub async fn promote(
     let status = status_of(client, &release.id).await?;
     is_waiting(&release.id, &status)?;
     same_traffic(&status, doors)?;
-    preflight::history(client, &plan, &status).await?;
-    relations::unchanged(client, &plan, &status.relations).await?;
-    let troubles = foreseen::look(client, &plan, &status).await?;
-    if !troubles.is_empty() && !options.accept_foreseen {
-        return Err(ExecuteError::Foreseen { troubles });
-    }
+    preflight::world(client, &plan, &status).await?;
+    foreseen::allowed(client, &plan, &status, options).await?;
     let blue = guard_change(client, options).await?;
-    client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
-    let promoted = append_promotion(client, &release.id, &by, blue).await;
-    let end = if promoted.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    doors.passes("before commit");
-    let ended = client.batch_execute(end).await.map_err(failed("writing the promotion"));
-    let (seq, record) = promoted?;
-    ended?;
-    doors.passes("after commit");
-    (doors.events)(&Event::Journaled { release: release.id.clone(), seq, record });
+    let promoted = TrafficRecord::Promoted { by: by.clone(), blue };
+    let seq = write_beside(client, &release.id, promoted, "writing the promotion", doors).await?;
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
         Ok(lease) => lease,
         Err(ExecuteError::Held(holder)) => {
@@ -360,17 +346,31 @@ async fn answered(
     }
 }
 
-async fn append_promotion(
+/// Answers a release that waits, without the lease: whoever holds it reads the word in the journal. Gives the row's place.
+async fn write_beside(
     client: &Session,
     release: &str,
-    by: &Actor,
-    blue: Option<GuardChange>,
-) -> Result<(i64, Record), ExecuteError> {
-    let epoch = lease::beside(client).await?;
-    // Once more: somebody else may have answered.
-    is_waiting(release, &status_of(client, release).await?)?;
-    let record = Record::from(TrafficRecord::Promoted { by: by.clone(), blue });
-    Ok((journal::append(client, release, epoch, &record).await?, record))
+    word: TrafficRecord,
+    doing: &'static str,
+    doors: &mut Doors<'_>,
+) -> Result<i64, ExecuteError> {
+    let record = Record::from(word);
+    client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
+    let written = async {
+        let epoch = lease::beside(client).await?;
+        // Once more: somebody else may have answered.
+        is_waiting(release, &status_of(client, release).await?)?;
+        Ok::<_, ExecuteError>(journal::append(client, release, epoch, &record).await?)
+    };
+    let written = written.await;
+    let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    doors.passes("before commit");
+    let ended = client.batch_execute(end).await.map_err(failed(doing));
+    let seq = written?;
+    ended?;
+    doors.passes("after commit");
+    (doors.events)(&Event::Journaled { release: release.to_owned(), seq, record });
+    Ok(seq)
 }
 
 fn is_waiting(release: &str, status: &Status) -> Result<(), ExecuteError> {
@@ -419,24 +419,9 @@ async fn hand_over_rollback(
     let status = status_of(client, &release.id).await?;
     is_waiting(&release.id, &status)?;
     same_traffic(&status, doors)?;
-    let world = match preflight::history(client, &plan, &status).await {
-        Ok(()) => relations::unchanged(client, &plan, &status.relations).await,
-        Err(error) => Err(error),
-    };
-    let forced = blue_works(world, options)?;
-    client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
-    let record = Record::from(TrafficRecord::RollbackStarted { by, forced });
-    let written = async {
-        let epoch = lease::beside(client).await?;
-        is_waiting(&release.id, &status_of(client, &release.id).await?)?;
-        Ok::<_, ExecuteError>(journal::append(client, &release.id, epoch, &record).await?)
-    };
-    let written = written.await;
-    let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    let ended = client.batch_execute(end).await.map_err(failed("writing the rollback"));
-    let seq = written?;
-    ended?;
-    (doors.events)(&Event::Journaled { release: release.id.clone(), seq, record });
+    let forced = blue_works(preflight::world(client, &plan, &status).await, options)?;
+    let back = TrafficRecord::RollbackStarted { by, forced };
+    let seq = write_beside(client, &release.id, back, "writing the rollback", doors).await?;
     if answered(client, &release.id, seq, doors).await?.is_none() {
         return Err(ExecuteError::Unanswered(holder));
     }
@@ -546,8 +531,8 @@ async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(S
     preflight::server(client).await?;
     leave_to_its_tool(client, intent).await?;
     let setup = Setup::prepare(client).await?;
-    let role = setup.user.clone();
-    Ok((setup, Actor { host: options.host.clone(), pid: options.pid, role }))
+    let by = setup.actor(options);
+    Ok((setup, by))
 }
 
 async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: &Doors<'_>) {

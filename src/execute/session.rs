@@ -7,6 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSqlOwned;
 
 use super::error::ExecuteError;
+use super::journal::Actor;
+use super::options::Options;
 
 /// How the connection is set up for the executor's own statements.
 #[derive(Debug, Clone)]
@@ -40,6 +42,11 @@ impl Setup {
         let setup = Self { user: user(client).await?, restore };
         setup.restore(client).await?;
         Ok(setup)
+    }
+
+    /// Who this is, as far as the tool can know it.
+    pub(super) fn actor(&self, options: &Options) -> Actor {
+        Actor { host: options.host.clone(), pid: options.pid, role: self.user.clone() }
     }
 
     /// Undoes whatever a step did to role, search path and settings. Also works inside a transaction.

@@ -437,6 +437,11 @@ impl Folder {
         }
     }
 
+    /// Divides the folder behind the version that somebody says; `none`: nothing is applied yet, as without one.
+    pub(crate) fn pending_from(&self, said: Option<&str>) -> Result<Pending, LoadError> {
+        self.pending_after(said.filter(|from| *from != "none"))
+    }
+
     /// Divides the folder by whether a migration is applied already.
     pub fn pending_unless(&self, applied: impl Fn(&Migration) -> bool) -> Pending {
         let (applied, pending) = self.migrations.iter().cloned().partition(applied);

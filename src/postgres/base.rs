@@ -111,7 +111,7 @@ impl Base {
         let place = Place { convention: folder.convention, table: history_table, folder: Some(folder.path.as_path()) };
         let rows = history::applied_at(session, place).await?;
         if let Some(from) = from {
-            let pending = folder.pending_after(Some(from).filter(|from| *from != "none"))?;
+            let pending = folder.pending_from(Some(from))?;
             said_otherwise(folder, &rows, &pending)?;
             return Ok(pending);
         }

@@ -1,45 +1,15 @@
 //! What a release is made of, before anything of it is read: `cutover.toml`, and what somebody says beside it.
 
-use std::collections::BTreeMap;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Dump, Note, Project, ProjectError};
 use crate::compat::Assume;
-use crate::config::{self, Config, LintConfig};
+use crate::config::{self, Config, Inputs, LintConfig};
 use crate::diagnostic::Diagnostic;
-use crate::effect::PgVersion;
-use crate::migrations::{self, Convention, Reading};
+use crate::migrations::{self, Reading};
 use crate::plan;
 use crate::stats::{Settings, Statistics, Weighing};
 use crate::workload::{self, Location, Workload};
-
-/// What somebody says for this release. It counts before what `cutover.toml` says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
-    /// How the folder is named and ordered.
-    pub convention: Option<Convention>,
-    /// Values of `${name}` in the migrations.
-    pub placeholders: BTreeMap<String, String>,
-    /// The version that production is at.
-    pub from: Option<String>,
-    /// A dump of production's schema.
-    pub base_schema: Option<Utf8PathBuf>,
-    /// The table of the tool's history.
-    pub history_table: Option<String>,
-    /// The queries of the version in production.
-    pub blue: Option<Location>,
-    /// The queries of the version being released.
-    pub green: Option<Location>,
-    /// Folders with the source of the version in production.
-    pub blue_source: Vec<Utf8PathBuf>,
-    /// What to assume beyond the listed queries.
-    pub assume: Option<Assume>,
-    /// The PostgreSQL that production runs.
-    pub pg_version: Option<PgVersion>,
-    /// A file of `cutover stats`.
-    pub stats: Option<Utf8PathBuf>,
-}
 
 /// What a release is made of.
 #[derive(Debug, Clone)]
@@ -47,31 +17,13 @@ pub struct Overrides {
 pub struct Definition {
     /// The folder of the migrations.
     pub folder: Utf8PathBuf,
-    /// How it is read.
-    pub reading: Reading,
-    /// The version that production is at.
-    pub from: Option<String>,
-    /// Whether that was said for this release.
+    /// What the release is made of, by `cutover.toml` and by what was said beside it.
+    pub inputs: Inputs,
+    /// Whether the version that production is at was said for this release.
     pub from_is_given: bool,
-    /// A dump of production's schema.
-    pub base_schema: Option<Utf8PathBuf>,
-    /// The table of the tool's history.
-    pub history_table: Option<String>,
-    /// Where the queries of the version in production are.
-    pub blue: Option<Location>,
-    /// Where the queries of the version being released are.
-    pub green: Option<Location>,
-    /// Folders with the source of the version in production.
-    pub blue_source: Vec<Utf8PathBuf>,
-    /// What to assume beyond the listed queries.
-    pub assume: Option<Assume>,
-    /// The PostgreSQL that production runs.
-    pub pg_version: Option<PgVersion>,
     /// What the team makes of findings.
     pub lint: LintConfig,
-    /// A file of `cutover stats`.
-    pub stats: Option<Utf8PathBuf>,
-    /// What the team makes of its figures.
+    /// What the team makes of the figures of `cutover stats`.
     pub stats_settings: Settings,
 }
 
@@ -79,43 +31,19 @@ pub struct Definition {
 pub(super) const MEASURE_AGAIN: &str = "write it again: cutover stats --database URL -o";
 
 impl Definition {
-    /// Reads the `cutover.toml` of a folder, if it has one. The folder itself holds the migrations unless that file says where they are.
-    pub fn find(folder: &Utf8Path, overrides: &Overrides) -> Result<Self, ProjectError> {
+    /// Reads the `cutover.toml` of a folder, if it has one. The folder itself holds the migrations unless that file says where they are. What is
+    /// said for this release counts before what the file says.
+    pub fn find(folder: &Utf8Path, said: &Inputs) -> Result<Self, ProjectError> {
         if !folder.is_dir() {
             return Err(ProjectError::NoFolder { folder: folder.to_owned(), exists: folder.exists() });
         }
-        let config: Config = config::find(folder)?.unwrap_or_default();
-        let Overrides {
-            convention,
-            placeholders,
-            from,
-            base_schema,
-            history_table,
-            blue,
-            green,
-            blue_source,
-            assume,
-            pg_version,
-            stats,
-        } = overrides.clone();
+        let Config { migrations, inputs, lint, stats } = config::find(folder)?.unwrap_or_default();
         Ok(Self {
-            folder: config.migrations.unwrap_or_else(|| folder.to_owned()),
-            reading: Reading {
-                convention: convention.or(config.convention),
-                placeholders: config.placeholders.into_iter().chain(placeholders).collect(),
-            },
-            from_is_given: from.is_some(),
-            from: from.or(config.from),
-            base_schema: base_schema.or(config.base_schema),
-            history_table: history_table.or(config.history_table),
-            blue: blue.or(config.blue),
-            green: green.or(config.green),
-            blue_source: if blue_source.is_empty() { config.blue_source } else { blue_source },
-            assume: assume.or(config.assume),
-            pg_version,
-            lint: config.lint,
-            stats: stats.or(config.stats.file),
-            stats_settings: config.stats.settings,
+            folder: migrations.unwrap_or_else(|| folder.to_owned()),
+            from_is_given: said.from.is_some(),
+            inputs: said.clone().or(inputs),
+            lint,
+            stats_settings: stats,
         })
     }
 
@@ -129,8 +57,10 @@ impl Definition {
         &self,
         mut load: impl FnMut(&Location) -> Result<(Workload, Vec<Diagnostic>), E>,
     ) -> Result<Project, E> {
-        let mut folder = migrations::load_with(&self.folder, &self.reading).map_err(ProjectError::from)?;
-        let dump = self.base_schema.as_ref().map(|path| folder.add_dump(path)).transpose();
+        let inputs = &self.inputs;
+        let reading = Reading { convention: inputs.convention, placeholders: inputs.placeholders.clone() };
+        let mut folder = migrations::load_with(&self.folder, &reading).map_err(ProjectError::from)?;
+        let dump = inputs.base_schema.as_ref().map(|path| folder.add_dump(path)).transpose();
         let dump = dump.map_err(ProjectError::from)?.map(|file| {
             let (schema, certain) = plan::replay(&folder, std::slice::from_ref(&file));
             Dump { file, schema, certain }
@@ -142,26 +72,26 @@ impl Definition {
             unread.extend(diagnostics.into_iter().map(|diagnostic| (diagnostic, workload.sources.clone())));
             Ok::<_, E>(Some(workload))
         };
-        let (blue, green) = (queries(&self.blue)?, queries(&self.green)?);
-        if self.assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
+        let (blue, green) = (queries(&inputs.blue)?, queries(&inputs.green)?);
+        if inputs.assume == Some(Assume::Workload) && (blue.is_none() || green.is_none()) {
             return Err(ProjectError::AssumeWithoutQueries.into());
         }
         let mut notes = Vec::new();
-        let weighing = match &self.stats {
+        let weighing = match &inputs.stats {
             Some(path) => Some(weighing(path, self.stats_settings, &mut notes)?),
             None => None,
         };
         Ok(Project {
             folder,
-            from: self.from.clone(),
+            from: inputs.from.clone(),
             from_is_given: self.from_is_given,
             dump,
-            history_table: self.history_table.clone(),
+            history_table: inputs.history_table.clone(),
             blue,
             green,
             lint: self.lint.clone(),
-            pg_version: self.pg_version,
-            assume: self.assume.unwrap_or_default(),
+            pg_version: inputs.pg_version,
+            assume: inputs.assume.unwrap_or_default(),
             weighing,
             blue_source: None,
             unread,
@@ -172,7 +102,8 @@ impl Definition {
     /// What a search of the source passes over: the migrations, and files of queries, which mention all that they use. A folder of queries
     /// may hold the program, too.
     pub fn known_to_mention(&self) -> Vec<Utf8PathBuf> {
-        let locations = self.blue.iter().chain(&self.green).map(|location| Utf8PathBuf::from(&location.path));
+        let Inputs { blue, green, .. } = &self.inputs;
+        let locations = blue.iter().chain(green).map(|location| Utf8PathBuf::from(&location.path));
         locations.filter(|path| path.is_file()).chain([self.folder.clone()]).collect()
     }
 }

@@ -14,13 +14,18 @@ use crate::config::LintConfig;
 use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
 use crate::migrations::{Folder, Migration, Pending};
+#[cfg(feature = "live")]
+use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Planned, Request};
+#[cfg(feature = "live")]
+use crate::rehearse::rehearsal::Script;
 use crate::schema::Schema;
 use crate::source::Sources;
 use crate::stats::Weighing;
 use crate::workload::Workload;
 
-pub use definition::{Definition, Overrides};
+pub use crate::config::Inputs;
+pub use definition::Definition;
 pub use error::ProjectError;
 pub use findings::Findings;
 pub use releases::{Looked, Releases};
@@ -96,7 +101,6 @@ impl Project {
 
     /// What is pending by `from`. Without it everything is, on an empty database: the note says so.
     pub fn pending(&self) -> Result<(Pending, Option<Note>), ProjectError> {
-        let from = self.from.as_deref().filter(|from| *from != NONE);
         if let (None, Some(Dump { file, .. })) = (&self.from, &self.dump) {
             return Err(ProjectError::DumpOfUnknownVersion { dump: file.path.clone() });
         }
@@ -106,7 +110,7 @@ impl Project {
                 "neither --from nor --database says what is applied already; all {count} migrations are taken as pending on an empty database"
             ))
         });
-        Ok((self.folder.pending_after(from)?, note))
+        Ok((self.folder.pending_from(self.from.as_deref())?, note))
     }
 
     /// What the plan of these migrations is made of.
@@ -126,11 +130,21 @@ impl Project {
         }
     }
 
+    /// What a rehearsal of a plan of these migrations plays.
+    #[cfg(feature = "live")]
+    pub fn script<'a>(&'a self, plan: &'a SavedPlan, pending: &'a Pending) -> Script<'a> {
+        Script {
+            plan,
+            folder: &self.folder,
+            applied: &pending.applied,
+            pending: &pending.pending,
+            blue: self.blue.as_ref(),
+            green: self.green.as_ref(),
+        }
+    }
+
     /// The plan of these migrations, by the files alone.
     pub fn plan(&self, pending: &Pending) -> Planned {
         plan::plan(self.request(pending))
     }
 }
-
-/// What stands for "nothing is applied".
-const NONE: &str = "none";

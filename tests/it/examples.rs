@@ -34,14 +34,14 @@ struct Release {
 impl Release {
     fn read(name: &str) -> Self {
         let config = config::find(&root().join("migrations-examples").join(name)).unwrap().unwrap();
-        let folder = migrations::load(&config.migrations.unwrap(), config.convention).unwrap();
-        let pending = folder.pending_after(config.from.as_deref()).unwrap();
+        let folder = migrations::load(&config.migrations.unwrap(), config.inputs.convention).unwrap();
+        let pending = folder.pending_after(config.inputs.from.as_deref()).unwrap();
         let queries = |location: Option<workload::Location>| {
             let (workload, unread) = workload::load_from(&location.unwrap()).unwrap();
             assert!(unread.is_empty(), "{name}: {unread:?}");
             workload
         };
-        Self { pending, blue: queries(config.blue), green: queries(config.green), folder }
+        Self { pending, blue: queries(config.inputs.blue), green: queries(config.inputs.green), folder }
     }
 
     fn plan(&self) -> Planned {
