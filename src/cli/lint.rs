@@ -150,7 +150,17 @@ fn look(args: &Args) -> Result<Found, CliError> {
         if args.database.is_some() {
             let read_as = |convention| args.options.read_as(&folder, convention);
             let found = planning::live(args.database.clone(), project, read_as)?;
-            (project, live) = (found.project, Some((found.pending, found.base)));
+            project = found.project;
+            if let Some(begun) = found.begun {
+                out::say(&format!(
+                    "note: release {} is not over in this database; its migrations are looked at on the schema of the files before them\n",
+                    begun.release
+                ));
+                project.pg_version = project.pg_version.or(Some(found.base.version));
+                live = Some((begun.pending(&project.folder), None));
+            } else {
+                live = Some((found.pending, Some(found.base)));
+            }
         }
         let releases = releases(args, &project, live)?;
         found.add(&project, releases);
@@ -164,7 +174,7 @@ fn look(args: &Args) -> Result<Found, CliError> {
     Ok(Found { report: found.report(), baseline, fail_on: fail_on.unwrap_or_default() })
 }
 
-fn releases(args: &Args, project: &Project, live: Option<(Pending, Base)>) -> Result<Releases, CliError> {
+fn releases(args: &Args, project: &Project, live: Option<(Pending, Option<Base>)>) -> Result<Releases, CliError> {
     let observe = |pending: &Pending| match args.observe {
         true => planning::observe(&args.server, project, pending),
         false => Ok(Seen::default()),
@@ -183,7 +193,7 @@ fn releases(args: &Args, project: &Project, live: Option<(Pending, Base)>) -> Re
         return Ok(Releases { others, ..one(&pending, None)? });
     }
     if let Some((pending, base)) = live {
-        return one(&pending, Some(&base));
+        return one(&pending, base.as_ref());
     }
     if project.from.is_some() {
         return one(&planning::pending(project)?, None);

@@ -9,7 +9,7 @@ use super::events::{Format, Printer};
 use super::exit::Exit;
 use super::out;
 use super::traffic::TrafficArgs;
-use crate::execute::{BlueSessions, Doors, ExecuteError, Level, Options, Outcome, Stop, Stopper, SystemClock};
+use crate::execute::{BlueSessions, Doors, ExecuteError, Level, Misfit, Options, Outcome, Stop, Stopper, SystemClock};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::Session;
 use crate::traffic::{Strategy, TrafficBackend};
@@ -223,6 +223,14 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
         }
         ExecuteError::Plan(error) => plan_exit(error),
         ExecuteError::Stale(_) | ExecuteError::BlueInDoubt { .. } | ExecuteError::OtherTool { .. } => Exit::Stale,
+        ExecuteError::Misfit(misfit) => match misfit {
+            Misfit::FromTheBeginning | Misfit::CarriesOn { .. } => Exit::Usage,
+            Misfit::InDoubt { .. } => Exit::Stuck,
+            Misfit::OtherRelease { .. }
+            | Misfit::RanMeanwhile { .. }
+            | Misfit::LeftBehind { .. }
+            | Misfit::TooLate { .. } => Exit::Stale,
+        },
         ExecuteError::Held(_) | ExecuteError::Unanswered(_) => Exit::Held,
         ExecuteError::Stuck { .. } => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,

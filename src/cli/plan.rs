@@ -64,9 +64,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     if let Some(path) = &args.output {
         save(path, &planned.plan.to_json())?;
         if args.format == Format::Text {
-            let text = format!(
-                "\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    cutover execute {path} --database URL\n"
-            );
+            let command = match &planned.plan.continues {
+                Some(_) => format!("cutover resume --replan {path} --database URL"),
+                None => format!("cutover execute {path} --database URL"),
+            };
+            let text = format!("\nSaved the plan to: {path}\nTo perform exactly these steps, run:\n    {command}\n");
             out::print(&text)?;
         }
     }

@@ -4,13 +4,17 @@ use camino::Utf8Path;
 
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
-use super::live::plan_exit;
+use super::exit::Exit;
+use super::live::{cli_error, plan_exit};
 use super::out;
 use super::release_args::ReleaseArgs;
 use super::server_args::ServerArgs;
+use crate::effect::PgVersion;
+use crate::execute;
 use crate::migrations::{Convention, Pending};
 use crate::plan::saved::SavedPlan;
-use crate::plan::{self, Planned, Request};
+use crate::plan::{self, Begun, Planned, Request};
+use crate::postgres::Session;
 use crate::postgres::base::{self, Base};
 use crate::project::Project;
 use crate::rehearse::observation::{self, Seen};
@@ -24,6 +28,10 @@ pub(super) struct PlanningArgs {
     /// need not say it
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Plan the release anew that was begun in this database and is not over: what of it has run stays, and comes first. For corrected migrations;
+    /// `cutover resume --replan` carries on by the plan
+    #[arg(long, requires = "database")]
+    replan: bool,
     /// Run statements that cannot be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and place them by what they were seen to do
     #[arg(long)]
     observe: bool,
@@ -35,23 +43,39 @@ impl PlanningArgs {
     /// Makes the plan.
     pub(super) fn plan(&self) -> Result<(Project, Pending, Planned), CliError> {
         let project = self.release.read()?;
-        let (project, pending, base) = match &self.database {
+        let read_as = |convention| self.release.read_as(convention);
+        let (project, pending, base, begun) = match &self.database {
+            Some(_) if self.replan => {
+                let (project, begun, version) = begun(self.database.clone(), project, read_as)?;
+                let pending = begun.pending(&project.folder);
+                (project, pending, None, Some((begun, version)))
+            }
             Some(_) => {
-                let live = live(self.database.clone(), project, |convention| self.release.read_as(convention))?;
-                (live.project, live.pending, Some(live.base))
+                let live = live(self.database.clone(), project, read_as)?;
+                if let Some(begun) = live.begun {
+                    return Err(in_the_way(&begun));
+                }
+                (live.project, live.pending, Some(live.base), None)
             }
             None => {
                 let pending = pending(&project)?;
-                (project, pending, None)
+                (project, pending, None, None)
             }
         };
+        let (begun, of_server) = begun.unzip();
         let seen = if self.observe { observe(&self.server, &project, &pending)? } else { Seen::default() };
         let (real, version) = base.map(|base| (base.schema, base.version)).unzip();
         let planned = plan::plan(Request {
             observed: self.observe.then_some(&seen.effects),
-            version: project.pg_version.or(version).unwrap_or_else(|| project.version()),
+            version: project.pg_version.or(version).or(of_server).unwrap_or_else(|| project.version()),
+            begun: begun.as_ref(),
             ..project.request(&pending).on(real.as_ref().or(seen.base.as_ref()))
         });
+        if let Some(begun) = &begun {
+            for line in report::render_event(&execute::difference(&begun.plan, &planned.plan)) {
+                out::say(&format!("{line}\n"));
+            }
+        }
         Ok((project, pending, planned))
     }
 
@@ -125,6 +149,8 @@ pub(super) struct Live {
     pub(super) project: Project,
     pub(super) pending: Pending,
     pub(super) base: Base,
+    /// The release that was begun, if some of it has run and not all.
+    pub(super) begun: Option<Begun>,
 }
 
 /// What is pending by the history of a database, its catalog, and which PostgreSQL it is.
@@ -137,6 +163,12 @@ pub(super) fn live(
     database::runtime()?.block_on(async {
         let session = database.connect().await?;
         let base = base::look(&session).await?;
+        if let Some(begun) = in_progress(&session).await? {
+            if begun.plan.migrations.convention != project.folder.convention {
+                project = read_as(begun.plan.migrations.convention)?;
+            }
+            return Ok(Live { pending: begun.pending(&project.folder), project, base, begun: Some(begun) });
+        }
         let from = project.from.clone().filter(|_| project.from_is_given);
         match base.convention(&project.folder, from.is_some())? {
             Some(convention) if convention != project.folder.convention => project = read_as(convention)?,
@@ -146,6 +178,62 @@ pub(super) fn live(
         }
         let (folder, table) = (&project.folder, project.history_table.as_deref());
         let pending = base.pending(&session, folder, table, from.as_deref()).await?;
-        Ok(Live { project, pending, base })
+        Ok(Live { project, pending, base, begun: None })
+    })
+}
+
+/// The release that was begun, if some of it has run and not all.
+async fn in_progress(session: &Session) -> Result<Option<Begun>, CliError> {
+    let begun = match execute::begun(session).await {
+        Ok(begun) => begun,
+        Err(error) if error.is_permission_denied() => {
+            out::say(&format!("warning: {error}; whether a release was begun in this database is not known\n"));
+            return Ok(None);
+        }
+        Err(error) => return Err(cli_error(&error)),
+    };
+    match begun.filter(|begun| !begun.is_untouched()) {
+        Some(begun) if !execute::is_undone(session, &begun).await.map_err(|error| cli_error(&error))? => {
+            Ok(Some(begun))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What a plan from the beginning would run twice.
+fn in_the_way(begun: &Begun) -> CliError {
+    let count = begun.done.len() + begun.partly.keys().filter(|step| !begun.done.contains(step)).count();
+    CliError::new(
+        Exit::Stale,
+        format!(
+            "release {} is not over, and {count} of its {} steps have run, wholly or in part: a plan of these migrations from the beginning would run them again",
+            begun.release,
+            begun.plan.steps.len()
+        ),
+    )
+    .hint("finish it with `cutover resume`; if its migrations were corrected, plan the rest with `cutover plan --replan`")
+}
+
+/// The release that was begun in a database, with the folder read as the convention it was begun with, and which PostgreSQL it is.
+fn begun(
+    database: Option<String>,
+    mut project: Project,
+    read_as: impl FnOnce(Convention) -> Result<Project, CliError>,
+) -> Result<(Project, Begun, PgVersion), CliError> {
+    let database = DatabaseArgs::of(database);
+    database::runtime()?.block_on(async {
+        let session = database.connect().await?;
+        let Some(begun) = execute::begun(&session).await.map_err(|error| cli_error(&error))? else {
+            return Err(CliError::usage("there is no unfinished release in this database, so nothing to plan anew")
+                .hint("make a plan without --replan"));
+        };
+        let migrations = &begun.plan.migrations;
+        if migrations.convention != project.folder.convention {
+            project = read_as(migrations.convention)?;
+        }
+        project.folder.alike.clone_from(&migrations.alike);
+        project.history_table = project.history_table.or_else(|| migrations.history_table.clone());
+        let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
+        Ok((project, begun, version))
     })
 }

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
+
 use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
+use super::planning;
 use crate::execute::{self, Decision};
 
 /// Carry on with the release that was begun last
 ///
-/// Reads the plan from the journal; the migration files must still be what they were. Waits for a killed executor's session to end.
+/// Reads the plan from the journal and needs no files. Waits for a killed executor's session to end.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover resume --yes
   cutover resume --mark-done 4    step 4 is stuck, and you saw that it took effect
-  cutover resume --retry 4        step 4 is stuck, and you saw that it did not")]
+  cutover resume --retry 4        step 4 is stuck, and you saw that it did not
+  cutover resume --skip 4 --reason 'done by hand'
+  cutover resume --replan new.plan   the migrations were corrected: `cutover plan --replan -o new.plan`")]
 pub(super) struct Args {
     /// You looked: this step took effect
     #[arg(long, value_name = "STEP")]
@@ -22,23 +27,44 @@ pub(super) struct Args {
     /// You looked: this step did not take effect
     #[arg(long, value_name = "STEP", conflicts_with = "mark_done")]
     retry: Option<u32>,
+    /// The step is left out, whether it failed or is stuck: it has not taken effect, and shall not. Needs --reason
+    #[arg(long, value_name = "STEP", requires = "reason", conflicts_with_all = ["mark_done", "retry"])]
+    skip: Option<u32>,
+    /// Why a step is left out, for the journal
+    #[arg(long, value_name = "TEXT", requires = "skip")]
+    reason: Option<String>,
+    /// Carry on by this plan, which `cutover plan --replan` made of the corrected migrations
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["mark_done", "retry", "skip", "accept_drift"])]
+    replan: Option<Utf8PathBuf>,
     /// You looked: the live schema is right, although this release did not leave it so
-    #[arg(long, conflicts_with_all = ["mark_done", "retry"])]
+    #[arg(long, conflicts_with_all = ["mark_done", "retry", "skip"])]
     accept_drift: bool,
     #[command(flatten)]
     live: LiveArgs,
 }
 
+/// How long a killed executor's session may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 pub(super) fn run(args: Args) -> Result<Exit, CliError> {
-    let decision = match (args.mark_done, args.retry, args.accept_drift) {
-        (Some(step), _, _) => Some(Decision::MarkDone(step)),
-        (None, Some(step), _) => Some(Decision::Retry(step)),
-        (None, None, true) => Some(Decision::AcceptDrift),
-        (None, None, false) => None,
-    };
+    if let Some(path) = &args.replan {
+        let plan = planning::read_saved(path)?;
+        let left = plan.continues.as_ref().map_or(plan.steps.len(), |continues| plan.steps.len() - continues.ran.len());
+        args.live.confirm(&format!("Carry on by {path}: {left} of {} steps have not run?", plan.steps.len()))?;
+        return args.live.run(
+            PATIENCE,
+            None,
+            async |session, options, doors| execute::replan(session, &plan, options, doors).await,
+            tell,
+        );
+    }
+    let reason = args.reason.unwrap_or_default();
+    let skip = args.skip.map(|step| Decision::Skip { step, reason });
+    let decision = args.mark_done.map(Decision::MarkDone).or(args.retry.map(Decision::Retry)).or(skip);
+    let decision = decision.or(args.accept_drift.then_some(Decision::AcceptDrift));
     args.live.confirm("Carry on with the release that was begun last?")?;
     args.live.run(
-        Duration::from_secs(30),
+        PATIENCE,
         None,
         async |session, options, doors| execute::resume(session, decision, options, doors).await,
         tell,

@@ -33,6 +33,7 @@ codes! {
     REORDER_UNPROVED = "CO104" "reorder-changes-schema": "The plan's order ends in another schema than the files' own order.";
     ROLLBACK_IN_FILE = "CO105" "rollback-in-migration": "A migration rolls back its own transaction, so what it leaves behind cannot be known.";
     OBSERVED = "CO106" "observed-statement": "A statement that cannot be read was placed by what it was seen to do on a real server.";
+    ALREADY_RUN = "CO107" "already-run": "The files do not fit what has run of the release that they carry on with.";
     BLUE_BREAKS = "CO201" "blue-breaks": "A step before the cutover takes away what blue relies on.";
     GREEN_NOT_READY = "CO202" "green-not-ready": "Green relies on something that is not there yet when it gets its first traffic.";
     GREEN_BREAKS = "CO203" "green-breaks": "A step after the cutover takes away what green relies on.";

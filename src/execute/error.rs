@@ -99,6 +99,9 @@ pub enum ExecuteError {
         /// The version that began it.
         tool: String,
     },
+    /// A plan that carries on with a release does not fit it.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// There is nothing to carry on with.
     #[error("there is no unfinished release in this database")]
     NoRelease,
@@ -231,6 +234,59 @@ pub enum ServerUnfit {
     },
 }
 
+/// A plan does not fit the release that it is to carry on with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// It begins a release.
+    #[error("the plan begins a release of its own, and does not say what of another one has run")]
+    FromTheBeginning,
+    /// It carries on, and was to begin.
+    #[error("the plan carries on with release {release}, and begins none")]
+    CarriesOn {
+        /// Which.
+        release: String,
+    },
+    /// It was made for another one, or for another plan of it.
+    #[error(
+        "the plan was made for release {made_for} as it was then; release {release} was begun or planned anew since"
+    )]
+    OtherRelease {
+        /// The plan's.
+        made_for: String,
+        /// The database's.
+        release: String,
+    },
+    /// The release has moved on.
+    #[error("when the plan was made, {planned} steps had run; now {now} have")]
+    RanMeanwhile {
+        /// Then.
+        planned: usize,
+        /// Now.
+        now: usize,
+    },
+    /// Somebody has to decide first.
+    #[error("nobody knows yet whether step {step} has run")]
+    InDoubt {
+        /// Which.
+        step: u32,
+    },
+    /// A backfill that is not over is not in the plan.
+    #[error("step {step} has changed some of its rows, and the plan has no step that goes on with it")]
+    LeftBehind {
+        /// Which, of the plan before.
+        step: u32,
+    },
+    /// The phase before the cutover is over.
+    #[error("step {step} of the plan runs before the cutover, and the release is beyond that ({stage})")]
+    TooLate {
+        /// Which.
+        step: u32,
+        /// How far the release is.
+        stage: Stage,
+    },
+}
+
 /// The world is not what the plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -321,7 +377,19 @@ impl std::fmt::Display for StepFailure {
     }
 }
 
+/// The way on with corrected migrations.
+const REPLAN: &str = "run `cutover plan --replan --database URL -o FILE` and `cutover resume --replan FILE`";
+
 impl ExecuteError {
+    /// Whether the server does not let this role do what is needed.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(
+            self,
+            Self::Database { source: error, .. } | Self::Journal(JournalError::Database(error))
+                if error.code() == Some("42501")
+        )
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let resume = "fix the cause, then run `cutover resume`";
@@ -369,6 +437,19 @@ impl ExecuteError {
             Self::OtherTool { tool, .. } => {
                 format!("finish it with cutover {tool} (`resume`, `promote` or `rollback`), which still reads this journal")
             }
+            Self::Misfit(misfit) => match misfit {
+                Misfit::FromTheBeginning | Misfit::OtherRelease { .. } | Misfit::RanMeanwhile { .. } => {
+                    "make the plan with `cutover plan --replan --database URL -o FILE`".into()
+                }
+                Misfit::CarriesOn { .. } => "run `cutover resume --replan FILE`".into(),
+                Misfit::InDoubt { step } => format!(
+                    "run `cutover resume`, which finds out or asks (`--mark-done {step}` or `--retry {step}`); then plan again"
+                ),
+                Misfit::LeftBehind { .. } => {
+                    "leave its statement and its key as they are; or run `cutover resume --skip STEP --reason TEXT`, then plan again".into()
+                }
+                Misfit::TooLate { .. } => "run `cutover rollback` first, then `cutover resume --replan FILE`".into(),
+            },
             Self::NoRelease => "start one with `cutover execute PLAN`".into(),
             Self::NotWaiting { .. } => "`cutover status` shows what it does".into(),
             Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),
@@ -380,7 +461,7 @@ impl ExecuteError {
             ),
             Self::Step(failure) => match &failure.hint {
                 Some(hint) => format!("{hint}. Then run `cutover resume`"),
-                None => resume.into(),
+                None => format!("{resume}; if a migration has to be corrected, {REPLAN}"),
             },
             Self::Foreseen { .. } => {
                 "nothing that was asked for is done; give the role what it needs, or take away what is in the way, then run the same command again; if you know better, add `--accept-foreseen`"

@@ -31,6 +31,15 @@ pub enum Event {
         /// What it says.
         record: Record,
     },
+    /// The release goes on by another plan.
+    Replanning {
+        /// What has run, or stays as it was.
+        unchanged: usize,
+        /// Statements that only the new plan has.
+        comes: Vec<String>,
+        /// Statements that only the old plan has, and that will not run.
+        goes: Vec<String>,
+    },
     /// A step is about to run.
     StepRunning {
         /// Which.

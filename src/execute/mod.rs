@@ -16,6 +16,7 @@ mod options;
 mod preflight;
 mod relations;
 mod release;
+mod replan;
 mod session;
 mod shift;
 mod status;
@@ -25,7 +26,7 @@ mod work;
 pub use begun::status;
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
-pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
+pub use error::{ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
@@ -34,6 +35,7 @@ pub use journal::{
 pub use lease::Holder;
 pub use options::{BlueSessions, Options};
 pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback};
+pub use replan::{begun, difference, is_undone, replan};
 pub use status::{
     Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,
 };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
 use super::doors::{Doors, Moment};
 use super::engine::Engine;
-use super::error::ExecuteError;
+use super::error::{ExecuteError, Misfit};
 use super::event::Event;
 use super::journal::{
     self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TrafficRecord,
@@ -65,12 +65,20 @@ pub enum Promotion {
 }
 
 /// What the operator decides when `resume` asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Decision {
     /// The step took effect.
     MarkDone(u32),
     /// The step did not take effect and may run again.
     Retry(u32),
+    /// The step is left out: it has not taken effect, and shall not.
+    Skip {
+        /// Which.
+        step: u32,
+        /// Why, for the journal.
+        reason: String,
+    },
     /// The live schema is right as it is, although this release did not leave it so.
     AcceptDrift,
 }
@@ -85,6 +93,9 @@ pub async fn execute(
     match plan.verdict {
         Verdict::Safe => {}
         Verdict::Unsafe => return Err(ExecuteError::Unsafe),
+    }
+    if let Some(continues) = &plan.continues {
+        return Err(Misfit::CarriesOn { release: continues.release.clone() }.into());
     }
     files::unchanged(plan)?;
     let (setup, by) = enter(client, options, Intent::Begin).await?;
@@ -178,7 +189,7 @@ pub async fn resume(
     done
 }
 
-async fn carry_on(
+pub(super) async fn carry_on(
     client: &Session,
     decision: Option<Decision>,
     options: &Options,
@@ -262,6 +273,9 @@ impl Engine<'_, '_> {
             }
             Decision::MarkDone(step) => (step, StepRecord::MarkedDone { by, relations }),
             Decision::Retry(step) => (step, StepRecord::Retried { by }),
+            Decision::Skip { step, ref reason } => {
+                (step, StepRecord::Skipped { by, reason: reason.clone(), relations })
+            }
         };
         if needs != Some(step) {
             return Err(ExecuteError::NoDecision { step, needs });
@@ -270,8 +284,9 @@ impl Engine<'_, '_> {
         let planned = plan.step(step);
         let mut records = vec![Record::Step { step, what: record }];
         let mut completes: &[String] = &[];
-        if let (Decision::MarkDone(_), Some(planned)) = (decision, planned) {
+        if let (Decision::MarkDone(_) | Decision::Skip { .. }, Some(planned)) = (&decision, planned) {
             completes = &planned.completes;
+            // What follows a step that is left out takes from blue as well.
             if planned.point_of_no_return && self.status.past_no_return.is_none() {
                 records.push(ReleaseRecord::PointOfNoReturn { step }.into());
             }
@@ -527,7 +542,7 @@ pub async fn history(client: &Session, release: &str) -> Result<Vec<Entry>, Exec
     Ok(journal::entries(client, release).await?)
 }
 
-async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(Setup, Actor), ExecuteError> {
+pub(super) async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(Setup, Actor), ExecuteError> {
     preflight::server(client).await?;
     leave_to_its_tool(client, intent).await?;
     let setup = Setup::prepare(client).await?;
@@ -535,7 +550,7 @@ async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(S
     Ok((setup, by))
 }
 
-async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: &Doors<'_>) {
+pub(super) async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: &Doors<'_>) {
     // Behind an abandoned statement this would wait for ever; the server gives the lock up with the session.
     if doors.stop.level() == Level::Abort {
         return;
@@ -544,7 +559,7 @@ async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: &Doors<'_>)
     lease.release(client).await;
 }
 
-fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {
+pub(super) fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {
     let given = doors.traffic.name();
     if status.traffic.backend == given {
         return Ok(());

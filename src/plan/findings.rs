@@ -11,8 +11,11 @@ use crate::sql::operation::{ConstraintKind, Operation, TableChange};
 
 /// The steps as rules see them.
 pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<Step<'a>> {
-    let conflicted =
-        |i: usize| conflicts.iter().any(|c| matches!(c, Conflict::Itself(n) | Conflict::Opaque(n) if *n == i));
+    let conflicted = |i: usize| {
+        conflicts
+            .iter()
+            .any(|c| matches!(c, Conflict::Itself(n) | Conflict::Opaque(n) | Conflict::TooLate(n) if *n == i))
+    };
     let step = |(i, placed): (usize, &'a Placed<'a>)| {
         let Placed { node, pulls, placement, again, .. } = placed;
         Step {
@@ -32,7 +35,7 @@ pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<
             phase: placement.phase,
             placing: match placement.reason {
                 _ if conflicted(i) => Placing::Conflict,
-                Reason::Author => Placing::Author,
+                Reason::Author | Reason::Ran => Placing::Author,
                 Reason::Own | Reason::Follows(_) | Reason::NeededBy(_) => Placing::Planner,
             },
             directive: node.directive.as_ref(),
@@ -107,6 +110,12 @@ impl Conflicts<'_> {
                     None => way_out(&self.nodes[*i].node),
                 })
             }
+            Conflict::TooLate(i) => Diagnostic::error(
+                codes::ALREADY_RUN,
+                format!("{} must run before the cutover, and the phase before the cutover is over", self.name(*i)),
+            )
+            .at(self.nodes[*i].node.span(), "too late for this")
+            .help("go back to blue first (`cutover rollback`), then plan again; or leave it for the next release"),
             Conflict::Chain { before, after } => {
                 let chain = self.graph.chain(*after, *before);
                 let names: Vec<_> = chain.iter().map(|n| self.name(*n)).collect();

@@ -2,6 +2,7 @@
 
 mod access;
 mod again;
+mod begun;
 mod commits;
 mod describe;
 mod findings;
@@ -26,6 +27,7 @@ mod steps;
 mod tests;
 mod untold;
 
+pub use begun::{Begun, Change, changes};
 pub use node::is_opaque;
 pub(crate) use node::replay;
 pub use observed::{Observed, ObservedEffects};

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::access::{self, Key};
+use super::begun::Segment;
 use super::commits;
 use super::graph::Graph;
 use super::manner::{self, Manner};
+use super::saved::Phase;
 use super::{Observed, Request};
 use crate::compat::{refused_row, repeats_key};
 use crate::diagnostic::{Diagnostic, Severity, codes};
@@ -107,6 +109,8 @@ pub(crate) struct Node {
     pub(crate) effect: Effect,
     /// The author's word on it.
     pub(crate) directive: Option<Directive>,
+    /// When it ran, where a release is carried on and it has.
+    pub(crate) ran: Option<Phase>,
     /// How its author wants it to run.
     pub(crate) manner: Option<Manner>,
     /// Whether it runs in a transaction.
@@ -247,7 +251,7 @@ struct Looked {
 }
 
 /// The nodes of the pending migrations, which were read, on top of a schema. The schemas follow each other; what a change comes to is worked out for all of them at once.
-pub(crate) fn collect(request: &Request<'_>, pending: Vec<ReadFile>, base: &Schema) -> Nodes {
+pub(super) fn collect(request: &Request<'_>, pending: Vec<Segment>, base: &Schema) -> Nodes {
     const FEW: usize = 24;
     let folder = request.folder;
     let mut found = drafts(request, pending, base);
@@ -269,9 +273,9 @@ pub(crate) fn collect(request: &Request<'_>, pending: Vec<ReadFile>, base: &Sche
     }
     let mut finished = finished.into_iter().peekable();
     let mut nodes = Vec::new();
-    for (index, blocks) in found.blocks.drain(..).enumerate() {
+    for Blocked { migration, ran, transactions: blocks } in found.blocks.drain(..) {
         let first = nodes.len();
-        while let Some(node) = finished.next_if(|node| node.migration == index) {
+        while let Some(node) = finished.next_if(|node| node.migration == migration && node.ran == ran) {
             nodes.push(node);
         }
         diagnostics.extend(outside_in_block(&nodes[first..]));
@@ -317,8 +321,7 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
 /// The pending migrations as they were read.
 struct Drafts {
     drafts: Vec<Draft>,
-    /// How many transactions each file writes.
-    blocks: Vec<usize>,
+    blocks: Vec<Blocked>,
     last: Schema,
     certain: bool,
     diagnostics: Vec<Diagnostic>,
@@ -326,7 +329,14 @@ struct Drafts {
     statements: usize,
 }
 
-fn drafts(request: &Request<'_>, read: Vec<ReadFile>, base: &Schema) -> Drafts {
+/// How many transactions a file writes.
+struct Blocked {
+    migration: usize,
+    ran: Option<Phase>,
+    transactions: usize,
+}
+
+fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Drafts {
     let (folder, pending) = (request.folder, &request.pending.pending);
     let mut schema = base.clone();
     let mut drafts: Vec<Draft> = Vec::new();
@@ -335,9 +345,9 @@ fn drafts(request: &Request<'_>, read: Vec<ReadFile>, base: &Schema) -> Drafts {
     let mut allows = Vec::new();
     let mut count = 0;
     let mut certain = !request.base_is_uncertain;
-    for (index, (statements, found)) in read.into_iter().enumerate() {
+    for Segment { migration: index, ran, read: (statements, found) } in segments {
         diagnostics.extend(found);
-        diagnostics.extend(program(&pending[index]));
+        diagnostics.extend(program(&pending[index]).filter(|_| ran.is_none()));
         certain &= pending[index].program.is_none();
         let mut session: Vec<Span> = Vec::new();
         let mut blocks = Blocks::default();
@@ -416,6 +426,7 @@ fn drafts(request: &Request<'_>, read: Vec<ReadFile>, base: &Schema) -> Drafts {
                     block: blocks.current(),
                     effect: Effect::default(),
                     directive: statement.directive.clone(),
+                    ran,
                     manner,
                     transactional,
                     session: session.clone(),
@@ -430,7 +441,7 @@ fn drafts(request: &Request<'_>, read: Vec<ReadFile>, base: &Schema) -> Drafts {
             }
             drafts.extend(unsplittable);
         }
-        counts.push(blocks.count);
+        counts.push(Blocked { migration: index, ran, transactions: blocks.count });
         schema = schema.with_default_search_path().without_temporary();
     }
     Drafts { drafts, blocks: counts, last: schema, certain, diagnostics, allows, statements: count }

@@ -24,6 +24,8 @@ pub(crate) enum Reason {
     Own,
     /// The author said so.
     Author,
+    /// It has run.
+    Ran,
     /// It stands on this node.
     Follows(usize),
     /// This node, which must be before, stands on it.
@@ -39,12 +41,21 @@ pub(crate) enum Conflict {
     Chain { before: usize, after: usize },
     /// Not understood, and nobody has said where it belongs.
     Opaque(usize),
+    /// Green needs it, and has traffic already.
+    TooLate(usize),
 }
 
-/// Places all nodes. Conflicts are placed too, so that the plan can be shown.
-pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph) -> (Vec<Placement>, Vec<Conflict>) {
+/// Places all nodes. Conflicts are placed too, so that the plan can be shown. `open`: whether anything may still run before the cutover.
+pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph, open: bool) -> (Vec<Placement>, Vec<Conflict>) {
     let mut conflicts = Vec::new();
-    let wants: Vec<Want> = nodes.iter().map(|judged| want(&judged.node, &judged.pulls)).collect();
+    let mut wants: Vec<Want> = nodes.iter().map(|judged| want(&judged.node, &judged.pulls)).collect();
+    if !open {
+        for (i, want) in wants.iter_mut().enumerate().filter(|(i, _)| nodes[*i].node.ran.is_none()) {
+            if want.must.replace(Phase::After) == Some(Phase::Before) {
+                conflicts.push(Conflict::TooLate(i));
+            }
+        }
+    }
     for (i, want) in wants.iter().enumerate() {
         if want.unplaceable {
             conflicts.push(if nodes[i].node.is_opaque() { Conflict::Opaque(i) } else { Conflict::Itself(i) });
@@ -67,6 +78,7 @@ pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph) -> (Vec<Placement>, Vec
     for (i, want) in wants.iter().enumerate() {
         let held = graph.needs(i).find(|earlier| placed[*earlier].phase == Phase::After);
         let (phase, reason) = match (want.must, drawn[i], held) {
+            (Some(phase), _, _) if nodes[i].node.ran.is_some() => (phase, Reason::Ran),
             (Some(phase), _, _) if want.author => (phase, Reason::Author),
             (Some(phase), _, _) => (phase, Reason::Own),
             (None, Some(later), _) => (Phase::Before, Reason::NeededBy(later)),
@@ -76,7 +88,7 @@ pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph) -> (Vec<Placement>, Vec
         placed.push(Placement { phase, direction: want.direction, reason });
     }
     conflicts.sort_by_key(|conflict| match conflict {
-        Conflict::Itself(i) | Conflict::Opaque(i) | Conflict::Chain { before: i, .. } => *i,
+        Conflict::Itself(i) | Conflict::Opaque(i) | Conflict::TooLate(i) | Conflict::Chain { before: i, .. } => *i,
     });
     (placed, conflicts)
 }
@@ -92,6 +104,9 @@ struct Want {
 fn want(node: &Node, pulls: &Pulls<'_>) -> Want {
     let direction = direction(node, pulls);
     let own = |must, prefers, unplaceable| Want { must, prefers, direction, author: false, unplaceable };
+    if let Some(phase) = node.ran {
+        return own(Some(phase), phase, false);
+    }
     match node::word(node) {
         Some(DirectiveWord::Before) => {
             return Want { author: true, ..own(Some(Phase::Before), Phase::Before, false) };

@@ -1,7 +1,7 @@
 //! What goes into the planner, and what comes out of it.
 
-use super::ObservedEffects;
 use super::saved::SavedPlan;
+use super::{Begun, ObservedEffects};
 use crate::compat::Assume;
 use crate::compat::mention::Tree;
 use crate::diagnostic::Diagnostic;
@@ -44,6 +44,8 @@ pub struct Request<'a> {
     pub base_is_uncertain: bool,
     /// Whether the base schema was read from a server, and not from files.
     pub base_is_real: bool,
+    /// The release that is carried on, where some of the migrations have run. The base is the schema before its first step.
+    pub begun: Option<&'a Begun>,
 }
 
 impl<'a> Request<'a> {
@@ -67,6 +69,7 @@ impl<'a> Request<'a> {
             blue_source: None,
             base_is_uncertain: false,
             base_is_real: false,
+            begun: None,
         }
     }
 }

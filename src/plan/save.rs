@@ -8,7 +8,7 @@ use super::access::Key;
 use super::said::Said;
 use super::saved::{
     Definition, Excerpt, ExpectedColumn, ExpectedRelation, Finding, Migration as SavedMigration, Migrations, Place,
-    SavedPlan, SchemaPins, Verdict,
+    SavedPlan, SchemaPins, Step, Verdict,
 };
 use super::stages::{Ends, Placed, Proved, Watches};
 use super::{matrix, steps};
@@ -36,6 +36,13 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
     let placed_steps = steps::steps(&steps::Input { request, proved, said });
     let (blue, green) = (watches.blue(ends).watch, watches.green(ends).watch);
     let matrix = matrix::of_steps(&placed_steps, base, &proved.states, blue, green);
+    let has_run = |group: &[usize]| group.iter().all(|node| proved.nodes[*node].node.ran.is_some());
+    let with_ran: Vec<(Step, bool)> = placed_steps.into_iter().map(|(step, group)| (step, has_run(&group))).collect();
+    let continues = request.begun.map(|begun| begun.continues(&with_ran));
+    let steps = with_ran.into_iter().map(|(step, _)| step).collect();
+    // Where a release is carried on, what has run is there.
+    let ran = proved.nodes.iter().rev().find(|placed| placed.node.ran.is_some() && placed.node.written.is_none());
+    let start = ran.map_or(base, |placed| &placed.node.after);
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),
@@ -66,13 +73,14 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
             base: base.fingerprint(),
             overlap: proved.overlap.fingerprint(),
             last: last.fingerprint(),
-            expects: expectations(&proved.nodes, base),
+            expects: expectations(&proved.nodes, start),
             relations: if folder.convention.records_here() { pins(base) } else { Vec::new() },
         },
-        steps: placed_steps.into_iter().map(|(step, _)| step).collect(),
+        steps,
         findings: grouped(diagnostics, request.weighing.is_some()).iter().map(|d| finding(d, sources)).collect(),
         matrix,
         blue_source: mentioned.as_ref().and_then(|mentioned| mentioned.searched),
+        continues,
         unknown: serde_json::Value::Null,
     };
     plan.sealed()
@@ -84,10 +92,11 @@ pub(super) fn grouped(diagnostics: &[Diagnostic], weighed: bool) -> Vec<Diagnost
     lint::group(each, weighed).into_iter().map(|(diagnostic, ())| diagnostic).collect()
 }
 
-/// What must be as the plan was made for: everything it names.
+/// What must be as the plan was made for, before the first step that has not run: everything it names.
 fn expectations(nodes: &[Placed<'_>], base: &Schema) -> Vec<ExpectedRelation> {
     let made: BTreeSet<QName> = nodes
         .iter()
+        .filter(|placed| placed.node.ran.is_none())
         .flat_map(|placed| placed.node.effect.adds.iter())
         .filter_map(|c| match c {
             Capability::Relation(name) => Some(name.clone()),

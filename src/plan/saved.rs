@@ -2,6 +2,7 @@
 //! pending migration), pinned to the migration files' checksums, the schema's fingerprint and the tool's version. How it is written down
 //! and sealed is in `plan/format`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -38,6 +39,8 @@ pub struct SavedPlan {
     pub matrix: Option<Matrix>,
     /// How much of blue's source was searched for what the steps take away, if it was given and they take something away.
     pub blue_source: Option<Searched>,
+    /// The release that it carries on with, where its migrations were corrected after some of them had run.
+    pub continues: Option<Continues>,
     /// What a later version of the format wrote and this one does not know. It is under the seal, and is written again as it was.
     pub unknown: serde_json::Value,
 }
@@ -47,6 +50,31 @@ pub struct SavedPlan {
 pub struct Definition {
     /// The shares of the traffic that green gets one after the other, in basis points, if the plan says so.
     pub ramp: Vec<u16>,
+}
+
+/// A plan that takes the place of the one that a release was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Continues {
+    /// The release.
+    pub release: String,
+    /// The digest of the plan whose place it takes.
+    pub plan: String,
+    /// The steps of that plan that had run.
+    pub done: Vec<u32>,
+    /// The steps of this plan that have run.
+    pub ran: Vec<u32>,
+    /// Steps that have changed some of their rows, and go on from there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
+}
+
+/// A step that goes on as a step of another plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Carried {
+    /// Its id in the plan before.
+    pub from: u32,
+    /// Its id in this plan.
+    pub to: u32,
 }
 
 /// How much of a source tree was searched.
@@ -442,6 +470,17 @@ impl SavedPlan {
     /// The version that this build writes into plans.
     pub fn this_tool() -> Tool {
         Tool { name: "cutover".into(), version: env!("CARGO_PKG_VERSION").into() }
+    }
+
+    /// The same plan for a database on which nothing of it has run.
+    pub fn from_the_beginning(&self) -> Cow<'_, Self> {
+        if self.continues.is_none() {
+            return Cow::Borrowed(self);
+        }
+        let mut plan = self.clone();
+        plan.continues = None;
+        plan.schema.expects.clear();
+        Cow::Owned(plan.sealed())
     }
 
     /// The steps of one phase.

@@ -1,11 +1,13 @@
 //! What the planner knows, stage by stage: read → judged → placed → proved. Each stage is a value that owns what belongs together.
 
 use super::access::{self, Access};
+use super::begun::Segment;
 use super::graph::Graph;
 use super::node::{self, Node, Written};
 use super::place::{self, Conflict, Placement};
 use super::proof::{self, Proof};
-use super::{Request, again, untold};
+use super::saved::Phase;
+use super::{Begun, Request, again, untold};
 use crate::compat::{App, Pulls, Watch, pulls};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Effect;
@@ -84,9 +86,20 @@ impl<'a> Ends<'a> {
         let base = base.followed();
         let untold = untold::findings(folder, base_files, &read);
         drop(read);
+        let (pending, whole, misfit) = match request.begun {
+            None => (Segment::of_files(pending), None, Vec::new()),
+            Some(begun) => {
+                let whole = node::collect(&request, Segment::of_files(pending.clone()), &base).last;
+                let (segments, misfit) = begun.segments(folder, &request.pending.pending, pending);
+                (segments, Some(whole), misfit)
+            }
+        };
         let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } =
             node::collect(&request, pending, &base);
         diagnostics.extend(untold);
+        // What is missing is told, and not what follows from it.
+        let otherwise = whole.filter(|_| misfit.is_empty()).and_then(|whole| Begun::ends_otherwise(&whole, &last));
+        diagnostics.extend(misfit.into_iter().chain(otherwise));
         (Self { request, base, last, last_is_certain: certain, diagnostics, allows, statements }, nodes)
     }
 }
@@ -115,14 +128,18 @@ impl<'a> Proved<'a> {
         let (blue, green) = (watches.blue(ends), watches.green(ends));
         let judged = judged(nodes, ends, blue, green);
         let graph = Graph::build(judged.iter().map(|judged| &judged.access));
-        let (placements, conflicts) = place::place(&judged, &graph);
+        let open = ends.request.begun.is_none_or(|begun| begun.open);
+        let (placements, conflicts) = place::place(&judged, &graph, open);
         let placed = judged.into_iter().zip(placements).map(|(judged, placement)| {
             let Judged { node, pulls, access } = judged;
             Placed { node, pulls, access, placement, again: false }
         });
         let mut nodes: Vec<Placed<'a>> = placed.collect();
         let watched = blue.watch.is_some() || green.watch.is_some();
-        let Proof { overlap, states, diagnostics } = proof::prove(&nodes, &ends.base, &ends.last, watched);
+        let Proof { overlap, states, mut diagnostics } = proof::prove(&nodes, &ends.base, &ends.last, watched);
+        if ends.request.begun.is_some() {
+            diagnostics.extend(Begun::out_of_order(&nodes, &graph));
+        }
         for node in again::second_passes(&nodes, &ends.base, &overlap, blue) {
             nodes[node].again = true;
         }
@@ -138,7 +155,11 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
     let judge = |node: &Node| {
         let pulls = pulls_of(node);
         // Hardly any is, and two nodes are large.
-        let split = split(node, &pulls, &pulls_of).map(Box::new);
+        let mut split = split(node, &pulls, &pulls_of).map(Box::new);
+        if let (Some(begun), Some(split)) = (ends.request.begun, &mut split) {
+            let before = &mut split.0.0;
+            before.ran = before.written.as_ref().filter(|written| begun.wrote(&written.sql)).map(|_| Phase::Before);
+        }
         let access = if split.is_none() { access::of(node, sources) } else { Access::default() };
         (pulls, access, split)
     };
@@ -159,7 +180,7 @@ fn split<'a>(
     pulls_of: &impl Fn(&Node) -> Pulls<'a>,
 ) -> Option<((Node, Pulls<'a>), (Node, Pulls<'a>))> {
     let [part] = node.parts.as_slice() else { return None };
-    if node.directive.is_some() || !pulls.blue_must() || !pulls.green_must() {
+    if node.directive.is_some() || node.ran.is_some() || !pulls.blue_must() || !pulls.green_must() {
         return None;
     }
     let (operation, sql) = rewrite::drop_required_column(&part.operation, &node.before)?;

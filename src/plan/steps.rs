@@ -130,7 +130,7 @@ fn same_statement(a: &Node, b: &Node) -> bool {
         [part] if node.written.is_none() => part.prefix.map(|_| part.statement),
         _ => None,
     };
-    lone(a).is_some() && lone(a) == lone(b)
+    lone(a).is_some() && lone(a) == lone(b) && a.ran == b.ran
 }
 
 fn mark_point_of_no_return(steps: &mut [(Step, Vec<usize>)], nodes: &[Placed<'_>]) {
@@ -301,6 +301,7 @@ impl<'a> Builder<'a> {
                 .as_ref()
                 .map(|d| format!("the author: {}", d.reason))
                 .unwrap_or_default(),
+            Reason::Ran => "has run".to_owned(),
             Reason::Follows(earlier) => format!("depends on {}", name(earlier)),
             Reason::NeededBy(later) => format!("{} depends on it", name(later)),
             Reason::Own => {

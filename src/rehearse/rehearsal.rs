@@ -309,6 +309,7 @@ async fn play<'a>(
         boundary: None,
     };
     let options = Options { accept_base: true, ..Options::default() };
+    let plan = script.plan.from_the_beginning();
     let watchdog = async {
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -319,7 +320,7 @@ async fn play<'a>(
         }
     };
     tokio::select! {
-        done = execute(&mut session, script.plan, &options, &mut doors) => done?,
+        done = execute(&mut session, &plan, &options, &mut doors) => done?,
         what = watchdog => return Err(RehearsalError::Limit { what, limit: terms.limit }),
     };
     let planned = inventory(&session).await?;

@@ -51,6 +51,15 @@ fn write(out: &mut String, plan: &SavedPlan, rows: Rows, style: Style) -> std::f
         writeln!(out, "\nNothing to do.")?;
         return Ok(());
     }
+    if let Some(continues) = &plan.continues {
+        writeln!(
+            out,
+            "\nCarries on with release {}: {} of {} have run.",
+            continues.release,
+            continues.ran.len(),
+            count(plan.steps.len(), "step")
+        )?;
+    }
     let widths = Widths::of(&plan.steps);
     phase(out, plan, Phase::Before, "Before cutover", "blue keeps working, green can start", &widths, style)?;
     writeln!(out, "\n  {}: traffic moves from blue to green, blue drains", style.paint(Tone::Strong, "Cutover"))?;
@@ -112,13 +121,20 @@ fn phase(
         writeln!(out, "    (nothing)")?;
     }
     for step in steps {
-        line(out, step, widths, style)?;
+        let ran = plan.continues.as_ref().is_some_and(|continues| continues.ran.contains(&step.id));
+        line(out, step, ran, widths, style)?;
     }
     Ok(())
 }
 
-fn line(out: &mut String, step: &Step, widths: &Widths, style: Style) -> std::fmt::Result {
+fn line(out: &mut String, step: &Step, ran: bool, widths: &Widths, style: Style) -> std::fmt::Result {
     let (symbol, tone) = symbols::direction(step.direction);
+    if ran {
+        let Step { id, object, action, .. } = step;
+        let (object_width, action_width) = (widths.object, widths.action);
+        let text = format!("{id:>3}  {object:<object_width$}  {action:<action_width$}  {}  has run", place(step));
+        return writeln!(out, "    {} {}", style.paint(Tone::Quiet, symbol), style.paint(Tone::Quiet, &text));
+    }
     let written = if step.statements().iter().any(|s| s.origin.is_none()) { " (written by cutover)" } else { "" };
     writeln!(
         out,

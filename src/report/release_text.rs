@@ -12,6 +12,14 @@ pub fn render_event(event: &Event) -> Vec<String> {
         Event::WaitingForLease { holder } => vec![format!("  Waiting   for the lease: {holder}")],
         Event::LeaseTaken { epoch } => vec![format!("  Locked    cutover.journal (epoch {epoch})")],
         Event::Journaled { release, record, .. } => describe_record(release, record).into_iter().collect(),
+        Event::Replanning { unchanged, comes, goes } => {
+            let same =
+                if *unchanged == 1 { "1 statement stays".to_owned() } else { format!("{unchanged} statements stay") };
+            let mut lines = vec![format!("  Replan    {same}, {} come, {} go", comes.len(), goes.len())];
+            lines.extend(comes.iter().map(|sql| format!("        + {}", first_line(sql))));
+            lines.extend(goes.iter().map(|sql| format!("        - {}", first_line(sql))));
+            lines
+        }
         Event::StepRunning { step, of, direction: kind, object, action, sql, attempt } => {
             let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
             let mut lines = vec![format!("  Step {step}/{of} {} {object}  {action}{again}", direction(*kind).0)];
@@ -49,6 +57,13 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
         ReleaseRecord::DriftAccepted { by, .. } => {
             format!("  Decision  the schema is right, says {} on {}", by.role, by.host)
         }
+        ReleaseRecord::Replanned { by, plan, ran, .. } => format!(
+            "  Replanned with plan {}, of which {} have run, says {} on {}",
+            plan.get(..12).unwrap_or(plan),
+            if ran.len() == 1 { "1 step".to_owned() } else { format!("{} steps", ran.len()) },
+            by.role,
+            by.host
+        ),
         ReleaseRecord::PointOfNoReturn { step } => {
             format!("  Point of no return passed with step {step}: blue cannot come back")
         }
@@ -86,6 +101,9 @@ fn describe_step(step: u32, record: &StepRecord) -> Option<String> {
         StepRecord::Stuck { .. } => format!("     step {step} is stuck"),
         StepRecord::MarkedDone { by, .. } => {
             format!("  Decision  step {step} is done, says {} on {}", by.role, by.host)
+        }
+        StepRecord::Skipped { by, reason, .. } => {
+            format!("  Decision  step {step} is left out, says {} on {}: {reason}", by.role, by.host)
         }
         StepRecord::Retried { by } => {
             format!("  Decision  step {step} may run again, says {} on {}", by.role, by.host)

@@ -8,6 +8,6 @@ mod v1;
 pub use record::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 pub use store::{Entry, JournalError, Release};
 pub(in crate::execute) use store::{
-    append, create_release, entries, find_release, is_there, latest_release, list_releases,
+    append, create_release, entries, find_release, is_there, latest_release, list_releases, replace_plan,
 };
 pub(in crate::execute) use tables::ensure;

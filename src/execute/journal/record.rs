@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::execute::options::BlueSessions;
-use crate::plan::saved::Phase;
+use crate::plan::saved::{Carried, Phase};
 use crate::traffic::{Share, Strategy};
 
 /// A person or pipeline, as far as the tool can know them.
@@ -106,6 +106,25 @@ pub enum ReleaseRecord {
     DriftAccepted {
         /// Who says so.
         by: Actor,
+        /// The schema at that time.
+        relations: Relations,
+    },
+    /// The migrations were corrected: the release goes on by another plan, whose steps have ids of their own.
+    Replanned {
+        /// Who says so.
+        by: Actor,
+        /// The digest of that plan. The one before is in `cutover.replaced_plan`.
+        plan: String,
+        /// Its steps that have run.
+        ran: Vec<u32>,
+        /// Steps that have changed some of their rows, and go on from there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        carried: Vec<Carried>,
+        /// Where blue cannot come back any more: a step of the new plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        past_no_return: Option<u32>,
+        /// Whether there is something to run before the cutover again.
+        reopened: bool,
         /// The schema at that time.
         relations: Relations,
     },
@@ -222,6 +241,15 @@ pub enum StepRecord {
         /// The schema at that time.
         relations: Relations,
     },
+    /// The operator says that it has not taken effect, and shall not.
+    Skipped {
+        /// Who says so.
+        by: Actor,
+        /// Why.
+        reason: String,
+        /// The schema at that time.
+        relations: Relations,
+    },
     /// The operator says that it may run again.
     Retried {
         /// Who says so.
@@ -237,6 +265,7 @@ impl Record {
                 ReleaseRecord::Started { .. } => "started",
                 ReleaseRecord::Resumed { .. } => "resumed",
                 ReleaseRecord::DriftAccepted { .. } => "drift_accepted",
+                ReleaseRecord::Replanned { .. } => "replanned",
                 ReleaseRecord::PointOfNoReturn { .. } => "point_of_no_return",
                 ReleaseRecord::PhaseFinished { .. } => "phase_finished",
                 ReleaseRecord::Interrupted => "interrupted",
@@ -260,6 +289,7 @@ impl Record {
                 StepRecord::Failed { .. } => "step_failed",
                 StepRecord::Stuck { .. } => "step_stuck",
                 StepRecord::MarkedDone { .. } => "step_marked_done",
+                StepRecord::Skipped { .. } => "step_skipped",
                 StepRecord::Retried { .. } => "step_retried",
             },
         }

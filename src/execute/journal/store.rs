@@ -152,6 +152,20 @@ pub(in crate::execute) async fn create_release(
     Ok(id)
 }
 
+/// Puts another plan in the place of a release's. Runs in the caller's transaction, behind the record that says so.
+pub(in crate::execute) async fn replace_plan(
+    client: &Session,
+    release: &str,
+    plan: &SavedPlan,
+) -> Result<(), JournalError> {
+    let keep = "INSERT INTO cutover.replaced_plan (release_id, seq, plan_digest, plan)
+         SELECT id, (SELECT max(seq) FROM cutover.journal WHERE release_id = id), plan_digest, plan FROM cutover.release WHERE id = $1";
+    client.execute(keep, &[&release]).await?;
+    let replace = "UPDATE cutover.release SET plan_digest = $2, plan = $3 WHERE id = $1";
+    client.execute(replace, &[&release, &plan.digest, &plan.to_json()]).await?;
+    Ok(())
+}
+
 /// Appends a record. Runs in the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
 pub(in crate::execute) async fn append(
     client: &Session,

@@ -14,6 +14,17 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "ALTER TABLE cutover.release ADD COLUMN format integer NOT NULL DEFAULT 1;
         ALTER TABLE cutover.release ALTER COLUMN format DROP DEFAULT;",
     ),
+    // The plans that a release went by before its migrations were corrected: up to which row of the journal.
+    (
+        "V3__replaced_plan",
+        "CREATE TABLE cutover.replaced_plan (
+            release_id text NOT NULL REFERENCES cutover.release,
+            seq bigint NOT NULL,
+            plan_digest text NOT NULL,
+            plan text NOT NULL,
+            PRIMARY KEY (release_id, seq)
+        );",
+    ),
 ];
 
 const JOURNAL: &str =

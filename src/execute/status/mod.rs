@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use self::steps::{Progress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
 use super::journal::{Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
-use crate::plan::saved::{Phase, SavedPlan, Step};
+use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
 use crate::traffic::Share;
 
 /// How far a release is.
@@ -190,6 +190,19 @@ impl Status {
                 self.traffic.resume();
             }
             ReleaseRecord::DriftAccepted { relations, .. } => self.relations = relations.clone(),
+            ReleaseRecord::Replanned { ran, carried, past_no_return, reopened, relations, .. } => {
+                if self.stage == Stage::RollingBack || self.in_doubt().is_some() || (*reopened && !self.is_open()) {
+                    return None;
+                }
+                let before = std::mem::take(&mut self.steps);
+                self.steps = ran.iter().map(|id| (*id, StepStatus::done())).collect();
+                let carried = carried.iter().filter_map(|Carried { from, to }| Some((*to, before.get(from)?.clone())));
+                self.steps.extend(carried);
+                self.past_no_return = *past_no_return;
+                self.expanded &= !reopened;
+                self.relations = relations.clone();
+                self.trouble = None;
+            }
             ReleaseRecord::PointOfNoReturn { step } if in_phase => {
                 self.past_no_return = self.past_no_return.or(Some(*step));
             }
@@ -233,7 +246,9 @@ impl Status {
         self.steps.insert(step, before.then(record)?);
         match record {
             StepRecord::Started { .. } | StepRecord::Progressed { .. } => {}
-            StepRecord::Succeeded { relations, .. } | StepRecord::MarkedDone { relations, .. } => {
+            StepRecord::Succeeded { relations, .. }
+            | StepRecord::MarkedDone { relations, .. }
+            | StepRecord::Skipped { relations, .. } => {
                 self.relations = relations.clone();
                 self.trouble = None;
             }
@@ -292,14 +307,24 @@ impl Status {
         }
     }
 
-    /// Whether a step is done.
+    /// Whether there is nothing left to do of a step: it has run, or is left out.
     pub fn is_done(&self, step: u32) -> bool {
+        self.steps.get(&step).is_some_and(|step| step.state.is_over())
+    }
+
+    /// Whether a step has run.
+    pub fn has_run(&self, step: u32) -> bool {
         self.steps.get(&step).is_some_and(|step| step.state == StepState::Done)
+    }
+
+    /// Whether a step may still run before the cutover: green has had no traffic, or has none any more.
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Before | Stage::RolledBack)
     }
 
     /// How many steps are done.
     pub fn done(&self) -> usize {
-        self.steps.values().filter(|step| step.state == StepState::Done).count()
+        self.steps.values().filter(|step| step.state.is_over()).count()
     }
 
     /// A step outside a transaction that was begun and neither finished nor failed. One that is stuck stays in doubt until somebody decides,

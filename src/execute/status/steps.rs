@@ -20,6 +20,15 @@ pub enum StepState {
     Stuck,
     /// It is done.
     Done,
+    /// It is left out: the operator says so.
+    Skipped,
+}
+
+impl StepState {
+    /// Whether there is nothing left to do.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Skipped)
+    }
 }
 
 /// How far a step has come that goes over its rows some at a time.
@@ -45,10 +54,15 @@ pub struct StepStatus {
 }
 
 impl StepStatus {
+    /// One that is done.
+    pub(super) fn done() -> Self {
+        Self { state: StepState::Done, ..Self::default() }
+    }
+
     /// The status after one more record; `None` if it cannot follow.
     pub(super) fn then(self, record: &StepRecord) -> Option<Self> {
         let Self { state, progress, already } = self;
-        if state == StepState::Done {
+        if state.is_over() {
             return None;
         }
         let already = match record {
@@ -61,6 +75,7 @@ impl StepStatus {
                 (StepState::Ready, Some(Progress { cursor: cursor.clone(), rows: *rows }))
             }
             StepRecord::Succeeded { .. } | StepRecord::MarkedDone { .. } => (StepState::Done, progress),
+            StepRecord::Skipped { .. } => (StepState::Skipped, progress),
             StepRecord::Failed { .. } => (StepState::Failed, progress),
             StepRecord::Stuck { .. } => (StepState::Stuck, progress),
             StepRecord::Retried { .. } => (StepState::Ready, progress),

@@ -1,6 +1,7 @@
 //! One rule a file, with its module and its line in [`RULES`]; and what some of them share.
 
 mod allow_without_reason;
+mod already_run;
 mod author;
 mod bad_directive;
 mod blocking_index_build;
@@ -76,6 +77,7 @@ pub static RULES: &[&Rule] = &[
     &reorder_changes_schema::RULE,
     &rollback_in_migration::RULE,
     &observed_statement::RULE,
+    &already_run::RULE,
     &blue_breaks::RULE,
     &green_not_ready::RULE,
     &green_breaks::RULE,

@@ -10,7 +10,9 @@ use super::FORMAT_VERSION;
 use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::migrations::Convention;
-use crate::plan::saved::{self, Direction, Evidence, Finding, Mentioned, Need, Searched, Statement, Tool, Verdict};
+use crate::plan::saved::{
+    self, Continues, Direction, Evidence, Finding, Mentioned, Need, Searched, Statement, Tool, Verdict,
+};
 use crate::stats::Load;
 
 /// A plan as JSON.
@@ -41,6 +43,9 @@ pub struct Plan {
     /// How much of blue's source was searched for what the steps take away, if it was given and they take something away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blue_source: Option<Searched>,
+    /// The release that it carries on with, where its migrations were corrected after some of them had run. Since 2.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<Continues>,
 }
 
 /// How a plan is to be released.
@@ -238,7 +243,8 @@ pub enum Work {
 impl From<&saved::SavedPlan> for Plan {
     fn from(plan: &saved::SavedPlan) -> Self {
         Self {
-            format_version: FORMAT_VERSION.to_owned(),
+            // What it says needs no later reader than that.
+            format_version: if plan.continues.is_some() { FORMAT_VERSION } else { "2.0" }.to_owned(),
             tool: plan.tool.clone(),
             digest: plan.digest.clone(),
             verdict: plan.verdict,
@@ -249,6 +255,7 @@ impl From<&saved::SavedPlan> for Plan {
             findings: plan.findings.clone(),
             matrix: plan.matrix.clone(),
             blue_source: plan.blue_source,
+            continues: plan.continues.clone(),
         }
     }
 }
@@ -266,6 +273,7 @@ impl From<Plan> for saved::SavedPlan {
             findings: plan.findings,
             matrix: plan.matrix,
             blue_source: plan.blue_source,
+            continues: plan.continues,
             unknown: serde_json::Value::Null,
         }
     }

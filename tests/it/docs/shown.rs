@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::page::{Page, manual, root};
+use crate::execute::replan::{RIGHT, Team, WRONG};
 use crate::execute::support::Shop;
 use crate::stats::{statement, statistics, table};
 use crate::support::{self, Site};
@@ -27,6 +28,7 @@ const SHOWN: &[Shown] = &[
     ("promote", promote),
     ("rollback refused", rollback_refused),
     ("resume", resume),
+    ("replan", replan),
     ("backfill", backfill),
     ("traffic", traffic),
     ("files changed", files_changed),
@@ -273,6 +275,14 @@ fn resume() -> String {
         }
     }
     panic!("never killed behind the second step");
+}
+
+fn replan() -> String {
+    let team = Team::new();
+    team.writes(WRONG).begins().ends(4);
+    let planned = team.writes(RIGHT).plan(&["--replan"]).ends(0);
+    let dir = format!("{}/", team.folder().to_str().unwrap());
+    between(&format!("{}{}", planned.err, planned.out), "  Replan", "Plan:").replace(&dir, "migrations/")
 }
 
 fn backfill() -> String {

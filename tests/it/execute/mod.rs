@@ -10,6 +10,7 @@ mod journal;
 mod library;
 mod planned;
 mod release;
+pub(crate) mod replan;
 mod stuck;
 pub(crate) mod support;
 mod work;

@@ -186,6 +186,7 @@ impl Shop {
             findings: Vec::new(),
             matrix: None,
             blue_source: None,
+            continues: None,
             unknown: serde_json::Value::Null,
         }
         .sealed()
