@@ -47,20 +47,3 @@ pub(crate) fn map<I: Sync, T: Send + Sync>(items: &[I], few: usize, work: impl F
         shares.into_iter().map(|(share, done)| done.into_inner().unwrap_or_else(|| share.iter().map(&work).collect()));
     made.flatten().collect()
 }
-
-/// What the work gives for each share, in their order. The first is done here, each other one on a thread of its own.
-pub(crate) fn each<S: Sync, T: Send>(shares: &[S], work: impl Fn(&S) -> T + Sync) -> Vec<T> {
-    let Some((first, others)) = shares.split_first() else { return Vec::new() };
-    let work = &work;
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = others.iter().map(|share| (share, worker(scope, move || work(share)))).collect();
-        let mut results = vec![work(first)];
-        // What a worker died of is made up for here, where its panic has a caller.
-        results.extend(
-            workers
-                .into_iter()
-                .map(|(share, worker)| worker.and_then(|worker| worker.join().ok()).unwrap_or_else(|| work(share))),
-        );
-        results
-    })
-}

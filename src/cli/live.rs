@@ -9,7 +9,9 @@ use super::events::{Format, Printer};
 use super::exit::Exit;
 use super::out;
 use super::traffic::TrafficArgs;
-use crate::execute::{BlueSessions, Doors, ExecuteError, Level, Misfit, Options, Outcome, Stop, Stopper, SystemClock};
+use crate::execute::{
+    BlueSessions, Doors, ExecuteError, Level, Limits, Misfit, Options, Outcome, Stop, Stopper, SystemClock,
+};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::Session;
 use crate::traffic::{Strategy, TrafficBackend};
@@ -20,27 +22,28 @@ pub(super) struct LiveArgs {
     pub(super) database: DatabaseArgs,
     #[command(flatten)]
     pub(super) traffic: TrafficArgs,
-    /// How long a step waits for a lock at most before it lets the application go first; the first tries wait less
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = some_time)]
-    lock_timeout: Duration,
-    /// How long a statement may run; 0s: for ever. Does not hold for statements outside transactions
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
-    statement_timeout: Duration,
-    /// How often a step that did not get its locks tries again, with growing pauses
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    lock_retries: u32,
+    /// How long a step waits for a lock at most before it lets the application go first; the first tries wait less [default: 1s, or as the release
+    /// was told; so are the other limits]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
+    lock_timeout: Option<Duration>,
+    /// How long a statement may run; 0s: for ever. Does not hold for statements outside transactions [default: 0s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    statement_timeout: Option<Duration>,
+    /// How often a step that did not get its locks tries again, with growing pauses [default: 10]
+    #[arg(long, value_name = "N")]
+    lock_retries: Option<u32>,
     /// How long to wait for another executor's session to end
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     takeover_timeout: Option<Duration>,
-    /// How long the traffic backend may take for one call
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    traffic_timeout: Duration,
-    /// How long the traffic may take to move by one share
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
-    verify_timeout: Duration,
-    /// How long blue may take to drain
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
-    drain_timeout: Duration,
+    /// How long the traffic backend may take for one call [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    traffic_timeout: Option<Duration>,
+    /// How long the traffic may take to move by one share [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    verify_timeout: Option<Duration>,
+    /// How long blue may take to drain [default: 15m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    drain_timeout: Option<Duration>,
     /// Blue is not drained while a session with this application_name is connected. The release keeps it, whoever carries it on
     #[arg(long, value_name = "NAME", conflicts_with = "blue_role")]
     blue_application_name: Option<String>,
@@ -71,6 +74,11 @@ pub(super) struct LiveArgs {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
     Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
+}
+
+/// Whole milliseconds, rounded up: no limit becomes none.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// A time that is not zero: a lock that is waited for without limit stops the application behind it.
@@ -106,13 +114,15 @@ impl LiveArgs {
         Options {
             host: host.unwrap_or_else(|| "unknown".into()),
             pid: std::process::id(),
-            lock_timeout: self.lock_timeout,
-            statement_timeout: self.statement_timeout,
-            lock_retries: self.lock_retries,
             patience: self.takeover_timeout.unwrap_or(patience),
-            call_deadline: self.traffic_timeout,
-            verify_timeout: self.verify_timeout,
-            drain_timeout: self.drain_timeout,
+            limits: Limits {
+                lock_timeout_ms: self.lock_timeout.map(milliseconds),
+                statement_timeout_ms: self.statement_timeout.map(milliseconds),
+                lock_retries: self.lock_retries,
+                traffic_timeout_ms: self.traffic_timeout.map(milliseconds),
+                verify_timeout_ms: self.verify_timeout.map(milliseconds),
+                drain_timeout_ms: self.drain_timeout.map(milliseconds),
+            },
             wait: self.wait,
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),

@@ -7,7 +7,7 @@ use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Actor, Record, ReleaseRecord, StepRecord};
 use super::lease::Lease;
-use super::options::Options;
+use super::options::{Limits, Options};
 use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
@@ -86,6 +86,11 @@ impl Engine<'_, '_> {
             (self.doors.events)(&Event::Warning { what });
         }
         Ok(())
+    }
+
+    /// The limits of the release, with what this command says of them.
+    pub(super) fn limits(&self) -> Limits {
+        self.status.limits.then(self.options.limits)
     }
 
     /// Who this is.

@@ -91,6 +91,11 @@ pub enum Event {
         /// Which, and how.
         why: String,
     },
+    /// The release stands between its phases, and applications may run their migrations when they start.
+    AtStart {
+        /// What would become of them.
+        what: String,
+    },
     /// Something may be wrong; the release goes on.
     Warning {
         /// What.

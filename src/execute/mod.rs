@@ -33,7 +33,7 @@ pub use journal::{
     TrafficRecord,
 };
 pub use lease::Holder;
-pub use options::{BlueSessions, Options};
+pub use options::{BlueSessions, Limits, Options};
 pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback};
 pub use replan::{begun, difference, is_undone, replan};
 pub use status::{

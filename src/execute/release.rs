@@ -136,6 +136,7 @@ async fn begin(
         relations: relations::hashes(client, plan).await?,
         accepted,
         blue: guard(client, options).await?,
+        limits: options.limits,
     }
     .into();
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
@@ -218,7 +219,8 @@ pub(super) async fn carry_on(
     }
     engine.check_world().await?;
     let blue = guard_change(client, options).await?;
-    if !engine.carry_on_unless_told(ReleaseRecord::Resumed { by, blue }).await? {
+    let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
+    if !engine.carry_on_unless_told(resumed).await? {
         return engine.go_back_when_told().await;
     }
     engine.run().await
@@ -323,7 +325,7 @@ pub async fn promote(
     preflight::world(client, &plan, &status).await?;
     foreseen::allowed(client, &plan, &status, options).await?;
     let blue = guard_change(client, options).await?;
-    let promoted = TrafficRecord::Promoted { by: by.clone(), blue };
+    let promoted = TrafficRecord::Promoted { by: by.clone(), blue, limits: options.limits };
     let seq = write_beside(client, &release.id, promoted, "writing the promotion", doors).await?;
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
         Ok(lease) => lease,
@@ -441,7 +443,8 @@ async fn hand_over_rollback(
         return Err(ExecuteError::Unanswered(holder));
     }
     // It was heard: what is left takes as long as the traffic does.
-    let mut poll = Poll::new(options.verify_timeout.saturating_add(options.call_deadline.saturating_mul(3)));
+    let limits = status.limits.then(options.limits);
+    let mut poll = Poll::new(limits.verify_timeout().saturating_add(limits.traffic_timeout().saturating_mul(3)));
     loop {
         let status = status_of(client, &release.id).await?;
         match (status.stage, status.trouble) {

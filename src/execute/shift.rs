@@ -9,13 +9,17 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Gate, Guard, Record, ReleaseRecord, TrafficRecord};
-use super::options::BlueSessions;
+use super::options::{BlueSessions, Limits};
 use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
+use crate::plan::at_start;
 use crate::postgres::Session;
 use crate::side::Side;
 use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
+
+/// How often history and schema are looked at while somebody's word is waited for.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// From 100 ms to 5 s between two questions, until the time is up: that of the pauses, or, if the answers take longer, that of the clock.
 pub(super) struct Poll {
@@ -54,7 +58,7 @@ impl Engine<'_, '_> {
             release: self.release.clone(),
             step: step.to_owned(),
             fence: self.lease.epoch,
-            deadline: self.options.call_deadline,
+            deadline: self.limits().traffic_timeout(),
             log: Log(log),
         };
         let answered = {
@@ -98,7 +102,7 @@ impl Engine<'_, '_> {
             let backend = self.doors.traffic.name().to_owned();
             return Err(ExecuteError::OtherShare { backend, share, applied: applied.share });
         }
-        let mut poll = Poll::new(self.options.verify_timeout);
+        let mut poll = Poll::new(self.limits().verify_timeout());
         loop {
             let seen = match self.call(&step, move |traffic, context| traffic.verify(context, share)).await? {
                 Verified::Yes => return Ok(true),
@@ -122,11 +126,24 @@ impl Engine<'_, '_> {
     /// Waits for somebody's word (`promote`, `rollback`), if the caller wants to wait, and journals that it was heard: whoever gave it waits for that.
     /// There is one connection, so the journal is polled.
     pub(super) async fn await_word(&mut self) -> Result<bool, ExecuteError> {
+        for what in at_start(self.plan) {
+            (self.doors.events)(&Event::AtStart { what });
+        }
         if !self.options.wait {
             return Ok(false);
         }
         let mut poll = Poll::new(Duration::MAX);
+        let (mut looked, mut told) = (Instant::now(), false);
         loop {
+            // Green may have run its migrations, although it was not to.
+            if !told && looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                if let Err(ExecuteError::Stale(why)) = self.check_world().await {
+                    told = true;
+                    let what = format!("{why}; the release cannot go on like this");
+                    (self.doors.events)(&Event::Warning { what });
+                }
+            }
             let entries = journal::entries(self.client, &self.release).await?;
             let status = Status::of(entries.iter().map(|entry| &entry.record))?;
             if let Some(status) = status.filter(|status| status.stage != self.status.stage) {
@@ -135,7 +152,7 @@ impl Engine<'_, '_> {
                     Some(Record::Traffic(TrafficRecord::RollbackStarted { forced, .. })) => {
                         TrafficRecord::RollbackStarted { by: self.actor(), forced: forced.clone() }.into()
                     }
-                    _ => ReleaseRecord::Resumed { by: self.actor(), blue: None }.into(),
+                    _ => ReleaseRecord::Resumed { by: self.actor(), blue: None, limits: Limits::default() }.into(),
                 };
                 self.append(&[heard]).await?;
                 return Ok(true);
@@ -157,7 +174,7 @@ impl Engine<'_, '_> {
                 format!("no session with {sessions} was ever seen; if the name is misspelt, blue is not watched");
             (self.doors.events)(&Event::Warning { what });
         }
-        let mut poll = Poll::new(self.options.drain_timeout);
+        let mut poll = Poll::new(self.limits().drain_timeout());
         loop {
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {

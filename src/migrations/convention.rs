@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::load::Version;
-use super::tools::{Convention, History};
+use super::tools::{AtStart, Behind, Convention, History};
 
 /// A tool's own history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,19 @@ impl Convention {
             Some(history) => Some(history.table),
             None => None,
         }
+    }
+
+    /// What becomes of an application that runs its migrations when it starts, as a row of a Markdown table: one of the older version, if the history has a
+    /// version that its files lack, and how one of the new version is kept from running what is pending.
+    pub fn at_start(self) -> Option<String> {
+        let AtStart { behind, without } = self.tool().at_start.as_ref()?;
+        let behind = match behind {
+            Behind::Starts => "starts".to_owned(),
+            Behind::Stops { unless: None } => "stops".to_owned(),
+            Behind::Stops { unless: Some(setting) } => format!("stops, unless {setting}"),
+            Behind::Unknown => "not known".to_owned(),
+        };
+        Some(format!("| {} | {behind} | {without} |", self.tool().label))
     }
 
     /// One spelling for each version: leading zeros of numbers and diesel's dashes do not count.

@@ -15,3 +15,4 @@ mod tree;
 pub use convention::{HistoryRows, HistoryTable, Listed, Recorded};
 pub use load::{Folder, LoadError, Migration, Pending, Reading, Version, load, load_with};
 pub use tools::Convention;
+pub(crate) use tools::{AtStart, Behind};

@@ -5,28 +5,85 @@ use std::fmt;
 use crate::schema::QName;
 use crate::sql::operation::Ident;
 
-/// There can be only one of each for a table.
-pub(super) const PRIMARY_KEY: &str = "(primary key)";
-pub(super) const DEFAULT_PARTITION: &str = "(default partition)";
+/// What of a relation operations share, beside its columns and rows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Aspect {
+    /// Whether a column takes NULL: what only reads the column does not ask.
+    NotNull(Ident),
+    /// What `*`, LIKE, and an INSERT without a column list stand on: all that changed the columns before.
+    Columns,
+    /// What an INSERT that leaves a column out stands on.
+    Default(Ident),
+    /// There can be only one.
+    DefaultPartition,
+    /// Who may do what.
+    Grants,
+    /// What `LIKE` copies, before it is changed.
+    Likeness,
+    /// Whose it is.
+    Owner,
+    /// What it is a part of.
+    Parent,
+    /// Which partitions it has.
+    Partitions,
+    /// There can be only one.
+    PrimaryKey,
+    /// The foreign keys that point to it: it cannot be emptied alone once there are any.
+    References,
+    /// Whether row security is on.
+    RowSecurity,
+    /// How it is stored.
+    Storage,
+    /// The rules that `ON CONFLICT` asks.
+    UniqueRules,
+    /// A constraint whose name PostgreSQL makes up.
+    UnnamedConstraint,
+    /// An index whose name PostgreSQL makes up.
+    UnnamedIndex,
+    /// What a statement without a list of columns counts on until it has run: that no column is added.
+    Width,
+    /// A constraint, index, trigger, or policy.
+    Named(Ident),
+}
 
-/// Which partitions a table has.
-pub(super) const PARTITIONS: &str = "(partitions)";
-/// What a table is a part of.
-pub(super) const PARENT: &str = "(parent)";
-/// The rules that `ON CONFLICT` asks.
-pub(super) const UNIQUE: &str = "(unique rules)";
-/// The foreign keys that point to a table: it cannot be emptied alone once there are any.
-pub(super) const REFERENCES: &str = "(references)";
-/// What `LIKE` copies, before it is changed.
-pub(super) const LIKENESS: &str = "(likeness)";
+impl fmt::Display for Aspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNull(column) => write!(f, "(NOT NULL of {column})"),
+            Self::Columns => f.write_str("(columns)"),
+            Self::Default(column) => write!(f, "(default of {column})"),
+            Self::DefaultPartition => f.write_str("(default partition)"),
+            Self::Grants => f.write_str("(grants)"),
+            Self::Likeness => f.write_str("(likeness)"),
+            Self::Owner => f.write_str("(owner)"),
+            Self::Parent => f.write_str("(parent)"),
+            Self::Partitions => f.write_str("(partitions)"),
+            Self::PrimaryKey => f.write_str("(primary key)"),
+            Self::References => f.write_str("(references)"),
+            Self::RowSecurity => f.write_str("(row security)"),
+            Self::Storage => f.write_str("(storage)"),
+            Self::UniqueRules => f.write_str("(unique rules)"),
+            Self::UnnamedConstraint => f.write_str("(unnamed constraint)"),
+            Self::UnnamedIndex => f.write_str("(unnamed index)"),
+            Self::Width => f.write_str("(width)"),
+            Self::Named(name) => write!(f, "{name}"),
+        }
+    }
+}
 
 /// Something that operations share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
     Relation(QName),
     Column(QName, Ident),
-    /// A constraint, index, trigger, policy, or the grants of a relation.
-    Part(QName, Ident),
+    /// Something of a relation.
+    Of(QName, Aspect),
+    /// An object that no schema shows, by its kind and its name: a publication, a text search configuration.
+    Object(String, String),
+    /// Who may do what with something that is no relation, in the words of the statement; with what is made later: `new relations`.
+    Granted(String),
+    /// The search path that a role or a database sets.
+    SearchPath(String),
     Type(String),
     Function(QName),
     Namespace(Ident),
@@ -47,7 +104,10 @@ impl fmt::Display for Key {
         match self {
             Self::Relation(name) => write!(f, "{name}"),
             Self::Column(relation, column) => write!(f, "{relation}.{column}"),
-            Self::Part(relation, part) => write!(f, "{part} of {relation}"),
+            Self::Of(relation, aspect) => write!(f, "{aspect} of {relation}"),
+            Self::Object(kind, name) => write!(f, "{kind} {name}"),
+            Self::Granted(what) => write!(f, "(grants) of {what}"),
+            Self::SearchPath(of) => write!(f, "search_path of {of}"),
             Self::Type(name) => write!(f, "type {name}"),
             Self::Function(name) => write!(f, "function {name}"),
             Self::Namespace(name) => write!(f, "schema {name}"),
@@ -60,27 +120,27 @@ impl fmt::Display for Key {
     }
 }
 
-/// Whether a column takes NULL: what only reads the column does not ask.
+/// See [`Aspect::NotNull`].
 pub(super) fn nullness_of(table: &QName, column: &Ident) -> Key {
-    Key::Part(table.clone(), format!("(NOT NULL of {column})").into())
+    Key::Of(table.clone(), Aspect::NotNull(column.clone()))
 }
 
 /// What is granted on what is made later.
 pub(super) fn default_grants() -> Key {
-    Key::Part(QName::new("", "(new relations)"), "(grants)".into())
+    Key::Granted("new relations".to_owned())
 }
 
-/// What an INSERT that leaves a column out stands on.
+/// See [`Aspect::Default`].
 pub(super) fn default_of(table: &QName, column: &Ident) -> Key {
-    Key::Part(table.clone(), format!("(default of {column})").into())
+    Key::Of(table.clone(), Aspect::Default(column.clone()))
 }
 
-/// What `*`, LIKE, and an INSERT without a column list stand on: all that changed the columns before.
+/// See [`Aspect::Columns`].
 pub(super) fn shape_of(table: &QName) -> Key {
-    Key::Part(table.clone(), "(columns)".into())
+    Key::Of(table.clone(), Aspect::Columns)
 }
 
-/// What such a statement counts on until it has run: that no column is added.
+/// See [`Aspect::Width`].
 pub(super) fn width_of(table: &QName) -> Key {
-    Key::Part(table.clone(), "(width)".into())
+    Key::Of(table.clone(), Aspect::Width)
 }

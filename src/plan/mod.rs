@@ -2,6 +2,7 @@
 
 mod access;
 mod again;
+mod at_start;
 mod begun;
 mod commits;
 mod describe;
@@ -27,9 +28,11 @@ mod steps;
 mod tests;
 mod untold;
 
+pub use at_start::at_start;
 pub use begun::{Begun, Change, changes};
 pub use node::is_opaque;
-pub(crate) use node::replay;
+pub(crate) use node::{read, replay, replay_one};
 pub use observed::{Observed, ObservedEffects};
+pub(crate) use release::check_read;
 pub use release::{check, plan};
 pub use request::{Checked, Planned, Request};

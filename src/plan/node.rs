@@ -206,7 +206,7 @@ pub(crate) fn replay(folder: &Folder, migrations: &[Migration]) -> (Schema, bool
 }
 
 /// The statements of a list of migrations, file by file.
-pub(super) fn read<'a>(folder: &Folder, migrations: impl Iterator<Item = &'a Migration>) -> Vec<ReadFile> {
+pub(crate) fn read<'a>(folder: &Folder, migrations: impl Iterator<Item = &'a Migration>) -> Vec<ReadFile> {
     let parts: Vec<&[Span]> = migrations.map(|migration| migration.parts.as_slice()).collect();
     sql::read_all(&folder.sources, &parts)
 }
@@ -215,14 +215,22 @@ pub(super) fn read<'a>(folder: &Folder, migrations: impl Iterator<Item = &'a Mig
 pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[ReadFile]) -> (Schema, bool) {
     let mut schema = Schema::empty();
     let mut certain = migrations.iter().all(|migration| migration.program.is_none());
-    for (statements, _) in read {
-        for piece in statements.iter().flat_map(|s| &s.pieces) {
-            certain &= !is_opaque(&piece.operation) || sql::makes_nothing(folder.sources.slice(piece.span));
-            schema = schema.applied(&piece.operation).schema;
-        }
-        schema = schema.with_default_search_path().without_temporary();
+    for file in read {
+        let known;
+        (schema, known) = replay_one(folder, schema, file);
+        certain &= known;
     }
     (schema, certain)
+}
+
+/// The schema after one more file, and whether all of it could be read.
+pub(crate) fn replay_one(folder: &Folder, mut schema: Schema, (statements, _): &ReadFile) -> (Schema, bool) {
+    let mut certain = true;
+    for piece in statements.iter().flat_map(|s| &s.pieces) {
+        certain &= !is_opaque(&piece.operation) || sql::makes_nothing(folder.sources.slice(piece.span));
+        schema = schema.applied(&piece.operation).schema;
+    }
+    (schema.with_default_search_path().without_temporary(), certain)
 }
 
 /// A node that is read and not looked at yet.

@@ -1,9 +1,11 @@
 //! Migrations → plan. Pure: a folder and two workloads in, a plan and its findings out.
 
+use super::node::{self, Node};
 use super::said::Said;
 use super::save;
 use super::stages::{Ends, Proved, Watches};
 use super::{Checked, Planned, Request};
+use crate::sql::ReadFile;
 
 /// Makes a plan.
 pub fn plan(request: Request<'_>) -> Planned {
@@ -21,7 +23,16 @@ pub fn plan(request: Request<'_>) -> Planned {
 
 /// Finds what is to be said about a release, without the plan that could be saved.
 pub fn check(request: Request<'_>) -> Checked {
-    let (ends, nodes) = Ends::read(request);
+    checked(Ends::read(request))
+}
+
+/// The same of a release whose files were read, on a schema that is given.
+pub(crate) fn check_read(request: Request<'_>, pending: Vec<ReadFile>) -> Checked {
+    let base = node::read(request.folder, request.files_of_base().iter());
+    checked(Ends::of(request, base, pending))
+}
+
+fn checked((ends, nodes): (Ends<'_>, Vec<Node>)) -> Checked {
     let watches = Watches::of(&ends);
     let proved = Proved::of(nodes, &ends, &watches);
     let Said { diagnostics, allowed, sources, .. } = Said::of(&ends, &watches, &proved);

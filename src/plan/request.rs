@@ -84,6 +84,13 @@ impl<'a> Request<'a> {
     }
 }
 
+impl<'a> Request<'a> {
+    /// The files that the schema before the release is made of.
+    pub(super) fn files_of_base(&self) -> &'a [Migration] {
+        if self.base.is_some() { self.base_files } else { &self.pending.applied }
+    }
+}
+
 /// A plan with what is to be said about it.
 #[derive(Debug, Clone)]
 pub struct Planned {

@@ -149,7 +149,7 @@ fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
     Finding {
         code: diagnostic.code.id.to_owned(),
         name: diagnostic.code.name.to_owned(),
-        severity: diagnostic.severity.name().to_owned(),
+        severity: diagnostic.severity,
         message: diagnostic.message.clone(),
         places: diagnostic.labels.iter().map(place).collect(),
         help: diagnostic.help.clone(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use super::format::{FORMAT_VERSION, SavedPlanError};
 pub use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
+use crate::diagnostic::Severity;
 use crate::migrations::Convention;
 use crate::side::Side;
 use crate::stats::Load;
@@ -428,8 +429,8 @@ pub struct Finding {
     pub code: String,
     /// Its name.
     pub name: String,
-    /// `error`, `warning` or `info`.
-    pub severity: String,
+    /// How much it matters.
+    pub severity: Severity,
     /// What breaks, and for whom.
     pub message: String,
     /// `path:line:column` of each place, the main one first, with what is said about it.

@@ -14,7 +14,7 @@ use crate::effect::Effect;
 use crate::parallel;
 use crate::rewrite;
 use crate::schema::Schema;
-use crate::sql::Allow;
+use crate::sql::{Allow, ReadFile};
 
 /// What was read: the schemas that the release leads from and to, and what was to be said on the way.
 pub(super) struct Ends<'a> {
@@ -72,12 +72,17 @@ pub(super) struct Proved<'a> {
 
 impl<'a> Ends<'a> {
     /// Reads the migrations, and makes the nodes of the pending ones.
-    pub(super) fn read(mut request: Request<'a>) -> (Self, Vec<Node>) {
-        let folder = request.folder;
-        let base_files = if request.base.is_some() { request.base_files } else { &request.pending.applied };
+    pub(super) fn read(request: Request<'a>) -> (Self, Vec<Node>) {
+        let base_files = request.files_of_base();
         // All at once: a few pending files behind many would not be enough to share between the processors.
-        let mut read = node::read(folder, base_files.iter().chain(&request.pending.pending));
-        let pending = read.split_off(base_files.len());
+        let mut base = node::read(request.folder, base_files.iter().chain(&request.pending.pending));
+        let pending = base.split_off(base_files.len());
+        Self::of(request, base, pending)
+    }
+
+    /// The same of files that were read.
+    pub(super) fn of(mut request: Request<'a>, read: Vec<ReadFile>, pending: Vec<ReadFile>) -> (Self, Vec<Node>) {
+        let (folder, base_files) = (request.folder, request.files_of_base());
         let base = request.base.cloned().unwrap_or_else(|| {
             let (schema, certain) = node::replay_read(folder, base_files, &read);
             request.base_is_uncertain |= !certain;

@@ -37,7 +37,7 @@ fn outline(planned: &Planned) -> String {
         })
         .collect();
     let findings = planned.plan.findings.iter().filter(|f| !f.code.starts_with("CO4"));
-    lines.extend(findings.map(|f| format!("{} {} {}", f.severity, f.code, f.name)));
+    lines.extend(findings.map(|f| format!("{} {} {}", f.severity.name(), f.code, f.name)));
     lines.join("\n")
 }
 

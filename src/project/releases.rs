@@ -1,16 +1,16 @@
 //! What is found in releases of a folder: in one, or in each migration taken as a release of its own.
 
-use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 
 use super::Project;
 use crate::diagnostic::Diagnostic;
-use crate::effect::PgVersion;
 use crate::lint::Allowed;
-use crate::migrations::Pending;
+use crate::migrations::{Migration, Pending};
 use crate::parallel;
 use crate::plan::{self, Checked, ObservedEffects, Request};
+use crate::schema::Schema;
 use crate::source::Sources;
 
 /// What was found in one release.
@@ -38,13 +38,6 @@ pub struct Releases {
 }
 
 impl Releases {
-    /// Adds what was found in the folder's next releases.
-    fn extend(&mut self, next: Self) {
-        self.sources = self.sources.take().or(next.sources);
-        self.looked.extend(next.looked);
-        self.others.extend(next.others);
-    }
-
     fn add(&mut self, pending: &Pending, checked: Checked) {
         self.sources.get_or_insert(checked.sources);
         self.looked.push(Looked {
@@ -67,56 +60,58 @@ impl Project {
     /// What is found in each migration as a release of its own, on top of those before it. Nobody's queries are known: those of today would not
     /// fit. `observed`: what statements that cannot be read were seen to do.
     pub fn check_each(&self, observed: Option<&ObservedEffects>) -> Releases {
-        let (count, version) = (self.folder.migrations.len(), self.version());
-        // What was seen of earlier migrations is not replayed, it is handed on from one to the next.
-        let shares = if observed.is_some() { std::iter::once(0..count).collect() } else { shares(count) };
+        const FEW: usize = 32;
+        let folder = &self.folder;
         let mut releases = Releases::default();
-        for found in parallel::each(&shares, |share| each_of(self, share.clone(), observed, version)) {
-            releases.extend(found);
+        let (mut schema, mut certain) = (Schema::empty(), true);
+        let alone = |migration: &Migration| Pending { applied: Vec::new(), pending: vec![migration.clone()] };
+        // What was seen of earlier migrations is handed on from one to the next.
+        if observed.is_some() {
+            for migration in &folder.migrations {
+                let pending = alone(migration);
+                let checked = plan::check(self.request_of_one(&pending, &schema, certain, observed));
+                (schema, certain) = (checked.last.clone(), checked.last_is_certain);
+                releases.add(&pending, checked);
+            }
+            return releases;
+        }
+        // All are read once, and only the schemas follow each other.
+        let mut read = plan::read(folder, folder.migrations.iter()).into_iter();
+        let mut looked = Vec::with_capacity(folder.migrations.len());
+        for (migration, read) in folder.migrations.iter().zip(&mut read) {
+            let known = certain && migration.program.is_none();
+            let (after, reads_well) = plan::replay_one(folder, schema.clone(), &read);
+            looked.push((alone(migration), std::mem::replace(&mut schema, after), certain, Mutex::new(Some(read))));
+            certain = known && reads_well;
+        }
+        let checked = parallel::map(&looked, FEW, |(pending, base, certain, read)| {
+            // Whoever made up for a thread that died finds nothing here any more.
+            let read = read.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let read = read.map_or_else(|| plan::read(folder, pending.pending.iter()), |read| vec![read]);
+            plan::check_read(self.request_of_one(pending, base, *certain, None), read)
+        });
+        for ((pending, ..), checked) in looked.iter().zip(checked) {
+            releases.add(pending, checked);
         }
         releases
     }
-}
 
-/// One share of [`Project::check_each`].
-fn each_of(project: &Project, share: Range<usize>, observed: Option<&ObservedEffects>, version: PgVersion) -> Releases {
-    let migrations = &project.folder.migrations;
-    let mut releases = Releases::default();
-    // What stands before the share is replayed, once.
-    let (mut schema, mut certain) = plan::replay(&project.folder, &migrations[..share.start]);
-    for i in share {
-        let pending = Pending { applied: Vec::new(), pending: vec![migrations[i].clone()] };
-        let checked = plan::check(Request {
-            base: Some(&schema),
+    /// One migration as a release on a schema, without anybody's queries.
+    fn request_of_one<'a>(
+        &'a self,
+        pending: &'a Pending,
+        base: &'a Schema,
+        certain: bool,
+        observed: Option<&'a ObservedEffects>,
+    ) -> Request<'a> {
+        Request {
+            base: Some(base),
             base_is_uncertain: !certain,
             observed,
-            weighing: project.weighing.as_ref(),
-            version,
-            assume: project.assume,
-            ..Request::new(&project.folder, &pending)
-        });
-        (schema, certain) = (checked.last.clone(), checked.last_is_certain);
-        releases.add(&pending, checked);
+            weighing: self.weighing.as_ref(),
+            version: self.version(),
+            assume: self.assume,
+            ..Request::new(&self.folder, pending)
+        }
     }
-    releases
-}
-
-/// Shares of a number of migrations, one a processor, that take about as long as each other: a later one has more to replay before it
-/// begins, and to replay a migration takes about a third of the time that it takes to look at it.
-fn shares(migrations: usize) -> Vec<Range<usize>> {
-    const FEW: usize = 32;
-    const REPLAY: f64 = 1.0 / 3.0;
-    let count = parallel::processors(migrations, FEW);
-    let sizes: Vec<f64> = (0..count).map(|i| (1.0 - REPLAY).powi(i as i32)).collect();
-    let all: f64 = sizes.iter().sum();
-    let mut ends: Vec<usize> = sizes
-        .iter()
-        .scan(0.0, |sum, size| {
-            *sum += size;
-            Some((*sum / all * migrations as f64).round() as usize)
-        })
-        .collect();
-    ends[count - 1] = migrations;
-    let starts = std::iter::once(0).chain(ends.iter().copied());
-    starts.zip(ends.iter().copied()).map(|(start, end)| start..end).collect()
 }

@@ -6,6 +6,8 @@ use super::matrix_text;
 use super::style::{Style, Tone};
 use super::symbols;
 use crate::compat::matrix::{Mark, Matrix};
+use crate::diagnostic::Severity;
+use crate::plan::at_start;
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Usage, Verdict};
 use crate::stats::Load;
 
@@ -208,8 +210,8 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
     if let Some(step) = plan.steps.iter().find(|s| s.point_of_no_return) {
         writeln!(out, "No rollback to blue once step {} has started.", step.id)?;
     }
-    let findings = |severity: &str| plan.findings.iter().filter(|f| f.severity == severity).count();
-    let (errors, warnings) = (findings("error"), findings("warning"));
+    let findings = |severity| plan.findings.iter().filter(|f| f.severity == severity).count();
+    let (errors, warnings) = (findings(Severity::Error), findings(Severity::Warning));
     match plan.verdict {
         Verdict::Safe => writeln!(
             out,
@@ -225,6 +227,13 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
             count(warnings, "warning")
         ),
     }?;
+    let said = at_start(plan);
+    if !said.is_empty() {
+        writeln!(out, "If your applications run their migrations when they start:")?;
+    }
+    for sentence in said {
+        writeln!(out, "  {sentence}")?;
+    }
     unshown(out, plan, style)
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::overlap_words::{Words, words};
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix};
+use crate::diagnostic::Severity;
 use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
 use crate::rehearse::{Difference, Loss, LossKind, Overlap, Replayed, Synthetic};
@@ -151,7 +152,7 @@ pub(super) struct LossDocument {
     /// they came.
     pub kind: LossKind,
     /// `error`: nobody has told of it, and the rehearsal fails; `warning`: the plan or its author has.
-    pub severity: String,
+    pub severity: Severity,
     /// The table, with its schema.
     pub table: String,
     /// The columns; none: whole rows.
@@ -202,7 +203,7 @@ pub(super) struct DifferenceDocument {
     /// Which one: `column t.a`, `index t_a_idx`, ….
     pub object: String,
     /// `error` or `warning`.
-    pub severity: String,
+    pub severity: Severity,
     /// What it is in a fresh installation; none: it is not there.
     pub files: Option<String>,
     /// What it is where the plan has run; none: it is not there.
@@ -285,7 +286,7 @@ fn overlap(found: &Overlap, plan: &SavedPlan) -> OverlapDocument {
         let Words { head, details, help } = words(found, loss, plan);
         LossDocument {
             kind: loss.kind,
-            severity: if loss.told.is_some() { "warning" } else { "error" }.to_owned(),
+            severity: if loss.told.is_some() { Severity::Warning } else { Severity::Error },
             table: loss.table.clone(),
             columns: loss.columns.clone(),
             step: loss.step,
@@ -320,7 +321,7 @@ fn played(found: &Replayed) -> ReplayedDocument {
 fn difference(found: &Difference) -> DifferenceDocument {
     DifferenceDocument {
         object: found.object.clone(),
-        severity: if found.harmless { "warning" } else { "error" }.to_owned(),
+        severity: if found.harmless { Severity::Warning } else { Severity::Error },
         files: found.files.clone(),
         plan: found.plan.clone(),
         statement: found.statement.clone(),

@@ -37,6 +37,7 @@ pub fn render_event(event: &Event) -> Vec<String> {
         Event::FilesChanged { why } => {
             vec![format!("  Warning   {why}; the release goes on with the text that is in its plan")]
         }
+        Event::AtStart { what } => vec![format!("  At start  {what}")],
         Event::Warning { what } => vec![format!("  Warning   {what}")],
         Event::BackendLog { line } => vec![format!("        | {line}")],
     }

@@ -35,7 +35,7 @@ async fn check(base: &str, files: &[&str], blue: &[&str], green: &[&str], expect
         let sql: Vec<_> = step.statements().iter().map(|s| s.sql.as_str()).collect();
         shown.push_str(&format!("{:?} {}\n", step.phase, sql.join("; ")));
     }
-    for finding in plan.findings.iter().filter(|f| f.severity == "error") {
+    for finding in plan.findings.iter().filter(|f| f.severity == cutover::diagnostic::Severity::Error) {
         shown.push_str(&format!("{} {}\n", finding.code, finding.message));
     }
     for line in expected {
@@ -45,7 +45,7 @@ async fn check(base: &str, files: &[&str], blue: &[&str], green: &[&str], expect
         let holds = match word {
             "before" => at(Phase::Before),
             "after" => at(Phase::After),
-            _ => plan.findings.iter().any(|f| f.severity == "error" && f.code == text),
+            _ => plan.findings.iter().any(|f| f.severity == cutover::diagnostic::Severity::Error && f.code == text),
         };
         assert!(holds, "not `{line}`:\n{shown}");
     }

@@ -83,7 +83,8 @@ fn every_history_is_planned_and_every_refusal_has_a_reason() {
             origins.map(|o| o.version.as_str()).collect()
         };
         let split = versions(Phase::Before).intersection(&versions(Phase::After)).count();
-        let errors: Vec<_> = planned.plan.findings.iter().filter(|f| f.severity == "error").collect();
+        let errors: Vec<_> =
+            planned.plan.findings.iter().filter(|f| f.severity == cutover::diagnostic::Severity::Error).collect();
         for error in &errors {
             assert!(
                 !error.message.is_empty() && !error.places.is_empty() && error.help.is_some(),

@@ -208,7 +208,7 @@ fn mentions_move_nothing() {
         assert_eq!(with.plan.verdict, without.plan.verdict, "{pending}");
         let severity = |step: &str| {
             let of = with.plan.findings.iter().find(|f| f.code == "CO309" && f.message.contains(step));
-            of.map_or("", |f| f.severity.as_str()).to_owned()
+            of.map_or("", |f| f.severity.name()).to_owned()
         };
         let found: Vec<_> = with
             .plan

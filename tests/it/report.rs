@@ -157,7 +157,7 @@ fn a_release_that_changes_everywhere_is_folded_too() {
 
 #[test]
 fn a_plan_says_in_text_what_breaks() {
-    assert_snapshot!(printed(&BREAKS, "plan m --from 1 --blue blue --green green", 1), @r##"
+    assert_snapshot!(printed(&BREAKS, "plan m --from 1 --blue blue --green green", 1), @"
     cutover plan: 1 migration (2), 3 steps, on top of 1
 
       Before cutover                                      blue keeps working, green can start
@@ -182,7 +182,7 @@ fn a_plan_says_in_text_what_breaks() {
     Plan: 2 before, 1 after. 1 additive (+), 1 deletive (-), 1 incompatible (!).
     No rollback to blue once step 3 has started.
     Not safe. 2 errors, 0 warnings. `execute` refuses this plan.
-    "##);
+    ");
 }
 
 const BREAKS: [(&str, &str); 4] = [

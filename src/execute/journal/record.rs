@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::execute::options::BlueSessions;
+use crate::execute::options::{BlueSessions, Limits};
 use crate::plan::saved::{Carried, Phase};
 use crate::traffic::{Share, Strategy};
 
@@ -93,6 +93,9 @@ pub enum ReleaseRecord {
         /// How blue's sessions are known, if somebody said it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blue: Option<Guard>,
+        /// Its limits, as far as somebody said them.
+        #[serde(default, skip_serializing_if = "Limits::is_empty")]
+        limits: Limits,
     },
     /// An executor carries on.
     Resumed {
@@ -101,6 +104,9 @@ pub enum ReleaseRecord {
         /// Another guard of blue from here on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blue: Option<GuardChange>,
+        /// Other limits from here on.
+        #[serde(default, skip_serializing_if = "Limits::is_empty")]
+        limits: Limits,
     },
     /// The operator says that the live schema is right, although this release did not leave it so.
     DriftAccepted {
@@ -178,6 +184,9 @@ pub enum TrafficRecord {
         /// Another guard of blue from here on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blue: Option<GuardChange>,
+        /// Other limits from here on.
+        #[serde(default, skip_serializing_if = "Limits::is_empty")]
+        limits: Limits,
     },
     /// Blue is being drained.
     DrainStarted,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::record::{self, Actor, Gate, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+use crate::execute::options::Limits;
 use crate::plan::saved::Phase;
 use crate::traffic::{Share, Strategy};
 
@@ -89,10 +90,16 @@ impl From<Record> for record::Record {
         use record::Record::{Release, Traffic};
         let step = |step, what| Self::Step { step, what };
         match record {
-            Record::Started { by, traffic, strategy, relations, accepted } => {
-                Release(ReleaseRecord::Started { by, traffic, strategy, relations, accepted, blue: None })
-            }
-            Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None }),
+            Record::Started { by, traffic, strategy, relations, accepted } => Release(ReleaseRecord::Started {
+                by,
+                traffic,
+                strategy,
+                relations,
+                accepted,
+                blue: None,
+                limits: Limits::default(),
+            }),
+            Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None, limits: Limits::default() }),
             Record::StepStarted { step: id } => step(id, StepRecord::Started { already: false }),
             Record::StepSucceeded { step: id, ms, relations } => step(id, StepRecord::Succeeded { ms, relations }),
             Record::StepFailed { step: id, message } => step(id, StepRecord::Failed { message }),
@@ -105,7 +112,7 @@ impl From<Record> for record::Record {
             Record::ShiftStarted { share } => Traffic(TrafficRecord::ShiftStarted { share }),
             Record::ShiftVerified { share, confirmed } => Traffic(TrafficRecord::Shifted { share, confirmed }),
             Record::ApprovalAwaited { gate } => Traffic(TrafficRecord::ApprovalAwaited { gate }),
-            Record::Promoted { by } => Traffic(TrafficRecord::Promoted { by, blue: None }),
+            Record::Promoted { by } => Traffic(TrafficRecord::Promoted { by, blue: None, limits: Limits::default() }),
             Record::DrainStarted => Traffic(TrafficRecord::DrainStarted),
             Record::Drained { evidence } => Traffic(TrafficRecord::Drained { evidence }),
             Record::Interrupted => Release(ReleaseRecord::Interrupted),

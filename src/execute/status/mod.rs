@@ -14,6 +14,7 @@ use serde::Serialize;
 pub use self::steps::{Progress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
 use super::journal::{Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+use super::options::Limits;
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
 use crate::traffic::Share;
 
@@ -101,6 +102,9 @@ pub struct Status {
     /// How blue's sessions are known, if blue is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
+    /// Its limits, as far as somebody said them.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// Whether everything is done.
     #[serde(skip)]
     finished: bool,
@@ -147,7 +151,7 @@ impl Status {
     }
 
     fn first(record: &Record) -> Result<Self, UnknownTransition> {
-        let Record::Release(ReleaseRecord::Started { traffic, strategy, relations, blue, .. }) = record else {
+        let Record::Release(ReleaseRecord::Started { traffic, strategy, relations, blue, limits, .. }) = record else {
             return Err(UnknownTransition { record: record.name(), stage: None });
         };
         Ok(Self {
@@ -159,6 +163,7 @@ impl Status {
             relations: relations.clone(),
             expanded: false,
             guard: blue.clone(),
+            limits: *limits,
             finished: false,
         })
     }
@@ -182,8 +187,9 @@ impl Status {
         let in_phase = self.in_phase();
         match record {
             ReleaseRecord::Started { .. } => return None,
-            ReleaseRecord::Resumed { blue, .. } => {
+            ReleaseRecord::Resumed { blue, limits, .. } => {
                 self.change_guard(blue.as_ref());
+                self.limits = self.limits.then(*limits);
                 if !matches!(self.trouble, Some(Trouble::Stuck { .. })) {
                     self.trouble = None;
                 }
@@ -229,8 +235,9 @@ impl Status {
         if !may || !self.traffic.then(record) {
             return None;
         }
-        if let TrafficRecord::Promoted { blue, .. } = record {
+        if let TrafficRecord::Promoted { blue, limits, .. } = record {
             self.change_guard(blue.as_ref());
+            self.limits = self.limits.then(*limits);
         }
         if matches!(record, TrafficRecord::Promoted { .. } | TrafficRecord::RollbackStarted { .. }) {
             self.trouble = None;
@@ -376,6 +383,7 @@ mod tests {
             relations: Relations::new(),
             accepted: None,
             blue: None,
+            limits: Limits::default(),
         }
         .into()
     }
@@ -423,7 +431,10 @@ mod tests {
         assert!(fold(&[done(1)]).is_err(), "nothing comes before `started`");
         assert!(fold(&[started(), started()]).is_err());
         assert!(fold(&[started(), ReleaseRecord::Finished.into()]).is_err());
-        assert!(fold(&[started(), TrafficRecord::Promoted { by: by(), blue: None }.into()]).is_err());
+        assert!(
+            fold(&[started(), TrafficRecord::Promoted { by: by(), blue: None, limits: Limits::default() }.into()])
+                .is_err()
+        );
         let error = fold(&[started(), TrafficRecord::Drained { evidence: String::new() }.into()]).unwrap_err();
         assert!(error.to_string().contains("`drained` cannot follow Some(Before)"), "{error}");
     }
@@ -436,7 +447,7 @@ mod tests {
             let mut journal = contracting()[..length].to_vec();
             journal.extend(back.clone());
             assert_eq!(fold(&journal).unwrap().stage, Stage::RolledBack);
-            journal.push(ReleaseRecord::Resumed { by: by(), blue: None }.into());
+            journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into());
             let status = fold(&journal).unwrap();
             let forward = if length < 3 { Stage::Before } else { Stage::Shifting };
             assert_eq!((status.stage, status.traffic.share), (forward, Share::NONE), "{length}");
@@ -455,7 +466,7 @@ mod tests {
         ];
         let then = |record: Record| fold(&stuck).unwrap().then(&record).unwrap();
         assert!(matches!(
-            then(ReleaseRecord::Resumed { by: by(), blue: None }.into()).trouble,
+            then(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into()).trouble,
             Some(Trouble::Stuck { step: 1, .. })
         ));
         let retried = then(about(1, StepRecord::Retried { by: by() }));
@@ -467,7 +478,7 @@ mod tests {
             [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack].map(Record::from);
         let mut journal = stuck.to_vec();
         journal.extend(back);
-        journal.push(ReleaseRecord::Resumed { by: by(), blue: None }.into());
+        journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into());
         let again = fold(&journal).unwrap();
         assert_eq!((again.stage, again.in_doubt()), (Stage::Before, Some(1)));
     }

@@ -74,7 +74,7 @@ impl Engine<'_, '_> {
         in_doubt: bool,
         attempt: Attempt,
     ) -> Result<(), Fault> {
-        let limit = self.options.lock_timeout;
+        let limit = self.limits().lock_timeout();
         let lock = if kind.waits_on_its_own() { Duration::ZERO } else { attempt.lock_timeout(limit) };
         let limits = limits("SET", lock, Duration::ZERO);
         self.client.batch_execute(&limits).await.map_err(failed("setting the timeouts"))?;

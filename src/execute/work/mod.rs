@@ -104,8 +104,8 @@ impl Engine<'_, '_> {
 
     /// Sets what holds for a step in the transaction at hand.
     async fn limit(&self, attempt: &Attempt) -> Result<(), ExecuteError> {
-        let lock = attempt.lock_timeout(self.options.lock_timeout);
-        let limits = limits("SET LOCAL", lock, self.options.statement_timeout);
+        let lock = attempt.lock_timeout(self.limits().lock_timeout());
+        let limits = limits("SET LOCAL", lock, self.limits().statement_timeout());
         self.client.batch_execute(&limits).await.map_err(failed("setting the timeouts"))
     }
 
@@ -216,7 +216,7 @@ impl Engine<'_, '_> {
 
     /// Pauses if the fault is worth another try, and fails otherwise.
     async fn after_fault(&mut self, step: &Step, fault: Fault, attempt: Attempt) -> Result<Attempt, ExecuteError> {
-        let tries = self.options.lock_retries + 1;
+        let tries = self.limits().lock_retries() + 1;
         let (statement, error) = match fault {
             Fault::Engine(error) => return Err(error),
             Fault::Sql { statement, error } => (statement, error),
@@ -231,7 +231,7 @@ impl Engine<'_, '_> {
         if !blockers.is_empty() && blockers.iter().all(blockers::Blocker::gives_way) {
             let longer = blockers::deadlock_timeout(self.client).await + Duration::from_millis(200);
             // Everybody waits behind it: not for a server whose patience is out of the ordinary.
-            least = longer.min(self.options.lock_timeout.max(MOST_FOR_WORKERS));
+            least = longer.min(self.limits().lock_timeout().max(MOST_FOR_WORKERS));
         }
         if self.client.is_closed() || error.as_db_error().is_none() {
             return Err(ExecuteError::Database { doing: "running a step", source: error.into() });

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Convention, History, Mark, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
 use crate::migrations::load::{Found, LoadError};
@@ -19,6 +19,10 @@ pub(super) static TOOL: Tool = Tool {
     )),
     own: Own::anywhere(&["alembic_version"]),
     mark: Some(Mark { words: MARK, first_line: false, goes_back: |_| true }),
+    at_start: Some(AtStart {
+        behind: Behind::Stops { unless: None },
+        without: "leave `alembic upgrade` out of its start",
+    }),
     ..Tool::new("alembic", "Alembic", |tree| by_mark(tree, Convention::Alembic), list)
 };
 

@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use super::prisma;
-use super::{Convention, History, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError};
@@ -22,6 +22,7 @@ pub(super) static TOOL: Tool = Tool {
         )
     }),
     own: Own::inside("drizzle", &["__drizzle_migrations"]),
+    at_start: Some(AtStart { behind: Behind::Starts, without: "leave `migrate` out of its start" }),
     ..Tool::new("drizzle", "Drizzle", |tree| sure(owns(tree), Convention::Drizzle), list)
 };
 

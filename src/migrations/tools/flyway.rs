@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Convention, History, Own, Placeholders, Sign, Tool, bad_name};
+use super::{AtStart, Behind, Convention, History, Own, Placeholders, Sign, Tool, bad_name};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, above, beside, unmixed};
 use crate::migrations::load::{Found, LoadError};
@@ -30,6 +30,10 @@ pub(super) static TOOL: Tool = Tool {
     prefixes: &['V', 'v'],
     is_repeatable: |version| version.starts_with("R__"),
     placeholders: Some(Placeholders { configured, as_in_a_shell: false, switch: |_| None }),
+    at_start: Some(AtStart {
+        behind: Behind::Starts,
+        without: "start it without Flyway (Spring: `spring.flyway.enabled=false`)",
+    }),
     ..Tool::new("flyway", "Flyway", detect, list)
 };
 

@@ -1,7 +1,7 @@
 //! Hasura: folders `<number>_<name>/` with `up.sql` and perhaps `down.sql`, by number, below `migrations/<database>/`. The server runs a file
 //! in one transaction. Source: the Hasura documentation, "Migrations & Seeds".
 
-use super::{Convention, History, Own, Sign, Tool, diesel};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, diesel};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, beside, unmixed};
 use crate::migrations::load::{Found, LoadError, Version};
@@ -15,6 +15,10 @@ pub(super) static TOOL: Tool = Tool {
         Sign { schema: Some("hdb_catalog"), ..Sign::new(&["hdb_version", "schema_migrations"], &[]) },
     )),
     own: Own::inside("hdb_catalog", &["hdb_version", "schema_migrations", "migration_settings"]),
+    at_start: Some(AtStart {
+        behind: Behind::Unknown,
+        without: "start it from an image that does not apply migrations (not `cli-migrations`)",
+    }),
     ..Tool::new("hasura", "Hasura", detect, list)
 };
 

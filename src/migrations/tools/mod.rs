@@ -132,6 +132,8 @@ pub(crate) struct Tool {
     pub(super) begins_with_dump: bool,
     /// What `${name}` in a file stands for.
     pub(super) placeholders: Option<Placeholders>,
+    /// What an application does that runs its migrations when it starts. `None`: nobody runs such folders like that.
+    pub(crate) at_start: Option<AtStart>,
     /// What makes it run a file outside a transaction, as the file's first words; empty where it never uses one. `None`: the mark stands
     /// somewhere else, or there is none.
     pub(crate) outside_transaction: Option<&'static str>,
@@ -160,9 +162,32 @@ impl Tool {
             applies_anytime: |_| false,
             begins_with_dump: false,
             placeholders: None,
+            at_start: None,
             outside_transaction: None,
         }
     }
+}
+
+/// What an application does that runs its migrations when it starts.
+pub(crate) struct AtStart {
+    /// One of an older version, if the history has a version that its files lack.
+    pub(crate) behind: Behind,
+    /// What makes an application start without running what is pending.
+    pub(crate) without: &'static str,
+}
+
+/// What an application does whose files lack a version that the history has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// It starts.
+    Starts,
+    /// It stops with an error, unless something is set.
+    Stops {
+        /// What.
+        unless: Option<&'static str>,
+    },
+    /// That is not known.
+    Unknown,
 }
 
 /// How a tool keeps its history.

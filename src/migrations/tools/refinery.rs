@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{Convention, History, Own, Sign, Tool, bad_name, flyway, whole_number};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, bad_name, flyway, whole_number};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
 use crate::migrations::load::{Found, LoadError, Version};
@@ -22,6 +22,10 @@ pub(super) static TOOL: Tool = Tool {
     version_key: whole_number,
     prefixes: &['V', 'v', 'U', 'u'],
     applies_anytime: |path| path.file_name().is_some_and(|name| name.starts_with('U')),
+    at_start: Some(AtStart {
+        behind: Behind::Stops { unless: Some("`Runner::set_abort_missing(false)`") },
+        without: "leave `Runner::run` out of its start",
+    }),
     ..Tool::new("refinery", "refinery", detect, list)
 };
 

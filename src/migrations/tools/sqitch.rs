@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Convention, History, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError};
@@ -19,6 +19,10 @@ pub(super) static TOOL: Tool = Tool {
     own: Own::inside("sqitch", &["changes", "dependencies", "events", "projects", "releases", "tags"]),
     // `psql` runs the scripts, which begin and commit themselves.
     outside_transaction: Some(""),
+    at_start: Some(AtStart {
+        behind: Behind::Stops { unless: None },
+        without: "leave `sqitch deploy` out of its start",
+    }),
     ..Tool::new("sqitch", "Sqitch", |tree| sure(tree.has(PLAN), Convention::Sqitch), list)
 };
 

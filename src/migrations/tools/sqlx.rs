@@ -3,7 +3,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{Convention, History, Own, Sign, Tool, bad_name, golang_migrate, supabase, whole_number};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, bad_name, golang_migrate, supabase, whole_number};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
 use crate::migrations::load::{Found, LoadError, Version};
@@ -24,6 +24,10 @@ pub(super) static TOOL: Tool = Tool {
     script: |text| Ok(script(text)),
     version_key: whole_number,
     outside_transaction: Some(NO_TRANSACTION),
+    at_start: Some(AtStart {
+        behind: Behind::Stops { unless: Some("`Migrator::set_ignore_missing(true)`") },
+        without: "leave `Migrator::run` out of its start",
+    }),
     ..Tool::new("sqlx", "sqlx", detect, list)
 };
 

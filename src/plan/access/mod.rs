@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 mod table;
 
 pub(crate) use super::key::Key;
-use super::key::{
-    DEFAULT_PARTITION, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants, default_of,
-    nullness_of, shape_of, width_of,
-};
+use super::key::{Aspect, default_grants, default_of, nullness_of, shape_of, width_of};
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
 use crate::source::Sources;
@@ -114,9 +111,9 @@ impl Reader<'_> {
     fn parts_of(&mut self, table: &QName) {
         let Some(relation) = self.schema.relation(table) else { return };
         if relation.partitioned {
-            self.access.uses.insert(Key::Part(table.clone(), PARTITIONS.into()));
+            self.access.uses.insert(Key::Of(table.clone(), Aspect::Partitions));
         }
-        self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+        self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
     }
 
     /// The parts of a relation that differ.
@@ -124,7 +121,7 @@ impl Reader<'_> {
         self.access.uses.insert(Key::Relation(name.clone()));
         let columns = was.columns.iter().chain(&is.columns).filter(|c| was.column(&c.name) != is.column(&c.name));
         self.access.defines.extend(columns.map(|c| Key::Column(name.clone(), c.name.clone())));
-        let mut part = |part: &Ident| _ = self.access.defines.insert(Key::Part(name.clone(), part.clone()));
+        let mut part = |aspect| _ = self.access.defines.insert(Key::Of(name.clone(), aspect));
         let names = |list: [&Relation; 2]| -> BTreeSet<Ident> {
             let keys = list.into_iter().flat_map(|r| {
                 r.constraints.keys().chain(r.indexes.keys()).chain(r.triggers.keys()).chain(r.policies.keys())
@@ -137,14 +134,14 @@ impl Reader<'_> {
                 && was.triggers.get(&key) == is.triggers.get(&key)
                 && was.policies.get(&key) == is.policies.get(&key);
             if !same {
-                part(&key);
+                part(Aspect::Named(key));
             }
         }
         if was.grants != is.grants {
-            part(&"(grants)".into());
+            part(Aspect::Grants);
         }
         if (was.row_security, was.force_row_security) != (is.row_security, is.force_row_security) {
-            part(&"(row security)".into());
+            part(Aspect::RowSecurity);
         }
     }
 
@@ -172,7 +169,7 @@ impl Reader<'_> {
                 }
                 for like in &table.like {
                     let other = self.schema.resolve(&like.name);
-                    self.access.follows.insert(Key::Part(other.clone(), LIKENESS.into()));
+                    self.access.follows.insert(Key::Of(other.clone(), Aspect::Likeness));
                 }
                 if let Some((query, _)) = &table.query {
                     self.query(query);
@@ -183,7 +180,7 @@ impl Reader<'_> {
                 }
                 if let Some(parent) = table.partition_of.as_ref().filter(|_| table.is_default) {
                     let parent = self.schema.resolve(parent);
-                    self.access.defines.insert(Key::Part(parent, DEFAULT_PARTITION.into()));
+                    self.access.defines.insert(Key::Of(parent, Aspect::DefaultPartition));
                 }
                 self.defines_relation(name);
             }
@@ -201,8 +198,8 @@ impl Reader<'_> {
                         let columns: Vec<Ident> = found.key.iter().flatten().chain(&found.mentions).cloned().collect();
                         self.loosens(&table, &columns);
                     }
-                    self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
-                    self.defines_index(&table, index.name);
+                    self.access.precedes.insert(Key::Of(table.clone(), Aspect::Likeness));
+                    self.defines_index(&table, Some(index.name));
                 } else {
                     // Gone already, with a column or a constraint.
                     self.defines_relation(index);
@@ -223,8 +220,8 @@ impl Reader<'_> {
                 let from = self.schema.resolve(name);
                 if let Some(table) = self.schema.index_table(&from).cloned() {
                     self.access.uses.insert(Key::Relation(table.clone()));
-                    self.access.defines.insert(Key::Part(table.clone(), from.name.clone()));
-                    self.access.defines.insert(Key::Part(table, to.clone()));
+                    self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(from.name.clone())));
+                    self.access.defines.insert(Key::Of(table, Aspect::Named(to.clone())));
                 }
                 self.defines_relation(QName { schema: from.schema.clone(), name: to.clone() });
                 self.defines_relation(from);
@@ -243,9 +240,9 @@ impl Reader<'_> {
                 }
                 if index.unique {
                     self.access.follows.insert(Key::Rows(table.clone()));
-                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                    self.access.precedes.insert(Key::Of(table.clone(), Aspect::UniqueRules));
                 }
-                self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
+                self.access.precedes.insert(Key::Of(table.clone(), Aspect::Likeness));
                 // PostgreSQL makes up a name that is free, which depends on what was dropped before.
                 let made = || {
                     let after = (self.after)();
@@ -254,8 +251,7 @@ impl Reader<'_> {
                     };
                     names(&after).difference(&names(self.schema)).next().cloned()
                 };
-                let part = index.name.clone().or_else(made).unwrap_or_else(|| "(unnamed index)".into());
-                self.defines_index(&table, part);
+                self.defines_index(&table, index.name.clone().or_else(made));
             }
             Operation::Reindex { name: Some(name), .. } => {
                 let name = self.schema.resolve(name);
@@ -330,7 +326,7 @@ impl Reader<'_> {
                     self.reads_row(&table, &function);
                     self.access.uses.insert(Key::Function(function));
                 }
-                self.access.defines.insert(Key::Part(table, name.clone()));
+                self.access.defines.insert(Key::Of(table, Aspect::Named(name.clone())));
             }
             Operation::DropTrigger { name, table, .. } => {
                 let table = self.schema.resolve(table);
@@ -338,7 +334,7 @@ impl Reader<'_> {
                 called.iter().for_each(|function| self.named_by(function));
                 self.access.uses.insert(Key::Relation(table.clone()));
                 self.access.precedes.insert(Key::FunctionUsers);
-                self.access.defines.insert(Key::Part(table, name.clone()));
+                self.access.defines.insert(Key::Of(table, Aspect::Named(name.clone())));
             }
             Operation::CreatePolicy { name, table, .. }
             | Operation::AlterPolicy { name, table, .. }
@@ -350,7 +346,7 @@ impl Reader<'_> {
                 self.words(text);
                 self.mentions(words_of(old.map_or("", |policy| &policy.text)));
                 self.access.precedes.insert(Key::FunctionUsers);
-                self.access.defines.insert(Key::Part(table, name.clone()));
+                self.access.defines.insert(Key::Of(table, Aspect::Named(name.clone())));
             }
             Operation::Privileges { objects, .. } => {
                 for object in objects {
@@ -358,7 +354,7 @@ impl Reader<'_> {
                         GrantObject::Relation(name) => {
                             let name = self.schema.resolve(name);
                             self.access.uses.insert(Key::Relation(name.clone()));
-                            self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                            self.access.defines.insert(Key::Of(name, Aspect::Grants));
                         }
                         GrantObject::AllIn { sequences, schemas } => {
                             let kind = |kind: RelationKind| (kind == RelationKind::Sequence) == *sequences;
@@ -366,13 +362,13 @@ impl Reader<'_> {
                                 self.schema.relations().filter(|(n, r)| schemas.contains(&n.schema) && kind(r.kind));
                             for name in inside.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
                                 self.access.uses.insert(Key::Relation(name.clone()));
-                                self.access.defines.insert(Key::Part(name, "(grants)".into()));
+                                self.access.defines.insert(Key::Of(name, Aspect::Grants));
                             }
                             self.access.uses.extend(schemas.iter().cloned().map(Key::Namespace));
                         }
                         GrantObject::Future { .. } => _ = self.access.defines.insert(default_grants()),
                         GrantObject::Other(words) => {
-                            self.access.defines.insert(Key::Part(QName::new("", words.as_str()), "(grants)".into()));
+                            self.access.defines.insert(Key::Granted(words.clone()));
                         }
                     }
                 }
@@ -427,10 +423,10 @@ impl Reader<'_> {
                         self.access.extends.insert(width_of(&table));
                     }
                     if data.verb == DataVerb::Insert && upserts(text) {
-                        self.access.follows.insert(Key::Part(table.clone(), UNIQUE.into()));
+                        self.access.follows.insert(Key::Of(table.clone(), Aspect::UniqueRules));
                     }
                     if data.verb == DataVerb::Truncate {
-                        self.access.precedes.insert(Key::Part(table.clone(), REFERENCES.into()));
+                        self.access.precedes.insert(Key::Of(table.clone(), Aspect::References));
                     }
                     for other in &data.also {
                         let other = self.schema.resolve(other);
@@ -469,9 +465,9 @@ impl Reader<'_> {
                     let all = self.schema.relations().map(|(name, _)| name.clone());
                     let all = all.filter(|name| publishes.all || publishes.schemas.contains(&name.schema));
                     let tables: BTreeSet<QName> = named.chain(all).collect();
-                    self.access.uses.extend(tables.iter().cloned().map(|table| Key::Part(table, PRIMARY_KEY.into())));
+                    self.access.uses.extend(tables.iter().cloned().map(|table| Key::Of(table, Aspect::PrimaryKey)));
                 }
-                let key = |name: &str| Key::Part(QName::new("", kind.words()), name.into());
+                let key = |name: &str| Key::Object(kind.words().to_owned(), name.to_owned());
                 self.access.defines.insert(key(name));
                 if let ObjectChange::Rename { to } = change {
                     self.access.defines.insert(key(to));
@@ -479,7 +475,7 @@ impl Reader<'_> {
                 self.words(text);
             }
             Operation::DefaultPath { of, .. } => {
-                self.access.defines.insert(Key::Part(QName::new("", of.as_str()), "search_path".into()));
+                self.access.defines.insert(Key::SearchPath(of.clone()));
             }
             Operation::Opaque { .. } => {
                 self.words(text);
@@ -513,15 +509,18 @@ impl Reader<'_> {
     }
 
     /// An index of a table. Its name is one of the relations'.
-    fn defines_index(&mut self, table: &QName, name: Ident) {
-        self.defines_relation(QName { schema: table.schema.clone(), name: name.clone() });
-        self.access.defines.insert(Key::Part(table.clone(), name));
+    /// `None`: its name is not known.
+    fn defines_index(&mut self, table: &QName, name: Option<Ident>) {
+        if let Some(name) = &name {
+            self.defines_relation(QName { schema: table.schema.clone(), name: name.clone() });
+        }
+        self.access.defines.insert(Key::Of(table.clone(), name.map_or(Aspect::UnnamedIndex, Aspect::Named)));
     }
 
     /// There can be only one default partition.
     fn default_partition(&mut self, parent: &QName, partition: &QName) {
         if self.schema.relation(parent).is_some_and(|r| r.default_partition.as_ref() == Some(partition)) {
-            self.access.defines.insert(Key::Part(parent.clone(), DEFAULT_PARTITION.into()));
+            self.access.defines.insert(Key::Of(parent.clone(), Aspect::DefaultPartition));
         }
     }
 

@@ -1,10 +1,7 @@
 //! What a change of a table touches.
 
 use super::Reader;
-use crate::plan::key::{
-    DEFAULT_PARTITION, Key, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, nullness_of,
-    shape_of, width_of,
-};
+use crate::plan::key::{Aspect, Key, default_of, nullness_of, shape_of, width_of};
 use crate::schema::{QName, Relation, Rule};
 use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
 
@@ -12,15 +9,15 @@ impl Reader<'_> {
     pub(super) fn change(&mut self, table: &QName, change: &TableChange) {
         let column_key = |column: &Ident| Key::Column(table.clone(), column.clone());
         if alters_likeness(change) {
-            self.access.precedes.insert(Key::Part(table.clone(), LIKENESS.into()));
+            self.access.precedes.insert(Key::Of(table.clone(), Aspect::Likeness));
         }
         match change {
             TableChange::AddColumn { column, constraints, .. } => {
                 self.access.precedes.insert(shape_of(table));
                 self.access.follows.insert(width_of(table));
-                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
                 if constraints.iter().any(|constraint| is_unique(&constraint.kind)) {
-                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                    self.access.precedes.insert(Key::Of(table.clone(), Aspect::UniqueRules));
                 }
                 self.data_type(&column.data_type);
                 self.access.defines.insert(column_key(&column.name));
@@ -44,7 +41,7 @@ impl Reader<'_> {
             }
             TableChange::DropColumn { column, .. } => {
                 self.access.precedes.insert(shape_of(table));
-                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
                 self.access.precedes.insert(Key::FunctionUsers);
@@ -52,30 +49,30 @@ impl Reader<'_> {
                 for part in rules {
                     // Some are indexes, whose names are the relations'.
                     self.defines_relation(QName { schema: table.schema.clone(), name: part.clone() });
-                    self.access.defines.insert(Key::Part(table.clone(), part));
+                    self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(part)));
                 }
                 self.access.defines.insert(column_key(column));
             }
             TableChange::RenameColumn { from, to } => {
                 self.access.precedes.insert(shape_of(table));
-                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.access.follows.insert(Key::Named(table.clone(), from.clone()));
                 self.access.defines.insert(column_key(from));
                 self.access.defines.insert(column_key(to));
             }
             TableChange::SetType { column, data_type, .. } => {
-                self.access.uses.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.column_type(table, column);
                 self.data_type(data_type);
                 self.access.follows.insert(Key::Rows(table.clone()));
                 self.loosens(table, std::slice::from_ref(column));
                 let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
-                self.access.uses.extend(rules.into_iter().map(|part| Key::Part(table.clone(), part)));
+                self.access.uses.extend(rules.into_iter().map(|part| Key::Of(table.clone(), Aspect::Named(part))));
                 self.access.defines.insert(column_key(column));
             }
             TableChange::SetNotNull { column, name, .. } => {
                 self.access.follows.insert(Key::Rows(table.clone()));
-                self.access.defines.extend(name.iter().map(|name| Key::Part(table.clone(), name.clone())));
+                self.access.defines.extend(name.iter().map(|name| Key::Of(table.clone(), Aspect::Named(name.clone()))));
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(nullness_of(table, column));
             }
@@ -116,16 +113,16 @@ impl Reader<'_> {
                 if let ConstraintKind::ForeignKey { target, .. } = &definition.kind
                     && definition.not_valid
                 {
-                    self.access.uses.insert(Key::Part(self.schema.resolve(target), PARTITIONS.into()));
+                    self.access.uses.insert(Key::Of(self.schema.resolve(target), Aspect::Partitions));
                 }
                 if definition.kind.is_primary() {
-                    self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                    self.access.defines.insert(Key::Of(table.clone(), Aspect::PrimaryKey));
                 }
                 if is_unique(&definition.kind) {
-                    self.access.precedes.insert(Key::Part(table.clone(), UNIQUE.into()));
+                    self.access.precedes.insert(Key::Of(table.clone(), Aspect::UniqueRules));
                 }
-                let part = definition.name.clone().unwrap_or_else(|| "(unnamed constraint)".into());
-                self.access.defines.insert(Key::Part(table.clone(), part));
+                let part = definition.name.clone().map_or(Aspect::UnnamedConstraint, Aspect::Named);
+                self.access.defines.insert(Key::Of(table.clone(), part));
             }
             TableChange::DropConstraint { name, .. } => {
                 if let Some(Rule::ForeignKey { target, .. }) =
@@ -138,35 +135,35 @@ impl Reader<'_> {
                     self.loosens(table, rule.columns());
                 }
                 if matches!(rule, Some(Rule::PrimaryKey { .. })) {
-                    self.access.defines.insert(Key::Part(table.clone(), PRIMARY_KEY.into()));
+                    self.access.defines.insert(Key::Of(table.clone(), Aspect::PrimaryKey));
                 }
                 if rule.is_some_and(|rule| rule.has_index()) {
                     self.defines_relation(QName { schema: table.schema.clone(), name: name.clone() });
                 }
-                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(name.clone())));
             }
             TableChange::RenameConstraint { from, to } => {
-                self.access.defines.insert(Key::Part(table.clone(), from.clone()));
-                self.access.defines.insert(Key::Part(table.clone(), to.clone()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(from.clone())));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(to.clone())));
             }
             TableChange::ValidateConstraint { name } => {
                 self.access.follows.insert(Key::Rows(table.clone()));
-                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(name.clone())));
             }
             TableChange::AlterConstraint { name } | TableChange::SwitchTrigger { name, .. } => {
-                self.access.defines.insert(Key::Part(table.clone(), name.clone()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(name.clone())));
             }
             TableChange::RowSecurity { .. } | TableChange::ForceRowSecurity { .. } => {
-                self.access.defines.insert(Key::Part(table.clone(), "(row security)".into()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::RowSecurity));
             }
             TableChange::Owner { .. } => {
-                self.access.defines.insert(Key::Part(table.clone(), "(owner)".into()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Owner));
             }
             TableChange::AttachPartition { partition, .. } | TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
-                self.access.defines.insert(Key::Part(table.clone(), partition.name.clone()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(partition.name.clone())));
                 if matches!(change, TableChange::AttachPartition { is_default: true, .. }) {
-                    self.access.defines.insert(Key::Part(table.clone(), DEFAULT_PARTITION.into()));
+                    self.access.defines.insert(Key::Of(table.clone(), Aspect::DefaultPartition));
                 }
                 self.default_partition(table, &partition);
                 // Both have the same columns when the one comes, and the columns of their own once it has gone.
@@ -174,8 +171,8 @@ impl Reader<'_> {
                 self.handed_down(table);
                 self.all_columns(&partition);
                 self.handed_down(&partition);
-                self.access.defines.insert(Key::Part(table.clone(), PARTITIONS.into()));
-                self.access.defines.insert(Key::Part(partition.clone(), PARENT.into()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Partitions));
+                self.access.defines.insert(Key::Of(partition.clone(), Aspect::Parent));
                 self.uses_relation(&partition);
             }
             // What is named as the table is the index.
@@ -183,7 +180,7 @@ impl Reader<'_> {
                 for name in [table.clone(), self.schema.resolve(index)] {
                     if let Some(owner) = self.schema.index_table(&name).cloned() {
                         self.access.uses.insert(Key::Relation(owner.clone()));
-                        self.access.defines.insert(Key::Part(owner, name.name));
+                        self.access.defines.insert(Key::Of(owner, Aspect::Named(name.name)));
                     }
                 }
             }
@@ -193,20 +190,20 @@ impl Reader<'_> {
                 self.handed_down(&parent);
                 self.all_columns(table);
                 self.handed_down(table);
-                self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.uses_relation(&parent);
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
                 if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
-                    self.access.uses.insert(Key::Part(table.clone(), index.clone()));
+                    self.access.uses.insert(Key::Of(table.clone(), Aspect::Named(index.clone())));
                     self.handed_down(table);
                 }
                 // What is said of a column goes with it.
                 if let TableChange::Physical { what, of: Some(of) } = change {
-                    let part = Key::Part(table.clone(), of.clone());
+                    let part = Key::Of(table.clone(), Aspect::Named(of.clone()));
                     self.access.uses.insert(if *what == "cluster" { part } else { column_key(of) });
                 }
-                self.access.defines.insert(Key::Part(table.clone(), "(storage)".into()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Storage));
             }
         }
     }
@@ -221,7 +218,7 @@ impl Reader<'_> {
                 (columns.as_slice(), Some((self.schema.resolve(target), target_columns)))
             }
             ConstraintKind::UsingIndex { index, .. } => {
-                self.access.defines.insert(Key::Part(table.clone(), index.clone()));
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(index.clone())));
                 self.handed_down(table);
                 (&[][..], None)
             }
@@ -244,9 +241,9 @@ impl Reader<'_> {
             }
             self.access.uses.extend(columns.into_iter().map(|c| Key::Column(target.clone(), c)));
             // The key needs a unique index on its target: whichever of the release makes it.
-            self.access.follows.insert(Key::Part(target.clone(), "(unnamed constraint)".into()));
-            self.access.follows.insert(Key::Part(target.clone(), PRIMARY_KEY.into()));
-            self.access.follows.insert(Key::Part(target.clone(), REFERENCES.into()));
+            self.access.follows.insert(Key::Of(target.clone(), Aspect::UnnamedConstraint));
+            self.access.follows.insert(Key::Of(target.clone(), Aspect::PrimaryKey));
+            self.access.follows.insert(Key::Of(target.clone(), Aspect::References));
             self.access.uses.insert(Key::Relation(target));
         }
     }

@@ -1,6 +1,7 @@
 //! What is to be said about the plan, with the places side by side.
 
 use super::markup::Markup;
+use crate::diagnostic::Severity;
 use crate::plan::saved::{Finding, Place};
 
 pub(super) fn section(out: &mut Markup, findings: &[Finding]) {
@@ -15,12 +16,12 @@ pub(super) fn section(out: &mut Markup, findings: &[Finding]) {
 }
 
 fn article(out: &mut Markup, finding: &Finding) {
-    let (open, badge) = match finding.severity.as_str() {
-        "error" => ("<article class=\"bad\">\n", "<strong class=\"badge bad\">"),
-        "warning" => ("<article class=\"change\">\n", "<strong class=\"badge change\">"),
-        _ => ("<article>\n", "<strong class=\"badge\">"),
+    let (open, badge) = match finding.severity {
+        Severity::Error => ("<article class=\"bad\">\n", "<strong class=\"badge bad\">"),
+        Severity::Warning => ("<article class=\"change\">\n", "<strong class=\"badge change\">"),
+        Severity::Info => ("<article>\n", "<strong class=\"badge\">"),
     };
-    out.raw(open).raw("<h3>").raw(badge).text(&finding.severity).raw("</strong> ").code(&finding.code);
+    out.raw(open).raw("<h3>").raw(badge).text(finding.severity.name()).raw("</strong> ").code(&finding.code);
     out.raw(" ").text(&finding.name).raw("</h3>\n<p>").text(&finding.message).raw("</p>\n<div class=\"side\">\n");
     for place in &finding.places {
         figure(out, place);

@@ -62,7 +62,7 @@ pub struct FindingDocument {
     /// The rule's name.
     pub name: String,
     /// `error`, `warning` or `info`.
-    pub severity: String,
+    pub severity: Severity,
     /// What breaks, and for whom.
     pub message: String,
     /// Where; the first one is the main place.
@@ -173,7 +173,7 @@ fn finding(report: &LintReport, diagnostic: &Diagnostic, fingerprint: &str) -> F
     FindingDocument {
         code: diagnostic.code.id.to_owned(),
         name: diagnostic.code.name.to_owned(),
-        severity: diagnostic.severity.name().to_owned(),
+        severity: diagnostic.severity,
         message: diagnostic.message.clone(),
         places: places(report, diagnostic),
         help: diagnostic.help.clone(),

@@ -248,6 +248,10 @@ fn conventions_sources_and_formats_are_all_named() {
         let row = format!("| `{convention}` | {} |", convention.files());
         assert!(releases.lines().any(|line| line == row), "docs/releases.md lacks\n{row}");
     }
+    let execute = std::fs::read_to_string("docs/execute.md").unwrap();
+    for row in cutover::migrations::Convention::ALL.into_iter().filter_map(|convention| convention.at_start()) {
+        assert!(execute.lines().any(|line| line == row), "docs/execute.md lacks\n{row}");
+    }
     let workloads = std::fs::read_to_string("docs/workloads.md").unwrap();
     for source in cutover::workload::SOURCES {
         let row = format!("| `{}:` | {} |", source.word, source.reads);

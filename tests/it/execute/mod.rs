@@ -1,5 +1,6 @@
 //! The release engine against a real PostgreSQL, through the real binary.
 
+mod at_start;
 mod crash;
 mod day;
 mod exec_backend;
@@ -8,6 +9,7 @@ mod history;
 mod interrupt;
 mod journal;
 mod library;
+mod limits;
 mod planned;
 mod release;
 pub(crate) mod replan;

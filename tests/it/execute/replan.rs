@@ -4,7 +4,7 @@ use super::support::{BASE, Ran, Shop, async_client, cluster};
 
 /// A folder of refinery's, whose first migration is applied.
 pub(crate) struct Team {
-    shop: Shop,
+    pub(crate) shop: Shop,
     folder: tempfile::TempDir,
 }
 
@@ -51,7 +51,7 @@ impl Team {
         self.folder.path()
     }
 
-    fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         self.folder.path().join("release.plan").to_str().unwrap().to_owned()
     }
 

@@ -64,15 +64,19 @@ pub(super) async fn judge(server: &mut Server, release: &Release, only: Option<&
         judged.safe = true;
         safe(server, &straight, &planned).await
     } else {
-        let errors = planned.plan.findings.iter().filter(|f| f.severity == "error");
+        let errors = planned.plan.findings.iter().filter(|f| f.severity == cutover::diagnostic::Severity::Error);
         judged.refused = errors.map(|f| f.code.clone()).collect();
         if only.is_none_or(|check| check == "needless") && works_somehow(server, &straight, &planned.plan).await {
-            let finding = planned.plan.findings.iter().find(|f| f.severity == "error");
+            let finding = planned.plan.findings.iter().find(|f| f.severity == cutover::diagnostic::Severity::Error);
             let (code, what) = finding.map(|f| (f.code.clone(), f.message.clone())).unwrap_or_default();
             let wrong = Wrong { check: "needless", code, what };
             judged.needless = Some(Fault { wrong, release: straight.release.clone() });
         }
-        let told = planned.plan.findings.iter().find(|f| f.severity == "error" && f.code == "CO411");
+        let told = planned
+            .plan
+            .findings
+            .iter()
+            .find(|f| f.severity == cutover::diagnostic::Severity::Error && f.code == "CO411");
         let wrong = |f: &saved::Finding| Wrong { check: "not-refused", code: f.code.clone(), what: f.message.clone() };
         told.map(wrong).into_iter().collect()
     };

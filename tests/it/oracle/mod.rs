@@ -60,7 +60,8 @@ impl Tally {
     }
 
     fn refused(&mut self, pair: &Pair, plan: &Planned, runs: &[(&str, Run)]) {
-        let mut codes: Vec<_> = plan.plan.findings.iter().filter(|f| f.severity == "error").collect();
+        let mut codes: Vec<_> =
+            plan.plan.findings.iter().filter(|f| f.severity == cutover::diagnostic::Severity::Error).collect();
         codes.dedup_by_key(|f| f.code.clone());
         let names: Vec<String> = codes.iter().map(|f| format!("{} {}", f.code, f.name)).collect();
         let key = names.first().cloned().unwrap_or_default();

@@ -123,7 +123,7 @@ ALTER TABLE parts ADD CHECK (id > 0);
 #[test]
 fn the_plan_shows_it() {
     let directory = folder("CREATE INDEX orders_status ON orders (status);\n", &shop(), "");
-    assert_snapshot!(of(directory.path(), "plan m --from 1 --stats stats.json"), @r"
+    assert_snapshot!(of(directory.path(), "plan m --from 1 --stats stats.json"), @"
     exit 0
     --- stdout
     cutover plan: 1 migration (2), 1 step, on top of 1
@@ -141,6 +141,8 @@ fn the_plan_shows_it() {
 
     Plan: 1 before, 0 after. 1 additive (+).
     Safe. Both versions work on every schema in between; 1 warning.
+    If your applications run their migrations when they start:
+      blue stops if it starts again once the history has 2, a version that its files lack; `Runner::set_abort_missing(false)` lets it start (refinery)
     --- stderr
     CO403 blocking-index-build
 
