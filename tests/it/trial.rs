@@ -544,7 +544,9 @@ fn folders_of(pid: u32) -> Vec<std::path::PathBuf> {
 fn a_hung_run_ends_with_a_signal_and_leaves_nothing() {
     let sleeping = "-- cutover: before it waits\nDO $$ BEGIN PERFORM pg_sleep(600); END $$;";
     let site = Site::new(&[("m/V1__b.sql", "CREATE TABLE t (id int);"), ("m/V2__p.sql", sleeping)]);
-    for args in [&["rehearse", "m", "--from", "1"][..], &["plan", "m", "--from", "1", "--observe"]] {
+    let (rehearse, observe) = (&["rehearse", "m", "--from", "1"][..], &["plan", "m", "--from", "1", "--observe"][..]);
+    // A server that is still being made does not listen to signals yet.
+    for (args, early) in [(rehearse, false), (observe, false), (observe, true)] {
         let mut command = cutover(site.path());
         command.args(args).args(["--server", "local"]).env("PATH", std::env::var_os("PATH").unwrap());
         if let Some(bin) = std::env::var_os("CUTOVER_TEST_PG_BIN") {
@@ -555,6 +557,9 @@ fn a_hung_run_ends_with_a_signal_and_leaves_nothing() {
         let deadline = Instant::now() + Duration::from_secs(60);
         let folders = loop {
             let folders = folders_of(child.id());
+            if early && folders.iter().any(|folder| folder.join("log").exists()) {
+                break folders;
+            }
             // The server is up, and the statement sleeps.
             if folders.iter().any(|folder| folder.join("data/postmaster.pid").exists()) {
                 std::thread::sleep(Duration::from_secs(3));

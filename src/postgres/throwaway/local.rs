@@ -20,6 +20,7 @@ use crate::postgres::{Session, Target, connect};
 /// Makes the cluster, starts the server, and ends it when the pipe on standard input closes. If the server ends by itself, a marker
 /// says so, and the log stays until the pipe closes. Arguments: the binaries' directory, the cluster's, the server's own arguments.
 ///
+/// A job of a shell ignores QUIT until it has a handler of its own: a server that has just been started is asked again, until it is gone.
 /// The watcher is killed once the server has ended, because from then on the server's process id may be another's.
 const SUPERVISOR: &str = r#"
 bin=$1; dir=$2; shift 2
@@ -29,7 +30,7 @@ if "$bin/initdb" -D "$dir/data" -U postgres --auth-local=trust --auth-host=scram
 then
     "$bin/postgres" -D "$dir/data" "$@" >>"$dir/log" 2>&1 </dev/null 3<&- &
     server=$!
-    { cat; kill -s QUIT "$server"; } <&3 >/dev/null 2>&1 &
+    { cat; while kill -s QUIT "$server"; do sleep 0.1 || sleep 1; done; } <&3 >/dev/null 2>&1 &
     watcher=$!
     wait "$server"
     kill "$watcher" 2>/dev/null
