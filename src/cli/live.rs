@@ -113,6 +113,7 @@ impl LiveArgs {
             call_deadline: self.traffic_timeout,
             verify_timeout: self.verify_timeout,
             drain_timeout: self.drain_timeout,
+            second_connection: true,
             wait: self.wait,
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
@@ -218,12 +219,15 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
     let exit = match error {
         ExecuteError::Unsafe => Exit::Findings,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
+        // Nothing was done, and carrying on is not what is called for.
+        ExecuteError::Unfinished { .. } | ExecuteError::Begun { .. } => Exit::Usage,
+        ExecuteError::Journal(error) if error.is_denied() => Exit::Usage,
         ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
             Exit::Usage
         }
         ExecuteError::Plan(error) => plan_exit(error),
         ExecuteError::Stale(_) | ExecuteError::BlueInDoubt { .. } | ExecuteError::OtherTool { .. } => Exit::Stale,
-        ExecuteError::Held(_) | ExecuteError::Unanswered(_) => Exit::Held,
+        ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered(_) => Exit::Held,
         ExecuteError::Stuck { .. } => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
         ExecuteError::Database { .. }
@@ -231,8 +235,6 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
         | ExecuteError::Transition(_)
         | ExecuteError::History(_)
         | ExecuteError::LeaseLost { .. }
-        | ExecuteError::Unfinished { .. }
-        | ExecuteError::Begun { .. }
         | ExecuteError::Traffic(_)
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }

@@ -46,6 +46,9 @@ pub enum ExecuteError {
     /// Another executor works on this database.
     #[error("another executor holds this database's lease: {0}")]
     Held(Box<Holder>),
+    /// Somebody has the lease's row in a transaction that does not end.
+    #[error("another session has the lease's row (cutover.lease) in a transaction and does not let it go")]
+    LeaseBusy,
     /// What was written for the process that holds the lease has no answer.
     #[error("it is written that the release goes back, and the process that waits has not answered: {0}")]
     Unanswered(Box<Holder>),
@@ -221,6 +224,9 @@ pub enum ServerUnfit {
     /// Everything is read-only.
     #[error("transactions are read-only here (default_transaction_read_only)")]
     ReadOnly,
+    /// A pooler hands the session's statements to several processes of the server's.
+    #[error("a pooler in transaction or statement mode is between cutover and the server: {0}")]
+    Pooler(String),
     /// The journal has no place.
     #[error("role {role} may not create schema cutover in database {database}")]
     NoSchema {
@@ -283,6 +289,22 @@ pub enum Stale {
     /// The live schema is not what the plan expects.
     #[error("the schema drifted: {0}")]
     Drift(String),
+    /// A name means something else to this role than to the plan.
+    #[error("{name} in step {step} is {found} for role {role} (search_path {path}), and the plan means {meant}")]
+    Elsewhere {
+        /// The step.
+        step: u32,
+        /// The name as the statement has it.
+        name: String,
+        /// What it means here.
+        found: String,
+        /// What the plan means.
+        meant: String,
+        /// The role that the step runs as.
+        role: String,
+        /// Its search path.
+        path: String,
+    },
 }
 
 /// A step did not work.
@@ -339,6 +361,9 @@ impl ExecuteError {
                  database is, say so with `--accept-base`, which is journaled"
                     .into()
             }
+            Self::Stale(Stale::Elsewhere { meant, .. }) => format!(
+                "nothing was done; put the schema of {meant} first in the role's search_path, or name it in the migration and make a new plan"
+            ),
             Self::Stale(Stale::Drift(_)) => "find out who changed the schema; put it back, or make a new plan".into(),
             Self::Stale(
                 Stale::Changed { .. }
@@ -352,13 +377,16 @@ impl ExecuteError {
                  SELECT pg_terminate_backend({})",
                 holder.backend_pid
             ),
+            Self::LeaseBusy => {
+                "`cutover status` shows who executes; wait until that transaction ends, then run the same command again".into()
+            }
             Self::Unanswered(holder) => format!(
                 "if that process is gone for good, end its session (SELECT pg_terminate_backend({})), then run `cutover rollback` again",
                 holder.backend_pid
             ),
             Self::GoingBack { .. } => "fix the cause, then run `cutover rollback` again".into(),
             Self::LeaseLost { .. } => "`cutover status` shows who carries on".into(),
-            Self::Pooled { .. } => {
+            Self::Pooled { .. } | Self::Server(ServerUnfit::Pooler(_)) => {
                 "connect to PostgreSQL itself: a pooler in transaction or statement mode does not keep a session".into()
             }
             Self::Unfinished { .. } => "finish it with `cutover resume`, or undo it with `cutover rollback`".into(),
@@ -403,6 +431,9 @@ impl ExecuteError {
             }
             Self::Interrupted | Self::Aborted => "carry on with `cutover resume`".into(),
             Self::Database { .. } | Self::History(_) | Self::Observed(_) => resume.into(),
+            Self::Journal(error) if error.is_denied() => {
+                "`cutover grants --role NAME` prints what a role needs to look on; to carry on with a release it needs the right to write there".into()
+            }
             Self::Journal(_) | Self::Transition(_) => return None,
         };
         Some(text)

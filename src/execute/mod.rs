@@ -12,7 +12,10 @@ mod files;
 mod foreseen;
 mod journal;
 mod lease;
+mod names;
+mod objects;
 mod options;
+mod overview;
 mod preflight;
 mod relations;
 mod release;
@@ -29,10 +32,11 @@ pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
-    TrafficRecord,
+    TrafficRecord, grants,
 };
 pub use lease::Holder;
 pub use options::{BlueSessions, Options};
+pub use overview::{Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, overview};
 pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback};
 pub use status::{
     Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,

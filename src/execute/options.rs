@@ -28,6 +28,8 @@ pub struct Options {
     pub verify_timeout: Duration,
     /// How long blue may take to drain.
     pub drain_timeout: Duration,
+    /// Whether the server takes a second connection. The built-in one does not.
+    pub second_connection: bool,
     /// Wait for `promote` instead of ending.
     pub wait: bool,
     /// The shares green gets one after the other.
@@ -66,6 +68,7 @@ impl Default for Options {
             call_deadline: Duration::from_secs(30),
             verify_timeout: Duration::from_secs(300),
             drain_timeout: Duration::from_secs(900),
+            second_connection: false,
             wait: false,
             strategy: Strategy::all_at_once(),
             blue: None,

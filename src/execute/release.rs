@@ -18,7 +18,7 @@ use super::session::{Setup, failed};
 use super::shift::{Poll, blue_sessions};
 use super::status::{Stage, Status, Trouble};
 use super::stop::{Level, interruptible};
-use super::{files, foreseen, preflight, relations};
+use super::{files, foreseen, names, preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::postgres::Session;
 use crate::side::Side;
@@ -88,6 +88,12 @@ pub async fn execute(
     }
     files::unchanged(plan)?;
     let (setup, by) = enter(client, options, Intent::Begin).await?;
+    // A plan that does not fit leaves nothing in the database, not even the journal's schema. It is looked at once more under the lease.
+    if !journal::is_there(client).await? {
+        let (_, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
+        names::as_planned(client, plan, &status).await?;
+        foreseen::allowed(client, plan, &status, options).await?;
+    }
     let lease = Lease::acquire(client, &by, Intent::Begin, options.patience, doors).await?;
     let done = begin(client, plan, options, doors, lease, &setup, by).await;
     leave(client, &setup, lease, doors).await;
@@ -116,19 +122,7 @@ async fn begin(
             return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
         }
     }
-    let accepted = preflight::base(client, plan, options.accept_base).await?;
-    relations::expected(client, plan).await?;
-    let started = ReleaseRecord::Started {
-        by: by.clone(),
-        traffic: doors.traffic.name().to_owned(),
-        strategy: options.strategy.clone(),
-        relations: relations::hashes(client, plan).await?,
-        accepted,
-        blue: guard(client, options).await?,
-    }
-    .into();
-    let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
-    preflight::history(client, plan, &status).await?;
+    let (started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = plan.digest.chars().take(12).collect();
     let setup = setup.clone();
     let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
@@ -137,6 +131,30 @@ async fn begin(
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
     engine.run().await
+}
+
+/// Sees that the database is where the plan begins; the record that says so, and the status with it.
+async fn fitting(
+    client: &Session,
+    plan: &SavedPlan,
+    options: &Options,
+    by: &Actor,
+    traffic: &str,
+) -> Result<(Record, Status), ExecuteError> {
+    let accepted = preflight::base(client, plan, options.accept_base).await?;
+    relations::expected(client, plan).await?;
+    let started = ReleaseRecord::Started {
+        by: by.clone(),
+        traffic: traffic.to_owned(),
+        strategy: options.strategy.clone(),
+        relations: relations::hashes(client, plan).await?,
+        accepted,
+        blue: guard(client, options).await?,
+    }
+    .into();
+    let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
+    preflight::history(client, plan, &status).await?;
+    Ok((started, status))
 }
 
 impl Engine<'_, '_> {
@@ -206,6 +224,7 @@ async fn carry_on(
         return Err(ExecuteError::Stuck { step, message });
     }
     engine.check_world().await?;
+    names::as_planned(client, &plan, &engine.status).await?;
     let blue = guard_change(client, options).await?;
     if !engine.carry_on_unless_told(ReleaseRecord::Resumed { by, blue }).await? {
         return engine.go_back_when_told().await;
@@ -307,6 +326,7 @@ pub async fn promote(
     same_traffic(&status, doors)?;
     preflight::world(client, &plan, &status).await?;
     foreseen::allowed(client, &plan, &status, options).await?;
+    names::as_planned(client, &plan, &status).await?;
     let blue = guard_change(client, options).await?;
     let promoted = TrafficRecord::Promoted { by: by.clone(), blue };
     let seq = write_beside(client, &release.id, promoted, "writing the promotion", doors).await?;
@@ -528,6 +548,9 @@ pub async fn history(client: &Session, release: &str) -> Result<Vec<Entry>, Exec
 }
 
 async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(Setup, Actor), ExecuteError> {
+    if options.second_connection {
+        preflight::one_session(client).await?;
+    }
     preflight::server(client).await?;
     leave_to_its_tool(client, intent).await?;
     let setup = Setup::prepare(client).await?;

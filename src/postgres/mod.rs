@@ -16,6 +16,7 @@ mod message;
 #[doc(hidden)]
 pub mod observe;
 mod passfile;
+pub(crate) mod pooler;
 mod secret;
 mod session;
 mod settings;

@@ -11,3 +11,4 @@ pub(in crate::execute) use store::{
     append, create_release, entries, find_release, is_there, latest_release, list_releases,
 };
 pub(in crate::execute) use tables::ensure;
+pub use tables::grants;

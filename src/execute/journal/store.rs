@@ -1,6 +1,7 @@
 //! Reading and appending. Every name is schema-qualified: a migration may leave any search path.
 
 use crate::postgres::{ServerError, Session};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -9,13 +10,14 @@ use super::{Actor, Record, v1};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 
 /// A row of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Its place in the release, from 1.
     pub seq: i64,
     /// The lease's epoch under which it was written.
     pub epoch: i64,
     /// When, by the server's clock.
+    #[schemars(with = "String")]
     pub at: jiff::Timestamp,
     /// What happened.
     #[serde(flatten)]
@@ -23,11 +25,12 @@ pub struct Entry {
 }
 
 /// A release, as it was begun.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Release {
     /// Its id: the first twelve digits of the plan's digest.
     pub id: String,
     /// When it was begun, by the server's clock.
+    #[schemars(with = "String")]
     pub created_at: jiff::Timestamp,
     /// The machine it was begun on.
     pub host: String,
@@ -73,6 +76,13 @@ pub enum JournalError {
         /// Why.
         why: String,
     },
+}
+
+impl JournalError {
+    /// Whether the role may not do what was to be done.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Database(error) if error.code() == Some("42501"))
+    }
 }
 
 impl From<tokio_postgres::Error> for JournalError {

@@ -54,6 +54,14 @@ const JOURNAL: &str =
     );
     COMMENT ON SCHEMA cutover IS 'Journal of cutover releases. Append only; `cutover status` and `cutover log` read it.';";
 
+/// What a role needs to look on, as SQL. The last one is for what sessions do: without it the server shows a role its own only.
+pub fn grants(role: &str) -> String {
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    format!(
+        "GRANT USAGE ON SCHEMA cutover TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role};\nGRANT pg_read_all_stats TO {role};\n"
+    )
+}
+
 /// Creates or upgrades the tables.
 pub(in crate::execute) async fn ensure(client: &mut Session) -> Result<(), JournalError> {
     // `IF NOT EXISTS` asks for the right to create even where the schema exists.

@@ -88,6 +88,7 @@ fn timeless(text: &str) -> String {
     let text = mask(text, "Connected to ", "deploy@localhost:5432/shop", line);
     let text = mask(&text, "ok (", "3 ms", |c| c != ')');
     let text = mask(&text, "begun ", "2026-11-23T06:50:21Z by deploy on ci", line);
+    let text = mask(&text, ", since ", "2026-11-23T06:50:24Z", line);
     let text = mask(&text, "Promoted  by ", "deploy on ci", line);
     without_ids(&text)
 }
