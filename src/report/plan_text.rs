@@ -6,6 +6,7 @@ use super::matrix_text;
 use super::style::{Style, Tone};
 use super::symbols;
 use crate::compat::matrix::{Mark, Matrix};
+use crate::plan::LOCKS_OUTLIVE;
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Usage, Verdict};
 use crate::stats::Load;
 
@@ -189,6 +190,13 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
         phase(Phase::After),
         kinds.join(", ")
     )?;
+    if plan.steps.iter().any(|step| !step.is_alone()) {
+        let seconds = LOCKS_OUTLIVE.as_secs();
+        writeln!(
+            out,
+            "A step's locks outlive its statements by {seconds} s at most, whatever happens to cutover or the network."
+        )?;
+    }
     if let Some(step) = plan.steps.iter().find(|s| s.point_of_no_return) {
         writeln!(out, "No rollback to blue once step {} has started.", step.id)?;
     }

@@ -140,6 +140,7 @@ fn the_plan_shows_it() {
         (nothing)
 
     Plan: 1 before, 0 after. 1 additive (+).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     Safe. Both versions work on every schema in between; 1 warning.
     --- stderr
     CO403 blocking-index-build
