@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
+use super::support::{Runs, Shop, cluster, statements, step, until};
 use cutover::plan::saved::{Backfill, Phase, SavedPlan, Statement, Step, Work};
 
 /// A proxy on loopback that can be cut.
@@ -86,7 +86,7 @@ fn cut_while(shop: &Shop, plan: &SavedPlan, holds: &str, then: impl FnOnce()) {
     network.gone();
     // Whoever is cut off waits for an answer that does not come.
     executor.kill().unwrap();
-    Ran::from(executor.wait_with_output().unwrap());
+    executor.wait().unwrap();
     shop.run(&["status"]).ends(0);
     shop.resume(&["--takeover-timeout", "20s"]).ends(0).says("is complete");
 }
@@ -113,7 +113,15 @@ fn in_the_middle_of_a_statement_outside_transactions() {
     let shop = Shop::new();
     let mut writer = shop.client();
     writer.batch_execute("BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
-    let index = step(1, Phase::Before, Runs::Alone, "CREATE INDEX CONCURRENTLY users_x ON users (email)", &["2", "3", "4"], 2, 2);
+    let index = step(
+        1,
+        Phase::Before,
+        Runs::Alone,
+        "CREATE INDEX CONCURRENTLY users_x ON users (email)",
+        &["2", "3", "4"],
+        2,
+        2,
+    );
     let plan = shop.plan_of(vec![index]);
     cut_while(&shop, &plan, &locked("ShareUpdateExclusiveLock"), || writer.batch_execute("COMMIT").unwrap());
     assert_eq!(shop.rows("SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'users_x'::regclass"), ["true"]);
@@ -137,7 +145,8 @@ fn in_the_middle_of_a_backfill() {
         batch: format!("{sql} WHERE true"),
         rows: 10,
     });
-    let mut plan = shop.plan_of(vec![Step { work: backfill, ..step(1, Phase::Before, Runs::Own, sql, &["2", "3", "4"], 2, 1) }]);
+    let mut plan =
+        shop.plan_of(vec![Step { work: backfill, ..step(1, Phase::Before, Runs::Own, sql, &["2", "3", "4"], 2, 1) }]);
     plan.schema.expects.clear();
     let holds = format!(
         "SELECT count(*)::text FROM ({}) AS held WHERE (SELECT count(*) FROM users WHERE done > 0) >= 10 AND held.count <> '0'",
