@@ -35,12 +35,12 @@ impl PlanningArgs {
     /// Makes the plan.
     pub(super) fn plan(&self) -> Result<(Project, Pending, Planned), CliError> {
         let project = self.release.read()?;
-        let (project, pending, base) = match &self.database {
-            Some(_) => {
+        let (project, pending, base) = match self.asks_the_database(&project) {
+            true => {
                 let live = live(self.database.clone(), project, |convention| self.release.read_as(convention))?;
                 (live.project, live.pending, Some(live.base))
             }
-            None => {
+            false => {
                 let pending = pending(&project)?;
                 (project, pending, None)
             }
@@ -53,6 +53,16 @@ impl PlanningArgs {
             ..project.request(&pending).on(real.as_ref().or(seen.base.as_ref()))
         });
         Ok((project, pending, planned))
+    }
+
+    /// Whether a database says what is applied: one that is named, or that of the environment where nothing else says it.
+    fn asks_the_database(&self, project: &Project) -> bool {
+        let said = project.from_is_given || self.release.says_base();
+        let named = !said && std::env::var_os(database::VARIABLE).is_some_and(|value| !value.is_empty());
+        if named && self.database.is_none() {
+            out::say(&format!("note: what is applied is read from the database that {} names\n", database::VARIABLE));
+        }
+        named || self.database.is_some()
     }
 
     /// Reads a saved plan, or makes one and says what of its input could not be read.

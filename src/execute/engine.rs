@@ -205,6 +205,7 @@ impl Engine<'_, '_> {
     async fn journal_failure(&mut self, error: &ExecuteError) {
         let record = match error {
             ExecuteError::Aborted
+            | ExecuteError::LostWhileWaiting
             | ExecuteError::LeaseLost { .. }
             | ExecuteError::Pooled { .. }
             | ExecuteError::Journal(_)

@@ -34,6 +34,12 @@ pub enum ExecuteError {
     /// The plan cannot be used.
     #[error(transparent)]
     Plan(#[from] SavedPlanError),
+    /// The release was not begun: there is nothing to carry on with.
+    #[error(transparent)]
+    NotBegun(Box<Self>),
+    /// The server went away while the release waited for somebody's word. Nothing was under way.
+    #[error("the server went away while the release waited for approval; it still does")]
+    LostWhileWaiting,
     /// The plan is not safe.
     #[error("the plan is unsafe: at least one version would break on a schema in between")]
     Unsafe,
@@ -290,21 +296,26 @@ pub enum Stale {
     #[error("the schema drifted: {0}")]
     Drift(String),
     /// A name means something else to this role than to the plan.
-    #[error("{name} in step {step} is {found} for role {role} (search_path {path}), and the plan means {meant}")]
-    Elsewhere {
-        /// The step.
-        step: u32,
-        /// The name as the statement has it.
-        name: String,
-        /// What it means here.
-        found: String,
-        /// What the plan means.
-        meant: String,
-        /// The role that the step runs as.
-        role: String,
-        /// Its search path.
-        path: String,
-    },
+    #[error("{0}")]
+    Elsewhere(Box<Elsewhere>),
+}
+
+/// A name that means something else to a role than to the plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} in step {step} is {found} for role {role} (search_path {path}), and the plan means {meant}")]
+pub struct Elsewhere {
+    /// The step.
+    pub step: u32,
+    /// The name as the statement has it.
+    pub name: String,
+    /// What it means here.
+    pub found: String,
+    /// What the plan means.
+    pub meant: String,
+    /// The role that the step runs as.
+    pub role: String,
+    /// Its search path.
+    pub path: String,
 }
 
 /// A step did not work.
@@ -348,6 +359,11 @@ impl ExecuteError {
     pub fn hint(&self) -> Option<String> {
         let resume = "fix the cause, then run `cutover resume`";
         let text = match self {
+            Self::NotBegun(error) => match error.hint() {
+                Some(hint) if !hint.contains("cutover resume") => hint,
+                _ => "nothing was begun; fix the cause, then run the same command again".into(),
+            },
+            Self::LostWhileWaiting => "`cutover promote` or `cutover rollback`, as before; `cutover resume --wait` waits again".into(),
             Self::Unsafe => "run `cutover plan` and follow the findings".into(),
             Self::Server(ServerUnfit::NoSchema { role, database }) => {
                 format!("run `GRANT CREATE ON DATABASE {database} TO {role}`, or create schema cutover for that role")
@@ -361,10 +377,13 @@ impl ExecuteError {
                  database is, say so with `--accept-base`, which is journaled"
                     .into()
             }
-            Self::Stale(Stale::Elsewhere { meant, .. }) => format!(
-                "nothing was done; put the schema of {meant} first in the role's search_path, or name it in the migration and make a new plan"
+            Self::Stale(Stale::Elsewhere(elsewhere)) => format!(
+                "nothing was done; put the schema of {} first in the role's search_path, or name it in the migration and make a new plan",
+                elsewhere.meant
             ),
-            Self::Stale(Stale::Drift(_)) => "find out who changed the schema; put it back, or make a new plan".into(),
+            Self::Stale(Stale::Drift(_)) => {
+                "find out who changed the schema, and put it back; or make a new plan, or, in the middle of a release that may go on with the schema as it is, run `cutover resume --accept-drift`".into()
+            }
             Self::Stale(
                 Stale::Changed { .. }
                 | Stale::NotApplied { .. }
@@ -434,7 +453,14 @@ impl ExecuteError {
             Self::Journal(error) if error.is_denied() => {
                 "`cutover grants --role NAME` prints what a role needs to look on; to carry on with a release it needs the right to write there".into()
             }
-            Self::Journal(_) | Self::Transition(_) => return None,
+            Self::Journal(JournalError::Format { .. }) => "use the version of cutover that began it, or a later one".into(),
+            Self::Journal(
+                JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
+            )
+            | Self::Transition(_) => {
+                "somebody changed the tables of schema cutover, or they come from an incomplete backup; put them back as they were".into()
+            }
+            Self::Journal(_) => return None,
         };
         Some(text)
     }

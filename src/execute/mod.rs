@@ -28,7 +28,7 @@ mod work;
 pub use begun::status;
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
-pub use error::{ExecuteError, ServerUnfit, Stale, StepFailure};
+pub use error::{Elsewhere, ExecuteError, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
@@ -36,7 +36,7 @@ pub use journal::{
 };
 pub use lease::Holder;
 pub use options::{BlueSessions, Options};
-pub use overview::{Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, overview};
+pub use overview::{Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, overview, watch};
 pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback};
 pub use status::{
     Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,

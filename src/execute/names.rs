@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::{ExecuteError, Stale};
+use super::error::{Elsewhere, ExecuteError, Stale};
 use super::session::{failed, get};
 use super::status::Status;
 use crate::plan::saved::{SavedPlan, Step};
@@ -91,14 +91,14 @@ async fn with(client: &Session, settings: &[String], steps: &[&Step], meant: &Me
     let (first, searched): (Option<String>, Vec<String>) = (get(&row, 2)?, get(&row, 3)?);
     let refused = |step: &Step, name: &str, found: &str, meant: &BTreeSet<String>| {
         let meant = meant.iter().next().map_or("public", String::as_str);
-        Stale::Elsewhere {
+        Stale::Elsewhere(Box::new(Elsewhere {
             step: step.id,
             name: name.to_owned(),
             found: format!("{found}.{name}"),
             meant: format!("{meant}.{name}"),
             role: role.clone(),
             path: path.clone(),
-        }
+        }))
     };
     for step in steps {
         let names = named(step);

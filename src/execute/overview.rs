@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 
 use super::blockers::Blocker;
 use super::error::ExecuteError;
+use super::event::Event;
 use super::journal::{self, Actor, Entry, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{self, Holder};
 use super::options::BlueSessions;
@@ -15,6 +16,7 @@ use super::shift::blue_sessions;
 use super::status::{Next, Status, StepState};
 use crate::plan::saved::{SavedPlan, Step, Work};
 use crate::postgres::Session;
+use crate::sql::recognise;
 use crate::traffic::Share;
 
 /// A release and who works on it.
@@ -265,7 +267,7 @@ async fn executor(client: &Session) -> Result<Option<Executor>, ExecuteError> {
 }
 
 /// The sessions that keep another one waiting now, the longest transaction first.
-pub(super) async fn blocking(client: &Session, pid: i32) -> Result<Vec<Blocker>, ExecuteError> {
+async fn blocking(client: &Session, pid: i32) -> Result<Vec<Blocker>, ExecuteError> {
     let query = "SELECT b.pid, coalesce(w.relation::pg_catalog.regclass::pg_catalog.text, 'its own transaction'),
              coalesce((SELECT l.mode FROM pg_catalog.pg_locks l WHERE l.pid = b.pid AND l.granted AND l.relation IS NOT DISTINCT FROM w.relation
                  AND l.locktype = w.locktype ORDER BY l.mode LIMIT 1), 'a lock'),
@@ -295,7 +297,7 @@ pub(super) async fn blocking(client: &Session, pid: i32) -> Result<Vec<Blocker>,
 }
 
 /// How far the server is with the index that a session makes; nothing where the role may not see it.
-pub(super) async fn index_progress(client: &Session, pid: i32) -> Result<Option<IndexProgress>, ExecuteError> {
+async fn index_progress(client: &Session, pid: i32) -> Result<Option<IndexProgress>, ExecuteError> {
     let query = "SELECT phase, blocks_done, blocks_total, lockers_done, lockers_total FROM pg_catalog.pg_stat_progress_create_index
          WHERE pid = $1 AND phase IS NOT NULL";
     let row = client.query_opt(query, &[&pid]).await.map_err(failed("asking how far an index is"))?;
@@ -312,9 +314,17 @@ pub(super) async fn index_progress(client: &Session, pid: i32) -> Result<Option<
     row.as_ref().map(progress).transpose()
 }
 
+/// What holds another session up, or how far it is with an index; nothing where it does neither.
+pub async fn watch(client: &Session, pid: i32) -> Result<Option<Event>, ExecuteError> {
+    let (blockers, index) = (blocking(client, pid).await?, index_progress(client, pid).await?);
+    let anything = !blockers.is_empty() || index.is_some();
+    Ok(anything.then_some(Event::Watched { blockers, index }))
+}
+
 /// How many rows a table has, as the server estimates; nothing where it was never counted.
 async fn estimate(client: &Session, table: &str) -> Result<Option<u64>, ExecuteError> {
     let query = "SELECT reltuples::pg_catalog.int8 FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)";
+    let Some(table) = recognise::table(table) else { return Ok(None) };
     let row = client.query_opt(query, &[&table]).await.map_err(failed("asking how large a table is"))?;
     let rows: Option<i64> = row.as_ref().map(|row| get(row, 0)).transpose()?;
     Ok(rows.and_then(|rows| u64::try_from(rows).ok()).filter(|rows| *rows > 0))

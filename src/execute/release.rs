@@ -64,6 +64,12 @@ pub enum Promotion {
     Unanswered(Box<Holder>),
 }
 
+impl From<Outcome> for Promotion {
+    fn from(outcome: Outcome) -> Self {
+        Self::CarriedOn(outcome)
+    }
+}
+
 /// What the operator decides when `resume` asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
@@ -92,12 +98,23 @@ pub async fn execute(
     if !journal::is_there(client).await? {
         let (_, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
         names::as_planned(client, plan, &status).await?;
-        foreseen::allowed(client, plan, &status, options).await?;
+        let foreseen = foreseen::allowed(client, plan, &status, options).await;
+        foreseen.map_err(|error| ExecuteError::NotBegun(Box::new(error)))?;
     }
     let lease = Lease::acquire(client, &by, Intent::Begin, options.patience, doors).await?;
     let done = begin(client, plan, options, doors, lease, &setup, by).await;
+    let done = match done {
+        Err(error) if is_not_begun(client, plan, &error).await => Err(ExecuteError::NotBegun(Box::new(error))),
+        done => done,
+    };
     leave(client, &setup, lease, doors).await;
     done
+}
+
+/// Whether an error came before there was a release. Where nobody can tell any more, there may be one.
+async fn is_not_begun(client: &Session, plan: &SavedPlan, error: &ExecuteError) -> bool {
+    let silent = client.is_closed() || matches!(error, ExecuteError::Aborted | ExecuteError::Unfinished { .. });
+    !silent && matches!(journal::find_release(client, &plan.digest).await, Ok(None))
 }
 
 async fn begin(

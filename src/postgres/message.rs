@@ -33,4 +33,17 @@ impl ServerError {
     pub fn code(&self) -> Option<&str> {
         self.0.code().map(tokio_postgres::error::SqlState::code)
     }
+
+    /// Whether the connection is gone: the server shuts down or crashed, ended the session, or does not answer any more.
+    pub fn is_lost(&self) -> bool {
+        match self.0.code() {
+            Some(code) => {
+                [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code)
+            }
+            None => {
+                self.0.is_closed()
+                    || std::error::Error::source(&self.0).is_some_and(|source| source.is::<std::io::Error>())
+            }
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub mod observe;
 mod passfile;
 pub(crate) mod pooler;
 mod secret;
+mod service;
 mod session;
 mod settings;
 mod socket;

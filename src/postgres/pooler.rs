@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
 
 use super::connect::connect;
 use super::session::Session;
@@ -25,7 +26,8 @@ async fn compare(session: &Session) -> Option<String> {
     let other = connect(session.target()).await.ok()?;
     // Within a transaction a pooler leaves the other session its process.
     let answer = match who(&other, "BEGIN; ").await {
-        Err(error) if error.as_db_error().is_some() => {
+        // No server refuses to begin a transaction; a pooler in statement mode does.
+        Err(error) if error.code() == Some(&SqlState::PROTOCOL_VIOLATION) => {
             return Some(format!("a transaction was refused: {}", super::server_message(&error)));
         }
         answer => answer.ok()??,

@@ -46,9 +46,15 @@ impl<'a> LogLine<'a> {
 }
 
 pub(super) fn status_schema() -> serde_json::Value {
-    schemars::schema_for!(StatusDocument<'_>).to_value()
+    written::<StatusDocument<'_>>()
 }
 
 pub(super) fn log_schema() -> serde_json::Value {
-    schemars::schema_for!(LogLine<'_>).to_value()
+    written::<LogLine<'_>>()
+}
+
+/// The schema of what is written: a field that may be left out is not required.
+fn written<T: JsonSchema>() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }

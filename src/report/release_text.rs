@@ -25,6 +25,10 @@ pub fn render_event(event: &Event) -> Vec<String> {
             lines.extend(blockers.iter().map(|blocker| format!("        blocked by {blocker}")));
             lines
         }
+        Event::Watched { blockers, index } => {
+            let index = index.as_ref().map(|index| format!("        {}", progress(index)));
+            blockers.iter().map(|blocker| format!("        blocked by {blocker}")).chain(index).collect()
+        }
         Event::Repaired { sql, .. } => vec![format!("     cleared up: {sql}")],
         Event::Waiting { what, pause_ms } => vec![format!("  Waiting   for {what}; again in {}", duration(*pause_ms))],
         Event::FilesChanged { why } => {
@@ -190,14 +194,18 @@ fn step_now(now: &StepNow) -> String {
         (Some(rows), None) => text.push_str(&format!(", {rows} rows changed")),
         (None, _) => {}
     }
-    if let Some(IndexProgress { phase, blocks_done, blocks_total, lockers_done, lockers_total }) = index {
-        text.push_str(&format!(", {phase}"));
-        if *blocks_total > 0 {
-            text.push_str(&format!(", block {blocks_done} of {blocks_total}"));
-        }
-        if *lockers_total > 0 {
-            text.push_str(&format!(", {lockers_done} of {lockers_total} transactions have ended"));
-        }
+    text.extend(index.iter().map(|index| format!(", {}", progress(index))));
+    text
+}
+
+fn progress(index: &IndexProgress) -> String {
+    let IndexProgress { phase, blocks_done, blocks_total, lockers_done, lockers_total } = index;
+    let mut text = phase.clone();
+    if *blocks_total > 0 {
+        text.push_str(&format!(", block {blocks_done} of {blocks_total}"));
+    }
+    if *lockers_total > 0 {
+        text.push_str(&format!(", {lockers_done} of {lockers_total} transactions have ended"));
     }
     text
 }

@@ -154,6 +154,13 @@ pub(crate) fn qualified_name(text: &str) -> (Option<String>, String) {
     }
 }
 
+/// The table of what follows `UPDATE` or `FROM`, without its alias, as SQL.
+pub(crate) fn table(sql: &str) -> Option<String> {
+    let mut t = Tokens::of(sql)?;
+    t.take("ONLY");
+    t.qualified()
+}
+
 /// What a statement makes where the search path begins: it has no schema, and is not temporary.
 pub(crate) fn makes_bare(sql: &str) -> Option<String> {
     const KINDS: [&str; 9] =

@@ -1,9 +1,10 @@
 //! Reading and appending. Every name is schema-qualified: a migration may leave any search path.
 
-use crate::postgres::{ServerError, Session};
+use crate::postgres::{ServerError, Session, server_message};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Actor, Record, v1};
@@ -62,6 +63,30 @@ pub enum JournalError {
     /// Its tables cannot be created.
     #[error("the journal's tables (schema cutover) cannot be created or upgraded: {}", chain(.0))]
     Tables(#[from] Box<refinery::Error>),
+    /// The release was begun by a later version, with a journal that this one does not read.
+    #[error("the journal of release {release} has format {format}, this cutover reads {FORMAT} at most")]
+    Format {
+        /// The release.
+        release: String,
+        /// The version of the journal's format.
+        format: i32,
+    },
+    /// Rows are missing.
+    #[error("the journal of release {release} has a gap: row {found} comes where row {expected} should be")]
+    Gap {
+        /// The release.
+        release: String,
+        /// Which row should be there.
+        expected: i64,
+        /// Which one is.
+        found: i64,
+    },
+    /// The history of its own tables is not as it was written.
+    #[error("the history of the journal's own tables (cutover.schema_history) was changed: {why}")]
+    SchemaHistory {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A row that this version does not understand.
     #[error(
         "journal row {seq} of release {release} is not understood: {why} (the journal has format {format}, this cutover reads {FORMAT})"
@@ -81,7 +106,12 @@ pub enum JournalError {
 impl JournalError {
     /// Whether the role may not do what was to be done.
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Database(error) if error.code() == Some("42501"))
+        match self {
+            Self::Database(error) => error.code() == Some("42501"),
+            Self::Tables(error) => server_error(error.as_ref())
+                .is_some_and(|error| error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)),
+            Self::Format { .. } | Self::Gap { .. } | Self::SchemaHistory { .. } | Self::Row { .. } => false,
+        }
     }
 }
 
@@ -91,14 +121,20 @@ impl From<tokio_postgres::Error> for JournalError {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
+/// The server's words, which the errors around it do not tell.
+fn chain(error: &refinery::Error) -> String {
+    server_error(error).map_or_else(|| error.to_string(), server_message)
+}
+
+fn server_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e tokio_postgres::Error> {
+    let mut found = Some(error);
+    while let Some(error) = found {
+        if let Some(server) = error.downcast_ref() {
+            return Some(server);
+        }
+        found = error.source();
     }
-    text
+    None
 }
 
 /// Whether there is a journal at all.
@@ -199,9 +235,14 @@ pub(in crate::execute) async fn entries(client: &Session, release: &str) -> Resu
     let mut all = Vec::new();
     for row in client.query(query, &[&release]).await? {
         let (seq, detail, format): (i64, serde_json::Value, i32) = (row.try_get(0)?, row.try_get(3)?, row.try_get(4)?);
+        let expected = i64::try_from(all.len()).unwrap_or(i64::MAX).saturating_add(1);
+        if seq != expected {
+            return Err(JournalError::Gap { release: release.to_owned(), expected, found: seq });
+        }
         let record = match format {
             1 => serde_json::from_value::<v1::Record>(detail).map(Record::from),
-            _ => serde_json::from_value(detail),
+            FORMAT => serde_json::from_value(detail),
+            format => return Err(JournalError::Format { release: release.to_owned(), format }),
         };
         let record =
             record.map_err(|e| JournalError::Row { release: release.to_owned(), seq, format, why: e.to_string() })?;

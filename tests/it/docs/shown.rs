@@ -24,6 +24,8 @@ const SHOWN: &[Shown] = &[
     ("overlap", overlap),
     ("execute", execute),
     ("status", status),
+    ("grants", || plain(&["grants", "--role", "watcher"])),
+    ("drift", drift),
     ("promote", promote),
     ("rollback refused", rollback_refused),
     ("resume", resume),
@@ -250,6 +252,13 @@ fn status() -> String {
     let walk = rename();
     walk.execute();
     walk.run(&["status"])
+}
+
+fn drift() -> String {
+    let walk = rename();
+    walk.execute();
+    walk.shop.sql("ALTER TABLE accounts DISABLE TRIGGER accounts_names_in_step");
+    walk.run(&["promote", "--yes"])
 }
 
 fn promote() -> String {

@@ -49,8 +49,11 @@ fn an_index_that_waits_for_a_transaction_is_shown_with_whom_it_waits_for() {
     assert_eq!(document["step"]["index"]["phase"], "waiting for writers before build");
     assert_eq!(document["executor"]["blockers"][0]["application"], "writer");
     assert_eq!(document["executor"]["pid"], executor.id());
+    // Whoever sees the executor itself is told meanwhile, too.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     writer.batch_execute("COMMIT").unwrap();
-    Ran::from(executor.wait_with_output().unwrap()).ends(0);
+    let told = Ran::from(executor.wait_with_output().unwrap()).ends(0);
+    told.says("blocked by server process ").says("application \"writer\"").says("waiting for writers before build");
     let shown = shop.run(&["status"]).ends(0).says("Stage      done").says("Next       nothing\n");
     assert!(!shown.out.contains("Executor") && !shown.out.contains("Step  "), "{}", shown.out);
 }
