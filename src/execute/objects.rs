@@ -117,7 +117,7 @@ fn query() -> String {
                      ELSE 'valid' END,
                  pg_catalog.concat_ws(' ', k.contype, k.condeferrable, k.condeferred, k.conkey::pg_catalog.text, {reference}, k.confkey::pg_catalog.text,
                      k.confupdtype, k.confdeltype, k.confmatchtype, k.connoinherit, {check})
-             FROM named r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid AND k.contype NOT IN ('t', 'n')
+             FROM named r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid AND k.contype NOT IN ('t', 'n') AND k.conparentid = 0
              LEFT JOIN pg_catalog.pg_class v ON v.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
              UNION ALL
              SELECT 'default of ' || r.name || '.' || pg_catalog.quote_ident(a.attname), '', pg_catalog.concat_ws(' ', a.attidentity, a.attgenerated, {default})

@@ -51,6 +51,11 @@ fn an_index_that_waits_for_a_transaction_is_shown_with_whom_it_waits_for() {
     assert_eq!(document["executor"]["pid"], executor.id());
     // Whoever sees the executor itself is told meanwhile, too.
     std::thread::sleep(std::time::Duration::from_millis(1500));
+    // The second connection is lost, and that is all.
+    shop.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cutover' AND datname = current_database()
+             AND pid <> (SELECT backend_pid FROM cutover.lease)",
+    );
     writer.batch_execute("COMMIT").unwrap();
     let told = Ran::from(executor.wait_with_output().unwrap()).ends(0);
     told.says("blocked by server process ").says("application \"writer\"").says("waiting for writers before build");

@@ -19,7 +19,12 @@ fn role(shop: &Shop, what: &str) -> String {
 }
 
 fn waiting() -> (Shop, String) {
+    waiting_with("")
+}
+
+fn waiting_with(more: &str) -> (Shop, String) {
     let shop = Shop::new();
+    shop.sql(more);
     let app = role(&shop, "app");
     shop.sql(&format!("{RELIED_ON}; GRANT SELECT, INSERT ON users TO {app}; GRANT UPDATE (email) ON users TO {app}"));
     let path = shop.save(&shop.plan());
@@ -113,7 +118,11 @@ fn whatever_the_release_relies_on_must_be_as_it_left_it() {
 
 #[test]
 fn what_takes_nothing_away_stops_no_release() {
-    let (shop, app) = waiting();
+    let (shop, app) = waiting_with(
+        "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE parts_0 PARTITION OF parts FOR VALUES FROM (0) TO (99);
+         INSERT INTO parts SELECT id FROM users; ALTER TABLE users ADD CONSTRAINT of_part FOREIGN KEY (id) REFERENCES parts;",
+    );
+    shop.sql("CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (99) TO (200)");
     shop.sql(&format!(
         "GRANT DELETE ON users TO {app}; GRANT SELECT ON users TO PUBLIC; CREATE INDEX more ON users (nick);
          CREATE VIEW nicks AS SELECT nick FROM users; COMMENT ON TABLE users IS 'people'; ANALYZE users; REINDEX TABLE users;
