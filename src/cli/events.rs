@@ -14,8 +14,8 @@ use crate::plan::saved::SavedPlan;
 use crate::postgres::Target;
 use crate::report;
 
-/// Version of the JSON lines. 2.0 tells what each record is about: the release, its traffic, or a step.
-pub(super) const FORMAT_VERSION: &str = "2.0";
+/// Version of the JSON lines. 2.1 has what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
+pub(super) const FORMAT_VERSION: &str = "2.1";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -26,7 +26,7 @@ pub(super) enum Format {
 }
 
 /// How often the progress of one step is printed: a line for each of its transactions would be thousands.
-const PROGRESS: Duration = Duration::from_secs(5);
+pub(super) const PROGRESS: Duration = Duration::from_secs(5);
 
 /// Prints what happens.
 pub(super) struct Printer {

@@ -1,19 +1,21 @@
 //! What `execute`, `resume`, `promote` and `rollback` share: options, signals, doors, and how an error becomes an exit code.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
-use super::events::{Format, Printer};
+use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
 use super::out;
 use super::traffic::TrafficArgs;
 use crate::execute::{
-    BlueSessions, Doors, ExecuteError, Level, Limits, Misfit, Options, Outcome, Stop, Stopper, SystemClock,
+    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stop,
+    Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
-use crate::postgres::Session;
+use crate::postgres::{Session, Target, connect};
 use crate::traffic::{Strategy, TrafficBackend};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -71,6 +73,9 @@ pub(super) struct LiveArgs {
     fault: Option<String>,
 }
 
+/// How long whoever waits for approval waits for a server that went away.
+const RECONNECT: Duration = Duration::from_secs(300);
+
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
     Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
@@ -123,6 +128,7 @@ impl LiveArgs {
                 verify_timeout_ms: self.verify_timeout.map(milliseconds),
                 drain_timeout_ms: self.drain_timeout.map(milliseconds),
             },
+            second_connection: true,
             wait: self.wait,
             strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
@@ -134,7 +140,7 @@ impl LiveArgs {
     }
 
     /// Connects and runs a command of the engine. A killed executor's session ends shortly after it; `patience` waits for that.
-    pub(super) fn run<T>(
+    pub(super) fn run<T: From<Outcome>>(
         &self,
         patience: Duration,
         strategy: Option<Strategy>,
@@ -142,7 +148,7 @@ impl LiveArgs {
         tell: impl FnOnce(T, &Printer) -> Exit,
     ) -> Result<Exit, CliError> {
         let runtime = database::runtime()?;
-        let printer = Printer::new(self.format);
+        let printer = Arc::new(Printer::new(self.format));
         let backend: Box<dyn TrafficBackend> = self.traffic.backend();
         let options = self.options(patience, strategy);
         let mut fault = self.fault();
@@ -151,17 +157,35 @@ impl LiveArgs {
             printer.begin(session.target());
             let (stopper, stop) = Stop::channel();
             let signals = tokio::spawn(listen(stopper));
-            let cancel = database::canceller(&session);
-            let mut doors = Doors {
-                traffic: backend.as_ref(),
-                events: &mut |event| printer.event(event),
-                observer: None,
-                stop,
-                clock: &SystemClock,
-                cancel: Some(&cancel),
-                boundary: Some(&mut *fault),
+            let (mut command, mut options) = (Some(command), options);
+            let done = loop {
+                let cancel = database::canceller(&session);
+                let watcher =
+                    tokio::spawn(watch(session.target().clone(), session.backend_pid(), Arc::clone(&printer)));
+                let mut doors = Doors {
+                    traffic: backend.as_ref(),
+                    events: &mut |event| printer.event(event),
+                    observer: None,
+                    stop: stop.clone(),
+                    clock: &SystemClock,
+                    cancel: Some(&cancel),
+                    boundary: Some(&mut *fault),
+                };
+                let done = match command.take() {
+                    Some(command) => command(&mut session, &options, &mut doors).await,
+                    None => execute::resume(&mut session, None, &options, &mut doors).await.map(T::from),
+                };
+                watcher.abort();
+                // Whoever waits for a word goes on waiting when the server was restarted meanwhile.
+                let lost = matches!(done, Err(ExecuteError::LostWhileWaiting));
+                match lost.then_some(self.reconnect(&stop, &printer)) {
+                    Some(again) => match again.await {
+                        Some(again) => (session, options.patience) = (again, RECONNECT),
+                        None => break done,
+                    },
+                    None => break done,
+                }
             };
-            let done = command(&mut session, &options, &mut doors).await;
             signals.abort();
             done.map_err(|error| cli_error(&error))
         });
@@ -175,6 +199,24 @@ impl LiveArgs {
             }
         };
         Ok(exit)
+    }
+
+    /// Another connection after the server went away; none if it does not come back in time, or somebody interrupts.
+    async fn reconnect(&self, stop: &Stop, printer: &Printer) -> Option<Session> {
+        let what = "the server went away while the release waits for approval; connecting again".to_owned();
+        printer.event(&Event::Warning { what });
+        let again = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if let Ok(session) = self.database.connect().await {
+                    return session;
+                }
+            }
+        };
+        tokio::select! {
+            session = tokio::time::timeout(RECONNECT, again) => session.ok(),
+            () = stop.asked(Level::Graceful) => None,
+        }
     }
 
     #[cfg(not(debug_assertions))]
@@ -192,6 +234,30 @@ impl LiveArgs {
                 let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
             }
         })
+    }
+}
+
+/// How often a second connection looks at what the first one waits for.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Tells who holds the executor up while they do, and how far an index is, over a connection of its own. Nothing depends on it: when it is lost, or
+/// never comes, the release goes on all the same.
+async fn watch(target: Target, pid: i32, printer: Arc<Printer>) {
+    tokio::time::sleep(GLANCE).await;
+    let Ok(session) = connect(&target).await else { return };
+    let mut told: Option<(Vec<i32>, Option<String>, Instant)> = None;
+    while let Ok(seen) = execute::watch(&session, pid).await {
+        if let Some(event @ Event::Watched { blockers, index }) = &seen {
+            let who: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
+            let phase = index.as_ref().map(|index| index.phase.clone());
+            let is_new =
+                |(before, at, when): &(_, _, Instant)| *before != who || *at != phase || when.elapsed() >= PROGRESS;
+            if told.as_ref().is_none_or(is_new) {
+                printer.event(event);
+                told = Some((who, phase, Instant::now()));
+            }
+        }
+        tokio::time::sleep(GLANCE).await;
     }
 }
 
@@ -225,9 +291,30 @@ pub(super) fn tell(outcome: Outcome, printer: &Printer) -> Exit {
 
 /// The error with its exit code and what to do next.
 pub(super) fn cli_error(error: &ExecuteError) -> CliError {
-    let exit = match error {
+    let cli = CliError::new(exit(error), error);
+    match error.hint() {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}
+
+/// By what there is to do next.
+fn exit(error: &ExecuteError) -> Exit {
+    match error {
+        ExecuteError::NotBegun(error) => match exit(error) {
+            // There is nothing to resume.
+            Exit::Failed => Exit::Usage,
+            other => other,
+        },
         ExecuteError::Unsafe => Exit::Findings,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
+        // Nothing was done, and carrying on is not what is called for.
+        ExecuteError::Unfinished { .. } | ExecuteError::Begun { .. } => Exit::Usage,
+        ExecuteError::Journal(error) if error.is_denied() => Exit::Usage,
+        ExecuteError::Journal(JournalError::Format { .. }) => Exit::Stale,
+        ExecuteError::Journal(
+            JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
+        ) => Exit::Stuck,
         ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
             Exit::Usage
         }
@@ -241,16 +328,13 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
             | Misfit::LeftBehind { .. }
             | Misfit::TooLate { .. } => Exit::Stale,
         },
-        ExecuteError::Held(_) | ExecuteError::Unanswered(_) => Exit::Held,
-        ExecuteError::Stuck { .. } => Exit::Stuck,
+        ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered(_) => Exit::Held,
+        ExecuteError::Stuck { .. } | ExecuteError::Transition(_) => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
         ExecuteError::Database { .. }
         | ExecuteError::Journal(_)
-        | ExecuteError::Transition(_)
         | ExecuteError::History(_)
         | ExecuteError::LeaseLost { .. }
-        | ExecuteError::Unfinished { .. }
-        | ExecuteError::Begun { .. }
         | ExecuteError::Traffic(_)
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
@@ -260,12 +344,8 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
         | ExecuteError::OtherShare { .. }
         | ExecuteError::Foreseen { .. }
         | ExecuteError::GoingBack { .. }
+        | ExecuteError::LostWhileWaiting
         | ExecuteError::Observed(_) => Exit::Failed,
-    };
-    let cli = CliError::new(exit, error);
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
     }
 }
 

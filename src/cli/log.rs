@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::live::cli_error;
 use super::out;
 use crate::execute;
-use crate::report;
+use crate::report::{self, LogLine};
 
 /// Show the journal of a release, or list the releases
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(super) struct Args {
     releases: bool,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// How to print it; `json` prints one object a line
+    /// How to print it; `json` prints one object a line (its schema: `cutover schema log`)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -50,8 +50,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             };
         };
         let entries = execute::history(&session, &release.id).await.map_err(|error| cli_error(&error))?;
+        let plans = execute::plans(&session, release).await.map_err(|error| cli_error(&error))?;
         for entry in &entries {
-            print(args.format, entry, &report::render_entry(entry))?;
+            let plan = plans.iter().find(|(until, _)| entry.seq < *until).map(|(_, plan)| plan);
+            print(args.format, &LogLine::new(entry, plan), &report::render_entry(entry, plan))?;
         }
         Ok(Exit::Ok)
     })

@@ -10,6 +10,7 @@ mod explain;
 mod file;
 mod format;
 mod git;
+mod grants;
 mod graph;
 mod groups;
 mod lint;
@@ -62,6 +63,7 @@ enum Command {
     Stats(stats::Args),
     Status(status::Args),
     Log(log::Args),
+    Grants(grants::Args),
     Resume(resume::Args),
     Promote(promote::Args),
     Rollback(rollback::Args),
@@ -104,6 +106,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Stats(args) => stats::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Log(args) => log::run(&args),
+        Command::Grants(args) => grants::run(&args),
         Command::Resume(args) => resume::run(args),
         Command::Promote(args) => promote::run(args),
         Command::Rollback(args) => rollback::run(args),

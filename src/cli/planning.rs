@@ -30,7 +30,7 @@ pub(super) struct PlanningArgs {
     database: Option<String>,
     /// Plan the release anew that was begun in this database and is not over: what of it has run stays, and comes first. For corrected migrations;
     /// `cutover resume --replan` carries on by the plan
-    #[arg(long, requires = "database")]
+    #[arg(long)]
     replan: bool,
     /// Run statements that cannot be read (DO blocks, CALL, dynamic SQL) on a throwaway server, and place them by what they were seen to do
     #[arg(long)]
@@ -44,20 +44,20 @@ impl PlanningArgs {
     pub(super) fn plan(&self) -> Result<(Project, Pending, Planned), CliError> {
         let project = self.release.read()?;
         let read_as = |convention| self.release.read_as(convention);
-        let (project, pending, base, begun) = match &self.database {
-            Some(_) if self.replan => {
+        let (project, pending, base, begun) = match self.replan || self.asks_the_database(&project) {
+            true if self.replan => {
                 let (project, begun, version) = begun(self.database.clone(), project, read_as)?;
                 let pending = begun.pending(&project.folder);
                 (project, pending, None, Some((begun, version)))
             }
-            Some(_) => {
+            true => {
                 let live = live(self.database.clone(), project, read_as)?;
                 if let Some(begun) = live.begun {
                     return Err(in_the_way(&begun));
                 }
                 (live.project, live.pending, Some(live.base), None)
             }
-            None => {
+            false => {
                 let pending = pending(&project)?;
                 (project, pending, None, None)
             }
@@ -77,6 +77,16 @@ impl PlanningArgs {
             }
         }
         Ok((project, pending, planned))
+    }
+
+    /// Whether a database says what is applied: one that is named, or that of the environment where nothing else says it.
+    fn asks_the_database(&self, project: &Project) -> bool {
+        let said = project.from_is_given || self.release.says_base();
+        let named = !said && std::env::var_os(database::VARIABLE).is_some_and(|value| !value.is_empty());
+        if named && self.database.is_none() {
+            out::say(&format!("note: what is applied is read from the database that {} names\n", database::VARIABLE));
+        }
+        named || self.database.is_some()
     }
 
     /// Reads a saved plan, or makes one and says what of its input could not be read.

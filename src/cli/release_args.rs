@@ -83,6 +83,11 @@ impl ReleaseArgs {
         &self.folder
     }
 
+    /// Whether an option says what the schema before the release is.
+    pub(super) fn says_base(&self) -> bool {
+        self.options.from.is_some() || self.options.base_schema.is_some()
+    }
+
     /// Whether an option is given that a plan would be another by.
     pub(super) fn changes_the_plan(&self) -> Result<bool, CliError> {
         Ok(self.options.inputs()? != Inputs::default())

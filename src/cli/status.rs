@@ -1,17 +1,17 @@
 //! `cutover status`: where the release stands.
 
-use serde_json::json;
-
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
-use super::events::{FORMAT_VERSION, Format};
+use super::events::Format;
 use super::exit::Exit;
 use super::live::cli_error;
 use super::out;
 use crate::execute;
-use crate::report;
+use crate::report::{self, StatusDocument};
 
-/// Show where the release that was begun last stands
+/// Show where the release that was begun last stands, who works on it and what holds it up
+///
+/// Reads only; `cutover grants` prints what a role needs for it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover status
@@ -19,7 +19,7 @@ use crate::report;
 pub(super) struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// How to print it
+    /// `text` for people, `json` for machines (its schema: `cutover schema status`)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -27,17 +27,15 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let found = database::runtime()?.block_on(async {
         let session = args.database.connect().await?;
-        execute::status(&session).await.map_err(|error| cli_error(&error))
+        execute::overview(&session).await.map_err(|error| cli_error(&error))
     })?;
-    match (args.format, found) {
+    match (args.format, &found) {
         (Format::Text, None) => out::print("No release was begun in this database.\n")?,
-        (Format::Text, Some((release, status))) => {
-            out::print(&format!("{}\n", report::render_status(&release, &status)))?
-        }
+        (Format::Text, Some(overview)) => out::print(&format!("{}\n", report::render_overview(overview)))?,
         (Format::Json, found) => {
-            let (release, status) = found.unzip();
-            let value = json!({ "format_version": FORMAT_VERSION, "release": release, "status": status });
-            out::print(&format!("{value}\n"))?;
+            let document = StatusDocument::new(found.as_ref());
+            let text = serde_json::to_string(&document).map_err(CliError::usage)?;
+            out::print(&format!("{text}\n"))?;
         }
     }
     Ok(Exit::Ok)

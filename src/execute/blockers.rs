@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::postgres::Session;
@@ -12,7 +13,7 @@ use crate::postgres::Session;
 use crate::sql::recognise;
 
 /// A session that holds locks on the same relations.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocker {
     /// The server's process.
     pub pid: i32,

@@ -12,7 +12,7 @@ use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
-use super::{foreseen, preflight};
+use super::{foreseen, names, preflight};
 use crate::plan::saved::{Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
 
@@ -80,8 +80,9 @@ impl Engine<'_, '_> {
         preflight::world(self.client, self.plan, &self.status).await
     }
 
-    /// What has not run yet must be able to, unless the operator knows better.
+    /// What has not run yet must be able to, unless the operator knows better, and must mean what the plan means.
     pub(super) async fn foresee(&mut self) -> Result<(), ExecuteError> {
+        names::as_planned(self.client, self.plan, &self.status).await?;
         for what in foreseen::allowed(self.client, self.plan, &self.status, self.options).await? {
             (self.doors.events)(&Event::Warning { what });
         }
@@ -209,6 +210,7 @@ impl Engine<'_, '_> {
     async fn journal_failure(&mut self, error: &ExecuteError) {
         let record = match error {
             ExecuteError::Aborted
+            | ExecuteError::LostWhileWaiting
             | ExecuteError::LeaseLost { .. }
             | ExecuteError::Pooled { .. }
             | ExecuteError::Journal(_)

@@ -34,6 +34,12 @@ pub enum ExecuteError {
     /// The plan cannot be used.
     #[error(transparent)]
     Plan(#[from] SavedPlanError),
+    /// The release was not begun: there is nothing to carry on with.
+    #[error(transparent)]
+    NotBegun(Box<Self>),
+    /// The server went away while the release waited for somebody's word. Nothing was under way.
+    #[error("the server went away while the release waited for approval; it still does")]
+    LostWhileWaiting,
     /// The plan is not safe.
     #[error("the plan is unsafe: at least one version would break on a schema in between")]
     Unsafe,
@@ -46,6 +52,9 @@ pub enum ExecuteError {
     /// Another executor works on this database.
     #[error("another executor holds this database's lease: {0}")]
     Held(Box<Holder>),
+    /// Somebody has the lease's row in a transaction that does not end.
+    #[error("another session has the lease's row (cutover.lease) in a transaction and does not let it go")]
+    LeaseBusy,
     /// What was written for the process that holds the lease has no answer.
     #[error("it is written that the release goes back, and the process that waits has not answered: {0}")]
     Unanswered(Box<Holder>),
@@ -224,6 +233,9 @@ pub enum ServerUnfit {
     /// Everything is read-only.
     #[error("transactions are read-only here (default_transaction_read_only)")]
     ReadOnly,
+    /// A pooler hands the session's statements to several processes of the server's.
+    #[error("a pooler in transaction or statement mode is between cutover and the server: {0}")]
+    Pooler(String),
     /// The journal has no place.
     #[error("role {role} may not create schema cutover in database {database}")]
     NoSchema {
@@ -339,6 +351,27 @@ pub enum Stale {
     /// The live schema is not what the plan expects.
     #[error("the schema drifted: {0}")]
     Drift(String),
+    /// A name means something else to this role than to the plan.
+    #[error("{0}")]
+    Elsewhere(Box<Elsewhere>),
+}
+
+/// A name that means something else to a role than to the plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} in step {step} is {found} for role {role} (search_path {path}), and the plan means {meant}")]
+pub struct Elsewhere {
+    /// The step.
+    pub step: u32,
+    /// The name as the statement has it.
+    pub name: String,
+    /// What it means here.
+    pub found: String,
+    /// What the plan means.
+    pub meant: String,
+    /// The role that the step runs as.
+    pub role: String,
+    /// Its search path.
+    pub path: String,
 }
 
 /// A step did not work.
@@ -394,6 +427,11 @@ impl ExecuteError {
     pub fn hint(&self) -> Option<String> {
         let resume = "fix the cause, then run `cutover resume`";
         let text = match self {
+            Self::NotBegun(error) => match error.hint() {
+                Some(hint) if !hint.contains("cutover resume") => hint,
+                _ => "nothing was begun; fix the cause, then run the same command again".into(),
+            },
+            Self::LostWhileWaiting => "`cutover promote` or `cutover rollback`, as before; `cutover resume --wait` waits again".into(),
             Self::Unsafe => "run `cutover plan` and follow the findings".into(),
             Self::Server(ServerUnfit::NoSchema { role, database }) => {
                 format!("run `GRANT CREATE ON DATABASE {database} TO {role}`, or create schema cutover for that role")
@@ -407,7 +445,13 @@ impl ExecuteError {
                  database is, say so with `--accept-base`, which is journaled"
                     .into()
             }
-            Self::Stale(Stale::Drift(_)) => "find out who changed the schema; put it back, or make a new plan".into(),
+            Self::Stale(Stale::Elsewhere(elsewhere)) => format!(
+                "nothing was done; put the schema of {} first in the role's search_path, or name it in the migration and make a new plan",
+                elsewhere.meant
+            ),
+            Self::Stale(Stale::Drift(_)) => {
+                "find out who changed the schema, and put it back; or make a new plan, or, in the middle of a release that may go on with the schema as it is, run `cutover resume --accept-drift`".into()
+            }
             Self::Stale(
                 Stale::Changed { .. }
                 | Stale::NotApplied { .. }
@@ -420,13 +464,16 @@ impl ExecuteError {
                  SELECT pg_terminate_backend({})",
                 holder.backend_pid
             ),
+            Self::LeaseBusy => {
+                "`cutover status` shows who executes; wait until that transaction ends, then run the same command again".into()
+            }
             Self::Unanswered(holder) => format!(
                 "if that process is gone for good, end its session (SELECT pg_terminate_backend({})), then run `cutover rollback` again",
                 holder.backend_pid
             ),
             Self::GoingBack { .. } => "fix the cause, then run `cutover rollback` again".into(),
             Self::LeaseLost { .. } => "`cutover status` shows who carries on".into(),
-            Self::Pooled { .. } => {
+            Self::Pooled { .. } | Self::Server(ServerUnfit::Pooler(_)) => {
                 "connect to PostgreSQL itself: a pooler in transaction or statement mode does not keep a session".into()
             }
             Self::Unfinished { .. } => "finish it with `cutover resume`, or undo it with `cutover rollback`".into(),
@@ -484,7 +531,17 @@ impl ExecuteError {
             }
             Self::Interrupted | Self::Aborted => "carry on with `cutover resume`".into(),
             Self::Database { .. } | Self::History(_) | Self::Observed(_) => resume.into(),
-            Self::Journal(_) | Self::Transition(_) => return None,
+            Self::Journal(error) if error.is_denied() => {
+                "`cutover grants --role NAME` prints what a role needs to look on; to carry on with a release it needs the right to write there".into()
+            }
+            Self::Journal(JournalError::Format { .. }) => "use the version of cutover that began it, or a later one".into(),
+            Self::Journal(
+                JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
+            )
+            | Self::Transition(_) => {
+                "somebody changed the tables of schema cutover, or they come from an incomplete backup; put them back as they were".into()
+            }
+            Self::Journal(_) => return None,
         };
         Some(text)
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::blockers::Blocker;
 use super::journal::Record;
 use super::lease::Holder;
+use super::overview::IndexProgress;
 use crate::plan::saved::Direction;
 
 /// Something that happened.
@@ -71,6 +72,13 @@ pub enum Event {
         pause_ms: u64,
         /// Who holds locks on the same relations.
         blockers: Vec<Blocker>,
+    },
+    /// What was seen beside the executor while a statement of it waits or works for long.
+    Watched {
+        /// The sessions that keep it waiting.
+        blockers: Vec<Blocker>,
+        /// How far the server is with an index.
+        index: Option<IndexProgress>,
     },
     /// What an interrupted `CONCURRENTLY` left behind was cleared up.
     Repaired {

@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use crate::postgres::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 
 use super::begun::{Intent, leave_to_its_tool};
 use super::doors::Doors;
@@ -21,7 +23,7 @@ use super::stop::interruptible;
 const KEY: i64 = 0x63_7574_6f76_6572;
 
 /// Who holds the lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Holder {
     /// The machine, once the journal says so.
     pub host: Option<String>,
@@ -118,14 +120,14 @@ impl Lease {
         let row = client
             .query_one(upsert, &[&by.host, &i64::from(by.pid), &by.role, &backend_pid])
             .await
-            .map_err(session::failed("taking the lease"))?;
+            .map_err(busy("taking the lease"))?;
         Ok(Self { epoch: session::get(&row, 0)?, backend_pid })
     }
 
     /// Locks the lease's row in the caller's transaction and makes sure that it is still ours.
     pub(super) async fn check(&self, client: &Session) -> Result<(), ExecuteError> {
         let query = "SELECT epoch FROM cutover.lease FOR UPDATE";
-        let row = client.query_opt(query, &[]).await.map_err(session::failed("checking the lease"))?;
+        let row = client.query_opt(query, &[]).await.map_err(busy("checking the lease"))?;
         let found: Option<i64> = row.as_ref().map(|row| session::get(row, 0)).transpose()?;
         if found != Some(self.epoch) {
             return Err(ExecuteError::LeaseLost { ours: self.epoch, found });
@@ -136,6 +138,14 @@ impl Lease {
     /// Gives the lease back. The epoch stays, so nothing that is still under way can use it.
     pub(super) async fn release(self, client: &Session) {
         unlock(client).await;
+    }
+}
+
+/// Tells a row that was waited for in vain from other reasons.
+fn busy(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ExecuteError {
+    move |error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => ExecuteError::LeaseBusy,
+        _ => session::failed(doing)(error),
     }
 }
 
@@ -160,11 +170,12 @@ pub(super) async fn beside(client: &Session) -> Result<i64, ExecuteError> {
     let row = client
         .query_one("SELECT epoch FROM cutover.lease FOR UPDATE", &[])
         .await
-        .map_err(session::failed("locking the lease's row"))?;
+        .map_err(busy("locking the lease's row"))?;
     session::get(&row, 0)
 }
 
-async fn holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
+/// Who holds the lease now, if anybody does.
+pub(super) async fn holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
     let query = "SELECT l.pid, a.usename::pg_catalog.text, a.state FROM pg_catalog.pg_locks l
          LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1

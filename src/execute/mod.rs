@@ -12,7 +12,10 @@ mod files;
 mod foreseen;
 mod journal;
 mod lease;
+mod names;
+mod objects;
 mod options;
+mod overview;
 mod preflight;
 mod relations;
 mod release;
@@ -26,15 +29,16 @@ mod work;
 pub use begun::status;
 pub use blockers::Blocker;
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
-pub use error::{ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
+pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
-    TrafficRecord,
+    TrafficRecord, grants,
 };
 pub use lease::Holder;
 pub use options::{BlueSessions, Limits, Options};
-pub use release::{Decision, Outcome, Promotion, execute, history, promote, releases, resume, rollback};
+pub use overview::{Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, overview, watch};
+pub use release::{Decision, Outcome, Promotion, execute, history, plans, promote, releases, resume, rollback};
 pub use replan::{begun, difference, is_undone, replan};
 pub use status::{
     Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,

@@ -18,6 +18,8 @@ pub struct Options {
     pub patience: Duration,
     /// The limits of the release, where they are others from here on.
     pub limits: Limits,
+    /// Whether the server takes a second connection. The built-in one does not.
+    pub second_connection: bool,
     /// Wait for `promote` instead of ending.
     pub wait: bool,
     /// The shares green gets one after the other.
@@ -139,6 +141,7 @@ impl Default for Options {
             pid: std::process::id(),
             patience: Duration::ZERO,
             limits: Limits::default(),
+            second_connection: false,
             wait: false,
             strategy: Strategy::all_at_once(),
             blue: None,

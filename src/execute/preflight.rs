@@ -9,8 +9,15 @@ use super::relations;
 use super::session::{failed, get};
 use super::status::Status;
 use crate::plan::saved::SavedPlan;
-use crate::postgres::history;
-use crate::postgres::survey;
+use crate::postgres::{history, pooler, survey};
+
+/// Whether the connection is one session of the server's. Comes before everything: a setting or a lock would stay with the pooler.
+pub(super) async fn one_session(client: &Session) -> Result<(), ExecuteError> {
+    match pooler::gives_itself_away(client).await {
+        Some(why) => Err(ServerUnfit::Pooler(why).into()),
+        None => Ok(()),
+    }
+}
 
 /// Whether the server can hold a journal at all. Comes before the lease.
 pub(super) async fn server(client: &Session) -> Result<(), ExecuteError> {
@@ -80,7 +87,7 @@ async fn unconfirmed(client: &Session, plan: &SavedPlan) -> Result<Option<String
 /// Whether the world is as the journal left it: the team's history, and the relations of the plan.
 pub(super) async fn world(client: &Session, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     history(client, plan, status).await?;
-    relations::unchanged(client, plan, &status.relations).await
+    relations::unchanged(client, plan, status).await
 }
 
 /// Whether the team's history is what the plan and the journal say together.

@@ -1,4 +1,5 @@
-//! The live columns of the relations that a plan relies on: compared with the plan at first, with what the last step left later on.
+//! The relations that a plan relies on: their columns are compared with the plan at first; their columns and all that belongs to them
+//! ([`objects`]) with what the last step left later on.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,12 @@ use tokio_postgres::types::Type;
 
 use super::error::{ExecuteError, Stale};
 use super::journal::Relations;
+use super::objects;
 use super::session::{failed, get};
+use super::status::Status;
 use crate::digest::hex;
-use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan};
+use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan, Work};
+use crate::sql::recognise::Alone;
 
 /// The columns of each relation, `None` where there is no such relation. Those of sequences are PostgreSQL's own and no part of a schema.
 type Live = BTreeMap<String, Option<Vec<ExpectedColumn>>>;
@@ -37,9 +41,13 @@ async fn live(client: &Session, expects: &[ExpectedRelation]) -> Result<Live, Ex
     Ok(live)
 }
 
-/// Short hashes for the journal.
+/// Short hashes for the journal. The two questions are sent one after the other without waiting: they take one round trip, since a step's
+/// locks may be held meanwhile.
 pub(super) async fn hashes(client: &Session, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
-    let live = live(client, &plan.schema.expects).await?;
+    let expects = &plan.schema.expects;
+    let names: Vec<&str> = expects.iter().map(|relation| relation.name.as_str()).collect();
+    let (live, objects) = tokio::join!(live(client, expects), objects::read(client, &names));
+    let live = live?;
     let hash = |columns: Option<Vec<ExpectedColumn>>| match columns {
         None => "absent".to_owned(),
         Some(columns) => {
@@ -47,7 +55,8 @@ pub(super) async fn hashes(client: &Session, plan: &SavedPlan) -> Result<Relatio
             hex(&Sha256::digest(text.join(",").as_bytes())[..8])
         }
     };
-    Ok(live.into_iter().map(|(name, columns)| (name, hash(columns))).collect())
+    let columns = live.into_iter().map(|(name, columns)| (name, hash(columns)));
+    Ok(columns.chain(objects?).collect())
 }
 
 /// The schema before the first step.
@@ -76,14 +85,23 @@ pub(super) async fn differing(client: &Session, expects: &[ExpectedRelation]) ->
 }
 
 /// The schema as the last step left it.
-pub(super) async fn unchanged(client: &Session, plan: &SavedPlan, left: &Relations) -> Result<(), ExecuteError> {
-    let found = hashes(client, plan).await?;
-    match found.iter().find(|(name, hash)| left.get(*name) != Some(hash)) {
-        None => Ok(()),
-        Some((name, _)) => {
-            Err(Stale::Drift(format!("{name} is not as this release left it; somebody else changed its columns"))
-                .into())
-        }
+pub(super) async fn unchanged(client: &Session, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
+    let (left, found) = (&status.relations, hashes(client, plan).await?);
+    let is_other = |relation: &&ExpectedRelation| left.get(&relation.name) != found.get(&relation.name);
+    if let Some(ExpectedRelation { name, .. }) = plan.schema.expects.iter().find(is_other) {
+        let drift = format!("{name} is not as this release left it; somebody else changed its columns");
+        return Err(Stale::Drift(drift).into());
+    }
+    // What was begun outside a transaction may have happened, and nobody has written it down yet.
+    let begun = plan.steps.iter().filter(|step| status.steps.contains_key(&step.id) && !status.is_done(step.id));
+    let begun = begun.filter_map(|step| match &step.work {
+        Work::Alone { statement } => Some(Alone::of(&statement.sql)),
+        Work::Transaction { .. } | Work::Backfill(_) | Work::Check { .. } => None,
+    });
+    let changes = objects::changes(left, &found, &begun.collect::<Vec<_>>());
+    match changes.is_empty() {
+        true => Ok(()),
+        false => Err(Stale::Drift(format!("{}; this release did not leave it so", changes.join("; "))).into()),
     }
 }
 

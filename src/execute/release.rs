@@ -18,7 +18,7 @@ use super::session::{Setup, failed};
 use super::shift::{Poll, blue_sessions};
 use super::status::{Stage, Status, Trouble};
 use super::stop::{Level, interruptible};
-use super::{files, foreseen, preflight, relations};
+use super::{files, foreseen, names, preflight, relations};
 use crate::plan::saved::{SavedPlan, Verdict};
 use crate::postgres::Session;
 use crate::side::Side;
@@ -64,6 +64,12 @@ pub enum Promotion {
     Unanswered(Box<Holder>),
 }
 
+impl From<Outcome> for Promotion {
+    fn from(outcome: Outcome) -> Self {
+        Self::CarriedOn(outcome)
+    }
+}
+
 /// What the operator decides when `resume` asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -99,10 +105,27 @@ pub async fn execute(
     }
     files::unchanged(plan)?;
     let (setup, by) = enter(client, options, Intent::Begin).await?;
+    // A plan that does not fit leaves nothing in the database, not even the journal's schema. It is looked at once more under the lease.
+    if !journal::is_there(client).await? {
+        let (_, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
+        names::as_planned(client, plan, &status).await?;
+        let foreseen = foreseen::allowed(client, plan, &status, options).await;
+        foreseen.map_err(|error| ExecuteError::NotBegun(Box::new(error)))?;
+    }
     let lease = Lease::acquire(client, &by, Intent::Begin, options.patience, doors).await?;
     let done = begin(client, plan, options, doors, lease, &setup, by).await;
+    let done = match done {
+        Err(error) if is_not_begun(client, plan, &error).await => Err(ExecuteError::NotBegun(Box::new(error))),
+        done => done,
+    };
     leave(client, &setup, lease, doors).await;
     done
+}
+
+/// Whether an error came before there was a release. Where nobody can tell any more, there may be one.
+async fn is_not_begun(client: &Session, plan: &SavedPlan, error: &ExecuteError) -> bool {
+    let silent = client.is_closed() || matches!(error, ExecuteError::Aborted | ExecuteError::Unfinished { .. });
+    !silent && matches!(journal::find_release(client, &plan.digest).await, Ok(None))
 }
 
 async fn begin(
@@ -127,11 +150,30 @@ async fn begin(
             return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
         }
     }
+    let (started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
+    let release = plan.digest.chars().take(12).collect();
+    let setup = setup.clone();
+    let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
+    engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
+    engine.foresee().await?;
+    engine.look(Moment::Preflighted).await?;
+    engine.create(&by, &started).await?;
+    engine.run().await
+}
+
+/// Sees that the database is where the plan begins; the record that says so, and the status with it.
+async fn fitting(
+    client: &Session,
+    plan: &SavedPlan,
+    options: &Options,
+    by: &Actor,
+    traffic: &str,
+) -> Result<(Record, Status), ExecuteError> {
     let accepted = preflight::base(client, plan, options.accept_base).await?;
     relations::expected(client, plan).await?;
     let started = ReleaseRecord::Started {
         by: by.clone(),
-        traffic: doors.traffic.name().to_owned(),
+        traffic: traffic.to_owned(),
         strategy: options.strategy.clone(),
         relations: relations::hashes(client, plan).await?,
         accepted,
@@ -141,14 +183,7 @@ async fn begin(
     .into();
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
     preflight::history(client, plan, &status).await?;
-    let release = plan.digest.chars().take(12).collect();
-    let setup = setup.clone();
-    let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
-    engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
-    engine.foresee().await?;
-    engine.look(Moment::Preflighted).await?;
-    engine.create(&by, &started).await?;
-    engine.run().await
+    Ok((started, status))
 }
 
 impl Engine<'_, '_> {
@@ -218,6 +253,7 @@ pub(super) async fn carry_on(
         return Err(ExecuteError::Stuck { step, message });
     }
     engine.check_world().await?;
+    names::as_planned(client, &plan, &engine.status).await?;
     let blue = guard_change(client, options).await?;
     let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
     if !engine.carry_on_unless_told(resumed).await? {
@@ -324,6 +360,7 @@ pub async fn promote(
     same_traffic(&status, doors)?;
     preflight::world(client, &plan, &status).await?;
     foreseen::allowed(client, &plan, &status, options).await?;
+    names::as_planned(client, &plan, &status).await?;
     let blue = guard_change(client, options).await?;
     let promoted = TrafficRecord::Promoted { by: by.clone(), blue, limits: options.limits };
     let seq = write_beside(client, &release.id, promoted, "writing the promotion", doors).await?;
@@ -545,7 +582,21 @@ pub async fn history(client: &Session, release: &str) -> Result<Vec<Entry>, Exec
     Ok(journal::entries(client, release).await?)
 }
 
+/// The plans of a release, in the order of their time, each with the first row of its journal that is not about it any more.
+pub async fn plans(client: &Session, release: &Release) -> Result<Vec<(i64, SavedPlan)>, ExecuteError> {
+    let replaced = journal::replaced_plans(client, &release.id).await?;
+    let mut plans = Vec::new();
+    for (until, text) in replaced {
+        plans.push((until, SavedPlan::from_journal(&text)?));
+    }
+    plans.extend(release.saved_plan().ok().map(|plan| (i64::MAX, plan)));
+    Ok(plans)
+}
+
 pub(super) async fn enter(client: &Session, options: &Options, intent: Intent) -> Result<(Setup, Actor), ExecuteError> {
+    if options.second_connection {
+        preflight::one_session(client).await?;
+    }
     preflight::server(client).await?;
     leave_to_its_tool(client, intent).await?;
     let setup = Setup::prepare(client).await?;

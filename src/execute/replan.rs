@@ -115,6 +115,7 @@ async fn take_over(
         }
         .into()
     };
+    relations::unchanged(client, &before, &status).await?;
     relations::expected(client, plan).await?;
     let record = replanned(relations::hashes(client, plan).await?);
     let then = status.clone().then(&record)?;

@@ -9,6 +9,7 @@ use tokio_postgres::types::FromSqlOwned;
 use super::error::ExecuteError;
 use super::journal::Actor;
 use super::options::Options;
+use crate::plan::LOCKS_OUTLIVE;
 
 /// How the connection is set up for the executor's own statements.
 #[derive(Debug, Clone)]
@@ -22,12 +23,13 @@ impl Setup {
     /// Sets the connection up.
     pub(super) async fn prepare(client: &Session) -> Result<Self, ExecuteError> {
         let mut restore = String::from("RESET ROLE; RESET ALL; SET lock_timeout = '10s'");
+        let silent = LOCKS_OUTLIVE.as_secs();
         let wanted = [
             // A transaction of the executor's never waits for its client: one that does has lost it (stopped, or cut off from the network), and
             // its locks with it would block everybody.
-            "SET idle_in_transaction_session_timeout = '10s'",
+            &format!("SET idle_in_transaction_session_timeout = '{silent}s'"),
             // A network that drops everything closes no socket: the server gives up on answers that nobody acknowledges. Not over a Unix socket.
-            "SET tcp_user_timeout = '10s'",
+            &format!("SET tcp_user_timeout = '{silent}s'"),
             "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
             // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
             "SET client_connection_check_interval = '2s'",

@@ -8,7 +8,7 @@ use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Gate, Guard, Record, ReleaseRecord, TrafficRecord};
+use super::journal::{self, Gate, Guard, JournalError, Record, ReleaseRecord, TrafficRecord};
 use super::options::{BlueSessions, Limits};
 use super::session::{failed, get};
 use super::status::{Stage, Status};
@@ -144,7 +144,10 @@ impl Engine<'_, '_> {
                     (self.doors.events)(&Event::Warning { what });
                 }
             }
-            let entries = journal::entries(self.client, &self.release).await?;
+            let entries = match journal::entries(self.client, &self.release).await {
+                Err(JournalError::Database(error)) if error.is_lost() => return Err(ExecuteError::LostWhileWaiting),
+                entries => entries?,
+            };
             let status = Status::of(entries.iter().map(|entry| &entry.record))?;
             if let Some(status) = status.filter(|status| status.stage != self.status.stage) {
                 self.status = status;

@@ -28,6 +28,10 @@ mod steps;
 mod tests;
 mod untold;
 
+/// How long a step's locks outlive its statements at most, whatever happens to the executor, its machine or the network: after so long the server
+/// ends a session that is silent in a transaction, or does not acknowledge what it is sent.
+pub const LOCKS_OUTLIVE: std::time::Duration = std::time::Duration::from_secs(10);
+
 pub use at_start::at_start;
 pub use begun::{Begun, Change, changes};
 pub use node::is_opaque;

@@ -16,6 +16,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PGPASSFILE", "passfile"),
     ("PGPASSWORD", "password"),
     ("PGPORT", "port"),
+    ("PGSERVICE", "service"),
+    ("PGSERVICEFILE", "servicefile"),
     ("PGSSLCERT", "sslcert"),
     ("PGSSLKEY", "sslkey"),
     ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),

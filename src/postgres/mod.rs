@@ -16,7 +16,9 @@ mod message;
 #[doc(hidden)]
 pub mod observe;
 mod passfile;
+pub(crate) mod pooler;
 mod secret;
+mod service;
 mod session;
 mod settings;
 mod socket;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, Notification};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, Notification, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connect::{PlainConnection, TlsConnection, connector_for};
@@ -56,9 +56,14 @@ impl Session {
         };
         let cancel = Cancel { token: client.cancel_token(), door };
         let mut session = Self { client, task: Task(task), mailbox, backend_pid: 0, server_version_num: 0, cancel };
-        let query = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')::int4";
-        let row = session.client.query_one(query, &[]).await?;
-        (session.backend_pid, session.server_version_num) = (row.try_get(0)?, row.try_get(1)?);
+        // Not prepared: a pooler may have another process of the server's run it, which is told later and better.
+        let query = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')";
+        for message in session.client.simple_query(query).await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                let number = |column| row.get(column).and_then(|text| text.parse().ok()).unwrap_or_default();
+                (session.backend_pid, session.server_version_num) = (number(0), number(1));
+            }
+        }
         Ok(session)
     }
 

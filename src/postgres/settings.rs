@@ -10,6 +10,7 @@ use tokio_postgres::config::ChannelBinding;
 use super::conninfo::Parameters;
 use super::environment::Environment;
 use super::secret::Secret;
+use super::service;
 use super::target::{Address, CONNECT_TIMEOUT, Endpoint, Keepalive, SessionAttrs, TargetError};
 
 /// Parameters that are understood.
@@ -29,6 +30,8 @@ const SUPPORTED: &[&str] = &[
     "passfile",
     "password",
     "port",
+    "service",
+    "servicefile",
     "ssl_min_protocol_version",
     "sslcert",
     "sslkey",
@@ -60,8 +63,6 @@ const UNSUPPORTED: &[&str] = &[
     "requiressl",
     "scram_client_key",
     "scram_server_key",
-    "service",
-    "servicefile",
     "ssl_max_protocol_version",
     "sslcertmode",
     "sslcrl",
@@ -77,10 +78,15 @@ const HARMLESS: &[(&str, &str)] =
 /// Where Debian and where upstream put the socket.
 const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/tmp"];
 
+/// Where Debian has the service file of all users.
+const SERVICES: &str = "/etc/postgresql-common/pg_service.conf";
+
 const DEFAULT_PORT: u16 = 5432;
 
 pub(super) struct Settings<'a> {
     text: Parameters,
+    /// The section of the service file that the text or the environment names.
+    service: Parameters,
     environment: &'a Environment,
 }
 
@@ -103,8 +109,23 @@ impl Value {
 impl<'a> Settings<'a> {
     /// Refuses parameters that are not known or would silently not be honoured.
     pub(super) fn new(text: Parameters, environment: &'a Environment) -> Result<Self, TargetError> {
+        Self::check(&text)?;
+        let mut settings = Self { text, service: Parameters::new(), environment };
+        if let Some(name) = settings.text("service") {
+            let given = settings.text("servicefile").map(PathBuf::from);
+            let files = match given {
+                Some(file) => vec![file],
+                None => environment.in_home(".pg_service.conf").into_iter().chain([SERVICES.into()]).collect(),
+            };
+            settings.service = service::section(&files, &name).map_err(|why| settings.conflict("service", why))?;
+            Self::check(&settings.service)?;
+        }
+        Ok(settings)
+    }
+
+    fn check(text: &Parameters) -> Result<(), TargetError> {
         let has_password = text.iter().any(|(name, _)| name == "password");
-        for (name, value) in &text {
+        for (name, value) in text {
             let known = |names: &[&str]| names.contains(&name.as_str());
             if known(SUPPORTED) || known(WITHOUT_EFFECT) || HARMLESS.contains(&(name.as_str(), value.as_str())) {
                 continue;
@@ -120,12 +141,13 @@ impl<'a> Settings<'a> {
                 TargetError::UnknownParameter { name: name.clone() }
             });
         }
-        Ok(Self { text, environment })
+        Ok(())
     }
 
     fn get(&self, name: &str) -> Option<Value> {
-        let in_text = || self.text.iter().rev().find(|(key, value)| key == name && !value.is_empty());
-        match in_text() {
+        // As in libpq, the service comes between the text and the environment.
+        let said = self.service.iter().chain(&self.text).rev();
+        match said.into_iter().find(|(key, value)| key == name && !value.is_empty()) {
             Some((name, value)) => Some(Value { name: name.clone(), value: value.clone() }),
             None => self
                 .environment

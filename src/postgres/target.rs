@@ -311,7 +311,9 @@ mod tests {
     fn mistakes() {
         let error = |text: &str| target(text, &[]).unwrap_err().to_string();
         assert_eq!(error("host=a prot=5"), "unknown connection parameter prot");
-        assert_eq!(error("service=x"), "connection parameter service is not supported");
+        assert!(
+            error("service=x servicefile=/nowhere").starts_with("service does not fit: no section [x] in /nowhere")
+        );
         assert_eq!(error("host=a port=0"), "port is \"0\", expected a number from 1 to 65535");
         assert_eq!(error("host=a,b port=1,2,3"), "port does not fit: there are 3 ports for 2 hosts");
         assert_eq!(

@@ -15,6 +15,8 @@ mod rehearsal_json;
 #[cfg(feature = "live")]
 mod rehearsal_text;
 #[cfg(feature = "live")]
+mod release_json;
+#[cfg(feature = "live")]
 mod release_text;
 pub mod style;
 mod symbols;
@@ -29,7 +31,9 @@ pub use rehearsal_json::render as rehearsal_json;
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
 #[cfg(feature = "live")]
-pub use release_text::{render_entry, render_event, render_outcome, render_status};
+pub use release_json::{LogLine, StatusDocument};
+#[cfg(feature = "live")]
+pub use release_text::{render_entry, render_event, render_outcome, render_overview, step_name};
 pub use style::Style;
 
 /// Every format of a release as a whole.
@@ -45,6 +49,10 @@ pub static MACHINE_FORMATS: &[MachineFormat] = &[
     MachineFormat { name: "rehearsal", about: "What `rehearse --format json` prints", schema: rehearsal_json::schema },
     #[cfg(feature = "cli")]
     MachineFormat { name: "lint", about: "What `lint --format json` prints", schema: lint::json::schema },
+    #[cfg(feature = "live")]
+    MachineFormat { name: "status", about: "What `status --format json` prints", schema: release_json::status_schema },
+    #[cfg(feature = "live")]
+    MachineFormat { name: "log", about: "A line of what `log --format json` prints", schema: release_json::log_schema },
     MachineFormat { name: "stats", about: "What `stats` writes", schema: crate::stats::schema },
     MachineFormat { name: "workload", about: "What `record` writes", schema: workload_schema },
 ];

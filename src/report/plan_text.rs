@@ -7,8 +7,8 @@ use super::style::{Style, Tone};
 use super::symbols;
 use crate::compat::matrix::{Mark, Matrix};
 use crate::diagnostic::Severity;
-use crate::plan::at_start;
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Usage, Verdict};
+use crate::plan::{LOCKS_OUTLIVE, at_start};
 use crate::stats::Load;
 
 /// Draws a plan: what runs before, what moves the traffic, what runs after, and a summary.
@@ -207,6 +207,13 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
         phase(Phase::After),
         kinds.join(", ")
     )?;
+    if plan.steps.iter().any(|step| !step.is_alone()) {
+        let seconds = LOCKS_OUTLIVE.as_secs();
+        writeln!(
+            out,
+            "A step's locks outlive its statements by {seconds} s at most, whatever happens to cutover or the network."
+        )?;
+    }
     if let Some(step) = plan.steps.iter().find(|s| s.point_of_no_return) {
         writeln!(out, "No rollback to blue once step {} has started.", step.id)?;
     }

@@ -2,9 +2,10 @@
 
 use super::symbols::direction;
 use crate::execute::{
-    Entry, Event, Gate, Outcome, Record, Release, ReleaseRecord, Stage, Status, StepRecord, TrafficRecord, Trouble,
+    Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
+    StepNow, StepRecord, StepState, TrafficRecord, Trouble,
 };
-use crate::plan::saved::Phase;
+use crate::plan::saved::{Phase, SavedPlan};
 
 /// What happened, in lines; none where there is nothing to say.
 pub fn render_event(event: &Event) -> Vec<String> {
@@ -31,6 +32,10 @@ pub fn render_event(event: &Event) -> Vec<String> {
                 vec![format!("     attempt {attempt} of {of}: {message}; again in {}", duration(*pause_ms))];
             lines.extend(blockers.iter().map(|blocker| format!("        blocked by {blocker}")));
             lines
+        }
+        Event::Watched { blockers, index } => {
+            let index = index.as_ref().map(|index| format!("        {}", progress(index)));
+            blockers.iter().map(|blocker| format!("        blocked by {blocker}")).chain(index).collect()
         }
         Event::Repaired { sql, .. } => vec![format!("     cleared up: {sql}")],
         Event::Waiting { what, pause_ms } => vec![format!("  Waiting   for {what}; again in {}", duration(*pause_ms))],
@@ -150,10 +155,26 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
-/// Where a release stands, and what can be done next.
-pub fn render_status(release: &Release, status: &Status) -> String {
+/// Where a release stands, who works on it, and what can be done next.
+pub fn render_overview(overview: &Overview) -> String {
+    let Overview { release, status, .. } = overview;
     let plan = release.saved_plan().ok();
-    let steps = plan.as_ref().map_or(0, |plan| plan.steps.len());
+    let mut lines = vec![
+        format!("Release    {}, begun {} by {} on {}", release.id, release.created_at, release.role, release.host),
+        format!("Stage      {}, since {}", status.stage, overview.since),
+        format!("Steps      {} of {} done", status.done(), overview.steps),
+    ];
+    lines.extend(overview.step.as_ref().map(|step| format!("Step       {}", step_now(step))));
+    lines.extend(overview.executor.as_ref().map(|executor| format!("Executor   {}", executor_now(executor))));
+    if let Some(executor) = &overview.executor {
+        lines.extend(executor.blockers.iter().map(|blocker| format!("           blocked by {blocker}")));
+    }
+    lines.push(format!("Traffic    {}", traffic_now(overview)));
+    lines.extend(overview.guard.as_ref().map(guard_now));
+    let decided = |decided: &Decided| {
+        format!("Decision   {} by {} on {}, {}", decided.what, decided.by.role, decided.by.host, decided.at)
+    };
+    lines.extend(overview.decisions.iter().map(decided));
     let no_return = match (status.past_no_return, &plan) {
         (Some(step), _) => format!("passed with step {step}"),
         (None, Some(plan)) => {
@@ -162,13 +183,7 @@ pub fn render_status(release: &Release, status: &Status) -> String {
         }
         (None, None) => "not passed".into(),
     };
-    let mut lines = vec![
-        format!("Release    {}, begun {} by {} on {}", release.id, release.created_at, release.role, release.host),
-        format!("Stage      {}", status.stage),
-        format!("Steps      {} of {steps} done", status.done()),
-        format!("Traffic    green has {} ({})", status.traffic.share, status.traffic.backend),
-        format!("No return  {no_return}"),
-    ];
+    lines.push(format!("No return  {no_return}"));
     match &status.trouble {
         None => {}
         Some(Trouble::Failed { step: Some(step), message }) => lines.push(format!("Failed     step {step}: {message}")),
@@ -176,27 +191,86 @@ pub fn render_status(release: &Release, status: &Status) -> String {
         Some(Trouble::Stuck { step, message }) => lines.push(format!("Stuck      step {step}: {message}")),
         Some(Trouble::Interrupted) => lines.push("Interrupted".into()),
     }
-    lines.push(format!("Next       {}", next(status)));
+    lines.push(format!("Next       {}", next(overview)));
+    lines.extend(overview.hidden.as_ref().map(|hidden| format!("Not shown  {hidden}")));
     lines.join("\n")
 }
 
-fn next(status: &Status) -> String {
-    if let Some(Trouble::Stuck { step, .. }) = &status.trouble {
-        return format!("`cutover resume --mark-done {step}` or `cutover resume --retry {step}`");
+fn step_now(now: &StepNow) -> String {
+    let StepNow { step, object, action, place, state, begun, rows, rows_in_table, index } = now;
+    let mut text = format!("{step} ({object}, {action})");
+    text.extend(place.iter().map(|place| format!(" at {place}")));
+    text.push_str(match state {
+        StepState::Ready => "",
+        StepState::Begun => ", begun",
+        StepState::Failed => ", failed",
+        StepState::Stuck => ", stuck",
+        StepState::Done => ", done",
+        StepState::Skipped => ", left out",
+    });
+    text.extend(begun.iter().map(|at| format!(" {at}")));
+    match (rows, rows_in_table) {
+        (Some(rows), Some(all)) => text.push_str(&format!(", {rows} rows changed of a table of about {all}")),
+        (Some(rows), None) => text.push_str(&format!(", {rows} rows changed")),
+        (None, _) => {}
     }
-    match status.stage {
-        Stage::Done => "nothing".into(),
-        Stage::RolledBack => "`cutover resume` rolls forward again; or make a new plan".into(),
-        Stage::RollingBack => "`cutover rollback`".into(),
-        Stage::AwaitingApproval { .. } => "`cutover promote`, or `cutover rollback`".into(),
-        Stage::Before | Stage::Shifting | Stage::Draining | Stage::After => {
-            "`cutover resume`, if no executor runs".into()
-        }
+    text.extend(index.iter().map(|index| format!(", {}", progress(index))));
+    text
+}
+
+fn progress(index: &IndexProgress) -> String {
+    let IndexProgress { phase, blocks_done, blocks_total, lockers_done, lockers_total } = index;
+    let mut text = phase.clone();
+    if *blocks_total > 0 {
+        text.push_str(&format!(", block {blocks_done} of {blocks_total}"));
+    }
+    if *lockers_total > 0 {
+        text.push_str(&format!(", {lockers_done} of {lockers_total} transactions have ended"));
+    }
+    text
+}
+
+fn executor_now(executor: &Executor) -> String {
+    let mut text = executor.holder.to_string();
+    text.extend(executor.transaction_seconds.map(|seconds| format!(", transaction open for {seconds} s")));
+    text.extend(executor.waits_for.as_ref().map(|what| format!(", waits for {what}")));
+    text
+}
+
+fn traffic_now(overview: &Overview) -> String {
+    let traffic = &overview.status.traffic;
+    let now = overview.traffic;
+    let mut text = format!("green has {} ({})", traffic.share, traffic.backend);
+    if now.asked != now.seen {
+        text.extend(now.asked.map(|asked| format!(", {asked} was asked for")));
+    } else if now.confirmed == Some(false) {
+        text.push_str(", not confirmed by the backend");
+    }
+    text
+}
+
+fn guard_now(guard: &GuardNow) -> String {
+    let sessions = match guard.now {
+        0 => "no session".to_owned(),
+        1 => "1 session".to_owned(),
+        more => format!("{more} sessions"),
+    };
+    let never = if guard.seen || guard.now > 0 { "" } else { ", and none was ever seen: the name may be misspelt" };
+    format!("Guard      {sessions} with {} now{never}", guard.sessions)
+}
+
+fn next(overview: &Overview) -> String {
+    let commands: Vec<String> = overview.next.iter().map(|command| format!("`{command}`")).collect();
+    match (overview.status.stage, &overview.executor) {
+        (Stage::Done, _) => "nothing".into(),
+        (Stage::RolledBack, _) => "`cutover resume` rolls forward again; or make a new plan".into(),
+        (_, Some(_)) if commands.is_empty() => "nothing: an executor works on it".into(),
+        _ => commands.join(", or "),
     }
 }
 
-/// Sequence, time, epoch, event, and the record's own words.
-pub fn render_entry(entry: &Entry) -> String {
+/// Sequence, time, epoch, event, the step by its name, and the record's own words.
+pub fn render_entry(entry: &Entry, plan: Option<&SavedPlan>) -> String {
     let mut detail = serde_json::to_value(&entry.record).unwrap_or_default();
     if let Some(object) = detail.as_object_mut() {
         for noise in ["about", "event", "relations"] {
@@ -208,5 +282,14 @@ pub fn render_entry(entry: &Entry) -> String {
         _ => String::new(),
     };
     let at = entry.at.strftime("%Y-%m-%d %H:%M:%S");
-    format!("{:>4}  {at}  epoch {}  {:<18} {detail}", entry.seq, entry.epoch, entry.record.name()).trim_end().to_owned()
+    let name = step_name(entry, plan).map(|name| format!(" {name}")).unwrap_or_default();
+    format!("{:>4}  {at}  epoch {}  {:<18} {detail}{name}", entry.seq, entry.epoch, entry.record.name())
+        .trim_end()
+        .to_owned()
+}
+
+/// What the step of a record is about and does.
+pub fn step_name(entry: &Entry, plan: Option<&SavedPlan>) -> Option<String> {
+    let step = plan?.step(entry.record.step()?)?;
+    Some(format!("{}, {}", step.object, step.action))
 }

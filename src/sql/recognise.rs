@@ -132,6 +132,54 @@ pub(crate) fn words(sql: &str) -> Vec<String> {
     words.collect()
 }
 
+/// The identifiers of a statement that no schema or table stands before, keywords among them.
+pub(crate) fn bare_names(sql: &str) -> Vec<String> {
+    let tokens = Tokens::of(sql).map_or_else(Vec::new, |tokens| tokens.all);
+    let before = std::iter::once(None).chain(tokens.iter().map(Some));
+    let bare = tokens.iter().zip(before).filter(|(_, before)| *before != Some(&Token::Period));
+    let words = bare.filter_map(|(token, _)| match token {
+        Token::Word(word) => Some(fold(word)),
+        _ => None,
+    });
+    words.collect()
+}
+
+/// A name as it is written in SQL: its schema, if it has one, and the rest.
+pub(crate) fn qualified_name(text: &str) -> (Option<String>, String) {
+    let tokens = Tokens::of(text).map_or_else(Vec::new, |tokens| tokens.all);
+    match tokens.as_slice() {
+        [Token::Word(name)] => (None, fold(name)),
+        [Token::Word(schema), Token::Period, Token::Word(name)] => (Some(fold(schema)), fold(name)),
+        _ => (None, text.to_owned()),
+    }
+}
+
+/// The table of what follows `UPDATE` or `FROM`, without its alias, as SQL.
+pub(crate) fn table(sql: &str) -> Option<String> {
+    let mut t = Tokens::of(sql)?;
+    t.take("ONLY");
+    t.qualified()
+}
+
+/// What a statement makes where the search path begins: it has no schema, and is not temporary.
+pub(crate) fn makes_bare(sql: &str) -> Option<String> {
+    const KINDS: [&str; 9] =
+        ["TABLE", "MATERIALIZED VIEW", "VIEW", "SEQUENCE", "FUNCTION", "PROCEDURE", "AGGREGATE", "TYPE", "DOMAIN"];
+    let mut t = Tokens::of(sql)?;
+    if !t.take("CREATE") {
+        return None;
+    }
+    for may in ["OR REPLACE", "UNLOGGED", "RECURSIVE"] {
+        t.take(may);
+    }
+    if !KINDS.iter().any(|kind| t.take(kind)) {
+        return None;
+    }
+    t.take("IF NOT EXISTS");
+    let name = t.name()?;
+    (t.all.get(t.at) != Some(&Token::Period)).then_some(name)
+}
+
 impl Alone {
     /// Recognises a statement.
     pub(crate) fn of(sql: &str) -> Self {
@@ -196,6 +244,22 @@ impl Alone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_the_search_path_decides_are_told_from_others() {
+        assert_eq!(
+            bare_names("ALTER TABLE public.users ADD \"No\" int"),
+            ["alter", "table", "public", "add", "No", "int"]
+        );
+        assert_eq!(qualified_name("app.\"My users\""), (Some("app".into()), "My users".into()));
+        assert_eq!(qualified_name("Users"), (None, "users".into()));
+        let made = |sql| makes_bare(sql);
+        assert_eq!(made("CREATE TABLE IF NOT EXISTS t (a int)").as_deref(), Some("t"));
+        assert_eq!(made("CREATE OR REPLACE FUNCTION f() RETURNS int").as_deref(), Some("f"));
+        assert_eq!(made("CREATE TABLE app.t (a int)"), None);
+        assert_eq!(made("CREATE TEMP TABLE t (a int)"), None);
+        assert_eq!(made("CREATE INDEX i ON t (a)"), None);
+    }
 
     fn index(name: Option<&str>, table: &str) -> Alone {
         Alone::CreateIndex { name: name.map(str::to_owned), table: table.into() }

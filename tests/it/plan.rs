@@ -156,6 +156,7 @@ fn sql_that_does_not_parse_is_opaque_and_the_rest_is_read() {
                  point of no return: blue cannot come back
 
     Plan: 2 before, 1 after. 2 additive (+), 1 opaque (?).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     No rollback to blue once step 3 has started.
     Not safe. 1 error, 0 warnings. `execute` refuses this plan.
     --- stderr
@@ -191,6 +192,7 @@ fn a_quote_that_is_never_closed() {
                  point of no return: blue cannot come back
 
     Plan: 0 before, 1 after. 1 opaque (?).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     No rollback to blue once step 1 has started.
     Not safe. 2 errors, 1 warning. `execute` refuses this plan.
     --- stderr
@@ -243,6 +245,7 @@ fn commands_of_psql() {
         (nothing)
 
     Plan: 1 before, 0 after. 1 additive (+).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     Not safe. 1 error, 0 warnings. `execute` refuses this plan.
     --- stderr
     CO003 psql-meta-command
@@ -312,6 +315,7 @@ fn a_query_that_can_not_be_read_is_told_and_counts_for_all_it_mentions() {
                  point of no return: blue cannot come back
 
     Plan: 0 before, 1 after. 1 deletive (-).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     No rollback to blue once step 1 has started.
     Safe. Both versions work on every schema in between.
     If your applications run their migrations when they start:
@@ -353,6 +357,7 @@ fn files_as_editors_leave_them() {
         (nothing)
 
     Plan: 1 before, 0 after. 1 additive (+).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     Safe. Both versions work on every schema in between.
     If your applications run their migrations when they start:
       blue stops if it starts again once the history has 3, a version that its files lack; `Runner::set_abort_missing(false)` lets it start (refinery)

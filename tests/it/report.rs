@@ -180,6 +180,7 @@ fn a_plan_says_in_text_what_breaks() {
       1 other query prepares at every state it must
 
     Plan: 2 before, 1 after. 1 additive (+), 1 deletive (-), 1 incompatible (!).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     No rollback to blue once step 3 has started.
     Not safe. 2 errors, 0 warnings. `execute` refuses this plan.
     ");

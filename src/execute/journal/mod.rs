@@ -9,5 +9,7 @@ pub use record::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseReco
 pub use store::{Entry, JournalError, Release};
 pub(in crate::execute) use store::{
     append, create_release, entries, find_release, is_there, latest_release, list_releases, replace_plan,
+    replaced_plans,
 };
 pub(in crate::execute) use tables::ensure;
+pub use tables::grants;

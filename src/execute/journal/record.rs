@@ -50,7 +50,8 @@ pub enum Gate {
     Drain,
 }
 
-/// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none.
+/// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none. And of what belongs to them, by
+/// a name as people read it (`trigger sync_name on users`), with its state: `enabled#3f9a…`.
 pub type Relations = BTreeMap<String, String>;
 
 /// One row of the journal. Append only; [`crate::execute::Status`] is a fold over them. Each is about one of three small machines.

@@ -1,21 +1,24 @@
 //! Reading and appending. Every name is schema-qualified: a migration may leave any search path.
 
-use crate::postgres::{ServerError, Session};
+use crate::postgres::{ServerError, Session, server_message};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Actor, Record, v1};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 
 /// A row of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Its place in the release, from 1.
     pub seq: i64,
     /// The lease's epoch under which it was written.
     pub epoch: i64,
     /// When, by the server's clock.
+    #[schemars(with = "String")]
     pub at: jiff::Timestamp,
     /// What happened.
     #[serde(flatten)]
@@ -23,11 +26,12 @@ pub struct Entry {
 }
 
 /// A release, as it was begun.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Release {
     /// Its id: the first twelve digits of the plan's digest.
     pub id: String,
     /// When it was begun, by the server's clock.
+    #[schemars(with = "String")]
     pub created_at: jiff::Timestamp,
     /// The machine it was begun on.
     pub host: String,
@@ -59,6 +63,30 @@ pub enum JournalError {
     /// Its tables cannot be created.
     #[error("the journal's tables (schema cutover) cannot be created or upgraded: {}", chain(.0))]
     Tables(#[from] Box<refinery::Error>),
+    /// The release was begun by a later version, with a journal that this one does not read.
+    #[error("the journal of release {release} has format {format}, this cutover reads {FORMAT} at most")]
+    Format {
+        /// The release.
+        release: String,
+        /// The version of the journal's format.
+        format: i32,
+    },
+    /// Rows are missing.
+    #[error("the journal of release {release} has a gap: row {found} comes where row {expected} should be")]
+    Gap {
+        /// The release.
+        release: String,
+        /// Which row should be there.
+        expected: i64,
+        /// Which one is.
+        found: i64,
+    },
+    /// The history of its own tables is not as it was written.
+    #[error("the history of the journal's own tables (cutover.schema_history) was changed: {why}")]
+    SchemaHistory {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A row that this version does not understand.
     #[error(
         "journal row {seq} of release {release} is not understood: {why} (the journal has format {format}, this cutover reads {FORMAT})"
@@ -75,20 +103,38 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether the role may not do what was to be done.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Database(error) => error.code() == Some("42501"),
+            Self::Tables(error) => server_error(error.as_ref())
+                .is_some_and(|error| error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)),
+            Self::Format { .. } | Self::Gap { .. } | Self::SchemaHistory { .. } | Self::Row { .. } => false,
+        }
+    }
+}
+
 impl From<tokio_postgres::Error> for JournalError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error.into())
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
+/// The server's words, which the errors around it do not tell.
+fn chain(error: &refinery::Error) -> String {
+    server_error(error).map_or_else(|| error.to_string(), server_message)
+}
+
+fn server_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e tokio_postgres::Error> {
+    let mut found = Some(error);
+    while let Some(error) = found {
+        if let Some(server) = error.downcast_ref() {
+            return Some(server);
+        }
+        found = error.source();
     }
-    text
+    None
 }
 
 /// Whether there is a journal at all.
@@ -166,6 +212,19 @@ pub(in crate::execute) async fn replace_plan(
     Ok(())
 }
 
+/// The plans that a release went by before another one took their place, each with the row of the journal that says so.
+pub(in crate::execute) async fn replaced_plans(
+    client: &Session,
+    release: &str,
+) -> Result<Vec<(i64, String)>, JournalError> {
+    let there = client.query_one("SELECT pg_catalog.to_regclass('cutover.replaced_plan') IS NOT NULL", &[]).await?;
+    if !there.try_get::<_, bool>(0)? {
+        return Ok(Vec::new());
+    }
+    let query = "SELECT seq, plan FROM cutover.replaced_plan WHERE release_id = $1 ORDER BY seq";
+    client.query(query, &[&release]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 /// Appends a record. Runs in the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
 pub(in crate::execute) async fn append(
     client: &Session,
@@ -203,9 +262,14 @@ pub(in crate::execute) async fn entries(client: &Session, release: &str) -> Resu
     let mut all = Vec::new();
     for row in client.query(query, &[&release]).await? {
         let (seq, detail, format): (i64, serde_json::Value, i32) = (row.try_get(0)?, row.try_get(3)?, row.try_get(4)?);
+        let expected = i64::try_from(all.len()).unwrap_or(i64::MAX).saturating_add(1);
+        if seq != expected {
+            return Err(JournalError::Gap { release: release.to_owned(), expected, found: seq });
+        }
         let record = match format {
             1 => serde_json::from_value::<v1::Record>(detail).map(Record::from),
-            _ => serde_json::from_value(detail),
+            FORMAT => serde_json::from_value(detail),
+            format => return Err(JournalError::Format { release: release.to_owned(), format }),
         };
         let record =
             record.map_err(|e| JournalError::Row { release: release.to_owned(), seq, format, why: e.to_string() })?;

@@ -65,6 +65,38 @@ const JOURNAL: &str =
     );
     COMMENT ON SCHEMA cutover IS 'Journal of cutover releases. Append only; `cutover status` and `cutover log` read it.';";
 
+/// What a role needs to look on, as SQL. The last one is for what sessions do: without it the server shows a role its own only.
+pub fn grants(role: &str) -> String {
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    format!(
+        "GRANT USAGE ON SCHEMA cutover TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role};\nGRANT pg_read_all_stats TO {role};\n"
+    )
+}
+
+/// refinery takes what it reads there for what it wrote, and panics if it is not.
+async fn history_is_whole(client: &Session) -> Result<(), JournalError> {
+    let there = client.query_one("SELECT pg_catalog.to_regclass('cutover.schema_history') IS NOT NULL", &[]).await?;
+    if !there.try_get::<_, bool>(0)? {
+        return Ok(());
+    }
+    let query = "SELECT version, name, applied_on, checksum FROM cutover.schema_history ORDER BY version";
+    for row in client.query(query, &[]).await? {
+        let changed = |what: &str| JournalError::SchemaHistory { why: what.to_owned() };
+        let version: i64 = row.try_get(0).map_err(|_| changed("a version is no number"))?;
+        let wrong = |what: &str| changed(&format!("the {what} of version {version} is not what was written"));
+        row.try_get::<_, String>(1).map_err(|_| wrong("name"))?;
+        let applied: String = row.try_get(2).map_err(|_| wrong("time"))?;
+        let checksum: String = row.try_get(3).map_err(|_| wrong("checksum"))?;
+        if applied.as_bytes().get(10) != Some(&b'T') || applied.parse::<jiff::Timestamp>().is_err() {
+            return Err(wrong("time"));
+        }
+        if checksum.parse::<u64>().is_err() {
+            return Err(wrong("checksum"));
+        }
+    }
+    Ok(())
+}
+
 /// Creates or upgrades the tables.
 pub(in crate::execute) async fn ensure(client: &mut Session) -> Result<(), JournalError> {
     // `IF NOT EXISTS` asks for the right to create even where the schema exists.
@@ -72,6 +104,7 @@ pub(in crate::execute) async fn ensure(client: &mut Session) -> Result<(), Journ
     if !there.try_get::<_, bool>(0)? {
         client.batch_execute("CREATE SCHEMA cutover").await?;
     }
+    history_is_whole(client).await?;
     let migrations: Result<Vec<_>, _> = MIGRATIONS.iter().map(|(stem, sql)| Migration::unapplied(stem, sql)).collect();
     let mut runner = Runner::new(&migrations.map_err(Box::new)?);
     runner.set_migration_table_name("cutover.schema_history");

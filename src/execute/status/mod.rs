@@ -351,6 +351,27 @@ impl Status {
         self.steps.get(&step)?.progress.as_ref()
     }
 
+    /// The commands that may come next. `executing`: somebody holds the lease.
+    pub fn commands(&self, executing: bool) -> Vec<String> {
+        let say = |commands: &[&str]| commands.iter().map(|command| (*command).to_owned()).collect();
+        if let Some(Trouble::Stuck { step, .. }) = &self.trouble {
+            return vec![format!("cutover resume --mark-done {step}"), format!("cutover resume --retry {step}")];
+        }
+        match self.stage {
+            Stage::Done => Vec::new(),
+            Stage::RolledBack => say(&["cutover resume"]),
+            Stage::AwaitingApproval { .. } => say(&["cutover promote", "cutover rollback"]),
+            _ if executing => Vec::new(),
+            Stage::RollingBack => say(&["cutover rollback"]),
+            Stage::Before | Stage::Shifting | Stage::Draining | Stage::After if self.past_no_return.is_some() => {
+                say(&["cutover resume"])
+            }
+            Stage::Before | Stage::Shifting | Stage::Draining | Stage::After => {
+                say(&["cutover resume", "cutover rollback"])
+            }
+        }
+    }
+
     /// Whether another release may begin.
     pub fn is_over(&self) -> bool {
         match self.stage {

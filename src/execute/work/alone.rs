@@ -50,6 +50,10 @@ impl Engine<'_, '_> {
                     self.clear_up(step, &kind).await;
                     return Err(error);
                 }
+                Err(error @ ExecuteError::Interrupted) => {
+                    self.tell_leftovers(step, &kind).await;
+                    return Err(error);
+                }
                 next => next?,
             };
         }
@@ -96,6 +100,25 @@ impl Engine<'_, '_> {
         self.statement(0, sql).await?;
         (self.doors.events)(&Event::Repaired { step, sql: sql.to_owned() });
         Ok(())
+    }
+
+    /// Says what a cancelled statement left: whoever interrupts does not wait until it is cleared up.
+    async fn tell_leftovers(&mut self, step: &Step, kind: &Alone) {
+        for set in &step.session {
+            let _ = self.client.batch_execute(set).await;
+        }
+        let found = detect::look(self.client, kind, true).await;
+        let _ = self.setup.restore(self.client).await;
+        let told = match found {
+            Ok(Found::NotDone { repairs }) if !repairs.is_empty() => repairs.join("; "),
+            Ok(Found::Finish { sql }) => sql,
+            _ => return,
+        };
+        let what = format!(
+            "step {} left something half done, which costs every write until it is gone; `cutover resume` clears it up: {told}",
+            step.id
+        );
+        (self.doors.events)(&Event::Warning { what });
     }
 
     async fn clear_up(&mut self, step: &Step, kind: &Alone) {

@@ -12,6 +12,8 @@ use super::Program;
 use crate::traffic::Log;
 
 const OUTPUT_LIMIT: u64 = 1 << 20;
+/// How long its pipes are read after it has ended.
+const AFTERWARDS: Duration = Duration::from_millis(250);
 const LOG_LINE_LIMIT: usize = 4096;
 
 /// Kills the process group when dropped, so that neither a deadline nor an abort leaves a grandchild behind.
@@ -44,12 +46,12 @@ pub(super) async fn run(program: &Program, input: &[u8], deadline: Duration, log
             let _ = stdin.write_all(input).await;
         }
     };
-    let read = async move {
-        let mut output = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(OUTPUT_LIMIT + 1).read_to_end(&mut output).await?;
-        }
-        Ok::<_, std::io::Error>(output)
+    let mut output = Vec::new();
+    let read = async {
+        let Some(stdout) = stdout else { return Ok(()) };
+        let mut stdout = stdout.take(OUTPUT_LIMIT + 1);
+        while stdout.read_buf(&mut output).await? > 0 {}
+        Ok::<_, std::io::Error>(())
     };
     let forward = async move {
         let Some(stderr) = stderr else { return };
@@ -59,13 +61,24 @@ pub(super) async fn run(program: &Program, input: &[u8], deadline: Duration, log
             log.line(line);
         }
     };
-    let whole = async { tokio::join!(feed, read, forward, child.wait()) };
-    let Ok(((), output, (), status)) = tokio::time::timeout(deadline, whole).await else {
+    let whole = async {
+        let pipes = async { tokio::join!(feed, read, forward).1 };
+        tokio::pin!(pipes);
+        tokio::select! {
+            read = &mut pipes => (child.wait().await, read),
+            status = child.wait() => {
+                // What it wrote is in the pipe, which somebody whom it started may keep open for long.
+                let read = tokio::time::timeout(AFTERWARDS, pipes).await;
+                (status, read.unwrap_or(Ok(())))
+            }
+        }
+    };
+    let Ok((status, read)) = tokio::time::timeout(deadline, whole).await else {
         drop(group);
         return Err(format!("no answer within {deadline:?}; its process group was killed"));
     };
     let status = status.map_err(|e| format!("waiting for it failed: {e}"))?;
-    let output = output.map_err(|e| format!("reading its output failed: {e}"))?;
+    read.map_err(|e| format!("reading its output failed: {e}"))?;
     if output.len() as u64 > OUTPUT_LIMIT {
         return Err(format!("it wrote more than {OUTPUT_LIMIT} bytes to standard output"));
     }

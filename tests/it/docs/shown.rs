@@ -25,6 +25,8 @@ const SHOWN: &[Shown] = &[
     ("overlap", overlap),
     ("execute", execute),
     ("status", status),
+    ("grants", || plain(&["grants", "--role", "watcher"])),
+    ("drift", drift),
     ("promote", promote),
     ("rollback refused", rollback_refused),
     ("resume", resume),
@@ -90,6 +92,7 @@ fn timeless(text: &str) -> String {
     let text = mask(text, "Connected to ", "deploy@localhost:5432/shop", line);
     let text = mask(&text, "ok (", "3 ms", |c| c != ')');
     let text = mask(&text, "begun ", "2026-11-23T06:50:21Z by deploy on ci", line);
+    let text = mask(&text, ", since ", "2026-11-23T06:50:24Z", line);
     let text = mask(&text, "Promoted  by ", "deploy on ci", line);
     without_ids(&text)
 }
@@ -251,6 +254,13 @@ fn status() -> String {
     let walk = rename();
     walk.execute();
     walk.run(&["status"])
+}
+
+fn drift() -> String {
+    let walk = rename();
+    walk.execute();
+    walk.shop.sql("ALTER TABLE accounts DISABLE TRIGGER accounts_names_in_step");
+    walk.run(&["promote", "--yes"])
 }
 
 fn promote() -> String {

@@ -212,7 +212,7 @@ fn a_table_of_somebody_else_s_is_met_before_anything_is_done() {
     shop.sql(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"));
     let path = shop.save(&shop.plan());
     let mut command = shop.cutover(&["execute", &path, "--yes", "--traffic", "simulated"]);
-    let ran = Ran::from(command.env("PGUSER", &role).output().unwrap()).ends(4);
+    let ran = Ran::from(command.env("PGUSER", &role).output().unwrap()).ends(2);
     ran.says(&format!("step 4 (step 4): users is owned by postgres, and {role} is no member of that role"));
     assert!(shop.journal().is_empty());
     shop.sql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
@@ -305,4 +305,26 @@ fn what_an_earlier_step_takes_away_depends_on_nothing() {
     check("DROP VIEW names, short");
     check("DROP VIEW names CASCADE");
     check("DO $$ BEGIN DROP VIEW short; DROP VIEW names; END $$");
+}
+
+/// An autovacuum gives way only to whoever waits longer than `deadlock_timeout`, which the first tries do not.
+#[test]
+fn an_autovacuum_gives_way() {
+    let shop = Shop::new();
+    let mut admin = shop.client();
+    admin.batch_execute("ALTER SYSTEM SET autovacuum_naptime = '1s'").unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    // It takes a hundred milliseconds for each block of the table.
+    shop.sql(
+        "ALTER TABLE users SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 100,
+             autovacuum_vacuum_cost_limit = 1);
+         INSERT INTO users SELECT i, repeat('n', 2000), 'e' FROM generate_series(1000, 4000) AS i; UPDATE users SET email = 'x'",
+    );
+    let vacuums = "SELECT count(*)::text FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND query LIKE '%public.users%'
+        AND datname = current_database()";
+    until("the table is vacuumed", || shop.rows(vacuums) == ["1"]);
+    let ran = shop.execute(&shop.plan(), &[]).ends(0);
+    ran.says("blocked by autovacuum worker ").says("attempt 2)");
+    admin.batch_execute("ALTER SYSTEM RESET autovacuum_naptime").unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").unwrap();
 }

@@ -44,6 +44,14 @@ fn a_good_program_moves_the_traffic() {
     assert!(requests.contains("PGHOST=none") && !requests.contains("PGHOST=/"), "the way into the database is hidden");
 }
 
+/// Whatever it started may live on and keep its output open: the answer is there.
+#[test]
+fn a_program_that_answered_is_not_waited_for_any_longer() {
+    let shop = Shop::new();
+    let leaving = GOOD.replace("read request\n", "read request\nsleep 60 &\n");
+    execute(&shop, &leaving, &["--traffic-timeout", "10s"]).ends(0).says("is complete");
+}
+
 /// What was asked for is not what was set: nothing after it may take it for that.
 #[test]
 fn a_share_that_was_rounded_is_not_the_one_that_was_asked_for() {
@@ -73,7 +81,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
     let shop = Shop::new();
     let hangs = "#!/bin/sh\nsleep 600 & echo $! > \"$1/child\"; wait\n";
     execute(&shop, hangs, &["--traffic-timeout", "300ms"])
-        .ends(4)
+        .ends(2)
         .says("no answer within 300ms; its process group was killed");
     let child = std::fs::read_to_string(shop.folder.path().join("child")).unwrap();
     let stat = format!("/proc/{}/stat", child.trim());
@@ -83,14 +91,14 @@ fn a_program_that_hangs_is_killed_with_its_children() {
 #[test]
 fn garbage_is_called_garbage() {
     let shop = Shop::new();
-    execute(&shop, "#!/bin/sh\necho hello\n", &[]).ends(4).says("not one JSON answer").says("it starts with \"hello\"");
-    execute(&shop, "#!/bin/sh\nexit 3\n", &[]).ends(4).says("exit status: 3");
-    execute(&shop, "#!/bin/sh\n", &[]).ends(4).says("it wrote nothing to standard output");
-    execute(&shop, "#!/bin/sh\nhead -c 2000000 /dev/zero\n", &[]).ends(4).says("more than 1048576 bytes");
+    execute(&shop, "#!/bin/sh\necho hello\n", &[]).ends(2).says("not one JSON answer").says("it starts with \"hello\"");
+    execute(&shop, "#!/bin/sh\nexit 3\n", &[]).ends(2).says("exit status: 3");
+    execute(&shop, "#!/bin/sh\n", &[]).ends(2).says("it wrote nothing to standard output");
+    execute(&shop, "#!/bin/sh\nhead -c 2000000 /dev/zero\n", &[]).ends(2).says("more than 1048576 bytes");
     let error = r#"{"protocol":1,"ok":false,"error":{"code":"denied","message":"no such service"}}"#;
     execute(&shop, &format!("#!/bin/sh\necho '{error}'\n"), &[])
-        .ends(4)
+        .ends(2)
         .says("preflight failed: no such service (denied)");
-    execute(&shop, "#!/bin/sh\necho '{\"protocol\":2,\"ok\":true}'\n", &[]).ends(4).says("it speaks protocol 2");
+    execute(&shop, "#!/bin/sh\necho '{\"protocol\":2,\"ok\":true}'\n", &[]).ends(2).says("it speaks protocol 2");
     shop.run(&["status"]).ends(0).says("No release was begun");
 }

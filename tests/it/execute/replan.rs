@@ -119,6 +119,10 @@ fn a_corrected_statement_runs_and_what_has_run_does_not() {
         ]
     );
     assert_eq!(team.shop.rows("SELECT count(*)::text FROM cutover.replaced_plan"), ["2"]);
+    // Each record names the step of the plan of its time.
+    let log = team.shop.run(&["log"]).ends(0).out;
+    let of_3 = log.lines().filter(|line| line.contains("step_succeeded") && line.contains("\"step\":3"));
+    assert!(of_3.last().unwrap().ends_with("users.nick, ADD COLUMN character varying(9)"), "{log}");
 }
 
 /// What of a correction is refused, and why.
@@ -188,7 +192,7 @@ fn a_plan_is_for_what_had_run_when_it_was_made() {
     team.plan(&["--replan"]).ends(1).says("UPDATE users SET age = name::int");
     team.writes(WRONG).plan(&["--replan"]).ends(0);
     team.shop.sql("ALTER TABLE users ADD COLUMN strange int");
-    team.goes_on().ends(6).says("column strange is not in the plan");
+    team.goes_on().ends(6).says("users is not as this release left it");
     assert_eq!(team.shop.journal(), before, "nothing is written");
 }
 

@@ -254,7 +254,10 @@ impl Shop {
 
     /// The whole journal, one word a row.
     pub(crate) fn journal(&self) -> Vec<String> {
-        self.rows("SELECT concat_ws(' ', event, step) FROM cutover.journal ORDER BY seq")
+        match self.rows("SELECT (to_regclass('cutover.journal') IS NOT NULL)::text")[0].as_str() {
+            "true" => self.rows("SELECT concat_ws(' ', event, step) FROM cutover.journal ORDER BY seq"),
+            _ => Vec::new(),
+        }
     }
 }
 

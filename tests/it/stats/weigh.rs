@@ -140,6 +140,7 @@ fn the_plan_shows_it() {
         (nothing)
 
     Plan: 1 before, 0 after. 1 additive (+).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     Safe. Both versions work on every schema in between; 1 warning.
     If your applications run their migrations when they start:
       blue stops if it starts again once the history has 2, a version that its files lack; `Runner::set_abort_missing(false)` lets it start (refinery)

@@ -53,6 +53,7 @@ async fn one_role_s_statements() {
                  blue relies on it in insert users 4891ceaa: users.name is readable as text
                  point of no return: blue cannot come back
     Plan: 0 before, 1 after. 1 deletive (-).
+    A step's locks outlive its statements by 10 s at most, whatever happens to cutover or the network.
     No rollback to blue once step 1 has started.
     Safe. Both versions work on every schema in between.
     If your applications run their migrations when they start:

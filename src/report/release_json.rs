@@ -1,0 +1,60 @@
+//! Where a release stands, and its journal, as JSON with a schema. Additions raise the minor version; readers ignore fields they do not know.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::release_text::step_name;
+use crate::execute::{Entry, Overview};
+use crate::plan::saved::SavedPlan;
+
+/// Version of the two formats. 2.1 has who executes a release, what holds it up, and the names of steps.
+const FORMAT_VERSION: &str = "2.1";
+
+/// What `status --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StatusDocument<'a> {
+    /// Version of this format, `major.minor`.
+    format_version: &'static str,
+    /// The release that was begun last; without it, none was begun in this database.
+    #[serde(flatten)]
+    overview: Option<&'a Overview>,
+}
+
+impl<'a> StatusDocument<'a> {
+    /// The document about a release.
+    pub fn new(overview: Option<&'a Overview>) -> Self {
+        Self { format_version: FORMAT_VERSION, overview }
+    }
+}
+
+/// A line of `log --format json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LogLine<'a> {
+    /// The row.
+    #[serde(flatten)]
+    entry: &'a Entry,
+    /// What its step is about and does, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_name: Option<String>,
+}
+
+impl<'a> LogLine<'a> {
+    /// The line of a row.
+    pub fn new(entry: &'a Entry, plan: Option<&SavedPlan>) -> Self {
+        Self { entry, step_name: step_name(entry, plan) }
+    }
+}
+
+pub(super) fn status_schema() -> serde_json::Value {
+    written::<StatusDocument<'_>>()
+}
+
+pub(super) fn log_schema() -> serde_json::Value {
+    written::<LogLine<'_>>()
+}
+
+/// The schema of what is written: a field that may be left out is not required.
+fn written<T: JsonSchema>() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}

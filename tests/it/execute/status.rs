@@ -1,0 +1,147 @@
+//! What `status` and `log` tell beside a running executor, and to whom.
+
+use super::support::{Ran, Runs, Shop, statements, step, until};
+use cutover::plan::saved::{Phase, Statement};
+
+fn valid(format: &str, document: &serde_json::Value) {
+    let schema = cutover::report::MACHINE_FORMATS.iter().find(|known| known.name == format).unwrap().schema;
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let errors: Vec<_> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{document:#}");
+}
+
+fn json(ran: &Ran) -> serde_json::Value {
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn an_index_that_waits_for_a_transaction_is_shown_with_whom_it_waits_for() {
+    let shop = Shop::new();
+    // Whoever is in a transaction that wrote keeps CONCURRENTLY waiting.
+    let mut writer = shop.client();
+    writer.batch_execute("SET application_name = 'writer'; BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
+    let index = step(
+        1,
+        Phase::Before,
+        Runs::Alone,
+        "CREATE INDEX CONCURRENTLY users_x ON users (email)",
+        &["2", "3", "4"],
+        2,
+        2,
+    );
+    let path = shop.save(&shop.plan_of(vec![index]));
+    let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    let waits = "SELECT count(*)::text FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted
+        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    until("the index waits", || shop.rows(waits) == ["1"]);
+    let shown = shop.run(&["status"]).ends(0);
+    let shown = shown
+        .says("Step       1 (step 1, CREATE INDEX) at V2__phone.sql:2:1, begun ")
+        .says("waiting for writers before build, 0 of 1 transactions have ended")
+        .says(&format!("Executor   process {} on ", executor.id()))
+        .says("waits for Lock: virtualxid")
+        .says("blocked by server process ")
+        .says("application \"writer\", idle in transaction")
+        .says("Next       nothing: an executor works on it");
+    drop(shown);
+    let document = json(&shop.run(&["status", "--format", "json"]).ends(0));
+    valid("status", &document);
+    assert_eq!(document["step"]["index"]["phase"], "waiting for writers before build");
+    assert_eq!(document["executor"]["blockers"][0]["application"], "writer");
+    assert_eq!(document["executor"]["pid"], executor.id());
+    // Whoever sees the executor itself is told meanwhile, too.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    // The second connection is lost, and that is all.
+    shop.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cutover' AND datname = current_database()
+             AND pid <> (SELECT backend_pid FROM cutover.lease)",
+    );
+    writer.batch_execute("COMMIT").unwrap();
+    let told = Ran::from(executor.wait_with_output().unwrap()).ends(0);
+    told.says("blocked by server process ").says("application \"writer\"").says("waiting for writers before build");
+    let shown = shop.run(&["status"]).ends(0).says("Stage      done").says("Next       nothing\n");
+    assert!(!shown.out.contains("Executor") && !shown.out.contains("Step  "), "{}", shown.out);
+}
+
+#[test]
+fn what_people_decided_and_what_the_guard_sees_is_shown() {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    shop.run(&["status"]).ends(0).says("No release was begun in this database.");
+    valid("status", &json(&shop.run(&["status", "--format", "json"]).ends(0)));
+    shop.run(&["execute", &path, "--yes", "--blue-application-name", "bleu"]).ends(0);
+    let shown = shop.run(&["status"]).ends(0);
+    shown
+        .says("Stage      awaiting approval, since ")
+        .says("Guard      no session with application_name \"bleu\" now, and none was ever seen: the name may be misspelt")
+        .says("Next       `cutover promote`, or `cutover rollback`");
+    shop.run(&["rollback", "--yes"]).ends(0);
+    shop.run(&["resume", "--yes"]).ends(0);
+    shop.run(&["promote", "--yes"]).ends(0);
+    shop.run(&["status"])
+        .ends(0)
+        .says("Decision   rolled back by postgres on ")
+        .says("Decision   promoted by postgres on ");
+    shop.run(&["log"]).ends(0).says("step_succeeded     {\"step\":4,\"ms\":").says("} step 4, ALTER TABLE\n");
+    for line in shop.run(&["log", "--format", "json"]).ends(0).out.lines() {
+        valid("log", &serde_json::from_str(line).unwrap());
+    }
+}
+
+#[test]
+fn how_far_a_backfill_is_and_where_the_traffic_was_to_be() {
+    let shop = Shop::new();
+    shop.run(&[
+        "execute",
+        &shop.save(&shop.plan()),
+        "--yes",
+        "--traffic",
+        "simulated",
+        "--shift",
+        "10,100",
+        "--fault",
+        "kill-at=27",
+    ]);
+    let document = json(&shop.run(&["status", "--format", "json"]).ends(0));
+    valid("status", &document);
+    assert!(document["executor"].is_null(), "{document:#}");
+}
+
+/// Whoever may read nothing else may look on with the printed grants; what the server hides without the last of them is said.
+#[test]
+fn a_role_that_may_only_read_can_look_on() {
+    let shop = Shop::new();
+    let role = format!("watcher_of_{}", shop.database);
+    shop.sql(&format!("CREATE ROLE {role} LOGIN"));
+    let mut plan = shop.plan();
+    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_sleep(3)".into(), origin: None });
+    let path = shop.save(&plan.sealed());
+    let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    until("the step sleeps", || {
+        shop.rows(
+            "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
+        ) == ["1"]
+    });
+    let look = |command: &str| {
+        let mut command = shop.cutover(&[command]);
+        Ran::from(
+            command.env("PGUSER", &role).env("PGOPTIONS", "-c default_transaction_read_only=on").output().unwrap(),
+        )
+    };
+    look("status").ends(2).says("permission denied").says("`cutover grants --role");
+    let grants = shop.run(&["grants", "--role", &role]).ends(0).out;
+    let (reads, sees) = grants.split_at(grants.find("GRANT pg_read_all_stats").unwrap());
+    shop.sql(reads);
+    look("status").ends(0).says(&format!(
+        "Not shown  the server hides from {role} what sessions of postgres do: GRANT pg_read_all_stats TO {role}"
+    ));
+    look("log").ends(0).says("started");
+    shop.sql(sees);
+    let shown = look("status")
+        .ends(0)
+        .says("transaction open for ")
+        .says("Step       1 (step 1, ALTER TABLE) at V2__phone.sql:1:1");
+    assert!(!shown.out.contains("Not shown"), "{}", shown.out);
+    Ran::from(executor.wait_with_output().unwrap()).ends(0);
+    shop.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
