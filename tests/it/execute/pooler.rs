@@ -22,6 +22,7 @@ impl Bouncer {
     fn start(shop: &Shop, mode: &str, more: &str) -> Option<Self> {
         let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
         let Some(program) = program.iter().find(|path| std::path::Path::new(path).is_file()) else {
+            assert!(std::env::var_os("CI").is_none(), "pgbouncer is not installed");
             eprintln!("pgbouncer is not installed: nothing is tested");
             return None;
         };
