@@ -1,5 +1,6 @@
 //! The command line: clap's arguments, one file a command. The only place that prints, reads the environment, or picks an exit code.
 
+mod check;
 mod child;
 mod database;
 mod error;
@@ -61,6 +62,7 @@ enum Command {
     Graph(graph::Args),
     Execute(execute::Args),
     Stats(stats::Args),
+    Check(check::Args),
     Status(status::Args),
     Log(log::Args),
     Grants(grants::Args),
@@ -104,6 +106,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Graph(args) => graph::run(&args),
         Command::Execute(args) => execute::run(args),
         Command::Stats(args) => stats::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Grants(args) => grants::run(&args),

@@ -4,6 +4,7 @@
 
 mod begun;
 mod blockers;
+mod check;
 mod doors;
 mod engine;
 mod error;
@@ -28,6 +29,7 @@ mod work;
 
 pub use begun::status;
 pub use blockers::Blocker;
+pub use check::{Checked, check};
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;

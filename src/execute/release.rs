@@ -162,7 +162,7 @@ async fn begin(
 }
 
 /// Sees that the database is where the plan begins; the record that says so, and the status with it.
-async fn fitting(
+pub(super) async fn fitting(
     client: &Session,
     plan: &SavedPlan,
     options: &Options,

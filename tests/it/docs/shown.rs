@@ -292,7 +292,8 @@ fn replan() -> String {
     team.writes(WRONG).begins().ends(4);
     let planned = team.writes(RIGHT).plan(&["--replan"]).ends(0);
     let dir = format!("{}/", team.folder().to_str().unwrap());
-    between(&format!("{}{}", planned.err, planned.out), "  Replan", "Plan:").replace(&dir, "migrations/")
+    let text = between(&format!("{}{}", planned.err, planned.out), "  Replan", "Plan:").replace(&dir, "migrations/");
+    mask(&text, "with release ", "99cf5cb0b621", |c| c.is_ascii_hexdigit())
 }
 
 fn backfill() -> String {

@@ -1,4 +1,4 @@
-//! The limits of a release stay with it.
+//! The limits of a release stay with it; and what it looks at can be looked at on demand.
 
 use super::support::Shop;
 
@@ -22,4 +22,26 @@ fn whoever_carries_on_keeps_the_limits_that_the_release_was_begun_with() {
     assert_eq!(shop.rows(limits), [begun_with, r#"{"lock_retries": 0}"#]);
     blocking.rollback().unwrap();
     shop.resume(&[]).ends(0);
+}
+
+#[test]
+fn check_looks_at_what_the_release_would() {
+    let shop = Shop::new();
+    shop.run(&["check"]).ends(2).says("there is no unfinished release");
+    let plan = shop.plan();
+    let path = shop.save(&plan);
+    shop.run(&["check", &path]).ends(0).says("The plan can begin, as far as it can be known now; 5 steps have not run");
+    assert!(shop.rows("SELECT nspname::text FROM pg_namespace WHERE nspname = 'cutover'").is_empty(), "it only reads");
+    shop.sql("CREATE VIEW names AS SELECT name FROM users");
+    shop.run(&["check", &path]).ends(4).says("view names depends on column name of users");
+    shop.sql("DROP VIEW names");
+    shop.run(&["execute", &path, "--yes"]).ends(0);
+    let before = shop.journal();
+    shop.run(&["check", &path]).ends(2).says("was begun already");
+    shop.run(&["check"]).ends(0).says("can go on").says("2 steps have not run");
+    shop.sql("CREATE VIEW names AS SELECT name FROM users");
+    shop.run(&["check"]).ends(4).says("view names depends on column name of users");
+    shop.sql("DROP VIEW names; ALTER TABLE users ADD COLUMN strange int");
+    shop.run(&["check"]).ends(6).says("users is not as this release left it");
+    assert_eq!(shop.journal(), before, "it only reads");
 }

@@ -121,8 +121,8 @@ fn a_corrected_statement_runs_and_what_has_run_does_not() {
     assert_eq!(team.shop.rows("SELECT count(*)::text FROM cutover.replaced_plan"), ["2"]);
     // Each record names the step of the plan of its time.
     let log = team.shop.run(&["log"]).ends(0).out;
-    let of_3 = log.lines().filter(|line| line.contains("step_succeeded") && line.contains("\"step\":3"));
-    assert!(of_3.last().unwrap().ends_with("users.nick, ADD COLUMN character varying(9)"), "{log}");
+    let mut of_3 = log.lines().filter(|line| line.contains("step_succeeded") && line.contains("\"step\":3"));
+    assert!(of_3.next_back().unwrap().ends_with("users.nick, ADD COLUMN character varying(9)"), "{log}");
 }
 
 /// What of a correction is refused, and why.

@@ -1,0 +1,65 @@
+//! What a release looks at before it goes on, looked at on demand: nothing is written, and the lease is not taken.
+
+use crate::postgres::Session;
+
+use super::begun::{Intent, leave_to_its_tool, plan_of, status};
+use super::error::{ExecuteError, Misfit};
+use super::options::Options;
+use super::release::fitting;
+use super::session::Setup;
+use super::status::Stage;
+use super::{files, foreseen, names, preflight};
+use crate::plan::saved::{SavedPlan, Verdict};
+
+/// What was looked at, and is in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The release, if it was begun.
+    pub release: Option<String>,
+    /// How many of its steps have not run.
+    pub left: usize,
+    /// What seems to fail, and was accepted.
+    pub accepted: Vec<String>,
+}
+
+/// Whether a plan could begin, or the release that was begun last could go on: its history and schema, what its names mean here, who owns what its
+/// steps change, and what depends on what they drop.
+pub async fn check(client: &Session, plan: Option<&SavedPlan>, options: &Options) -> Result<Checked, ExecuteError> {
+    if options.second_connection {
+        preflight::one_session(client).await?;
+    }
+    preflight::server(client).await?;
+    leave_to_its_tool(client, Intent::CarryOn).await?;
+    let setup = Setup::prepare(client).await?;
+    let begun = status(client).await?;
+    let (release, plan, status) = match (plan, begun) {
+        (Some(plan), Some((release, status))) if !status.is_over() => {
+            let stage = status.stage;
+            return Err(match release.id == plan.digest[..release.id.len().min(plan.digest.len())] {
+                true => ExecuteError::Begun { release: release.id, stage },
+                false => ExecuteError::Unfinished { release: release.id, stage },
+            });
+        }
+        (Some(plan), _) => {
+            if plan.verdict == Verdict::Unsafe {
+                return Err(ExecuteError::Unsafe);
+            }
+            if let Some(continues) = &plan.continues {
+                return Err(Misfit::CarriesOn { release: continues.release.clone() }.into());
+            }
+            files::unchanged(plan)?;
+            let (_, status) = fitting(client, plan, options, &setup.actor(options), "").await?;
+            (None, plan.clone(), status)
+        }
+        (None, Some((release, status))) if status.stage != Stage::Done => {
+            let plan = plan_of(&release)?;
+            preflight::world(client, &plan, &status).await?;
+            (Some(release.id), plan, status)
+        }
+        (None, _) => return Err(ExecuteError::NoRelease),
+    };
+    names::as_planned(client, &plan, &status).await?;
+    let accepted = foreseen::allowed(client, &plan, &status, options).await?;
+    let left = plan.steps.iter().filter(|step| !status.is_done(step.id)).count();
+    Ok(Checked { release, left, accepted })
+}
