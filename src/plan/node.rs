@@ -55,9 +55,11 @@ impl Part {
         }
     }
 
-    /// Why PostgreSQL refuses a data statement on a schema, by the names and types in it.
+    /// Why PostgreSQL refuses a data statement, or an expression that is to be kept, on a schema, by the names and types in it.
     pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::Problem> {
-        let command = self.command.as_deref()?;
+        let Some(command) = self.command.as_deref() else {
+            return schema.refused_expression(&self.operation, self.prefix.is_none());
+        };
         let look = resolve::resolve(command, schema);
         look.refused().cloned().or_else(|| refused_row(command, &look.uses.writes, schema))
     }
@@ -351,6 +353,10 @@ fn drafts(request: &Request<'_>, read: Vec<ReadFile>, base: &Schema) -> Drafts {
                 Operation::AlterTable { change, .. } => change.pass(),
                 _ => 0,
             });
+            let together: Vec<&Operation> = pieces.iter().map(|piece| &piece.operation).collect();
+            if let Some((at, why)) = schema.refused_together(&together) {
+                diagnostics.push(server_refuses(format!("PostgreSQL refuses this: {why}"), pieces[at].span));
+            }
             for piece in pieces {
                 match &piece.operation {
                     Operation::Transaction(control) => {

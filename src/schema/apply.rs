@@ -90,6 +90,7 @@ impl Change {
             self.untouched(operation);
             return;
         }
+        self.problems.extend(refusals::missing::of(&self.schema, operation));
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
             Operation::AlterTable { table, if_exists, only, change } => {
@@ -177,13 +178,13 @@ impl Change {
                     self.edit(part, |t| _ = t.drop_trigger(name));
                 }
             }
-            Operation::CreatePolicy { name, table, restrictive, text } => {
+            Operation::CreatePolicy { name, table, restrictive, text, .. } => {
                 let table = self.schema.resolve(table);
                 let open = is_open(*restrictive, text);
                 let policy = Policy { restrictive: *restrictive, open, text: text.clone() };
                 self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
             }
-            Operation::AlterPolicy { name, table, rename, text } => {
+            Operation::AlterPolicy { name, table, rename, text, .. } => {
                 let table = self.schema.resolve(table);
                 self.edit(&table, |t| {
                     if let Some(mut policy) = t.policies.remove(name) {
@@ -198,7 +199,7 @@ impl Change {
             Operation::DropPolicy { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
             }
-            Operation::Privileges { grant, privileges, objects, grantees } => {
+            Operation::Privileges { grant, privileges, objects, grantees, .. } => {
                 for object in objects {
                     self.default_grants(object, *grant, privileges, grantees);
                 }
@@ -230,10 +231,10 @@ impl Change {
                 self.schema.extensions.remove(name);
                 self.touched.insert(Object::Extension(name.clone()));
             }
-            Operation::Object { kind: ObjectKind::Publication, name, change, publishes } => {
+            Operation::Object { kind: ObjectKind::Publication, name, change, publishes, .. } => {
                 self.publication(name, change, publishes.as_deref());
             }
-            Operation::Object { .. } => {}
+            Operation::Object { kind, name, change, .. } => self.schema.follow(*kind, name, change),
             Operation::Session { search_path: Some(path) } => {
                 self.schema.search_path = searched(path);
             }
@@ -562,6 +563,7 @@ impl Change {
             predicate: index.predicate.clone(),
             expressions: index.expressions.clone(),
             nulls_collide: index.nulls_collide,
+            excludes: false,
             deferrable: false,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
@@ -737,9 +739,9 @@ impl Change {
             match definition {
                 TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
                 TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
-                TypeDefinition::Domain { base, not_null, checks } => {
+                TypeDefinition::Domain { base, not_null, checks, .. } => {
                     let mut named = BTreeMap::new();
-                    for check in checks {
+                    for (check, _) in checks {
                         named.insert(domain_check(check.as_ref(), &name.name, &named), true);
                     }
                     UserType::Domain { base: base.clone(), not_null: *not_null, checks: named }
@@ -789,8 +791,8 @@ impl Change {
         match change {
             DomainChange::SetNotNull => not_null = true,
             DomainChange::DropNotNull => not_null = false,
-            DomainChange::Default => {}
-            DomainChange::AddCheck { name: check, not_valid } => {
+            DomainChange::Default { .. } => {}
+            DomainChange::AddCheck { name: check, not_valid, .. } => {
                 checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
             }
             DomainChange::DropCheck { name: check, if_exists } => {

@@ -18,7 +18,8 @@ use std::sync::{Arc, LazyLock};
 use imbl::{OrdMap, OrdSet};
 
 use crate::sql::Name;
-use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
+
+use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
@@ -44,6 +45,8 @@ pub struct Schema {
     namespaces: OrdSet<Ident>,
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
+    /// Other objects that are followed by name; `None`: nobody has read which there are.
+    objects: Option<OrdSet<(ObjectKind, Ident)>>,
     /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
     default_grants: OrdMap<(Option<Ident>, bool), Arc<Grants>>,
     search_path: Arc<[Ident]>,
@@ -70,6 +73,7 @@ impl Default for Schema {
             namespaces: OrdSet::unit("public".into()),
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
+            objects: Some(OrdSet::new()),
             default_grants: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
             default_path: Arc::from(["public".into()]),
@@ -106,6 +110,7 @@ impl Schema {
             namespaces,
             extensions,
             publications,
+            objects,
             default_grants,
             search_path,
             default_path,
@@ -120,6 +125,7 @@ impl Schema {
             && namespaces.ptr_eq(&other.namespaces)
             && extensions.ptr_eq(&other.extensions)
             && publications.ptr_eq(&other.publications)
+            && objects == &other.objects
             && default_grants.ptr_eq(&other.default_grants)
             && search_path == &other.search_path
             && default_path == &other.default_path
@@ -204,6 +210,33 @@ impl Schema {
     /// Whether a publication publishes changes and deletions of rows.
     pub(crate) fn publishes_changes(&self) -> bool {
         self.publications.values().any(|publication| publication.changes)
+    }
+
+    /// Follows an object by its name.
+    fn follow(&mut self, kind: ObjectKind, name: &str, change: &ObjectChange) {
+        let (Some(objects), Some(key)) = (&mut self.objects, refusals::missing::followed(kind, name)) else { return };
+        match change {
+            ObjectChange::Create => _ = objects.insert(key),
+            ObjectChange::Alter => {}
+            ObjectChange::Drop => _ = objects.remove(&key),
+            ObjectChange::Rename { to } => {
+                objects.remove(&key);
+                let home = key.1.rsplit_once('.').map(|(home, _)| home.to_owned());
+                objects.insert((kind, home.map_or_else(|| to.clone(), |home| format!("{home}.{to}").into())));
+            }
+        }
+    }
+
+    /// Why PostgreSQL refuses the sub-commands of one statement together, and which of them.
+    pub(crate) fn refused_together(&self, operations: &[&Operation]) -> Option<(usize, String)> {
+        refusals::family::together(self, operations)
+    }
+
+    /// The same schema of a database of which not all was read.
+    #[must_use]
+    pub fn partly_read(mut self) -> Self {
+        self.objects = None;
+        self
     }
 
     /// Puts a publication there. For introspection.

@@ -193,7 +193,7 @@ impl Relation {
         let Some(found) = self.column(column) else { return true };
         let alike = |key: &Ident| self.column(key).is_some_and(|c| c.default == Some(DefaultValue::Constant));
         let repeats = |index: &Index| {
-            index.unique && index.plain_key().is_some_and(|key| key.contains(column) && key.iter().all(alike))
+            index.keeps_apart() && index.plain_key().is_some_and(|key| key.contains(column) && key.iter().all(alike))
         };
         found.may_be_omitted() && !self.indexes.values().any(repeats)
     }
@@ -412,6 +412,8 @@ pub struct Index {
     pub mentions: Vec<Ident>,
     /// `UNIQUE`
     pub unique: bool,
+    /// Whether it is of an exclusion constraint that refuses rows that are alike in its key.
+    pub excludes: bool,
     /// Its `WHERE`, as written or as the server prints it.
     pub predicate: Option<Ident>,
     /// The expressions of its key, in order, as written or as the server prints them.
@@ -428,7 +430,8 @@ impl Index {
     /// A complete index on plain columns and all rows.
     pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
         let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
-        Self { key, mentions, unique, predicate, expressions, nulls_collide, deferrable: false, valid: true }
+        let (deferrable, excludes) = (false, false);
+        Self { key, mentions, unique, excludes, predicate, expressions, nulls_collide, deferrable, valid: true }
     }
 
     /// The columns of its key, if all are plain columns and it covers all rows.
@@ -437,6 +440,11 @@ impl Index {
             return None;
         }
         self.key.iter().cloned().collect()
+    }
+
+    /// Whether no two rows can have the same key.
+    pub const fn keeps_apart(&self) -> bool {
+        self.unique || self.excludes
     }
 
     /// Whether it stands on the column.

@@ -462,7 +462,7 @@ impl Reader<'_> {
                     self.uses_relation(&table);
                 }
             }
-            Operation::Object { kind, name, change, publishes } => {
+            Operation::Object { kind, name, change, publishes, .. } => {
                 // Rows of what is published are told by a key.
                 for publishes in publishes.iter() {
                     let named = publishes.tables.iter().map(|published| self.schema.resolve(&published.table));

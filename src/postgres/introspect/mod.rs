@@ -60,7 +60,8 @@ impl Introspector {
             }
         };
         let rows = try_join_all(self.0.iter().map(ask)).await?.into_iter().collect();
-        Ok(Reader { rows, schema: Schema::empty(), oids: HashMap::new(), relations: HashMap::new() }.read())
+        Ok(Reader { rows, schema: Schema::empty().partly_read(), oids: HashMap::new(), relations: HashMap::new() }
+            .read())
     }
 }
 
@@ -249,6 +250,7 @@ impl Reader {
                 predicate: row.get::<_, Option<String>>(3).map(Ident::from),
                 expressions: idents(&row, 8),
                 nulls_collide: row.get(9),
+                excludes: false,
                 deferrable: row.get(10),
                 valid: row.get(7),
             };

@@ -2,9 +2,12 @@
 //! there can be only one of, what a column or a table cannot be. Each message is the server's, as versions 15 and 18 say it; a test runs the
 //! statements on a server.
 
-mod family;
+pub(super) mod expressions;
+pub(super) mod family;
+mod keys;
 mod kinds;
 mod made;
+pub(super) mod missing;
 mod routines;
 
 pub(super) use made::repeated;
@@ -35,6 +38,7 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             catalog.moved_as(name, *kind)
         }
         Operation::RefreshView { name, .. } => catalog.refreshed(name),
+        Operation::RenameType { name, to } => catalog.type_taken(name, to),
         Operation::CreateTable(table) => {
             let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema));
             query.or_else(|| catalog.create_table(table))
@@ -50,7 +54,7 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::DropRelation { kind: RelationKind::Index, name, concurrently, .. } => {
             catalog.drop_index(&schema.resolve(name), *concurrently)
         }
-        Operation::Object { kind: ObjectKind::Publication, name, publishes: Some(publishes), change } => {
+        Operation::Object { kind: ObjectKind::Publication, name, publishes: Some(publishes), change, .. } => {
             catalog.publication(name, publishes, *change == ObjectChange::Alter)
         }
         Operation::DropRelation { kind, name, cascade, together, .. } => {
@@ -70,12 +74,8 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let (found, kind) = { relations.chain(types).chain(functions) }.find(|(found, _)| found.schema == *name)?;
             Some(format!("cannot drop schema {name} because {} {found} is in it", kind.to_lowercase()))
         }
-        Operation::Comment { relation: Some((name, Some(column))), .. } => {
-            let name = schema.resolve(name);
-            let relation = schema.relation(&name).filter(|relation| relation.columns_known)?;
-            (relation.column(column).is_none() && !is_system(column))
-                .then(|| format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
-        }
+        Operation::Comment { relation: Some((name, Some(column))), .. } => catalog.column_of(name, column),
+        Operation::Comment { object, relation: Some((name, None)) } => catalog.commented_as(object, name),
         Operation::CreateTrigger { name, table, or_replace, function, columns, firing, .. } => {
             let (table, function) = (schema.resolve(table), function.as_ref().map(|f| schema.resolve_function(f)));
             let exists = !or_replace && schema.relation(&table)?.triggers.contains_key(name);
@@ -89,6 +89,19 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let exists = schema.relation(&table)?.policies.contains_key(name);
             exists.then(|| format!("policy \"{name}\" for table \"{}\" already exists", table.name))
         }
+        Operation::AlterPolicy { name, table, rename, .. } => {
+            let table = schema.resolve(table);
+            let policies = &schema.relation(&table)?.policies;
+            if !policies.contains_key(name) {
+                return Some(format!("policy \"{name}\" for table \"{}\" does not exist", table.name));
+            }
+            let taken = rename.as_ref().filter(|to| policies.contains_key(*to))?;
+            Some(format!("policy \"{taken}\" for table \"{}\" already exists", table.name))
+        }
+        Operation::Privileges { privileges, objects, columns, .. } => catalog.granted(privileges, objects, columns),
+        Operation::Object { statistics: Some(statistics), .. } => catalog.statistics(statistics),
+        Operation::CreateSequence { owned_by: Some((table, column)), .. }
+        | Operation::AlterSequence { owned_by: Some((table, column)), .. } => catalog.column_of(table, column),
         Operation::AddEnumLabel { name, if_not_exists, label, position } => {
             let UserType::Enum(labels) = schema.user_type(&schema.resolve_type(name))? else { return None };
             if labels.contains(label) {
@@ -124,6 +137,13 @@ impl Catalog<'_> {
                 }
                 if *if_not_exists && column(&new.name).is_some() {
                     return None;
+                }
+                if new.data_type.base() == name.to_string() {
+                    return Some(format!("composite type {table} cannot be made a member of itself"));
+                }
+                let key = constraints.iter().find_map(|key| self.unordered_key(None, std::slice::from_ref(new), key));
+                if key.is_some() {
+                    return key;
                 }
                 if is_system(&new.name) {
                     return Some(format!("column name \"{}\" conflicts with a system column name", new.name));
@@ -333,6 +353,10 @@ impl Catalog<'_> {
         if let Some(why) = self.parents_of(table) {
             return Some(why);
         }
+        let unordered = table.constraints.iter().find_map(|key| self.unordered_key(None, &table.columns, key));
+        if unordered.is_some() {
+            return unordered;
+        }
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { target, target_columns, .. } => {
@@ -401,11 +425,16 @@ impl Catalog<'_> {
             return Some(why);
         }
         let known = relation.columns_known && relation.kind == RelationKind::Table;
-        let mut named = index.key.iter().flatten().chain(&index.mentions);
+        // Expressions and conditions are looked at as such.
+        let plain = index.values.is_empty() && index.condition.is_none();
+        let mut named = index.key.iter().flatten().chain(index.mentions.iter().filter(|_| plain));
         let missing = named
             .find(|column| known && relation.column(column).is_none() && !is_system(column) && **column != table.name);
         if let Some(column) = missing {
             return Some(format!("column \"{column}\" does not exist"));
+        }
+        if let Some(why) = self.unordered_index(relation, index) {
+            return Some(why);
         }
         let columns: Vec<Ident> = index.key.iter().flatten().cloned().collect();
         index.unique.then(|| lacks_partition_key("UNIQUE", relation, &columns)).flatten()
@@ -593,6 +622,9 @@ impl Catalog<'_> {
         if relation.partitioned && definition.default_tablespace {
             return Some("cannot specify default tablespace for partitioned relations".to_owned());
         }
+        if let Some(why) = self.unordered_key(Some(relation), &[], definition) {
+            return Some(why);
+        }
         let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
         let missing = |columns: &[Ident]| columns.iter().find(known).map(|c| format!("column \"{c}\" does not exist"));
         let second = || format!("multiple primary keys for table \"{table}\" are not allowed");
@@ -624,7 +656,9 @@ impl Catalog<'_> {
             ConstraintKind::Check { .. } if relation.partitioned && definition.no_inherit => {
                 Some(format!("cannot add NO INHERIT constraint to partitioned table \"{table}\""))
             }
-            ConstraintKind::Check { columns, .. } | ConstraintKind::Exclude { columns } => {
+            // Its names are looked up as an expression's.
+            ConstraintKind::Check { .. } => None,
+            ConstraintKind::Exclude { columns, .. } => {
                 let named = |column: &&Ident| **column == name.name || is_system(column);
                 let columns: Vec<Ident> = columns.iter().filter(|column| !named(column)).cloned().collect();
                 missing(&columns)

@@ -169,7 +169,9 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
                 let breaks = |e: &saved::Evidence| e.capability.contains("accepts rows that break");
                 step.phase != Phase::Before && step.evidence.iter().any(breaks)
             };
-            let late = wrong.code == "23505" && wrong.what.contains("(after)") && plan.steps.iter().any(awaited);
+            let late = ["23505", "23P01"].contains(&wrong.code.as_str())
+                && wrong.what.contains("(after)")
+                && plan.steps.iter().any(awaited);
             late || wrong.code.starts_with("23") && (says("CO303") || says("CO305"))
                 || says("CO404") && wrong.code.starts_with("23")
         }
