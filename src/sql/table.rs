@@ -124,6 +124,8 @@ pub enum ConstraintKind {
         columns: Vec<Ident>,
         /// Whether it refuses rows that are alike in these columns, and no others: all are compared by `=`.
         alike: bool,
+        /// An operator that an index of its method cannot answer.
+        unfit: Option<Ident>,
     },
     /// `PRIMARY KEY|UNIQUE USING INDEX`
     UsingIndex {

@@ -473,8 +473,11 @@ impl Reader<'_> {
                 }
                 let key = |name: &str| Key::Part(QName::new("", kind.words()), name.into());
                 self.access.defines.insert(key(name));
-                if let ObjectChange::Rename { to } = change {
-                    self.access.defines.insert(key(to));
+                match change {
+                    ObjectChange::Rename { to } => _ = self.access.defines.insert(key(to)),
+                    // It may have called a function, as an event trigger does.
+                    ObjectChange::Drop => _ = self.access.precedes.insert(Key::FunctionUsers),
+                    ObjectChange::Create | ObjectChange::Alter => {}
                 }
                 self.words(text);
             }

@@ -629,6 +629,9 @@ impl Catalog<'_> {
         let missing = |columns: &[Ident]| columns.iter().find(known).map(|c| format!("column \"{c}\" does not exist"));
         let second = || format!("multiple primary keys for table \"{table}\" are not allowed");
         let has_key = relation.primary_key().is_some();
+        if let Some(why) = missing(&definition.covers) {
+            return Some(why);
+        }
         match &definition.kind {
             ConstraintKind::PrimaryKey { columns } => has_key
                 .then(second)
@@ -658,6 +661,9 @@ impl Catalog<'_> {
             }
             // Its names are looked up as an expression's.
             ConstraintKind::Check { .. } => None,
+            ConstraintKind::Exclude { unfit: Some(operator), .. } => Some(format!(
+                "operator {operator} is not one that an exclusion constraint of this index method can have"
+            )),
             ConstraintKind::Exclude { columns, .. } => {
                 let named = |column: &&Ident| **column == name.name || is_system(column);
                 let columns: Vec<Ident> = columns.iter().filter(|column| !named(column)).cloned().collect();

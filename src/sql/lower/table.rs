@@ -175,7 +175,12 @@ pub(super) fn lower_constraint(
                 plain_column(&e.column.column.expr).is_some() && e.operator.to_string() == "="
             };
             let alike = exclude.elements.iter().all(compared) && exclude.where_clause.is_none();
-            (&exclude.name, ConstraintKind::Exclude { columns, alike })
+            // What btree and hash order by, or spread by, excludes by `=` only.
+            let method = exclude.index_method.as_ref().map(fold);
+            let by_equality = method.as_deref().is_none_or(|method| matches!(method, "btree" | "hash"));
+            let operators = exclude.elements.iter().map(|e| e.operator.to_string());
+            let unfit = operators.filter(|_| by_equality).find(|operator| operator != "=").map(Into::into);
+            (&exclude.name, ConstraintKind::Exclude { columns, alike, unfit })
         }
         TableConstraint::PrimaryKeyUsingIndex(using) => {
             (&using.name, ConstraintKind::UsingIndex { index: fold(&using.index_name), primary: true })

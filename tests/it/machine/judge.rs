@@ -269,7 +269,8 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
         straight.release.pending().filter_map(renamed).collect::<Vec<_>>()
     };
     let said = |table: &str| said(table) || old_names(table).iter().any(|old| said(bare(old)));
-    let told = |table: &str| said(bare(table)) || all.clone().any(|sql| together(sql, bare(table)));
+    let filled = |table: &str| all.clone().any(|sql| together(sql, bare(table)));
+    let told = |table: &str| said(bare(table)) || filled(table) || old_names(table).iter().any(|old| filled(old));
     // An INSERT without a column list writes by position, in the overlap perhaps into another column. Without queries nobody can know.
     let by_position = |table: &str| {
         let mut queries = straight.release.blue.iter().chain(&straight.release.green);

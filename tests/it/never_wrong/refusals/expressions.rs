@@ -146,6 +146,12 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     ("CREATE TABLE j (a json, b jsonb, c point, d xml)", "ALTER TABLE j ADD PRIMARY KEY (d)", true),
     ("CREATE TABLE j (a json, b jsonb, c point, d xml)", "CREATE TABLE k (a json PRIMARY KEY)", true),
     ("CREATE TABLE j (a json, b jsonb, c point, d xml)", "INSERT INTO j (b) SELECT b FROM j GROUP BY b", false),
+    (T, "ALTER TABLE t ADD EXCLUDE USING btree (b WITH =)", false),
+    (T, "ALTER TABLE t ADD EXCLUDE USING btree (b WITH <>)", true),
+    (T, "ALTER TABLE t ADD EXCLUDE (b WITH <)", true),
+    (T, "ALTER TABLE t ADD EXCLUDE USING hash (b WITH =)", false),
+    (T, "ALTER TABLE t ADD EXCLUDE USING gist (int4range(a, a + 1) WITH &&)", false),
+    (T, "ALTER TABLE t ADD EXCLUDE USING gist (int4range(x, a + 1) WITH &&)", true),
     // Policies.
     (T, "CREATE POLICY p ON t USING (a > 0)", false),
     (T, "CREATE POLICY p ON t USING (x > 0)", true),
