@@ -234,7 +234,9 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             // A partition has the trigger of its table, and is locked with it.
             let above = |table: &QName| schema.ancestors(table).filter_map(|above| schema.relation(above)).any(calls);
             let tables = schema.relations().filter(|(table, r)| calls(r) && !above(table)).map(|(table, _)| table);
-            tables.fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
+            let callers = schema.callers(&function).into_iter().map(|(table, _)| table);
+            let tables: BTreeSet<QName> = tables.cloned().chain(callers).collect();
+            tables.iter().fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
         Operation::DropTrigger { table, .. }

@@ -11,6 +11,8 @@ pub(super) const DEFAULT_PARTITION: &str = "(default partition)";
 
 /// Which partitions a table has.
 pub(super) const PARTITIONS: &str = "(partitions)";
+/// What inherits from a table.
+pub(super) const HEIRS: &str = "(heirs)";
 /// What a table is a part of.
 pub(super) const PARENT: &str = "(parent)";
 /// The rules that `ON CONFLICT` asks.

@@ -320,10 +320,16 @@ impl Change {
                 self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
             }
             TableChange::SetDefault { column, default, runs, .. } => {
-                self.edit_column(table, column, |c| c.default = Some(*default));
+                self.edit_column(table, column, |c| {
+                    c.default = Some(*default);
+                    c.calls.clone_from(runs);
+                });
                 self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
             }
-            TableChange::DropDefault { column } => self.edit_column(table, column, |c| c.default = None),
+            TableChange::DropDefault { column } => self.edit_column(table, column, |c| {
+                c.default = None;
+                c.calls.clear();
+            }),
             TableChange::SetNotNull { column, name, .. } => {
                 self.edit_column(table, column, |c| c.not_null = true);
                 if let Some(name) = name {
@@ -655,6 +661,7 @@ fn column(definition: &ColumnDefinition) -> Column {
         not_null: definition.not_null,
         default: definition.default,
         needs: definition.needs.clone(),
+        calls: definition.runs.clone(),
         holds: None,
     }
 }

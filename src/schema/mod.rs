@@ -4,6 +4,7 @@
 mod apply;
 mod apply_function;
 mod apply_table;
+mod apply_type;
 mod describe;
 mod model;
 mod naming;
@@ -27,6 +28,7 @@ pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
+pub(crate) use refusals::Caller;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]

@@ -676,6 +676,8 @@ pub struct CreateFunction {
     pub tracked: bool,
     /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.
     pub volatile: bool,
+    /// `IMMUTABLE`
+    pub immutable: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }
@@ -778,6 +780,8 @@ pub struct DataChange {
     pub writes: Vec<Ident>,
     /// Everything it names.
     pub query: QueryShape,
+    /// Whether it takes rows away: `DELETE`, `TRUNCATE`, a `MERGE` that deletes.
+    pub deletes: bool,
     /// Tables that its `WITH` changes, too.
     pub also: Vec<Name>,
     /// For `DELETE`, `TRUNCATE` and `UPDATE`: whether it takes all rows.

@@ -164,7 +164,10 @@ fn stale(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Diag
 /// What a statement copies from another table.
 fn copies(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Diagnostic> {
     let reads = read(subject.step.before, &data.query);
-    reads.iter().filter(|read| *read != table).find_map(|read| copied(subject, read, table))
+    // Rows that are made of others of the same table: those that its FROM names.
+    let from = data.query.scopes.first().map_or(&[][..], |scope| &scope.reads);
+    let of_own = data.verb == DataVerb::Insert && from.iter().any(|name| subject.step.before.resolve(name) == *table);
+    reads.iter().filter(|read| of_own || *read != table).find_map(|read| copied(subject, read, table))
 }
 
 /// The tables that a query reads, those behind its views included.

@@ -6,8 +6,8 @@ mod table;
 
 pub(crate) use super::key::Key;
 use super::key::{
-    DEFAULT_PARTITION, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants, default_of,
-    nullness_of, shape_of, width_of,
+    DEFAULT_PARTITION, HEIRS, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_grants,
+    default_of, nullness_of, shape_of, width_of,
 };
 use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
@@ -470,6 +470,8 @@ impl Reader<'_> {
                     let all = all.filter(|name| publishes.all || publishes.schemas.contains(&name.schema));
                     let tables: BTreeSet<QName> = named.chain(all).collect();
                     self.access.uses.extend(tables.iter().cloned().map(|table| Key::Part(table, PRIMARY_KEY.into())));
+                    // What inherits from a table is published with it.
+                    self.access.uses.extend(tables.iter().cloned().map(|table| Key::Part(table, HEIRS.into())));
                 }
                 let key = |name: &str| Key::Part(QName::new("", kind.words()), name.into());
                 self.access.defines.insert(key(name));

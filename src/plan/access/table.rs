@@ -2,8 +2,8 @@
 
 use super::Reader;
 use crate::plan::key::{
-    DEFAULT_PARTITION, Key, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_of, nullness_of,
-    shape_of, width_of,
+    DEFAULT_PARTITION, HEIRS, Key, LIKENESS, PARENT, PARTITIONS, PRIMARY_KEY, REFERENCES, UNIQUE, default_of,
+    nullness_of, shape_of, width_of,
 };
 use crate::schema::{QName, Relation, Rule, UserType};
 use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
@@ -198,6 +198,7 @@ impl Reader<'_> {
                 self.all_columns(table);
                 self.handed_down(table);
                 self.access.defines.insert(Key::Part(table.clone(), PARENT.into()));
+                self.access.defines.insert(Key::Part(parent.clone(), HEIRS.into()));
                 self.uses_relation(&parent);
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {

@@ -196,6 +196,7 @@ impl Reader {
                 not_null: row.get(3),
                 default,
                 needs: idents(&row, 7),
+                calls: Vec::new(),
                 holds: None,
             });
         }
@@ -366,7 +367,7 @@ impl Reader {
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
-            let volatile = runs.volatility == "volatile";
+            let (volatile, immutable) = (runs.volatility == "volatile", runs.volatility == "immutable");
             let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
             let function = Function {
@@ -379,6 +380,7 @@ impl Reader {
                 source,
                 tracked,
                 volatile,
+                immutable,
                 body,
             };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);

@@ -108,7 +108,7 @@ impl Resolver<'_> {
                 self.changing |= builtin.is_some_and(|builtin| builtin.changing);
                 let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());
                 if let Some(function) = &user {
-                    self.changing |= function.volatile && function.source.language() != "sql";
+                    self.changing |= !function.immutable && function.source.language() != "sql";
                     let signature = function.signature(&qualified);
                     self.resolved.uses.overloads.entry(qualified.clone()).or_default().insert(Some(signature));
                     return Meant { returns, builtin, user };

@@ -180,6 +180,13 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Statement::Update(update) => update.selection.is_none() && update.from.is_none(),
         _ => false,
     };
+    let merges = |merge: &sqlparser::ast::Merge| {
+        merge.clauses.iter().any(|c| matches!(c.action, sqlparser::ast::MergeAction::Delete { .. }))
+    };
+    let deletes = match &statement {
+        Statement::Merge(merge) => merges(merge),
+        _ => verb == DataVerb::Delete,
+    };
     let also = all_writes[1..].iter().map(|write| write.table.clone()).collect();
     let table = Some(write.table.clone());
     Ok(vec![Operation::Data(Box::new(DataChange {
@@ -188,6 +195,7 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         writes,
         query: shape,
         also,
+        deletes,
         everything,
         together: Arc::from([]),
         cascade: false,
@@ -243,6 +251,7 @@ pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             table: Some(table),
             writes: Vec::new(),
             query,
+            deletes: true,
             also: Vec::new(),
             everything: true,
             together,
@@ -278,6 +287,7 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
                 table,
                 writes,
                 query,
+                deletes: false,
                 also: Vec::new(),
                 everything,
                 together: Arc::from([]),

@@ -50,7 +50,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         mention(&parser.next_token().token, &mut mentions);
     }
     let mentions = mentions.into_iter().collect();
-    let volatile = body.volatility == "volatile";
+    let (volatile, immutable) = (body.volatility == "volatile", body.volatility == "immutable");
     let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
@@ -66,6 +66,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         text,
         tracked,
         volatile,
+        immutable,
         body,
     }))])
 }
