@@ -247,7 +247,7 @@ impl Effect {
 
     fn attributes_and_domains(&mut self, before: &Schema, after: &Schema, name: &QName) {
         match (before.user_type(name), after.user_type(name)) {
-            (Some(UserType::Composite(old)), Some(UserType::Composite(new))) if old != new => {
+            (Some(UserType::Composite(old)), Some(UserType::Composite(new))) if shape(old) != shape(new) => {
                 self.removes.insert(Capability::Attributes { name: name.clone(), shape: shape(old) });
                 self.adds.insert(Capability::Attributes { name: name.clone(), shape: shape(new) });
             }

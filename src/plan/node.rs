@@ -466,7 +466,7 @@ pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<Str
     let Operation::Data(data) = operation else { return None };
     let table = schema.resolve(data.table.as_ref()?);
     match data.verb {
-        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows(&table) => {
+        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows_with(&table, &data.nulls) => {
             Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
         }
         DataVerb::Truncate if !data.cascade => {

@@ -175,11 +175,20 @@ impl Schema {
 
     /// Whether rows of a table can be changed and deleted: a publication that says so wants to know which rows they were.
     pub fn identifies_rows(&self, name: &QName) -> bool {
+        self.identifies_rows_with(name, &[])
+    }
+
+    /// The same of those rows in which some columns are NULL: PostgreSQL passes over what inherits from the table and has no such rows.
+    pub(crate) fn identifies_rows_with(&self, name: &QName, nulls: &[Ident]) -> bool {
         let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
             return true;
         };
         // What inherits from it is changed with it. The rows of a partitioned table are its partitions', and so is what tells them apart.
-        if self.children(name).any(|heir| !self.identifies_rows(heir)) {
+        let has_none = |heir: &QName| {
+            let demands = |null: &Ident| self.relation(heir)?.column(null).map(|column| column.not_null);
+            nulls.iter().any(|null| demands(null) == Some(true))
+        };
+        if self.children(name).any(|heir| !has_none(heir) && !self.identifies_rows_with(heir, nulls)) {
             return false;
         }
         let whole = || self.ancestors(name).filter(|above| self.relation(above).is_some_and(|r| r.partitioned));

@@ -782,6 +782,8 @@ pub struct DataChange {
     pub query: QueryShape,
     /// Whether it takes rows away: `DELETE`, `TRUNCATE`, a `MERGE` that deletes.
     pub deletes: bool,
+    /// The columns that must be NULL in the rows that it changes (`UPDATE`, `DELETE`).
+    pub nulls: Vec<Ident>,
     /// Tables that its `WITH` changes, too.
     pub also: Vec<Name>,
     /// For `DELETE`, `TRUNCATE` and `UPDATE`: whether it takes all rows.

@@ -175,6 +175,12 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Statement::Update(update) => repeatable(update, &writes),
         _ => false,
     };
+    // Of other tables it says nothing.
+    let nulls = match &statement {
+        Statement::Delete(delete) if delete.using.is_none() => tested_null(delete.selection.as_ref()),
+        Statement::Update(update) if update.from.is_none() => tested_null(update.selection.as_ref()),
+        _ => Vec::new(),
+    };
     let everything = match &statement {
         Statement::Delete(delete) => delete.selection.is_none() && delete.using.is_none(),
         Statement::Update(update) => update.selection.is_none() && update.from.is_none(),
@@ -196,6 +202,7 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         query: shape,
         also,
         deletes,
+        nulls,
         everything,
         together: Arc::from([]),
         cascade: false,
@@ -211,16 +218,22 @@ fn select_into(body: &SetExpr) -> bool {
     }
 }
 
-/// Whether a second run changes only rows that the first one did not see: `UPDATE t SET a = … WHERE a IS NULL [AND …]`.
-fn repeatable(update: &Update, writes: &[Ident]) -> bool {
+/// The columns that a condition wants to be NULL.
+fn tested_null(filter: Option<&Expr>) -> Vec<Ident> {
     let mut tested = Vec::new();
-    if let Some(selection) = &update.selection {
-        conjuncts(selection, &mut |expr| {
+    if let Some(filter) = filter {
+        conjuncts(filter, &mut |expr| {
             if let Expr::IsNull(inner) = expr {
                 tested.extend(crate::sql::ast::plain_column(inner));
             }
         });
     }
+    tested
+}
+
+/// Whether a second run changes only rows that the first one did not see: `UPDATE t SET a = … WHERE a IS NULL [AND …]`.
+fn repeatable(update: &Update, writes: &[Ident]) -> bool {
+    let tested = tested_null(update.selection.as_ref());
     !writes.is_empty() && writes.iter().any(|column| tested.contains(column))
 }
 
@@ -252,6 +265,7 @@ pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             writes: Vec::new(),
             query,
             deletes: true,
+            nulls: Vec::new(),
             also: Vec::new(),
             everything: true,
             together,
@@ -288,6 +302,7 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
                 writes,
                 query,
                 deletes: false,
+                nulls: Vec::new(),
                 also: Vec::new(),
                 everything,
                 together: Arc::from([]),
