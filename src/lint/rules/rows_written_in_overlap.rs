@@ -137,11 +137,11 @@ fn stale(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Diag
     let again = release.steps.iter().filter(|other| other.again || other.phase == Phase::After);
     let mut again = again.flat_map(|other| {
         other.operations().filter_map(move |op| match op {
-            Operation::Data(data) => Some((other.before.resolve(data.table.as_ref()?), data)),
+            Operation::Data(data) => Some((other.before.resolve(data.table.as_ref()?), &**data)),
             _ => None,
         })
     });
-    let refills = |(of, other): &(QName, &Box<DataChange>)| {
+    let refills = |(of, other): &(QName, &DataChange)| {
         of == table
             && other.everything
             && !other.repeatable

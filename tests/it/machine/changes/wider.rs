@@ -208,7 +208,7 @@ fn block(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
             )
         }
         2 => format!("DO $$ BEGIN IF EXISTS (SELECT FROM {t}) THEN RAISE NOTICE 'rows'; END IF; END $$"),
-        _ => format!("DO $$ BEGIN EXECUTE 'COMMENT ON TABLE {} IS ''x'''; END $$", t.replace('"', "\"")),
+        _ => format!("DO $$ BEGIN EXECUTE 'COMMENT ON TABLE {t} IS ''x'''; END $$"),
     }])
 }
 
