@@ -72,6 +72,11 @@ impl<'a> App<'a> {
         }
     }
 
+    /// A query of the version that changes one of these columns in rows that are there, by itself or by what it sets off.
+    pub(crate) fn changes(&self, relation: &QName, columns: &[Ident]) -> Option<&'a Query> {
+        self.watch?.changer(relation, columns)
+    }
+
     /// Whether a query of the version deletes rows of a table.
     pub(crate) fn deletes(&self, relation: &QName) -> bool {
         let deletes = |write: &Write| write.relation == *relation && write.kind == WriteKind::Delete;

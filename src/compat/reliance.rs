@@ -123,7 +123,7 @@ fn object_of(capability: &Capability) -> Option<&str> {
         Capability::Label { label, .. } => Some(label),
         Capability::Type(name)
         | Capability::Attribute { name, .. }
-        | Capability::Attributes(name)
+        | Capability::Attributes { name, .. }
         | Capability::Taken { name, .. }
         | Capability::KnownLabels(name)
         | Capability::Call { name, .. }
@@ -237,7 +237,7 @@ impl<'a> View<'a> {
             | Capability::Attribute { name, .. }
             | Capability::Taken { name, .. }
             | Capability::KnownLabels(name) => self.uses_type(name).then_some(false),
-            Capability::Attributes(name) => self.writes_type(name).then_some(false),
+            Capability::Attributes { name, .. } => self.writes_type(name).then_some(false),
             Capability::Label { name, label } => {
                 if uses.labels.contains_key(&(name.to_string(), label.clone())) {
                     return Some(true);

@@ -138,7 +138,7 @@ pub(crate) fn repeats_key(write: &Write, schema: &Schema) -> bool {
         columns.contains(column) && constant
     };
     let of_constants = |key: &[Option<Ident>]| key.iter().all(|column| column.as_ref().is_some_and(same));
-    relation.indexes.values().any(|index| index.unique && of_constants(&index.key))
+    relation.indexes.values().any(|index| index.keeps_apart() && of_constants(&index.key))
 }
 
 /// Whether triggers may change the rows that are written, here or in the partition that a row belongs to. Rules are not known.

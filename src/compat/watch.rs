@@ -11,6 +11,7 @@ use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
 use crate::sql::TypeName;
 use crate::sql::lex::words_of;
+use crate::sql::operation::Ident;
 use crate::sql::query::At;
 use crate::workload::{Query, Workload};
 
@@ -94,6 +95,34 @@ impl<'a> Watch<'a> {
             all.any(|written| schema.behind(written).into_iter().any(kin))
         };
         let at = self.reach.iter().position(writes)?;
+        Some(&self.workload.queries[at])
+    }
+
+    /// A query that changes one of these columns in rows of a relation that are there, perhaps by what it sets off: of that only the words are
+    /// known.
+    pub(super) fn changer(&self, relation: &QName, columns: &[Ident]) -> Option<&'a Query> {
+        let schema = &self.own.schema;
+        let is = |written: &QName| {
+            let behind = schema.behind(written);
+            behind.into_iter().any(|name| name == relation || schema.ancestors(name).any(|above| above == relation))
+        };
+        let set = |write: &Write| match &write.kind {
+            WriteKind::Update { columns: set, .. } | WriteKind::Insert { updates: set, .. } => {
+                is(&write.relation) && columns.iter().any(|column| set.contains(column))
+            }
+            WriteKind::Delete => false,
+        };
+        let says = |reach: &Reach, word: &str| reach.mentions.contains(word);
+        let changes = |query: &usize| {
+            let own = self.own.look(*query).is_some_and(|look| look.uses.writes.iter().any(set));
+            let reach = &self.reach[*query];
+            let sets_off = || {
+                let named = says(reach, "update") && says(reach, &relation.name);
+                named && reach.writes.iter().any(is) && columns.iter().any(|column| says(reach, column))
+            };
+            own || sets_off()
+        };
+        let at = (0..self.reach.len()).find(changes)?;
         Some(&self.workload.queries[at])
     }
 

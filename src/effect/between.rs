@@ -28,7 +28,7 @@ impl Effect {
     pub fn of(operation: &Operation, before: &Schema, applied: &Applied) -> Self {
         let mut effect = Self::between(before, &applied.schema, &applied.touched);
         let (lost, won) = unseen(operation, before);
-        if let Operation::Privileges { grant, privileges, objects, grantees } = operation {
+        if let Operation::Privileges { grant, privileges, objects, grantees, .. } = operation {
             let roles = |p| grantees.iter().map(move |role: &String| (role.clone(), p));
             for (role, privilege) in privileges.iter().flat_map(roles) {
                 for object in objects.iter().filter_map(|object| object.words(*grant)) {
@@ -247,8 +247,9 @@ impl Effect {
 
     fn attributes_and_domains(&mut self, before: &Schema, after: &Schema, name: &QName) {
         match (before.user_type(name), after.user_type(name)) {
-            (Some(UserType::Composite(old)), Some(UserType::Composite(new))) if old != new => {
-                self.removes.insert(Capability::Attributes(name.clone()));
+            (Some(UserType::Composite(old)), Some(UserType::Composite(new))) if shape(old) != shape(new) => {
+                self.removes.insert(Capability::Attributes { name: name.clone(), shape: shape(old) });
+                self.adds.insert(Capability::Attributes { name: name.clone(), shape: shape(new) });
             }
             (Some(old @ UserType::Domain { .. }), Some(new @ UserType::Domain { .. })) => {
                 let (old, new) = (rules_of_domain(old), rules_of_domain(new));
@@ -410,7 +411,7 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
             let rows = behaviour::rows_of(&before.resolve(parent), table);
             if *attach { (None, Some(rows)) } else { (Some(rows), None) }
         }
-        TableChange::SetDefault { column, default: _, runs: _ } => {
+        TableChange::SetDefault { column, default: _, runs: _, value: _ } => {
             let has = |c: &Column| !matches!(c.default, None | Some(DefaultValue::Null));
             let replaced = before.relation(table).and_then(|r| r.column(column)).is_some_and(has);
             let (relation, column) = (table.clone(), column.clone());
@@ -678,6 +679,11 @@ fn of_function(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
     schema.functions(name).iter().map(call).collect()
 }
 
+/// What a whole value of a composite type has.
+fn shape(attributes: &[(Ident, crate::sql::TypeName)]) -> Ident {
+    attributes.iter().map(|(_, data_type)| data_type.as_str()).collect::<Vec<_>>().join(", ").into()
+}
+
 fn of_namespace(schema: &Schema, name: &Ident) -> BTreeSet<Capability> {
     schema.has_namespace(name).then(|| Capability::Namespace(name.clone())).into_iter().collect()
 }
@@ -685,7 +691,9 @@ fn of_namespace(schema: &Schema, name: &Ident) -> BTreeSet<Capability> {
 /// Whether a schema offers a capability that is not about a relation.
 pub(super) fn of_others(schema: &Schema, capability: &Capability) -> bool {
     match capability {
-        Capability::Attributes(name) => schema.user_type(name).is_some(),
+        Capability::Attributes { name, shape: wanted } => {
+            matches!(schema.user_type(name), Some(UserType::Composite(found)) if shape(found) == *wanted)
+        }
         Capability::Taken { name, rule } => {
             schema.user_type(name).is_some_and(|definition| !rules_of_domain(definition).contains(rule))
         }

@@ -224,7 +224,12 @@ pub enum Capability {
         data_type: String,
     },
     /// A composite type has the attributes it had, which who writes whole values counts on: `'(1,x)'` has as many as it has.
-    Attributes(QName),
+    Attributes {
+        /// The composite type.
+        name: QName,
+        /// Its attributes, as a list of their types.
+        shape: Ident,
+    },
     /// A domain takes values that break this rule of it.
     Taken {
         /// The domain.
@@ -378,7 +383,7 @@ impl Capability {
             | Self::Arbiter { .. }
             | Self::PartialArbiter { .. }
             | Self::Grouped { .. }
-            | Self::Attributes(_)
+            | Self::Attributes { .. }
             | Self::ConstraintName { .. } => Weight::Habit,
             Self::NeverNull { .. }
             | Self::Ruled { .. }
@@ -459,7 +464,7 @@ impl Capability {
             | Self::Granted { .. }
             | Self::Label { .. }
             | Self::Attribute { .. }
-            | Self::Attributes(_)
+            | Self::Attributes { .. }
             | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
@@ -548,7 +553,7 @@ impl Capability {
             | Self::Identified(_)
             | Self::Label { .. }
             | Self::Attribute { .. }
-            | Self::Attributes(_)
+            | Self::Attributes { .. }
             | Self::Taken { .. }
             | Self::KnownLabels(_)
             | Self::Call { .. }
@@ -639,7 +644,7 @@ impl fmt::Display for Capability {
             Self::Attribute { name, attribute, data_type } => {
                 write!(f, "{name}.{attribute} is readable as {data_type}")
             }
-            Self::Attributes(name) => write!(f, "type {name} keeps its attributes"),
+            Self::Attributes { name, shape } => write!(f, "values of type {name} are ({shape})"),
             Self::Taken { name, rule } => write!(f, "domain {name} takes values that break {rule}"),
             Self::Label { name, label } => write!(f, "enum {name} accepts '{label}'"),
             Self::KnownLabels(name) => write!(f, "enum {name} has no labels unknown to its readers"),

@@ -234,7 +234,9 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             // A partition has the trigger of its table, and is locked with it.
             let above = |table: &QName| schema.ancestors(table).filter_map(|above| schema.relation(above)).any(calls);
             let tables = schema.relations().filter(|(table, r)| calls(r) && !above(table)).map(|(table, _)| table);
-            tables.fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
+            let callers = schema.callers(&function).into_iter().map(|(table, _)| table);
+            let tables: BTreeSet<QName> = tables.cloned().chain(callers).collect();
+            tables.iter().fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
         Operation::DropTrigger { table, .. }
@@ -263,7 +265,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let checks = match change {
                 DomainChange::SetNotNull | DomainChange::Validate { .. } => true,
                 DomainChange::AddCheck { not_valid, .. } => !not_valid,
-                DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default => false,
+                DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default { .. } => false,
             };
             let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
             let stores = |r: &Relation| matches!(r.kind, RelationKind::Table | RelationKind::MaterializedView);
@@ -298,7 +300,8 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         let is_view = |name: &QName| schema.relation(name).is_some_and(|r| !r.reads.is_empty());
         let (views, tables): (Vec<_>, Vec<_>) = dependents.partition(is_view);
         locked.extend(tables);
-        falling.extend(views.into_iter().chain(partitions(&name, schema)));
+        let heirs = schema.children(&name).filter(|_| cascade).cloned();
+        falling.extend(views.into_iter().chain(partitions(&name, schema)).chain(heirs));
         let mut seen = BTreeSet::new();
         falling.retain(|name| seen.insert(name.clone()));
     }
@@ -395,6 +398,9 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
         let view = schema.relation(name).is_some_and(|relation| !relation.reads.is_empty());
         found.extend(if view { dropped(name, true, schema) } else { vec![name.clone()] });
     }
+    // The column of a table below goes, too.
+    let below = schema.children(table).filter(|child| *child != table);
+    found.extend(below.flat_map(|child| falling_with(column, cascade, child, schema)));
     found
 }
 
@@ -428,7 +434,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             }
             hazard
         }
-        TableChange::SetType { column, data_type, using, collate } => {
+        TableChange::SetType { column, data_type, using, collate, .. } => {
             let old = schema.relation(table).and_then(|r| r.column(column)).and_then(|c| c.data_type.clone());
             let free = old.is_some_and(|old| type_change(schema, &old, data_type) == TypeChange::Free) && !using;
             // Another collation sorts otherwise: the indexes of the column are built anew.

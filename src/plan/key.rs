@@ -18,6 +18,8 @@ pub(crate) enum Aspect {
     DefaultPartition,
     /// Who may do what.
     Grants,
+    /// What inherits from it.
+    Heirs,
     /// What `LIKE` copies, before it is changed.
     Likeness,
     /// Whose it is.
@@ -54,6 +56,7 @@ impl fmt::Display for Aspect {
             Self::Default(column) => write!(f, "(default of {column})"),
             Self::DefaultPartition => f.write_str("(default partition)"),
             Self::Grants => f.write_str("(grants)"),
+            Self::Heirs => f.write_str("(heirs)"),
             Self::Likeness => f.write_str("(likeness)"),
             Self::Owner => f.write_str("(owner)"),
             Self::Parent => f.write_str("(parent)"),

@@ -7,9 +7,11 @@ use super::stages::Placed;
 use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, State, Watch};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
-use crate::schema::Schema;
+use crate::effect::Capability;
+use crate::schema::{QName, Schema};
 use crate::side::Side;
 use crate::source::Span;
+use crate::sql::operation::{Firing, Ident};
 
 /// What the planner knows when it asks.
 pub(super) struct Input<'a> {
@@ -59,6 +61,7 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Diagnostic> {
         let after = input.states.iter().filter(|(node, _)| input.nodes[*node].placement.phase == Phase::After);
         found.extend(not_ready(input, green, &overlap, after.clone()));
         found.extend(not_yet_changed(input, green, &overlap, after.clone()));
+        found.extend(bodies_lost(input, green, &overlap, after.clone()));
         found.extend(lost(input, Side::Green, green, overlap, after, codes::GREEN_BREAKS, input.offsets.1));
     }
     found
@@ -157,6 +160,53 @@ fn lost<'a>(
             );
         }
         state = next;
+    }
+    found
+}
+
+/// Queries of green that set off a trigger whose function breaks before the trigger goes: what green's own schema no longer has still runs.
+fn bodies_lost<'a>(
+    input: &Input<'_>,
+    green: &Watch<'_>,
+    overlap: &State,
+    steps: impl Iterator<Item = &'a (usize, Schema)>,
+) -> Vec<Diagnostic> {
+    let calling = |schema: &Schema, table: &QName, function: &QName| -> Vec<Firing> {
+        let relation = schema.relation(table);
+        let called = relation.into_iter().flat_map(|relation| &relation.trigger_functions);
+        let on = |trigger: &Ident| relation.is_some_and(|r| r.triggers.get(trigger) == Some(&true));
+        let called = called.filter(|(trigger, called)| *called == function && on(trigger));
+        called.filter_map(|(trigger, _)| Some(relation?.firing(trigger))).collect()
+    };
+    let own = green.own().schema();
+    let mut found = Vec::new();
+    for (node, schema) in steps {
+        for lost in &input.nodes[*node].node.effect.removes {
+            let Capability::Sound { name, signature } = lost else { continue };
+            let fires = |query: usize| {
+                let writes = overlap.look(query).into_iter().flat_map(|look| &look.uses.writes);
+                writes.into_iter().any(|write| {
+                    let goes = calling(own, &write.relation, name).is_empty();
+                    goes && calling(schema, &write.relation, name).into_iter().any(|firing| write.sets_off(firing))
+                })
+            };
+            let span = input.nodes[*node].node.span();
+            let Some(query) = (0..green.queries().len()).find(|query| fires(*query)) else { continue };
+            if said(input, codes::GREEN_BREAKS, span) {
+                continue;
+            }
+            let of = &green.queries()[query];
+            let text = format!(
+                "green's query {} does not work after this: it sets off a trigger whose function {signature} no longer finds what it names, and that goes only later",
+                of.name
+            );
+            found.push(
+                Diagnostic::error(codes::GREEN_BREAKS, text)
+                    .at(span, "from here on")
+                    .at(of.span.moved(input.offsets.1), "this query")
+                    .help("drop the trigger before this statement, or in the same file"),
+            );
+        }
     }
     found
 }

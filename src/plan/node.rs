@@ -57,9 +57,11 @@ impl Part {
         }
     }
 
-    /// Why PostgreSQL refuses a data statement on a schema, by the names and types in it.
+    /// Why PostgreSQL refuses a data statement, or an expression that is to be kept, on a schema, by the names and types in it.
     pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::Problem> {
-        let command = self.command.as_deref()?;
+        let Some(command) = self.command.as_deref() else {
+            return schema.refused_expression(&self.operation, self.prefix.is_none());
+        };
         let look = resolve::resolve(command, schema);
         look.refused().cloned().or_else(|| refused_row(command, &look.uses.writes, schema))
     }
@@ -369,6 +371,10 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 Operation::AlterTable { change, .. } => change.pass(),
                 _ => 0,
             });
+            let together: Vec<&Operation> = pieces.iter().map(|piece| &piece.operation).collect();
+            if let Some((at, why)) = schema.refused_together(&together) {
+                diagnostics.push(server_refuses(format!("PostgreSQL refuses this: {why}"), pieces[at].span));
+            }
             for piece in pieces {
                 match &piece.operation {
                     Operation::Transaction(control) => {
@@ -479,7 +485,7 @@ pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<Str
     let Operation::Data(data) = operation else { return None };
     let table = schema.resolve(data.table.as_ref()?);
     match data.verb {
-        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows(&table) => {
+        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows_with(&table, &data.nulls) => {
             Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
         }
         DataVerb::Truncate if !data.cascade => {

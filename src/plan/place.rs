@@ -7,7 +7,7 @@ use super::stages::Judged;
 use crate::compat::Pulls;
 use crate::effect::Weight;
 use crate::sql::DirectiveWord;
-use crate::sql::operation::{DataVerb, Operation};
+use crate::sql::operation::Operation;
 
 /// Where a node goes, and why.
 #[derive(Debug, Clone)]
@@ -123,9 +123,7 @@ fn want(node: &Node, pulls: &Pulls<'_>) -> Want {
         (true, false) => own(Some(Phase::After), Phase::After, false),
         (false, true) => own(Some(Phase::Before), Phase::Before, false),
         (false, false) => {
-            let destructive = node.operations().any(
-                |op| matches!(op, Operation::Data(data) if matches!(data.verb, DataVerb::Delete | DataVerb::Truncate)),
-            );
+            let destructive = node.operations().any(|op| matches!(op, Operation::Data(data) if data.deletes));
             // What green may be refused counts for more than what blue merely prefers.
             let freed = pulls.green.as_ref().is_some_and(|pull| pull.query.is_some() && pull.capability.is_freedom());
             let later = pulls.blue.is_some() && !freed || destructive;

@@ -1,13 +1,13 @@
 //! One operation on a schema. Never fails: what cannot be is reported as a [`Problem`], and the schema stays as it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::model::{Column, Index, Policy, QName, Relation, UserType};
+use super::model::{Column, Index, Policy, QName, Relation};
 use super::{Links, Schema, naming, refusals, resolve};
 use crate::sql::operation::{
-    AttributeChange, CreateIndex, CreateView, DefaultValue, DomainChange, GrantObject, Ident, ObjectKind, Operation,
-    OutputColumn, QueryShape, RelationKind, TableChange, TypeDefinition,
+    CreateIndex, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn, QueryShape,
+    RelationKind, TableChange,
 };
 use crate::sql::query::Query;
 use crate::sql::{Name, TypeName};
@@ -90,6 +90,7 @@ impl Change {
             self.untouched(operation);
             return;
         }
+        self.problems.extend(refusals::missing::of(&self.schema, operation));
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
             Operation::AlterTable { table, if_exists, only, change } => {
@@ -177,13 +178,13 @@ impl Change {
                     self.edit(part, |t| _ = t.drop_trigger(name));
                 }
             }
-            Operation::CreatePolicy { name, table, restrictive, text } => {
+            Operation::CreatePolicy { name, table, restrictive, text, .. } => {
                 let table = self.schema.resolve(table);
                 let open = is_open(*restrictive, text);
                 let policy = Policy { restrictive: *restrictive, open, text: text.clone() };
                 self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
             }
-            Operation::AlterPolicy { name, table, rename, text } => {
+            Operation::AlterPolicy { name, table, rename, text, .. } => {
                 let table = self.schema.resolve(table);
                 self.edit(&table, |t| {
                     if let Some(mut policy) = t.policies.remove(name) {
@@ -198,7 +199,7 @@ impl Change {
             Operation::DropPolicy { name, table, if_exists } => {
                 self.drop_part(table, *if_exists, &format!("policy {name}"), |t| t.policies.remove(name).is_some());
             }
-            Operation::Privileges { grant, privileges, objects, grantees } => {
+            Operation::Privileges { grant, privileges, objects, grantees, .. } => {
                 for object in objects {
                     self.default_grants(object, *grant, privileges, grantees);
                 }
@@ -230,10 +231,10 @@ impl Change {
                 self.schema.extensions.remove(name);
                 self.touched.insert(Object::Extension(name.clone()));
             }
-            Operation::Object { kind: ObjectKind::Publication, name, change, publishes } => {
+            Operation::Object { kind: ObjectKind::Publication, name, change, publishes, .. } => {
                 self.publication(name, change, publishes.as_deref());
             }
-            Operation::Object { .. } => {}
+            Operation::Object { kind, name, change, .. } => self.schema.follow(*kind, name, change),
             Operation::Session { search_path: Some(path) } => {
                 self.schema.search_path = searched(path);
             }
@@ -562,6 +563,7 @@ impl Change {
             predicate: index.predicate.clone(),
             expressions: index.expressions.clone(),
             nulls_collide: index.nulls_collide,
+            excludes: false,
             deferrable: false,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
@@ -577,7 +579,7 @@ impl Change {
     }
 
     /// An index of a partitioned table goes with those of the partitions.
-    fn drop_index(&mut self, table: &QName, index: &Ident) {
+    pub(super) fn drop_index(&mut self, table: &QName, index: &Ident) {
         let Some(gone) = self.schema.relation(table).and_then(|t| t.indexes.get(index)).cloned() else { return };
         self.edit(table, |t| _ = t.indexes.remove(index));
         for partition in self.partitions(table) {
@@ -696,6 +698,7 @@ impl Change {
                 not_null: false,
                 default: None,
                 needs: Vec::new(),
+                calls: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
@@ -721,121 +724,6 @@ impl Change {
             }
         }
         Some(columns)
-    }
-
-    fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
-        let name = self.created(name);
-        self.touched.insert(Object::Type(name.clone()));
-        if self.schema.types.contains_key(&name) {
-            if !if_not_exists {
-                self.exists(format!("type {name}"));
-            }
-            return;
-        }
-        self.schema.insert_type(
-            name.clone(),
-            match definition {
-                TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
-                TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
-                TypeDefinition::Domain { base, not_null, checks } => {
-                    let mut named = BTreeMap::new();
-                    for check in checks {
-                        named.insert(domain_check(check.as_ref(), &name.name, &named), true);
-                    }
-                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named }
-                }
-                TypeDefinition::Other => UserType::Other,
-            },
-        );
-    }
-
-    fn rename_type(&mut self, name: &Name, to: &Ident) {
-        let from = self.schema.resolve_type(name);
-        let target = QName { schema: from.schema.clone(), name: to.clone() };
-        self.touched.insert(Object::Type(from.clone()));
-        self.touched.insert(Object::Type(target.clone()));
-        let Some(definition) = self.schema.types.remove(&from) else {
-            self.missing(format!("type {from}"));
-            return;
-        };
-        self.schema.types.insert(target.clone(), definition);
-        // Columns follow their type's new name.
-        let old = from.to_string();
-        let new = target.to_string();
-        let users: Vec<_> = self
-            .schema
-            .relations()
-            .filter(|(_, r)| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == old)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for user in users {
-            self.edit(&user, |relation| {
-                for column in &mut relation.columns {
-                    if let Some(data_type) = column.data_type.as_mut().filter(|t| t.base() == old) {
-                        *data_type = crate::sql::TypeName::canonical(data_type.as_str().replacen(&old, &new, 1));
-                    }
-                }
-            });
-        }
-    }
-
-    fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
-        let name = self.schema.resolve_type(name);
-        self.touched.insert(Object::Type(name.clone()));
-        let Some(UserType::Domain { base, mut not_null, mut checks }) = self.schema.user_type(&name).cloned() else {
-            self.missing(format!("domain {name}"));
-            return;
-        };
-        match change {
-            DomainChange::SetNotNull => not_null = true,
-            DomainChange::DropNotNull => not_null = false,
-            DomainChange::Default => {}
-            DomainChange::AddCheck { name: check, not_valid } => {
-                checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
-            }
-            DomainChange::DropCheck { name: check, if_exists } => {
-                if checks.remove(check).is_none() && !if_exists {
-                    self.missing(format!("constraint {check} of domain {name}"));
-                }
-            }
-            DomainChange::Validate { name: check } => {
-                checks.entry(check.clone()).and_modify(|valid| *valid = true);
-            }
-        }
-        self.schema.insert_type(name, UserType::Domain { base, not_null, checks });
-    }
-
-    fn alter_composite(&mut self, name: &Name, change: &AttributeChange) {
-        let name = self.schema.resolve_type(name);
-        self.touched.insert(Object::Type(name.clone()));
-        let Some(UserType::Composite(mut attributes)) = self.schema.user_type(&name).cloned() else {
-            self.missing(format!("composite type {name}"));
-            return;
-        };
-        match change {
-            AttributeChange::Add { attribute, data_type } => attributes.push((attribute.clone(), data_type.clone())),
-            AttributeChange::Drop { attribute } => attributes.retain(|(name, _)| name != attribute),
-            AttributeChange::SetType { attribute, data_type } => {
-                let named = attributes.iter_mut().filter(|(name, _)| name == attribute);
-                named.for_each(|(_, old)| *old = data_type.clone());
-            }
-            AttributeChange::Rename { from, to } => {
-                attributes.iter_mut().filter(|(name, _)| name == from).for_each(|(name, _)| *name = to.clone());
-            }
-        }
-        self.schema.insert_type(name, UserType::Composite(attributes));
-    }
-
-    fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {
-        let name = self.schema.resolve_type(name);
-        self.touched.insert(Object::Type(name.clone()));
-        match self.schema.types.get(&name).map(|t| (**t).clone()) {
-            Some(UserType::Enum(mut labels)) => {
-                edit(&mut labels);
-                self.schema.insert_type(name, UserType::Enum(labels));
-            }
-            Some(_) | None => self.missing(format!("enum {name}")),
-        }
     }
 
     fn create_sequence(&mut self, name: &Name, if_not_exists: bool, temporary: bool, owned_by: Option<&(Name, Ident)>) {
@@ -923,11 +811,6 @@ fn is_open(restrictive: bool, text: &str) -> bool {
     let bare: String = text.split_whitespace().collect::<String>().to_ascii_lowercase();
     let bare = bare.trim_start_matches("aspermissive").trim_start_matches("forall").trim_start_matches("topublic");
     !restrictive && (bare == "using(true)" || bare == "using(true)withcheck(true)")
-}
-
-/// The name that a domain's check gets.
-fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, bool>) -> Ident {
-    written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
 }
 
 /// The schemas of a search path that a simulation looks at.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Schema;
 use super::apply::{Change, Object};
 use super::model::{Function, Publication, PublishedTables, QName, Relation, Source};
+use super::{Caller, Schema};
 use crate::sql::Name;
-use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes};
+use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes, TableChange};
 
 impl Change {
     pub(super) fn create_function(&mut self, function: &CreateFunction) {
@@ -22,6 +22,7 @@ impl Change {
             source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
             tracked: function.tracked,
             volatile: function.volatile,
+            immutable: function.immutable,
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };
@@ -77,6 +78,7 @@ impl Change {
         if overloads.is_empty() {
             if cascade {
                 self.drop_triggers_of(&name);
+                self.drop_callers_of(&name);
             }
             self.schema.functions.remove(&name);
         } else {
@@ -151,6 +153,25 @@ impl Change {
                     relation.drop_trigger(&trigger);
                 }
             });
+        }
+    }
+
+    /// What else calls a function goes with it: views, and parts of tables.
+    fn drop_callers_of(&mut self, function: &QName) {
+        for (name, caller) in self.schema.callers(function) {
+            match caller {
+                Caller::View => self.remove(&name),
+                Caller::Constraint(part) => self.edit(&name, |relation| _ = relation.constraints.remove(&part)),
+                Caller::Index(part) => self.drop_index(&name, &part),
+                Caller::Policy(part) => self.edit(&name, |relation| _ = relation.policies.remove(&part)),
+                Caller::Column { column, generated: true } => {
+                    let change = TableChange::DropColumn { column, if_exists: true, cascade: true };
+                    self.change_table(&name, &change);
+                }
+                Caller::Column { column, generated: false } => {
+                    self.change_table(&name, &TableChange::DropDefault { column });
+                }
+            }
         }
     }
 

@@ -196,7 +196,7 @@ impl Change {
             ConstraintKind::Unique { columns, .. } => {
                 (Rule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
             }
-            ConstraintKind::Check { columns, not_null, expression } => {
+            ConstraintKind::Check { columns, not_null, expression, .. } => {
                 // PostgreSQL names a check after its column if it mentions just one.
                 let known = self.schema.relation(table).map_or(&[][..], |r| &r.columns);
                 let own: Vec<_> = columns.iter().filter(|c| known.iter().any(|k| k.name == **c)).cloned().collect();
@@ -216,7 +216,7 @@ impl Change {
                 let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, on_delete };
                 (rule, naming::addition(columns), "fkey")
             }
-            ConstraintKind::Exclude { columns } => {
+            ConstraintKind::Exclude { columns, .. } => {
                 (Rule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")
             }
             ConstraintKind::UsingIndex { index, primary } => {
@@ -240,7 +240,8 @@ impl Change {
                 let key = kind.columns().iter().cloned().map(Some).collect();
                 let unique = !matches!(kind, Rule::Exclude { .. });
                 let mentions = definition.covers.clone();
-                let index = Index { nulls_collide, deferrable, mentions, ..Index::plain(key, unique) };
+                let excludes = matches!(definition.kind, ConstraintKind::Exclude { alike: true, .. });
+                let index = Index { nulls_collide, deferrable, mentions, excludes, ..Index::plain(key, unique) };
                 relation.indexes.insert(name.clone(), index);
             }
             if not_null {
@@ -318,11 +319,17 @@ impl Change {
             TableChange::SetType { column, data_type, .. } => {
                 self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
             }
-            TableChange::SetDefault { column, default, runs } => {
-                self.edit_column(table, column, |c| c.default = Some(*default));
+            TableChange::SetDefault { column, default, runs, .. } => {
+                self.edit_column(table, column, |c| {
+                    c.default = Some(*default);
+                    c.calls.clone_from(runs);
+                });
                 self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
             }
-            TableChange::DropDefault { column } => self.edit_column(table, column, |c| c.default = None),
+            TableChange::DropDefault { column } => self.edit_column(table, column, |c| {
+                c.default = None;
+                c.calls.clear();
+            }),
             TableChange::SetNotNull { column, name, .. } => {
                 self.edit_column(table, column, |c| c.not_null = true);
                 if let Some(name) = name {
@@ -344,6 +351,7 @@ impl Change {
                         serial: false,
                         runs: Vec::new(),
                         needs: Vec::new(),
+                        value: None,
                     };
                     self.sequence_for(table, &definition);
                 }
@@ -653,6 +661,7 @@ fn column(definition: &ColumnDefinition) -> Column {
         not_null: definition.not_null,
         default: definition.default,
         needs: definition.needs.clone(),
+        calls: definition.runs.clone(),
         holds: None,
     }
 }

@@ -4,6 +4,7 @@
 mod apply;
 mod apply_function;
 mod apply_table;
+mod apply_type;
 mod describe;
 mod model;
 mod naming;
@@ -18,7 +19,8 @@ use std::sync::{Arc, LazyLock};
 use imbl::{OrdMap, OrdSet};
 
 use crate::sql::Name;
-use crate::sql::operation::{Ident, RelationKind, ReplicaIdentity};
+
+use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
@@ -26,6 +28,7 @@ pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
+pub(crate) use refusals::Caller;
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -44,6 +47,8 @@ pub struct Schema {
     namespaces: OrdSet<Ident>,
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
+    /// Other objects that are followed by name; `None`: nobody has read which there are.
+    objects: Option<OrdSet<(ObjectKind, Ident)>>,
     /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
     default_grants: OrdMap<(Option<Ident>, bool), Arc<Grants>>,
     search_path: Arc<[Ident]>,
@@ -70,6 +75,7 @@ impl Default for Schema {
             namespaces: OrdSet::unit("public".into()),
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
+            objects: Some(OrdSet::new()),
             default_grants: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
             default_path: Arc::from(["public".into()]),
@@ -106,6 +112,7 @@ impl Schema {
             namespaces,
             extensions,
             publications,
+            objects,
             default_grants,
             search_path,
             default_path,
@@ -120,6 +127,7 @@ impl Schema {
             && namespaces.ptr_eq(&other.namespaces)
             && extensions.ptr_eq(&other.extensions)
             && publications.ptr_eq(&other.publications)
+            && objects == &other.objects
             && default_grants.ptr_eq(&other.default_grants)
             && search_path == &other.search_path
             && default_path == &other.default_path
@@ -167,11 +175,20 @@ impl Schema {
 
     /// Whether rows of a table can be changed and deleted: a publication that says so wants to know which rows they were.
     pub fn identifies_rows(&self, name: &QName) -> bool {
+        self.identifies_rows_with(name, &[])
+    }
+
+    /// The same of those rows in which some columns are NULL: PostgreSQL passes over what inherits from the table and has no such rows.
+    pub(crate) fn identifies_rows_with(&self, name: &QName, nulls: &[Ident]) -> bool {
         let Some(relation) = self.relation(name).filter(|relation| relation.kind == RelationKind::Table) else {
             return true;
         };
         // What inherits from it is changed with it. The rows of a partitioned table are its partitions', and so is what tells them apart.
-        if self.children(name).any(|heir| !self.identifies_rows(heir)) {
+        let has_none = |heir: &QName| {
+            let demands = |null: &Ident| self.relation(heir)?.column(null).map(|column| column.not_null);
+            nulls.iter().any(|null| demands(null) == Some(true))
+        };
+        if self.children(name).any(|heir| !has_none(heir) && !self.identifies_rows_with(heir, nulls)) {
             return false;
         }
         let whole = || self.ancestors(name).filter(|above| self.relation(above).is_some_and(|r| r.partitioned));
@@ -204,6 +221,33 @@ impl Schema {
     /// Whether a publication publishes changes and deletions of rows.
     pub(crate) fn publishes_changes(&self) -> bool {
         self.publications.values().any(|publication| publication.changes)
+    }
+
+    /// Follows an object by its name.
+    fn follow(&mut self, kind: ObjectKind, name: &str, change: &ObjectChange) {
+        let (Some(objects), Some(key)) = (&mut self.objects, refusals::missing::followed(kind, name)) else { return };
+        match change {
+            ObjectChange::Create => _ = objects.insert(key),
+            ObjectChange::Alter => {}
+            ObjectChange::Drop => _ = objects.remove(&key),
+            ObjectChange::Rename { to } => {
+                objects.remove(&key);
+                let home = key.1.rsplit_once('.').map(|(home, _)| home.to_owned());
+                objects.insert((kind, home.map_or_else(|| to.clone(), |home| format!("{home}.{to}").into())));
+            }
+        }
+    }
+
+    /// Why PostgreSQL refuses the sub-commands of one statement together, and which of them.
+    pub(crate) fn refused_together(&self, operations: &[&Operation]) -> Option<(usize, String)> {
+        refusals::family::together(self, operations)
+    }
+
+    /// The same schema of a database of which not all was read.
+    #[must_use]
+    pub fn partly_read(mut self) -> Self {
+        self.objects = None;
+        self
     }
 
     /// Puts a publication there. For introspection.

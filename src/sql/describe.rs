@@ -60,7 +60,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
         Operation::DropTrigger { name, table, .. } => (format!("{table}.{name}"), "DROP TRIGGER".to_owned()),
         Operation::CreatePolicy { name, table, .. } => (format!("{table}.{name}"), "CREATE POLICY".to_owned()),
         Operation::DropPolicy { name, table, .. } => (format!("{table}.{name}"), "DROP POLICY".to_owned()),
-        Operation::Privileges { grant, privileges, objects, grantees } => {
+        Operation::Privileges { grant, privileges, objects, grantees, .. } => {
             let object = match objects.first() {
                 Some(GrantObject::Relation(name)) => name.to_string(),
                 Some(GrantObject::AllIn { sequences, schemas }) => {

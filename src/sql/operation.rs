@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
-use super::query::Query;
+use super::query::{Kept, Query};
 pub use super::table::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Like, OnDelete, ReplicaIdentity,
     TableChange,
@@ -195,6 +195,8 @@ pub enum Operation {
         transitions: Vec<Ident>,
         /// When it runs.
         firing: Firing,
+        /// Its `WHEN`.
+        condition: Kept,
     },
     /// `DROP TRIGGER`
     DropTrigger {
@@ -215,6 +217,8 @@ pub enum Operation {
         restrictive: bool,
         /// What it says, to tell two apart.
         text: Ident,
+        /// `USING` and `WITH CHECK`.
+        conditions: Vec<Kept>,
     },
     /// `ALTER POLICY`
     AlterPolicy {
@@ -226,6 +230,8 @@ pub enum Operation {
         rename: Option<Ident>,
         /// What it says from now on, to tell two apart.
         text: Ident,
+        /// `USING` and `WITH CHECK`.
+        conditions: Vec<Kept>,
     },
     /// `DROP POLICY`
     DropPolicy {
@@ -246,6 +252,8 @@ pub enum Operation {
         objects: Vec<GrantObject>,
         /// The roles.
         grantees: Vec<String>,
+        /// The columns that it is on only.
+        columns: Vec<Ident>,
     },
     /// `COMMENT ON`
     Comment {
@@ -331,6 +339,10 @@ pub enum Operation {
         name: String,
         /// What is done to it.
         change: ObjectChange,
+        /// `IF EXISTS`, `IF NOT EXISTS`
+        lenient: bool,
+        /// What new statistics are on.
+        statistics: Option<Box<CreateStatistics>>,
         /// What a publication gets or loses by it.
         publishes: Option<Box<Publishes>>,
     },
@@ -415,6 +427,17 @@ pub struct Publishes {
     pub changes: Option<bool>,
 }
 
+/// `CREATE STATISTICS … ON … FROM table`
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateStatistics {
+    /// The table.
+    pub table: Name,
+    /// The columns.
+    pub columns: Vec<Ident>,
+    /// The expressions.
+    pub values: Vec<Kept>,
+}
+
 /// A table of a publication.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishedTable {
@@ -424,6 +447,8 @@ pub struct PublishedTable {
     pub columns: Vec<Ident>,
     /// Columns that its `WHERE` may mention.
     pub filter: Vec<Ident>,
+    /// Its `WHERE`.
+    pub condition: Kept,
 }
 
 /// How tables are given to a publication.
@@ -439,18 +464,23 @@ pub enum PublishVerb {
 }
 
 /// A change of a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum DomainChange {
     /// `SET NOT NULL`
     SetNotNull,
     /// `DROP NOT NULL`
     DropNotNull,
     /// `SET DEFAULT`, `DROP DEFAULT`
-    Default,
+    Default {
+        /// The value.
+        value: Kept,
+    },
     /// `ADD CHECK`
     AddCheck {
         /// Its name, if one was written.
         name: Option<Ident>,
+        /// What it demands.
+        condition: Kept,
         /// `NOT VALID`
         not_valid: bool,
     },
@@ -582,6 +612,14 @@ pub struct CreateIndex {
     pub predicate: Option<Ident>,
     /// The expressions of its key, in order.
     pub expressions: Vec<Ident>,
+    /// The same to be looked at.
+    pub values: Vec<Kept>,
+    /// Its `WHERE` to be looked at.
+    pub condition: Kept,
+    /// `USING`, in lower case.
+    pub method: Ident,
+    /// Whether an operator class is written in its key.
+    pub classes: bool,
     /// `NULLS NOT DISTINCT`
     pub nulls_collide: bool,
     /// `ON ONLY`
@@ -638,6 +676,8 @@ pub struct CreateFunction {
     pub tracked: bool,
     /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.
     pub volatile: bool,
+    /// `IMMUTABLE`
+    pub immutable: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }
@@ -683,7 +723,9 @@ pub enum TypeDefinition {
         /// `NOT NULL`
         not_null: bool,
         /// Its checks, with their names where written.
-        checks: Vec<Option<Ident>>,
+        checks: Vec<(Option<Ident>, Kept)>,
+        /// Its default.
+        value: Kept,
     },
     /// `AS RANGE`, base types
     Other,
@@ -738,6 +780,10 @@ pub struct DataChange {
     pub writes: Vec<Ident>,
     /// Everything it names.
     pub query: QueryShape,
+    /// Whether it takes rows away: `DELETE`, `TRUNCATE`, a `MERGE` that deletes.
+    pub deletes: bool,
+    /// The columns that must be NULL in the rows that it changes (`UPDATE`, `DELETE`).
+    pub nulls: Vec<Ident>,
     /// Tables that its `WITH` changes, too.
     pub also: Vec<Name>,
     /// For `DELETE`, `TRUNCATE` and `UPDATE`: whether it takes all rows.

@@ -369,6 +369,9 @@ pub enum Expr {
     Opaque,
 }
 
+/// An expression that a statement leaves in the catalog, or has evaluated for each row there is; `None`: there is none, or it was not read.
+pub type Kept = Option<Arc<Expr>>;
+
 /// A call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {

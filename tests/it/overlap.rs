@@ -68,6 +68,20 @@ async fn what_blue_writes_behind_a_backfill_is_lost() {
         &["blue q1: left out of users (initial) at 2"],
     )
     .await;
+    // By a function that it calls, in either language.
+    for body in [
+        "LANGUAGE sql AS 'INSERT INTO users (name, email) VALUES ($1, $2)'",
+        "LANGUAGE plpgsql AS 'BEGIN INSERT INTO users (name, email) VALUES ($1, $2); END'",
+    ] {
+        let base = format!("{SHOP} CREATE FUNCTION add_user(text, text) RETURNS void {body};");
+        let blue = ["SELECT add_user($1, $2)", "SELECT count(*) FROM users"];
+        check(
+            Case { base: &base, release: &backfill, blue: &blue, green: &[] },
+            1,
+            &["blue q1: left out of users (initial) at 2"],
+        )
+        .await;
+    }
     // What it was made from goes as well.
     let release = format!("{backfill}{}", hidden("after", "ALTER TABLE users DROP COLUMN name"));
     check(

@@ -194,7 +194,7 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
         | Capability::Object { .. }
         | Capability::Unaltered { .. }
         | Capability::Behaviour { .. }
-        | Capability::Attributes(_)
+        | Capability::Attributes { .. }
         | Capability::Taken { .. }
         | Capability::KnownLabels(_)
         | Capability::Unambiguous { .. }

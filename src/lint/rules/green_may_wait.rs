@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     yields_to: Yields::Comments,
     docs: Docs {
-        what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to, or that gives a table to another owner.",
+        what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to, or that gives a table to another owner, or hides rows from green.",
         why: "Blue relies on the step not having run, so the rule stands until blue is drained. Until then it refuses what green was written to do.",
         example: Some(Case {
             applied: "CREATE TABLE teams (id bigint PRIMARY KEY);\nCREATE TABLE users (id bigint PRIMARY KEY, team bigint REFERENCES teams);",
@@ -67,7 +67,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         }
     });
     let Some((freed, severity, query)) = told else {
-        found.extend(cascading(subject).or_else(|| nullified(subject)));
+        found.extend(cascading(subject).or_else(|| nullified(subject)).or_else(|| hidden_late(subject)));
         return;
     };
     let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
@@ -99,6 +99,23 @@ fn cascading(subject: &Subject<'_>) -> Option<Diagnostic> {
             Some(release.green.shown_by(diagnostic, Some(query)).help(help))
         }
         Evidence::Assumed | Evidence::None => None,
+    })
+}
+
+/// Rows that green is not to see, and sees until row security hides them.
+fn hidden_late(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    step.effect.removes.iter().find_map(|capability| {
+        let Capability::RowsVisible(relation) = capability else { return None };
+        let (Evidence::Query(query) | Evidence::Perhaps(query)) = release.green.app.evidence(capability) else {
+            return None;
+        };
+        let text = format!(
+            "until this step, after the cutover, green reads and changes rows of {relation} that row security hides from it only then"
+        );
+        let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+        let help = "if blue works with row security, too, say so: `-- cutover: before <reason>`; or let green do without those rows by itself until blue is drained";
+        Some(release.green.shown_by(diagnostic, Some(query)).help(help))
     })
 }
 

@@ -47,9 +47,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 /// The table whose rows a step deletes, and how.
 fn deletion<'a>(step: &Step<'a>) -> Option<(QName, &'a DataChange)> {
     step.operations().find_map(|op| match op {
-        Operation::Data(data) if matches!(data.verb, DataVerb::Delete | DataVerb::Truncate) => {
-            Some((step.before.resolve(data.table.as_ref()?), &**data))
-        }
+        Operation::Data(data) if data.deletes => Some((step.before.resolve(data.table.as_ref()?), &**data)),
         _ => None,
     })
 }
@@ -57,7 +55,7 @@ fn deletion<'a>(step: &Step<'a>) -> Option<(QName, &'a DataChange)> {
 /// Rows that blue may still use.
 fn deleted_of_blue(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    let (table, _) = deletion(step).filter(|(_, data)| data.verb == DataVerb::Delete)?;
+    let (table, _) = deletion(step).filter(|(_, data)| data.verb != DataVerb::Truncate)?;
     let kept = Capability::Relation(table.clone());
     if !kept.offered_by(release.base) || matches!(release.blue.app.evidence(&kept), Evidence::None) {
         return None;

@@ -30,7 +30,18 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let step = subject.step;
-    if step.again || step.placing == Placing::Author {
+    if step.placing == Placing::Author {
+        return;
+    }
+    if step.again {
+        // The second time is for the rows that come, and passes over those that are changed.
+        let updates = step.operations().filter_map(|op| match op {
+            Operation::Data(data) if data.verb == DataVerb::Update => {
+                Some((data, step.before.resolve(data.table.as_ref()?)))
+            }
+            _ => None,
+        });
+        found.extend({ updates }.filter_map(|(data, table)| stale(subject, data, &table)));
         return;
     }
     if step.phase == Phase::After {
@@ -71,7 +82,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
                 let heirs = inheriting(step.before, &table);
                 let tables = std::iter::once(&table).chain(heirs);
                 let changed = { tables }.find_map(|table| changed(subject, table, &data.writes));
-                changed.or_else(|| copies(subject, data, &table))
+                changed.or_else(|| copies(subject, data, &table)).or_else(|| stale(subject, data, &table))
             }
             DataVerb::Merge if merged(subject, &table) => Some(Diagnostic::new(
                 RULE.code,
@@ -113,10 +124,50 @@ fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
     )
 }
 
+/// Rows that an UPDATE gave values made of others of theirs, which blue goes on changing.
+fn stale(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let known = step.before.origin_of(table);
+    let base = release.base.relation(&known).filter(|r| r.kind == RelationKind::Table)?;
+    let mentions = data.query.mentions.iter().map(|(_, column)| column);
+    let of_table = |column: &&Ident| base.column(column).is_some() && !data.writes.contains(*column);
+    let sources: Vec<Ident> = mentions.filter(of_table).cloned().collect();
+    let query = release.blue.app.changes(&known, &sources)?;
+    // A second time fills only what is empty, unless it takes all rows.
+    let again = release.steps.iter().filter(|other| other.again || other.phase == Phase::After);
+    let mut again = again.flat_map(|other| {
+        other.operations().filter_map(move |op| match op {
+            Operation::Data(data) => Some((other.before.resolve(data.table.as_ref()?), &**data)),
+            _ => None,
+        })
+    });
+    let refills = |(of, other): &(QName, &DataChange)| {
+        of == table
+            && other.everything
+            && !other.repeatable
+            && data.writes.iter().all(|column| other.writes.contains(column))
+    };
+    let filled = Filled::Columns { writes: &data.writes, demanded: false };
+    if again.any(|other| refills(&other)) || kept_in_step(subject, table, filled) {
+        return None;
+    }
+    let (sources, written) = (sources.join(", "), data.writes.join(", "));
+    let text = format!(
+        "rows of {table} in which blue changes {sources} after this step, until it is drained, keep the {written} that was made of what they held before"
+    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "runs before the cutover");
+    Some(release.blue.shown_by(diagnostic, Some(query)).help(
+        "keep both in sync with a trigger that goes before the cutover; or let the statement wait until blue is drained: `-- cutover: after <reason>`",
+    ))
+}
+
 /// What a statement copies from another table.
 fn copies(subject: &Subject<'_>, data: &DataChange, table: &QName) -> Option<Diagnostic> {
     let reads = read(subject.step.before, &data.query);
-    reads.iter().filter(|read| *read != table).find_map(|read| copied(subject, read, table))
+    // Rows that are made of others of the same table: those that its FROM names.
+    let from = data.query.scopes.first().map_or(&[][..], |scope| &scope.reads);
+    let of_own = data.verb == DataVerb::Insert && from.iter().any(|name| subject.step.before.resolve(name) == *table);
+    reads.iter().filter(|read| of_own || *read != table).find_map(|read| copied(subject, read, table))
 }
 
 /// The tables that a query reads, those behind its views included.
@@ -269,7 +320,8 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                         Filled::Columns { writes, demanded } => {
                             let gives = |column: &Ident| {
                                 let function = function.as_ref().filter(|_| demanded);
-                                function.is_none_or(|function| gives_value(subject, function, &known, column))
+                                function
+                                    .is_none_or(|function| gives_value(subject, other.before, function, &known, column))
                             };
                             let named = writes.iter().any(|column| names(column) && gives(column));
                             named && (firing.changes_rows() || names(&table.name))
@@ -293,10 +345,15 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
 }
 
 /// Whether a trigger's function may give a column of blue's rows something else than NULL: not if it takes it from columns that blue leaves NULL.
-fn gives_value(subject: &Subject<'_>, function: &QName, table: &QName, column: &Ident) -> bool {
+fn gives_value(subject: &Subject<'_>, made: &Schema, function: &QName, table: &QName, column: &Ident) -> bool {
     let base = subject.release.base.relation(table);
     let demands = |from: &Ident| base.and_then(|relation| relation.column(from)).is_some_and(|column| column.not_null);
-    subject.release.last.functions(function).iter().all(|function| {
+    // A function that comes and goes with the release is known where its trigger is made.
+    let mut bodies = subject.release.last.functions(function);
+    if bodies.is_empty() {
+        bodies = made.functions(function);
+    }
+    bodies.iter().all(|function| {
         let mut given = function.source.body().given.iter().filter(|given| given.column == *column).peekable();
         given.peek().is_none() || given.any(|given| !given.alone || given.from.iter().any(demands))
     })

@@ -458,7 +458,7 @@ impl Reader<'_> {
                     self.uses_relation(&table);
                 }
             }
-            Operation::Object { kind, name, change, publishes } => {
+            Operation::Object { kind, name, change, publishes, .. } => {
                 // Rows of what is published are told by a key.
                 for publishes in publishes.iter() {
                     let named = publishes.tables.iter().map(|published| self.schema.resolve(&published.table));
@@ -466,11 +466,16 @@ impl Reader<'_> {
                     let all = all.filter(|name| publishes.all || publishes.schemas.contains(&name.schema));
                     let tables: BTreeSet<QName> = named.chain(all).collect();
                     self.access.uses.extend(tables.iter().cloned().map(|table| Key::Of(table, Aspect::PrimaryKey)));
+                    // What inherits from a table is published with it.
+                    self.access.uses.extend(tables.iter().cloned().map(|table| Key::Of(table, Aspect::Heirs)));
                 }
                 let key = |name: &str| Key::Object(kind.words().to_owned(), name.to_owned());
                 self.access.defines.insert(key(name));
-                if let ObjectChange::Rename { to } = change {
-                    self.access.defines.insert(key(to));
+                match change {
+                    ObjectChange::Rename { to } => _ = self.access.defines.insert(key(to)),
+                    // It may have called a function, as an event trigger does.
+                    ObjectChange::Drop => _ = self.access.precedes.insert(Key::FunctionUsers),
+                    ObjectChange::Create | ObjectChange::Alter => {}
                 }
                 self.words(text);
             }

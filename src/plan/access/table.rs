@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::plan::key::{Aspect, Key, default_of, nullness_of, shape_of, width_of};
-use crate::schema::{QName, Relation, Rule};
+use crate::schema::{QName, Relation, Rule, UserType};
 use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
 
 impl Reader<'_> {
@@ -147,6 +147,10 @@ impl Reader<'_> {
                 self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(to.clone())));
             }
             TableChange::ValidateConstraint { name } => {
+                let rule = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                if let Some(Rule::Check { columns, .. }) = rule {
+                    self.composites(table, &columns);
+                }
                 self.access.follows.insert(Key::Rows(table.clone()));
                 self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(name.clone())));
             }
@@ -191,6 +195,7 @@ impl Reader<'_> {
                 self.all_columns(table);
                 self.handed_down(table);
                 self.access.defines.insert(Key::Of(table.clone(), Aspect::Parent));
+                self.access.defines.insert(Key::Of(parent.clone(), Aspect::Heirs));
                 self.uses_relation(&parent);
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
@@ -208,11 +213,22 @@ impl Reader<'_> {
         }
     }
 
+    /// Of a value of a composite type a check may ask for all its attributes: `a IS NOT NULL`.
+    fn composites(&mut self, table: &QName, columns: &[Ident]) {
+        let composite = |column: &Ident| {
+            let data_type = self.schema.relation(table)?.column(column)?.data_type.as_ref()?.base().into_owned();
+            let is = matches!(self.schema.user_type_named(&data_type), Some(UserType::Composite(_)));
+            is.then_some(Key::Type(data_type))
+        };
+        let found: Vec<Key> = columns.iter().filter_map(composite).collect();
+        self.access.uses.extend(found);
+    }
+
     pub(super) fn constraint(&mut self, table: &QName, kind: &ConstraintKind, existing_table: bool) {
         let (columns, target) = match kind {
             ConstraintKind::PrimaryKey { columns }
             | ConstraintKind::Unique { columns, .. }
-            | ConstraintKind::Exclude { columns }
+            | ConstraintKind::Exclude { columns, .. }
             | ConstraintKind::Check { columns, .. } => (columns.as_slice(), None),
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
                 (columns.as_slice(), Some((self.schema.resolve(target), target_columns)))
@@ -224,6 +240,9 @@ impl Reader<'_> {
             }
         };
         if existing_table {
+            if matches!(kind, ConstraintKind::Check { .. }) {
+                self.composites(table, columns);
+            }
             self.access.follows.insert(Key::Rows(table.clone()));
             self.access.uses.extend(columns.iter().map(|c| Key::Column(table.clone(), c.clone())));
             // A primary key makes its columns NOT NULL, and a check may show that they are.

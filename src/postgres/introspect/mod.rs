@@ -60,7 +60,8 @@ impl Introspector {
             }
         };
         let rows = try_join_all(self.0.iter().map(ask)).await?.into_iter().collect();
-        Ok(Reader { rows, schema: Schema::empty(), oids: HashMap::new(), relations: HashMap::new() }.read())
+        Ok(Reader { rows, schema: Schema::empty().partly_read(), oids: HashMap::new(), relations: HashMap::new() }
+            .read())
     }
 }
 
@@ -195,6 +196,7 @@ impl Reader {
                 not_null: row.get(3),
                 default,
                 needs: idents(&row, 7),
+                calls: Vec::new(),
                 holds: None,
             });
         }
@@ -249,6 +251,7 @@ impl Reader {
                 predicate: row.get::<_, Option<String>>(3).map(Ident::from),
                 expressions: idents(&row, 8),
                 nulls_collide: row.get(9),
+                excludes: false,
                 deferrable: row.get(10),
                 valid: row.get(7),
             };
@@ -364,7 +367,7 @@ impl Reader {
             let (names, types) = (idents(&row, 14), row.get::<_, Vec<String>>(15));
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
-            let volatile = runs.volatility == "volatile";
+            let (volatile, immutable) = (runs.volatility == "volatile", runs.volatility == "immutable");
             let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
             let function = Function {
@@ -377,6 +380,7 @@ impl Reader {
                 source,
                 tracked,
                 volatile,
+                immutable,
                 body,
             };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);

@@ -21,7 +21,7 @@ pub(super) struct Judge<'a> {
     pub(super) ends: &'a Ends,
     /// Green's queries, if they are known.
     pub(super) green: Option<&'a Workload>,
-    pub(super) writer: &'a Writer<'a>,
+    pub(super) writer: &'a Writer,
     /// The values of its parameters.
     pub(super) values: &'a [Value],
     pub(super) home: &'a Played,
@@ -88,7 +88,7 @@ impl Judge<'_> {
 
     /// Whether the query itself writes into a table of one of these names, or into a column of it of one of these.
     fn writes(&self, tables: &BTreeSet<&str>, names: Option<&BTreeSet<&str>>) -> bool {
-        self.writer.uses.writes.iter().any(|write| {
+        self.writer.writes.iter().any(|write| {
             let columns = match &write.kind {
                 WriteKind::Insert { columns, updates, .. } => columns.iter().chain(updates).collect::<Vec<_>>(),
                 WriteKind::Update { columns, .. } => columns.iter().collect(),

@@ -197,7 +197,7 @@ struct Playing<'a, 's> {
     stage: &'a mut Stage<'s>,
     script: Script<'a>,
     ends: &'a Ends,
-    writers: &'a [Writer<'a>],
+    writers: &'a [Writer],
     until: Instant,
     found: Overlap,
 }

@@ -302,11 +302,16 @@ impl<'a> Improviser<'a> {
         self.version
     }
 
-    fn take(&mut self, filled: Filled, queries: Vec<Result<Vec<SavedStatement>, String>>) {
-        let schema = match self.version {
+    /// The schema of its version.
+    fn schema(&self) -> &'a Schema {
+        match self.version {
             Side::Blue => &self.ends.base_schema,
             Side::Green => &self.ends.end_schema,
-        };
+        }
+    }
+
+    fn take(&mut self, filled: Filled, queries: Vec<Result<Vec<SavedStatement>, String>>) {
+        let schema = self.schema();
         let uses = |at: usize| self.workload.resolve(&self.workload.queries[at], schema).unwrap_or_default().uses;
         let tried =
             |(at, statements): (usize, _)| Tried { statements, uses: uses(at), home: Vec::new(), away: Vec::new() };

@@ -7,20 +7,22 @@ use tokio_postgres::{Client, Error};
 
 use super::candidate::{Rows, demand_also};
 use super::fill::fill;
-use super::{Ends, Improviser, Tried, timeout};
+use super::{Ends, Improviser, timeout};
 use crate::postgres::tables::{ForeignKey, Table, TableColumn, Tables, tables};
-use crate::schema::resolve::{Uses, WriteKind};
+use crate::schema::Schema;
+use crate::schema::resolve::{Uses, Write, WriteKind, resolve};
 use crate::workload::SavedStatement;
 
 /// A query that adds rows or changes some.
-pub(in crate::rehearse) struct Writer<'a> {
+pub(in crate::rehearse) struct Writer {
     /// Its name.
     pub(in crate::rehearse) query: String,
     /// `path:line:column`
     pub(in crate::rehearse) place: String,
     /// The values with which it succeeds at home.
     pub(in crate::rehearse) lists: Vec<SavedStatement>,
-    pub(in crate::rehearse) uses: &'a Uses,
+    /// What it writes, by itself or by the functions that it calls.
+    pub(in crate::rehearse) writes: Vec<Write>,
 }
 
 impl Ends {
@@ -77,6 +79,25 @@ impl Ends {
     }
 }
 
+/// What a query writes, and what the functions write that it calls, as far as their bodies are written down.
+fn written(uses: &Uses, schema: &Schema) -> Vec<Write> {
+    let mut writes = uses.writes.clone();
+    let mut open: Vec<_> = uses.calls.keys().cloned().collect();
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let bodies = schema.functions(&name).iter().filter(|function| function.volatile);
+        for query in bodies.flat_map(|function| &function.source.body().queries) {
+            let found = resolve(&query.command, schema).uses;
+            writes.extend(found.writes);
+            open.extend(found.calls.into_keys());
+        }
+    }
+    writes
+}
+
 fn full_name(table: &Table) -> String {
     format!("{}.{}", table.schema, table.name)
 }
@@ -88,22 +109,26 @@ impl Improviser<'_> {
     }
 
     /// The queries that add rows or change some, and count.
-    pub(in crate::rehearse) fn writers(&self) -> Vec<Writer<'_>> {
+    pub(in crate::rehearse) fn writers(&self) -> Vec<Writer> {
         let mut found = Vec::new();
-        let writes = |tried: &Tried| {
-            tried.uses.writes.iter().any(|write| match write.kind {
+        let adds = |writes: &[Write]| {
+            writes.iter().any(|write| match write.kind {
                 WriteKind::Insert { copies, .. } => !copies,
                 WriteKind::Update { .. } => true,
                 WriteKind::Delete => false,
             })
         };
-        for (query, tried) in self.workload.queries.iter().zip(&self.queries).filter(|(_, tried)| writes(tried)) {
+        for (query, tried) in self.workload.queries.iter().zip(&self.queries) {
+            let writes = written(&tried.uses, self.schema());
+            if !adds(&writes) {
+                continue;
+            }
             let Ok(statements) = &tried.statements else { continue };
             let counting = statements.iter().zip(tried.counting()).filter(|(_, counts)| *counts);
             let lists: Vec<_> = counting.map(|(statement, _)| statement.clone()).collect();
             if !lists.is_empty() {
                 let place = self.workload.sources.place(query.span);
-                found.push(Writer { query: query.name.clone(), place, lists, uses: &tried.uses });
+                found.push(Writer { query: query.name.clone(), place, lists, writes });
             }
         }
         found

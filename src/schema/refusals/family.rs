@@ -1,9 +1,12 @@
 //! What PostgreSQL refuses of tables that inherit from each other, and of partitions.
 
 use super::Catalog;
+use crate::schema::Schema;
 use crate::schema::model::{Column, QName, Relation, Rule};
 use crate::sql::Name;
-use crate::sql::operation::{ConstraintDefinition, ConstraintKind, DefaultValue, Ident, RelationKind, TableChange};
+use crate::sql::operation::{
+    ConstraintDefinition, ConstraintKind, DefaultValue, Ident, Operation, RelationKind, TableChange,
+};
 
 impl Catalog<'_> {
     /// A change of a table that has others above or below it.
@@ -138,6 +141,30 @@ impl Catalog<'_> {
         let (lacking, _) = checks.find(|(check, _)| !relation.constraints.contains_key(*check))?;
         Some(format!("child table is missing constraint \"{lacking}\""))
     }
+}
+
+/// Why PostgreSQL refuses the sub-commands of one statement together: those that go down to the tables below in a pass of their own find that
+/// the column is gone there already. The place of the one that fails.
+pub(in crate::schema) fn together(schema: &Schema, operations: &[&Operation]) -> Option<(usize, String)> {
+    let changes = || {
+        operations.iter().enumerate().filter_map(|(at, operation)| match operation {
+            Operation::AlterTable { table, change, only: false, .. } => Some((at, schema.resolve(table), change)),
+            _ => None,
+        })
+    };
+    let dropped = |column: &Ident| {
+        changes().any(|(_, _, c)| matches!(c, TableChange::DropColumn { column: gone, .. } if gone == column))
+    };
+    changes().find_map(|(at, table, change)| {
+        let (TableChange::DropNotNull { column }
+        | TableChange::DropDefault { column }
+        | TableChange::DropGenerated { column, .. }) = change
+        else {
+            return None;
+        };
+        let child = schema.children(&table).next().filter(|_| dropped(column))?;
+        Some((at, format!("column \"{column}\" of relation \"{}\" does not exist", child.name)))
+    })
 }
 
 /// Whether two columns are known to be of different types. Aliases are spelled alike, lengths are not told apart here.

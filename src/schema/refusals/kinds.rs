@@ -1,9 +1,9 @@
 //! Which statements are for which kinds of relations.
 
-use super::Catalog;
+use super::{Catalog, is_system};
 use crate::schema::model::{QName, Relation};
 use crate::sql::Name;
-use crate::sql::operation::{RelationKind, TableChange};
+use crate::sql::operation::{CreateStatistics, GrantObject, Ident, RelationKind, TableChange};
 
 /// How the server calls a relation that a statement is not for.
 fn is_not(name: &QName, wanted: RelationKind) -> String {
@@ -24,6 +24,54 @@ impl Catalog<'_> {
         let relation = self.schema.relation(&name)?;
         let any = matches!(kind, RelationKind::Table | RelationKind::Index);
         (!any && relation.kind != kind).then(|| is_not(&name, kind))
+    }
+
+    /// `COMMENT ON`, whose words begin with the kind.
+    pub(super) fn commented_as(&self, object: &str, name: &Name) -> Option<String> {
+        let name = self.schema.resolve(name);
+        let relation = self.schema.relation(&name)?;
+        let kind = match object.split(' ').next()? {
+            "table" => RelationKind::Table,
+            "view" => RelationKind::View,
+            "materialized" => RelationKind::MaterializedView,
+            "sequence" => RelationKind::Sequence,
+            _ => return None,
+        };
+        (relation.kind != kind).then(|| is_not(&name, kind))
+    }
+
+    /// A column that is named beside its relation.
+    pub(super) fn column_of(&self, name: &Name, column: &Ident) -> Option<String> {
+        let name = self.schema.resolve(name);
+        let relation = self.schema.relation(&name).filter(|relation| relation.columns_known)?;
+        (relation.column(column).is_none() && !is_system(column))
+            .then(|| format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
+    }
+
+    /// `GRANT`, `REVOKE`
+    pub(super) fn granted(&self, privileges: &[String], objects: &[GrantObject], columns: &[Ident]) -> Option<String> {
+        const NOT_OF_TABLES: [&str; 5] = ["USAGE", "EXECUTE", "CREATE", "CONNECT", "TEMPORARY"];
+        objects.iter().find_map(|object| {
+            let GrantObject::Relation(table) = object else { return None };
+            if let Some(why) = columns.iter().find_map(|column| self.column_of(table, column)) {
+                return Some(why);
+            }
+            let relation = self.schema.relation(&self.schema.resolve(table))?;
+            let wrong = privileges.iter().find(|privilege| NOT_OF_TABLES.contains(&privilege.as_str()))?;
+            (relation.kind != RelationKind::Sequence).then(|| format!("invalid privilege type {wrong} for relation"))
+        })
+    }
+
+    /// `CREATE STATISTICS`
+    pub(super) fn statistics(&self, statistics: &CreateStatistics) -> Option<String> {
+        let CreateStatistics { table, columns, values } = statistics;
+        if let Some(why) = columns.iter().find_map(|column| self.column_of(table, column)) {
+            return Some(why);
+        }
+        if super::repeated(columns).is_some() {
+            return Some("duplicate column name in statistics definition".to_owned());
+        }
+        (columns.len() == 1 && values.is_empty()).then(|| "extended statistics require at least 2 columns".to_owned())
     }
 
     /// A sub-command of `ALTER TABLE`.

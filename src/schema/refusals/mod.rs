@@ -2,10 +2,16 @@
 //! there can be only one of, what a column or a table cannot be. Each message is the server's, as versions 15 and 18 say it; a test runs the
 //! statements on a server.
 
-mod family;
+pub(super) mod expressions;
+pub(super) mod family;
+mod gone;
+mod keys;
 mod kinds;
 mod made;
+pub(super) mod missing;
 mod routines;
+
+pub(crate) use routines::Caller;
 
 pub(super) use made::repeated;
 
@@ -35,6 +41,7 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             catalog.moved_as(name, *kind)
         }
         Operation::RefreshView { name, .. } => catalog.refreshed(name),
+        Operation::RenameType { name, to } => catalog.type_taken(name, to),
         Operation::CreateTable(table) => {
             let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema));
             query.or_else(|| catalog.create_table(table))
@@ -50,7 +57,7 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::DropRelation { kind: RelationKind::Index, name, concurrently, .. } => {
             catalog.drop_index(&schema.resolve(name), *concurrently)
         }
-        Operation::Object { kind: ObjectKind::Publication, name, publishes: Some(publishes), change } => {
+        Operation::Object { kind: ObjectKind::Publication, name, publishes: Some(publishes), change, .. } => {
             catalog.publication(name, publishes, *change == ObjectChange::Alter)
         }
         Operation::DropRelation { kind, name, cascade, together, .. } => {
@@ -70,12 +77,8 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let (found, kind) = { relations.chain(types).chain(functions) }.find(|(found, _)| found.schema == *name)?;
             Some(format!("cannot drop schema {name} because {} {found} is in it", kind.to_lowercase()))
         }
-        Operation::Comment { relation: Some((name, Some(column))), .. } => {
-            let name = schema.resolve(name);
-            let relation = schema.relation(&name).filter(|relation| relation.columns_known)?;
-            (relation.column(column).is_none() && !is_system(column))
-                .then(|| format!("column \"{column}\" of relation \"{}\" does not exist", name.name))
-        }
+        Operation::Comment { relation: Some((name, Some(column))), .. } => catalog.column_of(name, column),
+        Operation::Comment { object, relation: Some((name, None)) } => catalog.commented_as(object, name),
         Operation::CreateTrigger { name, table, or_replace, function, columns, firing, .. } => {
             let (table, function) = (schema.resolve(table), function.as_ref().map(|f| schema.resolve_function(f)));
             let exists = !or_replace && schema.relation(&table)?.triggers.contains_key(name);
@@ -89,6 +92,19 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let exists = schema.relation(&table)?.policies.contains_key(name);
             exists.then(|| format!("policy \"{name}\" for table \"{}\" already exists", table.name))
         }
+        Operation::AlterPolicy { name, table, rename, .. } => {
+            let table = schema.resolve(table);
+            let policies = &schema.relation(&table)?.policies;
+            if !policies.contains_key(name) {
+                return Some(format!("policy \"{name}\" for table \"{}\" does not exist", table.name));
+            }
+            let taken = rename.as_ref().filter(|to| policies.contains_key(*to))?;
+            Some(format!("policy \"{taken}\" for table \"{}\" already exists", table.name))
+        }
+        Operation::Privileges { privileges, objects, columns, .. } => catalog.granted(privileges, objects, columns),
+        Operation::Object { statistics: Some(statistics), .. } => catalog.statistics(statistics),
+        Operation::CreateSequence { owned_by: Some((table, column)), .. }
+        | Operation::AlterSequence { owned_by: Some((table, column)), .. } => catalog.column_of(table, column),
         Operation::AddEnumLabel { name, if_not_exists, label, position } => {
             let UserType::Enum(labels) = schema.user_type(&schema.resolve_type(name))? else { return None };
             if labels.contains(label) {
@@ -124,6 +140,13 @@ impl Catalog<'_> {
                 }
                 if *if_not_exists && column(&new.name).is_some() {
                     return None;
+                }
+                if new.data_type.base() == name.to_string() {
+                    return Some(format!("composite type {table} cannot be made a member of itself"));
+                }
+                let key = constraints.iter().find_map(|key| self.unordered_key(None, std::slice::from_ref(new), key));
+                if key.is_some() {
+                    return key;
                 }
                 if is_system(&new.name) {
                     return Some(format!("column name \"{}\" conflicts with a system column name", new.name));
@@ -333,6 +356,10 @@ impl Catalog<'_> {
         if let Some(why) = self.parents_of(table) {
             return Some(why);
         }
+        let unordered = table.constraints.iter().find_map(|key| self.unordered_key(None, &table.columns, key));
+        if unordered.is_some() {
+            return unordered;
+        }
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { target, target_columns, .. } => {
@@ -401,11 +428,16 @@ impl Catalog<'_> {
             return Some(why);
         }
         let known = relation.columns_known && relation.kind == RelationKind::Table;
-        let mut named = index.key.iter().flatten().chain(&index.mentions);
+        // Expressions and conditions are looked at as such.
+        let plain = index.values.is_empty() && index.condition.is_none();
+        let mut named = index.key.iter().flatten().chain(index.mentions.iter().filter(|_| plain));
         let missing = named
             .find(|column| known && relation.column(column).is_none() && !is_system(column) && **column != table.name);
         if let Some(column) = missing {
             return Some(format!("column \"{column}\" does not exist"));
+        }
+        if let Some(why) = self.unordered_index(relation, index) {
+            return Some(why);
         }
         let columns: Vec<Ident> = index.key.iter().flatten().cloned().collect();
         index.unique.then(|| lacks_partition_key("UNIQUE", relation, &columns)).flatten()
@@ -435,90 +467,6 @@ impl Catalog<'_> {
             let missing = published.columns.iter().find(|column| relation.column(column).is_none())?;
             Some(format!("column \"{missing}\" of relation \"{}\" does not exist", name.name))
         })
-    }
-
-    fn drop_index(&self, index: &QName, concurrently: bool) -> Option<String> {
-        let table = self.schema.index_table(index)?;
-        let relation = self.schema.relation(table)?;
-        if concurrently && relation.partitioned {
-            return Some(format!("cannot drop partitioned index \"{}\" concurrently", index.name));
-        }
-        let required = relation.constraints.get(&index.name).is_some_and(|constraint| constraint.kind.has_index());
-        required.then(|| {
-            format!(
-                "cannot drop index {} because constraint {} on table {} requires it",
-                index.name, index.name, table.name
-            )
-        })
-    }
-
-    fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {
-        let together: Vec<QName> = together.iter().map(|name| self.schema.resolve(name)).collect();
-        if relation.kind == RelationKind::Sequence {
-            let (table, column) = relation.owned_by.as_ref()?;
-            let counts = self.schema.relation(table)?.column(column)?.default;
-            return match counts {
-                Some(DefaultValue::Volatile) if !together.contains(table) => Some(format!(
-                    "cannot drop sequence {name} because other objects depend on it: default value for column {column} of table {table}"
-                )),
-                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
-                    Some(format!("cannot drop sequence {name} because column {column} of table {table} requires it"))
-                }
-                _ => None,
-            };
-        }
-        let shown = name.to_string();
-        let user = self.schema.relations().find_map(|(other, found)| {
-            let column = found.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
-            (other != name && !together.contains(other) && found.kind == RelationKind::Table)
-                .then(|| format!("column {} of table {other}", column.name))
-        });
-        let partitions = || relation.partitioned.then(|| self.schema.children(name)).into_iter().flatten();
-        let view = |part: &QName| {
-            let gone = |other: &QName| together.contains(other);
-            let reads = |other: &&QName| self.schema.relation(other).is_some_and(|found| found.reads.contains(part));
-            self.schema.dependents(part).find(|other| reads(other) && !gone(other)).map(|view| format!("view {view}"))
-        };
-        let user = user.or_else(|| partitions().find_map(view));
-        // A key that points to a partitioned table points to each partition.
-        let whole =
-            || self.schema.ancestors(name).filter(|above| self.schema.relation(above).is_some_and(|r| r.partitioned));
-        let keyed = || whole().flat_map(|above| self.schema.pointing_to(above)).find(|other| !together.contains(other));
-        let user = user.or_else(|| keyed().map(|other| format!("constraint on table {other}")));
-        let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
-        let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
-        user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
-    }
-
-    fn drop_type(&self, name: &QName) -> Option<String> {
-        self.schema.user_type(name)?;
-        let shown = name.to_string();
-        let columns = self.schema.relations().find_map(|(table, relation)| {
-            let column = relation.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
-            (relation.kind == RelationKind::Table).then(|| format!("column {} of table {table}", column.name))
-        });
-        let types = || {
-            let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
-            users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
-        };
-        let user = columns.or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
-        Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
-    }
-
-    fn drop_function(&self, name: &QName, arguments: Option<&[TypeName]>, cascade: bool) -> Option<String> {
-        let overloads = self.schema.functions(name);
-        if arguments.is_none() && overloads.len() > 1 {
-            return Some(format!("function name \"{}\" is not unique", name.name));
-        }
-        if cascade || overloads.len() > 1 || overloads.is_empty() {
-            return None;
-        }
-        let trigger = |table: &QName, relation: &Relation| {
-            Self::trigger_of(relation, name).map(|trigger| format!("trigger {trigger} on table {table}"))
-        };
-        let trigger = self.schema.relations().find_map(|(table, relation)| trigger(table, relation));
-        let user = trigger.or_else(|| self.caller(name))?;
-        Some(format!("cannot drop function {} because other objects depend on it: {user}", name.name))
     }
 
     fn set_type(&self, name: &QName, relation: &Relation, old: &Column, to: &TypeName, using: bool) -> Option<String> {
@@ -593,10 +541,16 @@ impl Catalog<'_> {
         if relation.partitioned && definition.default_tablespace {
             return Some("cannot specify default tablespace for partitioned relations".to_owned());
         }
+        if let Some(why) = self.unordered_key(Some(relation), &[], definition) {
+            return Some(why);
+        }
         let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
         let missing = |columns: &[Ident]| columns.iter().find(known).map(|c| format!("column \"{c}\" does not exist"));
         let second = || format!("multiple primary keys for table \"{table}\" are not allowed");
         let has_key = relation.primary_key().is_some();
+        if let Some(why) = missing(&definition.covers) {
+            return Some(why);
+        }
         match &definition.kind {
             ConstraintKind::PrimaryKey { columns } => has_key
                 .then(second)
@@ -624,7 +578,12 @@ impl Catalog<'_> {
             ConstraintKind::Check { .. } if relation.partitioned && definition.no_inherit => {
                 Some(format!("cannot add NO INHERIT constraint to partitioned table \"{table}\""))
             }
-            ConstraintKind::Check { columns, .. } | ConstraintKind::Exclude { columns } => {
+            // Its names are looked up as an expression's.
+            ConstraintKind::Check { .. } => None,
+            ConstraintKind::Exclude { unfit: Some(operator), .. } => Some(format!(
+                "operator {operator} is not one that an exclusion constraint of this index method can have"
+            )),
+            ConstraintKind::Exclude { columns, .. } => {
                 let named = |column: &&Ident| **column == name.name || is_system(column);
                 let columns: Vec<Ident> = columns.iter().filter(|column| !named(column)).cloned().collect();
                 missing(&columns)

@@ -1,10 +1,58 @@
 //! What PostgreSQL refuses of functions and triggers.
 
 use super::{Catalog, is_system};
-use crate::schema::model::{QName, Relation, Rule};
+use crate::schema::Schema;
+use crate::schema::model::{Column, QName, Relation, Rule};
 use crate::sql::called_in;
-use crate::sql::lex::words_of;
-use crate::sql::operation::{Firing, Ident, RelationKind};
+use crate::sql::operation::{DefaultValue, Firing, Ident, RelationKind};
+
+/// What calls a function, beside triggers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    View,
+    Constraint(Ident),
+    Index(Ident),
+    Policy(Ident),
+    Column { column: Ident, generated: bool },
+}
+
+impl Schema {
+    /// What calls a function, beside triggers: a view, or a part of a table. None where another function bears its name.
+    pub(crate) fn callers(&self, function: &QName) -> Vec<(QName, Caller)> {
+        let others = self.all_functions().filter(|(name, _)| name.name == function.name);
+        if others.count() != 1 {
+            return Vec::new();
+        }
+        let calls = |text: &str| called_in(text).contains(&function.name);
+        let mut found = Vec::new();
+        for (name, relation) in self.relations() {
+            let reads = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
+            if reads && relation.runs.contains(&function.name) {
+                found.push((name.clone(), Caller::View));
+            }
+            let checks = relation.constraints.iter().filter(|(_, constraint)| match &constraint.kind {
+                Rule::Check { expression, .. } => calls(expression),
+                _ => false,
+            });
+            let indexes = relation
+                .indexes
+                .iter()
+                .filter(|(_, index)| index.expressions.iter().chain(&index.predicate).any(|text| calls(text)));
+            let policies = relation.policies.iter().filter(|(_, policy)| calls(&policy.text));
+            let columns = relation.columns.iter().filter(|column| column.calls.contains(&function.name));
+            let generated = |column: &Column| {
+                matches!(column.default, Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual))
+            };
+            let parts = checks
+                .map(|(part, _)| Caller::Constraint(part.clone()))
+                .chain(indexes.map(|(part, _)| Caller::Index(part.clone())))
+                .chain(policies.map(|(part, _)| Caller::Policy(part.clone())))
+                .chain(columns.map(|c| Caller::Column { column: c.name.clone(), generated: generated(c) }));
+            found.extend(parts.map(|part| (name.clone(), part)));
+        }
+        found
+    }
+}
 
 impl Catalog<'_> {
     /// `CREATE TRIGGER` on a table or view.
@@ -64,33 +112,15 @@ impl Catalog<'_> {
 
     /// What calls a function and does not go with it.
     pub(super) fn caller(&self, function: &QName) -> Option<String> {
-        let others = self.schema.all_functions().filter(|(name, _)| name.name == function.name);
-        if others.count() != 1 {
-            return None;
-        }
-        let calls = |text: &str| called_in(text).contains(&function.name);
-        self.schema.relations().find_map(|(name, relation)| {
-            let reads = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
-            if reads && relation.runs.contains(&function.name) {
-                return Some(format!("view {name}"));
+        self.schema.callers(function).into_iter().next().map(|(name, caller)| match caller {
+            Caller::View => format!("view {name}"),
+            Caller::Constraint(part) => format!("constraint {part} on table {name}"),
+            Caller::Index(part) => format!("index {part} on table {name}"),
+            Caller::Policy(part) => format!("policy {part} on table {name}"),
+            Caller::Column { column, generated: true } => format!("column {column} of table {name}"),
+            Caller::Column { column, generated: false } => {
+                format!("default value for column {column} of table {name}")
             }
-            let check = relation.constraints.iter().find(|(_, constraint)| match &constraint.kind {
-                Rule::Check { expression, .. } => calls(expression),
-                _ => false,
-            });
-            let index = relation
-                .indexes
-                .iter()
-                .find(|(_, index)| index.expressions.iter().chain(&index.predicate).any(|text| calls(text)));
-            let policy = relation
-                .policies
-                .iter()
-                .find(|(_, policy)| calls(&policy.text) && words_of(&policy.text).any(|word| *word == *function.name));
-            let of_table = |kind: &str, part: &Ident| format!("{kind} {part} on table {name}");
-            check
-                .map(|(part, _)| of_table("constraint", part))
-                .or_else(|| index.map(|(part, _)| of_table("index", part)))
-                .or_else(|| policy.map(|(part, _)| of_table("policy", part)))
         })
     }
 

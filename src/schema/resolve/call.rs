@@ -105,8 +105,10 @@ impl Resolver<'_> {
                 };
                 let found = signatures.iter().position(|signature| is(&signature)).map(|at| which[at]);
                 let builtin = found.filter(|(builtin, _)| *builtin).map(|(_, i)| builtins[i]);
+                self.changing |= builtin.is_some_and(|builtin| builtin.changing);
                 let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());
                 if let Some(function) = &user {
+                    self.changing |= !function.immutable && function.source.language() != "sql";
                     let signature = function.signature(&qualified);
                     self.resolved.uses.overloads.entry(qualified.clone()).or_default().insert(Some(signature));
                     return Meant { returns, builtin, user };

@@ -29,6 +29,8 @@ pub(super) struct Builtin {
     pub(super) set: bool,
     /// Whether it folds rows together.
     pub(super) aggregate: bool,
+    /// Whether it may give something else another time, for the same arguments. What is written in SQL is looked into, and is not.
+    pub(super) changing: bool,
     /// The type it returns.
     pub(super) returns: &'static str,
     /// Names and types of what it returns, if that is a row.
@@ -41,13 +43,18 @@ pub(super) struct Operator {
     pub(super) left: &'static str,
     pub(super) right: &'static str,
     pub(super) returns: &'static str,
+    /// Whether it may give something else another time.
+    pub(super) changing: bool,
 }
+
+/// To which type, when, and whether it may give something else another time.
+type Cast = (&'static str, Context, bool);
 
 /// Of the long tables, what has a name is read when the name is first asked for; the short ones are read as a whole.
 pub(super) struct Catalog {
     functions: Named<Builtin>,
     operators: Named<Operator>,
-    casts: LazyLock<Table<Vec<(&'static str, Context)>>>,
+    casts: LazyLock<Table<Vec<Cast>>>,
     types: LazyLock<Table<(char, bool)>>,
 }
 
@@ -108,7 +115,26 @@ impl Catalog {
     /// The widest context that a cast between two types may be made in without being written.
     pub(super) fn cast(&self, from: &str, to: &str) -> Option<Context> {
         let casts = self.casts.get(from)?;
-        casts.iter().find_map(|(target, context)| (*target == to).then_some(*context))
+        casts.iter().find_map(|(target, context, _)| (*target == to).then_some(*context))
+    }
+
+    /// Whether a cast may give something else another time.
+    pub(super) fn cast_changes(&self, from: &str, to: &str) -> bool {
+        // Those that go by way of the text.
+        const BY_TEXT: [&str; 6] = [
+            "date",
+            "timestamp without time zone",
+            "timestamp with time zone",
+            "interval",
+            "time without time zone",
+            "money",
+        ];
+        let text = |name: &str| matches!(name, "text" | "character varying" | "character");
+        let listed = self.casts.get(from).into_iter().flatten().find(|(target, ..)| *target == to);
+        match listed {
+            Some((_, _, changes)) => *changes,
+            None => text(from) && BY_TEXT.contains(&to) || text(to) && BY_TEXT[..4].contains(&from),
+        }
     }
 
     /// The functions of a name.
@@ -138,24 +164,25 @@ fn builtin([_, kind, flags, defaults, arguments, returns, columns]: Row) -> Buil
         variadic: flags.contains('v'),
         set: flags.contains('s'),
         aggregate: kind == "a",
+        changing: flags.contains('m'),
         returns,
         columns: columns.leak(),
     }
 }
 
-fn operator([_, left, right, returns, ..]: Row) -> Operator {
-    Operator { left, right, returns }
+fn operator([_, left, right, returns, changing, ..]: Row) -> Operator {
+    Operator { left, right, returns, changing: changing == "m" }
 }
 
-fn casts() -> Table<Vec<(&'static str, Context)>> {
-    let mut casts: Table<Vec<(&str, Context)>> = Table::default();
-    for [from, to, context, ..] in rows(include_str!("catalog/casts.tsv")) {
+fn casts() -> Table<Vec<Cast>> {
+    let mut casts: Table<Vec<Cast>> = Table::default();
+    for [from, to, context, changing, ..] in rows(include_str!("catalog/casts.tsv")) {
         let context = match context {
             "i" => Context::Implicit,
             "a" => Context::Assignment,
             _ => Context::Explicit,
         };
-        casts.entry(from).or_default().push((to, context));
+        casts.entry(from).or_default().push((to, context, changing == "m"));
     }
     casts
 }

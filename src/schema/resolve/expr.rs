@@ -135,10 +135,11 @@ impl Resolver<'_> {
                 Type::named("boolean")
             }
             Expr::Typed(data_type, parts) => {
-                for (part, found) in parts.iter().zip(self.exprs(parts, scope)) {
-                    let _ = part;
-                    self.open_is_text(&found);
-                }
+                let extracted = self.exprs(parts, scope);
+                extracted.iter().for_each(|found| self.open_is_text(found));
+                // `CURRENT_TIMESTAMP`
+                let timed = |found: &Type| found.name() == Some("timestamp with time zone");
+                self.changing |= parts.is_empty() && data_type.as_str() != "bit" || extracted.iter().any(timed);
                 Type::of(data_type)
             }
             Expr::Unknown(parts) => {
@@ -277,6 +278,9 @@ impl Resolver<'_> {
         let found = self.expr(inner, scope);
         if !self.named_type(name, at) {
             return Type::Any;
+        }
+        if let Some(from) = found.name().filter(|_| !matches!(inner, Expr::Text(..))) {
+            self.changing |= CATALOG.cast_changes(&self.types.base(from), &self.types.base(name));
         }
         self.want(inner, &found, name, Context::Explicit, at);
         target.clone()
@@ -431,6 +435,11 @@ impl Resolver<'_> {
             "integer" | "bigint" | "smallint" => {
                 trimmed.parse::<i64>().is_ok() || trimmed.starts_with(['0', '+', '-']) || trimmed.contains('_')
             }
+            // A string does not say what its fields are.
+            "record" => {
+                self.problem("0A000", "input of anonymous composite types is not implemented", at);
+                return;
+            }
             "boolean" => {
                 let word = trimmed.to_ascii_lowercase();
                 let begins = |whole: &str| !word.is_empty() && whole.starts_with(&word);
@@ -510,6 +519,7 @@ impl Resolver<'_> {
                         self.settle_open(expr, data_type, wanted);
                     }
                 }
+                self.changing |= op.changing;
                 return Type::named(op.returns);
             }
         }
@@ -523,6 +533,13 @@ impl Resolver<'_> {
         let outcome = self.overload(&signatures, &actual, true);
         match outcome {
             Overload::One(arguments, returns) => {
+                let names: Vec<&str> = arguments.iter().filter_map(Type::name).collect();
+                let meant = CATALOG.operators(name).iter().find(|op| match names[..] {
+                    [left, right] => op.left == left && op.right == right,
+                    [right] => op.left.is_empty() && op.right == right,
+                    _ => false,
+                });
+                self.changing |= meant.is_some_and(|op| op.changing);
                 for ((expr, data_type), wanted) in operands.iter().zip(&arguments) {
                     if let (true, Type::Named(wanted)) = (data_type.is_open(), wanted) {
                         self.settle_open(expr, data_type, wanted);

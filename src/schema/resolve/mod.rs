@@ -6,6 +6,7 @@ mod call;
 mod catalog;
 mod command;
 mod expr;
+mod kept;
 mod scope;
 mod types;
 
@@ -24,6 +25,7 @@ use scope::Names;
 use types::Types;
 
 pub(crate) use body::{NO_IDENTITY, body_problems};
+pub(super) use kept::{kept_refused, may_be_function, may_be_type, of_the_server};
 pub use types::{Sure, Type};
 
 /// What a query is on one schema.
@@ -322,6 +324,8 @@ struct Resolver<'s> {
     refuses_both: bool,
     /// The columns of the relations that were named so far.
     tables: Tables,
+    /// Whether something in it may give something else another time, for the same row.
+    changing: bool,
 }
 
 /// Columns of relations, which the queries of one body have in common.
@@ -352,6 +356,7 @@ impl<'s> Resolver<'s> {
             variables: BTreeSet::new(),
             refuses_both: false,
             tables: Tables::default(),
+            changing: false,
         }
     }
 

@@ -4,6 +4,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 
 use super::Result;
+use super::query::kept_at;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{AttributeChange, DomainChange, Operation};
@@ -21,13 +22,14 @@ pub(super) fn domain(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
     } else if eat_words(parser, &["drop", "not", "null"]) {
         DomainChange::DropNotNull
     } else if eat_words(parser, &["set", "default"]) {
+        let value = kept_at(parser);
         skip_to_comma(parser);
-        DomainChange::Default
+        DomainChange::Default { value }
     } else if eat_words(parser, &["drop", "default"]) {
-        DomainChange::Default
+        DomainChange::Default { value: None }
     } else if eat(parser, &[Keyword::ADD]) {
         let check = if eat(parser, &[Keyword::CONSTRAINT]) { Some(fold(&parser.parse_identifier()?)) } else { None };
-        eat(parser, &[Keyword::CHECK]);
+        let condition = if eat(parser, &[Keyword::CHECK]) { kept_at(parser) } else { None };
         let mut not_valid = false;
         while !at_end(parser) {
             not_valid |= eat_words(parser, &["not", "valid"]);
@@ -35,7 +37,7 @@ pub(super) fn domain(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
                 parser.next_token();
             }
         }
-        DomainChange::AddCheck { name: check, not_valid }
+        DomainChange::AddCheck { name: check, condition, not_valid }
     } else if eat_words(parser, &["drop", "constraint"]) {
         let if_exists = if_exists(parser);
         let check = fold(&parser.parse_identifier()?);

@@ -175,10 +175,23 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Statement::Update(update) => repeatable(update, &writes),
         _ => false,
     };
+    // Of other tables it says nothing.
+    let nulls = match &statement {
+        Statement::Delete(delete) if delete.using.is_none() => tested_null(delete.selection.as_ref()),
+        Statement::Update(update) if update.from.is_none() => tested_null(update.selection.as_ref()),
+        _ => Vec::new(),
+    };
     let everything = match &statement {
         Statement::Delete(delete) => delete.selection.is_none() && delete.using.is_none(),
         Statement::Update(update) => update.selection.is_none() && update.from.is_none(),
         _ => false,
+    };
+    let merges = |merge: &sqlparser::ast::Merge| {
+        merge.clauses.iter().any(|c| matches!(c.action, sqlparser::ast::MergeAction::Delete { .. }))
+    };
+    let deletes = match &statement {
+        Statement::Merge(merge) => merges(merge),
+        _ => verb == DataVerb::Delete,
     };
     let also = all_writes[1..].iter().map(|write| write.table.clone()).collect();
     let table = Some(write.table.clone());
@@ -188,6 +201,8 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         writes,
         query: shape,
         also,
+        deletes,
+        nulls,
         everything,
         together: Arc::from([]),
         cascade: false,
@@ -203,16 +218,22 @@ fn select_into(body: &SetExpr) -> bool {
     }
 }
 
-/// Whether a second run changes only rows that the first one did not see: `UPDATE t SET a = … WHERE a IS NULL [AND …]`.
-fn repeatable(update: &Update, writes: &[Ident]) -> bool {
+/// The columns that a condition wants to be NULL.
+fn tested_null(filter: Option<&Expr>) -> Vec<Ident> {
     let mut tested = Vec::new();
-    if let Some(selection) = &update.selection {
-        conjuncts(selection, &mut |expr| {
+    if let Some(filter) = filter {
+        conjuncts(filter, &mut |expr| {
             if let Expr::IsNull(inner) = expr {
                 tested.extend(crate::sql::ast::plain_column(inner));
             }
         });
     }
+    tested
+}
+
+/// Whether a second run changes only rows that the first one did not see: `UPDATE t SET a = … WHERE a IS NULL [AND …]`.
+fn repeatable(update: &Update, writes: &[Ident]) -> bool {
+    let tested = tested_null(update.selection.as_ref());
     !writes.is_empty() && writes.iter().any(|column| tested.contains(column))
 }
 
@@ -243,6 +264,8 @@ pub(super) fn truncate(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             table: Some(table),
             writes: Vec::new(),
             query,
+            deletes: true,
+            nulls: Vec::new(),
             also: Vec::new(),
             everything: true,
             together,
@@ -278,6 +301,8 @@ pub(super) fn copy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
                 table,
                 writes,
                 query,
+                deletes: false,
+                nulls: Vec::new(),
                 also: Vec::new(),
                 everything,
                 together: Arc::from([]),

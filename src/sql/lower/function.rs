@@ -7,6 +7,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::Result;
+use super::query::kept_at;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::lex::{Kind, Lexeme, lex, words_of};
 use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation};
@@ -49,7 +50,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         mention(&parser.next_token().token, &mut mentions);
     }
     let mentions = mentions.into_iter().collect();
-    let volatile = body.volatility == "volatile";
+    let (volatile, immutable) = (body.volatility == "volatile", body.volatility == "immutable");
     let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
@@ -65,6 +66,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         text,
         tracked,
         volatile,
+        immutable,
         body,
     }))])
 }
@@ -274,7 +276,7 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }
     }
     let table = lower_name(&parser.parse_object_name(false)?);
-    let mut function = None;
+    let (mut function, mut condition) = (None, None);
     let mut transitions = Vec::new();
     while !matches!(parser.peek_token_ref().token, Token::EOF) {
         if eat_words(parser, &["new", "table"]) || eat_words(parser, &["old", "table"]) {
@@ -289,6 +291,7 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
             function = Some(lower_name(&parser.parse_object_name(false)?));
         } else if eat(parser, &[Keyword::WHEN]) {
             // `(NEW.a <> OLD.a)`
+            condition = kept_at(parser);
             let (mut depth, mut row) = (0_usize, false);
             loop {
                 let token = parser.next_token().token;
@@ -309,5 +312,5 @@ pub(super) fn create_trigger(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }
     }
     let columns = columns.into_iter().collect();
-    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns, transitions, firing }])
+    Ok(vec![Operation::CreateTrigger { name, table, or_replace, function, columns, transitions, firing, condition }])
 }

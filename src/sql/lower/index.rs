@@ -8,6 +8,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::Result;
+use super::query::kept;
 use crate::sql::ast::{last, lower_name, plain_column};
 use crate::sql::operation::{CreateIndex, Operation};
 use crate::sql::parse::{eat, eat_word};
@@ -22,7 +23,7 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
     let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
     let mut mentions: Vec<_> = expressions.flat_map(|c| columns_in(&c.column.expr)).collect();
     let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
-    let expressions = expressions.map(|c| c.column.expr.to_string().into()).collect();
+    let (expressions, values) = expressions.map(|c| (c.column.expr.to_string().into(), kept(&c.column.expr))).unzip();
     mentions.extend(index.predicate.iter().flat_map(columns_in));
     mentions.extend(index.include.iter().map(crate::sql::ast::fold));
     Ok(vec![Operation::CreateIndex(Box::new(CreateIndex {
@@ -36,6 +37,13 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
         if_not_exists: index.if_not_exists,
         predicate: index.predicate.as_ref().map(|predicate| predicate.to_string().into()),
         expressions,
+        values,
+        condition: index.predicate.as_ref().and_then(kept),
+        method: index
+            .using
+            .as_ref()
+            .map_or_else(|| "btree".into(), |method| method.to_string().to_ascii_lowercase().into()),
+        classes: index.columns.iter().any(|c| c.operator_class.is_some()),
         nulls_collide: index.nulls_distinct == Some(false),
         only,
     }))])

@@ -5,9 +5,13 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
+use super::query::{kept, kept_at};
 use super::{Result, misc};
-use crate::sql::ast::{fold, lower_name};
-use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes};
+use crate::sql::ast::{fold, lower_name, plain_column};
+use crate::sql::name::Name;
+use crate::sql::operation::{
+    CreateStatistics, Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes,
+};
 use crate::sql::parse::{at_end, eat_words, if_exists, if_not_exists, is_word, peek_words};
 
 /// The words of each kind. The longer of two that begin alike stands first.
@@ -62,7 +66,7 @@ pub(super) fn object(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
     for _ in 0..=modifiers + words.len() {
         parser.next_token();
     }
-    let _ = if first == Keyword::CREATE { if_not_exists(parser) } else { if_exists(parser) };
+    let lenient = if first == Keyword::CREATE { if_not_exists(parser) } else { if_exists(parser) };
     let name = name(parser, *kind);
     let change = match first {
         Keyword::CREATE => ObjectChange::Create,
@@ -81,11 +85,38 @@ pub(super) fn object(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
             return Ok(Some(Operation::DefaultPath { of: format!("{} {name}", kind.words()), path }));
         }
     }
+    let statistics = match (kind, first) {
+        (ObjectKind::Statistics, Keyword::CREATE) => statistics(parser).map(Box::new),
+        _ => None,
+    };
     let publishes = if *kind == ObjectKind::Publication { Some(Box::new(publishes(parser))) } else { None };
     while !at_end(parser) {
         parser.next_token();
     }
-    Ok(Some(Operation::Object { kind: *kind, name, change, publishes }))
+    Ok(Some(Operation::Object { kind: *kind, name, change, lenient, statistics, publishes }))
+}
+
+/// `[(kinds)] ON a, (b + 1) FROM table`
+fn statistics(parser: &mut Parser<'_>) -> Option<CreateStatistics> {
+    while !at_end(parser) && !eat_words(parser, &["on"]) {
+        parser.next_token();
+    }
+    let mut found = CreateStatistics { table: Name::default(), columns: Vec::new(), values: Vec::new() };
+    loop {
+        let expr = parser.parse_expr().ok()?;
+        match plain_column(&expr) {
+            Some(column) => found.columns.push(column),
+            None => found.values.push(kept(&expr)),
+        }
+        if !parser.consume_token(&Token::Comma) {
+            break;
+        }
+    }
+    if !eat_words(parser, &["from"]) {
+        return None;
+    }
+    found.table = lower_name(&parser.parse_object_name(false).ok()?);
+    Some(found)
 }
 
 /// `FOR TABLE a (x, y) WHERE (…), b WITH (publish = 'insert')`, `ADD TABLE a`, `SET TABLES IN SCHEMA s`.
@@ -125,11 +156,12 @@ fn publishes(parser: &mut Parser<'_>) -> Publishes {
                 found.schemas.push(name.name);
                 continue;
             }
-            let mut table = PublishedTable { table: name, columns: Vec::new(), filter: Vec::new() };
+            let mut table = PublishedTable { table: name, columns: Vec::new(), filter: Vec::new(), condition: None };
             if parser.peek_token_ref().token == Token::LParen {
                 table.columns = words_in_group(parser);
             }
             if eat_words(parser, &["where"]) {
+                table.condition = kept_at(parser);
                 table.filter = words_in_group(parser);
             }
             found.tables.push(table);

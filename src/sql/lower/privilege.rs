@@ -5,9 +5,11 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::Result;
+use super::query::kept_at;
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::operation::{GrantObject, Operation};
+use crate::sql::operation::{GrantObject, Ident, Operation};
 use crate::sql::parse::{at_end, eat, eat_word, eat_words, is_word};
+use crate::sql::query::Kept;
 
 pub(super) fn privileges(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<Operation>> {
     parser.next_token();
@@ -15,7 +17,7 @@ pub(super) fn privileges(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<Ope
         eat_words(parser, &["grant", "option", "for"]);
     }
     let mut privileges = Vec::new();
-    let mut words = Vec::new();
+    let (mut words, mut columns) = (Vec::new(), Vec::new());
     loop {
         let token = parser.next_token().token;
         let on = is_word(&token, "on");
@@ -31,20 +33,27 @@ pub(super) fn privileges(parser: &mut Parser<'_>, grant: bool) -> Result<Vec<Ope
             _ if roles_follow => {
                 let grantees = grantees(parser, grant)?;
                 let objects = vec![GrantObject::Other(format!("role {}", privileges.join(", ").to_ascii_lowercase()))];
-                return Ok(vec![Operation::Privileges { grant, privileges: vec!["MEMBER".into()], objects, grantees }]);
+                return Ok(vec![Operation::Privileges {
+                    grant,
+                    privileges: vec!["MEMBER".into()],
+                    objects,
+                    grantees,
+                    columns,
+                }]);
             }
             Token::Comma => {}
             // Column privileges: SELECT (a, b).
             Token::LParen => {
                 words.push("(COLUMNS)".to_owned());
-                while !matches!(parser.next_token().token, Token::RParen | Token::EOF) {}
+                columns.extend(parser.parse_comma_separated(|p| Ok(fold(&p.parse_identifier()?)))?);
+                parser.expect_token(&Token::RParen)?;
             }
             other => words.push(other.to_string().to_ascii_uppercase()),
         }
     }
     let objects = objects(parser, grant)?;
     let grantees = grantees(parser, grant)?;
-    Ok(vec![Operation::Privileges { grant, privileges, objects, grantees }])
+    Ok(vec![Operation::Privileges { grant, privileges, objects, grantees, columns }])
 }
 
 /// `ALTER DEFAULT PRIVILEGES [IN SCHEMA s] GRANT … ON TABLES TO …`, as far as it is about what the same role makes. Nothing: it is not.
@@ -133,11 +142,8 @@ pub(super) fn alter_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     if eat(parser, &[Keyword::RENAME, Keyword::TO]) {
         rename = Some(fold(&parser.parse_identifier()?));
     }
-    let mut words = Vec::new();
-    while !at_end(parser) {
-        words.push(parser.next_token().token.to_string());
-    }
-    Ok(vec![Operation::AlterPolicy { name, table, rename, text: words.join(" ").into() }])
+    let (text, conditions) = policy(parser);
+    Ok(vec![Operation::AlterPolicy { name, table, rename, text, conditions }])
 }
 
 pub(super) fn create_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
@@ -146,9 +152,24 @@ pub(super) fn create_policy(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     parser.expect_keyword_is(Keyword::ON)?;
     let table = lower_name(&parser.parse_object_name(false)?);
     let restrictive = eat_words(parser, &["as", "restrictive"]);
-    let mut words = Vec::new();
+    let (text, conditions) = policy(parser);
+    Ok(vec![Operation::CreatePolicy { name, table, restrictive, text, conditions }])
+}
+
+/// What a policy says, and its conditions.
+fn policy(parser: &mut Parser<'_>) -> (Ident, Vec<Kept>) {
+    let (mut words, mut conditions, mut depth) = (Vec::new(), Vec::new(), 0_usize);
     while !at_end(parser) {
-        words.push(parser.next_token().token.to_string());
+        if depth == 0 && parser.peek_token_ref().token == Token::LParen {
+            conditions.push(kept_at(parser));
+        }
+        let token = parser.next_token().token;
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        words.push(token.to_string());
     }
-    Ok(vec![Operation::CreatePolicy { name, table, restrictive, text: words.join(" ").into() }])
+    (words.join(" ").into(), conditions)
 }

@@ -1,6 +1,7 @@
 //! sqlparser's tree of a query → [`Command`].
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use sqlparser::ast::{
     self, AccessExpr, AssignmentTarget, ConflictTarget, Distinct, FromTable, FunctionArg, FunctionArgExpr,
@@ -9,6 +10,7 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, SetExpr, Statement, Subscript, TableFactor, TableObject, UnaryOperator,
     UpdateTableFromKind, Value, WindowType,
 };
+use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Span;
 
 use crate::sql::TypeName;
@@ -19,7 +21,7 @@ use crate::sql::name::Name;
 use crate::sql::operation::Ident;
 use crate::sql::parse::Tokens;
 use crate::sql::query::{
-    Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On,
+    Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Kept, Merge, MergeInsert, On,
     Placed, Query, Select, TableRef, Update,
 };
 use crate::sql::query_gaps::ALL_FIELDS;
@@ -34,6 +36,22 @@ pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
 /// Turns a query into one of our own, without places.
 pub(super) fn query(query: &ast::Query) -> Query {
     Lower { tokens: None, depth: Cell::new(0) }.query(query)
+}
+
+/// Turns an expression that is kept in the catalog into one of our own, without places.
+pub(super) fn kept(expr: &ast::Expr) -> Kept {
+    Some(Arc::new(Lower { tokens: None, depth: Cell::new(0) }.expr(expr)))
+}
+
+/// The same of the expression at which a parser stands; the parser stays there.
+pub(super) fn kept_at(parser: &mut Parser<'_>) -> Kept {
+    let mut found = None;
+    // What fails is taken back.
+    let _: Result<Option<()>, ParserError> = parser.maybe_parse(|parser| {
+        found = kept(&parser.parse_expr()?);
+        parser.expected_ref("to stay", parser.peek_token_ref())
+    });
+    found
 }
 
 /// A chain of UNIONs: from the left as it is written, and a tree with a level for each doubling where it is long.
@@ -857,7 +875,8 @@ fn keyword_type(word: &str) -> Option<&'static str> {
         "current_time" => "time with time zone",
         "localtimestamp" => "timestamp without time zone",
         "localtime" => "time without time zone",
-        "current_user" | "session_user" | "current_role" | "current_catalog" | "current_schema" | "user" => "name",
+        "current_user" | "session_user" | "current_role" | "current_catalog" | "current_schema" | "user"
+        | "system_user" => "name",
         _ => return None,
     })
 }

@@ -7,6 +7,7 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 
 use super::Result;
+use super::query::kept;
 use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
 use crate::sql::gaps::{Gaps, VIRTUAL};
 use crate::sql::name::Name;
@@ -74,6 +75,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
         serial,
         runs: Vec::new(),
         needs: Vec::new(),
+        value: None,
     };
     if serial {
         definition.default = Some(DefaultValue::Volatile);
@@ -103,6 +105,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
             ColumnOption::Default(expr) => {
                 definition.default = Some(default_value(expr));
                 definition.runs = runs(expr);
+                definition.value = kept(expr);
             }
             ColumnOption::PrimaryKey(_) => {
                 definition.not_null = true;
@@ -129,6 +132,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
                 definition.not_null |= generation_expr.is_none();
                 definition.runs = generation_expr.as_ref().map(runs).unwrap_or_default();
                 definition.needs = generation_expr.as_ref().map(columns_in).unwrap_or_default();
+                definition.value = generation_expr.as_ref().and_then(kept);
             }
             ColumnOption::Comment(mark) if mark == VIRTUAL => definition.default = Some(DefaultValue::GeneratedVirtual),
             // `NULL`, a collation, and what only other databases write.
@@ -167,7 +171,16 @@ pub(super) fn lower_constraint(
         TableConstraint::Check(check) => (&check.name, check_kind(&check.expr)),
         TableConstraint::Exclude(exclude) => {
             let columns = exclude.elements.iter().flat_map(|e| columns_in(&e.column.column.expr)).collect();
-            (&exclude.name, ConstraintKind::Exclude { columns })
+            let compared = |e: &ast::ExcludeConstraintElement| {
+                plain_column(&e.column.column.expr).is_some() && e.operator.to_string() == "="
+            };
+            let alike = exclude.elements.iter().all(compared) && exclude.where_clause.is_none();
+            // What btree and hash order by, or spread by, excludes by `=` only.
+            let method = exclude.index_method.as_ref().map(fold);
+            let by_equality = method.as_deref().is_none_or(|method| matches!(method, "btree" | "hash"));
+            let operators = exclude.elements.iter().map(|e| e.operator.to_string());
+            let unfit = operators.filter(|_| by_equality).find(|operator| operator != "=").map(Into::into);
+            (&exclude.name, ConstraintKind::Exclude { columns, alike, unfit })
         }
         TableConstraint::PrimaryKeyUsingIndex(using) => {
             (&using.name, ConstraintKind::UsingIndex { index: fold(&using.index_name), primary: true })
@@ -215,7 +228,8 @@ pub(super) fn runs(expr: &Expr) -> Vec<Ident> {
 
 fn check_kind(expr: &Expr) -> ConstraintKind {
     let expression = expr.to_string().into();
-    ConstraintKind::Check { columns: columns_in(expr), not_null: says_not_null(expr), expression }
+    let (columns, not_null, condition) = (columns_in(expr), says_not_null(expr), kept(expr));
+    ConstraintKind::Check { columns, not_null, expression, condition }
 }
 
 fn says_not_null(expr: &Expr) -> bool {

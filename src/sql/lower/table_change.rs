@@ -5,6 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
+use super::query::kept;
 use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::bound::Bound;
@@ -258,10 +259,8 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
                 parser.parse_object_name(false)?;
             }
             let using = eat(parser, &[Keyword::USING]);
-            if using {
-                parser.parse_expr()?;
-            }
-            return Ok(TableChange::SetType { column, data_type, using, collate });
+            let value = if using { kept(&parser.parse_expr()?) } else { None };
+            return Ok(TableChange::SetType { column, data_type, using, collate, value });
         }
         parser.expected_ref("another form", parser.peek_token_ref())
     })
@@ -292,7 +291,7 @@ fn lower_change(operation: AlterTableOperation, gaps: &Gaps) -> Option<TableChan
                 AlterColumnOperation::DropNotNull => TableChange::DropNotNull { column },
                 AlterColumnOperation::SetDefault { value } => {
                     let runs = table::runs(&value);
-                    TableChange::SetDefault { column, default: table::default_value(&value), runs }
+                    TableChange::SetDefault { column, default: table::default_value(&value), runs, value: kept(&value) }
                 }
                 AlterColumnOperation::DropDefault => TableChange::DropDefault { column },
                 AlterColumnOperation::SetDataType { data_type, using, .. } => TableChange::SetType {
@@ -300,6 +299,7 @@ fn lower_change(operation: AlterTableOperation, gaps: &Gaps) -> Option<TableChan
                     data_type: lower_type(&data_type).0,
                     using: using.is_some(),
                     collate: false,
+                    value: using.as_ref().and_then(kept),
                 },
                 AlterColumnOperation::AddGenerated { generated_as, .. } => TableChange::SetIdentity {
                     column,

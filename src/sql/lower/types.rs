@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sqlparser::ast::{Statement, UserDefinedTypeRepresentation};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
 
+use super::query::kept_at;
 use super::{Result, altered_type, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::operation::{Operation, TypeDefinition};
@@ -42,7 +44,7 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     eat(parser, &[Keyword::AS]);
     let base = lower_type(&parser.parse_data_type()?).0;
     let mut not_null = false;
-    let mut checks = Vec::new();
+    let (mut checks, mut value) = (Vec::new(), None);
     let mut named = None;
     while !at_end(parser) {
         if eat(parser, &[Keyword::CONSTRAINT]) {
@@ -50,7 +52,10 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         } else if eat_words(parser, &["not", "null"]) {
             (not_null, named) = (true, None);
         } else if eat(parser, &[Keyword::CHECK]) {
-            checks.push(named.take());
+            checks.push((named.take(), kept_at(parser)));
+            skip_group(parser);
+        } else if eat(parser, &[Keyword::DEFAULT]) {
+            value = kept_at(parser);
         } else {
             parser.next_token();
         }
@@ -58,8 +63,23 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     Ok(vec![Operation::CreateType {
         name,
         if_not_exists: false,
-        definition: TypeDefinition::Domain { base, not_null, checks },
+        definition: TypeDefinition::Domain { base, not_null, checks, value },
     }])
+}
+
+/// Passes over a group in parentheses.
+fn skip_group(parser: &mut Parser<'_>) {
+    let mut depth = 0_usize;
+    while !at_end(parser) {
+        match parser.next_token().token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
 }
 
 pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

@@ -173,7 +173,9 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
                 let breaks = |e: &saved::Evidence| e.capability.contains("accepts rows that break");
                 step.phase != Phase::Before && step.evidence.iter().any(breaks)
             };
-            let late = wrong.code == "23505" && wrong.what.contains("(after)") && plan.steps.iter().any(awaited);
+            let late = ["23505", "23P01"].contains(&wrong.code.as_str())
+                && wrong.what.contains("(after)")
+                && plan.steps.iter().any(awaited);
             late || wrong.code.starts_with("23") && (says("CO303") || says("CO305"))
                 || says("CO404") && wrong.code.starts_with("23")
         }
@@ -271,7 +273,8 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
         straight.release.pending().filter_map(renamed).collect::<Vec<_>>()
     };
     let said = |table: &str| said(table) || old_names(table).iter().any(|old| said(bare(old)));
-    let told = |table: &str| said(bare(table)) || all.clone().any(|sql| together(sql, bare(table)));
+    let filled = |table: &str| all.clone().any(|sql| together(sql, bare(table)));
+    let told = |table: &str| said(bare(table)) || filled(table) || old_names(table).iter().any(|old| filled(old));
     // An INSERT without a column list writes by position, in the overlap perhaps into another column. Without queries nobody can know.
     let by_position = |table: &str| {
         let mut queries = straight.release.blue.iter().chain(&straight.release.green);

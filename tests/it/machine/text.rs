@@ -12,14 +12,14 @@ pub(super) fn differences(release: &Release, plan: &SavedPlan) -> Vec<Wrong> {
     let wrong = |code: &str, what: String| Wrong { check: "other-text", code: code.to_owned(), what };
     let mut found = Vec::new();
     let skipped = |sql: &&String| ["BEGIN", "COMMIT"].contains(&sql.as_str()) || sql.starts_with("SET ");
-    let authors: Vec<&String> = release.pending().filter(|sql| !skipped(sql)).collect();
+    let authors: Vec<&str> = release.pending().filter(|sql| !skipped(sql)).map(|sql| without_word(sql)).collect();
     let planned: Vec<_> =
         plan.steps.iter().flat_map(|s| s.statements()).filter(|s| s.origin.is_some()).map(|s| s.sql.as_str()).collect();
     let mut covered: BTreeSet<&str> = BTreeSet::new();
     for sql in planned {
         let pieces = pieces(sql);
-        let home = |author: &&String| {
-            author.as_str() == sql || {
+        let home = |author: &&str| {
+            *author == sql || {
                 let whole = self::pieces(author);
                 whole.0 == pieces.0 && pieces.1.iter().all(|p| whole.1.contains(p))
             }
@@ -35,6 +35,11 @@ pub(super) fn differences(release: &Release, plan: &SavedPlan) -> Vec<Wrong> {
         }
     }
     found
+}
+
+/// A statement without the comment that places it.
+fn without_word(sql: &str) -> &str {
+    sql.strip_prefix("-- cutover:").and_then(|rest| rest.split_once('\n')).map_or(sql, |(_, sql)| sql)
 }
 
 /// `ALTER TABLE t`, and its sub-commands; of another statement, all of it.

@@ -6,6 +6,7 @@ mod idioms;
 mod objects;
 mod tables;
 mod types;
+mod wider;
 
 use super::random::Random;
 use super::world::World;
@@ -15,13 +16,14 @@ type Change = fn(&mut World, &mut Random) -> Option<Vec<String>>;
 
 /// The files of a release.
 pub(super) fn files(world: &mut World, random: &mut Random) -> Vec<Vec<String>> {
-    let lists: [(&[(usize, Change)], usize); 6] = [
-        (tables::CHANGES, 35),
-        (constraints::CHANGES, 20),
-        (objects::CHANGES, 17),
+    let lists: [(&[(usize, Change)], usize); 7] = [
+        (tables::CHANGES, 29),
+        (constraints::CHANGES, 16),
+        (objects::CHANGES, 14),
+        (wider::CHANGES, 14),
         (types::CHANGES, 3),
         (data::CHANGES, 10),
-        (idioms::CHANGES, 15),
+        (idioms::CHANGES, 14),
     ];
     let wanted = 1 + random.below(6);
     let (mut files, mut made) = (vec![Vec::new()], 0);

@@ -105,4 +105,26 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
         true,
     ),
     ("CREATE TABLE p (id int, x text) PARTITION BY RANGE (id)", "ALTER TABLE p REPLICA IDENTITY FULL", false),
+    // What goes down to the tables below in a pass of its own.
+    (
+        "CREATE TABLE a (x int NOT NULL DEFAULT 1, y int); CREATE TABLE b () INHERITS (a)",
+        "ALTER TABLE a ALTER COLUMN x DROP NOT NULL, DROP COLUMN x",
+        true,
+    ),
+    (
+        "CREATE TABLE a (x int NOT NULL DEFAULT 1, y int); CREATE TABLE b () INHERITS (a)",
+        "ALTER TABLE a ALTER COLUMN x DROP DEFAULT, DROP COLUMN x",
+        true,
+    ),
+    (
+        "CREATE TABLE a (x int NOT NULL DEFAULT 1, y int); CREATE TABLE b () INHERITS (a)",
+        "ALTER TABLE a ALTER COLUMN x DROP NOT NULL, DROP COLUMN y",
+        false,
+    ),
+    ("CREATE TABLE a (x int NOT NULL, y int)", "ALTER TABLE a ALTER COLUMN x DROP NOT NULL, DROP COLUMN x", false),
+    (
+        "CREATE TABLE p (k int, x int NOT NULL) PARTITION BY LIST (k); CREATE TABLE q PARTITION OF p DEFAULT",
+        "ALTER TABLE p ALTER COLUMN x DROP NOT NULL, DROP COLUMN x",
+        true,
+    ),
 ];

@@ -92,4 +92,35 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
         "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
         true,
     ),
+    // What calls a function, and what goes with it.
+    (CALLED, "ALTER TABLE t ALTER COLUMN a SET DEFAULT f(1); DROP FUNCTION f(int)", true),
+    (
+        CALLED,
+        "ALTER TABLE t ALTER COLUMN a SET DEFAULT f(1); ALTER TABLE t ALTER COLUMN a DROP DEFAULT; DROP FUNCTION f(int)",
+        false,
+    ),
+    (CALLED, "ALTER TABLE t ADD COLUMN x int GENERATED ALWAYS AS (f(a)) STORED; DROP FUNCTION f(int)", true),
+    (CALLED, "ALTER TABLE t ADD CHECK (f(a) > 0); DROP FUNCTION f(int)", true),
+    (CALLED, "CREATE INDEX i ON t (f(a)); DROP FUNCTION f(int)", true),
+    (CALLED, "CREATE INDEX i ON t (f(a)); DROP FUNCTION f(int) CASCADE; DROP INDEX i", true),
+    (
+        CALLED,
+        "ALTER TABLE t ADD CONSTRAINT k CHECK (f(a) > 0); DROP FUNCTION f(int) CASCADE; ALTER TABLE t DROP CONSTRAINT k",
+        true,
+    ),
+    (
+        CALLED,
+        "ALTER TABLE t ADD x int GENERATED ALWAYS AS (f(a)) STORED; DROP FUNCTION f(int) CASCADE; UPDATE t SET a = x",
+        true,
+    ),
+    (CALLED, "ALTER TABLE t ADD x int DEFAULT f(1); DROP FUNCTION f(int) CASCADE; UPDATE t SET a = x", false),
+    (CALLED, "CREATE POLICY p ON t USING (f(a) > 0); DROP FUNCTION f(int) CASCADE; DROP POLICY p ON t", true),
+    (CALLED, "CREATE VIEW v AS SELECT f(a) FROM t; DROP FUNCTION f(int) CASCADE; DROP VIEW v", true),
+    (CALLED, "CREATE INDEX i ON t (g(a))", true),
+    (CALLED, "ALTER TABLE t ADD x int GENERATED ALWAYS AS (g(a)) STORED", true),
+    (CALLED, "ALTER TABLE t ADD x int DEFAULT g(1)", false),
 ];
+
+const CALLED: &str = "CREATE TABLE t (a int);
+    CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+    CREATE FUNCTION g(int) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'";

@@ -1,0 +1,131 @@
+//! Types: enums, composite types, domains.
+
+use std::collections::BTreeMap;
+
+use super::apply::{Change, Object};
+use super::model::{QName, UserType};
+use super::naming;
+use crate::sql::Name;
+use crate::sql::operation::{AttributeChange, DomainChange, Ident, TypeDefinition};
+
+impl Change {
+    pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
+        let name = self.created(name);
+        self.touched.insert(Object::Type(name.clone()));
+        if self.schema.types.contains_key(&name) {
+            if !if_not_exists {
+                self.exists(format!("type {name}"));
+            }
+            return;
+        }
+        self.schema.insert_type(
+            name.clone(),
+            match definition {
+                TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
+                TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
+                TypeDefinition::Domain { base, not_null, checks, .. } => {
+                    let mut named = BTreeMap::new();
+                    for (check, _) in checks {
+                        named.insert(domain_check(check.as_ref(), &name.name, &named), true);
+                    }
+                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named }
+                }
+                TypeDefinition::Other => UserType::Other,
+            },
+        );
+    }
+
+    pub(super) fn rename_type(&mut self, name: &Name, to: &Ident) {
+        let from = self.schema.resolve_type(name);
+        let target = QName { schema: from.schema.clone(), name: to.clone() };
+        self.touched.insert(Object::Type(from.clone()));
+        self.touched.insert(Object::Type(target.clone()));
+        let Some(definition) = self.schema.types.remove(&from) else {
+            self.missing(format!("type {from}"));
+            return;
+        };
+        self.schema.types.insert(target.clone(), definition);
+        // Columns follow their type's new name.
+        let old = from.to_string();
+        let new = target.to_string();
+        let users: Vec<_> = self
+            .schema
+            .relations()
+            .filter(|(_, r)| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == old)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for user in users {
+            self.edit(&user, |relation| {
+                for column in &mut relation.columns {
+                    if let Some(data_type) = column.data_type.as_mut().filter(|t| t.base() == old) {
+                        *data_type = crate::sql::TypeName::canonical(data_type.as_str().replacen(&old, &new, 1));
+                    }
+                }
+            });
+        }
+    }
+
+    pub(super) fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        let Some(UserType::Domain { base, mut not_null, mut checks }) = self.schema.user_type(&name).cloned() else {
+            self.missing(format!("domain {name}"));
+            return;
+        };
+        match change {
+            DomainChange::SetNotNull => not_null = true,
+            DomainChange::DropNotNull => not_null = false,
+            DomainChange::Default { .. } => {}
+            DomainChange::AddCheck { name: check, not_valid, .. } => {
+                checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
+            }
+            DomainChange::DropCheck { name: check, if_exists } => {
+                if checks.remove(check).is_none() && !if_exists {
+                    self.missing(format!("constraint {check} of domain {name}"));
+                }
+            }
+            DomainChange::Validate { name: check } => {
+                checks.entry(check.clone()).and_modify(|valid| *valid = true);
+            }
+        }
+        self.schema.insert_type(name, UserType::Domain { base, not_null, checks });
+    }
+
+    pub(super) fn alter_composite(&mut self, name: &Name, change: &AttributeChange) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        let Some(UserType::Composite(mut attributes)) = self.schema.user_type(&name).cloned() else {
+            self.missing(format!("composite type {name}"));
+            return;
+        };
+        match change {
+            AttributeChange::Add { attribute, data_type } => attributes.push((attribute.clone(), data_type.clone())),
+            AttributeChange::Drop { attribute } => attributes.retain(|(name, _)| name != attribute),
+            AttributeChange::SetType { attribute, data_type } => {
+                let named = attributes.iter_mut().filter(|(name, _)| name == attribute);
+                named.for_each(|(_, old)| *old = data_type.clone());
+            }
+            AttributeChange::Rename { from, to } => {
+                attributes.iter_mut().filter(|(name, _)| name == from).for_each(|(name, _)| *name = to.clone());
+            }
+        }
+        self.schema.insert_type(name, UserType::Composite(attributes));
+    }
+
+    pub(super) fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        match self.schema.types.get(&name).map(|t| (**t).clone()) {
+            Some(UserType::Enum(mut labels)) => {
+                edit(&mut labels);
+                self.schema.insert_type(name, UserType::Enum(labels));
+            }
+            Some(_) | None => self.missing(format!("enum {name}")),
+        }
+    }
+}
+
+/// The name that a domain's check gets.
+fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, bool>) -> Ident {
+    written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
+}

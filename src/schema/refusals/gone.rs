@@ -1,0 +1,92 @@
+//! What PostgreSQL refuses to drop, because something stands on it.
+
+use super::{Catalog, is_of};
+use crate::schema::model::{QName, Relation};
+use crate::sql::operation::{DefaultValue, RelationKind};
+use crate::sql::{Name, TypeName};
+
+impl Catalog<'_> {
+    pub(super) fn drop_index(&self, index: &QName, concurrently: bool) -> Option<String> {
+        let table = self.schema.index_table(index)?;
+        let relation = self.schema.relation(table)?;
+        if concurrently && relation.partitioned {
+            return Some(format!("cannot drop partitioned index \"{}\" concurrently", index.name));
+        }
+        let required = relation.constraints.get(&index.name).is_some_and(|constraint| constraint.kind.has_index());
+        required.then(|| {
+            format!(
+                "cannot drop index {} because constraint {} on table {} requires it",
+                index.name, index.name, table.name
+            )
+        })
+    }
+
+    pub(super) fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {
+        let together: Vec<QName> = together.iter().map(|name| self.schema.resolve(name)).collect();
+        if relation.kind == RelationKind::Sequence {
+            let (table, column) = relation.owned_by.as_ref()?;
+            let counts = self.schema.relation(table)?.column(column)?.default;
+            return match counts {
+                Some(DefaultValue::Volatile) if !together.contains(table) => Some(format!(
+                    "cannot drop sequence {name} because other objects depend on it: default value for column {column} of table {table}"
+                )),
+                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
+                    Some(format!("cannot drop sequence {name} because column {column} of table {table} requires it"))
+                }
+                _ => None,
+            };
+        }
+        let shown = name.to_string();
+        let user = self.schema.relations().find_map(|(other, found)| {
+            let column = found.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
+            (other != name && !together.contains(other) && found.kind == RelationKind::Table)
+                .then(|| format!("column {} of table {other}", column.name))
+        });
+        let partitions = || relation.partitioned.then(|| self.schema.children(name)).into_iter().flatten();
+        let view = |part: &QName| {
+            let gone = |other: &QName| together.contains(other);
+            let reads = |other: &&QName| self.schema.relation(other).is_some_and(|found| found.reads.contains(part));
+            self.schema.dependents(part).find(|other| reads(other) && !gone(other)).map(|view| format!("view {view}"))
+        };
+        let user = user.or_else(|| partitions().find_map(view));
+        // A key that points to a partitioned table points to each partition.
+        let whole =
+            || self.schema.ancestors(name).filter(|above| self.schema.relation(above).is_some_and(|r| r.partitioned));
+        let keyed = || whole().flat_map(|above| self.schema.pointing_to(above)).find(|other| !together.contains(other));
+        let user = user.or_else(|| keyed().map(|other| format!("constraint on table {other}")));
+        let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
+        let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
+        user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
+    }
+
+    pub(super) fn drop_type(&self, name: &QName) -> Option<String> {
+        self.schema.user_type(name)?;
+        let shown = name.to_string();
+        let columns = self.schema.relations().find_map(|(table, relation)| {
+            let column = relation.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
+            (relation.kind == RelationKind::Table).then(|| format!("column {} of table {table}", column.name))
+        });
+        let types = || {
+            let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
+            users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
+        };
+        let user = columns.or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
+        Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
+    }
+
+    pub(super) fn drop_function(&self, name: &QName, arguments: Option<&[TypeName]>, cascade: bool) -> Option<String> {
+        let overloads = self.schema.functions(name);
+        if arguments.is_none() && overloads.len() > 1 {
+            return Some(format!("function name \"{}\" is not unique", name.name));
+        }
+        if cascade || overloads.len() > 1 || overloads.is_empty() {
+            return None;
+        }
+        let trigger = |table: &QName, relation: &Relation| {
+            Self::trigger_of(relation, name).map(|trigger| format!("trigger {trigger} on table {table}"))
+        };
+        let trigger = self.schema.relations().find_map(|(table, relation)| trigger(table, relation));
+        let user = trigger.or_else(|| self.caller(name))?;
+        Some(format!("cannot drop function {} because other objects depend on it: {user}", name.name))
+    }
+}
