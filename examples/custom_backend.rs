@@ -16,7 +16,7 @@ use cutover::postgres::connect;
 use cutover::postgres::throwaway::{Local, LocalOptions};
 use cutover::side::Side;
 use cutover::traffic::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, TrafficError,
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
     Verified,
 };
 
@@ -49,17 +49,17 @@ impl TrafficBackend for WeightFile {
         Box::pin(async { self.read("preflight").map(|_| ()) })
     }
 
-    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, Observed> {
-        Box::pin(async { Ok(Observed { share: self.read("observe")? }) })
+    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, ShareSeen> {
+        Box::pin(async { Ok(ShareSeen { share: self.read("observe")? }) })
     }
 
     // The same call may come again after a crash: writing the same weight twice does no harm.
-    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Applied> {
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
         Box::pin(async move {
             let weight = want.as_basis_points().to_string();
             std::fs::write(&self.path, weight).map_err(|error| Self::broken("set_share", &error))?;
             context.log.line(format!("green's weight is {} of 10000", want.as_basis_points()));
-            Ok(Applied { share: want })
+            Ok(ShareSet { share: want })
         })
     }
 

@@ -286,7 +286,7 @@ fn rows(version: Side, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
     let queries = watch.queries().iter().enumerate();
     let mut rows: Vec<Row> =
         queries.map(|(i, query)| Row::new(version, &query.name, sources.place(query.span), watch.text(i))).collect();
-    let mut before: Option<watch::State> = None;
+    let mut before: Option<watch::Watched> = None;
     for (at, schema) in schemas.iter().enumerate() {
         let (state, touched) = watch.step(before.as_ref().unwrap_or(watch.own()), schema);
         let all = 0..rows.len();
@@ -301,7 +301,7 @@ fn rows(version: Side, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
 }
 
 /// What an `INSERT … ON CONFLICT` is where nothing is there to conflict with: PostgreSQL looks for it when it plans the statement.
-fn without_arbiter(state: &watch::State, write: &Write) -> Option<Cell> {
+fn without_arbiter(state: &watch::Watched, write: &Write) -> Option<Cell> {
     let WriteKind::Insert { arbiter: Some(arbiter), .. } = &write.kind else { return None };
     let indexes = |schema: &Schema| {
         let found = schema.relation(&write.relation).into_iter().flat_map(|relation| relation.indexes.values());
@@ -316,7 +316,7 @@ fn without_arbiter(state: &watch::State, write: &Write) -> Option<Cell> {
     })
 }
 
-fn cell(watch: &Watch<'_>, state: &watch::State, query: usize) -> Cell {
+fn cell(watch: &Watch<'_>, state: &watch::Watched, query: usize) -> Cell {
     let Some(look) = state.look(query) else { return Cell::Unknown("it could not be read".to_owned()) };
     if let Some(problem) = watch.problems(state, query).next().or(look.refused()) {
         let at = (problem.at.start < problem.at.end).then_some((problem.at.start, problem.at.end));

@@ -25,7 +25,7 @@ pub(crate) use pull::{Pull, Pulls, Strength, pulls};
 pub use reliance::Reliance;
 pub use rows::Refusal;
 pub(crate) use rows::{refused_row, repeats_key};
-pub use watch::{State, Watch};
+pub use watch::{Watch, Watched};
 pub use words::Words;
 
 /// A version of the application, as far as it is known.

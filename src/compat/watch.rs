@@ -19,7 +19,7 @@ use crate::workload::{Query, Workload};
 #[derive(Debug)]
 pub struct Watch<'a> {
     workload: &'a Workload,
-    own: State,
+    own: Watched,
     words: Words,
     /// Queries that could not be read.
     unread: usize,
@@ -31,7 +31,7 @@ pub struct Watch<'a> {
 
 /// What each query is on one schema, as a new session sees it; `None`: it could not be read.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct Watched {
     schema: Schema,
     looks: Vec<Option<Arc<Resolved>>>,
 }
@@ -54,7 +54,7 @@ impl<'a> Watch<'a> {
             }
             leads.entry(name.clone()).or_default().extend(relation.parent.clone());
         }
-        Self { workload, own: State { schema: own, looks }, words, unread, reach, leads }
+        Self { workload, own: Watched { schema: own, looks }, words, unread, reach, leads }
     }
 
     /// The queries that may name one of these relations, in their order.
@@ -133,7 +133,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The queries on their own schema.
-    pub fn own(&self) -> &State {
+    pub fn own(&self) -> &Watched {
         &self.own
     }
 
@@ -158,14 +158,14 @@ impl<'a> Watch<'a> {
     }
 
     /// The queries on another schema, and which of them were looked at again.
-    pub fn step(&self, from: &State, to: &Schema) -> (State, Vec<usize>) {
+    pub fn step(&self, from: &Watched, to: &Schema) -> (Watched, Vec<usize>) {
         let to = to.clone().with_default_search_path();
         let touched = self.touched(&from.schema, &to);
         let mut looks = from.looks.clone();
         for i in &touched {
             looks[*i] = self.look(*i, &to).map(Arc::new);
         }
-        (State { schema: to, looks }, touched)
+        (Watched { schema: to, looks }, touched)
     }
 
     /// A query on a schema. That it compares other columns than on its own is a problem of it, though PostgreSQL does not say so.
@@ -260,7 +260,7 @@ impl<'a> Watch<'a> {
     }
 
     /// What is wrong with a query there that is not wrong on its own schema.
-    pub fn problems<'s>(&'s self, state: &'s State, query: usize) -> impl Iterator<Item = &'s Problem> {
+    pub fn problems<'s>(&'s self, state: &'s Watched, query: usize) -> impl Iterator<Item = &'s Problem> {
         let own = self.own.looks[query].as_deref();
         let here = state.looks[query].as_deref();
         here.into_iter()
@@ -299,12 +299,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether a query prepares there, if it does on its own schema.
-    pub fn prepares(&self, state: &State, query: usize) -> bool {
+    pub fn prepares(&self, state: &Watched, query: usize) -> bool {
         self.problems(state, query).next().is_none()
     }
 }
 
-impl State {
+impl Watched {
     /// What a query is.
     pub fn look(&self, query: usize) -> Option<&Resolved> {
         self.looks[query].as_deref()

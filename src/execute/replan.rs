@@ -15,7 +15,7 @@ use super::session::Setup;
 use super::status::{Stage, Status};
 use super::{files, foreseen, preflight, relations};
 use crate::plan::saved::{Continues, Phase, SavedPlan, Statement, Verdict};
-use crate::plan::{Begun, Change, changes};
+use crate::plan::{Begun, PlanChange, changes};
 
 /// The release that was begun last, for a plan that carries on with it: what of it has run. `None` if there is none, or all of it has run.
 /// Needs neither the lease nor the right to write.
@@ -137,11 +137,11 @@ async fn take_over(
 /// What one plan has and the other has not.
 pub fn difference(before: &SavedPlan, plan: &SavedPlan) -> Event {
     let changes = changes(before, plan);
-    let texts = |pick: for<'p> fn(&Change<'p>) -> Option<&'p Statement>| {
+    let texts = |pick: for<'p> fn(&PlanChange<'p>) -> Option<&'p Statement>| {
         changes.iter().filter_map(pick).map(|statement| statement.sql.clone()).collect::<Vec<_>>()
     };
-    let comes = texts(|change| if let Change::Comes(statement) = change { Some(*statement) } else { None });
-    let goes = texts(|change| if let Change::Goes(statement) = change { Some(*statement) } else { None });
+    let comes = texts(|change| if let PlanChange::Comes(statement) = change { Some(*statement) } else { None });
+    let goes = texts(|change| if let PlanChange::Goes(statement) = change { Some(*statement) } else { None });
     Event::Replanning { unchanged: changes.len() - comes.len() - goes.len(), comes, goes }
 }
 

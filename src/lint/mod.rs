@@ -26,6 +26,6 @@ pub use report::LintReport;
 pub(crate) use rule::Check;
 pub use rule::{Case, Docs, Rule, Yields};
 pub use rules::RULES;
-pub(crate) use subject::{Application, Part, Placing, Release, Step, Subject};
+pub(crate) use subject::{Application, PlacedPart, PlacedRelease, PlacedStep, Placing, Subject};
 pub use suppress::Allowed;
 pub(crate) use suppress::apply as suppress;

@@ -36,7 +36,7 @@ pub enum Yields {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Check {
     /// A function over one step of a placed release.
-    Step(fn(&Subject<'_>, &mut Vec<Diagnostic>)),
+    PlacedStep(fn(&Subject<'_>, &mut Vec<Diagnostic>)),
     /// It is found while files are read, steps placed, or the plan proved.
     Elsewhere,
 }

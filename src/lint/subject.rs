@@ -13,9 +13,9 @@ use crate::workload::Query;
 
 /// A placed release.
 #[derive(Debug)]
-pub(crate) struct Release<'a> {
+pub(crate) struct PlacedRelease<'a> {
     /// Its steps, in the files' order.
-    pub(crate) steps: Vec<Step<'a>>,
+    pub(crate) steps: Vec<PlacedStep<'a>>,
     /// The schema before it.
     pub(crate) base: &'a Schema,
     /// The schema after it.
@@ -39,8 +39,8 @@ pub(crate) struct Application<'a> {
 
 /// One step.
 #[derive(Debug)]
-pub(crate) struct Step<'a> {
-    pub(crate) parts: Vec<Part<'a>>,
+pub(crate) struct PlacedStep<'a> {
+    pub(crate) parts: Vec<PlacedPart<'a>>,
     pub(crate) span: Span,
     /// What it takes and gives, all parts together.
     pub(crate) effect: &'a Effect,
@@ -57,7 +57,7 @@ pub(crate) struct Step<'a> {
 
 /// One operation of a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Part<'a> {
+pub(crate) struct PlacedPart<'a> {
     pub(crate) operation: &'a Operation,
     pub(crate) span: Span,
     /// The whole statement.
@@ -79,8 +79,8 @@ pub(crate) enum Placing {
 /// The step that a rule looks at, in its release.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    pub(crate) release: &'a Release<'a>,
-    pub(crate) step: &'a Step<'a>,
+    pub(crate) release: &'a PlacedRelease<'a>,
+    pub(crate) step: &'a PlacedStep<'a>,
     /// Its place among the release's steps.
     at: usize,
 }
@@ -103,14 +103,14 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl<'a> Release<'a> {
+impl<'a> PlacedRelease<'a> {
     /// What all rules find.
     pub(crate) fn findings(&'a self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {
             let subject = Subject { release: self, step, at };
             for rule in super::RULES {
-                if let super::Check::Step(check) = rule.check {
+                if let super::Check::PlacedStep(check) = rule.check {
                     check(&subject, &mut found);
                 }
             }
@@ -131,7 +131,7 @@ impl<'a> Release<'a> {
     }
 }
 
-impl<'a> Step<'a> {
+impl<'a> PlacedStep<'a> {
     /// In words, by its first operation: `ADD COLUMN text of users.email`.
     pub(crate) fn name(&self) -> String {
         let (object, action) = self.parts.first().map(|part| describe(part.operation)).unwrap_or_default();

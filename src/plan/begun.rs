@@ -295,7 +295,7 @@ fn of_text(text: &str) -> Vec<String> {
 
 /// How one plan of a release differs from the one whose place it takes, statement by statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change<'p> {
+pub enum PlanChange<'p> {
     /// It has run.
     Ran(&'p Statement),
     /// Both have it, and it has not run.
@@ -307,7 +307,7 @@ pub enum Change<'p> {
 }
 
 /// What a plan that carries on makes of the one before it; in the order of the new plan, then what goes.
-pub fn changes<'p>(old: &'p SavedPlan, new: &'p SavedPlan) -> Vec<Change<'p>> {
+pub fn changes<'p>(old: &'p SavedPlan, new: &'p SavedPlan) -> Vec<PlanChange<'p>> {
     let Some(continues) = &new.continues else { return Vec::new() };
     type Key = (Option<String>, String);
     let key = |statement: &Statement| -> Key {
@@ -325,15 +325,15 @@ pub fn changes<'p>(old: &'p SavedPlan, new: &'p SavedPlan) -> Vec<Change<'p>> {
         for statement in step.statements() {
             let mut same = || left.get_mut(&key(statement)).and_then(Vec::pop);
             changes.push(match ran {
-                true => Change::Ran(statement),
-                false if same().is_some() => Change::Stays(statement),
-                false => Change::Comes(statement),
+                true => PlanChange::Ran(statement),
+                false if same().is_some() => PlanChange::Stays(statement),
+                false => PlanChange::Comes(statement),
             });
         }
     }
     let goes = |statement: &&&Statement| {
         left.get(&key(statement)).is_some_and(|left| left.iter().any(|other| std::ptr::eq(*other, **statement)))
     };
-    changes.extend(waiting.iter().filter(goes).map(|statement| Change::Goes(statement)));
+    changes.extend(waiting.iter().filter(goes).map(|statement| PlanChange::Goes(statement)));
     changes
 }

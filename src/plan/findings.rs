@@ -6,11 +6,11 @@ use super::place::{Conflict, Reason};
 use super::stages::Placed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Part, Placing, Step};
+use crate::lint::{PlacedPart, PlacedStep, Placing};
 use crate::sql::operation::{ConstraintKind, Operation, TableChange};
 
 /// The steps as rules see them.
-pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<Step<'a>> {
+pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<PlacedStep<'a>> {
     let conflicted = |i: usize| {
         conflicts
             .iter()
@@ -18,11 +18,11 @@ pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<
     };
     let step = |(i, placed): (usize, &'a Placed<'a>)| {
         let Placed { node, pulls, placement, again, .. } = placed;
-        Step {
+        PlacedStep {
             parts: node
                 .parts
                 .iter()
-                .map(|part| Part {
+                .map(|part| PlacedPart {
                     operation: &part.operation,
                     span: part.span,
                     statement: part.statement,
@@ -66,7 +66,7 @@ pub(crate) fn by_cause(conflicts: &[Conflict]) -> Vec<(&Conflict, usize)> {
 pub(super) struct Conflicts<'a> {
     pub(super) nodes: &'a [Placed<'a>],
     pub(crate) graph: &'a Graph,
-    pub(crate) release: &'a crate::lint::Release<'a>,
+    pub(crate) release: &'a crate::lint::PlacedRelease<'a>,
 }
 
 impl Conflicts<'_> {

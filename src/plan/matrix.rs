@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::saved::Step;
 use super::stages::Placed;
 use crate::compat::matrix::{self, Matrix};
-use crate::compat::{Phase, State, Watch};
+use crate::compat::{Phase, Watch, Watched};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::schema::{QName, Schema};
@@ -130,7 +130,7 @@ fn lost<'a>(
     input: &Input<'_>,
     who: Side,
     watch: &Watch<'_>,
-    first: State,
+    first: Watched,
     steps: impl Iterator<Item = &'a (usize, Schema)>,
     code: Code,
     offset: u32,
@@ -168,7 +168,7 @@ fn lost<'a>(
 fn bodies_lost<'a>(
     input: &Input<'_>,
     green: &Watch<'_>,
-    overlap: &State,
+    overlap: &Watched,
     steps: impl Iterator<Item = &'a (usize, Schema)>,
 ) -> Vec<Diagnostic> {
     let calling = |schema: &Schema, table: &QName, function: &QName| -> Vec<Firing> {
@@ -246,7 +246,7 @@ fn changed<'a>(
 fn not_yet_changed<'a>(
     input: &Input<'_>,
     green: &Watch<'_>,
-    overlap: &State,
+    overlap: &Watched,
     after: impl Iterator<Item = &'a (usize, Schema)>,
 ) -> Vec<Diagnostic> {
     let differs =
@@ -288,13 +288,13 @@ fn others(count: usize) -> String {
 fn not_ready<'a>(
     input: &Input<'_>,
     green: &Watch<'_>,
-    overlap: &State,
+    overlap: &Watched,
     after: impl Iterator<Item = &'a (usize, Schema)> + Clone,
 ) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
     let mut told: Vec<Span> = Vec::new();
     for (query, of) in green.queries().iter().enumerate() {
-        let missing = |state: &State| {
+        let missing = |state: &Watched| {
             let own = green.own().refusals(query);
             state.refusals(query).into_iter().find(|refusal| !own.contains(refusal))
         };

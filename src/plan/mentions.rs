@@ -80,7 +80,12 @@ fn shown(mentions: &[&Mention<'_>]) -> Vec<(usize, Span)> {
 
 impl Mentioned<'_> {
     /// What is to be said of each step; blue's source stands `offset` files behind in the sources.
-    pub(super) fn findings(&self, nodes: &[Placed<'_>], release: &lint::Release<'_>, offset: u32) -> Vec<Diagnostic> {
+    pub(super) fn findings(
+        &self,
+        nodes: &[Placed<'_>],
+        release: &lint::PlacedRelease<'_>,
+        offset: u32,
+    ) -> Vec<Diagnostic> {
         let finding = |(i, mentions): (usize, &Vec<Mention<'_>>)| {
             let all: Vec<&Mention<'_>> = mentions.iter().collect();
             let while_blue_serves = nodes[i].placement.phase == Phase::Before;

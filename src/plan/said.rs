@@ -35,7 +35,7 @@ impl<'a> Said<'a> {
         let source_offset = mentioned.as_ref().map_or(0, |mentioned| sources.append(&mentioned.sources));
         let server = request.observed.map_or("", |observed| &*observed.server);
         let weighing = request.weighing.map(|weighing| weighing.clone().on(request.version));
-        let release = lint::Release {
+        let release = lint::PlacedRelease {
             steps: findings::steps(nodes, conflicts),
             base,
             last,

@@ -6,7 +6,7 @@ use super::trial::{Met, Roles, Terms, Trial};
 use crate::effect::{Effect, Hazard, LockMode};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::plan::{Observed, ObservedEffects, is_opaque};
-use crate::postgres::observe::{Cost, Observation, ObserveError, Observer};
+use crate::postgres::observe::{Cost, Observation, ObserveError, StatementObserver};
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::postgres::{Session, connect, introspect};
 use crate::schema::{Object, Patch, Schema};
@@ -87,7 +87,7 @@ async fn walk(
     if terms.base.is_some() || has_opaque(folder, &pending.applied) {
         seen.base = Some(introspect(session).await?);
     }
-    let mut observer = Observer::start(session).await?;
+    let mut observer = StatementObserver::start(session).await?;
     for migration in &pending.pending {
         let (statements, _) = folder.statements(migration);
         for statement in &statements {

@@ -54,7 +54,7 @@ pub struct Replayed {
 
 /// What became of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Ended {
     /// It ran, on so many rows.
     Done(u64),
     /// The server refused it.
@@ -98,7 +98,7 @@ pub(super) struct Player<'a> {
 struct Played {
     state: usize,
     role: Role,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Ended>,
 }
 
 /// Who plays.
@@ -174,12 +174,12 @@ impl<'a> Player<'a> {
     }
 
     /// What the outcomes at a state say of queries; of each the most serious.
-    fn judge_state(&self, references: &[Reference], outcomes: &[Outcome]) -> BTreeMap<usize, Said> {
+    fn judge_state(&self, references: &[Reference], outcomes: &[Ended]) -> BTreeMap<usize, Said> {
         let mut said: BTreeMap<usize, Said> = BTreeMap::new();
         let mut broken: Option<&str> = None;
         for ((play, reference), outcome) in self.plays.iter().zip(references).zip(outcomes) {
             let failed = match (reference, outcome) {
-                (Reference::Runs(_), Outcome::Failed(refused)) => Some(&refused.message),
+                (Reference::Runs(_), Ended::Failed(refused)) => Some(&refused.message),
                 _ => None,
             };
             let name = play.query.map(|query| (query, self.workload.queries[query].name.as_str()));
@@ -200,7 +200,7 @@ impl<'a> Player<'a> {
                     broken = broken.or(name.map(|(_, name)| name).or(Some("a statement that is none of the queries")));
                 }
                 // Behind a statement that failed, other rows are no wonder.
-                (Some((query, _)), None, Reference::Runs(Some(rows)), Outcome::Done(other))
+                (Some((query, _)), None, Reference::Runs(Some(rows)), Ended::Done(other))
                     if rows != other && broken.is_none() =>
                 {
                     said.entry(query).or_insert_with(|| Said::Touches { rows: *other, at_home: *rows });
@@ -217,7 +217,7 @@ impl<'a> Player<'a> {
         for of in self.played.iter().filter(|of| of.role == Role::Owner) {
             let plays = self.plays.iter().zip(references).zip(&of.outcomes).enumerate();
             for (i, ((play, reference), outcome)) in plays {
-                if matches!((reference, outcome), (Reference::Runs(_), Outcome::Failed(_))) {
+                if matches!((reference, outcome), (Reference::Runs(_), Ended::Failed(_))) {
                     if play.query.is_some() {
                         break;
                     }
@@ -247,7 +247,7 @@ impl<'a> Player<'a> {
                 continue;
             }
             found.statements += 1;
-            let ran = |of: &&Played| of.role == Role::Owner && of.outcomes[i] != Outcome::Nothing;
+            let ran = |of: &&Played| of.role == Role::Owner && of.outcomes[i] != Ended::Nothing;
             let played = self.played.iter().filter(ran).count();
             match (&play.act, reference) {
                 (Act::LeaveOut(reason), _) => *found.left_out.entry((*reason).to_owned()).or_default() += 1,
@@ -277,15 +277,15 @@ pub(super) enum Reference {
     Unknown,
 }
 
-pub(super) fn reference<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Reference {
+pub(super) fn reference<'o>(outcomes: impl Iterator<Item = &'o Ended>) -> Reference {
     let mut found = Reference::Unknown;
     for outcome in outcomes {
         found = match (outcome, found) {
-            (Outcome::Done(rows), Reference::Unknown) => Reference::Runs(Some(*rows)),
-            (Outcome::Done(rows), Reference::Runs(Some(before))) if *rows == before => found,
-            (Outcome::Done(_), Reference::Runs(_)) => Reference::Runs(None),
-            (Outcome::Failed(_), _) | (_, Reference::Refused) => return Reference::Refused,
-            (Outcome::Nothing, _) => return Reference::Unknown,
+            (Ended::Done(rows), Reference::Unknown) => Reference::Runs(Some(*rows)),
+            (Ended::Done(rows), Reference::Runs(Some(before))) if *rows == before => found,
+            (Ended::Done(_), Reference::Runs(_)) => Reference::Runs(None),
+            (Ended::Failed(_), _) | (_, Reference::Refused) => return Reference::Refused,
+            (Ended::Nothing, _) => return Reference::Unknown,
         };
     }
     found
@@ -333,7 +333,7 @@ fn touches(rows: u64, at_home: u64) -> String {
 }
 
 /// Plays everything and takes it back, the sequences too, which no transaction holds. `None`: there can be no such role here.
-async fn play(client: &Client, plays: &[Play<'_>], role: Role) -> Result<Option<Vec<Outcome>>, Error> {
+async fn play(client: &Client, plays: &[Play<'_>], role: Role) -> Result<Option<Vec<Ended>>, Error> {
     let aside = Aside::begin(client, STATEMENT_TIMEOUT).await?;
     let mut begin = BEGIN.to_owned();
     if role == Role::Bound {
@@ -353,7 +353,7 @@ async fn play(client: &Client, plays: &[Play<'_>], role: Role) -> Result<Option<
         // What is begun is ended, so that the transactions of the recording stay whole.
         let late = begun.elapsed() > PLAYING_TIME && matches!(play.act, Act::Run(_) | Act::Savepoint(_));
         outcomes.push(match late {
-            true => Outcome::Nothing,
+            true => Ended::Nothing,
             false => act(client, &play.act, &begin, aside.deferred.as_deref()).await?,
         });
     }
@@ -390,7 +390,7 @@ impl Aside {
 pub(super) const BEGIN: &str = "SAVEPOINT cutover_transaction";
 
 /// Does one thing of a recording.
-pub(super) async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: Option<&str>) -> Result<Outcome, Error> {
+pub(super) async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: Option<&str>) -> Result<Ended, Error> {
     match act {
         Act::Begin => client.batch_execute(begin).await?,
         Act::LeaveOut(_) => {}
@@ -409,13 +409,13 @@ pub(super) async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: O
         Act::Commit(resets) => {
             // What is checked at the end of a transaction is checked here, for there is no end.
             let checked = match deferred {
-                None => Outcome::Done(0),
+                None => Ended::Done(0),
                 Some(deferred) => match client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await {
                     Ok(()) => {
                         if !deferred.is_empty() {
                             run(client, &command(format!("SET CONSTRAINTS {deferred} DEFERRED"))).await?;
                         }
-                        Outcome::Done(0)
+                        Ended::Done(0)
                     }
                     Err(error) => {
                         let outcome = refused(client, error).await?;
@@ -431,14 +431,14 @@ pub(super) async fn act(client: &Client, act: &Act<'_>, begin: &str, deferred: O
             return Ok(checked);
         }
     }
-    Ok(Outcome::Nothing)
+    Ok(Ended::Nothing)
 }
 
 fn command(text: String) -> SavedStatement {
     SavedStatement { text, parameters: Vec::new() }
 }
 
-async fn run(client: &Client, statement: &SavedStatement) -> Result<Outcome, Error> {
+async fn run(client: &Client, statement: &SavedStatement) -> Result<Ended, Error> {
     let values: Vec<_> = statement.parameters.iter().map(|value| AsText(value.as_deref())).collect();
     let typed: Vec<(&(dyn ToSql + Sync), Type)> =
         values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
@@ -449,7 +449,7 @@ async fn run(client: &Client, statement: &SavedStatement) -> Result<Outcome, Err
     match ran {
         Ok(rows) => {
             client.batch_execute("RELEASE SAVEPOINT cutover_statement").await?;
-            Ok(Outcome::Done(rows))
+            Ok(Ended::Done(rows))
         }
         Err(error) => {
             let outcome = refused(client, error).await?;
@@ -461,7 +461,7 @@ async fn run(client: &Client, statement: &SavedStatement) -> Result<Outcome, Err
 }
 
 /// What an error says; one that ends the session is handed on.
-pub(super) async fn refused(client: &Client, error: Error) -> Result<Outcome, Error> {
+pub(super) async fn refused(client: &Client, error: Error) -> Result<Ended, Error> {
     if client.is_closed() {
         return Err(error);
     }
@@ -478,7 +478,7 @@ pub(super) async fn refused(client: &Client, error: Error) -> Result<Outcome, Er
         data_type: db.and_then(|db| own(db.datatype())),
         parameter: db.and_then(|db| parameter(db.where_()?)),
     };
-    Ok(if slow { Outcome::Nothing } else { Outcome::Failed(refused()) })
+    Ok(if slow { Ended::Nothing } else { Ended::Failed(refused()) })
 }
 
 /// The number in `unnamed portal parameter $3 = '…'`.
@@ -571,15 +571,14 @@ mod tests {
 
     #[test]
     fn only_what_succeeds_every_time_is_a_reference() {
-        let failed = || Outcome::Failed(Refused::saying("no"));
-        let check = |outcomes: &[Outcome], expected: Reference| {
-            assert_eq!(reference(outcomes.iter()), expected, "{outcomes:?}")
-        };
-        check(&[Outcome::Done(2), Outcome::Done(2)], Reference::Runs(Some(2)));
-        check(&[Outcome::Done(2), Outcome::Done(3)], Reference::Runs(None));
-        check(&[Outcome::Done(2), failed()], Reference::Refused);
-        check(&[failed(), Outcome::Done(2)], Reference::Refused);
-        check(&[Outcome::Done(2), Outcome::Nothing], Reference::Unknown);
+        let failed = || Ended::Failed(Refused::saying("no"));
+        let check =
+            |outcomes: &[Ended], expected: Reference| assert_eq!(reference(outcomes.iter()), expected, "{outcomes:?}");
+        check(&[Ended::Done(2), Ended::Done(2)], Reference::Runs(Some(2)));
+        check(&[Ended::Done(2), Ended::Done(3)], Reference::Runs(None));
+        check(&[Ended::Done(2), failed()], Reference::Refused);
+        check(&[failed(), Ended::Done(2)], Reference::Refused);
+        check(&[Ended::Done(2), Ended::Nothing], Reference::Unknown);
         check(&[], Reference::Unknown);
     }
 }

@@ -43,14 +43,14 @@ pub struct Capabilities {
 
 /// What a backend sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Observed {
+pub struct ShareSeen {
     /// Green's share, if it can be read.
     pub share: Option<Share>,
 }
 
 /// What a backend did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Applied {
+pub struct ShareSet {
     /// The share it set, rounded to what it can do.
     pub share: Share,
 }
@@ -177,10 +177,10 @@ pub trait TrafficBackend: Send + Sync {
     fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()>;
 
     /// What it sees. Changes nothing.
-    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, Observed>;
+    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen>;
 
     /// Gives green this share.
-    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Applied>;
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet>;
 
     /// Whether green has this share by now.
     fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified>;

@@ -1,7 +1,7 @@
 //! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
 
 use super::{
-    Answer, Applied, BuiltIn, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified,
+    Answer, BuiltIn, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified,
 };
 use crate::side::Side;
 
@@ -25,12 +25,12 @@ impl TrafficBackend for Manual {
         Box::pin(async { Ok(()) })
     }
 
-    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, Observed> {
-        Box::pin(async { Ok(Observed { share: None }) })
+    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, ShareSeen> {
+        Box::pin(async { Ok(ShareSeen { share: None }) })
     }
 
-    fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, Applied> {
-        Box::pin(async move { Ok(Applied { share: want }) })
+    fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, ShareSet> {
+        Box::pin(async move { Ok(ShareSet { share: want }) })
     }
 
     fn verify<'a>(&'a self, _: &'a Context, _: Share) -> Answer<'a, Verified> {

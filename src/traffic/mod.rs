@@ -7,7 +7,8 @@ mod share;
 mod simulated;
 
 pub use backend::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Kind, Log, Observed, TrafficBackend, TrafficError, Verified,
+    Answer, Capabilities, Context, Drain, Health, Kind, Log, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    Verified,
 };
 pub use exec::{Exec, Program};
 pub use manual::Manual;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::{
-    Answer, Applied, BuiltIn, Capabilities, Context, Drain, Health, Kind, Observed, Share, TrafficBackend, Verified,
+    Answer, BuiltIn, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified,
 };
 use crate::side::Side;
 
@@ -38,14 +38,14 @@ impl TrafficBackend for Simulated {
         Box::pin(async { Ok(()) })
     }
 
-    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, Observed> {
-        Box::pin(async { Ok(Observed { share: Some(self.share()) }) })
+    fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, ShareSeen> {
+        Box::pin(async { Ok(ShareSeen { share: Some(self.share()) }) })
     }
 
-    fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, Applied> {
+    fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, ShareSet> {
         Box::pin(async move {
             self.share.store(want.as_basis_points(), Ordering::SeqCst);
-            Ok(Applied { share: want })
+            Ok(ShareSet { share: want })
         })
     }
 

@@ -3,7 +3,7 @@
 use super::concurrently;
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Fix, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedPart, Placing, Rule, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::{ConstraintKind, TableChange};
 
@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY"],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
@@ -66,7 +66,7 @@ fn instead(subject: &Subject<'_>, operation: &Operation) -> Option<&'static str>
     }
 }
 
-fn fix(subject: &Subject<'_>, part: &Part<'_>) -> Option<Fix> {
+fn fix(subject: &Subject<'_>, part: &PlacedPart<'_>) -> Option<Fix> {
     match part.operation {
         // A failed build leaves an invalid index behind: IF NOT EXISTS would keep it, and a unique one refuses rows all the same.
         Operation::CreateIndex(index) if concurrently::possible(subject, &index.table) => {

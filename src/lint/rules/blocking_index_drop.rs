@@ -4,7 +4,7 @@ use super::concurrently;
 use super::cost::weighed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::LockMode;
-use crate::lint::{Case, Check, Docs, Part, Rule, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::RelationKind;
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &["https://www.postgresql.org/docs/current/sql-dropindex.html"],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 /// One finding a file: a clean-up drops many, and says the same of each.
@@ -63,7 +63,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 
 /// The index that a step drops from a table of production and that could go concurrently: one at a time, not of a partitioned table, and
 /// not of a constraint.
-fn drop<'a>(subject: &Subject<'a>) -> Option<(Part<'a>, &'a QName)> {
+fn drop<'a>(subject: &Subject<'a>) -> Option<(PlacedPart<'a>, &'a QName)> {
     let schema = subject.step.before;
     let [part] = subject.step.parts.as_slice() else { return None };
     let Operation::DropRelation { kind: RelationKind::Index, name, concurrently: false, cascade: false, .. } =

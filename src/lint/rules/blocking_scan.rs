@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Edit, Fix, Safety, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedPart, Placing, Rule, Subject, Yields};
 use crate::source::Span;
 use crate::sql::operation::{ConstraintDefinition, ConstraintKind, TableChange};
 use crate::sql::{Name, Operation, Quoted};
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
             "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-ADD-TABLE-CONSTRAINT",
         ],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
@@ -67,7 +67,7 @@ fn can_wait(definition: &ConstraintDefinition) -> bool {
 }
 
 /// For a statement of one sub-command, on a table that is not partitioned (before PostgreSQL 18 it takes no NOT VALID keys).
-fn fix(subject: &Subject<'_>, part: &Part<'_>) -> Option<Fix> {
+fn fix(subject: &Subject<'_>, part: &PlacedPart<'_>) -> Option<Fix> {
     let Operation::AlterTable { table, change, .. } = part.operation else { return None };
     let relation = subject.step.before.relation(&subject.step.before.resolve(table))?;
     if part.span != part.statement || relation.partitioned {

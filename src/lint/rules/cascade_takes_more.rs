@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Part, Rule, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
 use crate::schema::{Object, QName, Rule as RowRule, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/ddl-depend.html"],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 /// More names than this nobody reads.
@@ -60,7 +60,7 @@ fn cascades(operation: &Operation) -> bool {
 
 fn finding(
     subject: &Subject<'_>,
-    part: &Part<'_>,
+    part: &PlacedPart<'_>,
     before: &Schema,
     after: &Schema,
     touched: &BTreeSet<Object>,

@@ -1,7 +1,7 @@
 //! What the rules on indexes share: adding CONCURRENTLY.
 
 use crate::diagnostic::{Edit, Fix, Safety};
-use crate::lint::{Part, Subject};
+use crate::lint::{PlacedPart, Subject};
 use crate::source::Span;
 use crate::sql::{self, Name};
 
@@ -13,7 +13,7 @@ pub(super) fn possible(subject: &Subject<'_>, table: &Name) -> bool {
 
 /// `INDEX` → `INDEX CONCURRENTLY`. Safe where the team's own tool can run the file, too: it stands alone in it, and the convention has a mark
 /// for files without a transaction, or no tool of its own.
-pub(super) fn fix(subject: &Subject<'_>, part: &Part<'_>, doubtful: bool) -> Option<Fix> {
+pub(super) fn fix(subject: &Subject<'_>, part: &PlacedPart<'_>, doubtful: bool) -> Option<Fix> {
     let sources = subject.release.sources;
     let offset = u32::try_from(sql::end_of_word(sources.slice(part.statement), "INDEX")?).ok()?;
     let at = part.statement.start + offset;

@@ -3,7 +3,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::effect::LockMode;
-use crate::lint::{Part, Rule, Subject};
+use crate::lint::{PlacedPart, Rule, Subject};
 use crate::sql::{Operation, describe};
 
 /// What costs most.
@@ -14,7 +14,7 @@ pub(super) enum Cost {
     Scan,
 }
 
-pub(super) fn cost(part: &Part<'_>) -> Option<Cost> {
+pub(super) fn cost(part: &PlacedPart<'_>) -> Option<Cost> {
     let hazard = part.hazard;
     let strongest = hazard.strongest()?;
     // Rows are locked one by one, and nobody writes a materialized view.
@@ -28,7 +28,7 @@ pub(super) fn cost(part: &Part<'_>) -> Option<Cost> {
 }
 
 /// The finding: what the operation does, whom its lock blocks, and what that means on the tables of production.
-pub(super) fn finding(rule: &Rule, subject: &Subject<'_>, part: &Part<'_>, what: &str) -> Diagnostic {
+pub(super) fn finding(rule: &Rule, subject: &Subject<'_>, part: &PlacedPart<'_>, what: &str) -> Diagnostic {
     let strongest = part.hazard.strongest().unwrap_or(LockMode::AccessExclusive);
     let who = if strongest == LockMode::AccessExclusive { "everybody" } else { "writers" };
     let (object, action) = describe(part.operation);
@@ -45,7 +45,7 @@ pub(super) fn finding(rule: &Rule, subject: &Subject<'_>, part: &Part<'_>, what:
 }
 
 /// A finding about what an operation costs, with the figures, and as severe as they are.
-pub(super) fn weighed(subject: &Subject<'_>, part: &Part<'_>, diagnostic: Diagnostic) -> Diagnostic {
+pub(super) fn weighed(subject: &Subject<'_>, part: &PlacedPart<'_>, diagnostic: Diagnostic) -> Diagnostic {
     let Some(weighing) = subject.release.weighing else { return diagnostic };
     let Some(load) = weighing.load([(part.operation, part.hazard)], subject.step.before) else { return diagnostic };
     let severity = weighing.settings.weight(&load).severity(diagnostic.severity);

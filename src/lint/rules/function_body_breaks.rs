@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/plpgsql-implementation.html#PLPGSQL-PLAN-CACHING"],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 /// What a step takes away under its name.

@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, RowRule, behaviour};
-use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedStep, Placing, Rule, Subject, Yields};
 use crate::schema::{QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, Ident, TableChange};
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
@@ -53,7 +53,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let freed = step.operations().flat_map(|operation| going(operation, subject));
     // One that still stands once the step before it has run, and not for long.
     let earlier = |freed: &Freed| {
-        let gives = |other: &Step<'_>| other.effect.adds.contains(&freed.capability);
+        let gives = |other: &PlacedStep<'_>| other.effect.adds.contains(&freed.capability);
         release.steps.iter().any(|other| other.phase == Phase::Before && gives(other))
     };
     let told = given.chain(freed).filter(|freed| !earlier(freed)).find_map(|freed| {

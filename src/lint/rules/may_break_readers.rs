@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

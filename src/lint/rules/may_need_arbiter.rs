@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &["https://www.postgresql.org/docs/current/sql-insert.html#SQL-ON-CONFLICT"],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Rule, Step, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedStep, Rule, Subject, Yields};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, RelationKind};
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
@@ -45,7 +45,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// The table whose rows a step deletes, and how.
-fn deletion<'a>(step: &Step<'a>) -> Option<(QName, &'a DataChange)> {
+fn deletion<'a>(step: &PlacedStep<'a>) -> Option<(QName, &'a DataChange)> {
     step.operations().find_map(|op| match op {
         Operation::Data(data) if data.deletes => Some((step.before.resolve(data.table.as_ref()?), &**data)),
         _ => None,
@@ -107,7 +107,7 @@ fn replaced(subject: &Subject<'_>) -> Option<Diagnostic> {
         let was = release.base.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
         let is_other = release.last.relation(name).is_some_and(|r| r.origin.as_ref() != Some(name));
         let earlier = release.steps.iter().filter(|other| other.phase == Phase::Before);
-        let moved = |other: &Step<'_>| other.effect.removes.contains(&Capability::Relation(name.clone()));
+        let moved = |other: &PlacedStep<'_>| other.effect.removes.contains(&Capability::Relation(name.clone()));
         was && is_other && (stands(name) || !earlier.into_iter().any(moved))
     };
     let name = { names }.find(taken)?;

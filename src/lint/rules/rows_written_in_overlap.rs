@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Placing, Rule, Step, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedStep, Placing, Rule, Subject, Yields};
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &[],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
@@ -184,7 +184,11 @@ fn inheriting<'a>(schema: &'a Schema, table: &'a QName) -> impl Iterator<Item = 
 }
 
 /// The column that rows of blue lack which an UPDATE gave to others, with the step that demands it.
-fn left<'a>(subject: &Subject<'a>, table: &QName, writes: &'a [Ident]) -> Option<(&'a Ident, Option<&'a Step<'a>>)> {
+fn left<'a>(
+    subject: &Subject<'a>,
+    table: &QName,
+    writes: &'a [Ident],
+) -> Option<(&'a Ident, Option<&'a PlacedStep<'a>>)> {
     let Subject { release, step, .. } = *subject;
     // Only a table that blue has can be written by blue, under the name that blue knows.
     let known = step.before.origin_of(table);
@@ -227,7 +231,7 @@ fn merged(subject: &Subject<'_>, table: &QName) -> bool {
 
 /// Whether the release does something with a table that it makes: fills another from it, or gives it another name.
 fn used(subject: &Subject<'_>, made: &QName) -> bool {
-    let reads = |step: &Step<'_>| {
+    let reads = |step: &PlacedStep<'_>| {
         step.operations().any(|operation| match operation {
             Operation::Data(data) => data.query.reads.iter().any(|read| step.before.resolve(read) == *made),
             Operation::RenameRelation { name, .. } => step.before.resolve(name) == *made,
@@ -248,7 +252,7 @@ fn copied(subject: &Subject<'_>, from: &QName, to: &QName) -> Option<Diagnostic>
         return None;
     }
     // What is gone at the end is in no table, and what a later step demands it lacks.
-    let filled = |other: &&Step<'_>| {
+    let filled = |other: &&PlacedStep<'_>| {
         other.operations().any(|op| match op {
             Operation::Data(data) => {
                 let reads = |name: &QName| data.query.reads.iter().any(|read| other.before.resolve(read) == *name);
@@ -360,7 +364,7 @@ fn gives_value(subject: &Subject<'_>, made: &Schema, function: &QName, table: &Q
 }
 
 /// Whether another UPDATE gives the same columns a value once blue is drained, and before a step that demands it.
-fn filled_again(subject: &Subject<'_>, table: &QName, columns: &[Ident], demanded: Option<&Step<'_>>) -> bool {
+fn filled_again(subject: &Subject<'_>, table: &QName, columns: &[Ident], demanded: Option<&PlacedStep<'_>>) -> bool {
     let steps = subject.release.steps.iter();
     let mut in_time = steps.take_while(|other| demanded.is_none_or(|demanded| !std::ptr::eq(*other, demanded)));
     in_time.any(|other| {
@@ -395,7 +399,7 @@ fn told(subject: &Subject<'_>, table: &QName) -> bool {
 }
 
 /// Whether a step fails on rows that lack what an UPDATE gave to others.
-fn demands(step: &Step<'_>, table: &QName, columns: &[Ident]) -> bool {
+fn demands(step: &PlacedStep<'_>, table: &QName, columns: &[Ident]) -> bool {
     step.effect.adds.iter().any(|capability| match capability {
         Capability::NeverNull { relation, column } => relation == table && columns.contains(column),
         _ => false,

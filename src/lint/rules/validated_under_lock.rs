@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES"],
     },
-    check: Check::Step(check),
+    check: Check::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

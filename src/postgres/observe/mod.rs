@@ -54,14 +54,14 @@ pub struct Observation {
 }
 
 /// Watches one session's database from statement to statement.
-pub struct Observer<'a> {
+pub struct StatementObserver<'a> {
     session: &'a Session,
     eyes: Eyes,
     schema: Schema,
     image: Image,
 }
 
-impl<'a> Observer<'a> {
+impl<'a> StatementObserver<'a> {
     /// Looks at the database as it is.
     pub async fn start(session: &'a Session) -> Result<Self, ObserveError> {
         run(session, "opening a transaction", "BEGIN").await?;

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Error};
 
 use super::content::Content;
 use crate::plan::saved::{Phase, SavedPlan, Step, Work};
-use crate::rehearse::replay::{Aside, BEGIN, Outcome, Refused, act, refused};
+use crate::rehearse::replay::{Aside, BEGIN, Ended, Refused, act, refused};
 use crate::side::Side;
 use crate::sql::lex::{Lexeme, lex};
 use crate::sql::name::Quoted;
@@ -194,10 +194,10 @@ impl<'a> Stage<'a> {
             for (list, statement) in writing.lists.iter().enumerate() {
                 act(self.client, &Act::Begin, BEGIN, None).await?;
                 let ran = act(self.client, &Act::Run(statement), BEGIN, None).await?;
-                let wrote_rows = matches!(ran, Outcome::Done(rows) if rows > 0);
+                let wrote_rows = matches!(ran, Ended::Done(rows) if rows > 0);
                 let end = if wrote_rows { Act::Commit(Vec::new()) } else { Act::Rollback };
                 let ended = act(self.client, &end, BEGIN, Some(deferred)).await?;
-                if wrote_rows && matches!(ended, Outcome::Done(_)) {
+                if wrote_rows && matches!(ended, Ended::Done(_)) {
                     wrote = Some(list);
                     break;
                 }
@@ -227,8 +227,8 @@ impl<'a> Stage<'a> {
                 let outcome = refused(self.client, error).await?;
                 self.client.batch_execute("ROLLBACK TO SAVEPOINT cutover_step").await?;
                 return Ok(Err(match outcome {
-                    Outcome::Failed(refused) => refused,
-                    Outcome::Done(_) | Outcome::Nothing => Refused::saying("it took too long"),
+                    Ended::Failed(refused) => refused,
+                    Ended::Done(_) | Ended::Nothing => Refused::saying("it took too long"),
                 }));
             }
         }

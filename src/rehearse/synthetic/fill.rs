@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error};
 
 use super::candidate::{Given, Known, Rows, Slot, Value};
 use crate::postgres::tables::{Shape, Table, Tables};
-use crate::rehearse::replay::{AsText, Outcome, Refused, refused};
+use crate::rehearse::replay::{AsText, Ended, Refused, refused};
 use crate::sql::name::Quoted;
 
 /// How many rows a table gets.
@@ -256,8 +256,8 @@ async fn in_savepoint(
             let outcome = refused(client, error).await?;
             client.batch_execute("ROLLBACK TO SAVEPOINT cutover_row; RELEASE SAVEPOINT cutover_row").await?;
             Ok(Err(match outcome {
-                Outcome::Failed(refused) => refused,
-                Outcome::Done(_) | Outcome::Nothing => Refused::saying("it took too long"),
+                Ended::Failed(refused) => refused,
+                Ended::Done(_) | Ended::Nothing => Refused::saying("it took too long"),
             }))
         }
     }

@@ -28,7 +28,7 @@ pub(super) use self::candidate::{Rows, Value};
 use self::certain::certain;
 use self::fill::{Filled, fill};
 pub(super) use self::overlap::Writer;
-use super::replay::{Aside, BEGIN, Outcome, Reference, Refused, act, reference};
+use super::replay::{Aside, BEGIN, Ended, Reference, Refused, act, reference};
 use crate::compat::matrix::{Cell, Failure, Matrix};
 use crate::postgres::tables::{Tables, tables};
 use crate::schema::Schema;
@@ -187,9 +187,9 @@ async fn choose(
             }
             let statement = SavedStatement { text: text.clone(), parameters };
             match run(client, &statement, &aside).await? {
-                Outcome::Done(rows) => found.push((rows == 0, statement)),
-                Outcome::Failed(refused) => _ = why.get_or_insert(refused.code),
-                Outcome::Nothing => {
+                Ended::Done(rows) => found.push((rows == 0, statement)),
+                Ended::Failed(refused) => _ = why.get_or_insert(refused.code),
+                Ended::Nothing => {
                     why.get_or_insert_with(|| "it took too long".to_owned());
                     break;
                 }
@@ -211,7 +211,7 @@ fn timeout(time: Duration) -> u32 {
 }
 
 /// Runs a statement as a transaction, and takes it back.
-async fn run(client: &Client, statement: &SavedStatement, aside: &Aside) -> Result<Outcome, Error> {
+async fn run(client: &Client, statement: &SavedStatement, aside: &Aside) -> Result<Ended, Error> {
     let deferred = aside.deferred.as_deref();
     let mut came = None;
     for step in [Act::Begin, Act::Begin, Act::Run(statement), Act::Commit(Vec::new()), Act::Rollback] {
@@ -220,11 +220,11 @@ async fn run(client: &Client, statement: &SavedStatement, aside: &Aside) -> Resu
         match (&came, outcome) {
             (None, outcome) if ran => came = Some(outcome),
             // The end of its transaction.
-            (Some(Outcome::Done(_)), outcome @ Outcome::Failed(_)) => came = Some(outcome),
+            (Some(Ended::Done(_)), outcome @ Ended::Failed(_)) => came = Some(outcome),
             _ => {}
         }
     }
-    Ok(came.unwrap_or(Outcome::Nothing))
+    Ok(came.unwrap_or(Ended::Nothing))
 }
 
 /// Runs the queries of one version on synthetic rows, state after state.
@@ -246,7 +246,7 @@ struct Tried {
     statements: Result<Vec<SavedStatement>, String>,
     uses: Uses,
     /// What became of each list of values at home.
-    home: Vec<Vec<Outcome>>,
+    home: Vec<Vec<Ended>>,
     /// At other states.
     away: Vec<(usize, Away)>,
 }
@@ -350,7 +350,7 @@ impl<'a> Improviser<'a> {
                         let mut outcomes = Vec::new();
                         for statement in statements {
                             let late = Instant::now() > until;
-                            outcomes.push(if late { Outcome::Nothing } else { run(client, statement, &aside).await? });
+                            outcomes.push(if late { Ended::Nothing } else { run(client, statement, &aside).await? });
                         }
                         tried.home.push(outcomes);
                     }
@@ -457,9 +457,9 @@ async fn away(
             return Ok(Away::Nothing);
         }
         match run(client, statement, aside).await? {
-            Outcome::Done(_) => return Ok(Away::Runs),
-            Outcome::Nothing => return Ok(Away::Nothing),
-            Outcome::Failed(refused) => {
+            Ended::Done(_) => return Ok(Away::Runs),
+            Ended::Nothing => return Ok(Away::Nothing),
+            Ended::Failed(refused) => {
                 let sure = certain(&refused, statement.parameters.len(), uses, place.tables, place.complete);
                 refusals.push((list, refused, sure));
             }

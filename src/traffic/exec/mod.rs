@@ -21,8 +21,8 @@
 //! |---|---|---|
 //! | `capabilities` | – | [`Capabilities`](super::Capabilities) |
 //! | `preflight` | – | `{}` |
-//! | `observe` | – | [`Observed`](super::Observed) |
-//! | `set_share` | `{"share": basis points}` | [`Applied`](super::Applied) |
+//! | `observe` | – | [`ShareSeen`](super::ShareSeen) |
+//! | `set_share` | `{"share": basis points}` | [`ShareSet`](super::ShareSet) |
 //! | `verify` | `{"share": basis points}` | [`Verified`](super::Verified) |
 //! | `health` | `{"side": "blue" or "green"}` | [`Health`](super::Health) |
 //! | `drain` | `{"side": "blue" or "green"}` | [`Drain`](super::Drain) |

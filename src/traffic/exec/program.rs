@@ -8,7 +8,7 @@ use super::process;
 use super::protocol::{Op, PROTOCOL, Request, Response};
 use crate::side::Side;
 use crate::traffic::{
-    Answer, Applied, Capabilities, Context, Drain, Health, Observed, Share, TrafficBackend, TrafficError, Verified,
+    Answer, Capabilities, Context, Drain, Health, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError, Verified,
 };
 
 /// The program to ask.
@@ -92,11 +92,11 @@ impl TrafficBackend for Exec {
         Box::pin(async move { self.call::<Value>(context, Op::Preflight).await.map(|_| ()) })
     }
 
-    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, Observed> {
+    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
         Box::pin(self.call(context, Op::Observe))
     }
 
-    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Applied> {
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
         Box::pin(self.call(context, Op::SetShare { share: want }))
     }
 

@@ -292,7 +292,7 @@ struct JsonEntry<'a> {
 }
 
 /// A query that was seen.
-struct Seen {
+struct LogSeen {
     found: Found,
     calls: u64,
     /// How often PostgreSQL did not know what it names.
@@ -302,7 +302,7 @@ struct Seen {
 
 /// What a session is at.
 #[derive(Default)]
-struct Session {
+struct LogSession {
     last: Option<(Fingerprint, String)>,
     open: Option<Vec<SavedStatement>>,
 }
@@ -311,8 +311,8 @@ struct Reader<'f> {
     filter: &'f Filter,
     with_values: bool,
     order: Vec<Fingerprint>,
-    seen: HashMap<Fingerprint, Seen>,
-    sessions: HashMap<String, Session>,
+    seen: HashMap<Fingerprint, LogSeen>,
+    sessions: HashMap<String, LogSession>,
     transactions: Vec<SavedTransaction>,
     left: LeftOut,
     diagnostics: Vec<Diagnostic>,
@@ -473,7 +473,7 @@ impl<'f> Reader<'f> {
         let name = own_name(text.as_str()).unwrap_or_else(|| summary(text.as_str()));
         self.order.push(print.clone());
         let found = Found::with_text(name, span, text);
-        self.seen.insert(print, Seen { found, calls: 1, refused: 0, state: String::new() });
+        self.seen.insert(print, LogSeen { found, calls: 1, refused: 0, state: String::new() });
     }
 
     /// A statement that named what is not there (class 42) is no query of the version.
@@ -501,7 +501,7 @@ impl<'f> Reader<'f> {
         for print in &self.order {
             let Some(seen) = self.seen.remove(print) else { continue };
             if seen.refused >= seen.calls {
-                let Seen { found, state, .. } = seen;
+                let LogSeen { found, state, .. } = seen;
                 let message = format!("{} is left out: PostgreSQL refused it every time ({state})", found.name);
                 self.diagnostics.push(left_out(message).at(found.span, "as it was logged"));
             } else {
@@ -535,7 +535,7 @@ fn inner(text: Text) -> Text {
 }
 
 /// Adds a statement to the transaction that its session is in.
-fn transaction(session: &mut Session, done: &mut Vec<SavedTransaction>, verb: &str, statement: SavedStatement) {
+fn transaction(session: &mut LogSession, done: &mut Vec<SavedTransaction>, verb: &str, statement: SavedStatement) {
     match (verb, &mut session.open) {
         ("begin" | "start", None) => session.open = Some(Vec::new()),
         ("commit" | "end", Some(_)) => {

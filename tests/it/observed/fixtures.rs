@@ -13,7 +13,7 @@ use cutover::effect::{LockMode, PgVersion};
 use cutover::migrations::{Convention, Folder, Pending};
 use cutover::plan::saved::Verdict;
 use cutover::plan::{Request, plan};
-use cutover::postgres::observe::{Observation, Observer, Scan};
+use cutover::postgres::observe::{Observation, Scan, StatementObserver};
 use cutover::schema::{QName, Schema};
 use cutover::source::Sources;
 use cutover::sql::{self, Operation, Statement};
@@ -62,7 +62,7 @@ async fn play(name: &str, file: &str) -> String {
     session.batch_execute(&setup).await.unwrap_or_else(|e| panic!("{name}/setup.sql: {}", support::message(&e)));
     let base = replay(&setup);
     let mut schema = base.clone();
-    let mut observer = Observer::start(&session).await.unwrap();
+    let mut observer = StatementObserver::start(&session).await.unwrap();
     let mut out = format!("{file}\n");
     let mut sources = Sources::new();
     let id = sources.add(file, &*text);

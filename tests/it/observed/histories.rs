@@ -1,6 +1,6 @@
 //! Every statement of the real histories, simulated and observed.
 
-use cutover::postgres::observe::Observer;
+use cutover::postgres::observe::StatementObserver;
 use cutover::rehearse::observation::observed;
 use cutover::schema::Schema;
 use cutover::sql::{self, Operation};
@@ -28,7 +28,7 @@ async fn walk(History { project, folder }: History) -> Walked {
         )
         .await
         .unwrap();
-    let mut observer = Observer::start(&session).await.unwrap();
+    let mut observer = StatementObserver::start(&session).await.unwrap();
     let mut schema = Schema::empty();
     let (mut statements, mut agree, mut opaque, mut placed, mut failed) = (0, 0, 0, 0, 0);
     let (mut report, mut unsafe_, mut unexplained) = (String::new(), Vec::new(), 0);
