@@ -48,16 +48,9 @@ fn at_every_boundary(prepare: impl Fn() -> Shop, command: &str, check: impl Fn(&
     }
 }
 
-fn waiting() -> Shop {
-    let shop = Shop::new();
-    let path = shop.save(&shop.plan());
-    shop.run(&["execute", &path, "--yes"]).ends(0);
-    shop
-}
-
 #[test]
 fn a_killed_rollback_is_rolled_back_again() {
-    at_every_boundary(waiting, "rollback", |shop, boundary| {
+    at_every_boundary(Shop::waiting, "rollback", |shop, boundary| {
         let again = shop.run(&["rollback", "--yes"]);
         assert!(again.code == Some(0) || again.err.contains("no unfinished release"), "boundary {boundary}: {again:?}");
         shop.run(&["status"]).ends(0).says("rolled back");
@@ -66,7 +59,7 @@ fn a_killed_rollback_is_rolled_back_again() {
 
 #[test]
 fn a_killed_promotion_counts_or_does_not() {
-    at_every_boundary(waiting, "promote", |shop, boundary| {
+    at_every_boundary(Shop::waiting, "promote", |shop, boundary| {
         let again = shop.run(&["promote", "--yes", "--takeover-timeout", "10s"]);
         if again.code != Some(0) {
             assert!(again.err.contains("does not wait for approval"), "boundary {boundary}: {again:?}");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::support::{Runs, Shop, cluster, statements, step, until};
+use super::support::{Runs, Shop, cluster, concurrent_index, statements, step, until};
 use cutover::plan::saved::{Backfill, Phase, SavedPlan, Statement, Step, Work};
 
 /// A proxy on loopback that can be cut.
@@ -113,15 +113,7 @@ fn in_the_middle_of_a_statement_outside_transactions() {
     let shop = Shop::new();
     let mut writer = shop.client();
     writer.batch_execute("BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
-    let index = step(
-        1,
-        Phase::Before,
-        Runs::Alone,
-        "CREATE INDEX CONCURRENTLY users_x ON users (email)",
-        &["2", "3", "4"],
-        2,
-        2,
-    );
+    let index = concurrent_index();
     let plan = shop.plan_of(vec![index]);
     cut_while(&shop, &plan, &locked("ShareUpdateExclusiveLock"), || writer.batch_execute("COMMIT").unwrap());
     assert_eq!(shop.rows("SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'users_x'::regclass"), ["true"]);

@@ -3,15 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::support::{Ran, Runs, Shop, cluster, step, until};
-use cutover::plan::saved::Phase;
-
-fn waiting() -> Shop {
-    let shop = Shop::new();
-    let path = shop.save(&shop.plan());
-    shop.run(&["execute", &path, "--yes"]).ends(0);
-    shop
-}
+use super::support::{Ran, Shop, cluster, concurrent_index, until};
 
 #[test]
 fn nobody_is_told_to_resume_what_was_not_begun() {
@@ -25,7 +17,7 @@ fn nobody_is_told_to_resume_what_was_not_begun() {
 #[test]
 fn tables_that_somebody_changed_are_named() {
     let check = |change: &str, code: i32, says: &str| {
-        let shop = waiting();
+        let shop = Shop::waiting();
         shop.sql(change);
         shop.run(&["promote", "--yes"]).ends(code).says(says);
         shop.run(&["resume", "--yes"]).ends(code).says(says);
@@ -53,7 +45,7 @@ fn tables_that_somebody_changed_are_named() {
 
 #[test]
 fn the_right_to_write_is_missing() {
-    let shop = waiting();
+    let shop = Shop::waiting();
     let role = format!("reader_of_{}", shop.database);
     shop.sql(&format!("CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA cutover TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role}"));
     let mut command = shop.cutover(&["resume", "--yes"]);
@@ -65,7 +57,7 @@ fn the_right_to_write_is_missing() {
 
 #[test]
 fn whoever_has_the_lease_s_row_works_on_this_database() {
-    let shop = waiting();
+    let shop = Shop::waiting();
     let mut other = shop.client();
     other.batch_execute("BEGIN; SELECT FROM cutover.lease FOR UPDATE").unwrap();
     shop.run(&["promote", "--yes"])
@@ -79,15 +71,7 @@ fn an_index_that_was_cancelled_half_way_is_mentioned() {
     let shop = Shop::new();
     let mut writer = shop.client();
     writer.batch_execute("BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
-    let index = step(
-        1,
-        Phase::Before,
-        Runs::Alone,
-        "CREATE INDEX CONCURRENTLY users_x ON users (email)",
-        &["2", "3", "4"],
-        2,
-        2,
-    );
+    let index = concurrent_index();
     let path = shop.save(&shop.plan_of(vec![index]));
     let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
     until("the index waits", || !shop.rows("SELECT 'x' FROM pg_class WHERE relname = 'users_x'").is_empty());
@@ -138,7 +122,7 @@ fn plan_asks_the_database_that_the_environment_names() {
 
 #[test]
 fn a_service_says_where_the_database_is() {
-    let shop = waiting();
+    let shop = Shop::waiting();
     let file = shop.folder.path().join("services");
     let text = format!(
         "[other]\nhost=/nowhere\n\n# ours\n[shop]\nhost={}\nport={}\ndbname={}\n",

@@ -1,7 +1,7 @@
 //! What `status` and `log` tell beside a running executor, and to whom.
 
-use super::support::{Ran, Runs, Shop, statements, step, until};
-use cutover::plan::saved::{Phase, Statement};
+use super::support::{Ran, Shop, concurrent_index, statements, until};
+use cutover::plan::saved::Statement;
 
 fn valid(format: &str, document: &serde_json::Value) {
     let schema = cutover::report::MACHINE_FORMATS.iter().find(|known| known.name == format).unwrap().schema;
@@ -20,15 +20,7 @@ fn an_index_that_waits_for_a_transaction_is_shown_with_whom_it_waits_for() {
     // Whoever is in a transaction that wrote keeps CONCURRENTLY waiting.
     let mut writer = shop.client();
     writer.batch_execute("SET application_name = 'writer'; BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
-    let index = step(
-        1,
-        Phase::Before,
-        Runs::Alone,
-        "CREATE INDEX CONCURRENTLY users_x ON users (email)",
-        &["2", "3", "4"],
-        2,
-        2,
-    );
+    let index = concurrent_index();
     let path = shop.save(&shop.plan_of(vec![index]));
     let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
     let waits = "SELECT count(*)::text FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted

@@ -109,6 +109,14 @@ impl Shop {
         shop
     }
 
+    /// One whose standard plan waits for approval.
+    pub(crate) fn waiting() -> Self {
+        let shop = Self::new();
+        let path = shop.save(&shop.plan());
+        shop.run(&["execute", &path, "--yes"]).ends(0);
+        shop
+    }
+
     pub(crate) fn client(&self) -> Client {
         cluster().connect(&self.database)
     }
@@ -308,6 +316,12 @@ pub(crate) fn step(id: u32, phase: Phase, runs: Runs, sql: &str, completes: &[&s
         evidence: Vec::new(),
         mentions: Vec::new(),
     }
+}
+
+/// An index that is built outside transactions, as the only step of a plan.
+pub(crate) fn concurrent_index() -> Step {
+    let sql = "CREATE INDEX CONCURRENTLY users_x ON users (email)";
+    step(1, Phase::Before, Runs::Alone, sql, &["2", "3", "4"], 2, 2)
 }
 
 /// What the binary did.
