@@ -23,6 +23,9 @@ Exit codes: 0 nothing is in the way · 1 the plan is unsafe · 2 usage, connecti
 pub(super) struct Args {
     /// A plan that was saved; without it the release that was begun last
     plan: Option<Utf8PathBuf>,
+    /// As for `resume --replan`
+    #[arg(long, value_name = "STEP", requires = "plan")]
+    abandon: Vec<u32>,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -32,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let options = Options { second_connection: true, ..Options::default() };
     let Checked { release, left, .. } = database::runtime()?.block_on(async {
         let session = args.database.connect().await?;
-        execute::check(&session, plan.as_ref(), &options).await.map_err(|error| cli_error(&error))
+        execute::check(&session, plan.as_ref(), &args.abandon, &options).await.map_err(|error| cli_error(&error))
     })?;
     let what =
         release.map_or_else(|| "The plan can begin".to_owned(), |release| format!("Release {release} can go on"));

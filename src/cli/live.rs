@@ -245,6 +245,9 @@ const GLANCE: Duration = Duration::from_secs(1);
 async fn watch(target: Target, pid: i32, printer: Arc<Printer>) {
     tokio::time::sleep(GLANCE).await;
     let Ok(session) = connect(&target).await else { return };
+    if execute::begin_watching(&session).await.is_err() {
+        return;
+    }
     let mut told: Option<(Vec<i32>, Option<String>, Instant)> = None;
     while let Ok(seen) = execute::watch(&session, pid).await {
         if let Some(event @ Event::Watched { blockers, index }) = &seen {
@@ -323,6 +326,8 @@ fn exit(error: &ExecuteError) -> Exit {
         ExecuteError::Misfit(misfit) => match misfit {
             Misfit::FromTheBeginning | Misfit::CarriesOn { .. } => Exit::Usage,
             Misfit::InDoubt { .. } => Exit::Stuck,
+            Misfit::RollingBack | Misfit::RanBefore { .. } => Exit::Usage,
+            Misfit::OtherSchema(_) | Misfit::NothingLeft => Exit::Stale,
             Misfit::OtherRelease { .. }
             | Misfit::RanMeanwhile { .. }
             | Misfit::LeftBehind { .. }

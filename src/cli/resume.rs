@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// Carry on by this plan, which `cutover plan --replan` made of the corrected migrations
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["mark_done", "retry", "skip", "accept_drift"])]
     replan: Option<Utf8PathBuf>,
+    /// With --replan: this step of the plan before has changed some of its rows, and the new plan does not go on with it; they may stay as they are
+    #[arg(long, value_name = "STEP", requires = "replan")]
+    abandon: Vec<u32>,
     /// You looked: the live schema is right, although this release did not leave it so
     #[arg(long, conflicts_with_all = ["mark_done", "retry", "skip"])]
     accept_drift: bool,
@@ -54,7 +57,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         return args.live.run(
             PATIENCE,
             None,
-            async |session, options, doors| execute::replan(session, &plan, options, doors).await,
+            async |session, options, doors| execute::replan(session, &plan, &args.abandon, options, doors).await,
             tell,
         );
     }

@@ -3,12 +3,12 @@
 use crate::postgres::Session;
 
 use super::begun::{Intent, leave_to_its_tool, plan_of, status};
-use super::error::{ExecuteError, Misfit};
+use super::error::ExecuteError;
 use super::options::Options;
 use super::release::fitting;
 use super::session::Setup;
 use super::status::Stage;
-use super::{files, foreseen, names, preflight};
+use super::{files, foreseen, names, preflight, replan};
 use crate::plan::saved::{SavedPlan, Verdict};
 
 /// What was looked at, and is in order.
@@ -23,8 +23,13 @@ pub struct Checked {
 }
 
 /// Whether a plan could begin, or the release that was begun last could go on: its history and schema, what its names mean here, who owns what its
-/// steps change, and what depends on what they drop.
-pub async fn check(client: &Session, plan: Option<&SavedPlan>, options: &Options) -> Result<Checked, ExecuteError> {
+/// steps change, and what depends on what they drop. `abandon`: as for `replan`.
+pub async fn check(
+    client: &Session,
+    plan: Option<&SavedPlan>,
+    abandon: &[u32],
+    options: &Options,
+) -> Result<Checked, ExecuteError> {
     if options.second_connection {
         preflight::one_session(client).await?;
     }
@@ -32,7 +37,16 @@ pub async fn check(client: &Session, plan: Option<&SavedPlan>, options: &Options
     leave_to_its_tool(client, Intent::CarryOn).await?;
     let setup = Setup::prepare(client).await?;
     let begun = status(client).await?;
+    let continues = plan.and_then(|plan| plan.continues.as_ref());
     let (release, plan, status) = match (plan, begun) {
+        (Some(plan), _) if plan.verdict == Verdict::Unsafe => return Err(ExecuteError::Unsafe),
+        (Some(plan), Some((release, status))) if continues.is_some() => {
+            let continues = continues.cloned().unwrap_or_default();
+            files::unchanged(plan)?;
+            let looked = replan::look(client, plan, &continues, abandon, &setup.actor(options)).await?;
+            let (id, status) = looked.map_or((release.id, status), |looked| (looked.release, looked.then));
+            (Some(id), plan.clone(), status)
+        }
         (Some(plan), Some((release, status))) if !status.is_over() => {
             let stage = status.stage;
             return Err(match release.id == plan.digest[..release.id.len().min(plan.digest.len())] {
@@ -41,11 +55,8 @@ pub async fn check(client: &Session, plan: Option<&SavedPlan>, options: &Options
             });
         }
         (Some(plan), _) => {
-            if plan.verdict == Verdict::Unsafe {
-                return Err(ExecuteError::Unsafe);
-            }
-            if let Some(continues) = &plan.continues {
-                return Err(Misfit::CarriesOn { release: continues.release.clone() }.into());
+            if continues.is_some() {
+                return Err(ExecuteError::NoRelease);
             }
             files::unchanged(plan)?;
             let (_, status) = fitting(client, plan, options, &setup.actor(options), "").await?;

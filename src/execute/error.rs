@@ -283,6 +283,23 @@ pub enum Misfit {
         /// Which.
         step: u32,
     },
+    /// It is going back.
+    #[error("the release is going back to blue")]
+    RollingBack,
+    /// Before its first step that has not run, it has another schema than the database.
+    #[error("the plan's files make another schema than the database has: {0}")]
+    OtherSchema(String),
+    /// Blue cannot come back, and nothing in the plan says so.
+    #[error("blue cannot come back, and the plan has no step after the cutover")]
+    NothingLeft,
+    /// It was begun before, and some of it has run.
+    #[error(
+        "release {release} went back, and some of its steps have run: a plan of the same migrations from the beginning would run them again"
+    )]
+    RanBefore {
+        /// The release.
+        release: String,
+    },
     /// A backfill that is not over is not in the plan.
     #[error("step {step} has changed some of its rows, and the plan has no step that goes on with it")]
     LeftBehind {
@@ -428,7 +445,8 @@ impl ExecuteError {
         let resume = "fix the cause, then run `cutover resume`";
         let text = match self {
             Self::NotBegun(error) => match error.hint() {
-                Some(hint) if !hint.contains("cutover resume") => hint,
+                // What another release asks for is no hint of this one's.
+                Some(hint) if !hint.contains("cutover resume") || matches!(**error, Self::Misfit(_)) => hint,
                 _ => "nothing was begun; fix the cause, then run the same command again".into(),
             },
             Self::LostWhileWaiting => "`cutover promote` or `cutover rollback`, as before; `cutover resume --wait` waits again".into(),
@@ -492,9 +510,17 @@ impl ExecuteError {
                 Misfit::InDoubt { step } => format!(
                     "run `cutover resume`, which finds out or asks (`--mark-done {step}` or `--retry {step}`); then plan again"
                 ),
-                Misfit::LeftBehind { .. } => {
-                    "leave its statement and its key as they are; or run `cutover resume --skip STEP --reason TEXT`, then plan again".into()
+                Misfit::RollingBack => "finish `cutover rollback` first".into(),
+                Misfit::OtherSchema(_) => {
+                    "if the files alone do not make production's schema, give a dump of it from before the release with --base-schema and plan again; otherwise find out who changed it".into()
                 }
+                Misfit::NothingLeft => "leave the statements in their files that were to run after the cutover".into(),
+                Misfit::RanBefore { .. } => {
+                    "carry on with `cutover resume`, or plan the rest with `cutover plan --replan`".into()
+                }
+                Misfit::LeftBehind { step } => format!(
+                    "leave its statement, settings and key as they are; or, if the rows that it has changed may stay as they are, add `--abandon {step}`"
+                ),
                 Misfit::TooLate { .. } => "run `cutover rollback` first, then `cutover resume --replan FILE`".into(),
             },
             Self::NoRelease => "start one with `cutover execute PLAN`".into(),

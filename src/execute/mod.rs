@@ -39,7 +39,9 @@ pub use journal::{
 };
 pub use lease::Holder;
 pub use options::{BlueSessions, Limits, Options};
-pub use overview::{Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, overview, watch};
+pub use overview::{
+    Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, begin_watching, overview, watch,
+};
 pub use release::{Decision, Outcome, Promotion, execute, history, plans, promote, releases, resume, rollback};
 pub use replan::{begun, difference, is_undone, replan};
 pub use status::{

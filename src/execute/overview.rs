@@ -209,7 +209,9 @@ fn told(entries: &[Entry]) -> Result<Option<Told>, ExecuteError> {
                 (traffic.seen, traffic.confirmed) = (Some(*share), Some(*confirmed));
             }
             Record::Traffic(TrafficRecord::RollbackStarted { .. }) => traffic.asked = Some(Share::NONE),
-            Record::Traffic(TrafficRecord::RolledBack) => (traffic.seen, traffic.confirmed) = (Some(Share::NONE), None),
+            Record::Traffic(TrafficRecord::RolledBack { .. }) => {
+                (traffic.seen, traffic.confirmed) = (Some(Share::NONE), None)
+            }
             _ => {}
         }
         decisions.extend(decided(entry));
@@ -312,6 +314,15 @@ async fn index_progress(client: &Session, pid: i32) -> Result<Option<IndexProgre
         })
     };
     row.as_ref().map(progress).transpose()
+}
+
+/// How the session is called that looks on: it is none of blue's, whatever its role.
+pub(super) const WATCHING: &str = "cutover (watching)";
+
+/// Makes a session one that looks on.
+pub async fn begin_watching(client: &Session) -> Result<(), ExecuteError> {
+    let named = client.batch_execute(&format!("SET application_name = '{WATCHING}'")).await;
+    named.map_err(failed("naming the session that looks on"))
 }
 
 /// What holds another session up, or how far it is with an index; nothing where it does neither.

@@ -112,6 +112,8 @@ pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status)
     }
     let done = plan.steps.iter().filter(|step| status.is_done(step.id));
     expected.extend(done.flat_map(|step| &step.completes).map(|version| key(version)));
+    let before = plan.continues.iter().flat_map(|continues| &continues.complete);
+    expected.extend(before.map(|version| key(version)));
     if let Some(early) = plan.migrations.pending.iter().find(|m| {
         let key = key(&m.version);
         recorded.contains(&key) && !expected.contains(&key)

@@ -18,8 +18,8 @@ use super::session::{Setup, failed};
 use super::shift::{Poll, blue_sessions};
 use super::status::{Stage, Status, Trouble};
 use super::stop::{Level, interruptible};
-use super::{files, foreseen, names, preflight, relations};
-use crate::plan::saved::{SavedPlan, Verdict};
+use super::{files, foreseen, names, preflight, relations, replan};
+use crate::plan::saved::{Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
 use crate::side::Side;
 use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
@@ -149,6 +149,7 @@ async fn begin(
         if !status.is_over() {
             return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
         }
+        replan::ran_before(client, plan).await?;
     }
     let (started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = plan.digest.chars().take(12).collect();
@@ -328,6 +329,9 @@ impl Engine<'_, '_> {
             if planned.point_of_no_return && self.status.past_no_return.is_none() {
                 records.push(ReleaseRecord::PointOfNoReturn { step }.into());
             }
+        }
+        if let (Decision::Skip { .. }, Some(Step { work: Work::Alone { statement }, .. })) = (&decision, planned) {
+            self.clear_up_skipped(step, &statement.sql).await;
         }
         self.begin().await?;
         let done = async {
@@ -561,7 +565,9 @@ impl Engine<'_, '_> {
     /// Gives blue all traffic, once it is journaled that it goes back.
     pub(super) async fn move_back(&mut self, kind: Kind) -> Result<Outcome, ExecuteError> {
         self.set_and_verify(Share::NONE).await?;
-        self.append(&[TrafficRecord::RolledBack.into()]).await?;
+        let repeats = |step: &&Step| matches!(step.role, Role::Repeat { .. }) && self.status.has_run(step.id);
+        let again = self.plan.steps.iter().filter(repeats).map(|step| step.id).collect();
+        self.append(&[TrafficRecord::RolledBack { again }.into()]).await?;
         Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: kind == Kind::Manual })
     }
 }

@@ -5,7 +5,7 @@ use crate::postgres::Session;
 use super::begun::{Intent, plan_of, status, status_of};
 use super::doors::Doors;
 use super::engine::Engine;
-use super::error::{ExecuteError, Misfit};
+use super::error::{ExecuteError, Misfit, Stale};
 use super::event::Event;
 use super::journal::{self, Actor, Record, ReleaseRecord};
 use super::lease::Lease;
@@ -14,8 +14,9 @@ use super::release::{Outcome, carry_on, enter, leave, same_traffic};
 use super::session::Setup;
 use super::status::{Stage, Status};
 use super::{files, foreseen, preflight, relations};
-use crate::plan::saved::{Continues, Phase, SavedPlan, Statement, Verdict};
+use crate::plan::saved::{Continues, Direction, Phase, SavedPlan, Statement, Step, Verdict, Work};
 use crate::plan::{Begun, PlanChange, changes};
+use crate::postgres::history;
 
 /// The release that was begun last, for a plan that carries on with it: what of it has run. `None` if there is none, or all of it has run.
 /// Needs neither the lease nor the right to write.
@@ -32,33 +33,66 @@ pub async fn begun(client: &Session) -> Result<Option<Begun>, ExecuteError> {
     if let Some(step) = status.in_doubt() {
         return Err(Misfit::InDoubt { step }.into());
     }
-    let partly = status.steps.iter().filter(|(id, _)| !status.has_run(**id));
+    if status.stage == Stage::RollingBack {
+        return Err(Misfit::RollingBack.into());
+    }
+    let partly = status.steps.iter().filter(|(id, _)| !status.is_done(**id));
     Ok(Some(Begun {
         release: release.id,
         done: plan.steps.iter().map(|step| step.id).filter(|id| status.has_run(*id)).collect(),
+        skipped: plan
+            .steps
+            .iter()
+            .map(|step| step.id)
+            .filter(|id| status.is_done(*id) && !status.has_run(*id))
+            .collect(),
         partly: partly.filter_map(|(id, step)| Some((*id, step.progress.as_ref()?.rows))).collect(),
         open: status.is_open(),
         plan,
     }))
 }
 
-/// Whether what a release that went back had run was taken back by hand: the schema is as it was before its first step, and no longer as it left it.
+/// Whether what a release that went back had run was taken back by hand: schema and all that belongs to it are as they were before its first step. Of
+/// rows that it changed nobody knows.
 pub async fn is_undone(client: &Session, begun: &Begun) -> Result<bool, ExecuteError> {
     let status = status_of(client, &begun.release).await?;
-    if status.stage != Stage::RolledBack || status.relations == relations::hashes(client, &begun.plan).await? {
+    let changes_rows = |step: &Step| {
+        let kinds = matches!(step.direction, Direction::Data | Direction::Opaque);
+        (kinds || matches!(step.work, Work::Backfill(_))) && !matches!(step.work, Work::Check { .. })
+    };
+    let ran =
+        begun.plan.steps.iter().filter(|step| begun.done.contains(&step.id) || begun.partly.contains_key(&step.id));
+    if status.stage != Stage::RolledBack || ran.into_iter().any(changes_rows) {
         return Ok(false);
     }
-    match relations::expected(client, &begun.plan).await {
-        Ok(()) => Ok(true),
-        Err(ExecuteError::Stale(_)) => Ok(false),
-        Err(error) => Err(error),
+    let entries = journal::entries(client, &begun.release).await?;
+    let at_first = entries.first().and_then(|entry| match &entry.record {
+        Record::Release(ReleaseRecord::Started { relations, .. }) => Some(relations),
+        _ => None,
+    });
+    let now = relations::hashes(client, &begun.plan).await?;
+    Ok(at_first == Some(&now) && status.relations != now)
+}
+
+/// Refuses to begin a plan whose migrations a release that went back has begun to run.
+pub(super) async fn ran_before(client: &Session, plan: &SavedPlan) -> Result<(), ExecuteError> {
+    let Some(begun) = begun(client).await? else { return Ok(()) };
+    let is_pending = |version: &String| plan.migrations.pending.iter().any(|pending| pending.version == *version);
+    let origins = |step: &Step| step.statements().iter().filter_map(|s| s.origin.clone()).collect::<Vec<_>>();
+    let ran =
+        begun.plan.steps.iter().filter(|step| begun.done.contains(&step.id) || begun.partly.contains_key(&step.id));
+    let again = ran.flat_map(origins).any(|origin| is_pending(&origin.version));
+    match again && !is_undone(client, &begun).await? {
+        true => Err(Misfit::RanBefore { release: begun.release }.into()),
+        false => Ok(()),
     }
 }
 
-/// Carries on by a plan that was made for that ([`SavedPlan::continues`]).
+/// Carries on by a plan that was made for that ([`SavedPlan::continues`]). `abandon`: backfills that are not over and that the plan does not go on with.
 pub async fn replan(
     client: &mut Session,
     plan: &SavedPlan,
+    abandon: &[u32],
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<Outcome, ExecuteError> {
@@ -70,7 +104,7 @@ pub async fn replan(
     let (setup, by) = enter(client, options, Intent::CarryOn).await?;
     let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
     let done = async {
-        take_over(client, plan, continues, options, doors, lease, &setup, &by).await?;
+        take_over(client, plan, (continues, abandon), options, doors, lease, &setup, &by).await?;
         carry_on(client, None, options, doors, lease, &setup, by).await
     };
     let done = done.await;
@@ -83,55 +117,98 @@ pub async fn replan(
 async fn take_over(
     client: &Session,
     plan: &SavedPlan,
-    continues: &Continues,
+    (continues, abandon): (&Continues, &[u32]),
     options: &Options,
     doors: &mut Doors<'_>,
     lease: Lease,
     setup: &Setup,
     by: &Actor,
 ) -> Result<(), ExecuteError> {
-    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
-    let before = plan_of(&release)?;
-    let status = status_of(client, &release.id).await?;
-    if before.digest == plan.digest {
-        // It was taken over already, and what came after that did not get far.
-        return Ok(());
-    }
-    fits(&release.id, &before, plan, continues, &status)?;
+    let Some(looked) = look(client, plan, continues, abandon, by).await? else { return Ok(()) };
+    let Looked { release, before, status, record, then } = looked;
     same_traffic(&status, doors)?;
     (doors.events)(&difference(&before, plan));
-    let replanned = |relations| -> Record {
-        let mut ran = plan.steps.iter().filter(|step| continues.ran.contains(&step.id));
-        let passed = status.past_no_return.is_some();
-        let no_return = ran.find(|step| step.point_of_no_return || (passed && step.phase == Phase::After));
-        ReleaseRecord::Replanned {
-            by: by.clone(),
-            plan: plan.digest.clone(),
-            ran: continues.ran.clone(),
-            carried: continues.carried.clone(),
-            past_no_return: no_return.map(|step| step.id),
-            reopened: plan.phase(Phase::Before).any(|step| !continues.ran.contains(&step.id)),
-            relations,
-        }
-        .into()
-    };
-    relations::unchanged(client, &before, &status).await?;
-    relations::expected(client, plan).await?;
-    let record = replanned(relations::hashes(client, plan).await?);
-    let then = status.clone().then(&record)?;
-    preflight::history(client, plan, &then).await?;
     foreseen::allowed(client, plan, &then, options).await?;
     let setup = setup.clone();
-    let mut engine = Engine { client, plan, options, doors, lease, setup, release: release.id, status };
+    let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
     engine.begin().await?;
     let written = async {
         engine.lease.check(client).await?;
         let written = engine.write(std::slice::from_ref(&record)).await?;
         journal::replace_plan(client, &engine.release, plan).await?;
+        // A migration whose other statements are gone is complete now.
+        let recorded = history::recorded(client, &plan.migrations).await?;
+        let ran = plan.steps.iter().filter(|step| continues.ran.contains(&step.id));
+        for version in ran.flat_map(|step| &step.completes) {
+            if !recorded.contains(&plan.migrations.convention.version_key(version)) {
+                engine.record_history(version).await?;
+            }
+        }
         Ok(written)
     };
     let written = written.await;
     engine.end(written).await
+}
+
+/// What was looked at before a plan takes the place of another one.
+pub(super) struct Looked {
+    pub(super) release: String,
+    before: SavedPlan,
+    status: Status,
+    record: Record,
+    /// The status once it has.
+    pub(super) then: Status,
+}
+
+/// Looks whether a plan fits the release that it carries on with; `None`: it has taken over already.
+pub(super) async fn look(
+    client: &Session,
+    plan: &SavedPlan,
+    continues: &Continues,
+    abandon: &[u32],
+    by: &Actor,
+) -> Result<Option<Looked>, ExecuteError> {
+    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    let before = plan_of(&release)?;
+    let status = status_of(client, &release.id).await?;
+    if before.digest == plan.digest {
+        // What came after that did not get far.
+        return Ok(None);
+    }
+    fits(&release.id, &before, plan, (continues, abandon), &status)?;
+    relations::unchanged(client, &before, &status).await?;
+    // What a statement did that cannot be read is in no plan; that the schema is as the release left it is all there is to say.
+    let opaque = |step: &Step| step.direction == Direction::Opaque && status.has_run(step.id);
+    if !before.steps.iter().any(opaque) {
+        match relations::expected(client, plan).await {
+            Err(ExecuteError::Stale(Stale::Drift(why))) => return Err(Misfit::OtherSchema(why).into()),
+            found => found?,
+        }
+    }
+    // What was passed stays passed, whichever step of the new plan stands for it.
+    let after: Vec<&Step> = plan.phase(Phase::After).collect();
+    let goes_on = |step: &&Step| continues.carried.iter().any(|carried| carried.to == step.id);
+    let has_run = |step: &&Step| continues.ran.contains(&step.id);
+    let no_return = match status.past_no_return {
+        Some(_) => after.iter().find(|step| has_run(step) || goes_on(step)).or(after.first()),
+        None => after.iter().find(|step| step.point_of_no_return && has_run(step)),
+    };
+    if status.past_no_return.is_some() && no_return.is_none() {
+        return Err(Misfit::NothingLeft.into());
+    }
+    let record: Record = ReleaseRecord::Replanned {
+        by: by.clone(),
+        plan: plan.digest.clone(),
+        ran: continues.ran.clone(),
+        carried: continues.carried.clone(),
+        past_no_return: no_return.map(|step| step.id),
+        reopened: plan.phase(Phase::Before).any(|step| !continues.ran.contains(&step.id)),
+        relations: relations::hashes(client, plan).await?,
+    }
+    .into();
+    let then = status.clone().then(&record)?;
+    preflight::history(client, plan, &then).await?;
+    Ok(Some(Looked { release: release.id, before, status, record, then }))
 }
 
 /// What one plan has and the other has not.
@@ -150,7 +227,7 @@ fn fits(
     release: &str,
     before: &SavedPlan,
     plan: &SavedPlan,
-    continues: &Continues,
+    (continues, abandon): (&Continues, &[u32]),
     status: &Status,
 ) -> Result<(), ExecuteError> {
     if continues.release != release || continues.plan != before.digest {
@@ -159,13 +236,17 @@ fn fits(
     if let Some(step) = status.in_doubt() {
         return Err(Misfit::InDoubt { step }.into());
     }
+    if status.stage == Stage::RollingBack {
+        return Err(Misfit::RollingBack.into());
+    }
     let has_run = |id: &u32| status.has_run(*id);
     let now: Vec<u32> = before.steps.iter().map(|step| step.id).filter(has_run).collect();
     if now != continues.done {
         return Err(Misfit::RanMeanwhile { planned: continues.done.len(), now: now.len() }.into());
     }
     let left_behind = status.steps.iter().find(|(id, step)| {
-        !has_run(id) && step.progress.is_some() && !continues.carried.iter().any(|carried| carried.from == **id)
+        let carried = continues.carried.iter().any(|carried| carried.from == **id);
+        !status.is_done(**id) && step.progress.is_some() && !carried && !abandon.contains(id)
     });
     if let Some((step, _)) = left_behind {
         return Err(Misfit::LeftBehind { step: *step }.into());

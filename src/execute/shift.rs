@@ -10,6 +10,7 @@ use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Gate, Guard, JournalError, Record, ReleaseRecord, TrafficRecord};
 use super::options::{BlueSessions, Limits};
+use super::overview::WATCHING;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
@@ -245,7 +246,7 @@ pub(super) async fn blue_sessions(client: &Session, sessions: &BlueSessions) -> 
     let query = format!(
         "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
          WHERE {column}::pg_catalog.text = $1 AND datname = pg_catalog.current_database()
-           AND pid <> pg_catalog.pg_backend_pid()"
+           AND pid <> pg_catalog.pg_backend_pid() AND application_name IS DISTINCT FROM '{WATCHING}'"
     );
     let row = client.query_one(&query, &[value]).await.map_err(failed("counting blue's sessions"))?;
     Ok(u64::try_from(get::<i64>(&row, 0)?).unwrap_or(0))

@@ -21,6 +21,8 @@ pub struct Begun {
     pub plan: SavedPlan,
     /// The steps of that plan that have run.
     pub done: BTreeSet<u32>,
+    /// The steps that were left out: nobody runs them any more.
+    pub skipped: BTreeSet<u32>,
     /// The steps that have changed some of their rows, and how many.
     pub partly: BTreeMap<u32, u64>,
     /// Whether a step may still run before the cutover: green has had no traffic, or has none any more.
@@ -43,10 +45,38 @@ impl Segment {
     }
 }
 
-/// A statement, or a part of one, that has run: its words without comments and layout.
+impl Segment {
+    /// The same statements as the files have them.
+    pub(super) fn in_order_of_files(segments: &[Self]) -> Vec<Self> {
+        let mut files: BTreeMap<usize, Vec<sql::Statement>> = BTreeMap::new();
+        for segment in segments {
+            files.entry(segment.migration).or_default().extend(segment.read.0.iter().cloned());
+        }
+        let whole = |(migration, mut statements): (usize, Vec<sql::Statement>)| {
+            statements.sort_by_key(|statement| statement.span.start);
+            // What each segment has, and the parts of a statement.
+            statements.dedup_by(|next, first| {
+                let same = next.span == first.span;
+                if same {
+                    let more = next.pieces.drain(..).filter(|piece| !first.pieces.contains(piece)).collect::<Vec<_>>();
+                    first.pieces.extend(more);
+                    first.pieces.sort_by_key(|piece| piece.span.start);
+                }
+                same
+            });
+            Self { migration, ran: None, read: (statements, Vec::new()) }
+        };
+        files.into_iter().map(whole).collect()
+    }
+}
+
+/// A statement, or a part of one, that has run or was left out: its words without comments and layout, and the settings of its file that were in
+/// force.
 struct Ran {
     words: String,
-    phase: Phase,
+    session: Settings,
+    /// `None`: it was left out.
+    phase: Option<Phase>,
     statement: Statement,
     found: bool,
 }
@@ -82,9 +112,41 @@ impl Begun {
         })
     }
 
+    /// The steps that nobody runs any more: they have run, or were left out.
+    fn over(&self) -> impl Iterator<Item = &Step> {
+        self.plan.steps.iter().filter(|step| self.done.contains(&step.id) || self.skipped.contains(&step.id))
+    }
+
     /// The migrations that are complete, and stand in the history of their tool.
     fn complete(&self) -> BTreeSet<&str> {
-        self.ran().flat_map(|step| &step.completes).map(String::as_str).collect()
+        self.over().flat_map(|step| &step.completes).map(String::as_str).collect()
+    }
+
+    /// Whether a migration runs again because its text is another one.
+    fn runs_again(&self, folder: &Folder, migration: &Migration) -> bool {
+        let version = migration.version.to_string();
+        let planned = self.plan.migrations.pending.iter().find(|planned| planned.version == version);
+        folder.convention.is_repeatable(&version) && planned.is_some_and(|planned| planned.sha256 != migration.sha256)
+    }
+
+    /// What the tool wrote for a statement that has not run itself, and has run.
+    fn loosened(&self) -> impl Iterator<Item = (&Step, &Step)> {
+        self.ran().filter_map(|step| match &step.role {
+            Role::Generated { of, .. } if !self.done.contains(of) => Some((step, self.plan.step(*of)?)),
+            _ => None,
+        })
+    }
+
+    /// The schema that the database has once what the tool wrote has run, too.
+    pub(super) fn with_loosened(&self, schema: Schema) -> Schema {
+        let texts = self.loosened().flat_map(|(step, _)| step.statements());
+        texts.fold(schema, |schema, statement| {
+            let mut sources = Sources::new();
+            let file = sources.add("", statement.sql.as_str());
+            let (statements, _) = sql::read(&sources, file);
+            let pieces = statements.iter().flat_map(|statement| &statement.pieces);
+            pieces.fold(schema, |schema, piece| schema.applied(&piece.operation).schema)
+        })
     }
 
     /// Takes apart what has run and what has not.
@@ -95,27 +157,46 @@ impl Begun {
         read: Vec<ReadFile>,
     ) -> (Vec<Segment>, Vec<Diagnostic>) {
         let mut ran = self.statements();
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = self.without_cause(folder, &read);
         let complete = self.complete();
         let (mut before, mut after, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         for (index, (statements, found)) in read.into_iter().enumerate() {
             let version = pending[index].version.to_string();
             let mut of_version = ran.remove(&version).unwrap_or_default();
+            let runs_again = self.runs_again(folder, &pending[index]);
+            if runs_again {
+                of_version.clear();
+            }
+            let mut session = Settings::new();
+            let mut last: Option<usize> = None;
             let [mut first, mut second, mut third] = [(); 3].map(|()| Vec::new());
             for statement in statements {
                 let mut parts: [Vec<_>; 3] = Default::default();
                 for piece in &statement.pieces {
                     let everywhere = matches!(piece.operation, Operation::Transaction(_) | Operation::Session { .. });
                     let words = of_piece(&folder.sources, piece);
-                    let known = of_version.iter_mut().find(|ran| !ran.found && ran.words == words);
-                    let into = match known {
-                        _ if everywhere => {
-                            parts.iter_mut().for_each(|part| part.push(piece.clone()));
-                            continue;
+                    if everywhere {
+                        if matches!(piece.operation, Operation::Session { .. }) {
+                            set(&mut session, &words);
                         }
-                        Some(ran) => {
-                            ran.found = true;
-                            if ran.phase == Phase::Before { 0 } else { 1 }
+                        parts.iter_mut().for_each(|part| part.push(piece.clone()));
+                        continue;
+                    }
+                    let is_it = |ran: &Ran| !ran.found && ran.words == words && ran.session == session;
+                    let known = of_version.iter().position(is_it);
+                    let into = match known.map(|at| (at, of_version[at].phase)) {
+                        Some((at, phase)) => {
+                            of_version[at].found = true;
+                            // Sub-commands of one statement, and what touches the same, would run the other way round elsewhere.
+                            if phase.is_some() && last.replace(at).is_some_and(|last| at < last) {
+                                diagnostics.push(turned_round(piece.span));
+                            }
+                            match phase {
+                                Some(Phase::Before) => 0,
+                                Some(Phase::After) => 1,
+                                // Left out, here as there.
+                                None => continue,
+                            }
                         }
                         None => 2,
                     };
@@ -131,10 +212,11 @@ impl Begun {
                 let mut pieces = list.iter().flat_map(|statement| &statement.pieces);
                 pieces.any(|piece| !matches!(piece.operation, Operation::Transaction(_) | Operation::Session { .. }))
             };
-            if complete.contains(version.as_str()) {
+            if complete.contains(version.as_str()) && !runs_again {
                 diagnostics.extend(self.changed(&pending[index], third.iter().find(|s| does(std::slice::from_ref(s)))));
             }
-            diagnostics.extend(of_version.iter().filter(|ran| !ran.found).map(|ran| missing(ran, &pending[index])));
+            let lost = of_version.iter().filter(|ran| !ran.found && ran.phase.is_some());
+            diagnostics.extend(lost.map(|ran| missing(ran, &pending[index])));
             for (list, ran, segments) in [(first, Phase::Before, &mut before), (second, Phase::After, &mut after)] {
                 if does(&list) {
                     segments.push(Segment { migration: index, ran: Some(ran), read: (list, Vec::new()) });
@@ -143,20 +225,43 @@ impl Begun {
             rest.push(Segment { migration: index, ran: None, read: (third, found) });
         }
         for (version, ran) in ran {
-            diagnostics.push(gone(&version, ran.len(), pending));
+            let count = ran.iter().filter(|ran| ran.phase.is_some()).count();
+            diagnostics.extend((count > 0).then(|| gone(&version, count, pending)));
         }
         before.append(&mut after);
         before.append(&mut rest);
         (before, diagnostics)
     }
 
+    /// What the tool wrote for a statement, and has run, while the statement is in no file any more.
+    fn without_cause(&self, folder: &Folder, read: &[ReadFile]) -> Vec<Diagnostic> {
+        let pieces = read.iter().flat_map(|(statements, _)| statements).flat_map(|statement| &statement.pieces);
+        let all: BTreeSet<String> = pieces.map(|piece| of_piece(&folder.sources, piece)).collect();
+        let lacks =
+            |step: &Step| !step.statements().iter().flat_map(|s| of_text(&s.sql)).any(|words| all.contains(&words));
+        let told = |(wrote, of): (&Step, &Step)| {
+            let texts: Vec<&str> = wrote.statements().iter().map(|statement| statement.sql.as_str()).collect();
+            error(format!(
+                "this has run, so that {} of {} has a right moment, and that statement is not in the files any more:\n{}",
+                of.action,
+                of.object,
+                texts.join("\n")
+            ))
+            .help("put the statement back; or keep it, and write what takes this back behind it")
+        };
+        self.loosened().filter(|(_, of)| lacks(of)).map(told).collect()
+    }
+
     /// What has run, by the version of its migration, in the order of execution.
     fn statements(&self) -> BTreeMap<String, Vec<Ran>> {
         let mut all: BTreeMap<String, Vec<Ran>> = BTreeMap::new();
-        for step in self.ran().filter(|step| step.role == Role::Authored) {
+        for step in self.over().filter(|step| step.role == Role::Authored) {
+            let session = in_force(&step.session);
+            let phase = self.done.contains(&step.id).then_some(step.phase);
             for statement in step.statements() {
                 let Some(origin) = &statement.origin else { continue };
-                let ran = |words| Ran { words, phase: step.phase, statement: statement.clone(), found: false };
+                let ran =
+                    |words| Ran { words, session: session.clone(), phase, statement: statement.clone(), found: false };
                 all.entry(origin.version.clone()).or_default().extend(of_text(&statement.sql).into_iter().map(ran));
             }
         }
@@ -222,7 +327,7 @@ impl Begun {
     pub(super) fn continues(&self, steps: &[(Step, bool)]) -> Continues {
         let same = |one: &Step, other: &Step| {
             let texts = |step: &Step| -> Vec<String> { step.statements().iter().map(|s| words(&s.sql)).collect() };
-            texts(one) == texts(other)
+            texts(one) == texts(other) && in_force(&one.session) == in_force(&other.session)
         };
         let repeated = |step: &Step| {
             self.ran().any(|old| matches!(old.role, Role::Repeat { .. }) && old.phase == step.phase && same(old, step))
@@ -231,7 +336,7 @@ impl Begun {
             Role::Authored | Role::Generated { .. } => ran,
             Role::Repeat { .. } => ran && repeated(step),
         };
-        let partly = |step: &&Step| self.partly.contains_key(&step.id) && !self.done.contains(&step.id);
+        let partly = |step: &&Step| self.partly.contains_key(&step.id);
         let on = |old: &Step| {
             let goes_on = |new: &Step| match (&old.work, &new.work) {
                 (Work::Backfill(one), Work::Backfill(other)) => {
@@ -246,10 +351,34 @@ impl Begun {
             release: self.release.clone(),
             plan: self.plan.digest.clone(),
             done: self.done.iter().copied().collect(),
+            complete: self.complete().into_iter().map(str::to_owned).collect(),
             ran: steps.iter().filter(|(step, ran)| has_run(step, *ran)).map(|(step, _)| step.id).collect(),
             carried: self.plan.steps.iter().filter(partly).filter_map(on).collect(),
         }
     }
+}
+
+/// The settings that a file makes, by what they set.
+type Settings = BTreeMap<String, String>;
+
+/// Takes one more `SET` into account: the last one of a setting counts.
+fn set(settings: &mut Settings, words: &str) {
+    let lower = words.to_lowercase();
+    let (name, value) = [" = ", " to "].iter().find_map(|sign| lower.split_once(sign)).unwrap_or((&lower, ""));
+    let name = ["set ", "session ", "local "].iter().fold(name, |name, word| name.strip_prefix(word).unwrap_or(name));
+    settings.insert(name.to_owned(), format!("{value}{}", if value.is_empty() { words } else { "" }));
+}
+
+fn in_force(session: &[String]) -> Settings {
+    let mut settings = Settings::new();
+    session.iter().for_each(|text| set(&mut settings, &words(text)));
+    settings
+}
+
+fn turned_round(span: Span) -> Diagnostic {
+    error("this has run behind what stands behind it in the file now".to_owned())
+        .at(span, "has run already")
+        .help("put what has run back into the order in which it ran")
 }
 
 fn error(message: String) -> Diagnostic {
@@ -274,9 +403,14 @@ fn gone(version: &str, count: usize, pending: &[Migration]) -> Diagnostic {
     }
 }
 
-/// A text without comments and layout.
+/// A text without comments, layout, and the case of what is not quoted.
 fn words(text: &str) -> String {
-    let solid: Vec<&str> = lex::lexemes(text).filter(lex::Lexeme::solid).map(|lexeme| lexeme.text).collect();
+    let plain = |lexeme: lex::Lexeme<'_>| match lexeme.kind {
+        // Keywords, and names without quotes.
+        lex::Kind::Word => lexeme.text.to_lowercase(),
+        _ => lexeme.text.to_owned(),
+    };
+    let solid: Vec<String> = lex::lexemes(text).filter(lex::Lexeme::solid).map(plain).collect();
     solid.join(" ")
 }
 

@@ -42,7 +42,8 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
     let steps = with_ran.into_iter().map(|(step, _)| step).collect();
     // Where a release is carried on, what has run is there.
     let ran = proved.nodes.iter().rev().find(|placed| placed.node.ran.is_some() && placed.node.written.is_none());
-    let start = ran.map_or(base, |placed| &placed.node.after);
+    let start = ran.map_or(base, |placed| &placed.node.after).clone();
+    let start = request.begun.map_or_else(|| start.clone(), |begun| begun.with_loosened(start.clone()));
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),
@@ -73,7 +74,7 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
             base: base.fingerprint(),
             overlap: proved.overlap.fingerprint(),
             last: last.fingerprint(),
-            expects: expectations(&proved.nodes, start),
+            expects: expectations(&proved.nodes, &start),
             relations: if folder.convention.records_here() { pins(base) } else { Vec::new() },
         },
         steps,

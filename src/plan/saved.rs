@@ -54,7 +54,7 @@ pub struct Definition {
 }
 
 /// A plan that takes the place of the one that a release was begun with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Continues {
     /// The release.
     pub release: String,
@@ -64,6 +64,9 @@ pub struct Continues {
     pub done: Vec<u32>,
     /// The steps of this plan that have run.
     pub ran: Vec<u32>,
+    /// The migrations that were complete by then, and stand in the history of their tool.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complete: Vec<String>,
     /// Steps that have changed some of their rows, and go on from there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,

@@ -94,8 +94,8 @@ impl<'a> Ends<'a> {
         let (pending, whole, misfit) = match request.begun {
             None => (Segment::of_files(pending), None, Vec::new()),
             Some(begun) => {
-                let whole = node::collect(&request, Segment::of_files(pending.clone()), &base).last;
                 let (segments, misfit) = begun.segments(folder, &request.pending.pending, pending);
+                let whole = node::collect(&request, Segment::in_order_of_files(&segments), &base).last;
                 (segments, Some(whole), misfit)
             }
         };

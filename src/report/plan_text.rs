@@ -56,7 +56,7 @@ fn write(out: &mut String, plan: &SavedPlan, rows: Rows, style: Style) -> std::f
     if let Some(continues) = &plan.continues {
         writeln!(
             out,
-            "\nCarries on with release {}: {} of {} have run.",
+            "\nCarries on with release {}: {} of {} ran before.",
             continues.release,
             continues.ran.len(),
             count(plan.steps.len(), "step")
@@ -134,7 +134,7 @@ fn line(out: &mut String, step: &Step, ran: bool, widths: &Widths, style: Style)
     if ran {
         let Step { id, object, action, .. } = step;
         let (object_width, action_width) = (widths.object, widths.action);
-        let text = format!("{id:>3}  {object:<object_width$}  {action:<action_width$}  {}  has run", place(step));
+        let text = format!("{id:>3}  {object:<object_width$}  {action:<action_width$}  {}  ran before", place(step));
         return writeln!(out, "    {} {}", style.paint(Tone::Quiet, symbol), style.paint(Tone::Quiet, &text));
     }
     let written = if step.statements().iter().any(|s| s.origin.is_none()) { " (written by cutover)" } else { "" };

@@ -3,7 +3,7 @@
 use super::symbols::direction;
 use crate::execute::{
     Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
-    StepNow, StepRecord, StepState, TrafficRecord, Trouble,
+    Status, StepNow, StepRecord, StepState, TrafficRecord, Trouble,
 };
 use crate::plan::saved::{Phase, SavedPlan};
 
@@ -64,7 +64,7 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
             format!("  Decision  the schema is right, says {} on {}", by.role, by.host)
         }
         ReleaseRecord::Replanned { by, plan, ran, .. } => format!(
-            "  Replanned with plan {}, of which {} have run, says {} on {}",
+            "  Replanned with plan {}, {} of it ran before, says {} on {}",
             plan.get(..12).unwrap_or(plan),
             if ran.len() == 1 { "1 step".to_owned() } else { format!("{} steps", ran.len()) },
             by.role,
@@ -94,7 +94,7 @@ fn describe_traffic(record: &TrafficRecord) -> String {
         TrafficRecord::DrainStarted => "  Draining  blue".into(),
         TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
         TrafficRecord::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
-        TrafficRecord::RolledBack => "  Rolled back".into(),
+        TrafficRecord::RolledBack { .. } => "  Rolled back".into(),
     }
 }
 
@@ -162,7 +162,7 @@ pub fn render_overview(overview: &Overview) -> String {
     let mut lines = vec![
         format!("Release    {}, begun {} by {} on {}", release.id, release.created_at, release.role, release.host),
         format!("Stage      {}, since {}", status.stage, overview.since),
-        format!("Steps      {} of {} done", status.done(), overview.steps),
+        format!("Steps      {} of {} done{}", status.done(), overview.steps, left_out(status)),
     ];
     lines.extend(overview.step.as_ref().map(|step| format!("Step       {}", step_now(step))));
     lines.extend(overview.executor.as_ref().map(|executor| format!("Executor   {}", executor_now(executor))));
@@ -194,6 +194,14 @@ pub fn render_overview(overview: &Overview) -> String {
     lines.push(format!("Next       {}", next(overview)));
     lines.extend(overview.hidden.as_ref().map(|hidden| format!("Not shown  {hidden}")));
     lines.join("\n")
+}
+
+/// How many steps were left out.
+fn left_out(status: &Status) -> String {
+    match status.steps.values().filter(|step| step.state == StepState::Skipped).count() {
+        0 => String::new(),
+        count => format!(", {count} of them left out"),
+    }
 }
 
 fn step_now(now: &StepNow) -> String {

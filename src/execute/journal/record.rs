@@ -205,7 +205,11 @@ pub enum TrafficRecord {
         forced: Option<String>,
     },
     /// Traffic is back on blue.
-    RolledBack,
+    RolledBack {
+        /// Steps that run once more for what blue writes, and will have to again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        again: Vec<u32>,
+    },
 }
 
 /// What happened to a step.
@@ -290,7 +294,7 @@ impl Record {
                 TrafficRecord::DrainStarted => "drain_started",
                 TrafficRecord::Drained { .. } => "drained",
                 TrafficRecord::RollbackStarted { .. } => "rollback_started",
-                TrafficRecord::RolledBack => "rolled_back",
+                TrafficRecord::RolledBack { .. } => "rolled_back",
             },
             Self::Step { what, .. } => match what {
                 StepRecord::Started { .. } => "step_started",

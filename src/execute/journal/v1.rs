@@ -118,7 +118,7 @@ impl From<Record> for record::Record {
             Record::Interrupted => Release(ReleaseRecord::Interrupted),
             Record::Failed { message } => Release(ReleaseRecord::Failed { message }),
             Record::RollbackStarted { by } => Traffic(TrafficRecord::RollbackStarted { by, forced: None }),
-            Record::RolledBack => Traffic(TrafficRecord::RolledBack),
+            Record::RolledBack => Traffic(TrafficRecord::RolledBack { again: Vec::new() }),
             Record::Finished => Release(ReleaseRecord::Finished),
         }
     }

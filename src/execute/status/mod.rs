@@ -229,11 +229,14 @@ impl Status {
     }
 
     fn move_traffic(&mut self, record: &TrafficRecord) -> Option<()> {
-        let goes_back = matches!(record, TrafficRecord::RollbackStarted { .. } | TrafficRecord::RolledBack);
+        let goes_back = matches!(record, TrafficRecord::RollbackStarted { .. } | TrafficRecord::RolledBack { .. });
         // Back from everywhere but beyond the point of no return; forward only between the phases.
         let may = if goes_back { self.past_no_return.is_none() } else { self.expanded };
         if !may || !self.traffic.then(record) {
             return None;
+        }
+        if let TrafficRecord::RolledBack { again } = record {
+            self.steps.retain(|step, _| !again.contains(step));
         }
         if let TrafficRecord::Promoted { blue, limits, .. } = record {
             self.change_guard(blue.as_ref());
@@ -463,7 +466,8 @@ mod tests {
     #[test]
     fn rollback_follows_everything_but_the_point_of_no_return() {
         let back =
-            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack].map(Record::from);
+            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack { again: vec![] }]
+                .map(Record::from);
         for length in 1..=contracting().len() {
             let mut journal = contracting()[..length].to_vec();
             journal.extend(back.clone());
@@ -496,7 +500,8 @@ mod tests {
         assert!(marked.trouble.is_none() && marked.is_done(1));
         // Going back and forth is no decision.
         let back =
-            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack].map(Record::from);
+            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack { again: vec![] }]
+                .map(Record::from);
         let mut journal = stuck.to_vec();
         journal.extend(back);
         journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into());

@@ -70,7 +70,7 @@ impl TrafficStatus {
                 Moving | AwaitingApproval { .. } | Draining | Drained | RollingBack,
                 TrafficRecord::RollbackStarted { .. },
             ) => RollingBack,
-            (RollingBack, TrafficRecord::RolledBack) => {
+            (RollingBack, TrafficRecord::RolledBack { .. }) => {
                 (self.promoted, self.share) = (false, Share::NONE);
                 RolledBack
             }
@@ -83,7 +83,7 @@ impl TrafficStatus {
                 | TrafficRecord::DrainStarted
                 | TrafficRecord::Drained { .. }
                 | TrafficRecord::RollbackStarted { .. }
-                | TrafficRecord::RolledBack,
+                | TrafficRecord::RolledBack { .. },
             ) => return false,
         };
         true

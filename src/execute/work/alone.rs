@@ -121,6 +121,14 @@ impl Engine<'_, '_> {
         (self.doors.events)(&Event::Warning { what });
     }
 
+    /// What a step that is left out has left half done would cost every write until it is gone.
+    pub(in crate::execute) async fn clear_up_skipped(&mut self, step: u32, sql: &str) {
+        let plan = self.plan;
+        if let Some(step) = plan.step(step) {
+            self.clear_up(step, &Alone::of(sql)).await;
+        }
+    }
+
     async fn clear_up(&mut self, step: &Step, kind: &Alone) {
         for set in &step.session {
             let _ = self.client.batch_execute(set).await;

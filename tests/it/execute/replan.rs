@@ -96,7 +96,7 @@ fn a_corrected_statement_runs_and_what_has_run_does_not() {
     team.goes_on().ends(4).says("+ UPDATE users SET age = name::numeric");
     team.writes(RIGHT);
     team.plan(&[]).ends(6).says("1 of its 4 steps have run").says("--replan");
-    team.plan(&["--replan"]).ends(0).says("1 of 4 steps have run").says("has run");
+    team.plan(&["--replan"]).ends(0).says("1 of 4 steps ran before").says("ran before");
     team.shop.run(&["execute", &team.file(), "--yes"]).ends(2).says("resume --replan");
     team.goes_on().ends(0).says("waits for you");
     assert_eq!(team.shop.rows("SELECT count(*)::text FROM users WHERE age = id"), ["50"]);
@@ -237,7 +237,7 @@ fn a_backfill_goes_on_where_it_stopped() {
     assert_eq!(team.shop.rows(sum), ["210"], "10 and 20 rows are done");
     // Another statement would leave some rows to the one and some to the other.
     team.writes(&[("V2__fill.sql", &fill.replace("n + name::int", "n + 7"))]).plan(&["--replan"]).ends(0);
-    team.goes_on().ends(6).says("step 1 has changed some of its rows").says("--skip");
+    team.goes_on().ends(6).says("step 1 has changed some of its rows").says("--abandon 1");
     team.shop.sql("UPDATE users SET name = '7' WHERE id = 50");
     let more = format!("{fill}CREATE TABLE log (id int);\n");
     team.writes(&[("V2__fill.sql", &more)]).plan(&["--replan"]).ends(0);
@@ -284,4 +284,161 @@ fn a_step_is_left_out_with_a_reason() {
     );
     assert_eq!(team.shop.rows("SELECT count(age)::text FROM users"), ["0"]);
     team.is_complete();
+}
+
+/// A team whose table `t` has a row with `v = 10` in each of some schemas.
+fn with_numbers(schemas: &[&str]) -> Team {
+    let made = schemas.iter().map(|schema| {
+        format!("CREATE SCHEMA IF NOT EXISTS {schema};\nCREATE TABLE {schema}.t (id int PRIMARY KEY, v int NOT NULL, w int);\nINSERT INTO {schema}.t VALUES (1, 10);\n")
+    });
+    Team::on(&made.collect::<String>())
+}
+
+const FAILS: &str = "ALTER TABLE public.t ADD COLUMN z int DEFAULT 1 / (1 - 1);\n";
+const WORKS: &str = "ALTER TABLE public.t ADD COLUMN z int DEFAULT 7;\n";
+const DOUBLE: &str = "-- cutover: before now\nUPDATE t SET v = v * 2;\n";
+
+impl Team {
+    fn values(&self, schema: &str) -> Vec<String> {
+        self.shop.rows(&format!("SELECT v::text FROM {schema}.t ORDER BY id"))
+    }
+}
+
+#[test]
+fn the_same_words_under_other_settings_are_another_statement() {
+    let team = with_numbers(&["public", "a", "b", "c"]);
+    let of = |schema: &str| format!("SET search_path = {schema};\n{DOUBLE}");
+    let three = ("V3__z.sql", FAILS);
+    team.writes(&[("V2__v.sql", &(of("a") + &of("b"))), three]).begins().ends(4);
+    // V2 is complete: what is added to it is refused, and another setting is no cosmetic change.
+    team.writes(&[("V2__v.sql", &(of("a") + &of("c") + &of("b"))), three]).plan(&["--replan"]).ends(1).says("CO107");
+    let team = with_numbers(&["public", "a", "b", "c"]);
+    team.writes(&[("V2__v.sql", &(of("a") + &of("b") + FAILS))]).begins().ends(4);
+    team.writes(&[("V2__v.sql", &(of("a") + &of("c") + &of("b") + WORKS))]).plan(&["--replan"]).ends(0);
+    team.goes_on().ends(0);
+    assert_eq!([team.values("a"), team.values("b"), team.values("c")], [["20"], ["20"], ["20"]]);
+    let team = with_numbers(&["public", "a", "b"]);
+    team.writes(&[("V2__v.sql", &(of("a") + FAILS))]).begins().ends(4);
+    team.writes(&[("V2__v.sql", &(of("b") + WORKS))]).plan(&["--replan"]).ends(1).says("is not in the file any more");
+}
+
+#[test]
+fn what_was_left_out_stays_so() {
+    let team = with_numbers(&["public"]);
+    let one = "-- cutover: before now\nUPDATE t SET v = v / (v - 10);\n";
+    team.writes(&[("V2__v.sql", one), ("V3__z.sql", FAILS)]).begins().ends(4);
+    team.shop.sql("UPDATE t SET v = 20");
+    team.shop.run(&["resume", "--yes", "--skip", "1", "--reason", "done by hand"]).ends(4);
+    team.shop.run(&["status"]).ends(0).says("1 of them left out");
+    team.writes(&[("V2__v.sql", one), ("V3__z.sql", WORKS)]).plan(&["--replan"]).ends(0);
+    team.goes_on().ends(0);
+    assert_eq!(team.values("public"), ["20"]);
+    team.shop.run(&["promote", "--yes"]).ends(0).says("is complete");
+    team.is_complete();
+}
+
+#[test]
+fn rows_that_blue_writes_after_a_rollback_are_filled_once_more() {
+    let team = with_numbers(&["public"]);
+    let fill = "ALTER TABLE t ADD COLUMN x int;\nUPDATE t SET x = v WHERE x IS NULL;\n-- cutover: after later\nALTER TABLE t ADD CONSTRAINT c CHECK (v > 100);\n";
+    team.writes(&[("V2__x.sql", fill)]).begins().ends(0);
+    team.shop.run(&["promote", "--yes"]).ends(4).says("violated");
+    team.shop.run(&["rollback", "--yes"]).ends(0);
+    team.shop.sql("INSERT INTO t VALUES (2, 200); UPDATE t SET v = 300 WHERE id = 1");
+    team.shop.run(&["resume", "--yes"]).ends(0);
+    team.shop.run(&["promote", "--yes"]).ends(0).says("is complete");
+    assert_eq!(team.shop.rows("SELECT coalesce(x::text, 'none') FROM t ORDER BY id"), ["10", "200"]);
+}
+
+#[test]
+fn no_plan_from_the_beginning_runs_rows_twice_after_a_rollback() {
+    let team = with_numbers(&["public"]);
+    let two = format!("{DOUBLE}ALTER TABLE t DROP COLUMN w;\n");
+    team.writes(&[("V2__v.sql", &two)]).begins().ends(0);
+    team.shop.run(&["rollback", "--yes"]).ends(0);
+    team.shop.sql("CREATE INDEX ON t (v)");
+    team.plan(&[]).ends(6).says("--replan");
+    team.writes(&[("V2__v.sql", &format!("-- again\n{two}"))]);
+    let (folder, file) = (team.folder().to_str().unwrap(), team.file());
+    team.shop.run(&["plan", folder, "--from", "1", "-o", &file]).ends(0);
+    team.shop.run(&["execute", &file, "--yes"]).ends(2).says("would run them again").says("--replan");
+    assert_eq!(team.values("public"), ["20"]);
+}
+
+#[test]
+fn what_the_tool_wrote_is_not_forgotten() {
+    let team = with_numbers(&["public"]);
+    let drop = "ALTER TABLE t DROP COLUMN v;\n";
+    team.writes(&[("V2__v.sql", drop), ("V3__z.sql", FAILS)]).begins().ends(4).says("DROP NOT NULL");
+    team.writes(&[("V2__v.sql", "SELECT 1;\n"), ("V3__z.sql", WORKS)])
+        .plan(&["--replan"])
+        .ends(1)
+        .says("has a right moment");
+    team.writes(&[("V2__v.sql", drop), ("V3__z.sql", WORKS)]).plan(&["--replan"]).ends(0).says("ran before");
+    team.shop.run(&["check", &team.file()]).ends(0).says("can go on");
+    team.goes_on().ends(0);
+    team.shop.run(&["promote", "--yes"]).ends(0).says("is complete");
+    team.is_complete();
+}
+
+#[test]
+fn the_history_has_what_is_complete_once_the_rest_is_gone() {
+    let team = with_numbers(&["public"]);
+    let one = "ALTER TABLE t ADD COLUMN x int;\n";
+    let later = ("V3__later.sql", "ALTER TABLE t ADD COLUMN y int;\n");
+    team.writes(&[("V2__x.sql", &format!("{one}{FAILS}")), later]).begins().ends(4);
+    team.writes(&[("V2__x.sql", one), later]).plan(&["--replan"]).ends(0);
+    team.goes_on().ends(0);
+    assert_eq!(team.shop.rows("SELECT version::text FROM refinery_schema_history ORDER BY version"), ["1", "2", "3"]);
+    team.is_complete();
+}
+
+#[test]
+fn a_backfill_may_be_abandoned_and_what_was_passed_stays_passed() {
+    let rows = "CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL);\nINSERT INTO t SELECT i, i FROM generate_series(1, 50) i;\n";
+    let fill = |value: &str| {
+        format!("-- cutover: after later\n-- cutover: backfill key=id rows=10\nUPDATE t SET v = {value};\n")
+    };
+    let more = |name: &str| format!("-- cutover: after later\nCREATE TABLE {name} (id int);\n");
+    let team = Team::on(rows);
+    let write = |value: &str, name: &str| {
+        let text = fill(value) + &more(name);
+        team.writes(&[("V2__v.sql", &text)]);
+    };
+    write("100 / (v - 45)", "one");
+    team.plan(&[]).ends(0);
+    team.shop.run(&["execute", &team.file(), "--yes"]).ends(0);
+    team.shop.run(&["promote", "--yes"]).ends(4).says("division by zero");
+    team.shop.run(&["rollback", "--yes"]).ends(4).says("blue cannot work");
+    write("100 / (v - 45)", "two");
+    team.plan(&["--replan"]).ends(0);
+    team.goes_on().ends(4);
+    team.shop.run(&["rollback", "--yes"]).ends(4).says("blue cannot work");
+    write("100 / nullif(v - 45, 0)", "two");
+    team.plan(&["--replan"]).ends(0);
+    team.goes_on().ends(6).says("--abandon 1");
+    team.shop.sql("ALTER TABLE t ALTER COLUMN v DROP NOT NULL");
+    team.shop
+        .run(&["resume", "--replan", &team.file(), "--abandon", "1", "--yes"])
+        .ends(6)
+        .says("not as this release left it");
+    team.shop.sql("ALTER TABLE t ALTER COLUMN v SET NOT NULL");
+    write("v + 1", "two");
+    team.plan(&["--replan"]).ends(0);
+    team.shop.run(&["resume", "--replan", &team.file(), "--abandon", "1", "--yes"]).ends(0).says("is complete");
+}
+
+#[test]
+fn case_does_not_matter_and_the_order_of_what_has_run_does() {
+    let team = with_numbers(&["public"]);
+    let two = |statement: &str| format!("{statement}{FAILS}");
+    let run = "ALTER TABLE t ADD COLUMN a int, ADD COLUMN b int;\n";
+    team.writes(&[("V2__x.sql", &two(run))]).begins().ends(4);
+    let other = "ALTER TABLE t ADD COLUMN b int, ADD COLUMN a int;\n";
+    team.writes(&[("V2__x.sql", &(other.to_owned() + WORKS))])
+        .plan(&["--replan"])
+        .ends(1)
+        .says("order in which it ran");
+    team.writes(&[("V2__x.sql", &(run.to_lowercase() + WORKS))]).plan(&["--replan"]).ends(0);
+    team.goes_on().ends(0);
 }
