@@ -35,7 +35,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let options = Options { second_connection: true, ..Options::default() };
     let Checked { release, left, .. } = database::runtime()?.block_on(async {
         let session = args.database.connect().await?;
-        execute::check(&session, plan.as_ref(), &args.abandon, &options).await.map_err(|error| cli_error(&error))
+        let checked = execute::check(&session, plan.as_ref(), &args.abandon, &options).await;
+        checked.map_err(|error| match error.is_permission_denied() {
+            true => CliError::usage(error)
+                .hint("nothing is known to be wrong: this role may not look; use the role that deploys, or grant it what is missing"),
+            false => cli_error(&error),
+        })
     })?;
     let what =
         release.map_or_else(|| "The plan can begin".to_owned(), |release| format!("Release {release} can go on"));

@@ -433,11 +433,13 @@ const REPLAN: &str = "run `cutover plan --replan --database URL -o FILE` and `cu
 impl ExecuteError {
     /// Whether the server does not let this role do what is needed.
     pub fn is_permission_denied(&self) -> bool {
-        matches!(
-            self,
-            Self::Database { source: error, .. } | Self::Journal(JournalError::Database(error))
-                if error.code() == Some("42501")
-        )
+        match self {
+            Self::Journal(error) => error.is_denied(),
+            Self::Database { source, .. } | Self::History(HistoryError::Database { source, .. }) => {
+                source.code() == Some("42501")
+            }
+            _ => false,
+        }
     }
 
     /// What to do next.

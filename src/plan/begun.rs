@@ -137,9 +137,18 @@ impl Begun {
         })
     }
 
-    /// The schema that the database has once what the tool wrote has run, too.
-    pub(super) fn with_loosened(&self, schema: Schema) -> Schema {
-        let texts = self.loosened().flat_map(|(step, _)| step.statements());
+    /// The schema of a database where that has run, too, which the files do not hold any more: what the tool wrote, and what runs again because it is
+    /// another text now.
+    pub(super) fn with_the_rest(&self, schema: Schema, folder: &Folder, pending: &Pending) -> Schema {
+        let again: BTreeSet<String> = pending
+            .pending
+            .iter()
+            .filter(|migration| self.runs_again(folder, migration))
+            .map(|migration| migration.version.to_string())
+            .collect();
+        let runs_again = |step: &&Step| step.origin().is_some_and(|origin| again.contains(&origin.version));
+        let before = self.ran().filter(runs_again);
+        let texts = self.loosened().map(|(step, _)| step).chain(before).flat_map(Step::statements);
         texts.fold(schema, |schema, statement| {
             let mut sources = Sources::new();
             let file = sources.add("", statement.sql.as_str());
@@ -363,10 +372,9 @@ type Settings = BTreeMap<String, String>;
 
 /// Takes one more `SET` into account: the last one of a setting counts.
 fn set(settings: &mut Settings, words: &str) {
-    let lower = words.to_lowercase();
-    let (name, value) = [" = ", " to "].iter().find_map(|sign| lower.split_once(sign)).unwrap_or((&lower, ""));
+    let (name, value) = [" = ", " to "].iter().find_map(|sign| words.split_once(sign)).unwrap_or((words, ""));
     let name = ["set ", "session ", "local "].iter().fold(name, |name, word| name.strip_prefix(word).unwrap_or(name));
-    settings.insert(name.to_owned(), format!("{value}{}", if value.is_empty() { words } else { "" }));
+    settings.insert(name.to_owned(), value.to_owned());
 }
 
 fn in_force(session: &[String]) -> Settings {

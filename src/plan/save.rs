@@ -43,7 +43,9 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
     // Where a release is carried on, what has run is there.
     let ran = proved.nodes.iter().rev().find(|placed| placed.node.ran.is_some() && placed.node.written.is_none());
     let start = ran.map_or(base, |placed| &placed.node.after).clone();
-    let start = request.begun.map_or_else(|| start.clone(), |begun| begun.with_loosened(start.clone()));
+    let start = request
+        .begun
+        .map_or_else(|| start.clone(), |begun| begun.with_the_rest(start.clone(), folder, request.pending));
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),

@@ -442,3 +442,29 @@ fn case_does_not_matter_and_the_order_of_what_has_run_does() {
     team.writes(&[("V2__x.sql", &(run.to_lowercase() + WORKS))]).plan(&["--replan"]).ends(0);
     team.goes_on().ends(0);
 }
+
+/// Flyway runs its `R__` files whenever they change.
+#[test]
+fn a_repeatable_migration_that_was_corrected_runs_again() {
+    let shop = Shop::empty();
+    shop.sql(
+        "CREATE TABLE t (id int, v int);
+        CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL,
+            type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int, installed_by varchar(100) NOT NULL,
+            installed_on timestamp NOT NULL DEFAULT now(), execution_time int NOT NULL, success boolean NOT NULL);
+        INSERT INTO flyway_schema_history VALUES (1, '1', 'base', 'SQL', 'V1__base.sql', 0, 'x', now(), 1, true)",
+    );
+    let team = Team { shop, folder: tempfile::tempdir().unwrap() };
+    let base = ("V1__base.sql", "CREATE TABLE t (id int, v int);\n");
+    let view = |columns: &str| format!("CREATE OR REPLACE VIEW shown AS SELECT {columns} FROM t;\n");
+    let (one, two) = (view("id"), view("id, v"));
+    let flyway = ["--convention", "flyway"];
+    team.writes(&[base, ("R__a_shown.sql", &one), ("R__z.sql", FAILS)]).plan(&flyway).ends(0);
+    team.shop.run(&["execute", &team.file(), "--yes"]).ends(4);
+    team.writes(&[base, ("R__a_shown.sql", &two), ("R__z.sql", WORKS)]).plan(&["--replan"]).ends(0);
+    team.goes_on().ends(0);
+    assert_eq!(
+        team.shop.rows("SELECT attname::text FROM pg_attribute WHERE attrelid = 'shown'::regclass"),
+        ["id", "v"]
+    );
+}
