@@ -11,7 +11,7 @@ use super::release_args::ReleaseArgs;
 use super::server_args::ServerArgs;
 use crate::effect::PgVersion;
 use crate::execute;
-use crate::migrations::{Convention, Pending};
+use crate::migrations::{Convention, Folder, Pending};
 use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Begun, Planned, Request};
 use crate::postgres::Session;
@@ -173,7 +173,7 @@ pub(super) fn live(
     database::runtime()?.block_on(async {
         let session = database.connect().await?;
         let base = base::look(&session).await?;
-        if let Some(begun) = in_progress(&session).await? {
+        if let Some(begun) = in_progress(&session, &project.folder).await? {
             if begun.plan.migrations.convention != project.folder.convention {
                 project = read_as(begun.plan.migrations.convention)?;
             }
@@ -192,8 +192,8 @@ pub(super) fn live(
     })
 }
 
-/// The release that was begun, if some of it has run and not all.
-async fn in_progress(session: &Session) -> Result<Option<Begun>, CliError> {
+/// The release that was begun, if some of what is pending in a folder has run in it and not all.
+async fn in_progress(session: &Session, folder: &Folder) -> Result<Option<Begun>, CliError> {
     let begun = match execute::begun(session).await {
         Ok(begun) => begun,
         Err(error) if error.is_permission_denied() => {
@@ -202,7 +202,11 @@ async fn in_progress(session: &Session) -> Result<Option<Begun>, CliError> {
         }
         Err(error) => return Err(cli_error(&error)),
     };
-    match begun.filter(|begun| !begun.is_untouched()) {
+    let runs_again = |begun: &Begun| {
+        let pending = begun.pending(folder).pending;
+        begun.has_run_of(|version| pending.iter().any(|migration| migration.version.as_str() == version))
+    };
+    match begun.filter(runs_again) {
         Some(begun) if !execute::is_undone(session, &begun).await.map_err(|error| cli_error(&error))? => {
             Ok(Some(begun))
         }

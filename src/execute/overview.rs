@@ -159,7 +159,8 @@ pub async fn overview(client: &Session) -> Result<Option<Overview>, ExecuteError
     let guard = match &told.status.guard {
         None => None,
         Some(guard) => Some(GuardNow {
-            now: blue_sessions(client, &guard.sessions).await?,
+            now: blue_sessions(client, &guard.sessions, executor.as_ref().map(|executor| executor.holder.backend_pid))
+                .await?,
             sessions: guard.sessions.clone(),
             seen: guard.seen,
         }),

@@ -286,7 +286,7 @@ impl Engine<'_, '_> {
 /// The guard that the caller wants, and whether blue has such a session now.
 async fn guard(client: &Session, options: &Options) -> Result<Option<Guard>, ExecuteError> {
     let Some(sessions) = options.blue.clone() else { return Ok(None) };
-    let seen = blue_sessions(client, &sessions).await? > 0;
+    let seen = blue_sessions(client, &sessions, None).await? > 0;
     Ok(Some(Guard { sessions, seen }))
 }
 

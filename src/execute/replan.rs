@@ -77,11 +77,8 @@ pub async fn is_undone(client: &Session, begun: &Begun) -> Result<bool, ExecuteE
 /// Refuses to begin a plan whose migrations a release that went back has begun to run.
 pub(super) async fn ran_before(client: &Session, plan: &SavedPlan) -> Result<(), ExecuteError> {
     let Some(begun) = begun(client).await? else { return Ok(()) };
-    let is_pending = |version: &String| plan.migrations.pending.iter().any(|pending| pending.version == *version);
-    let origins = |step: &Step| step.statements().iter().filter_map(|s| s.origin.clone()).collect::<Vec<_>>();
-    let ran =
-        begun.plan.steps.iter().filter(|step| begun.done.contains(&step.id) || begun.partly.contains_key(&step.id));
-    let again = ran.flat_map(origins).any(|origin| is_pending(&origin.version));
+    let pending = &plan.migrations.pending;
+    let again = begun.has_run_of(|version| pending.iter().any(|pending| pending.version == version));
     match again && !is_undone(client, &begun).await? {
         true => Err(Misfit::RanBefore { release: begun.release }.into()),
         false => Ok(()),

@@ -172,7 +172,7 @@ impl Engine<'_, '_> {
             self.append(&[TrafficRecord::DrainStarted.into()]).await?;
         }
         if let Some(Guard { sessions, seen: false }) = &self.status.guard
-            && blue_sessions(self.client, sessions).await? == 0
+            && blue_sessions(self.client, sessions, None).await? == 0
         {
             let what =
                 format!("no session with {sessions} was ever seen; if the name is misspelt, blue is not watched");
@@ -202,7 +202,7 @@ impl Engine<'_, '_> {
     async fn drained(&mut self) -> Result<Drain, ExecuteError> {
         let mut also = String::new();
         if let Some(Guard { sessions, seen }) = self.status.guard.clone() {
-            let count = blue_sessions(self.client, &sessions).await?;
+            let count = blue_sessions(self.client, &sessions, None).await?;
             if count > 0 {
                 self.status.guard = Some(Guard { sessions, seen: true });
                 return Ok(Drain::Active { count: Some(count) });
@@ -237,8 +237,13 @@ impl Engine<'_, '_> {
     }
 }
 
-/// How many sessions blue has in the database.
-pub(super) async fn blue_sessions(client: &Session, sessions: &BlueSessions) -> Result<u64, ExecuteError> {
+/// How many sessions blue has in the database. None of cutover's own is one, whatever its role: not this one, not one that looks on, and not that of the
+/// `executor` (its server process).
+pub(super) async fn blue_sessions(
+    client: &Session,
+    sessions: &BlueSessions,
+    executor: Option<i32>,
+) -> Result<u64, ExecuteError> {
     let (column, value) = match sessions {
         BlueSessions::ApplicationName(name) => ("application_name", name),
         BlueSessions::Role(role) => ("usename", role),
@@ -246,8 +251,9 @@ pub(super) async fn blue_sessions(client: &Session, sessions: &BlueSessions) -> 
     let query = format!(
         "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
          WHERE {column}::pg_catalog.text = $1 AND datname = pg_catalog.current_database()
-           AND pid <> pg_catalog.pg_backend_pid() AND application_name IS DISTINCT FROM '{WATCHING}'"
+           AND pid <> pg_catalog.pg_backend_pid() AND application_name IS DISTINCT FROM '{WATCHING}'
+           AND pid IS DISTINCT FROM $2"
     );
-    let row = client.query_one(&query, &[value]).await.map_err(failed("counting blue's sessions"))?;
+    let row = client.query_one(&query, &[value, &executor]).await.map_err(failed("counting blue's sessions"))?;
     Ok(u64::try_from(get::<i64>(&row, 0)?).unwrap_or(0))
 }

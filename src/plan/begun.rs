@@ -95,9 +95,12 @@ impl Begun {
         folder.pending_unless(applied)
     }
 
-    /// Whether nothing has run.
-    pub fn is_untouched(&self) -> bool {
-        self.done.is_empty() && self.partly.is_empty()
+    /// Whether something has run, wholly or in part, of one of these versions: a plan of them from the beginning would run it again.
+    pub fn has_run_of(&self, mut is_pending: impl FnMut(&str) -> bool) -> bool {
+        let ran =
+            self.plan.steps.iter().filter(|step| self.done.contains(&step.id) || self.partly.contains_key(&step.id));
+        let mut origins = ran.flat_map(Step::statements).filter_map(|statement| statement.origin.as_ref());
+        origins.any(|origin| is_pending(&origin.version))
     }
 
     fn ran(&self) -> impl Iterator<Item = &Step> {

@@ -366,6 +366,16 @@ fn no_plan_from_the_beginning_runs_rows_twice_after_a_rollback() {
 }
 
 #[test]
+fn what_a_team_gave_up_is_in_nobodys_way() {
+    let team = with_numbers(&["public"]);
+    team.writes(&[("V2__v.sql", DOUBLE), ("V3__z.sql", FAILS)]).begins().ends(4);
+    team.shop.run(&["rollback", "--yes"]).ends(0);
+    team.shop.sql("DELETE FROM refinery_schema_history WHERE version = 2");
+    team.writes(&[("V4__half.sql", "-- cutover: before now\nUPDATE t SET v = v / 2;\n")]).begins().ends(0);
+    assert_eq!(team.values("public"), ["10"]);
+}
+
+#[test]
 fn what_the_tool_wrote_is_not_forgotten() {
     let team = with_numbers(&["public"]);
     let drop = "ALTER TABLE t DROP COLUMN v;\n";
