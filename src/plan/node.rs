@@ -13,7 +13,7 @@ use super::saved::Phase;
 use super::{Observed, Request};
 use crate::compat::{refused_row, repeats_key};
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::effect::{Capability, Effect, Hazard, PgVersion, Weight, hazard, needed, refused_since};
+use crate::effect::{Capability, Effect, Fact, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
 use crate::parallel;
 use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
@@ -372,7 +372,8 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 _ => 0,
             });
             let together: Vec<&Operation> = pieces.iter().map(|piece| &piece.operation).collect();
-            if let Some((at, why)) = schema.refused_together(&together) {
+            if let Some((at, why)) = schema.refused_together(&together, request.version.has(Fact::NotNullIsConstraint))
+            {
                 diagnostics.push(server_refuses(format!("PostgreSQL refuses this: {why}"), pieces[at].span));
             }
             for piece in pieces {

@@ -239,8 +239,8 @@ impl Schema {
     }
 
     /// Why PostgreSQL refuses the sub-commands of one statement together, and which of them.
-    pub(crate) fn refused_together(&self, operations: &[&Operation]) -> Option<(usize, String)> {
-        refusals::family::together(self, operations)
+    pub(crate) fn refused_together(&self, operations: &[&Operation], by_constraint: bool) -> Option<(usize, String)> {
+        refusals::family::together(self, operations, by_constraint)
     }
 
     /// The same schema of a database of which not all was read.

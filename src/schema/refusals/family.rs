@@ -144,8 +144,12 @@ impl Catalog<'_> {
 }
 
 /// Why PostgreSQL refuses the sub-commands of one statement together: those that go down to the tables below in a pass of their own find that
-/// the column is gone there already. The place of the one that fails.
-pub(in crate::schema) fn together(schema: &Schema, operations: &[&Operation]) -> Option<(usize, String)> {
+/// the column is gone there already. The place of the one that fails. `by_constraint`: NOT NULL is a constraint, which goes with its column.
+pub(in crate::schema) fn together(
+    schema: &Schema,
+    operations: &[&Operation],
+    by_constraint: bool,
+) -> Option<(usize, String)> {
     let changes = || {
         operations.iter().enumerate().filter_map(|(at, operation)| match operation {
             Operation::AlterTable { table, change, only: false, .. } => Some((at, schema.resolve(table), change)),
@@ -156,11 +160,10 @@ pub(in crate::schema) fn together(schema: &Schema, operations: &[&Operation]) ->
         changes().any(|(_, _, c)| matches!(c, TableChange::DropColumn { column: gone, .. } if gone == column))
     };
     changes().find_map(|(at, table, change)| {
-        let (TableChange::DropNotNull { column }
-        | TableChange::DropDefault { column }
-        | TableChange::DropGenerated { column, .. }) = change
-        else {
-            return None;
+        let column = match change {
+            TableChange::DropNotNull { column } if !by_constraint => column,
+            TableChange::DropDefault { column } | TableChange::DropGenerated { column, .. } => column,
+            _ => return None,
         };
         let child = schema.children(&table).next().filter(|_| dropped(column))?;
         Some((at, format!("column \"{column}\" of relation \"{}\" does not exist", child.name)))
