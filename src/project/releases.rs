@@ -81,7 +81,9 @@ impl Project {
         for (migration, read) in folder.migrations.iter().zip(&mut read) {
             let known = certain && migration.program.is_none();
             let (after, reads_well) = plan::replay_one(folder, schema.clone(), &read);
-            looked.push((alone(migration), std::mem::replace(&mut schema, after), certain, Mutex::new(Some(read))));
+            // Once here, and not anew in each release behind it.
+            let before = std::mem::replace(&mut schema, after.followed());
+            looked.push((alone(migration), before, certain, Mutex::new(Some(read))));
             certain = known && reads_well;
         }
         let checked = parallel::map(&looked, FEW, |(pending, base, certain, read)| {
