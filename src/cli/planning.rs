@@ -174,9 +174,7 @@ pub(super) fn live(
         let session = database.connect().await?;
         let base = base::look(&session).await?;
         if let Some(begun) = in_progress(&session, &project.folder).await? {
-            if begun.plan.migrations.convention != project.folder.convention {
-                project = read_as(begun.plan.migrations.convention)?;
-            }
+            project = read_like(&begun, project, read_as)?;
             return Ok(Live { pending: begun.pending(&project.folder), project, base, begun: Some(begun) });
         }
         let from = project.from.clone().filter(|_| project.from_is_given);
@@ -214,9 +212,21 @@ async fn in_progress(session: &Session, folder: &Folder) -> Result<Option<Begun>
     }
 }
 
+/// A folder, read as the convention that a release was begun with.
+fn read_like(
+    begun: &Begun,
+    project: Project,
+    read_as: impl FnOnce(Convention) -> Result<Project, CliError>,
+) -> Result<Project, CliError> {
+    match begun.plan.migrations.convention {
+        convention if convention == project.folder.convention => Ok(project),
+        convention => read_as(convention),
+    }
+}
+
 /// What a plan from the beginning would run twice.
 fn in_the_way(begun: &Begun) -> CliError {
-    let count = begun.done.len() + begun.partly.keys().filter(|step| !begun.done.contains(step)).count();
+    let count = begun.touched().count();
     CliError::new(
         Exit::Stale,
         format!(
@@ -241,13 +251,10 @@ fn begun(
             return Err(CliError::usage("there is no unfinished release in this database, so nothing to plan anew")
                 .hint("make a plan without --replan"));
         };
+        project = read_like(&begun, project, read_as)?;
         let migrations = &begun.plan.migrations;
-        if migrations.convention != project.folder.convention {
-            project = read_as(migrations.convention)?;
-        }
         project.folder.alike.clone_from(&migrations.alike);
         project.history_table = project.history_table.or_else(|| migrations.history_table.clone());
-        let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
-        Ok((project, begun, version))
+        Ok((project, begun, session.version()))
     })
 }

@@ -1,12 +1,13 @@
 //! Who holds locks on the relations that a statement names.
 //!
-//! There is one connection, so the question is asked after the wait has failed. What the other sessions run is not shown: it may hold
-//! data.
+//! The executor asks once its wait has failed; whoever looks on meanwhile (`overview`) asks who blocks it. What the other sessions run is not shown:
+//! it may hold data.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::Row;
 
 use crate::postgres::Session;
 
@@ -67,6 +68,23 @@ impl std::fmt::Display for Blocker {
     }
 }
 
+impl Blocker {
+    /// From the columns of a row, in the order of the fields.
+    pub(super) fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            pid: row.try_get(0)?,
+            relation: row.try_get(1)?,
+            mode: row.try_get(2)?,
+            role: row.try_get(3)?,
+            application: row.try_get(4)?,
+            state: row.try_get(5)?,
+            seconds: row.try_get(6)?,
+            worker: row.try_get(7)?,
+            prevents_wraparound: row.try_get::<_, Option<bool>>(8)?.unwrap_or(false),
+        })
+    }
+}
+
 /// Looks for them: first those that wait for nobody themselves, and among these the one that has idled longest in its transaction, which is
 /// whom all others wait for. Says nothing when that fails, because there is an error to report already.
 pub(super) async fn find(client: &Session, statements: &[&str]) -> Vec<Blocker> {
@@ -89,20 +107,7 @@ pub(super) async fn find(client: &Session, statements: &[&str]) -> Vec<Blocker> 
              ORDER BY l.pid, l.mode) AS holders
          ORDER BY coalesce(waits, false), state IS NOT DISTINCT FROM 'idle in transaction' DESC, xact_start LIMIT 5";
     let Ok(rows) = client.query(query, &[&words]).await else { return Vec::new() };
-    let read = |row: &tokio_postgres::Row| {
-        Some(Blocker {
-            pid: row.try_get(0).ok()?,
-            relation: row.try_get(1).ok()?,
-            mode: row.try_get(2).ok()?,
-            role: row.try_get(3).ok()?,
-            application: row.try_get(4).ok()?,
-            state: row.try_get(5).ok()?,
-            seconds: row.try_get(6).ok()?,
-            worker: row.try_get(7).ok()?,
-            prevents_wraparound: row.try_get::<_, Option<bool>>(8).ok()?.unwrap_or(false),
-        })
-    };
-    rows.iter().filter_map(read).collect()
+    rows.iter().filter_map(|row| Blocker::of(row).ok()).collect()
 }
 
 /// After how long a wait the server stops a worker that is in the way.

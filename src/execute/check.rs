@@ -2,11 +2,10 @@
 
 use crate::postgres::Session;
 
-use super::begun::{Intent, leave_to_its_tool, plan_of, status};
+use super::begun::{Intent, plan_of, status};
 use super::error::ExecuteError;
 use super::options::Options;
-use super::release::fitting;
-use super::session::Setup;
+use super::release::{done_already, enter, fitting};
 use super::status::Stage;
 use super::{files, foreseen, names, preflight, replan};
 use crate::plan::saved::{SavedPlan, Verdict};
@@ -30,12 +29,7 @@ pub async fn check(
     abandon: &[u32],
     options: &Options,
 ) -> Result<Checked, ExecuteError> {
-    if options.second_connection {
-        preflight::one_session(client).await?;
-    }
-    preflight::server(client).await?;
-    leave_to_its_tool(client, Intent::CarryOn).await?;
-    let setup = Setup::prepare(client).await?;
+    let (_, by) = enter(client, options, Intent::CarryOn).await?;
     let begun = status(client).await?;
     let continues = plan.and_then(|plan| plan.continues.as_ref());
     let (release, plan, status) = match (plan, begun) {
@@ -43,23 +37,17 @@ pub async fn check(
         (Some(plan), Some((release, status))) if continues.is_some() => {
             let continues = continues.cloned().unwrap_or_default();
             files::unchanged(plan)?;
-            let looked = replan::look(client, plan, &continues, abandon, &setup.actor(options)).await?;
+            let looked = replan::look(client, plan, &continues, abandon, &by).await?;
             let (id, status) = looked.map_or((release.id, status), |looked| (looked.release, looked.then));
             (Some(id), plan.clone(), status)
         }
-        (Some(plan), Some((release, status))) if !status.is_over() => {
-            let stage = status.stage;
-            return Err(match release.id == plan.digest[..release.id.len().min(plan.digest.len())] {
-                true => ExecuteError::Begun { release: release.id, stage },
-                false => ExecuteError::Unfinished { release: release.id, stage },
-            });
-        }
-        (Some(plan), _) => {
-            if continues.is_some() {
-                return Err(ExecuteError::NoRelease);
-            }
+        (Some(_), None) if continues.is_some() => return Err(ExecuteError::NoRelease),
+        (Some(plan), begun) => {
             files::unchanged(plan)?;
-            let (_, status) = fitting(client, plan, options, &setup.actor(options), "").await?;
+            if begun.is_some() {
+                done_already(client, plan).await?;
+            }
+            let (_, status) = fitting(client, plan, options, &by, "").await?;
             (None, plan.clone(), status)
         }
         (None, Some((release, status))) if status.stage != Stage::Done => {

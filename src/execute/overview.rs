@@ -226,6 +226,12 @@ fn decided(entry: &Entry) -> Option<Decided> {
         Record::Traffic(TrafficRecord::RollbackStarted { by, .. }) => ("rolled back".to_owned(), by),
         Record::Release(ReleaseRecord::DriftAccepted { by, .. }) => ("accepted the schema as it is".to_owned(), by),
         Record::Step { step, what: StepRecord::MarkedDone { by, .. } } => (format!("marked step {step} as done"), by),
+        Record::Release(ReleaseRecord::Replanned { by, plan, .. }) => {
+            (format!("replanned, with plan {}", plan.get(..12).unwrap_or(plan)), by)
+        }
+        Record::Step { step, what: StepRecord::Skipped { by, reason, .. } } => {
+            (format!("left step {step} out: {reason}"), by)
+        }
         Record::Step { step, what: StepRecord::Retried { by } } => (format!("let step {step} run again"), by),
         _ => return None,
     };
@@ -283,20 +289,7 @@ async fn blocking(client: &Session, pid: i32) -> Result<Vec<Blocker>, ExecuteErr
          LEFT JOIN pg_catalog.pg_locks w ON w.pid = $1 AND NOT w.granted
          ORDER BY a.xact_start LIMIT 5";
     let rows = client.query(query, &[&pid]).await.map_err(failed("asking who blocks the executor"))?;
-    let blocker = |row: &Row| {
-        Ok(Blocker {
-            pid: get(row, 0)?,
-            relation: get(row, 1)?,
-            mode: get(row, 2)?,
-            role: get(row, 3)?,
-            application: get(row, 4)?,
-            state: get(row, 5)?,
-            seconds: get(row, 6)?,
-            worker: get(row, 7)?,
-            prevents_wraparound: get::<Option<bool>>(row, 8)?.unwrap_or(false),
-        })
-    };
-    rows.iter().map(blocker).collect()
+    rows.iter().map(|row| Blocker::of(row).map_err(failed("asking who blocks the executor"))).collect()
 }
 
 /// How far the server is with the index that a session makes; nothing where the role may not see it.

@@ -22,6 +22,7 @@ use super::{files, foreseen, names, preflight, relations, replan};
 use crate::plan::saved::{Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
 use crate::side::Side;
+use crate::sql::recognise::Alone;
 use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
 
 /// How a command ends well.
@@ -137,19 +138,8 @@ async fn begin(
     setup: &Setup,
     by: Actor,
 ) -> Result<Outcome, ExecuteError> {
-    if let Some(release) = journal::find_release(client, &plan.digest).await? {
-        let status = status_of(client, &release.id).await?;
-        return match status.stage {
-            Stage::Done => Ok(Outcome::Done { release: release.id, already: true }),
-            stage => Err(ExecuteError::Begun { release: release.id, stage }),
-        };
-    }
-    if let Some(release) = journal::latest_release(client).await? {
-        let status = status_of(client, &release.id).await?;
-        if !status.is_over() {
-            return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
-        }
-        replan::ran_before(client, plan).await?;
+    if let Some(release) = done_already(client, plan).await? {
+        return Ok(Outcome::Done { release, already: true });
     }
     let (started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = plan.digest.chars().take(12).collect();
@@ -160,6 +150,25 @@ async fn begin(
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
     engine.run().await
+}
+
+/// Sees that no release stands in the way of a plan's. Gives the plan's own, if all of it has run.
+pub(super) async fn done_already(client: &Session, plan: &SavedPlan) -> Result<Option<String>, ExecuteError> {
+    if let Some(release) = journal::find_release(client, &plan.digest).await? {
+        let status = status_of(client, &release.id).await?;
+        return match status.stage {
+            Stage::Done => Ok(Some(release.id)),
+            stage => Err(ExecuteError::Begun { release: release.id, stage }),
+        };
+    }
+    if let Some(release) = journal::latest_release(client).await? {
+        let status = status_of(client, &release.id).await?;
+        if !status.is_over() {
+            return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
+        }
+        replan::ran_before(client, plan).await?;
+    }
+    Ok(None)
 }
 
 /// Sees that the database is where the plan begins; the record that says so, and the status with it.
@@ -330,8 +339,10 @@ impl Engine<'_, '_> {
                 records.push(ReleaseRecord::PointOfNoReturn { step }.into());
             }
         }
-        if let (Decision::Skip { .. }, Some(Step { work: Work::Alone { statement }, .. })) = (&decision, planned) {
-            self.clear_up_skipped(step, &statement.sql).await;
+        if let (Decision::Skip { .. }, Some(planned @ Step { work: Work::Alone { statement }, .. })) =
+            (&decision, planned)
+        {
+            self.clear_up(planned, &Alone::of(&statement.sql)).await;
         }
         self.begin().await?;
         let done = async {

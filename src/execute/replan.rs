@@ -15,7 +15,7 @@ use super::session::Setup;
 use super::status::{Stage, Status};
 use super::{files, foreseen, preflight, relations};
 use crate::plan::saved::{Continues, Direction, Phase, SavedPlan, Statement, Step, Verdict, Work};
-use crate::plan::{Begun, PlanChange, changes};
+use crate::plan::{self, Begun, PlanDifference};
 use crate::postgres::history;
 
 /// The release that was begun last, for a plan that carries on with it: what of it has run. `None` if there is none, or all of it has run.
@@ -30,42 +30,43 @@ pub async fn begun(client: &Session) -> Result<Option<Begun>, ExecuteError> {
         Err(ExecuteError::OtherTool { .. }) if status.is_over() => return Ok(None),
         plan => plan?,
     };
-    if let Some(step) = status.in_doubt() {
-        return Err(Misfit::InDoubt { step }.into());
-    }
-    if status.stage == Stage::RollingBack {
-        return Err(Misfit::RollingBack.into());
-    }
+    is_settled(&status)?;
+    let steps = |pick: &dyn Fn(u32) -> bool| plan.steps.iter().map(|step| step.id).filter(|id| pick(*id)).collect();
     let partly = status.steps.iter().filter(|(id, _)| !status.is_done(**id));
     Ok(Some(Begun {
         release: release.id,
-        done: plan.steps.iter().map(|step| step.id).filter(|id| status.has_run(*id)).collect(),
-        skipped: plan
-            .steps
-            .iter()
-            .map(|step| step.id)
-            .filter(|id| status.is_done(*id) && !status.has_run(*id))
-            .collect(),
+        done: steps(&|id| status.has_run(id)),
+        skipped: steps(&|id| status.is_done(id) && !status.has_run(id)),
         partly: partly.filter_map(|(id, step)| Some((*id, step.progress.as_ref()?.rows))).collect(),
         open: status.is_open(),
         plan,
     }))
 }
 
+/// Whether it is known what of a release has run, and which way it goes.
+fn is_settled(status: &Status) -> Result<(), Misfit> {
+    match (status.in_doubt(), status.stage) {
+        (Some(step), _) => Err(Misfit::InDoubt { step }),
+        (None, Stage::RollingBack) => Err(Misfit::RollingBack),
+        (None, _) => Ok(()),
+    }
+}
+
 /// Whether what a release that went back had run was taken back by hand: schema and all that belongs to it are as they were before its first step. Of
 /// rows that it changed nobody knows.
 pub async fn is_undone(client: &Session, begun: &Begun) -> Result<bool, ExecuteError> {
-    let status = status_of(client, &begun.release).await?;
     let changes_rows = |step: &Step| {
         let kinds = matches!(step.direction, Direction::Data | Direction::Opaque);
         (kinds || matches!(step.work, Work::Backfill(_))) && !matches!(step.work, Work::Check { .. })
     };
-    let ran =
-        begun.plan.steps.iter().filter(|step| begun.done.contains(&step.id) || begun.partly.contains_key(&step.id));
-    if status.stage != Stage::RolledBack || ran.into_iter().any(changes_rows) {
+    if begun.touched().any(changes_rows) {
         return Ok(false);
     }
     let entries = journal::entries(client, &begun.release).await?;
+    let Some(status) = Status::of(entries.iter().map(|entry| &entry.record))? else { return Ok(false) };
+    if status.stage != Stage::RolledBack {
+        return Ok(false);
+    }
     let at_first = entries.first().and_then(|entry| match &entry.record {
         Record::Release(ReleaseRecord::Started { relations, .. }) => Some(relations),
         _ => None,
@@ -210,13 +211,9 @@ pub(super) async fn look(
 
 /// What one plan has and the other has not.
 pub fn difference(before: &SavedPlan, plan: &SavedPlan) -> Event {
-    let changes = changes(before, plan);
-    let texts = |pick: for<'p> fn(&PlanChange<'p>) -> Option<&'p Statement>| {
-        changes.iter().filter_map(pick).map(|statement| statement.sql.clone()).collect::<Vec<_>>()
-    };
-    let comes = texts(|change| if let PlanChange::Comes(statement) = change { Some(*statement) } else { None });
-    let goes = texts(|change| if let PlanChange::Goes(statement) = change { Some(*statement) } else { None });
-    Event::Replanning { unchanged: changes.len() - comes.len() - goes.len(), comes, goes }
+    let PlanDifference { unchanged, comes, goes } = plan::difference(before, plan);
+    let texts = |statements: Vec<&Statement>| statements.into_iter().map(|statement| statement.sql.clone()).collect();
+    Event::Replanning { unchanged, comes: texts(comes), goes: texts(goes) }
 }
 
 /// Whether the world that a plan was made for is the one that the journal tells of.
@@ -230,12 +227,7 @@ fn fits(
     if continues.release != release || continues.plan != before.digest {
         return Err(Misfit::OtherRelease { made_for: continues.release.clone(), release: release.to_owned() }.into());
     }
-    if let Some(step) = status.in_doubt() {
-        return Err(Misfit::InDoubt { step }.into());
-    }
-    if status.stage == Stage::RollingBack {
-        return Err(Misfit::RollingBack.into());
-    }
+    is_settled(status)?;
     let has_run = |id: &u32| status.has_run(*id);
     let now: Vec<u32> = before.steps.iter().map(|step| step.id).filter(has_run).collect();
     if now != continues.done {

@@ -1,7 +1,7 @@
 //! A release that was begun and is planned anew: its migrations were corrected, and some of their statements have run. Those come first, in the order
 //! in which they ran, and whatever has not run is placed behind them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Graph;
 use super::saved::{Carried, Continues, Migration as SavedMigration, Phase, Role, SavedPlan, Statement, Step, Work};
@@ -43,9 +43,7 @@ impl Segment {
     pub(super) fn of_files(read: Vec<ReadFile>) -> Vec<Self> {
         read.into_iter().enumerate().map(|(migration, read)| Self { migration, ran: None, read }).collect()
     }
-}
 
-impl Segment {
     /// The same statements as the files have them.
     pub(super) fn in_order_of_files(segments: &[Self]) -> Vec<Self> {
         let mut files: BTreeMap<usize, Vec<sql::Statement>> = BTreeMap::new();
@@ -95,11 +93,14 @@ impl Begun {
         folder.pending_unless(applied)
     }
 
+    /// The steps that have run, wholly or in part.
+    pub fn touched(&self) -> impl Iterator<Item = &Step> {
+        self.plan.steps.iter().filter(|step| self.done.contains(&step.id) || self.partly.contains_key(&step.id))
+    }
+
     /// Whether something has run, wholly or in part, of one of these versions: a plan of them from the beginning would run it again.
     pub fn has_run_of(&self, mut is_pending: impl FnMut(&str) -> bool) -> bool {
-        let ran =
-            self.plan.steps.iter().filter(|step| self.done.contains(&step.id) || self.partly.contains_key(&step.id));
-        let mut origins = ran.flat_map(Step::statements).filter_map(|statement| statement.origin.as_ref());
+        let mut origins = self.touched().flat_map(Step::statements).filter_map(|statement| statement.origin.as_ref());
         origins.any(|origin| is_pending(&origin.version))
     }
 
@@ -152,16 +153,11 @@ impl Begun {
         let runs_again = |step: &&Step| step.origin().is_some_and(|origin| again.contains(&origin.version));
         let before = self.ran().filter(runs_again);
         let texts = self.loosened().map(|(step, _)| step).chain(before).flat_map(Step::statements);
-        texts.fold(schema, |schema, statement| {
-            let mut sources = Sources::new();
-            let file = sources.add("", statement.sql.as_str());
-            let (statements, _) = sql::read(&sources, file);
-            let pieces = statements.iter().flat_map(|statement| &statement.pieces);
-            pieces.fold(schema, |schema, piece| schema.applied(&piece.operation).schema)
-        })
+        let pieces = texts.flat_map(|statement| pieces_of(&statement.sql).1);
+        pieces.fold(schema, |schema, piece| schema.applied(&piece.operation).schema)
     }
 
-    /// Takes apart what has run and what has not.
+    /// Takes apart what has run and what has not, in the order of [`WHEN`].
     pub(super) fn segments(
         &self,
         folder: &Folder,
@@ -171,78 +167,37 @@ impl Begun {
         let mut ran = self.statements();
         let mut diagnostics = self.without_cause(folder, &read);
         let complete = self.complete();
-        let (mut before, mut after, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, (statements, found)) in read.into_iter().enumerate() {
-            let version = pending[index].version.to_string();
+        let mut segments = Vec::new();
+        for (index, (statements, mut found)) in read.into_iter().enumerate() {
+            let migration = &pending[index];
+            let version = migration.version.to_string();
             let mut of_version = ran.remove(&version).unwrap_or_default();
-            let runs_again = self.runs_again(folder, &pending[index]);
+            let runs_again = self.runs_again(folder, migration);
             if runs_again {
                 of_version.clear();
             }
-            let mut session = Settings::new();
-            let mut last: Option<usize> = None;
-            let [mut first, mut second, mut third] = [(); 3].map(|()| Vec::new());
-            for statement in statements {
-                let mut parts: [Vec<_>; 3] = Default::default();
-                for piece in &statement.pieces {
-                    let everywhere = matches!(piece.operation, Operation::Transaction(_) | Operation::Session { .. });
-                    let words = of_piece(&folder.sources, piece);
-                    if everywhere {
-                        if matches!(piece.operation, Operation::Session { .. }) {
-                            set(&mut session, &words);
-                        }
-                        parts.iter_mut().for_each(|part| part.push(piece.clone()));
-                        continue;
-                    }
-                    let is_it = |ran: &Ran| !ran.found && ran.words == words && ran.session == session;
-                    let known = of_version.iter().position(is_it);
-                    let into = match known.map(|at| (at, of_version[at].phase)) {
-                        Some((at, phase)) => {
-                            of_version[at].found = true;
-                            // Sub-commands of one statement, and what touches the same, would run the other way round elsewhere.
-                            if phase.is_some() && last.replace(at).is_some_and(|last| at < last) {
-                                diagnostics.push(turned_round(piece.span));
-                            }
-                            match phase {
-                                Some(Phase::Before) => 0,
-                                Some(Phase::After) => 1,
-                                // Left out, here as there.
-                                None => continue,
-                            }
-                        }
-                        None => 2,
-                    };
-                    parts[into].push(piece.clone());
-                }
-                for (pieces, list) in parts.into_iter().zip([&mut first, &mut second, &mut third]) {
-                    if !pieces.is_empty() {
-                        list.push(sql::Statement { pieces, ..statement.clone() });
-                    }
-                }
-            }
-            let does = |list: &[sql::Statement]| {
-                let mut pieces = list.iter().flat_map(|statement| &statement.pieces);
-                pieces.any(|piece| !matches!(piece.operation, Operation::Transaction(_) | Operation::Session { .. }))
-            };
+            let (parts, turned_round) = cut(statements, &folder.sources, &mut of_version);
+            diagnostics.extend(turned_round);
             if complete.contains(version.as_str()) && !runs_again {
-                diagnostics.extend(self.changed(&pending[index], third.iter().find(|s| does(std::slice::from_ref(s)))));
+                let [.., rest] = &parts;
+                diagnostics.extend(self.changed(migration, rest.iter().find(|statement| does_something(statement))));
             }
             let lost = of_version.iter().filter(|ran| !ran.found && ran.phase.is_some());
-            diagnostics.extend(lost.map(|ran| missing(ran, &pending[index])));
-            for (list, ran, segments) in [(first, Phase::Before, &mut before), (second, Phase::After, &mut after)] {
-                if does(&list) {
-                    segments.push(Segment { migration: index, ran: Some(ran), read: (list, Vec::new()) });
+            diagnostics.extend(lost.map(|ran| missing(ran, migration)));
+            for (ran, statements) in WHEN.into_iter().zip(parts) {
+                if ran.is_none() {
+                    segments.push(Segment { migration: index, ran, read: (statements, std::mem::take(&mut found)) });
+                } else if statements.iter().any(does_something) {
+                    segments.push(Segment { migration: index, ran, read: (statements, Vec::new()) });
                 }
             }
-            rest.push(Segment { migration: index, ran: None, read: (third, found) });
         }
         for (version, ran) in ran {
             let count = ran.iter().filter(|ran| ran.phase.is_some()).count();
             diagnostics.extend((count > 0).then(|| gone(&version, count, pending)));
         }
-        before.append(&mut after);
-        before.append(&mut rest);
-        (before, diagnostics)
+        segments.sort_by_key(|segment| place(segment.ran));
+        (segments, diagnostics)
     }
 
     /// What the tool wrote for a statement, and has run, while the statement is in no file any more.
@@ -370,6 +325,70 @@ impl Begun {
     }
 }
 
+/// When statements ran, in the order of execution; the rest has not.
+const WHEN: [Option<Phase>; 3] = [Some(Phase::Before), Some(Phase::After), None];
+
+fn place(ran: Option<Phase>) -> usize {
+    WHEN.iter().position(|when| *when == ran).unwrap_or_default()
+}
+
+/// Cuts the statements of a file by when they ran ([`WHEN`]): what stands around others is in each part. Marks what is found of what ran, and tells
+/// what ran in another order.
+fn cut(
+    statements: Vec<sql::Statement>,
+    sources: &Sources,
+    ran: &mut [Ran],
+) -> ([Vec<sql::Statement>; 3], Vec<Diagnostic>) {
+    let mut parts: [Vec<sql::Statement>; 3] = Default::default();
+    let mut diagnostics = Vec::new();
+    let mut session = Settings::new();
+    // Where in each phase the file is.
+    let mut last = [None; 3];
+    for statement in statements {
+        let mut pieces: [Vec<sql::Piece>; 3] = Default::default();
+        for piece in &statement.pieces {
+            let words = of_piece(sources, piece);
+            if is_frame(&piece.operation) {
+                if matches!(piece.operation, Operation::Session { .. }) {
+                    set(&mut session, &words);
+                }
+                pieces.iter_mut().for_each(|part| part.push(piece.clone()));
+                continue;
+            }
+            let known = ran.iter().position(|ran| !ran.found && ran.words == words && ran.session == session);
+            let mut phase = None;
+            if let Some(at) = known {
+                ran[at].found = true;
+                phase = ran[at].phase;
+                // What was left out stays so.
+                if phase.is_none() {
+                    continue;
+                }
+                // Sub-commands of one statement, and what touches the same, would run the other way round elsewhere.
+                if last[place(phase)].replace(at).is_some_and(|last| at < last) {
+                    diagnostics.push(turned_round(piece.span));
+                }
+            }
+            pieces[place(phase)].push(piece.clone());
+        }
+        for (pieces, part) in pieces.into_iter().zip(&mut parts) {
+            if !pieces.is_empty() {
+                part.push(sql::Statement { pieces, ..statement.clone() });
+            }
+        }
+    }
+    (parts, diagnostics)
+}
+
+/// Whether it stands around what runs.
+fn is_frame(operation: &Operation) -> bool {
+    matches!(operation, Operation::Transaction(_) | Operation::Session { .. })
+}
+
+fn does_something(statement: &sql::Statement) -> bool {
+    statement.pieces.iter().any(|piece| !is_frame(&piece.operation))
+}
+
 /// The settings that a file makes, by what they set.
 type Settings = BTreeMap<String, String>;
 
@@ -430,55 +449,55 @@ fn of_piece(sources: &Sources, piece: &sql::Piece) -> String {
     words(&format!("{prefix} {}", sources.slice(piece.span)))
 }
 
-/// The pieces of a statement that was executed.
-fn of_text(text: &str) -> Vec<String> {
+/// The pieces of a statement that was executed, and the text that they are pieces of.
+fn pieces_of(text: &str) -> (Sources, Vec<sql::Piece>) {
     let mut sources = Sources::new();
     let file = sources.add("", text);
     let (statements, _) = sql::read(&sources, file);
-    statements.iter().flat_map(|statement| &statement.pieces).map(|piece| of_piece(&sources, piece)).collect()
+    (sources, statements.into_iter().flat_map(|statement| statement.pieces).collect())
 }
 
-/// How one plan of a release differs from the one whose place it takes, statement by statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlanChange<'p> {
-    /// It has run.
-    Ran(&'p Statement),
-    /// Both have it, and it has not run.
-    Stays(&'p Statement),
-    /// Only the new one has it.
-    Comes(&'p Statement),
-    /// Only the old one has it, and it will not run.
-    Goes(&'p Statement),
+/// The words of each of them.
+fn of_text(text: &str) -> Vec<String> {
+    let (sources, pieces) = pieces_of(text);
+    pieces.iter().map(|piece| of_piece(&sources, piece)).collect()
 }
 
-/// What a plan that carries on makes of the one before it; in the order of the new plan, then what goes.
-pub fn changes<'p>(old: &'p SavedPlan, new: &'p SavedPlan) -> Vec<PlanChange<'p>> {
-    let Some(continues) = &new.continues else { return Vec::new() };
-    type Key = (Option<String>, String);
-    let key = |statement: &Statement| -> Key {
-        (statement.origin.as_ref().map(|origin| origin.version.clone()), words(&statement.sql))
+/// How one plan of a release differs from the one whose place it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanDifference<'p> {
+    /// How many statements have run, or are in both.
+    pub unchanged: usize,
+    /// Statements that only the new one has.
+    pub comes: Vec<&'p Statement>,
+    /// Statements that only the old one has, and that will not run.
+    pub goes: Vec<&'p Statement>,
+}
+
+/// What a plan that carries on makes of the one before it.
+pub fn difference<'p>(old: &'p SavedPlan, new: &'p SavedPlan) -> PlanDifference<'p> {
+    let key =
+        |statement: &Statement| (statement.origin.as_ref().map(|origin| origin.version.clone()), words(&statement.sql));
+    let of = |pick: fn(&Continues) -> &Vec<u32>, step: &Step| {
+        new.continues.as_ref().is_some_and(|continues| pick(continues).contains(&step.id))
     };
-    let mut left: HashMap<Key, Vec<&Statement>> = HashMap::new();
-    let waiting = old.steps.iter().filter(|step| !continues.done.contains(&step.id));
-    let waiting: Vec<&Statement> = waiting.flat_map(Step::statements).collect();
-    for statement in &waiting {
-        left.entry(key(statement)).or_default().push(statement);
-    }
-    let mut changes = Vec::new();
+    let waiting = old.steps.iter().filter(|step| !of(|continues| &continues.done, step));
+    let mut goes: Vec<_> = waiting.flat_map(Step::statements).map(|statement| (key(statement), statement)).collect();
+    let (mut unchanged, mut comes) = (0, Vec::new());
     for step in &new.steps {
-        let ran = continues.ran.contains(&step.id);
+        let ran = of(|continues| &continues.ran, step);
         for statement in step.statements() {
-            let mut same = || left.get_mut(&key(statement)).and_then(Vec::pop);
-            changes.push(match ran {
-                true => PlanChange::Ran(statement),
-                false if same().is_some() => PlanChange::Stays(statement),
-                false => PlanChange::Comes(statement),
-            });
+            let same = if ran { None } else { goes.iter().position(|(known, _)| *known == key(statement)) };
+            match same {
+                Some(at) => _ = goes.remove(at),
+                None if ran => {}
+                None => {
+                    comes.push(statement);
+                    continue;
+                }
+            }
+            unchanged += 1;
         }
     }
-    let goes = |statement: &&&Statement| {
-        left.get(&key(statement)).is_some_and(|left| left.iter().any(|other| std::ptr::eq(*other, **statement)))
-    };
-    changes.extend(waiting.iter().filter(goes).map(|statement| PlanChange::Goes(statement)));
-    changes
+    PlanDifference { unchanged, comes, goes: goes.into_iter().map(|(_, statement)| statement).collect() }
 }

@@ -33,7 +33,7 @@ mod untold;
 pub const LOCKS_OUTLIVE: std::time::Duration = std::time::Duration::from_secs(10);
 
 pub use at_start::at_start;
-pub use begun::{Begun, PlanChange, changes};
+pub use begun::{Begun, PlanDifference, difference};
 pub use node::is_opaque;
 pub(crate) use node::{read, replay, replay_one};
 pub use observed::{Observed, ObservedEffects};

@@ -41,11 +41,14 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
     let continues = request.begun.map(|begun| begun.continues(&with_ran));
     let steps = with_ran.into_iter().map(|(step, _)| step).collect();
     // Where a release is carried on, what has run is there.
-    let ran = proved.nodes.iter().rev().find(|placed| placed.node.ran.is_some() && placed.node.written.is_none());
-    let start = ran.map_or(base, |placed| &placed.node.after).clone();
-    let start = request
-        .begun
-        .map_or_else(|| start.clone(), |begun| begun.with_the_rest(start.clone(), folder, request.pending));
+    let start = match request.begun {
+        None => base.clone(),
+        Some(begun) => {
+            let has_run = |placed: &&Placed<'_>| placed.node.ran.is_some() && placed.node.written.is_none();
+            let last = proved.nodes.iter().rev().find(has_run).map_or(base, |placed| &placed.node.after);
+            begun.with_the_rest(last.clone(), folder, request.pending)
+        }
+    };
     let is_unsafe = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let saved = |m: &Migration| SavedMigration {
         version: m.version.to_string(),

@@ -89,7 +89,7 @@ pub struct Base {
 pub async fn look(session: &Session) -> Result<Base, BaseError> {
     let survey = survey::survey(session).await.map_err(|error| BaseError::Server(error.into()))?;
     let schema = introspect(session).await?;
-    let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
+    let version = session.version();
     Ok(Base { survey, schema, version })
 }
 

@@ -16,6 +16,7 @@ use super::connect::{PlainConnection, TlsConnection, connector_for};
 use super::connect_error::ConnectError;
 use super::socket::{Peer, offers_tls, open};
 use super::target::Target;
+use crate::effect::PgVersion;
 
 /// How many notices and notifications are kept for [`Session::take_notices`]; of more, the latest.
 const KEPT: usize = 1000;
@@ -70,6 +71,11 @@ impl Session {
     /// The server's version as PostgreSQL counts: 150004 is 15.4.
     pub fn server_version_num(&self) -> i32 {
         self.server_version_num
+    }
+
+    /// Which PostgreSQL it is.
+    pub fn version(&self) -> PgVersion {
+        PgVersion(u32::try_from(self.server_version_num / 10_000).unwrap_or_default())
     }
 
     /// The server's process that serves this session, as in `pg_stat_activity.pid`.

@@ -76,15 +76,14 @@ impl Project {
             return releases;
         }
         // All are read once, and only the schemas follow each other.
-        let mut read = plan::read(folder, folder.migrations.iter()).into_iter();
+        let read = plan::read(folder, folder.migrations.iter());
         let mut looked = Vec::with_capacity(folder.migrations.len());
-        for (migration, read) in folder.migrations.iter().zip(&mut read) {
-            let known = certain && migration.program.is_none();
+        for (migration, read) in folder.migrations.iter().zip(read) {
             let (after, reads_well) = plan::replay_one(folder, schema.clone(), &read);
             // Once here, and not anew in each release behind it.
             let before = std::mem::replace(&mut schema, after.followed());
             looked.push((alone(migration), before, certain, Mutex::new(Some(read))));
-            certain = known && reads_well;
+            certain &= reads_well && migration.program.is_none();
         }
         let checked = parallel::map(&looked, FEW, |(pending, base, certain, read)| {
             // Whoever made up for a thread that died finds nothing here any more.

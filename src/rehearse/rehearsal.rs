@@ -324,7 +324,7 @@ async fn play<'a>(
         what = watchdog => return Err(RehearsalError::Limit { what, limit: terms.limit }),
     };
     let planned = inventory(&session).await?;
-    let version = PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap_or_default());
+    let version = session.version();
     // An orderly end: the built-in server has to write its answers to somebody.
     session.close().await;
     Ok((watcher, planned, version))

@@ -102,16 +102,21 @@ impl Engine<'_, '_> {
         Ok(())
     }
 
-    /// Says what a cancelled statement left: whoever interrupts does not wait until it is cleared up.
-    async fn tell_leftovers(&mut self, step: &Step, kind: &Alone) {
+    /// What a statement left, by the catalog and with the step's settings, which stay in force. One that the server refuses is told when the step runs.
+    async fn leftovers(&mut self, step: &Step, kind: &Alone) -> Option<Found> {
         for set in &step.session {
             let _ = self.client.batch_execute(set).await;
         }
-        let found = detect::look(self.client, kind, true).await;
+        detect::look(self.client, kind, true).await.ok()
+    }
+
+    /// Says what a cancelled statement left: whoever interrupts does not wait until it is cleared up.
+    async fn tell_leftovers(&mut self, step: &Step, kind: &Alone) {
+        let found = self.leftovers(step, kind).await;
         let _ = self.setup.restore(self.client).await;
         let told = match found {
-            Ok(Found::NotDone { repairs }) if !repairs.is_empty() => repairs.join("; "),
-            Ok(Found::Finish { sql }) => sql,
+            Some(Found::NotDone { repairs }) if !repairs.is_empty() => repairs.join("; "),
+            Some(Found::Finish { sql }) => sql,
             _ => return,
         };
         let what = format!(
@@ -121,19 +126,9 @@ impl Engine<'_, '_> {
         (self.doors.events)(&Event::Warning { what });
     }
 
-    /// What a step that is left out has left half done would cost every write until it is gone.
-    pub(in crate::execute) async fn clear_up_skipped(&mut self, step: u32, sql: &str) {
-        let plan = self.plan;
-        if let Some(step) = plan.step(step) {
-            self.clear_up(step, &Alone::of(sql)).await;
-        }
-    }
-
-    async fn clear_up(&mut self, step: &Step, kind: &Alone) {
-        for set in &step.session {
-            let _ = self.client.batch_execute(set).await;
-        }
-        if let Ok(Found::NotDone { repairs }) = detect::look(self.client, kind, true).await {
+    /// Takes away what a statement that failed, or that is left out, has left half done: it would cost every write until it is gone.
+    pub(in crate::execute) async fn clear_up(&mut self, step: &Step, kind: &Alone) {
+        if let Some(Found::NotDone { repairs }) = self.leftovers(step, kind).await {
             for repair in repairs {
                 let _ = self.repair(step.id, &repair).await;
             }

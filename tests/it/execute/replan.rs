@@ -329,7 +329,7 @@ fn what_was_left_out_stays_so() {
     team.writes(&[("V2__v.sql", one), ("V3__z.sql", FAILS)]).begins().ends(4);
     team.shop.sql("UPDATE t SET v = 20");
     team.shop.run(&["resume", "--yes", "--skip", "1", "--reason", "done by hand"]).ends(4);
-    team.shop.run(&["status"]).ends(0).says("1 of them left out");
+    team.shop.run(&["status"]).ends(0).says("1 of them left out").says("left step 1 out: done by hand");
     team.writes(&[("V2__v.sql", one), ("V3__z.sql", WORKS)]).plan(&["--replan"]).ends(0);
     team.goes_on().ends(0);
     assert_eq!(team.values("public"), ["20"]);
@@ -361,6 +361,7 @@ fn no_plan_from_the_beginning_runs_rows_twice_after_a_rollback() {
     team.writes(&[("V2__v.sql", &format!("-- again\n{two}"))]);
     let (folder, file) = (team.folder().to_str().unwrap(), team.file());
     team.shop.run(&["plan", folder, "--from", "1", "-o", &file]).ends(0);
+    team.shop.run(&["check", &file]).ends(2).says("would run them again");
     team.shop.run(&["execute", &file, "--yes"]).ends(2).says("would run them again").says("--replan");
     assert_eq!(team.values("public"), ["20"]);
 }
@@ -436,6 +437,19 @@ fn a_backfill_may_be_abandoned_and_what_was_passed_stays_passed() {
     write("v + 1", "two");
     team.plan(&["--replan"]).ends(0);
     team.shop.run(&["resume", "--replan", &team.file(), "--abandon", "1", "--yes"]).ends(0).says("is complete");
+}
+
+/// The plan's order is that of the phases, and no other one that anything was run in.
+#[test]
+fn what_ran_after_the_cutover_may_stand_first() {
+    let team = with_numbers(&["public"]);
+    let late = |value: &str| format!("-- cutover: after later\nALTER TABLE t ADD COLUMN z int DEFAULT {value};\n");
+    let ran = "ALTER TABLE t DROP COLUMN w;\nALTER TABLE t ADD COLUMN a int;\n";
+    team.writes(&[("V2__x.sql", &format!("{ran}{}", late("1 / (1 - 1)")))]).begins().ends(0);
+    team.shop.run(&["promote", "--yes"]).ends(4).says("division by zero");
+    team.writes(&[("V2__x.sql", &format!("{ran}{}", late("7")))]).plan(&["--replan"]).ends(0);
+    team.goes_on().ends(0).says("is complete");
+    team.is_complete();
 }
 
 #[test]

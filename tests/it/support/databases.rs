@@ -73,7 +73,7 @@ pub(crate) async fn database() -> Database {
 
 /// The major version of the server.
 pub(crate) fn version(session: &Session) -> PgVersion {
-    PgVersion(u32::try_from(session.server_version_num() / 10_000).unwrap())
+    session.version()
 }
 
 /// What the server said.

@@ -21,7 +21,7 @@ pub(super) const CHANGES: &[(usize, Change)] = &[
     (2, view_for_column),
 ];
 
-fn nullable(name: &str, data_type: &str) -> Column {
+pub(super) fn nullable(name: &str, data_type: &str) -> Column {
     Column {
         name: name.into(),
         data_type: data_type.into(),

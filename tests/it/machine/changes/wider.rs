@@ -5,6 +5,7 @@ use super::super::random::Random;
 use super::super::server::ROLE;
 use super::super::world::{Column, Function, Table, World};
 use super::Change;
+use super::idioms::nullable;
 
 pub(super) const CHANGES: &[(usize, Change)] = &[
     (4, procedure),
@@ -100,16 +101,8 @@ fn wide_key(world: &mut World, random: &mut Random) -> Option<Vec<String>> {
         return None;
     }
     let name = world.fresh("k");
-    let of = |name: &str, data_type: &str| Column {
-        name: name.into(),
-        data_type: data_type.into(),
-        not_null: false,
-        default: false,
-        generated: false,
-        references: None,
-    };
     let first = target.column(&target.key[0])?.data_type.clone();
-    world.on_family(&table.name, |t| t.columns.extend([of(&a, &first), of(&b, "int")]));
+    world.on_family(&table.name, |t| t.columns.extend([nullable(&a, &first), nullable(&b, "int")]));
     world.table_mut(&table.name)?.constraints.push(name.clone());
     let action = match random.below(5) {
         0 => " MATCH FULL".to_owned(),
