@@ -6,7 +6,7 @@ use super::doors::{Doors, Moment};
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Actor, Record, ReleaseRecord, StepRecord};
-use super::lease::Lease;
+use super::lease::{Begun, Lease};
 use super::options::{Limits, Options};
 use super::release::Outcome;
 use super::session::{Setup, failed};
@@ -14,7 +14,7 @@ use super::status::{Next, Stage, Status};
 use super::stop::Level;
 use super::{foreseen, names, preflight};
 use crate::plan::saved::{Phase, SavedPlan, SavedPlanError};
-use crate::postgres::history;
+use crate::postgres::history::{self, HistoryError};
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {
@@ -105,7 +105,6 @@ impl Engine<'_, '_> {
         let plan = self.plan;
         self.begin().await?;
         let done = async {
-            self.lease.check(self.client).await?;
             let convention = plan.migrations.convention;
             let recorded = history::recorded(self.client, &plan.migrations).await?;
             for migration in &plan.migrations.pending {
@@ -128,19 +127,30 @@ impl Engine<'_, '_> {
 
     /// Writes a migration's row into the team's history, in the transaction at hand.
     pub(super) async fn record_history(&self, version: &str) -> Result<(), ExecuteError> {
-        let migrations = &self.plan.migrations;
-        if let Some(migration) = migrations.pending.iter().find(|migration| migration.version == version) {
-            let text = match &migration.text {
-                Some(text) => text.as_str(),
-                None if !migrations.convention.keeps_text() => "",
-                None => {
-                    let why = format!("migration {version} has no text, and {} keeps it", migrations.convention);
-                    return Err(SavedPlanError::Malformed(why).into());
-                }
-            };
-            history::record_at(self.client, history::place(migrations), migration, text).await?;
+        for row in self.history_rows(version).await? {
+            self.client.batch_execute(&row).await.map_err(|source| HistoryError::Database {
+                convention: self.plan.migrations.convention,
+                source: source.into(),
+            })?;
         }
         Ok(())
+    }
+
+    /// The statements that write it, for the transaction at hand.
+    pub(super) async fn history_rows(&self, version: &str) -> Result<Vec<String>, ExecuteError> {
+        let migrations = &self.plan.migrations;
+        let Some(migration) = migrations.pending.iter().find(|migration| migration.version == version) else {
+            return Ok(Vec::new());
+        };
+        let text = match &migration.text {
+            Some(text) => text.as_str(),
+            None if !migrations.convention.keeps_text() => "",
+            None => {
+                let why = format!("migration {version} has no text, and {} keeps it", migrations.convention);
+                return Err(SavedPlanError::Malformed(why).into());
+            }
+        };
+        Ok(history::rows_of(self.client, history::place(migrations), migration, text).await?)
     }
 
     /// Calls the observer.
@@ -154,15 +164,22 @@ impl Engine<'_, '_> {
     /// Appends records in a transaction of their own.
     pub(super) async fn append(&mut self, records: &[Record]) -> Result<(), ExecuteError> {
         self.begin().await?;
-        let written = match self.lease.check(self.client).await {
-            Ok(()) => self.write(records).await,
-            Err(error) => Err(error),
-        };
+        let written = self.write(records).await;
         self.end(written).await
     }
 
-    pub(super) async fn begin(&mut self) -> Result<(), ExecuteError> {
-        self.client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))
+    /// Begins a transaction in which the lease is ours.
+    pub(super) async fn begin(&mut self) -> Result<Begun, ExecuteError> {
+        self.begin_with("").await
+    }
+
+    /// The same with settings.
+    pub(super) async fn begin_with(&mut self, settings: &str) -> Result<Begun, ExecuteError> {
+        let begun = self.lease.begin(self.client, settings).await;
+        if begun.is_err() {
+            self.roll_back().await;
+        }
+        begun
     }
 
     /// Inserts records into the journal, in the transaction at hand. What does not follow from the status is never written.
@@ -189,11 +206,7 @@ impl Engine<'_, '_> {
         self.doors.passes("before commit");
         // A connection lost in here leaves the outcome open; the journal tells it on resume.
         self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
-        self.doors.passes("after commit");
-        self.status = written.status;
-        for (seq, record) in written.rows {
-            (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record });
-        }
+        self.committed(written);
         Ok(())
     }
 
@@ -233,6 +246,6 @@ impl Engine<'_, '_> {
 
 /// Records that are inserted and not committed.
 pub(super) struct Written {
-    status: Status,
-    rows: Vec<(i64, Record)>,
+    pub(super) status: Status,
+    pub(super) rows: Vec<(i64, Record)>,
 }

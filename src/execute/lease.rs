@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::postgres::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 use super::begun::{Intent, leave_to_its_tool};
@@ -124,21 +125,55 @@ impl Lease {
         Ok(Self { epoch: session::get(&row, 0)?, backend_pid })
     }
 
-    /// Locks the lease's row in the caller's transaction and makes sure that it is still ours.
-    pub(super) async fn check(&self, client: &Session) -> Result<(), ExecuteError> {
-        let query = "SELECT epoch FROM cutover.lease FOR UPDATE";
-        let row = client.query_opt(query, &[]).await.map_err(busy("checking the lease"))?;
-        let found: Option<i64> = row.as_ref().map(|row| session::get(row, 0)).transpose()?;
+    /// Begins a transaction, locks the lease's row in it, and makes sure that it is still ours; then makes settings. All of it takes one round trip.
+    pub(super) async fn begin(&self, client: &Session, settings: &str) -> Result<Begun, ExecuteError> {
+        let message = format!(
+            "BEGIN; SELECT epoch FROM cutover.lease FOR UPDATE;
+             SELECT {}, pg_catalog.pg_current_xact_id(), pg_catalog.clock_timestamp(); {settings}",
+            own_lock()
+        );
+        let answer = client.simple_query(&message).await.map_err(busy("checking the lease"))?;
+        let (mut found, mut begun) = (None, None);
+        for message in &answer {
+            match message {
+                SimpleQueryMessage::Row(row) if row.len() == 1 => found = row.get(0).and_then(|epoch| epoch.parse().ok()),
+                SimpleQueryMessage::Row(row) => begun = Some(row),
+                _ => {}
+            }
+        }
         if found != Some(self.epoch) {
             return Err(ExecuteError::LeaseLost { ours: self.epoch, found });
         }
-        check_lock(client, self.backend_pid).await
+        let text = |index: usize| begun.and_then(|row| row.get(index)).unwrap_or_default().to_owned();
+        let pid = text(0).parse().unwrap_or_default();
+        if pid != self.backend_pid || text(1) != "t" {
+            return Err(ExecuteError::Pooled { expected: self.backend_pid, found: pid });
+        }
+        Ok(Begun { transaction: text(2), at: text(3) })
     }
 
     /// Gives the lease back. The epoch stays, so nothing that is still under way can use it.
     pub(super) async fn release(self, client: &Session) {
         unlock(client).await;
     }
+}
+
+/// A transaction in which the lease is ours.
+pub(super) struct Begun {
+    /// Its id.
+    pub(super) transaction: String,
+    /// When, by the server's clock.
+    pub(super) at: String,
+}
+
+/// The columns that say which of the server's processes this session's is, and whether it has the lease's lock.
+fn own_lock() -> String {
+    format!(
+        "pg_catalog.pg_backend_pid(), EXISTS (
+             SELECT FROM pg_catalog.pg_locks
+             WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid() AND objsubid = 1
+               AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = {KEY})"
+    )
 }
 
 /// Tells a row that was waited for in vain from other reasons.
@@ -156,11 +191,8 @@ async fn unlock(client: &Session) {
 
 /// A pooler that hands every transaction to another server process takes the lock away without saying so.
 async fn check_lock(client: &Session, expected: i32) -> Result<(), ExecuteError> {
-    let query = "SELECT pg_catalog.pg_backend_pid(), EXISTS (
-             SELECT FROM pg_catalog.pg_locks
-             WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid() AND objsubid = 1
-               AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = $1)";
-    let row = client.query_one(query, &[&KEY]).await.map_err(session::failed("checking the lease's lock"))?;
+    let query = format!("SELECT {}", own_lock());
+    let row = client.query_one(&query, &[]).await.map_err(session::failed("checking the lease's lock"))?;
     let (pid, locked): (i32, bool) = (session::get(&row, 0)?, session::get(&row, 1)?);
     if pid == expected && locked { Ok(()) } else { Err(ExecuteError::Pooled { expected, found: pid }) }
 }

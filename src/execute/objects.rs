@@ -7,12 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::types::Type;
-
-use super::error::ExecuteError;
 use super::journal::Relations;
-use super::session::{failed, get};
-use crate::postgres::Session;
 use crate::sql::recognise::Alone;
 
 /// What is kept of a kind of thing, and what is a change of it.
@@ -55,7 +50,13 @@ fn tree(expression: &str) -> String {
     )
 }
 
-fn query() -> String {
+/// The short hash of a text.
+pub(super) fn hash(text: &str) -> String {
+    format!("pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.textsend({text})), 'hex'), 16)")
+}
+
+/// A query for all that belongs to relations of these names, as the journal keeps it: by name, `state#hash`.
+pub(super) fn query(names: &str) -> String {
     let name = |namespace: &str, name: &str| {
         format!(
             "pg_catalog.concat(CASE WHEN {namespace} <> 'public' THEN pg_catalog.quote_ident({namespace}) || '.' END, pg_catalog.quote_ident({name}))"
@@ -71,7 +72,7 @@ fn query() -> String {
     format!(
         "WITH RECURSIVE named AS MATERIALIZED (
              SELECT n.name, c.oid, c.relowner, c.relkind, c.relacl, c.relrowsecurity, c.relforcerowsecurity
-             FROM pg_catalog.unnest($1::pg_catalog.text[]) AS n(name)
+             FROM pg_catalog.unnest({names}) AS n(name)
              JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)),
          views AS (
              SELECT oid FROM named WHERE relkind IN ('v', 'm')
@@ -153,8 +154,8 @@ fn query() -> String {
                    FROM named r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
                    CROSS JOIN pg_catalog.aclexplode(a.attacl) AS e WHERE e.grantee <> r.relowner) AS granted
              GROUP BY granted.name, granted.role)
-         SELECT key, state, CASE definition WHEN '' THEN ''
-             ELSE pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.textsend(definition)), 'hex'), 16) END FROM found",
+         SELECT key, pg_catalog.concat(state, '#', CASE WHEN definition <> '' THEN {hash} END) FROM found",
+        hash = hash("definition"),
         trigger_state = state("g.tgenabled"),
         trigger_when = tree("g.tgqual::pg_catalog.text"),
         rule_state = state("w.ev_enabled"),
@@ -170,20 +171,6 @@ fn query() -> String {
         view_query = tree("w.ev_action::pg_catalog.text"),
         body = tree("pg_catalog.to_jsonb(f) ->> 'prosqlbody'"),
     )
-}
-
-/// All that belongs to relations of these names, as the journal keeps it: by name, `state#hash`.
-pub(super) async fn read(client: &Session, relations: &[&str]) -> Result<Relations, ExecuteError> {
-    if relations.is_empty() {
-        return Ok(Relations::new());
-    }
-    let rows = client.query_typed(&query(), &[(&relations, Type::TEXT_ARRAY)]).await;
-    let mut found = Relations::new();
-    for row in rows.map_err(failed("reading what belongs to the relations of the plan"))? {
-        let (state, definition): (Option<String>, Option<String>) = (get(&row, 1)?, get(&row, 2)?);
-        found.insert(get(&row, 0)?, format!("{}#{}", state.unwrap_or_default(), definition.unwrap_or_default()));
-    }
-    Ok(found)
 }
 
 /// What is other now, in words. A journal that an older version wrote keeps nothing of this, and is not compared. `begun`: statements that may

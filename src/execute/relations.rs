@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use crate::postgres::Session;
-use sha2::{Digest as _, Sha256};
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::Type;
 
 use super::error::{ExecuteError, Stale};
-use super::journal::Relations;
+use super::journal::{self, Relations};
 use super::objects;
 use super::session::{failed, get};
 use super::status::Status;
-use crate::digest::hex;
 use crate::plan::saved::{ExpectedColumn, ExpectedRelation, SavedPlan, Work};
+use crate::sql::literal;
 use crate::sql::recognise::Alone;
 
 /// The columns of each relation, `None` where there is no such relation. Those of sequences are PostgreSQL's own and no part of a schema.
@@ -41,22 +41,36 @@ async fn live(client: &Session, expects: &[ExpectedRelation]) -> Result<Live, Ex
     Ok(live)
 }
 
-/// Short hashes for the journal. The two questions are sent one after the other without waiting: they take one round trip, since a step's
-/// locks may be held meanwhile.
+/// A query for the short hashes that the journal keeps, as one object of JSON. It is text, so that the row of the journal can be made of it
+/// where it is written: a step's locks are held meanwhile.
+pub(super) fn query(plan: &SavedPlan) -> String {
+    let names: Vec<String> = plan.schema.expects.iter().map(|relation| literal(&relation.name)).collect();
+    let names = format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "));
+    let columns = format!(
+        "SELECT n.name AS key, CASE WHEN c.oid IS NULL THEN 'absent' ELSE {} END AS value
+         FROM pg_catalog.unnest({names}) AS n(name) LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)",
+        objects::hash(
+            "(SELECT coalesce(pg_catalog.string_agg(pg_catalog.concat(a.attname, ' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
+                 CASE WHEN a.attnotnull THEN ' NOT NULL' END), ',' ORDER BY a.attnum), '')
+              FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c'))"
+        )
+    );
+    format!(
+        "SELECT coalesce(pg_catalog.jsonb_object_agg(key, value), '{{}}') FROM ({columns} UNION ALL ({})) AS kept",
+        objects::query(&names)
+    )
+}
+
+/// What the journal keeps of the relations, as they are now.
 pub(super) async fn hashes(client: &Session, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
-    let expects = &plan.schema.expects;
-    let names: Vec<&str> = expects.iter().map(|relation| relation.name.as_str()).collect();
-    let (live, objects) = tokio::join!(live(client, expects), objects::read(client, &names));
-    let live = live?;
-    let hash = |columns: Option<Vec<ExpectedColumn>>| match columns {
-        None => "absent".to_owned(),
-        Some(columns) => {
-            let text: Vec<String> = columns.iter().map(describe).collect();
-            hex(&Sha256::digest(text.join(",").as_bytes())[..8])
-        }
-    };
-    let columns = live.into_iter().map(|(name, columns)| (name, hash(columns)));
-    Ok(columns.chain(objects?).collect())
+    let failed = failed("reading the relations of the plan, and what belongs to them");
+    let answer = client.simple_query(&query(plan)).await.map_err(&failed)?;
+    let json = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    Ok(serde_json::from_str(json.unwrap_or("{}")).map_err(|error| journal::unreadable(&error))?)
 }
 
 /// The schema before the first step.

@@ -131,7 +131,6 @@ async fn take_over(
     let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
     engine.begin().await?;
     let written = async {
-        engine.lease.check(client).await?;
         let written = engine.write(std::slice::from_ref(&record)).await?;
         journal::replace_plan(client, &engine.release, plan).await?;
         // A migration whose other statements are gone is complete now.

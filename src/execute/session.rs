@@ -16,29 +16,31 @@ use crate::plan::LOCKS_OUTLIVE;
 pub(super) struct Setup {
     /// Whom the connection logged in as.
     pub(super) user: String,
-    restore: String,
+    restore: Vec<String>,
 }
 
 impl Setup {
     /// Sets the connection up.
     pub(super) async fn prepare(client: &Session) -> Result<Self, ExecuteError> {
-        let mut restore = String::from("RESET ROLE; RESET ALL; SET lock_timeout = '10s'");
+        let mut restore: Vec<String> = ["RESET ROLE", "RESET ALL", "SET lock_timeout = '10s'"].map(str::to_owned).into();
         let silent = LOCKS_OUTLIVE.as_secs();
         let wanted = [
             // A transaction of the executor's never waits for its client: one that does has lost it (stopped, or cut off from the network), and
             // its locks with it would block everybody.
-            &format!("SET idle_in_transaction_session_timeout = '{silent}s'"),
+            format!("SET idle_in_transaction_session_timeout = '{silent}s'"),
             // A network that drops everything closes no socket: the server gives up on answers that nobody acknowledges. Not over a Unix socket.
-            &format!("SET tcp_user_timeout = '{silent}s'"),
-            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
+            format!("SET tcp_user_timeout = '{silent}s'"),
+            "SET tcp_keepalives_idle = 5".to_owned(),
+            "SET tcp_keepalives_interval = 2".to_owned(),
+            "SET tcp_keepalives_count = 3".to_owned(),
             // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
-            "SET client_connection_check_interval = '2s'",
+            "SET client_connection_check_interval = '2s'".to_owned(),
             // Waiting for people is no reason to be thrown out (PostgreSQL 14).
-            "SET idle_session_timeout = 0",
+            "SET idle_session_timeout = 0".to_owned(),
         ];
         for set in wanted {
-            if client.batch_execute(set).await.is_ok() {
-                restore = format!("{restore}; {set}");
+            if client.batch_execute(&set).await.is_ok() {
+                restore.push(set);
             }
         }
         let setup = Self { user: user(client).await?, restore };
@@ -53,16 +55,21 @@ impl Setup {
 
     /// Undoes whatever a step did to role, search path and settings. Also works inside a transaction.
     pub(super) async fn restore(&self, client: &Session) -> Result<(), ExecuteError> {
-        self.restore_from(client, &user(client).await?).await
+        self.restore_user(client).await?;
+        client.batch_execute(&self.restore.join("; ")).await.map_err(failed("resetting the session"))
     }
 
-    /// The same where it is known whom the session is taken for.
-    pub(super) async fn restore_from(&self, client: &Session, user: &str) -> Result<(), ExecuteError> {
-        // Only where it is needed: on the embedded server it costs a superuser the privilege.
-        if user != self.user {
+    /// Makes the session that of whoever logged in. Only where it is needed: on the embedded server it costs a superuser the privilege.
+    pub(super) async fn restore_user(&self, client: &Session) -> Result<(), ExecuteError> {
+        if user(client).await? != self.user {
             client.batch_execute("RESET SESSION AUTHORIZATION").await.map_err(failed("resetting the session"))?;
         }
-        client.batch_execute(&self.restore).await.map_err(failed("resetting the session"))
+        Ok(())
+    }
+
+    /// What undoes the rest, one command each.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &str> {
+        self.restore.iter().map(String::as_str)
     }
 }
 

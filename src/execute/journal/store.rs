@@ -3,12 +3,12 @@
 use crate::postgres::{ServerError, Session, server_message};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Actor, Record, v1};
 use crate::plan::saved::{SavedPlan, SavedPlanError};
+use crate::sql::literal;
 
 /// A row of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -225,33 +225,53 @@ pub(in crate::execute) async fn replaced_plans(
     client.query(query, &[&release]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Appends a record. Runs in the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
+/// The statement that appends a record, for the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
+/// It returns the row's `seq` and `detail`. `known_there`: SQL for an object of JSON whose fields take the place of the record's, because
+/// only the server knows them then.
+pub(in crate::execute) fn insert(
+    release: &str,
+    epoch: i64,
+    record: &Record,
+    known_there: Option<&str>,
+) -> Result<String, JournalError> {
+    let detail = serde_json::to_string(record).map_err(|error| unreadable(&error))?;
+    let step = record.step().map_or_else(|| "NULL".to_owned(), |step| step.to_string());
+    let known_there = known_there.map(|fields| format!(" || {fields}")).unwrap_or_default();
+    Ok(format!(
+        "INSERT INTO cutover.journal (release_id, seq, epoch, event, step, detail)
+         SELECT {release}, coalesce(pg_catalog.max(seq), 0) + 1, {epoch}, {}, {step}, {}::pg_catalog.jsonb{known_there}
+         FROM cutover.journal WHERE release_id = {release}
+         RETURNING seq, detail",
+        literal(record.name()),
+        literal(&detail),
+        release = literal(release),
+    ))
+}
+
+/// The row that [`insert`] returns.
+pub(in crate::execute) fn inserted(row: &SimpleQueryRow) -> Result<(i64, Record), JournalError> {
+    let (seq, detail) = (row.get(0).unwrap_or_default(), row.get(1).unwrap_or_default());
+    Ok((seq.parse().unwrap_or_default(), serde_json::from_str(detail).map_err(|error| unreadable(&error))?))
+}
+
+/// What was just written, or is about to be, is no record.
+pub(in crate::execute) fn unreadable(error: &serde_json::Error) -> JournalError {
+    JournalError::Row { release: String::new(), seq: 0, format: FORMAT, why: error.to_string() }
+}
+
+/// Appends a record. Runs in the caller's transaction, after the lease's row was locked in it.
 pub(in crate::execute) async fn append(
     client: &Session,
     release: &str,
     epoch: i64,
     record: &Record,
 ) -> Result<i64, JournalError> {
-    let detail = serde_json::to_value(record).map_err(|e| JournalError::Row {
-        release: release.to_owned(),
-        seq: 0,
-        format: FORMAT,
-        why: e.to_string(),
-    })?;
-    let step = record.step().and_then(|step| i32::try_from(step).ok());
-    let insert = "INSERT INTO cutover.journal (release_id, seq, epoch, event, step, detail)
-         SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM cutover.journal WHERE release_id = $1
-         RETURNING seq";
-    // With the types said, there is one round trip: the locks of a step are held meanwhile.
-    let values: [(&(dyn ToSql + Sync), Type); 5] = [
-        (&release, Type::TEXT),
-        (&epoch, Type::INT8),
-        (&record.name(), Type::TEXT),
-        (&step, Type::INT4),
-        (&detail, Type::JSONB),
-    ];
-    let row = client.query_typed_one(insert, &values).await?;
-    Ok(row.try_get(0)?)
+    let answer = client.simple_query(&insert(release, epoch, record, None)?).await?;
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    Ok(row.and_then(|row| row.get(0)?.parse().ok()).unwrap_or_default())
 }
 
 /// A release's rows, in order.

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryMessage;
 
+use super::transaction::is_waited_for;
 use super::{Attempt, Fault};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::journal::{Record, StepRecord};
+use crate::execute::lease::Begun;
 use crate::execute::stop::Level;
 use crate::plan::saved::{Backfill, Step};
 use crate::sql::literal;
@@ -42,10 +44,9 @@ impl Engine<'_, '_> {
                 return Err(ExecuteError::Interrupted);
             }
             let begun = Instant::now();
-            self.begin().await?;
             match self.some_rows(step, backfill, rows, &until, attempt).await {
                 Ok(Batch::Rows(written)) => {
-                    self.end(Ok(*written)).await?;
+                    self.committed(*written);
                     (rows, attempt) = (next_size(rows, begun.elapsed()), Attempt::FIRST);
                 }
                 Ok(Batch::None) => {
@@ -66,7 +67,6 @@ impl Engine<'_, '_> {
     async fn key(&mut self, step: &Step, query: &str) -> Result<Option<String>, ExecuteError> {
         let mut attempt = Attempt::FIRST;
         loop {
-            self.begin().await?;
             let found = self.key_within(step, query, attempt).await;
             self.roll_back().await;
             match found {
@@ -76,16 +76,16 @@ impl Engine<'_, '_> {
         }
     }
 
-    async fn key_within(&self, step: &Step, query: &str, attempt: Attempt) -> Result<Option<String>, Fault> {
+    async fn key_within(&mut self, step: &Step, query: &str, attempt: Attempt) -> Result<Option<String>, Fault> {
         self.prepare(step, attempt).await?;
         self.last_key(query).await
     }
 
-    /// The timeouts, the lease and the step's settings, in the transaction at hand.
-    async fn prepare(&self, step: &Step, attempt: Attempt) -> Result<(), Fault> {
-        self.limit(&attempt).await?;
-        self.lease.check(self.client).await?;
-        self.set(step).await
+    /// A transaction with the timeouts, the lease and the step's settings.
+    async fn prepare(&mut self, step: &Step, attempt: Attempt) -> Result<Begun, Fault> {
+        let begun = self.begin_with(&self.limited(&attempt)).await?;
+        self.set(step).await?;
+        Ok(begun)
     }
 
     /// The last `k` of a query, in the order of its type. Dates, intervals and fractions are printed as no setting changes them; the
@@ -96,11 +96,11 @@ impl Engine<'_, '_> {
              SELECT batch.k::pg_catalog.text FROM ({query}) AS batch ORDER BY batch.k DESC LIMIT 1;
              ROLLBACK TO SAVEPOINT cutover_key; RELEASE SAVEPOINT cutover_key"
         );
-        let answer = self.cancellable(0, self.client.simple_query(&sql)).await;
+        let answer = self.cancellable(Some(0), self.client.simple_query(&sql)).await;
         let answer = answer.map_err(|fault| match fault {
             // The place that the server counts is none of the author's text.
             Fault::Sql { error, .. } => Fault::Sql { statement: None, error },
-            engine @ Fault::Engine(_) => engine,
+            other => other,
         })?;
         Ok(answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
@@ -116,7 +116,7 @@ impl Engine<'_, '_> {
         until: &str,
         attempt: Attempt,
     ) -> Result<Batch, Fault> {
-        self.prepare(step, attempt).await?;
+        let begun = self.prepare(step, attempt).await?;
         let progress = self.status.progress(step.id).cloned();
         let (key, table) = (&backfill.key, &backfill.table);
         let behind = progress.as_ref().map(|done| format!("{key} > {}", literal(&done.cursor)));
@@ -130,16 +130,21 @@ impl Engine<'_, '_> {
         let behind = behind.map(|behind| format!(" AND {behind}")).unwrap_or_default();
         // On a line of its own: the author's text may end in a comment.
         let sql = format!("{}\n{behind} AND {key} <= {}", backfill.batch, literal(&cursor));
-        let answer = self.cancellable(0, self.client.simple_query(&sql)).await?;
+        let answer = self.cancellable(Some(0), self.client.simple_query(&sql)).await?;
         self.doors.passes("after a statement");
         let changed = answer.iter().map(|message| match message {
             SimpleQueryMessage::CommandComplete(rows) => *rows,
             _ => 0,
         });
         let rows = progress.as_ref().map_or(0, |done| done.rows) + changed.sum::<u64>();
-        self.settle().await?;
+        if step.session.iter().any(|set| is_waited_for(set)) {
+            self.settle().await?;
+        }
         let record = Record::Step { step: step.id, what: StepRecord::Progressed { cursor, rows } };
-        Ok(Batch::Rows(Box::new(self.write(&[record]).await?)))
+        let ending = self.ending(&begun, &[record], &[]).await?;
+        self.doors.passes("before commit");
+        let answer = self.send(&ending).await?;
+        Ok(Batch::Rows(Box::new(self.wait_for_end(step, ending, answer).await?)))
     }
 }
 

@@ -24,7 +24,6 @@ impl Engine<'_, '_> {
         let mut attempt = Attempt::FIRST;
         self.announce(step, attempt);
         loop {
-            self.begin().await?;
             let said = self.ask(step, query, attempt).await;
             // It may only look, and keeps no lock while the answer is journaled.
             self.roll_back().await;
@@ -44,11 +43,11 @@ impl Engine<'_, '_> {
 
     /// What it said if that was no yes.
     async fn ask(&mut self, step: &Step, query: &Statement, attempt: Attempt) -> Result<Option<String>, Fault> {
-        self.limit(&attempt).await?;
-        let only_looks = self.client.batch_execute("SET TRANSACTION READ ONLY").await;
-        only_looks.map_err(failed("making the transaction read-only"))?;
+        // Without the lease's row: whoever writes beside this need not wait until it is answered.
+        let begins = format!("BEGIN READ ONLY; {}", self.limited(&attempt));
+        self.client.batch_execute(&begins).await.map_err(failed("beginning a transaction"))?;
         self.set(step).await?;
-        let answer = self.cancellable(0, self.client.simple_query(&query.sql)).await?;
+        let answer = self.cancellable(Some(0), self.client.simple_query(&query.sql)).await?;
         self.doors.passes("after a statement");
         let rows: Vec<_> = answer
             .iter()

@@ -9,16 +9,17 @@ mod transaction;
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::SimpleQueryStream;
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
+use super::ending::{Ending, Unended};
 use super::engine::{Engine, Written};
 use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, limits};
 use super::stop::{Level, interruptible};
-use super::{blockers, relations};
+use super::blockers;
 use crate::plan::saved::{Statement, Step, Work};
 use crate::postgres::server_message;
 
@@ -52,14 +53,6 @@ impl Attempt {
     }
 }
 
-/// What is known once a step's statements have run in a transaction.
-struct Settled {
-    /// Which transaction it is now.
-    transaction: String,
-    /// The relations of the plan, as they are now.
-    relations: Relations,
-}
-
 /// Why one try did not work.
 enum Fault {
     /// The server refused one of the step's statements.
@@ -69,8 +62,24 @@ enum Fault {
         /// What it said.
         error: tokio_postgres::Error,
     },
+    /// The step's statements left the session with another user.
+    OtherUser,
     /// Anything else.
     Engine(ExecuteError),
+}
+
+impl Fault {
+    /// What it comes to where there is no other try.
+    fn error(self, step: &Step) -> ExecuteError {
+        match self {
+            Self::Engine(error) => error,
+            Self::Sql { error, .. } => failed("running a step")(error),
+            Self::OtherUser => {
+                let message = "its SQL leaves the session with another user (SET SESSION AUTHORIZATION)";
+                ExecuteError::Stuck { step: step.id, message: message.into() }
+            }
+        }
+    }
 }
 
 impl From<ExecuteError> for Fault {
@@ -102,11 +111,10 @@ impl Engine<'_, '_> {
         });
     }
 
-    /// Sets what holds for a step in the transaction at hand.
-    async fn limit(&self, attempt: &Attempt) -> Result<(), ExecuteError> {
+    /// Settings of what holds for a try of a step, in the transaction at hand.
+    fn limited(&self, attempt: &Attempt) -> String {
         let lock = attempt.lock_timeout(self.limits().lock_timeout());
-        let limits = limits("SET LOCAL", lock, self.limits().statement_timeout());
-        self.client.batch_execute(&limits).await.map_err(failed("setting the timeouts"))
+        limits("SET LOCAL", lock, self.limits().statement_timeout())
     }
 
     /// Makes the step's own settings.
@@ -117,39 +125,36 @@ impl Engine<'_, '_> {
         Ok(())
     }
 
-    /// Asks deferred checks and triggers, which belong to the step's own role, search path and errors, and undoes its settings; and reads what the
-    /// relations of the plan are now. The step's locks are held meanwhile, so nothing is asked by itself that can be asked along with
-    /// something else.
-    async fn settle(&self) -> Result<Settled, Fault> {
-        let query = "SET CONSTRAINTS ALL IMMEDIATE;
-             SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text, session_user::pg_catalog.text";
-        let answer = self.client.simple_query(query).await;
-        let answer = answer.map_err(|error| Fault::Sql { statement: None, error })?;
-        let row = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.to_owned())),
-            _ => None,
-        });
-        let (transaction, user): (String, String) = row.unwrap_or_default();
-        let restored = self.setup.restore_from(self.client, &user);
-        if user != self.setup.user {
-            restored.await?;
-            return Ok(Settled { transaction, relations: relations::hashes(self.client, self.plan).await? });
-        }
-        // Sent one after the other without waiting: if the first fails, so does the second.
-        let (restored, relations) = tokio::join!(restored, relations::hashes(self.client, self.plan));
-        restored?;
-        Ok(Settled { transaction, relations: relations? })
+    /// Waits until a transaction has ended as it was to.
+    async fn wait_for_end(&self, step: &Step, ending: Ending, answer: SimpleQueryStream) -> Result<Written, Fault> {
+        let ended = self.ended(ending, answer);
+        tokio::pin!(ended);
+        // Whoever asks to stop meanwhile stops what is deferred.
+        let ended = tokio::select! {
+            biased;
+            ended = &mut ended => ended,
+            () = self.doors.stop.asked(Level::Graceful) => match self.doors.cancel {
+                Some(cancel) => tokio::join!(cancel(), &mut ended).1,
+                None => ended.await,
+            },
+        };
+        ended.map_err(|unended| match unended {
+            Unended::Deferred(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => ExecuteError::Interrupted.into(),
+            Unended::Deferred(error) => Fault::Sql { statement: None, error },
+            Unended::OtherTransaction => {
+                let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
+                ExecuteError::Stuck { step: step.id, message: message.into() }.into()
+            }
+            Unended::OtherUser => Fault::OtherUser,
+            Unended::Engine(error) => error.into(),
+        })
     }
 
-    /// Journals a step that is done, with the history rows that it completes, in the transaction at hand.
-    async fn record(&self, step: &Step, started: Instant, relations: Relations) -> Result<Written, ExecuteError> {
-        for version in &step.completes {
-            self.record_history(version).await?;
-        }
-        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let succeeded = Record::Step { step: step.id, what: StepRecord::Succeeded { ms, relations } };
-        let records: Vec<Record> = std::iter::once(succeeded).chain(self.no_return(step)).collect();
-        self.write(&records).await
+    /// The records of a step that is done, and took so long before the transaction at hand.
+    fn done(&self, step: &Step, before: Duration) -> Vec<Record> {
+        let ms = u64::try_from(before.as_millis()).unwrap_or(u64::MAX);
+        let succeeded = StepRecord::Succeeded { ms, relations: Relations::new() };
+        std::iter::once(Record::Step { step: step.id, what: succeeded }).chain(self.no_return(step)).collect()
     }
 
     /// The record that blue cannot come back from here on, if the step makes it so and none did before.
@@ -158,16 +163,25 @@ impl Engine<'_, '_> {
         first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id }.into())
     }
 
-    /// The same in a transaction of its own.
+    /// Journals a step that is done, with the history rows that it completes, in a transaction of its own.
     async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
-        self.begin().await?;
+        let begun = self.begin().await?;
         let done = async {
-            self.lease.check(self.client).await?;
-            let relations = relations::hashes(self.client, self.plan).await?;
-            self.record(step, started, relations).await
+            let ending = self.ending(&begun, &self.done(step, started.elapsed()), &step.completes).await?;
+            self.doors.passes("before commit");
+            let answer = self.send(&ending).await?;
+            self.wait_for_end(step, ending, answer).await
         };
-        let written = done.await;
-        self.end(written).await
+        match done.await {
+            Ok(written) => {
+                self.committed(written);
+                Ok(())
+            }
+            Err(fault) => {
+                self.roll_back().await;
+                Err(fault.error(step))
+            }
+        }
     }
 
     /// What a step of several transactions writes before the first of them: what cannot be undone by dying is irrevocable once it is begun.
@@ -180,16 +194,16 @@ impl Engine<'_, '_> {
 
     /// Runs a statement so that it can be cancelled. The simple query protocol keeps the error's position.
     async fn statement(&self, index: usize, sql: &str) -> Result<(), Fault> {
-        self.cancellable(index, self.client.batch_execute(sql)).await
+        self.cancellable(Some(index), self.client.batch_execute(sql)).await
     }
 
     /// Waits for the server's answer to a statement, or cancels it when the operator asks for that.
     async fn cancellable<T>(
         &self,
-        index: usize,
+        statement: Option<usize>,
         query: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Fault> {
-        let refused = |error| Fault::Sql { statement: Some(index), error };
+        let refused = |error| Fault::Sql { statement, error };
         tokio::pin!(query);
         tokio::select! {
             biased;
@@ -218,8 +232,8 @@ impl Engine<'_, '_> {
     async fn after_fault(&mut self, step: &Step, fault: Fault, attempt: Attempt) -> Result<Attempt, ExecuteError> {
         let tries = self.limits().lock_retries() + 1;
         let (statement, error) = match fault {
-            Fault::Engine(error) => return Err(error),
             Fault::Sql { statement, error } => (statement, error),
+            other => return Err(other.error(step)),
         };
         let mut blockers = Vec::new();
         if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {

@@ -27,7 +27,7 @@ use camino::Utf8Path;
 use tokio_postgres::Client;
 
 pub(crate) use self::flyway::changed;
-use self::tools::{Entry, Value};
+use self::tools::{Entry, Row, Value};
 use super::survey::survey;
 use super::{ServerError, server_message};
 use crate::migrations::{Convention, Listed, Recorded};
@@ -292,6 +292,22 @@ pub async fn record_at(
     text: &str,
 ) -> Result<(), HistoryError> {
     let convention = place.convention;
+    for sql in rows_of(client, place, migration, text).await? {
+        let done = client.batch_execute(&sql).await;
+        done.map_err(|source| HistoryError::Database { convention, source: ServerError::from(source) })?;
+    }
+    Ok(())
+}
+
+/// The statements that record a migration as applied, one command each, for the caller's transaction. The table is created in it as its own
+/// tool does if there is none.
+pub(crate) async fn rows_of(
+    client: &Client,
+    place: Place<'_>,
+    migration: &Migration,
+    text: &str,
+) -> Result<Vec<String>, HistoryError> {
+    let convention = place.convention;
     let fail = |source| HistoryError::Database { convention, source: ServerError::from(source) };
     let refused = |why| HistoryError::Version {
         convention,
@@ -300,7 +316,7 @@ pub async fn record_at(
         why,
     };
     let (Some(usual), Some(writes)) = (convention.history(), &tools::of(convention).writes) else {
-        return own(client, convention, migration).await;
+        return Ok(vec![own(migration)]);
     };
     let now = jiff::Timestamp::now().to_string();
     let mut entry = Entry { migration, text, now, columns: Vec::new() };
@@ -314,12 +330,8 @@ pub async fn record_at(
         client.batch_execute(&sql(&create)).await.map_err(fail)?;
     }
     entry.columns = columns(client, &table).await.map_err(fail)?;
-    if let Some(clears) = writes.clears {
-        client.batch_execute(&sql(clears)).await.map_err(fail)?;
-    }
     let row = (writes.row)(&entry).map_err(refused)?;
-    let values: Vec<_> = row.values.iter().map(Value::parameter).collect();
-    client.execute(&sql(&row.sql), &values).await.map_err(fail).map(|_| ())
+    Ok(writes.clears.map(sql).into_iter().chain([row.text(&sql)]).collect())
 }
 
 /// The columns of a table, with the names of their types.
@@ -331,10 +343,9 @@ async fn columns(client: &Client, table: &str) -> Result<Vec<(String, String)>, 
 }
 
 /// Records a migration where this tool keeps the history.
-async fn own(client: &Client, convention: Convention, migration: &Migration) -> Result<(), HistoryError> {
-    let insert = "INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)";
-    let row = client.execute(insert, &[&migration.version, &migration.name, &migration.sha256]).await;
-    row.map_err(|source| HistoryError::Database { convention, source: ServerError::from(source) }).map(|_| ())
+fn own(migration: &Migration) -> String {
+    let values = [&migration.version, &migration.name, &migration.sha256].map(|value| Value::Text(value.clone()));
+    Row::new("INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)", values).text(str::to_owned)
 }
 
 /// Records what a plan takes as applied where `cutover.migration` is the history, and empty. Other conventions have a history of their own,
@@ -345,7 +356,8 @@ pub async fn baseline(client: &Client, migrations: &Migrations) -> Result<(), Hi
         return Ok(());
     }
     for migration in &migrations.applied {
-        own(client, convention, migration).await?;
+        let row = client.batch_execute(&own(migration)).await;
+        row.map_err(|source| HistoryError::Database { convention, source: ServerError::from(source) })?;
     }
     Ok(())
 }

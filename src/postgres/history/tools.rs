@@ -1,13 +1,13 @@
 //! The SQL of each tool's history: one file each, and one line in [`of`].
 
-use tokio_postgres::types::ToSql;
-
 use super::{
     alembic, atlas, diesel, drizzle, flyway, golang_migrate, goose, hasura, liquibase, plain, prisma, refinery,
     schema_migrations, sqitch, sqlx, supabase,
 };
+use crate::digest::hex;
 use crate::migrations::Convention;
 use crate::plan::saved::Migration;
+use crate::sql::literal;
 
 /// How a history is read and written. Tables have their usual names; where one has another, that is put in their place.
 pub(super) struct Sql {
@@ -70,13 +70,28 @@ impl Entry<'_> {
 
 /// An INSERT and its parameters.
 pub(super) struct Row {
-    pub(super) sql: String,
-    pub(super) values: Vec<Value>,
+    sql: String,
+    values: Vec<Value>,
 }
 
 impl Row {
     pub(super) fn new(sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Self {
         Self { sql: sql.into(), values: values.into_iter().collect() }
+    }
+
+    /// The statement with its values as constants, so that it can be sent along with others. `named` puts the table's own name in its place.
+    pub(super) fn text(&self, named: impl Fn(&str) -> String) -> String {
+        let sql = named(&self.sql);
+        let mut parts = sql.split('$');
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let (number, rest) = part.split_at(digits);
+            let value = number.parse::<usize>().ok().and_then(|number| self.values.get(number.checked_sub(1)?));
+            text += &value.map_or_else(|| format!("${number}"), Value::constant);
+            text += rest;
+        }
+        text
     }
 }
 
@@ -90,13 +105,13 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn parameter(&self) -> &(dyn ToSql + Sync) {
+    fn constant(&self) -> String {
         match self {
-            Self::Null => &None::<String>,
-            Self::Text(text) => text,
-            Self::Int4(number) => number,
-            Self::Int8(number) => number,
-            Self::Bytes(bytes) => bytes,
+            Self::Null => "NULL".to_owned(),
+            Self::Text(text) => literal(text),
+            Self::Int4(number) => format!("({number})::pg_catalog.int4"),
+            Self::Int8(number) => format!("({number})::pg_catalog.int8"),
+            Self::Bytes(bytes) => format!("{}::pg_catalog.bytea", literal(&format!("\\x{}", hex(bytes)))),
         }
     }
 }
@@ -126,6 +141,18 @@ pub(super) const fn of(convention: Convention) -> &'static Sql {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_stand_where_their_numbers_stood() {
+        let check = |sql: &str, expected: &str| {
+            let values = [Value::Text("o'c".into()), Value::Null, Value::Int8(-5), Value::Bytes(vec![0xff, 1])];
+            assert_eq!(Row::new(sql, values).text(str::to_owned), expected);
+        };
+        check("VALUES ($1, $2)", "VALUES ('o''c', NULL)");
+        check("VALUES ($4, $3, $1)", "VALUES (E'\\\\xff01'::pg_catalog.bytea, (-5)::pg_catalog.int8, 'o''c')");
+        check("SELECT $$a$$, $1", "SELECT $$a$$, 'o''c'");
+        check("SELECT $12", "SELECT $12");
+    }
 
     #[test]
     fn what_is_said_to_be_written_is_written() {
