@@ -67,7 +67,7 @@ pub(super) struct LiveArgs {
     /// Do not ask
     #[arg(long, short = 'y')]
     yes: bool,
-    /// Kill this process at the Nth journal boundary (`kill-at=N`); for tests, in debug builds only
+    /// Kill or stop this process at the Nth journal boundary (`kill-at=N`, `stop-at=N`); for tests, in debug builds only
     #[cfg(debug_assertions)]
     #[arg(long, hide = true, value_name = "kill-at=N")]
     fault: Option<String>,
@@ -226,12 +226,22 @@ impl LiveArgs {
 
     #[cfg(debug_assertions)]
     fn fault(&self) -> Box<dyn FnMut(&'static str) + Send> {
-        let at = self.fault.as_deref().and_then(|text| text.strip_prefix("kill-at=")?.parse::<u32>().ok());
+        use nix::sys::signal::{Signal, kill};
+        let read = |text: &str| {
+            let (what, at) = text.split_once("-at=")?;
+            let signal = match what {
+                "kill" => Signal::SIGKILL,
+                "stop" => Signal::SIGSTOP,
+                _ => return None,
+            };
+            Some((signal, at.parse::<u32>().ok()?))
+        };
+        let fault = self.fault.as_deref().and_then(read);
         let mut passed = 0;
         Box::new(move |_| {
             passed += 1;
-            if at == Some(passed) {
-                let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+            if let Some((signal, _)) = fault.filter(|(_, at)| *at == passed) {
+                let _ = kill(nix::unistd::Pid::this(), signal);
             }
         })
     }

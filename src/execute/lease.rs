@@ -136,7 +136,9 @@ impl Lease {
         let (mut found, mut begun) = (None, None);
         for message in &answer {
             match message {
-                SimpleQueryMessage::Row(row) if row.len() == 1 => found = row.get(0).and_then(|epoch| epoch.parse().ok()),
+                SimpleQueryMessage::Row(row) if row.len() == 1 => {
+                    found = row.get(0).and_then(|epoch| epoch.parse().ok())
+                }
                 SimpleQueryMessage::Row(row) => begun = Some(row),
                 _ => {}
             }

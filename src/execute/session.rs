@@ -22,7 +22,8 @@ pub(super) struct Setup {
 impl Setup {
     /// Sets the connection up.
     pub(super) async fn prepare(client: &Session) -> Result<Self, ExecuteError> {
-        let mut restore: Vec<String> = ["RESET ROLE", "RESET ALL", "SET lock_timeout = '10s'"].map(str::to_owned).into();
+        let mut restore: Vec<String> =
+            ["RESET ROLE", "RESET ALL", "SET lock_timeout = '10s'"].map(str::to_owned).into();
         let silent = LOCKS_OUTLIVE.as_secs();
         let wanted = [
             // A transaction of the executor's never waits for its client: one that does has lost it (stopped, or cut off from the network), and

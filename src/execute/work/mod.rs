@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::SimpleQueryStream;
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
+use super::blockers;
 use super::ending::{Ending, Unended};
 use super::engine::{Engine, Written};
 use super::error::{ExecuteError, StepFailure};
@@ -19,7 +20,6 @@ use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, limits};
 use super::stop::{Level, interruptible};
-use super::blockers;
 use crate::plan::saved::{Statement, Step, Work};
 use crate::postgres::server_message;
 

@@ -81,7 +81,8 @@ impl Engine<'_, '_> {
             Pace::Together => {
                 self.doors.passes("before commit");
                 let settings = step.session.iter().map(|set| (None, set.as_str()));
-                let texts = statements.iter().enumerate().map(|(index, statement)| (Some(index), statement.sql.as_str()));
+                let texts =
+                    statements.iter().enumerate().map(|(index, statement)| (Some(index), statement.sql.as_str()));
                 let mut sent = Vec::with_capacity(statements.len());
                 for (statement, sql) in settings.chain(texts) {
                     let answer = self.client.simple_query_raw(sql).await;

@@ -83,6 +83,23 @@ fn settings_of_a_step_do_not_leak() {
     );
 }
 
+/// Nothing in the step's own text says so.
+#[test]
+fn a_function_that_leaves_another_user_is_waited_for() {
+    let shop = Shop::new();
+    shop.sql(
+        "DO $$ BEGIN CREATE ROLE somebody; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+         CREATE FUNCTION become() RETURNS void LANGUAGE plpgsql AS $$ BEGIN SET SESSION AUTHORIZATION somebody; END $$",
+    );
+    let mut plan = shop.plan();
+    statements(&mut plan, 0).push(Statement { sql: "SELECT become()".into(), origin: None });
+    shop.execute(&plan.sealed(), &[]).ends(0);
+    assert_eq!(
+        shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'step_succeeded' AND step = 1"),
+        ["1"]
+    );
+}
+
 #[test]
 fn sql_that_ends_the_transaction_is_caught() {
     let shop = Shop::new();

@@ -4,6 +4,7 @@ mod at_start;
 mod crash;
 mod day;
 mod exec_backend;
+mod exhaustion;
 mod failures;
 mod history;
 mod interrupt;

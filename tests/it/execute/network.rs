@@ -12,14 +12,15 @@ use super::support::{Runs, Shop, cluster, concurrent_index, statements, step, un
 use cutover::plan::saved::{Backfill, Phase, SavedPlan, Statement, Step, Work};
 
 /// A proxy on loopback that can be cut.
-struct Network {
-    port: u16,
+pub(super) struct Network {
+    pub(super) port: u16,
     cut: Arc<AtomicBool>,
     servers: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Network {
-    fn start() -> Self {
+    /// Before a server on loopback.
+    pub(super) fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let network = Self {
             port: listener.local_addr().unwrap().port(),
@@ -29,7 +30,7 @@ impl Network {
         let (cut, servers) = (Arc::clone(&network.cut), Arc::clone(&network.servers));
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", cluster().port)).unwrap());
+                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", to)).unwrap());
                 servers.lock().unwrap().push(server.try_clone().unwrap());
                 let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 for (from, to) in [(client, server), (back, forth)] {
@@ -41,8 +42,13 @@ impl Network {
         network
     }
 
+    /// From now on nothing comes through.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+    }
+
     /// What the server's keepalives come to, since this proxy's own system answers them.
-    fn gone(&self) {
+    pub(super) fn gone(&self) {
         self.servers.lock().unwrap().iter().for_each(|server| server.shutdown(Shutdown::Both).unwrap_or_default());
     }
 }
@@ -75,10 +81,10 @@ const BOUND: Duration = Duration::from_secs(15);
 
 /// Cuts the network while a query says that the step holds its lock, sees that the lock goes, and carries on.
 fn cut_while(shop: &Shop, plan: &SavedPlan, holds: &str, then: impl FnOnce()) {
-    let network = Network::start();
+    let network = Network::start(cluster().port);
     let mut executor = begin(shop, plan, &network);
     until("the step holds its lock", || shop.rows(holds) != ["0"]);
-    network.cut.store(true, Ordering::SeqCst);
+    network.cut();
     let cut = Instant::now();
     then();
     until("the lock is free again", || shop.rows(holds) == ["0"]);
@@ -100,12 +106,16 @@ fn locked(mode: &str) -> String {
 
 #[test]
 fn in_the_middle_of_a_transaction() {
-    let shop = Shop::new();
-    let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_sleep(1)".into(), origin: None });
-    cut_while(&shop, &plan.sealed(), &locked("AccessExclusiveLock"), || {});
-    let columns = "SELECT count(*)::text FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'phone'";
-    assert_eq!(shop.rows(columns), ["1"]);
+    // The end of the first is under way by then; that of the second is sent only once this word has succeeded.
+    for sleeps in ["SELECT pg_sleep(1)", "SELECT pg_sleep(1) AS commit"] {
+        let shop = Shop::new();
+        let mut plan = shop.plan();
+        statements(&mut plan, 0).push(Statement { sql: sleeps.into(), origin: None });
+        cut_while(&shop, &plan.sealed(), &locked("AccessExclusiveLock"), || {});
+        let columns =
+            "SELECT count(*)::text FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'phone'";
+        assert_eq!(shop.rows(columns), ["1"]);
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use cutover::migrations::Convention;
@@ -19,19 +19,20 @@ use sha2::{Digest as _, Sha256};
 use crate::support::local_options;
 
 pub(crate) struct Cluster {
-    // Never dropped, like every static; the server ends with this process.
+    // That of the static is never dropped, like every static; the server ends with this process.
     _server: Local,
     pub(crate) sockets: PathBuf,
     pub(crate) port: u16,
 }
 
 /// One server for all of these tests: on loopback as well, where passwords are asked for.
-pub(crate) fn cluster() -> &'static Cluster {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| std::thread::spawn(start).join().unwrap())
+pub(crate) fn cluster() -> &'static Arc<Cluster> {
+    static CLUSTER: OnceLock<Arc<Cluster>> = OnceLock::new();
+    CLUSTER.get_or_init(|| Arc::new(std::thread::spawn(start).join().unwrap()))
 }
 
-fn start() -> Cluster {
+/// A server like that.
+pub(crate) fn start() -> Cluster {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = vec![("max_connections".to_owned(), "200".to_owned())];
     let options = LocalOptions { loopback_port: Some(port), settings, ..local_options() };
@@ -42,7 +43,7 @@ fn start() -> Cluster {
 }
 
 impl Cluster {
-    fn try_connect(&self, database: &str) -> Option<Client> {
+    pub(crate) fn try_connect(&self, database: &str) -> Option<Client> {
         let mut config = postgres::Config::new();
         config.host_path(&self.sockets).port(self.port).user("postgres").dbname(database);
         config.connect(NoTls).ok()
@@ -64,6 +65,7 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 /// A database with a shop of the convention's own making, a folder, and a plan file.
 pub(crate) struct Shop {
+    cluster: Arc<Cluster>,
     pub(crate) database: String,
     pub(crate) folder: tempfile::TempDir,
 }
@@ -91,15 +93,24 @@ const FILES: [(&str, &str, &str, &str); 4] = [
 impl Shop {
     /// A database with nothing in it.
     pub(crate) fn empty() -> Self {
+        Self::empty_on(cluster())
+    }
+
+    fn empty_on(cluster: &Arc<Cluster>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let database = format!("shop_{}", NEXT.fetch_add(1, Ordering::SeqCst));
-        cluster().connect("postgres").batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
-        Self { database, folder: tempfile::tempdir().unwrap() }
+        cluster.connect("postgres").batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
+        Self { cluster: Arc::clone(cluster), database, folder: tempfile::tempdir().unwrap() }
     }
 
     /// A fresh database where refinery itself applied the first migration.
     pub(crate) fn new() -> Self {
-        let shop = Self::empty();
+        Self::new_on(cluster())
+    }
+
+    /// The same on another server.
+    pub(crate) fn new_on(cluster: &Arc<Cluster>) -> Self {
+        let shop = Self::empty_on(cluster);
         for (_, _, path, text) in FILES {
             std::fs::write(shop.folder.path().join(path), text).unwrap();
         }
@@ -118,7 +129,7 @@ impl Shop {
     }
 
     pub(crate) fn client(&self) -> Client {
-        cluster().connect(&self.database)
+        self.cluster.connect(&self.database)
     }
 
     pub(crate) fn sql(&self, sql: &str) {
@@ -211,7 +222,7 @@ impl Shop {
     pub(crate) fn cutover(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
         command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("PGHOST", &cluster().sockets).env("PGPORT", cluster().port.to_string());
+        command.env("PGHOST", &self.cluster.sockets).env("PGPORT", self.cluster.port.to_string());
         command.env("PGUSER", "postgres").env("PGDATABASE", &self.database);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
