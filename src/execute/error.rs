@@ -532,11 +532,14 @@ impl ExecuteError {
                 "give the same --traffic or --traffic-exec as when the release was begun".into()
             }
             Self::Stuck { step, .. } => format!(
-                "look at the database; then run `cutover resume --mark-done {step}` if the step took effect, or `cutover resume --retry {step}` if it did not"
+                "look at the database; then run `cutover resume --mark-done {step}` if the step took effect, `cutover resume --retry {step}` if it did not, or `cutover resume --skip {step} --reason TEXT` if it did not and is not to"
             ),
             Self::Step(failure) => match &failure.hint {
                 Some(hint) => format!("{hint}. Then run `cutover resume`"),
-                None => format!("{resume}; if a migration has to be corrected, {REPLAN}"),
+                None => format!(
+                    "{resume}; if a migration has to be corrected, {REPLAN}; if the step is not needed any more, run `cutover resume --skip {} --reason TEXT`",
+                    failure.step
+                ),
             },
             Self::Foreseen { .. } => {
                 "nothing that was asked for is done; give the role what it needs, or take away what is in the way, then run the same command again; if you know better, add `--accept-foreseen`"

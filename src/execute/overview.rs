@@ -11,7 +11,7 @@ use super::event::Event;
 use super::journal::{self, Actor, Entry, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{self, Holder};
 use super::options::BlueSessions;
-use super::session::{failed, get};
+use super::session::{failed, get, notice_silence};
 use super::shift::blue_sessions;
 use super::status::{Next, Status, StepState};
 use crate::plan::saved::{SavedPlan, Step, Work};
@@ -316,7 +316,9 @@ pub(super) const WATCHING: &str = "cutover (watching)";
 /// Makes a session one that looks on.
 pub async fn begin_watching(client: &Session) -> Result<(), ExecuteError> {
     let named = client.batch_execute(&format!("SET application_name = '{WATCHING}'")).await;
-    named.map_err(failed("naming the session that looks on"))
+    named.map_err(failed("naming the session that looks on"))?;
+    notice_silence(client).await;
+    Ok(())
 }
 
 /// What holds another session up, or how far it is with an index; nothing where it does neither.

@@ -24,26 +24,15 @@ impl Setup {
     pub(super) async fn prepare(client: &Session) -> Result<Self, ExecuteError> {
         let mut restore: Vec<String> =
             ["RESET ROLE", "RESET ALL", "SET lock_timeout = '10s'"].map(str::to_owned).into();
-        let silent = LOCKS_OUTLIVE.as_secs();
         let wanted = [
             // A transaction of the executor's never waits for its client: one that does has lost it (stopped, or cut off from the network), and
             // its locks with it would block everybody.
-            format!("SET idle_in_transaction_session_timeout = '{silent}s'"),
-            // A network that drops everything closes no socket: the server gives up on answers that nobody acknowledges. Not over a Unix socket.
-            format!("SET tcp_user_timeout = '{silent}s'"),
-            "SET tcp_keepalives_idle = 5".to_owned(),
-            "SET tcp_keepalives_interval = 2".to_owned(),
-            "SET tcp_keepalives_count = 3".to_owned(),
-            // So that the server notices a dead client while a statement runs, and gives its lease up (PostgreSQL 14).
-            "SET client_connection_check_interval = '2s'".to_owned(),
+            format!("SET idle_in_transaction_session_timeout = '{}s'", LOCKS_OUTLIVE.as_secs()),
             // Waiting for people is no reason to be thrown out (PostgreSQL 14).
             "SET idle_session_timeout = 0".to_owned(),
         ];
-        for set in wanted {
-            if client.batch_execute(&set).await.is_ok() {
-                restore.push(set);
-            }
-        }
+        restore.extend(take(client, wanted).await);
+        restore.extend(notice_silence(client).await);
         let setup = Self { user: user(client).await?, restore };
         setup.restore(client).await?;
         Ok(setup)
@@ -72,6 +61,31 @@ impl Setup {
     pub(super) fn commands(&self) -> impl Iterator<Item = &str> {
         self.restore.iter().map(String::as_str)
     }
+}
+
+/// Has the server end the session soon after its client has gone silent; the settings that it took. A network that drops everything closes no
+/// socket: the server gives up on a client that acknowledges nothing. Not over a Unix socket.
+pub(super) async fn notice_silence(client: &Session) -> Vec<String> {
+    let wanted = [
+        format!("SET tcp_user_timeout = '{}s'", LOCKS_OUTLIVE.as_secs()),
+        "SET tcp_keepalives_idle = 5".to_owned(),
+        "SET tcp_keepalives_interval = 2".to_owned(),
+        "SET tcp_keepalives_count = 3".to_owned(),
+        // So that it is noticed while a statement runs, and the lease is given up (PostgreSQL 14).
+        "SET client_connection_check_interval = '2s'".to_owned(),
+    ];
+    take(client, wanted).await
+}
+
+/// Makes settings; those that the server knows.
+async fn take(client: &Session, wanted: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut taken = Vec::new();
+    for set in wanted {
+        if client.batch_execute(&set).await.is_ok() {
+            taken.push(set);
+        }
+    }
+    taken
 }
 
 async fn user(client: &Session) -> Result<String, ExecuteError> {

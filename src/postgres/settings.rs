@@ -266,15 +266,17 @@ impl<'a> Settings<'a> {
         Ok(found.unwrap_or(ChannelBinding::Prefer))
     }
 
+    /// Where nobody says otherwise, a network that has gone silent is noticed as soon as the server notices it of an executor
+    /// (`execute/session.rs`): libpq leaves it to the system, whose two hours no release should wait.
     pub(super) fn keepalive(&self) -> Result<Keepalive, TargetError> {
         let number = |name: &str| self.get(name).map(|value| value.parse::<i64>("a number")).transpose();
         let positive = |name: &str| Ok(number(name)?.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0));
         Ok(Keepalive {
             enabled: number("keepalives")? != Some(0),
-            idle: positive("keepalives_idle")?.map(Duration::from_secs),
-            interval: positive("keepalives_interval")?.map(Duration::from_secs),
-            count: positive("keepalives_count")?.and_then(|count| u32::try_from(count).ok()),
-            user_timeout: positive("tcp_user_timeout")?.map(Duration::from_millis),
+            idle: Some(Duration::from_secs(positive("keepalives_idle")?.unwrap_or(5))),
+            interval: Some(Duration::from_secs(positive("keepalives_interval")?.unwrap_or(2))),
+            count: positive("keepalives_count")?.map_or(Some(3), |count| u32::try_from(count).ok()),
+            user_timeout: Some(Duration::from_millis(positive("tcp_user_timeout")?.unwrap_or(10_000))),
         })
     }
 }

@@ -358,7 +358,9 @@ impl Status {
     pub fn commands(&self, executing: bool) -> Vec<String> {
         let say = |commands: &[&str]| commands.iter().map(|command| (*command).to_owned()).collect();
         if let Some(Trouble::Stuck { step, .. }) = &self.trouble {
-            return vec![format!("cutover resume --mark-done {step}"), format!("cutover resume --retry {step}")];
+            return ["--mark-done STEP", "--retry STEP", "--skip STEP --reason TEXT"]
+                .map(|decision| format!("cutover resume {}", decision.replace("STEP", &step.to_string())))
+                .into();
         }
         match self.stage {
             Stage::Done => Vec::new(),

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use tokio_postgres::SimpleQueryStream;
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
-use super::blockers;
 use super::ending::{Ending, Unended};
 use super::engine::{Engine, Written};
 use super::error::{ExecuteError, StepFailure};
@@ -20,8 +19,10 @@ use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, limits};
 use super::stop::{Level, interruptible};
+use super::{blockers, relations};
 use crate::plan::saved::{Statement, Step, Work};
 use crate::postgres::server_message;
+use crate::sql::recognise::Alone;
 
 /// A try of a step.
 #[derive(Debug, Clone, Copy)]
@@ -163,8 +164,16 @@ impl Engine<'_, '_> {
         first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id }.into())
     }
 
-    /// Journals a step that is done, with the history rows that it completes, in a transaction of its own.
+    /// Journals a step that is done, with the history rows that it completes, in a transaction of its own. Such a step may take hours, and what
+    /// somebody else did to the schema meanwhile must not be taken for its work.
     async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
+        let knows_its_work = match &step.work {
+            Work::Alone { statement } => !matches!(Alone::of(&statement.sql), Alone::MayCommit | Alone::Other),
+            Work::Transaction { .. } | Work::Backfill(_) | Work::Check { .. } => true,
+        };
+        if knows_its_work {
+            relations::unchanged(self.client, self.plan, &self.status).await?;
+        }
         let begun = self.begin().await?;
         let done = async {
             let ending = self.ending(&begun, &self.done(step, started.elapsed()), &step.completes).await?;

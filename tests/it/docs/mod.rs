@@ -9,6 +9,7 @@ mod shown;
 
 use std::collections::BTreeSet;
 
+use camino::Utf8Path;
 use page::{all, manual, read, root};
 
 #[test]
@@ -264,4 +265,19 @@ fn conventions_sources_and_formats_are_all_named() {
             assert!(said, "docs/formats.md lacks {value} ({option} of {command})");
         }
     }
+}
+
+/// The tests that a table names are there.
+#[test]
+fn tests_that_the_table_of_an_operators_day_names_exist() {
+    let folder = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/execute");
+    let table = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut named = 0;
+    for word in table.split('`').skip(1).step_by(2) {
+        let Some((file, test)) = word.split_once("::") else { continue };
+        let Ok(text) = std::fs::read_to_string(folder.join(file).with_extension("rs")) else { continue };
+        assert!(text.contains(&format!("fn {test}(")), "{word}");
+        named += 1;
+    }
+    assert!(named > 25, "only {named}");
 }

@@ -4,11 +4,9 @@
 //! Every so many boundaries and some random instants by default. `CUTOVER_EXHAUSTION=200`: every boundary, and so many random instants in each way,
 //! which takes about half an hour. `CUTOVER_EXHAUSTION_SEED` repeats the instants of a run.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Statement, Step, Work};
@@ -16,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::network::Network;
-use super::support::{Cluster, Ran, Runs, Shop, start, step};
+use super::support::{OwnServer, Ran, Runs, Shop, step};
 
 /// What happens to a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,40 +161,6 @@ fn has_stopped(child: &mut Child) -> bool {
     }
 }
 
-/// A server that can be stopped at once and started again.
-struct OwnServer(Arc<Cluster>);
-
-impl OwnServer {
-    fn start() -> Self {
-        Self(Arc::new(std::thread::spawn(start).join().unwrap()))
-    }
-
-    fn pg_ctl(&self, args: &[&str]) {
-        let data = self.0.sockets.join("data");
-        let started = std::fs::read_to_string(data.join("postmaster.opts")).unwrap();
-        let bin = std::path::Path::new(started.split_whitespace().next().unwrap()).parent().unwrap();
-        let owner = std::fs::metadata(&data).unwrap();
-        let mut command = Command::new(bin.join("pg_ctl"));
-        command.arg("-D").arg(&data).args(args).arg("-l").arg(self.0.sockets.join("restarts"));
-        command.env("LC_ALL", "C").current_dir(&self.0.sockets);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if nix::unistd::Uid::effective().is_root() {
-            command.uid(owner.uid()).gid(owner.gid());
-        }
-        assert!(command.status().unwrap().success(), "{command:?}");
-    }
-
-    fn stop_at_once_and_start(&self) {
-        self.pg_ctl(&["restart", "-m", "immediate", "-w"]);
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        self.pg_ctl(&["stop", "-m", "immediate"]);
-    }
-}
-
 /// Disturbs a release, carries it on, and says how it ended; `None`: it was over before.
 fn disturbed(server: &OwnServer, how: Disturbance, when: When) -> Option<Vec<String>> {
     let shop = Shop::new_on(&server.0);
@@ -232,7 +196,7 @@ fn disturbed(server: &OwnServer, how: Disturbance, when: When) -> Option<Vec<Str
             executor.wait().unwrap();
         }
         Disturbance::ServerStopped => {
-            server.stop_at_once_and_start();
+            server.restart("immediate");
             signal(&executor, Signal::SIGCONT);
             executor.wait().unwrap();
         }
@@ -302,8 +266,9 @@ fn disturbed_anywhere_it_ends_as_if_nobody_had() {
     let seed = seed.unwrap_or_else(|| u64::try_from(now).unwrap());
     println!("CUTOVER_EXHAUSTION_SEED={seed}");
 
-    let servers: Vec<OwnServer> =
-        std::iter::repeat_with(OwnServer::start).take(if all.is_some() { 6 } else { 3 }).collect();
+    let servers: Vec<OwnServer> = std::iter::repeat_with(|| OwnServer::start_with(&[("synchronous_commit", "on")]))
+        .take(if all.is_some() { 6 } else { 3 })
+        .collect();
     for server in &servers {
         server.0.connect("postgres").batch_execute("CREATE ROLE remote LOGIN SUPERUSER PASSWORD 'right'").unwrap();
     }

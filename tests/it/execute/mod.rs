@@ -1,6 +1,7 @@
 //! The release engine against a real PostgreSQL, through the real binary.
 
 mod at_start;
+mod cable;
 mod crash;
 mod day;
 mod exec_backend;

@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::support::{Ran, Shop, cluster, concurrent_index, until};
+use super::support::{OwnServer, Ran, Shop, cluster, concurrent_index, until};
 
 #[test]
 fn nobody_is_told_to_resume_what_was_not_begun() {
@@ -83,18 +83,29 @@ fn an_index_that_was_cancelled_half_way_is_mentioned() {
     assert_eq!(shop.rows("SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'users_x'::regclass"), ["true"]);
 }
 
-/// As when the server is restarted: the session ends, and another one can be had soon.
-#[test]
-fn whoever_waits_for_approval_outlives_the_connection() {
-    let shop = Shop::new();
+/// Waits for approval while something happens to its session; the release is promoted then.
+fn waits_through(shop: &Shop, happens: impl FnOnce()) {
     let path = shop.save(&shop.plan());
     let waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
     until("the release waits", || shop.journal().last().is_some_and(|last| last == "approval_awaited"));
-    shop.sql("SELECT pg_terminate_backend(backend_pid) FROM cutover.lease");
+    happens();
     until("it is there again", || shop.rows("SELECT epoch::text FROM cutover.lease") == ["2"]);
     shop.run(&["promote", "--yes"]).ends(0);
     let ran = Ran::from(waiter.wait_with_output().unwrap()).ends(0);
     ran.says("the server went away while the release waits for approval; connecting again").says("is complete");
+}
+
+#[test]
+fn whoever_waits_for_approval_outlives_its_session() {
+    let shop = Shop::new();
+    waits_through(&shop, || shop.sql("SELECT pg_terminate_backend(backend_pid) FROM cutover.lease"));
+}
+
+#[test]
+fn whoever_waits_for_approval_outlives_a_restart() {
+    let server = OwnServer::start();
+    let shop = Shop::new_on(&server.0);
+    waits_through(&shop, || server.restart("fast"));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A database per test with a small shop in it, a plan built in code, and the binary to run it with.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -28,13 +30,14 @@ pub(crate) struct Cluster {
 /// One server for all of these tests: on loopback as well, where passwords are asked for.
 pub(crate) fn cluster() -> &'static Arc<Cluster> {
     static CLUSTER: OnceLock<Arc<Cluster>> = OnceLock::new();
-    CLUSTER.get_or_init(|| Arc::new(std::thread::spawn(start).join().unwrap()))
+    CLUSTER.get_or_init(|| Arc::new(std::thread::spawn(|| start(&[])).join().unwrap()))
 }
 
 /// A server like that.
-pub(crate) fn start() -> Cluster {
+fn start(more: &[(&str, &str)]) -> Cluster {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let settings = vec![("max_connections".to_owned(), "200".to_owned())];
+    let settings = [("max_connections", "200")].iter().chain(more);
+    let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let options = LocalOptions { loopback_port: Some(port), settings, ..local_options() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(Local::start(&options)).unwrap();
@@ -51,6 +54,46 @@ impl Cluster {
 
     pub(crate) fn connect(&self, database: &str) -> Client {
         self.try_connect(database).unwrap()
+    }
+}
+
+/// A server that can be stopped and started again.
+pub(crate) struct OwnServer(pub(crate) Arc<Cluster>);
+
+impl OwnServer {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With settings.
+    pub(crate) fn start_with(settings: &'static [(&str, &str)]) -> Self {
+        Self(Arc::new(std::thread::spawn(|| start(settings)).join().unwrap()))
+    }
+
+    fn pg_ctl(&self, args: &[&str]) {
+        let data = self.0.sockets.join("data");
+        let started = std::fs::read_to_string(data.join("postmaster.opts")).unwrap();
+        let bin = Path::new(started.split_whitespace().next().unwrap()).parent().unwrap();
+        let owner = std::fs::metadata(&data).unwrap();
+        let mut command = Command::new(bin.join("pg_ctl"));
+        command.arg("-D").arg(&data).args(args).arg("-l").arg(self.0.sockets.join("restarts"));
+        command.env("LC_ALL", "C").current_dir(&self.0.sockets);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if nix::unistd::Uid::effective().is_root() {
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        assert!(command.status().unwrap().success(), "{command:?}");
+    }
+
+    /// How: as `pg_ctl` names it.
+    pub(crate) fn restart(&self, how: &str) {
+        self.pg_ctl(&["restart", "-m", how, "-w"]);
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.pg_ctl(&["stop", "-m", "immediate"]);
     }
 }
 
@@ -126,6 +169,11 @@ impl Shop {
         let path = shop.save(&shop.plan());
         shop.run(&["execute", &path, "--yes"]).ends(0);
         shop
+    }
+
+    /// That of its server.
+    pub(crate) fn port(&self) -> u16 {
+        self.cluster.port
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Statement, Step, Work};
 
-use super::support::{Runs, Shop, step, until};
+use super::support::{Ran, Runs, Shop, step, until};
 
 fn statement(sql: &str) -> Statement {
     Statement { sql: sql.into(), origin: None }
@@ -178,4 +178,21 @@ fn a_check_that_writes_is_refused() {
     let shop = Shop::new();
     shop.sql("CREATE FUNCTION fix() RETURNS bool LANGUAGE sql AS $$ UPDATE users SET email = ''; SELECT true $$");
     shop.execute(&plan(&shop, "SELECT fix()", Duration::ZERO), &[]).ends(4).says("read-only transaction");
+}
+
+/// A check may wait for hours, and so may a backfill: what somebody else did meanwhile is none of the step's work.
+#[test]
+fn what_others_did_while_a_step_took_its_time_is_seen() {
+    let shop = Shop::new();
+    shop.sql("CREATE TABLE flag (up bool)");
+    let plan = plan(&shop, "SELECT count(*) > 0 FROM flag", Duration::from_secs(60));
+    let path = shop.save(&plan);
+    let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    until("it asks", || shop.journal().iter().any(|record| record == "step_succeeded 2"));
+    shop.sql("ALTER TABLE users ADD CONSTRAINT somebodys CHECK (id > 0); INSERT INTO flag VALUES (true)");
+    let ran = Ran::from(executor.wait_with_output().unwrap());
+    ran.ends(6).says("constraint somebodys on users is new");
+    shop.resume(&[]).ends(6);
+    shop.sql("ALTER TABLE users DROP CONSTRAINT somebodys");
+    shop.resume(&[]).ends(0);
 }
