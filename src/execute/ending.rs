@@ -5,12 +5,13 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryStream};
 
 use super::engine::{Engine, Written};
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, JournalError, Record, StepRecord};
+use super::journal::{self, JournalError, KnownThere, Record, StepRecord};
 use super::lease::Begun;
 use super::relations;
 use super::session::failed;
@@ -51,13 +52,22 @@ pub(super) enum Unended {
     Deferred(tokio_postgres::Error),
     /// Its statements ended the transaction themselves.
     OtherTransaction,
-    /// Its statements left the session with another role, which only a command of its own gives up.
-    OtherUser,
+    /// Its statements left the session with another role, which only a command of its own gives up, or without what was prepared in it.
+    OtherSession,
     /// Anything else.
     Engine(ExecuteError),
 }
 
 impl Engine<'_, '_> {
+    /// Prepares what the end of a step's transaction will need, before there are locks to hold.
+    pub(super) async fn prepare_end(&self, begun: &mut Begun) -> Result<(), ExecuteError> {
+        if !begun.prepared {
+            self.client.batch_execute(&journal::prepare()).await.map_err(failed("preparing the journal's row"))?;
+            begun.prepared = true;
+        }
+        Ok(())
+    }
+
     /// How the transaction at hand is to end: with these records, and with the history's rows for migrations that are complete then.
     pub(super) async fn ending(
         &self,
@@ -65,7 +75,7 @@ impl Engine<'_, '_> {
         records: &[Record],
         completes: &[String],
     ) -> Result<Ending, ExecuteError> {
-        let mut status = self.status.clone();
+        let (mut status, relations) = (self.status.clone(), relations::names(self.plan));
         let part = |what: What, sql: String| Part { sql, what };
         let mut parts = vec![part(What::Deferred, "SET CONSTRAINTS ALL IMMEDIATE".to_owned())];
         parts.extend(self.setup.commands().map(|command| part(What::Restore, command.to_owned())));
@@ -76,24 +86,19 @@ impl Engine<'_, '_> {
         for record in records {
             status = status.then(record)?;
             let known_there = match record {
-                Record::Step { what: StepRecord::Succeeded { ms, .. }, .. } => Some(self.known_there(begun, *ms)),
+                Record::Step { what: StepRecord::Succeeded { ms, .. }, .. } => {
+                    Some(KnownThere { began: &begun.at, before: *ms, relations: &relations, prepared: begun.prepared })
+                }
                 _ => None,
             };
-            let insert = journal::insert(&self.release, self.lease.epoch, record, known_there.as_deref())?;
+            if known_there.is_some() && begun.prepared {
+                parts.push(part(What::Journal, "SET LOCAL plan_cache_mode = force_generic_plan".to_owned()));
+            }
+            let insert = journal::insert(&self.release, self.lease.epoch, record, known_there.as_ref())?;
             parts.push(part(What::Journal, insert));
         }
         parts.push(part(What::Commit, "COMMIT".to_owned()));
         Ok(Ending { parts, status })
-    }
-
-    /// The fields of a step's last record that only the server knows: how long it took, and the schema that it left.
-    fn known_there(&self, begun: &Begun, before: u64) -> String {
-        format!(
-            "pg_catalog.jsonb_build_object('ms', {before} + (extract(epoch FROM pg_catalog.clock_timestamp() - {}::pg_catalog.timestamptz) * 1000)::pg_catalog.int8,
-                 'relations', ({}))",
-            literal(&begun.at),
-            relations::query(self.plan)
-        )
     }
 
     /// Sends what ends the transaction, and does not wait.
@@ -128,13 +133,16 @@ impl Engine<'_, '_> {
     fn refused(&self, parts: &[Part], done: usize, error: tokio_postgres::Error) -> Unended {
         let doing = match parts.get(done).map(|part| part.what) {
             Some(What::Deferred) if error.as_db_error().is_some() => return Unended::Deferred(error),
-            Some(What::Look) if server_message(&error).contains(OTHER_USER) => return Unended::OtherUser,
+            Some(What::Look) if server_message(&error).contains(OTHER_USER) => return Unended::OtherSession,
             Some(What::Look) if server_message(&error).contains(OTHER_TRANSACTION) => return Unended::OtherTransaction,
             Some(What::History) => {
                 let convention = self.plan.migrations.convention;
                 return Unended::Engine(HistoryError::Database { convention, source: error.into() }.into());
             }
             Some(What::Restore) => "resetting the session",
+            Some(What::Journal) if error.code() == Some(&SqlState::INVALID_SQL_STATEMENT_NAME) => {
+                return Unended::OtherSession;
+            }
             Some(What::Journal) => return Unended::Engine(JournalError::from(error).into()),
             Some(What::Deferred | What::Look | What::Commit) | None => "committing",
         };

@@ -129,8 +129,9 @@ impl Lease {
     pub(super) async fn begin(&self, client: &Session, settings: &str) -> Result<Begun, ExecuteError> {
         let message = format!(
             "BEGIN; SELECT epoch FROM cutover.lease FOR UPDATE;
-             SELECT {}, pg_catalog.pg_current_xact_id(), pg_catalog.clock_timestamp(); {settings}",
-            own_lock()
+             SELECT {}, pg_catalog.pg_current_xact_id(), pg_catalog.clock_timestamp(), {}; {settings}",
+            own_lock(),
+            journal::is_prepared()
         );
         let answer = client.simple_query(&message).await.map_err(busy("checking the lease"))?;
         let (mut found, mut begun) = (None, None);
@@ -151,7 +152,7 @@ impl Lease {
         if pid != self.backend_pid || text(1) != "t" {
             return Err(ExecuteError::Pooled { expected: self.backend_pid, found: pid });
         }
-        Ok(Begun { transaction: text(2), at: text(3) })
+        Ok(Begun { transaction: text(2), at: text(3), prepared: text(4) == "t" })
     }
 
     /// Gives the lease back. The epoch stays, so nothing that is still under way can use it.
@@ -166,6 +167,8 @@ pub(super) struct Begun {
     pub(super) transaction: String,
     /// When, by the server's clock.
     pub(super) at: String,
+    /// Whether [`journal::prepare`] has been done in the session.
+    pub(super) prepared: bool,
 }
 
 /// The columns that say which of the server's processes this session's is, and whether it has the lease's lock.

@@ -152,7 +152,7 @@ pub(super) fn query(names: &str) -> String {
                    UNION SELECT r.name, CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END,
                        e.privilege_type || ' (' || pg_catalog.quote_ident(a.attname) || ')'
                    FROM named r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-                   CROSS JOIN pg_catalog.aclexplode(a.attacl) AS e WHERE e.grantee <> r.relowner) AS granted
+                   CROSS JOIN pg_catalog.aclexplode(a.attacl) AS e WHERE a.attacl IS NOT NULL AND e.grantee <> r.relowner) AS granted
              GROUP BY granted.name, granted.role)
          SELECT key, pg_catalog.concat(state, '#', CASE WHEN definition <> '' THEN {hash} END) FROM found",
         hash = hash("definition"),

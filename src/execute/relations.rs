@@ -41,11 +41,15 @@ async fn live(client: &Session, expects: &[ExpectedRelation]) -> Result<Live, Ex
     Ok(live)
 }
 
-/// A query for the short hashes that the journal keeps, as one object of JSON. It is text, so that the row of the journal can be made of it
-/// where it is written: a step's locks are held meanwhile.
-pub(super) fn query(plan: &SavedPlan) -> String {
+/// The relations of a plan, as an array of SQL.
+pub(super) fn names(plan: &SavedPlan) -> String {
     let names: Vec<String> = plan.schema.expects.iter().map(|relation| literal(&relation.name)).collect();
-    let names = format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "));
+    format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
+}
+
+/// A query for the short hashes that the journal keeps, as one object of JSON. It is text, so that the row of the journal can be made of it
+/// where it is written: a step's locks are held meanwhile. `names`: an array of SQL.
+pub(super) fn query(names: &str) -> String {
     let columns = format!(
         "SELECT n.name AS key, CASE WHEN c.oid IS NULL THEN 'absent' ELSE {} END AS value
          FROM pg_catalog.unnest({names}) AS n(name) LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)",
@@ -58,14 +62,14 @@ pub(super) fn query(plan: &SavedPlan) -> String {
     );
     format!(
         "SELECT coalesce(pg_catalog.jsonb_object_agg(key, value), '{{}}') FROM ({columns} UNION ALL ({})) AS kept",
-        objects::query(&names)
+        objects::query(names)
     )
 }
 
 /// What the journal keeps of the relations, as they are now.
 pub(super) async fn hashes(client: &Session, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
     let failed = failed("reading the relations of the plan, and what belongs to them");
-    let answer = client.simple_query(&query(plan)).await.map_err(&failed)?;
+    let answer = client.simple_query(&query(&names(plan))).await.map_err(&failed)?;
     let json = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,

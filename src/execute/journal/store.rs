@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Actor, Record, v1};
+use crate::execute::relations;
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 use crate::sql::literal;
 
@@ -226,26 +227,81 @@ pub(in crate::execute) async fn replaced_plans(
 }
 
 /// The statement that appends a record, for the caller's transaction, after the lease's row was locked in it: that is what keeps `seq` dense.
-/// It returns the row's `seq` and `detail`. `known_there`: SQL for an object of JSON whose fields take the place of the record's, because
-/// only the server knows them then.
+/// It returns the row's `seq` and `detail`. `known_there`: what only the server knows by then.
 pub(in crate::execute) fn insert(
     release: &str,
     epoch: i64,
     record: &Record,
-    known_there: Option<&str>,
+    known_there: Option<&KnownThere<'_>>,
 ) -> Result<String, JournalError> {
+    let values = values(release, epoch, record)?;
+    Ok(match known_there {
+        None => insert_of(&values.each_ref().map(String::as_str), ""),
+        Some(known) => known.insert(&values),
+    })
+}
+
+/// What the journal's row of a step says that only the server knows when it is written.
+pub(in crate::execute) struct KnownThere<'a> {
+    /// When the step's transaction began, by the server's clock, and how long the step had taken before, in milliseconds.
+    pub(in crate::execute) began: &'a str,
+    pub(in crate::execute) before: u64,
+    /// The relations to read, as an array of SQL.
+    pub(in crate::execute) relations: &'a str,
+    /// Whether [`PREPARED`] is there.
+    pub(in crate::execute) prepared: bool,
+}
+
+/// A statement of the session's: to plan what it reads takes longer than to read it.
+const PREPARED: &str = "cutover_step_done";
+
+impl KnownThere<'_> {
+    fn insert(&self, values: &[String; 5]) -> String {
+        let Self { before, relations, .. } = self;
+        let began = format!("{}::pg_catalog.timestamptz", literal(self.began));
+        if self.prepared {
+            let all = format!("{}, {began}, {before}, {relations}", values.join(", "));
+            return format!("EXECUTE {PREPARED} ({all})");
+        }
+        let values = values.each_ref().map(String::as_str);
+        insert_of(&values, &known_there(&began, &before.to_string(), relations))
+    }
+}
+
+/// Prepares what [`KnownThere`] inserts.
+pub(in crate::execute) fn prepare() -> String {
+    let insert = insert_of(&["$1", "$2", "$3", "$4", "$5"], &known_there("$6", "$7", "$8"));
+    format!("PREPARE {PREPARED} (pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4, pg_catalog.jsonb, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.text[]) AS {insert}")
+}
+
+/// An expression that says whether the session has what [`prepare`] prepares.
+pub(in crate::execute) fn is_prepared() -> String {
+    format!("EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = {})", literal(PREPARED))
+}
+
+fn known_there(began: &str, before: &str, relations: &str) -> String {
+    format!(
+        " || pg_catalog.jsonb_build_object('ms', {before} + (extract(epoch FROM pg_catalog.clock_timestamp() - {began}) * 1000)::pg_catalog.int8,
+             'relations', ({}))",
+        relations::query(relations)
+    )
+}
+
+/// Release, epoch, event, step and detail, as constants.
+fn values(release: &str, epoch: i64, record: &Record) -> Result<[String; 5], JournalError> {
     let detail = serde_json::to_string(record).map_err(|error| unreadable(&error))?;
     let step = record.step().map_or_else(|| "NULL".to_owned(), |step| step.to_string());
-    let known_there = known_there.map(|fields| format!(" || {fields}")).unwrap_or_default();
-    Ok(format!(
+    let detail = format!("{}::pg_catalog.jsonb", literal(&detail));
+    Ok([literal(release), epoch.to_string(), literal(record.name()), step, detail])
+}
+
+fn insert_of([release, epoch, event, step, detail]: &[&str; 5], more: &str) -> String {
+    format!(
         "INSERT INTO cutover.journal (release_id, seq, epoch, event, step, detail)
-         SELECT {release}, coalesce(pg_catalog.max(seq), 0) + 1, {epoch}, {}, {step}, {}::pg_catalog.jsonb{known_there}
+         SELECT {release}, coalesce(pg_catalog.max(seq), 0) + 1, {epoch}, {event}, {step}, {detail}{more}
          FROM cutover.journal WHERE release_id = {release}
-         RETURNING seq, detail",
-        literal(record.name()),
-        literal(&detail),
-        release = literal(release),
-    ))
+         RETURNING seq, detail"
+    )
 }
 
 /// The row that [`insert`] returns.

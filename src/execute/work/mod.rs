@@ -63,8 +63,8 @@ enum Fault {
         /// What it said.
         error: tokio_postgres::Error,
     },
-    /// The step's statements left the session with another user.
-    OtherUser,
+    /// The step's statements left the session with another user, or without what was prepared in it.
+    OtherSession,
     /// Anything else.
     Engine(ExecuteError),
 }
@@ -75,8 +75,8 @@ impl Fault {
         match self {
             Self::Engine(error) => error,
             Self::Sql { error, .. } => failed("running a step")(error),
-            Self::OtherUser => {
-                let message = "its SQL leaves the session with another user (SET SESSION AUTHORIZATION)";
+            Self::OtherSession => {
+                let message = "its SQL leaves the session with another user, or without its prepared statements";
                 ExecuteError::Stuck { step: step.id, message: message.into() }
             }
         }
@@ -146,7 +146,7 @@ impl Engine<'_, '_> {
                 let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
                 ExecuteError::Stuck { step: step.id, message: message.into() }.into()
             }
-            Unended::OtherUser => Fault::OtherUser,
+            Unended::OtherSession => Fault::OtherSession,
             Unended::Engine(error) => error.into(),
         })
     }
@@ -174,8 +174,9 @@ impl Engine<'_, '_> {
         if knows_its_work {
             relations::unchanged(self.client, self.plan, &self.status).await?;
         }
-        let begun = self.begin().await?;
+        let mut begun = self.begin().await?;
         let done = async {
+            self.prepare_end(&mut begun).await?;
             let ending = self.ending(&begun, &self.done(step, started.elapsed()), &step.completes).await?;
             self.doors.passes("before commit");
             let answer = self.send(&ending).await?;

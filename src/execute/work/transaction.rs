@@ -31,11 +31,20 @@ impl Pace {
     }
 }
 
-/// What gives a failed transaction up, or goes back to a savepoint, would let the statements behind it run. What changes the session's user, or
-/// takes the client's next message for its rows, must be seen to have happened. Wherever these words stand: a string may be none.
+/// What gives a failed transaction up, or goes back to a savepoint, would let the statements behind it run. What changes the session's user, drops
+/// what is prepared, or takes the client's next message for its rows, must be seen to have happened. Wherever these words stand: a string may be none.
 pub(super) fn is_waited_for(sql: &str) -> bool {
-    const WORDS: [&str; 7] =
-        ["commit", "rollback", "abort", "transaction", "authorization", "session_authorization", "stdin"];
+    const WORDS: [&str; 9] = [
+        "commit",
+        "rollback",
+        "abort",
+        "transaction",
+        "authorization",
+        "session_authorization",
+        "stdin",
+        "deallocate",
+        "discard",
+    ];
     let mut words = sql.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
     sql.contains('\0')
         || words.clone().next().is_some_and(|first| first.eq_ignore_ascii_case("end"))
@@ -59,7 +68,7 @@ impl Engine<'_, '_> {
                 Err(fault) => fault,
             };
             self.roll_back().await;
-            if matches!(fault, Fault::OtherUser) && pace == Pace::Together {
+            if matches!(fault, Fault::OtherSession) && pace == Pace::Together {
                 pace = Pace::OneByOne;
                 continue;
             }
@@ -75,7 +84,12 @@ impl Engine<'_, '_> {
         attempt: Attempt,
         pace: Pace,
     ) -> Result<Written, Fault> {
-        let begun = self.begin_with(&self.limited(&attempt)).await?;
+        let mut begun = self.begin_with(&self.limited(&attempt)).await?;
+        match pace {
+            Pace::Together => self.prepare_end(&mut begun).await?,
+            // It may be gone by then.
+            Pace::OneByOne => begun.prepared = false,
+        }
         let ending = self.ending(&begun, &self.done(step, Duration::ZERO), &step.completes).await?;
         match pace {
             Pace::Together => {

@@ -85,6 +85,17 @@ fn settings_of_a_step_do_not_leak() {
 
 /// Nothing in the step's own text says so.
 #[test]
+fn a_function_that_forgets_what_is_prepared_is_waited_for() {
+    let shop = Shop::new();
+    shop.sql("CREATE FUNCTION forget() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$");
+    let mut plan = shop.plan();
+    statements(&mut plan, 0).push(Statement { sql: "SELECT forget()".into(), origin: None });
+    shop.execute(&plan.sealed(), &[]).ends(0);
+    assert_eq!(shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'step_succeeded' AND step = 1"), ["1"]);
+}
+
+/// Nor here.
+#[test]
 fn a_function_that_leaves_another_user_is_waited_for() {
     let shop = Shop::new();
     shop.sql(
