@@ -105,7 +105,7 @@ impl Release {
     fn plan(&self) -> PathBuf {
         let plan = self.folder.path().join("release.plan");
         let folder = self.folder.path().to_str().unwrap();
-        ran(self.cutover(&["plan", folder, "-o", plan.to_str().unwrap()]), &[0, 1]);
+        ran(self.cutover(&["plan", folder, "--from", "1", "-o", plan.to_str().unwrap()]), &[0, 1]);
         plan
     }
 
