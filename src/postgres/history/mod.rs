@@ -331,7 +331,7 @@ pub(crate) async fn rows_of(
     }
     entry.columns = columns(client, &table).await.map_err(fail)?;
     let row = (writes.row)(&entry).map_err(refused)?;
-    Ok(writes.clears.map(sql).into_iter().chain([row.text(&sql)]).collect())
+    Ok(writes.clears.map(sql).into_iter().chain([row.text(sql)]).collect())
 }
 
 /// The columns of a table, with the names of their types.
