@@ -87,10 +87,14 @@ impl Effect {
             effect.families(before, after, relations.iter().map(|(name, _)| *name));
             effect.bodies(before, after, |name, function| {
                 relations.iter().any(|(relation, difference)| {
+                    let (old, new) = (before.relation(relation), after.relation(relation));
                     let runs_on = |r: &Relation| r.trigger_functions.values().any(|called| called == name);
-                    let names =
-                        function.mentions.contains(&relation.name) || before.relation(relation).is_some_and(runs_on);
-                    names && difference.concerns(function, relation)
+                    let (ran, runs) = (old.is_some_and(runs_on), new.is_some_and(runs_on));
+                    // What else runs on a table, and which rows it is shown, is nothing to a body that only names the table.
+                    let shown = || old.map(|r| &r.transitions) != new.map(|r| &r.transitions);
+                    let as_trigger = || ran != runs || (ran && shown());
+                    (function.mentions.contains(&relation.name) || ran)
+                        && (difference.concerns(function, relation) || as_trigger())
                 })
             });
         }
@@ -306,8 +310,8 @@ impl<'a> Difference<'a> {
         let same = old.kind == new.kind
             && old.columns_known == new.columns_known
             && old.is_writable() == new.is_writable()
-            && old.transitions == new.transitions
-            && old.trigger_functions == new.trigger_functions
+            // A view that has triggers takes rows.
+            && (old.kind != RelationKind::View || old.trigger_functions == new.trigger_functions)
             && unique(old).eq(unique(new))
             && keys(old).eq(keys(new));
         if !same {

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::load::Version;
-use super::tools::{AtStart, Behind, Convention, History};
+use super::tools::{AtStart, Behind, Convention, History, Lock};
 
 /// A tool's own history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,17 +64,26 @@ impl Convention {
         }
     }
 
-    /// What becomes of an application that runs its migrations when it starts, as a row of a Markdown table: one of the older version, if the history has a
-    /// version that its files lack, and how one of the new version is kept from running what is pending.
+    /// What becomes of an application that runs its migrations when it starts, as a row of a Markdown table: one of the older version, once a version has run
+    /// that its files lack; how one of the new version is kept from running what is pending; and either while another one migrates.
     pub fn at_start(self) -> Option<String> {
-        let AtStart { behind, without } = self.tool().at_start.as_ref()?;
-        let behind = match behind {
-            Behind::Starts => "starts".to_owned(),
-            Behind::Stops { unless: None } => "stops".to_owned(),
-            Behind::Stops { unless: Some(setting) } => format!("stops, unless {setting}"),
-            Behind::Unknown => "not known".to_owned(),
+        let AtStart { behind, without, lock } = self.tool().at_start.as_ref()?;
+        let (behind, until) = match behind {
+            Behind::Starts => ("starts".to_owned(), String::new()),
+            Behind::Stops { unless: None } => ("stops".to_owned(), String::new()),
+            Behind::Stops { unless: Some(setting) } => (format!("stops, unless {setting}"), String::new()),
+            Behind::Untold { until } => {
+                ("starts: its history is not written".to_owned(), format!(", also afterwards until {until}"))
+            }
         };
-        Some(format!("| {} | {behind} | {without} |", self.tool().label))
+        let lock = match lock {
+            Lock::None => "starts".to_owned(),
+            Lock::Waits { limit: None } => "waits".to_owned(),
+            Lock::Waits { limit: Some(seconds) } => format!("waits {seconds} s, then stops"),
+            Lock::Stops => "stops".to_owned(),
+            Lock::Unknown => "not known".to_owned(),
+        };
+        Some(format!("| {} | {behind} | {without}{until} | {lock} |", self.tool().label))
     }
 
     /// One spelling for each version: leading zeros of numbers and diesel's dashes do not count.

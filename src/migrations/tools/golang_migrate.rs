@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, bad_name, whole_number};
+use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool, bad_name, whole_number};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError, Version};
@@ -17,7 +17,11 @@ pub(super) static TOOL: Tool = Tool {
     )),
     own: Own::anywhere(&["schema_migrations"]),
     version_key: whole_number,
-    at_start: Some(AtStart { behind: Behind::Stops { unless: None }, without: "leave `Up` out of its start" }),
+    at_start: Some(AtStart {
+        behind: Behind::Stops { unless: None },
+        without: "leave `Up` out of its start",
+        lock: Lock::Waits { limit: Some(15) },
+    }),
     ..Tool::new(
         "golang-migrate",
         "golang-migrate",

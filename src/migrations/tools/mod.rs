@@ -174,18 +174,39 @@ pub(crate) struct AtStart {
     pub(crate) behind: Behind,
     /// What makes an application start without running what is pending.
     pub(crate) without: &'static str,
+    /// What one does that has nothing to run, while another one migrates.
+    pub(crate) lock: Lock,
 }
 
-/// What an application does whose files lack a version that the history has.
+/// What an application does whose files lack a version that has run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behind {
     /// It starts.
     Starts,
+    /// It starts, since the history is only read here and is not told. So those that have all the files would run them a second time.
+    Untold {
+        /// What has to happen first.
+        until: &'static str,
+    },
     /// It stops with an error, unless something is set.
     Stops {
         /// What.
         unless: Option<&'static str>,
     },
+}
+
+/// What an application does at its start while another one holds the tool's own lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// It starts: there is no lock, or whoever has nothing to run does not take it.
+    None,
+    /// It waits for the lock.
+    Waits {
+        /// After how many seconds it stops, by default.
+        limit: Option<u32>,
+    },
+    /// It stops.
+    Stops,
     /// That is not known.
     Unknown,
 }

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{AtStart, Behind, Convention, History, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, unmixed};
 use crate::migrations::load::{Found, LoadError};
@@ -16,7 +16,11 @@ pub(super) static TOOL: Tool = Tool {
         Sign::new(&["_prisma_migrations"], &["migration_name", "checksum", "finished_at", "rolled_back_at"]),
     )),
     own: Own::anywhere(&["_prisma_migrations"]),
-    at_start: Some(AtStart { behind: Behind::Starts, without: "leave `prisma migrate deploy` out of its start" }),
+    at_start: Some(AtStart {
+        behind: Behind::Starts,
+        without: "leave `prisma migrate deploy` out of its start",
+        lock: Lock::Waits { limit: Some(10) },
+    }),
     ..Tool::new("prisma", "Prisma", detect, list)
 };
 

@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{AtStart, Behind, Convention, History, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError};
@@ -20,8 +20,9 @@ pub(super) static TOOL: Tool = Tool {
     // `psql` runs the scripts, which begin and commit themselves.
     outside_transaction: Some(""),
     at_start: Some(AtStart {
-        behind: Behind::Stops { unless: None },
+        behind: Behind::Untold { until: "`sqitch deploy --log-only` has recorded it" },
         without: "leave `sqitch deploy` out of its start",
+        lock: Lock::Waits { limit: Some(60) },
     }),
     ..Tool::new("sqitch", "Sqitch", |tree| sure(tree.has(PLAN), Convention::Sqitch), list)
 };

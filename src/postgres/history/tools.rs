@@ -141,6 +141,7 @@ pub(super) const fn of(convention: Convention) -> &'static Sql {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::Behind;
 
     #[test]
     fn values_stand_where_their_numbers_stood() {
@@ -159,6 +160,15 @@ mod tests {
         for convention in Convention::ALL {
             let said = convention.history().is_some_and(|table| table.written);
             assert_eq!(of(convention).writes.is_some(), said, "{convention}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_written_leaves_an_application_that_starts_in_the_dark() {
+        for convention in Convention::ALL {
+            let tool = convention.tool();
+            let untold = tool.at_start.as_ref().map(|said| matches!(said.behind, Behind::Untold { .. }));
+            assert_eq!(untold, convention.history().map(|table| !table.written), "{convention}");
         }
     }
 }

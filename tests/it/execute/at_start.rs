@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 
 use super::replan::Team;
 use super::support::async_client;
+use crate::support::cutover;
 
 /// Complete before the cutover; in both phases; after it.
 const FILES: &[(&str, &str)] = &[
@@ -58,6 +59,22 @@ fn nothing_is_said_where_nothing_is_left_for_them() {
     assert!(!planned.out.contains("blue stops") && planned.out.contains("green would run 2"), "{}", planned.out);
     let planned = team.writes(&FILES[..1]).plan(&[]).ends(0);
     assert!(planned.out.contains("blue stops") && !planned.out.contains("green would"), "{}", planned.out);
+}
+
+/// `tests/tools` tries this with the tools themselves.
+#[test]
+fn a_tool_whose_history_is_not_written_would_run_all_again() {
+    let plan = |convention: &str, from: &str| {
+        let folder = format!("fixtures/conventions/{convention}");
+        let output = cutover(env!("CARGO_MANIFEST_DIR")).args(["plan", &folder, "--from", from]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = plan("sqitch", "a");
+    assert!(said.contains("green would run b a second time, for its history does not get it: leave `sqitch deploy` out of its start until the release is done and `sqitch deploy --log-only` has recorded it (Sqitch)"), "{said}");
+    assert!(!said.contains("blue stops"), "{said}");
+    // A tool whose history is written has nothing left.
+    let said = plan("dbmate", "1");
+    assert!(said.contains("Before cutover") && !said.contains("green would"), "{said}");
 }
 
 #[test]
