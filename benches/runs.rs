@@ -6,6 +6,8 @@
 //!
 //! `cargo bench --bench runs -- [stall] [overhead] [blocker] [silent]`. Takes about three minutes. `psql` is looked for in the search path.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and ends where something is amiss")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,12 +21,15 @@ use std::time::{Duration, Instant};
 use cutover::postgres::throwaway::{Local, LocalOptions};
 use postgres::{Client, NoTls};
 
+/// What is measured, and its name.
+type Part = (&'static str, fn(&Server));
+
+const PARTS: [Part; 4] = [("stall", stall), ("overhead", overhead), ("blocker", blocker), ("silent", silent)];
+
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let parts: [(&str, fn(&Server)); 4] =
-        [("stall", stall), ("overhead", overhead), ("blocker", blocker), ("silent", silent)];
     let server = Server::start();
-    for (name, part) in parts {
+    for (name, part) in PARTS {
         if asked.is_empty() || asked.iter().any(|asked| asked == name) {
             part(&server);
         }

@@ -271,7 +271,9 @@ impl KnownThere<'_> {
 /// Prepares what [`KnownThere`] inserts.
 pub(in crate::execute) fn prepare() -> String {
     let insert = insert_of(&["$1", "$2", "$3", "$4", "$5"], &known_there("$6", "$7", "$8"));
-    format!("PREPARE {PREPARED} (pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4, pg_catalog.jsonb, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.text[]) AS {insert}")
+    format!(
+        "PREPARE {PREPARED} (pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4, pg_catalog.jsonb, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.text[]) AS {insert}"
+    )
 }
 
 /// An expression that says whether the session has what [`prepare`] prepares.

@@ -81,11 +81,12 @@ const NOTICED: Duration = Duration::from_secs(20);
 #[test]
 fn a_cable_that_is_pulled_is_noticed_at_both_ends() {
     let Some(far) = Far::reach() else {
+        let required = std::env::var_os("CUTOVER_TEST_NETWORK").is_some();
         assert!(
-            std::env::var_os("CI").is_none(),
-            "this test needs `unshare`, `nsenter` and `ip`, and the right to use them"
+            !required,
+            "CUTOVER_TEST_NETWORK asks for a network namespace, and none can be made with `unshare` and `ip`"
         );
-        println!("not tried: no right to make a network namespace");
+        eprintln!("not tried: no right to make a network namespace");
         return;
     };
     // In this network's address the server listens only once the address is there.

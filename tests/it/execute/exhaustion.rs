@@ -264,7 +264,7 @@ fn disturbed_anywhere_it_ends_as_if_nobody_had() {
     let seed = std::env::var("CUTOVER_EXHAUSTION_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
     let seed = seed.unwrap_or_else(|| u64::try_from(now).unwrap());
-    println!("CUTOVER_EXHAUSTION_SEED={seed}");
+    eprintln!("CUTOVER_EXHAUSTION_SEED={seed}");
 
     let servers: Vec<OwnServer> = std::iter::repeat_with(|| OwnServer::start_with(&[("synchronous_commit", "on")]))
         .take(if all.is_some() { 6 } else { 3 })
@@ -308,7 +308,7 @@ fn disturbed_anywhere_it_ends_as_if_nobody_had() {
         }
     });
     for (how, [disturbed, over]) in DISTURBANCES.iter().zip(*counts.lock().unwrap()) {
-        println!("{how:?}: {disturbed} disturbed, {over} over before");
+        eprintln!("{how:?}: {disturbed} disturbed, {over} over before");
         assert!(disturbed > 0, "{how:?} never happened");
     }
 }

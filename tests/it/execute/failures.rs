@@ -91,7 +91,10 @@ fn a_function_that_forgets_what_is_prepared_is_waited_for() {
     let mut plan = shop.plan();
     statements(&mut plan, 0).push(Statement { sql: "SELECT forget()".into(), origin: None });
     shop.execute(&plan.sealed(), &[]).ends(0);
-    assert_eq!(shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'step_succeeded' AND step = 1"), ["1"]);
+    assert_eq!(
+        shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'step_succeeded' AND step = 1"),
+        ["1"]
+    );
 }
 
 /// Nor here.
