@@ -178,6 +178,9 @@ impl<'a> Watch<'a> {
             let message = format!("its NATURAL JOIN compares ({}) instead of ({})", columns(is), columns(was));
             look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
         }
+        if let Some(message) = other_overload(own, &look, schema).filter(|_| own.refused().is_none()) {
+            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+        }
         let unlisted = |look: &Resolved| -> Vec<(QName, Vec<crate::sql::operation::Ident>)> {
             let positional = look.uses.writes.iter().filter_map(|write| match &write.kind {
                 WriteKind::Insert { columns, listed: false, .. } => Some((write.relation.clone(), columns.clone())),
@@ -366,4 +369,15 @@ fn same_type(recorded: &str, found: &str) -> bool {
     // `character` without a length is what a client sees of `character(n)`.
     let plain = |name: &str| if name.starts_with("bpchar") { name.replace("bpchar", "character") } else { last(name) };
     plain(recorded.without_modifiers().as_str()) == plain(found)
+}
+
+/// A call that means another of several functions, although the one that it meant is there.
+fn other_overload(own: &Resolved, look: &Resolved, schema: &Schema) -> Option<String> {
+    own.uses.overloads.iter().find_map(|(name, was)| {
+        let is = look.uses.overloads.get(name)?;
+        let there = |signature: &str| schema.functions(name).iter().any(|one| one.signature(name) == signature);
+        let lost = was.difference(is).flatten().find(|signature| there(signature))?;
+        let meant = is.difference(was).flatten().next()?;
+        Some(format!("its call of {name} means {meant} instead of {lost}"))
+    })
 }

@@ -477,6 +477,7 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
         row_security: of.row_security,
         force_row_security: of.force_row_security,
         read_only: of.read_only,
+        check_option: of.check_option,
         ..Relation::new(of.kind)
     };
     (reduced(old, columns(old, new)), reduced(new, columns(new, old)))
@@ -641,7 +642,11 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
         name: format!("policy {name}").into(),
         rule: Rule::Check { columns: Vec::new(), not_null: true, expression: policy.text.clone() },
     });
-    constraints.chain(unique).chain(policies).collect()
+    let shown = relation.check_option.then(|| RowRule::Check {
+        name: "check option".into(),
+        rule: Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() },
+    });
+    constraints.chain(unique).chain(policies).chain(shown).collect()
 }
 
 fn of_type(schema: &Schema, name: &QName) -> BTreeSet<Capability> {

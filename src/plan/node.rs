@@ -16,9 +16,9 @@ use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Fact, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
 use crate::parallel;
-use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, resolve};
+use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
-use crate::sql::operation::{DataVerb, TransactionControl};
+use crate::sql::operation::{ConstraintKind, DataVerb, Ident, TableChange, TransactionControl};
 use crate::sql::query::Command;
 use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, ReadFile, Words};
 
@@ -37,7 +37,7 @@ pub(crate) struct Part {
     pub(crate) hazard: Hazard,
     /// What it was seen to do, where its text does not tell.
     pub(crate) observed: Option<Arc<Observed>>,
-    /// What it reads and writes, for a data statement.
+    /// What it reads and writes, for a query or a data statement.
     pub(crate) command: Option<Arc<Command>>,
     /// Whether PostgreSQL refuses it, a data statement, where it stands in the files.
     pub(crate) refused: bool,
@@ -63,7 +63,10 @@ impl Part {
             return schema.refused_expression(&self.operation, self.prefix.is_none());
         };
         let look = resolve::resolve(command, schema);
-        look.refused().cloned().or_else(|| refused_row(command, &look.uses.writes, schema))
+        let refused = look.refused().cloned().or_else(|| refused_row(command, &look.uses.writes, schema));
+        // What a query calls may be anything, which is said already.
+        let told = matches!(self.operation, Operation::Query { .. });
+        refused.or_else(|| look.absent.into_iter().find(|absent| !told || absent.code == "42P01"))
     }
 
     /// Whether it gives all rows that it changes the same key, so that it fails on the second of them.
@@ -290,6 +293,7 @@ pub(super) fn collect(request: &Request<'_>, pending: Vec<Segment>, base: &Schem
         }
         diagnostics.extend(outside_in_block(&nodes[first..]));
         swaps(&mut nodes, first, base, folder);
+        restored(&mut nodes, first, folder);
         temporary(&mut nodes, first, folder);
         transactions(&mut nodes, first, blocks, folder);
         group(&mut nodes, first, base, folder);
@@ -313,7 +317,7 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
     let refusal = part.refused_on(before);
     let refused = refusal.is_some();
     if let Some(refusal) = refusal.filter(|_| *certain) {
-        let missing = refusal.code == "42P01";
+        let missing = refusal.code == "42P01" || !refusal.sure;
         unknown |= missing;
         diagnostics.push(refused_data(&refusal, part.span, missing, *worded));
     }
@@ -472,12 +476,16 @@ fn bad_manner(why: &str, span: Span) -> Diagnostic {
     .help("change the comment or the statement; without the comment it runs as one statement")
 }
 
-/// What a data statement reads and writes. Long ones are lists of rows.
+/// What a query, or a data statement, reads and writes. Long ones are lists of rows.
 fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
     const LONG: usize = 1 << 16;
-    let Operation::Data(data) = &part.operation else { return None };
+    let read = match &part.operation {
+        Operation::Data(data) => data.verb != DataVerb::Copy,
+        Operation::Query { .. } => true,
+        _ => false,
+    };
     let text = sources.slice(part.span);
-    let looked_at = data.verb != DataVerb::Copy && text.len() < LONG;
+    let looked_at = read && text.len() < LONG;
     looked_at.then(|| sql::read_query(text).ok().map(Arc::new)).flatten()
 }
 
@@ -503,7 +511,7 @@ pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<Str
 /// What is to be said of a data statement that cannot run on the schema before it.
 fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: bool) -> Diagnostic {
     if missing {
-        return problem(&Problem::Missing(refusal.message.replace(" does not exist", "")), span, false, worded);
+        return problem(&Problem::Missing(refusal.lacking()), span, false, worded);
     }
     server_refuses(format!("PostgreSQL refuses this: {}", refusal.message), span)
 }
@@ -706,6 +714,68 @@ fn swaps(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
             }
         }
         at += 1;
+    }
+}
+
+/// What must not be without what follows it, however each is judged by itself: a foreign key that comes back with another action, or a
+/// new counter that is set behind the rows there are. Both are one transaction.
+fn restored(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
+    let mut at = first;
+    while at < nodes.len() {
+        let lost: Vec<Lost> = nodes[at].parts.iter().filter_map(|part| lost(part, &nodes[at])).collect();
+        let restores = |node: &Node| lost.iter().any(|lost| lost.comes_back(node, folder));
+        let back = (at + 1..nodes.len()).take_while(|_| !lost.is_empty()).find(|i| restores(&nodes[*i]));
+        let members = back.map(|back| [at, back]).filter(|both| both.iter().all(|i| nodes[*i].transactional));
+        if let Some(members) = members {
+            unite(nodes, &members, folder);
+        }
+        at += 1;
+    }
+}
+
+/// What a part takes until a later one gives it back.
+enum Lost {
+    /// Rows that point to nothing are refused: the columns, and the table that they point to.
+    Reference { table: QName, columns: Vec<Ident>, target: QName },
+    /// A column counts on from its rows.
+    Counter { table: QName, column: Ident },
+}
+
+fn lost(part: &Part, node: &Node) -> Option<Lost> {
+    let Operation::AlterTable { table, change, .. } = &part.operation else { return None };
+    let table = node.before.resolve(table);
+    let relation = node.before.relation(&table)?;
+    match change {
+        TableChange::DropConstraint { name, .. } => match &relation.constraints.get(name)?.kind {
+            Rule::ForeignKey { columns, target, .. } => {
+                Some(Lost::Reference { table, columns: columns.clone(), target: target.clone() })
+            }
+            _ => None,
+        },
+        TableChange::SetIdentity { column, add: true, .. } => Some(Lost::Counter { table, column: column.clone() }),
+        _ => None,
+    }
+}
+
+impl Lost {
+    fn comes_back(&self, node: &Node, folder: &Folder) -> bool {
+        node.parts.iter().any(|part| match (self, &part.operation) {
+            (
+                Self::Reference { table, columns, target },
+                Operation::AlterTable { table: of, change: TableChange::AddConstraint(definition), .. },
+            ) => match &definition.kind {
+                ConstraintKind::ForeignKey { columns: own, target: to, .. } => {
+                    node.before.resolve(of) == *table && own == columns && node.before.resolve(to) == *target
+                }
+                _ => false,
+            },
+            (Self::Counter { table, column }, Operation::Query { .. }) => {
+                let text = folder.sources.slice(part.span).to_ascii_lowercase();
+                let named = |name: &Ident| text.contains(&name.to_ascii_lowercase());
+                text.contains("setval") && named(&table.name) && named(column)
+            }
+            _ => false,
+        })
     }
 }
 

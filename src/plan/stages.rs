@@ -160,7 +160,7 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
     let judge = |node: &Node| {
         let pulls = pulls_of(node);
         // Hardly any is, and two nodes are large.
-        let mut split = split(node, &pulls, &pulls_of).map(Box::new);
+        let mut split = split(node, &ends.base, &pulls, &pulls_of).map(Box::new);
         if let (Some(begun), Some(split)) = (ends.request.begun, &mut split) {
             let before = &mut split.0.0;
             before.ran = before.written.as_ref().filter(|written| begun.wrote(&written.sql)).map(|_| Phase::Before);
@@ -181,6 +181,7 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
 
 fn split<'a>(
     node: &Node,
+    base: &Schema,
     pulls: &Pulls<'a>,
     pulls_of: &impl Fn(&Node) -> Pulls<'a>,
 ) -> Option<((Node, Pulls<'a>), (Node, Pulls<'a>))> {
@@ -188,7 +189,7 @@ fn split<'a>(
     if node.directive.is_some() || node.ran.is_some() || !pulls.blue_must() || !pulls.green_must() {
         return None;
     }
-    let (operation, sql) = rewrite::drop_required_column(&part.operation, &node.before)?;
+    let (operation, sql) = rewrite::drop_required_column(&part.operation, &node.before, base)?;
     let loosened = node.before.apply(&operation);
     let mut before = node.clone();
     before.effect = Effect::of(&operation, &node.before, &loosened);

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::model::{Column, Index, Policy, QName, Relation};
+use super::model::{Column, Index, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, naming, refusals, resolve};
 use crate::sql::operation::{
-    CreateIndex, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn, QueryShape,
-    RelationKind, TableChange,
+    CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
+    QueryShape, RelationKind, TableChange,
 };
 use crate::sql::query::Query;
 use crate::sql::{Name, TypeName};
@@ -91,6 +91,7 @@ impl Change {
             return;
         }
         self.problems.extend(refusals::missing::of(&self.schema, operation));
+        self.carry_objects(operation);
         match operation {
             Operation::CreateTable(table) => self.create_table(table),
             Operation::AlterTable { table, if_exists, only, change } => {
@@ -153,7 +154,7 @@ impl Change {
                 });
             }
             Operation::CreateFunction(function) => self.create_function(function),
-            Operation::DropFunction { name, arguments, if_exists, cascade } => {
+            Operation::DropFunction { name, arguments, if_exists, cascade, .. } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists, *cascade);
             }
             Operation::CreateTrigger { name, table, function, columns, transitions, firing, .. } => {
@@ -234,7 +235,16 @@ impl Change {
             Operation::Object { kind: ObjectKind::Publication, name, change, publishes, .. } => {
                 self.publication(name, change, publishes.as_deref());
             }
-            Operation::Object { kind, name, change, .. } => self.schema.follow(*kind, name, change),
+            Operation::Object { kind, name, change, statistics, runs, .. } => {
+                let on = |statistics: &CreateStatistics| {
+                    (self.schema.resolve(&statistics.table), statistics.columns.clone())
+                };
+                let stands_on = StandsOn {
+                    functions: runs.iter().map(|function| self.schema.resolve_function(function)).collect(),
+                    columns: statistics.as_deref().map(on),
+                };
+                self.schema.follow(*kind, name, change, stands_on);
+            }
             Operation::Session { search_path: Some(path) } => {
                 self.schema.search_path = searched(path);
             }
@@ -254,6 +264,60 @@ impl Change {
             | Operation::Transaction(_)
             | Operation::Maintenance { table: None, .. }
             | Operation::Opaque { .. } => {}
+        }
+    }
+
+    /// Objects beside tables follow what they stand on: the names of their tables and columns, and their end.
+    fn carry_objects(&mut self, operation: &Operation) {
+        let gone = |at: &QName, column: Option<&Ident>| {
+            let (at, column) = (at.clone(), column.cloned());
+            move |stands: &StandsOn| {
+                let inside = |(table, columns): &(QName, Vec<Ident>)| {
+                    *table == at && column.as_ref().is_none_or(|column| columns.contains(column))
+                };
+                (!stands.columns.as_ref().is_some_and(inside)).then(|| stands.clone())
+            }
+        };
+        let moved = |from: QName, to: QName| {
+            move |stands: &StandsOn| {
+                let mut stands = stands.clone();
+                stands
+                    .columns
+                    .iter_mut()
+                    .filter(|(table, _)| *table == from)
+                    .for_each(|(table, _)| *table = to.clone());
+                Some(stands)
+            }
+        };
+        match operation {
+            Operation::DropRelation { name, .. } => self.schema.follow_changes(gone(&self.schema.resolve(name), None)),
+            Operation::RenameRelation { name, to, .. } => {
+                let from = self.schema.resolve(name);
+                let to = QName { schema: from.schema.clone(), name: to.clone() };
+                self.schema.follow_changes(moved(from, to));
+            }
+            Operation::MoveRelation { name, to, .. } => {
+                let from = self.schema.resolve(name);
+                let to = QName { schema: to.clone(), name: from.name.clone() };
+                self.schema.follow_changes(moved(from, to));
+            }
+            Operation::AlterTable { table, change: TableChange::DropColumn { column, .. }, .. } => {
+                self.schema.follow_changes(gone(&self.schema.resolve(table), Some(column)));
+            }
+            Operation::AlterTable { table, change: TableChange::RenameColumn { from, to }, .. } => {
+                let table = self.schema.resolve(table);
+                self.schema.follow_changes(|stands| {
+                    let mut stands = stands.clone();
+                    let columns = stands.columns.iter_mut().filter(|(of, _)| *of == table).flat_map(|(_, c)| c);
+                    columns.filter(|column| *column == from).for_each(|column| *column = to.clone());
+                    Some(stands)
+                });
+            }
+            Operation::DropFunction { name, cascade: true, .. } => {
+                let function = self.schema.resolve_function(name);
+                self.schema.follow_changes(|stands| (!stands.functions.contains(&function)).then(|| stands.clone()));
+            }
+            _ => {}
         }
     }
 
@@ -626,6 +690,7 @@ impl Change {
             _ => self.newborn(&name, kind),
         };
         relation.definition.clone_from(&view.definition);
+        relation.check_option = view.check_option;
         let (columns, uses) = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default();

@@ -64,6 +64,7 @@ impl Change {
         if_exists: bool,
         cascade: bool,
     ) {
+        let aggregate = self.schema.has_aggregate(name);
         let name = self.schema.resolve_function(name);
         self.touched.insert(Object::Function(name.clone()));
         let mut overloads = self.schema.functions(&name).to_vec();
@@ -72,7 +73,7 @@ impl Change {
             let matches = arguments.is_none_or(|a| f.arguments.iter().map(|(t, _)| t).eq(a.iter()));
             !matches
         });
-        if overloads.len() == before && !if_exists {
+        if overloads.len() == before && !if_exists && !aggregate {
             self.missing(format!("function {name}"));
         }
         if overloads.is_empty() {

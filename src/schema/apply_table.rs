@@ -104,6 +104,9 @@ impl Change {
             }
             relation.parent = Some(parent);
         }
+        if !table.inherits.is_empty() {
+            relation.own = table.columns.iter().map(|column| column.name.clone()).collect();
+        }
         if let Some((query, body)) = &table.query {
             let (columns, _) = self.typed(query, body);
             relation.columns_known = columns.is_some();
@@ -352,6 +355,7 @@ impl Change {
                         runs: Vec::new(),
                         needs: Vec::new(),
                         value: None,
+                        contradiction: None,
                     };
                     self.sequence_for(table, &definition);
                 }
@@ -455,7 +459,10 @@ impl Change {
             }
             TableChange::Inherit { parent, attach } => {
                 let parent = self.schema.resolve(parent);
-                self.edit(table, |t| t.parent = attach.then_some(parent));
+                self.edit(table, |t| {
+                    t.parent = attach.then_some(parent);
+                    t.own = t.columns.iter().filter(|_| *attach).map(|column| column.name.clone()).collect();
+                });
             }
             TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
@@ -504,12 +511,21 @@ impl Change {
         let is_table = |name: &&QName| self.schema.relation(name).is_some_and(|r| r.kind == RelationKind::Table);
         let children: Vec<_> = self.schema.children(table).filter(is_table).cloned().collect();
         for child in children {
+            // What it has of its own stays.
+            let own = matches!(&inherited, TableChange::DropColumn { column, .. } if self.owns(&child, column));
+            if own {
+                continue;
+            }
             // One that it has already is its own from now on.
             if !matches!(&inherited, TableChange::AddConstraint(definition) if self.has_key(&child, &definition.kind)) {
                 self.change_table(&child, &inherited);
             }
             self.hand_down(&child, &inherited);
         }
+    }
+
+    fn owns(&self, table: &QName, column: &Ident) -> bool {
+        self.schema.relation(table).is_some_and(|relation| relation.own.contains(column))
     }
 
     /// Whether a table has a key like one that its parent gets.
@@ -600,6 +616,9 @@ impl Change {
         };
         self.edit(table, |relation| {
             relation.columns.iter_mut().for_each(|c| rename(&mut c.name));
+            if relation.own.remove(from) {
+                relation.own.insert(to.clone());
+            }
             relation.columns.iter_mut().flat_map(|c| &mut c.needs).for_each(rename);
             relation.trigger_columns.values_mut().flatten().for_each(rename);
             relation.partition_key.iter_mut().for_each(rename);
@@ -680,6 +699,7 @@ fn inherit(relation: &mut Relation, parent: &Relation) {
 
 /// A column goes with its indexes and the constraints that mention it.
 fn drop_column(relation: &mut Relation, column: &Ident) {
+    relation.own.remove(column);
     relation.columns.retain(|c| c.name != *column && !c.needs.contains(column));
     let tied: Vec<Ident> = relation
         .trigger_columns

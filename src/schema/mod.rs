@@ -24,6 +24,7 @@ use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, Relation
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
+use model::StandsOn;
 pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
@@ -48,7 +49,7 @@ pub struct Schema {
     extensions: OrdSet<Ident>,
     publications: OrdMap<Ident, Arc<Publication>>,
     /// Other objects that are followed by name; `None`: nobody has read which there are.
-    objects: Option<OrdSet<(ObjectKind, Ident)>>,
+    objects: Option<OrdMap<(ObjectKind, Ident), StandsOn>>,
     /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
     default_grants: OrdMap<(Option<Ident>, bool), Arc<Grants>>,
     search_path: Arc<[Ident]>,
@@ -75,7 +76,7 @@ impl Default for Schema {
             namespaces: OrdSet::unit("public".into()),
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
-            objects: Some(OrdSet::new()),
+            objects: Some(OrdMap::new()),
             default_grants: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
             default_path: Arc::from(["public".into()]),
@@ -224,18 +225,47 @@ impl Schema {
     }
 
     /// Follows an object by its name.
-    fn follow(&mut self, kind: ObjectKind, name: &str, change: &ObjectChange) {
+    fn follow(&mut self, kind: ObjectKind, name: &str, change: &ObjectChange, stands_on: StandsOn) {
         let (Some(objects), Some(key)) = (&mut self.objects, refusals::missing::followed(kind, name)) else { return };
         match change {
-            ObjectChange::Create => _ = objects.insert(key),
+            // What is gone of several is not told apart.
+            ObjectChange::Drop if refusals::missing::SIGNED.contains(&kind) => {
+                _ = objects.insert(key, StandsOn::default());
+            }
+            ObjectChange::Create => {
+                let mut stands_on = stands_on;
+                stands_on.functions.extend(objects.get(&key).into_iter().flat_map(|known| known.functions.clone()));
+                objects.insert(key, stands_on);
+            }
             ObjectChange::Alter => {}
             ObjectChange::Drop => _ = objects.remove(&key),
             ObjectChange::Rename { to } => {
-                objects.remove(&key);
+                let stands_on = objects.remove(&key).unwrap_or_default();
                 let home = key.1.rsplit_once('.').map(|(home, _)| home.to_owned());
-                objects.insert((kind, home.map_or_else(|| to.clone(), |home| format!("{home}.{to}").into())));
+                let to = home.map_or_else(|| to.clone(), |home| format!("{home}.{to}").into());
+                objects.insert((kind, to), stands_on);
             }
         }
+    }
+
+    /// An object beside tables that is made of a function, in words.
+    pub(crate) fn object_of(&self, function: &QName) -> Option<String> {
+        let mut objects = self.objects.iter().flatten();
+        let (key, _) = objects.find(|(_, stands)| stands.functions.contains(function))?;
+        Some(format!("{} {}", key.0.words(), key.1).trim_end().to_owned())
+    }
+
+    /// Whether an aggregate of this name was made.
+    pub(crate) fn has_aggregate(&self, name: &Name) -> bool {
+        let is =
+            |key: &(ObjectKind, Ident)| key.0 == ObjectKind::Aggregate && key.1.rsplit('.').next() == Some(&*name.name);
+        self.objects.iter().flat_map(OrdMap::keys).any(is)
+    }
+
+    /// What followed objects stand on is another, or is gone and takes them along.
+    fn follow_changes(&mut self, change: impl Fn(&StandsOn) -> Option<StandsOn>) {
+        let Some(objects) = self.objects.as_mut().filter(|objects| !objects.is_empty()) else { return };
+        *objects = objects.iter().filter_map(|(key, stands)| Some((key.clone(), change(stands)?))).collect();
     }
 
     /// Why PostgreSQL refuses the sub-commands of one statement together, and which of them.

@@ -107,6 +107,10 @@ pub struct Relation {
     pub replica_identity: ReplicaIdentity,
     /// The partitioned table it belongs to, or the table it inherits from.
     pub parent: Option<QName>,
+    /// The columns that it has of its own beside those of the table that it inherits from: they stay when those go.
+    pub own: BTreeSet<Ident>,
+    /// Whether a view takes no rows that it does not show.
+    pub check_option: bool,
     /// The rows that it takes as a partition, as far as they are known.
     pub bound: Option<Bound>,
     /// The partition for rows that no other takes.
@@ -148,6 +152,8 @@ impl Relation {
             partition_key: Vec::new(),
             replica_identity: ReplicaIdentity::default(),
             parent: None,
+            own: BTreeSet::new(),
+            check_option: false,
             bound: None,
             default_partition: None,
             owned_by: None,
@@ -580,6 +586,15 @@ impl Function {
         let types: Vec<_> = self.arguments.iter().map(|(data_type, _)| data_type.as_str()).collect();
         format!("{name}({})", types.join(", "))
     }
+}
+
+/// What an object beside tables stands on, and goes with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct StandsOn {
+    /// The functions that it is made of.
+    pub(super) functions: Vec<QName>,
+    /// The table of statistics, and its columns that they are on.
+    pub(super) columns: Option<(QName, Vec<Ident>)>,
 }
 
 /// The tables of a publication, with the columns that it publishes, if not all, and those that its `WHERE` may mention.

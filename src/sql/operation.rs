@@ -168,8 +168,10 @@ pub enum Operation {
     },
     /// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`
     CreateFunction(Box<CreateFunction>),
-    /// `DROP FUNCTION|PROCEDURE`
+    /// `DROP FUNCTION|PROCEDURE|ROUTINE`
     DropFunction {
+        /// As what it is dropped.
+        called: Routine,
         /// Its name.
         name: Name,
         /// Its input argument types, where written.
@@ -345,6 +347,8 @@ pub enum Operation {
         statistics: Option<Box<CreateStatistics>>,
         /// What a publication gets or loses by it.
         publishes: Option<Box<Publishes>>,
+        /// The functions that a new event trigger, aggregate, cast or operator is made of.
+        runs: Vec<Name>,
     },
     /// Not understood.
     Opaque {
@@ -368,6 +372,17 @@ pub enum RelationKind {
     Index,
     /// A foreign table.
     ForeignTable,
+}
+
+/// What a statement calls a function or a procedure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routine {
+    /// `FUNCTION`
+    Function,
+    /// `PROCEDURE`
+    Procedure,
+    /// `ROUTINE`: either
+    Any,
 }
 
 /// When a trigger runs.
@@ -645,6 +660,8 @@ pub struct CreateView {
     pub query: QueryShape,
     /// The same with its expressions, to tell the types of its columns by.
     pub body: Query,
+    /// `WITH CHECK OPTION`
+    pub check_option: bool,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.
     pub definition: Vec<Ident>,
 }

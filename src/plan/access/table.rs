@@ -45,11 +45,20 @@ impl Reader<'_> {
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
                 self.access.precedes.insert(Key::FunctionUsers);
-                let rules = self.schema.relation(table).map(|r| rules_on(r, column)).unwrap_or_default();
-                for part in rules {
-                    // Some are indexes, whose names are the relations'.
-                    self.defines_relation(QName { schema: table.schema.clone(), name: part.clone() });
-                    self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(part)));
+                // Its table can have another primary key then.
+                let key = self.schema.relation(table).and_then(Relation::primary_key);
+                if key.is_some_and(|key| key.contains(column)) {
+                    self.access.defines.insert(Key::Of(table.clone(), Aspect::PrimaryKey));
+                }
+                let schema = self.schema;
+                let heirs = schema.children(table);
+                for of in std::iter::once(table).chain(heirs) {
+                    let rules = schema.relation(of).map(|r| rules_on(r, column)).unwrap_or_default();
+                    for part in rules {
+                        // Some are indexes, whose names are the relations'.
+                        self.defines_relation(QName { schema: of.schema.clone(), name: part.clone() });
+                        self.access.defines.insert(Key::Of(of.clone(), Aspect::Named(part)));
+                    }
                 }
                 self.access.defines.insert(column_key(column));
             }

@@ -137,6 +137,8 @@ impl Reader {
             relation.partitioned = kind == "p";
             relation.unlogged = row.get(11);
             relation.bound = row.get::<_, Option<&str>>(12).and_then(Bound::read);
+            relation.check_option = row.get(13);
+            relation.own = row.get::<_, Vec<String>>(14).into_iter().map(Ident::from).collect();
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
             relation.read_only = row.get(7);

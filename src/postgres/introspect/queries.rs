@@ -22,7 +22,10 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END, c.relreplident::text,
                     (SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
                      WHERE x.indrelid = c.oid AND x.indisreplident),
-                    c.relpersistence = 'u', pg_catalog.pg_get_expr(c.relpartbound, c.oid)
+                    c.relpersistence = 'u', pg_catalog.pg_get_expr(c.relpartbound, c.oid),
+                    coalesce(c.reloptions::text ~ 'check_option', false),
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                          WHERE a.attrelid = c.oid AND a.attislocal AND a.attinhcount > 0 AND NOT a.attisdropped)
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

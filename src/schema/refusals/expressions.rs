@@ -268,7 +268,7 @@ fn column_of(column: &ColumnDefinition) -> Column {
 }
 
 /// A new table as far as its columns are written.
-fn written(table: &CreateTable) -> Relation {
+pub(super) fn written(table: &CreateTable) -> Relation {
     let mut relation = Relation::new(RelationKind::Table);
     relation.columns = table.columns.iter().map(column_of).collect();
     relation.columns_known = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();

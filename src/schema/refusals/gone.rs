@@ -86,7 +86,7 @@ impl Catalog<'_> {
             Self::trigger_of(relation, name).map(|trigger| format!("trigger {trigger} on table {table}"))
         };
         let trigger = self.schema.relations().find_map(|(table, relation)| trigger(table, relation));
-        let user = trigger.or_else(|| self.caller(name))?;
+        let user = trigger.or_else(|| self.caller(name)).or_else(|| self.schema.object_of(name))?;
         Some(format!("cannot drop function {} because other objects depend on it: {user}", name.name))
     }
 }

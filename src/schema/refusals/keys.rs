@@ -62,6 +62,12 @@ impl Catalog<'_> {
         if !METHODS.contains(&method) && self.schema.extensions().next().is_none() {
             return Some(format!("access method \"{method}\" does not exist"));
         }
+        if index.unique && METHODS.contains(&method) && method != "btree" {
+            return Some(format!("access method \"{method}\" does not support unique indexes"));
+        }
+        if index.key.len() > 1 && matches!(method, "hash" | "spgist") {
+            return Some(format!("access method \"{method}\" does not support multicolumn indexes"));
+        }
         let of = |column: &Ident| relation.column(column)?.data_type.clone();
         index.key.iter().flatten().filter(|_| !index.classes).find_map(|column| self.unordered(method, &of(column)?))
     }

@@ -40,6 +40,12 @@ impl Catalog<'_> {
         (relation.kind != kind).then(|| is_not(&name, kind))
     }
 
+    /// Whether something else bears the name of a sequence.
+    pub(super) fn is_no_sequence(&self, name: &Name) -> bool {
+        let found = self.schema.relation(&self.schema.resolve(name));
+        found.is_some_and(|relation| relation.kind != RelationKind::Sequence)
+    }
+
     /// A column that is named beside its relation.
     pub(super) fn column_of(&self, name: &Name, column: &Ident) -> Option<String> {
         let name = self.schema.resolve(name);

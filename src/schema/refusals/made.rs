@@ -7,13 +7,24 @@ use crate::schema::model::{QName, Relation, UserType};
 use crate::sql::Name;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{
-    AttributeChange, ConstraintKind, CreateTable, DomainChange, Ident, RelationKind, ReplicaIdentity, TypeDefinition,
+    AttributeChange, ConstraintDefinition, ConstraintKind, CreateTable, DomainChange, Ident, RelationKind,
+    ReplicaIdentity, TypeDefinition,
 };
 
 /// The first name that stands twice.
 pub(in crate::schema) fn repeated<'a>(names: impl IntoIterator<Item = &'a Ident>) -> Option<&'a Ident> {
     let mut seen = BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(*name))
+}
+
+/// A column that stands twice in a key.
+pub(super) fn repeated_in_key(constraint: &ConstraintDefinition) -> Option<String> {
+    let (columns, kind) = match &constraint.kind {
+        ConstraintKind::PrimaryKey { columns } => (columns, "primary key"),
+        ConstraintKind::Unique { columns, .. } => (columns, "unique"),
+        _ => return None,
+    };
+    repeated(columns).map(|column| format!("column \"{column}\" appears twice in {kind} constraint"))
 }
 
 impl Catalog<'_> {
@@ -35,6 +46,10 @@ impl Catalog<'_> {
         if table.constraints.iter().filter(|constraint| constraint.kind.is_primary()).count() > 1 {
             return Some(format!("multiple primary keys for table \"{}\" are not allowed", table.name.name));
         }
+        let named = table.constraints.iter().filter_map(|constraint| constraint.name.as_ref());
+        if let Some(name) = repeated(named) {
+            return Some(format!("constraint \"{name}\" for relation \"{}\" already exists", table.name.name));
+        }
         let all = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();
         let known = |column: &Ident| table.columns.iter().any(|own| own.name == *column) || is_system(column);
         table.constraints.iter().find_map(|constraint| {
@@ -44,6 +59,9 @@ impl Catalog<'_> {
             else {
                 return None;
             };
+            if let Some(why) = repeated_in_key(constraint) {
+                return Some(why);
+            }
             if let Some(column) = columns.iter().find(|column| all && table.query.is_none() && !known(column)) {
                 return Some(format!("column \"{column}\" named in key does not exist"));
             }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use super::super::apply::Problem;
 use super::super::resolve;
 use super::super::{QName, Schema};
+use super::signature;
 use crate::sql::lex::{Kind, Lexeme, lex};
 
 use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateStatistics, GrantObject, Ident, ObjectChange,
     ObjectKind, Operation, Publishes, TableChange, TypeDefinition,
 };
-use crate::sql::query::Expr;
+use crate::sql::query::{Expr, Query};
 use crate::sql::{Name, TypeName};
 
 /// What an operation names that a schema does not have, and what it makes that the schema has.
@@ -23,21 +24,37 @@ pub(in crate::schema) fn of(schema: &Schema, operation: &Operation) -> Vec<Probl
 }
 
 /// Kinds of objects that are followed by name. Roles and databases are those of the whole server; what has a signature has many spellings.
-const FOLLOWED: [ObjectKind; 7] = [
+const FOLLOWED: [ObjectKind; 10] = [
+    ObjectKind::Aggregate,
+    ObjectKind::Cast,
     ObjectKind::Collation,
     ObjectKind::EventTrigger,
     ObjectKind::ForeignDataWrapper,
+    ObjectKind::Operator,
     ObjectKind::Server,
     ObjectKind::Statistics,
     ObjectKind::Subscription,
     ObjectKind::TextSearch,
 ];
 
+/// Those of which several have one name here: they are told apart by types, which have many spellings.
+pub(in crate::schema) const SIGNED: [ObjectKind; 3] = [ObjectKind::Aggregate, ObjectKind::Cast, ObjectKind::Operator];
+
 /// The name of an object that is followed, as it is kept.
 pub(in crate::schema) fn followed(kind: ObjectKind, name: &str) -> Option<(ObjectKind, Ident)> {
     // The options of what is created may stand behind its name.
     let name = name.split('(').next().unwrap_or(name).trim_end();
     FOLLOWED.contains(&kind).then(|| (kind, name.strip_prefix("public.").unwrap_or(name).into()))
+}
+
+impl Schema {
+    /// The relation that a string names, if a schema that is there does not have it.
+    pub(in crate::schema) fn lacks_relation(&self, text: &str) -> Option<QName> {
+        let pieces = lex(text);
+        let name = name_of(&pieces.iter().filter(|piece| piece.solid()).collect::<Vec<_>>())?;
+        let found = self.resolve(&name);
+        (self.relation(&found).is_none() && self.has_namespace(&found.schema)).then_some(found)
+    }
 }
 
 struct Look<'s> {
@@ -57,6 +74,7 @@ impl Look<'_> {
                 table.columns.iter().for_each(|column| self.data_type(&column.data_type));
                 table.columns.iter().for_each(|column| self.calls(column.value.as_deref()));
                 table.constraints.iter().for_each(|definition| self.constraint(definition));
+                table.query.iter().for_each(|(_, body)| self.query(body));
             }
             Operation::AlterTable { change, .. } => match change {
                 TableChange::AddColumn { column, constraints, .. } => {
@@ -70,10 +88,14 @@ impl Look<'_> {
                 }
                 TableChange::SetDefault { value, .. } => self.calls(value.as_deref()),
                 TableChange::AddConstraint(definition) => self.constraint(definition),
+                TableChange::Inherit { parent, .. } => self.relation(parent),
                 _ => {}
             },
             Operation::MoveRelation { to, .. } => self.namespace(to),
-            Operation::CreateView(view) => self.home(&view.name),
+            Operation::CreateView(view) => {
+                self.home(&view.name);
+                self.query(&view.body);
+            }
             Operation::CreateSequence { name, owned_by, .. } => {
                 self.home(name);
                 owned_by.iter().for_each(|(table, _)| self.relation(table));
@@ -128,12 +150,19 @@ impl Look<'_> {
             Operation::Object { kind: ObjectKind::Publication, name, change, publishes, lenient, .. } => {
                 self.publication(name, change, publishes.as_deref(), *lenient);
             }
-            Operation::Object { kind, name, change, lenient, statistics, .. } => {
+            Operation::Object { kind, name, change, lenient, statistics, runs, .. } => {
                 self.object(*kind, name, change, *lenient);
+                runs.iter().for_each(|function| self.function(function));
                 statistics.iter().for_each(|statistics| self.statistics(statistics));
             }
             _ => {}
         }
+    }
+
+    /// The functions that the query of a view or a table calls.
+    fn query(&mut self, query: &Query) {
+        let absent = resolve::query_absent(query, self.schema);
+        self.found.extend(absent.into_iter().map(|problem| Problem::Missing(problem.lacking())));
     }
 
     /// The schema that something is made in.
@@ -195,12 +224,8 @@ impl Look<'_> {
 
     /// A sequence, as a string names it.
     fn sequence(&mut self, text: &str) {
-        let pieces = lex(text);
-        if let Some(name) = name_of(&pieces.iter().filter(|piece| piece.solid()).collect::<Vec<_>>()) {
-            let found = self.schema.resolve(&name);
-            if self.schema.relation(&found).is_none() && self.schema.has_namespace(&found.schema) {
-                self.missing(format!("relation {found}"));
-            }
+        if let Some(name) = self.schema.lacks_relation(text) {
+            self.missing(format!("relation {name}"));
         }
     }
 
@@ -214,6 +239,13 @@ impl Look<'_> {
     fn named(&mut self, words: &str) {
         let pieces: Vec<Lexeme<'_>> = lex(words).into_iter().filter(Lexeme::solid).collect();
         let Some((kind, rest)) = pieces.split_first() else { return };
+        if let Some((_, named)) = signature::routines(words) {
+            for routine in &named {
+                self.function(&routine.name);
+                self.found.extend(self.schema.lacks_overload(routine).map(Problem::Missing));
+            }
+            return;
+        }
         for names in rest.split(|piece| piece.symbol(",")) {
             let until = |piece: &&Lexeme<'_>| !piece.symbol("(") && !piece.is("on");
             let Some(name) = name_of(&names.iter().take_while(until).collect::<Vec<_>>()) else { continue };
@@ -222,11 +254,6 @@ impl Look<'_> {
                 () if kind.is("schema") => self.namespace(&name.name),
                 () if kind.is("extension") => self.extension(&name.name),
                 () if kind.is_any(&["type", "domain"]) => self.data_type(&TypeName::spelled(&name.to_string())),
-                () if kind.is_any(&["function", "procedure", "routine"]) => {
-                    self.function(&name);
-                    // The commas among its arguments are not between names.
-                    break;
-                }
                 () if kind.is_any(&["constraint", "trigger", "policy"]) => self.part(kind.text, &name.name, table),
                 () if kind.is("publication") => self.publication(&name.name, &ObjectChange::Alter, None, false),
                 () if kind.is("statistics") => {
@@ -282,8 +309,11 @@ impl Look<'_> {
     }
 
     fn object(&mut self, kind: ObjectKind, name: &str, change: &ObjectChange, lenient: bool) {
+        if SIGNED.contains(&kind) {
+            return;
+        }
         let (Some(objects), Some(key)) = (&self.schema.objects, followed(kind, name)) else { return };
-        let there = objects.contains(&key);
+        let there = objects.contains_key(&key);
         // Text search objects of four kinds are followed as one, and some are there from the start, as collations are.
         let of_server = |name: &str| name.starts_with("pg_catalog.") || name.starts_with('"');
         let own_names = kind != ObjectKind::TextSearch;
@@ -301,7 +331,7 @@ impl Look<'_> {
 }
 
 /// A name as its pieces spell it.
-fn name_of(pieces: &[&Lexeme<'_>]) -> Option<Name> {
+pub(super) fn name_of(pieces: &[&Lexeme<'_>]) -> Option<Name> {
     let words = pieces.iter().filter(|piece| matches!(piece.kind, Kind::Word | Kind::Name));
     let parts: Vec<Ident> = words
         .map(|piece| match piece.kind {

@@ -10,6 +10,8 @@ mod kinds;
 mod made;
 pub(super) mod missing;
 mod routines;
+mod signature;
+mod written;
 
 pub(crate) use routines::Caller;
 
@@ -21,14 +23,17 @@ use super::{Function, Schema};
 use crate::sql::bound::Bound;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, Ident, ObjectChange,
-    ObjectKind, Operation, PublishVerb, Publishes, RelationKind, TableChange,
+    ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, GrantObject, Ident,
+    ObjectChange, ObjectKind, Operation, PublishVerb, Publishes, RelationKind, TableChange,
 };
 use crate::sql::{Name, TypeName};
 
 /// Why PostgreSQL refuses an operation on a schema; `None`: it does not, as far as is known here.
 pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
     let catalog = Catalog { schema };
+    if let Some(why) = written::of(operation) {
+        return Some(why);
+    }
     match operation {
         Operation::AlterTable { table, only, change, .. } => {
             let name = schema.resolve(table);
@@ -67,8 +72,10 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             Catalog::dropped_as(&name, relation, *kind).or_else(|| if *cascade { None } else { others() })
         }
         Operation::DropType { name, cascade: false, .. } => catalog.drop_type(&schema.resolve_type(name)),
-        Operation::DropFunction { name, arguments, cascade, .. } => {
-            catalog.drop_function(&schema.resolve_function(name), arguments.as_deref(), *cascade)
+        Operation::DropFunction { called, name, arguments, cascade, .. } => {
+            let (name, arguments) = (schema.resolve_function(name), arguments.as_deref());
+            let other = schema.called_otherwise(*called, &name, arguments);
+            other.or_else(|| catalog.drop_function(&name, arguments, *cascade))
         }
         Operation::DropNamespace { name, cascade: false, .. } => {
             let relations = schema.relations().map(|(name, relation)| (name, relation.kind.keyword()));
@@ -79,6 +86,7 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         }
         Operation::Comment { relation: Some((name, Some(column))), .. } => catalog.column_of(name, column),
         Operation::Comment { object, relation: Some((name, None)) } => catalog.commented_as(object, name),
+        Operation::Comment { object, relation: None } => schema.routines_called_otherwise(object),
         Operation::CreateTrigger { name, table, or_replace, function, columns, firing, .. } => {
             let (table, function) = (schema.resolve(table), function.as_ref().map(|f| schema.resolve_function(f)));
             let exists = !or_replace && schema.relation(&table)?.triggers.contains_key(name);
@@ -101,8 +109,23 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let taken = rename.as_ref().filter(|to| policies.contains_key(*to))?;
             Some(format!("policy \"{taken}\" for table \"{}\" already exists", table.name))
         }
-        Operation::Privileges { privileges, objects, columns, .. } => catalog.granted(privileges, objects, columns),
+        Operation::Privileges { privileges, objects, columns, .. } => {
+            let routine = objects.iter().find_map(|object| match object {
+                GrantObject::Other(words) => schema.routines_called_otherwise(words),
+                _ => None,
+            });
+            routine.or_else(|| catalog.granted(privileges, objects, columns))
+        }
         Operation::Object { statistics: Some(statistics), .. } => catalog.statistics(statistics),
+        Operation::Object { kind: ObjectKind::EventTrigger, runs, .. } => {
+            let function = schema.resolve_function(runs.first()?);
+            let [one] = schema.functions(&function) else { return None };
+            let fits = one.returns.is_empty() || one.returns == "event_trigger";
+            (!fits).then(|| format!("function {} must return type event_trigger", function.name))
+        }
+        Operation::AlterSequence { name, .. } if catalog.is_no_sequence(name) => {
+            Some(format!("\"{}\" is not a sequence", name.name))
+        }
         Operation::CreateSequence { owned_by: Some((table, column)), .. }
         | Operation::AlterSequence { owned_by: Some((table, column)), .. } => catalog.column_of(table, column),
         Operation::AddEnumLabel { name, if_not_exists, label, position } => {
@@ -362,9 +385,9 @@ impl Catalog<'_> {
         }
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
-            ConstraintKind::ForeignKey { target, target_columns, .. } => {
-                let own = Relation { unlogged: table.unlogged, ..Relation::new(RelationKind::Table) };
-                self.foreign_key(&name, &own, &[], target, target_columns)
+            ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
+                let own = Relation { unlogged: table.unlogged, ..expressions::written(table) };
+                self.foreign_key(&own, columns, target, target_columns)
             }
             _ => None,
         });
@@ -502,6 +525,9 @@ impl Catalog<'_> {
             }
             _ => {}
         }
+        if let Some(why) = self.unkeyed(name, relation, column, to) {
+            return Some(why);
+        }
         let used = |by: &str, user: String| Some(format!("cannot alter type of a column used by {by}: {user}"));
         let below = self.schema.children(name).flat_map(|child| self.views_of(child, column));
         if let Some(view) = self.views_of(name, column).chain(below).next() {
@@ -544,6 +570,9 @@ impl Catalog<'_> {
         if let Some(why) = self.unordered_key(Some(relation), &[], definition) {
             return Some(why);
         }
+        if let Some(why) = made::repeated_in_key(definition) {
+            return Some(why);
+        }
         let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
         let missing = |columns: &[Ident]| columns.iter().find(known).map(|c| format!("column \"{c}\" does not exist"));
         let second = || format!("multiple primary keys for table \"{table}\" are not allowed");
@@ -573,7 +602,7 @@ impl Catalog<'_> {
                 (*primary && has_key).then(second)
             }
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
-                missing(columns).or_else(|| self.foreign_key(name, relation, columns, target, target_columns))
+                missing(columns).or_else(|| self.foreign_key(relation, columns, target, target_columns))
             }
             ConstraintKind::Check { .. } if relation.partitioned && definition.no_inherit => {
                 Some(format!("cannot add NO INHERIT constraint to partitioned table \"{table}\""))
@@ -593,16 +622,13 @@ impl Catalog<'_> {
 
     fn foreign_key(
         &self,
-        name: &QName,
         relation: &Relation,
         columns: &[Ident],
         target: &Name,
         target_columns: &[Ident],
     ) -> Option<String> {
         let to = self.schema.resolve(target);
-        // A new table that points to itself has its key in the same statement.
-        let own = to == *name && relation.columns.is_empty();
-        let found = self.schema.relation(&to).filter(|_| !own)?;
+        let found = self.schema.relation(&to)?;
         if let Some(why) = Self::referenced(&to, found) {
             return Some(why);
         }
@@ -648,6 +674,35 @@ impl Catalog<'_> {
                 .then(|| format!("\"{own}\" and \"{other}\" are of incompatible types: {own_type} and {other_type}"))
         });
         pair.map(|why| format!("foreign key constraint cannot be implemented: key columns {why}"))
+    }
+
+    /// A foreign key, of the column or to it, that could not be with another type.
+    fn unkeyed(&self, name: &QName, relation: &Relation, column: &Ident, to: &TypeName) -> Option<String> {
+        let of = |relation: &Relation, column: &Ident| relation.column(column)?.data_type.clone();
+        let pairs = |rule: &Rule, owner: &QName| -> Vec<TypeName> {
+            let Rule::ForeignKey { columns, target, target_columns, .. } = rule else { return Vec::new() };
+            let Some(found) = self.schema.relation(target) else { return Vec::new() };
+            let both = columns.iter().zip(target_columns);
+            let other = both.filter_map(|(own, other)| match () {
+                // Of a key to the same column both change.
+                () if owner == name && target == name && own == other => None,
+                () if owner == name && own == column => of(found, other),
+                () if target == name && other == column => of(self.schema.relation(owner)?, own),
+                () => None,
+            });
+            other.collect()
+        };
+        let pointing = self.schema.pointing_to(name).filter(|other| *other != name);
+        let others = pointing.filter_map(|other| Some((other, self.schema.relation(other)?)));
+        std::iter::once((name, relation)).chain(others).find_map(|(owner, found)| {
+            found.constraints.iter().find_map(|(key, constraint)| {
+                let unlike = |other: &&TypeName| resolve::comparable(self.schema, to, other) == Sure::No;
+                let other = pairs(&constraint.kind, owner).iter().find(unlike).cloned()?;
+                Some(format!(
+                    "foreign key constraint \"{key}\" cannot be implemented: key columns are of incompatible types: {to} and {other}"
+                ))
+            })
+        })
     }
 
     fn drop_constraint(&self, name: &QName, relation: &Relation, gone: &Ident, cascade: bool) -> Option<String> {
@@ -701,7 +756,8 @@ impl Catalog<'_> {
         users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
         users.extend(self.tracked_of(name, column));
         for child in self.schema.children(name) {
-            let found = self.schema.relation(child).filter(|found| found.kind == RelationKind::Table);
+            let goes = |found: &&Relation| found.kind == RelationKind::Table && !found.own.contains(column);
+            let found = self.schema.relation(child).filter(goes);
             users.extend(found.into_iter().flat_map(|found| self.column_users(child, found, column)));
         }
         for other in self.schema.dependents(name) {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::catalog::{Builtin, CATALOG, Context};
 use super::expr::{Overload, start};
+use super::kept::may_be_function;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::Type;
 use super::{Problem, Resolver};
@@ -11,6 +12,9 @@ use crate::schema::{Function, UserType};
 use crate::sql::TypeName;
 use crate::sql::operation::Ident;
 use crate::sql::query::{Call, Expr};
+
+/// Functions whose first argument is a sequence.
+const COUNTERS: [&str; 3] = ["nextval", "currval", "setval"];
 
 /// What a call was found to mean.
 struct Meant {
@@ -54,7 +58,14 @@ impl Resolver<'_> {
             self.resolved.uses.given.entry(qualified.clone()).or_default().insert(call.arguments.len());
         }
         if builtins.is_empty() && users.is_empty() {
-            return unknown(self.no_function(call, &types, false));
+            let returns = self.no_function(call, &types, false);
+            if !may_be_function(self.schema, &call.name) {
+                self.resolved.absent.extend(self.resolved.problems.last().cloned());
+            }
+            return unknown(returns);
+        }
+        if in_catalog && users.is_empty() && COUNTERS.contains(&&**name) {
+            self.counter(call);
         }
         let count = call.arguments.len();
         let user_arguments: Vec<Vec<String>> = users
@@ -131,6 +142,15 @@ impl Resolver<'_> {
                 unknown(returns)
             }
             Overload::None => unknown(self.no_function(call, &actual, !variadic)),
+        }
+    }
+
+    /// A sequence that a call names by a string, which PostgreSQL looks up as it reads the query.
+    fn counter(&mut self, call: &Call) {
+        let Some(Expr::Text(text, at)) = call.arguments.first() else { return };
+        if let Some(name) = self.schema.lacks_relation(text) {
+            let message = format!("relation \"{name}\" does not exist");
+            self.resolved.absent.push(Problem { code: "42P01", message, at: *at, sure: false });
         }
     }
 

@@ -8,6 +8,7 @@ use super::expr::start;
 use super::scope::{Col, Columns, Names, Scope, Sized, Table, common_size};
 use super::types::{Sure, Type};
 use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
+use crate::schema::refusals::repeated;
 use crate::schema::{Column, QName, Relation, UserType};
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
@@ -627,7 +628,13 @@ impl<'s> Resolver<'s> {
             };
             for (i, column) in assignment.columns.iter().enumerate() {
                 let wanted = self.assigned(name, relation, column);
-                columns.insert(column.value.clone());
+                if !columns.insert(column.value.clone()) && !assignment.part {
+                    self.problem(
+                        "42601",
+                        format!("multiple assignments to same column \"{}\"", column.value),
+                        column.at,
+                    );
+                }
                 let (Some(found), Some((value, data_type))) = (relation.column(&column.value), values.get(i)) else {
                     continue;
                 };
@@ -655,6 +662,9 @@ impl<'s> Resolver<'s> {
             self.problem("42809", format!("cannot copy to view \"{}\"", name.name), insert.table.name.at);
         }
         let listed = insert.columns.is_some();
+        if let Some(twice) = repeated(insert.columns.iter().flatten().map(|column| &column.value)) {
+            self.problem("42701", format!("column \"{twice}\" specified more than once"), insert.table.name.at);
+        }
         let mut columns: Vec<Placed<Ident>> = match &insert.columns {
             Some(columns) => columns.clone(),
             None => {
@@ -714,6 +724,12 @@ impl<'s> Resolver<'s> {
         };
         let (mut arbiter, mut constraint, mut updates, mut updated) = (None, None, BTreeSet::new(), Row::new());
         if let Some(conflict) = &insert.conflict {
+            let anywhere =
+                conflict.columns.is_empty() && conflict.expressions.is_empty() && conflict.constraint.is_none();
+            if anywhere && conflict.update.is_some() {
+                let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+                self.problem("42601", message, insert.table.name.at);
+            }
             for column in &conflict.columns {
                 self.assigned(&name, relation, column);
                 self.use_columns(&[(name.clone(), column.value.clone())], column.at);
@@ -805,6 +821,9 @@ impl<'s> Resolver<'s> {
             }
         }
         self.ctes.truncate(known);
+        if rows.windows(2).any(|pair| pair[0].len() != pair[1].len()) {
+            self.problem("42601", "VALUES lists must all be the same length", At::default());
+        }
         rows.iter().map(Vec::len).max().unwrap_or(0)
     }
 

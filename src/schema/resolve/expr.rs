@@ -280,10 +280,23 @@ impl Resolver<'_> {
             return Type::Any;
         }
         if let Some(from) = found.name().filter(|_| !matches!(inner, Expr::Text(..))) {
-            self.changing |= CATALOG.cast_changes(&self.types.base(from), &self.types.base(name));
+            let (from, to) = (self.types.base(from), self.types.base(name));
+            self.changing |= CATALOG.cast_changes(&from, &to) || self.by_way_of_text(&from, &to);
         }
         self.want(inner, &found, name, Context::Explicit, at);
         target.clone()
+    }
+
+    /// Whether a cast reads or writes text as a type of several values has it: labels can be renamed, and the parts may be of any type.
+    fn by_way_of_text(&self, from: &str, to: &str) -> bool {
+        let text = |name: &str| matches!(name, "text" | "character varying" | "character");
+        let several = |name: &str| {
+            let user = self.schema.user_type_named(name);
+            name.ends_with("[]")
+                || matches!(user, Some(UserType::Enum(_) | UserType::Composite(_)))
+                || self.types.row_type(name).is_some()
+        };
+        text(from) && several(to) || several(from) && text(to)
     }
 
     /// Notes that a type is named; whether there is one.

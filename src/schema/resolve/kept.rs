@@ -131,6 +131,14 @@ pub(in crate::schema) fn may_be_type(schema: &Schema, data_type: &TypeName) -> b
     }
 }
 
+/// Whether a type is there.
+pub(in crate::schema) fn is_type(schema: &Schema, data_type: &TypeName) -> bool {
+    let base = data_type.base();
+    CATALOG.category(&base).is_some()
+        || schema.user_type_named(&base).is_some()
+        || (Types { schema }).row_type(&base).is_some()
+}
+
 /// Types that are only written in functions.
 const PSEUDO: [&str; 13] = [
     "procedure",
@@ -152,13 +160,17 @@ const PSEUDO: [&str; 13] = [
 pub(in crate::schema) fn may_be_function(schema: &Schema, name: &Name) -> bool {
     if let Some(home) = &name.schema {
         let seen = !schema.functions(&schema.resolve_function(name)).is_empty();
-        return seen || !schema.has_namespace(home) || may_be_elsewhere(schema, &name.name);
+        return seen
+            || schema.has_aggregate(name)
+            || !schema.has_namespace(home)
+            || may_be_elsewhere(schema, &name.name);
     }
     let called = &*name.name;
     let forms = ["nullif", "grouping", "coalesce", "greatest", "least", "row", "array", "exists", "cast"];
     !CATALOG.functions(called).is_empty()
         || forms.contains(&called)
         || schema.all_functions().any(|(found, _)| found.name == name.name)
+        || schema.has_aggregate(name)
         || may_be_type(schema, &TypeName::canonical(name.name.clone()))
         || may_be_elsewhere(schema, called)
 }

@@ -25,7 +25,7 @@ use scope::Names;
 use types::Types;
 
 pub(crate) use body::{NO_IDENTITY, body_problems};
-pub(super) use kept::{kept_refused, may_be_function, may_be_type, of_the_server};
+pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server};
 pub use types::{Sure, Type};
 
 /// What a query is on one schema.
@@ -43,6 +43,9 @@ pub struct Resolved {
     pub uses: Uses,
     /// The columns that each NATURAL JOIN compares.
     pub natural: Vec<Vec<Ident>>,
+    /// Functions that neither the server, nor a migration, nor an extension is known to have, and sequences that strings name, as problems
+    /// that are not sure.
+    pub absent: Vec<Problem>,
 }
 
 impl Resolved {
@@ -63,6 +66,13 @@ pub struct Problem {
     pub at: At,
     /// Whether it certainly does.
     pub sure: bool,
+}
+
+impl Problem {
+    /// What is not there.
+    pub(crate) fn lacking(&self) -> String {
+        self.message.replace(" does not exist", "")
+    }
 }
 
 /// What a query uses of a schema, each with the first place.
@@ -261,8 +271,15 @@ fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
 pub(super) fn query_refused(query: &Query, schema: &Schema) -> Option<String> {
     let mut resolver = Resolver::new(schema);
     resolver.query(query, None);
-    let told = |problem: &&Problem| problem.sure && !matches!(problem.code, "42P01" | "42883" | "42704");
+    let told = |problem: &&Problem| problem.sure && !matches!(problem.code, "42P01" | "42704");
     resolver.resolved.problems.iter().find(told).map(|problem| problem.message.clone())
+}
+
+/// What such a query names, and what is not there as far as is known.
+pub(super) fn query_absent(query: &Query, schema: &Schema) -> Vec<Problem> {
+    let mut resolver = Resolver::new(schema);
+    resolver.query(query, None);
+    resolver.resolved.absent
 }
 
 /// Whether a value of one type becomes one of another where it is written into a column.

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Insert, OnConflictAction, OnInsert, SelectItem, SetExpr,
-    Statement, TableFactor, TableObject, TableWithJoins, Update, Visit, Visitor,
+    AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Insert, OnConflictAction, OnInsert, Query, SelectItem,
+    SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update, Visit, Visitor,
 };
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -13,7 +13,7 @@ use sqlparser::parser::Parser;
 use super::{Result, misc};
 use crate::sql::ast::{fold, fold_all, last, lower_name};
 use crate::sql::name::Name;
-use crate::sql::operation::{DataChange, DataVerb, Ident, Operation, OutputColumn, QueryShape};
+use crate::sql::operation::{CreateTable, DataChange, DataVerb, Ident, Operation, OutputColumn, QueryShape};
 use crate::sql::parse::{Tokens, at_end, eat};
 use crate::sql::query::Command;
 use crate::sql::shape::{has_star, query_shape, returning_columns, shape_of};
@@ -155,6 +155,11 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     {
         return Ok(vec![Operation::Session { search_path }]);
     }
+    if let Statement::Query(query) = &statement
+        && let Some(table) = selected_into(query)
+    {
+        return Ok(vec![Operation::CreateTable(Box::new(table))]);
+    }
     let (shape, all_writes) = summarize(&statement);
     let Some(write) = all_writes.first() else {
         let calls = shape.calls;
@@ -208,6 +213,39 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         cascade: false,
         repeatable,
     }))])
+}
+
+/// The table that `SELECT … INTO` makes, as `CREATE TABLE … AS` does.
+fn selected_into(query: &Query) -> Option<CreateTable> {
+    let mut query = query.clone();
+    let SetExpr::Select(select) = &mut *query.body else { return None };
+    let into = select.into.take()?;
+    let parts = match into.targets.as_slice() {
+        [Expr::Identifier(name)] => vec![fold(name)],
+        [Expr::CompoundIdentifier(parts)] => fold_all(parts),
+        _ => return None,
+    };
+    let name = match &parts[..] {
+        [name] => Name::bare(name.clone()),
+        [schema, name] => Name::qualified(schema.clone(), name.clone()),
+        _ => return None,
+    };
+    Some(CreateTable {
+        name,
+        if_not_exists: false,
+        temporary: into.temporary,
+        unlogged: into.unlogged,
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        like: Vec::new(),
+        inherits: Vec::new(),
+        partition_of: None,
+        is_default: false,
+        bound: None,
+        partitioned: false,
+        partition_key: Vec::new(),
+        query: Some((query_shape(&query), super::query::query(&query))),
+    })
 }
 
 fn select_into(body: &SetExpr) -> bool {

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 use super::{Result, function, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
-use crate::sql::operation::{Operation, RelationKind};
+use crate::sql::operation::{Operation, RelationKind, Routine};
 use crate::sql::parse::{cascade, eat, eat_words, if_exists};
 
 pub(super) fn drop(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
@@ -31,9 +31,11 @@ pub(super) fn drop(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         let cascade = cascade(parser);
         return Ok(names.into_iter().map(|name| Operation::DropType { name, if_exists, cascade }).collect());
     }
-    for words in [["drop", "function"], ["drop", "procedure"], ["drop", "routine"]] {
-        if eat_words(parser, &words) {
-            return functions(parser);
+    for (word, called) in
+        [("function", Routine::Function), ("procedure", Routine::Procedure), ("routine", Routine::Any)]
+    {
+        if eat_words(parser, &["drop", word]) {
+            return functions(parser, called);
         }
     }
     for trigger in [true, false] {
@@ -82,7 +84,7 @@ fn names(parser: &mut Parser<'_>) -> Result<(bool, Vec<Name>)> {
     Ok((if_exists, names.iter().map(lower_name).collect()))
 }
 
-fn functions(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+fn functions(parser: &mut Parser<'_>, called: Routine) -> Result<Vec<Operation>> {
     let if_exists = if_exists(parser);
     let targets = parser.parse_comma_separated(|parser| {
         let name = lower_name(&parser.parse_object_name(false)?);
@@ -91,6 +93,6 @@ fn functions(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         Ok((name, arguments))
     })?;
     let cascade = cascade(parser);
-    let drop = |(name, arguments)| Operation::DropFunction { name, arguments, if_exists, cascade };
+    let drop = |(name, arguments)| Operation::DropFunction { called, name, arguments, if_exists, cascade };
     Ok(targets.into_iter().map(drop).collect())
 }

@@ -8,6 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::query::{kept, kept_at};
 use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name, plain_column};
+use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::name::Name;
 use crate::sql::operation::{
     CreateStatistics, Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes,
@@ -90,10 +91,42 @@ pub(super) fn object(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
         _ => None,
     };
     let publishes = if *kind == ObjectKind::Publication { Some(Box::new(publishes(parser))) } else { None };
+    let mut rest = String::new();
     while !at_end(parser) {
-        parser.next_token();
+        rest.push_str(&parser.next_token().token.to_string());
+        rest.push(' ');
     }
-    Ok(Some(Operation::Object { kind: *kind, name, change, lenient, statistics, publishes }))
+    let runs = if first == Keyword::CREATE { functions(*kind, &format!("{name} {rest}")) } else { Vec::new() };
+    Ok(Some(Operation::Object { kind: *kind, name, change, lenient, statistics, publishes, runs }))
+}
+
+/// `EXECUTE FUNCTION f()`, `(SFUNC = f, …)`, `WITH FUNCTION f(a)`, `(FUNCTION = f, …)`
+fn functions(kind: ObjectKind, text: &str) -> Vec<Name> {
+    let words: &[&str] = match kind {
+        ObjectKind::EventTrigger | ObjectKind::Cast | ObjectKind::Operator => &["function", "procedure"],
+        ObjectKind::Aggregate => &["sfunc", "finalfunc", "combinefunc", "msfunc", "minvfunc", "mfinalfunc"],
+        _ => return Vec::new(),
+    };
+    let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let behind = pieces.iter().enumerate().filter(|(_, piece)| piece.is_any(words)).map(|(at, _)| at + 1);
+    let named = behind.filter_map(|at| {
+        let at = at + usize::from(pieces.get(at).is_some_and(|piece| piece.symbol("=")));
+        let inside = |piece: &&Lexeme<'_>| matches!(piece.kind, Kind::Word | Kind::Name) || piece.symbol(".");
+        let part = |piece: &Lexeme<'_>| -> Option<Ident> {
+            match piece.kind {
+                Kind::Word => Some(piece.text.to_ascii_lowercase().into()),
+                Kind::Name => Some(piece.text.trim_matches('"').into()),
+                _ => None,
+            }
+        };
+        let parts: Vec<Ident> = pieces.get(at..)?.iter().take_while(inside).filter_map(part).collect();
+        match &parts[..] {
+            [name] => Some(Name::bare(name.clone())),
+            [schema, name] => Some(Name::qualified(schema.clone(), name.clone())),
+            _ => None,
+        }
+    });
+    named.collect()
 }
 
 /// `[(kinds)] ON a, (b + 1) FROM table`

@@ -16,7 +16,7 @@ use crate::sql::operation::{
 };
 use crate::sql::parse::{eat_words, is_word};
 use crate::sql::shape::{columns_in, query_shape, shape_of};
-use crate::sql::types::lower_type;
+use crate::sql::types::{TypeName, lower_type};
 
 pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
     let unlogged = is_word(&parser.peek_nth_token_ref(1).token, "unlogged");
@@ -69,6 +69,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
     let (data_type, serial) = lower_type(&column.data_type);
     let mut definition = ColumnDefinition {
         name: name.clone(),
+        contradiction: contradiction(column, serial, &data_type),
         data_type,
         not_null: serial,
         default: None,
@@ -140,6 +141,31 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
         }
     }
     (definition, constraints)
+}
+
+/// Options of a column that cannot stand together, in the server's words.
+fn contradiction(column: &ast::ColumnDef, serial: bool, data_type: &TypeName) -> Option<&'static str> {
+    const UNORDERED: [&str; 9] =
+        ["bigint", "boolean", "date", "integer", "jsonb", "numeric", "smallint", "timestamp with time zone", "uuid"];
+    let has = |is: fn(&ColumnOption) -> bool| column.options.iter().filter(|option| is(&option.option)).count();
+    let generated = |option: &ColumnOption| matches!(option, ColumnOption::Generated { generation_expr: Some(_), .. });
+    let identity = |option: &ColumnOption| matches!(option, ColumnOption::Generated { generation_expr: None, .. });
+    let (generated, identity) = (has(generated), has(identity));
+    let defaults = has(|option| matches!(option, ColumnOption::Default(_))) + usize::from(serial);
+    let null = has(|option| matches!(option, ColumnOption::Null)) > 0;
+    let not_null = has(|option| matches!(option, ColumnOption::NotNull)) > 0 || serial || identity > 0;
+    let collated = has(|option| matches!(option, ColumnOption::Collation(_))) > 0;
+    match () {
+        () if collated && UNORDERED.contains(&&*data_type.base()) => Some("collations are not supported by the type"),
+        () if null && not_null => Some("conflicting NULL/NOT NULL declarations"),
+        () if defaults > 1 => Some("multiple default values specified"),
+        () if identity > 1 => Some("multiple identity specifications"),
+        () if generated > 1 => Some("multiple generation clauses specified"),
+        () if defaults > 0 && identity > 0 => Some("both default and identity specified"),
+        () if defaults > 0 && generated > 0 => Some("both default and generation expression specified"),
+        () if identity > 0 && generated > 0 => Some("both identity and generation expression specified"),
+        () => None,
+    }
 }
 
 /// A constraint; `None` for what only other databases write.

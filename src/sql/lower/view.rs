@@ -18,9 +18,13 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     // sqlparser leaves what may follow the query.
     eat_words(parser, &["with", "no", "data"]);
     eat_words(parser, &["with", "data"]);
-    eat_words(parser, &["with", "check", "option"]);
-    eat_words(parser, &["with", "local", "check", "option"]);
-    eat_words(parser, &["with", "cascaded", "check", "option"]);
+    let check_option = [
+        &["with", "check", "option"][..],
+        &["with", "local", "check", "option"],
+        &["with", "cascaded", "check", "option"],
+    ]
+    .iter()
+    .any(|words| eat_words(parser, words));
     Ok(vec![Operation::CreateView(Box::new(CreateView {
         name: lower_name(&view.name),
         or_replace: view.or_replace,
@@ -30,6 +34,7 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         columns: view.columns.iter().map(|c| fold(&c.name)).collect(),
         query: query_shape(&view.query),
         body: super::query::query(&view.query),
+        check_option,
         definition: definition(&view.query),
     }))])
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::judge::Fault;
 use super::play::Wrong;
 use super::release::{Query, Release};
+use super::variable;
 
 /// A case.
 pub(super) struct Case {
@@ -34,8 +35,10 @@ impl Open {
     }
 }
 
+/// `CUTOVER_MACHINE_CASES`, or where they are kept.
 pub(super) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/machine")
+    let kept = || Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/machine");
+    variable("CUTOVER_MACHINE_CASES").map_or_else(kept, PathBuf::from)
 }
 
 /// All cases, by name.

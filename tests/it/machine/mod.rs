@@ -2,7 +2,8 @@
 //!
 //! `CUTOVER_MACHINE_SECONDS` is how long it runs (10 if not set), `CUTOVER_MACHINE_SEED` where it begins, `CUTOVER_MACHINE_KEEP` a
 //! directory for what it finds, `CUTOVER_MACHINE_RECORD` a file for its record; with
-//! `CUTOVER_MACHINE_STRICT` every kind of fault that no open case stands for fails the run.
+//! `CUTOVER_MACHINE_STRICT` every kind of fault that no open case stands for fails the run. `CUTOVER_MACHINE_CASES` is a directory of releases
+//! in the form of the kept ones, which `kept_cases` then judges instead, with a line on each.
 
 mod base;
 mod changes;
@@ -81,8 +82,12 @@ async fn fresh_seed() {
 async fn kept_cases() {
     let mut server = Server::start().await;
     let mut wrong = Vec::new();
+    let shows = variable("CUTOVER_MACHINE_CASES").is_some();
     for case in keep::cases() {
         let judged = judge(&mut server, &case.release, None).await;
+        if shows {
+            eprintln!("{}: {}", case.name, judged.summary());
+        }
         let needless = judged.needless.as_ref().filter(|_| case.was_needless);
         let faults: Vec<_> = judged
             .faults

@@ -231,8 +231,8 @@ async fn run(
 }
 
 fn changes_rows(sql: &str) -> bool {
-    let upper = sql.to_ascii_uppercase();
-    ["UPDATE ", "INSERT ", "DELETE ", "TRUNCATE ", "MERGE ", "WITH ", "REFRESH "]
+    let upper = sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n").to_ascii_uppercase();
+    ["UPDATE ", "INSERT ", "DELETE ", "TRUNCATE ", "MERGE ", "WITH ", "REFRESH ", "CALL ", "DO "]
         .iter()
         .any(|verb| upper.starts_with(verb))
 }

@@ -5,6 +5,8 @@ mod families;
 mod kinds;
 mod objects;
 mod routines;
+mod signatures;
+mod written;
 
 use cutover::diagnostic::Severity;
 use cutover::effect::PgVersion;
@@ -455,10 +457,17 @@ async fn what_the_server_refuses_is_foreseen() {
     let version = client.version();
     let until_17 = families::UNTIL_17.iter().map(|(base, statements)| (*base, *statements, version < PgVersion(18)));
     let all = || {
-        let always = [CASES, families::CASES, kinds::CASES, routines::CASES, expressions::CASES, objects::CASES]
-            .into_iter()
-            .flatten()
-            .copied();
+        let always = [
+            CASES,
+            families::CASES,
+            kinds::CASES,
+            routines::CASES,
+            expressions::CASES,
+            objects::CASES,
+            signatures::CASES,
+            written::CASES,
+        ];
+        let always = always.into_iter().flatten().copied();
         always.chain(until_17.clone())
     };
     for (base, statements, refused) in all() {
