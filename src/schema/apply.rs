@@ -144,8 +144,11 @@ impl Change {
             Operation::CreateSequence { name, if_not_exists, temporary, owned_by } => {
                 self.create_sequence(name, *if_not_exists, *temporary, owned_by.as_ref());
             }
-            Operation::AlterSequence { name, owned_by, .. } => {
+            Operation::AlterSequence { name, if_exists, owned_by, .. } => {
                 let name = self.schema.resolve(name);
+                if *if_exists && self.schema.relation(&name).is_none() {
+                    return;
+                }
                 let owner = owned_by.as_ref().map(|(table, column)| (self.schema.resolve(table), column.clone()));
                 self.edit(&name, |sequence| {
                     if owner.is_some() {

@@ -161,6 +161,8 @@ pub enum Operation {
     AlterSequence {
         /// Its name.
         name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
         /// Whether the change can make it hand out a number twice, or other numbers than clients expect (`RESTART`, `AS`, bounds).
         changes_values: bool,
         /// `OWNED BY table.column`

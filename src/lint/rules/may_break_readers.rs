@@ -3,17 +3,17 @@
 use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
 use crate::schema::{Function, QName, Rule as Constraint, Schema, UserType};
 use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, Ident, OnDelete, RelationKind};
+use crate::sql::operation::{DataVerb, Ident, OnDelete, RelationKind, TableChange};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
     severity: Severity::Warning,
     yields_to: Yields::Comments,
     docs: Docs {
-        what: "Reports a step before the cutover after which blue may read a NULL, an enum label, or a row shape that it does not know.",
+        what: "Reports a step before the cutover after which blue may read a NULL, an enum label, or a row shape that it does not know, or a counter begins anew.",
         why: "Nothing breaks when the step runs. Blue breaks on the first row that green writes in the new form, or, with `SELECT *` in a prepared statement, on its next execution. It never moves a step: a tool that postponed every ADD VALUE would be switched off.",
         example: Some(Case {
             applied: "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);",
@@ -67,6 +67,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
         found.extend(step.operations().filter_map(|operation| mislabelled(subject, operation)));
+        found.extend(step.operations().filter_map(|operation| recounted(subject, operation)));
     }
     found.extend(set_off(subject));
 }
@@ -135,6 +136,31 @@ fn filled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
     Some(release.blue.shown_by(diagnostic, query).help(
         "make sure that the value is another one for every row; or let the trigger wait until blue is drained: `-- cutover: after <reason>`",
     ))
+}
+
+/// A new counter of a unique column that has values already, and that nothing sets behind them.
+fn recounted(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let Operation::AlterTable { table, change: TableChange::SetIdentity { column, add: true, .. }, .. } = operation
+    else {
+        return None;
+    };
+    let table = step.before.resolve(table);
+    let relation = release.base.relation(&table)?;
+    let alone = |key: Vec<Ident>| key.len() == 1 && key[0] == *column;
+    let unique = relation.indexes.values().any(|index| index.unique && index.plain_key().is_some_and(alone));
+    relation.column(column).filter(|_| unique)?;
+    let is_set = step.operations().any(|other| matches!(other, Operation::Query { .. }));
+    let starts = |part: &PlacedPart<'_>| release.sources.slice(part.span).to_ascii_lowercase().contains("start");
+    if is_set || step.parts.iter().any(starts) {
+        return None;
+    }
+    let text = format!(
+        "the new counter of {table}.{column} begins at 1, whatever rows there are: an INSERT that leaves it out may collide with them"
+    );
+    Some(Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on").help(format!(
+        "set it behind the rows in the same file, which makes it one transaction: `SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}`"
+    )))
 }
 
 /// Labels of one enum that a new trigger puts into a column of another, which does not have them.

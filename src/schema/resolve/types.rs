@@ -145,7 +145,12 @@ impl<'n> Given<'n> {
             "array" | "compatiblearray" => (from.ends_with("[]") || from == "int2vector" || from == "oidvector").into(),
             "nonarray" | "compatiblenonarray" => (!from.ends_with("[]")).into(),
             "enum" => is('E'),
-            "range" | "compatiblerange" | "multirange" | "compatiblemultirange" => is('R'),
+            "range" | "compatiblerange" if !from.ends_with("multirange") => is('R'),
+            "multirange" | "compatiblemultirange" if from.ends_with("multirange") => is('R'),
+            // The name of a type that somebody made does not tell.
+            "range" | "compatiblerange" | "multirange" | "compatiblemultirange" => {
+                if matches!(self.types.user(from), Some(UserType::Other)) { Sure::Unsure } else { Sure::No }
+            }
             _ => Sure::Yes,
         }
     }

@@ -38,7 +38,8 @@ pub(super) fn alter_sequence(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }]);
     }
     let options = options(parser)?;
-    Ok(vec![Operation::AlterSequence { name, changes_values: options.changes_values, owned_by: options.owned_by }])
+    let (changes_values, owned_by) = (options.changes_values, options.owned_by);
+    Ok(vec![Operation::AlterSequence { name, if_exists, changes_values, owned_by }])
 }
 
 #[derive(Default)]

@@ -5,6 +5,8 @@ const F: &str = "CREATE TABLE t (a int, b text); CREATE FUNCTION f(int) RETURNS 
     CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
 const E: &str = "CREATE TYPE e AS ENUM ('x', 'y'); CREATE TYPE r AS (x int, y text); CREATE TABLE t (a e, b r)";
 
+const R: &str = "CREATE TABLE t (r int4range, d daterange, m int4multirange)";
+
 pub(super) const CASES: &[(&str, &str, bool)] = &[
     // Defaults.
     (T, "ALTER TABLE t ALTER COLUMN a SET DEFAULT b", true),
@@ -221,4 +223,12 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     (T, "ALTER TABLE t ADD CHECK (a::nothing > 0)", true),
     (T, "ALTER TABLE t ADD COLUMN x t", true),
     (T, "CREATE TABLE u (x t)", false),
+    // Ranges.
+    (R, "CREATE INDEX ON t (lower(r), upper(r))", false),
+    (R, "ALTER TABLE t ADD CHECK (r && int4range(1, 3) AND r @> 5 AND NOT isempty(r))", false),
+    (R, "ALTER TABLE t ADD CHECK (m @> r AND r <@ m AND m -|- r AND lower(m) < 3)", false),
+    (R, "ALTER TABLE t ADD CHECK (d @> CURRENT_DATE AND d << daterange('2030-01-01', NULL))", false),
+    (R, "ALTER TABLE t ADD CHECK (r @> 'x'::text)", true),
+    (R, "ALTER TABLE t ADD CHECK (lower(r) > 'x'::text)", true),
+    (R, "ALTER TABLE t ADD CHECK (r && d)", true),
 ];

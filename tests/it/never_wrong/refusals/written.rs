@@ -41,6 +41,7 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     (T, "CREATE INDEX ON t USING brin (a, b)", false),
     (T, "ALTER SEQUENCE t RESTART", true),
     (T, "ALTER SEQUENCE q RESTART", false),
+    (T, "ALTER SEQUENCE IF EXISTS nope RESTART", false),
     (T, "ALTER TABLE t INHERIT nope", true),
     (T, "INSERT INTO t (a, a) VALUES (1, 2)", true),
     (T, "INSERT INTO t (a, b) VALUES (1, 'x'), (2)", true),
