@@ -3,6 +3,7 @@
 //! message that fails anywhere does not reach its COMMIT.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::error::SqlState;
@@ -16,6 +17,7 @@ use super::lease::Begun;
 use super::relations;
 use super::session::failed;
 use super::status::Status;
+use super::stop::Level;
 use crate::postgres::history::HistoryError;
 use crate::postgres::server_message;
 use crate::sql::literal;
@@ -31,9 +33,9 @@ struct Part {
 enum What {
     /// Deferred checks and triggers, which belong to the step's own role, search path and errors.
     Deferred,
-    Restore,
     /// That the transaction is the one that was begun, and the session's role the one that logged in.
     Look,
+    Restore,
     History,
     Journal,
     Commit,
@@ -77,9 +79,11 @@ impl Engine<'_, '_> {
     ) -> Result<Ending, ExecuteError> {
         let (mut status, relations) = (self.status.clone(), relations::names(self.plan));
         let part = |what: What, sql: String| Part { sql, what };
-        let mut parts = vec![part(What::Deferred, "SET CONSTRAINTS ALL IMMEDIATE".to_owned())];
+        let mut parts = vec![
+            part(What::Deferred, "SET CONSTRAINTS ALL IMMEDIATE".to_owned()),
+            part(What::Look, look(&self.setup.user, &begun.transaction)),
+        ];
         parts.extend(self.setup.commands().map(|command| part(What::Restore, command.to_owned())));
-        parts.push(part(What::Look, look(&self.setup.user, &begun.transaction)));
         for version in completes {
             parts.extend(self.history_rows(version).await?.into_iter().map(|row| part(What::History, row)));
         }
@@ -87,7 +91,7 @@ impl Engine<'_, '_> {
             status = status.then(record)?;
             let known_there = match record {
                 Record::Step { what: StepRecord::Succeeded { ms, .. }, .. } => {
-                    Some(KnownThere { began: &begun.at, before: *ms, relations: &relations, prepared: begun.prepared })
+                    Some(KnownThere { before: *ms, relations: &relations, prepared: begun.prepared })
                 }
                 _ => None,
             };
@@ -107,19 +111,28 @@ impl Engine<'_, '_> {
         self.client.simple_query_raw(&message.join(";\n")).await.map_err(failed("ending a transaction"))
     }
 
-    /// Waits for the answer to [`Self::send`]. A connection lost in here leaves the outcome open; the journal tells it on resume.
-    pub(super) async fn ended(&self, ending: Ending, answer: SimpleQueryStream) -> Result<Written, Unended> {
-        let (mut done, mut rows) = (0, Vec::new());
+    /// Waits for the answer to [`Self::send`]; `done` counts the commands. A connection lost in here leaves the outcome open; the journal tells it
+    /// on resume.
+    pub(super) async fn ended(
+        &self,
+        ending: Ending,
+        answer: SimpleQueryStream,
+        done: &AtomicUsize,
+    ) -> Result<Written, Unended> {
+        let mut rows = Vec::new();
         let mut answer = pin!(answer);
+        let at = || ending.parts.get(done.load(Ordering::Relaxed)).map(|part| part.what);
         loop {
             match answer.try_next().await {
-                Ok(Some(SimpleQueryMessage::CommandComplete(_))) => done += 1,
-                Ok(Some(SimpleQueryMessage::Row(row))) if row.len() == 2 => {
+                Ok(Some(SimpleQueryMessage::CommandComplete(_))) => {
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(Some(SimpleQueryMessage::Row(row))) if at() == Some(What::Journal) => {
                     rows.push(journal::inserted(&row).map_err(|error| Unended::Engine(error.into()))?);
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => break,
-                Err(error) => return Err(self.refused(&ending.parts, done, error)),
+                Err(error) => return Err(self.refused(at(), error)),
             }
         }
         let mut status = self.status.clone();
@@ -130,8 +143,11 @@ impl Engine<'_, '_> {
         Ok(Written { status, rows })
     }
 
-    fn refused(&self, parts: &[Part], done: usize, error: tokio_postgres::Error) -> Unended {
-        let doing = match parts.get(done).map(|part| part.what) {
+    fn refused(&self, what: Option<What>, error: tokio_postgres::Error) -> Unended {
+        if error.code() == Some(&SqlState::QUERY_CANCELED) && self.doors.stop.level() > Level::Run {
+            return Unended::Engine(ExecuteError::Interrupted);
+        }
+        let doing = match what {
             Some(What::Deferred) if error.as_db_error().is_some() => return Unended::Deferred(error),
             Some(What::Look) if server_message(&error).contains(OTHER_USER) => return Unended::OtherSession,
             Some(What::Look) if server_message(&error).contains(OTHER_TRANSACTION) => return Unended::OtherTransaction,

@@ -129,7 +129,7 @@ impl Lease {
     pub(super) async fn begin(&self, client: &Session, settings: &str) -> Result<Begun, ExecuteError> {
         let message = format!(
             "BEGIN; SELECT epoch FROM cutover.lease FOR UPDATE;
-             SELECT {}, pg_catalog.pg_current_xact_id(), pg_catalog.clock_timestamp(), {}; {settings}",
+             SELECT {}, pg_catalog.pg_current_xact_id(), {}; {settings}",
             own_lock(),
             journal::is_prepared()
         );
@@ -152,7 +152,7 @@ impl Lease {
         if pid != self.backend_pid || text(1) != "t" {
             return Err(ExecuteError::Pooled { expected: self.backend_pid, found: pid });
         }
-        Ok(Begun { transaction: text(2), at: text(3), prepared: text(4) == "t" })
+        Ok(Begun { transaction: text(2), prepared: text(3) == "t" })
     }
 
     /// Gives the lease back. The epoch stays, so nothing that is still under way can use it.
@@ -165,8 +165,6 @@ impl Lease {
 pub(super) struct Begun {
     /// Its id.
     pub(super) transaction: String,
-    /// When, by the server's clock.
-    pub(super) at: String,
     /// Whether [`journal::prepare`] has been done in the session.
     pub(super) prepared: bool,
 }

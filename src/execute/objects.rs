@@ -201,6 +201,8 @@ fn change(key: &str, left: Option<&String>, found: Option<&String>) -> Option<St
                 before.split(", ").filter(|held| now.split(", ").all(|holds| holds != *held)).collect();
             (!lost.is_empty()).then(|| format!("{key} lack {}", lost.join(", ")))
         }
+        // An index that was rebuilt.
+        (Some(("invalid", before)), Some(("valid", now))) if before == now && kind.begins.ends_with("index ") => None,
         (Some((before, _)), Some((now, _))) if before != now => Some(format!("{key} is {now}, and was {before}")),
         (Some((_, before)), Some((_, now))) => (before != now).then(|| format!("{key} has another definition")),
     }
@@ -211,11 +213,19 @@ fn parts(value: &str) -> (&str, &str) {
     value.rsplit_once('#').unwrap_or((value, ""))
 }
 
+/// A name without quotes, as long as the catalog keeps it.
+fn bare(name: &str) -> String {
+    let mut bare = name.trim_matches('"').replace("\"\"", "\"");
+    while bare.len() > 63 {
+        bare.pop();
+    }
+    bare
+}
+
 /// Whether a statement that may have taken effect explains that something is there or is gone.
 fn is_work_of(statement: &Alone, key: &str) -> bool {
     let Some((what, on)) = key.rsplit_once(" on ") else { return false };
-    let same =
-        |sql: &str, name: &str| sql.rsplit('.').next().unwrap_or(sql).trim_matches('"') == name.trim_matches('"');
+    let same = |sql: &str, name: &str| bare(sql.rsplit('.').next().unwrap_or(sql)) == bare(name);
     let index = what.strip_prefix("unique index ").or_else(|| what.strip_prefix("index "));
     match statement {
         Alone::CreateIndex { name: Some(name), .. } => index.is_some_and(|index| same(name, index)),

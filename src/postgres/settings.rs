@@ -271,12 +271,18 @@ impl<'a> Settings<'a> {
     pub(super) fn keepalive(&self) -> Result<Keepalive, TargetError> {
         let number = |name: &str| self.get(name).map(|value| value.parse::<i64>("a number")).transpose();
         let positive = |name: &str| Ok(number(name)?.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0));
+        let enabled = number("keepalives")? != Some(0);
+        // Zero is the system's own.
+        let or = |name: &str, usual: u64| match self.get(name) {
+            Some(_) => positive(name),
+            None => Ok(enabled.then_some(usual)),
+        };
         Ok(Keepalive {
-            enabled: number("keepalives")? != Some(0),
-            idle: Some(Duration::from_secs(positive("keepalives_idle")?.unwrap_or(5))),
-            interval: Some(Duration::from_secs(positive("keepalives_interval")?.unwrap_or(2))),
-            count: positive("keepalives_count")?.map_or(Some(3), |count| u32::try_from(count).ok()),
-            user_timeout: Some(Duration::from_millis(positive("tcp_user_timeout")?.unwrap_or(10_000))),
+            enabled,
+            idle: or("keepalives_idle", 5)?.map(Duration::from_secs),
+            interval: or("keepalives_interval", 2)?.map(Duration::from_secs),
+            count: or("keepalives_count", 3)?.and_then(|count| u32::try_from(count).ok()),
+            user_timeout: or("tcp_user_timeout", 10_000)?.map(Duration::from_millis),
         })
     }
 }

@@ -243,8 +243,7 @@ pub(in crate::execute) fn insert(
 
 /// What the journal's row of a step says that only the server knows when it is written.
 pub(in crate::execute) struct KnownThere<'a> {
-    /// When the step's transaction began, by the server's clock, and how long the step had taken before, in milliseconds.
-    pub(in crate::execute) began: &'a str,
+    /// How long the step had taken before its transaction began, in milliseconds.
     pub(in crate::execute) before: u64,
     /// The relations to read, as an array of SQL.
     pub(in crate::execute) relations: &'a str,
@@ -258,21 +257,20 @@ const PREPARED: &str = "cutover_step_done";
 impl KnownThere<'_> {
     fn insert(&self, values: &[String; 5]) -> String {
         let Self { before, relations, .. } = self;
-        let began = format!("{}::pg_catalog.timestamptz", literal(self.began));
         if self.prepared {
-            let all = format!("{}, {began}, {before}, {relations}", values.join(", "));
+            let all = format!("{}, {before}, {relations}", values.join(", "));
             return format!("EXECUTE {PREPARED} ({all})");
         }
         let values = values.each_ref().map(String::as_str);
-        insert_of(&values, &known_there(&began, &before.to_string(), relations))
+        insert_of(&values, &known_there(&before.to_string(), relations))
     }
 }
 
 /// Prepares what [`KnownThere`] inserts.
 pub(in crate::execute) fn prepare() -> String {
-    let insert = insert_of(&["$1", "$2", "$3", "$4", "$5"], &known_there("$6", "$7", "$8"));
+    let insert = insert_of(&["$1", "$2", "$3", "$4", "$5"], &known_there("$6", "$7"));
     format!(
-        "PREPARE {PREPARED} (pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4, pg_catalog.jsonb, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.text[]) AS {insert}"
+        "PREPARE {PREPARED} (pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4, pg_catalog.jsonb, pg_catalog.int8, pg_catalog.text[]) AS {insert}"
     )
 }
 
@@ -281,9 +279,11 @@ pub(in crate::execute) fn is_prepared() -> String {
     format!("EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = {})", literal(PREPARED))
 }
 
-fn known_there(began: &str, before: &str, relations: &str) -> String {
+/// The server's clock may be set back meanwhile.
+fn known_there(before: &str, relations: &str) -> String {
     format!(
-        " || pg_catalog.jsonb_build_object('ms', {before} + (extract(epoch FROM pg_catalog.clock_timestamp() - {began}) * 1000)::pg_catalog.int8,
+        " || pg_catalog.jsonb_build_object('ms', {before} + greatest(0,
+                 (extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()) * 1000)::pg_catalog.int8),
              'relations', ({}))",
         relations::query(relations)
     )

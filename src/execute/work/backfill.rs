@@ -138,7 +138,7 @@ impl Engine<'_, '_> {
         });
         let rows = progress.as_ref().map_or(0, |done| done.rows) + changed.sum::<u64>();
         if step.session.iter().any(|set| is_waited_for(set)) {
-            self.settle().await?;
+            self.settle(step, &begun).await?;
         }
         let record = Record::Step { step: step.id, what: StepRecord::Progressed { cursor, rows } };
         let ending = self.ending(&begun, &[record], &[]).await?;

@@ -7,6 +7,7 @@ mod check;
 mod detect;
 mod transaction;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryStream;
@@ -128,24 +129,27 @@ impl Engine<'_, '_> {
 
     /// Waits until a transaction has ended as it was to.
     async fn wait_for_end(&self, step: &Step, ending: Ending, answer: SimpleQueryStream) -> Result<Written, Fault> {
-        let ended = self.ended(ending, answer);
+        let done = AtomicUsize::new(0);
+        let ended = self.ended(ending, answer, &done);
         tokio::pin!(ended);
-        // Whoever asks to stop meanwhile stops what is deferred.
+        // Whoever asks to stop meanwhile stops what is deferred. What comes behind it is brief, and a COMMIT that waits for a standby would be
+        // told as done.
+        let after_stop = async {
+            self.doors.stop.asked(Level::Graceful).await;
+            match self.doors.cancel {
+                Some(cancel) if done.load(Ordering::Relaxed) == 0 => cancel().await,
+                _ => {}
+            }
+            self.doors.stop.asked(Level::Abort).await;
+        };
         let ended = tokio::select! {
             biased;
             ended = &mut ended => ended,
-            () = self.doors.stop.asked(Level::Graceful) => match self.doors.cancel {
-                Some(cancel) => tokio::join!(cancel(), &mut ended).1,
-                None => ended.await,
-            },
+            () = after_stop => return Err(ExecuteError::Aborted.into()),
         };
         ended.map_err(|unended| match unended {
-            Unended::Deferred(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => ExecuteError::Interrupted.into(),
             Unended::Deferred(error) => Fault::Sql { statement: None, error },
-            Unended::OtherTransaction => {
-                let message = "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
-                ExecuteError::Stuck { step: step.id, message: message.into() }.into()
-            }
+            Unended::OtherTransaction => ended_itself(step).into(),
             Unended::OtherSession => Fault::OtherSession,
             Unended::Engine(error) => error.into(),
         })
@@ -171,11 +175,11 @@ impl Engine<'_, '_> {
             Work::Alone { statement } => !matches!(Alone::of(&statement.sql), Alone::MayCommit | Alone::Other),
             Work::Transaction { .. } | Work::Backfill(_) | Work::Check { .. } => true,
         };
-        if knows_its_work {
-            relations::unchanged(self.client, self.plan, &self.status).await?;
-        }
         let mut begun = self.begin().await?;
         let done = async {
+            if knows_its_work {
+                relations::unchanged(self.client, self.plan, &self.status).await?;
+            }
             self.prepare_end(&mut begun).await?;
             let ending = self.ending(&begun, &self.done(step, started.elapsed()), &step.completes).await?;
             self.doors.passes("before commit");
@@ -213,7 +217,11 @@ impl Engine<'_, '_> {
         statement: Option<usize>,
         query: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Fault> {
-        let refused = |error| Fault::Sql { statement, error };
+        // A cancel may hit the statement behind the one that it was sent for.
+        let refused = |error: tokio_postgres::Error| match error.code() {
+            Some(&SqlState::QUERY_CANCELED) if self.doors.stop.level() > Level::Run => ExecuteError::Interrupted.into(),
+            _ => Fault::Sql { statement, error },
+        };
         tokio::pin!(query);
         tokio::select! {
             biased;
@@ -232,10 +240,7 @@ impl Engine<'_, '_> {
             done = finished => done,
             () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted.into()),
         };
-        match done {
-            Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => Err(ExecuteError::Interrupted.into()),
-            done => done.map_err(refused),
-        }
+        done.map_err(refused)
     }
 
     /// Pauses if the fault is worth another try, and fails otherwise.
@@ -275,6 +280,12 @@ impl Engine<'_, '_> {
         interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
         Ok(attempt.next(least))
     }
+}
+
+fn ended_itself(step: &Step) -> ExecuteError {
+    let message =
+        "its SQL ended the transaction (COMMIT or ROLLBACK in a migration), so part of it may have been committed";
+    ExecuteError::Stuck { step: step.id, message: message.into() }
 }
 
 fn is_worth_another_try(error: &tokio_postgres::Error) -> bool {

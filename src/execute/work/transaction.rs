@@ -9,11 +9,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use tokio_postgres::SimpleQueryMessage;
 
-use super::{Attempt, Fault};
+use super::{Attempt, Fault, ended_itself};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
+use crate::execute::lease::Begun;
 use crate::plan::saved::{Statement, Step};
+use crate::postgres::history;
 
 /// How the statements of a step are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,31 +27,34 @@ enum Pace {
     OneByOne,
 }
 
-impl Pace {
-    fn of(step: &Step, statements: &[Statement]) -> Self {
-        let mut texts = step.session.iter().chain(statements.iter().map(|statement| &statement.sql));
-        if texts.any(|sql| is_waited_for(sql)) { Self::OneByOne } else { Self::Together }
-    }
+/// What gives a failed transaction up, or goes back to a savepoint, would let the statements behind it run. What changes the session's user, drops
+/// what is prepared, or asks the client for rows or gives it some, must be seen to have happened. Wherever these words stand: a string may be none.
+const WAITED_FOR: &[&str] = &[
+    "commit",
+    "rollback",
+    "abort",
+    "transaction",
+    "authorization",
+    "session_authorization",
+    "stdin",
+    "stdout",
+    "deallocate",
+    "discard",
+    "standard_conforming_strings",
+];
+
+/// Whether a statement must have succeeded before anything is sent behind it.
+pub(super) fn is_waited_for(sql: &str) -> bool {
+    let text = sql.trim_start();
+    let begins_with_end = text.get(..3).is_some_and(|first| first.eq_ignore_ascii_case("end"));
+    let behind_a_comment = (text.starts_with("--") || text.starts_with("/*")) && mentions(sql, "end");
+    // Where a backslash does not escape, such a string ends elsewhere.
+    let ends_anywhere = sql.contains("\\'") || sql.contains('\0');
+    begins_with_end || behind_a_comment || ends_anywhere || WAITED_FOR.iter().any(|word| mentions(sql, word))
 }
 
-/// What gives a failed transaction up, or goes back to a savepoint, would let the statements behind it run. What changes the session's user, drops
-/// what is prepared, or takes the client's next message for its rows, must be seen to have happened. Wherever these words stand: a string may be none.
-pub(super) fn is_waited_for(sql: &str) -> bool {
-    const WORDS: [&str; 9] = [
-        "commit",
-        "rollback",
-        "abort",
-        "transaction",
-        "authorization",
-        "session_authorization",
-        "stdin",
-        "deallocate",
-        "discard",
-    ];
-    let mut words = sql.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-    sql.contains('\0')
-        || words.clone().next().is_some_and(|first| first.eq_ignore_ascii_case("end"))
-        || words.any(|word| WORDS.iter().any(|waited| word.eq_ignore_ascii_case(waited)))
+fn mentions(sql: &str, word: &str) -> bool {
+    sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found.eq_ignore_ascii_case(word))
 }
 
 impl Engine<'_, '_> {
@@ -57,7 +63,7 @@ impl Engine<'_, '_> {
         step: &Step,
         statements: &[Statement],
     ) -> Result<(), ExecuteError> {
-        let (mut attempt, mut pace) = (Attempt::FIRST, Pace::of(step, statements));
+        let (mut attempt, mut pace) = (Attempt::FIRST, self.pace(step, statements).await?);
         self.announce(step, attempt);
         loop {
             let fault = match self.try_once(step, statements, attempt, pace).await {
@@ -77,6 +83,23 @@ impl Engine<'_, '_> {
         }
     }
 
+    async fn pace(&self, step: &Step, statements: &[Statement]) -> Result<Pace, ExecuteError> {
+        let texts: Vec<&str> =
+            step.session.iter().map(String::as_str).chain(statements.iter().map(|s| s.sql.as_str())).collect();
+        if texts.iter().any(|sql| is_waited_for(sql)) {
+            return Ok(Pace::OneByOne);
+        }
+        if !step.completes.is_empty() {
+            // What the row looks like follows from the table, which the step may make, move or change itself.
+            let table = history::table(self.client, history::place(&self.plan.migrations)).await?;
+            let name = table.as_deref().map(|table| table.rsplit('.').next().unwrap_or(table).trim_matches('"'));
+            if name.is_none_or(|name| texts.iter().any(|sql| mentions(sql, name))) {
+                return Ok(Pace::OneByOne);
+            }
+        }
+        Ok(Pace::Together)
+    }
+
     async fn try_once(
         &mut self,
         step: &Step,
@@ -85,15 +108,12 @@ impl Engine<'_, '_> {
         pace: Pace,
     ) -> Result<Written, Fault> {
         let mut begun = self.begin_with(&self.limited(&attempt)).await?;
-        match pace {
-            Pace::Together => self.prepare_end(&mut begun).await?,
-            // It may be gone by then.
-            Pace::OneByOne => begun.prepared = false,
-        }
-        let ending = self.ending(&begun, &self.done(step, Duration::ZERO), &step.completes).await?;
+        let done = self.done(step, Duration::ZERO);
         match pace {
             Pace::Together => {
-                self.doors.passes("before commit");
+                self.prepare_end(&mut begun).await?;
+                let ending = self.ending(&begun, &done, &step.completes).await?;
+                self.doors.passes("before the statements");
                 let settings = step.session.iter().map(|set| (None, set.as_str()));
                 let texts =
                     statements.iter().enumerate().map(|(index, statement)| (Some(index), statement.sql.as_str()));
@@ -103,19 +123,24 @@ impl Engine<'_, '_> {
                     sent.push((statement, answer.map_err(|error| Fault::Sql { statement, error })?));
                 }
                 let answer = self.send(&ending).await?;
+                self.doors.passes("all is sent");
                 for (statement, answered) in sent {
                     let all = async { pin!(answered).try_for_each(|_| async { Ok(()) }).await };
                     self.cancellable(statement, all).await?;
+                    self.doors.passes("after a statement");
                 }
                 self.wait_for_end(step, ending, answer).await
             }
             Pace::OneByOne => {
+                // It may be gone by then.
+                begun.prepared = false;
                 self.set(step).await?;
                 for (index, statement) in statements.iter().enumerate() {
                     self.statement(index, &statement.sql).await?;
                     self.doors.passes("after a statement");
                 }
-                self.settle().await?;
+                self.settle(step, &begun).await?;
+                let ending = self.ending(&begun, &done, &step.completes).await?;
                 self.doors.passes("before commit");
                 let answer = self.send(&ending).await?;
                 self.wait_for_end(step, ending, answer).await
@@ -123,11 +148,19 @@ impl Engine<'_, '_> {
         }
     }
 
-    /// Asks deferred checks and triggers, which belong to the step's own user, and gives that one up.
-    pub(super) async fn settle(&self) -> Result<(), Fault> {
-        let deferred = self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await;
-        deferred.map_err(|error| Fault::Sql { statement: None, error })?;
-        Ok(self.setup.restore_user(self.client).await?)
+    /// Asks deferred checks and triggers, which belong to the step's own user and settings, and undoes these.
+    pub(super) async fn settle(&self, step: &Step, begun: &Begun) -> Result<(), Fault> {
+        let query = "SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_catalog.pg_current_xact_id()";
+        let answer = self.client.simple_query(query).await;
+        let answer = answer.map_err(|error| Fault::Sql { statement: None, error })?;
+        let same = answer.iter().any(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some(&begun.transaction),
+            _ => false,
+        });
+        if !same {
+            return Err(ended_itself(step).into());
+        }
+        Ok(self.setup.restore(self.client).await?)
     }
 }
 
@@ -141,7 +174,9 @@ mod tests {
         check("ALTER TABLE t ADD COLUMN committed_at date", false);
         check("DO $$ BEGIN UPDATE t SET a = CASE WHEN b THEN 1 END; END $$", false);
         check("Rollback", true);
-        check("-- end\nSELECT 1", true);
+        check("/* at the */ END", true);
+        check("-- to the end\nALTER TABLE t ADD COLUMN a int", true);
+        check("SELECT E'it\\'s'", true);
         check("COPY t FROM STDIN", true);
         check("SELECT set_config('session_authorization', 'a', true)", true);
     }

@@ -299,6 +299,14 @@ pub async fn record_at(
     Ok(())
 }
 
+/// The table that rows of migrations are written into; `None`: it has yet to be made.
+pub(crate) async fn table(client: &Client, place: Place<'_>) -> Result<Option<String>, HistoryError> {
+    match (place.convention.history(), &tools::of(place.convention).writes) {
+        (Some(_), Some(_)) => locate(client, place).await,
+        _ => Ok(Some("cutover.migration".to_owned())),
+    }
+}
+
 /// The statements that record a migration as applied, one command each, for the caller's transaction. The table is created in it as its own
 /// tool does if there is none.
 pub(crate) async fn rows_of(

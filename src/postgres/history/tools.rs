@@ -81,15 +81,14 @@ impl Row {
 
     /// The statement with its values as constants, so that it can be sent along with others. `named` puts the table's own name in its place.
     pub(super) fn text(&self, named: impl Fn(&str) -> String) -> String {
-        let sql = named(&self.sql);
-        let mut parts = sql.split('$');
-        let mut text = parts.next().unwrap_or_default().to_owned();
+        let mut parts = self.sql.split('$');
+        let mut text = named(parts.next().unwrap_or_default());
         for part in parts {
             let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let (number, rest) = part.split_at(digits);
             let value = number.parse::<usize>().ok().and_then(|number| self.values.get(number.checked_sub(1)?));
             text += &value.map_or_else(|| format!("${number}"), Value::constant);
-            text += rest;
+            text += &named(rest);
         }
         text
     }

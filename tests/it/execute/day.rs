@@ -117,7 +117,6 @@ fn a_word_that_nobody_answers_is_not_said_to_be_carried_out() {
     waited.says("is complete");
 }
 
-/// The server holds a step's locks for nobody: a client that is stopped in the middle loses its session.
 /// Stops the executor while a step of a second holds its lock; how it ends once it goes on.
 fn stopped_in_a_step(shop: &Shop, sleeps: &str) -> Ran {
     let mut plan = shop.plan();
@@ -144,6 +143,7 @@ fn a_step_needs_nobody_for_its_end() {
     assert!(has_phone(&shop));
 }
 
+/// The server holds a step's locks for nobody: a client that is stopped in the middle loses its session.
 #[test]
 fn a_stopped_executor_gives_its_locks_back() {
     let shop = Shop::new();
@@ -157,8 +157,8 @@ fn a_stopped_executor_gives_its_locks_back() {
 fn an_index_that_was_there_before_is_not_taken_for_the_step_s() {
     let shop = Shop::new();
     shop.sql("CREATE INDEX users_phone ON users (email)");
-    // Three boundaries of the release, three of step 1, and both sides of the commit that step 2 begins with.
-    shop.execute(&shop.plan(), &["--fault", "kill-at=8"]);
+    // Three boundaries of the release, four of step 1, and both sides of the commit that step 2 begins with.
+    shop.execute(&shop.plan(), &["--fault", "kill-at=9"]);
     assert_eq!(shop.journal().last().unwrap(), "step_started 2");
     shop.resume(&[]).ends(4).says("relation \"users_phone\" already exists");
     assert!(!shop.journal().contains(&"step_succeeded 2".to_owned()));

@@ -279,7 +279,7 @@ fn disturbed_anywhere_it_ends_as_if_nobody_had() {
 
     // So many boundaries that the last of them are behind its end.
     let boundaries =
-        (1..=u32::MAX).step_by(if all.is_some() { 1 } else { 17 }).take(if all.is_some() { 140 } else { 9 });
+        (1..=u32::MAX).step_by(if all.is_some() { 1 } else { 17 }).take(if all.is_some() { 170 } else { 9 });
     let mut cases: Vec<(Disturbance, When)> = Vec::new();
     for (at, boundary) in boundaries.enumerate() {
         match all {
@@ -291,7 +291,7 @@ fn disturbed_anywhere_it_ends_as_if_nobody_had() {
     for how in DISTURBANCES {
         cases.extend((0..all.unwrap_or(3)).map(|_| (how, When::After(instants.next(whole)))));
     }
-    let (next, counts) = (AtomicUsize::new(0), Mutex::new([[0; 2]; 4]));
+    let (next, counts) = (AtomicUsize::new(0), Mutex::new([[0; 3]; 4]));
     std::thread::scope(|scope| {
         for server in &servers {
             let (cases, next, counts, expected) = (&cases, &next, &counts, &expected);
@@ -302,13 +302,18 @@ fn disturbed_anywhere_it_ends_as_if_nobody_had() {
                     if let Some(ended) = ended {
                         assert_eq!(&ended, expected, "{how:?} {when:?}");
                     }
-                    counts.lock().unwrap()[*how as usize][usize::from(over)] += 1;
+                    let mut counts = counts.lock().unwrap();
+                    match when {
+                        _ if over => counts[*how as usize][2] += 1,
+                        When::Boundary(_) => counts[*how as usize][0] += 1,
+                        When::After(_) => counts[*how as usize][1] += 1,
+                    }
                 }
             });
         }
     });
-    for (how, [disturbed, over]) in DISTURBANCES.iter().zip(*counts.lock().unwrap()) {
-        eprintln!("{how:?}: {disturbed} disturbed, {over} over before");
-        assert!(disturbed > 0, "{how:?} never happened");
+    for (how, [boundaries, instants, over]) in DISTURBANCES.iter().zip(*counts.lock().unwrap()) {
+        eprintln!("{how:?}: at {boundaries} boundaries, at {instants} random instants; {over} were over before");
+        assert!(boundaries > 0 && instants > 0, "{how:?} never happened");
     }
 }

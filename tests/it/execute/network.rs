@@ -107,11 +107,14 @@ fn locked(mode: &str) -> String {
 #[test]
 fn in_the_middle_of_a_transaction() {
     // The end of the first is under way by then; that of the second is sent only once this word has succeeded.
-    for sleeps in ["SELECT pg_sleep(1)", "SELECT pg_sleep(1) AS commit"] {
+    for (sleeps, alone) in [("SELECT pg_sleep(1)", true), ("SELECT pg_sleep(1) AS commit", false)] {
         let shop = Shop::new();
         let mut plan = shop.plan();
         statements(&mut plan, 0).push(Statement { sql: sleeps.into(), origin: None });
         cut_while(&shop, &plan.sealed(), &locked("AccessExclusiveLock"), || {});
+        let before =
+            shop.journal().iter().take_while(|record| *record != "resumed").any(|done| done == "step_succeeded 1");
+        assert_eq!(before, alone, "{sleeps}");
         let columns =
             "SELECT count(*)::text FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'phone'";
         assert_eq!(shop.rows(columns), ["1"]);
