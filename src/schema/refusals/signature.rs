@@ -59,7 +59,17 @@ impl Schema {
 }
 
 fn takes(function: &Function, arguments: &[TypeName]) -> bool {
-    function.arguments.iter().map(|(data_type, _)| data_type).eq(arguments)
+    let declared = function.arguments.iter().map(|(data_type, _)| data_type.as_str());
+    declared.len() == arguments.len() && declared.zip(arguments).all(|(a, b)| may_be_same(a, b.as_str()))
+}
+
+/// Whether two spellings may be of one type: a name without a schema is found by a search path.
+fn may_be_same(a: &str, b: &str) -> bool {
+    let parts =
+        |name: &str| name.rsplit_once('.').map_or((None, name.to_owned()), |(s, n)| (Some(s.to_owned()), n.to_owned()));
+    let ((a_schema, a_name), (b_schema, b_name)) = (parts(a), parts(b));
+    a_name.trim_matches('"') == b_name.trim_matches('"')
+        && (a_schema == b_schema || a_schema.is_none() || b_schema.is_none())
 }
 
 /// The routines that words like `function f(int), g(text)` name.

@@ -110,7 +110,7 @@ pub(in crate::schema) fn may_be_type(schema: &Schema, data_type: &TypeName) -> b
     let base = data_type.base();
     let known = |name: &str| {
         name.is_empty()
-            || CATALOG.category(name).is_some()
+            || is_built_in(name)
             || schema.user_type_named(name).is_some()
             || PSEUDO.contains(&name)
             || name.starts_with("any")
@@ -131,12 +131,15 @@ pub(in crate::schema) fn may_be_type(schema: &Schema, data_type: &TypeName) -> b
     }
 }
 
+/// What was `char` without quotes in the text is `character` by now.
+fn is_built_in(name: &str) -> bool {
+    CATALOG.category(name).is_some() || name == "char"
+}
+
 /// Whether a type is there.
 pub(in crate::schema) fn is_type(schema: &Schema, data_type: &TypeName) -> bool {
     let base = data_type.base();
-    CATALOG.category(&base).is_some()
-        || schema.user_type_named(&base).is_some()
-        || (Types { schema }).row_type(&base).is_some()
+    is_built_in(&base) || schema.user_type_named(&base).is_some() || (Types { schema }).row_type(&base).is_some()
 }
 
 /// Types that are only written in functions.

@@ -88,4 +88,14 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
         "CREATE STATISTICS s ON a, b FROM t; ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME COLUMN b TO d; ALTER TABLE u DROP COLUMN d; DROP STATISTICS s",
         true,
     ),
+    (
+        E,
+        "CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('a'); SET search_path = app; CREATE FUNCTION m(x mood) RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMENT ON FUNCTION app.m(app.mood) IS 'm'",
+        false,
+    ),
+    (
+        E,
+        "CREATE FUNCTION q(x \"char\") RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMENT ON FUNCTION q(\"char\") IS 'q'",
+        false,
+    ),
 ];
