@@ -97,11 +97,15 @@ fn misplaced(expr: &Expr, place: Place, rows: Option<&Rows<'_>>, schema: &Schema
 /// Names of functions and types that extensions and newer versions bring.
 static ELSEWHERE: LazyLock<BTreeSet<&str>> = LazyLock::new(|| include_str!("catalog/elsewhere.txt").lines().collect());
 
+/// The server's own functions that no query calls and some statements name (triggers', aggregates', operators'), as PostgreSQL 18 has them.
+static INTERNAL: LazyLock<BTreeSet<&str>> = LazyLock::new(|| include_str!("catalog/internal.txt").lines().collect());
+
 /// Whether something of this name may come from where no migration says so.
 fn may_be_elsewhere(schema: &Schema, name: &str) -> bool {
     const PREFIXES: [&str; 6] = ["pg_", "st_", "_st_", "h3_", "json", "reg"];
     schema.extensions().next().is_some()
         || ELSEWHERE.contains(name)
+        || INTERNAL.contains(name)
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

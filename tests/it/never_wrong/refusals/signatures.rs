@@ -98,4 +98,14 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
         "CREATE FUNCTION q(x \"char\") RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMENT ON FUNCTION q(\"char\") IS 'q'",
         false,
     ),
+    (
+        E,
+        "CREATE TABLE d (b text, v tsvector); CREATE TRIGGER x BEFORE INSERT ON d FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger(v, 'pg_catalog.english', b)",
+        false,
+    ),
+    (
+        E,
+        "CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
+        false,
+    ),
 ];
