@@ -13,8 +13,8 @@ use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::Level;
 use super::{foreseen, names, preflight};
-use crate::plan::saved::{Phase, SavedPlan, SavedPlanError};
-use crate::postgres::history::{self, HistoryError};
+use crate::plan::saved::{Migration, Phase, SavedPlan, SavedPlanError};
+use crate::postgres::history;
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {
@@ -127,30 +127,36 @@ impl Engine<'_, '_> {
 
     /// Writes a migration's row into the team's history, in the transaction at hand.
     pub(super) async fn record_history(&self, version: &str) -> Result<(), ExecuteError> {
-        for row in self.history_rows(version).await? {
-            self.client.batch_execute(&row).await.map_err(|source| HistoryError::Database {
-                convention: self.plan.migrations.convention,
-                source: source.into(),
-            })?;
+        if let Some((migration, text)) = self.recordable(version)? {
+            history::record_at(self.client, history::place(&self.plan.migrations), migration, text).await?;
         }
         Ok(())
     }
 
     /// The statements that write it, for the transaction at hand.
     pub(super) async fn history_rows(&self, version: &str) -> Result<Vec<String>, ExecuteError> {
+        Ok(match self.recordable(version)? {
+            Some((migration, text)) => {
+                history::rows_of(self.client, history::place(&self.plan.migrations), migration, text).await?
+            }
+            None => Vec::new(),
+        })
+    }
+
+    /// A pending migration with the text that its history keeps.
+    fn recordable(&self, version: &str) -> Result<Option<(&Migration, &str)>, ExecuteError> {
         let migrations = &self.plan.migrations;
         let Some(migration) = migrations.pending.iter().find(|migration| migration.version == version) else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        let text = match &migration.text {
-            Some(text) => text.as_str(),
-            None if !migrations.convention.keeps_text() => "",
+        match &migration.text {
+            Some(text) => Ok(Some((migration, text))),
+            None if !migrations.convention.keeps_text() => Ok(Some((migration, ""))),
             None => {
                 let why = format!("migration {version} has no text, and {} keeps it", migrations.convention);
-                return Err(SavedPlanError::Malformed(why).into());
+                Err(SavedPlanError::Malformed(why).into())
             }
-        };
-        Ok(history::rows_of(self.client, history::place(migrations), migration, text).await?)
+        }
     }
 
     /// Calls the observer.
@@ -208,6 +214,15 @@ impl Engine<'_, '_> {
         self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
         self.committed(written);
         Ok(())
+    }
+
+    /// Takes over what is committed.
+    pub(super) fn committed(&mut self, written: Written) {
+        self.doors.passes("after commit");
+        self.status = written.status;
+        for (seq, record) in written.rows {
+            (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record });
+        }
     }
 
     pub(super) async fn roll_back(&mut self) {

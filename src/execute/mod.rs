@@ -6,7 +6,6 @@ mod begun;
 mod blockers;
 mod check;
 mod doors;
-mod ending;
 mod engine;
 mod error;
 mod event;

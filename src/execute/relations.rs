@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::postgres::Session;
-use tokio_postgres::SimpleQueryMessage;
+use crate::postgres::{Session, first_row};
 use tokio_postgres::types::Type;
 
 use super::error::{ExecuteError, Stale};
@@ -70,10 +69,7 @@ pub(super) fn query(names: &str) -> String {
 pub(super) async fn hashes(client: &Session, plan: &SavedPlan) -> Result<Relations, ExecuteError> {
     let failed = failed("reading the relations of the plan, and what belongs to them");
     let answer = client.simple_query(&query(&names(plan))).await.map_err(&failed)?;
-    let json = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    });
+    let json = first_row(&answer).and_then(|row| row.get(0));
     Ok(serde_json::from_str(json.unwrap_or("{}")).map_err(|error| journal::unreadable(&error))?)
 }
 

@@ -46,6 +46,7 @@ pub use message::ServerError;
 pub(crate) use message::server_message;
 pub use passfile::PassfileWarning;
 pub use secret::Secret;
+pub(crate) use session::first_row;
 pub use session::{Cancel, Session};
 pub use statements::{StatementsError, statements};
 pub use statistics::{MeasureError, measure};

@@ -6,11 +6,10 @@
 
 use std::time::Duration;
 
-use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 use super::connect::connect;
-use super::session::Session;
+use super::session::{Session, first_row};
 
 /// How long another session may take to come. A pooler in session mode may have none left; that is no answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,8 +45,5 @@ async fn who(session: &Session, before: &str) -> Result<Option<(String, String)>
         "{before}SELECT pg_catalog.pg_backend_pid(), backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
     );
     let answer = session.simple_query(&query).await?;
-    Ok(answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.to_owned())),
-        _ => None,
-    }))
+    Ok(first_row(&answer).and_then(|row| Some((row.get(0)?.to_owned(), row.get(1)?.to_owned()))))
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, Notification, SimpleQueryMessage};
+use tokio_postgres::{
+    AsyncMessage, CancelToken, Client, Connection, NoTls, Notification, SimpleQueryMessage, SimpleQueryRow,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connect::{PlainConnection, TlsConnection, connector_for};
@@ -59,11 +61,10 @@ impl Session {
         let mut session = Self { client, task: Task(task), mailbox, backend_pid: 0, server_version_num: 0, cancel };
         // Not prepared: a pooler may have another process of the server's run it, which is told later and better.
         let query = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')";
-        for message in session.client.simple_query(query).await? {
-            if let SimpleQueryMessage::Row(row) = message {
-                let number = |column| row.get(column).and_then(|text| text.parse().ok()).unwrap_or_default();
-                (session.backend_pid, session.server_version_num) = (number(0), number(1));
-            }
+        let answer = session.client.simple_query(query).await?;
+        if let Some(row) = first_row(&answer) {
+            let number = |column| row.get(column).and_then(|text| text.parse().ok()).unwrap_or_default();
+            (session.backend_pid, session.server_version_num) = (number(0), number(1));
         }
         Ok(session)
     }
@@ -146,6 +147,14 @@ impl fmt::Debug for Session {
             .field("server_version_num", &self.server_version_num)
             .finish_non_exhaustive()
     }
+}
+
+/// The first row of an answer over the simple protocol.
+pub(crate) fn first_row(answer: &[SimpleQueryMessage]) -> Option<&SimpleQueryRow> {
+    answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    })
 }
 
 /// The task that drives a connection; it ends with its owner.

@@ -1,10 +1,10 @@
 //! Reading and appending. Every name is schema-qualified: a migration may leave any search path.
 
-use crate::postgres::{ServerError, Session, server_message};
+use crate::postgres::{ServerError, Session, first_row, server_message};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Row, SimpleQueryRow};
 
 use super::{Actor, Record, v1};
 use crate::execute::relations;
@@ -325,11 +325,7 @@ pub(in crate::execute) async fn append(
     record: &Record,
 ) -> Result<i64, JournalError> {
     let answer = client.simple_query(&insert(release, epoch, record, None)?).await?;
-    let row = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    Ok(row.and_then(|row| row.get(0)?.parse().ok()).unwrap_or_default())
+    Ok(first_row(&answer).and_then(|row| row.get(0)?.parse().ok()).unwrap_or_default())
 }
 
 /// A release's rows, in order.

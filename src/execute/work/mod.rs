@@ -5,16 +5,14 @@ mod alone;
 mod backfill;
 mod check;
 mod detect;
+mod ending;
 mod transaction;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::SimpleQueryStream;
 use tokio_postgres::error::{ErrorPosition, SqlState};
 
-use super::ending::{Ending, Unended};
-use super::engine::{Engine, Written};
+use super::engine::Engine;
 use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
@@ -127,34 +125,6 @@ impl Engine<'_, '_> {
         Ok(())
     }
 
-    /// Waits until a transaction has ended as it was to.
-    async fn wait_for_end(&self, step: &Step, ending: Ending, answer: SimpleQueryStream) -> Result<Written, Fault> {
-        let done = AtomicUsize::new(0);
-        let ended = self.ended(ending, answer, &done);
-        tokio::pin!(ended);
-        // Whoever asks to stop meanwhile stops what is deferred. What comes behind it is brief, and a COMMIT that waits for a standby would be
-        // told as done.
-        let after_stop = async {
-            self.doors.stop.asked(Level::Graceful).await;
-            match self.doors.cancel {
-                Some(cancel) if done.load(Ordering::Relaxed) == 0 => cancel().await,
-                _ => {}
-            }
-            self.doors.stop.asked(Level::Abort).await;
-        };
-        let ended = tokio::select! {
-            biased;
-            ended = &mut ended => ended,
-            () = after_stop => return Err(ExecuteError::Aborted.into()),
-        };
-        ended.map_err(|unended| match unended {
-            Unended::Deferred(error) => Fault::Sql { statement: None, error },
-            Unended::OtherTransaction => ended_itself(step).into(),
-            Unended::OtherSession => Fault::OtherSession,
-            Unended::Engine(error) => error.into(),
-        })
-    }
-
     /// The records of a step that is done, and took so long before the transaction at hand.
     fn done(&self, step: &Step, before: Duration) -> Vec<Record> {
         let ms = u64::try_from(before.as_millis()).unwrap_or(u64::MAX);
@@ -182,9 +152,7 @@ impl Engine<'_, '_> {
             }
             self.prepare_end(&mut begun).await?;
             let ending = self.ending(&begun, &self.done(step, started.elapsed()), &step.completes).await?;
-            self.doors.passes("before commit");
-            let answer = self.send(&ending).await?;
-            self.wait_for_end(step, ending, answer).await
+            self.end_step(step, ending).await
         };
         match done.await {
             Ok(written) => {

@@ -9,14 +9,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use tokio_postgres::SimpleQueryMessage;
 
 use super::{Attempt, Fault, ended_itself};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::lease::Begun;
 use crate::plan::saved::{Statement, Step};
-use crate::postgres::history;
+use crate::postgres::{first_row, history};
 
 /// How the statements of a step are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +91,7 @@ impl Engine<'_, '_> {
         if !step.completes.is_empty() {
             // What the row looks like follows from the table, which the step may make, move or change itself.
             let table = history::table(self.client, history::place(&self.plan.migrations)).await?;
-            let name = table.as_deref().map(|table| table.rsplit('.').next().unwrap_or(table).trim_matches('"'));
+            let name = table.as_deref().map(history::bare);
             if name.is_none_or(|name| texts.iter().any(|sql| mentions(sql, name))) {
                 return Ok(Pace::OneByOne);
             }
@@ -141,9 +140,7 @@ impl Engine<'_, '_> {
                 }
                 self.settle(step, &begun).await?;
                 let ending = self.ending(&begun, &done, &step.completes).await?;
-                self.doors.passes("before commit");
-                let answer = self.send(&ending).await?;
-                self.wait_for_end(step, ending, answer).await
+                self.end_step(step, ending).await
             }
         }
     }
@@ -153,11 +150,7 @@ impl Engine<'_, '_> {
         let query = "SET CONSTRAINTS ALL IMMEDIATE; SELECT pg_catalog.pg_current_xact_id()";
         let answer = self.client.simple_query(query).await;
         let answer = answer.map_err(|error| Fault::Sql { statement: None, error })?;
-        let same = answer.iter().any(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0) == Some(&begun.transaction),
-            _ => false,
-        });
-        if !same {
+        if first_row(&answer).and_then(|row| row.get(0)) != Some(&begun.transaction) {
             return Err(ended_itself(step).into());
         }
         Ok(self.setup.restore(self.client).await?)

@@ -230,7 +230,7 @@ pub async fn locate(client: &Client, place: Place<'_>) -> Result<Option<String>,
 }
 
 /// A table's name without its schema and its quotes.
-fn bare(table: &str) -> &str {
+pub(crate) fn bare(table: &str) -> &str {
     table.rsplit('.').next().unwrap_or(table).trim_matches('"')
 }
 

@@ -3,10 +3,9 @@
 
 use std::process::Child;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
+use super::support::{Ran, Runs, Shop, cluster, signal, statements, step, until};
 use cutover::plan::saved::{Phase, SavedPlan, Statement};
 
 /// A release that waits for approval: the before phase is done.
@@ -33,10 +32,6 @@ fn waits(shop: &Shop) {
         let there = shop.rows("SELECT (to_regclass('cutover.journal') IS NOT NULL)::text")[0].clone();
         there == "true" && shop.journal().last().is_some_and(|last| last == "approval_awaited")
     });
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
 }
 
 #[test]

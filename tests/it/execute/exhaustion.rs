@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Statement, Step, Work};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::network::Network;
-use super::support::{OwnServer, Ran, Runs, Shop, step};
+use super::support::{OwnServer, Ran, Runs, Shop, signal, step};
 
 /// What happens to a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,10 +140,6 @@ fn picture(shop: &Shop) -> Vec<String> {
              WHERE event IN ('phase_finished', 'point_of_no_return', 'finished') GROUP BY event, step
          ORDER BY 1";
     [shop.schema(), rows(more)].concat()
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
 }
 
 /// Waits until a child is stopped, or has ended.

@@ -1,11 +1,12 @@
 //! Ctrl-C, once and twice.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command};
+use std::process::Child;
 
 use cutover::plan::saved::{SavedPlan, Statement};
+use nix::sys::signal::Signal;
 
-use super::support::{Ran, Shop, statements, until};
+use super::support::{Ran, Shop, signal, statements, until};
 
 fn slow(shop: &Shop) -> SavedPlan {
     let mut plan = shop.plan();
@@ -16,7 +17,7 @@ fn slow(shop: &Shop) -> SavedPlan {
 }
 
 fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    signal(child, Signal::SIGINT);
 }
 
 fn wait_for_sleep(shop: &Shop) {

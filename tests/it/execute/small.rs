@@ -1,9 +1,8 @@
 //! Small things of an operator's day: what is said where something else is the matter, and how a command ends then.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-use super::support::{OwnServer, Ran, Shop, cluster, concurrent_index, until};
+use super::support::{OwnServer, Ran, Shop, cluster, concurrent_index, signal, until};
 
 #[test]
 fn nobody_is_told_to_resume_what_was_not_begun() {
@@ -75,7 +74,7 @@ fn an_index_that_was_cancelled_half_way_is_mentioned() {
     let path = shop.save(&shop.plan_of(vec![index]));
     let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
     until("the index waits", || !shop.rows("SELECT 'x' FROM pg_class WHERE relname = 'users_x'").is_empty());
-    kill(Pid::from_raw(i32::try_from(executor.id()).unwrap()), Signal::SIGINT).unwrap();
+    signal(&executor, Signal::SIGINT);
     let ran = Ran::from(executor.wait_with_output().unwrap()).ends(130);
     ran.says("step 1 left something half done").says("DROP INDEX CONCURRENTLY public.users_x");
     writer.batch_execute("COMMIT").unwrap();

@@ -15,6 +15,8 @@ use cutover::plan::saved::{
 };
 use cutover::postgres::throwaway::{Local, LocalOptions};
 use cutover::postgres::{Environment, Session, Target, connect};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
 
@@ -95,6 +97,11 @@ impl Drop for OwnServer {
     fn drop(&mut self) {
         self.pg_ctl(&["stop", "-m", "immediate"]);
     }
+}
+
+/// Sends a signal to a child.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
 }
 
 /// Polls for something that another process does.

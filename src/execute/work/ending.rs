@@ -9,15 +9,15 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryStream};
 
-use super::engine::{Engine, Written};
-use super::error::ExecuteError;
-use super::event::Event;
-use super::journal::{self, JournalError, KnownThere, Record, StepRecord};
-use super::lease::Begun;
-use super::relations;
-use super::session::failed;
-use super::status::Status;
-use super::stop::Level;
+use super::{Fault, ended_itself};
+use crate::execute::engine::{Engine, Written};
+use crate::execute::error::ExecuteError;
+use crate::execute::journal::{self, JournalError, KnownThere, Record, StepRecord};
+use crate::execute::lease::Begun;
+use crate::execute::relations;
+use crate::execute::session::failed;
+use crate::execute::stop::Level;
+use crate::plan::saved::Step;
 use crate::postgres::history::HistoryError;
 use crate::postgres::server_message;
 use crate::sql::literal;
@@ -42,23 +42,7 @@ enum What {
 }
 
 /// How a transaction is to end.
-pub(super) struct Ending {
-    parts: Vec<Part>,
-    /// The status with its records, but for what only the server knows.
-    status: Status,
-}
-
-/// Why it did not.
-pub(super) enum Unended {
-    /// A deferred check of the step's.
-    Deferred(tokio_postgres::Error),
-    /// Its statements ended the transaction themselves.
-    OtherTransaction,
-    /// Its statements left the session with another role, which only a command of its own gives up, or without what was prepared in it.
-    OtherSession,
-    /// Anything else.
-    Engine(ExecuteError),
-}
+pub(super) struct Ending(Vec<Part>);
 
 impl Engine<'_, '_> {
     /// Prepares what the end of a step's transaction will need, before there are locks to hold.
@@ -102,76 +86,95 @@ impl Engine<'_, '_> {
             parts.push(part(What::Journal, insert));
         }
         parts.push(part(What::Commit, "COMMIT".to_owned()));
-        Ok(Ending { parts, status })
+        Ok(Ending(parts))
     }
 
     /// Sends what ends the transaction, and does not wait.
     pub(super) async fn send(&self, ending: &Ending) -> Result<SimpleQueryStream, ExecuteError> {
-        let message: Vec<&str> = ending.parts.iter().map(|part| part.sql.as_str()).collect();
+        let message: Vec<&str> = ending.0.iter().map(|part| part.sql.as_str()).collect();
         self.client.simple_query_raw(&message.join(";\n")).await.map_err(failed("ending a transaction"))
     }
 
-    /// Waits for the answer to [`Self::send`]; `done` counts the commands. A connection lost in here leaves the outcome open; the journal tells it
-    /// on resume.
-    pub(super) async fn ended(
+    /// Ends the transaction at hand.
+    pub(super) async fn end_step(&mut self, step: &Step, ending: Ending) -> Result<Written, Fault> {
+        self.doors.passes("before commit");
+        let answer = self.send(&ending).await?;
+        self.wait_for_end(step, ending, answer).await
+    }
+
+    /// Waits for the answer to [`Self::send`]. A connection lost in here leaves the outcome open; the journal tells it on resume.
+    pub(super) async fn wait_for_end(
         &self,
+        step: &Step,
         ending: Ending,
         answer: SimpleQueryStream,
+    ) -> Result<Written, Fault> {
+        let done = AtomicUsize::new(0);
+        // Whoever asks to stop meanwhile stops what is deferred. What comes behind it is brief, and a COMMIT that waits for a standby would be
+        // told as done.
+        let after_stop = async {
+            self.doors.stop.asked(Level::Graceful).await;
+            match self.doors.cancel {
+                Some(cancel) if done.load(Ordering::Relaxed) == 0 => cancel().await,
+                _ => {}
+            }
+            self.doors.stop.asked(Level::Abort).await;
+        };
+        tokio::select! {
+            biased;
+            ended = self.ended(step, ending, answer, &done) => ended,
+            () = after_stop => Err(ExecuteError::Aborted.into()),
+        }
+    }
+
+    /// `done` counts the commands.
+    async fn ended(
+        &self,
+        step: &Step,
+        Ending(parts): Ending,
+        answer: SimpleQueryStream,
         done: &AtomicUsize,
-    ) -> Result<Written, Unended> {
-        let mut rows = Vec::new();
+    ) -> Result<Written, Fault> {
+        let (mut status, mut rows) = (self.status.clone(), Vec::new());
         let mut answer = pin!(answer);
-        let at = || ending.parts.get(done.load(Ordering::Relaxed)).map(|part| part.what);
+        let at = || parts.get(done.load(Ordering::Relaxed)).map(|part| part.what);
         loop {
             match answer.try_next().await {
                 Ok(Some(SimpleQueryMessage::CommandComplete(_))) => {
                     done.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(Some(SimpleQueryMessage::Row(row))) if at() == Some(What::Journal) => {
-                    rows.push(journal::inserted(&row).map_err(|error| Unended::Engine(error.into()))?);
+                    let (seq, record) = journal::inserted(&row).map_err(ExecuteError::from)?;
+                    status = status.then(&record).map_err(ExecuteError::from)?;
+                    rows.push((seq, record));
                 }
                 Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(error) => return Err(self.refused(at(), error)),
+                Ok(None) => return Ok(Written { status, rows }),
+                Err(error) => return Err(self.refused(step, at(), error)),
             }
         }
-        let mut status = self.status.clone();
-        for (_, record) in &rows {
-            status = status.then(record).map_err(|error| Unended::Engine(error.into()))?;
-        }
-        debug_assert_eq!(status.stage, ending.status.stage, "the records are those that were planned");
-        Ok(Written { status, rows })
     }
 
-    fn refused(&self, what: Option<What>, error: tokio_postgres::Error) -> Unended {
+    fn refused(&self, step: &Step, what: Option<What>, error: tokio_postgres::Error) -> Fault {
         if error.code() == Some(&SqlState::QUERY_CANCELED) && self.doors.stop.level() > Level::Run {
-            return Unended::Engine(ExecuteError::Interrupted);
+            return ExecuteError::Interrupted.into();
         }
         let doing = match what {
-            Some(What::Deferred) if error.as_db_error().is_some() => return Unended::Deferred(error),
-            Some(What::Look) if server_message(&error).contains(OTHER_USER) => return Unended::OtherSession,
-            Some(What::Look) if server_message(&error).contains(OTHER_TRANSACTION) => return Unended::OtherTransaction,
+            Some(What::Deferred) if error.as_db_error().is_some() => return Fault::Sql { statement: None, error },
+            Some(What::Look) if server_message(&error).contains(OTHER_USER) => return Fault::OtherSession,
+            Some(What::Look) if server_message(&error).contains(OTHER_TRANSACTION) => return ended_itself(step).into(),
             Some(What::History) => {
                 let convention = self.plan.migrations.convention;
-                return Unended::Engine(HistoryError::Database { convention, source: error.into() }.into());
+                return ExecuteError::from(HistoryError::Database { convention, source: error.into() }).into();
             }
             Some(What::Restore) => "resetting the session",
             Some(What::Journal) if error.code() == Some(&SqlState::INVALID_SQL_STATEMENT_NAME) => {
-                return Unended::OtherSession;
+                return Fault::OtherSession;
             }
-            Some(What::Journal) => return Unended::Engine(JournalError::from(error).into()),
+            Some(What::Journal) => return ExecuteError::from(JournalError::from(error)).into(),
             Some(What::Deferred | What::Look | What::Commit) | None => "committing",
         };
-        Unended::Engine(failed(doing)(error))
-    }
-
-    /// Takes over what is committed.
-    pub(super) fn committed(&mut self, written: Written) {
-        self.doors.passes("after commit");
-        self.status = written.status;
-        for (seq, record) in written.rows {
-            (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record });
-        }
+        failed(doing)(error).into()
     }
 }
 
