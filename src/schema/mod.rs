@@ -3,6 +3,7 @@
 
 mod apply;
 mod apply_function;
+mod apply_objects;
 mod apply_table;
 mod apply_type;
 mod describe;
