@@ -5,7 +5,10 @@
 //! A right release must not be stopped by this, so nothing is said of what a statement before it may change: who owns it, what bears its name,
 //! what still depends on it.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 use super::error::ExecuteError;
 use super::options::Options;
@@ -32,46 +35,74 @@ pub(super) async fn allowed(
 
 /// Looks at every step that has not run.
 async fn look(client: &Session, plan: &SavedPlan, status: &Status) -> Result<Vec<String>, ExecuteError> {
-    let mut troubles = Vec::new();
-    let mut before: Vec<&str> = Vec::new();
-    for step in plan.steps.iter().filter(|step| !status.is_done(step.id)) {
-        let statements = step.statements();
-        let asked: Vec<Vec<Owned>> = statements.iter().map(|statement| owned(&statement.sql)).collect();
-        if asked.iter().any(|owned| !owned.is_empty()) {
-            client.batch_execute("BEGIN READ ONLY").await.map_err(failed("beginning a transaction"))?;
-            let found = of_step(client, step, &asked, &before).await;
-            let ended = client.batch_execute("ROLLBACK").await.map_err(failed("ending a transaction"));
-            troubles.extend(found?.into_iter().map(|what| format!("step {} ({}): {what}", step.id, step.object)));
-            ended?;
-        }
-        before.extend(statements.iter().map(|statement| statement.sql.as_str()));
+    let steps: Vec<&Step> = plan.steps.iter().filter(|step| !status.is_done(step.id)).collect();
+    let (mut troubles, mut before) = (Vec::new(), Before::default());
+    for alike in steps.chunk_by(|step, next| step.session == next.session) {
+        client.batch_execute("BEGIN READ ONLY").await.map_err(failed("beginning a transaction"))?;
+        let found = with_settings(client, alike, &mut before).await;
+        client.batch_execute("ROLLBACK").await.map_err(failed("ending a transaction"))?;
+        troubles.extend(found?);
     }
     Ok(troubles)
 }
 
-/// Looks at a step, with its own role and search path: at what each of its statements asks for. `before`: the statements of earlier steps.
-async fn of_step(
+/// Looks at steps that have the same role, search path and other settings, with these.
+async fn with_settings<'plan>(
     client: &Session,
-    step: &Step,
-    asked: &[Vec<Owned>],
-    before: &[&str],
+    steps: &[&'plan Step],
+    before: &mut Before<'plan>,
 ) -> Result<Vec<String>, ExecuteError> {
-    for set in &step.session {
+    let mut are_made = true;
+    for set in steps.first().iter().flat_map(|step| &step.session) {
         // A setting that the server refuses now may be right once an earlier step has run.
-        if client.batch_execute(set).await.is_err() {
-            return Ok(Vec::new());
-        }
+        are_made = are_made && client.batch_execute(set).await.is_ok();
     }
-    let mut before = before.to_vec();
-    let mut troubles = Vec::new();
-    for (statement, asked) in step.statements().iter().zip(asked) {
-        for owned in asked {
-            troubles.extend(of_relation(client, owned, &before).await?);
+    let (mut owners, mut troubles) = (Owners::new(), Vec::new());
+    for step in steps {
+        for statement in step.statements() {
+            for owned in owned(&statement.sql).into_iter().filter(|_| are_made) {
+                let found = of_relation(client, &owned, before, &mut owners).await?;
+                troubles.extend(found.into_iter().map(|what| format!("step {} ({}): {what}", step.id, step.object)));
+            }
+            before.push(&statement.sql);
         }
-        before.push(&statement.sql);
     }
     Ok(troubles)
 }
+
+/// What the statements before the one looked at may change.
+#[derive(Default)]
+struct Before<'plan> {
+    statements: Vec<&'plan str>,
+    /// Those that may make, rename, move or drop what they name.
+    giving_names: Vec<&'plan str>,
+    /// Of what they call, nobody knows.
+    calling: bool,
+    changing_owners: bool,
+    dropping_more: bool,
+}
+
+impl<'plan> Before<'plan> {
+    fn push(&mut self, statement: &'plan str) {
+        let makes = begins(statement, &["create"]) && has(statement, &["table", "view", "sequence"]);
+        let drops = begins(statement, &["drop"]) && has(statement, &["table", "view", "sequence", "index"]);
+        if makes || drops || has(statement, &["rename", "schema"]) {
+            self.giving_names.push(statement);
+        }
+        self.calling |= begins(statement, &["do", "call", "select"]);
+        self.changing_owners |= begins(statement, &["grant", "reassign", "set"]) || has(statement, &["owner"]);
+        self.dropping_more |= has(statement, &["cascade", "owned"]);
+        self.statements.push(statement);
+    }
+
+    /// Whether what bears a name may be something else by then than what does now.
+    fn may_give_name(&self, name: &str) -> bool {
+        self.calling || self.giving_names.iter().any(|statement| names(statement, name))
+    }
+}
+
+/// Who owns a relation that the role may not change, by its name and whether it is dropped.
+type Owners = BTreeMap<(String, bool), Option<String>>;
 
 /// Whether a statement begins with one of the words.
 fn begins(statement: &str, words: &[&str]) -> bool {
@@ -88,38 +119,36 @@ fn names(statement: &str, name: &str) -> bool {
     statement.to_lowercase().contains(&name.to_lowercase())
 }
 
-/// Whether a statement may make, rename, move or drop something of a name; of what it calls nobody knows.
-fn may_give_name(statement: &str, name: &str) -> bool {
-    let makes = begins(statement, &["create"]) && has(statement, &["table", "view", "sequence"]);
-    let drops = begins(statement, &["drop"]) && has(statement, &["table", "view", "sequence", "index"]);
-    let does = makes || drops || has(statement, &["rename", "schema"]);
-    begins(statement, &["do", "call", "select"]) || (does && names(statement, name))
-}
-
-async fn of_relation(client: &Session, owned: &Owned, before: &[&str]) -> Result<Vec<String>, ExecuteError> {
-    let Owned { relation, drops } = owned;
-    // What bears the name then may be something else than what does now.
-    if before.iter().any(|statement| may_give_name(statement, &relation.name)) {
+async fn of_relation(
+    client: &Session,
+    Owned { relation, drops }: &Owned,
+    before: &Before<'_>,
+    owners: &mut Owners,
+) -> Result<Vec<String>, ExecuteError> {
+    if before.may_give_name(&relation.name) {
         return Ok(Vec::new());
     }
     let name = relation.to_string();
     let mut troubles = Vec::new();
-    let owners_change =
-        |statement: &&str| begins(statement, &["grant", "reassign", "set"]) || has(statement, &["owner"]);
-    if !before.iter().any(owners_change) {
-        troubles.extend(not_owned(client, &name, *drops == Some(Dropped::Relation)).await?);
+    if !before.changing_owners {
+        let is_dropped = *drops == Some(Dropped::Relation);
+        let key = (name.clone(), is_dropped);
+        if !owners.contains_key(&key) {
+            owners.insert(key.clone(), not_owned(client, &name, is_dropped).await?);
+        }
+        troubles.extend(owners.get(&key).cloned().flatten());
     }
     let column = match drops {
         None => return Ok(troubles),
         Some(Dropped::Relation) => None,
         Some(Dropped::Column(column)) => Some(&**column),
     };
-    if before.iter().any(|statement| has(statement, &["cascade", "owned"])) {
+    if before.dropping_more {
         return Ok(troubles);
     }
     for (dependent, by) in dependents(client, &name, column).await? {
         // A statement before it may take it away, or make it another one.
-        if !before.iter().any(|statement| by.iter().any(|name| names(statement, name))) {
+        if !before.statements.iter().any(|statement| by.iter().any(|name| names(statement, name))) {
             let what = column.map_or_else(|| name.clone(), |column| format!("column {column} of {name}"));
             troubles.push(format!("{dependent} depends on {what}, which is dropped without CASCADE"));
         }
@@ -134,12 +163,13 @@ async fn not_owned(client: &Session, relation: &str, dropped: bool) -> Result<Op
              current_user::pg_catalog.text, pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.oid = pg_catalog.to_regclass($1::pg_catalog.text) AND c.relpersistence <> 't'";
-    let row = client.query_opt(query, &[&relation, &dropped]).await;
-    let Some(row) = row.map_err(failed("asking who owns what a step changes"))? else { return Ok(None) };
-    if get(&row, 0)? {
+    let rows = client.query_typed(query, &[(&relation, Type::TEXT), (&dropped, Type::BOOL)]).await;
+    let rows = rows.map_err(failed("asking who owns what a step changes"))?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    if get(row, 0)? {
         return Ok(None);
     }
-    let (role, owner): (String, String) = (get(&row, 1)?, get(&row, 2)?);
+    let (role, owner): (String, String) = (get(row, 1)?, get(row, 2)?);
     Ok(Some(format!("{relation} is owned by {owner}, and {role} is no member of that role")))
 }
 
@@ -169,7 +199,7 @@ async fn dependents(
                     WHERE a.attrelid = d.refobjid AND a.attname::pg_catalog.text = $2 AND NOT a.attisdropped))
                AND coalesce(v.oid, c.oid, k.conrelid) <> d.refobjid) AS o
          ORDER BY 1";
-    let rows = client.query(query, &[&relation, &column]).await;
+    let rows = client.query_typed(query, &[(&relation, Type::TEXT), (&column, Type::TEXT)]).await;
     let rows = rows.map_err(failed("asking what depends on what a step drops"))?;
     let dependent = |row: &Row| Ok((get(row, 0)?, get(row, 1)?));
     rows.iter().map(dependent).collect()

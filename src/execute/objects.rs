@@ -74,11 +74,18 @@ pub(super) fn query(names: &str) -> String {
              SELECT n.name, c.oid, c.relowner, c.relkind, c.relacl, c.relrowsecurity, c.relforcerowsecurity
              FROM pg_catalog.unnest({names}) AS n(name)
              JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(n.name)),
+         columns AS MATERIALIZED (
+             SELECT r.oid, r.name, r.relowner, a.attnum, a.attname, a.atthasdef, a.attidentity, a.attgenerated, a.attacl
+             FROM named r CROSS JOIN LATERAL (
+                 SELECT a.* FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+                     AND (a.atthasdef OR a.attidentity <> '' OR a.attacl IS NOT NULL) OFFSET 0) AS a),
          views AS (
              SELECT oid FROM named WHERE relkind IN ('v', 'm')
              UNION SELECT w.ev_class FROM (SELECT oid FROM named UNION SELECT oid FROM views) AS r
-             JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = r.oid
-                 AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+             CROSS JOIN LATERAL (
+                 SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                     AND d.refobjid = r.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass OFFSET 0) AS d
              JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid AND w.rulename = '_RETURN'),
          parts AS (
              SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid AS classid, g.oid AS objid FROM named r
@@ -121,9 +128,8 @@ pub(super) fn query(names: &str) -> String {
              FROM named r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid AND k.contype NOT IN ('t', 'n') AND k.conparentid = 0
              LEFT JOIN pg_catalog.pg_class v ON v.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
              UNION ALL
-             SELECT 'default of ' || r.name || '.' || pg_catalog.quote_ident(a.attname), '', pg_catalog.concat_ws(' ', a.attidentity, a.attgenerated, {default})
-             FROM named r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-             LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+             SELECT 'default of ' || a.name || '.' || pg_catalog.quote_ident(a.attname), '', pg_catalog.concat_ws(' ', a.attidentity, a.attgenerated, {default})
+             FROM columns a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.oid AND d.adnum = a.attnum
              WHERE a.atthasdef OR a.attidentity <> ''
              UNION ALL
              SELECT CASE WHEN i.indisunique THEN 'unique index ' ELSE 'index ' END || pg_catalog.quote_ident(x.relname) || ' on ' || r.name,
@@ -149,10 +155,9 @@ pub(super) fn query(names: &str) -> String {
              SELECT 'privileges of ' || granted.role || ' on ' || granted.name, pg_catalog.string_agg(granted.what, ', ' ORDER BY granted.what), ''
              FROM (SELECT r.name, CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END AS role, e.privilege_type AS what
                    FROM named r CROSS JOIN pg_catalog.aclexplode(r.relacl) AS e WHERE e.grantee <> r.relowner
-                   UNION SELECT r.name, CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END,
+                   UNION SELECT a.name, CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END,
                        e.privilege_type || ' (' || pg_catalog.quote_ident(a.attname) || ')'
-                   FROM named r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-                   CROSS JOIN pg_catalog.aclexplode(a.attacl) AS e WHERE a.attacl IS NOT NULL AND e.grantee <> r.relowner) AS granted
+                   FROM columns a CROSS JOIN pg_catalog.aclexplode(a.attacl) AS e WHERE a.attacl IS NOT NULL AND e.grantee <> a.relowner) AS granted
              GROUP BY granted.name, granted.role)
          SELECT key, pg_catalog.concat(state, '#', CASE WHEN definition <> '' THEN {hash} END) FROM found",
         hash = hash("definition"),
