@@ -75,6 +75,7 @@ pub mod postgres;
 pub mod project;
 #[cfg(feature = "live")]
 pub mod rehearse;
+pub mod release;
 pub mod report;
 mod rewrite;
 #[doc(hidden)]

@@ -8,9 +8,10 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::planning;
+use super::release_definition::ReleaseDefinition;
 use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
-use crate::traffic::{Share, Strategy};
+use crate::release::Ramp;
 
 /// Run exactly the steps of a saved plan: before, cutover, after
 ///
@@ -19,17 +20,17 @@ use crate::traffic::{Share, Strategy};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover execute release.plan --database postgres://deploy@db/shop
-  cutover execute release.plan --yes --shift 10,50,100 --traffic-exec ./move-traffic --env prod
+  cutover execute release.plan --yes --shift canary-10-percent-5-minutes --traffic-exec ./move-traffic --env prod
   cutover execute release.plan --yes --format json --wait
 
 Exit codes: 0 done, or waiting for `promote` · 1 the plan is unsafe · 2 usage or connection · 4 failed, safe to resume ·
-5 stuck, you decide · 6 the plan is stale · 7 another executor works on this database · 130 interrupted, state saved")]
+5 stuck, you decide · 6 the plan is stale · 7 another executor works on this database · 8 green failed, and blue has the traffic again ·
+130 interrupted, state saved")]
 pub(super) struct Args {
     /// The plan that `cutover plan -o FILE` wrote
     plan: Utf8PathBuf,
-    /// Green's shares of the traffic in percent, one after the other; otherwise as the plan says, or all at once
-    #[arg(long, value_name = "PERCENT,…")]
-    shift: Option<Strategy>,
+    #[command(flatten)]
+    release: ReleaseDefinition,
     /// Take the plan's word for what is applied, where neither a history nor the schema of the database confirms it. The journal keeps that
     #[arg(long)]
     accept_base: bool,
@@ -40,28 +41,20 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let plan = planning::read_saved(&args.plan)?;
     args.live.confirm(&question(&plan))?;
-    let ramp = planned_ramp(&plan)?;
+    let release = args.release.definition().or(plan.release.clone());
     args.live.run(
         Duration::ZERO,
-        args.shift.or(ramp),
         async |session, options, doors| {
-            let options = Options { accept_base: args.accept_base, ..options.clone() };
+            let options = Options {
+                accept_base: args.accept_base,
+                ramp: release.ramp.clone().unwrap_or_else(Ramp::all_at_once),
+                on_failure: release.on_failure.unwrap_or_default(),
+                ..options.clone()
+            };
             execute::execute(session, &plan, &options, doors).await
         },
         tell,
     )
-}
-
-/// The shares that the plan was made with, if it was made with any.
-fn planned_ramp(plan: &SavedPlan) -> Result<Option<Strategy>, CliError> {
-    let wrong = |why: String| CliError::usage(format!("the plan's ramp cannot be used: {why}"));
-    let points = &plan.release.ramp;
-    let shares: Option<Vec<Share>> = points.iter().map(|points| Share::basis_points(*points)).collect();
-    match shares {
-        Some(shares) if shares.is_empty() => Ok(None),
-        Some(shares) => Strategy::new(shares).map(Some).map_err(|error| wrong(error.to_string())),
-        None => Err(wrong("a share is at most 10000 basis points".to_owned())),
-    }
 }
 
 fn question(plan: &SavedPlan) -> String {

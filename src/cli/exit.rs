@@ -20,6 +20,8 @@ pub enum Exit {
     Stale = 6,
     /// Another executor works on this database; nothing was done.
     Held = 7,
+    /// Green failed, and blue has all traffic again; the release can be resumed.
+    WentBack = 8,
     /// Interrupted with the state saved.
     Interrupted = 130,
 }

@@ -16,7 +16,7 @@ use crate::execute::{
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
-use crate::traffic::{Strategy, TrafficBackend};
+use crate::traffic::TrafficBackend;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -113,7 +113,7 @@ impl LiveArgs {
         if answer.trim() == "yes" { Ok(()) } else { Err(CliError::usage("not confirmed; nothing was done")) }
     }
 
-    fn options(&self, patience: Duration, strategy: Option<Strategy>) -> Options {
+    fn options(&self, patience: Duration) -> Options {
         let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
         let by_name = self.blue_application_name.clone().map(BlueSessions::ApplicationName);
         Options {
@@ -130,12 +130,10 @@ impl LiveArgs {
             },
             second_connection: true,
             wait: self.wait,
-            strategy: strategy.unwrap_or_else(Strategy::all_at_once),
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
             lift_guard: self.no_blue_guard,
             accept_foreseen: self.accept_foreseen,
-            force: false,
-            accept_base: false,
+            ..Options::default()
         }
     }
 
@@ -143,14 +141,13 @@ impl LiveArgs {
     pub(super) fn run<T: From<Outcome>>(
         &self,
         patience: Duration,
-        strategy: Option<Strategy>,
         command: impl AsyncFnOnce(&mut Session, &Options, &mut Doors<'_>) -> Result<T, ExecuteError>,
         tell: impl FnOnce(T, &Printer) -> Exit,
     ) -> Result<Exit, CliError> {
         let runtime = database::runtime()?;
         let printer = Arc::new(Printer::new(self.format));
         let backend: Box<dyn TrafficBackend> = self.traffic.backend();
-        let options = self.options(patience, strategy);
+        let options = self.options(patience);
         let mut fault = self.fault();
         let done = runtime.block_on(async {
             let mut session = self.database.connect().await?;
@@ -299,7 +296,10 @@ async fn listen(stopper: Stopper) {
 /// Says how a command ended well.
 pub(super) fn tell(outcome: Outcome, printer: &Printer) -> Exit {
     printer.outcome(&outcome);
-    Exit::Ok
+    match outcome {
+        Outcome::RolledBack { failure: Some(_), .. } => Exit::WentBack,
+        _ => Exit::Ok,
+    }
 }
 
 /// The error with its exit code and what to do next.
@@ -328,6 +328,7 @@ fn exit(error: &ExecuteError) -> Exit {
         ExecuteError::Journal(
             JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
         ) => Exit::Stuck,
+        ExecuteError::OtherGate { .. } | ExecuteError::RampUnfit { .. } => Exit::Usage,
         ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
             Exit::Usage
         }
@@ -353,6 +354,7 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::Traffic(_)
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
+        | ExecuteError::BothFail { .. }
         | ExecuteError::NotDrained { .. }
         | ExecuteError::Step(_)
         | ExecuteError::NoReturn { .. }

@@ -25,6 +25,7 @@ mod queries;
 mod record;
 mod rehearse;
 mod release_args;
+mod release_definition;
 mod report;
 mod resume;
 mod rollback;

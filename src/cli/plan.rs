@@ -9,12 +9,13 @@ use super::exit::Exit;
 use super::file;
 use super::out;
 use super::planning::{self, PlanningArgs};
+use super::release_definition::ReleaseDefinition;
 use crate::diagnostic::Severity;
 use crate::plan::Planned;
 use crate::plan::saved::Verdict;
 use crate::project::Project;
+use crate::release::Definition;
 use crate::report::{self, Style};
-use crate::traffic::Strategy;
 
 /// Order the pending migrations: before and after the cutover
 ///
@@ -27,7 +28,7 @@ use crate::traffic::Strategy;
   cutover plan migrations --database postgres://deploy@db/shop -o release.plan
   cutover plan migrations --from 41 --stats stats.json
   cutover plan migrations --from 41 --blue blue.workload --blue-source src
-  cutover plan migrations --from 41 --shift 10,50,100 -o release.plan
+  cutover plan migrations --from 41 --shift 10,hold=5m,50,hold=10m,100 -o release.plan
   cutover plan migrations --from 41 --format json
 
 Exit codes: 0 safe · 1 not safe · 2 usage, configuration or input · 3 safe and there are steps (--detailed-exitcode)")]
@@ -37,9 +38,8 @@ pub(super) struct Args {
     /// Save the plan for `cutover execute`
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
-    /// Green's shares of the traffic in percent, one after the other, for `cutover execute`
-    #[arg(long, value_name = "PERCENT,…")]
-    shift: Option<Strategy>,
+    #[command(flatten)]
+    release: ReleaseDefinition,
     /// `text` for people, `json` for machines (its schema: `cutover schema plan`)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -56,8 +56,9 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let (project, pending, mut planned) = args.planning.plan()?;
-    if let Some(shift) = &args.shift {
-        planned.plan.release.ramp = shift.shares().iter().map(|share| share.as_basis_points()).collect();
+    let said = args.release.definition();
+    if said != Definition::default() {
+        planned.plan.release = said.or(planned.plan.release);
         planned.plan = planned.plan.sealed();
     }
     show(args.format, &project, &planned)?;

@@ -6,25 +6,36 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::out;
-use crate::execute::{self, Promotion};
+use crate::execute::{self, Approval, Promotion};
 
-/// Approve: green has all traffic and blue serves nobody any more
+/// Approve: green has all traffic and blue serves nobody any more; or, with --gate, what the ramp asks for
 ///
-/// Carries on with the after phase, or lets the process that waits (`execute --wait`) carry on.
+/// Carries on, or lets the process that waits (`execute --wait`) carry on.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  cutover promote --yes --blue-application-name shop-blue")]
+#[command(after_help = "Examples:
+  cutover promote --yes --blue-application-name shop-blue
+  cutover promote --yes --gate qa --reason 'tested on green, ticket 4711'")]
 pub(super) struct Args {
+    /// The gate of the ramp that you approve, where the release waits at one
+    #[arg(long, value_name = "NAME")]
+    gate: Option<String>,
+    /// Why, for the journal
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     live: LiveArgs,
 }
 
 pub(super) fn run(args: Args) -> Result<Exit, CliError> {
-    args.live.confirm("Green has all traffic and blue serves nobody any more?")?;
+    let question = match &args.gate {
+        Some(gate) => format!("Approve at the gate {gate}?"),
+        None => "Green has all traffic and blue serves nobody any more?".to_owned(),
+    };
+    args.live.confirm(&question)?;
+    let approval = Approval { gate: args.gate, reason: args.reason };
     args.live.run(
         Duration::ZERO,
-        None,
-        async |session, options, doors| execute::promote(session, options, doors).await,
+        async |session, options, doors| execute::promote(session, &approval, options, doors).await,
         |promotion, printer| match promotion {
             Promotion::CarriedOn(outcome) => tell(outcome, printer),
             Promotion::Handed(holder) => {

@@ -8,7 +8,8 @@ use super::{out, queries};
 use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::migrations::Convention;
-use crate::project::{Definition, Inputs, Project};
+use crate::project::{self, Inputs, Project};
+use crate::release::Definition;
 use crate::workload::Location;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -102,7 +103,7 @@ impl ReleaseOptions {
 
     /// Reads a release, and says what is to be said about its input.
     pub(super) fn read(&self, given: &Utf8Path) -> Result<Project, CliError> {
-        let definition = Definition::find(given, &self.inputs()?)?;
+        let definition = project::Definition::find(given, &self.inputs()?)?;
         let mut project = definition.open_with(queries::load)?;
         if !definition.inputs.blue_source.is_empty() {
             let known = definition.known_to_mention();
@@ -130,6 +131,7 @@ impl ReleaseOptions {
             assume: self.assume,
             pg_version: self.pg_version,
             stats: self.stats.clone(),
+            release: Definition::default(),
         })
     }
 }

@@ -56,7 +56,6 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         args.live.confirm(&format!("Carry on by {path}: {left} of {} steps have not run?", plan.steps.len()))?;
         return args.live.run(
             PATIENCE,
-            None,
             async |session, options, doors| execute::replan(session, &plan, &args.abandon, options, doors).await,
             tell,
         );
@@ -68,7 +67,6 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.confirm("Carry on with the release that was begun last?")?;
     args.live.run(
         PATIENCE,
-        None,
         async |session, options, doors| execute::resume(session, decision, options, doors).await,
         tell,
     )

@@ -25,7 +25,6 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.confirm("Move all traffic back to blue?")?;
     args.live.run(
         Duration::from_secs(30),
-        None,
         async |session, options, doors| {
             let options = Options { force: args.force, ..options.clone() };
             execute::rollback(session, &options, doors).await

@@ -10,6 +10,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
+use crate::release::{Definition, OnFailure, Ramp};
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
 
@@ -54,6 +55,8 @@ pub struct Inputs {
     pub pg_version: Option<PgVersion>,
     /// A file of `cutover stats`.
     pub stats: Option<Utf8PathBuf>,
+    /// How it is to be released.
+    pub release: Definition,
 }
 
 impl Inputs {
@@ -72,6 +75,7 @@ impl Inputs {
             assume: self.assume.or(others.assume),
             pg_version: self.pg_version.or(others.pg_version),
             stats: self.stats.or(others.stats),
+            release: self.release.or(others.release),
         }
     }
 }
@@ -119,6 +123,8 @@ struct Raw {
     lint: RawLint,
     #[serde(default)]
     stats: RawStats,
+    #[serde(default)]
+    release: RawRelease,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,6 +206,31 @@ struct RawApps {
     green: Option<RawApp>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawRelease {
+    ramp: Option<Spanned<RawRamp>>,
+    on_failure: Option<OnFailure>,
+}
+
+/// Steps in one text, as on the command line, or one a text.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a ramp is a text, such as \"10,hold=5m,100\", or a list of texts")]
+enum RawRamp {
+    Text(String),
+    Steps(Vec<String>),
+}
+
+impl RawRamp {
+    fn read(&self) -> Result<Ramp, String> {
+        let ramp: Result<Ramp, _> = match self {
+            Self::Text(text) => text.parse(),
+            Self::Steps(steps) => steps.join(",").parse(),
+        };
+        ramp.map_err(|error| error.to_string())
+    }
+}
+
 /// The version in production is all that a step takes something from.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -248,6 +279,9 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     let assume = |word: Spanned<String>| {
         word.get_ref().parse().map_err(|error| invalid(word.span().start, format!("assume: {error}")))
     };
+    let ramp = |ramp: Spanned<RawRamp>| {
+        ramp.get_ref().read().map_err(|error| invalid(ramp.span().start, format!("ramp: {error}")))
+    };
     let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
@@ -263,6 +297,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             assume: raw.apps.assume.map(assume).transpose()?,
             pg_version: None,
             stats: raw.stats.file.clone().map(below),
+            release: Definition { ramp: raw.release.ramp.map(ramp).transpose()?, on_failure: raw.release.on_failure },
         },
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
         stats: raw.stats.settings(),
@@ -309,6 +344,27 @@ mod tests {
         assert_eq!(known.ok().flatten(), Some(Assume::WorstCase));
         let error = read("[apps]\nassume = \"best\"\n").unwrap_err();
         assert_eq!(error.to_string(), "cutover.toml:2:10: assume: write `workload` or `worst-case`");
+    }
+
+    #[test]
+    fn how_it_is_to_be_released() {
+        let read = |text: &str| parse("cutover.toml".into(), &format!("[release]\n{text}"));
+        let check = |text: &str, expected: &str| {
+            let shown = match read(text).map(|config| config.inputs.release.ramp) {
+                Ok(ramp) => ramp.map_or_else(String::new, |ramp| ramp.to_string()),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(shown, expected, "{text}");
+        };
+        check("ramp = \"10,hold=5m,100,bake=30m\"", "10 % → hold 5m → 100 % → bake 30m");
+        check("ramp = [\"10\", \"hold=5m\", \"approve=qa\", \"100\"]", "10 % → hold 5m → approve qa → 100 %");
+        check("ramp = \"linear-50-percent-every-3-minutes\"", "50 % → hold 3m → 100 %");
+        check("", "");
+        check("ramp = \"50,10\"", "cutover.toml:2:8: ramp: the shares must rise, and 10 % does not");
+        check("ramp = 10", "cutover.toml:2:8: a ramp is a text, such as \"10,hold=5m,100\", or a list of texts");
+        check("speed = 10", "cutover.toml:2:1: unknown field `speed`, expected `ramp` or `on-failure`");
+        let paused = read("on-failure = \"pause\"").map(|config| config.inputs.release.on_failure);
+        assert_eq!(paused.ok().flatten(), Some(OnFailure::Pause));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::postgres::Session;
 use super::doors::{Doors, Moment};
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Actor, Record, ReleaseRecord, StepRecord};
+use super::journal::{self, Actor, Gate, Record, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{Begun, Lease};
 use super::options::{Limits, Options};
 use super::release::Outcome;
@@ -38,7 +38,10 @@ impl Engine<'_, '_> {
                 Err(error) => error,
             };
             self.journal_failure(&error).await;
-            return Err(error);
+            return match self.goes_back_by_itself(&error) {
+                Some(why) => self.go_back_by_itself(why).await,
+                None => Err(error),
+            };
         }
     }
 
@@ -57,18 +60,22 @@ impl Engine<'_, '_> {
                 self.look(Moment::AfterPhase(Phase::Before)).await?;
             }
             Next::Shift(share) => self.shift(share).await?,
+            Next::Hold(time) => self.hold(time).await?,
+            Next::Ask(gate) => {
+                self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Ramp(gate) }.into()]).await?;
+            }
             Next::Wait(gate) => {
                 if !self.await_word().await? {
                     return Ok(Some(Outcome::AwaitingApproval { release: self.release.clone(), gate }));
-                }
-                if self.status.stage == Stage::RollingBack {
-                    return Ok(Some(self.go_back_when_told().await?));
                 }
             }
             Next::Drain => self.drain().await?,
             Next::Finish => {
                 self.finish().await?;
                 self.look(Moment::AfterPhase(Phase::After)).await?;
+            }
+            Next::Nothing if self.status.stage == Stage::RollingBack => {
+                return Ok(Some(self.go_back_when_told().await?));
             }
             Next::Nothing => return Ok(Some(Outcome::Done { release: self.release.clone(), already: false })),
         }
@@ -235,7 +242,7 @@ impl Engine<'_, '_> {
         let _ = self.setup.restore(self.client).await;
     }
 
-    async fn journal_failure(&mut self, error: &ExecuteError) {
+    pub(super) async fn journal_failure(&mut self, error: &ExecuteError) {
         let record = match error {
             ExecuteError::Aborted
             | ExecuteError::LostWhileWaiting

@@ -7,8 +7,9 @@ use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::ServerError;
 use crate::postgres::history::HistoryError;
+use crate::release::{Ramp, Share};
 use crate::side::Side;
-use crate::traffic::{Share, TrafficError};
+use crate::traffic::{Kind, TrafficError};
 
 /// Why a release stops.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +159,32 @@ pub enum ExecuteError {
         side: Side,
         /// Why.
         why: String,
+    },
+    /// The backend cannot move traffic as the ramp asks.
+    #[error("traffic backend {backend} {}, and the ramp is {ramp}", cannot(*kind))]
+    RampUnfit {
+        /// Its name.
+        backend: String,
+        /// How it moves traffic.
+        kind: Kind,
+        /// What was asked for.
+        ramp: Ramp,
+    },
+    /// The release waits at another gate than the one that was approved.
+    #[error("release {release} waits {}", asked.as_ref().map_or("for traffic to be moved or blue to be drained, at no gate of the ramp".to_owned(), |gate| format!("at the gate {gate} of the ramp")))]
+    OtherGate {
+        /// Its id.
+        release: String,
+        /// The gate of the ramp, if it is one.
+        asked: Option<String>,
+    },
+    /// Green fails, and the traffic does not go back to blue either.
+    #[error("green is unhealthy: {green}; and the traffic did not go back to blue: {back}")]
+    BothFail {
+        /// What is wrong with green.
+        green: String,
+        /// Why the traffic did not go back.
+        back: Box<Self>,
     },
     /// Blue still serves somebody.
     #[error("blue is not drained: {why}")]
@@ -527,6 +554,18 @@ impl ExecuteError {
             },
             Self::NoRelease => "start one with `cutover execute PLAN`".into(),
             Self::NotWaiting { .. } => "`cutover status` shows what it does".into(),
+            Self::OtherGate { asked: Some(gate), .. } => format!("approve it with `cutover promote --gate {gate}`"),
+            Self::OtherGate { asked: None, .. } => {
+                "approve it with `cutover promote`, once green has all traffic and blue serves nobody any more".into()
+            }
+            Self::RampUnfit { .. } => {
+                "use a ramp with one share (`--shift 100`; it may hold and ask), or a backend that moves traffic by shares"
+                    .into()
+            }
+            Self::BothFail { back, .. } => match back.hint() {
+                Some(hint) => hint,
+                None => "look at blue and at the traffic; then run `cutover rollback`, or `cutover resume` to go forward".into(),
+            },
             Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),
             Self::OtherTraffic { .. } => {
                 "give the same --traffic or --traffic-exec as when the release was begun".into()
@@ -575,5 +614,14 @@ impl ExecuteError {
             Self::Journal(_) => return None,
         };
         Some(text)
+    }
+}
+
+/// What a kind of backend cannot do.
+fn cannot(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Manual => "is people, who move all of it at once",
+        Kind::Switch => "moves all traffic or none",
+        Kind::Weighted => "moves any share",
     }
 }

@@ -18,6 +18,7 @@ mod objects;
 mod options;
 mod overview;
 mod preflight;
+mod ramp;
 mod relations;
 mod release;
 mod replan;
@@ -42,7 +43,9 @@ pub use options::{BlueSessions, Limits, Options};
 pub use overview::{
     Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, begin_watching, overview, watch,
 };
-pub use release::{Decision, Outcome, Promotion, execute, history, plans, promote, releases, resume, rollback};
+pub use release::{
+    Approval, Decision, Outcome, Promotion, execute, history, plans, promote, releases, resume, rollback,
+};
 pub use replan::{begun, difference, is_undone, replan};
 pub use status::{
     Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,

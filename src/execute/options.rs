@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::traffic::Strategy;
+use crate::release::{OnFailure, Ramp};
 
 /// What may be set for a run.
 #[derive(Debug, Clone)]
@@ -22,8 +22,10 @@ pub struct Options {
     pub second_connection: bool,
     /// Wait for `promote` instead of ending.
     pub wait: bool,
-    /// The shares green gets one after the other.
-    pub strategy: Strategy,
+    /// How the traffic moves.
+    pub ramp: Ramp,
+    /// What becomes of the traffic when green fails, of a release that begins.
+    pub on_failure: OnFailure,
     /// How blue's sessions are known in `pg_stat_activity`; without it as the release was begun.
     pub blue: Option<BlueSessions>,
     /// Whether blue is not watched any more, although the release was begun with a name for its sessions.
@@ -143,7 +145,8 @@ impl Default for Options {
             limits: Limits::default(),
             second_connection: false,
             wait: false,
-            strategy: Strategy::all_at_once(),
+            ramp: Ramp::all_at_once(),
+            on_failure: OnFailure::default(),
             blue: None,
             lift_guard: false,
             accept_foreseen: false,

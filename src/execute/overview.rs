@@ -8,12 +8,12 @@ use tokio_postgres::Row;
 use super::blockers::Blocker;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Actor, Entry, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
+use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{self, Holder};
 use super::options::BlueSessions;
 use super::session::{failed, get, notice_silence};
 use super::shift::blue_sessions;
-use super::status::{Next, Status, StepState};
+use super::status::{Next, Stage, Status, StepState};
 use crate::plan::saved::{SavedPlan, Step, Work};
 use crate::postgres::Session;
 use crate::sql::recognise;
@@ -195,12 +195,12 @@ fn told(entries: &[Entry]) -> Result<Option<Told>, ExecuteError> {
     let mut traffic = TrafficNow { asked: None, seen: None, confirmed: None };
     let mut decisions = Vec::new();
     for entry in entries {
-        let before = status.as_ref().map(|status| status.stage);
+        let before = status.as_ref().map(|status| status.stage.clone());
         let now = match status.take() {
             None => Status::of([&entry.record])?,
             Some(status) => Some(status.then(&entry.record)?),
         };
-        if now.as_ref().map(|status| status.stage) != before {
+        if now.as_ref().map(|status| &status.stage) != before.as_ref() {
             since = entry.at;
         }
         status = now;
@@ -215,15 +215,22 @@ fn told(entries: &[Entry]) -> Result<Option<Told>, ExecuteError> {
             }
             _ => {}
         }
-        decisions.extend(decided(entry));
+        decisions.extend(decided(entry, before.as_ref()));
     }
     Ok(status.map(|status| Told { status, since, traffic, decisions }))
 }
 
-fn decided(entry: &Entry) -> Option<Decided> {
+/// `stage`: where the release stood.
+fn decided(entry: &Entry, stage: Option<&Stage>) -> Option<Decided> {
     let (what, by) = match &entry.record {
-        Record::Traffic(TrafficRecord::Promoted { by, .. }) => ("promoted".to_owned(), by),
-        Record::Traffic(TrafficRecord::RollbackStarted { by, .. }) => ("rolled back".to_owned(), by),
+        Record::Traffic(TrafficRecord::Promoted { by, reason, .. }) => {
+            let what = match stage {
+                Some(Stage::AwaitingApproval { gate: Gate::Ramp(gate) }) => format!("approved at the gate {gate}"),
+                _ => "promoted".to_owned(),
+            };
+            (reason.iter().fold(what, |what, reason| format!("{what}: {reason}")), by)
+        }
+        Record::Traffic(TrafficRecord::RollbackStarted { by, failure: None, .. }) => ("rolled back".to_owned(), by),
         Record::Release(ReleaseRecord::DriftAccepted { by, .. }) => ("accepted the schema as it is".to_owned(), by),
         Record::Step { step, what: StepRecord::MarkedDone { by, .. } } => (format!("marked step {step} as done"), by),
         Record::Release(ReleaseRecord::Replanned { by, plan, .. }) => {

@@ -50,6 +50,8 @@ pub enum Outcome {
         release: String,
         /// Whether people have to move it.
         by_hand: bool,
+        /// What was wrong with green, where nobody asked for it.
+        failure: Option<String>,
     },
 }
 
@@ -146,6 +148,7 @@ async fn begin(
     let setup = setup.clone();
     let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
     engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
+    engine.ramp_fits().await?;
     engine.foresee().await?;
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
@@ -184,11 +187,12 @@ pub(super) async fn fitting(
     let started = ReleaseRecord::Started {
         by: by.clone(),
         traffic: traffic.to_owned(),
-        strategy: options.strategy.clone(),
+        ramp: options.ramp.clone(),
         relations: relations::hashes(client, plan).await?,
         accepted,
         blue: guard(client, options).await?,
         limits: options.limits,
+        on_failure: options.on_failure,
     }
     .into();
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
@@ -265,22 +269,22 @@ pub(super) async fn carry_on(
     names::as_planned(client, &plan, &engine.status).await?;
     let blue = guard_change(client, options).await?;
     let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
-    if !engine.carry_on_unless_told(resumed).await? {
+    if !engine.append_unless_told(resumed.into()).await? {
         return engine.go_back_when_told().await;
     }
     engine.run().await
 }
 
 impl Engine<'_, '_> {
-    /// Journals that this process carries on; `false` if somebody wrote beside it in the meantime that the release goes back.
-    async fn carry_on_unless_told(&mut self, resumed: ReleaseRecord) -> Result<bool, ExecuteError> {
+    /// Appends a record; `false`, and nothing is appended, if somebody wrote beside this in the meantime that the release goes back.
+    pub(super) async fn append_unless_told(&mut self, record: Record) -> Result<bool, ExecuteError> {
         let mut told = false;
         self.begin().await?;
         let written = async {
             // With the lease's row locked nobody writes beside this.
             let now = status_of(self.client, &self.release).await?;
             told = now.stage == Stage::RollingBack && self.status.stage != Stage::RollingBack;
-            let records: &[Record] = if told { &[] } else { &[resumed.into()] };
+            let records: &[Record] = if told { &[] } else { &[record] };
             self.status = now;
             self.write(records).await
         };
@@ -354,9 +358,19 @@ impl Engine<'_, '_> {
     }
 }
 
+/// What somebody approves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// The gate of the ramp; none: that green has all traffic and blue serves nobody any more.
+    pub gate: Option<String>,
+    /// Why, for the journal.
+    pub reason: Option<String>,
+}
+
 /// Approves: writes the promotion beside whoever waits, and carries on if nobody does.
 pub async fn promote(
     client: &mut Session,
+    approval: &Approval,
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<Promotion, ExecuteError> {
@@ -368,14 +382,16 @@ pub async fn promote(
     let plan = plan_of(&release)?;
     // What would stop the release must not find it approved.
     let status = status_of(client, &release.id).await?;
-    is_waiting(&release.id, &status)?;
+    let waits = |status: &Status| waits_for(&release.id, status, approval);
+    waits(&status)?;
     same_traffic(&status, doors)?;
     preflight::world(client, &plan, &status).await?;
     foreseen::allowed(client, &plan, &status, options).await?;
     names::as_planned(client, &plan, &status).await?;
     let blue = guard_change(client, options).await?;
-    let promoted = TrafficRecord::Promoted { by: by.clone(), blue, limits: options.limits };
-    let seq = write_beside(client, &release.id, promoted, "writing the promotion", doors).await?;
+    let reason = approval.reason.clone();
+    let promoted = TrafficRecord::Promoted { by: by.clone(), reason, blue, limits: options.limits };
+    let seq = write_beside(client, &release.id, promoted, waits, doors).await?;
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
         Ok(lease) => lease,
         Err(ExecuteError::Held(holder)) => {
@@ -412,12 +428,12 @@ async fn answered(
     }
 }
 
-/// Answers a release that waits, without the lease: whoever holds it reads the word in the journal. Gives the row's place.
+/// Answers a release that waits for that (`may`), without the lease: whoever holds it reads the word in the journal. Gives the row's place.
 async fn write_beside(
     client: &Session,
     release: &str,
     word: TrafficRecord,
-    doing: &'static str,
+    may: impl Fn(&Status) -> Result<(), ExecuteError>,
     doors: &mut Doors<'_>,
 ) -> Result<i64, ExecuteError> {
     let record = Record::from(word);
@@ -425,13 +441,13 @@ async fn write_beside(
     let written = async {
         let epoch = lease::beside(client).await?;
         // Once more: somebody else may have answered.
-        is_waiting(release, &status_of(client, release).await?)?;
+        may(&status_of(client, release).await?)?;
         Ok::<_, ExecuteError>(journal::append(client, release, epoch, &record).await?)
     };
     let written = written.await;
     let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
     doors.passes("before commit");
-    let ended = client.batch_execute(end).await.map_err(failed(doing));
+    let ended = client.batch_execute(end).await.map_err(failed("writing to the journal"));
     let seq = written?;
     ended?;
     doors.passes("after commit");
@@ -439,10 +455,24 @@ async fn write_beside(
     Ok(seq)
 }
 
-fn is_waiting(release: &str, status: &Status) -> Result<(), ExecuteError> {
-    match status.stage {
-        Stage::AwaitingApproval { .. } => Ok(()),
-        stage => Err(ExecuteError::NotWaiting { release: release.to_owned(), stage }),
+/// Whether a release waits for this approval and no other.
+fn waits_for(release: &str, status: &Status, approval: &Approval) -> Result<(), ExecuteError> {
+    let release = release.to_owned();
+    match &status.stage {
+        Stage::AwaitingApproval { gate } => {
+            let asked = if let Gate::Ramp(name) = gate { Some(name) } else { None };
+            let is_that = asked == approval.gate.as_ref();
+            if is_that { Ok(()) } else { Err(ExecuteError::OtherGate { release, asked: asked.cloned() }) }
+        }
+        stage => Err(ExecuteError::NotWaiting { release, stage: stage.clone() }),
+    }
+}
+
+/// Whether whoever executes a release listens for the word to go back.
+fn hears(release: &str, status: &Status) -> Result<(), ExecuteError> {
+    match status.hears() {
+        true => Ok(()),
+        false => Err(ExecuteError::NotWaiting { release: release.to_owned(), stage: status.stage.clone() }),
     }
 }
 
@@ -462,14 +492,14 @@ pub async fn rollback(client: &mut Session, options: &Options, doors: &mut Doors
     done
 }
 
-/// Whether the release waits for somebody's word, so that a rollback is one.
+/// Whether the release waits, so that a rollback is a word that it hears.
 async fn hands_over(client: &Session) -> Result<bool, ExecuteError> {
     if !journal::is_there(client).await? {
         return Ok(false);
     }
     let Some(release) = journal::latest_release(client).await? else { return Ok(false) };
     let status = status_of(client, &release.id).await?;
-    Ok(matches!(status.stage, Stage::AwaitingApproval { .. }))
+    Ok(status.hears())
 }
 
 /// Writes the rollback beside the process that waits for approval, and sees that it goes back.
@@ -483,11 +513,11 @@ async fn hand_over_rollback(
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let plan = plan_of(&release)?;
     let status = status_of(client, &release.id).await?;
-    is_waiting(&release.id, &status)?;
+    hears(&release.id, &status)?;
     same_traffic(&status, doors)?;
     let forced = blue_works(preflight::world(client, &plan, &status).await, options)?;
-    let back = TrafficRecord::RollbackStarted { by, forced };
-    let seq = write_beside(client, &release.id, back, "writing the rollback", doors).await?;
+    let back = TrafficRecord::RollbackStarted { by, forced, failure: None };
+    let seq = write_beside(client, &release.id, back, |status| hears(&release.id, status), doors).await?;
     if answered(client, &release.id, seq, doors).await?.is_none() {
         return Err(ExecuteError::Unanswered(holder));
     }
@@ -499,7 +529,7 @@ async fn hand_over_rollback(
         match (status.stage, status.trouble) {
             (Stage::RolledBack, _) => {
                 let by_hand = status.traffic.backend == Manual.name();
-                return Ok(Outcome::RolledBack { release: release.id, by_hand });
+                return Ok(Outcome::RolledBack { release: release.id, by_hand, failure: None });
             }
             (_, Some(Trouble::Failed { message, .. })) => return Err(ExecuteError::GoingBack { message }),
             (_, Some(Trouble::Interrupted)) => {
@@ -551,8 +581,8 @@ async fn go_back(
         Err(error) => Err(error),
     };
     let forced = blue_works(found, options)?;
-    engine.append(&[TrafficRecord::RollbackStarted { by, forced }.into()]).await?;
-    engine.move_back(capabilities.kind).await
+    engine.append(&[TrafficRecord::RollbackStarted { by, forced, failure: None }.into()]).await?;
+    engine.move_back(capabilities.kind, None).await
 }
 
 impl Engine<'_, '_> {
@@ -567,16 +597,16 @@ impl Engine<'_, '_> {
         if forced != Some(true) {
             self.healthy(Side::Blue).await?;
         }
-        self.move_back(traffic.kind).await
+        self.move_back(traffic.kind, None).await
     }
 
     /// Gives blue all traffic, once it is journaled that it goes back.
-    pub(super) async fn move_back(&mut self, kind: Kind) -> Result<Outcome, ExecuteError> {
+    pub(super) async fn move_back(&mut self, kind: Kind, failure: Option<String>) -> Result<Outcome, ExecuteError> {
         self.set_and_verify(Share::NONE).await?;
         let repeats = |step: &&Step| matches!(step.role, Role::Repeat { .. }) && self.status.has_run(step.id);
         let again = self.plan.steps.iter().filter(repeats).map(|step| step.id).collect();
         self.append(&[TrafficRecord::RolledBack { again }.into()]).await?;
-        Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: kind == Kind::Manual })
+        Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: kind == Kind::Manual, failure })
     }
 }
 

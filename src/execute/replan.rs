@@ -45,7 +45,7 @@ pub async fn begun(client: &Session) -> Result<Option<Begun>, ExecuteError> {
 
 /// Whether it is known what of a release has run, and which way it goes.
 fn is_settled(status: &Status) -> Result<(), Misfit> {
-    match (status.in_doubt(), status.stage) {
+    match (status.in_doubt(), &status.stage) {
         (Some(step), _) => Err(Misfit::InDoubt { step }),
         (None, Stage::RollingBack) => Err(Misfit::RollingBack),
         (None, _) => Ok(()),
@@ -241,7 +241,7 @@ fn fits(
     }
     let first = plan.phase(Phase::Before).find(|step| !continues.ran.contains(&step.id));
     match first {
-        Some(step) if !status.is_open() => Err(Misfit::TooLate { step: step.id, stage: status.stage }.into()),
+        Some(step) if !status.is_open() => Err(Misfit::TooLate { step: step.id, stage: status.stage.clone() }.into()),
         _ => Ok(()),
     }
 }

@@ -20,7 +20,7 @@ use crate::side::Side;
 use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
 
 /// How often history and schema are looked at while somebody's word is waited for.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 
 /// From 100 ms to 5 s between two questions, until the time is up: that of the pauses, or, if the answers take longer, that of the clock.
 pub(super) struct Poll {
@@ -82,11 +82,11 @@ impl Engine<'_, '_> {
     /// Gives green one more share and sees that it has it.
     pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
         let capabilities = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
-        let share = match capabilities.kind {
-            Kind::Manual => return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Traffic }.into()]).await,
-            Kind::Switch => Share::ALL,
-            Kind::Weighted => share,
-        };
+        if capabilities.kind == Kind::Manual {
+            return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Traffic }.into()]).await;
+        }
+        // A ramp that it cannot do is refused at first; one that an older version began is not.
+        let share = if capabilities.kind == Kind::Switch { Share::ALL } else { share };
         self.healthy(Side::Green).await?;
         self.append(&[TrafficRecord::ShiftStarted { share }.into()]).await?;
         let confirmed = self.set_and_verify(share).await?;
@@ -103,9 +103,14 @@ impl Engine<'_, '_> {
             let backend = self.doors.traffic.name().to_owned();
             return Err(ExecuteError::OtherShare { backend, share, applied: applied.share });
         }
+        self.verify(&step, share).await
+    }
+
+    /// Sees that green has a share. Says whether the backend confirmed it, or could not tell.
+    pub(super) async fn verify(&mut self, step: &str, share: Share) -> Result<bool, ExecuteError> {
         let mut poll = Poll::new(self.limits().verify_timeout());
         loop {
-            let seen = match self.call(&step, move |traffic, context| traffic.verify(context, share)).await? {
+            let seen = match self.call(step, move |traffic, context| traffic.verify(context, share)).await? {
                 Verified::Yes => return Ok(true),
                 Verified::Unsupported => return Ok(false),
                 Verified::NotYet { seen } => seen,
@@ -145,25 +150,31 @@ impl Engine<'_, '_> {
                     (self.doors.events)(&Event::Warning { what });
                 }
             }
-            let entries = match journal::entries(self.client, &self.release).await {
-                Err(JournalError::Database(error)) if error.is_lost() => return Err(ExecuteError::LostWhileWaiting),
-                entries => entries?,
-            };
-            let status = Status::of(entries.iter().map(|entry| &entry.record))?;
-            if let Some(status) = status.filter(|status| status.stage != self.status.stage) {
-                self.status = status;
-                let heard = match entries.last().map(|entry| &entry.record) {
-                    Some(Record::Traffic(TrafficRecord::RollbackStarted { forced, .. })) => {
-                        TrafficRecord::RollbackStarted { by: self.actor(), forced: forced.clone() }.into()
-                    }
-                    _ => ReleaseRecord::Resumed { by: self.actor(), blue: None, limits: Limits::default() }.into(),
-                };
-                self.append(&[heard]).await?;
+            if self.hears_a_word().await? {
                 return Ok(true);
             }
             let pause = poll.next(Duration::ZERO).unwrap_or(Duration::from_secs(5)).min(Duration::from_secs(1));
             interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
         }
+    }
+
+    /// Whether somebody has given their word, which is then journaled as heard.
+    pub(super) async fn hears_a_word(&mut self) -> Result<bool, ExecuteError> {
+        let entries = match journal::entries(self.client, &self.release).await {
+            Err(JournalError::Database(error)) if error.is_lost() => return Err(ExecuteError::LostWhileWaiting),
+            entries => entries?,
+        };
+        let status = Status::of(entries.iter().map(|entry| &entry.record))?;
+        let Some(status) = status.filter(|status| status.stage != self.status.stage) else { return Ok(false) };
+        self.status = status;
+        let heard = match entries.last().map(|entry| &entry.record) {
+            Some(Record::Traffic(TrafficRecord::RollbackStarted { forced, .. })) => {
+                TrafficRecord::RollbackStarted { by: self.actor(), forced: forced.clone(), failure: None }.into()
+            }
+            _ => ReleaseRecord::Resumed { by: self.actor(), blue: None, limits: Limits::default() }.into(),
+        };
+        self.append(&[heard]).await?;
+        Ok(true)
     }
 
     /// Sees blue drained, or asks for somebody's word. The after phase begins with it.

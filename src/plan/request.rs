@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
 use crate::lint::Allowed;
 use crate::migrations::{Folder, Migration, Pending};
+use crate::release::Definition;
 use crate::schema::Schema;
 use crate::source::Sources;
 use crate::stats::Weighing;
@@ -26,6 +27,8 @@ pub struct Request<'a> {
     pub base_files: &'a [Migration],
     /// The table of the tool's history, if somebody names it.
     pub history_table: Option<&'a str>,
+    /// How it is to be released, if somebody says it.
+    pub release: Option<&'a Definition>,
     /// The queries of the version in production.
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.
@@ -60,6 +63,7 @@ impl<'a> Request<'a> {
             base,
             base_files,
             history_table,
+            release: None,
             blue,
             green,
             observed,

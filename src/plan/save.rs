@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 use super::access::Key;
 use super::said::Said;
 use super::saved::{
-    Definition, Excerpt, ExpectedColumn, ExpectedRelation, Finding, Migration as SavedMigration, Migrations, Place,
-    SavedPlan, SchemaPins, Step, Verdict,
+    Excerpt, ExpectedColumn, ExpectedRelation, Finding, Migration as SavedMigration, Migrations, Place, SavedPlan,
+    SchemaPins, Step, Verdict,
 };
 use super::stages::{Ends, Placed, Proved, Watches};
 use super::{matrix, steps};
@@ -65,7 +65,7 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
         tool: SavedPlan::this_tool(),
         digest: String::new(),
         verdict: if is_unsafe { Verdict::Unsafe } else { Verdict::Safe },
-        release: Definition::default(),
+        release: request.release.cloned().unwrap_or_default(),
         migrations: Migrations {
             convention: folder.convention,
             folder: folder.path.clone(),

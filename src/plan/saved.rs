@@ -14,6 +14,7 @@ pub use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::diagnostic::Severity;
 use crate::migrations::Convention;
+pub use crate::release::Definition;
 use crate::side::Side;
 use crate::stats::Load;
 
@@ -44,13 +45,6 @@ pub struct SavedPlan {
     pub continues: Option<Continues>,
     /// What a later version of the format wrote and this one does not know. It is under the seal, and is written again as it was.
     pub unknown: serde_json::Value,
-}
-
-/// How a plan is to be released.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Definition {
-    /// The shares of the traffic that green gets one after the other, in basis points, if the plan says so.
-    pub ramp: Vec<u16>,
 }
 
 /// A plan that takes the place of the one that a release was begun with.

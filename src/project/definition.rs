@@ -87,6 +87,7 @@ impl Definition {
             from_is_given: self.from_is_given,
             dump,
             history_table: inputs.history_table.clone(),
+            release: inputs.release.clone(),
             blue,
             green,
             lint: self.lint.clone(),

@@ -19,6 +19,7 @@ use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Planned, Request};
 #[cfg(feature = "live")]
 use crate::rehearse::rehearsal::Script;
+use crate::release;
 use crate::schema::Schema;
 use crate::source::Sources;
 use crate::stats::Weighing;
@@ -55,6 +56,8 @@ pub struct Project {
     pub dump: Option<Dump>,
     /// Where the history of the folder's tool is, if somebody says it.
     pub history_table: Option<String>,
+    /// How it is to be released.
+    pub release: release::Definition,
     /// The queries of the version in production.
     pub blue: Option<Workload>,
     /// The queries of the version being released.
@@ -123,6 +126,7 @@ impl Project {
             assume: self.assume,
             blue_source: self.blue_source.as_deref(),
             history_table: self.history_table.as_deref(),
+            release: Some(&self.release),
             base: self.dump.as_ref().map(|dump| &dump.schema),
             base_is_uncertain: self.dump.as_ref().is_some_and(|dump| !dump.certain),
             base_files: self.dump.as_ref().map(|dump| std::slice::from_ref(&dump.file)).unwrap_or_default(),

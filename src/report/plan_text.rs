@@ -9,6 +9,7 @@ use crate::compat::matrix::{Mark, Matrix};
 use crate::diagnostic::Severity;
 use crate::plan::saved::{Direction, Phase, SavedPlan, Step, Usage, Verdict};
 use crate::plan::{LOCKS_OUTLIVE, at_start};
+use crate::release::OnFailure;
 use crate::stats::Load;
 
 /// Draws a plan: what runs before, what moves the traffic, what runs after, and a summary.
@@ -213,6 +214,12 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
             out,
             "A step's locks outlive its statements by {seconds} s at most, whatever happens to cutover or the network."
         )?;
+    }
+    if let Some(ramp) = &plan.release.ramp {
+        writeln!(out, "Traffic: {ramp}.")?;
+    }
+    if plan.release.on_failure == Some(OnFailure::Pause) {
+        writeln!(out, "When green fails, the traffic stays where it is until somebody decides.")?;
     }
     if let Some(step) = plan.steps.iter().find(|s| s.point_of_no_return) {
         writeln!(out, "No rollback to blue once step {} has started.", step.id)?;

@@ -3,9 +3,10 @@
 use super::symbols::direction;
 use crate::execute::{
     Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
-    Status, StepNow, StepRecord, StepState, TrafficRecord, Trouble,
+    Status, StepNow, StepRecord, StepState, TrafficRecord, TrafficState, Trouble,
 };
 use crate::plan::saved::{Phase, SavedPlan};
+use crate::release::Ramp;
 
 /// What happened, in lines; none where there is nothing to say.
 pub fn render_event(event: &Event) -> Vec<String> {
@@ -89,11 +90,22 @@ fn describe_traffic(record: &TrafficRecord) -> String {
         TrafficRecord::Shifted { share, confirmed } => {
             format!("  Cutover   green has {share}{}", if *confirmed { ", verified" } else { ", not verifiable" })
         }
-        TrafficRecord::ApprovalAwaited { .. } => "  Waiting   for approval".into(),
-        TrafficRecord::Promoted { by, .. } => format!("  Promoted  by {} on {}", by.role, by.host),
+        TrafficRecord::HoldStarted { until_ms } => format!("  Holding   until {}", at(*until_ms)),
+        TrafficRecord::HoldEnded => "  Held".into(),
+        TrafficRecord::ApprovalAwaited { gate: Gate::Ramp(gate) } => {
+            format!("  Waiting   for approval at the gate {gate}")
+        }
+        TrafficRecord::ApprovalAwaited { gate: Gate::Traffic | Gate::Drain } => "  Waiting   for approval".into(),
+        TrafficRecord::Promoted { by, reason, .. } => {
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("  Promoted  by {} on {}{reason}", by.role, by.host)
+        }
         TrafficRecord::DrainStarted => "  Draining  blue".into(),
         TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
-        TrafficRecord::RollbackStarted { .. } => "  Rollback  all traffic to blue".into(),
+        TrafficRecord::RollbackStarted { failure: Some(why), .. } => {
+            format!("  Rollback  all traffic to blue, because green is unhealthy: {why}")
+        }
+        TrafficRecord::RollbackStarted { failure: None, .. } => "  Rollback  all traffic to blue".into(),
         TrafficRecord::RolledBack { .. } => "  Rolled back".into(),
     }
 }
@@ -131,10 +143,17 @@ pub fn render_outcome(outcome: &Outcome) -> String {
             "Release {release} waits for you. Green has all traffic, and nothing proves that blue is drained. Now\n  \
              1. make sure that blue serves nobody any more,\n  2. run `cutover promote`; or go back with `cutover rollback`."
         ),
-        Outcome::RolledBack { release, by_hand: false } => {
+        Outcome::AwaitingApproval { release, gate: Gate::Ramp(gate) } => format!(
+            "Release {release} waits for approval at the gate {gate}. Now run `cutover promote --gate {gate}`; or go back with `cutover rollback`."
+        ),
+        Outcome::RolledBack { release, failure: Some(why), .. } => format!(
+            "Release {release} went back, because green is unhealthy: {why}.\n\
+             Blue has all traffic. What was added to the schema stays. When green is mended, run `cutover resume`."
+        ),
+        Outcome::RolledBack { release, by_hand: false, failure: None } => {
             format!("Release {release} is rolled back: blue has all traffic. What was added to the schema stays.")
         }
-        Outcome::RolledBack { release, by_hand: true } => format!(
+        Outcome::RolledBack { release, by_hand: true, failure: None } => format!(
             "Release {release} is rolled back. Move all traffic to blue now, if it is not there yet. What was added to the schema stays."
         ),
     }
@@ -254,7 +273,20 @@ fn traffic_now(overview: &Overview) -> String {
     } else if now.confirmed == Some(false) {
         text.push_str(", not confirmed by the backend");
     }
+    if let TrafficState::Holding { until_ms } = traffic.state {
+        text.push_str(&format!(", holds until {}", at(until_ms)));
+    }
+    if traffic.ramp != Ramp::all_at_once() {
+        let (done, all) = (traffic.ramp_done, traffic.ramp.steps().len());
+        text.push_str(&format!("; {done} of {all} steps of the ramp {}", traffic.ramp));
+    }
     text
+}
+
+/// A time of the server's, in milliseconds since 1970.
+fn at(ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 fn guard_now(guard: &GuardNow) -> String {
@@ -269,7 +301,7 @@ fn guard_now(guard: &GuardNow) -> String {
 
 fn next(overview: &Overview) -> String {
     let commands: Vec<String> = overview.next.iter().map(|command| format!("`{command}`")).collect();
-    match (overview.status.stage, &overview.executor) {
+    match (&overview.status.stage, &overview.executor) {
         (Stage::Done, _) => "nothing".into(),
         (Stage::RolledBack, _) => "`cutover resume` rolls forward again; or make a new plan".into(),
         (_, Some(_)) if commands.is_empty() => "nothing: an executor works on it".into(),

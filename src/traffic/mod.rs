@@ -3,7 +3,6 @@
 mod backend;
 pub mod exec;
 mod manual;
-mod share;
 mod simulated;
 
 pub use backend::{
@@ -26,5 +25,5 @@ pub struct BuiltIn {
 /// Every backend that needs nothing but its name.
 pub static BUILT_IN: &[BuiltIn] = &[manual::BUILT_IN, simulated::BUILT_IN];
 
-pub use share::{Share, Strategy, StrategyError};
+pub use crate::release::Share;
 pub use simulated::Simulated;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "source",
     "side",
+    "release",
     "digest",
     "parallel",
     "diagnostic",

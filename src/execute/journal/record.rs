@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::execute::options::{BlueSessions, Limits};
 use crate::plan::saved::{Carried, Phase};
-use crate::traffic::{Share, Strategy};
+use crate::release::{OnFailure, Ramp, Share};
 
 /// A person or pipeline, as far as the tool can know them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +40,7 @@ pub enum GuardChange {
 }
 
 /// What a release waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Gate {
@@ -48,6 +48,8 @@ pub enum Gate {
     Traffic,
     /// Green has all traffic; somebody makes sure that blue is drained.
     Drain,
+    /// Somebody approves at a gate of the ramp: its name.
+    Ramp(String),
 }
 
 /// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none. And of what belongs to them, by
@@ -84,8 +86,9 @@ pub enum ReleaseRecord {
         by: Actor,
         /// The traffic backend's name.
         traffic: String,
-        /// The shares green is to get.
-        strategy: Strategy,
+        /// How the traffic is to move.
+        #[serde(rename = "strategy")]
+        ramp: Ramp,
         /// The schema at that time.
         relations: Relations,
         /// Why nothing confirmed that the database is where the plan begins; the operator took the plan's word for it.
@@ -97,6 +100,9 @@ pub enum ReleaseRecord {
         /// Its limits, as far as somebody said them.
         #[serde(default, skip_serializing_if = "Limits::is_empty")]
         limits: Limits,
+        /// What becomes of the traffic when green fails.
+        #[serde(default = "of_older")]
+        on_failure: OnFailure,
     },
     /// An executor carries on.
     Resumed {
@@ -173,6 +179,13 @@ pub enum TrafficRecord {
         /// Whether the backend confirmed it, or could not tell.
         confirmed: bool,
     },
+    /// Nothing moves for a time.
+    HoldStarted {
+        /// When it is over, by the server's clock: milliseconds since 1970.
+        until_ms: i64,
+    },
+    /// The time is over.
+    HoldEnded,
     /// The release waits for `promote`.
     ApprovalAwaited {
         /// What for.
@@ -182,6 +195,9 @@ pub enum TrafficRecord {
     Promoted {
         /// Who.
         by: Actor,
+        /// Why, if they said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
         /// Another guard of blue from here on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blue: Option<GuardChange>,
@@ -203,6 +219,9 @@ pub enum TrafficRecord {
         /// Why blue may not work on this schema; the operator insisted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         forced: Option<String>,
+        /// What is wrong with green, where the release goes back by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
     },
     /// Traffic is back on blue.
     RolledBack {
@@ -271,6 +290,11 @@ pub enum StepRecord {
     },
 }
 
+/// What the versions did when green failed that did not write it down.
+pub(super) fn of_older() -> OnFailure {
+    OnFailure::Pause
+}
+
 impl Record {
     /// Its name in the journal.
     pub fn name(&self) -> &'static str {
@@ -289,6 +313,8 @@ impl Record {
             Self::Traffic(record) => match record {
                 TrafficRecord::ShiftStarted { .. } => "shift_started",
                 TrafficRecord::Shifted { .. } => "shifted",
+                TrafficRecord::HoldStarted { .. } => "hold_started",
+                TrafficRecord::HoldEnded => "hold_ended",
                 TrafficRecord::ApprovalAwaited { .. } => "approval_awaited",
                 TrafficRecord::Promoted { .. } => "promoted",
                 TrafficRecord::DrainStarted => "drain_started",

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::record::{self, Actor, Gate, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::execute::options::Limits;
 use crate::plan::saved::Phase;
-use crate::traffic::{Share, Strategy};
+use crate::release::{Ramp, Share};
 
 /// One row of a journal of format 1.
 #[derive(Debug, Deserialize)]
@@ -14,7 +14,8 @@ pub(super) enum Record {
     Started {
         by: Actor,
         traffic: String,
-        strategy: Strategy,
+        #[serde(rename = "strategy")]
+        ramp: Ramp,
         relations: Relations,
         #[serde(default)]
         accepted: Option<String>,
@@ -90,14 +91,15 @@ impl From<Record> for record::Record {
         use record::Record::{Release, Traffic};
         let step = |step, what| Self::Step { step, what };
         match record {
-            Record::Started { by, traffic, strategy, relations, accepted } => Release(ReleaseRecord::Started {
+            Record::Started { by, traffic, ramp, relations, accepted } => Release(ReleaseRecord::Started {
                 by,
                 traffic,
-                strategy,
+                ramp,
                 relations,
                 accepted,
                 blue: None,
                 limits: Limits::default(),
+                on_failure: record::of_older(),
             }),
             Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None, limits: Limits::default() }),
             Record::StepStarted { step: id } => step(id, StepRecord::Started { already: false }),
@@ -112,12 +114,16 @@ impl From<Record> for record::Record {
             Record::ShiftStarted { share } => Traffic(TrafficRecord::ShiftStarted { share }),
             Record::ShiftVerified { share, confirmed } => Traffic(TrafficRecord::Shifted { share, confirmed }),
             Record::ApprovalAwaited { gate } => Traffic(TrafficRecord::ApprovalAwaited { gate }),
-            Record::Promoted { by } => Traffic(TrafficRecord::Promoted { by, blue: None, limits: Limits::default() }),
+            Record::Promoted { by } => {
+                Traffic(TrafficRecord::Promoted { by, reason: None, blue: None, limits: Limits::default() })
+            }
             Record::DrainStarted => Traffic(TrafficRecord::DrainStarted),
             Record::Drained { evidence } => Traffic(TrafficRecord::Drained { evidence }),
             Record::Interrupted => Release(ReleaseRecord::Interrupted),
             Record::Failed { message } => Release(ReleaseRecord::Failed { message }),
-            Record::RollbackStarted { by } => Traffic(TrafficRecord::RollbackStarted { by, forced: None }),
+            Record::RollbackStarted { by } => {
+                Traffic(TrafficRecord::RollbackStarted { by, forced: None, failure: None })
+            }
             Record::RolledBack => Traffic(TrafficRecord::RolledBack { again: Vec::new() }),
             Record::Finished => Release(ReleaseRecord::Finished),
         }

@@ -7,6 +7,7 @@ mod steps;
 mod traffic;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,10 +17,10 @@ pub use self::traffic::{TrafficState, TrafficStatus};
 use super::journal::{Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use super::options::Limits;
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
-use crate::traffic::Share;
+use crate::release::{OnFailure, RampStep, Share};
 
 /// How far a release is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "stage", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Stage {
@@ -105,6 +106,8 @@ pub struct Status {
     /// Its limits, as far as somebody said them.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// What becomes of the traffic when green fails.
+    pub on_failure: OnFailure,
     /// Whether everything is done.
     #[serde(skip)]
     finished: bool,
@@ -131,6 +134,10 @@ pub enum Next<'p> {
     FinishBefore,
     /// Give green more traffic.
     Shift(Share),
+    /// Move nothing for a time.
+    Hold(Duration),
+    /// Ask somebody at a gate of the ramp.
+    Ask(String),
     /// See blue drained.
     Drain,
     /// Wait for `promote`.
@@ -151,26 +158,28 @@ impl Status {
     }
 
     fn first(record: &Record) -> Result<Self, UnknownTransition> {
-        let Record::Release(ReleaseRecord::Started { traffic, strategy, relations, blue, limits, .. }) = record else {
+        let Record::Release(ReleaseRecord::Started { traffic, ramp, relations, blue, limits, on_failure, .. }) = record
+        else {
             return Err(UnknownTransition { record: record.name(), stage: None });
         };
         Ok(Self {
             stage: Stage::Before,
             trouble: None,
             steps: BTreeMap::new(),
-            traffic: TrafficStatus::new(traffic.clone(), strategy.clone()),
+            traffic: TrafficStatus::new(traffic.clone(), ramp.clone()),
             past_no_return: None,
             relations: relations.clone(),
             expanded: false,
             guard: blue.clone(),
             limits: *limits,
+            on_failure: *on_failure,
             finished: false,
         })
     }
 
     /// The status after one more record.
     pub fn then(mut self, record: &Record) -> Result<Self, UnknownTransition> {
-        let stage = self.stage;
+        let stage = self.stage.clone();
         let followed = match record {
             _ if stage == Stage::Done => None,
             Record::Release(record) => self.release(record),
@@ -287,13 +296,13 @@ impl Status {
     }
 
     fn stage_now(&self) -> Stage {
-        match self.traffic.state {
+        match &self.traffic.state {
             _ if self.finished => Stage::Done,
             TrafficState::RollingBack => Stage::RollingBack,
             TrafficState::RolledBack => Stage::RolledBack,
             _ if !self.expanded => Stage::Before,
-            TrafficState::Moving => Stage::Shifting,
-            TrafficState::AwaitingApproval { gate } => Stage::AwaitingApproval { gate },
+            TrafficState::Moving | TrafficState::Holding { .. } => Stage::Shifting,
+            TrafficState::AwaitingApproval { gate } => Stage::AwaitingApproval { gate: gate.clone() },
             TrafficState::Draining => Stage::Draining,
             TrafficState::Drained => Stage::After,
         }
@@ -303,14 +312,16 @@ impl Status {
     pub fn next<'p>(&self, plan: &'p SavedPlan) -> Next<'p> {
         let undone = |phase| plan.phase(phase).find(|step| !self.is_done(step.id));
         let has_after = plan.phase(Phase::After).next().is_some();
-        match self.stage {
+        match &self.stage {
             Stage::Before => undone(Phase::Before).map_or(Next::FinishBefore, Next::Run),
-            Stage::Shifting => match self.traffic.ramp.next_after(self.traffic.share) {
-                Some(share) => Next::Shift(share),
+            Stage::Shifting => match self.traffic.ramp_step() {
+                Some(RampStep::Share(share)) => Next::Shift(*share),
+                Some(RampStep::Hold { hold_ms }) => Next::Hold(Duration::from_millis(*hold_ms)),
+                Some(RampStep::Approve { approve }) => Next::Ask(approve.clone()),
                 None if has_after => Next::Drain,
                 None => Next::Finish,
             },
-            Stage::AwaitingApproval { gate } => Next::Wait(gate),
+            Stage::AwaitingApproval { gate } => Next::Wait(gate.clone()),
             Stage::Draining => Next::Drain,
             Stage::After => undone(Phase::After).map_or(Next::Finish, Next::Run),
             Stage::Done | Stage::RollingBack | Stage::RolledBack => Next::Nothing,
@@ -362,10 +373,14 @@ impl Status {
                 .map(|decision| format!("cutover resume {}", decision.replace("STEP", &step.to_string())))
                 .into();
         }
-        match self.stage {
+        match &self.stage {
             Stage::Done => Vec::new(),
             Stage::RolledBack => say(&["cutover resume"]),
+            Stage::AwaitingApproval { gate: Gate::Ramp(name) } => {
+                vec![format!("cutover promote --gate {name}"), "cutover rollback".to_owned()]
+            }
             Stage::AwaitingApproval { .. } => say(&["cutover promote", "cutover rollback"]),
+            _ if executing && self.hears() => say(&["cutover rollback"]),
             _ if executing => Vec::new(),
             Stage::RollingBack => say(&["cutover rollback"]),
             Stage::Before | Stage::Shifting | Stage::Draining | Stage::After if self.past_no_return.is_some() => {
@@ -375,6 +390,11 @@ impl Status {
                 say(&["cutover resume", "cutover rollback"])
             }
         }
+    }
+
+    /// Whether whoever executes it listens for the word to go back.
+    pub fn hears(&self) -> bool {
+        matches!(self.traffic.state, TrafficState::AwaitingApproval { .. } | TrafficState::Holding { .. })
     }
 
     /// Whether another release may begin.
@@ -395,7 +415,7 @@ impl Status {
 mod tests {
     use super::*;
     use crate::execute::journal::Actor;
-    use crate::traffic::Strategy;
+    use crate::release::Ramp;
 
     fn by() -> Actor {
         Actor { host: "h".into(), pid: 1, role: "r".into() }
@@ -405,11 +425,12 @@ mod tests {
         ReleaseRecord::Started {
             by: by(),
             traffic: "simulated".into(),
-            strategy: Strategy::all_at_once(),
+            ramp: Ramp::all_at_once(),
             relations: Relations::new(),
             accepted: None,
             blue: None,
             limits: Limits::default(),
+            on_failure: OnFailure::Rollback,
         }
         .into()
     }
@@ -458,8 +479,11 @@ mod tests {
         assert!(fold(&[started(), started()]).is_err());
         assert!(fold(&[started(), ReleaseRecord::Finished.into()]).is_err());
         assert!(
-            fold(&[started(), TrafficRecord::Promoted { by: by(), blue: None, limits: Limits::default() }.into()])
-                .is_err()
+            fold(&[
+                started(),
+                TrafficRecord::Promoted { by: by(), reason: None, blue: None, limits: Limits::default() }.into()
+            ])
+            .is_err()
         );
         let error = fold(&[started(), TrafficRecord::Drained { evidence: String::new() }.into()]).unwrap_err();
         assert!(error.to_string().contains("`drained` cannot follow Some(Before)"), "{error}");
@@ -467,9 +491,11 @@ mod tests {
 
     #[test]
     fn rollback_follows_everything_but_the_point_of_no_return() {
-        let back =
-            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack { again: vec![] }]
-                .map(Record::from);
+        let back = [
+            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None },
+            TrafficRecord::RolledBack { again: vec![] },
+        ]
+        .map(Record::from);
         for length in 1..=contracting().len() {
             let mut journal = contracting()[..length].to_vec();
             journal.extend(back.clone());
@@ -501,13 +527,15 @@ mod tests {
         let marked = then(about(1, StepRecord::MarkedDone { by: by(), relations: Relations::new() }));
         assert!(marked.trouble.is_none() && marked.is_done(1));
         // Going back and forth is no decision.
-        let back =
-            [TrafficRecord::RollbackStarted { by: by(), forced: None }, TrafficRecord::RolledBack { again: vec![] }]
-                .map(Record::from);
+        let back = [
+            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None },
+            TrafficRecord::RolledBack { again: vec![] },
+        ]
+        .map(Record::from);
         let mut journal = stuck.to_vec();
         journal.extend(back);
         journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into());
         let again = fold(&journal).unwrap();
-        assert_eq!((again.stage, again.in_doubt()), (Stage::Before, Some(1)));
+        assert_eq!((again.stage.clone(), again.in_doubt()), (Stage::Before, Some(1)));
     }
 }

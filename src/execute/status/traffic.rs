@@ -4,14 +4,19 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::execute::journal::{Gate, TrafficRecord};
-use crate::traffic::{Share, Strategy};
+use crate::release::{Ramp, RampStep, Share};
 
 /// What the traffic does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum TrafficState {
     /// It is blue's, or moves to green.
     Moving,
+    /// Nothing moves for a time.
+    Holding {
+        /// When it is over, by the server's clock: milliseconds since 1970.
+        until_ms: i64,
+    },
     /// Waiting for `promote`.
     AwaitingApproval {
         /// What for.
@@ -32,8 +37,10 @@ pub enum TrafficState {
 pub struct TrafficStatus {
     /// The backend's name.
     pub backend: String,
-    /// The shares that green is to get.
-    pub ramp: Strategy,
+    /// How it is to move.
+    pub ramp: Ramp,
+    /// How many steps of the ramp are over.
+    pub ramp_done: usize,
     /// Green's share.
     pub share: Share,
     /// Whether somebody answered for the drain.
@@ -44,30 +51,46 @@ pub struct TrafficStatus {
 }
 
 impl TrafficStatus {
-    pub(super) fn new(backend: String, ramp: Strategy) -> Self {
-        Self { backend, ramp, share: Share::NONE, promoted: false, state: TrafficState::Moving }
+    pub(super) fn new(backend: String, ramp: Ramp) -> Self {
+        Self { backend, ramp, ramp_done: 0, share: Share::NONE, promoted: false, state: TrafficState::Moving }
+    }
+
+    /// The step of the ramp that is not over yet.
+    pub fn ramp_step(&self) -> Option<&RampStep> {
+        self.ramp.steps().get(self.ramp_done)
     }
 
     /// Takes one more record; `false` if it cannot follow.
     pub(super) fn then(&mut self, record: &TrafficRecord) -> bool {
-        use TrafficState::{AwaitingApproval, Drained, Draining, Moving, RolledBack, RollingBack};
-        self.state = match (self.state, record) {
+        use TrafficState::{AwaitingApproval, Drained, Draining, Holding, Moving, RolledBack, RollingBack};
+        self.state = match (&self.state, record) {
             (Moving, TrafficRecord::ShiftStarted { .. }) => Moving,
             (Moving, TrafficRecord::Shifted { share, .. }) => {
-                self.share = *share;
+                self.has(*share);
+                Moving
+            }
+            (Moving, TrafficRecord::HoldStarted { until_ms }) => Holding { until_ms: *until_ms },
+            (Holding { .. }, TrafficRecord::HoldEnded) => {
+                self.ramp_done += 1;
                 Moving
             }
             (Moving | Draining | AwaitingApproval { .. }, TrafficRecord::ApprovalAwaited { gate }) => {
-                AwaitingApproval { gate: *gate }
+                AwaitingApproval { gate: gate.clone() }
             }
-            (AwaitingApproval { .. }, TrafficRecord::Promoted { .. }) => {
-                (self.promoted, self.share) = (true, Share::ALL);
-                Draining
+            (AwaitingApproval { gate: Gate::Ramp(_) }, TrafficRecord::Promoted { .. }) => {
+                self.ramp_done += 1;
+                Moving
+            }
+            (AwaitingApproval { gate: Gate::Traffic | Gate::Drain }, TrafficRecord::Promoted { .. }) => {
+                self.promoted = true;
+                self.has(Share::ALL);
+                // A bake time may be left.
+                if self.ramp_step().is_some() { Moving } else { Draining }
             }
             (Moving | Draining, TrafficRecord::DrainStarted) => Draining,
             (Draining, TrafficRecord::Drained { .. }) => Drained,
             (
-                Moving | AwaitingApproval { .. } | Draining | Drained | RollingBack,
+                Moving | Holding { .. } | AwaitingApproval { .. } | Draining | Drained | RollingBack,
                 TrafficRecord::RollbackStarted { .. },
             ) => RollingBack,
             (RollingBack, TrafficRecord::RolledBack { .. }) => {
@@ -78,6 +101,8 @@ impl TrafficStatus {
                 _,
                 TrafficRecord::ShiftStarted { .. }
                 | TrafficRecord::Shifted { .. }
+                | TrafficRecord::HoldStarted { .. }
+                | TrafficRecord::HoldEnded
                 | TrafficRecord::ApprovalAwaited { .. }
                 | TrafficRecord::Promoted { .. }
                 | TrafficRecord::DrainStarted
@@ -89,10 +114,16 @@ impl TrafficStatus {
         true
     }
 
+    /// Green has a share: what comes before it in the ramp is over.
+    fn has(&mut self, share: Share) {
+        self.share = share;
+        self.ramp_done = self.ramp_done.max(self.ramp.reached(share));
+    }
+
     /// A release that went back goes forward again, from the beginning.
     pub(super) fn resume(&mut self) {
         if matches!(self.state, TrafficState::RollingBack | TrafficState::RolledBack) {
-            (self.state, self.share, self.promoted) = (TrafficState::Moving, Share::NONE, false);
+            (self.state, self.share, self.ramp_done, self.promoted) = (TrafficState::Moving, Share::NONE, 0, false);
         }
     }
 }

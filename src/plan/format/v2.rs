@@ -6,13 +6,13 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT_VERSION;
 use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::migrations::Convention;
 use crate::plan::saved::{
     self, Continues, Direction, Evidence, Finding, Mentioned, Need, Searched, Statement, Tool, Verdict,
 };
+use crate::release::{Definition, RampStep};
 use crate::stats::Load;
 
 /// A plan as JSON.
@@ -46,14 +46,6 @@ pub struct Plan {
     /// The release that it carries on with, where its migrations were corrected after some of them had run. Since 2.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<Continues>,
-}
-
-/// How a plan is to be released.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Definition {
-    /// The shares of the traffic that green gets one after the other, in basis points; empty: the command says.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ramp: Vec<u16>,
 }
 
 /// The migrations a plan was made of.
@@ -240,15 +232,25 @@ pub enum Work {
     },
 }
 
+/// The earliest version whose readers know all that a plan says.
+fn least_version(plan: &saved::SavedPlan) -> &'static str {
+    let Definition { ramp, on_failure } = &plan.release;
+    let only_shares = ramp.iter().flat_map(|ramp| ramp.steps()).all(|step| matches!(step, RampStep::Share(_)));
+    match (only_shares && on_failure.is_none(), &plan.continues) {
+        (false, _) => "2.2",
+        (true, Some(_)) => "2.1",
+        (true, None) => "2.0",
+    }
+}
+
 impl From<&saved::SavedPlan> for Plan {
     fn from(plan: &saved::SavedPlan) -> Self {
         Self {
-            // What it says needs no later reader than that.
-            format_version: if plan.continues.is_some() { FORMAT_VERSION } else { "2.0" }.to_owned(),
+            format_version: least_version(plan).to_owned(),
             tool: plan.tool.clone(),
             digest: plan.digest.clone(),
             verdict: plan.verdict,
-            release: Definition { ramp: plan.release.ramp.clone() },
+            release: plan.release.clone(),
             migrations: (&plan.migrations).into(),
             schema: (&plan.schema).into(),
             steps: plan.steps.iter().map(Step::from).collect(),
@@ -266,7 +268,7 @@ impl From<Plan> for saved::SavedPlan {
             tool: plan.tool,
             digest: plan.digest,
             verdict: plan.verdict,
-            release: saved::Definition { ramp: plan.release.ramp },
+            release: plan.release,
             migrations: plan.migrations.into(),
             schema: plan.schema.into(),
             steps: plan.steps.into_iter().map(saved::Step::from).collect(),

@@ -2,10 +2,12 @@
 
 use super::support::Shop;
 
+const RAMP: &str = "50,hold=20ms,100,bake=20ms";
+
 #[test]
 fn killed_at_every_boundary_and_resumed() {
     let undisturbed = Shop::new();
-    undisturbed.execute(&undisturbed.plan(), &["--shift", "50,100"]).ends(0);
+    undisturbed.execute(&undisturbed.plan(), &["--shift", RAMP]).ends(0);
     let (schema, facts) = (undisturbed.schema(), undisturbed.facts());
 
     let mut boundary = 0;
@@ -14,7 +16,7 @@ fn killed_at_every_boundary_and_resumed() {
         let shop = Shop::new();
         let plan = shop.plan();
         let fault = format!("kill-at={boundary}");
-        let killed = shop.execute(&plan, &["--shift", "50,100", "--fault", &fault]);
+        let killed = shop.execute(&plan, &["--shift", RAMP, "--fault", &fault]);
         if killed.code == Some(0) {
             break;
         }
@@ -26,7 +28,7 @@ fn killed_at_every_boundary_and_resumed() {
             assert!(matches!(shop.resume(&["--fault", "kill-at=4"]).code, None | Some(0)));
             shop.resume(&[]).ends(0).says("complete");
         } else {
-            shop.execute(&plan, &["--shift", "50,100"]).ends(0);
+            shop.execute(&plan, &["--shift", RAMP]).ends(0);
         }
         assert_eq!(shop.schema(), schema, "boundary {boundary}");
         assert_eq!(shop.facts(), facts, "boundary {boundary}");

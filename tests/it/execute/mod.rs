@@ -15,6 +15,7 @@ mod limits;
 mod network;
 mod planned;
 mod pooler;
+mod ramp;
 mod release;
 pub(crate) mod replan;
 mod small;

@@ -1,0 +1,118 @@
+//! What a ramp asks for beside shares: that it suits the backend, times in which nothing moves, and the way back when green fails.
+
+use std::time::{Duration, Instant};
+
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::journal::TrafficRecord;
+use super::release::Outcome;
+use super::session::{failed, get};
+use super::shift::LOOK;
+use super::status::{Stage, TrafficState};
+use super::stop::interruptible;
+use crate::release::{OnFailure, Share};
+use crate::side::Side;
+use crate::traffic::Kind;
+
+/// How often somebody's word is listened for.
+const LISTEN: Duration = Duration::from_secs(1);
+
+impl Engine<'_, '_> {
+    /// Whether the backend can do what the ramp asks for.
+    pub(super) async fn ramp_fits(&mut self) -> Result<(), ExecuteError> {
+        let ramp = self.status.traffic.ramp.clone();
+        let kind = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind;
+        match kind {
+            Kind::Manual | Kind::Switch if !ramp.is_one_step() => {
+                Err(ExecuteError::RampUnfit { backend: self.doors.traffic.name().to_owned(), kind, ramp })
+            }
+            Kind::Manual | Kind::Switch | Kind::Weighted => Ok(()),
+        }
+    }
+
+    /// Moves nothing for a time, and sees meanwhile that green works and keeps its share. A hold that was begun before this process ends when it was to
+    /// end.
+    pub(super) async fn hold(&mut self, time: Duration) -> Result<(), ExecuteError> {
+        let now = self.server_time().await?;
+        let length = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let until_ms = match self.status.traffic.state {
+            TrafficState::Holding { until_ms } => until_ms,
+            _ => {
+                let until_ms = now.saturating_add(length);
+                self.append(&[TrafficRecord::HoldStarted { until_ms }.into()]).await?;
+                until_ms
+            }
+        };
+        // The server's clock may have been set back since.
+        let left = Duration::from_millis(u64::try_from(until_ms.saturating_sub(now).min(length)).unwrap_or(0));
+        let (begun, mut paused, mut looked) = (Instant::now(), Duration::ZERO, None::<Duration>);
+        loop {
+            let past = paused.max(begun.elapsed());
+            if self.hears_a_word().await? {
+                return Ok(());
+            }
+            let is_over = past >= left;
+            if is_over || looked.is_none_or(|looked| past.saturating_sub(looked) >= LOOK) {
+                looked = Some(past);
+                self.still_right().await?;
+            }
+            if is_over {
+                self.append_unless_told(TrafficRecord::HoldEnded.into()).await?;
+                return Ok(());
+            }
+            let pause = left.saturating_sub(past).min(LISTEN);
+            interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
+            paused += pause;
+        }
+    }
+
+    /// Whether green, which has traffic, works and has the share that it was given.
+    async fn still_right(&mut self) -> Result<(), ExecuteError> {
+        let share = self.status.traffic.share;
+        if share == Share::NONE {
+            return Ok(());
+        }
+        self.healthy(Side::Green).await?;
+        if !self.status.traffic.promoted {
+            self.verify(&format!("hold-{}", share.as_basis_points()), share).await?;
+        }
+        Ok(())
+    }
+
+    /// In milliseconds since 1970.
+    async fn server_time(&self) -> Result<i64, ExecuteError> {
+        let query = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8";
+        let row = self.client.query_one(query, &[]).await.map_err(failed("asking the server for the time"))?;
+        get(&row, 0)
+    }
+
+    /// What is wrong with green, if the release is to go back for it and can.
+    pub(super) fn goes_back_by_itself(&self, error: &ExecuteError) -> Option<String> {
+        let ExecuteError::Unhealthy { side: Side::Green, why } = error else { return None };
+        let wanted = self.status.on_failure == OnFailure::Rollback;
+        let can =
+            self.status.past_no_return.is_none() && matches!(self.status.stage, Stage::Shifting | Stage::Draining);
+        (wanted && can).then(|| why.clone())
+    }
+
+    /// Gives blue all traffic again because green fails, if blue works.
+    pub(super) async fn go_back_by_itself(&mut self, why: String) -> Result<Outcome, ExecuteError> {
+        let back = async {
+            self.check_world().await?;
+            self.healthy(Side::Blue).await?;
+            let (by, failure) = (self.actor(), Some(why.clone()));
+            self.append(&[TrafficRecord::RollbackStarted { by, forced: None, failure }.into()]).await?;
+            let kind = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind;
+            self.move_back(kind, Some(why.clone())).await
+        };
+        match back.await {
+            Ok(outcome) => Ok(outcome),
+            Err(error @ (ExecuteError::Interrupted | ExecuteError::Aborted)) => Err(error),
+            Err(error) => {
+                let error = ExecuteError::BothFail { green: why, back: Box::new(error) };
+                self.journal_failure(&error).await;
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! How a release is to go, as data: what a plan carries of it, and the journal.
+
+mod ramp;
+mod share;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use ramp::{Ramp, RampError, RampStep, in_words};
+pub use share::Share;
+
+/// How a release is to go, as far as somebody has said it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Definition {
+    /// How the traffic moves: green's shares in basis points, times to wait, people to ask. Since 2.2 it may have more than shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
+    /// What becomes of the traffic when green fails. Since 2.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+}
+
+impl Definition {
+    /// What is said here, and where nothing is, what others say.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self { ramp: self.ramp.or(others.ramp), on_failure: self.on_failure.or(others.on_failure) }
+    }
+}
+
+/// What becomes of the traffic when green fails while blue can come back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Blue gets all of it again, and nobody is asked.
+    #[default]
+    Rollback,
+    /// It stays where it is until somebody decides.
+    Pause,
+}

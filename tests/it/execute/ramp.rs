@@ -1,0 +1,233 @@
+//! Between the shares: times to hold, gates, and green that fails.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use cutover::execute::{Clock, Doors, Future, Gate, Options, Outcome, execute, resume};
+use cutover::release::Ramp;
+use cutover::traffic::Simulated;
+use nix::sys::signal::Signal;
+
+use super::support::{Ran, Shop, async_client, signal, until};
+
+/// Keeps green's share in a file; what `health` and `verify` answer can be put into files beside it.
+const PROGRAM: &str = r#"#!/bin/sh
+read request
+case "$request" in
+*'"op":"capabilities"'*) r='{"kind":"weighted","can_verify":true,"can_prove_drain":true}' ;;
+*'"op":"set_share"'*) r=$(echo "$request" | sed 's/.*"args":\({[^}]*}\).*/\1/'); echo "$r" >> "$1/shares" ;;
+*'"op":"verify"'*) r=$(cat "$1/verify" 2>/dev/null || echo '{"verified":"yes"}') ;;
+*'"side":"green"'*) echo >> "$1/looked"; r=$(cat "$1/green" 2>/dev/null || echo '{"health":"healthy"}') ;;
+*'"side":"blue"'*'"health"'*|*'"health"'*'"side":"blue"'*) r=$(cat "$1/blue" 2>/dev/null || echo '{"health":"healthy"}') ;;
+*'"op":"drain"'*) r='{"drain":"drained","evidence":"no requests"}' ;;
+*) r='{}' ;;
+esac
+echo "{\"protocol\":1,\"ok\":true,\"result\":$r}"
+"#;
+
+const ILL: &str = r#"{"health":"unhealthy","why":"5 % errors"}"#;
+
+/// A shop with a program that moves its traffic.
+struct Ramped {
+    shop: Shop,
+    program: [String; 3],
+}
+
+impl Ramped {
+    fn new() -> Self {
+        let shop = Shop::new();
+        let folder = shop.folder.path().to_str().unwrap().to_owned();
+        let path = format!("{folder}/move");
+        std::fs::write(&path, PROGRAM).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { shop, program: ["--traffic-exec".to_owned(), path, folder] }
+    }
+
+    fn args<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        args.iter().copied().chain(self.program.iter().map(String::as_str)).collect()
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.shop.run(&self.args(args))
+    }
+
+    fn execute(&self, more: &[&str]) -> Ran {
+        let plan = self.shop.save(&self.shop.plan());
+        self.run(&[&["execute", &plan, "--yes"], more].concat())
+    }
+
+    fn answers(&self, what: &str, answer: &str) {
+        std::fs::write(self.shop.folder.path().join(what), answer).unwrap();
+    }
+
+    fn is_right_again(&self, what: &str) {
+        std::fs::remove_file(self.shop.folder.path().join(what)).unwrap();
+    }
+
+    /// The shares that the program was told to set, in basis points.
+    fn shares(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.shop.folder.path().join("shares")).unwrap();
+        text.lines().map(|line| line.trim_matches(|c: char| !c.is_ascii_digit()).to_owned()).collect()
+    }
+
+    fn traffic(&self) -> Vec<String> {
+        let of_traffic = "'shifted', 'hold_started', 'hold_ended', 'approval_awaited', 'promoted', 'drained', 'rollback_started', 'rolled_back'";
+        self.shop.rows(&format!(
+            "SELECT concat_ws(' ', event, detail->>'share') FROM cutover.journal WHERE event IN ({of_traffic}) ORDER BY seq"
+        ))
+    }
+}
+
+/// Time that passes at once.
+struct NoTime;
+
+impl Clock for NoTime {
+    fn sleep(&self, _: Duration) -> Future<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[test]
+fn shares_holds_and_gates_follow_each_other() {
+    let shop = Shop::new();
+    let plan = shop.plan();
+    let outcomes = async_client(&shop, async |mut client| {
+        let traffic = Simulated::default();
+        let mut nobody = |_: &cutover::execute::Event| {};
+        let mut doors = Doors::new(&traffic, &mut nobody);
+        doors.clock = &NoTime;
+        let ramp: Ramp = "10,hold=20m,approve=qa,50,100,bake=1h".parse().unwrap();
+        let options = Options { ramp, ..Options::default() };
+        let first = execute(&mut client, &plan, &options, &mut doors).await.unwrap();
+        // Nobody has approved yet.
+        let second = resume(&mut client, None, &options, &mut doors).await.unwrap();
+        [first, second]
+    });
+    for outcome in outcomes {
+        assert!(matches!(outcome, Outcome::AwaitingApproval { gate: Gate::Ramp(name), .. } if name == "qa"));
+    }
+    shop.run(&["status"]).ends(0).says("2 of 6 steps of the ramp 10 % → hold 20m → approve qa").says("--gate qa");
+    let promote = |more: &[&str]| shop.run(&[&["promote", "--yes", "--traffic", "simulated"], more].concat());
+    promote(&[]).ends(2).says("waits at the gate qa of the ramp").says("cutover promote --gate qa");
+    promote(&["--gate", "security"]).ends(2).says("waits at the gate qa");
+    // The bake time is an hour: the word is given beside it, and nobody waits here.
+    let child = shop.spawn(&["promote", "--yes", "--traffic", "simulated", "--gate", "qa", "--reason", "ticket 4711"]);
+    until("the bake begins", || shop.journal().iter().filter(|event| *event == "hold_started").count() == 2);
+    shop.run(&["promote", "--yes", "--traffic", "simulated"])
+        .ends(2)
+        .says("does not wait for approval (shifting traffic)");
+    shop.run(&["status"])
+        .ends(0)
+        .says("green has 100 % (simulated), holds until")
+        .says("`cutover rollback`")
+        .says("ticket 4711");
+    shop.run(&["rollback", "--yes", "--traffic", "simulated"]).ends(0).says("is rolled back");
+    Ran::from(child.wait_with_output().unwrap()).ends(0).says("is rolled back");
+}
+
+#[test]
+fn a_hold_ends_when_it_was_to_end_whatever_happens_to_its_process() {
+    let ramped = Ramped::new();
+    let plan = ramped.shop.save(&ramped.shop.plan());
+    let child = ramped.shop.spawn(&ramped.args(&["execute", &plan, "--yes", "--shift", "10,hold=1h,100"]));
+    until("the hold begins", || ramped.shop.journal().contains(&"hold_started".to_owned()));
+    signal(&child, Signal::SIGKILL);
+    child.wait_with_output().unwrap();
+    // Most of the hour has passed since.
+    ramped.shop.sql("UPDATE cutover.journal SET detail = jsonb_set(detail, '{until_ms}', to_jsonb((detail->>'until_ms')::bigint - 3600000)) WHERE event = 'hold_started'");
+    ramped.run(&["resume", "--yes"]).ends(0).says("is complete");
+    assert_eq!(ramped.traffic(), ["shifted 1000", "hold_started", "hold_ended", "shifted 10000", "drained"]);
+}
+
+#[test]
+fn green_that_fails_gives_the_traffic_back() {
+    let ramped = Ramped::new();
+    let plan = ramped.shop.save(&ramped.shop.plan());
+    let child = ramped.shop.spawn(&ramped.args(&["execute", &plan, "--yes", "--shift", "10,hold=1h,100"]));
+    until("the hold begins", || ramped.shop.journal().contains(&"hold_started".to_owned()));
+    ramped.answers("green", ILL);
+    Ran::from(child.wait_with_output().unwrap())
+        .ends(8)
+        .says("because green is unhealthy: 5 % errors")
+        .says("cutover resume");
+    assert_eq!(ramped.traffic(), ["shifted 1000", "hold_started", "rollback_started", "rolled_back"]);
+    assert_eq!(ramped.shares(), ["1000", "0"]);
+    // A new green begins the ramp anew.
+    ramped.is_right_again("green");
+    let child = ramped.shop.spawn(&ramped.args(&["resume", "--yes"]));
+    until("it holds again", || ramped.traffic().iter().filter(|event| *event == "hold_started").count() == 2);
+    signal(&child, Signal::SIGKILL);
+    child.wait_with_output().unwrap();
+    assert_eq!(ramped.shares(), ["1000", "0", "1000"]);
+}
+
+#[test]
+fn green_that_fails_at_its_first_share_gives_it_back() {
+    let ramped = Ramped::new();
+    ramped.answers("green", ILL);
+    ramped.execute(&["--shift", "10,100"]).ends(8).says("green is unhealthy: 5 % errors");
+    assert_eq!(ramped.shares(), ["0"], "it never got any");
+}
+
+#[test]
+fn the_traffic_stays_where_it_is_if_that_was_asked_for() {
+    let ramped = Ramped::new();
+    ramped.answers("green", ILL);
+    let mut plan = ramped.shop.plan();
+    plan.release.on_failure = Some(cutover::release::OnFailure::Pause);
+    let path = ramped.shop.save(&plan.sealed());
+    ramped.run(&["execute", &path, "--yes"]).ends(4).says("green is unhealthy: 5 % errors").says("cutover rollback");
+    assert_eq!(ramped.traffic(), Vec::<String>::new());
+    // It was said when the release began, and stays so.
+    ramped.run(&["resume", "--yes"]).ends(4).says("green is unhealthy");
+}
+
+#[test]
+fn blue_that_fails_too_does_not_get_the_traffic() {
+    let ramped = Ramped::new();
+    ramped.answers("green", ILL);
+    ramped.answers("blue", r#"{"health":"unhealthy","why":"it is gone"}"#);
+    ramped
+        .execute(&[])
+        .ends(4)
+        .says("green is unhealthy: 5 % errors; and the traffic did not go back to blue: blue is unhealthy: it is gone");
+    assert_eq!(ramped.traffic(), Vec::<String>::new());
+}
+
+#[test]
+fn a_share_that_somebody_else_changed_is_noticed_while_it_is_held_and_left_alone() {
+    let ramped = Ramped::new();
+    let plan = ramped.shop.save(&ramped.shop.plan());
+    let more = ["execute", &plan, "--yes", "--shift", "10,hold=1h,100", "--verify-timeout", "300ms"];
+    let child = ramped.shop.spawn(&ramped.args(&more));
+    until("the hold begins", || ramped.shop.journal().contains(&"hold_started".to_owned()));
+    ramped.answers("verify", r#"{"verified":"not-yet","seen":0}"#);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.ends(4).says("did not confirm green's share of 10 % in time (it saw 0 %)");
+    assert_eq!(ramped.shares(), ["1000"]);
+}
+
+#[test]
+fn a_ramp_that_the_backend_cannot_do_is_refused_before_anything_runs() {
+    let shop = Shop::new();
+    let plan = shop.save(&shop.plan());
+    let refused = shop.run(&["execute", &plan, "--yes", "--shift", "10,100"]);
+    refused.ends(2).says("traffic backend manual is people, who move all of it at once, and the ramp is 10 % → 100 %");
+    assert_eq!(shop.journal(), Vec::<String>::new());
+    let switch = Ramped::new();
+    let path = switch.shop.folder.path().join("move");
+    std::fs::write(&path, PROGRAM.replace("weighted", "switch")).unwrap();
+    switch.execute(&["--shift", "10,100"]).ends(2).says("moves all traffic or none");
+}
+
+#[test]
+fn people_who_move_the_traffic_have_gates_and_a_bake_time() {
+    let shop = Shop::new();
+    let plan = shop.save(&shop.plan());
+    let ran = shop.run(&["execute", &plan, "--yes", "--shift", "approve=qa,100,bake=100ms"]);
+    ran.ends(0).says("waits for approval at the gate qa");
+    shop.run(&["promote", "--yes"]).ends(2).says("at the gate qa");
+    shop.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("move the traffic to it");
+    shop.run(&["promote", "--yes", "--gate", "qa"]).ends(2).says("at no gate of the ramp");
+    shop.run(&["promote", "--yes"]).ends(0).says("Holding   until").says("is complete");
+}
