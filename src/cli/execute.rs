@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::planning;
 use super::release_definition::ReleaseDefinition;
+use super::traffic::Said;
 use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::release::Ramp;
@@ -44,6 +45,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let release = args.release.definition().or(plan.release.clone());
     args.live.run(
         Duration::ZERO,
+        Said::ByPlan(release.traffic.as_ref()),
         async |session, options, doors| {
             let options = Options {
                 accept_base: args.accept_base,

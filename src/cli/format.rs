@@ -11,10 +11,12 @@ pub(super) fn parser<T>(formats: &'static [Format<T>]) -> impl TypedValueParser<
 
 /// Reads the name of one of several things that have a name and a word about them.
 pub(super) fn named<T: Sync>(
-    all: &'static [T],
+    all: impl IntoIterator<Item = &'static T>,
     words: fn(&'static T) -> (&'static str, &'static str),
 ) -> impl TypedValueParser<Value = &'static T> {
-    let values = all.iter().map(words).map(|(name, about)| PossibleValue::new(name).help(about));
-    PossibleValuesParser::new(values)
-        .try_map(move |name| all.iter().find(|one| words(one).0 == name).ok_or_else(|| format!("there is no {name}")))
+    let all: Vec<&'static T> = all.into_iter().collect();
+    let values = all.iter().copied().map(words).map(|(name, about)| PossibleValue::new(name).help(about));
+    PossibleValuesParser::new(values).try_map(move |name| {
+        all.iter().copied().find(|one| words(one).0 == name).ok_or_else(|| format!("there is no {name}"))
+    })
 }

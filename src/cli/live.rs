@@ -9,14 +9,13 @@ use super::error::CliError;
 use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
 use super::out;
-use super::traffic::TrafficArgs;
+use super::traffic::{Said, TrafficArgs};
 use crate::execute::{
     self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stop,
     Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
-use crate::traffic::TrafficBackend;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -141,17 +140,18 @@ impl LiveArgs {
     pub(super) fn run<T: From<Outcome>>(
         &self,
         patience: Duration,
+        said: Said<'_>,
         command: impl AsyncFnOnce(&mut Session, &Options, &mut Doors<'_>) -> Result<T, ExecuteError>,
         tell: impl FnOnce(T, &Printer) -> Exit,
     ) -> Result<Exit, CliError> {
         let runtime = database::runtime()?;
         let printer = Arc::new(Printer::new(self.format));
-        let backend: Box<dyn TrafficBackend> = self.traffic.backend();
         let options = self.options(patience);
         let mut fault = self.fault();
         let done = runtime.block_on(async {
             let mut session = self.database.connect().await?;
             printer.begin(session.target());
+            let backend = self.traffic.backend(said, &session).await?;
             let (stopper, stop) = Stop::channel();
             let signals = tokio::spawn(listen(stopper));
             let (mut command, mut options) = (Some(command), options);

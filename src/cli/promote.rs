@@ -6,6 +6,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::out;
+use super::traffic::Said;
 use crate::execute::{self, Approval, Promotion};
 
 /// Approve: green has all traffic and blue serves nobody any more; or, with --gate, what the ramp asks for
@@ -35,6 +36,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let approval = Approval { gate: args.gate, reason: args.reason };
     args.live.run(
         Duration::ZERO,
+        Said::ByJournal,
         async |session, options, doors| execute::promote(session, &approval, options, doors).await,
         |promotion, printer| match promotion {
             Promotion::CarriedOn(outcome) => tell(outcome, printer),

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::planning;
+use super::traffic::Said;
 use crate::execute::{self, Decision};
 
 /// Carry on with the release that was begun last
@@ -56,6 +57,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         args.live.confirm(&format!("Carry on by {path}: {left} of {} steps have not run?", plan.steps.len()))?;
         return args.live.run(
             PATIENCE,
+            Said::ByJournal,
             async |session, options, doors| execute::replan(session, &plan, &args.abandon, options, doors).await,
             tell,
         );
@@ -67,6 +69,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.confirm("Carry on with the release that was begun last?")?;
     args.live.run(
         PATIENCE,
+        Said::ByJournal,
         async |session, options, doors| execute::resume(session, decision, options, doors).await,
         tell,
     )

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
+use super::traffic::Said;
 use crate::execute::{self, Options};
 
 /// Move all traffic back to blue
@@ -25,6 +26,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.confirm("Move all traffic back to blue?")?;
     args.live.run(
         Duration::from_secs(30),
+        Said::ByJournal,
         async |session, options, doors| {
             let options = Options { force: args.force, ..options.clone() };
             execute::rollback(session, &options, doors).await

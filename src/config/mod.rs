@@ -10,7 +10,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
-use crate::release::{Definition, OnFailure, Ramp};
+use crate::release::{Definition, OnFailure, Ramp, Traffic};
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
 
@@ -125,6 +125,8 @@ struct Raw {
     stats: RawStats,
     #[serde(default)]
     release: RawRelease,
+    #[serde(default)]
+    traffic: BTreeMap<Spanned<String>, RawTraffic>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -211,6 +213,15 @@ struct RawApps {
 struct RawRelease {
     ramp: Option<Spanned<RawRamp>>,
     on_failure: Option<OnFailure>,
+    traffic: Option<Spanned<String>>,
+}
+
+/// Each kind of backend knows its own settings.
+#[derive(Debug, Deserialize)]
+struct RawTraffic {
+    kind: String,
+    #[serde(flatten)]
+    settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Steps in one text, as on the command line, or one a text.
@@ -282,6 +293,24 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     let ramp = |ramp: Spanned<RawRamp>| {
         ramp.get_ref().read().map_err(|error| invalid(ramp.span().start, format!("ramp: {error}")))
     };
+    let mut backends = BTreeMap::new();
+    for (name, RawTraffic { kind, settings }) in raw.traffic {
+        let at = name.span().start;
+        let traffic = Traffic { name: name.into_inner(), kind, folder: folder.to_owned(), settings };
+        check(&traffic).map_err(|message| invalid(at, message))?;
+        backends.insert(traffic.name.clone(), traffic);
+    }
+    let chosen = |name: Spanned<String>| match backends.get(name.get_ref()) {
+        Some(traffic) => Ok::<_, ConfigError>(traffic.clone()),
+        None => {
+            let traffic = Traffic::named(name.get_ref());
+            let unknown = |_| {
+                format!("there is neither a section [traffic.{0}] nor a backend that {0} says all of", name.get_ref())
+            };
+            check(&traffic).map_err(unknown).map_err(|message| invalid(name.span().start, message))?;
+            Ok(traffic)
+        }
+    };
     let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
@@ -297,11 +326,28 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             assume: raw.apps.assume.map(assume).transpose()?,
             pg_version: None,
             stats: raw.stats.file.clone().map(below),
-            release: Definition { ramp: raw.release.ramp.map(ramp).transpose()?, on_failure: raw.release.on_failure },
+            release: Definition {
+                ramp: raw.release.ramp.map(ramp).transpose()?,
+                on_failure: raw.release.on_failure,
+                traffic: raw.release.traffic.map(chosen).transpose()?,
+            },
         },
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
         stats: raw.stats.settings(),
     })
+}
+
+/// Whether a backend can be made of its settings.
+#[cfg(feature = "live")]
+fn check(traffic: &Traffic) -> Result<(), String> {
+    let made = crate::traffic::open(traffic, &crate::traffic::Surroundings::default());
+    made.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Nothing can be executed.
+#[cfg(not(feature = "live"))]
+fn check(_: &Traffic) -> Result<(), String> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -362,9 +408,45 @@ mod tests {
         check("", "");
         check("ramp = \"50,10\"", "cutover.toml:2:8: ramp: the shares must rise, and 10 % does not");
         check("ramp = 10", "cutover.toml:2:8: a ramp is a text, such as \"10,hold=5m,100\", or a list of texts");
-        check("speed = 10", "cutover.toml:2:1: unknown field `speed`, expected `ramp` or `on-failure`");
+        check("speed = 10", "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`");
         let paused = read("on-failure = \"pause\"").map(|config| config.inputs.release.on_failure);
         assert_eq!(paused.ok().flatten(), Some(OnFailure::Pause));
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn what_moves_the_traffic() {
+        let check = |text: &str, expected: &str| {
+            let shown = match parse("a/cutover.toml".into(), text).map(|config| config.inputs.release.traffic) {
+                Ok(traffic) => traffic.map_or_else(String::new, |t| format!("{} {} {}", t.name, t.kind, t.folder)),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(shown, expected, "{text}");
+        };
+        let edge = "[traffic.edge]\nkind = \"exec\"\ncommand = [\"./move\", \"--env\", \"prod\"]\n";
+        check(&format!("[release]\ntraffic = \"edge\"\n{edge}"), "edge exec a");
+        check(edge, "");
+        check("[release]\ntraffic = \"simulated\"\n", "simulated simulated ");
+        check(
+            &format!("[release]\ntraffic = \"egde\"\n{edge}"),
+            "a/cutover.toml:2:11: there is neither a section [traffic.egde] nor a backend that egde says all of",
+        );
+        check(
+            "[traffic.edge]\nkind = \"haproxi\"\n",
+            "a/cutover.toml:1:10: traffic edge: there is no kind \"haproxi\"; there are manual, simulated, exec",
+        );
+        check(
+            "[traffic.edge]\nkind = \"exec\"\ncomand = [\"x\"]\n",
+            "a/cutover.toml:1:10: traffic edge: unknown field `comand`, expected `command`",
+        );
+        check(
+            "[traffic.edge]\nkind = \"exec\"\ncommand = []\n",
+            "a/cutover.toml:1:10: traffic edge: `command` names no program",
+        );
+        check(
+            "[traffic.edge]\nkind = \"manual\"\nfast = true\n",
+            "a/cutover.toml:1:10: traffic edge: unknown field `fast`, there are no fields",
+        );
     }
 
     #[test]

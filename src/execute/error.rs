@@ -567,9 +567,9 @@ impl ExecuteError {
                 None => "look at blue and at the traffic; then run `cutover rollback`, or `cutover resume` to go forward".into(),
             },
             Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),
-            Self::OtherTraffic { .. } => {
-                "give the same --traffic or --traffic-exec as when the release was begun".into()
-            }
+            Self::OtherTraffic { begun, .. } => format!(
+                "give the same --traffic or --traffic-exec as when the release was begun; or run this in the folder whose cutover.toml has [traffic.{begun}] and names it in [release]: a program is not taken from the journal"
+            ),
             Self::Stuck { step, .. } => format!(
                 "look at the database; then run `cutover resume --mark-done {step}` if the step took effect, `cutover resume --retry {step}` if it did not, or `cutover resume --skip {step} --reason TEXT` if it did not and is not to"
             ),

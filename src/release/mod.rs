@@ -2,12 +2,14 @@
 
 mod ramp;
 mod share;
+mod traffic;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use ramp::{Ramp, RampError, RampStep, in_words};
 pub use share::Share;
+pub use traffic::Traffic;
 
 /// How a release is to go, as far as somebody has said it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,13 +20,20 @@ pub struct Definition {
     /// What becomes of the traffic when green fails. Since 2.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
+    /// What moves the traffic. Since 2.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
 }
 
 impl Definition {
     /// What is said here, and where nothing is, what others say.
     #[must_use]
     pub fn or(self, others: Self) -> Self {
-        Self { ramp: self.ramp.or(others.ramp), on_failure: self.on_failure.or(others.on_failure) }
+        Self {
+            ramp: self.ramp.or(others.ramp),
+            on_failure: self.on_failure.or(others.on_failure),
+            traffic: self.traffic.or(others.traffic),
+        }
     }
 }
 

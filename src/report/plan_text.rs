@@ -215,8 +215,10 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
             "A step's locks outlive its statements by {seconds} s at most, whatever happens to cutover or the network."
         )?;
     }
-    if let Some(ramp) = &plan.release.ramp {
-        writeln!(out, "Traffic: {ramp}.")?;
+    let moved = plan.release.traffic.as_ref().map(|traffic| format!("moved by {} ({})", traffic.name, traffic.kind));
+    let traffic: Vec<String> = plan.release.ramp.iter().map(ToString::to_string).chain(moved).collect();
+    if !traffic.is_empty() {
+        writeln!(out, "Traffic: {}.", traffic.join(", "))?;
     }
     if plan.release.on_failure == Some(OnFailure::Pause) {
         writeln!(out, "When green fails, the traffic stays where it is until somebody decides.")?;

@@ -1,16 +1,22 @@
 //! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
 
-use super::{
-    Answer, BuiltIn, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified,
-};
+use super::registry::{BackendKind, Needs, NoSettings, settings};
+use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
 use crate::side::Side;
 
 /// People move the traffic.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manual;
 
-pub(super) const BUILT_IN: BuiltIn =
-    BuiltIn { name: "manual", about: "People move it and then run `cutover promote`", open: || Box::new(Manual) };
+pub(super) const KIND: BackendKind = BackendKind {
+    name: "manual",
+    about: "People move it and then run `cutover promote`",
+    needs: Needs::Nothing,
+    open: |traffic, _| {
+        settings::<NoSettings>(traffic)?;
+        Ok(Box::new(Manual))
+    },
+};
 
 impl TrafficBackend for Manual {
     fn name(&self) -> &'static str {

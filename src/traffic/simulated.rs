@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{
-    Answer, BuiltIn, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified,
-};
+use super::registry::{BackendKind, Needs, NoSettings, settings};
+use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
 use crate::side::Side;
 
 /// Moves nothing, at once.
@@ -19,10 +18,14 @@ impl Simulated {
     }
 }
 
-pub(super) const BUILT_IN: BuiltIn = BuiltIn {
+pub(super) const KIND: BackendKind = BackendKind {
     name: "simulated",
     about: "Nothing is moved; every question is answered with yes",
-    open: || Box::new(Simulated::default()),
+    needs: Needs::Nothing,
+    open: |traffic, _| {
+        settings::<NoSettings>(traffic)?;
+        Ok(Box::new(Simulated::default()))
+    },
 };
 
 impl TrafficBackend for Simulated {

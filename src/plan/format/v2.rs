@@ -234,9 +234,9 @@ pub enum Work {
 
 /// The earliest version whose readers know all that a plan says.
 fn least_version(plan: &saved::SavedPlan) -> &'static str {
-    let Definition { ramp, on_failure } = &plan.release;
+    let Definition { ramp, on_failure, traffic } = &plan.release;
     let only_shares = ramp.iter().flat_map(|ramp| ramp.steps()).all(|step| matches!(step, RampStep::Share(_)));
-    match (only_shares && on_failure.is_none(), &plan.continues) {
+    match (only_shares && on_failure.is_none() && traffic.is_none(), &plan.continues) {
         (false, _) => "2.2",
         (true, Some(_)) => "2.1",
         (true, None) => "2.0",

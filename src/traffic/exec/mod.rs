@@ -32,4 +32,5 @@ mod process;
 mod program;
 pub mod protocol;
 
+pub(super) use program::KIND;
 pub use program::{Exec, Program};

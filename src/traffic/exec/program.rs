@@ -1,15 +1,38 @@
 //! The backend that asks a program.
 
 use camino::Utf8PathBuf;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::process;
 use super::protocol::{Op, PROTOCOL, Request, Response};
 use crate::side::Side;
+use crate::traffic::registry::{BackendKind, Needs, path, settings};
 use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError, Verified,
 };
+
+pub(in crate::traffic) const KIND: BackendKind = BackendKind {
+    name: "exec",
+    about: "A program moves it: a JSON request on standard input, a JSON answer on standard output",
+    needs: Needs::Program,
+    open: |traffic, surroundings| {
+        let Settings { command } = settings(traffic)?;
+        let (program, args) = command.split_first().ok_or("`command` names no program")?;
+        let hidden_environment = surroundings.hidden_environment.clone();
+        let program = Program { path: path(traffic, program), args: args.to_vec(), hidden_environment };
+        Ok(Box::new(Exec::new(program).named(&traffic.name)))
+    },
+};
+
+/// As `[traffic.NAME]` has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// The program and its arguments.
+    command: Vec<String>,
+}
 
 /// The program to ask.
 #[derive(Debug, Clone)]
@@ -34,6 +57,12 @@ impl Exec {
     pub fn new(program: Program) -> Self {
         let name = format!("exec:{}", program.path.file_name().unwrap_or(program.path.as_str()));
         Self { program, name }
+    }
+
+    /// The same under a name of the caller's.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     async fn call<T: DeserializeOwned>(&self, context: &Context, op: Op) -> Result<T, TrafficError> {

@@ -231,3 +231,47 @@ fn people_who_move_the_traffic_have_gates_and_a_bake_time() {
     shop.run(&["promote", "--yes", "--gate", "qa"]).ends(2).says("at no gate of the ramp");
     shop.run(&["promote", "--yes"]).ends(0).says("Holding   until").says("is complete");
 }
+
+/// The release begins with what the plan has of `cutover.toml`, and is carried on without a word about traffic.
+#[test]
+fn what_cutover_toml_says_needs_no_flags() {
+    let ramped = Ramped::new();
+    let shop = &ramped.shop;
+    let toml = "[migrations]\nfrom = \"1\"\n[release]\nramp = \"10,hold=100ms,approve=qa,100\"\ntraffic = \"edge\"\n\
+                [traffic.edge]\nkind = \"exec\"\ncommand = [\"./move\", \".\"]\n";
+    std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
+    let here = |args: &[&str]| {
+        let output = shop.cutover(args).current_dir(shop.folder.path()).output().unwrap();
+        Ran::from(output)
+    };
+    std::fs::write(shop.folder.path().join("V2__phone.sql"), "ALTER TABLE users ADD COLUMN phone text;\n").unwrap();
+    std::fs::write(shop.folder.path().join("V3__nick.sql"), "ALTER TABLE users DROP COLUMN name;\n").unwrap();
+    let queries = tempfile::Builder::new().suffix(".sql").tempfile().unwrap();
+    std::fs::write(queries.path(), "SELECT id FROM users;\n").unwrap();
+    let queries = queries.path().to_str().unwrap();
+    let queries = ["--blue", queries, "--green", queries];
+    let ran = here(&[&["plan", ".", "-o", "release.plan"], &queries[..]].concat());
+    ran.ends(0).says("Traffic: 10 % → hold 100ms → approve qa → 100 %, moved by edge (exec).");
+    here(&["execute", "release.plan", "--yes"]).ends(0).says("waits for approval at the gate qa");
+    assert_eq!(ramped.shares(), ["1000"]);
+    // A program is not taken from the journal.
+    shop.run(&["promote", "--yes", "--gate", "qa"])
+        .ends(2)
+        .says("was begun with traffic backend edge, not manual")
+        .says("[traffic.edge]");
+    here(&["rollback", "--yes"]).ends(0).says("blue has all traffic");
+    assert_eq!(ramped.shares(), ["1000", "0"]);
+    here(&["resume", "--yes"]).ends(0).says("waits for approval");
+    here(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
+    assert_eq!(ramped.shares(), ["1000", "0", "1000", "10000"]);
+}
+
+/// What is built in is taken from the journal, from any folder.
+#[test]
+fn a_release_is_carried_on_with_the_backend_that_it_was_begun_with() {
+    let shop = Shop::new();
+    let plan = shop.save(&shop.plan());
+    let ran = shop.run(&["execute", &plan, "--yes", "--traffic", "simulated", "--shift", "10,approve=qa,100"]);
+    ran.ends(0).says("at the gate qa");
+    shop.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
+}
