@@ -328,7 +328,9 @@ fn exit(error: &ExecuteError) -> Exit {
         ExecuteError::Journal(
             JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
         ) => Exit::Stuck,
-        ExecuteError::OtherGate { .. } | ExecuteError::RampUnfit { .. } => Exit::Usage,
+        ExecuteError::OtherGate { .. } | ExecuteError::RampUnfit { .. } | ExecuteError::ShareUnfit { .. } => {
+            Exit::Usage
+        }
         ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
             Exit::Usage
         }
@@ -354,6 +356,7 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::Traffic(_)
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
+        | ExecuteError::MovedByOthers { .. }
         | ExecuteError::BothFail { .. }
         | ExecuteError::NotDrained { .. }
         | ExecuteError::Step(_)

@@ -61,7 +61,7 @@ async fn begun(session: &Session) -> Result<Option<Traffic>, CliError> {
     // What is wrong with the journal, the command itself reports.
     let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
     let name = status.traffic.backend;
-    let is_known = |traffic: &Traffic| traffic::kind(traffic).is_ok_and(|kind| kind.needs == Needs::Nothing);
+    let is_known = |traffic: &Traffic| traffic::kind(traffic).is_ok_and(|kind| kind.needs != Needs::Program);
     let planned = release.saved_plan().ok().and_then(|plan| plan.release.traffic);
     let in_journal = [Some(Traffic::named(&name)), planned.filter(|traffic| traffic.name == name)];
     if let Some(traffic) = in_journal.into_iter().flatten().find(is_known) {

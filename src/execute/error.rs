@@ -170,6 +170,28 @@ pub enum ExecuteError {
         /// What was asked for.
         ramp: Ramp,
     },
+    /// The backend cannot set a share of the ramp.
+    #[error("traffic backend {backend} cannot set {share}, which the ramp asks for: {why}")]
+    ShareUnfit {
+        /// Its name.
+        backend: String,
+        /// The share.
+        share: Share,
+        /// Why not.
+        why: String,
+    },
+    /// Green has another share than the release gave it.
+    #[error(
+        "traffic backend {backend} shows that green has {seen} of the traffic, and this release left it with {left}: somebody else moved it"
+    )]
+    MovedByOthers {
+        /// Its name.
+        backend: String,
+        /// The share that the release gave.
+        left: Share,
+        /// The share that is there.
+        seen: Share,
+    },
     /// The release waits at another gate than the one that was approved.
     #[error("release {release} waits {}", asked.as_ref().map_or("for traffic to be moved or blue to be drained, at no gate of the ramp".to_owned(), |gate| format!("at the gate {gate} of the ramp")))]
     OtherGate {
@@ -562,6 +584,8 @@ impl ExecuteError {
                 "use a ramp with one share (`--shift 100`; it may hold and ask), or a backend that moves traffic by shares"
                     .into()
             }
+            Self::MovedByOthers { left, .. } => format!("give green {left} again, then run the command again; or, if the release was begun, go back to blue with `cutover rollback`"),
+            Self::ShareUnfit { .. } => "use a ramp of other shares (`--shift`)".into(),
             Self::BothFail { back, .. } => match back.hint() {
                 Some(hint) => hint,
                 None => "look at blue and at the traffic; then run `cutover rollback`, or `cutover resume` to go forward".into(),

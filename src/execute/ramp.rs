@@ -18,16 +18,18 @@ use crate::traffic::Kind;
 const LISTEN: Duration = Duration::from_secs(1);
 
 impl Engine<'_, '_> {
-    /// Whether the backend can do what the ramp asks for.
+    /// Whether the backend can do what the ramp asks for, and green has no traffic yet.
     pub(super) async fn ramp_fits(&mut self) -> Result<(), ExecuteError> {
         let ramp = self.status.traffic.ramp.clone();
         let kind = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind;
-        match kind {
-            Kind::Manual | Kind::Switch if !ramp.is_one_step() => {
-                Err(ExecuteError::RampUnfit { backend: self.doors.traffic.name().to_owned(), kind, ramp })
-            }
-            Kind::Manual | Kind::Switch | Kind::Weighted => Ok(()),
+        let backend = self.doors.traffic;
+        if let Some((share, why)) = ramp.shares().find_map(|share| Some((share, backend.refuses(share)?))) {
+            return Err(ExecuteError::ShareUnfit { backend: backend.name().to_owned(), share, why });
         }
+        if matches!(kind, Kind::Manual | Kind::Switch) && !ramp.is_one_step() {
+            return Err(ExecuteError::RampUnfit { backend: backend.name().to_owned(), kind, ramp });
+        }
+        self.nobody_else_moved(Share::NONE).await
     }
 
     /// Moves nothing for a time, and sees meanwhile that green works and keeps its share. A hold that was begun before this process ends when it was to
@@ -66,8 +68,19 @@ impl Engine<'_, '_> {
         }
     }
 
+    /// Whether the traffic is where this release left it, or where it is to go to: an executor that died may have moved it.
+    pub(super) async fn nobody_else_moved(&mut self, to: Share) -> Result<(), ExecuteError> {
+        let left = self.status.traffic.share;
+        match self.call("observe", |traffic, context| traffic.observe(context)).await?.share {
+            Some(seen) if seen != left && seen != to => {
+                Err(ExecuteError::MovedByOthers { backend: self.doors.traffic.name().to_owned(), left, seen })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether green, which has traffic, works and has the share that it was given.
-    async fn still_right(&mut self) -> Result<(), ExecuteError> {
+    pub(super) async fn still_right(&mut self) -> Result<(), ExecuteError> {
         let share = self.status.traffic.share;
         if share == Share::NONE {
             return Ok(());

@@ -147,7 +147,7 @@ async fn begin(
     let release = plan.digest.chars().take(12).collect();
     let setup = setup.clone();
     let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
-    engine.call("preflight", |traffic, context| traffic.preflight(context)).await?;
+    engine.call_once("preflight", |traffic, context| traffic.preflight(context)).await?;
     engine.ramp_fits().await?;
     engine.foresee().await?;
     engine.look(Moment::Preflighted).await?;

@@ -49,8 +49,24 @@ impl Poll {
 }
 
 impl Engine<'_, '_> {
-    /// Calls the traffic backend. A first Ctrl-C lets the call finish, a second one does not.
+    /// Calls the traffic backend, again and again for a time if what stands in the way may pass: a proxy that is being restarted, a limit on calls.
     pub(super) async fn call<T, F>(&mut self, step: &str, ask: F) -> Result<T, ExecuteError>
+    where
+        F: for<'a> Fn(&'a dyn TrafficBackend, &'a Context) -> Answer<'a, T>,
+    {
+        let mut poll = Poll::new(self.limits().traffic_timeout());
+        loop {
+            let error = match self.call_once(step, &ask).await {
+                Err(ExecuteError::Traffic(error)) if error.may_pass() => error,
+                answered => return answered,
+            };
+            let Some(pause) = poll.next(Duration::ZERO) else { return Err(error.into()) };
+            self.pause(format!("the traffic backend: {error}"), pause).await?;
+        }
+    }
+
+    /// Calls the traffic backend. A first Ctrl-C lets the call finish, a second one does not.
+    pub(super) async fn call_once<T, F>(&mut self, step: &str, ask: F) -> Result<T, ExecuteError>
     where
         F: for<'a> FnOnce(&'a dyn TrafficBackend, &'a Context) -> Answer<'a, T>,
     {
@@ -87,6 +103,7 @@ impl Engine<'_, '_> {
         }
         // A ramp that it cannot do is refused at first; one that an older version began is not.
         let share = if capabilities.kind == Kind::Switch { Share::ALL } else { share };
+        self.nobody_else_moved(share).await?;
         self.healthy(Side::Green).await?;
         self.append(&[TrafficRecord::ShiftStarted { share }.into()]).await?;
         let confirmed = self.set_and_verify(share).await?;
@@ -180,6 +197,7 @@ impl Engine<'_, '_> {
     /// Sees blue drained, or asks for somebody's word. The after phase begins with it.
     pub(super) async fn drain(&mut self) -> Result<(), ExecuteError> {
         if self.status.stage != Stage::Draining {
+            self.still_right().await?;
             self.append(&[TrafficRecord::DrainStarted.into()]).await?;
         }
         if let Some(Guard { sessions, seen: false }) = &self.status.guard

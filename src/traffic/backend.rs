@@ -153,6 +153,16 @@ pub enum TrafficError {
         /// Whether the same call may work later.
         retryable: bool,
     },
+    /// It cannot be reached, which may pass: it is being restarted, for one.
+    #[error("traffic backend {backend}: {op} cannot reach it: {why}")]
+    Unavailable {
+        /// Its name.
+        backend: String,
+        /// The call.
+        op: &'static str,
+        /// What went wrong.
+        why: String,
+    },
     /// It is broken.
     #[error("traffic backend {backend}: {op} gave no answer: {why}")]
     Broken {
@@ -165,10 +175,26 @@ pub enum TrafficError {
     },
 }
 
+impl TrafficError {
+    /// Whether the same call may work a little later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { retryable, .. } => *retryable,
+            Self::Unavailable { .. } => true,
+            Self::Broken { .. } => false,
+        }
+    }
+}
+
 /// Moves traffic between blue and green.
 pub trait TrafficBackend: Send + Sync {
     /// Its name. A release is carried on with the backend of the same name only.
     fn name(&self) -> &str;
+
+    /// Why it cannot set a share exactly, if it cannot. Asked of every share of a ramp before anything runs.
+    fn refuses(&self, _share: Share) -> Option<String> {
+        None
+    }
 
     /// What it can do.
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities>;

@@ -2,6 +2,7 @@
 
 mod backend;
 pub mod exec;
+mod haproxy;
 mod manual;
 mod registry;
 mod simulated;
@@ -13,5 +14,5 @@ pub use backend::{
 };
 pub use exec::{Exec, Program};
 pub use manual::Manual;
-pub use registry::{BackendKind, KINDS, Needs, OpenError, Surroundings, kind, open};
+pub use registry::{BackendKind, KINDS, Needs, OpenError, Opened, Surroundings, kind, open};
 pub use simulated::Simulated;

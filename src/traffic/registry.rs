@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{TrafficBackend, exec, manual, simulated};
+use super::{TrafficBackend, exec, haproxy, manual, simulated};
 use crate::release::Traffic;
 
 /// A kind of backend.
@@ -18,8 +18,11 @@ pub struct BackendKind {
     /// What it needs to be known.
     pub needs: Needs,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Traffic, &Surroundings) -> Result<Box<dyn TrafficBackend>, String>,
+    pub open: fn(&Traffic, &Surroundings) -> Opened,
 }
+
+/// A backend, or what is wrong with its settings.
+pub type Opened = Result<Box<dyn TrafficBackend>, String>;
 
 /// What must be known of a backend before it can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct BackendKind {
 pub enum Needs {
     /// Its name.
     Nothing,
+    /// Settings.
+    Settings,
     /// Settings that name a program of this machine. They are taken from files and the command line, never from a journal: whoever can write there
     /// could run what they like.
     Program,
@@ -40,7 +45,7 @@ pub struct Surroundings {
 }
 
 /// Every kind, a line each.
-pub static KINDS: &[BackendKind] = &[manual::KIND, simulated::KIND, exec::KIND];
+pub static KINDS: &[BackendKind] = &[manual::KIND, simulated::KIND, exec::KIND, haproxy::KIND];
 
 /// Why a backend cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

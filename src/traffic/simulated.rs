@@ -1,6 +1,4 @@
-//! Traffic that exists in memory only and moves at once: for rehearsals, and for trying the tool.
-
-use std::sync::atomic::{AtomicU16, Ordering};
+//! Traffic that does not exist and moves at once: for rehearsals, and for trying the tool.
 
 use super::registry::{BackendKind, Needs, NoSettings, settings};
 use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
@@ -8,15 +6,7 @@ use crate::side::Side;
 
 /// Moves nothing, at once.
 #[derive(Debug, Default)]
-pub struct Simulated {
-    share: AtomicU16,
-}
-
-impl Simulated {
-    fn share(&self) -> Share {
-        Share::basis_points(self.share.load(Ordering::SeqCst)).unwrap_or(Share::NONE)
-    }
-}
+pub struct Simulated {}
 
 pub(super) const KIND: BackendKind = BackendKind {
     name: "simulated",
@@ -42,14 +32,11 @@ impl TrafficBackend for Simulated {
     }
 
     fn observe<'a>(&'a self, _: &'a Context) -> Answer<'a, ShareSeen> {
-        Box::pin(async { Ok(ShareSeen { share: Some(self.share()) }) })
+        Box::pin(async { Ok(ShareSeen { share: None }) })
     }
 
     fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, ShareSet> {
-        Box::pin(async move {
-            self.share.store(want.as_basis_points(), Ordering::SeqCst);
-            Ok(ShareSet { share: want })
-        })
+        Box::pin(async move { Ok(ShareSet { share: want }) })
     }
 
     fn verify<'a>(&'a self, _: &'a Context, _: Share) -> Answer<'a, Verified> {

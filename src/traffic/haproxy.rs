@@ -1,0 +1,388 @@
+//! HAProxy, by its runtime API: weights of servers, and the sessions that they have.
+//!
+//! Weights set at runtime are lost when HAProxy is reloaded or restarted; a share that is not there any more is reported then, with the time of the start. The
+//! commands are those of the management guide, chapter 9.3 ("Unix Socket commands"); they answer an error as text.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::registry::{BackendKind, Needs, path, settings};
+use super::{
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    Verified,
+};
+use crate::side::Side;
+
+pub(super) const KIND: BackendKind = BackendKind {
+    name: "haproxy",
+    about: "HAProxy's runtime API sets the weights of its servers",
+    needs: Needs::Settings,
+    open: |traffic, _| {
+        let mut settings: Settings = settings(traffic)?;
+        settings.check()?;
+        if settings.socket.contains('/') {
+            settings.socket = path(traffic, &settings.socket).into();
+        }
+        Ok(Box::new(Haproxy { name: traffic.name.clone(), settings }))
+    },
+};
+
+/// As `[traffic.NAME]` has them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// The path of its stats socket with `level admin`, or `host:port`.
+    socket: String,
+    /// The backend, as HAProxy names it.
+    backend: String,
+    /// Blue's servers in it.
+    blue: Vec<String>,
+    /// Green's.
+    green: Vec<String>,
+}
+
+/// HAProxy's greatest weight.
+const MOST: u32 = 256;
+
+impl Settings {
+    fn check(&self) -> Result<(), String> {
+        let names = [&self.backend].into_iter().chain(&self.blue).chain(&self.green);
+        for name in names {
+            let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
+            if !is_name {
+                return Err(format!("{name:?} is no name that HAProxy has"));
+            }
+        }
+        if self.blue.is_empty() || self.green.is_empty() {
+            return Err("`blue` and `green` name at least one server each".to_owned());
+        }
+        match self.blue.iter().find(|server| self.green.contains(server)) {
+            Some(both) => Err(format!("server {both} is both blue's and green's")),
+            None => Ok(()),
+        }
+    }
+
+    fn servers(&self, side: Side) -> &[String] {
+        match side {
+            Side::Blue => &self.blue,
+            Side::Green => &self.green,
+        }
+    }
+
+    /// The weights of blue's and of green's servers that make exactly this share, if there are any.
+    fn weights(&self, share: Share) -> Option<(u32, u32)> {
+        let points = u32::from(share.as_basis_points());
+        let count = |side| u32::try_from(self.servers(side).len()).unwrap_or(u32::MAX);
+        // green's weight × its servers is to blue's × its servers as the share to the rest.
+        let green = points.checked_mul(count(Side::Blue))?;
+        let blue = (u32::from(Share::ALL.as_basis_points()) - points).checked_mul(count(Side::Green))?;
+        let by = greatest_common_divisor(green, blue);
+        let (blue, green) = (blue / by, green / by);
+        (blue <= MOST && green <= MOST).then_some((blue, green))
+    }
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// HAProxy as traffic backend.
+#[derive(Debug)]
+struct Haproxy {
+    name: String,
+    settings: Settings,
+}
+
+/// A row of a table, by the names of its columns.
+type Row = BTreeMap<String, String>;
+
+/// A server, as `show servers state` has it.
+struct Server {
+    name: String,
+    weight: u64,
+    /// It gets nothing: maintenance or drain, by whom or what so ever.
+    is_out: bool,
+}
+
+impl Haproxy {
+    /// Sends commands and reads the answer to all of them.
+    async fn ask(&self, context: &Context, op: &'static str, commands: &str) -> Result<String, TrafficError> {
+        let socket = &self.settings.socket;
+        let unavailable = |why: String| TrafficError::Unavailable { backend: self.name.clone(), op, why };
+        let asked = async {
+            match socket.contains('/') {
+                true => talk(UnixStream::connect(socket).await?, commands).await,
+                false => talk(TcpStream::connect(socket).await?, commands).await,
+            }
+        };
+        match tokio::time::timeout(context.deadline, asked).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(unavailable(format!("{socket}: {error}"))),
+            Err(_) => Err(unavailable(format!("{socket}: no answer within {:?}", context.deadline))),
+        }
+    }
+
+    fn refused(&self, op: &'static str, code: &str, message: String) -> TrafficError {
+        TrafficError::Refused { backend: self.name.clone(), op, code: code.to_owned(), message, retryable: false }
+    }
+
+    /// Commands that answer nothing when they work.
+    async fn set(&self, context: &Context, op: &'static str, commands: &[String]) -> Result<(), TrafficError> {
+        let answer = self.ask(context, op, &commands.join("; ")).await?;
+        match answer.trim() {
+            "" => Ok(()),
+            // A socket without `level admin` says so.
+            text if text.contains("Permission denied") => {
+                Err(self.refused(op, "denied", format!("{text} The socket needs `level admin`")))
+            }
+            text => Err(self.refused(op, "refused", text.lines().collect::<Vec<_>>().join(" "))),
+        }
+    }
+
+    /// A table with a line of names before it.
+    async fn table(
+        &self,
+        context: &Context,
+        op: &'static str,
+        command: &str,
+        separator: char,
+    ) -> Result<Vec<Row>, TrafficError> {
+        let answer = self.ask(context, op, command).await?;
+        let mut lines = answer.lines().skip_while(|line| !line.starts_with("# "));
+        let Some(head) = lines.next() else {
+            return Err(self.refused(op, "not-found", format!("{:?} answered {:?}", command, answer.trim())));
+        };
+        let names: Vec<&str> = head.trim_start_matches("# ").split(separator).collect();
+        let row = |line: &str| {
+            let values = line.split(separator).map(str::to_owned);
+            names.iter().map(|name| (*name).to_owned()).zip(values).collect()
+        };
+        Ok(lines.filter(|line| !line.trim().is_empty()).map(row).collect())
+    }
+
+    /// All servers of the backend.
+    async fn all(&self, context: &Context, op: &'static str) -> Result<Vec<Server>, TrafficError> {
+        let command = format!("show servers state {}", self.settings.backend);
+        let rows = self.table(context, op, &command, ' ').await?;
+        let number = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+        let server = |row: &Row| Server {
+            name: row.get("srv_name").cloned().unwrap_or_default(),
+            weight: number(row.get("srv_uweight")),
+            is_out: number(row.get("srv_admin_state")) != 0,
+        };
+        Ok(rows.iter().map(server).collect())
+    }
+
+    /// The share that the weights make, if they make one.
+    async fn seen(&self, context: &Context, op: &'static str) -> Result<Option<Share>, TrafficError> {
+        let all = self.all(context, op).await?;
+        let of = |side| -> u64 {
+            let names = self.settings.servers(side);
+            let counts = |server: &&Server| !server.is_out && names.contains(&server.name);
+            all.iter().filter(counts).map(|server| server.weight).sum()
+        };
+        let (blue, green) = (of(Side::Blue), of(Side::Green));
+        let points = (green * u64::from(Share::ALL.as_basis_points())).checked_div(blue + green);
+        Ok(points.and_then(|points| Share::basis_points(u16::try_from(points).ok()?)))
+    }
+
+    /// The servers of a side, as `show stat` has them.
+    async fn statistics(&self, context: &Context, op: &'static str, side: Side) -> Result<Vec<Row>, TrafficError> {
+        let mut rows = self.table(context, op, "show stat", ',').await?;
+        rows.retain(|row| {
+            row.get("pxname") == Some(&self.settings.backend)
+                && row.get("svname").is_some_and(|name| self.settings.servers(side).contains(name))
+        });
+        Ok(rows)
+    }
+
+    /// Every server that is named must be there, and none that is not named may get traffic.
+    async fn look(&self, context: &Context) -> Result<(), TrafficError> {
+        let op = "preflight";
+        let (all, backend) = (self.all(context, op).await?, &self.settings.backend);
+        let ours = || self.settings.blue.iter().chain(&self.settings.green);
+        if let Some(missing) = ours().find(|name| all.iter().all(|server| server.name != **name)) {
+            return Err(self.refused(op, "not-found", format!("backend {backend} has no server {missing}")));
+        }
+        let stranger =
+            |server: &&Server| !server.is_out && server.weight > 0 && !ours().any(|name| *name == server.name);
+        if let Some(stranger) = all.iter().find(stranger) {
+            let what =
+                format!("server {} of backend {backend} gets traffic and is neither blue's nor green's", stranger.name);
+            return Err(self.refused(op, "misconfigured", what));
+        }
+        // Whether the socket may set anything at all: a weight that is there already.
+        let Some(first) = all.iter().find(|server| ours().any(|name| *name == server.name)) else { return Ok(()) };
+        self.set(context, op, &[format!("set server {backend}/{} weight {}", first.name, first.weight)]).await
+    }
+
+    async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
+        let op = "set_share";
+        let Some((blue, green)) = self.settings.weights(want) else {
+            return Err(self.refused(op, "grid", self.refuses(want).unwrap_or_default()));
+        };
+        let backend = &self.settings.backend;
+        let of = |side: Side, weight: u32| {
+            self.settings.servers(side).iter().flat_map(move |server| {
+                let ready = (weight > 0).then(|| format!("set server {backend}/{server} state ready"));
+                ready.into_iter().chain([format!("set server {backend}/{server} weight {weight}")])
+            })
+        };
+        // Whoever gets more comes first, so that somebody gets all of it at any time.
+        let more_for_green = self.seen(context, op).await?.is_none_or(|seen| want > seen);
+        let commands: Vec<String> = match more_for_green {
+            true => of(Side::Green, green).chain(of(Side::Blue, blue)).collect(),
+            false => of(Side::Blue, blue).chain(of(Side::Green, green)).collect(),
+        };
+        self.set(context, op, &commands).await?;
+        match self.seen(context, op).await? {
+            Some(share) => Ok(ShareSet { share }),
+            None => Err(self.refused(op, "refused", format!("no server of backend {backend} has a weight"))),
+        }
+    }
+
+    async fn has(&self, context: &Context, want: Share) -> Result<Verified, TrafficError> {
+        let seen = self.seen(context, "verify").await?;
+        if seen == Some(want) {
+            return Ok(Verified::Yes);
+        }
+        let info = self.ask(context, "verify", "show info").await?;
+        if let Some(seconds) = info.lines().find_map(|line| line.strip_prefix("Uptime_sec: ")) {
+            let line =
+                format!("HAProxy was started {seconds} s ago; a reload loses the weights that were set before it");
+            context.log.line(line);
+        }
+        Ok(Verified::NotYet { seen })
+    }
+
+    async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
+        let rows = self.statistics(context, "health", side).await?;
+        let field = |row: &Row, name: &str| row.get(name).cloned().unwrap_or_default();
+        let states: Vec<String> = rows.iter().map(|row| field(row, "status")).collect();
+        // `UP 1/3` goes down, and is up still.
+        if states.iter().any(|state| state.starts_with("UP")) {
+            return Ok(Health::Healthy);
+        }
+        // Without checks, or taken out by hand or by this, nobody knows.
+        if states.is_empty() || states.iter().any(|state| !state.starts_with("DOWN")) {
+            return Ok(Health::Unknown);
+        }
+        let why = rows.iter().map(|row| format!("{} is down ({})", field(row, "svname"), field(row, "check_status")));
+        Ok(Health::Unhealthy { why: why.collect::<Vec<_>>().join(", ") })
+    }
+
+    /// A server without weight still gets whom a cookie or a table sends there, so one without sessions is taken out before it counts as drained.
+    async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
+        let op = "drain";
+        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        if self.seen(context, op).await? != Some(none) {
+            return Ok(Drain::Active { count: None });
+        }
+        for is_out in [false, true] {
+            let mut sessions = 0;
+            for row in self.statistics(context, op, side).await? {
+                sessions += row.get("scur").and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
+            }
+            if sessions > 0 {
+                return Ok(Drain::Active { count: Some(sessions) });
+            }
+            if !is_out {
+                let backend = &self.settings.backend;
+                let out = |server: &String| format!("set server {backend}/{server} state maint");
+                self.set(context, op, &self.settings.servers(side).iter().map(out).collect::<Vec<_>>()).await?;
+            }
+        }
+        let servers = self.settings.servers(side).join(", ");
+        Ok(Drain::Drained { evidence: format!("HAProxy has no session with {servers}, and gives them none any more") })
+    }
+}
+
+async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, commands: &str) -> io::Result<String> {
+    stream.write_all(format!("{commands}\n").as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+impl TrafficBackend for Haproxy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn refuses(&self, share: Share) -> Option<String> {
+        let weights = self.settings.weights(share);
+        weights.is_none().then(|| format!("no weights of 0 to {MOST} give green exactly {share}"))
+    }
+
+    fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
+        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: true }) })
+    }
+
+    fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {
+        Box::pin(self.look(context))
+    }
+
+    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
+        Box::pin(async move { Ok(ShareSeen { share: self.seen(context, "observe").await? }) })
+    }
+
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
+        Box::pin(self.give(context, want))
+    }
+
+    fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified> {
+        Box::pin(self.has(context, want))
+    }
+
+    fn health<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Health> {
+        Box::pin(self.works(context, side))
+    }
+
+    fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
+        Box::pin(self.is_drained(context, side))
+    }
+
+    fn finalize<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_make_exactly_the_share() {
+        let check = |blue: usize, green: usize, percent: &str, expected: Option<(u32, u32)>| {
+            let names = |count: usize, side: &str| (0..count).map(|n| format!("{side}-{n}")).collect();
+            let (blue, green) = (names(blue, "b"), names(green, "g"));
+            let settings = Settings { socket: "s".into(), backend: "app".into(), blue, green };
+            assert_eq!(settings.weights(Share::percent(percent).unwrap()), expected, "{percent}");
+        };
+        check(1, 1, "0", Some((1, 0)));
+        check(1, 1, "100", Some((0, 1)));
+        check(1, 1, "1", Some((99, 1)));
+        check(1, 1, "12.5", Some((7, 1)));
+        check(2, 1, "50", Some((1, 2)));
+        check(3, 2, "10", Some((6, 1)));
+        check(1, 1, "0.5", Some((199, 1)));
+        check(1, 1, "0.01", None);
+        check(1, 1, "33.33", None);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_meant_are_refused() {
+        let check = |blue: &[&str], green: &[&str], expected: &str| {
+            let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let settings = Settings { socket: "s".into(), backend: "app".into(), blue: own(blue), green: own(green) };
+            assert_eq!(settings.check().unwrap_err(), expected);
+        };
+        check(&["a"], &[], "`blue` and `green` name at least one server each");
+        check(&["a"], &["b", "a"], "server a is both blue's and green's");
+        check(&["a; disable server app/b"], &["b"], "\"a; disable server app/b\" is no name that HAProxy has");
+    }
+}

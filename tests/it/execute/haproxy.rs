@@ -1,0 +1,377 @@
+//! HAProxy itself in front of two versions of an application. Without it on this machine there is nothing to see here.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
+
+use super::support::{Ran, Shop, until};
+
+/// A version of an application: answers every request with its name. One for `/slow` waits until it is let go.
+struct App {
+    address: SocketAddr,
+    let_go: Arc<AtomicBool>,
+    gone: Arc<AtomicBool>,
+}
+
+impl App {
+    fn start(name: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (let_go, gone) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (may, over) = (Arc::clone(&let_go), Arc::clone(&gone));
+        spawn(move || {
+            for client in listener.incoming() {
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (may, client) = (Arc::clone(&may), client.unwrap());
+                spawn(move || answer(client, name, &may));
+            }
+        });
+        Self { address, let_go, gone }
+    }
+
+    /// Nobody listens there any more.
+    fn dies(&self) {
+        self.gone.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn answer(mut client: TcpStream, name: &str, may: &AtomicBool) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match client.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    while head.starts_with(b"GET /slow") && !may.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
+    let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
+    let _ = client.write_all(text.as_bytes());
+}
+
+/// HAProxy with blue and green behind it.
+struct Proxy {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+    blue: App,
+    green: App,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const PROGRAM: &str = "/usr/sbin/haproxy";
+
+impl Proxy {
+    /// `level`: of its socket. `more`: lines of the backend.
+    fn start(level: &str, more: &str) -> Option<Self> {
+        if !std::path::Path::new(PROGRAM).is_file() {
+            assert!(std::env::var_os("CI").is_none(), "haproxy is not installed");
+            eprintln!("haproxy is not installed: nothing is tested");
+            return None;
+        }
+        let (blue, green) = (App::start("blue"), App::start("green"));
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let text = format!(
+            "global\n  stats socket {socket} level {level}\n\
+             defaults\n  mode http\n  option http-server-close\n  timeout client 30s\n  timeout server 30s\n  timeout connect 5s\n\
+             frontend web\n  bind 127.0.0.1:{port}\n  default_backend app\n\
+             backend app\n  balance roundrobin\n  default-server check inter 50ms fall 1 rise 1\n\
+             \x20 server blue-1 {} weight 1\n  server green-1 {} weight 0\n{more}",
+            blue.address,
+            green.address,
+            socket = folder.path().join("admin.sock").display(),
+        );
+        std::fs::write(folder.path().join("haproxy.cfg"), text).unwrap();
+        let proxy = Self { child: run(folder.path()), port, folder, blue, green };
+        proxy.is_up();
+        Some(proxy)
+    }
+
+    fn is_up(&self) {
+        until("HAProxy answers", || self.get("/").is_some());
+        until("green is known to be up", || {
+            self.ask("show stat").lines().any(|l| l.starts_with("app,green-1,") && l.contains(",UP,"))
+        });
+    }
+
+    /// As a reload does: what was set at runtime is gone.
+    fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = run(self.folder.path());
+        self.is_up();
+    }
+
+    fn ask(&self, command: &str) -> String {
+        let mut socket = std::os::unix::net::UnixStream::connect(self.folder.path().join("admin.sock")).unwrap();
+        socket.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Who answered; nobody if it failed.
+    fn get(&self, path: &str) -> Option<String> {
+        get(self.port, path)
+    }
+
+    /// How many of so many requests green answered, in percent.
+    fn green_of(&self, requests: u32) -> f64 {
+        let green = (0..requests).filter(|_| self.get("/").unwrap() == "green").count();
+        f64::from(u32::try_from(green).unwrap()) * 100.0 / f64::from(requests)
+    }
+
+    /// A shop whose `cutover.toml` has it.
+    fn shop(&self, ramp: &str) -> Shop {
+        self.shop_with(ramp, "green-1")
+    }
+
+    fn shop_with(&self, ramp: &str, green: &str) -> Shop {
+        let shop = Shop::new();
+        let mut plan = shop.plan();
+        let socket = self.folder.path().join("admin.sock");
+        let settings = serde_json::json!({ "socket": socket, "backend": "app", "blue": ["blue-1"], "green": [green] });
+        plan.release.traffic = Some(cutover::release::Traffic {
+            name: "edge".into(),
+            kind: "haproxy".into(),
+            folder: "".into(),
+            settings: settings.as_object().unwrap().clone(),
+        });
+        plan.release.ramp = Some(ramp.parse().unwrap());
+        shop.save(&plan.sealed());
+        shop
+    }
+}
+
+fn run(folder: &std::path::Path) -> Child {
+    let mut command = Command::new(PROGRAM);
+    command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn get(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+}
+
+/// Somebody who asks all the time.
+struct Clients {
+    over: Arc<AtomicBool>,
+    counts: Arc<Counts>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Counts {
+    blue: AtomicU64,
+    green: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Clients {
+    fn start(port: u16) -> Self {
+        let (over, counts) = (Arc::new(AtomicBool::new(false)), Arc::new(Counts::default()));
+        let (until, count) = (Arc::clone(&over), Arc::clone(&counts));
+        let thread = spawn(move || {
+            while !until.load(Ordering::SeqCst) {
+                let who = match get(port, "/").as_deref() {
+                    Some("blue") => &count.blue,
+                    Some("green") => &count.green,
+                    _ => &count.failed,
+                };
+                who.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self { over, counts, thread }
+    }
+
+    fn now(&self) -> (u64, u64) {
+        (self.counts.blue.load(Ordering::SeqCst), self.counts.green.load(Ordering::SeqCst))
+    }
+
+    /// Green's part of the next so many requests, in percent.
+    fn green_of(&self, requests: u64) -> f64 {
+        let (blue, green) = self.now();
+        until("they have asked", || self.now().0 + self.now().1 >= blue + green + requests);
+        let (blue, green) = (self.now().0 - blue, self.now().1 - green);
+        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+        let share = green as f64 * 100.0 / (blue + green) as f64;
+        share
+    }
+
+    /// None of their requests has failed.
+    fn end(self) {
+        self.over.store(true, Ordering::SeqCst);
+        let now = self.now();
+        self.thread.join().unwrap();
+        assert_eq!(self.counts.failed.load(Ordering::SeqCst), 0, "beside {now:?} that were answered");
+    }
+}
+
+fn plan(shop: &Shop) -> String {
+    shop.folder.path().join("release.plan").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn green_gets_exactly_its_share_and_no_request_fails() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("1,approve=a,10,approve=b,50,approve=c,100,approve=d");
+    let clients = Clients::start(proxy.port);
+    assert!(clients.green_of(200) == 0.0);
+    shop.run(&["execute", &plan(&shop), "--yes"]).ends(0).says("green has 1 %, verified").says("at the gate a");
+    for (gate, share) in [("a", 1.0), ("b", 10.0), ("c", 50.0), ("d", 100.0)] {
+        let green = clients.green_of(2000);
+        assert!((green - share).abs() <= 2.0, "{green} % instead of {share} %");
+        let ran = shop.run(&["promote", "--yes", "--gate", gate]).ends(0);
+        if gate == "d" {
+            ran.says("HAProxy has no session with blue-1").says("is complete");
+        }
+    }
+    assert!(clients.green_of(200) == 100.0);
+    clients.end();
+}
+
+#[test]
+fn a_release_that_goes_back_finds_blue_again() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("50,approve=a,100");
+    let clients = Clients::start(proxy.port);
+    shop.run(&["execute", &plan(&shop), "--yes"]).ends(0);
+    shop.run(&["rollback", "--yes"]).ends(0).says("blue has all traffic");
+    assert!(clients.green_of(200) == 0.0);
+    shop.run(&["resume", "--yes"]).ends(0).says("at the gate a");
+    assert!((clients.green_of(200) - 50.0).abs() <= 2.0);
+    clients.end();
+}
+
+/// As it is once it was found drained.
+#[test]
+fn a_blue_that_was_taken_out_comes_back() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("100,approve=a");
+    shop.run(&["execute", &plan(&shop), "--yes"]).ends(0);
+    proxy.ask("set server app/blue-1 state maint");
+    let clients = Clients::start(proxy.port);
+    shop.run(&["rollback", "--yes"]).ends(0).says("blue has all traffic");
+    assert!(clients.green_of(200) == 0.0);
+    clients.end();
+}
+
+#[test]
+fn green_that_dies_gives_the_traffic_back() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("50,hold=1h,100");
+    let child = shop.spawn(&["execute", &plan(&shop), "--yes"]);
+    until("the hold begins", || shop.journal().contains(&"hold_started".to_owned()));
+    proxy.green.dies();
+    Ran::from(child.wait_with_output().unwrap()).ends(8).says("green-1 is down (L4CON)");
+    assert!(proxy.green_of(200) == 0.0);
+}
+
+#[test]
+fn blue_is_drained_once_its_last_request_is_answered() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("100");
+    let port = proxy.port;
+    let slow = spawn(move || get(port, "/slow"));
+    until("blue works on it", || {
+        proxy.ask("show stat").lines().any(|l| l.starts_with("app,blue-1,") && l.split(',').nth(4) == Some("1"))
+    });
+    let child = shop.spawn(&["execute", &plan(&shop), "--yes"]);
+    until("blue drains", || shop.journal().contains(&"drain_started".to_owned()));
+    assert!(!shop.journal().contains(&"drained".to_owned()));
+    proxy.blue.let_go.store(true, Ordering::SeqCst);
+    Ran::from(child.wait_with_output().unwrap()).ends(0).says("blue to drain: 1 left").says("is complete");
+    assert_eq!(slow.join().unwrap().as_deref(), Some("blue"));
+}
+
+#[test]
+fn a_proxy_that_was_reloaded_has_lost_its_weights() {
+    let Some(mut proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("10,hold=1h,100");
+    let child = shop.spawn(&["execute", &plan(&shop), "--yes", "--verify-timeout", "1s"]);
+    until("the hold begins", || shop.journal().contains(&"hold_started".to_owned()));
+    proxy.restart();
+    let ran = Ran::from(child.wait_with_output().unwrap()).ends(4);
+    ran.says("it saw 0 %").says("HAProxy was started").says("a reload loses the weights");
+    // Set back by hand, it goes on.
+    proxy.ask("set server app/blue-1 weight 9; set server app/green-1 weight 1");
+    shop.sql("UPDATE cutover.journal SET detail = jsonb_set(detail, '{until_ms}', '0') WHERE event = 'hold_started'");
+    shop.run(&["resume", "--yes"]).ends(0).says("is complete");
+}
+
+#[test]
+fn what_somebody_else_moved_is_not_overwritten() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop("10,approve=a,100");
+    shop.run(&["execute", &plan(&shop), "--yes"]).ends(0);
+    proxy.ask("set server app/blue-1 weight 1; set server app/green-1 weight 1");
+    let ran = shop.run(&["promote", "--yes", "--gate", "a"]).ends(4);
+    ran.says("green has 50 % of the traffic, and this release left it with 10 %: somebody else moved it");
+    shop.run(&["rollback", "--yes"]).ends(0);
+    assert!(proxy.green_of(200) == 0.0);
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_runs() {
+    let check = |level: &str, more: &str, change: &dyn Fn(&Proxy), ramp: &str, expected: &str| {
+        let Some(proxy) = Proxy::start(level, more) else { return };
+        change(&proxy);
+        let shop = proxy.shop(ramp);
+        let ran = shop.run(&["execute", &plan(&shop), "--yes"]).ends(2).says(expected);
+        assert_eq!(shop.journal(), Vec::<String>::new(), "{ran:?}");
+    };
+    let nothing = |_: &Proxy| {};
+    check("user", "", &nothing, "100", "The socket needs `level admin`");
+    check("admin", "", &nothing, "0.01,100", "no weights of 0 to 256 give green exactly 0.01 %");
+    check(
+        "admin",
+        "  server third 127.0.0.1:9 weight 5\n",
+        &nothing,
+        "100",
+        "server third of backend app gets traffic and is neither",
+    );
+    let moved = |proxy: &Proxy| drop(proxy.ask("set server app/green-1 weight 1"));
+    check("admin", "", &moved, "100", "green has 50 % of the traffic, and this release left it with 0 %");
+    let gone = |proxy: &Proxy| std::fs::remove_file(proxy.folder.path().join("admin.sock")).unwrap();
+    check("admin", "", &gone, "100", "No such file or directory");
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = proxy.shop_with("100", "green-7");
+    shop.run(&["execute", &plan(&shop), "--yes"]).ends(2).says("backend app has no server green-7");
+}
+
+/// The files that the manual shows.
+#[test]
+fn the_example_is_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/haproxy");
+    let toml = std::fs::read_to_string(folder.join("cutover.toml")).unwrap();
+    let config = cutover::config::parse("cutover.toml".into(), &toml).unwrap();
+    let traffic = config.inputs.release.traffic.unwrap();
+    assert_eq!((traffic.name.as_str(), traffic.kind.as_str()), ("edge", "haproxy"));
+    if !std::path::Path::new(PROGRAM).is_file() {
+        return;
+    }
+    let output = Command::new(PROGRAM).arg("-c").arg("-f").arg(folder.join("haproxy.cfg")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
