@@ -94,9 +94,9 @@ fn how_far_a_backfill_is_and_where_the_traffic_was_to_be() {
         "--fault",
         "kill-at=27",
     ]);
-    let document = json(&shop.run(&["status", "--format", "json"]).ends(0));
-    valid("status", &document);
-    assert!(document["executor"].is_null(), "{document:#}");
+    let document = || json(&shop.run(&["status", "--format", "json"]).ends(0));
+    valid("status", &document());
+    until("the server has noticed that it is gone", || document()["executor"].is_null());
 }
 
 /// Whoever may read nothing else may look on with the printed grants; what the server hides without the last of them is said.
