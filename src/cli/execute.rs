@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::planning;
 use super::release_definition::ReleaseDefinition;
-use super::traffic::Said;
+use super::traffic_args::Said;
 use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::release::Ramp;

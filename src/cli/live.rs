@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
 use super::out;
-use super::traffic::{Said, TrafficArgs};
+use super::traffic_args::{Said, TrafficArgs};
 use crate::execute::{
     self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stop,
     Stopper, SystemClock,

@@ -36,6 +36,7 @@ mod source_tree;
 mod stats;
 mod status;
 mod traffic;
+mod traffic_args;
 mod worktree;
 
 use std::ffi::OsString;
@@ -70,6 +71,7 @@ enum Command {
     Resume(resume::Args),
     Promote(promote::Args),
     Rollback(rollback::Args),
+    Traffic(traffic::Args),
     Explain(explain::Args),
     Rules(rules::Args),
     Schema(schema::Args),
@@ -114,6 +116,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Resume(args) => resume::run(args),
         Command::Promote(args) => promote::run(args),
         Command::Rollback(args) => rollback::run(args),
+        Command::Traffic(args) => traffic::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::out;
-use super::traffic::Said;
+use super::traffic_args::Said;
 use crate::execute::{self, Approval, Promotion};
 
 /// Approve: green has all traffic and blue serves nobody any more; or, with --gate, what the ramp asks for

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
 use super::planning;
-use super::traffic::Said;
+use super::traffic_args::Said;
 use crate::execute::{self, Decision};
 
 /// Carry on with the release that was begun last

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, tell};
-use super::traffic::Said;
+use super::traffic_args::Said;
 use crate::execute::{self, Options};
 
 /// Move all traffic back to blue

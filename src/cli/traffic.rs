@@ -1,72 +1,133 @@
-//! What moves the traffic: as the command says, as the plan does, or as the release was begun.
+//! `cutover traffic`: the backend that moves the traffic, by itself.
 
-use camino::Utf8Path;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
 
 use super::error::CliError;
-use super::{database, format};
+use super::exit::Exit;
+use super::traffic_args::{TrafficArgs, open};
+use super::{database, live, out};
 use crate::config;
-use crate::execute;
-use crate::postgres::Session;
-use crate::release::Traffic;
-use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, Surroundings, TrafficBackend};
+use crate::side::Side;
+use crate::traffic::{self, Capabilities, Context, Health, Kind, Share, TrafficBackend};
 
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct TrafficArgs {
-    /// What moves the traffic [default: as the plan or `cutover.toml` says, or as the release was begun; or else manual]
-    #[arg(long, value_parser = format::named(KINDS.iter().filter(|kind| kind.needs == Needs::Nothing), |kind| (kind.name, kind.about)))]
-    traffic: Option<&'static BackendKind>,
-    /// A program moves the traffic: its path and arguments, up to the end of the line or a lone `;`
-    #[arg(long, value_names = ["PROGRAM", "ARGS"], num_args = 1.., value_terminator = ";", allow_hyphen_values = true, conflicts_with = "traffic")]
-    traffic_exec: Vec<String>,
+/// Look at the backend that moves the traffic
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
 }
 
-/// What says which backend it is, where the command does not.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Said<'a> {
-    /// A plan, of a release that begins.
-    ByPlan(Option<&'a Traffic>),
-    /// The journal, of a release that was begun.
-    ByJournal,
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Show(ShowArgs),
 }
 
-impl TrafficArgs {
-    pub(super) async fn backend(&self, said: Said<'_>, session: &Session) -> Result<Box<dyn TrafficBackend>, CliError> {
-        let surroundings = surroundings();
-        if let Some((path, args)) = self.traffic_exec.split_first() {
-            let hidden_environment = surroundings.hidden_environment;
-            return Ok(Box::new(Exec::new(Program { path: path.into(), args: args.to_vec(), hidden_environment })));
-        }
-        let traffic = match (self.traffic, said) {
-            (Some(kind), _) => Some(Traffic::named(kind.name)),
-            (None, Said::ByPlan(traffic)) => traffic.cloned(),
-            (None, Said::ByJournal) => begun(session).await?,
-        };
-        match traffic {
-            Some(traffic) => traffic::open(&traffic, &surroundings).map_err(CliError::usage),
-            None => Ok(Box::new(Manual)),
-        }
+/// Show what the backend can do and what it sees now: green's share, and whether each version works
+///
+/// Asks what a release asks before it begins, and changes nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover traffic show
+  cutover traffic show deploy --format json
+  cutover traffic show --traffic-exec ./move-traffic --env prod
+
+Exit codes: 0 it could work now · 2 it could not, or there is none")]
+struct ShowArgs {
+    /// A folder whose `cutover.toml` says what moves the traffic
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: Utf8PathBuf,
+    #[command(flatten)]
+    traffic: TrafficArgs,
+    /// How long the backend may take for one call
+    #[arg(long, value_name = "DURATION", value_parser = live::duration, default_value = "30s")]
+    traffic_timeout: Duration,
+    /// `text` for people, `json` for machines
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// What a backend can do and sees.
+#[derive(Debug, Serialize)]
+struct Shown {
+    format_version: &'static str,
+    name: String,
+    capabilities: Capabilities,
+    share: Option<Share>,
+    blue: Health,
+    green: Health,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let Command::Show(args) = &args.command;
+    let backend = match args.traffic.given()? {
+        Some(given) => given,
+        None => configured(args)?,
+    };
+    let shown = database::runtime()?.block_on(show(backend.as_ref(), args.traffic_timeout))?;
+    out::print(&match args.format {
+        Format::Json => serde_json::to_string_pretty(&shown).map_err(CliError::usage)? + "\n",
+        Format::Text => in_words(&shown),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn configured(args: &ShowArgs) -> Result<Box<dyn TrafficBackend>, CliError> {
+    let config = config::find(&args.folder).map_err(CliError::usage)?.unwrap_or_default();
+    let traffic = config.inputs.release.traffic.ok_or_else(|| {
+        let nothing = format!("nothing says what moves the traffic: {} has no `traffic` under [release]", args.folder.join(config::FILE_NAME));
+        CliError::usage(nothing).hint("say it there, or with --traffic or --traffic-exec")
+    })?;
+    open(&traffic)
+}
+
+async fn show(backend: &dyn TrafficBackend, deadline: Duration) -> Result<Shown, CliError> {
+    let (log, mut lines) = traffic::Log::channel();
+    let context = Context { release: "none".to_owned(), step: "show".to_owned(), fence: 0, deadline, log };
+    let shown = async {
+        backend.preflight(&context).await?;
+        Ok(Shown {
+            format_version: "1.0",
+            name: backend.name().to_owned(),
+            capabilities: backend.capabilities(&context).await?,
+            share: backend.observe(&context).await?.share,
+            blue: backend.health(&context, Side::Blue).await?,
+            green: backend.health(&context, Side::Green).await?,
+        })
+    };
+    let shown = shown.await;
+    while let Some(line) = lines.next_now() {
+        out::say(&format!("  | {line}\n"));
     }
+    shown.map_err(|error: traffic::TrafficError| CliError::usage(error))
 }
 
-/// A program inherits the environment but for whatever leads into the database.
-fn surroundings() -> Surroundings {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let hidden_environment = names.filter(|name| name.starts_with("PG") || name == database::VARIABLE).collect();
-    Surroundings { hidden_environment }
-}
-
-/// The backend that the release was begun with, where it is known. A program is not taken from the journal: whoever can write there could run what they
-/// like on this machine.
-async fn begun(session: &Session) -> Result<Option<Traffic>, CliError> {
-    // What is wrong with the journal, the command itself reports.
-    let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
-    let name = status.traffic.backend;
-    let is_known = |traffic: &Traffic| traffic::kind(traffic).is_ok_and(|kind| kind.needs != Needs::Program);
-    let planned = release.saved_plan().ok().and_then(|plan| plan.release.traffic);
-    let in_journal = [Some(Traffic::named(&name)), planned.filter(|traffic| traffic.name == name)];
-    if let Some(traffic) = in_journal.into_iter().flatten().find(is_known) {
-        return Ok(Some(traffic));
-    }
-    let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
-    Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))
+fn in_words(shown: &Shown) -> String {
+    let Shown { name, capabilities, share, blue, green, .. } = shown;
+    let moves = match capabilities.kind {
+        Kind::Weighted => "any share",
+        Kind::Switch => "all traffic or none",
+        Kind::Manual => "nothing: people do",
+    };
+    let share = share.map_or_else(|| "unknown".to_owned(), |share| share.to_string());
+    let health = |health: &Health| match health {
+        Health::Healthy => "healthy".to_owned(),
+        Health::Unhealthy { why } => format!("unhealthy: {why}"),
+        Health::Unknown => "unknown".to_owned(),
+    };
+    format!(
+        "Traffic    {name}\nMoves      {moves}\nVerified   {}\nDrain      {}\nGreen has  {share}\nBlue       {}\nGreen      {}\n",
+        if capabilities.can_verify { "a share that was set can be seen" } else { "a share that was set cannot be seen" },
+        if capabilities.can_prove_drain { "can be proved" } else { "cannot be proved: somebody has to say it" },
+        health(blue),
+        health(green),
+    )
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-
 use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
@@ -70,26 +68,26 @@ impl Engine<'_, '_> {
     where
         F: for<'a> FnOnce(&'a dyn TrafficBackend, &'a Context) -> Answer<'a, T>,
     {
-        let (log, mut lines) = mpsc::unbounded_channel();
+        let (log, mut lines) = Log::channel();
         let context = Context {
             release: self.release.clone(),
             step: step.to_owned(),
             fence: self.lease.epoch,
             deadline: self.limits().traffic_timeout(),
-            log: Log(log),
+            log,
         };
         let answered = {
             let mut answer = ask(self.doors.traffic, &context);
             loop {
                 tokio::select! {
                     biased;
-                    Some(line) = lines.recv() => (self.doors.events)(&Event::BackendLog { line }),
+                    Some(line) = lines.next() => (self.doors.events)(&Event::BackendLog { line }),
                     done = &mut answer => break done,
                     () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted),
                 }
             }
         };
-        while let Ok(line) = lines.try_recv() {
+        while let Some(line) = lines.next_now() {
             (self.doors.events)(&Event::BackendLog { line });
         }
         Ok(answered?)

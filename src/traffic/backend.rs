@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Share;
 use crate::side::Side;
@@ -125,9 +125,31 @@ pub struct Context {
 
 /// Where the log lines of a backend go: the engine tells each as an event.
 #[derive(Debug, Clone)]
-pub struct Log(pub(crate) UnboundedSender<String>);
+pub struct Log(UnboundedSender<String>);
+
+/// The lines of a [`Log`].
+#[derive(Debug)]
+pub struct Lines(UnboundedReceiver<String>);
+
+impl Lines {
+    /// The next line, once there is one.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        self.0.recv().await
+    }
+
+    /// The next line that is there already.
+    pub(crate) fn next_now(&mut self) -> Option<String> {
+        self.0.try_recv().ok()
+    }
+}
 
 impl Log {
+    /// A log, and what is added to it.
+    pub fn channel() -> (Self, Lines) {
+        let (log, lines) = unbounded_channel();
+        (Self(log), Lines(lines))
+    }
+
     /// Adds a line.
     pub fn line(&self, text: impl Into<String>) {
         // Nobody listens any more once the call is over.

@@ -9,7 +9,7 @@ mod simulated;
 
 pub use crate::release::Share;
 pub use backend::{
-    Answer, Capabilities, Context, Drain, Health, Kind, Log, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    Answer, Capabilities, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend, TrafficError,
     Verified,
 };
 pub use exec::{Exec, Program};

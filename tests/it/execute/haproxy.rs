@@ -265,6 +265,27 @@ fn a_release_that_goes_back_finds_blue_again() {
     clients.end();
 }
 
+#[test]
+fn its_state_is_shown_without_a_release() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let shop = Shop::empty();
+    let toml = format!(
+        "[release]\ntraffic = \"edge\"\n[traffic.edge]\nkind = \"haproxy\"\nsocket = \"{}\"\nbackend = \"app\"\nblue = [\"blue-1\"]\ngreen = [\"green-1\"]\n",
+        proxy.folder.path().join("admin.sock").display()
+    );
+    let folder = shop.folder.path().to_str().unwrap().to_owned();
+    shop.run(&["traffic", "show", &folder]).ends(2).says("nothing says what moves the traffic");
+    std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
+    proxy.ask("set server app/blue-1 weight 3; set server app/green-1 weight 1");
+    let shown = shop.run(&["traffic", "show", &folder]).ends(0);
+    shown.says("Traffic    edge\nMoves      any share\n").says("Green has  25 %\nBlue       healthy\nGreen      healthy\n");
+    proxy.green.dies();
+    until("it is seen", || shop.run(&["traffic", "show", &folder]).out.contains("unhealthy: green-1 is down (L4CON)"));
+    let shown = shop.run(&["traffic", "show", &folder, "--format", "json"]).ends(0);
+    let json: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+    assert_eq!((json["share"].as_u64(), json["green"]["health"].as_str()), (Some(2500), Some("unhealthy")));
+}
+
 /// As it is once it was found drained.
 #[test]
 fn a_blue_that_was_taken_out_comes_back() {

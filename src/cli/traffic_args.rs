@@ -1,0 +1,81 @@
+//! What moves the traffic: as the command says, as the plan does, or as the release was begun.
+
+use camino::Utf8Path;
+
+use super::error::CliError;
+use super::{database, format};
+use crate::config;
+use crate::execute;
+use crate::postgres::Session;
+use crate::release::Traffic;
+use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, Surroundings, TrafficBackend};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct TrafficArgs {
+    /// What moves the traffic [default: as the plan or `cutover.toml` says, or as the release was begun; or else manual]
+    #[arg(long, value_parser = format::named(KINDS.iter().filter(|kind| kind.needs == Needs::Nothing), |kind| (kind.name, kind.about)))]
+    traffic: Option<&'static BackendKind>,
+    /// A program moves the traffic: its path and arguments, up to the end of the line or a lone `;`
+    #[arg(long, value_names = ["PROGRAM", "ARGS"], num_args = 1.., value_terminator = ";", allow_hyphen_values = true, conflicts_with = "traffic")]
+    traffic_exec: Vec<String>,
+}
+
+/// What says which backend it is, where the command does not.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said<'a> {
+    /// A plan, of a release that begins.
+    ByPlan(Option<&'a Traffic>),
+    /// The journal, of a release that was begun.
+    ByJournal,
+}
+
+impl TrafficArgs {
+    pub(super) async fn backend(&self, said: Said<'_>, session: &Session) -> Result<Box<dyn TrafficBackend>, CliError> {
+        if let Some(given) = self.given()? {
+            return Ok(given);
+        }
+        let traffic = match said {
+            Said::ByPlan(traffic) => traffic.cloned(),
+            Said::ByJournal => begun(session).await?,
+        };
+        traffic.map_or_else(|| Ok(Box::new(Manual) as Box<dyn TrafficBackend>), |traffic| open(&traffic))
+    }
+
+    /// That of the command itself.
+    pub(super) fn given(&self) -> Result<Option<Box<dyn TrafficBackend>>, CliError> {
+        if let Some((path, args)) = self.traffic_exec.split_first() {
+            let hidden_environment = surroundings().hidden_environment;
+            let program = Program { path: path.into(), args: args.to_vec(), hidden_environment };
+            return Ok(Some(Box::new(Exec::new(program))));
+        }
+        self.traffic.map(|kind| open(&Traffic::named(kind.name))).transpose()
+    }
+}
+
+/// Makes a backend.
+pub(super) fn open(traffic: &Traffic) -> Result<Box<dyn TrafficBackend>, CliError> {
+    traffic::open(traffic, &surroundings()).map_err(CliError::usage)
+}
+
+/// A program inherits the environment but for whatever leads into the database.
+fn surroundings() -> Surroundings {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let hidden_environment = names.filter(|name| name.starts_with("PG") || name == database::VARIABLE).collect();
+    Surroundings { hidden_environment }
+}
+
+/// The backend that the release was begun with, where it is known. A program is not taken from the journal: whoever can write there could run what they
+/// like on this machine.
+async fn begun(session: &Session) -> Result<Option<Traffic>, CliError> {
+    // What is wrong with the journal, the command itself reports.
+    let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
+    let name = status.traffic.backend;
+    let is_known = |traffic: &Traffic| traffic::kind(traffic).is_ok_and(|kind| kind.needs != Needs::Program);
+    let planned = release.saved_plan().ok().and_then(|plan| plan.release.traffic);
+    let in_journal = [Some(Traffic::named(&name)), planned.filter(|traffic| traffic.name == name)];
+    if let Some(traffic) = in_journal.into_iter().flatten().find(is_known) {
+        return Ok(Some(traffic));
+    }
+    let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
+    Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))
+}
