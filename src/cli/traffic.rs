@@ -83,7 +83,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 fn configured(args: &ShowArgs) -> Result<Box<dyn TrafficBackend>, CliError> {
     let config = config::find(&args.folder).map_err(CliError::usage)?.unwrap_or_default();
     let traffic = config.inputs.release.traffic.ok_or_else(|| {
-        let nothing = format!("nothing says what moves the traffic: {} has no `traffic` under [release]", args.folder.join(config::FILE_NAME));
+        let nothing = format!(
+            "nothing says what moves the traffic: {} has no `traffic` under [release]",
+            args.folder.join(config::FILE_NAME)
+        );
         CliError::usage(nothing).hint("say it there, or with --traffic or --traffic-exec")
     })?;
     open(&traffic)
@@ -125,7 +128,11 @@ fn in_words(shown: &Shown) -> String {
     };
     format!(
         "Traffic    {name}\nMoves      {moves}\nVerified   {}\nDrain      {}\nGreen has  {share}\nBlue       {}\nGreen      {}\n",
-        if capabilities.can_verify { "a share that was set can be seen" } else { "a share that was set cannot be seen" },
+        if capabilities.can_verify {
+            "a share that was set can be seen"
+        } else {
+            "a share that was set cannot be seen"
+        },
         if capabilities.can_prove_drain { "can be proved" } else { "cannot be proved: somebody has to say it" },
         health(blue),
         health(green),

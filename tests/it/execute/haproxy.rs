@@ -278,12 +278,45 @@ fn its_state_is_shown_without_a_release() {
     std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
     proxy.ask("set server app/blue-1 weight 3; set server app/green-1 weight 1");
     let shown = shop.run(&["traffic", "show", &folder]).ends(0);
-    shown.says("Traffic    edge\nMoves      any share\n").says("Green has  25 %\nBlue       healthy\nGreen      healthy\n");
+    shown
+        .says("Traffic    edge\nMoves      any share\n")
+        .says("Green has  25 %\nBlue       healthy\nGreen      healthy\n");
     proxy.green.dies();
     until("it is seen", || shop.run(&["traffic", "show", &folder]).out.contains("unhealthy: green-1 is down (L4CON)"));
     let shown = shop.run(&["traffic", "show", &folder, "--format", "json"]).ends(0);
     let json: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
     assert_eq!((json["share"].as_u64(), json["green"]["health"].as_str()), (Some(2500), Some("unhealthy")));
+}
+
+/// Killed here and there, it ends like an undisturbed one, and nobody who asks meanwhile is left without an answer.
+#[test]
+fn killed_and_resumed_behind_it_no_request_fails() {
+    let Some(proxy) = Proxy::start("admin", "") else { return };
+    let clients = Clients::start(proxy.port);
+    for boundary in (2..).step_by(3) {
+        proxy.ask("set server app/blue-1 state ready; set server app/blue-1 weight 1; set server app/green-1 weight 0");
+        until("blue is up again", || {
+            proxy.ask("show stat").lines().any(|l| l.starts_with("app,blue-1,") && l.contains(",UP,"))
+        });
+        let shop = proxy.shop("10,hold=20ms,100,bake=20ms");
+        let ran = shop.run(&["execute", &plan(&shop), "--yes", "--fault", &format!("kill-at={boundary}")]);
+        match ran.code {
+            Some(0) => {
+                assert!(boundary > 30, "only {boundary} boundaries");
+                break;
+            }
+            code => assert_eq!(code, None, "boundary {boundary}: {ran:?}"),
+        }
+        let begun = shop.run(&["status"]).ends(0).out.contains("Release ");
+        let again = plan(&shop);
+        let on: &[&str] = if begun { &["resume", "--yes"] } else { &["execute", &again, "--yes"] };
+        shop.run(on).ends(0).says("is complete");
+        let weights = proxy.ask("show servers state app");
+        let weight =
+            |name: &str| weights.lines().find(|l| l.contains(name)).unwrap().split(' ').nth(7).unwrap().to_owned();
+        assert_eq!((weight("blue-1"), weight("green-1")), ("0".to_owned(), "1".to_owned()), "boundary {boundary}");
+    }
+    clients.end();
 }
 
 /// As it is once it was found drained.
