@@ -51,6 +51,8 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
                 accept_base: args.accept_base,
                 ramp: release.ramp.clone().unwrap_or_else(Ramp::all_at_once),
                 on_failure: release.on_failure.unwrap_or_default(),
+                limits: release.limits.then(options.limits),
+                blue: options.blue.clone().or_else(|| release.blue.clone().filter(|_| !options.lift_guard)),
                 ..options.clone()
             };
             execute::execute(session, &plan, &options, doors).await

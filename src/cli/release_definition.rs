@@ -28,6 +28,6 @@ impl ReleaseDefinition {
             OnFailureArg::Rollback => OnFailure::Rollback,
             OnFailureArg::Pause => OnFailure::Pause,
         });
-        Definition { ramp: self.shift.clone(), on_failure, traffic: None }
+        Definition { ramp: self.shift.clone(), on_failure, ..Definition::default() }
     }
 }

@@ -10,7 +10,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
-use crate::release::{Definition, OnFailure, Ramp, Traffic};
+use crate::release::{BlueSessions, Definition, Limits, OnFailure, Ramp, Traffic};
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
 
@@ -214,6 +214,54 @@ struct RawRelease {
     ramp: Option<Spanned<RawRamp>>,
     on_failure: Option<OnFailure>,
     traffic: Option<Spanned<String>>,
+    blue_application_name: Option<String>,
+    blue_role: Option<Spanned<String>>,
+    lock_timeout: Option<Spanned<Time>>,
+    statement_timeout: Option<Time>,
+    lock_retries: Option<u32>,
+    traffic_timeout: Option<Time>,
+    verify_timeout: Option<Time>,
+    drain_timeout: Option<Time>,
+}
+
+/// A time such as `500ms`, `5s` or `2m`, as milliseconds, rounded up: no limit becomes none.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Time(u64);
+
+impl TryFrom<String> for Time {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let no_time = || format!("{text:?} is no time; write for example 500ms, 5s or 2m");
+        let time: jiff::SignedDuration = text.parse().map_err(|_| no_time())?;
+        let time = std::time::Duration::try_from(time).map_err(|_| no_time())?;
+        Ok(Self(u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)))
+    }
+}
+
+impl RawRelease {
+    /// How blue's sessions are known; where a second name stands, if there are two.
+    fn blue(&self) -> Result<Option<BlueSessions>, usize> {
+        match (&self.blue_application_name, &self.blue_role) {
+            (Some(_), Some(role)) => Err(role.span().start),
+            (Some(name), None) => Ok(Some(BlueSessions::ApplicationName(name.clone()))),
+            (None, Some(role)) => Ok(Some(BlueSessions::Role(role.get_ref().clone()))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let ms = |time: Option<Time>| time.map(|Time(ms)| ms);
+        Limits {
+            lock_timeout_ms: self.lock_timeout.as_ref().map(|time| time.get_ref().0),
+            statement_timeout_ms: ms(self.statement_timeout),
+            lock_retries: self.lock_retries,
+            traffic_timeout_ms: ms(self.traffic_timeout),
+            verify_timeout_ms: ms(self.verify_timeout),
+            drain_timeout_ms: ms(self.drain_timeout),
+        }
+    }
 }
 
 /// Each kind of backend knows its own settings.
@@ -311,6 +359,14 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             Ok(traffic)
         }
     };
+    let two = |at| {
+        invalid(at, "blue's sessions are known by `blue-application-name` or by `blue-role`, not by both".to_owned())
+    };
+    let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
+    if let Some(time) = raw.release.lock_timeout.as_ref().filter(|time| time.get_ref().0 == 0) {
+        let why = "a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s";
+        return Err(invalid(time.span().start, why.to_owned()));
+    }
     let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {
         migrations: raw.migrations.folder.map(below),
@@ -330,6 +386,8 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
                 ramp: raw.release.ramp.map(ramp).transpose()?,
                 on_failure: raw.release.on_failure,
                 traffic: raw.release.traffic.map(chosen).transpose()?,
+                blue: guard,
+                limits,
             },
         },
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
@@ -408,7 +466,22 @@ mod tests {
         check("", "");
         check("ramp = \"50,10\"", "cutover.toml:2:8: ramp: the shares must rise, and 10 % does not");
         check("ramp = 10", "cutover.toml:2:8: a ramp is a text, such as \"10,hold=5m,100\", or a list of texts");
-        check("speed = 10", "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`");
+        check(
+            "speed = 10",
+            "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`, `blue-application-name`, `blue-role`, `lock-timeout`, `statement-timeout`, `lock-retries`, `traffic-timeout`, `verify-timeout`, `drain-timeout`",
+        );
+        check(
+            "blue-application-name = \"a\"\nblue-role = \"b\"",
+            "cutover.toml:3:13: blue's sessions are known by `blue-application-name` or by `blue-role`, not by both",
+        );
+        check(
+            "lock-timeout = \"0s\"",
+            "cutover.toml:2:16: a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s",
+        );
+        check("drain-timeout = \"soon\"", "cutover.toml:2:17: \"soon\" is no time; write for example 500ms, 5s or 2m");
+        let limits = read("lock-timeout = \"500ms\"\nlock-retries = 3").map(|config| config.inputs.release.limits);
+        let expected = Limits { lock_timeout_ms: Some(500), lock_retries: Some(3), ..Limits::default() };
+        assert_eq!(limits.ok(), Some(expected));
         let paused = read("on-failure = \"pause\"").map(|config| config.inputs.release.on_failure);
         assert_eq!(paused.ok().flatten(), Some(OnFailure::Pause));
     }

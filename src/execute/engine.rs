@@ -7,7 +7,7 @@ use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Actor, Gate, Record, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{Begun, Lease};
-use super::options::{Limits, Options};
+use super::options::Options;
 use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
@@ -15,6 +15,7 @@ use super::stop::Level;
 use super::{foreseen, names, preflight};
 use crate::plan::saved::{Migration, Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
+use crate::release::Limits;
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {

@@ -28,6 +28,7 @@ mod status;
 mod stop;
 mod work;
 
+pub use crate::release::{BlueSessions, Limits};
 pub use begun::status;
 pub use blockers::Blocker;
 pub use check::{Checked, check};
@@ -39,7 +40,7 @@ pub use journal::{
     TrafficRecord, grants,
 };
 pub use lease::Holder;
-pub use options::{BlueSessions, Limits, Options};
+pub use options::Options;
 pub use overview::{
     Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, begin_watching, overview, watch,
 };

@@ -10,14 +10,13 @@ use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease::{self, Holder};
-use super::options::BlueSessions;
 use super::session::{failed, get, notice_silence};
 use super::shift::blue_sessions;
 use super::status::{Next, Stage, Status, StepState};
 use crate::plan::saved::{SavedPlan, Step, Work};
 use crate::postgres::Session;
+use crate::release::{BlueSessions, Share};
 use crate::sql::recognise;
-use crate::traffic::Share;
 
 /// A release and who works on it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

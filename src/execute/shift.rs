@@ -7,13 +7,13 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{self, Gate, Guard, JournalError, Record, ReleaseRecord, TrafficRecord};
-use super::options::{BlueSessions, Limits};
 use super::overview::WATCHING;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
 use super::stop::{Level, interruptible};
 use crate::plan::at_start;
 use crate::postgres::Session;
+use crate::release::{BlueSessions, Limits};
 use crate::side::Side;
 use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
 

@@ -1,5 +1,7 @@
 //! How a release is to go, as data: what a plan carries of it, and the journal.
 
+mod blue;
+mod limits;
 mod ramp;
 mod share;
 mod traffic;
@@ -7,6 +9,8 @@ mod traffic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use blue::BlueSessions;
+pub use limits::Limits;
 pub use ramp::{Ramp, RampError, RampStep, in_words};
 pub use share::Share;
 pub use traffic::Traffic;
@@ -23,6 +27,12 @@ pub struct Definition {
     /// What moves the traffic. Since 2.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+    /// How blue's sessions are known: it is not drained while there is one. Since 2.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue: Option<BlueSessions>,
+    /// How long things may take. Since 2.2.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 impl Definition {
@@ -33,6 +43,8 @@ impl Definition {
             ramp: self.ramp.or(others.ramp),
             on_failure: self.on_failure.or(others.on_failure),
             traffic: self.traffic.or(others.traffic),
+            blue: self.blue.or(others.blue),
+            limits: others.limits.then(self.limits),
         }
     }
 }

@@ -220,6 +220,9 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
     if !traffic.is_empty() {
         writeln!(out, "Traffic: {}.", traffic.join(", "))?;
     }
+    if let Some(blue) = &plan.release.blue {
+        writeln!(out, "Blue is not drained while a session of {blue} is connected.")?;
+    }
     if plan.release.on_failure == Some(OnFailure::Pause) {
         writeln!(out, "When green fails, the traffic stays where it is until somebody decides.")?;
     }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::execute::options::{BlueSessions, Limits};
 use crate::plan::saved::{Carried, Phase};
-use crate::release::{OnFailure, Ramp, Share};
+use crate::release::{BlueSessions, Limits, OnFailure, Ramp, Share};
 
 /// A person or pipeline, as far as the tool can know them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,9 +3,8 @@
 use serde::Deserialize;
 
 use super::record::{self, Actor, Gate, Relations, ReleaseRecord, StepRecord, TrafficRecord};
-use crate::execute::options::Limits;
 use crate::plan::saved::Phase;
-use crate::release::{Ramp, Share};
+use crate::release::{Limits, Ramp, Share};
 
 /// One row of a journal of format 1.
 #[derive(Debug, Deserialize)]

@@ -15,9 +15,8 @@ use serde::Serialize;
 pub use self::steps::{Progress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
 use super::journal::{Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
-use super::options::Limits;
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
-use crate::release::{OnFailure, RampStep, Share};
+use crate::release::{Limits, OnFailure, RampStep, Share};
 
 /// How far a release is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

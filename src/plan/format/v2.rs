@@ -12,7 +12,7 @@ use crate::migrations::Convention;
 use crate::plan::saved::{
     self, Continues, Direction, Evidence, Finding, Mentioned, Need, Searched, Statement, Tool, Verdict,
 };
-use crate::release::{Definition, RampStep};
+use crate::release::{Definition, Ramp, RampStep};
 use crate::stats::Load;
 
 /// A plan as JSON.
@@ -234,9 +234,10 @@ pub enum Work {
 
 /// The earliest version whose readers know all that a plan says.
 fn least_version(plan: &saved::SavedPlan) -> &'static str {
-    let Definition { ramp, on_failure, traffic } = &plan.release;
-    let only_shares = ramp.iter().flat_map(|ramp| ramp.steps()).all(|step| matches!(step, RampStep::Share(_)));
-    match (only_shares && on_failure.is_none() && traffic.is_none(), &plan.continues) {
+    let only_shares = |ramp: &Ramp| ramp.steps().iter().all(|step| matches!(step, RampStep::Share(_)));
+    let has_old_ramp = plan.release.ramp.as_ref().is_none_or(only_shares);
+    let rest = Definition { ramp: None, ..plan.release.clone() };
+    match (has_old_ramp && rest == Definition::default(), &plan.continues) {
         (false, _) => "2.2",
         (true, Some(_)) => "2.1",
         (true, None) => "2.0",
