@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::out;
 use super::traffic_args::{Said, TrafficArgs};
 use crate::execute::{
-    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stop,
+    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stage, Stop,
     Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
@@ -177,8 +177,11 @@ impl LiveArgs {
                 let lost = matches!(done, Err(ExecuteError::LostWhileWaiting));
                 match lost.then_some(self.reconnect(&stop, &printer)) {
                     Some(again) => match again.await {
-                        Some(again) => (session, options.patience) = (again, RECONNECT),
-                        None => break done,
+                        // Somebody else may have ended the wait meanwhile, and gone back.
+                        Some(again) if still_goes_forward(&again).await => {
+                            (session, options.patience) = (again, RECONNECT)
+                        }
+                        _ => break done,
                     },
                     None => break done,
                 }
@@ -200,7 +203,7 @@ impl LiveArgs {
 
     /// Another connection after the server went away; none if it does not come back in time, or somebody interrupts.
     async fn reconnect(&self, stop: &Stop, printer: &Printer) -> Option<Session> {
-        let what = "the server went away while the release waits for approval; connecting again".to_owned();
+        let what = "the server went away while the release waits; connecting again".to_owned();
         printer.event(&Event::Warning { what });
         let again = async {
             loop {
@@ -242,6 +245,12 @@ impl LiveArgs {
             }
         })
     }
+}
+
+/// Whether nobody has taken the release back.
+async fn still_goes_forward(session: &Session) -> bool {
+    let status = execute::status(session).await.ok().flatten();
+    status.is_some_and(|(_, status)| !matches!(status.stage, Stage::RollingBack | Stage::RolledBack))
 }
 
 /// How often a second connection looks at what the first one waits for.
@@ -328,9 +337,10 @@ fn exit(error: &ExecuteError) -> Exit {
         ExecuteError::Journal(
             JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
         ) => Exit::Stuck,
-        ExecuteError::OtherGate { .. } | ExecuteError::RampUnfit { .. } | ExecuteError::ShareUnfit { .. } => {
-            Exit::Usage
-        }
+        ExecuteError::GreenHasTraffic { .. }
+        | ExecuteError::OtherGate { .. }
+        | ExecuteError::RampUnfit { .. }
+        | ExecuteError::ShareUnfit { .. } => Exit::Usage,
         ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
             Exit::Usage
         }

@@ -58,6 +58,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let (project, pending, mut planned) = args.planning.plan()?;
     let said = args.release.definition();
     if said != Definition::default() {
+        if planned.plan.continues.is_some() {
+            return Err(CliError::usage(
+                "--shift and --on-failure are for a release that begins; this one goes on as it was begun",
+            ));
+        }
         planned.plan.release = said.or(planned.plan.release);
         planned.plan = planned.plan.sealed();
     }

@@ -70,11 +70,18 @@ async fn begun(session: &Session) -> Result<Option<Traffic>, CliError> {
     // What is wrong with the journal, the command itself reports.
     let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
     let name = status.traffic.backend;
-    let is_known = |traffic: &Traffic| traffic::kind(traffic).is_ok_and(|kind| kind.needs != Needs::Program);
-    let planned = release.saved_plan().ok().and_then(|plan| plan.release.traffic);
-    let in_journal = [Some(Traffic::named(&name)), planned.filter(|traffic| traffic.name == name)];
-    if let Some(traffic) = in_journal.into_iter().flatten().find(is_known) {
-        return Ok(Some(traffic));
+    let needs = |traffic: &Traffic| traffic::kind(traffic).ok().map(|kind| kind.needs);
+    let planned =
+        release.saved_plan().ok().and_then(|plan| plan.release.traffic).filter(|traffic| traffic.name == name);
+    match planned {
+        Some(planned) if needs(&planned) != Some(Needs::Program) => return Ok(Some(planned)),
+        Some(_) => {}
+        None => {
+            let named = Some(Traffic::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
+            if named.is_some() {
+                return Ok(named);
+            }
+        }
     }
     let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
     Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))

@@ -506,7 +506,7 @@ mod tests {
         );
         check(
             "[traffic.edge]\nkind = \"haproxi\"\n",
-            "a/cutover.toml:1:10: traffic edge: there is no kind \"haproxi\"; there are manual, simulated, exec",
+            "a/cutover.toml:1:10: traffic edge: there is no kind \"haproxi\"; there are manual, simulated, exec, haproxy",
         );
         check(
             "[traffic.edge]\nkind = \"exec\"\ncomand = [\"x\"]\n",

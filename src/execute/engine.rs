@@ -15,7 +15,7 @@ use super::stop::Level;
 use super::{foreseen, names, preflight};
 use crate::plan::saved::{Migration, Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
-use crate::release::Limits;
+use crate::release::{Limits, Share};
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {
@@ -38,6 +38,13 @@ impl Engine<'_, '_> {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Err(error) => error,
             };
+            // Whoever has said meanwhile that it goes back waits for that.
+            if self.status.hears()
+                && self.doors.stop.level() == Level::Run
+                && self.hears_a_word().await.unwrap_or(false)
+            {
+                continue;
+            }
             self.journal_failure(&error).await;
             return match self.goes_back_by_itself(&error) {
                 Some(why) => self.go_back_by_itself(why).await,
@@ -53,6 +60,9 @@ impl Engine<'_, '_> {
         let plan = self.plan;
         match self.status.next(plan) {
             Next::Run(step) => {
+                if self.status.stage == Stage::After {
+                    self.nobody_else_moved(Share::ALL).await?;
+                }
                 self.run_step(step).await?;
                 self.look(Moment::AfterStep(step)).await?;
             }

@@ -180,6 +180,14 @@ pub enum ExecuteError {
         /// Why not.
         why: String,
     },
+    /// Green has traffic before the release has begun.
+    #[error("green has {seen} of the traffic already, as traffic backend {backend} shows")]
+    GreenHasTraffic {
+        /// Its name.
+        backend: String,
+        /// Its share.
+        seen: Share,
+    },
     /// Green has another share than the release gave it.
     #[error(
         "traffic backend {backend} shows that green has {seen} of the traffic, and this release left it with {left}: somebody else moved it"
@@ -201,7 +209,7 @@ pub enum ExecuteError {
         asked: Option<String>,
     },
     /// Green fails, and the traffic does not go back to blue either.
-    #[error("green is unhealthy: {green}; and the traffic did not go back to blue: {back}")]
+    #[error("green is unhealthy: {green}; and going back to blue did not work: {back}")]
     BothFail {
         /// What is wrong with green.
         green: String,
@@ -584,7 +592,11 @@ impl ExecuteError {
                 "use a ramp with one share (`--shift 100`; it may hold and ask), or a backend that moves traffic by shares"
                     .into()
             }
-            Self::MovedByOthers { left, .. } => format!("give green {left} again, then run the command again; or, if the release was begun, go back to blue with `cutover rollback`"),
+            Self::GreenHasTraffic { .. } => {
+                "after a release the two change places: what was green serves now, and is blue of the next release. Change the two in the settings of the backend; only if that is not so, give blue all traffic"
+                    .into()
+            }
+            Self::MovedByOthers { left, .. } => format!("give green {left} again, then run `cutover resume`; or go back to blue with `cutover rollback`, as long as that is possible"),
             Self::ShareUnfit { .. } => "use a ramp of other shares (`--shift`)".into(),
             Self::BothFail { back, .. } => match back.hint() {
                 Some(hint) => hint,
@@ -644,7 +656,7 @@ impl ExecuteError {
 /// What a kind of backend cannot do.
 fn cannot(kind: Kind) -> &'static str {
     match kind {
-        Kind::Manual => "is people, who move all of it at once",
+        Kind::Manual => "waits for people, who move all of it at once",
         Kind::Switch => "moves all traffic or none",
         Kind::Weighted => "moves any share",
     }

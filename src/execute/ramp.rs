@@ -12,7 +12,15 @@ use super::status::{Stage, TrafficState};
 use super::stop::interruptible;
 use crate::release::{OnFailure, Share};
 use crate::side::Side;
-use crate::traffic::Kind;
+use crate::traffic::{Kind, Verified};
+
+/// What became of the share that green was given.
+enum Still {
+    /// It has it, or nobody can tell.
+    Right,
+    /// It has another one, or not yet this one.
+    Other { share: Share, seen: Option<Share> },
+}
 
 /// How often somebody's word is listened for.
 const LISTEN: Duration = Duration::from_secs(1);
@@ -29,7 +37,28 @@ impl Engine<'_, '_> {
         if matches!(kind, Kind::Manual | Kind::Switch) && !ramp.is_one_step() {
             return Err(ExecuteError::RampUnfit { backend: backend.name().to_owned(), kind, ramp });
         }
-        self.nobody_else_moved(Share::NONE).await
+        match self.seen().await? {
+            Some(seen) if seen != Share::NONE => {
+                Err(ExecuteError::GreenHasTraffic { backend: self.doors.traffic.name().to_owned(), seen })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Green's share, if the backend can see it.
+    async fn seen(&mut self) -> Result<Option<Share>, ExecuteError> {
+        Ok(self.call("observe", |traffic, context| traffic.observe(context)).await?.share)
+    }
+
+    /// Whether the traffic is where this release left it, or where it is to go to: an executor that died may have moved it.
+    pub(super) async fn nobody_else_moved(&mut self, to: Share) -> Result<(), ExecuteError> {
+        let left = self.status.traffic.share;
+        match self.seen().await? {
+            Some(seen) if seen != left && seen != to => {
+                Err(ExecuteError::MovedByOthers { backend: self.doors.traffic.name().to_owned(), left, seen })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Moves nothing for a time, and sees meanwhile that green works and keeps its share. A hold that was begun before this process ends when it was to
@@ -47,49 +76,61 @@ impl Engine<'_, '_> {
         };
         // The server's clock may have been set back since.
         let left = Duration::from_millis(u64::try_from(until_ms.saturating_sub(now).min(length)).unwrap_or(0));
-        let (begun, mut paused, mut looked) = (Instant::now(), Duration::ZERO, None::<Duration>);
+        let (begun, mut paused) = (Instant::now(), Duration::ZERO);
+        let (mut look, mut in_doubt) = (Duration::ZERO, None::<Duration>);
         loop {
             let past = paused.max(begun.elapsed());
             if self.hears_a_word().await? {
                 return Ok(());
             }
-            let is_over = past >= left;
-            if is_over || looked.is_none_or(|looked| past.saturating_sub(looked) >= LOOK) {
-                looked = Some(past);
-                self.still_right().await?;
+            if past >= left || past >= look {
+                match self.still_right().await? {
+                    Still::Right => (look, in_doubt) = (past + LOOK, None),
+                    // It may take a while to be seen, but not for ever, and nothing goes on meanwhile.
+                    Still::Other { share, seen } => {
+                        let since = *in_doubt.get_or_insert(past);
+                        if past.saturating_sub(since) >= self.limits().verify_timeout() {
+                            let backend = self.doors.traffic.name().to_owned();
+                            return Err(ExecuteError::NotVerified { backend, share, seen });
+                        }
+                    }
+                }
+                if past >= left && in_doubt.is_none() {
+                    self.append_unless_told(TrafficRecord::HoldEnded.into()).await?;
+                    return Ok(());
+                }
             }
-            if is_over {
-                self.append_unless_told(TrafficRecord::HoldEnded.into()).await?;
-                return Ok(());
-            }
-            let pause = left.saturating_sub(past).min(LISTEN);
+            let pause = if in_doubt.is_some() { LISTEN } else { left.saturating_sub(past).min(LISTEN) };
             interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
             paused += pause;
         }
     }
 
-    /// Whether the traffic is where this release left it, or where it is to go to: an executor that died may have moved it.
-    pub(super) async fn nobody_else_moved(&mut self, to: Share) -> Result<(), ExecuteError> {
-        let left = self.status.traffic.share;
-        match self.call("observe", |traffic, context| traffic.observe(context)).await?.share {
-            Some(seen) if seen != left && seen != to => {
-                Err(ExecuteError::MovedByOthers { backend: self.doors.traffic.name().to_owned(), left, seen })
-            }
-            _ => Ok(()),
+    /// Whether green, if it has traffic, works, and whether it has the share that it was given.
+    async fn still_right(&mut self) -> Result<Still, ExecuteError> {
+        let share = self.status.traffic.share;
+        if share == Share::NONE {
+            return Ok(Still::Right);
+        }
+        self.healthy(Side::Green).await?;
+        if self.status.traffic.promoted {
+            return Ok(Still::Right);
+        }
+        let step = format!("look-{}", share.as_basis_points());
+        match self.call(&step, move |traffic, context| traffic.verify(context, share)).await? {
+            Verified::Yes | Verified::Unsupported => Ok(Still::Right),
+            Verified::NotYet { seen } => Ok(Still::Other { share, seen }),
         }
     }
 
-    /// Whether green, which has traffic, works and has the share that it was given.
-    pub(super) async fn still_right(&mut self) -> Result<(), ExecuteError> {
-        let share = self.status.traffic.share;
-        if share == Share::NONE {
-            return Ok(());
+    /// The same, where the share has been seen before and may not be another one now.
+    pub(super) async fn must_be_right(&mut self) -> Result<(), ExecuteError> {
+        let backend = self.doors.traffic.name().to_owned();
+        match self.still_right().await? {
+            Still::Right => Ok(()),
+            Still::Other { share: left, seen: Some(seen) } => Err(ExecuteError::MovedByOthers { backend, left, seen }),
+            Still::Other { share, seen: None } => Err(ExecuteError::NotVerified { backend, share, seen: None }),
         }
-        self.healthy(Side::Green).await?;
-        if !self.status.traffic.promoted {
-            self.verify(&format!("hold-{}", share.as_basis_points()), share).await?;
-        }
-        Ok(())
     }
 
     /// In milliseconds since 1970.
@@ -103,8 +144,8 @@ impl Engine<'_, '_> {
     pub(super) fn goes_back_by_itself(&self, error: &ExecuteError) -> Option<String> {
         let ExecuteError::Unhealthy { side: Side::Green, why } = error else { return None };
         let wanted = self.status.on_failure == OnFailure::Rollback;
-        let can =
-            self.status.past_no_return.is_none() && matches!(self.status.stage, Stage::Shifting | Stage::Draining);
+        let can = self.status.past_no_return.is_none()
+            && matches!(self.status.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining);
         (wanted && can).then(|| why.clone())
     }
 
@@ -120,7 +161,10 @@ impl Engine<'_, '_> {
         };
         match back.await {
             Ok(outcome) => Ok(outcome),
-            Err(error @ (ExecuteError::Interrupted | ExecuteError::Aborted)) => Err(error),
+            Err(error @ (ExecuteError::Interrupted | ExecuteError::Aborted)) => {
+                self.journal_failure(&error).await;
+                Err(error)
+            }
             Err(error) => {
                 let error = ExecuteError::BothFail { green: why, back: Box::new(error) };
                 self.journal_failure(&error).await;

@@ -267,6 +267,10 @@ pub(super) async fn carry_on(
     }
     engine.check_world().await?;
     names::as_planned(client, &plan, &engine.status).await?;
+    // A way back that was begun and not ended: nobody knows how far it came, and forward begins from nothing.
+    if engine.status.stage == Stage::RollingBack {
+        engine.set_and_verify(Share::NONE).await?;
+    }
     let blue = guard_change(client, options).await?;
     let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
     if !engine.append_unless_told(resumed.into()).await? {
@@ -290,6 +294,11 @@ impl Engine<'_, '_> {
         };
         let written = written.await;
         self.end(written).await?;
+        if told {
+            let heard =
+                TrafficRecord::RollbackStarted { by: self.actor(), forced: self.forced().await?, failure: None };
+            self.append(&[heard.into()]).await?;
+        }
         Ok(!told)
     }
 }
@@ -586,15 +595,21 @@ async fn go_back(
 }
 
 impl Engine<'_, '_> {
-    /// Goes back because somebody wrote that it should. Whoever insisted has said that blue need not be healthy.
-    pub(super) async fn go_back_when_told(&mut self) -> Result<Outcome, ExecuteError> {
+    /// Why blue may not work, of the last word to go back, where whoever gave it insisted.
+    async fn forced(&self) -> Result<Option<String>, ExecuteError> {
         let entries = journal::entries(self.client, &self.release).await?;
-        let forced = entries.iter().rev().find_map(|entry| match &entry.record {
-            Record::Traffic(TrafficRecord::RollbackStarted { forced, .. }) => Some(forced.is_some()),
+        let forced = entries.into_iter().rev().find_map(|entry| match entry.record {
+            Record::Traffic(TrafficRecord::RollbackStarted { forced, .. }) => Some(forced),
             _ => None,
         });
+        Ok(forced.flatten())
+    }
+
+    /// Goes back because somebody wrote that it should. Whoever insisted has said that blue need not be healthy.
+    pub(super) async fn go_back_when_told(&mut self) -> Result<Outcome, ExecuteError> {
+        let forced = self.forced().await?;
         let traffic = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
-        if forced != Some(true) {
+        if forced.is_none() {
             self.healthy(Side::Blue).await?;
         }
         self.move_back(traffic.kind, None).await

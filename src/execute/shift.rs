@@ -156,10 +156,13 @@ impl Engine<'_, '_> {
         let mut poll = Poll::new(Duration::MAX);
         let (mut looked, mut told) = (Instant::now(), false);
         loop {
-            // Green may have run its migrations, although it was not to.
-            if !told && looked.elapsed() >= LOOK {
+            if looked.elapsed() >= LOOK {
                 looked = Instant::now();
-                if let Err(ExecuteError::Stale(why)) = self.check_world().await {
+                self.must_be_right().await?;
+                // Green may have run its migrations, although it was not to.
+                if let Err(ExecuteError::Stale(why)) = self.check_world().await
+                    && !told
+                {
                     told = true;
                     let what = format!("{why}; the release cannot go on like this");
                     (self.doors.events)(&Event::Warning { what });
@@ -195,7 +198,6 @@ impl Engine<'_, '_> {
     /// Sees blue drained, or asks for somebody's word. The after phase begins with it.
     pub(super) async fn drain(&mut self) -> Result<(), ExecuteError> {
         if self.status.stage != Stage::Draining {
-            self.still_right().await?;
             self.append(&[TrafficRecord::DrainStarted.into()]).await?;
         }
         if let Some(Guard { sessions, seen: false }) = &self.status.guard
@@ -207,6 +209,8 @@ impl Engine<'_, '_> {
         }
         let mut poll = Poll::new(self.limits().drain_timeout());
         loop {
+            // Once blue is drained there is no way back to it for long.
+            self.must_be_right().await?;
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {
                     self.check_world().await?;

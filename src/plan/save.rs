@@ -65,7 +65,11 @@ pub(super) fn plan(input: &Input<'_>) -> SavedPlan {
         tool: SavedPlan::this_tool(),
         digest: String::new(),
         verdict: if is_unsafe { Verdict::Unsafe } else { Verdict::Safe },
-        release: request.release.cloned().unwrap_or_default(),
+        // A release that was begun stays what it was begun as.
+        release: match request.begun {
+            Some(begun) => begun.plan.release.clone(),
+            None => request.release.cloned().unwrap_or_default(),
+        },
         migrations: Migrations {
             convention: folder.convention,
             folder: folder.path.clone(),

@@ -72,22 +72,27 @@ impl Settings {
             Side::Green => &self.green,
         }
     }
+}
 
-    /// The weights of blue's and of green's servers that make exactly this share, if there are any.
-    fn weights(&self, share: Share) -> Option<(u32, u32)> {
-        let points = u32::from(share.as_basis_points());
-        let count = |side| u32::try_from(self.servers(side).len()).unwrap_or(u32::MAX);
-        // green's weight × its servers is to blue's × its servers as the share to the rest.
-        let green = points.checked_mul(count(Side::Blue))?;
-        let blue = (u32::from(Share::ALL.as_basis_points()) - points).checked_mul(count(Side::Green))?;
-        let by = greatest_common_divisor(green, blue);
-        let (blue, green) = (blue / by, green / by);
-        (blue <= MOST && green <= MOST).then_some((blue, green))
-    }
+/// The weights of blue's and of green's servers that make exactly this share, if there are any: as great as can be, so that on the way from one share
+/// to another none is passed that lies outside.
+fn weights(share: Share, blue_servers: usize, green_servers: usize) -> Option<(u32, u32)> {
+    let points = u32::from(share.as_basis_points());
+    // green's weight × its servers is to blue's × its servers as the share to the rest.
+    let green = points.checked_mul(u32::try_from(blue_servers).ok()?)?;
+    let blue = (u32::from(Share::ALL.as_basis_points()) - points).checked_mul(u32::try_from(green_servers).ok()?)?;
+    let by = greatest_common_divisor(green, blue).max(1);
+    let (blue, green) = (blue / by, green / by);
+    let times = MOST / blue.max(green).max(1);
+    (times > 0).then_some((blue * times, green * times))
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+fn no_weights(share: Share) -> String {
+    format!("no weights of 0 to {MOST} give green exactly {share}")
 }
 
 /// HAProxy as traffic backend.
@@ -104,9 +109,16 @@ type Row = BTreeMap<String, String>;
 struct Server {
     name: String,
     weight: u64,
-    /// It gets nothing: maintenance or drain, by whom or what so ever.
+    /// It gets nothing: it is in maintenance or drains.
     is_out: bool,
 }
+
+/// Of `srv_admin_state`: maintenance (forced, inherited, resolution) and drain (forced, inherited). The rest says what the configuration said at the start,
+/// and stays when the server is made ready.
+const OUT: u64 = 0x01 | 0x02 | 0x08 | 0x10 | 0x20;
+
+/// The algorithms whose weights can be set at runtime, in any step, and make shares.
+const ALGORITHMS: [&str; 3] = ["roundrobin", "leastconn", "random"];
 
 impl Haproxy {
     /// Sends commands and reads the answer to all of them.
@@ -172,7 +184,7 @@ impl Haproxy {
         let server = |row: &Row| Server {
             name: row.get("srv_name").cloned().unwrap_or_default(),
             weight: number(row.get("srv_uweight")),
-            is_out: number(row.get("srv_admin_state")) != 0,
+            is_out: number(row.get("srv_admin_state")) & OUT != 0,
         };
         Ok(rows.iter().map(server).collect())
     }
@@ -200,45 +212,73 @@ impl Haproxy {
         Ok(rows)
     }
 
-    /// Every server that is named must be there, and none that is not named may get traffic.
+    /// Every server that is named must be there, none that is not may get traffic, and weights must be what decides.
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
         let op = "preflight";
         let (all, backend) = (self.all(context, op).await?, &self.settings.backend);
         let ours = || self.settings.blue.iter().chain(&self.settings.green);
+        let is_ours = |server: &Server| ours().any(|name| *name == server.name);
         if let Some(missing) = ours().find(|name| all.iter().all(|server| server.name != **name)) {
             return Err(self.refused(op, "not-found", format!("backend {backend} has no server {missing}")));
         }
-        let stranger =
-            |server: &&Server| !server.is_out && server.weight > 0 && !ours().any(|name| *name == server.name);
-        if let Some(stranger) = all.iter().find(stranger) {
-            let what =
-                format!("server {} of backend {backend} gets traffic and is neither blue's nor green's", stranger.name);
-            return Err(self.refused(op, "misconfigured", what));
+        // Whether the socket may set anything at all: a weight that is there already. What comes behind it is shown to whom that is allowed.
+        if let Some(first) = all.iter().find(|server| is_ours(server)) {
+            let same = format!("set server {backend}/{} weight {}", first.name, first.weight);
+            self.set(context, op, &[same]).await?;
         }
-        // Whether the socket may set anything at all: a weight that is there already.
-        let Some(first) = all.iter().find(|server| ours().any(|name| *name == server.name)) else { return Ok(()) };
-        self.set(context, op, &[format!("set server {backend}/{} weight {}", first.name, first.weight)]).await
+        let rows = self.table(context, op, "show stat", ',').await?;
+        let row = |name: &str| {
+            rows.iter().find(|row| row.get("pxname") == Some(backend) && row.get("svname").is_some_and(|n| n == name))
+        };
+        let is_backup = |name: &str| row(name).and_then(|row| row.get("bck")).is_some_and(|flag| flag == "1");
+        let wrong = |what: String| Err(self.refused(op, "misconfigured", what));
+        if let Some(backup) = ours().find(|name| is_backup(name)) {
+            return wrong(format!("server {backup} is a backup, which gets traffic only when no other server works"));
+        }
+        let algorithm = row("BACKEND").and_then(|row| row.get("algo")).cloned().unwrap_or_default();
+        if !ALGORITHMS.contains(&algorithm.as_str()) {
+            let known = ALGORITHMS.join(", ");
+            return wrong(format!(
+                "backend {backend} balances by {algorithm:?}, whose weights make no share that can be set; use one of {known}"
+            ));
+        }
+        let gets_some = |server: &&Server| !server.is_out && server.weight > 0 && !is_backup(&server.name);
+        if let Some(stranger) = all.iter().filter(gets_some).find(|server| !is_ours(server)) {
+            return wrong(format!(
+                "server {} of backend {backend} gets traffic and is neither blue's nor green's",
+                stranger.name
+            ));
+        }
+        Ok(())
     }
 
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
-        let op = "set_share";
-        let Some((blue, green)) = self.settings.weights(want) else {
-            return Err(self.refused(op, "grid", self.refuses(want).unwrap_or_default()));
+        let (op, backend) = ("set_share", &self.settings.backend);
+        let all = self.all(context, op).await?;
+        // One that somebody took out stays out, unless its side has none else: this took it out, or the release before.
+        let serving = |side| -> Vec<&String> {
+            let is_in = |name: &&String| all.iter().any(|server| server.name == **name && !server.is_out);
+            let serving: Vec<&String> = self.settings.servers(side).iter().filter(is_in).collect();
+            if serving.is_empty() { self.settings.servers(side).iter().collect() } else { serving }
         };
-        let backend = &self.settings.backend;
-        let of = |side: Side, weight: u32| {
-            self.settings.servers(side).iter().flat_map(move |server| {
-                let ready = (weight > 0).then(|| format!("set server {backend}/{server} state ready"));
+        let (blue, green) = (serving(Side::Blue), serving(Side::Green));
+        let Some((blue_weight, green_weight)) = weights(want, blue.len(), green.len()) else {
+            return Err(self.refused(op, "grid", self.refuses(want).unwrap_or_else(|| no_weights(want))));
+        };
+        let commands = |servers: &[&String], weight: u32| -> Vec<String> {
+            let of = |server: &&String| {
+                let is_out = all.iter().any(|s| s.name == **server && s.is_out);
+                let ready = (weight > 0 && is_out).then(|| format!("set server {backend}/{server} state ready"));
                 ready.into_iter().chain([format!("set server {backend}/{server} weight {weight}")])
-            })
+            };
+            servers.iter().flat_map(of).collect()
         };
-        // Whoever gets more comes first, so that somebody gets all of it at any time.
+        let (blue, green) = (commands(&blue, blue_weight), commands(&green, green_weight));
+        // Whoever gets more comes first, and has it before the other gets less: somebody has all of the traffic at any time.
         let more_for_green = self.seen(context, op).await?.is_none_or(|seen| want > seen);
-        let commands: Vec<String> = match more_for_green {
-            true => of(Side::Green, green).chain(of(Side::Blue, blue)).collect(),
-            false => of(Side::Blue, blue).chain(of(Side::Green, green)).collect(),
-        };
-        self.set(context, op, &commands).await?;
+        let (first, second) = if more_for_green { (green, blue) } else { (blue, green) };
+        self.set(context, op, &first).await?;
+        self.set(context, op, &second).await?;
         match self.seen(context, op).await? {
             Some(share) => Ok(ShareSet { share }),
             None => Err(self.refused(op, "refused", format!("no server of backend {backend} has a weight"))),
@@ -296,8 +336,11 @@ impl Haproxy {
                 self.set(context, op, &self.settings.servers(side).iter().map(out).collect::<Vec<_>>()).await?;
             }
         }
+        let info = self.ask(context, op, "show info").await?;
+        let pid = info.lines().find_map(|line| line.strip_prefix("Pid: ")).unwrap_or("unknown");
         let servers = self.settings.servers(side).join(", ");
-        Ok(Drain::Drained { evidence: format!("HAProxy has no session with {servers}, and gives them none any more") })
+        let evidence = format!("HAProxy (process {pid}) has no session with {servers}, and gives them none any more");
+        Ok(Drain::Drained { evidence })
     }
 }
 
@@ -314,8 +357,8 @@ impl TrafficBackend for Haproxy {
     }
 
     fn refuses(&self, share: Share) -> Option<String> {
-        let weights = self.settings.weights(share);
-        weights.is_none().then(|| format!("no weights of 0 to {MOST} give green exactly {share}"))
+        let (blue, green) = (self.settings.blue.len(), self.settings.green.len());
+        weights(share, blue, green).is_none().then(|| no_weights(share))
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
@@ -358,17 +401,14 @@ mod tests {
     #[test]
     fn weights_make_exactly_the_share() {
         let check = |blue: usize, green: usize, percent: &str, expected: Option<(u32, u32)>| {
-            let names = |count: usize, side: &str| (0..count).map(|n| format!("{side}-{n}")).collect();
-            let (blue, green) = (names(blue, "b"), names(green, "g"));
-            let settings = Settings { socket: "s".into(), backend: "app".into(), blue, green };
-            assert_eq!(settings.weights(Share::percent(percent).unwrap()), expected, "{percent}");
+            assert_eq!(weights(Share::percent(percent).unwrap(), blue, green), expected, "{percent}");
         };
-        check(1, 1, "0", Some((1, 0)));
-        check(1, 1, "100", Some((0, 1)));
-        check(1, 1, "1", Some((99, 1)));
-        check(1, 1, "12.5", Some((7, 1)));
-        check(2, 1, "50", Some((1, 2)));
-        check(3, 2, "10", Some((6, 1)));
+        check(1, 1, "0", Some((256, 0)));
+        check(1, 1, "100", Some((0, 256)));
+        check(1, 1, "1", Some((198, 2)));
+        check(1, 1, "12.5", Some((252, 36)));
+        check(2, 1, "50", Some((128, 256)));
+        check(3, 2, "10", Some((252, 42)));
         check(1, 1, "0.5", Some((199, 1)));
         check(1, 1, "0.01", None);
         check(1, 1, "33.33", None);

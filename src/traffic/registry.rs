@@ -59,6 +59,14 @@ pub enum OpenError {
         /// What was asked for.
         kind: String,
     },
+    /// It is called as another kind is.
+    #[error("traffic {name}: it is of kind {kind:?}, and {name} is the name of another kind; call it something else")]
+    OtherKind {
+        /// What the release calls it.
+        name: String,
+        /// What it is.
+        kind: String,
+    },
     /// Its settings are wrong.
     #[error("traffic {name}: {why}")]
     Settings {
@@ -77,6 +85,9 @@ pub fn kind(traffic: &Traffic) -> Result<&'static BackendKind, OpenError> {
 
 /// Makes a backend.
 pub fn open(traffic: &Traffic, surroundings: &Surroundings) -> Result<Box<dyn TrafficBackend>, OpenError> {
+    if traffic.name != traffic.kind && KINDS.iter().any(|kind| kind.name == traffic.name) {
+        return Err(OpenError::OtherKind { name: traffic.name.clone(), kind: traffic.kind.clone() });
+    }
     let settings = |why| OpenError::Settings { name: traffic.name.clone(), why };
     (kind(traffic)?.open)(traffic, surroundings).map_err(settings)
 }

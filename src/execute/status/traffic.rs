@@ -94,7 +94,7 @@ impl TrafficStatus {
                 TrafficRecord::RollbackStarted { .. },
             ) => RollingBack,
             (RollingBack, TrafficRecord::RolledBack { .. }) => {
-                (self.promoted, self.share) = (false, Share::NONE);
+                (self.promoted, self.share, self.ramp_done) = (false, Share::NONE, 0);
                 RolledBack
             }
             (

@@ -15,9 +15,10 @@ const PROGRAM: &str = r#"#!/bin/sh
 read request
 case "$request" in
 *'"op":"capabilities"'*) r='{"kind":"weighted","can_verify":true,"can_prove_drain":true}' ;;
+*'"op":"observe"'*) r=$(tail -n 1 "$1/shares" 2>/dev/null || echo '{"share":0}') ;;
 *'"op":"set_share"'*) r=$(echo "$request" | sed 's/.*"args":\({[^}]*}\).*/\1/'); echo "$r" >> "$1/shares" ;;
 *'"op":"verify"'*) r=$(cat "$1/verify" 2>/dev/null || echo '{"verified":"yes"}') ;;
-*'"side":"green"'*) echo >> "$1/looked"; r=$(cat "$1/green" 2>/dev/null || echo '{"health":"healthy"}') ;;
+*'"side":"green"'*) r=$([ "$(tail -n 1 "$1/shares")" = '{"share":5000}' ] && cat "$1/green-at-50" 2>/dev/null || cat "$1/green" 2>/dev/null || echo '{"health":"healthy"}') ;;
 *'"side":"blue"'*'"health"'*|*'"health"'*'"side":"blue"'*) r=$(cat "$1/blue" 2>/dev/null || echo '{"health":"healthy"}') ;;
 *'"op":"drain"'*) r='{"drain":"drained","evidence":"no requests"}' ;;
 *) r='{}' ;;
@@ -161,6 +162,36 @@ fn green_that_fails_gives_the_traffic_back() {
     assert_eq!(ramped.shares(), ["1000", "0", "1000"]);
 }
 
+/// Killed anywhere on the way back, `rollback` and `resume` still find their way.
+#[test]
+fn a_way_back_that_was_killed_is_gone_to_the_end_or_taken_back() {
+    let (mut rolled_back, mut resumed) = (0, 0);
+    for boundary in (14..).step_by(2) {
+        let ramped = Ramped::new();
+        let plan = ramped.shop.save(&ramped.shop.plan());
+        ramped.answers("green-at-50", ILL);
+        let fault = format!("kill-at={boundary}");
+        let ran = ramped.run(&["execute", &plan, "--yes", "--shift", "10,50,100", "--fault", &fault]);
+        if ran.code == Some(8) {
+            break;
+        }
+        assert_eq!(ran.code, None, "boundary {boundary}: {ran:?}");
+        ramped.is_right_again("green-at-50");
+        if ramped.shop.journal().last().is_some_and(|last| last == "rollback_started") && boundary % 4 == 0 {
+            ramped.run(&["rollback", "--yes"]).ends(0).says("blue has all traffic");
+            assert_eq!(ramped.shares().last().unwrap(), "0");
+            rolled_back += 1;
+            continue;
+        }
+        let on: &[&str] =
+            if ramped.shop.journal().is_empty() { &["execute", &plan, "--yes"] } else { &["resume", "--yes"] };
+        ramped.run(on).ends(0).says("is complete");
+        assert_eq!(ramped.shares().last().unwrap(), "10000", "boundary {boundary}");
+        resumed += 1;
+    }
+    assert!(resumed > 3, "{rolled_back} {resumed}");
+}
+
 #[test]
 fn green_that_fails_at_its_first_share_gives_it_back() {
     let ramped = Ramped::new();
@@ -190,7 +221,7 @@ fn blue_that_fails_too_does_not_get_the_traffic() {
     ramped
         .execute(&[])
         .ends(4)
-        .says("green is unhealthy: 5 % errors; and the traffic did not go back to blue: blue is unhealthy: it is gone");
+        .says("green is unhealthy: 5 % errors; and going back to blue did not work: blue is unhealthy: it is gone");
     assert_eq!(ramped.traffic(), Vec::<String>::new());
 }
 
@@ -212,7 +243,9 @@ fn a_ramp_that_the_backend_cannot_do_is_refused_before_anything_runs() {
     let shop = Shop::new();
     let plan = shop.save(&shop.plan());
     let refused = shop.run(&["execute", &plan, "--yes", "--shift", "10,100"]);
-    refused.ends(2).says("traffic backend manual is people, who move all of it at once, and the ramp is 10 % → 100 %");
+    refused
+        .ends(2)
+        .says("traffic backend manual waits for people, who move all of it at once, and the ramp is 10 % → 100 %");
     assert_eq!(shop.journal(), Vec::<String>::new());
     let switch = Ramped::new();
     let path = switch.shop.folder.path().join("move");
@@ -264,6 +297,20 @@ fn what_cutover_toml_says_needs_no_flags() {
     here(&["resume", "--yes"]).ends(0).says("waits for approval");
     here(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
     assert_eq!(ramped.shares(), ["1000", "0", "1000", "10000"]);
+}
+
+/// A backend of the team's is not taken for the one that is built in, whatever it is called.
+#[test]
+fn the_plan_s_backend_comes_before_one_that_is_built_in() {
+    let shop = Shop::new();
+    let mut plan = shop.plan();
+    let program =
+        |kind: &str| cutover::release::Traffic { name: "simulated".into(), ..cutover::release::Traffic::named(kind) };
+    plan.release.traffic = Some(program("exec"));
+    let path = shop.save(&plan.sealed());
+    shop.run(&["execute", &path, "--yes"])
+        .ends(2)
+        .says("simulated is the name of another kind; call it something else");
 }
 
 /// What is built in is taken from the journal, from any folder.
