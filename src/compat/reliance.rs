@@ -224,7 +224,8 @@ impl<'a> View<'a> {
             Capability::Grouped { relation, .. } => uses.grouped.contains_key(relation).then_some(true),
             Capability::Cascades { relation, .. } => {
                 let deletes = |write: &Write| write.kind == WriteKind::Delete;
-                self.writes_of(relation).any(deletes).then_some(false)
+                let goes = || self.watch.reach(self.query).removes.contains(relation);
+                (self.writes_of(relation).any(deletes) || goes()).then_some(false)
             }
             Capability::ConstraintName { relation, name } => {
                 self.inserts(relation, |insert| insert.constraint == Some(name)).then_some(true)

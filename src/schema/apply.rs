@@ -160,6 +160,9 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, cascade, .. } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists, *cascade);
             }
+            Operation::AlterFunction { name, arguments, change, .. } => {
+                self.alter_function(name, arguments.as_deref(), change);
+            }
             Operation::CreateTrigger { name, table, function, columns, transitions, firing, .. } => {
                 let table = self.schema.resolve(table);
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));

@@ -10,6 +10,7 @@ mod describe;
 mod model;
 mod naming;
 mod patch;
+mod recursion;
 mod refusals;
 pub mod resolve;
 
@@ -30,7 +31,7 @@ pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
-pub(crate) use refusals::Caller;
+pub(crate) use refusals::{Caller, clauses_refused};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]

@@ -570,6 +570,8 @@ pub struct Function {
     pub volatile: bool,
     /// `IMMUTABLE`
     pub immutable: bool,
+    /// Whether it may do what its owner may, whoever calls it (`SECURITY DEFINER`).
+    pub definer: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }
