@@ -11,7 +11,8 @@ use crate::schema::resolve::{NO_IDENTITY, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{
-    DataVerb, DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange, TableChange,
+    DataVerb, DefaultValue, DomainChange, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange,
+    TableChange,
 };
 
 /// What a change takes from and gives to clients.
@@ -42,6 +43,9 @@ impl Effect {
                     .removes
                     .extend(objects.iter().filter(|_| !grant).flat_map(|on| held(on, &role, privilege, before)));
             }
+        }
+        if let Operation::AlterDomain { name, change: DomainChange::Default { value } } = operation {
+            effect.removes.extend(of_domain_default(&before.resolve_type(name), value.is_none(), before));
         }
         effect.removes.extend(lost);
         effect.adds.extend(won);
@@ -348,6 +352,25 @@ impl<'a> Difference<'a> {
             }
         }
     }
+}
+
+/// What the columns of a domain lose with its default, where they have none of their own.
+fn of_domain_default(domain: &QName, dropped: bool, schema: &Schema) -> Vec<Capability> {
+    let shown = domain.to_string();
+    let of = |column: &&Column| {
+        column.data_type.as_ref().is_some_and(|data_type| data_type.as_str() == shown) && !column.has_default()
+    };
+    let lost = |table: &QName, column: &Column| {
+        let (relation, column_name) = (table.clone(), column.name.clone());
+        match dropped && column.not_null {
+            true => behaviour::filled_by_domain(table, &column.name),
+            false => Capability::Default { relation, column: column_name },
+        }
+    };
+    let tables = schema.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+    tables
+        .flat_map(|(table, relation)| relation.columns.iter().filter(of).map(|c| lost(table, c)).collect::<Vec<_>>())
+        .collect()
 }
 
 /// What a REVOKE takes that no migration gave.

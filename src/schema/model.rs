@@ -76,7 +76,7 @@ pub struct Relation {
     pub trigger_firings: BTreeMap<Ident, Firing>,
     /// The names under which its triggers see the rows that a statement writes.
     pub transitions: BTreeSet<Ident>,
-    /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
+    /// What its defaults, its generated columns, conditions of its triggers, and a view's query call, by bare name. What was called once stays here.
     pub runs: BTreeSet<Ident>,
     /// Policies by name.
     pub policies: BTreeMap<Ident, Policy>,

@@ -86,10 +86,14 @@ fn ruled(subject: &Subject<'_>, table: &QName, column: &Ident) -> Option<String>
         Constraint::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target),
         _ => None,
     });
+    let check = relation.constraints.iter().find_map(|(name, constraint)| match &constraint.kind {
+        Constraint::Check { columns, .. } if columns.contains(column) => Some(name),
+        _ => None,
+    });
     match (unique, key) {
+        (None, None) => check.map(|check| format!(", which {check} must take")),
         (Some((index, _)), _) => Some(format!(", the same as green's, and {index} refuses what collides")),
         (None, Some(target)) => Some(format!(", which {target} must hold by then")),
-        (None, None) => None,
     }
 }
 

@@ -229,6 +229,9 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
                     && match wrong.code.as_str() {
                         "23505" => f.message.contains("refuses what collides"),
                         "23503" => f.message.contains("must hold by then"),
+                        "23514" => f.message.contains("must take") || f.message.contains("run another body"),
+                        "42501" => f.message.contains("run another body"),
+                        code if code.starts_with("22") => f.message.contains("run another body"),
                         _ => false,
                     }
             };
