@@ -309,7 +309,7 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
     subject.release.steps.iter().any(|other| {
         other.phase == Phase::Before
             && other.operations().any(|op| match op {
-                Operation::CreateTrigger { table: on, function, firing, .. } => {
+                Operation::CreateTrigger { name: trigger, table: on, function, firing, .. } => {
                     let function = function.as_ref().map(|function| other.before.resolve_function(function));
                     let names = |name: &Ident| {
                         let (last, before) = (subject.release.last, other.before);
@@ -340,7 +340,11 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                     };
                     let runs = other.before.origin_of(&on) == known || of_parent();
                     let fires = subject.release.blue.app.sets_off(&known, *firing, names);
-                    runs && fires && fills
+                    // One that goes before the cutover sees no row of the overlap.
+                    let there = Capability::Trigger { relation: on.clone(), name: trigger.clone() };
+                    let gone =
+                        |step: &PlacedStep<'_>| step.phase == Phase::Before && step.effect.removes.contains(&there);
+                    runs && fires && fills && !subject.release.steps.iter().any(gone)
                 }
                 _ => false,
             })

@@ -155,11 +155,10 @@ impl<'s> Resolver<'s> {
                     col.shows([&other]);
                     col
                 };
-                let columns: Output = Some(left.into_iter().zip(right).map(merge).collect());
+                let columns: Vec<Col> = left.into_iter().zip(right).map(merge).collect();
                 if *compared {
                     self.sort_all(&columns, Need::Equality);
                 }
-                let columns = columns.unwrap_or_default();
                 // ORDER BY names what comes out.
                 let names = Names::new(Vec::new(), columns.clone());
                 let scope = Scope { names: &names, outer };

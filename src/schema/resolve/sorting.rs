@@ -141,7 +141,7 @@ impl Resolver<'_> {
             self.expr(expr, Some(scope));
         }
         if select.distinct {
-            self.sort_all(columns, Need::Equality);
+            self.sort_all(output, Need::Equality);
         }
     }
 
@@ -167,8 +167,8 @@ impl Resolver<'_> {
     }
 
     /// The same of all columns.
-    pub(super) fn sort_all(&mut self, columns: &Output, need: Need) {
-        for column in columns.iter().flatten() {
+    pub(super) fn sort_all(&mut self, columns: &[Col], need: Need) {
+        for column in columns {
             self.sort(&column.data_type, need, At::default());
         }
     }
