@@ -103,7 +103,11 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::DropTrigger { name, table, .. } => catalog.drop_trigger(name, &schema.resolve(table)),
         Operation::CreatePolicy { name, table, .. } => {
             let table = schema.resolve(table);
-            let exists = schema.relation(&table)?.policies.contains_key(name);
+            let relation = schema.relation(&table)?;
+            if relation.kind != RelationKind::Table {
+                return Some(format!("\"{}\" is not a table", table.name));
+            }
+            let exists = relation.policies.contains_key(name);
             exists.then(|| format!("policy \"{name}\" for table \"{}\" already exists", table.name))
         }
         Operation::AlterPolicy { name, table, rename, .. } => {
