@@ -15,6 +15,8 @@ pub(super) struct Reach {
     pub(super) mentions: BTreeSet<Ident>,
     /// The relations that may be written, those that the query names included.
     pub(super) writes: BTreeSet<QName>,
+    /// The functions that run.
+    pub(super) called: BTreeSet<QName>,
     /// The relations whose rows may go with others (`ON DELETE CASCADE`).
     pub(super) removes: BTreeSet<QName>,
 }
@@ -64,7 +66,7 @@ pub(super) struct Reaches {
     triggers: HashMap<QName, Vec<(Firing, QName)>>,
     /// The foreign keys that point to a relation.
     references: HashMap<QName, Vec<Reference>>,
-    /// The functions of a table's defaults and checks, and of a view's query.
+    /// The functions of a table's defaults, checks, policies and indexes, and of a view's query.
     runs: HashMap<QName, Vec<QName>>,
 }
 
@@ -106,7 +108,11 @@ impl Reaches {
                 _ => None,
             });
             if !found.functions.is_empty() {
-                let called = relation.runs.iter().cloned().chain(checks.flat_map(called_in));
+                let policies = relation.policies.values().filter(|_| relation.row_security);
+                let indexes =
+                    relation.indexes.values().flat_map(|index| index.expressions.iter().chain(&index.predicate));
+                let texts = checks.chain(policies.map(|policy| &*policy.text)).chain(indexes.map(|text| &**text));
+                let called = relation.runs.iter().cloned().chain(texts.flat_map(called_in));
                 let known: Vec<_> = called.filter_map(|name| found.functions.get(&name)).flatten().cloned().collect();
                 if !known.is_empty() {
                     found.runs.insert(name.clone(), known);
@@ -152,7 +158,7 @@ impl Reaches {
                 read.extend(schema.relation(name).into_iter().flat_map(|relation| &relation.reads));
             }
         }
-        let (mut called, mut touched) = (BTreeSet::new(), BTreeSet::new());
+        let mut touched = BTreeSet::new();
         loop {
             if let Some((table, touch)) = tables.pop() {
                 if !touched.insert((table.clone(), touch)) {
@@ -176,7 +182,7 @@ impl Reaches {
                 functions.extend(triggers.filter(|(firing, _)| touch.sets_off(*firing)).map(|(_, f)| f.clone()));
                 functions.extend(self.runs.get(&table).into_iter().flatten().cloned());
             } else if let Some(function) = functions.pop() {
-                if !called.insert(function.clone()) {
+                if !reach.called.insert(function.clone()) {
                     continue;
                 }
                 for called in schema.functions(&function) {

@@ -76,7 +76,7 @@ impl<'a> Watch<'a> {
 
     /// Whether a function that a query runs, by a call or by a trigger, mentions what a capability is about.
     fn reached(&self, query: usize, capability: &Capability, names: &BTreeSet<QName>) -> bool {
-        let Reach { mentions, writes, removes } = self.reach(query);
+        let Reach { mentions, writes, removes, called: _ } = self.reach(query);
         if mentions.is_empty() {
             return false;
         }
@@ -224,7 +224,8 @@ impl<'a> View<'a> {
             Capability::Grouped { relation, .. } => uses.grouped.contains_key(relation).then_some(true),
             Capability::Cascades { relation, .. } => {
                 let deletes = |write: &Write| write.kind == WriteKind::Delete;
-                self.writes_of(relation).any(deletes).then_some(false)
+                let goes = || self.watch.reach(self.query).removes.contains(relation);
+                (self.writes_of(relation).any(deletes) || goes()).then_some(false)
             }
             Capability::ConstraintName { relation, name } => {
                 self.inserts(relation, |insert| insert.constraint == Some(name)).then_some(true)
@@ -270,6 +271,10 @@ impl<'a> View<'a> {
             Capability::Body { name, .. } => {
                 if uses.calls.contains_key(name) {
                     return Some(true);
+                }
+                // By a default, a check, a policy, a view, or by another function.
+                if self.watch.reach(self.query).called.contains(name) {
+                    return Some(false);
                 }
                 // A trigger's function is called by the writes of others.
                 let of_trigger = self.schema.functions(name).iter().any(|f| f.returns == "trigger");

@@ -74,6 +74,16 @@ pub(crate) fn refusing(rule: &RowRule) -> Option<Firing> {
     }
 }
 
+/// Lost by `ALTER DOMAIN … DROP DEFAULT`, where the column must have a value.
+pub(crate) fn filled_by_domain(relation: &QName, column: &Ident) -> Capability {
+    behaviour(relation, format!("gives {column} the default of its domain"))
+}
+
+/// Lost when a policy reads the table that it is on.
+pub(crate) fn ends(relation: &QName) -> Capability {
+    behaviour(relation, "can be asked by roles that row security binds: its policies do not read the table itself")
+}
+
 /// Lost when row security is on and forced: it then binds the owner, which applications often are.
 pub(crate) fn visible_to_owner(relation: &QName) -> Capability {
     behaviour(relation, VISIBLE_TO_OWNER)

@@ -11,7 +11,8 @@ use crate::schema::resolve::{NO_IDENTITY, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{
-    DataVerb, DefaultValue, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, TableChange,
+    DataVerb, DefaultValue, DomainChange, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange,
+    TableChange,
 };
 
 /// What a change takes from and gives to clients.
@@ -43,6 +44,9 @@ impl Effect {
                     .extend(objects.iter().filter(|_| !grant).flat_map(|on| held(on, &role, privilege, before)));
             }
         }
+        if let Operation::AlterDomain { name, change: DomainChange::Default { value } } = operation {
+            effect.removes.extend(of_domain_default(&before.resolve_type(name), value.is_none(), before));
+        }
         effect.removes.extend(lost);
         effect.adds.extend(won);
         effect
@@ -60,6 +64,10 @@ impl Effect {
                 }
                 Object::Type(name) => {
                     effect.attributes_and_domains(before, after, name);
+                    // Its rows are made by the bodies of functions that return them.
+                    if effect.adds.iter().any(|c| matches!(c, Capability::Attributes { name: of, .. } if of == name)) {
+                        effect.bodies(before, after, |_, function| function.is_of_type(&name.to_string()));
+                    }
                     effect.difference(&of_type(before, name), &of_type(after, name));
                     if !new_labels(&effect, before).is_empty() {
                         effect.removes.insert(Capability::KnownLabels(name.clone()));
@@ -188,6 +196,12 @@ impl Effect {
             self.flag(capability, !runs(old), !runs(new));
         }
         self.same_indexes(name, old, new);
+        if was.policies != is.policies || was.row_security != is.row_security {
+            // Those of other tables may read this one.
+            for (other, _) in after.relations().filter(|(_, relation)| relation.row_security) {
+                self.flag(behaviour::ends(other), !before.policies_recur(other), !after.policies_recur(other));
+            }
+        }
     }
 
     /// An index does what it did under another name, or beside another like it.
@@ -340,6 +354,25 @@ impl<'a> Difference<'a> {
     }
 }
 
+/// What the columns of a domain lose with its default, where they have none of their own.
+fn of_domain_default(domain: &QName, dropped: bool, schema: &Schema) -> Vec<Capability> {
+    let shown = domain.to_string();
+    let of = |column: &&Column| {
+        column.data_type.as_ref().is_some_and(|data_type| data_type.as_str() == shown) && !column.has_default()
+    };
+    let lost = |table: &QName, column: &Column| {
+        let (relation, column_name) = (table.clone(), column.name.clone());
+        match dropped && column.not_null {
+            true => behaviour::filled_by_domain(table, &column.name),
+            false => Capability::Default { relation, column: column_name },
+        }
+    };
+    let tables = schema.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+    tables
+        .flat_map(|(table, relation)| relation.columns.iter().filter(of).map(|c| lost(table, c)).collect::<Vec<_>>())
+        .collect()
+}
+
 /// What a REVOKE takes that no migration gave.
 fn held(object: &GrantObject, role: &str, privilege: &str, schema: &Schema) -> Vec<Capability> {
     let GrantObject::Relation(name) = object else { return Vec::new() };
@@ -375,6 +408,17 @@ fn unseen(operation: &Operation, before: &Schema) -> (Option<Capability>, Option
                 ObjectChange::Alter => (Some(Capability::Unaltered { kind: *kind, name: name.clone() }), None),
             }
         }
+        // It may do what another role may, or no longer what its owner may.
+        Operation::AlterFunction { name, change: RoutineChange::Runs(words), .. } => {
+            let name = before.resolve_function(name);
+            let other = words.starts_with("owner to") || words.contains("invoker");
+            let definer = before.functions(&name).iter().find(|function| function.definer && other);
+            let sound = |function: &Function| {
+                let signature = function.signature(&name);
+                Capability::Sound { name: name.clone(), signature }
+            };
+            (definer.map(sound), None)
+        }
         Operation::CreateTrigger { name, table, function: Some(function), firing, .. } => {
             let table = before.resolve(table);
             let fails = refuses_rows(before, &before.resolve_function(function), &table);
@@ -403,6 +447,13 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
     match change {
         TableChange::Owner { .. } => (Some(behaviour::owner(table)), None),
         TableChange::SetLogged { logged: false } => (Some(behaviour::crash_safe(table)), None),
+        // Of an identity column.
+        TableChange::Physical { what: "sequence", of: Some(column) } => {
+            let owned =
+                |relation: &Relation| relation.owned_by.as_ref().is_some_and(|(of, c)| of == table && c == column);
+            let sequence = before.relations().find(|(_, relation)| owned(relation)).map(|(name, _)| name);
+            (sequence.map(behaviour::numbers), None)
+        }
         TableChange::AlterConstraint { name } => (Some(behaviour::checked(table, name)), None),
         TableChange::DetachPartition { partition, .. } => {
             (Some(behaviour::rows_of(table, &before.resolve(partition))), None)

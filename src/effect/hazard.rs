@@ -186,6 +186,11 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let hazard = Hazard { outside_transaction: *concurrently, ..none };
             table.map_or(hazard.clone(), |table| hazard.lock(&table, mode))
         }
+        // The default that draws from it goes with it.
+        Operation::DropRelation { kind: RelationKind::Sequence, name, cascade: true, .. } => {
+            let owner = schema.relation(&schema.resolve(name)).and_then(|sequence| sequence.owned_by.as_ref());
+            owner.map_or(none.clone(), |(table, _)| none.lock(table, LockMode::AccessExclusive))
+        }
         // What calls `nextval` waits for a sequence; nobody names it.
         Operation::DropRelation { kind: RelationKind::Sequence, .. } => none,
         Operation::DropRelation { name, cascade, .. } => dropped(&schema.resolve(name), *cascade, schema)
@@ -193,7 +198,9 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             .fold(none, |h, name| h.lock(&name, LockMode::AccessExclusive)),
         Operation::DropNamespace { name, cascade: true, .. } => {
             let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
-            let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).collect();
+            let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
+            let called = functions.flat_map(|function| called_by(function, schema));
+            let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).chain(called).collect();
             all.iter().fold(none, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         Operation::RenameRelation { kind: RelationKind::Index, .. } => none,
@@ -229,13 +236,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             Hazard { scan: true, rewrite: !concurrently, ..none }.lock(&schema.resolve(name), mode)
         }
         Operation::DropFunction { name, cascade: true, .. } => {
-            let function = schema.resolve_function(name);
-            let calls = |r: &Relation| r.trigger_functions.values().any(|called| *called == function);
-            // A partition has the trigger of its table, and is locked with it.
-            let above = |table: &QName| schema.ancestors(table).filter_map(|above| schema.relation(above)).any(calls);
-            let tables = schema.relations().filter(|(table, r)| calls(r) && !above(table)).map(|(table, _)| table);
-            let callers = schema.callers(&function).into_iter().map(|(table, _)| table);
-            let tables: BTreeSet<QName> = tables.cloned().chain(callers).collect();
+            let tables = called_by(&schema.resolve_function(name), schema);
             tables.iter().fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
@@ -312,6 +313,16 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
 
 fn is_partitioned(table: &QName, schema: &Schema) -> bool {
     schema.relation(table).is_some_and(|t| t.partitioned)
+}
+
+/// The tables and views that call a function, by a trigger or by themselves.
+fn called_by(function: &QName, schema: &Schema) -> BTreeSet<QName> {
+    let calls = |r: &Relation| r.trigger_functions.values().any(|called| called == function);
+    // A partition has the trigger of its table, and is locked with it.
+    let above = |table: &QName| schema.ancestors(table).filter_map(|above| schema.relation(above)).any(calls);
+    let tables = schema.relations().filter(|(table, r)| calls(r) && !above(table)).map(|(table, _)| table);
+    let callers = schema.callers(function).into_iter().map(|(table, _)| table);
+    tables.cloned().chain(callers).collect()
 }
 
 /// The partitions of a table, and theirs.

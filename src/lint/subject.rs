@@ -86,6 +86,11 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// The schema after it, in the files' order.
+    pub(crate) fn after(&self) -> &'a Schema {
+        self.release.steps.get(self.at + 1).map_or(self.release.last, |next| next.before)
+    }
+
     /// The steps of the same file before it, the nearest first.
     pub(crate) fn earlier(&self) -> impl Iterator<Item = Self> + use<'a> {
         let Self { release, step, at } = *self;

@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, Effect, Fact, Hazard, PgVersion, Weight, hazard, needed, refused_since};
 use crate::migrations::{Folder, Migration};
 use crate::parallel;
-use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, resolve};
+use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, clauses_refused, resolve};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::{ConstraintKind, DataVerb, Ident, TableChange, TransactionControl};
 use crate::sql::query::Command;
@@ -323,6 +323,9 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
     }
     if let Some(why) = refused_rows(&part.operation, before) {
         diagnostics.push(server_refuses(why, part.span));
+    }
+    if let Some(why) = clauses_refused(request.folder.sources.slice(part.span)) {
+        diagnostics.push(server_refuses(format!("PostgreSQL refuses this: {why}"), part.span));
     }
     diagnostics.extend(other_version(part, before, &request.folder.sources, request.version));
     let effect = match &part.observed {

@@ -9,7 +9,7 @@ use crate::sql::operation::{
     CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
     QueryShape, RelationKind, TableChange,
 };
-use crate::sql::query::Query;
+use crate::sql::query::{Expr, Query};
 use crate::sql::{Name, TypeName};
 
 /// The outcome of an operation.
@@ -160,8 +160,12 @@ impl Change {
             Operation::DropFunction { name, arguments, if_exists, cascade, .. } => {
                 self.drop_function(name, arguments.as_deref(), *if_exists, *cascade);
             }
-            Operation::CreateTrigger { name, table, function, columns, transitions, firing, .. } => {
+            Operation::AlterFunction { name, arguments, change, .. } => {
+                self.alter_function(name, arguments.as_deref(), change);
+            }
+            Operation::CreateTrigger { name, table, function, columns, transitions, firing, condition, .. } => {
                 let table = self.schema.resolve(table);
+                let runs = condition.as_deref().map(called).unwrap_or_default();
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));
                 for table in self.with_partitions(&table, firing.each_row) {
                     self.edit(&table, |t| {
@@ -169,6 +173,7 @@ impl Change {
                         t.trigger_columns.insert(name.clone(), columns.clone());
                         t.trigger_firings.insert(name.clone(), *firing);
                         t.transitions.extend(transitions.iter().cloned());
+                        t.runs.extend(runs.iter().cloned());
                         t.trigger_functions.extend(function.clone().map(|function| (name.clone(), function)));
                     });
                 }
@@ -867,4 +872,13 @@ fn redirect(relation: &mut Relation, from: &QName, to: &QName) {
     if relation.parent.as_ref() == Some(from) {
         relation.parent = Some(to.clone());
     }
+}
+
+/// The functions that an expression calls, by bare name.
+fn called(expr: &Expr) -> Vec<Ident> {
+    let own = match expr {
+        Expr::Call(call) => Some(call.name.name.clone()),
+        _ => None,
+    };
+    own.into_iter().chain(expr.parts().into_iter().flat_map(called)).collect()
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::apply::{Change, Object};
-use super::model::{Function, Publication, PublishedTables, QName, Relation, Source};
+use super::model::{Function, Publication, PublishedTables, QName, Relation, Rule, Source};
+use super::refusals::takes;
 use super::{Caller, Schema};
-use crate::sql::Name;
-use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes, TableChange};
+use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes, RoutineChange, TableChange};
+use crate::sql::{Name, renamed_call};
 
 impl Change {
     pub(super) fn create_function(&mut self, function: &CreateFunction) {
@@ -23,6 +24,7 @@ impl Change {
             tracked: function.tracked,
             volatile: function.volatile,
             immutable: function.immutable,
+            definer: function.definer,
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };
@@ -68,13 +70,10 @@ impl Change {
         let name = self.schema.resolve_function(name);
         self.touched.insert(Object::Function(name.clone()));
         let mut overloads = self.schema.functions(&name).to_vec();
-        let before = overloads.len();
-        overloads.retain(|f| {
-            let matches = arguments.is_none_or(|a| f.arguments.iter().map(|(t, _)| t).eq(a.iter()));
-            !matches
-        });
-        if overloads.len() == before && !if_exists && !aggregate {
-            self.missing(format!("function {name}"));
+        match meant(&overloads, arguments) {
+            Some(at) => _ = overloads.remove(at),
+            None if !if_exists && !aggregate => self.missing(format!("function {name}")),
+            None => {}
         }
         if overloads.is_empty() {
             if cascade {
@@ -84,6 +83,107 @@ impl Change {
             self.schema.functions.remove(&name);
         } else {
             self.schema.functions.insert(name, Arc::new(overloads));
+        }
+    }
+
+    pub(super) fn alter_function(
+        &mut self,
+        name: &Name,
+        arguments: Option<&[crate::sql::TypeName]>,
+        change: &RoutineChange,
+    ) {
+        if self.schema.has_aggregate(name) {
+            return;
+        }
+        let name = self.schema.resolve_function(name);
+        self.touched.insert(Object::Function(name.clone()));
+        let mut overloads = self.schema.functions(&name).to_vec();
+        let Some(at) = meant(&overloads, arguments) else { return self.missing(format!("function {name}")) };
+        let to = match change {
+            RoutineChange::Rename(to) => QName { name: to.clone(), ..name.clone() },
+            RoutineChange::Move(to) => QName { schema: to.clone(), ..name.clone() },
+            RoutineChange::Runs(words) => {
+                let function = &mut overloads[at];
+                let says = |wanted: &str| words.split(' ').any(|word| word == wanted);
+                if ["immutable", "stable", "volatile"].into_iter().any(says) {
+                    (function.immutable, function.volatile) = (says("immutable"), says("volatile"));
+                }
+                function.definer = says("definer") || (function.definer && !says("invoker"));
+                function.body = format!("{} {words}", function.body).into();
+                self.schema.functions.insert(name, Arc::new(overloads));
+                return;
+            }
+        };
+        if to == name {
+            return;
+        }
+        self.touched.insert(Object::Function(to.clone()));
+        let function = overloads.remove(at);
+        let mut others = self.schema.functions(&to).to_vec();
+        let types = |f: &Function| f.arguments.iter().map(|(t, _)| t.clone()).collect::<Vec<_>>();
+        if others.iter().any(|other| types(other) == types(&function)) {
+            return self.exists(format!("function {}", function.signature(&to)));
+        }
+        self.callers_follow(&name, &to);
+        // Triggers call the one without arguments.
+        if function.arguments.is_empty() {
+            self.triggers_follow(&name, &to);
+        }
+        others.push(function);
+        self.schema.functions.insert(to, Arc::new(others));
+        if overloads.is_empty() {
+            self.schema.functions.remove(&name);
+        } else {
+            self.schema.functions.insert(name, Arc::new(overloads));
+        }
+    }
+
+    /// What else calls a function goes on doing so under its new name.
+    fn callers_follow(&mut self, from: &QName, to: &QName) {
+        let renamed = |text: &Ident| Ident::from(renamed_call(text, &from.name, &to.name));
+        let callers = if from.name == to.name { Vec::new() } else { self.schema.callers(from) };
+        for (name, caller) in callers {
+            self.edit(&name, |relation| {
+                relation.runs.insert(to.name.clone());
+                match &caller {
+                    Caller::View => {}
+                    Caller::Constraint(part) => {
+                        if let Some(Rule::Check { expression, .. }) =
+                            relation.constraints.get_mut(part).map(|constraint| &mut constraint.kind)
+                        {
+                            *expression = renamed(expression);
+                        }
+                    }
+                    Caller::Index(part) => {
+                        let texts = relation.indexes.get_mut(part).into_iter();
+                        let texts = texts.flat_map(|index| index.expressions.iter_mut().chain(&mut index.predicate));
+                        texts.for_each(|text| *text = renamed(text));
+                    }
+                    Caller::Policy(part) => {
+                        let policy = relation.policies.get_mut(part).into_iter();
+                        policy.for_each(|policy| policy.text = renamed(&policy.text));
+                    }
+                    Caller::Column { column, .. } => {
+                        let columns = relation.columns.iter_mut().filter(|known| known.name == *column);
+                        let called =
+                            columns.flat_map(|column| &mut column.calls).filter(|called| **called == from.name);
+                        called.for_each(|called| called.clone_from(&to.name));
+                    }
+                }
+            });
+        }
+    }
+
+    /// Triggers that call a function go on doing so under its new name.
+    fn triggers_follow(&mut self, from: &QName, to: &QName) {
+        let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == from);
+        let tables: Vec<QName> =
+            self.schema.relations().filter(|(_, r)| calls(r)).map(|(name, _)| name.clone()).collect();
+        for table in tables {
+            self.edit(&table, |relation| {
+                let called = relation.trigger_functions.values_mut().filter(|called| *called == from);
+                called.for_each(|called| called.clone_from(to));
+            });
         }
     }
 
@@ -246,6 +346,14 @@ impl Change {
         tables.extend(old.iter().flat_map(|old| touched(&self.schema, old)));
         tables.iter().for_each(|table| self.touch(table));
     }
+}
+
+/// Which of several functions a statement means: the one of just these types, or else one whose types are spelled in another way.
+fn meant(overloads: &[Function], arguments: Option<&[crate::sql::TypeName]>) -> Option<usize> {
+    let Some(arguments) = arguments else { return (!overloads.is_empty()).then_some(0) };
+    let exact = |f: &Function| f.arguments.iter().map(|(t, _)| t).eq(arguments);
+    let exact = overloads.iter().position(exact);
+    exact.or_else(|| overloads.iter().position(|function| takes(function, arguments)))
 }
 
 /// The first named argument of a function that another form of it calls otherwise.

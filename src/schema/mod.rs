@@ -10,6 +10,7 @@ mod describe;
 mod model;
 mod naming;
 mod patch;
+mod recursion;
 mod refusals;
 pub mod resolve;
 
@@ -30,7 +31,7 @@ pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
-pub(crate) use refusals::Caller;
+pub(crate) use refusals::{Caller, clauses_refused};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -199,13 +200,34 @@ impl Schema {
         let keyed = |name: &QName| self.relation(name).is_some_and(|relation| relation.primary_key().is_some());
         relation.partitioned
             || !published
-            || match &relation.replica_identity {
-                ReplicaIdentity::Full => true,
-                ReplicaIdentity::Nothing => false,
-                // A partition has the key of its parent.
-                ReplicaIdentity::PrimaryKey => keyed(name) || whole().any(keyed),
-                ReplicaIdentity::Index(index) => relation.indexes.contains_key(index),
+            || self.publishes_identity(name, relation)
+                && match &relation.replica_identity {
+                    ReplicaIdentity::Full => true,
+                    ReplicaIdentity::Nothing => false,
+                    // A partition has the key of its parent.
+                    ReplicaIdentity::PrimaryKey => keyed(name) || whole().any(keyed),
+                    ReplicaIdentity::Index(index) => relation.indexes.contains_key(index),
+                }
+    }
+
+    /// Whether what publications leave out of a table does not tell its rows apart: their lists have all columns that do, and their conditions
+    /// no others.
+    fn publishes_identity(&self, name: &QName, relation: &Relation) -> bool {
+        let identity: Option<Vec<&Ident>> = match &relation.replica_identity {
+            ReplicaIdentity::Full => Some(relation.columns.iter().map(|column| &column.name).collect()),
+            ReplicaIdentity::Nothing => None,
+            ReplicaIdentity::PrimaryKey => relation.primary_key().map(|key| key.iter().collect()),
+            ReplicaIdentity::Index(index) => {
+                relation.indexes.get(index).map(|index| index.key.iter().flatten().collect())
             }
+        };
+        let Some(identity) = identity else { return true };
+        let changing = self.publications.values().filter(|publication| publication.changes && !publication.all);
+        changing.filter_map(|publication| publication.tables.get(name)).all(|(columns, filtered)| {
+            let asked = filtered.iter().filter(|column| relation.column(column).is_some());
+            (columns.is_empty() || identity.iter().all(|column| columns.contains(column))) && { asked }
+                .all(|column| identity.contains(&column))
+        })
     }
 
     /// A table with what it is a part of or inherits from, and what is a part of it or inherits from it.

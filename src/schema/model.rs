@@ -76,7 +76,7 @@ pub struct Relation {
     pub trigger_firings: BTreeMap<Ident, Firing>,
     /// The names under which its triggers see the rows that a statement writes.
     pub transitions: BTreeSet<Ident>,
-    /// What its defaults, its generated columns, and a view's query call, by bare name. What was called once stays here.
+    /// What its defaults, its generated columns, conditions of its triggers, and a view's query call, by bare name. What was called once stays here.
     pub runs: BTreeSet<Ident>,
     /// Policies by name.
     pub policies: BTreeMap<Ident, Policy>,
@@ -570,6 +570,8 @@ pub struct Function {
     pub volatile: bool,
     /// `IMMUTABLE`
     pub immutable: bool,
+    /// Whether it may do what its owner may, whoever calls it (`SECURITY DEFINER`).
+    pub definer: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }

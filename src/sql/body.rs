@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::lex::{Kind, Lexeme, lex};
+use super::name::Name;
 use super::operation::Ident;
-use super::query::Command;
+use super::query::{self, Assignment, Command, Expr, Insert, Update};
+use super::types::TypeName;
 use super::{read_query, split};
 
 /// What a body does.
@@ -16,21 +18,62 @@ pub struct Body {
     pub variables: BTreeSet<Ident>,
     /// What it gives to columns of the row that is written.
     pub given: Vec<Given>,
+    /// What it writes into columns of tables.
+    pub put: Vec<Put>,
+    /// How many columns the rows have that it returns as `ROW(…)`.
+    pub rows: Vec<usize>,
     /// The temporary tables that it makes.
     pub temporary: BTreeSet<Ident>,
     /// Whether a name that is a variable and a column is refused (PL/pgSQL, where nothing else is said).
     pub refuses_both: bool,
 }
 
-/// What a trigger's function gives to a column of its row: `NEW.a := …`.
+/// What a body writes into a column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The table.
+    pub table: Name,
+    /// The column.
+    pub target: Target,
+    /// The value; its column is empty.
+    pub given: Given,
+    /// Whether a row that collides with another is refused: there is no `ON CONFLICT`.
+    pub collides: bool,
+}
+
+/// A column that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By its name.
+    Named(Ident),
+    /// By its place.
+    At(usize),
+}
+
+/// A value that a trigger's function gives to a column, as in `NEW.a := …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
-    /// The column.
+    /// The column; empty where a body writes another table.
     pub column: Ident,
     /// The columns of the row that the value may come from.
     pub from: Vec<Ident>,
     /// Whether it comes from nothing else.
     pub alone: bool,
+    /// How much of it there is.
+    pub length: Length,
+    /// The type that it is turned into by a cast, other than to `text`.
+    pub cast: Option<TypeName>,
+}
+
+/// How a value compares with what it is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Length {
+    /// It is no longer.
+    Kept,
+    /// Something else may have made it any length.
+    Unknown,
+    /// Something is joined to it.
+    Longer,
 }
 
 /// One query of a body.
@@ -76,17 +119,100 @@ pub(crate) fn whole_rows(text: &str) -> bool {
     })
 }
 
-/// A value of columns alone is made of them, of `coalesce`, and of NULL.
-fn given(column: Ident, value: &[Lexeme<'_>]) -> Given {
-    let of_row = |at: usize| at > 1 && value[at - 1].symbol(".") && value[at - 2].is_any(&["new", "old"]);
-    let from = (0..value.len()).filter(|at| of_row(*at)).filter_map(|at| name(&value[at])).collect();
-    let plain = |at: usize| {
-        let piece = &value[at];
-        of_row(at)
-            || piece.is_any(&["new", "old", "coalesce", "null"])
-            || [".", ",", "(", ")"].iter().any(|s| piece.symbol(s))
+impl Given {
+    fn of(column: Ident, value: Option<&Expr>) -> Self {
+        let mut given = Self { column, from: Vec::new(), alone: value.is_some(), length: Length::Kept, cast: None };
+        match value {
+            Some(Expr::Cast(inner, to, _)) if *to != TypeName::canonical("text") => {
+                given.cast = Some(to.clone());
+                given.alone = false;
+                given.add(inner);
+            }
+            Some(value) => given.add(value),
+            None => given.length = Length::Unknown,
+        }
+        given
+    }
+
+    /// A value of columns alone is made of them, of `coalesce`, and of NULL.
+    fn add(&mut self, value: &Expr) {
+        // Of a CASE, what its branches give.
+        let (alone, length, parts) = match value {
+            Expr::Column(names, _) if names.len() == 2 && matches!(&*names[0], "new" | "old") => {
+                self.from.push(names[1].clone());
+                return;
+            }
+            Expr::Null => return,
+            Expr::Text(..) | Expr::Number(_) => (false, Length::Kept, Vec::new()),
+            Expr::Common("COALESCE", ..) => (true, Length::Kept, value.parts()),
+            Expr::Common(..) => (false, Length::Kept, value.parts()),
+            Expr::Cast(_, to, _) if *to == TypeName::canonical("text") => (false, Length::Kept, value.parts()),
+            Expr::Operator(operator, Some(_), ..) if &**operator == "||" => (false, Length::Longer, value.parts()),
+            Expr::Call(call) if KEEPS_LENGTH.contains(&&*call.name.name) => {
+                (false, Length::Kept, call.arguments.iter().take(1).collect())
+            }
+            Expr::Call(call) if JOINS.contains(&&*call.name.name) => (false, Length::Longer, value.parts()),
+            Expr::Case { branches, otherwise, .. } => {
+                let branches = branches.iter().map(|(_, then)| then);
+                (false, Length::Kept, branches.chain(otherwise.as_deref()).collect())
+            }
+            _ => (false, Length::Unknown, value.parts()),
+        };
+        self.alone &= alone;
+        parts.into_iter().for_each(|part| self.add(part));
+        self.length = self.length.max(length);
+    }
+}
+
+/// Functions that give a text of the length of their first argument, or a shorter one.
+const KEEPS_LENGTH: &[&str] = &["lower", "upper", "initcap", "trim", "btrim", "ltrim", "rtrim", "nullif", "reverse"];
+
+/// Functions that put texts together.
+const JOINS: &[&str] = &["concat", "concat_ws", "format"];
+
+/// What a command writes into columns of a table, where it writes the values down.
+fn put(command: &Command) -> Vec<Put> {
+    let by_name = |column: &query::Placed<Ident>| Target::Named(column.value.clone());
+    let put_of = |table: &Name, target: Target, value: &Expr, collides: bool| Put {
+        table: table.clone(),
+        target,
+        given: Given::of(Ident::from(""), Some(value)),
+        collides,
     };
-    Given { column, from, alone: (0..value.len()).all(plain) }
+    let set = |table: &Name, set: &[Assignment]| -> Vec<_> {
+        let single = set.iter().filter(|one| one.columns.len() == 1 && !one.part);
+        single.map(|one| put_of(table, by_name(&one.columns[0]), &one.value, true)).collect()
+    };
+    match command {
+        Command::Insert(insert) => {
+            let Insert { table, columns, source, conflict, .. } = &**insert;
+            let table = &table.name.value;
+            let target = |at: usize| match columns {
+                Some(columns) => columns.get(at).map(by_name),
+                None => Some(Target::At(at)),
+            };
+            let rows: Vec<Vec<&Expr>> = match source.as_ref().map(|query| &query.body) {
+                Some(query::Body::Values(rows)) => rows.iter().map(|row| row.iter().collect()).collect(),
+                Some(query::Body::Select(select)) => {
+                    let values = select.items.iter().map_while(|item| match item {
+                        query::Item::Expr(value, _) => Some(value),
+                        query::Item::Star(..) | query::Item::Fields(_) => None,
+                    });
+                    vec![values.collect()]
+                }
+                _ => Vec::new(),
+            };
+            let values = rows.into_iter().flat_map(|row| row.into_iter().enumerate());
+            let new = values.filter_map(|(at, value)| Some(put_of(table, target(at)?, value, conflict.is_none())));
+            let updates = conflict.as_ref().and_then(|conflict| conflict.update.as_deref()).unwrap_or_default();
+            new.chain(set(table, updates)).collect()
+        }
+        Command::Update(update) => {
+            let Update { table, set: assigned, .. } = &**update;
+            set(&table.name.value, assigned)
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn sql(text: &str) -> Body {
@@ -215,7 +341,12 @@ impl<'a> Reader<'a> {
             }
         } else if first.is("return") {
             let from = if next(1, "next") { 2 } else { 1 };
-            self.expression(pieces.get(from..).unwrap_or_default());
+            let read = self.expression(pieces.get(from..).unwrap_or_default());
+            let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));
+            if let Some(Expr::Row(parts)) = value {
+                let width = parts.len();
+                self.body.rows.push(width);
+            }
         } else if first.is("perform") {
             self.expression(&pieces[1..]);
         } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
@@ -234,23 +365,28 @@ impl<'a> Reader<'a> {
             let value =
                 assigned.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.symbol("=")).map(|at| at + 1));
             if let Some(at) = value {
-                self.expression(&pieces[at..]);
+                let read = self.expression(&pieces[at..]);
                 // `NEW.a := …` needs the column, as reading it does.
                 let target = &pieces[..at];
                 if target.len() > 3 && target[0].is_any(&["new", "old"]) && target[1].symbol(".") {
+                    let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));
+                    let given = name(&target[2]).map(|column| Given::of(column, value));
+                    self.body.given.extend(given);
                     self.expression(&target[..3]);
-                    self.body.given.extend(name(&target[2]).map(|column| given(column, &pieces[at..])));
                 }
             }
         }
     }
 
-    fn expression(&mut self, pieces: &[Lexeme<'a>]) {
-        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+    /// Whether it could be read; it is the last query then.
+    fn expression(&mut self, pieces: &[Lexeme<'a>]) -> bool {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
         let text = &self.text[first.at..last.end()];
-        if let Ok(command) = read_query(&format!("SELECT {text}")) {
-            self.body.queries.push(BodyQuery { command, returned: false });
-        }
+        let read = read_query(&format!("SELECT {text}"));
+        let queries = read.into_iter().map(|command| BodyQuery { command, returned: false });
+        let known = self.body.queries.len();
+        self.body.queries.extend(queries);
+        self.body.queries.len() > known
     }
 
     /// A query without its `INTO variables`.
@@ -287,8 +423,21 @@ impl<'a> Reader<'a> {
             }
         };
         if let Ok(command) = read_query(&text) {
+            self.body.put.extend(put(&command));
             self.body.queries.push(BodyQuery { command, returned });
         }
+    }
+}
+
+/// The one expression of a `SELECT`.
+fn single(command: &Command) -> Option<&Expr> {
+    let Command::Select(query) = command else { return None };
+    match &query.body {
+        query::Body::Select(select) => match select.items.as_slice() {
+            [query::Item::Expr(value, _)] => Some(value),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -1,15 +1,24 @@
-//! The bound of a partition, as far as two of them can be held against each other: one column, and constants whose order does not depend on
-//! a collation or a time zone.
+//! The bound of a partition, as far as two of them can be held against each other: constants whose order does not depend on a collation or a
+//! time zone.
+
+use std::cmp::Ordering;
 
 use super::lex::{Kind, Lexeme, lex};
 
 /// What rows a partition takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
-    /// `FROM (…) TO (…)`
-    Range(Edge, Edge),
+    /// `FROM (…) TO (…)`, with an edge for each column of the key.
+    Range(Vec<Edge>, Vec<Edge>),
     /// `IN (…)`
     List(Vec<Value>),
+    /// `WITH (MODULUS …, REMAINDER …)`
+    Hash {
+        /// How many parts there are.
+        modulus: i64,
+        /// Which one.
+        remainder: i64,
+    },
 }
 
 /// An end of a range.
@@ -32,10 +41,12 @@ pub enum Value {
     Moment(String),
     /// Another string.
     Text(String),
+    /// `NULL`
+    Null,
 }
 
 impl Bound {
-    /// Reads `FOR VALUES …`, as written or as a server prints it; `None`: something else, or of several columns, or not of constants.
+    /// Reads `FOR VALUES …`, as written or as a server prints it; `None`: something else, or not of constants.
     pub fn read(text: &str) -> Option<Self> {
         let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
         let at = pieces.iter().position(|piece| piece.is("values"))? + 1;
@@ -45,9 +56,20 @@ impl Bound {
             let values: Option<Vec<Value>> = inside.split(|piece| piece.symbol(",")).map(value).collect();
             return values.filter(|_| rest.is_empty()).map(Self::List);
         }
+        if kind.is("with") {
+            let (inside, rest) = group(rest)?;
+            let number = |word: &str| {
+                let at = inside.iter().position(|piece| piece.is(word))?;
+                inside.get(at + 1)?.text.parse::<i64>().ok()
+            };
+            let (modulus, remainder) = (number("modulus")?, number("remainder")?);
+            return rest.is_empty().then_some(Self::Hash { modulus, remainder });
+        }
         let (from, rest) = group(rest).filter(|_| kind.is("from"))?;
         let (to, rest) = group(rest.split_first().filter(|(to, _)| to.is("to"))?.1)?;
-        rest.is_empty().then_some(Self::Range(edge(from)?, edge(to)?))
+        let edges =
+            |pieces: &[Lexeme<'_>]| pieces.split(|piece| piece.symbol(",")).map(edge).collect::<Option<Vec<_>>>();
+        rest.is_empty().then_some(Self::Range(edges(from)?, edges(to)?))
     }
 
     /// Whether a row can belong to both, for certain.
@@ -55,24 +77,79 @@ impl Bound {
         match (self, other) {
             (Self::List(values), Self::List(others)) => values.iter().any(|value| others.contains(value)),
             (Self::Range(from, to), Self::Range(other_from, other_to)) => {
-                comparable([from, to, other_from, other_to]) && from.max(other_from) < to.min(other_to)
+                // The ranges begin where the later of them begins, and end where the earlier of them ends.
+                let before = |a: &[Edge], b: &[Edge]| order(a, b) == Some(Ordering::Less);
+                before(from, other_to) && before(other_from, to) && before(from, to) && before(other_from, other_to)
             }
-            (Self::List(_), Self::Range(..)) | (Self::Range(..), Self::List(_)) => false,
+            (Self::Hash { modulus: a, remainder: r }, Self::Hash { modulus: b, remainder: s }) => {
+                let common = (*a).min(*b);
+                common > 0 && r % common == s % common
+            }
+            _ => false,
         }
     }
 
     /// Whether no row can belong to it, for certain.
     pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Range(from, to) if comparable([from, to]) && from >= to)
+        match self {
+            Self::Range(from, to) => matches!(order(from, to), Some(Ordering::Equal | Ordering::Greater)),
+            _ => false,
+        }
+    }
+
+    /// Why a bound cannot be, whatever others there are.
+    pub fn refused(&self) -> Option<String> {
+        match self {
+            Self::Range(from, to) => {
+                if from.len() != to.len() {
+                    return Some("FROM and TO must specify exactly one value per partitioning column".to_owned());
+                }
+                let null = from.iter().chain(to).any(|edge| *edge == Edge::At(Value::Null));
+                if null {
+                    return Some("cannot specify NULL in range bound".to_owned());
+                }
+                // Behind MINVALUE and MAXVALUE comes the same again.
+                let open = |pair: &[Edge]| !matches!(pair[0], Edge::At(_)) && pair[0] != pair[1];
+                let other = from.windows(2).chain(to.windows(2)).find(|pair| open(pair));
+                other.map(|pair| {
+                    let word = if pair[0] == Edge::Least { "MINVALUE" } else { "MAXVALUE" };
+                    format!("every bound following {word} must also be {word}")
+                })
+            }
+            Self::Hash { modulus, .. } if *modulus <= 0 => {
+                Some("modulus for hash partition must be an integer value greater than zero".to_owned())
+            }
+            Self::Hash { modulus, remainder } if remainder >= modulus => {
+                Some("remainder for hash partition must be less than modulus".to_owned())
+            }
+            Self::Hash { .. } | Self::List(_) => None,
+        }
+    }
+
+    /// Why it cannot stand beside another of the same table: of two moduli one is a factor of the other.
+    pub fn misfits(&self, other: &Self) -> Option<String> {
+        let (Self::Hash { modulus: a, .. }, Self::Hash { modulus: b, .. }) = (self, other) else { return None };
+        let (small, large) = (*a.min(b), *a.max(b));
+        (small > 0 && large % small != 0)
+            .then(|| "every hash partition modulus must be a factor of the next larger modulus".to_owned())
     }
 }
 
-/// Whether the order of edges is known.
-fn comparable<const N: usize>(edges: [&Edge; N]) -> bool {
-    let number = |edge: &Edge| matches!(edge, Edge::At(Value::Number(_)));
-    let moment = |edge: &Edge| matches!(edge, Edge::At(Value::Moment(_)));
-    let constants = || edges.into_iter().filter(|edge| matches!(edge, Edge::At(_)));
-    constants().all(number) || constants().all(moment)
+/// How two edges of a range stand to each other, where that is known.
+fn order(one: &[Edge], other: &[Edge]) -> Option<Ordering> {
+    for (a, b) in one.iter().zip(other) {
+        let known = match (a, b) {
+            (Edge::At(a), Edge::At(b)) => {
+                matches!((a, b), (Value::Number(_), Value::Number(_)) | (Value::Moment(_), Value::Moment(_))) || a == b
+            }
+            _ => true,
+        };
+        match known.then(|| a.cmp(b))? {
+            Ordering::Equal if matches!(a, Edge::At(_)) => {}
+            found => return Some(found),
+        }
+    }
+    Some(Ordering::Equal)
 }
 
 /// What stands in the parentheses that a list begins with, and what behind them.
@@ -91,6 +168,11 @@ fn edge(pieces: &[Lexeme<'_>]) -> Option<Edge> {
 }
 
 fn value(pieces: &[Lexeme<'_>]) -> Option<Value> {
+    if let [null] = pieces
+        && null.is("null")
+    {
+        return Some(Value::Null);
+    }
     let (sign, constant) = match pieces {
         [minus, number] if minus.symbol("-") => (-1, number),
         [constant] => (1, constant),
@@ -133,8 +215,12 @@ mod tests {
         // What collates before what, nobody knows here.
         assert!(!overlap("FROM ('a') TO ('c')", "FROM ('b') TO ('d')"));
         assert!(Bound::read("FOR VALUES FROM (2) TO (1)").unwrap().is_empty());
-        for other in ["DEFAULT", "FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "FOR VALUES FROM (1, 2) TO (1, 3)"] {
-            assert_eq!(Bound::read(other), None);
-        }
+        assert!(overlap("FROM (1, 0) TO (1, 10)", "FROM (0, 5) TO (2, 0)"));
+        assert!(!overlap("FROM (1, 0) TO (1, 10)", "FROM (1, 10) TO (MAXVALUE, MAXVALUE)"));
+        assert!(!overlap("FROM (1, 'a') TO (1, 'c')", "FROM (1, 'b') TO (1, 'd')"));
+        assert!(overlap("IN (1, NULL)", "IN (NULL)"));
+        assert!(overlap("WITH (MODULUS 2, REMAINDER 1)", "WITH (modulus 4, remainder 3)"));
+        assert!(!overlap("WITH (MODULUS 2, REMAINDER 1)", "WITH (modulus 4, remainder 2)"));
+        assert_eq!(Bound::read("DEFAULT"), None);
     }
 }

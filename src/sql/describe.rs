@@ -1,7 +1,8 @@
 //! Operations in words: the object, and what happens to it.
 
 use super::operation::{
-    ConstraintDefinition, ConstraintKind, DataVerb, GrantObject, ObjectChange, Operation, TableChange, TypeDefinition,
+    ConstraintDefinition, ConstraintKind, DataVerb, GrantObject, ObjectChange, Operation, RoutineChange, TableChange,
+    TypeDefinition,
 };
 
 /// `("users.email", "ADD COLUMN text")`
@@ -56,6 +57,14 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
             (function.name.to_string(), format!("CREATE {replace}FUNCTION"))
         }
         Operation::DropFunction { name, .. } => words(name, "DROP FUNCTION"),
+        Operation::AlterFunction { name, change, .. } => {
+            let what = match change {
+                RoutineChange::Rename(to) => format!("RENAME TO {to}"),
+                RoutineChange::Move(to) => format!("SET SCHEMA {to}"),
+                RoutineChange::Runs(_) => "ALTER FUNCTION".to_owned(),
+            };
+            (name.to_string(), what)
+        }
         Operation::CreateTrigger { name, table, .. } => (format!("{table}.{name}"), "CREATE TRIGGER".to_owned()),
         Operation::DropTrigger { name, table, .. } => (format!("{table}.{name}"), "DROP TRIGGER".to_owned()),
         Operation::CreatePolicy { name, table, .. } => (format!("{table}.{name}"), "CREATE POLICY".to_owned()),

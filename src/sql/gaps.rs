@@ -6,6 +6,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::bound::Bound;
+use super::forms;
 use super::name::Name;
 use super::operation::{Ident, Like};
 
@@ -71,7 +72,9 @@ pub(super) fn mend(tokens: &mut Vec<TokenWithSpan>) -> Gaps {
     if mender.has(Keyword::CONFLICT) {
         mender.conflict_targets();
     }
-    mender.gaps
+    let gaps = mender.gaps;
+    forms::rewrite(tokens);
+    gaps
 }
 
 /// `U&"d\0061ta" [UESCAPE '!']`: a name with its letters as numbers, read as the name that it is.
@@ -100,7 +103,7 @@ pub(super) fn unicode_names(tokens: &mut [TokenWithSpan]) {
         tokens[i].token = Token::make_word(&name, Some('"'));
         gone.extend([i - 2, i - 1]);
         for at in gone {
-            tokens[at].token = mended();
+            tokens[at].token = blanked();
         }
     }
 }
@@ -132,7 +135,8 @@ fn unescaped(text: &str, escape: char) -> Option<String> {
     Some(found)
 }
 
-fn mended() -> Token {
+/// White space to the parser, and the author's text all the same.
+pub(super) fn blanked() -> Token {
     Token::Whitespace(Whitespace::SingleLineComment { comment: String::new(), prefix: MENDED.to_owned() })
 }
 
@@ -220,7 +224,7 @@ impl Mender<'_> {
 
     fn blank(&mut self, solids: &[Solid]) {
         for solid in solids {
-            self.tokens[solid.at].token = mended();
+            self.tokens[solid.at].token = blanked();
         }
     }
 

@@ -12,6 +12,7 @@ pub mod condition;
 mod deep;
 mod describe;
 mod directive;
+mod forms;
 mod gaps;
 pub(crate) mod lex;
 #[cfg(feature = "live")]
@@ -179,6 +180,19 @@ pub(crate) fn makes_nothing(statement: &str) -> bool {
     let mut words = lex::words_of(statement);
     let mut next = |word: &str| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word));
     next("alter") && next("default") && next("privileges") || only_changes_owner(statement)
+}
+
+/// A text in which a function bears another name.
+pub(crate) fn renamed_call(text: &str, from: &str, to: &str) -> String {
+    use lex::Lexeme;
+    let pieces = lex::lex(text);
+    let called = |at: usize| pieces[at + 1..].iter().find(|piece| piece.solid()).is_some_and(|next| next.symbol("("));
+    let named = |piece: &Lexeme<'_>| piece.is(from) || piece.text == name::Quoted(from).to_string();
+    let renamed = |(at, piece): (usize, &Lexeme<'_>)| match named(piece) && called(at) {
+        true => name::Quoted(to).to_string(),
+        false => piece.text.to_owned(),
+    };
+    pieces.iter().enumerate().map(renamed).collect()
 }
 
 /// The names in a text that stand as those of functions.

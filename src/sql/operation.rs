@@ -183,6 +183,17 @@ pub enum Operation {
         /// `CASCADE`
         cascade: bool,
     },
+    /// `ALTER FUNCTION|PROCEDURE|ROUTINE`
+    AlterFunction {
+        /// As what it is altered.
+        called: Routine,
+        /// Its name.
+        name: Name,
+        /// Its input argument types, where written.
+        arguments: Option<Vec<TypeName>>,
+        /// What is changed.
+        change: RoutineChange,
+    },
     /// `CREATE [OR REPLACE] [CONSTRAINT] TRIGGER`
     CreateTrigger {
         /// Its name.
@@ -385,6 +396,17 @@ pub enum Routine {
     Procedure,
     /// `ROUTINE`: either
     Any,
+}
+
+/// What `ALTER FUNCTION` changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoutineChange {
+    /// `RENAME TO`
+    Rename(Ident),
+    /// `SET SCHEMA`
+    Move(Ident),
+    /// `OWNER TO`, and what says how it runs: `STABLE`, `SECURITY DEFINER`, `SET search_path = …`, as one text.
+    Runs(Ident),
 }
 
 /// When a trigger runs.
@@ -697,6 +719,8 @@ pub struct CreateFunction {
     pub volatile: bool,
     /// `IMMUTABLE`
     pub immutable: bool,
+    /// `SECURITY DEFINER`
+    pub definer: bool,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }

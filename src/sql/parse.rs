@@ -88,6 +88,13 @@ impl<'a> Tokens<'a> {
         Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens)
     }
 
+    /// What a parser would see.
+    #[cfg(test)]
+    pub(crate) fn solid_text(&self) -> String {
+        let solid = self.tokens.iter().filter(|token| is_solid(&token.token));
+        solid.map(|token| token.token.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
     /// Mends what sqlparser lacks.
     pub(crate) fn mend(&mut self) -> Gaps {
         gaps::mend(&mut self.tokens)

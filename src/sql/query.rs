@@ -94,8 +94,8 @@ pub struct Cte {
 pub enum Body {
     /// `SELECT`
     Select(Box<Select>),
-    /// `UNION`, `INTERSECT`, `EXCEPT`
-    Set(Box<Self>, Box<Self>),
+    /// `UNION`, `INTERSECT`, `EXCEPT`, and whether rows are compared: all but `UNION ALL` do.
+    Set(Box<Self>, Box<Self>, bool),
     /// `VALUES`
     Values(Vec<Vec<Expr>>),
     /// A query in parentheses.
@@ -107,6 +107,8 @@ pub enum Body {
 /// One `SELECT`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Select {
+    /// `DISTINCT`
+    pub distinct: bool,
     /// `DISTINCT ON (…)`
     pub distinct_on: Vec<Expr>,
     /// The output.
@@ -383,8 +385,12 @@ pub struct Call {
     pub arguments: Vec<Expr>,
     /// Whether an argument is passed by name, or `VARIADIC`.
     pub named: bool,
-    /// `ORDER BY`, `FILTER`, `OVER`, `WITHIN GROUP`
+    /// `DISTINCT`
+    pub distinct: bool,
+    /// `ORDER BY`, `FILTER`, `WITHIN GROUP`
     pub beside: Vec<Expr>,
+    /// `OVER`: what rows are told apart and put in order by.
+    pub over: Vec<Expr>,
     /// `WITHIN GROUP (ORDER BY …)`
     pub within_group: bool,
 }
@@ -405,7 +411,7 @@ impl Expr {
             | Self::Exists(_)
             | Self::Opaque => Vec::new(),
             Self::Cast(inner, ..) | Self::Field(inner, ..) => vec![inner],
-            Self::Call(call) => call.arguments.iter().chain(&call.beside).collect(),
+            Self::Call(call) => call.arguments.iter().chain(&call.beside).chain(&call.over).collect(),
             Self::Operator(_, left, right, _) => left.as_deref().into_iter().chain([&**right]).collect(),
             Self::Quantified(_, left, right, _) => vec![left, right],
             Self::In(left, list, _) => std::iter::once(&**left).chain(list).collect(),

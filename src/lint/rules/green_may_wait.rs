@@ -6,7 +6,7 @@ use crate::effect::{Capability, RowRule, behaviour};
 use crate::lint::{Case, Check, Docs, PlacedStep, Placing, Rule, Subject, Yields};
 use crate::schema::{QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
-use crate::sql::operation::{DefaultValue, Ident, TableChange};
+use crate::sql::operation::{DefaultValue, Ident, OnDelete, TableChange};
 use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
@@ -78,28 +78,45 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 /// Rows that go with those that green deletes, until the foreign key that says so goes.
 fn cascading(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
+    let there = |name: &QName| release.last.relation(name).is_some();
     let stays = |capability: &&Capability| match capability {
-        Capability::Cascades { relation, child, .. } => {
-            let there = |name: &QName| release.last.relation(name).is_some();
+        Capability::Cascades { child, .. } => {
             // Green deletes them itself.
             let cared_for = release.green.app.deletes(child);
-            there(relation)
-                && there(child)
-                && !cared_for
-                && !capability.offered_by(release.last)
-                && capability.offered_by(release.base)
+            there(child) && !cared_for && !capability.offered_by(release.last) && capability.offered_by(release.base)
         }
         _ => false,
     };
-    step.effect.removes.iter().filter(stays).find_map(|capability| match release.green.app.evidence(capability) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => {
-            let text = format!("until this step, after the cutover, it holds for green, too: {capability}");
-            let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
-            let help = "drop the constraint in a statement of its own, which then runs before the cutover; or let green delete nothing there until blue is drained";
-            Some(release.green.shown_by(diagnostic, Some(query)).help(help))
-        }
-        Evidence::Assumed | Evidence::None => None,
+    step.effect.removes.iter().filter(stays).find_map(|capability| {
+        let mut asked = std::iter::once(capability.clone()).chain(above(capability, step.before));
+        let query = asked.find_map(|of| match release.green.app.evidence(&of) {
+            Evidence::Query(query) | Evidence::Perhaps(query) if of.relation().is_some_and(there) => Some(query),
+            _ => None,
+        })?;
+        let text = format!("until this step, after the cutover, it holds for green, too: {capability}");
+        let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+        let help = "drop the constraint in a statement of its own, which then runs before the cutover; or let green delete nothing there until blue is drained";
+        Some(release.green.shown_by(diagnostic, Some(query)).help(help))
     })
+}
+
+/// The deletions that reach a table whose rows take others with them, through the foreign keys that it has itself.
+fn above(capability: &Capability, schema: &Schema) -> Vec<Capability> {
+    let (mut found, mut open) = (Vec::new(), capability.relation().into_iter().cloned().collect::<Vec<_>>());
+    while let Some(child) = open.pop() {
+        let constraints = schema.relation(&child).into_iter().flat_map(|relation| relation.constraints.values());
+        for constraint in constraints {
+            if let Constraint::ForeignKey { columns, target, on_delete: OnDelete::Cascade, .. } = &constraint.kind {
+                let (relation, columns) = (target.clone(), columns.clone());
+                let deletes = Capability::Cascades { relation, child: child.clone(), columns };
+                if !found.contains(&deletes) {
+                    open.push(target.clone());
+                    found.push(deletes);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Rows that green is not to see, and sees until row security hides them.

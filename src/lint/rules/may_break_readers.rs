@@ -1,12 +1,13 @@
 //! Blue may meet what it has not met before, once green writes it.
 
+use super::{counters, unfit};
 use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
-use crate::schema::{Function, QName, Rule as Constraint, Schema, UserType};
-use crate::sql::Operation;
-use crate::sql::operation::{DataVerb, Ident, OnDelete, RelationKind, TableChange};
+use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::schema::{Function, QName, Rule as Constraint, Schema};
+use crate::sql::operation::{DataVerb, DefaultValue, Ident, OnDelete, RelationKind, TableChange};
+use crate::sql::{Name, Operation};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_BREAK_READERS,
@@ -47,7 +48,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             }
             Capability::Definition(name) => format!("blue reads {name} through another query from here on"),
             Capability::Default { relation, column } => {
-                format!("blue's INSERTs into {relation} without {column} get another default from here on")
+                let rule = ruled(subject, relation, column).unwrap_or_default();
+                format!("blue's INSERTs into {relation} without {column} get another default from here on{rule}")
             }
             other => format!("blue can no longer be sure of this: {other}"),
         };
@@ -66,10 +68,33 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(step.pulls.conditional.iter().map(tell));
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
-        found.extend(step.operations().filter_map(|operation| mislabelled(subject, operation)));
-        found.extend(step.operations().filter_map(|operation| recounted(subject, operation)));
+        found.extend(counters::told(subject, &RULE));
     }
+    found.extend(unfit::told(subject, &RULE));
     found.extend(set_off(subject));
+}
+
+/// A rule that a new constant default has to obey, whoever leaves the column out.
+fn ruled(subject: &Subject<'_>, table: &QName, column: &Ident) -> Option<String> {
+    let relation = subject.after().relation(table)?;
+    if relation.column(column)?.default != Some(DefaultValue::Constant) {
+        return None;
+    }
+    let unique =
+        relation.indexes.iter().find(|(_, index)| index.unique && index.key.iter().flatten().any(|c| c == column));
+    let key = relation.constraints.values().find_map(|constraint| match &constraint.kind {
+        Constraint::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target),
+        _ => None,
+    });
+    let check = relation.constraints.iter().find_map(|(name, constraint)| match &constraint.kind {
+        Constraint::Check { columns, .. } if columns.contains(column) => Some(name),
+        _ => None,
+    });
+    match (unique, key) {
+        (None, None) => check.map(|check| format!(", which {check} must take")),
+        (Some((index, _)), _) => Some(format!(", the same as green's, and {index} refuses what collides")),
+        (None, Some(target)) => Some(format!(", which {target} must hold by then")),
+    }
 }
 
 /// A trigger that a version sets off although its own schema has none: a new one by blue before the cutover, one that goes late by green.
@@ -138,86 +163,40 @@ fn filled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
     ))
 }
 
-/// A new counter of a unique column that has values already, and that nothing sets behind them.
-fn recounted(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
-    let Subject { release, step, .. } = *subject;
-    let Operation::AlterTable { table, change: TableChange::SetIdentity { column, add: true, .. }, .. } = operation
-    else {
-        return None;
-    };
-    let table = step.before.resolve(table);
-    let relation = release.base.relation(&table)?;
-    let alone = |key: Vec<Ident>| key.len() == 1 && key[0] == *column;
-    let unique = relation.indexes.values().any(|index| index.unique && index.plain_key().is_some_and(alone));
-    relation.column(column).filter(|_| unique)?;
-    let is_set = step.operations().any(|other| matches!(other, Operation::Query { .. }));
-    let starts = |part: &PlacedPart<'_>| release.sources.slice(part.span).to_ascii_lowercase().contains("start");
-    if is_set || step.parts.iter().any(starts) {
-        return None;
-    }
-    let text = format!(
-        "the new counter of {table}.{column} begins at 1, whatever rows there are: an INSERT that leaves it out may collide with them"
-    );
-    Some(Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on").help(format!(
-        "set it behind the rows in the same file, which makes it one transaction: `SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}`"
-    )))
-}
-
-/// Labels of one enum that a new trigger puts into a column of another, which does not have them.
-fn mislabelled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
-    let Subject { release, step, .. } = *subject;
-    let Operation::CreateTrigger { name, table, function: Some(function), firing, .. } = operation else { return None };
-    let (table, function) = (step.before.resolve(table), step.before.resolve_function(function));
-    let relation = step.before.relation(&table).filter(|_| firing.changes_rows())?;
-    let labels =
-        |column: &Ident| match step.before.user_type_named(&relation.column(column)?.data_type.as_ref()?.base()) {
-            Some(UserType::Enum(labels)) => Some(labels),
-            _ => None,
-        };
-    let mut given = step.before.functions(&function).iter().flat_map(|body| &body.source.body().given);
-    let (from, into, label) = given.find_map(|given| {
-        let taken = labels(&given.column)?;
-        given.from.iter().find_map(|from| {
-            let label = labels(from)?.iter().find(|label| !taken.contains(label))?;
-            Some((from, &given.column, label))
-        })
-    })?;
-    let query = match release.blue.app.writes(&step.before.origin_of(&table)) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-        Evidence::Assumed => None,
-        Evidence::None => return None,
-    };
-    let text = format!(
-        "{name} puts {table}.{from} into {into}, which does not take '{label}': blue may be refused from here on"
-    );
-    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on");
-    Some(
-        release
-            .blue
-            .shown_by(diagnostic, query)
-            .help("give the enum all labels of the other; or translate them in the trigger"),
-    )
-}
-
-/// Rows that an INSERT makes of those that blue deletes, and that hold them from now on.
+/// Rows that are made of those that blue deletes, and that hold them from now on.
 fn held(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    let (table, data) = step.operations().find_map(|op| match op {
+    let made = |table: &Name| {
+        let table = step.before.resolve(table);
+        release.base.relation(&table).is_none().then_some(table)
+    };
+    step.operations().find_map(|operation| match operation {
         Operation::Data(data) if data.verb == DataVerb::Insert => {
-            Some((step.before.resolve(data.table.as_ref()?), data))
+            let table = step.before.resolve(data.table.as_ref()?);
+            let reads: Vec<QName> = data.query.reads.iter().map(|read| step.before.resolve(read)).collect();
+            let written = |key: &Ident| data.writes.is_empty() || data.writes.contains(key);
+            holds(subject, &table, |target, columns| reads.contains(target) && columns.iter().all(written))
+        }
+        // Rows that were made before the key.
+        Operation::AlterTable { table, change: TableChange::AddConstraint(_), .. } => {
+            let table = made(table)?;
+            holds(subject, &table, |target, _| filled_from(subject, &table, target, 0))
         }
         _ => None,
-    })?;
-    let reads: Vec<QName> = data.query.reads.iter().map(|read| step.before.resolve(read)).collect();
-    let keys = step.before.relation(&table)?.constraints.values();
-    let (target, query) = keys.filter(|_| release.base.relation(&table).is_some()).find_map(|key| match &key.kind {
-        Constraint::ForeignKey { columns, target, on_delete: OnDelete::Refuse, .. } if reads.contains(target) => {
+    })
+}
+
+/// What is told of a foreign key of a table whose rows are made of those that it points to.
+fn holds(subject: &Subject<'_>, table: &QName, made: impl Fn(&QName, &[Ident]) -> bool) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let mut keys = subject.after().relation(table)?.constraints.values();
+    let (target, query) = keys.find_map(|key| match &key.kind {
+        Constraint::ForeignKey { columns, target, on_delete: OnDelete::Refuse, .. } if made(target, columns) => {
             let (relation, child) = (target.clone(), table.clone());
             // Who deletes with a key that cascades deletes with this one.
             let deletes = Capability::Cascades { relation, child, columns: columns.clone() };
-            let written = data.writes.is_empty() || columns.iter().all(|column| data.writes.contains(column));
             match release.blue.app.evidence(&deletes) {
-                Evidence::Query(query) | Evidence::Perhaps(query) if written => Some((target, query)),
+                Evidence::Query(query) | Evidence::Perhaps(query) => Some((target, query)),
                 _ => None,
             }
         }
@@ -230,4 +209,29 @@ fn held(subject: &Subject<'_>) -> Option<Diagnostic> {
     Some(release.blue.shown_by(diagnostic, Some(query)).help(
         "make sure that blue deletes them first; or let it wait until blue is drained: `-- cutover: after <reason>`",
     ))
+}
+
+/// Whether the release fills a table from another, or from one that it fills from that.
+fn filled_from(subject: &Subject<'_>, table: &QName, from: &QName, depth: usize) -> bool {
+    const DEEPEST: usize = 8;
+    depth < DEEPEST
+        && subject.release.steps.iter().any(|step| {
+            let reads = |names: &[Name]| {
+                names
+                    .iter()
+                    .map(|name| step.before.resolve(name))
+                    .any(|read| read == *from || read != *table && filled_from(subject, &read, from, depth + 1))
+            };
+            step.operations().any(|operation| match operation {
+                Operation::Data(data) if data.verb == DataVerb::Insert => {
+                    data.table.as_ref().is_some_and(|name| step.before.resolve(name) == *table)
+                        && reads(&data.query.reads)
+                }
+                Operation::CreateTable(made) => match &made.query {
+                    Some((query, _)) => step.before.resolve(&made.name) == *table && reads(&query.reads),
+                    None => false,
+                },
+                _ => false,
+            })
+        })
 }

@@ -309,7 +309,7 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
     subject.release.steps.iter().any(|other| {
         other.phase == Phase::Before
             && other.operations().any(|op| match op {
-                Operation::CreateTrigger { table: on, function, firing, .. } => {
+                Operation::CreateTrigger { name: trigger, table: on, function, firing, .. } => {
                     let function = function.as_ref().map(|function| other.before.resolve_function(function));
                     let names = |name: &Ident| {
                         let (last, before) = (subject.release.last, other.before);
@@ -323,9 +323,8 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                         // One that runs after the row was written has to name its table to write it again.
                         Filled::Columns { writes, demanded } => {
                             let gives = |column: &Ident| {
-                                let function = function.as_ref().filter(|_| demanded);
-                                function
-                                    .is_none_or(|function| gives_value(subject, other.before, function, &known, column))
+                                let gives = |f| gives_value(subject, other.before, f, (&known, column), demanded);
+                                function.as_ref().is_none_or(gives)
                             };
                             let named = writes.iter().any(|column| names(column) && gives(column));
                             named && (firing.changes_rows() || names(&table.name))
@@ -341,17 +340,29 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                     };
                     let runs = other.before.origin_of(&on) == known || of_parent();
                     let fires = subject.release.blue.app.sets_off(&known, *firing, names);
-                    runs && fires && fills
+                    // One that goes before the cutover sees no row of the overlap.
+                    let there = Capability::Trigger { relation: on.clone(), name: trigger.clone() };
+                    let gone =
+                        |step: &PlacedStep<'_>| step.phase == Phase::Before && step.effect.removes.contains(&there);
+                    runs && fires && fills && !subject.release.steps.iter().any(gone)
                 }
                 _ => false,
             })
     })
 }
 
-/// Whether a trigger's function may give a column of blue's rows something else than NULL: not if it takes it from columns that blue leaves NULL.
-fn gives_value(subject: &Subject<'_>, made: &Schema, function: &QName, table: &QName, column: &Ident) -> bool {
+/// Whether a trigger's function may give a column of blue's rows something of their own: not if it takes it from columns that blue does not
+/// know or, where a value is `demanded`, leaves NULL.
+fn gives_value(
+    subject: &Subject<'_>,
+    made: &Schema,
+    function: &QName,
+    (table, column): (&QName, &Ident),
+    demanded: bool,
+) -> bool {
     let base = subject.release.base.relation(table);
-    let demands = |from: &Ident| base.and_then(|relation| relation.column(from)).is_some_and(|column| column.not_null);
+    let known = |from: &Ident| base.and_then(|relation| relation.column(from));
+    let gives = |from: &Ident| known(from).is_some_and(|column| column.not_null || !demanded);
     // A function that comes and goes with the release is known where its trigger is made.
     let mut bodies = subject.release.last.functions(function);
     if bodies.is_empty() {
@@ -359,7 +370,7 @@ fn gives_value(subject: &Subject<'_>, made: &Schema, function: &QName, table: &Q
     }
     bodies.iter().all(|function| {
         let mut given = function.source.body().given.iter().filter(|given| given.column == *column).peekable();
-        given.peek().is_none() || given.any(|given| !given.alone || given.from.iter().any(demands))
+        given.peek().is_none() || given.any(|given| !given.alone || given.from.iter().any(gives))
     })
 }
 

@@ -10,7 +10,9 @@ use super::node::Node;
 use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
-use crate::sql::operation::{DataVerb, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind};
+use crate::sql::operation::{
+    DataVerb, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind, RoutineChange,
+};
 use crate::sql::{Name, TypeName};
 
 /// How a node touches things.
@@ -313,6 +315,22 @@ impl Reader<'_> {
                 self.named_by(&function);
                 self.access.follows.insert(Key::FunctionUsers);
                 self.access.defines.insert(Key::Function(self.schema.resolve_function(name)));
+            }
+            Operation::AlterFunction { name, change, .. } => {
+                let function = self.schema.resolve_function(name);
+                self.named_by(&function);
+                let to = match change {
+                    RoutineChange::Rename(to) => QName { name: to.clone(), ..function.clone() },
+                    RoutineChange::Move(to) => {
+                        self.access.uses.insert(Key::Namespace(to.clone()));
+                        QName { schema: to.clone(), ..function.clone() }
+                    }
+                    RoutineChange::Runs(_) => function.clone(),
+                };
+                if to != function {
+                    self.access.follows.insert(Key::FunctionUsers);
+                }
+                self.access.defines.extend([Key::Function(function), Key::Function(to)]);
             }
             Operation::CreateTrigger { name, table, function, columns, .. } => {
                 let table = self.schema.resolve(table);

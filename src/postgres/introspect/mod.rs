@@ -383,6 +383,7 @@ impl Reader {
                 tracked,
                 volatile,
                 immutable,
+                definer: runs.security_definer,
                 body,
             };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{Catalog, is_system};
 use crate::schema::model::{QName, Relation, UserType};
 use crate::sql::Name;
-use crate::sql::bound::Bound;
 use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateTable, DomainChange, Ident, RelationKind,
     ReplicaIdentity, TypeDefinition,
@@ -85,13 +84,6 @@ impl Catalog<'_> {
         }
         let (name, _) = { table.inherits.iter().filter_map(found) }.find(|(_, relation)| relation.partitioned)?;
         Some(format!("cannot inherit from partitioned table \"{}\"", name.name))
-    }
-
-    /// The bound of a partition against those of the others, which are of one kind.
-    pub(super) fn other_kind(&self, parent: &QName, bound: &Bound) -> Option<String> {
-        let other = self.schema.children(parent).find_map(|child| self.schema.relation(child)?.bound.as_ref())?;
-        (std::mem::discriminant(other) != std::mem::discriminant(bound))
-            .then(|| "invalid bound specification for this kind of partitions".to_owned())
     }
 
     /// `CREATE TYPE`, `CREATE DOMAIN`

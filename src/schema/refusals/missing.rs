@@ -50,10 +50,15 @@ pub(in crate::schema) fn followed(kind: ObjectKind, name: &str) -> Option<(Objec
 impl Schema {
     /// The relation that a string names, if a schema that is there does not have it.
     pub(in crate::schema) fn lacks_relation(&self, text: &str) -> Option<QName> {
+        let found = self.named_in(text)?;
+        (self.relation(&found).is_none() && self.has_namespace(&found.schema)).then_some(found)
+    }
+
+    /// The relation that a text names, as `regclass` reads it.
+    pub(crate) fn named_in(&self, text: &str) -> Option<QName> {
         let pieces = lex(text);
         let name = name_of(&pieces.iter().filter(|piece| piece.solid()).collect::<Vec<_>>())?;
-        let found = self.resolve(&name);
-        (self.relation(&found).is_none() && self.has_namespace(&found.schema)).then_some(found)
+        Some(self.resolve(&name))
     }
 }
 

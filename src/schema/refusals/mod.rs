@@ -2,6 +2,7 @@
 //! there can be only one of, what a column or a table cannot be. Each message is the server's, as versions 15 and 18 say it; a test runs the
 //! statements on a server.
 
+mod clauses;
 pub(super) mod expressions;
 pub(super) mod family;
 mod gone;
@@ -9,18 +10,20 @@ mod keys;
 mod kinds;
 mod made;
 pub(super) mod missing;
+mod partitions;
 mod routines;
 mod signature;
 mod written;
 
+pub(crate) use clauses::clauses_refused;
 pub(crate) use routines::Caller;
+pub(super) use signature::takes;
 
 pub(super) use made::repeated;
 
 use super::model::{Column, QName, Relation, Rule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
-use crate::sql::bound::Bound;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, GrantObject, Ident,
@@ -77,6 +80,9 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let other = schema.called_otherwise(*called, &name, arguments);
             other.or_else(|| catalog.drop_function(&name, arguments, *cascade))
         }
+        Operation::AlterFunction { called, name, arguments, .. } => {
+            schema.called_otherwise(*called, &schema.resolve_function(name), arguments.as_deref())
+        }
         Operation::DropNamespace { name, cascade: false, .. } => {
             let relations = schema.relations().map(|(name, relation)| (name, relation.kind.keyword()));
             let types = schema.user_types().map(|(name, _)| (name, "TYPE"));
@@ -97,7 +103,11 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::DropTrigger { name, table, .. } => catalog.drop_trigger(name, &schema.resolve(table)),
         Operation::CreatePolicy { name, table, .. } => {
             let table = schema.resolve(table);
-            let exists = schema.relation(&table)?.policies.contains_key(name);
+            let relation = schema.relation(&table)?;
+            if relation.kind != RelationKind::Table {
+                return Some(format!("\"{}\" is not a table", table.name));
+            }
+            let exists = relation.policies.contains_key(name);
             exists.then(|| format!("policy \"{name}\" for table \"{}\" already exists", table.name))
         }
         Operation::AlterPolicy { name, table, rename, .. } => {
@@ -358,12 +368,16 @@ impl Catalog<'_> {
                 if let Some(default) = relation.default_partition.as_ref().filter(|_| *is_default) {
                     return Some(second_default(&self.schema.resolve(partition), default));
                 }
+                if let Some(why) = self.hashed(name).filter(|_| *is_default) {
+                    return Some(why);
+                }
                 let partition = self.schema.resolve(partition);
                 let parent = self.schema.relation(&partition).and_then(|found| found.parent.as_ref());
                 if parent.and_then(|parent| self.schema.relation(parent)).is_some_and(|parent| parent.partitioned) {
                     return Some(format!("\"{}\" is already a partition", partition.name));
                 }
-                self.bound(name, relation, &partition, bound.as_ref()?)
+                let bound = bound.as_ref()?;
+                self.other_kind(name, bound).or_else(|| self.bound(name, relation, &partition, bound))
             }
             _ => None,
         }
@@ -412,6 +426,9 @@ impl Catalog<'_> {
         if overlapping.is_some() {
             return overlapping;
         }
+        if let Some(why) = self.hashed(&parent_name).filter(|_| table.is_default) {
+            return Some(why);
+        }
         let default = parent.default_partition.as_ref().filter(|_| table.is_default)?;
         Some(second_default(&self.schema.resolve(&table.name), default))
     }
@@ -423,25 +440,6 @@ impl Catalog<'_> {
             return Some(format!("\"{}\" is not a view", name.name));
         }
         self.named_as_type(&view.name).or_else(|| resolve::query_refused(&view.body, self.schema))
-    }
-
-    /// A partition's bound among those of the others.
-    fn bound(&self, parent: &QName, relation: &Relation, partition: &QName, bound: &Bound) -> Option<String> {
-        // How constants of other types are ordered, their text does not tell.
-        const ORDERED: [&str; 6] =
-            ["smallint", "integer", "bigint", "date", "timestamp without time zone", "timestamp with time zone"];
-        let [key] = relation.partition_key.as_slice() else { return None };
-        let data_type = relation.column(key)?.data_type.as_ref()?.base();
-        let ordered = ORDERED.contains(&&*data_type) || matches!(bound, Bound::List(_));
-        if bound.is_empty() && ordered {
-            return Some(format!("empty range bound specified for partition \"{}\"", partition.name));
-        }
-        let takes = |other: &&QName| {
-            let found = self.schema.relation(other).and_then(|other| other.bound.as_ref());
-            **other != *partition && found.is_some_and(|other| other.overlaps(bound))
-        };
-        let other = self.schema.children(parent).find(takes).filter(|_| ordered)?;
-        Some(format!("partition \"{}\" would overlap partition \"{}\"", partition.name, other.name))
     }
 
     fn create_index(&self, index: &CreateIndex) -> Option<String> {

@@ -72,6 +72,9 @@ impl Catalog<'_> {
                     table.name
                 ));
             }
+            RelationKind::View if firing.instead && !firing.each_row => {
+                return Some("INSTEAD OF triggers must be FOR EACH ROW".to_owned());
+            }
             RelationKind::Table if firing.instead => {
                 return Some(format!("\"{}\" is a table: tables cannot have INSTEAD OF triggers", table.name));
             }

@@ -58,7 +58,8 @@ impl Schema {
     }
 }
 
-fn takes(function: &Function, arguments: &[TypeName]) -> bool {
+/// Whether a function is one of these argument types, however they are spelled.
+pub(in crate::schema) fn takes(function: &Function, arguments: &[TypeName]) -> bool {
     let declared = function.arguments.iter().map(|(data_type, _)| data_type.as_str());
     declared.len() == arguments.len() && declared.zip(arguments).all(|(a, b)| may_be_same(a, b.as_str()))
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Resolver;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::Type;
-use crate::schema::{Function, QName, Schema};
+use crate::schema::{Function, QName, Schema, UserType};
 use crate::sql::operation::Ident;
 
 /// What is wrong with a table whose rows a body changes.
@@ -29,7 +29,10 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
     let bare = special.map(|name| Col::plain(name, Type::Any)).collect();
     let around = Names::new(tables, bare);
     let scope = Scope { names: &around, outer: None };
-    let mut found: Vec<String> = Vec::new();
+    let wanted = width(function, schema);
+    let widths = |wanted: usize, is: usize| format!("it returns {wanted} columns, and its query {is}");
+    let rows = body.rows.iter().filter_map(|is| Some((wanted?, *is))).filter(|(wanted, is)| wanted != is);
+    let mut found: Vec<String> = rows.map(|(wanted, is)| widths(wanted, is)).collect();
     for query in &body.queries {
         let mut resolver = Resolver { tables: Rc::clone(&first.tables), ..Resolver::new(schema) };
         resolver.variables = names.iter().map(|name| (*name).clone()).collect();
@@ -43,12 +46,10 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         let changed = resolver.resolved.uses.writes.iter().filter(|write| write.changes_rows());
         let unidentified = changed.filter(|write| !schema.identifies_rows(&write.relation));
         found.extend(unidentified.map(|write| format!("{} {NO_IDENTITY}", write.relation)));
-        let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), width(function, schema)) else {
-            continue;
-        };
+        let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), wanted) else { continue };
         // One column may be a whole row.
         if columns.len() != wanted && (columns.len() != 1 || function.source.language() == "plpgsql") {
-            found.push(format!("it returns {} columns, and its query {}", wanted, columns.len()));
+            found.push(widths(wanted, columns.len()));
         }
     }
     found
@@ -60,6 +61,9 @@ fn width(function: &Function, schema: &Schema) -> Option<usize> {
         return Some(function.outputs.len());
     }
     let returned = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
+    if let Some(UserType::Composite(attributes)) = schema.user_type_named(returned) {
+        return Some(attributes.len());
+    }
     let (namespace, name) = returned.split_once('.').unwrap_or(("public", returned));
     let relation = schema.relation(&QName::new(namespace.trim_matches('"'), name.trim_matches('"')))?;
     relation.columns_known.then_some(relation.columns.len())

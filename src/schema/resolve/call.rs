@@ -6,6 +6,7 @@ use super::catalog::{Builtin, CATALOG, Context};
 use super::expr::{Overload, start};
 use super::kept::may_be_function;
 use super::scope::{Col, Names, Scope, Table};
+use super::sorting::Need;
 use super::types::Type;
 use super::{Problem, Resolver};
 use crate::schema::{Function, UserType};
@@ -33,6 +34,14 @@ impl Resolver<'_> {
         for beside in &call.beside {
             let found = self.expr(beside, scope);
             self.settle_open(beside, &found, "text");
+        }
+        for over in &call.over {
+            let found = self.expr(over, scope);
+            self.settle_open(over, &found, "text");
+            self.sort(&found, Need::Equality, call.at);
+        }
+        for argument in types.iter().filter(|_| call.distinct) {
+            self.sort(argument, Need::Equality, call.at);
         }
         let unknown = |returns| Meant { returns, builtin: None, user: None };
         let name = &call.name.name;

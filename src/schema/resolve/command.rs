@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::catalog::{CATALOG, Context};
 use super::expr::start;
 use super::scope::{Col, Columns, Names, Scope, Sized, Table, common_size};
+use super::sorting::Need;
 use super::types::{Sure, Type};
 use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::refusals::repeated;
@@ -79,7 +80,7 @@ impl<'s> Resolver<'s> {
             if query.recursive {
                 // What the query that is not recursive returns is what the name stands for inside.
                 let first = self.silently(|resolver| match &cte.query.body {
-                    Body::Set(left, _) => resolver.body(left, &[], outer).0,
+                    Body::Set(left, ..) => resolver.body(left, &[], outer).0,
                     _ => None,
                 });
                 self.ctes.push((cte.name.clone(), first.map(|columns| renamed(columns, &cte.columns))));
@@ -132,7 +133,7 @@ impl<'s> Resolver<'s> {
             Body::Query(query) => (self.query(query, outer), Names::default()),
             Body::Command(command) => (self.command(command, outer), Names::default()),
             Body::Values(rows) => (self.values(rows, outer), Names::default()),
-            Body::Set(left, right) => {
+            Body::Set(left, right, compared) => {
                 let (left, _) = self.body(left, &[], outer);
                 let (right, _) = self.body(right, &[], outer);
                 let (Some(left), Some(right)) = (left, right) else { return (None, Names::default()) };
@@ -155,6 +156,9 @@ impl<'s> Resolver<'s> {
                     col
                 };
                 let columns: Vec<Col> = left.into_iter().zip(right).map(merge).collect();
+                if *compared {
+                    self.sort_all(&columns, Need::Equality);
+                }
                 // ORDER BY names what comes out.
                 let names = Names::new(Vec::new(), columns.clone());
                 let scope = Scope { names: &names, outer };
@@ -189,94 +193,9 @@ impl<'s> Resolver<'s> {
             let found = self.expr(filter, Some(&scope));
             self.want(filter, &found, "boolean", Context::Assignment, start(filter));
         }
-        let output = columns.as_deref().unwrap_or_default();
-        let is_output = |expr: &Expr| match expr {
-            Expr::Column(parts, _) if parts.len() == 1 => output.iter().any(|col| col.name == parts[0]),
-            Expr::Number(_) => true,
-            _ => false,
-        };
-        let is_input = |expr: &Expr| match expr {
-            Expr::Column(parts, _) => names.bare().any(|col| col.name == parts[0]),
-            _ => false,
-        };
-        // A bare name in ORDER BY is first one of the output, in GROUP BY first one of the input.
-        let by = order_by.iter().chain(&select.distinct_on).filter(|e| !is_output(e));
-        for expr in by.chain(select.group_by.iter().filter(|e| is_input(e) || !is_output(e))).chain(&select.windows) {
-            self.expr(expr, Some(&scope));
-        }
+        self.sorts(select, order_by, &columns, &scope);
         self.grouping(select, &names);
         columns
-    }
-
-    /// The columns beside GROUP BY, which it must hold, or the primary key of their table. What stands in calls is not looked at: they may
-    /// be aggregates.
-    fn grouping(&mut self, select: &Select, names: &Names) {
-        if select.group_by.is_empty() {
-            return;
-        }
-        let item = |name: &Ident| {
-            select.items.iter().find_map(|item| match item {
-                Item::Expr(expr, output) if output == name => Some(expr),
-                _ => None,
-            })
-        };
-        let mut grouped: BTreeSet<(usize, Ident)> = BTreeSet::new();
-        let mut inside: Vec<&Expr> = Vec::new();
-        for by in &select.group_by {
-            match by {
-                Expr::Column(parts, _) if located(parts, names).is_none() => inside.extend(parts.last().and_then(item)),
-                Expr::Number(number) => {
-                    let at = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-                    match at.and_then(|at| select.items.get(at)) {
-                        Some(Item::Expr(expr, _)) => inside.push(expr),
-                        _ => return,
-                    }
-                }
-                other => inside.push(other),
-            }
-        }
-        let mut whole = inside.clone();
-        while let Some(expr) = inside.pop() {
-            if let Expr::Column(parts, _) = expr {
-                grouped.extend(located(parts, names));
-            }
-            inside.extend(expr.parts());
-        }
-        whole.retain(|expr| !matches!(expr, Expr::Column(..)));
-        let mut shown: Vec<&Expr> = select
-            .items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Expr(expr, _) => Some(expr),
-                Item::Star(..) | Item::Fields(_) => None,
-            })
-            .chain(&select.having)
-            .collect();
-        while let Some(expr) = shown.pop() {
-            let Expr::Column(parts, at) = expr else {
-                if !matches!(expr, Expr::Call(_)) && !whole.contains(&expr) {
-                    shown.extend(expr.parts());
-                }
-                continue;
-            };
-            let Some((table, column)) = located(parts, names).filter(|place| !grouped.contains(place)) else {
-                continue;
-            };
-            let Some(relation) = names.tables[table].relation.clone() else { continue };
-            let Some(found) = self.schema.relation(&relation).filter(|found| found.kind == RelationKind::Table) else {
-                continue;
-            };
-            let keyed = |key: &[Ident]| key.iter().all(|column| grouped.contains(&(table, column.clone())));
-            if found.primary_key().is_some_and(keyed) {
-                self.resolved.uses.grouped.entry(relation).or_insert(*at);
-            } else {
-                let alias = &names.tables[table].alias;
-                let message = format!(
-                    "column \"{alias}.{column}\" must appear in the GROUP BY clause or be used in an aggregate function"
-                );
-                self.problem("42803", message, *at);
-            }
-        }
     }
 
     fn items(&mut self, items: &[Item], scope: &Scope<'_>) -> Output {
@@ -921,7 +840,7 @@ impl<'s> Resolver<'s> {
 }
 
 /// The table of one FROM, by its place, whose column a name means there, if it is surely one.
-fn located(parts: &[Ident], names: &Names) -> Option<(usize, Ident)> {
+pub(super) fn located(parts: &[Ident], names: &Names) -> Option<(usize, Ident)> {
     let (table, name) = match parts {
         [name] => (None, name),
         [.., table, name] => (Some(table), name),

@@ -3,6 +3,7 @@
 use super::Resolver;
 use super::catalog::{CATALOG, Context};
 use super::scope::{Scope, Sized, common_size, sized, system_column};
+use super::sorting::Need;
 use super::types::{Sure, Type};
 use crate::schema::UserType;
 use crate::sql::TypeName;
@@ -520,6 +521,9 @@ impl Resolver<'_> {
             "!=" => "<>",
             other => other,
         };
+        if let ([(left_expr, a), (right_expr, b)], Some(need)) = (&operands[..], Need::of(name)) {
+            self.compare_rows((left_expr, a), (right_expr, b), need, at);
+        }
         let all = CATALOG.operators(name);
         // Mostly there is one for just these types; a string is taken for what the other side is.
         if let [(left, a), (right, b)] = &operands[..] {

@@ -6,8 +6,10 @@ mod call;
 mod catalog;
 mod command;
 mod expr;
+mod grouping;
 mod kept;
 mod scope;
+mod sorting;
 mod types;
 
 use std::cell::RefCell;

@@ -6,12 +6,12 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::Result;
 use super::query::kept_at;
+use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::lex::{Kind, Lexeme, lex, words_of};
-use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation};
-use crate::sql::parse::{eat, eat_word, eat_words, is_word};
+use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation, Routine, RoutineChange};
+use crate::sql::parse::{at_end, eat, eat_word, eat_words, is_word, peek_words};
 use crate::sql::types::{TypeName, lower_type};
 
 pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
@@ -52,6 +52,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
     let mentions = mentions.into_iter().collect();
     let (volatile, immutable) = (body.volatility == "volatile", body.volatility == "immutable");
     let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
+    let definer = body.security_definer;
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
         name,
@@ -67,6 +68,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         tracked,
         volatile,
         immutable,
+        definer,
         body,
     }))])
 }
@@ -114,6 +116,36 @@ struct Argument {
     input: bool,
     /// Whether it is part of the result.
     output: bool,
+}
+
+/// `ALTER FUNCTION f(int) RENAME TO g`
+pub(super) fn alter_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keyword_is(Keyword::ALTER)?;
+    let called = match () {
+        () if eat(parser, &[Keyword::FUNCTION]) => Routine::Function,
+        () if eat(parser, &[Keyword::PROCEDURE]) => Routine::Procedure,
+        () => {
+            parser.next_token();
+            Routine::Any
+        }
+    };
+    let name = lower_name(&parser.parse_object_name(false)?);
+    let has_arguments = parser.peek_token_ref().token == Token::LParen;
+    let arguments = if has_arguments { Some(argument_types(parser)?) } else { None };
+    let change = if eat_words(parser, &["rename", "to"]) {
+        RoutineChange::Rename(fold(&parser.parse_identifier()?))
+    } else if eat_words(parser, &["set", "schema"]) {
+        RoutineChange::Move(fold(&parser.parse_identifier()?))
+    } else if peek_words(parser, &["depends"]) || peek_words(parser, &["no", "depends"]) {
+        return Ok(vec![misc::opaque(parser)]);
+    } else {
+        let mut words = Vec::new();
+        while !at_end(parser) {
+            words.push(parser.next_token().token.to_string().to_ascii_lowercase());
+        }
+        RoutineChange::Runs(words.join(" ").into())
+    };
+    Ok(vec![Operation::AlterFunction { called, name, arguments, change }])
 }
 
 /// `(int, text)` of a DROP FUNCTION.

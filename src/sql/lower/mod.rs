@@ -206,6 +206,7 @@ fn operations(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
             "index" | "view" | "materialized" => relation::alter_relation(parser),
             "type" | "domain" => types::alter_type(parser),
             "policy" => privilege::alter_policy(parser),
+            "function" | "procedure" | "routine" => function::alter_function(parser),
             "default" => privilege::default_privileges(parser),
             _ => Ok(vec![misc::opaque(parser)]),
         },

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    self, AccessExpr, AssignmentTarget, ConflictTarget, Distinct, FromTable, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArguments, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, MergeAction,
-    MergeInsertKind, MergeUpdateKind, NamedWindowExpr, OnConflictAction, OnInsert, OrderByKind, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement, Subscript, TableFactor, TableObject, UnaryOperator,
-    UpdateTableFromKind, Value, WindowType,
+    self, AccessExpr, AssignmentTarget, ConflictTarget, Distinct, DuplicateTreatment, FromTable, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, JoinConstraint, JoinOperator, LimitClause,
+    MergeAction, MergeInsertKind, MergeUpdateKind, NamedWindowExpr, OnConflictAction, OnInsert, OrderByKind,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement, Subscript,
+    TableFactor, TableObject, UnaryOperator, UpdateTableFromKind, Value, WindowType,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Span;
@@ -54,16 +54,18 @@ pub(super) fn kept_at(parser: &mut Parser<'_>) -> Kept {
     found
 }
 
-/// A chain of UNIONs: from the left as it is written, and a tree with a level for each doubling where it is long.
-fn sets(mut bodies: Vec<Body>) -> Body {
+/// A chain of UNIONs: from the left as it is written, and a tree with a level for each doubling where it is long. Beside each body, whether
+/// rows are compared where it is joined to those before it.
+fn sets(mut bodies: Vec<(Body, bool)>) -> Body {
     const SHORT: usize = 20;
     if bodies.len() <= SHORT {
         let mut bodies = bodies.into_iter();
-        let first = bodies.next().unwrap_or(Body::Values(Vec::new()));
-        return bodies.fold(first, |left, right| Body::Set(Box::new(left), Box::new(right)));
+        let (first, _) = bodies.next().unwrap_or((Body::Values(Vec::new()), false));
+        return bodies.fold(first, |left, (right, compared)| Body::Set(Box::new(left), Box::new(right), compared));
     }
     let right = bodies.split_off(bodies.len() / 2);
-    Body::Set(Box::new(sets(bodies)), Box::new(sets(right)))
+    let compared = right.first().is_some_and(|(_, compared)| *compared);
+    Body::Set(Box::new(sets(bodies)), Box::new(sets(right)), compared)
 }
 
 /// An expression from its text, without places.
@@ -372,14 +374,16 @@ impl Lower<'_> {
         match body {
             SetExpr::Select(select) => Body::Select(Box::new(self.select(select))),
             SetExpr::Query(query) => Body::Query(Box::new(self.query(query))),
-            SetExpr::SetOperation { left, right, .. } => {
-                let (mut first, mut others) = (left, vec![right]);
-                while let SetExpr::SetOperation { left, right, .. } = &**first {
-                    others.push(right);
+            SetExpr::SetOperation { .. } => {
+                let (mut first, mut others) = (body, Vec::new());
+                while let SetExpr::SetOperation { left, right, op, set_quantifier } = first {
+                    let all = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
+                    others.push((self.set_part(right), *op != SetOperator::Union || !all));
                     first = left;
                 }
-                let bodies = std::iter::once(first).chain(others.into_iter().rev()).map(|part| self.set_part(part));
-                sets(bodies.collect())
+                others.push((self.set_part(first), false));
+                others.reverse();
+                sets(others)
             }
             SetExpr::Values(values) => Body::Values(self.rows(values)),
             SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => {
@@ -421,6 +425,7 @@ impl Lower<'_> {
             }
         }
         Select {
+            distinct: matches!(select.distinct, Some(Distinct::Distinct)),
             distinct_on,
             items: self.items(&select.projection),
             from: self.from(&select.from),
@@ -541,7 +546,9 @@ impl Lower<'_> {
                     at: At::default(),
                     arguments: self.exprs(array_exprs),
                     named: false,
+                    distinct: false,
                     beside: Vec::new(),
+                    over: Vec::new(),
                     within_group: false,
                 }));
                 call(found, name, alias, *with_ordinality)
@@ -776,7 +783,9 @@ impl Lower<'_> {
             at: At::default(),
             arguments,
             named: false,
+            distinct: false,
             beside: Vec::new(),
+            over: Vec::new(),
             within_group: false,
         }))
     }
@@ -807,7 +816,9 @@ impl Lower<'_> {
             at: self.name_at(name),
             arguments: found,
             named,
+            distinct: false,
             beside,
+            over: Vec::new(),
             within_group: false,
         }))
     }
@@ -820,8 +831,9 @@ impl Lower<'_> {
         let mut beside = Vec::new();
         beside.extend(function.filter.as_ref().map(|e| Expr::Logic(vec![self.expr(e)])));
         beside.extend(function.within_group.iter().map(|by| self.expr(&by.expr)));
+        let mut over = Vec::new();
         if let Some(WindowType::WindowSpec(spec)) = &function.over {
-            self.window(spec, &mut beside);
+            self.window(spec, &mut over);
         }
         let list = match &function.args {
             FunctionArguments::None => {
@@ -848,6 +860,8 @@ impl Lower<'_> {
         }
         let Expr::Call(mut call) = self.call(&function.name, &list.args, beside) else { return Expr::Opaque };
         call.within_group = !function.within_group.is_empty();
+        call.distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+        call.over = over;
         let arguments = &mut call.arguments;
         match word {
             "coalesce" => Expr::Common("COALESCE", std::mem::take(arguments), at),

@@ -1,5 +1,6 @@
 //! Statements that PostgreSQL refuses whatever rows there are, and their twins that it takes: the plan says the same as the server.
 
+mod clauses;
 mod expressions;
 mod families;
 mod kinds;
@@ -459,6 +460,7 @@ async fn what_the_server_refuses_is_foreseen() {
     let all = || {
         let always = [
             CASES,
+            clauses::CASES,
             families::CASES,
             kinds::CASES,
             routines::CASES,
