@@ -63,32 +63,32 @@ impl Limits {
     }
 
     /// How long a step waits for a lock.
-    pub(crate) fn lock_timeout(self) -> Duration {
+    pub fn lock_timeout(self) -> Duration {
         self.time(|limits| limits.lock_timeout_ms)
     }
 
     /// How long a statement may run; zero: for ever.
-    pub(crate) fn statement_timeout(self) -> Duration {
+    pub fn statement_timeout(self) -> Duration {
         self.time(|limits| limits.statement_timeout_ms)
     }
 
     /// How often a step tries again.
-    pub(crate) fn lock_retries(self) -> u32 {
+    pub fn lock_retries(self) -> u32 {
         self.lock_retries.or(Self::USUAL.lock_retries).unwrap_or_default()
     }
 
     /// How long the traffic backend may take for one call.
-    pub(crate) fn traffic_timeout(self) -> Duration {
+    pub fn traffic_timeout(self) -> Duration {
         self.time(|limits| limits.traffic_timeout_ms)
     }
 
     /// How long the traffic may take to move.
-    pub(crate) fn verify_timeout(self) -> Duration {
+    pub fn verify_timeout(self) -> Duration {
         self.time(|limits| limits.verify_timeout_ms)
     }
 
     /// How long blue may take to drain.
-    pub(crate) fn drain_timeout(self) -> Duration {
+    pub fn drain_timeout(self) -> Duration {
         self.time(|limits| limits.drain_timeout_ms)
     }
 }
