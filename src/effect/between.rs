@@ -196,7 +196,9 @@ impl Effect {
             self.flag(capability, !runs(old), !runs(new));
         }
         self.same_indexes(name, old, new);
-        if was.policies != is.policies || was.row_security != is.row_security {
+        // No other way leads round in a circle than before if none from here does.
+        let changed = was.policies != is.policies || was.row_security != is.row_security;
+        if changed && (before.policies_recur(name) || after.policies_recur(name)) {
             // Those of other tables may read this one.
             for (other, _) in after.relations().filter(|(_, relation)| relation.row_security) {
                 self.flag(behaviour::ends(other), !before.policies_recur(other), !after.policies_recur(other));

@@ -109,7 +109,12 @@ impl Change {
                     (function.immutable, function.volatile) = (says("immutable"), says("volatile"));
                 }
                 function.definer = says("definer") || (function.definer && !says("invoker"));
-                function.body = format!("{} {words}", function.body).into();
+                // Costs, owners and what may run beside it change nothing of what it does; `FunctionBody::digest` leaves them out as well.
+                let counts =
+                    ["set", "reset", "definer", "invoker", "strict", "null", "immutable", "stable", "volatile"];
+                if counts.into_iter().any(says) {
+                    function.body = format!("{} {words}", function.body).into();
+                }
                 self.schema.functions.insert(name, Arc::new(overloads));
                 return;
             }
@@ -144,6 +149,7 @@ impl Change {
         let callers = if from.name == to.name { Vec::new() } else { self.schema.callers(from) };
         for (name, caller) in callers {
             self.edit(&name, |relation| {
+                relation.runs.remove(&from.name);
                 relation.runs.insert(to.name.clone());
                 match &caller {
                     Caller::View => {}

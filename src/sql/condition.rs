@@ -93,6 +93,8 @@ fn truth(expr: &Expr, value: &dyn Fn(&Ident) -> Option<Constant>) -> Truth {
         Expr::Between { expr, negated, low, high } => {
             let [at, low, high] = [expr, low, high].map(|e| operand(e, value));
             let inside = match (at, low, high) {
+                // The other way round it may have been SYMMETRIC, which is not kept.
+                (_, Some(Constant::Number(low)), Some(Constant::Number(high))) if low > high => Truth::Unknown,
                 (Some(Constant::Number(at)), Some(Constant::Number(low)), Some(Constant::Number(high))) => {
                     (low <= at && at <= high).into()
                 }

@@ -13,6 +13,8 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     let is =
         |tokens: &[TokenWithSpan], at: Option<usize>, word: &str| at.is_some_and(|at| is_word(&tokens[at].token, word));
     let mut first: Option<usize> = None;
+    // Whether the first AS of the statement was the token before.
+    let mut after_first_as = None;
     // The tokens before this one, the nearest first.
     let mut before: [Option<usize>; 5] = [None; 5];
     let mut at = 0;
@@ -24,7 +26,9 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         first = first.or(Some(at));
         let keyword = |at: usize, keyword: Keyword| matches!(&tokens[at].token, Token::Word(w) if w.keyword == keyword);
         let next = || (at + 1..tokens.len()).find(|at| solid(&tokens[*at].token));
-        if keyword(at, Keyword::TABLE) && is_query(tokens, first, &before, next()) {
+        let behind_as = after_first_as == Some(true);
+        let is_as = keyword(at, Keyword::AS);
+        if keyword(at, Keyword::TABLE) && is_query(tokens, first, &before, next(), behind_as) {
             let only = next().filter(|next| is_word(&tokens[*next].token, "only"));
             only.into_iter().for_each(|only| tokens[only].token = blanked());
             tokens[at].token = Token::make_keyword("SELECT");
@@ -39,6 +43,10 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         } else if keyword(at, Keyword::WITH) && is(tokens, before[0], "returning") {
             rename_rows(tokens, at);
         }
+        after_first_as = match after_first_as {
+            None => is_as.then_some(true),
+            Some(_) => Some(false),
+        };
         before.rotate_right(1);
         before[0] = Some(at);
         at += 1;
@@ -46,7 +54,13 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
 }
 
 /// Whether `TABLE` is a query (`TABLE t`), and not a kind of object.
-fn is_query(tokens: &[TokenWithSpan], first: Option<usize>, before: &[Option<usize>], next: Option<usize>) -> bool {
+fn is_query(
+    tokens: &[TokenWithSpan],
+    first: Option<usize>,
+    before: &[Option<usize>],
+    next: Option<usize>,
+    behind_first_as: bool,
+) -> bool {
     let token = |at: Option<usize>| at.map(|at| &tokens[at].token);
     let starts = |words: &[&str]| token(first).is_some_and(|token| words.iter().any(|word| is_word(token, word)));
     if !matches!(token(next), Some(Token::Word(_))) {
@@ -59,7 +73,11 @@ fn is_query(tokens: &[TokenWithSpan], first: Option<usize>, before: &[Option<usi
         Some(word @ Token::Word(_)) => {
             // `INSERT INTO s.t TABLE u`
             let into = || before[1..].iter().any(|at| token(*at).is_some_and(|token| is_word(token, "into")));
-            let joins = ["as", "union", "intersect", "except", "all", "distinct", "explain", "analyze"];
+            // `CREATE TABLE t AS TABLE u`; another AS gives a name, which may be `table`.
+            if is_word(word, "as") {
+                return behind_first_as && starts(&["create", "prepare"]);
+            }
+            let joins = ["union", "intersect", "except", "all", "distinct", "explain", "analyze"];
             joins.iter().any(|join| is_word(word, join)) || starts(&["insert", "with"]) && into()
         }
         _ => false,
@@ -80,12 +98,25 @@ fn rename_rows(tokens: &mut [TokenWithSpan], with: usize) {
             names.push((folded(name), row.clone()));
         }
     }
+    // To the end of the list: of the statement, or of the parentheses that it stands in.
+    let (mut depth, mut before) = (0_u32, &tokens[solids[close]].token);
+    let mut renamed = Vec::new();
     for at in &solids[close + 1..] {
-        if let Token::Word(word) = &tokens[*at].token
-            && let Some((_, row)) = names.iter().find(|(name, _)| *name == folded(word))
-        {
-            tokens[*at].token = Token::Word(row.clone());
+        let token = &tokens[*at].token;
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => break,
+            Token::RParen => depth -= 1,
+            Token::Word(word) if *before != Token::Period && !is_word(before, "as") => {
+                let row = names.iter().find(|(name, _)| *name == folded(word));
+                renamed.extend(row.map(|(_, row)| (*at, row.clone())));
+            }
+            _ => {}
         }
+        before = token;
+    }
+    for (at, row) in renamed {
+        tokens[at].token = Token::Word(row);
     }
     for at in std::iter::once(&with).chain(&solids[..=close]) {
         tokens[*at].token = blanked();
@@ -121,6 +152,12 @@ mod tests {
         check("ALTER PUBLICATION p ADD TABLE t, TABLE u", "ALTER PUBLICATION p ADD TABLE t , TABLE u");
         check("SELECT a BETWEEN SYMMETRIC 1 AND 2", "SELECT a BETWEEN 1 AND 2");
         check("SELECT symmetric FROM t", "SELECT symmetric FROM t");
+        check("SELECT a AS table FROM q", "SELECT a AS table FROM q");
+        check("CREATE VIEW v AS SELECT a AS table FROM q", "CREATE VIEW v AS SELECT a AS table FROM q");
+        check(
+            "WITH u AS (UPDATE t SET a = 1 RETURNING WITH (NEW AS n) n.a AS n) INSERT INTO l (n) SELECT n FROM u",
+            "WITH u AS ( UPDATE t SET a = 1 RETURNING NEW . a AS n ) INSERT INTO l ( n ) SELECT n FROM u",
+        );
         check("DELETE FROM t RETURNING WITH (OLD AS o) o.a, b", "DELETE FROM t RETURNING OLD . a , b");
         check(
             "UPDATE t SET a = 1 RETURNING WITH (OLD AS o, NEW AS n) o.a, n.a",

@@ -1,5 +1,7 @@
 //! Blue may meet what it has not met before, once green writes it.
 
+use std::collections::BTreeSet;
+
 use super::{counters, unfit};
 use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
@@ -180,7 +182,7 @@ fn held(subject: &Subject<'_>) -> Option<Diagnostic> {
         // Rows that were made before the key.
         Operation::AlterTable { table, change: TableChange::AddConstraint(_), .. } => {
             let table = made(table)?;
-            holds(subject, &table, |target, _| filled_from(subject, &table, target, 0))
+            holds(subject, &table, |target, _| filled_from(subject, &table, target, &mut BTreeSet::new()))
         }
         _ => None,
     })
@@ -211,16 +213,15 @@ fn holds(subject: &Subject<'_>, table: &QName, made: impl Fn(&QName, &[Ident]) -
     ))
 }
 
-/// Whether the release fills a table from another, or from one that it fills from that.
-fn filled_from(subject: &Subject<'_>, table: &QName, from: &QName, depth: usize) -> bool {
-    const DEEPEST: usize = 8;
-    depth < DEEPEST
+/// Whether the release fills a table from another, or from one that it fills from that. `seen`: the tables that were asked about.
+fn filled_from(subject: &Subject<'_>, table: &QName, from: &QName, seen: &mut BTreeSet<QName>) -> bool {
+    seen.insert(table.clone())
         && subject.release.steps.iter().any(|step| {
-            let reads = |names: &[Name]| {
+            let mut reads = |names: &[Name]| {
                 names
                     .iter()
                     .map(|name| step.before.resolve(name))
-                    .any(|read| read == *from || read != *table && filled_from(subject, &read, from, depth + 1))
+                    .any(|read| read == *from || filled_from(subject, &read, from, seen))
             };
             step.operations().any(|operation| match operation {
                 Operation::Data(data) if data.verb == DataVerb::Insert => {

@@ -344,7 +344,10 @@ fn kept_in_step(subject: &Subject<'_>, table: &QName, filled: Filled<'_>) -> boo
                     let there = Capability::Trigger { relation: on.clone(), name: trigger.clone() };
                     let gone =
                         |step: &PlacedStep<'_>| step.phase == Phase::Before && step.effect.removes.contains(&there);
-                    runs && fires && fills && !subject.release.steps.iter().any(gone)
+                    // One that goes and is made again later is there.
+                    let mut behind =
+                        subject.release.steps.iter().skip_while(|step| !std::ptr::eq(*step, other)).skip(1);
+                    runs && fires && fills && !behind.any(gone)
                 }
                 _ => false,
             })

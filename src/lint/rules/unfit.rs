@@ -16,15 +16,19 @@ use crate::sql::operation::Ident;
 pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let before = step.phase == Phase::Before;
-    let changed = step.effect.adds.iter().chain(&step.effect.removes).any(|capability| {
-        matches!(capability, Capability::Trigger { .. } | Capability::Body { .. } | Capability::Fits { .. })
-    });
-    if !changed {
-        return None;
-    }
+    let changed: Vec<&Capability> = step.effect.adds.iter().chain(&step.effect.removes).collect();
+    // A trigger may write into any table, so a column concerns all of them.
+    let concerns = |table: &QName, relation: &Relation| {
+        changed.iter().any(|capability| match capability {
+            Capability::Trigger { relation: on, .. } => on == table,
+            Capability::Body { name, .. } => relation.trigger_functions.values().any(|function| function == name),
+            Capability::Fits { .. } => true,
+            _ => false,
+        })
+    };
     let (with, without) = if before { (subject.after(), step.before) } else { (step.before, subject.after()) };
     let (version, home) = if before { (&release.blue, release.base) } else { (&release.green, release.last) };
-    with.relations().find_map(|(table, relation)| {
+    with.relations().filter(|(table, relation)| concerns(table, relation)).find_map(|(table, relation)| {
         let own = if before { with.origin_of(table) } else { table.clone() };
         let known = home.relation(&own)?;
         relation.trigger_functions.iter().find_map(|(trigger, function)| {
@@ -285,8 +289,8 @@ fn digits(data_type: &TypeName) -> Option<i64> {
         "bigint" => 37,
         "numeric" => match data_type.modifiers().as_slice() {
             [] => i64::MAX,
-            [precision] => 2 * precision,
-            [precision, scale, ..] => 2 * (precision - scale),
+            [precision] => precision.saturating_mul(2),
+            [precision, scale, ..] => precision.saturating_sub(*scale).saturating_mul(2),
         },
         "real" | "double precision" => i64::MAX - 1,
         _ => return None,

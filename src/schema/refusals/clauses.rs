@@ -72,7 +72,9 @@ pub(crate) fn clauses_refused(text: &str) -> Option<String> {
     let head: Vec<Lexeme<'_>> = head.collect();
     let named = |word: &str| head.iter().any(|piece| piece.is(word));
     if let Some(kind) = KINDS.into_iter().find(|kind| named(kind)) {
-        let words = Words::of([text]);
+        // What a policy reads may have a USING of its own.
+        let clauses = if kind == "policy" { outermost(text) } else { text.to_owned() };
+        let words = Words::of([&*clauses]);
         let found = FORMS.iter().find(|(of, form, _)| *of == kind && words.have(form));
         if let Some((.., why)) = found {
             return Some((*why).to_owned());
@@ -83,6 +85,10 @@ pub(crate) fn clauses_refused(text: &str) -> Option<String> {
     }
     let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
     if pieces.get(1..4)?.iter().any(|piece| piece.is("sequence")) {
+        // One that is there is passed over, whatever is said of it.
+        if pieces.windows(3).any(|at| at[0].is("if") && at[1].is("not") && at[2].is("exists")) {
+            return None;
+        }
         let made = first.is("create");
         let at = pieces.iter().position(|piece| piece.is("as")).and_then(|at| pieces.get(at + 1));
         return counter(&pieces, at.map_or("bigint", |piece| piece.text), made);
@@ -98,6 +104,19 @@ pub(crate) fn clauses_refused(text: &str) -> Option<String> {
     })
 }
 
+/// A statement without what stands in parentheses.
+fn outermost(text: &str) -> String {
+    let (mut depth, mut outer) = (0_u32, Vec::new());
+    for piece in lexemes(text).filter(Lexeme::solid) {
+        depth -= u32::from(piece.symbol(")") && depth > 0);
+        if depth == 0 {
+            outer.push(piece.text);
+        }
+        depth += u32::from(piece.symbol("("));
+    }
+    outer.join(" ")
+}
+
 /// What is wrong with the options of a counter. `made`: what is not written is as PostgreSQL has it by itself.
 fn counter(pieces: &[Lexeme<'_>], data_type: &str, made: bool) -> Option<String> {
     let mut options: BTreeMap<&str, i128> = BTreeMap::new();
@@ -107,12 +126,18 @@ fn counter(pieces: &[Lexeme<'_>], data_type: &str, made: bool) -> Option<String>
         let rest: Vec<_> = pieces[at + 1..].iter().skip_while(|piece| piece.is_any(&["by", "with"])).take(2).collect();
         let number = match rest.as_slice() {
             [minus, number] if minus.symbol("-") => number.text.parse::<i128>().map(|number| -number),
+            [plus, number] if plus.symbol("+") => number.text.parse(),
             [number, ..] => number.text.parse(),
             [] => continue,
         };
-        if let Ok(number) = number
-            && options.insert(option, number).is_some()
-        {
+        // A name (`sequence start`), NO MINVALUE, or a number in a form that later versions have.
+        let Ok(number) = number else {
+            if rest.iter().any(|piece| piece.text.starts_with(|c: char| c.is_ascii_digit())) {
+                return None;
+            }
+            continue;
+        };
+        if options.insert(option, number).is_some() {
             return Some("conflicting or redundant options".to_owned());
         }
     }

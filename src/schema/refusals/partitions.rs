@@ -2,7 +2,7 @@
 
 use super::Catalog;
 use crate::schema::model::{QName, Relation};
-use crate::sql::bound::Bound;
+use crate::sql::bound::{Bound, Value};
 use crate::sql::operation::Ident;
 
 impl Catalog<'_> {
@@ -60,7 +60,15 @@ impl Catalog<'_> {
         if bound.is_empty() && ordered {
             return Some(format!("empty range bound specified for partition \"{}\"", partition.name));
         }
-        let (other, _) = others().find(|(_, other)| other.overlaps(bound)).filter(|_| ordered)?;
+        // '1' and '01' are one number, and two texts.
+        let surely = |other: &Bound| match (bound, other) {
+            (Bound::List(values), Bound::List(others)) if !relation.partition_key.iter().all(is_ordered) => {
+                let is_one = |value: &&Value| matches!(value, Value::Text(_) | Value::Null);
+                values.iter().filter(is_one).any(|value| others.contains(value))
+            }
+            _ => other.overlaps(bound),
+        };
+        let (other, _) = others().find(|(_, other)| surely(other)).filter(|_| ordered)?;
         Some(format!("partition \"{}\" would overlap partition \"{}\"", partition.name, other.name))
     }
 }

@@ -1,6 +1,7 @@
 //! Which values can be told apart, and which can be put in order: what DISTINCT, GROUP BY, UNION, ORDER BY and the comparison of rows need.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::expr::start;
 use super::scope::{Col, Scope};
@@ -30,9 +31,6 @@ const NEVER_EQUAL: &[&str] = &[
 /// Types that are told apart by hashing only.
 const NEVER_ORDERED: &[&str] = &["xid", "cid", "aclitem"];
 
-/// Rows in rows are not followed further.
-const DEEPEST: usize = 16;
-
 /// What is asked of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
@@ -61,28 +59,27 @@ impl Need {
 }
 
 impl Types<'_> {
-    fn sorts(&self, name: &str, need: Need, depth: usize) -> Sure {
+    /// `seen`: the types that were looked into.
+    fn sorts(&self, name: &str, need: Need, seen: &mut BTreeSet<String>) -> Sure {
         let name = name.trim_end_matches("[]");
         let base: Cow<'_, str> = self.base(name);
         if NEVER_EQUAL.contains(&&*base) || need == Need::Ordering && NEVER_ORDERED.contains(&&*base) {
             return Sure::No;
         }
-        let all = |parts: Vec<Option<Type>>| {
-            let each = parts.iter().map(|part| match part {
-                Some(Type::Named(name)) => self.sorts(name, need, depth + 1),
-                _ => Sure::Unsure,
-            });
-            each.fold(Sure::Yes, |so_far, part| match (so_far, part) {
-                (Sure::No, _) | (_, Sure::No) => Sure::No,
-                (Sure::Yes, Sure::Yes) => Sure::Yes,
-                _ => Sure::Unsure,
-            })
-        };
-        if depth >= DEEPEST {
-            return Sure::Unsure;
-        }
         match self.parts(&base) {
-            Some(parts) => all(parts),
+            // What is looked into elsewhere counts there.
+            Some(_) if !seen.insert(base.clone().into_owned()) => Sure::Yes,
+            Some(parts) => {
+                let each = parts.iter().map(|part| match part {
+                    Some(Type::Named(name)) => self.sorts(name, need, seen),
+                    _ => Sure::Unsure,
+                });
+                each.fold(Sure::Yes, |so_far, part| match (so_far, part) {
+                    (Sure::No, _) | (_, Sure::No) => Sure::No,
+                    (Sure::Yes, Sure::Yes) => Sure::Yes,
+                    _ => Sure::Unsure,
+                })
+            }
             None if matches!(self.category(&base), None | Some(('C', _))) => Sure::Unsure,
             None => Sure::Yes,
         }
@@ -161,7 +158,7 @@ impl Resolver<'_> {
     /// What is told where values of a type are to be told apart, or put in order.
     pub(super) fn sort(&mut self, data_type: &Type, need: Need, at: At) {
         let Type::Named(name) = self.settled(data_type) else { return };
-        if self.types.category(&name).is_some() && self.types.sorts(&name, need, 0) == Sure::No {
+        if self.types.category(&name).is_some() && self.types.sorts(&name, need, &mut BTreeSet::new()) == Sure::No {
             self.problem("42883", format!("could not identify an {} operator for type {name}", need.operator()), at);
         }
     }

@@ -40,6 +40,16 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     (LIST, "CREATE TABLE l1 PARTITION OF l FOR VALUES IN (3, 4)", false),
     (LIST, "CREATE TABLE l1 PARTITION OF l FOR VALUES IN (3, 3)", false),
     (LIST, "CREATE TABLE l1 PARTITION OF l FOR VALUES FROM (1) TO (2)", true),
+    (
+        "CREATE TABLE l (a text) PARTITION BY LIST (a); CREATE TABLE l0 PARTITION OF l FOR VALUES IN ('1')",
+        "CREATE TABLE l1 PARTITION OF l FOR VALUES IN ('01')",
+        false,
+    ),
+    (
+        "CREATE TABLE l (a text) PARTITION BY LIST (a); CREATE TABLE l0 PARTITION OF l FOR VALUES IN ('x')",
+        "CREATE TABLE l1 PARTITION OF l FOR VALUES IN ('y', 'x')",
+        true,
+    ),
     ("", "CREATE TABLE l (a int, b int) PARTITION BY LIST (a, b)", true),
     ("", "CREATE TABLE l (a int, b int) PARTITION BY RANGE (c)", true),
     ("CREATE TABLE t (a int)", "CREATE TABLE p PARTITION OF t FOR VALUES IN (1)", true),
@@ -51,6 +61,8 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     // Options of sequences.
     ("", "CREATE SEQUENCE s INCREMENT 0", true),
     ("", "CREATE SEQUENCE s INCREMENT BY -1", false),
+    ("", "CREATE SEQUENCE s INCREMENT -1 MAXVALUE +10 START 5", false),
+    ("CREATE SEQUENCE s", "CREATE SEQUENCE IF NOT EXISTS s START 0", false),
     ("", "CREATE SEQUENCE s MINVALUE 10 MAXVALUE 5", true),
     ("", "CREATE SEQUENCE s MINVALUE 10 MAXVALUE 10", true),
     ("", "CREATE SEQUENCE s MINVALUE 10 START 5", true),
@@ -154,6 +166,18 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     ("CREATE TABLE t (a xid, b point)", "CREATE TABLE u AS SELECT a FROM t ORDER BY a", true),
     ("CREATE TABLE t (a xid, b point[])", "CREATE TABLE u AS SELECT DISTINCT b FROM t", true),
     ("CREATE TABLE t (a xid, b point)", "CREATE TABLE u AS SELECT DISTINCT t FROM t", true),
+    // A condition of a policy has clauses of its own.
+    (
+        "CREATE TABLE t (a int, b int); CREATE TABLE u (b int, c int)",
+        "CREATE POLICY p ON t FOR INSERT WITH CHECK (EXISTS (SELECT 1 FROM t x JOIN u USING (b) WHERE x.a = t.a))",
+        false,
+    ),
+    ("CREATE TABLE q (a int)", "CREATE VIEW v AS SELECT a AS table FROM q", false),
+    (
+        "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE VIEW v AS SELECT f(1) AS x",
+        "ALTER FUNCTION f(int) RENAME TO g; CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 2'; DROP FUNCTION f(int)",
+        false,
+    ),
     // Functions.
     ("CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'", "ALTER FUNCTION f(text) RENAME TO g", true),
     ("CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'", "ALTER FUNCTION f(integer) RENAME TO g", false),
