@@ -159,9 +159,9 @@ fn misfit(
     (table, relation): (&QName, &Relation),
     column: &Ident,
 ) -> Option<Unfit> {
-    let to = relation.column(column)?.data_type.as_ref()?;
+    let to = below(schema, relation.column(column)?.data_type.as_ref()?);
     let into = || format!("{table}.{column}");
-    let types = given.from.iter().filter_map(|from| Some((from, row.column(from)?.data_type.as_ref()?)));
+    let types = given.from.iter().filter_map(|from| Some((from, below(schema, row.column(from)?.data_type.as_ref()?))));
     // A text is cut by a cast to a shorter one.
     let cast = given.cast.as_ref();
     let to = cast.filter(|cast| !is_text(cast)).unwrap_or(to);
@@ -252,6 +252,18 @@ fn unfitting(schema: &Schema, from: &TypeName, to: &TypeName) -> Option<Why> {
         _ if is_text(from) && labels(to).is_some() => more(),
         _ => None,
     }
+}
+
+/// The type below domains.
+fn below<'a>(schema: &'a Schema, data_type: &'a TypeName) -> &'a TypeName {
+    let mut data_type = data_type;
+    for _ in 0..8 {
+        match schema.user_type_named(&data_type.base()) {
+            Some(UserType::Domain { base, .. }) if !data_type.is_array() => data_type = base,
+            _ => break,
+        }
+    }
+    data_type
 }
 
 fn is_text(data_type: &TypeName) -> bool {
