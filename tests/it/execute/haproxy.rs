@@ -317,7 +317,8 @@ fn killed_and_resumed_behind_it_no_request_fails() {
         }
         let begun = shop.run(&["status"]).ends(0).out.contains("Release ");
         let again = plan(&shop);
-        let on: &[&str] = if begun { &["resume", "--yes"] } else { &["execute", &again, "--yes"] };
+        let on: &[&str] =
+            if begun { &["resume", "--yes"] } else { &["execute", &again, "--yes", "--takeover-timeout", "30s"] };
         shop.run(on).ends(0).says("is complete");
         let weights = proxy.ask("show servers state app");
         let weight =

@@ -183,8 +183,11 @@ fn a_way_back_that_was_killed_is_gone_to_the_end_or_taken_back() {
             rolled_back += 1;
             continue;
         }
-        let on: &[&str] =
-            if ramped.shop.journal().is_empty() { &["execute", &plan, "--yes"] } else { &["resume", "--yes"] };
+        let on: &[&str] = if ramped.shop.journal().is_empty() {
+            &["execute", &plan, "--yes", "--takeover-timeout", "30s"]
+        } else {
+            &["resume", "--yes"]
+        };
         ramped.run(on).ends(0).says("is complete");
         assert_eq!(ramped.shares().last().unwrap(), "10000", "boundary {boundary}");
         resumed += 1;
