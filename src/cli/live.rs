@@ -16,6 +16,8 @@ use crate::execute::{
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
+use crate::release::NO_LOCK_TIMEOUT;
+use crate::release::time::milliseconds;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -80,17 +82,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
 }
 
-/// Whole milliseconds, rounded up: no limit becomes none.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
 /// A time that is not zero: a lock that is waited for without limit stops the application behind it.
 fn some_time(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => {
-            Err("a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s".to_owned())
-        }
+        Duration::ZERO => Err(NO_LOCK_TIMEOUT.to_owned()),
         time => Ok(time),
     }
 }

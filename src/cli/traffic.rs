@@ -55,6 +55,9 @@ enum Format {
     Json,
 }
 
+/// Version of the JSON.
+const FORMAT_VERSION: &str = "1.0";
+
 /// What a backend can do and sees.
 #[derive(Debug, Serialize)]
 struct Shown {
@@ -98,7 +101,7 @@ async fn show(backend: &dyn TrafficBackend, deadline: Duration) -> Result<Shown,
     let shown = async {
         backend.preflight(&context).await?;
         Ok(Shown {
-            format_version: "1.0",
+            format_version: FORMAT_VERSION,
             name: backend.name().to_owned(),
             capabilities: backend.capabilities(&context).await?,
             share: backend.observe(&context).await?.share,

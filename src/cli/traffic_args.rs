@@ -73,15 +73,10 @@ async fn begun(session: &Session) -> Result<Option<Traffic>, CliError> {
     let needs = |traffic: &Traffic| traffic::kind(traffic).ok().map(|kind| kind.needs);
     let planned =
         release.saved_plan().ok().and_then(|plan| plan.release.traffic).filter(|traffic| traffic.name == name);
-    match planned {
-        Some(planned) if needs(&planned) != Some(Needs::Program) => return Ok(Some(planned)),
-        Some(_) => {}
-        None => {
-            let named = Some(Traffic::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
-            if named.is_some() {
-                return Ok(named);
-            }
-        }
+    let named = || Some(Traffic::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
+    let in_journal = planned.or_else(named).filter(|traffic| needs(traffic) != Some(Needs::Program));
+    if in_journal.is_some() {
+        return Ok(in_journal);
     }
     let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
     Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))

@@ -10,7 +10,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
-use crate::release::{BlueSessions, Definition, Limits, OnFailure, Ramp, Traffic};
+use crate::release::{BlueSessions, Definition, Limits, NO_LOCK_TIMEOUT, OnFailure, Ramp, Traffic, time};
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
 
@@ -224,7 +224,7 @@ struct RawRelease {
     drain_timeout: Option<Time>,
 }
 
-/// A time such as `500ms`, `5s` or `2m`, as milliseconds, rounded up: no limit becomes none.
+/// A time such as `500ms`, `5s` or `2m`, as milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 struct Time(u64);
@@ -234,9 +234,7 @@ impl TryFrom<String> for Time {
 
     fn try_from(text: String) -> Result<Self, String> {
         let no_time = || format!("{text:?} is no time; write for example 500ms, 5s or 2m");
-        let time: jiff::SignedDuration = text.parse().map_err(|_| no_time())?;
-        let time = std::time::Duration::try_from(time).map_err(|_| no_time())?;
-        Ok(Self(u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)))
+        time::read(&text).map(|time| Self(time::milliseconds(time))).ok_or_else(no_time)
     }
 }
 
@@ -364,8 +362,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     };
     let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
     if let Some(time) = raw.release.lock_timeout.as_ref().filter(|time| time.get_ref().0 == 0) {
-        let why = "a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s";
-        return Err(invalid(time.span().start, why.to_owned()));
+        return Err(invalid(time.span().start, NO_LOCK_TIMEOUT.to_owned()));
     }
     let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
     Ok(Config {

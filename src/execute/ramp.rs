@@ -7,7 +7,7 @@ use super::error::ExecuteError;
 use super::journal::TrafficRecord;
 use super::release::Outcome;
 use super::session::{failed, get};
-use super::shift::LOOK;
+use super::shift::{LISTEN, LOOK};
 use super::status::{Stage, TrafficState};
 use super::stop::interruptible;
 use crate::release::{OnFailure, Share};
@@ -22,24 +22,21 @@ enum Still {
     Other { share: Share, seen: Option<Share> },
 }
 
-/// How often somebody's word is listened for.
-const LISTEN: Duration = Duration::from_secs(1);
-
 impl Engine<'_, '_> {
     /// Whether the backend can do what the ramp asks for, and green has no traffic yet.
     pub(super) async fn ramp_fits(&mut self) -> Result<(), ExecuteError> {
         let ramp = self.status.traffic.ramp.clone();
-        let kind = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind;
+        let kind = self.kind().await?;
         let backend = self.doors.traffic;
         if let Some((share, why)) = ramp.shares().find_map(|share| Some((share, backend.refuses(share)?))) {
-            return Err(ExecuteError::ShareUnfit { backend: backend.name().to_owned(), share, why });
+            return Err(ExecuteError::ShareUnfit { backend: self.backend_name(), share, why });
         }
         if matches!(kind, Kind::Manual | Kind::Switch) && !ramp.is_one_step() {
-            return Err(ExecuteError::RampUnfit { backend: backend.name().to_owned(), kind, ramp });
+            return Err(ExecuteError::RampUnfit { backend: self.backend_name(), kind, ramp });
         }
         match self.seen().await? {
             Some(seen) if seen != Share::NONE => {
-                Err(ExecuteError::GreenHasTraffic { backend: self.doors.traffic.name().to_owned(), seen })
+                Err(ExecuteError::GreenHasTraffic { backend: self.backend_name(), seen })
             }
             _ => Ok(()),
         }
@@ -55,7 +52,7 @@ impl Engine<'_, '_> {
         let left = self.status.traffic.share;
         match self.seen().await? {
             Some(seen) if seen != left && seen != to => {
-                Err(ExecuteError::MovedByOthers { backend: self.doors.traffic.name().to_owned(), left, seen })
+                Err(ExecuteError::MovedByOthers { backend: self.backend_name(), left, seen })
             }
             _ => Ok(()),
         }
@@ -90,7 +87,7 @@ impl Engine<'_, '_> {
                     Still::Other { share, seen } => {
                         let since = *in_doubt.get_or_insert(past);
                         if past.saturating_sub(since) >= self.limits().verify_timeout() {
-                            let backend = self.doors.traffic.name().to_owned();
+                            let backend = self.backend_name();
                             return Err(ExecuteError::NotVerified { backend, share, seen });
                         }
                     }
@@ -125,7 +122,7 @@ impl Engine<'_, '_> {
 
     /// The same, where the share has been seen before and may not be another one now.
     pub(super) async fn must_be_right(&mut self) -> Result<(), ExecuteError> {
-        let backend = self.doors.traffic.name().to_owned();
+        let backend = self.backend_name();
         match self.still_right().await? {
             Still::Right => Ok(()),
             Still::Other { share: left, seen: Some(seen) } => Err(ExecuteError::MovedByOthers { backend, left, seen }),
@@ -156,20 +153,15 @@ impl Engine<'_, '_> {
             self.healthy(Side::Blue).await?;
             let (by, failure) = (self.actor(), Some(why.clone()));
             self.append(&[TrafficRecord::RollbackStarted { by, forced: None, failure }.into()]).await?;
-            let kind = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind;
+            let kind = self.kind().await?;
             self.move_back(kind, Some(why.clone())).await
         };
-        match back.await {
-            Ok(outcome) => Ok(outcome),
-            Err(error @ (ExecuteError::Interrupted | ExecuteError::Aborted)) => {
-                self.journal_failure(&error).await;
-                Err(error)
-            }
-            Err(error) => {
-                let error = ExecuteError::BothFail { green: why, back: Box::new(error) };
-                self.journal_failure(&error).await;
-                Err(error)
-            }
-        }
+        let error = match back.await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error @ (ExecuteError::Interrupted | ExecuteError::Aborted)) => error,
+            Err(error) => ExecuteError::BothFail { green: why, back: Box::new(error) },
+        };
+        self.journal_failure(&error).await;
+        Err(error)
     }
 }

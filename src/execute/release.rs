@@ -584,14 +584,14 @@ async fn go_back(
     same_traffic(&status, doors)?;
     let setup = setup.clone();
     let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
-    let capabilities = engine.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
+    let kind = engine.kind().await?;
     let found = match engine.check_world().await {
         Ok(()) => engine.healthy(Side::Blue).await,
         Err(error) => Err(error),
     };
     let forced = blue_works(found, options)?;
     engine.append(&[TrafficRecord::RollbackStarted { by, forced, failure: None }.into()]).await?;
-    engine.move_back(capabilities.kind, None).await
+    engine.move_back(kind, None).await
 }
 
 impl Engine<'_, '_> {
@@ -608,11 +608,11 @@ impl Engine<'_, '_> {
     /// Goes back because somebody wrote that it should. Whoever insisted has said that blue need not be healthy.
     pub(super) async fn go_back_when_told(&mut self) -> Result<Outcome, ExecuteError> {
         let forced = self.forced().await?;
-        let traffic = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
+        let kind = self.kind().await?;
         if forced.is_none() {
             self.healthy(Side::Blue).await?;
         }
-        self.move_back(traffic.kind, None).await
+        self.move_back(kind, None).await
     }
 
     /// Gives blue all traffic, once it is journaled that it goes back.

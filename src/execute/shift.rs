@@ -20,6 +20,9 @@ use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBa
 /// How often history and schema are looked at while somebody's word is waited for.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
 
+/// How often the word itself is listened for, at least.
+pub(super) const LISTEN: Duration = Duration::from_secs(1);
+
 /// From 100 ms to 5 s between two questions, until the time is up: that of the pauses, or, if the answers take longer, that of the clock.
 pub(super) struct Poll {
     pause: Duration,
@@ -93,14 +96,24 @@ impl Engine<'_, '_> {
         Ok(answered?)
     }
 
+    /// How the backend moves traffic.
+    pub(super) async fn kind(&mut self) -> Result<Kind, ExecuteError> {
+        Ok(self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind)
+    }
+
+    /// The backend's name, for errors.
+    pub(super) fn backend_name(&self) -> String {
+        self.doors.traffic.name().to_owned()
+    }
+
     /// Gives green one more share and sees that it has it.
     pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
-        let capabilities = self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?;
-        if capabilities.kind == Kind::Manual {
+        let kind = self.kind().await?;
+        if kind == Kind::Manual {
             return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Traffic }.into()]).await;
         }
         // A ramp that it cannot do is refused at first; one that an older version began is not.
-        let share = if capabilities.kind == Kind::Switch { Share::ALL } else { share };
+        let share = if kind == Kind::Switch { Share::ALL } else { share };
         self.nobody_else_moved(share).await?;
         self.healthy(Side::Green).await?;
         self.append(&[TrafficRecord::ShiftStarted { share }.into()]).await?;
@@ -115,7 +128,7 @@ impl Engine<'_, '_> {
         let step = format!("shift-{}", share.as_basis_points());
         let applied = self.call(&step, move |traffic, context| traffic.set_share(context, share)).await?;
         if applied.share != share {
-            let backend = self.doors.traffic.name().to_owned();
+            let backend = self.backend_name();
             return Err(ExecuteError::OtherShare { backend, share, applied: applied.share });
         }
         self.verify(&step, share).await
@@ -131,7 +144,7 @@ impl Engine<'_, '_> {
                 Verified::NotYet { seen } => seen,
             };
             let Some(pause) = poll.next(Duration::ZERO) else {
-                return Err(ExecuteError::NotVerified { backend: self.doors.traffic.name().to_owned(), share, seen });
+                return Err(ExecuteError::NotVerified { backend: self.backend_name(), share, seen });
             };
             self.pause(format!("green's share of {share}"), pause).await?;
         }
@@ -171,7 +184,7 @@ impl Engine<'_, '_> {
             if self.hears_a_word().await? {
                 return Ok(true);
             }
-            let pause = poll.next(Duration::ZERO).unwrap_or(Duration::from_secs(5)).min(Duration::from_secs(1));
+            let pause = poll.next(Duration::ZERO).unwrap_or(LISTEN).min(LISTEN);
             interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
         }
     }

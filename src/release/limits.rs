@@ -5,6 +5,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Why a lock is not waited for without limit.
+pub(crate) const NO_LOCK_TIMEOUT: &str =
+    "a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s";
+
 /// The limits of a release, as far as somebody has said them. They stay with the release, whoever carries it on; what nobody has said is what this version
 /// of the tool takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

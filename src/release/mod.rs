@@ -4,6 +4,7 @@ mod blue;
 mod limits;
 mod ramp;
 mod share;
+pub(crate) mod time;
 mod traffic;
 
 use schemars::JsonSchema;
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use blue::BlueSessions;
 pub use limits::Limits;
-pub use ramp::{Ramp, RampError, RampStep, in_words};
+pub(crate) use limits::NO_LOCK_TIMEOUT;
+pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
 pub use traffic::Traffic;
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Share;
+use super::time::{self, in_words};
 
 /// One thing that happens to the traffic between the phases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,12 +42,6 @@ impl std::fmt::Display for RampStep {
             Self::Approve { approve } => write!(f, "approve {approve}"),
         }
     }
-}
-
-/// A time as people write it: `5m`, `1h 30m`.
-pub fn in_words(ms: u64) -> String {
-    let time = jiff::SignedDuration::try_from(Duration::from_millis(ms)).unwrap_or(jiff::SignedDuration::MAX);
-    format!("{time:#}")
 }
 
 /// The steps in which the traffic moves: the shares rise, and the last one is everything.
@@ -268,11 +263,7 @@ impl std::str::FromStr for RampStep {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             None => Share::percent(text).map(Self::Share).ok_or_else(|| RampError::NoStep(text.to_owned())),
-            Some(("hold", time)) => {
-                let no_time = || RampError::NoTime(time.to_owned());
-                let time: jiff::SignedDuration = time.parse().map_err(|_| no_time())?;
-                Ok(Self::hold(Duration::try_from(time).map_err(|_| no_time())?))
-            }
+            Some(("hold", time)) => time::read(time).map(Self::hold).ok_or_else(|| RampError::NoTime(time.to_owned())),
             Some(("approve", name)) => Ok(Self::Approve { approve: name.to_owned() }),
             Some(_) => Err(RampError::NoStep(text.to_owned())),
         }

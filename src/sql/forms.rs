@@ -13,8 +13,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     let is =
         |tokens: &[TokenWithSpan], at: Option<usize>, word: &str| at.is_some_and(|at| is_word(&tokens[at].token, word));
     let mut first: Option<usize> = None;
-    // Whether the first AS of the statement was the token before.
-    let mut after_first_as = None;
+    let mut first_as: Option<usize> = None;
     // The tokens before this one, the nearest first.
     let mut before: [Option<usize>; 5] = [None; 5];
     let mut at = 0;
@@ -26,9 +25,9 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         first = first.or(Some(at));
         let keyword = |at: usize, keyword: Keyword| matches!(&tokens[at].token, Token::Word(w) if w.keyword == keyword);
         let next = || (at + 1..tokens.len()).find(|at| solid(&tokens[*at].token));
-        let behind_as = after_first_as == Some(true);
-        let is_as = keyword(at, Keyword::AS);
-        if keyword(at, Keyword::TABLE) && is_query(tokens, first, &before, next(), behind_as) {
+        first_as = first_as.or(keyword(at, Keyword::AS).then_some(at));
+        let behind_first_as = before[0].is_some() && before[0] == first_as;
+        if keyword(at, Keyword::TABLE) && is_query(tokens, first, &before, next(), behind_first_as) {
             let only = next().filter(|next| is_word(&tokens[*next].token, "only"));
             only.into_iter().for_each(|only| tokens[only].token = blanked());
             tokens[at].token = Token::make_keyword("SELECT");
@@ -43,10 +42,6 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         } else if keyword(at, Keyword::WITH) && is(tokens, before[0], "returning") {
             rename_rows(tokens, at);
         }
-        after_first_as = match after_first_as {
-            None => is_as.then_some(true),
-            Some(_) => Some(false),
-        };
         before.rotate_right(1);
         before[0] = Some(at);
         at += 1;

@@ -190,8 +190,7 @@ impl Haproxy {
     }
 
     /// The share that the weights make, if they make one.
-    async fn seen(&self, context: &Context, op: &'static str) -> Result<Option<Share>, TrafficError> {
-        let all = self.all(context, op).await?;
+    fn share_of(&self, all: &[Server]) -> Option<Share> {
         let of = |side| -> u64 {
             let names = self.settings.servers(side);
             let counts = |server: &&Server| !server.is_out && names.contains(&server.name);
@@ -199,16 +198,31 @@ impl Haproxy {
         };
         let (blue, green) = (of(Side::Blue), of(Side::Green));
         let points = (green * u64::from(Share::ALL.as_basis_points())).checked_div(blue + green);
-        Ok(points.and_then(|points| Share::basis_points(u16::try_from(points).ok()?)))
+        points.and_then(|points| Share::basis_points(u16::try_from(points).ok()?))
     }
 
-    /// The servers of a side, as `show stat` has them.
-    async fn statistics(&self, context: &Context, op: &'static str, side: Side) -> Result<Vec<Row>, TrafficError> {
+    async fn seen(&self, context: &Context, op: &'static str) -> Result<Option<Share>, TrafficError> {
+        Ok(self.share_of(&self.all(context, op).await?))
+    }
+
+    /// What `show info` says of the process.
+    async fn info(&self, context: &Context, op: &'static str, name: &str) -> Result<Option<String>, TrafficError> {
+        let answer = self.ask(context, op, "show info").await?;
+        let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned());
+        Ok(answer.lines().find_map(value))
+    }
+
+    /// The servers of the backend and itself, as `show stat` has them.
+    async fn statistics(&self, context: &Context, op: &'static str) -> Result<Vec<Row>, TrafficError> {
         let mut rows = self.table(context, op, "show stat", ',').await?;
-        rows.retain(|row| {
-            row.get("pxname") == Some(&self.settings.backend)
-                && row.get("svname").is_some_and(|name| self.settings.servers(side).contains(name))
-        });
+        rows.retain(|row| row.get("pxname") == Some(&self.settings.backend));
+        Ok(rows)
+    }
+
+    /// The same of the servers of a side.
+    async fn of_side(&self, context: &Context, op: &'static str, side: Side) -> Result<Vec<Row>, TrafficError> {
+        let mut rows = self.statistics(context, op).await?;
+        rows.retain(|row| row.get("svname").is_some_and(|name| self.settings.servers(side).contains(name)));
         Ok(rows)
     }
 
@@ -226,10 +240,8 @@ impl Haproxy {
             let same = format!("set server {backend}/{} weight {}", first.name, first.weight);
             self.set(context, op, &[same]).await?;
         }
-        let rows = self.table(context, op, "show stat", ',').await?;
-        let row = |name: &str| {
-            rows.iter().find(|row| row.get("pxname") == Some(backend) && row.get("svname").is_some_and(|n| n == name))
-        };
+        let rows = self.statistics(context, op).await?;
+        let row = |name: &str| rows.iter().find(|row| row.get("svname").is_some_and(|n| n == name));
         let is_backup = |name: &str| row(name).and_then(|row| row.get("bck")).is_some_and(|flag| flag == "1");
         let wrong = |what: String| Err(self.refused(op, "misconfigured", what));
         if let Some(backup) = ours().find(|name| is_backup(name)) {
@@ -263,7 +275,7 @@ impl Haproxy {
         };
         let (blue, green) = (serving(Side::Blue), serving(Side::Green));
         let Some((blue_weight, green_weight)) = weights(want, blue.len(), green.len()) else {
-            return Err(self.refused(op, "grid", self.refuses(want).unwrap_or_else(|| no_weights(want))));
+            return Err(self.refused(op, "grid", no_weights(want)));
         };
         let commands = |servers: &[&String], weight: u32| -> Vec<String> {
             let of = |server: &&String| {
@@ -275,7 +287,7 @@ impl Haproxy {
         };
         let (blue, green) = (commands(&blue, blue_weight), commands(&green, green_weight));
         // Whoever gets more comes first, and has it before the other gets less: somebody has all of the traffic at any time.
-        let more_for_green = self.seen(context, op).await?.is_none_or(|seen| want > seen);
+        let more_for_green = self.share_of(&all).is_none_or(|seen| want > seen);
         let (first, second) = if more_for_green { (green, blue) } else { (blue, green) };
         self.set(context, op, &first).await?;
         self.set(context, op, &second).await?;
@@ -290,8 +302,7 @@ impl Haproxy {
         if seen == Some(want) {
             return Ok(Verified::Yes);
         }
-        let info = self.ask(context, "verify", "show info").await?;
-        if let Some(seconds) = info.lines().find_map(|line| line.strip_prefix("Uptime_sec: ")) {
+        if let Some(seconds) = self.info(context, "verify", "Uptime_sec").await? {
             let line =
                 format!("HAProxy was started {seconds} s ago; a reload loses the weights that were set before it");
             context.log.line(line);
@@ -300,7 +311,7 @@ impl Haproxy {
     }
 
     async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
-        let rows = self.statistics(context, "health", side).await?;
+        let rows = self.of_side(context, "health", side).await?;
         let field = |row: &Row, name: &str| row.get(name).cloned().unwrap_or_default();
         let states: Vec<String> = rows.iter().map(|row| field(row, "status")).collect();
         // `UP 1/3` goes down, and is up still.
@@ -324,7 +335,7 @@ impl Haproxy {
         }
         for is_out in [false, true] {
             let mut sessions = 0;
-            for row in self.statistics(context, op, side).await? {
+            for row in self.of_side(context, op, side).await? {
                 sessions += row.get("scur").and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
             }
             if sessions > 0 {
@@ -336,8 +347,7 @@ impl Haproxy {
                 self.set(context, op, &self.settings.servers(side).iter().map(out).collect::<Vec<_>>()).await?;
             }
         }
-        let info = self.ask(context, op, "show info").await?;
-        let pid = info.lines().find_map(|line| line.strip_prefix("Pid: ")).unwrap_or("unknown");
+        let pid = self.info(context, op, "Pid").await?.unwrap_or_else(|| "unknown".to_owned());
         let servers = self.settings.servers(side).join(", ");
         let evidence = format!("HAProxy (process {pid}) has no session with {servers}, and gives them none any more");
         Ok(Drain::Drained { evidence })

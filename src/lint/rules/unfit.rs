@@ -16,7 +16,13 @@ use crate::sql::operation::Ident;
 pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let before = step.phase == Phase::Before;
-    let changed: Vec<&Capability> = step.effect.adds.iter().chain(&step.effect.removes).collect();
+    let mut changed: Vec<&Capability> = step.effect.adds.iter().chain(&step.effect.removes).collect();
+    changed.retain(|capability| {
+        matches!(capability, Capability::Trigger { .. } | Capability::Body { .. } | Capability::Fits { .. })
+    });
+    if changed.is_empty() {
+        return None;
+    }
     // A trigger may write into any table, so a column concerns all of them.
     let concerns = |table: &QName, relation: &Relation| {
         changed.iter().any(|capability| match capability {

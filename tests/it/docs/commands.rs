@@ -41,14 +41,28 @@ pub(super) fn helps() -> &'static BTreeMap<String, String> {
             let output = support::cutover(root()).args(args).arg("--help").output().unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
-        let all = help(&[]);
-        let commands = all.split("\nOptions:").next().unwrap();
-        // Lines that go on with an explanation are indented further.
-        let lines = commands.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
-        let names = lines.map(|line| line.split_whitespace().next().unwrap()).filter(|name| *name != "help");
-        let helps = names.map(|name| (name.to_owned(), help(&[name])));
+        let names = |help: &str| -> Vec<String> {
+            let commands = help.split("\nOptions:").next().unwrap();
+            // Lines that go on with an explanation are indented further.
+            let lines = commands.lines().filter_map(|line| line.strip_prefix("  "));
+            let lines = lines.filter(|line| !line.starts_with(' '));
+            lines
+                .filter_map(|line| line.split_whitespace().next())
+                .filter(|name| *name != "help")
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut helps = BTreeMap::new();
+        for name in names(&help(&[])) {
+            let own = help(&[&name]);
+            // One of a group has a name of two words.
+            let group = own.split_once("\nCommands:\n").map(|(_, listed)| names(listed)).unwrap_or_default();
+            helps.extend(group.into_iter().map(|sub| (format!("{name} {sub}"), help(&[&name, &sub]))));
+            helps.insert(name, own);
+        }
         // The rest of a line that was wrapped is no command.
-        helps.filter(|(_, help)| !help.is_empty()).collect()
+        helps.retain(|_, help| !help.is_empty());
+        helps
     })
 }
 
@@ -82,12 +96,14 @@ pub(super) fn of(page: &Page) -> Vec<(Command, String)> {
 fn parse(line: &str) -> Option<Command> {
     let line = line.trim_start_matches("$ ").replace("cargo run -- ", "cutover ");
     let line = line.trim().trim_start_matches("- run: ").trim_start_matches("run: ");
-    let mut words = line.strip_prefix("cutover ")?.split_whitespace();
+    let mut words = line.strip_prefix("cutover ")?.split_whitespace().peekable();
     let sub = words.next()?;
     // `cutover …` in a sentence, and the version or help of the program as a whole.
     if sub.starts_with(|c: char| !c.is_ascii_lowercase()) {
         return None;
     }
+    let of_group = |next: &&str| helps().contains_key(&format!("{sub} {next}"));
+    let sub = words.next_if(of_group).map_or_else(|| sub.to_owned(), |next| format!("{sub} {next}"));
     let mut options = Vec::new();
     for word in words {
         // What is behind it is another program's.
@@ -103,5 +119,5 @@ fn parse(line: &str) -> Option<Command> {
             break;
         }
     }
-    Some(Command { sub: sub.to_owned(), options })
+    Some(Command { sub, options })
 }

@@ -151,6 +151,7 @@ fn versions_of_formats_are_those_of_the_program() {
         ("statistics", "src/stats/document.rs"),
         ("workload", "src/workload/sources/saved.rs"),
         ("events", "src/cli/events.rs"),
+        ("traffic", "src/cli/traffic.rs"),
         ("baseline", "src/lint/baseline.rs"),
         ("journal", "src/execute/journal/store.rs"),
     ] {

@@ -1,0 +1,21 @@
+//! Times as people write them: `500ms`, `5m`, `1h 30m`.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+/// Reads a time; `None` if it is none, or negative.
+pub(crate) fn read(text: &str) -> Option<Duration> {
+    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+}
+
+/// Whole milliseconds, rounded up: no limit becomes none.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// A time in milliseconds, as it can be read again.
+pub(super) fn in_words(ms: u64) -> String {
+    let time = SignedDuration::try_from(Duration::from_millis(ms)).unwrap_or(SignedDuration::MAX);
+    format!("{time:#}")
+}
