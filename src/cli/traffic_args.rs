@@ -7,7 +7,7 @@ use super::{database, format};
 use crate::config;
 use crate::execute;
 use crate::postgres::Session;
-use crate::release::Traffic;
+use crate::release::Configured;
 use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, Surroundings, TrafficBackend};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -24,7 +24,7 @@ pub(super) struct TrafficArgs {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Said<'a> {
     /// A plan, of a release that begins.
-    ByPlan(Option<&'a Traffic>),
+    ByPlan(Option<&'a Configured>),
     /// The journal, of a release that was begun.
     ByJournal,
 }
@@ -48,12 +48,12 @@ impl TrafficArgs {
             let program = Program { path: path.into(), args: args.to_vec(), hidden_environment };
             return Ok(Some(Box::new(Exec::new(program))));
         }
-        self.traffic.map(|kind| open(&Traffic::named(kind.name))).transpose()
+        self.traffic.map(|kind| open(&Configured::named(kind.name))).transpose()
     }
 }
 
 /// Makes a backend.
-pub(super) fn open(traffic: &Traffic) -> Result<Box<dyn TrafficBackend>, CliError> {
+pub(super) fn open(traffic: &Configured) -> Result<Box<dyn TrafficBackend>, CliError> {
     traffic::open(traffic, &surroundings()).map_err(CliError::usage)
 }
 
@@ -61,20 +61,20 @@ pub(super) fn open(traffic: &Traffic) -> Result<Box<dyn TrafficBackend>, CliErro
 fn surroundings() -> Surroundings {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let hidden_environment = names.filter(|name| name.starts_with("PG") || name == database::VARIABLE).collect();
-    Surroundings { hidden_environment }
+    Surroundings { hidden_environment, variable: |name| std::env::var(name).ok() }
 }
 
 /// The backend that the release was begun with, where it is known. A program is not taken from the journal: whoever can write there could run what they
 /// like on this machine.
-async fn begun(session: &Session) -> Result<Option<Traffic>, CliError> {
+async fn begun(session: &Session) -> Result<Option<Configured>, CliError> {
     // What is wrong with the journal, the command itself reports.
     let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
     let name = status.traffic.backend;
-    let needs = |traffic: &Traffic| traffic::kind(traffic).ok().map(|kind| kind.needs);
+    let needs = |traffic: &Configured| traffic::kind(traffic).ok().map(|kind| kind.needs);
     let planned =
         release.saved_plan().ok().and_then(|plan| plan.release.traffic).filter(|traffic| traffic.name == name);
-    let named = || Some(Traffic::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
-    let in_journal = planned.or_else(named).filter(|traffic| needs(traffic) != Some(Needs::Program));
+    let named = || Some(Configured::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
+    let in_journal = planned.or_else(named).filter(|traffic| needs(traffic) != Some(Needs::ThisMachine));
     if in_journal.is_some() {
         return Ok(in_journal);
     }

@@ -10,7 +10,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
-use crate::release::{BlueSessions, Definition, Limits, NO_LOCK_TIMEOUT, OnFailure, Ramp, Traffic, time};
+use crate::release::{BlueSessions, Configured, Definition, Limits, NO_LOCK_TIMEOUT, OnFailure, Ramp, time};
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
 
@@ -342,14 +342,14 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     let mut backends = BTreeMap::new();
     for (name, RawTraffic { kind, settings }) in raw.traffic {
         let at = name.span().start;
-        let traffic = Traffic { name: name.into_inner(), kind, folder: folder.to_owned(), settings };
+        let traffic = Configured { name: name.into_inner(), kind, folder: folder.to_owned(), settings };
         check(&traffic).map_err(|message| invalid(at, message))?;
         backends.insert(traffic.name.clone(), traffic);
     }
     let chosen = |name: Spanned<String>| match backends.get(name.get_ref()) {
         Some(traffic) => Ok::<_, ConfigError>(traffic.clone()),
         None => {
-            let traffic = Traffic::named(name.get_ref());
+            let traffic = Configured::named(name.get_ref());
             let unknown = |_| {
                 format!("there is neither a section [traffic.{0}] nor a backend that {0} says all of", name.get_ref())
             };
@@ -394,14 +394,14 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
 
 /// Whether a backend can be made of its settings.
 #[cfg(feature = "live")]
-fn check(traffic: &Traffic) -> Result<(), String> {
+fn check(traffic: &Configured) -> Result<(), String> {
     let made = crate::traffic::open(traffic, &crate::traffic::Surroundings::default());
     made.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Nothing can be executed.
 #[cfg(not(feature = "live"))]
-fn check(_: &Traffic) -> Result<(), String> {
+fn check(_: &Configured) -> Result<(), String> {
     Ok(())
 }
 

@@ -1,21 +1,21 @@
 //! How a release is to go, as data: what a plan carries of it, and the journal.
 
 mod blue;
+mod configured;
 mod limits;
 mod ramp;
 mod share;
 pub(crate) mod time;
-mod traffic;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use blue::BlueSessions;
+pub use configured::Configured;
 pub use limits::Limits;
 pub(crate) use limits::NO_LOCK_TIMEOUT;
 pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
-pub use traffic::Traffic;
 
 /// How a release is to go, as far as somebody has said it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +28,7 @@ pub struct Definition {
     pub on_failure: Option<OnFailure>,
     /// What moves the traffic. Since 2.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traffic: Option<Traffic>,
+    pub traffic: Option<Configured>,
     /// How blue's sessions are known: it is not drained while there is one. Since 2.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blue: Option<BlueSessions>,

@@ -157,6 +157,55 @@ impl Log {
     }
 }
 
+/// What is wrong, in a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// It may not.
+    Denied,
+    /// What it is to move is not there.
+    NotFound,
+    /// Somebody else changed it at the same moment.
+    Conflict,
+    /// Too many calls; a later one may work.
+    Throttled,
+    /// What it is to move is not set up so that it could.
+    Misconfigured,
+    /// A share that it cannot set exactly.
+    Grid,
+    /// Another executor has taken over.
+    Fenced,
+    /// A program's own word.
+    Other(String),
+}
+
+/// Their names on the wire.
+const CODES: [(&str, Code); 7] = [
+    ("denied", Code::Denied),
+    ("not-found", Code::NotFound),
+    ("conflict", Code::Conflict),
+    ("throttled", Code::Throttled),
+    ("misconfigured", Code::Misconfigured),
+    ("grid", Code::Grid),
+    ("fenced", Code::Fenced),
+];
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Other(word) => f.write_str(word),
+            known => f.write_str(CODES.iter().find(|(_, code)| code == known).map_or("", |(name, _)| name)),
+        }
+    }
+}
+
+impl From<&str> for Code {
+    fn from(word: &str) -> Self {
+        let known = CODES.iter().find(|(name, _)| *name == word);
+        known.map_or_else(|| Self::Other(word.to_owned()), |(_, code)| code.clone())
+    }
+}
+
 /// Why a backend did not answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -168,8 +217,8 @@ pub enum TrafficError {
         backend: String,
         /// The call.
         op: &'static str,
-        /// Its code.
-        code: String,
+        /// What is wrong, in a word.
+        code: Code,
         /// Its message.
         message: String,
         /// Whether the same call may work later.
@@ -198,6 +247,17 @@ pub enum TrafficError {
 }
 
 impl TrafficError {
+    /// An error of the backend's own. Only what says so may work later.
+    pub fn refused(backend: &str, op: &'static str, code: Code, message: impl Into<String>) -> Self {
+        let retryable = code == Code::Throttled;
+        Self::Refused { backend: backend.to_owned(), op, code, message: message.into(), retryable }
+    }
+
+    /// The backend cannot be reached.
+    pub fn unavailable(backend: &str, op: &'static str, why: impl Into<String>) -> Self {
+        Self::Unavailable { backend: backend.to_owned(), op, why: why.into() }
+    }
+
     /// Whether the same call may work a little later.
     pub fn may_pass(&self) -> bool {
         match self {
@@ -230,15 +290,28 @@ pub trait TrafficBackend: Send + Sync {
     /// Gives green this share.
     fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet>;
 
-    /// Whether green has this share by now.
-    fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified>;
+    /// Whether green has this share by now. Unless it says otherwise, this is what it sees.
+    fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified> {
+        Box::pin(async move {
+            Ok(match self.observe(context).await?.share {
+                Some(seen) if seen == want => Verified::Yes,
+                seen => Verified::NotYet { seen },
+            })
+        })
+    }
 
-    /// Whether a version works.
-    fn health<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Health>;
+    /// Whether a version works. Unless it says otherwise, it cannot tell.
+    fn health<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Health> {
+        Box::pin(async { Ok(Health::Unknown) })
+    }
 
-    /// Whether a version still serves somebody.
-    fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain>;
+    /// Whether a version still serves somebody. Unless it says otherwise, it cannot tell.
+    fn drain<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Drain> {
+        Box::pin(async { Ok(Drain::Unknown) })
+    }
 
-    /// Blue is drained and will not come back: clear up.
-    fn finalize<'a>(&'a self, context: &'a Context) -> Answer<'a, ()>;
+    /// Blue is drained and will not come back: clear up. Unless it says otherwise, there is nothing to clear up.
+    fn finalize<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::registry::{BackendKind, Needs, path, settings};
+use super::registry::BackendKind;
 use super::{
-    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    Verified,
+    Answer, Capabilities, Code, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    Verified, weights,
 };
+use crate::outside::Needs;
 use crate::side::Side;
 
 pub(super) const KIND: BackendKind = BackendKind {
@@ -22,10 +23,10 @@ pub(super) const KIND: BackendKind = BackendKind {
     about: "HAProxy's runtime API sets the weights of its servers",
     needs: Needs::Settings,
     open: |traffic, _| {
-        let mut settings: Settings = settings(traffic)?;
+        let mut settings: Settings = traffic.read()?;
         settings.check()?;
         if settings.socket.contains('/') {
-            settings.socket = path(traffic, &settings.socket).into();
+            settings.socket = traffic.path(&settings.socket).into();
         }
         Ok(Box::new(Haproxy { name: traffic.name.clone(), settings }))
     },
@@ -74,23 +75,6 @@ impl Settings {
     }
 }
 
-/// The weights of blue's and of green's servers that make exactly this share, if there are any: as great as can be, so that on the way from one share
-/// to another none is passed that lies outside.
-fn weights(share: Share, blue_servers: usize, green_servers: usize) -> Option<(u32, u32)> {
-    let points = u32::from(share.as_basis_points());
-    // green's weight × its servers is to blue's × its servers as the share to the rest.
-    let green = points.checked_mul(u32::try_from(blue_servers).ok()?)?;
-    let blue = (u32::from(Share::ALL.as_basis_points()) - points).checked_mul(u32::try_from(green_servers).ok()?)?;
-    let by = greatest_common_divisor(green, blue).max(1);
-    let (blue, green) = (blue / by, green / by);
-    let times = MOST / blue.max(green).max(1);
-    (times > 0).then_some((blue * times, green * times))
-}
-
-fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
-}
-
 fn no_weights(share: Share) -> String {
     format!("no weights of 0 to {MOST} give green exactly {share}")
 }
@@ -124,7 +108,7 @@ impl Haproxy {
     /// Sends commands and reads the answer to all of them.
     async fn ask(&self, context: &Context, op: &'static str, commands: &str) -> Result<String, TrafficError> {
         let socket = &self.settings.socket;
-        let unavailable = |why: String| TrafficError::Unavailable { backend: self.name.clone(), op, why };
+        let unavailable = |why: String| TrafficError::unavailable(&self.name, op, why);
         let asked = async {
             match socket.contains('/') {
                 true => talk(UnixStream::connect(socket).await?, commands).await,
@@ -138,8 +122,8 @@ impl Haproxy {
         }
     }
 
-    fn refused(&self, op: &'static str, code: &str, message: String) -> TrafficError {
-        TrafficError::Refused { backend: self.name.clone(), op, code: code.to_owned(), message, retryable: false }
+    fn refused(&self, op: &'static str, code: Code, message: String) -> TrafficError {
+        TrafficError::refused(&self.name, op, code, message)
     }
 
     /// Commands that answer nothing when they work.
@@ -149,9 +133,11 @@ impl Haproxy {
             "" => Ok(()),
             // A socket without `level admin` says so.
             text if text.contains("Permission denied") => {
-                Err(self.refused(op, "denied", format!("{text} The socket needs `level admin`")))
+                Err(self.refused(op, Code::Denied, format!("{text} The socket needs `level admin`")))
             }
-            text => Err(self.refused(op, "refused", text.lines().collect::<Vec<_>>().join(" "))),
+            text => {
+                Err(self.refused(op, Code::Other("refused".to_owned()), text.lines().collect::<Vec<_>>().join(" ")))
+            }
         }
     }
 
@@ -166,7 +152,7 @@ impl Haproxy {
         let answer = self.ask(context, op, command).await?;
         let mut lines = answer.lines().skip_while(|line| !line.starts_with("# "));
         let Some(head) = lines.next() else {
-            return Err(self.refused(op, "not-found", format!("{:?} answered {:?}", command, answer.trim())));
+            return Err(self.refused(op, Code::NotFound, format!("{:?} answered {:?}", command, answer.trim())));
         };
         let names: Vec<&str> = head.trim_start_matches("# ").split(separator).collect();
         let row = |line: &str| {
@@ -196,9 +182,7 @@ impl Haproxy {
             let counts = |server: &&Server| !server.is_out && names.contains(&server.name);
             all.iter().filter(counts).map(|server| server.weight).sum()
         };
-        let (blue, green) = (of(Side::Blue), of(Side::Green));
-        let points = (green * u64::from(Share::ALL.as_basis_points())).checked_div(blue + green);
-        points.and_then(|points| Share::basis_points(u16::try_from(points).ok()?))
+        weights::share(of(Side::Blue), of(Side::Green))
     }
 
     async fn seen(&self, context: &Context, op: &'static str) -> Result<Option<Share>, TrafficError> {
@@ -233,7 +217,7 @@ impl Haproxy {
         let ours = || self.settings.blue.iter().chain(&self.settings.green);
         let is_ours = |server: &Server| ours().any(|name| *name == server.name);
         if let Some(missing) = ours().find(|name| all.iter().all(|server| server.name != **name)) {
-            return Err(self.refused(op, "not-found", format!("backend {backend} has no server {missing}")));
+            return Err(self.refused(op, Code::NotFound, format!("backend {backend} has no server {missing}")));
         }
         // Whether the socket may set anything at all: a weight that is there already. What comes behind it is shown to whom that is allowed.
         if let Some(first) = all.iter().find(|server| is_ours(server)) {
@@ -243,7 +227,7 @@ impl Haproxy {
         let rows = self.statistics(context, op).await?;
         let row = |name: &str| rows.iter().find(|row| row.get("svname").is_some_and(|n| n == name));
         let is_backup = |name: &str| row(name).and_then(|row| row.get("bck")).is_some_and(|flag| flag == "1");
-        let wrong = |what: String| Err(self.refused(op, "misconfigured", what));
+        let wrong = |what: String| Err(self.refused(op, Code::Misconfigured, what));
         if let Some(backup) = ours().find(|name| is_backup(name)) {
             return wrong(format!("server {backup} is a backup, which gets traffic only when no other server works"));
         }
@@ -274,8 +258,8 @@ impl Haproxy {
             if serving.is_empty() { self.settings.servers(side).iter().collect() } else { serving }
         };
         let (blue, green) = (serving(Side::Blue), serving(Side::Green));
-        let Some((blue_weight, green_weight)) = weights(want, blue.len(), green.len()) else {
-            return Err(self.refused(op, "grid", no_weights(want)));
+        let Some((blue_weight, green_weight)) = weights::of_servers(want, blue.len(), green.len(), MOST) else {
+            return Err(self.refused(op, Code::Grid, no_weights(want)));
         };
         let commands = |servers: &[&String], weight: u32| -> Vec<String> {
             let of = |server: &&String| {
@@ -293,7 +277,11 @@ impl Haproxy {
         self.set(context, op, &second).await?;
         match self.seen(context, op).await? {
             Some(share) => Ok(ShareSet { share }),
-            None => Err(self.refused(op, "refused", format!("no server of backend {backend} has a weight"))),
+            None => Err(self.refused(
+                op,
+                Code::Other("refused".to_owned()),
+                format!("no server of backend {backend} has a weight"),
+            )),
         }
     }
 
@@ -368,7 +356,7 @@ impl TrafficBackend for Haproxy {
 
     fn refuses(&self, share: Share) -> Option<String> {
         let (blue, green) = (self.settings.blue.len(), self.settings.green.len());
-        weights(share, blue, green).is_none().then(|| no_weights(share))
+        weights::of_servers(share, blue, green, MOST).is_none().then(|| no_weights(share))
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
@@ -398,31 +386,11 @@ impl TrafficBackend for Haproxy {
     fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
         Box::pin(self.is_drained(context, side))
     }
-
-    fn finalize<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn weights_make_exactly_the_share() {
-        let check = |blue: usize, green: usize, percent: &str, expected: Option<(u32, u32)>| {
-            assert_eq!(weights(Share::percent(percent).unwrap(), blue, green), expected, "{percent}");
-        };
-        check(1, 1, "0", Some((256, 0)));
-        check(1, 1, "100", Some((0, 256)));
-        check(1, 1, "1", Some((198, 2)));
-        check(1, 1, "12.5", Some((252, 36)));
-        check(2, 1, "50", Some((128, 256)));
-        check(3, 2, "10", Some((252, 42)));
-        check(1, 1, "0.5", Some((199, 1)));
-        check(1, 1, "0.01", None);
-        check(1, 1, "33.33", None);
-    }
 
     #[test]
     fn settings_that_cannot_be_meant_are_refused() {

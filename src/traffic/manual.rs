@@ -1,7 +1,8 @@
 //! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
 
-use super::registry::{BackendKind, Needs, NoSettings, settings};
+use super::registry::{BackendKind, NoSettings};
 use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
+use crate::outside::Needs;
 use crate::side::Side;
 
 /// People move the traffic.
@@ -13,7 +14,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     about: "People move it and then run `cutover promote`",
     needs: Needs::Nothing,
     open: |traffic, _| {
-        settings::<NoSettings>(traffic)?;
+        traffic.read::<NoSettings>()?;
         Ok(Box::new(Manual))
     },
 };

@@ -1,18 +1,26 @@
 //! Whatever moves the traffic from blue to green: one trait, one file or folder a backend, and a line in [`KINDS`].
 
+mod admin;
 mod backend;
+mod caddy;
+mod envoy;
 pub mod exec;
 mod haproxy;
 mod manual;
+mod nginx;
 mod registry;
 mod simulated;
+mod traefik;
+mod weights;
+mod written;
 
+pub use crate::outside::{Needs, Program, Surroundings};
 pub use crate::release::Share;
 pub use backend::{
-    Answer, Capabilities, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    Verified,
+    Answer, Capabilities, Code, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend,
+    TrafficError, Verified,
 };
-pub use exec::{Exec, Program};
+pub use exec::Exec;
 pub use manual::Manual;
-pub use registry::{BackendKind, KINDS, Needs, OpenError, Opened, Surroundings, kind, open};
+pub use registry::{BackendKind, KINDS, OpenError, Opened, kind, open};
 pub use simulated::Simulated;

@@ -1,12 +1,10 @@
 //! Every backend, by its kind.
 
-use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::{TrafficBackend, exec, haproxy, manual, simulated};
-use crate::release::Traffic;
+use super::{TrafficBackend, caddy, envoy, exec, haproxy, manual, nginx, simulated, traefik};
+use crate::outside::{Needs, Surroundings};
+use crate::release::Configured;
 
 /// A kind of backend.
 #[derive(Debug)]
@@ -18,34 +16,15 @@ pub struct BackendKind {
     /// What it needs to be known.
     pub needs: Needs,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Traffic, &Surroundings) -> Opened,
+    pub open: fn(&Configured, &Surroundings) -> Opened,
 }
 
 /// A backend, or what is wrong with its settings.
 pub type Opened = Result<Box<dyn TrafficBackend>, String>;
 
-/// What must be known of a backend before it can be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Needs {
-    /// Its name.
-    Nothing,
-    /// Settings.
-    Settings,
-    /// Settings that name a program of this machine. They are taken from files and the command line, never from a journal: whoever can write there
-    /// could run what they like.
-    Program,
-}
-
-/// What a backend may know of the process that it works in.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// Names of environment variables that no other program gets: the database's password is none of its business.
-    pub hidden_environment: Vec<String>,
-}
-
 /// Every kind, a line each.
-pub static KINDS: &[BackendKind] = &[manual::KIND, simulated::KIND, exec::KIND, haproxy::KIND];
+pub static KINDS: &[BackendKind] =
+    &[manual::KIND, simulated::KIND, exec::KIND, haproxy::KIND, nginx::KIND, envoy::KIND, traefik::KIND, caddy::KIND];
 
 /// Why a backend cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,13 +57,13 @@ pub enum OpenError {
 }
 
 /// The kind of a backend.
-pub fn kind(traffic: &Traffic) -> Result<&'static BackendKind, OpenError> {
+pub fn kind(traffic: &Configured) -> Result<&'static BackendKind, OpenError> {
     let no_kind = || OpenError::NoKind { name: traffic.name.clone(), kind: traffic.kind.clone() };
     KINDS.iter().find(|kind| kind.name == traffic.kind).ok_or_else(no_kind)
 }
 
 /// Makes a backend.
-pub fn open(traffic: &Traffic, surroundings: &Surroundings) -> Result<Box<dyn TrafficBackend>, OpenError> {
+pub fn open(traffic: &Configured, surroundings: &Surroundings) -> Result<Box<dyn TrafficBackend>, OpenError> {
     if traffic.name != traffic.kind && KINDS.iter().any(|kind| kind.name == traffic.name) {
         return Err(OpenError::OtherKind { name: traffic.name.clone(), kind: traffic.kind.clone() });
     }
@@ -92,17 +71,7 @@ pub fn open(traffic: &Traffic, surroundings: &Surroundings) -> Result<Box<dyn Tr
     (kind(traffic)?.open)(traffic, surroundings).map_err(settings)
 }
 
-/// The settings as a backend's own type.
-pub(super) fn settings<T: DeserializeOwned>(traffic: &Traffic) -> Result<T, String> {
-    T::deserialize(Value::Object(traffic.settings.clone())).map_err(|error| error.to_string())
-}
-
 /// The settings of a backend that has none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoSettings {}
-
-/// A path of the settings. A bare name is looked for by the system.
-pub(super) fn path(traffic: &Traffic, path: &str) -> Utf8PathBuf {
-    if path.contains('/') { traffic.folder.join(path) } else { Utf8Path::new(path).to_owned() }
-}

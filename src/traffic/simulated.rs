@@ -1,7 +1,8 @@
 //! Traffic that does not exist and moves at once: for rehearsals, and for trying the tool.
 
-use super::registry::{BackendKind, Needs, NoSettings, settings};
+use super::registry::{BackendKind, NoSettings};
 use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
+use crate::outside::Needs;
 use crate::side::Side;
 
 /// Moves nothing, at once.
@@ -13,7 +14,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     about: "Nothing is moved; every question is answered with yes",
     needs: Needs::Nothing,
     open: |traffic, _| {
-        settings::<NoSettings>(traffic)?;
+        traffic.read::<NoSettings>()?;
         Ok(Box::new(Simulated::default()))
     },
 };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "source",
     "side",
     "release",
@@ -21,6 +21,7 @@ const ORDER: [&str; 24] = [
     "lint",
     "plan",
     "postgres",
+    "outside",
     "traffic",
     "execute",
     "rehearse",

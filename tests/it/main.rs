@@ -24,6 +24,7 @@ mod oracle;
 mod overlap;
 mod plan;
 mod properties;
+mod proxy;
 mod regress;
 mod replay;
 mod report;

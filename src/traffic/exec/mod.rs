@@ -28,9 +28,8 @@
 //! | `drain` | `{"side": "blue" or "green"}` | [`Drain`](super::Drain) |
 //! | `finalize` | – | `{}` |
 
-mod process;
 mod program;
 pub mod protocol;
 
+pub use program::Exec;
 pub(super) use program::KIND;
-pub use program::{Exec, Program};

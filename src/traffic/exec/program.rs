@@ -1,14 +1,13 @@
 //! The backend that asks a program.
 
-use camino::Utf8PathBuf;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::process;
 use super::protocol::{Op, PROTOCOL, Request, Response};
+use crate::outside::{Needs, Program, program};
 use crate::side::Side;
-use crate::traffic::registry::{BackendKind, Needs, path, settings};
+use crate::traffic::registry::BackendKind;
 use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError, Verified,
 };
@@ -16,12 +15,10 @@ use crate::traffic::{
 pub(in crate::traffic) const KIND: BackendKind = BackendKind {
     name: "exec",
     about: "A program moves it: a JSON request on standard input, a JSON answer on standard output",
-    needs: Needs::Program,
+    needs: Needs::ThisMachine,
     open: |traffic, surroundings| {
-        let Settings { command } = settings(traffic)?;
-        let (program, args) = command.split_first().ok_or("`command` names no program")?;
-        let hidden_environment = surroundings.hidden_environment.clone();
-        let program = Program { path: path(traffic, program), args: args.to_vec(), hidden_environment };
+        let Settings { command } = traffic.read()?;
+        let program = surroundings.program(traffic, "command", &command)?;
         Ok(Box::new(Exec::new(program).named(&traffic.name)))
     },
 };
@@ -32,17 +29,6 @@ pub(in crate::traffic) const KIND: BackendKind = BackendKind {
 struct Settings {
     /// The program and its arguments.
     command: Vec<String>,
-}
-
-/// The program to ask.
-#[derive(Debug, Clone)]
-pub struct Program {
-    /// Path, or a name that the system finds.
-    pub path: Utf8PathBuf,
-    /// Its arguments, as they are.
-    pub args: Vec<String>,
-    /// Names of environment variables it does not get: the database's password is none of its business.
-    pub hidden_environment: Vec<String>,
 }
 
 /// A program as traffic backend, see [`super`] for the protocol.
@@ -78,7 +64,13 @@ impl Exec {
         };
         let mut input = serde_json::to_vec(&request).map_err(|e| broken(e.to_string()))?;
         input.push(b'\n');
-        let output = process::run(&self.program, &input, context.deadline, &context.log).await.map_err(broken)?;
+        let log = |line| context.log.line(line);
+        let ended = program::run(&self.program, &input, context.deadline, log).await.map_err(broken)?;
+        if !ended.status.success() {
+            let status = ended.status;
+            return Err(broken(format!("it ended with {status}; an answer of either kind ends with exit code 0")));
+        }
+        let output = ended.output;
         let response: Response = serde_json::from_slice(&output).map_err(|e| broken(not_an_answer(&output, &e)))?;
         if response.protocol != PROTOCOL {
             return Err(broken(format!("it speaks protocol {}, cutover speaks {PROTOCOL}", response.protocol)));
@@ -91,7 +83,7 @@ impl Exec {
             (false, Some(error)) => Err(TrafficError::Refused {
                 backend: self.name.clone(),
                 op: name,
-                code: error.code,
+                code: error.code.as_str().into(),
                 message: error.message,
                 retryable: error.retryable,
             }),

@@ -7,7 +7,6 @@ mod day;
 mod exec_backend;
 mod exhaustion;
 mod failures;
-mod haproxy;
 mod history;
 mod interrupt;
 mod journal;

@@ -307,8 +307,10 @@ fn what_cutover_toml_says_needs_no_flags() {
 fn the_plan_s_backend_comes_before_one_that_is_built_in() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    let program =
-        |kind: &str| cutover::release::Traffic { name: "simulated".into(), ..cutover::release::Traffic::named(kind) };
+    let program = |kind: &str| cutover::release::Configured {
+        name: "simulated".into(),
+        ..cutover::release::Configured::named(kind)
+    };
     plan.release.traffic = Some(program("exec"));
     let path = shop.save(&plan.sealed());
     shop.run(&["execute", &path, "--yes"])

@@ -123,6 +123,18 @@ pub(crate) struct Shop {
 pub(crate) const BASE: &str = "CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, email text);
 INSERT INTO users SELECT i, 'u' || i, 'u' || i || '@x' FROM generate_series(1, 50) i;\n";
 
+/// A database of a cluster.
+pub(crate) struct Address {
+    cluster: Arc<Cluster>,
+    database: String,
+}
+
+impl Address {
+    pub(crate) fn connect(&self) -> Client {
+        self.cluster.connect(&self.database)
+    }
+}
+
 const FILES: [(&str, &str, &str, &str); 4] = [
     ("1", "users", "V1__users.sql", BASE),
     (
@@ -181,6 +193,11 @@ impl Shop {
     /// That of its server.
     pub(crate) fn port(&self) -> u16 {
         self.cluster.port
+    }
+
+    /// Where its database is, for somebody who outlives it.
+    pub(crate) fn address(&self) -> Address {
+        Address { cluster: Arc::clone(&self.cluster), database: self.database.clone() }
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -1,15 +1,31 @@
-//! One run of the program: its process group, its pipes, its deadline.
+//! A program, and one run of it: its process group, its pipes, its deadline.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-use super::Program;
-use crate::traffic::Log;
+/// A program with its arguments, never run through a shell.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Path, or a name that the system finds.
+    pub path: Utf8PathBuf,
+    /// Its arguments, as they are.
+    pub args: Vec<String>,
+    /// Names of environment variables it does not get: the database's password is none of its business.
+    pub hidden_environment: Vec<String>,
+}
+
+/// What a program left behind that ended before its deadline.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: Vec<u8>,
+}
 
 const OUTPUT_LIMIT: u64 = 1 << 20;
 /// How long its pipes are read after it has ended.
@@ -28,8 +44,13 @@ impl Drop for Group {
     }
 }
 
-/// Runs the program once and returns its standard output.
-pub(super) async fn run(program: &Program, input: &[u8], deadline: Duration, log: &Log) -> Result<Vec<u8>, String> {
+/// Runs the program once. What it writes to standard error goes to `log`, a line each. An error says why nobody knows how it ended.
+pub(crate) async fn run(
+    program: &Program,
+    input: &[u8],
+    deadline: Duration,
+    log: impl Fn(String) + Send,
+) -> Result<Ended, String> {
     let mut command = Command::new(program.path.as_str());
     command.args(&program.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
@@ -58,7 +79,7 @@ pub(super) async fn run(program: &Program, input: &[u8], deadline: Duration, log
         let mut lines = BufReader::new(stderr.take(OUTPUT_LIMIT)).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
             let line: String = String::from_utf8_lossy(&line).chars().take(LOG_LINE_LIMIT).collect();
-            log.line(line);
+            log(line);
         }
     };
     let whole = async {
@@ -82,8 +103,5 @@ pub(super) async fn run(program: &Program, input: &[u8], deadline: Duration, log
     if output.len() as u64 > OUTPUT_LIMIT {
         return Err(format!("it wrote more than {OUTPUT_LIMIT} bytes to standard output"));
     }
-    if !status.success() {
-        return Err(format!("it ended with {status}; an answer of either kind ends with exit code 0"));
-    }
-    Ok(output)
+    Ok(Ended { status, output })
 }

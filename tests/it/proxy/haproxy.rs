@@ -1,62 +1,14 @@
 //! HAProxy itself in front of two versions of an application. Without it on this machine there is nothing to see here.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{JoinHandle, spawn};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::thread::spawn;
 
-use super::support::{Ran, Shop, until};
-
-/// A version of an application: answers every request with its name. One for `/slow` waits until it is let go.
-struct App {
-    address: SocketAddr,
-    let_go: Arc<AtomicBool>,
-    gone: Arc<AtomicBool>,
-}
-
-impl App {
-    fn start(name: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (let_go, gone) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (may, over) = (Arc::clone(&let_go), Arc::clone(&gone));
-        spawn(move || {
-            for client in listener.incoming() {
-                if over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (may, client) = (Arc::clone(&may), client.unwrap());
-                spawn(move || answer(client, name, &may));
-            }
-        });
-        Self { address, let_go, gone }
-    }
-
-    /// Nobody listens there any more.
-    fn dies(&self) {
-        self.gone.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
-fn answer(mut client: TcpStream, name: &str, may: &AtomicBool) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        match client.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            _ => return,
-        }
-    }
-    while head.starts_with(b"GET /slow") && !may.load(Ordering::SeqCst) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
-    let _ = client.write_all(text.as_bytes());
-}
+use super::app::App;
+use super::clients::{Clients, get};
+use crate::execute::support::{Ran, Shop, until};
 
 /// HAProxy with blue and green behind it.
 struct Proxy {
@@ -155,7 +107,7 @@ impl Proxy {
         let mut plan = shop.plan();
         let socket = self.folder.path().join("admin.sock");
         let settings = serde_json::json!({ "socket": socket, "backend": "app", "blue": ["blue-1"], "green": [green] });
-        plan.release.traffic = Some(cutover::release::Traffic {
+        plan.release.traffic = Some(cutover::release::Configured {
             name: "edge".into(),
             kind: "haproxy".into(),
             folder: "".into(),
@@ -171,70 +123,6 @@ fn run(folder: &std::path::Path) -> Child {
     let mut command = Command::new(PROGRAM);
     command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
-}
-
-/// Somebody who asks all the time.
-struct Clients {
-    over: Arc<AtomicBool>,
-    counts: Arc<Counts>,
-    thread: JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct Counts {
-    blue: AtomicU64,
-    green: AtomicU64,
-    failed: AtomicU64,
-}
-
-impl Clients {
-    fn start(port: u16) -> Self {
-        let (over, counts) = (Arc::new(AtomicBool::new(false)), Arc::new(Counts::default()));
-        let (until, count) = (Arc::clone(&over), Arc::clone(&counts));
-        let thread = spawn(move || {
-            while !until.load(Ordering::SeqCst) {
-                let who = match get(port, "/").as_deref() {
-                    Some("blue") => &count.blue,
-                    Some("green") => &count.green,
-                    _ => &count.failed,
-                };
-                who.fetch_add(1, Ordering::SeqCst);
-            }
-        });
-        Self { over, counts, thread }
-    }
-
-    fn now(&self) -> (u64, u64) {
-        (self.counts.blue.load(Ordering::SeqCst), self.counts.green.load(Ordering::SeqCst))
-    }
-
-    /// Green's part of the next so many requests, in percent.
-    fn green_of(&self, requests: u64) -> f64 {
-        let (blue, green) = self.now();
-        until("they have asked", || self.now().0 + self.now().1 >= blue + green + requests);
-        let (blue, green) = (self.now().0 - blue, self.now().1 - green);
-        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-        let share = green as f64 * 100.0 / (blue + green) as f64;
-        share
-    }
-
-    /// None of their requests has failed.
-    fn end(self) {
-        self.over.store(true, Ordering::SeqCst);
-        let now = self.now();
-        self.thread.join().unwrap();
-        assert_eq!(self.counts.failed.load(Ordering::SeqCst), 0, "beside {now:?} that were answered");
-    }
 }
 
 fn plan(shop: &Shop) -> String {

@@ -1,0 +1,45 @@
+//! What settings may name of the machine, and what what is started there may know.
+
+use super::Program;
+use crate::release::Configured;
+
+/// What must be known of something configured before it can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Needs {
+    /// Its name.
+    Nothing,
+    /// Settings.
+    Settings,
+    /// Settings that name programs or files of this machine. They are taken from files and the command line, never from a journal: whoever can write
+    /// there could run and overwrite what they like.
+    ThisMachine,
+}
+
+/// What may be known of the process.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The value of an environment variable: secrets of the settings are named by one.
+    pub variable: fn(&str) -> Option<String>,
+    /// Names of environment variables that no other program gets: the database's password is none of its business.
+    pub hidden_environment: Vec<String>,
+}
+
+impl Default for Surroundings {
+    /// No environment at all.
+    fn default() -> Self {
+        Self { variable: |_| None, hidden_environment: Vec::new() }
+    }
+}
+
+impl Surroundings {
+    /// The program of a setting. `name` is that of the setting.
+    pub(crate) fn program(&self, configured: &Configured, name: &str, command: &[String]) -> Result<Program, String> {
+        let (program, args) = command.split_first().ok_or_else(|| format!("`{name}` names no program"))?;
+        Ok(Program {
+            path: configured.path(program),
+            args: args.to_vec(),
+            hidden_environment: self.hidden_environment.clone(),
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! A proxy's own HTTP API.
+
+use serde_json::Value;
+
+use super::{Code, Context, TrafficError};
+use crate::outside::http::{NoResponse, Request, Response, send};
+
+/// The API of the proxy behind a backend.
+#[derive(Debug, Clone)]
+pub(super) struct Admin {
+    backend: String,
+    /// Without a slash at the end.
+    base: String,
+}
+
+impl Admin {
+    /// `setting`: where the settings name it, for the error.
+    pub(super) fn new(backend: &str, setting: &str, base: &str) -> Result<Self, String> {
+        let is_url = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
+        match is_url {
+            Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => {
+                Ok(Self { backend: backend.to_owned(), base: base.trim_end_matches('/').to_owned() })
+            }
+            _ => Err(format!("`{setting}` is no URL with http: or https: {base:?}")),
+        }
+    }
+
+    /// The address of a path.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Asks; whatever is no success is an error.
+    pub(super) async fn send(
+        &self,
+        context: &Context,
+        op: &'static str,
+        request: Request,
+    ) -> Result<Response, TrafficError> {
+        let (method, url) = (request.method, request.url.clone());
+        let response = send(request, context.deadline).await.map_err(|error| match error {
+            NoResponse::NotAsked(why) => TrafficError::refused(&self.backend, op, Code::Misconfigured, why),
+            unreached => TrafficError::unavailable(&self.backend, op, format!("{url}: {unreached}")),
+        })?;
+        if response.is_success() {
+            return Ok(response);
+        }
+        let status = response.status;
+        let said = format!("{method} {url} answered {status}: {}", response.excerpt());
+        Err(match status {
+            500.. => TrafficError::unavailable(&self.backend, op, said),
+            _ => TrafficError::refused(&self.backend, op, code(status), said),
+        })
+    }
+
+    pub(super) async fn get(&self, context: &Context, op: &'static str, path: &str) -> Result<Response, TrafficError> {
+        self.send(context, op, Request::get(self.url(path))).await
+    }
+
+    /// The body of a response as JSON.
+    pub(super) fn json(&self, op: &'static str, response: &Response) -> Result<Value, TrafficError> {
+        serde_json::from_slice(&response.body).map_err(|error| TrafficError::Broken {
+            backend: self.backend.clone(),
+            op,
+            why: format!("it answered with no JSON ({error}): {}", response.excerpt()),
+        })
+    }
+
+    pub(super) async fn get_json(
+        &self,
+        context: &Context,
+        op: &'static str,
+        path: &str,
+    ) -> Result<Value, TrafficError> {
+        let response = self.get(context, op, path).await?;
+        self.json(op, &response)
+    }
+}
+
+fn code(status: u16) -> Code {
+    match status {
+        401 | 403 => Code::Denied,
+        404 | 410 => Code::NotFound,
+        409 | 412 => Code::Conflict,
+        429 => Code::Throttled,
+        other => Code::Other(other.to_string()),
+    }
+}
+
+/// Whether a text can stand in a URL's path, a configuration file and a shell as it is.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+}

@@ -1,0 +1,52 @@
+//! Weights that make a share.
+
+use super::Share;
+
+/// The weights of blue's and of green's servers that make exactly this share, if there are any: as great as can be, so that on the way from one share
+/// to another none is passed that lies outside.
+pub(super) fn of_servers(share: Share, blue_servers: usize, green_servers: usize, most: u32) -> Option<(u32, u32)> {
+    let (blue, green) = least(share, blue_servers, green_servers)?;
+    let times = most / blue.max(green).max(1);
+    (times > 0).then_some((blue * times, green * times))
+}
+
+/// The smallest ones.
+pub(super) fn least(share: Share, blue_servers: usize, green_servers: usize) -> Option<(u32, u32)> {
+    let points = u32::from(share.as_basis_points());
+    // green's weight × its servers is to blue's × its servers as the share to the rest.
+    let green = points.checked_mul(u32::try_from(blue_servers).ok()?)?;
+    let blue = (u32::from(Share::ALL.as_basis_points()) - points).checked_mul(u32::try_from(green_servers).ok()?)?;
+    let by = greatest_common_divisor(green, blue).max(1);
+    Some((blue / by, green / by))
+}
+
+/// The share that weights make: green's part of what both have. None if neither has any.
+pub(super) fn share(blue: u64, green: u64) -> Option<Share> {
+    let points = (green * u64::from(Share::ALL.as_basis_points())).checked_div(blue + green);
+    points.and_then(|points| Share::basis_points(u16::try_from(points).ok()?))
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_make_exactly_the_share() {
+        let check = |blue: usize, green: usize, percent: &str, expected: Option<(u32, u32)>| {
+            assert_eq!(of_servers(Share::percent(percent).unwrap(), blue, green, 256), expected, "{percent}");
+        };
+        check(1, 1, "0", Some((256, 0)));
+        check(1, 1, "100", Some((0, 256)));
+        check(1, 1, "1", Some((198, 2)));
+        check(1, 1, "12.5", Some((252, 36)));
+        check(2, 1, "50", Some((128, 256)));
+        check(3, 2, "10", Some((252, 42)));
+        check(1, 1, "0.5", Some((199, 1)));
+        check(1, 1, "0.01", None);
+        check(1, 1, "33.33", None);
+    }
+}

@@ -1,0 +1,7 @@
+//! Real proxies in front of two versions of an application. A proxy that is not on this machine is not tested, but in CI that is a failure.
+
+mod app;
+mod clients;
+mod fronts;
+mod haproxy;
+mod live;
