@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::live::{LiveArgs, tell};
+use super::live::{LiveArgs, UntilArg};
 use super::planning;
 use super::release_definition::ReleaseDefinition;
 use super::traffic_args::Said;
@@ -23,10 +23,11 @@ use crate::release::Ramp;
   cutover execute release.plan --database postgres://deploy@db/shop
   cutover execute release.plan --yes --shift canary-10-percent-5-minutes --traffic-exec ./move-traffic --env prod
   cutover execute release.plan --yes --format json --wait
+  cutover execute release.plan --yes --until expanded    then deploy green, then `cutover resume`
 
-Exit codes: 0 done, or waiting for `promote` · 1 the plan is unsafe · 2 usage or connection · 4 failed, safe to resume ·
+Exit codes: 0 done, waiting for `promote`, or where --until names · 1 the plan is unsafe · 2 usage or connection · 4 failed, safe to resume ·
 5 stuck, you decide · 6 the plan is stale · 7 another executor works on this database · 8 green failed, and blue has the traffic again ·
-130 interrupted, state saved")]
+9 paused, or waiting for `promote` before where --until names · 130 interrupted, state saved")]
 pub(super) struct Args {
     /// The plan that `cutover plan -o FILE` wrote
     plan: Utf8PathBuf,
@@ -35,6 +36,8 @@ pub(super) struct Args {
     /// Take the plan's word for what is applied, where neither a history nor the schema of the database confirms it. The journal keeps that
     #[arg(long)]
     accept_base: bool,
+    #[command(flatten)]
+    until: UntilArg,
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -49,6 +52,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         async |session, options, doors| {
             let options = Options {
                 accept_base: args.accept_base,
+                until: args.until.place(),
                 ramp: release.ramp.clone().unwrap_or_else(Ramp::all_at_once),
                 on_failure: release.on_failure.unwrap_or_default(),
                 limits: release.limits.then(options.limits),
@@ -57,7 +61,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
             };
             execute::execute(session, &plan, &options, doors).await
         },
-        tell,
+        |outcome, printer| args.until.tell(outcome, printer),
     )
 }
 

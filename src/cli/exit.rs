@@ -22,6 +22,10 @@ pub enum Exit {
     Held = 7,
     /// Green failed, and blue has all traffic again; the release can be resumed.
     WentBack = 8,
+    /// The release stands still before its end, or before where it was to stop: it is paused, or waits for somebody's word.
+    Standing = 9,
+    /// The time that was given is up; the release is what it was.
+    TimeUp = 10,
     /// Interrupted with the state saved.
     Interrupted = 130,
 }

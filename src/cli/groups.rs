@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Analyse", &["lint", "plan", "explain", "rules", "stats", "graph", "report"]),
     ("Rehearse", &["record", "rehearse"]),
-    ("Run", &["execute", "promote", "rollback", "resume"]),
+    ("Run", &["execute", "promote", "pause", "abort", "rollback", "resume"]),
     ("Operate", &["check", "status", "traffic", "log", "grants", "schema"]),
 ];
 

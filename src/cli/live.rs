@@ -16,7 +16,7 @@ use crate::execute::{
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
-use crate::release::NO_LOCK_TIMEOUT;
+use crate::release::{NO_LOCK_TIMEOUT, Until};
 use crate::release::time::milliseconds;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +59,7 @@ pub(super) struct LiveArgs {
     /// Go on although a step that has not run yet seems to fail: you know that it will not
     #[arg(long)]
     accept_foreseen: bool,
-    /// Wait for `promote` instead of ending
+    /// Wait for `promote`, or where the release is paused for `resume`, instead of ending
     #[arg(long)]
     wait: bool,
     /// How to print what happens; `json` prints one object a line
@@ -72,6 +72,12 @@ pub(super) struct LiveArgs {
     #[cfg(debug_assertions)]
     #[arg(long, hide = true, value_name = "kill-at=N")]
     fault: Option<String>,
+}
+
+/// This process, for the journal.
+pub(super) fn who() -> Options {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    Options { host: host.unwrap_or_else(|| "unknown".into()), pid: std::process::id(), ..Options::default() }
 }
 
 /// How long whoever waits for approval waits for a server that went away.
@@ -108,11 +114,8 @@ impl LiveArgs {
     }
 
     fn options(&self, patience: Duration) -> Options {
-        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
         let by_name = self.blue_application_name.clone().map(BlueSessions::ApplicationName);
         Options {
-            host: host.unwrap_or_else(|| "unknown".into()),
-            pid: std::process::id(),
             patience: self.takeover_timeout.unwrap_or(patience),
             limits: Limits {
                 lock_timeout_ms: self.lock_timeout.map(milliseconds),
@@ -127,7 +130,7 @@ impl LiveArgs {
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
             lift_guard: self.no_blue_guard,
             accept_foreseen: self.accept_foreseen,
-            ..Options::default()
+            ..who()
         }
     }
 
@@ -174,7 +177,7 @@ impl LiveArgs {
                     Some(again) => match again.await {
                         // Somebody else may have ended the wait meanwhile, and gone back.
                         Some(again) if still_goes_forward(&again).await => {
-                            (session, options.patience) = (again, RECONNECT)
+                            (session, options.patience, options.keep_pause) = (again, RECONNECT, true)
                         }
                         _ => break done,
                     },
@@ -297,11 +300,50 @@ async fn listen(stopper: Stopper) {
     }
 }
 
+/// Where a command of the engine stops before the end of the release.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct UntilArg {
+    /// Stop there (exit code 0), for something else to be done in between; `cutover resume` goes on. If the release waits for `promote` before that, or is
+    /// paused, the exit code is 9
+    #[arg(long, value_name = "WHERE", value_enum)]
+    until: Option<UntilName>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum UntilName {
+    /// The phase before the cutover is over: deploy green now
+    Expanded,
+    /// Green has all traffic, and the bake time is over
+    Shifted,
+    /// Blue serves nobody any more
+    Drained,
+}
+
+impl UntilArg {
+    pub(super) fn place(self) -> Option<Until> {
+        self.until.map(|name| match name {
+            UntilName::Expanded => Until::Expanded,
+            UntilName::Shifted => Until::Shifted,
+            UntilName::Drained => Until::Drained,
+        })
+    }
+
+    /// Says how a command ended well.
+    pub(super) fn tell(self, outcome: Outcome, printer: &Printer) -> Exit {
+        let waits = matches!(outcome, Outcome::AwaitingApproval { .. });
+        match (self.until, tell(outcome, printer)) {
+            (Some(_), Exit::Ok) if waits => Exit::Standing,
+            (_, exit) => exit,
+        }
+    }
+}
+
 /// Says how a command ended well.
 pub(super) fn tell(outcome: Outcome, printer: &Printer) -> Exit {
     printer.outcome(&outcome);
     match outcome {
         Outcome::RolledBack { failure: Some(_), .. } => Exit::WentBack,
+        Outcome::Paused { .. } => Exit::Standing,
         _ => Exit::Ok,
     }
 }
@@ -325,6 +367,7 @@ fn exit(error: &ExecuteError) -> Exit {
         },
         ExecuteError::Unsafe => Exit::Findings,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
+        ExecuteError::CannotPause { .. } | ExecuteError::NotInRamp { .. } => Exit::Usage,
         // Nothing was done, and carrying on is not what is called for.
         ExecuteError::Unfinished { .. } | ExecuteError::Begun { .. } => Exit::Usage,
         ExecuteError::Journal(error) if error.is_denied() => Exit::Usage,
@@ -351,7 +394,9 @@ fn exit(error: &ExecuteError) -> Exit {
             | Misfit::LeftBehind { .. }
             | Misfit::TooLate { .. } => Exit::Stale,
         },
-        ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered(_) => Exit::Held,
+        ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered { .. } => Exit::Held,
+        ExecuteError::Paused { .. } | ExecuteError::PauseHeard => Exit::Standing,
+        ExecuteError::PauseUnheard(_) => Exit::TimeUp,
         ExecuteError::Stuck { .. } | ExecuteError::Transition(_) => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
         ExecuteError::Database { .. }

@@ -18,6 +18,7 @@ mod lint;
 mod live;
 mod log;
 mod out;
+mod pause;
 mod plan;
 mod planning;
 mod promote;
@@ -70,7 +71,9 @@ enum Command {
     Grants(grants::Args),
     Resume(resume::Args),
     Promote(promote::Args),
-    Rollback(rollback::Args),
+    Rollback(rollback::RollbackArgs),
+    Pause(pause::Args),
+    Abort(rollback::AbortArgs),
     Traffic(traffic::Args),
     Explain(explain::Args),
     Rules(rules::Args),
@@ -116,6 +119,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Resume(args) => resume::run(args),
         Command::Promote(args) => promote::run(args),
         Command::Rollback(args) => rollback::run(args),
+        Command::Pause(args) => pause::run(args),
+        Command::Abort(args) => rollback::abort(args),
         Command::Traffic(args) => traffic::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::live::{LiveArgs, tell};
+use super::live::{LiveArgs, UntilArg};
 use super::out;
 use super::traffic_args::Said;
-use crate::execute::{self, Approval, Promotion};
+use crate::execute::{self, Approval, Options, Promotion};
 
 /// Approve: green has all traffic and blue serves nobody any more; or, with --gate, what the ramp asks for
 ///
@@ -15,7 +15,9 @@ use crate::execute::{self, Approval, Promotion};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover promote --yes --blue-application-name shop-blue
-  cutover promote --yes --gate qa --reason 'tested on green, ticket 4711'")]
+  cutover promote --yes --gate qa --reason 'tested on green, ticket 4711'
+
+Exit codes: as those of `cutover execute`")]
 pub(super) struct Args {
     /// The gate of the ramp that you approve, where the release waits at one
     #[arg(long, value_name = "NAME")]
@@ -23,6 +25,8 @@ pub(super) struct Args {
     /// Why, for the journal
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    until: UntilArg,
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -37,9 +41,12 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         Duration::ZERO,
         Said::ByJournal,
-        async |session, options, doors| execute::promote(session, &approval, options, doors).await,
+        async |session, options, doors| {
+            let options = Options { until: args.until.place(), ..options.clone() };
+            execute::promote(session, &approval, &options, doors).await
+        },
         |promotion, printer| match promotion {
-            Promotion::CarriedOn(outcome) => tell(outcome, printer),
+            Promotion::CarriedOn(outcome) => args.until.tell(outcome, printer),
             Promotion::Handed(holder) => {
                 out::say(&format!("Promoted. {holder} carries on.\n"));
                 Exit::Ok

@@ -6,21 +6,25 @@ use camino::Utf8PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::live::{LiveArgs, tell};
+use super::live::{LiveArgs, UntilArg};
 use super::planning;
 use super::traffic_args::Said;
-use crate::execute::{self, Decision};
+use crate::execute::{self, Decision, Options};
 
 /// Carry on with the release that was begun last
 ///
-/// Reads the plan from the journal and needs no files. Waits for a killed executor's session to end.
+/// Reads the plan from the journal and needs no files. Waits for a killed executor's session to end. Takes a pause back: a process that stands still
+/// (`execute --wait`) goes on, or else this one does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover resume --yes
   cutover resume --mark-done 4    step 4 is stuck, and you saw that it took effect
   cutover resume --retry 4        step 4 is stuck, and you saw that it did not
   cutover resume --skip 4 --reason 'done by hand'
-  cutover resume --replan new.plan   the migrations were corrected: `cutover plan --replan -o new.plan`")]
+  cutover resume --yes --until shifted
+  cutover resume --replan new.plan   the migrations were corrected: `cutover plan --replan -o new.plan`
+
+Exit codes: as those of `cutover execute`")]
 pub(super) struct Args {
     /// You looked: this step took effect
     #[arg(long, value_name = "STEP")]
@@ -44,6 +48,8 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["mark_done", "retry", "skip"])]
     accept_drift: bool,
     #[command(flatten)]
+    until: UntilArg,
+    #[command(flatten)]
     live: LiveArgs,
 }
 
@@ -58,8 +64,11 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         return args.live.run(
             PATIENCE,
             Said::ByJournal,
-            async |session, options, doors| execute::replan(session, &plan, &args.abandon, options, doors).await,
-            tell,
+            async |session, options, doors| {
+                let options = Options { until: args.until.place(), ..options.clone() };
+                execute::replan(session, &plan, &args.abandon, &options, doors).await
+            },
+            |outcome, printer| args.until.tell(outcome, printer),
         );
     }
     let reason = args.reason.unwrap_or_default();
@@ -70,7 +79,10 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         PATIENCE,
         Said::ByJournal,
-        async |session, options, doors| execute::resume(session, decision, options, doors).await,
-        tell,
+        async |session, options, doors| {
+            let options = Options { until: args.until.place(), ..options.clone() };
+            execute::resume(session, decision, &options, doors).await
+        },
+        |outcome, printer| args.until.tell(outcome, printer),
     )
 }

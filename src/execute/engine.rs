@@ -34,7 +34,8 @@ impl Engine<'_, '_> {
     pub(super) async fn run(&mut self) -> Result<Outcome, ExecuteError> {
         loop {
             let error = match self.advance().await {
-                Ok(None) => continue,
+                // Nothing was under way that is not done again.
+                Ok(None) | Err(ExecuteError::PauseHeard) => continue,
                 Ok(Some(outcome)) => return Ok(outcome),
                 Err(error) => error,
             };
@@ -56,6 +57,12 @@ impl Engine<'_, '_> {
     async fn advance(&mut self) -> Result<Option<Outcome>, ExecuteError> {
         if self.doors.stop.level() > Level::Run {
             return Err(ExecuteError::Interrupted);
+        }
+        if self.hears_a_pause().await? {
+            return self.stand_still().await;
+        }
+        if let Some(outcome) = self.stop_where_asked().await? {
+            return Ok(Some(outcome));
         }
         let plan = self.plan;
         match self.status.next(plan) {
@@ -256,6 +263,7 @@ impl Engine<'_, '_> {
     pub(super) async fn journal_failure(&mut self, error: &ExecuteError) {
         let record = match error {
             ExecuteError::Aborted
+            | ExecuteError::PauseHeard
             | ExecuteError::LostWhileWaiting
             | ExecuteError::LeaseLost { .. }
             | ExecuteError::Pooled { .. }

@@ -1,7 +1,7 @@
 //! Why a release stops. Every message says what happened and where; what to do next is [`ExecuteError::hint`].
 
 use super::blockers::Blocker;
-use super::journal::JournalError;
+use super::journal::{Actor, JournalError};
 use super::lease::Holder;
 use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
@@ -57,8 +57,47 @@ pub enum ExecuteError {
     #[error("another session has the lease's row (cutover.lease) in a transaction and does not let it go")]
     LeaseBusy,
     /// What was written for the process that holds the lease has no answer.
-    #[error("it is written that the release goes back, and the process that waits has not answered: {0}")]
-    Unanswered(Box<Holder>),
+    #[error("it is written that the release {word}, and the process that waits has not answered: {holder}")]
+    Unanswered {
+        /// What it does, as the journal says.
+        word: &'static str,
+        /// The command that wrote it.
+        command: &'static str,
+        /// Who has not answered.
+        holder: Box<Holder>,
+    },
+    /// Somebody wants the release to stay where it is. Never leaves the engine, which goes on with that.
+    #[error("the release is to stay where it is")]
+    PauseHeard,
+    /// The executor has not come to where it can stop.
+    #[error("it is written that the release stays where it is, and its executor has not come to where it can stop: {0}")]
+    PauseUnheard(Box<Holder>),
+    /// The release does not go forward.
+    #[error("release {release} cannot be paused: it does not go forward ({stage})")]
+    CannotPause {
+        /// Its id.
+        release: String,
+        /// How far it is.
+        stage: Stage,
+    },
+    /// Nothing is approved while the release is to stay where it is.
+    #[error("release {release} is paused by {} on {}{}", by.role, by.host, reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Paused {
+        /// Its id.
+        release: String,
+        /// Who wants it.
+        by: Actor,
+        /// Why, if they said it.
+        reason: Option<String>,
+    },
+    /// `abort` came before the ramp, or after it.
+    #[error("release {release} is not on its way to green ({stage}), so there is no ramp to abort")]
+    NotInRamp {
+        /// Its id.
+        release: String,
+        /// How far it is.
+        stage: Stage,
+    },
     /// The process that was told to go back did not get there.
     #[error("the process that waited could not go back: {message}")]
     GoingBack {
@@ -544,10 +583,22 @@ impl ExecuteError {
             Self::LeaseBusy => {
                 "`cutover status` shows who executes; wait until that transaction ends, then run the same command again".into()
             }
-            Self::Unanswered(holder) => format!(
-                "if that process is gone for good, end its session (SELECT pg_terminate_backend({})), then run `cutover rollback` again",
+            Self::Unanswered { command, holder, .. } => format!(
+                "if that process is gone for good, end its session (SELECT pg_terminate_backend({})), then run `{command}` again",
                 holder.backend_pid
             ),
+            Self::PauseUnheard(holder) => format!(
+                "a statement that runs is not cut, and a share that is being set is seen through: it stops behind that, and `cutover status` shows \
+                 when; run the same command again then, or take it back with `cutover resume`. If that process is gone for good, end its session: \
+                 SELECT pg_terminate_backend({})",
+                holder.backend_pid
+            ),
+            Self::CannotPause { .. } => "`cutover status` shows what it does".into(),
+            Self::Paused { .. } => "`cutover resume` takes the pause back; then run the same command again".into(),
+            Self::NotInRamp { stage: Stage::Before, .. } => {
+                "green has no traffic yet: `cutover pause` stops the release where it is, `cutover rollback` gives it up".into()
+            }
+            Self::NotInRamp { .. } => "`cutover rollback` goes back to blue as long as that is possible".into(),
             Self::GoingBack { .. } => "fix the cause, then run `cutover rollback` again".into(),
             Self::LeaseLost { .. } => "`cutover status` shows who carries on".into(),
             Self::Pooled { .. } | Self::Server(ServerUnfit::Pooler(_)) => {
@@ -635,7 +686,7 @@ impl ExecuteError {
             Self::NotDrained { .. } | Self::NotVerified { .. } | Self::Unhealthy { .. } | Self::Traffic(_) => {
                 format!("{resume}; or go back to blue with `cutover rollback`")
             }
-            Self::Interrupted | Self::Aborted => "carry on with `cutover resume`".into(),
+            Self::Interrupted | Self::Aborted | Self::PauseHeard => "carry on with `cutover resume`".into(),
             Self::Database { .. } | Self::History(_) | Self::Observed(_) => resume.into(),
             Self::Journal(error) if error.is_denied() => {
                 "`cutover grants --role NAME` prints what a role needs to look on; to carry on with a release it needs the right to write there".into()

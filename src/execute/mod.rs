@@ -25,6 +25,7 @@ mod replan;
 mod session;
 mod shift;
 mod status;
+mod stand;
 mod stop;
 mod work;
 
@@ -45,10 +46,11 @@ pub use overview::{
     Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, begin_watching, overview, watch,
 };
 pub use release::{
-    Approval, Decision, Outcome, Promotion, execute, history, plans, promote, releases, resume, rollback,
+    Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, releases, resume, rollback,
 };
+pub use stand::pause;
 pub use replan::{begun, difference, is_undone, replan};
 pub use status::{
-    Next, Progress, Stage, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,
+    Next, Progress, Stage, Standing, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,
 };
 pub use stop::{Level, Stop, Stopper};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::release::{BlueSessions, Limits, OnFailure, Ramp};
+use crate::release::{BlueSessions, Limits, OnFailure, Ramp, Until};
 
 /// What may be set for a run.
 #[derive(Debug, Clone)]
@@ -17,8 +17,14 @@ pub struct Options {
     pub limits: Limits,
     /// Whether the server takes a second connection. The built-in one does not.
     pub second_connection: bool,
-    /// Wait for `promote` instead of ending.
+    /// Wait for somebody's word (`promote`; `resume`, where the release is paused) instead of ending.
     pub wait: bool,
+    /// Where to stop, before the end of the release.
+    pub until: Option<Until>,
+    /// Whether a pause stays: a process that lost its connection while the release was paused comes back to it.
+    pub keep_pause: bool,
+    /// Why, for the journal: of a pause or a way back.
+    pub reason: Option<String>,
     /// How the traffic moves.
     pub ramp: Ramp,
     /// What becomes of the traffic when green fails, of a release that begins.
@@ -44,6 +50,9 @@ impl Default for Options {
             limits: Limits::default(),
             second_connection: false,
             wait: false,
+            until: None,
+            keep_pause: false,
+            reason: None,
             ramp: Ramp::all_at_once(),
             on_failure: OnFailure::default(),
             blue: None,

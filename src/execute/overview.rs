@@ -47,6 +47,9 @@ pub struct Overview {
     pub next: Vec<String>,
     /// What this role may not see of other sessions, in words.
     pub hidden: Option<String>,
+    /// Its journal.
+    #[serde(skip)]
+    pub journal: Vec<Entry>,
 }
 
 /// A step, and how far it is.
@@ -177,6 +180,7 @@ pub async fn overview(client: &Session) -> Result<Option<Overview>, ExecuteError
         executor,
         status: told.status,
         release,
+        journal: entries,
     }))
 }
 
@@ -227,9 +231,12 @@ fn decided(entry: &Entry, stage: Option<&Stage>) -> Option<Decided> {
                 Some(Stage::AwaitingApproval { gate: Gate::Ramp(gate) }) => format!("approved at the gate {gate}"),
                 _ => "promoted".to_owned(),
             };
-            (reason.iter().fold(what, |what, reason| format!("{what}: {reason}")), by)
+            (with_reason(what, reason), by)
         }
-        Record::Traffic(TrafficRecord::RollbackStarted { by, failure: None, .. }) => ("rolled back".to_owned(), by),
+        Record::Traffic(TrafficRecord::RollbackStarted { by, failure: None, reason, .. }) => {
+            (with_reason("rolled back".to_owned(), reason), by)
+        }
+        Record::Release(ReleaseRecord::PauseAsked { by, reason }) => (with_reason("paused".to_owned(), reason), by),
         Record::Release(ReleaseRecord::DriftAccepted { by, .. }) => ("accepted the schema as it is".to_owned(), by),
         Record::Step { step, what: StepRecord::MarkedDone { by, .. } } => (format!("marked step {step} as done"), by),
         Record::Release(ReleaseRecord::Replanned { by, plan, .. }) => {
@@ -242,6 +249,10 @@ fn decided(entry: &Entry, stage: Option<&Stage>) -> Option<Decided> {
         _ => return None,
     };
     Some(Decided { at: entry.at, what, by: by.clone() })
+}
+
+fn with_reason(what: String, reason: &Option<String>) -> String {
+    reason.iter().fold(what, |what, reason| format!("{what}: {reason}"))
 }
 
 /// The step that is in doubt or comes next.

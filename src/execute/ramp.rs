@@ -152,7 +152,7 @@ impl Engine<'_, '_> {
             self.check_world().await?;
             self.healthy(Side::Blue).await?;
             let (by, failure) = (self.actor(), Some(why.clone()));
-            self.append(&[TrafficRecord::RollbackStarted { by, forced: None, failure }.into()]).await?;
+            self.append(&[TrafficRecord::RollbackStarted { by, forced: None, failure, reason: None }.into()]).await?;
             let kind = self.kind().await?;
             self.move_back(kind, Some(why.clone())).await
         };

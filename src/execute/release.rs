@@ -15,12 +15,14 @@ use super::journal::{
 use super::lease::{self, Holder, Lease};
 use super::options::Options;
 use super::session::{Setup, failed};
-use super::shift::{Poll, blue_sessions};
+use super::shift::{LISTEN, Poll, blue_sessions};
+use super::stand::{Stands, call_on, make_stand};
 use super::status::{Stage, Status, Trouble};
 use super::stop::{Level, interruptible};
 use super::{files, foreseen, names, preflight, relations, replan};
 use crate::plan::saved::{Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
+use crate::release::Until;
 use crate::side::Side;
 use crate::sql::recognise::Alone;
 use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
@@ -43,6 +45,33 @@ pub enum Outcome {
         release: String,
         /// What for.
         gate: Gate,
+    },
+    /// It stands still, because somebody asked for that.
+    Paused {
+        /// The release.
+        release: String,
+        /// Who asked for it.
+        by: Actor,
+        /// Why, if they said it.
+        reason: Option<String>,
+        /// When the hold is over that the pause came in, which a pause does not move: milliseconds since 1970.
+        hold_until_ms: Option<i64>,
+    },
+    /// It came to where it was to stop.
+    Stopped {
+        /// The release.
+        release: String,
+        /// Where.
+        until: Until,
+        /// Whether it was there before this command.
+        already: bool,
+    },
+    /// A process that stood still goes on with it.
+    HandedOver {
+        /// The release.
+        release: String,
+        /// Who goes on.
+        to: Holder,
     },
     /// Traffic is back on blue.
     RolledBack {
@@ -232,6 +261,12 @@ pub async fn resume(
     doors: &mut Doors<'_>,
 ) -> Result<Outcome, ExecuteError> {
     let (setup, by) = enter(client, options, Intent::CarryOn).await?;
+    if decision.is_none()
+        && !options.keep_pause
+        && let Some(outcome) = call_on(client, &by, options, doors).await?
+    {
+        return Ok(outcome);
+    }
     let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
     let done = carry_on(client, decision, options, doors, lease, &setup, by).await;
     leave(client, &setup, lease, doors).await;
@@ -265,8 +300,14 @@ pub(super) async fn carry_on(
     if let Some(Trouble::Stuck { step, message }) = engine.status.trouble.clone() {
         return Err(ExecuteError::Stuck { step, message });
     }
+    if let Some(until) = options.until.filter(|until| engine.status.has_come_to(*until)) {
+        return Ok(Outcome::Stopped { release: engine.release, until, already: true });
+    }
     engine.check_world().await?;
     names::as_planned(client, &plan, &engine.status).await?;
+    if options.keep_pause && engine.status.pause().is_some() {
+        return engine.run().await;
+    }
     // A way back that was begun and not ended: nobody knows how far it came, and forward begins from nothing.
     if engine.status.stage == Stage::RollingBack {
         engine.set_and_verify(Share::NONE).await?;
@@ -282,21 +323,26 @@ pub(super) async fn carry_on(
 impl Engine<'_, '_> {
     /// Appends a record; `false`, and nothing is appended, if somebody wrote beside this in the meantime that the release goes back.
     pub(super) async fn append_unless_told(&mut self, record: Record) -> Result<bool, ExecuteError> {
+        self.append_if(record, |_| true).await
+    }
+
+    /// The same, and nothing is appended either if the release, as the journal has it now, is not as it must be (`may`).
+    pub(super) async fn append_if(&mut self, record: Record, may: impl Fn(&Status) -> bool) -> Result<bool, ExecuteError> {
         let mut told = false;
         self.begin().await?;
         let written = async {
             // With the lease's row locked nobody writes beside this.
             let now = status_of(self.client, &self.release).await?;
             told = now.stage == Stage::RollingBack && self.status.stage != Stage::RollingBack;
-            let records: &[Record] = if told { &[] } else { &[record] };
+            let records: &[Record] = if told || !may(&now) { &[] } else { &[record] };
             self.status = now;
             self.write(records).await
         };
         let written = written.await;
         self.end(written).await?;
         if told {
-            let heard =
-                TrafficRecord::RollbackStarted { by: self.actor(), forced: self.forced().await?, failure: None };
+            let (forced, reason) = self.last_word_back().await?;
+            let heard = TrafficRecord::RollbackStarted { by: self.actor(), forced, failure: None, reason };
             self.append(&[heard.into()]).await?;
         }
         Ok(!told)
@@ -311,7 +357,7 @@ async fn guard(client: &Session, options: &Options) -> Result<Option<Guard>, Exe
 }
 
 /// What the caller wants to become of the release's guard.
-async fn guard_change(client: &Session, options: &Options) -> Result<Option<GuardChange>, ExecuteError> {
+pub(super) async fn guard_change(client: &Session, options: &Options) -> Result<Option<GuardChange>, ExecuteError> {
     if options.lift_guard {
         return Ok(Some(GuardChange::Lift));
     }
@@ -400,7 +446,7 @@ pub async fn promote(
     let blue = guard_change(client, options).await?;
     let reason = approval.reason.clone();
     let promoted = TrafficRecord::Promoted { by: by.clone(), reason, blue, limits: options.limits };
-    let seq = write_beside(client, &release.id, promoted, waits, doors).await?;
+    let seq = write_beside(client, &release.id, promoted.into(), waits, doors).await?;
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
         Ok(lease) => lease,
         Err(ExecuteError::Held(holder)) => {
@@ -420,7 +466,7 @@ pub async fn promote(
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Waits until somebody has written to the journal after a row; the status then.
-async fn answered(
+pub(super) async fn answered(
     client: &Session,
     release: &str,
     seq: i64,
@@ -438,19 +484,20 @@ async fn answered(
 }
 
 /// Answers a release that waits for that (`may`), without the lease: whoever holds it reads the word in the journal. Gives the row's place.
-async fn write_beside(
+pub(super) async fn write_beside(
     client: &Session,
     release: &str,
-    word: TrafficRecord,
+    record: Record,
     may: impl Fn(&Status) -> Result<(), ExecuteError>,
     doors: &mut Doors<'_>,
 ) -> Result<i64, ExecuteError> {
-    let record = Record::from(word);
     client.batch_execute("BEGIN").await.map_err(failed("beginning a transaction"))?;
     let written = async {
         let epoch = lease::beside(client).await?;
         // Once more: somebody else may have answered.
-        may(&status_of(client, release).await?)?;
+        let status = status_of(client, release).await?;
+        may(&status)?;
+        status.then(&record)?;
         Ok::<_, ExecuteError>(journal::append(client, release, epoch, &record).await?)
     };
     let written = written.await;
@@ -467,6 +514,9 @@ async fn write_beside(
 /// Whether a release waits for this approval and no other.
 fn waits_for(release: &str, status: &Status, approval: &Approval) -> Result<(), ExecuteError> {
     let release = release.to_owned();
+    if let Some((by, reason)) = status.pause() {
+        return Err(ExecuteError::Paused { release, by: by.clone(), reason: reason.map(str::to_owned) });
+    }
     match &status.stage {
         Stage::AwaitingApproval { gate } => {
             let asked = if let Gate::Ramp(name) = gate { Some(name) } else { None };
@@ -485,30 +535,69 @@ fn hears(release: &str, status: &Status) -> Result<(), ExecuteError> {
     }
 }
 
+/// From where a release goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// From wherever blue may come back.
+    Anywhere,
+    /// While its traffic is on its way to green.
+    Ramp,
+}
+
 /// Moves traffic back to blue. What the before phase did stays.
 pub async fn rollback(client: &mut Session, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
+    back(client, Start::Anywhere, options, doors).await
+}
+
+/// Stops the ramp and moves traffic back to blue. Does nothing before the ramp or after it.
+pub async fn abort(client: &mut Session, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
+    back(client, Start::Ramp, options, doors).await
+}
+
+async fn back(
+    client: &mut Session,
+    from: Start,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<Outcome, ExecuteError> {
     let (setup, by) = enter(client, options, Intent::CarryOn).await?;
-    // Whoever waits for approval may wait for ever: it is told, and goes back itself.
-    let patience = if hands_over(client).await? { Duration::ZERO } else { options.patience };
+    if !journal::is_there(client).await? {
+        return Err(ExecuteError::NoRelease);
+    }
+    let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+    let (plan, status) = (plan_of(&release)?, status_of(client, &release.id).await?);
+    may_go_back(&release.id, &plan, &status, from)?;
+    // The session of an executor that was killed ends by itself. One that runs hears that it is to stop, and does so where it can.
+    let patience = if status.hears() { Duration::ZERO } else { options.patience.min(LISTEN) };
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, patience, doors).await {
-        Err(ExecuteError::Held(holder)) if hands_over(client).await? => {
-            return hand_over_rollback(client, options, doors, by, holder).await;
+        Err(ExecuteError::Held(_)) => {
+            same_traffic(&status, doors)?;
+            match make_stand(client, &release.id, &by, options, doors).await? {
+                // Whoever waits may wait for ever: it is told, and goes back itself.
+                Stands::Listening(holder) => return hand_over_rollback(client, options, doors, by, holder).await,
+                Stands::Gone => Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?,
+            }
         }
         lease => lease?,
     };
-    let done = go_back(client, options, doors, lease, &setup, by).await;
+    let done = go_back(client, from, options, doors, lease, &setup, by).await;
     leave(client, &setup, lease, doors).await;
     done
 }
 
-/// Whether the release waits, so that a rollback is a word that it hears.
-async fn hands_over(client: &Session) -> Result<bool, ExecuteError> {
-    if !journal::is_there(client).await? {
-        return Ok(false);
+/// Whether a release may go back to blue.
+fn may_go_back(release: &str, plan: &SavedPlan, status: &Status, from: Start) -> Result<(), ExecuteError> {
+    if let Some(step) = status.past_no_return {
+        let object = plan.step(step).map(|planned| planned.object.clone());
+        return Err(ExecuteError::NoReturn { step, object: object.unwrap_or_default() });
     }
-    let Some(release) = journal::latest_release(client).await? else { return Ok(false) };
-    let status = status_of(client, &release.id).await?;
-    Ok(status.hears())
+    match from {
+        _ if status.is_over() => Err(ExecuteError::NoRelease),
+        Start::Ramp if !status.is_in_ramp() && status.stage != Stage::RollingBack => {
+            Err(ExecuteError::NotInRamp { release: release.to_owned(), stage: status.stage.clone() })
+        }
+        Start::Ramp | Start::Anywhere => Ok(()),
+    }
 }
 
 /// Writes the rollback beside the process that waits for approval, and sees that it goes back.
@@ -525,10 +614,11 @@ async fn hand_over_rollback(
     hears(&release.id, &status)?;
     same_traffic(&status, doors)?;
     let forced = blue_works(preflight::world(client, &plan, &status).await, options)?;
-    let back = TrafficRecord::RollbackStarted { by, forced, failure: None };
-    let seq = write_beside(client, &release.id, back, |status| hears(&release.id, status), doors).await?;
+    let back = TrafficRecord::RollbackStarted { by, forced, failure: None, reason: options.reason.clone() };
+    let seq = write_beside(client, &release.id, back.into(), |status| hears(&release.id, status), doors).await?;
+    let unanswered = || ExecuteError::Unanswered { word: "goes back", command: "cutover rollback", holder };
     if answered(client, &release.id, seq, doors).await?.is_none() {
-        return Err(ExecuteError::Unanswered(holder));
+        return Err(unanswered());
     }
     // It was heard: what is left takes as long as the traffic does.
     let limits = status.limits.then(options.limits);
@@ -546,7 +636,7 @@ async fn hand_over_rollback(
             }
             _ => {}
         }
-        let Some(pause) = poll.next(Duration::ZERO) else { return Err(ExecuteError::Unanswered(holder)) };
+        let Some(pause) = poll.next(Duration::ZERO) else { return Err(unanswered()) };
         interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
     }
 }
@@ -565,6 +655,7 @@ fn blue_works(found: Result<(), ExecuteError>, options: &Options) -> Result<Opti
 
 async fn go_back(
     client: &Session,
+    from: Start,
     options: &Options,
     doors: &mut Doors<'_>,
     lease: Lease,
@@ -574,13 +665,7 @@ async fn go_back(
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let status = status_of(client, &release.id).await?;
     let plan = plan_of(&release)?;
-    if let Some(step) = status.past_no_return {
-        let object = plan.step(step).map(|planned| planned.object.clone());
-        return Err(ExecuteError::NoReturn { step, object: object.unwrap_or_default() });
-    }
-    if status.is_over() {
-        return Err(ExecuteError::NoRelease);
-    }
+    may_go_back(&release.id, &plan, &status, from)?;
     same_traffic(&status, doors)?;
     let setup = setup.clone();
     let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
@@ -590,24 +675,25 @@ async fn go_back(
         Err(error) => Err(error),
     };
     let forced = blue_works(found, options)?;
-    engine.append(&[TrafficRecord::RollbackStarted { by, forced, failure: None }.into()]).await?;
+    let reason = options.reason.clone();
+    engine.append(&[TrafficRecord::RollbackStarted { by, forced, failure: None, reason }.into()]).await?;
     engine.move_back(kind, None).await
 }
 
 impl Engine<'_, '_> {
-    /// Why blue may not work, of the last word to go back, where whoever gave it insisted.
-    async fn forced(&self) -> Result<Option<String>, ExecuteError> {
+    /// Of the last word to go back: why blue may not work, where whoever gave it insisted; and why it was given.
+    async fn last_word_back(&self) -> Result<(Option<String>, Option<String>), ExecuteError> {
         let entries = journal::entries(self.client, &self.release).await?;
-        let forced = entries.into_iter().rev().find_map(|entry| match entry.record {
-            Record::Traffic(TrafficRecord::RollbackStarted { forced, .. }) => Some(forced),
+        let word = entries.into_iter().rev().find_map(|entry| match entry.record {
+            Record::Traffic(TrafficRecord::RollbackStarted { forced, reason, .. }) => Some((forced, reason)),
             _ => None,
         });
-        Ok(forced.flatten())
+        Ok(word.unwrap_or_default())
     }
 
     /// Goes back because somebody wrote that it should. Whoever insisted has said that blue need not be healthy.
     pub(super) async fn go_back_when_told(&mut self) -> Result<Outcome, ExecuteError> {
-        let forced = self.forced().await?;
+        let (forced, _) = self.last_word_back().await?;
         let kind = self.kind().await?;
         if forced.is_none() {
             self.healthy(Side::Blue).await?;

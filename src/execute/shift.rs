@@ -166,12 +166,20 @@ impl Engine<'_, '_> {
         if !self.options.wait {
             return Ok(false);
         }
+        self.listen().await?;
+        Ok(true)
+    }
+
+    /// Waits until somebody has given their word, and looks meanwhile whether everything is still right.
+    pub(super) async fn listen(&mut self) -> Result<(), ExecuteError> {
         let mut poll = Poll::new(Duration::MAX);
         let (mut looked, mut told) = (Instant::now(), false);
         loop {
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
-                self.must_be_right().await?;
+                if self.status.is_in_ramp() {
+                    self.must_be_right().await?;
+                }
                 // Green may have run its migrations, although it was not to.
                 if let Err(ExecuteError::Stale(why)) = self.check_world().await
                     && !told
@@ -182,7 +190,7 @@ impl Engine<'_, '_> {
                 }
             }
             if self.hears_a_word().await? {
-                return Ok(true);
+                return Ok(());
             }
             let pause = poll.next(Duration::ZERO).unwrap_or(LISTEN).min(LISTEN);
             interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
@@ -196,12 +204,16 @@ impl Engine<'_, '_> {
             entries => entries?,
         };
         let status = Status::of(entries.iter().map(|entry| &entry.record))?;
-        let Some(status) = status.filter(|status| status.stage != self.status.stage) else { return Ok(false) };
+        let is_new = |now: &Status| now.stage != self.status.stage || now.standing != self.status.standing;
+        let Some(status) = status.filter(is_new) else { return Ok(false) };
         self.status = status;
         let heard = match entries.last().map(|entry| &entry.record) {
-            Some(Record::Traffic(TrafficRecord::RollbackStarted { forced, .. })) => {
-                TrafficRecord::RollbackStarted { by: self.actor(), forced: forced.clone(), failure: None }.into()
+            Some(Record::Traffic(TrafficRecord::RollbackStarted { forced, reason, .. })) => {
+                let (forced, reason) = (forced.clone(), reason.clone());
+                TrafficRecord::RollbackStarted { by: self.actor(), forced, failure: None, reason }.into()
             }
+            // That it was heard is journaled where the release comes to stand still.
+            Some(Record::Release(ReleaseRecord::PauseAsked { .. })) => return Ok(true),
             _ => ReleaseRecord::Resumed { by: self.actor(), blue: None, limits: Limits::default() }.into(),
         };
         self.append(&[heard]).await?;
@@ -238,7 +250,8 @@ impl Engine<'_, '_> {
                 Drain::WaitUntil { ms } => ("not before its time".into(), Duration::from_millis(ms)),
             };
             let Some(pause) = poll.next(floor) else { return Err(ExecuteError::NotDrained { why }) };
-            self.pause(format!("blue to drain: {why}"), pause).await?;
+            self.tell_waiting(format!("blue to drain: {why}"), pause);
+            self.sleep_listening(pause).await?;
         }
     }
 
@@ -275,9 +288,13 @@ impl Engine<'_, '_> {
     }
 
     pub(super) async fn pause(&mut self, what: String, pause: Duration) -> Result<(), ExecuteError> {
+        self.tell_waiting(what, pause);
+        interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await
+    }
+
+    fn tell_waiting(&mut self, what: String, pause: Duration) {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         (self.doors.events)(&Event::Waiting { what, pause_ms });
-        interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await
     }
 }
 

@@ -6,6 +6,7 @@ mod limits;
 mod ramp;
 mod share;
 pub(crate) mod time;
+mod until;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub use limits::Limits;
 pub(crate) use limits::NO_LOCK_TIMEOUT;
 pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
+pub use until::Until;
 
 /// How a release is to go, as far as somebody has said it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,10 +3,10 @@
 use super::symbols::direction;
 use crate::execute::{
     Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
-    Status, StepNow, StepRecord, StepState, TrafficRecord, TrafficState, Trouble,
+    Standing, Status, StepNow, StepRecord, StepState, TrafficRecord, TrafficState, Trouble,
 };
 use crate::plan::saved::{Phase, SavedPlan};
-use crate::release::Ramp;
+use crate::release::{Ramp, Until};
 
 /// What happened, in lines; none where there is nothing to say.
 pub fn render_event(event: &Event) -> Vec<String> {
@@ -78,6 +78,11 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
             "  Before cutover: done. Both versions work on this schema".into()
         }
         ReleaseRecord::PhaseFinished { phase: Phase::After } => "  After cutover: done".into(),
+        ReleaseRecord::PauseAsked { by, reason } => {
+            format!("  Pause     asked for by {} on {}{}", by.role, by.host, because(reason.as_deref()))
+        }
+        ReleaseRecord::Paused { .. } => "  Paused    the release stays where it is until `cutover resume`".into(),
+        ReleaseRecord::Stopped { until } => format!("  Stopped   at `{until}`, as was asked for"),
         ReleaseRecord::Interrupted => "  Interrupted; the state is saved".into(),
         ReleaseRecord::Failed { .. } => "  Failed; the state is saved".into(),
         ReleaseRecord::Finished => "  Finished".into(),
@@ -97,17 +102,23 @@ fn describe_traffic(record: &TrafficRecord) -> String {
         }
         TrafficRecord::ApprovalAwaited { gate: Gate::Traffic | Gate::Drain } => "  Waiting   for approval".into(),
         TrafficRecord::Promoted { by, reason, .. } => {
-            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("  Promoted  by {} on {}{reason}", by.role, by.host)
+            format!("  Promoted  by {} on {}{}", by.role, by.host, because(reason.as_deref()))
         }
         TrafficRecord::DrainStarted => "  Draining  blue".into(),
         TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
         TrafficRecord::RollbackStarted { failure: Some(why), .. } => {
             format!("  Rollback  all traffic to blue, because green is unhealthy: {why}")
         }
-        TrafficRecord::RollbackStarted { failure: None, .. } => "  Rollback  all traffic to blue".into(),
+        TrafficRecord::RollbackStarted { failure: None, reason, .. } => {
+            format!("  Rollback  all traffic to blue{}", because(reason.as_deref()))
+        }
         TrafficRecord::RolledBack { .. } => "  Rolled back".into(),
     }
+}
+
+/// Why, if it was said.
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
 fn describe_step(step: u32, record: &StepRecord) -> Option<String> {
@@ -146,6 +157,27 @@ pub fn render_outcome(outcome: &Outcome) -> String {
         Outcome::AwaitingApproval { release, gate: Gate::Ramp(gate) } => format!(
             "Release {release} waits for approval at the gate {gate}. Now run `cutover promote --gate {gate}`; or go back with `cutover rollback`."
         ),
+        Outcome::Paused { release, by, reason, hold_until_ms } => {
+            let hold = hold_until_ms.map(|until| {
+                format!("\nThe time to hold goes on: it is over at {}, paused or not; nothing moves before `resume`.", at(until))
+            });
+            format!(
+                "Release {release} is paused by {} on {}{}. It stays where it is; `cutover status` shows where. Now run `cutover resume` to go on.{}",
+                by.role,
+                by.host,
+                because(reason.as_deref()),
+                hold.unwrap_or_default()
+            )
+        }
+        Outcome::Stopped { release, until, already: false } => {
+            format!("Release {release} has come to `{until}`, where it was to stop. {}", what_follows(*until))
+        }
+        Outcome::Stopped { release, until, already: true } => format!(
+            "Release {release} has come to `{until}` before, or is beyond it; nothing was done. `cutover status` shows where it is."
+        ),
+        Outcome::HandedOver { release, to } => {
+            format!("Release {release} goes on: {to} carries on with it, as it was told when it was started.")
+        }
         Outcome::RolledBack { release, failure: Some(why), .. } => format!(
             "Release {release} went back, because green is unhealthy: {why}.\n\
              Blue has all traffic. What was added to the schema stays. When green is mended, run `cutover resume`."
@@ -156,6 +188,23 @@ pub fn render_outcome(outcome: &Outcome) -> String {
         Outcome::RolledBack { release, by_hand: true, failure: None } => format!(
             "Release {release} is rolled back. Move all traffic to blue now, if it is not there yet. What was added to the schema stays."
         ),
+    }
+}
+
+/// What comes behind a place at which a release was to stop.
+fn what_follows(until: Until) -> &'static str {
+    match until {
+        Until::Expanded => {
+            "Both versions work on the schema, and green has no traffic. Deploy green, then run `cutover resume`, which moves the traffic; or \
+             `cutover rollback`."
+        }
+        Until::Shifted => {
+            "Green has all traffic, and blue still runs. `cutover resume` sees blue drained and runs what comes after the cutover; or \
+             `cutover rollback`."
+        }
+        Until::Drained => {
+            "Blue serves nobody any more. `cutover resume` runs what comes after the cutover; or `cutover rollback`."
+        }
     }
 }
 
@@ -210,9 +259,23 @@ pub fn render_overview(overview: &Overview) -> String {
         Some(Trouble::Stuck { step, message }) => lines.push(format!("Stuck      step {step}: {message}")),
         Some(Trouble::Interrupted) => lines.push("Interrupted".into()),
     }
+    lines.extend(status.standing.as_ref().map(standing));
     lines.push(format!("Next       {}", next(overview)));
     lines.extend(overview.hidden.as_ref().map(|hidden| format!("Not shown  {hidden}")));
     lines.join("\n")
+}
+
+/// That somebody wants it to stay where it is.
+fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::PauseAsked { by, reason } => {
+            format!("Pause      asked for by {} on {}{}, not heard yet", by.role, by.host, because(reason.as_deref()))
+        }
+        Standing::Paused { by, reason } => {
+            format!("Paused     by {} on {}{}", by.role, by.host, because(reason.as_deref()))
+        }
+        Standing::Stopped { until } => format!("Stopped    at `{until}`, as was asked for"),
+    }
 }
 
 /// How many steps were left out.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::saved::{Carried, Phase};
-use crate::release::{BlueSessions, Limits, OnFailure, Ramp, Share};
+use crate::release::{BlueSessions, Limits, OnFailure, Ramp, Share, Until};
 
 /// A person or pipeline, as far as the tool can know them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +150,24 @@ pub enum ReleaseRecord {
         /// Which.
         phase: Phase,
     },
+    /// Somebody wants the release to stay where it is. Whoever executes it reads this; nothing under way is cut.
+    PauseAsked {
+        /// Who.
+        by: Actor,
+        /// Why, if they said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The release stands still, because somebody asked for that: no step and no share until an executor carries on.
+    Paused {
+        /// Who heard it: the executor, or whoever asked for it where nobody executes the release.
+        by: Actor,
+    },
+    /// The release came to the place at which it was to stop, and its executor ended there.
+    Stopped {
+        /// Where.
+        until: Until,
+    },
     /// The operator stopped the executor.
     Interrupted,
     /// Something other than a step did not work.
@@ -221,6 +239,9 @@ pub enum TrafficRecord {
         /// What is wrong with green, where the release goes back by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<String>,
+        /// Why, if whoever says so said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Traffic is back on blue.
     RolledBack {
@@ -305,6 +326,9 @@ impl Record {
                 ReleaseRecord::Replanned { .. } => "replanned",
                 ReleaseRecord::PointOfNoReturn { .. } => "point_of_no_return",
                 ReleaseRecord::PhaseFinished { .. } => "phase_finished",
+                ReleaseRecord::PauseAsked { .. } => "pause_asked",
+                ReleaseRecord::Paused { .. } => "paused",
+                ReleaseRecord::Stopped { .. } => "stopped",
                 ReleaseRecord::Interrupted => "interrupted",
                 ReleaseRecord::Failed { .. } => "failed",
                 ReleaseRecord::Finished => "finished",

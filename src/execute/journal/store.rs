@@ -328,6 +328,17 @@ pub(in crate::execute) async fn append(
     Ok(first_row(&answer).and_then(|row| row.get(0)?.parse().ok()).unwrap_or_default())
 }
 
+/// Whether somebody wants a release to stay where it is, and nobody has answered yet. One round trip: it is asked before every step.
+pub(in crate::execute) async fn pause_is_asked(client: &Session, release: &str) -> Result<bool, JournalError> {
+    let query = format!(
+        "SELECT event = 'pause_asked' FROM cutover.journal
+         WHERE release_id = {} AND event IN ('pause_asked', 'paused', 'resumed', 'rollback_started') ORDER BY seq DESC LIMIT 1",
+        literal(release)
+    );
+    let answer = client.simple_query(&query).await?;
+    Ok(first_row(&answer).and_then(|row| row.get(0)) == Some("t"))
+}
+
 /// A release's rows, in order.
 pub(in crate::execute) async fn entries(client: &Session, release: &str) -> Result<Vec<Entry>, JournalError> {
     let query = "SELECT seq, epoch, (extract(epoch FROM at) * 1000000)::pg_catalog.int8, detail,

@@ -121,7 +121,7 @@ impl From<Record> for record::Record {
             Record::Interrupted => Release(ReleaseRecord::Interrupted),
             Record::Failed { message } => Release(ReleaseRecord::Failed { message }),
             Record::RollbackStarted { by } => {
-                Traffic(TrafficRecord::RollbackStarted { by, forced: None, failure: None })
+                Traffic(TrafficRecord::RollbackStarted { by, forced: None, failure: None, reason: None })
             }
             Record::RolledBack => Traffic(TrafficRecord::RolledBack { again: Vec::new() }),
             Record::Finished => Release(ReleaseRecord::Finished),

@@ -14,9 +14,9 @@ use serde::Serialize;
 
 pub use self::steps::{Progress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
-use super::journal::{Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+use super::journal::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
-use crate::release::{Limits, OnFailure, RampStep, Share};
+use crate::release::{Limits, OnFailure, RampStep, Share, Until};
 
 /// How far a release is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -82,6 +82,32 @@ pub enum Trouble {
     Interrupted,
 }
 
+/// That a release stays where it is because somebody wants it so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "standing", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Standing {
+    /// Somebody asked for it, and nobody has heard it yet.
+    PauseAsked {
+        /// Who.
+        by: Actor,
+        /// Why, if they said it.
+        reason: Option<String>,
+    },
+    /// It stands still until an executor carries on.
+    Paused {
+        /// Who asked for it.
+        by: Actor,
+        /// Why, if they said it.
+        reason: Option<String>,
+    },
+    /// It came to where it was to stop.
+    Stopped {
+        /// Where.
+        until: Until,
+    },
+}
+
 /// Where a release stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Status {
@@ -89,6 +115,9 @@ pub struct Status {
     pub stage: Stage,
     /// Why it stands still, if it does.
     pub trouble: Option<Trouble>,
+    /// That it stands still because somebody wants it so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// The steps of which something is known, by id.
     pub steps: BTreeMap<u32, StepStatus>,
     /// Where the traffic is.
@@ -164,6 +193,7 @@ impl Status {
         Ok(Self {
             stage: Stage::Before,
             trouble: None,
+            standing: None,
             steps: BTreeMap::new(),
             traffic: TrafficStatus::new(traffic.clone(), ramp.clone()),
             past_no_return: None,
@@ -201,6 +231,7 @@ impl Status {
                 if !matches!(self.trouble, Some(Trouble::Stuck { .. })) {
                     self.trouble = None;
                 }
+                self.standing = None;
                 self.traffic.resume();
             }
             ReleaseRecord::DriftAccepted { relations, .. } => self.relations = relations.clone(),
@@ -224,14 +255,28 @@ impl Status {
                 self.expanded = true
             }
             ReleaseRecord::PhaseFinished { phase: Phase::After } if self.stage == Stage::After => {}
-            ReleaseRecord::Finished if matches!(self.stage, Stage::Shifting | Stage::After) => self.finished = true,
+            ReleaseRecord::Finished if matches!(self.stage, Stage::Shifting | Stage::After) => {
+                (self.finished, self.standing) = (true, None);
+            }
+            ReleaseRecord::PauseAsked { by, reason } if self.can_pause() => {
+                self.standing = Some(Standing::PauseAsked { by: by.clone(), reason: reason.clone() });
+            }
+            ReleaseRecord::Paused { .. } => match self.standing.take() {
+                Some(Standing::PauseAsked { by, reason }) => self.standing = Some(Standing::Paused { by, reason }),
+                _ => return None,
+            },
+            ReleaseRecord::Stopped { until } if self.has_come_to(*until) => {
+                self.standing = Some(Standing::Stopped { until: *until });
+            }
             ReleaseRecord::Interrupted => self.trouble = Some(Trouble::Interrupted),
             ReleaseRecord::Failed { message } => {
                 self.trouble = Some(Trouble::Failed { step: None, message: message.clone() });
             }
-            ReleaseRecord::PointOfNoReturn { .. } | ReleaseRecord::PhaseFinished { .. } | ReleaseRecord::Finished => {
-                return None;
-            }
+            ReleaseRecord::PointOfNoReturn { .. }
+            | ReleaseRecord::PhaseFinished { .. }
+            | ReleaseRecord::PauseAsked { .. }
+            | ReleaseRecord::Stopped { .. }
+            | ReleaseRecord::Finished => return None,
         }
         Some(())
     }
@@ -252,6 +297,9 @@ impl Status {
         }
         if matches!(record, TrafficRecord::Promoted { .. } | TrafficRecord::RollbackStarted { .. }) {
             self.trouble = None;
+        }
+        if goes_back {
+            self.standing = None;
         }
         Some(())
     }
@@ -364,6 +412,34 @@ impl Status {
         self.steps.get(&step)?.progress.as_ref()
     }
 
+    /// Whether it can be told to stay where it is: it goes forward, and is not done.
+    pub fn can_pause(&self) -> bool {
+        !self.is_over() && self.stage != Stage::RollingBack
+    }
+
+    /// Who wants it to stay where it is, and why, until an executor carries on; whether or not anybody has heard it yet.
+    pub fn pause(&self) -> Option<(&Actor, Option<&str>)> {
+        match &self.standing {
+            Some(Standing::PauseAsked { by, reason } | Standing::Paused { by, reason }) => Some((by, reason.as_deref())),
+            Some(Standing::Stopped { .. }) | None => None,
+        }
+    }
+
+    /// Whether it stands still because somebody asked for that.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.standing, Some(Standing::Paused { .. }))
+    }
+
+    /// Whether it is at a place, or beyond it.
+    pub fn has_come_to(&self, until: Until) -> bool {
+        let goes_forward = !matches!(self.stage, Stage::RollingBack | Stage::RolledBack);
+        match until {
+            Until::Expanded => self.expanded,
+            Until::Shifted => self.expanded && goes_forward && self.traffic.ramp_step().is_none(),
+            Until::Drained => matches!(self.stage, Stage::After | Stage::Done),
+        }
+    }
+
     /// The commands that may come next. `executing`: somebody holds the lease.
     pub fn commands(&self, executing: bool) -> Vec<String> {
         let say = |commands: &[&str]| commands.iter().map(|command| (*command).to_owned()).collect();
@@ -375,6 +451,11 @@ impl Status {
         match &self.stage {
             Stage::Done => Vec::new(),
             Stage::RolledBack => say(&["cutover resume"]),
+            _ if self.pause().is_some() => match (self.past_no_return, self.is_in_ramp()) {
+                (Some(_), _) => say(&["cutover resume"]),
+                (None, true) => say(&["cutover resume", "cutover abort"]),
+                (None, false) => say(&["cutover resume", "cutover rollback"]),
+            },
             Stage::AwaitingApproval { gate: Gate::Ramp(name) } => {
                 vec![format!("cutover promote --gate {name}"), "cutover rollback".to_owned()]
             }
@@ -393,7 +474,13 @@ impl Status {
 
     /// Whether whoever executes it listens for the word to go back.
     pub fn hears(&self) -> bool {
-        matches!(self.traffic.state, TrafficState::AwaitingApproval { .. } | TrafficState::Holding { .. })
+        let waits = matches!(self.traffic.state, TrafficState::AwaitingApproval { .. } | TrafficState::Holding { .. });
+        waits || self.is_paused()
+    }
+
+    /// Whether the traffic is on its way to green: the before phase is over, and the after phase has not begun.
+    pub fn is_in_ramp(&self) -> bool {
+        matches!(self.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining)
     }
 
     /// Whether another release may begin.
@@ -491,7 +578,7 @@ mod tests {
     #[test]
     fn rollback_follows_everything_but_the_point_of_no_return() {
         let back = [
-            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None },
+            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None, reason: None },
             TrafficRecord::RolledBack { again: vec![] },
         ]
         .map(Record::from);
@@ -527,7 +614,7 @@ mod tests {
         assert!(marked.trouble.is_none() && marked.is_done(1));
         // Going back and forth is no decision.
         let back = [
-            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None },
+            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None, reason: None },
             TrafficRecord::RolledBack { again: vec![] },
         ]
         .map(Record::from);

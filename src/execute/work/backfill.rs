@@ -11,6 +11,7 @@ use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::journal::{Record, StepRecord};
 use crate::execute::lease::Begun;
+use crate::execute::shift::LISTEN;
 use crate::execute::stop::Level;
 use crate::plan::saved::{Backfill, Step};
 use crate::postgres::first_row;
@@ -40,9 +41,14 @@ impl Engine<'_, '_> {
         // Rows that come later, or move there, are none of those that were there when it began.
         let last = format!("SELECT {key} AS k FROM {} ORDER BY {key} DESC LIMIT 1", backfill.table, key = backfill.key);
         let Some(until) = self.key(step, &last).await? else { return self.succeed(step, started).await };
+        let mut listened = Instant::now();
         loop {
             if self.doors.stop.level() > Level::Run {
                 return Err(ExecuteError::Interrupted);
+            }
+            if listened.elapsed() >= LISTEN {
+                self.goes_on().await?;
+                listened = Instant::now();
             }
             let begun = Instant::now();
             match self.some_rows(step, backfill, rows, &until, attempt).await {

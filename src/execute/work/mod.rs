@@ -17,7 +17,7 @@ use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, limits};
-use super::stop::{Level, interruptible};
+use super::stop::Level;
 use super::{blockers, relations};
 use crate::plan::saved::{Statement, Step, Work};
 use crate::postgres::server_message;
@@ -245,7 +245,7 @@ impl Engine<'_, '_> {
             pause_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             blockers,
         });
-        interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?;
+        self.sleep_listening(pause).await?;
         Ok(attempt.next(least))
     }
 }
