@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, UntilArg};
 use super::planning;
-use super::release_definition::ReleaseDefinition;
+use super::release_definition::{self, ReleaseDefinition};
 use super::traffic_args::Said;
 use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
@@ -46,9 +46,10 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let plan = planning::read_saved(&args.plan)?;
     args.live.confirm(&question(&plan))?;
     let release = args.release.definition().or(plan.release.clone());
+    release_definition::has_its_checks(&release)?;
     args.live.run(
         Duration::ZERO,
-        Said::ByPlan(release.traffic.as_ref()),
+        Said::ByPlan(&release),
         async |session, options, doors| {
             let options = Options {
                 accept_base: args.accept_base,

@@ -9,15 +9,15 @@ use super::error::CliError;
 use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
 use super::out;
-use super::traffic_args::{Said, TrafficArgs};
+use super::traffic_args::{self, Said, TrafficArgs};
 use crate::execute::{
     self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stage, Stop,
     Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
-use crate::release::{NO_LOCK_TIMEOUT, Until};
 use crate::release::time::milliseconds;
+use crate::release::{NO_LOCK_TIMEOUT, Until};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -150,6 +150,7 @@ impl LiveArgs {
             let mut session = self.database.connect().await?;
             printer.begin(session.target());
             let backend = self.traffic.backend(said, &session).await?;
+            let checks = traffic_args::checks(said, &session).await?;
             let (stopper, stop) = Stop::channel();
             let signals = tokio::spawn(listen(stopper));
             let (mut command, mut options) = (Some(command), options);
@@ -159,6 +160,7 @@ impl LiveArgs {
                     tokio::spawn(watch(session.target().clone(), session.backend_pid(), Arc::clone(&printer)));
                 let mut doors = Doors {
                     traffic: backend.as_ref(),
+                    checks: &checks,
                     events: &mut |event| printer.event(event),
                     observer: None,
                     stop: stop.clone(),
@@ -375,7 +377,8 @@ fn exit(error: &ExecuteError) -> Exit {
         ExecuteError::Journal(
             JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
         ) => Exit::Stuck,
-        ExecuteError::GreenHasTraffic { .. }
+        ExecuteError::NoCheck { .. }
+        | ExecuteError::GreenHasTraffic { .. }
         | ExecuteError::OtherGate { .. }
         | ExecuteError::RampUnfit { .. }
         | ExecuteError::ShareUnfit { .. } => Exit::Usage,
@@ -406,6 +409,8 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::Traffic(_)
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
+        | ExecuteError::CheckFailed { .. }
+        | ExecuteError::Inconclusive { .. }
         | ExecuteError::MovedByOthers { .. }
         | ExecuteError::BothFail { .. }
         | ExecuteError::NotDrained { .. }

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::file;
 use super::out;
 use super::planning::{self, PlanningArgs};
-use super::release_definition::ReleaseDefinition;
+use super::release_definition::{self, ReleaseDefinition};
 use crate::diagnostic::Severity;
 use crate::plan::Planned;
 use crate::plan::saved::Verdict;
@@ -64,6 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             ));
         }
         planned.plan.release = said.or(planned.plan.release);
+        release_definition::has_its_checks(&planned.plan.release)?;
         planned.plan = planned.plan.sealed();
     }
     show(args.format, &project, &planned)?;

@@ -1,10 +1,12 @@
 //! How a release is to go, on the command line: for the plan that is made, or for the release that begins.
 
+use super::error::CliError;
+use crate::config;
 use crate::release::{Definition, OnFailure, Ramp};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ReleaseDefinition {
-    /// How the traffic moves, one after the other: green's shares in percent, `hold=5m`, `approve=GATE`, and behind 100 `bake=30m`; or
+    /// How the traffic moves, one after the other: green's shares in percent, `hold=5m`, `approve=GATE`, `check=NAME`, and behind 100 `bake=30m`; or
     /// `canary-10-percent-5-minutes`, `linear-10-percent-every-1-minute` [default: as the plan or `cutover.toml` says, or all at once]
     #[arg(long, value_name = "RAMP")]
     shift: Option<Ramp>,
@@ -29,5 +31,16 @@ impl ReleaseDefinition {
             OnFailureArg::Pause => OnFailure::Pause,
         });
         Definition { ramp: self.shift.clone(), on_failure, ..Definition::default() }
+    }
+}
+
+/// Every check that is asked for must be known.
+pub(super) fn has_its_checks(release: &Definition) -> Result<(), CliError> {
+    match release.unknown_check() {
+        None => Ok(()),
+        Some(name) => {
+            let unknown = format!("the release makes the check {name}, and nothing says what that is");
+            Err(CliError::usage(unknown).hint(format!("write a section [checks.{name}] into {}", config::FILE_NAME)))
+        }
     }
 }

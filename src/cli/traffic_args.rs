@@ -4,10 +4,11 @@ use camino::Utf8Path;
 
 use super::error::CliError;
 use super::{database, format};
+use crate::checks::{self, Checks};
 use crate::config;
 use crate::execute;
 use crate::postgres::Session;
-use crate::release::Configured;
+use crate::release::{Check, Configured, Definition};
 use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, Surroundings, TrafficBackend};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -24,7 +25,7 @@ pub(super) struct TrafficArgs {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Said<'a> {
     /// A plan, of a release that begins.
-    ByPlan(Option<&'a Configured>),
+    ByPlan(&'a Definition),
     /// The journal, of a release that was begun.
     ByJournal,
 }
@@ -35,7 +36,7 @@ impl TrafficArgs {
             return Ok(given);
         }
         let traffic = match said {
-            Said::ByPlan(traffic) => traffic.cloned(),
+            Said::ByPlan(release) => release.traffic.clone(),
             Said::ByJournal => begun(session).await?,
         };
         traffic.map_or_else(|| Ok(Box::new(Manual) as Box<dyn TrafficBackend>), |traffic| open(&traffic))
@@ -80,4 +81,33 @@ async fn begun(session: &Session) -> Result<Option<Configured>, CliError> {
     }
     let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
     Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))
+}
+
+/// The checks of a release. A program is not taken from the journal either; that of this folder's `cutover.toml` with the same name is.
+pub(super) async fn checks(said: Said<'_>, session: &Session) -> Result<Checks, CliError> {
+    let checks = match said {
+        Said::ByPlan(release) => release.checks.clone(),
+        Said::ByJournal => begun_checks(session).await?,
+    };
+    Checks::open(&checks, &surroundings()).map_err(CliError::usage)
+}
+
+async fn begun_checks(session: &Session) -> Result<Vec<Check>, CliError> {
+    let Ok(Some((release, _))) = execute::status(session).await else { return Ok(Vec::new()) };
+    let mut checks = release.saved_plan().map(|plan| plan.release.checks).unwrap_or_default();
+    if checks.is_empty() {
+        return Ok(checks);
+    }
+    let here = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default().inputs.release.checks;
+    let is_program =
+        |check: &Check| checks::kind(&check.configured).is_none_or(|kind| kind.needs == Needs::ThisMachine);
+    checks.retain_mut(|check| match is_program(check) {
+        false => true,
+        true => here
+            .iter()
+            .find(|one| one.configured.name == check.configured.name)
+            .map(|one| check.configured = one.configured.clone())
+            .is_some(),
+    });
+    Ok(checks)
 }

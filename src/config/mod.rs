@@ -10,7 +10,10 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
-use crate::release::{BlueSessions, Configured, Definition, Limits, NO_LOCK_TIMEOUT, OnFailure, Ramp, time};
+use crate::release::time::Time;
+use crate::release::{
+    BlueSessions, Check, CheckLimits, Configured, Definition, Limits, NO_LOCK_TIMEOUT, OnFailure, Ramp,
+};
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
 
@@ -127,6 +130,8 @@ struct Raw {
     release: RawRelease,
     #[serde(default)]
     traffic: BTreeMap<Spanned<String>, RawTraffic>,
+    #[serde(default)]
+    checks: BTreeMap<Spanned<String>, RawCheck>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -214,6 +219,10 @@ struct RawRelease {
     ramp: Option<Spanned<RawRamp>>,
     on_failure: Option<OnFailure>,
     traffic: Option<Spanned<String>>,
+    #[serde(default)]
+    smoke: Vec<Spanned<String>>,
+    #[serde(default)]
+    watch: Vec<Spanned<String>>,
     blue_application_name: Option<String>,
     blue_role: Option<Spanned<String>>,
     lock_timeout: Option<Spanned<Time>>,
@@ -222,20 +231,6 @@ struct RawRelease {
     traffic_timeout: Option<Time>,
     verify_timeout: Option<Time>,
     drain_timeout: Option<Time>,
-}
-
-/// A time such as `500ms`, `5s` or `2m`, as milliseconds.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-struct Time(u64);
-
-impl TryFrom<String> for Time {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let no_time = || format!("{text:?} is no time; write for example 500ms, 5s or 2m");
-        time::read(&text).map(|time| Self(time::milliseconds(time))).ok_or_else(no_time)
-    }
 }
 
 impl RawRelease {
@@ -268,6 +263,33 @@ struct RawTraffic {
     kind: String,
     #[serde(flatten)]
     settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Each kind of check knows its own settings.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct RawCheck {
+    kind: String,
+    timeout: Option<Time>,
+    interval: Option<Time>,
+    failure_limit: Option<u32>,
+    inconclusive_limit: Option<u32>,
+    consecutive_error_limit: Option<u32>,
+    #[serde(flatten)]
+    settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RawCheck {
+    fn limits(&self) -> CheckLimits {
+        let usual = CheckLimits::default();
+        CheckLimits {
+            timeout_ms: self.timeout.map_or(usual.timeout_ms, |time| time.0),
+            interval_ms: self.interval.map_or(usual.interval_ms, |time| time.0),
+            failure_limit: self.failure_limit.unwrap_or(usual.failure_limit),
+            inconclusive_limit: self.inconclusive_limit.unwrap_or(usual.inconclusive_limit),
+            consecutive_error_limit: self.consecutive_error_limit.unwrap_or(usual.consecutive_error_limit),
+        }
+    }
 }
 
 /// Steps in one text, as on the command line, or one a text.
@@ -339,6 +361,10 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     let ramp = |ramp: Spanned<RawRamp>| {
         ramp.get_ref().read().map_err(|error| invalid(ramp.span().start, format!("ramp: {error}")))
     };
+    let two = |at| {
+        invalid(at, "blue's sessions are known by `blue-application-name` or by `blue-role`, not by both".to_owned())
+    };
+    let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
     let mut backends = BTreeMap::new();
     for (name, RawTraffic { kind, settings }) in raw.traffic {
         let at = name.span().start;
@@ -357,10 +383,27 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             Ok(traffic)
         }
     };
-    let two = |at| {
-        invalid(at, "blue's sessions are known by `blue-application-name` or by `blue-role`, not by both".to_owned())
+    let mut checks = Vec::new();
+    for (name, raw) in raw.checks {
+        let (at, limits) = (name.span().start, raw.limits());
+        let configured =
+            Configured { name: name.into_inner(), kind: raw.kind, folder: folder.to_owned(), settings: raw.settings };
+        let check = Check { configured, limits };
+        is_check(&check).map_err(|message| invalid(at, message))?;
+        checks.push(check);
+    }
+    let known = |name: Spanned<String>| match checks.iter().any(|check| check.configured.name == *name.get_ref()) {
+        true => Ok(name.into_inner()),
+        false => Err(invalid(name.span().start, format!("there is no section [checks.{}]", name.get_ref()))),
     };
-    let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
+    let smoke = raw.release.smoke.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let watch = raw.release.watch.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let ramp_at = raw.release.ramp.as_ref().map_or(0, |ramp| ramp.span().start);
+    let ramp = raw.release.ramp.map(ramp).transpose()?;
+    let is_there = |name: &&str| checks.iter().any(|check| check.configured.name == *name);
+    if let Some(name) = ramp.iter().flat_map(Ramp::checks).find(|name| !is_there(name)) {
+        return Err(invalid(ramp_at, format!("ramp: there is no section [checks.{name}]")));
+    }
     if let Some(time) = raw.release.lock_timeout.as_ref().filter(|time| time.get_ref().0 == 0) {
         return Err(invalid(time.span().start, NO_LOCK_TIMEOUT.to_owned()));
     }
@@ -380,11 +423,14 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             pg_version: None,
             stats: raw.stats.file.clone().map(below),
             release: Definition {
-                ramp: raw.release.ramp.map(ramp).transpose()?,
+                ramp,
                 on_failure: raw.release.on_failure,
                 traffic: raw.release.traffic.map(chosen).transpose()?,
                 blue: guard,
                 limits,
+                checks,
+                smoke,
+                watch,
             },
         },
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
@@ -402,6 +448,19 @@ fn check(traffic: &Configured) -> Result<(), String> {
 /// Nothing can be executed.
 #[cfg(not(feature = "live"))]
 fn check(_: &Configured) -> Result<(), String> {
+    Ok(())
+}
+
+/// Whether a check can be made of its settings.
+#[cfg(feature = "live")]
+fn is_check(check: &Check) -> Result<(), String> {
+    crate::checks::open(&check.configured, &crate::outside::Surroundings::default()).map(|_| ())
+}
+
+/// Without a live database nothing is checked, and its settings are whoever's who does.
+#[cfg(not(feature = "live"))]
+#[expect(clippy::unnecessary_wraps, reason = "the same as with live features")]
+fn is_check(_: &Check) -> Result<(), String> {
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::postgres::Session;
 
 use super::event::Event;
 use super::stop::Stop;
+use crate::checks::Checks;
 use crate::plan::saved::{Phase, Step};
 use crate::traffic::{Share, TrafficBackend};
 
@@ -62,6 +63,8 @@ pub struct Doors<'a> {
     pub stop: Stop,
     /// What the time is.
     pub clock: &'a dyn Clock,
+    /// What is asked how green does. A release that asks for a check which is not here is refused.
+    pub checks: &'a Checks,
     /// Cancels the statement that the connection runs, over a connection of its own.
     pub cancel: Option<&'a (dyn Fn() -> Future<'static, ()> + Send + Sync)>,
     /// Called before and after everything that changes the journal: where tests kill the process.
@@ -73,7 +76,16 @@ impl<'a> Doors<'a> {
     /// Nobody looks between the steps, nobody stops the release, and time is the real one.
     pub fn new(traffic: &'a dyn TrafficBackend, events: &'a mut (dyn FnMut(&Event) + Send)) -> Self {
         let (_, stop) = Stop::channel();
-        Self { traffic, events, observer: None, stop, clock: &SystemClock, cancel: None, boundary: None }
+        Self {
+            traffic,
+            events,
+            observer: None,
+            stop,
+            clock: &SystemClock,
+            checks: Checks::NONE,
+            cancel: None,
+            boundary: None,
+        }
     }
 
     /// A place where tests kill the process.

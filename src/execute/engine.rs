@@ -2,6 +2,7 @@
 
 use crate::postgres::Session;
 
+use super::analysis::Watches;
 use super::doors::{Doors, Moment};
 use super::error::ExecuteError;
 use super::event::Event;
@@ -27,11 +28,13 @@ pub(super) struct Engine<'e, 'd> {
     pub(super) setup: Setup,
     pub(super) release: String,
     pub(super) status: Status,
+    pub(super) watches: Watches,
 }
 
 impl Engine<'_, '_> {
     /// Does everything that comes next until the release is over, waits for people, or fails. Failures are journaled.
     pub(super) async fn run(&mut self) -> Result<Outcome, ExecuteError> {
+        self.checks_are_there()?;
         loop {
             let error = match self.advance().await {
                 // Nothing was under way that is not done again.
@@ -79,6 +82,7 @@ impl Engine<'_, '_> {
             }
             Next::Shift(share) => self.shift(share).await?,
             Next::Hold(time) => self.hold(time).await?,
+            Next::Check(name) => self.gate(&name).await?,
             Next::Ask(gate) => {
                 self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Ramp(gate) }.into()]).await?;
             }

@@ -7,7 +7,7 @@ use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::ServerError;
 use crate::postgres::history::HistoryError;
-use crate::release::{Ramp, Share};
+use crate::release::{Purpose, Ramp, Share};
 use crate::side::Side;
 use crate::traffic::{Kind, TrafficError};
 
@@ -70,7 +70,9 @@ pub enum ExecuteError {
     #[error("the release is to stay where it is")]
     PauseHeard,
     /// The executor has not come to where it can stop.
-    #[error("it is written that the release stays where it is, and its executor has not come to where it can stop: {0}")]
+    #[error(
+        "it is written that the release stays where it is, and its executor has not come to where it can stop: {0}"
+    )]
     PauseUnheard(Box<Holder>),
     /// The release does not go forward.
     #[error("release {release} cannot be paused: it does not go forward ({stage})")]
@@ -198,6 +200,32 @@ pub enum ExecuteError {
         side: Side,
         /// Why.
         why: String,
+    },
+    /// A check says that green does not do well, or cannot be made.
+    #[error("check {check} ({purpose}) failed: {why}")]
+    CheckFailed {
+        /// Its name.
+        check: String,
+        /// What it was made for.
+        purpose: Purpose,
+        /// What it said last.
+        why: String,
+    },
+    /// A check does not say how green does.
+    #[error("check {check} ({purpose}) does not say how green does: {why}")]
+    Inconclusive {
+        /// Its name.
+        check: String,
+        /// What it was made for.
+        purpose: Purpose,
+        /// What it said last.
+        why: String,
+    },
+    /// A check that the release makes is not at hand.
+    #[error("the release makes the check {check}, and nothing here says how")]
+    NoCheck {
+        /// Its name.
+        check: String,
     },
     /// The backend cannot move traffic as the ramp asks.
     #[error("traffic backend {backend} {}, and the ramp is {ramp}", cannot(*kind))]
@@ -648,6 +676,13 @@ impl ExecuteError {
                     .into()
             }
             Self::MovedByOthers { left, .. } => format!("give green {left} again, then run `cutover resume`; or go back to blue with `cutover rollback`, as long as that is possible"),
+            Self::CheckFailed { .. } => format!("{resume}; or go back to blue with `cutover rollback`"),
+            Self::Inconclusive { .. } => {
+                "see how green does, then run `cutover resume`, which makes the check again; or go back to blue with `cutover rollback`".into()
+            }
+            Self::NoCheck { check } => format!(
+                "a check that runs a program is taken from the `cutover.toml` of the folder that the command runs in: run it where [checks.{check}] stands"
+            ),
             Self::ShareUnfit { .. } => "use a ramp of other shares (`--shift`)".into(),
             Self::BothFail { back, .. } => match back.hint() {
                 Some(hint) => hint,

@@ -6,7 +6,9 @@ use super::blockers::Blocker;
 use super::journal::Record;
 use super::lease::Holder;
 use super::overview::IndexProgress;
+use crate::checks::Verdict;
 use crate::plan::saved::Direction;
+use crate::release::Purpose;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,6 +110,17 @@ pub enum Event {
     Warning {
         /// What.
         what: String,
+    },
+    /// A check was made.
+    Checked {
+        /// Its name.
+        check: String,
+        /// What for.
+        purpose: Purpose,
+        /// How it came out.
+        verdict: Verdict,
+        /// What was seen.
+        said: String,
     },
     /// The traffic backend's own log.
     BackendLog {

@@ -25,6 +25,7 @@ enum Still {
 impl Engine<'_, '_> {
     /// Whether the backend can do what the ramp asks for, and green has no traffic yet.
     pub(super) async fn ramp_fits(&mut self) -> Result<(), ExecuteError> {
+        self.checks_are_there()?;
         let ramp = self.status.traffic.ramp.clone();
         let kind = self.kind().await?;
         let backend = self.doors.traffic;
@@ -80,6 +81,7 @@ impl Engine<'_, '_> {
             if self.hears_a_word().await? {
                 return Ok(());
             }
+            self.watch().await?;
             if past >= left || past >= look {
                 match self.still_right().await? {
                     Still::Right => (look, in_doubt) = (past + LOOK, None),
@@ -139,11 +141,15 @@ impl Engine<'_, '_> {
 
     /// What is wrong with green, if the release is to go back for it and can.
     pub(super) fn goes_back_by_itself(&self, error: &ExecuteError) -> Option<String> {
-        let ExecuteError::Unhealthy { side: Side::Green, why } = error else { return None };
+        let why = match error {
+            ExecuteError::Unhealthy { side: Side::Green, why } => why.clone(),
+            ExecuteError::CheckFailed { .. } => error.to_string(),
+            _ => return None,
+        };
         let wanted = self.status.on_failure == OnFailure::Rollback;
         let can = self.status.past_no_return.is_none()
             && matches!(self.status.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining);
-        (wanted && can).then(|| why.clone())
+        (wanted && can).then_some(why)
     }
 
     /// Gives blue all traffic again because green fails, if blue works.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::analysis::Watches;
 use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
 use super::doors::{Doors, Moment};
 use super::engine::Engine;
@@ -175,7 +176,8 @@ async fn begin(
     let (started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = plan.digest.chars().take(12).collect();
     let setup = setup.clone();
-    let mut engine = Engine { client, plan, options, doors, lease, setup, release, status };
+    let mut engine =
+        Engine { client, plan, options, doors, lease, setup, release, status, watches: Watches::default() };
     engine.call_once("preflight", |traffic, context| traffic.preflight(context)).await?;
     engine.ramp_fits().await?;
     engine.foresee().await?;
@@ -293,7 +295,17 @@ pub(super) async fn carry_on(
         (doors.events)(&Event::FilesChanged { why: drift.to_string() });
     }
     let setup = setup.clone();
-    let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
+    let mut engine = Engine {
+        client,
+        plan: &plan,
+        options,
+        doors,
+        lease,
+        setup,
+        release: release.id,
+        status,
+        watches: Watches::default(),
+    };
     if let Some(decision) = decision {
         engine.decide(decision, &by).await?;
     }
@@ -327,7 +339,11 @@ impl Engine<'_, '_> {
     }
 
     /// The same, and nothing is appended either if the release, as the journal has it now, is not as it must be (`may`).
-    pub(super) async fn append_if(&mut self, record: Record, may: impl Fn(&Status) -> bool) -> Result<bool, ExecuteError> {
+    pub(super) async fn append_if(
+        &mut self,
+        record: Record,
+        may: impl Fn(&Status) -> bool,
+    ) -> Result<bool, ExecuteError> {
         let mut told = false;
         self.begin().await?;
         let written = async {
@@ -668,7 +684,17 @@ async fn go_back(
     may_go_back(&release.id, &plan, &status, from)?;
     same_traffic(&status, doors)?;
     let setup = setup.clone();
-    let mut engine = Engine { client, plan: &plan, options, doors, lease, setup, release: release.id, status };
+    let mut engine = Engine {
+        client,
+        plan: &plan,
+        options,
+        doors,
+        lease,
+        setup,
+        release: release.id,
+        status,
+        watches: Watches::default(),
+    };
     let kind = engine.kind().await?;
     let found = match engine.check_world().await {
         Ok(()) => engine.healthy(Side::Blue).await,

@@ -108,6 +108,9 @@ impl Engine<'_, '_> {
 
     /// Gives green one more share and sees that it has it.
     pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
+        if self.status.traffic.share == Share::NONE {
+            self.smoke().await?;
+        }
         let kind = self.kind().await?;
         if kind == Kind::Manual {
             return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Traffic }.into()]).await;
@@ -175,6 +178,7 @@ impl Engine<'_, '_> {
         let mut poll = Poll::new(Duration::MAX);
         let (mut looked, mut told) = (Instant::now(), false);
         loop {
+            self.watch().await?;
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
                 if self.status.is_in_ramp() {
@@ -236,6 +240,7 @@ impl Engine<'_, '_> {
         loop {
             // Once blue is drained there is no way back to it for long.
             self.must_be_right().await?;
+            self.watch().await?;
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {
                     self.check_world().await?;
@@ -251,7 +256,7 @@ impl Engine<'_, '_> {
             };
             let Some(pause) = poll.next(floor) else { return Err(ExecuteError::NotDrained { why }) };
             self.tell_waiting(format!("blue to drain: {why}"), pause);
-            self.sleep_listening(pause).await?;
+            self.sleep_watching(pause).await?;
         }
     }
 

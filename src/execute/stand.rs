@@ -207,7 +207,9 @@ pub(super) async fn call_on(
         return match lease::holder(client).await? {
             // It has ended since: this process carries on.
             None => Ok(None),
-            Some(holder) => Err(ExecuteError::Unanswered { word: "goes on", command: "cutover resume", holder: holder.into() }),
+            Some(holder) => {
+                Err(ExecuteError::Unanswered { word: "goes on", command: "cutover resume", holder: holder.into() })
+            }
         };
     }
     Ok(Some(Outcome::HandedOver { release: release.id, to: holder }))

@@ -46,3 +46,12 @@ impl Text {
         }
     }
 }
+
+/// Whether a setting is an address of HTTP or HTTPS; an error names the setting.
+pub(crate) fn is_url(setting: &str, text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
+        _ => Err(format!("`{setting}` is no URL with http: or https: {text:?}")),
+    }
+}

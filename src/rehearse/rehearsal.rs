@@ -13,6 +13,7 @@ use super::preparer::Preparer;
 use super::replay::{Player, Replayed};
 use super::synthetic::{Base, Ends, Improviser, Synthetic};
 use super::trial::{Met, Roles, Terms, Trial, Whose};
+use crate::checks::Checks;
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State};
 use crate::effect::PgVersion;
@@ -300,6 +301,7 @@ async fn play<'a>(
         events(event);
     };
     let mut doors = Doors {
+        checks: &Checks::Simulated,
         traffic: &traffic,
         events: &mut tell,
         observer: Some(&mut watcher),

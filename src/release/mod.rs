@@ -1,6 +1,7 @@
 //! How a release is to go, as data: what a plan carries of it, and the journal.
 
 mod blue;
+mod check;
 mod configured;
 mod limits;
 mod ramp;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use blue::BlueSessions;
+pub use check::{Check, CheckLimits, Purpose};
 pub use configured::Configured;
 pub use limits::Limits;
 pub(crate) use limits::NO_LOCK_TIMEOUT;
@@ -37,6 +39,15 @@ pub struct Definition {
     /// How long things may take. Since 2.2.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// What can be asked how green does. Since 2.3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// The checks that are made before green gets any traffic. Since 2.3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub smoke: Vec<String>,
+    /// The checks that are made again and again while green has traffic. Since 2.3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<String>,
 }
 
 impl Definition {
@@ -49,7 +60,17 @@ impl Definition {
             traffic: self.traffic.or(others.traffic),
             blue: self.blue.or(others.blue),
             limits: others.limits.then(self.limits),
+            checks: if self.checks.is_empty() { others.checks } else { self.checks },
+            smoke: if self.smoke.is_empty() { others.smoke } else { self.smoke },
+            watch: if self.watch.is_empty() { others.watch } else { self.watch },
         }
+    }
+
+    /// A check that is to be made, and that nothing says anything of.
+    pub fn unknown_check(&self) -> Option<&str> {
+        let in_ramp = self.ramp.iter().flat_map(Ramp::checks);
+        let mut asked = self.smoke.iter().chain(&self.watch).map(String::as_str).chain(in_ramp);
+        asked.find(|name| self.checks.iter().all(|check| check.configured.name != *name))
     }
 }
 

@@ -25,6 +25,11 @@ pub enum RampStep {
         /// The gate's name, for `cutover promote --gate`.
         approve: String,
     },
+    /// A check must come out well before it goes on. Since 2.3.
+    Check {
+        /// Its name.
+        check: String,
+    },
 }
 
 impl RampStep {
@@ -40,6 +45,7 @@ impl std::fmt::Display for RampStep {
             Self::Share(share) => write!(f, "{share}"),
             Self::Hold { hold_ms } => write!(f, "hold {}", in_words(*hold_ms)),
             Self::Approve { approve } => write!(f, "approve {approve}"),
+            Self::Check { check } => write!(f, "check {check}"),
         }
     }
 }
@@ -55,13 +61,15 @@ pub struct Ramp(Vec<RampStep>);
 #[non_exhaustive]
 pub enum RampError {
     /// No number and no word that a ramp has.
-    #[error("{0:?} is neither a percentage (0 to 100, at most two decimals) nor `hold=5m` nor `approve=NAME`")]
+    #[error(
+        "{0:?} is neither a percentage (0 to 100, at most two decimals) nor `hold=5m`, `approve=NAME` or `check=NAME`"
+    )]
     NoStep(String),
     /// No time that can be waited.
     #[error("{0:?} is no time to hold; write for example 30s, 5m or 1h30m")]
     NoTime(String),
     /// No name that can be typed.
-    #[error("{0:?} is no name of a gate: letters, digits, `-` and `_`")]
+    #[error("{0:?} is no name of a gate or a check: letters, digits, `-` and `_`")]
     NoName(String),
     /// Before green has everything.
     #[error("`bake` comes after 100; before it, write `hold={0}`")]
@@ -165,11 +173,13 @@ impl Ramp {
                 RampStep::Share(share) => last = *share,
                 RampStep::Hold { hold_ms: 0 } => return Err(RampError::NoTime("0".to_owned())),
                 RampStep::Hold { .. } => {}
-                RampStep::Approve { approve } if !is_name(approve) => return Err(RampError::NoName(approve.clone())),
+                RampStep::Approve { approve: name } | RampStep::Check { check: name } if !is_name(name) => {
+                    return Err(RampError::NoName(name.clone()));
+                }
                 RampStep::Approve { approve } if !gates.insert(approve) => {
                     return Err(RampError::GateTwice(approve.clone()));
                 }
-                RampStep::Approve { .. } => {}
+                RampStep::Approve { .. } | RampStep::Check { .. } => {}
             }
         }
         if last == Share::ALL { Ok(Self(steps)) } else { Err(RampError::NotComplete) }
@@ -184,7 +194,15 @@ impl Ramp {
     pub fn shares(&self) -> impl Iterator<Item = Share> {
         self.0.iter().filter_map(|step| match step {
             RampStep::Share(share) => Some(*share),
-            RampStep::Hold { .. } | RampStep::Approve { .. } => None,
+            RampStep::Hold { .. } | RampStep::Approve { .. } | RampStep::Check { .. } => None,
+        })
+    }
+
+    /// The checks that are made at steps of it.
+    pub fn checks(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
+            RampStep::Check { check } => Some(check.as_str()),
+            RampStep::Share(_) | RampStep::Hold { .. } | RampStep::Approve { .. } => None,
         })
     }
 
@@ -259,12 +277,13 @@ impl std::str::FromStr for Ramp {
 impl std::str::FromStr for RampStep {
     type Err = RampError;
 
-    /// Reads a percentage, `hold=TIME` or `approve=NAME`.
+    /// Reads a percentage, `hold=TIME`, `approve=NAME` or `check=NAME`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             None => Share::percent(text).map(Self::Share).ok_or_else(|| RampError::NoStep(text.to_owned())),
             Some(("hold", time)) => time::read(time).map(Self::hold).ok_or_else(|| RampError::NoTime(time.to_owned())),
             Some(("approve", name)) => Ok(Self::Approve { approve: name.to_owned() }),
+            Some(("check", name)) => Ok(Self::Check { check: name.to_owned() }),
             Some(_) => Err(RampError::NoStep(text.to_owned())),
         }
     }
@@ -304,7 +323,7 @@ mod tests {
         check("canary-100-percent-5-minutes", "the shares must rise, and 100 % does not");
         check(
             "canary-0-percent-5-minutes",
-            "\"0\" is neither a percentage (0 to 100, at most two decimals) nor `hold=5m` nor `approve=NAME`",
+            "\"0\" is neither a percentage (0 to 100, at most two decimals) nor `hold=5m`, `approve=NAME` or `check=NAME`",
         );
         check("canary-10-percent-0-minutes", "\"0\" is no time to hold; write for example 30s, 5m or 1h30m");
     }
@@ -321,7 +340,7 @@ mod tests {
     fn refuses_what_it_does_not_understand() {
         let neither = |text: &str| {
             format!(
-                "{text:?} is neither a percentage (0 to 100, at most two decimals) nor `hold=5m` nor `approve=NAME`"
+                "{text:?} is neither a percentage (0 to 100, at most two decimals) nor `hold=5m`, `approve=NAME` or `check=NAME`"
             )
         };
         for text in ["101", "", "canary", "pause=5m"] {

@@ -3,6 +3,27 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde::Deserialize;
+
+/// A time such as `500ms`, `5s` or `2m`, as milliseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Time(pub(crate) u64);
+
+impl TryFrom<String> for Time {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let no_time = || format!("{text:?} is no time; write for example 500ms, 5s or 2m");
+        read(&text).map(|time| Self(milliseconds(time))).ok_or_else(no_time)
+    }
+}
+
+impl Time {
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+}
 
 /// Reads a time; `None` if it is none, or negative.
 pub(crate) fn read(text: &str) -> Option<Duration> {

@@ -220,6 +220,14 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
     if !traffic.is_empty() {
         writeln!(out, "Traffic: {}.", traffic.join(", "))?;
     }
+    for (names, when) in [
+        (&plan.release.smoke, "before green gets any traffic"),
+        (&plan.release.watch, "again and again while green has traffic and blue can come back"),
+    ] {
+        if !names.is_empty() {
+            writeln!(out, "Checked {when}: {}.", names.join(", "))?;
+        }
+    }
     if let Some(blue) = &plan.release.blue {
         writeln!(out, "Blue is not drained while a session of {blue} is connected.")?;
     }

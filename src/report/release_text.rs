@@ -1,6 +1,7 @@
 //! What happens in a release, where it stands, and its journal, in words.
 
 use super::symbols::direction;
+use crate::checks::Verdict;
 use crate::execute::{
     Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
     Standing, Status, StepNow, StepRecord, StepState, TrafficRecord, TrafficState, Trouble,
@@ -45,6 +46,11 @@ pub fn render_event(event: &Event) -> Vec<String> {
         }
         Event::AtStart { what } => vec![format!("  At start  {what}")],
         Event::Warning { what } => vec![format!("  Warning   {what}")],
+        // What goes well again and again is said once: when the release goes on.
+        Event::Checked { verdict: Verdict::Successful, .. } => Vec::new(),
+        Event::Checked { check, purpose, verdict, said } => {
+            vec![format!("  Check     {check} ({purpose}): {verdict}, {said}")]
+        }
         Event::BackendLog { line } => vec![format!("        | {line}")],
     }
 }
@@ -104,6 +110,9 @@ fn describe_traffic(record: &TrafficRecord) -> String {
         TrafficRecord::Promoted { by, reason, .. } => {
             format!("  Promoted  by {} on {}{}", by.role, by.host, because(reason.as_deref()))
         }
+        TrafficRecord::Checked { check, purpose, said } => {
+            format!("  Check     {check} ({purpose}): successful, {said}")
+        }
         TrafficRecord::DrainStarted => "  Draining  blue".into(),
         TrafficRecord::Drained { evidence } => format!("  Drained   blue: {evidence}"),
         TrafficRecord::RollbackStarted { failure: Some(why), .. } => {
@@ -159,7 +168,10 @@ pub fn render_outcome(outcome: &Outcome) -> String {
         ),
         Outcome::Paused { release, by, reason, hold_until_ms } => {
             let hold = hold_until_ms.map(|until| {
-                format!("\nThe time to hold goes on: it is over at {}, paused or not; nothing moves before `resume`.", at(until))
+                format!(
+                    "\nThe time to hold goes on: it is over at {}, paused or not; nothing moves before `resume`.",
+                    at(until)
+                )
             });
             format!(
                 "Release {release} is paused by {} on {}{}. It stays where it is; `cutover status` shows where. Now run `cutover resume` to go on.{}",

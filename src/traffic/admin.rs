@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Code, Context, TrafficError};
 use crate::outside::http::{NoResponse, Request, Response, send};
+use crate::outside::is_url;
 
 /// The API of the proxy behind a backend.
 #[derive(Debug, Clone)]
@@ -16,13 +17,8 @@ pub(super) struct Admin {
 impl Admin {
     /// `setting`: where the settings name it, for the error.
     pub(super) fn new(backend: &str, setting: &str, base: &str) -> Result<Self, String> {
-        let is_url = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
-        match is_url {
-            Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => {
-                Ok(Self { backend: backend.to_owned(), base: base.trim_end_matches('/').to_owned() })
-            }
-            _ => Err(format!("`{setting}` is no URL with http: or https: {base:?}")),
-        }
+        is_url(setting, base)?;
+        Ok(Self { backend: backend.to_owned(), base: base.trim_end_matches('/').to_owned() })
     }
 
     /// The address of a path.

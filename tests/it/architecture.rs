@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 25] = [
+const ORDER: [&str; 26] = [
     "source",
     "side",
     "release",
@@ -23,6 +23,7 @@ const ORDER: [&str; 25] = [
     "postgres",
     "outside",
     "traffic",
+    "checks",
     "execute",
     "rehearse",
     "config",

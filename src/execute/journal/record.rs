@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::saved::{Carried, Phase};
-use crate::release::{BlueSessions, Limits, OnFailure, Ramp, Share, Until};
+use crate::release::{BlueSessions, Limits, OnFailure, Purpose, Ramp, Share, Until};
 
 /// A person or pipeline, as far as the tool can know them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -222,6 +222,15 @@ pub enum TrafficRecord {
         #[serde(default, skip_serializing_if = "Limits::is_empty")]
         limits: Limits,
     },
+    /// A check came out well. One that did not is a failure.
+    Checked {
+        /// Its name.
+        check: String,
+        /// What for.
+        purpose: Purpose,
+        /// What was seen.
+        said: String,
+    },
     /// Blue is being drained.
     DrainStarted,
     /// Blue is drained; the after phase begins.
@@ -340,6 +349,7 @@ impl Record {
                 TrafficRecord::HoldEnded => "hold_ended",
                 TrafficRecord::ApprovalAwaited { .. } => "approval_awaited",
                 TrafficRecord::Promoted { .. } => "promoted",
+                TrafficRecord::Checked { .. } => "checked",
                 TrafficRecord::DrainStarted => "drain_started",
                 TrafficRecord::Drained { .. } => "drained",
                 TrafficRecord::RollbackStarted { .. } => "rollback_started",

@@ -166,6 +166,8 @@ pub enum Next<'p> {
     Hold(Duration),
     /// Ask somebody at a gate of the ramp.
     Ask(String),
+    /// Make a check that is a step of the ramp.
+    Check(String),
     /// See blue drained.
     Drain,
     /// Wait for `promote`.
@@ -365,6 +367,7 @@ impl Status {
                 Some(RampStep::Share(share)) => Next::Shift(*share),
                 Some(RampStep::Hold { hold_ms }) => Next::Hold(Duration::from_millis(*hold_ms)),
                 Some(RampStep::Approve { approve }) => Next::Ask(approve.clone()),
+                Some(RampStep::Check { check }) => Next::Check(check.clone()),
                 None if has_after => Next::Drain,
                 None => Next::Finish,
             },
@@ -420,7 +423,9 @@ impl Status {
     /// Who wants it to stay where it is, and why, until an executor carries on; whether or not anybody has heard it yet.
     pub fn pause(&self) -> Option<(&Actor, Option<&str>)> {
         match &self.standing {
-            Some(Standing::PauseAsked { by, reason } | Standing::Paused { by, reason }) => Some((by, reason.as_deref())),
+            Some(Standing::PauseAsked { by, reason } | Standing::Paused { by, reason }) => {
+                Some((by, reason.as_deref()))
+            }
             Some(Standing::Stopped { .. }) | None => None,
         }
     }

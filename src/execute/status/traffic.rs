@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::execute::journal::{Gate, TrafficRecord};
-use crate::release::{Ramp, RampStep, Share};
+use crate::release::{Purpose, Ramp, RampStep, Share};
 
 /// What the traffic does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -87,6 +87,10 @@ impl TrafficStatus {
                 // A bake time may be left.
                 if self.ramp_step().is_some() { Moving } else { Draining }
             }
+            (Moving, TrafficRecord::Checked { purpose, .. }) => {
+                self.ramp_done += usize::from(*purpose == Purpose::Gate);
+                Moving
+            }
             (Moving | Draining, TrafficRecord::DrainStarted) => Draining,
             (Draining, TrafficRecord::Drained { .. }) => Drained,
             (
@@ -105,6 +109,7 @@ impl TrafficStatus {
                 | TrafficRecord::HoldEnded
                 | TrafficRecord::ApprovalAwaited { .. }
                 | TrafficRecord::Promoted { .. }
+                | TrafficRecord::Checked { .. }
                 | TrafficRecord::DrainStarted
                 | TrafficRecord::Drained { .. }
                 | TrafficRecord::RollbackStarted { .. }

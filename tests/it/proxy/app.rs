@@ -19,10 +19,12 @@ pub(super) struct App {
     gone: Arc<AtomicBool>,
     /// It answers no request any more.
     pub(super) hangs: Arc<AtomicBool>,
-    /// Every other request fails.
+    /// Its requests fail.
     pub(super) fails: Arc<AtomicBool>,
     /// Its connections with nothing to do.
     idle: Option<Arc<Mutex<Vec<postgres::Client>>>>,
+    name: &'static str,
+    work: Arc<Work>,
 }
 
 impl App {
@@ -41,23 +43,34 @@ impl App {
             hangs: flag(),
             fails: flag(),
             idle: None,
+            name,
+            work,
         };
-        let (may, over) = (Arc::clone(&app.let_go), Arc::clone(&app.gone));
-        let (hangs, fails) = (Arc::clone(&app.hangs), Arc::clone(&app.fails));
+        app.serve(listener);
+        app
+    }
+
+    /// Another process of the same version, in the place of one that died.
+    pub(super) fn revives(&self) {
+        self.gone.store(false, Ordering::SeqCst);
+        self.serve(TcpListener::bind(self.address).unwrap());
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let (may, over) = (Arc::clone(&self.let_go), Arc::clone(&self.gone));
+        let (hangs, fails) = (Arc::clone(&self.hangs), Arc::clone(&self.fails));
+        let (name, work) = (self.name, Arc::clone(&self.work));
         spawn(move || {
-            let mut count = 0_u32;
             for client in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                count += 1;
-                let breaks = fails.load(Ordering::SeqCst) && count.is_multiple_of(2);
+                let breaks = fails.load(Ordering::SeqCst);
                 let (may, hangs, work) = (Arc::clone(&may), Arc::clone(&hangs), Arc::clone(&work));
                 let client = client.unwrap();
                 spawn(move || answer(client, name, &may, &hangs, breaks, work.as_ref()));
             }
         });
-        app
     }
 
     fn with(mut self, idle: Arc<Mutex<Vec<postgres::Client>>>) -> Self {
@@ -102,7 +115,7 @@ fn answer(mut client: TcpStream, name: &str, may: &AtomicBool, hangs: &AtomicBoo
         std::thread::sleep(Duration::from_millis(5));
     }
     let is_probe = head.starts_with(b"GET /health");
-    let works = !breaks && (is_probe || work().is_some());
+    let works = is_probe || (!breaks && work().is_some());
     let status = if works { "200 OK" } else { "500 Internal Server Error" };
     let text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{name}", name.len());
     let _ = client.write_all(text.as_bytes());

@@ -2,12 +2,11 @@
 
 use std::process::Child;
 use std::sync::atomic::Ordering;
-use std::thread::spawn;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::app::{App, accounts};
-use super::clients::{Clients, get};
-use super::fronts::{ALL, CADDY, Front, HAPROXY, Maker};
+use super::app::accounts;
+use super::clients::Clients;
+use super::fronts::{CADDY, Front, HAPROXY, Maker};
 use crate::execute::support::{Ran, Shop, until};
 
 /// `02-rename-column`, deployed behind a proxy.
@@ -124,6 +123,111 @@ fn whole(maker: &Maker) {
     let (blue, green) = clients.now();
     println!("{line} · {} requests, {} failed, {:?}", blue + green, clients.failed(), begun.elapsed());
     clients.end();
+}
+
+/// What goes wrong with green.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Trouble {
+    /// Before it has any traffic.
+    Smoke,
+    /// Its requests fail, at 10 %.
+    Errors,
+    /// It answers nobody any more, at 10 %.
+    Hangs,
+    /// It is gone, at 50 %.
+    Dies,
+}
+
+/// The traffic is back on blue, nobody has noticed anything since, blue's database is as it was, and a green that works is released.
+fn bad_green(maker: &Maker, trouble: Trouble) {
+    let Some(live) = Live::start(maker, "") else { return };
+    let check = format!(
+        "smoke = [\"green\"]\nwatch = [\"green\"]\nramp = \"10,hold=1h,100\"\nblue-application-name = \"app-blue\"\n\
+         [checks.green]\nkind = \"http\"\nurl = \"http://{}/\"\ncontains = \"green\"\ntimeout = \"1s\"\ninterval = \"200ms\"\n",
+        live.front.green.address
+    );
+    let share = if trouble == Trouble::Dies { "50" } else { "10" };
+    live.configure(&check.replace("10,hold", &format!("{share},hold")));
+    live.plan();
+    let clients = Clients::start(live.front.port);
+    let green = &live.front.green;
+    if trouble == Trouble::Smoke {
+        green.fails.store(true, Ordering::SeqCst);
+    }
+    let child = live.spawn(&["execute", "release.plan", "--yes"]);
+    if trouble != Trouble::Smoke {
+        until("green has its share", || live.shop.journal().contains(&"hold_started".to_owned()));
+        assert!(clients.green_of(200) > 2.0);
+    }
+    let begun = Instant::now();
+    match trouble {
+        Trouble::Smoke => {}
+        Trouble::Errors => green.fails.store(true, Ordering::SeqCst),
+        Trouble::Hangs => green.hangs.store(true, Ordering::SeqCst),
+        Trouble::Dies => green.dies(),
+    }
+    let ran = Ran::from(child.wait_with_output().unwrap()).ends(8);
+    let went_back = begun.elapsed();
+    match (trouble, maker.kind) {
+        // Whoever notices first says it: the proxy's own check, or the release's.
+        (Trouble::Smoke, _) => drop(ran.says("check green (smoke) failed").says("answered 500")),
+        (Trouble::Errors, _) => drop(ran.says("check green (watch) failed").says("answered 500")),
+        _ => drop(ran.says("Rollback  all traffic to blue, because green")),
+    }
+    // Requests that hung are let go, and count.
+    green.hangs.store(false, Ordering::SeqCst);
+    clients.green_of(20);
+    let before = clients.failed();
+    assert!(clients.green_of(500) == 0.0, "{}: green is asked still", maker.kind);
+    assert_eq!(clients.failed(), before, "{}: somebody noticed since", maker.kind);
+    live.blue_is_whole();
+    println!(
+        "{:8} {trouble:?}: back on blue after {went_back:?}, {before} of {:?} failed until then",
+        maker.kind,
+        clients.now()
+    );
+    green.fails.store(false, Ordering::SeqCst);
+    if trouble == Trouble::Dies {
+        green.revives();
+    }
+    live.shop
+        .sql("UPDATE cutover.journal SET detail = jsonb_set(detail, '{until_ms}', '0') WHERE event = 'hold_started'");
+    until("the proxy sees it", || live.run(&["traffic", "show"]).code == Some(0));
+    let child = live.spawn(&["resume", "--yes"]);
+    until("green has its share again", || {
+        live.shop.journal().iter().filter(|event| *event == "hold_started").count()
+            == if trouble == Trouble::Smoke { 1 } else { 2 }
+    });
+    assert!(clients.green_of(200) > 2.0);
+    live.run(&["abort", "--yes", "--reason", "enough seen"]).ends(0);
+    drop(child.wait_with_output().unwrap());
+    assert!(clients.green_of(200) == 0.0);
+    clients.stop();
+}
+
+#[test]
+fn green_fails_before_it_has_traffic() {
+    bad_green(&super::fronts::NGINX, Trouble::Smoke);
+}
+
+#[test]
+fn requests_of_green_fail() {
+    bad_green(&super::fronts::TRAEFIK, Trouble::Errors);
+}
+
+#[test]
+fn green_hangs() {
+    bad_green(&super::fronts::ENVOY, Trouble::Hangs);
+}
+
+#[test]
+fn green_dies_behind_caddy() {
+    bad_green(&CADDY, Trouble::Dies);
+}
+
+#[test]
+fn green_dies_behind_haproxy() {
+    bad_green(&HAPROXY, Trouble::Dies);
 }
 
 #[test]

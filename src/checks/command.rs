@@ -1,0 +1,69 @@
+//! A program that says by its exit code how green does.
+
+use std::sync::Mutex;
+
+use serde::Deserialize;
+
+use super::registry::CheckKind;
+use super::{Check, Context, Measured, Measuring};
+use crate::outside::{Needs, Program, program};
+
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "command",
+    about: "A program: exit code 0 is successful, 75 says nothing, any other is failed",
+    needs: Needs::ThisMachine,
+    open: |check, surroundings| {
+        let Settings { command } = check.read()?;
+        Ok(Box::new(Command { program: surroundings.program(check, "command", &command)? }))
+    },
+};
+
+/// As `[checks.NAME]` has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// The program and its arguments.
+    command: Vec<String>,
+}
+
+struct Command {
+    program: Program,
+}
+
+/// `EX_TEMPFAIL` of sysexits.h: "try again later".
+const INCONCLUSIVE: i32 = 75;
+
+impl Command {
+    async fn run(&self, context: &Context) -> Measured {
+        // What it wrote last says why.
+        let last = Mutex::new(None);
+        let keep = |line: String| {
+            if let Ok(mut last) = last.lock()
+                && !line.trim().is_empty()
+            {
+                *last = Some(line);
+            }
+        };
+        let path = &self.program.path;
+        let ended = match program::run(&self.program, b"", context.deadline, keep).await {
+            Ok(ended) => ended,
+            Err(why) => return Measured::error(format!("{path}: {why}")),
+        };
+        let output = String::from_utf8_lossy(&ended.output);
+        let said = last.into_inner().ok().flatten();
+        let said = said.or_else(|| output.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned));
+        let said = said.map_or_else(String::new, |line| format!(": {}", line.chars().take(200).collect::<String>()));
+        match ended.status.code() {
+            Some(0) => Measured::successful(format!("{path} ended with 0{said}")),
+            Some(INCONCLUSIVE) => Measured::inconclusive(format!("{path} ended with {INCONCLUSIVE}{said}")),
+            Some(code) => Measured::failed(format!("{path} ended with {code}{said}")),
+            None => Measured::error(format!("{path} was killed ({}){said}", ended.status)),
+        }
+    }
+}
+
+impl Check for Command {
+    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a> {
+        Box::pin(self.run(context))
+    }
+}

@@ -1,0 +1,158 @@
+//! A query of Prometheus, and what its values may be.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::registry::CheckKind;
+use super::{Check, Context, Measured, Measuring};
+use crate::outside::http::{Request, send};
+use crate::outside::{Needs, Surroundings, Text, is_url};
+use crate::release::Configured;
+
+pub(super) const KIND: CheckKind = CheckKind {
+    name: "prometheus",
+    about: "A query of Prometheus whose values must lie within bounds",
+    needs: Needs::Settings,
+    open: |check, surroundings| Ok(Box::new(Prometheus::new(check, surroundings)?)),
+};
+
+/// As `[checks.NAME]` has them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// The server, without `/api`.
+    url: String,
+    /// Headers; a secret is named by `{ env = "NAME" }` or `{ file = "PATH" }`.
+    #[serde(default)]
+    headers: BTreeMap<String, Text>,
+    /// The query, an instant vector or a scalar.
+    query: String,
+    /// No value may be less.
+    at_least: Option<f64>,
+    /// No value may be more.
+    at_most: Option<f64>,
+}
+
+struct Prometheus {
+    settings: Settings,
+    folder: Utf8PathBuf,
+    surroundings: Surroundings,
+}
+
+impl Prometheus {
+    fn new(check: &Configured, surroundings: &Surroundings) -> Result<Self, String> {
+        let settings: Settings = check.read()?;
+        is_url("url", &settings.url)?;
+        if settings.at_least.is_none() && settings.at_most.is_none() {
+            return Err("`at-least`, `at-most` or both say what the values may be".to_owned());
+        }
+        Ok(Self { settings, folder: check.folder.clone(), surroundings: surroundings.clone() })
+    }
+
+    async fn ask(&self, context: &Context) -> Measured {
+        let Settings { url, headers, query, .. } = &self.settings;
+        let url = format!("{}/api/v1/query", url.trim_end_matches('/'));
+        let body = format!("query={}", encoded(query));
+        let mut request = Request { method: "POST", body: body.into_bytes(), ..Request::get(&url) }
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            match value.read(&self.folder, &self.surroundings) {
+                Ok(value) => request = request.header(name, value.reveal()),
+                Err(why) => return Measured::error(format!("header {name}: {why}")),
+            }
+        }
+        let response = match send(request, context.deadline).await {
+            Ok(response) => response,
+            Err(error) => return Measured::error(format!("{url}: {error}")),
+        };
+        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if answer["status"] != "success" {
+            let why = answer["error"].as_str().map_or_else(|| response.excerpt(), str::to_owned);
+            return Measured::error(format!("{url} answered {}: {why}", response.status));
+        }
+        self.judge(&answer["data"])
+    }
+
+    fn judge(&self, data: &Value) -> Measured {
+        let values: Vec<Option<f64>> = match data["resultType"].as_str() {
+            Some("scalar") => vec![number(&data["result"][1])],
+            Some("vector") => {
+                data["result"].as_array().into_iter().flatten().map(|series| number(&series["value"][1])).collect()
+            }
+            other => {
+                let kind = other.unwrap_or("nothing");
+                return Measured::error(format!("the query gives {kind}; a vector or a scalar is asked for"));
+            }
+        };
+        if values.is_empty() {
+            return Measured::inconclusive("the query gave no value");
+        }
+        let Some(known) = values.into_iter().map(|value| value.filter(|v| !v.is_nan())).collect::<Option<Vec<f64>>>()
+        else {
+            return Measured::inconclusive("the query gave NaN");
+        };
+        let Settings { at_least, at_most, .. } = &self.settings;
+        let shown = known.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+        let too_little = at_least.filter(|least| known.iter().any(|value| value < least));
+        let too_much = at_most.filter(|most| known.iter().any(|value| value > most));
+        match (too_little, too_much) {
+            (Some(least), _) => {
+                Measured::failed(format!("the query gave {shown}, and {least} is the least that may be"))
+            }
+            (_, Some(most)) => Measured::failed(format!("the query gave {shown}, and {most} is the most that may be")),
+            (None, None) => Measured::successful(format!("the query gave {shown}")),
+        }
+    }
+}
+
+/// Prometheus writes numbers as text, so that `NaN` and `+Inf` can be there.
+fn number(value: &Value) -> Option<f64> {
+    value.as_str()?.parse().ok()
+}
+
+/// For a form: every byte that is no letter or digit as `%XX`.
+fn encoded(text: &str) -> String {
+    let one = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(one).collect()
+}
+
+impl Check for Prometheus {
+    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a> {
+        Box::pin(self.ask(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::checks::Verdict;
+
+    #[test]
+    fn values_are_judged_by_their_bounds() {
+        let check = |data: Value, expected: Verdict| {
+            let settings = json!({ "url": "http://p", "query": "q", "at-least": 0.5, "at-most": 2 });
+            let settings = settings.as_object().unwrap().clone();
+            let configured = Configured { settings, ..Configured::named("p") };
+            let prometheus = Prometheus::new(&configured, &Surroundings::default()).unwrap();
+            assert_eq!(prometheus.judge(&data).verdict, expected, "{data}");
+        };
+        let vector = |values: &[&str]| {
+            let series: Vec<Value> = values.iter().map(|v| json!({ "metric": {}, "value": [1, v] })).collect();
+            json!({ "resultType": "vector", "result": series })
+        };
+        check(vector(&["1"]), Verdict::Successful);
+        check(vector(&["1", "0.4"]), Verdict::Failed);
+        check(vector(&["2", "+Inf"]), Verdict::Failed);
+        check(vector(&[]), Verdict::Inconclusive);
+        check(vector(&["1", "NaN"]), Verdict::Inconclusive);
+        check(json!({ "resultType": "scalar", "result": [1, "0.5"] }), Verdict::Successful);
+        check(json!({ "resultType": "matrix", "result": [] }), Verdict::Error);
+    }
+}

@@ -1,0 +1,35 @@
+//! Every kind of check.
+
+use super::{Check, command, http, prometheus, sql};
+use crate::outside::{Needs, Surroundings};
+use crate::release::Configured;
+
+/// A kind of check.
+#[derive(Debug)]
+pub struct CheckKind {
+    /// As `kind` of `[checks.NAME]` says.
+    pub name: &'static str,
+    /// What it asks.
+    pub about: &'static str,
+    /// What must be known of it.
+    pub needs: Needs,
+    /// Makes it; an error says what is wrong with its settings.
+    pub open: fn(&Configured, &Surroundings) -> Result<Box<dyn Check>, String>,
+}
+
+/// Every kind, a line each.
+pub static KINDS: &[CheckKind] = &[http::KIND, command::KIND, sql::KIND, prometheus::KIND];
+
+/// Makes a check.
+pub fn open(check: &Configured, surroundings: &Surroundings) -> Result<Box<dyn Check>, String> {
+    let kind = kind(check).ok_or_else(|| {
+        let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        format!("check {}: there is no kind {:?}; there are {known}", check.name, check.kind)
+    })?;
+    (kind.open)(check, surroundings).map_err(|why| format!("check {}: {why}", check.name))
+}
+
+/// The kind of a check.
+pub(crate) fn kind(check: &Configured) -> Option<&'static CheckKind> {
+    KINDS.iter().find(|kind| kind.name == check.kind)
+}

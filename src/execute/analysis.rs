@@ -1,0 +1,133 @@
+//! Asking how green does: before it gets traffic, at steps of the ramp, and again and again.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::event::Event;
+use super::journal::TrafficRecord;
+use super::shift::LISTEN;
+use super::status::Stage;
+use super::stop::Level;
+use crate::checks::{Checks, Context, Counts, Judged, Measured};
+use crate::release::{CheckLimits, Purpose, Ramp, Share};
+
+/// The checks that are made again and again: when each is made next, and what it has said so far.
+#[derive(Debug, Default)]
+pub(super) struct Watches(BTreeMap<String, Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    next: Instant,
+    counts: Counts,
+}
+
+impl Engine<'_, '_> {
+    /// Every check that this release makes must be at hand.
+    pub(super) fn checks_are_there(&self) -> Result<(), ExecuteError> {
+        let release = &self.plan.release;
+        let asked = release.smoke.iter().chain(&release.watch).map(String::as_str);
+        let mut asked = asked.chain(Ramp::checks(&self.status.traffic.ramp));
+        match (self.doors.checks, asked.find(|name| self.doors.checks.named(name).is_none())) {
+            (Checks::Given(_), Some(name)) => Err(ExecuteError::NoCheck { check: name.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The checks before green gets any traffic.
+    pub(super) async fn smoke(&mut self) -> Result<(), ExecuteError> {
+        for name in &self.plan.release.smoke {
+            let said = self.pass(name, Purpose::Smoke).await?;
+            self.append(&[TrafficRecord::Checked { check: name.clone(), purpose: Purpose::Smoke, said }.into()])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A check that is a step of the ramp.
+    pub(super) async fn gate(&mut self, name: &str) -> Result<(), ExecuteError> {
+        let said = self.pass(name, Purpose::Gate).await?;
+        let (check, purpose) = (name.to_owned(), Purpose::Gate);
+        self.append(&[TrafficRecord::Checked { check, purpose, said }.into()]).await
+    }
+
+    /// Makes a check until it comes out one way or the other.
+    async fn pass(&mut self, name: &str, purpose: Purpose) -> Result<String, ExecuteError> {
+        let mut counts = Counts::default();
+        loop {
+            let (measured, limits) = self.measure(name, purpose).await?;
+            match counts.add(&measured, &limits) {
+                Judged::Passed => return Ok(measured.said),
+                Judged::Open => {}
+                worse => return Err(bad(name, purpose, measured, &worse)),
+            }
+            self.sleep_listening(Duration::from_millis(limits.interval_ms)).await?;
+        }
+    }
+
+    /// Makes those checks whose time has come, while green has traffic and blue can come back.
+    pub(super) async fn watch(&mut self) -> Result<(), ExecuteError> {
+        let between = matches!(self.status.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining);
+        if self.status.traffic.share == Share::NONE || !between {
+            return Ok(());
+        }
+        for name in &self.plan.release.watch {
+            let Some(check) = self.doors.checks.named(name) else { continue };
+            let interval = Duration::from_millis(check.limits.interval_ms);
+            let now = Instant::now();
+            let fresh = || Watched { next: now + interval, counts: Counts::default() };
+            if self.watches.0.entry(name.clone()).or_insert_with(fresh).next > now {
+                continue;
+            }
+            let (measured, limits) = self.measure(name, Purpose::Watch).await?;
+            let Some(watched) = self.watches.0.get_mut(name) else { continue };
+            watched.next = Instant::now() + interval;
+            match watched.counts.add(&measured, &limits) {
+                Judged::Passed | Judged::Open => {}
+                worse => {
+                    // Whoever resumes begins to count anew.
+                    self.watches.0.remove(name);
+                    return Err(bad(name, Purpose::Watch, measured, &worse));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sleeps, and makes the checks whose time comes meanwhile.
+    pub(super) async fn sleep_watching(&mut self, time: Duration) -> Result<(), ExecuteError> {
+        let mut left = time;
+        while !left.is_zero() {
+            let pause = left.min(LISTEN);
+            self.sleep_listening(pause).await?;
+            self.watch().await?;
+            left -= pause;
+        }
+        Ok(())
+    }
+
+    async fn measure(&mut self, name: &str, purpose: Purpose) -> Result<(Measured, CheckLimits), ExecuteError> {
+        let Some(check) = self.doors.checks.named(name) else {
+            let said = "simulated".to_owned();
+            return Ok((Measured { verdict: crate::checks::Verdict::Successful, said }, CheckLimits::default()));
+        };
+        let deadline = Duration::from_millis(check.limits.timeout_ms);
+        let context = Context { database: self.client.target().clone(), deadline };
+        let measured = tokio::select! {
+            measured = check.check.measure(&context) => measured,
+            () = self.doors.stop.asked(Level::Graceful) => return Err(ExecuteError::Interrupted),
+        };
+        let (verdict, said) = (measured.verdict, measured.said.clone());
+        (self.doors.events)(&Event::Checked { check: name.to_owned(), purpose, verdict, said });
+        Ok((measured, check.limits))
+    }
+}
+
+fn bad(check: &str, purpose: Purpose, measured: Measured, judged: &Judged) -> ExecuteError {
+    let (check, why) = (check.to_owned(), measured.said);
+    match judged {
+        Judged::Inconclusive => ExecuteError::Inconclusive { check, purpose, why },
+        _ => ExecuteError::CheckFailed { check, purpose, why },
+    }
+}
