@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::registry::CheckKind;
 use super::{Check, Context, Measured, Measuring};
 use crate::outside::http::{NoResponse, Request, send};
-use crate::outside::{Needs, Surroundings, Text, is_url};
+use crate::outside::{Needs, Surroundings, Text, are_headers, is_url};
 use crate::release::Configured;
 use crate::release::time::Time;
 
@@ -47,6 +47,7 @@ impl Http {
     fn new(check: &Configured, surroundings: &Surroundings) -> Result<Self, String> {
         let settings: Settings = check.read()?;
         is_url("url", &settings.url)?;
+        are_headers(&settings.headers)?;
         Ok(Self { settings, folder: check.folder.clone(), surroundings: surroundings.clone() })
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::registry::CheckKind;
 use super::{Check, Context, Measured, Measuring};
 use crate::outside::http::{Request, send};
-use crate::outside::{Needs, Surroundings, Text, is_url};
+use crate::outside::{Needs, Surroundings, Text, are_headers, is_url};
 use crate::release::Configured;
 
 pub(super) const KIND: CheckKind = CheckKind {
@@ -46,6 +46,7 @@ impl Prometheus {
     fn new(check: &Configured, surroundings: &Surroundings) -> Result<Self, String> {
         let settings: Settings = check.read()?;
         is_url("url", &settings.url)?;
+        are_headers(&settings.headers)?;
         if settings.at_least.is_none() && settings.at_most.is_none() {
             return Err("`at-least`, `at-most` or both say what the values may be".to_owned());
         }

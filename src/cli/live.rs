@@ -99,18 +99,7 @@ fn some_time(text: &str) -> Result<Duration, String> {
 impl LiveArgs {
     /// Asks for a typed `yes`, or insists on `--yes` where nobody can be asked.
     pub(super) fn confirm(&self, question: &str) -> Result<(), CliError> {
-        if self.yes {
-            return Ok(());
-        }
-        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-            return Err(CliError::usage("nobody can be asked here: this is not a terminal").hint("pass --yes"));
-        }
-        out::say(&format!("{question}\n  Only `yes` will be accepted: "));
-        let _ = std::io::stderr().flush();
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        read.map_err(|e| CliError::usage(format!("reading the answer failed: {e}")))?;
-        if answer.trim() == "yes" { Ok(()) } else { Err(CliError::usage("not confirmed; nothing was done")) }
+        confirmed(self.yes, question)
     }
 
     fn options(&self, patience: Duration) -> Options {
@@ -245,6 +234,22 @@ impl LiveArgs {
             }
         })
     }
+}
+
+/// Asks for a typed `yes`, or insists on `--yes` where nobody can be asked.
+pub(super) fn confirmed(yes: bool, question: &str) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(CliError::usage("nobody can be asked here: this is not a terminal").hint("pass --yes"));
+    }
+    out::say(&format!("{question}\n  Only `yes` will be accepted: "));
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.map_err(|e| CliError::usage(format!("reading the answer failed: {e}")))?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(CliError::usage("not confirmed; nothing was done")) }
 }
 
 /// Whether nobody has taken the release back.

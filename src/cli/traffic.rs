@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::error::CliError;
@@ -11,6 +11,7 @@ use super::traffic_args::{TrafficArgs, open};
 use super::{database, live, out};
 use crate::config;
 use crate::side::Side;
+use crate::traffic::conformance::{self, Finding, Outcome, RULES};
 use crate::traffic::{self, Capabilities, Context, Health, Kind, Share, TrafficBackend};
 
 /// Look at the backend that moves the traffic
@@ -23,6 +24,47 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Show(ShowArgs),
+    Test(TestArgs),
+}
+
+/// Test whether the backend keeps to what a release relies on. This moves real traffic
+///
+/// Gives green the shares named, asks for every rule of the contract, and gives blue everything again. Use it on a backend of your own, in front of
+/// two versions that may both have traffic; nothing of a database is needed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover traffic test --yes
+  cutover traffic test deploy --shares 1,5 --yes
+  cutover traffic test --yes --traffic-exec ./move-traffic --env staging
+
+Exit codes: 0 every rule is kept, or cannot be asked of this backend · 1 one is broken · 2 there is no backend, or it is not ready")]
+struct TestArgs {
+    /// A folder whose `cutover.toml` says what moves the traffic
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: Utf8PathBuf,
+    #[command(flatten)]
+    traffic: TrafficArgs,
+    /// The shares that green gets on the way, in percent, rising
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', value_parser = share, default_value = "10,50,100")]
+    shares: Vec<Share>,
+    /// How long the backend may take for one call
+    #[arg(long, value_name = "DURATION", value_parser = live::duration, default_value = "30s")]
+    traffic_timeout: Duration,
+    /// How long the traffic may take to move by one share
+    #[arg(long, value_name = "DURATION", value_parser = live::duration, default_value = "5m")]
+    verify_timeout: Duration,
+    /// `text` for people, `json` for machines
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    yes: bool,
+}
+
+fn share(text: &str) -> Result<Share, String> {
+    Share::percent(text)
+        .filter(|share| *share > Share::NONE)
+        .ok_or_else(|| "write a percentage above 0, up to 100".to_owned())
 }
 
 /// Show what the backend can do and what it sees now: green's share, and whether each version works
@@ -70,11 +112,79 @@ struct Shown {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let Command::Show(args) = &args.command;
-    let backend = match args.traffic.given()? {
-        Some(given) => given,
-        None => configured(args)?,
-    };
+    match &args.command {
+        Command::Show(args) => run_show(args),
+        Command::Test(args) => run_test(args),
+    }
+}
+
+fn backend(traffic: &TrafficArgs, folder: &Utf8Path) -> Result<Box<dyn TrafficBackend>, CliError> {
+    match traffic.given()? {
+        Some(given) => Ok(given),
+        None => configured(folder),
+    }
+}
+
+/// What the suite found.
+#[derive(Debug, Serialize)]
+struct Tested<'a> {
+    format_version: &'static str,
+    name: &'a str,
+    findings: &'a [Finding],
+}
+
+fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
+    let (tested, other) = (backend(&args.traffic, &args.folder)?, backend(&args.traffic, &args.folder)?);
+    let shares = args.shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    live::confirmed(args.yes, &format!("Give green {shares} of the traffic of {}, and then none?", tested.name()))?;
+    let (shares, deadline, converge) = (args.shares.clone(), args.traffic_timeout, args.verify_timeout);
+    let settings = conformance::Settings { shares, deadline, converge };
+    let (log, mut lines) = traffic::Log::channel();
+    let runtime = database::runtime()?;
+    let tried = runtime.block_on(async {
+        let suite = conformance::conformance(tested.as_ref(), other.as_ref(), &settings, &log);
+        tokio::select! {
+            findings = suite => Ok(findings),
+            _ = tokio::signal::ctrl_c() => Err(conformance::give_back(other.as_ref(), &settings, &log).await),
+        }
+    });
+    runtime.shutdown_background();
+    let findings = tried.map_err(|back| match back {
+        Ok(()) => CliError::new(Exit::Interrupted, "interrupted; blue has all traffic again"),
+        Err(error) => {
+            CliError::new(Exit::Interrupted, format!("interrupted, and giving blue all traffic failed: {error}"))
+        }
+    })?;
+    while let Some(line) = lines.next_now() {
+        out::say(&format!("  | {line}\n"));
+    }
+    let tested = Tested { format_version: FORMAT_VERSION, name: tested.name(), findings: &findings };
+    out::print(&match args.format {
+        Format::Json => serde_json::to_string_pretty(&tested).map_err(CliError::usage)? + "\n",
+        Format::Text => tested.findings.iter().map(line).collect(),
+    })?;
+    let broken = |rule: &Finding| matches!(rule.outcome, Outcome::Broken(_));
+    Ok(match findings.iter().find(|finding| broken(finding)) {
+        Some(Finding { rule: NOT_READY, .. }) => Exit::Usage,
+        Some(_) => Exit::Findings,
+        None => Exit::Ok,
+    })
+}
+
+/// What is wrong then is not the backend, but where it stands.
+const NOT_READY: &str = "ready";
+
+fn line(Finding { rule, outcome }: &Finding) -> String {
+    let about = RULES.iter().find(|known| known.name == *rule).map_or("", |rule| rule.about);
+    match outcome {
+        Outcome::Kept => format!("  kept     {rule:<15}  {about}\n"),
+        Outcome::Broken(why) => format!("  BROKEN   {rule:<15}  {about}\n             {why}\n"),
+        Outcome::Skipped(why) => format!("  skipped  {rule:<15}  {why}\n"),
+    }
+}
+
+fn run_show(args: &ShowArgs) -> Result<Exit, CliError> {
+    let backend = backend(&args.traffic, &args.folder)?;
     let shown = database::runtime()?.block_on(show(backend.as_ref(), args.traffic_timeout))?;
     out::print(&match args.format {
         Format::Json => serde_json::to_string_pretty(&shown).map_err(CliError::usage)? + "\n",
@@ -83,12 +193,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn configured(args: &ShowArgs) -> Result<Box<dyn TrafficBackend>, CliError> {
-    let config = config::find(&args.folder).map_err(CliError::usage)?.unwrap_or_default();
+fn configured(folder: &Utf8Path) -> Result<Box<dyn TrafficBackend>, CliError> {
+    let config = config::find(folder).map_err(CliError::usage)?.unwrap_or_default();
     let traffic = config.inputs.release.traffic.ok_or_else(|| {
         let nothing = format!(
             "nothing says what moves the traffic: {} has no `traffic` under [release]",
-            args.folder.join(config::FILE_NAME)
+            folder.join(config::FILE_NAME)
         );
         CliError::usage(nothing).hint("say it there, or with --traffic or --traffic-exec")
     })?;

@@ -66,16 +66,17 @@ fn surroundings() -> Surroundings {
 }
 
 /// The backend that the release was begun with, where it is known. A program is not taken from the journal: whoever can write there could run what they
-/// like on this machine.
+/// like on this machine, and have secrets sent to where they like.
 async fn begun(session: &Session) -> Result<Option<Configured>, CliError> {
     // What is wrong with the journal, the command itself reports.
     let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
     let name = status.traffic.backend;
     let needs = |traffic: &Configured| traffic::kind(traffic).ok().map(|kind| kind.needs);
+    let is_safe = |traffic: &Configured| needs(traffic) != Some(Needs::ThisMachine) && !traffic.names_secrets();
     let planned =
         release.saved_plan().ok().and_then(|plan| plan.release.traffic).filter(|traffic| traffic.name == name);
     let named = || Some(Configured::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
-    let in_journal = planned.or_else(named).filter(|traffic| needs(traffic) != Some(Needs::ThisMachine));
+    let in_journal = planned.or_else(named).filter(is_safe);
     if in_journal.is_some() {
         return Ok(in_journal);
     }

@@ -524,7 +524,7 @@ mod tests {
         check("ramp = 10", "cutover.toml:2:8: a ramp is a text, such as \"10,hold=5m,100\", or a list of texts");
         check(
             "speed = 10",
-            "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`, `blue-application-name`, `blue-role`, `lock-timeout`, `statement-timeout`, `lock-retries`, `traffic-timeout`, `verify-timeout`, `drain-timeout`",
+            "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`, `smoke`, `watch`, `blue-application-name`, `blue-role`, `lock-timeout`, `statement-timeout`, `lock-retries`, `traffic-timeout`, `verify-timeout`, `drain-timeout`",
         );
         check(
             "blue-application-name = \"a\"\nblue-role = \"b\"",
@@ -562,7 +562,7 @@ mod tests {
         );
         check(
             "[traffic.edge]\nkind = \"haproxi\"\n",
-            "a/cutover.toml:1:10: traffic edge: there is no kind \"haproxi\"; there are manual, simulated, exec, haproxy",
+            "a/cutover.toml:1:10: traffic edge: there is no kind \"haproxi\"; there are manual, simulated, exec, http, haproxy, nginx, envoy, traefik, caddy",
         );
         check(
             "[traffic.edge]\nkind = \"exec\"\ncomand = [\"x\"]\n",

@@ -681,7 +681,7 @@ impl ExecuteError {
                 "see how green does, then run `cutover resume`, which makes the check again; or go back to blue with `cutover rollback`".into()
             }
             Self::NoCheck { check } => format!(
-                "a check that runs a program is taken from the `cutover.toml` of the folder that the command runs in: run it where [checks.{check}] stands"
+                "a check that runs a program or names a secret is taken from the `cutover.toml` of the folder that the command runs in: run it where [checks.{check}] stands"
             ),
             Self::ShareUnfit { .. } => "use a ramp of other shares (`--shift`)".into(),
             Self::BothFail { back, .. } => match back.hint() {

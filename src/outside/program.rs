@@ -6,8 +6,8 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// A program with its arguments, never run through a shell.
 #[derive(Debug, Clone)]
@@ -27,12 +27,24 @@ pub(crate) struct Ended {
     pub(crate) output: Vec<u8>,
 }
 
+/// Why nobody knows how a program ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotEnded {
+    /// It did not, in time.
+    #[error("no answer within {0:?}; its process group was killed")]
+    Late(Duration),
+    /// It did not start, or its pipes broke.
+    #[error("{0}")]
+    Broken(String),
+}
+
 const OUTPUT_LIMIT: u64 = 1 << 20;
 /// How long its pipes are read after it has ended.
 const AFTERWARDS: Duration = Duration::from_millis(250);
 const LOG_LINE_LIMIT: usize = 4096;
 
 /// Kills the process group when dropped, so that neither a deadline nor an abort leaves a grandchild behind.
+#[derive(Debug)]
 struct Group(Option<Pid>);
 
 impl Drop for Group {
@@ -44,21 +56,82 @@ impl Drop for Group {
     }
 }
 
-/// Runs the program once. What it writes to standard error goes to `log`, a line each. An error says why nobody knows how it ended.
-pub(crate) async fn run(
-    program: &Program,
-    input: &[u8],
-    deadline: Duration,
-    log: impl Fn(String) + Send,
-) -> Result<Ended, String> {
+fn start(program: &Program) -> Result<(Child, Group), String> {
     let mut command = Command::new(program.path.as_str());
     command.args(&program.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     for name in &program.hidden_environment {
         command.env_remove(name);
     }
-    let mut child = command.spawn().map_err(|e| format!("{} does not start: {e}", program.path))?;
+    let child = command.spawn().map_err(|e| format!("{} does not start: {e}", program.path))?;
     let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+    Ok((child, group))
+}
+
+/// A program that stays, and is talked to line by line.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    child: Child,
+    _group: Group,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    log: Lines<BufReader<ChildStderr>>,
+    /// Whether it still has something to say on standard error.
+    logs: bool,
+}
+
+impl Talk {
+    /// Starts it.
+    pub(crate) fn start(program: &Program) -> Result<Self, String> {
+        let (mut child, group) = start(program)?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(input), Some(output), Some(log)) = pipes else { return Err("it has no pipes".to_owned()) };
+        let (output, log) = (BufReader::new(output).lines(), BufReader::new(log).lines());
+        Ok(Self { child, _group: group, input, output, log, logs: true })
+    }
+
+    /// Whether it has not ended, as far as is known.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Writes a line to it.
+    pub(crate) async fn write(&mut self, line: &str) -> Result<(), String> {
+        let written = async {
+            self.input.write_all(line.as_bytes()).await?;
+            self.input.write_all(b"\n").await?;
+            self.input.flush().await
+        };
+        written.await.map_err(|error| format!("writing to it failed: {error}"))
+    }
+
+    /// Its next line. What it writes to standard error meanwhile goes to `log`.
+    pub(crate) async fn read(&mut self, log: impl Fn(String)) -> Result<String, String> {
+        loop {
+            tokio::select! {
+                biased;
+                line = self.log.next_line(), if self.logs => match line {
+                    Ok(Some(line)) => log(line.chars().take(LOG_LINE_LIMIT).collect()),
+                    _ => self.logs = false,
+                },
+                line = self.output.next_line() => return match line {
+                    Ok(Some(line)) => Ok(line),
+                    Ok(None) => Err("it ended without an answer".to_owned()),
+                    Err(error) => Err(format!("reading its output failed: {error}")),
+                },
+            }
+        }
+    }
+}
+
+/// Runs the program once. What it writes to standard error goes to `log`, a line each. An error says why nobody knows how it ended.
+pub(crate) async fn run(
+    program: &Program,
+    input: &[u8],
+    deadline: Duration,
+    log: impl Fn(String) + Send,
+) -> Result<Ended, NotEnded> {
+    let (mut child, group) = start(program).map_err(NotEnded::Broken)?;
 
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async move {
@@ -96,12 +169,12 @@ pub(crate) async fn run(
     };
     let Ok((status, read)) = tokio::time::timeout(deadline, whole).await else {
         drop(group);
-        return Err(format!("no answer within {deadline:?}; its process group was killed"));
+        return Err(NotEnded::Late(deadline));
     };
-    let status = status.map_err(|e| format!("waiting for it failed: {e}"))?;
-    read.map_err(|e| format!("reading its output failed: {e}"))?;
+    let status = status.map_err(|e| NotEnded::Broken(format!("waiting for it failed: {e}")))?;
+    read.map_err(|e| NotEnded::Broken(format!("reading its output failed: {e}")))?;
     if output.len() as u64 > OUTPUT_LIMIT {
-        return Err(format!("it wrote more than {OUTPUT_LIMIT} bytes to standard output"));
+        return Err(NotEnded::Broken(format!("it wrote more than {OUTPUT_LIMIT} bytes to standard output")));
     }
     Ok(Ended { status, output })
 }

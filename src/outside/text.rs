@@ -1,5 +1,7 @@
 //! A text of the settings, or the name of where a secret one is.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
@@ -31,6 +33,16 @@ pub(crate) struct InFile {
 }
 
 impl Text {
+    /// Refuses a secret that stands in the settings themselves: a plan and a journal would hold it.
+    pub(crate) fn is_named(&self, setting: &str) -> Result<(), String> {
+        match self {
+            Self::Plain(_) => Err(format!(
+                "`{setting}` is a secret, and a plan would hold it: name where it is, {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"
+            )),
+            Self::Env(_) | Self::File(_) => Ok(()),
+        }
+    }
+
     /// Reads it. Paths start at `folder`.
     pub(crate) fn read(&self, folder: &Utf8Path, surroundings: &Surroundings) -> Result<Secret, String> {
         match self {
@@ -45,6 +57,15 @@ impl Text {
             }
         }
     }
+}
+
+/// Headers that are secrets.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
+
+/// Refuses headers that are secrets and stand in the settings themselves.
+pub(crate) fn are_headers(headers: &BTreeMap<String, Text>) -> Result<(), String> {
+    let secret = |(name, _): &(&String, &Text)| SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+    headers.iter().filter(secret).try_for_each(|(name, value)| value.is_named(name))
 }
 
 /// Whether a setting is an address of HTTP or HTTPS; an error names the setting.

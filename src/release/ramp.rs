@@ -348,7 +348,7 @@ mod tests {
         }
         check("hold=soon,100", "\"soon\" is no time to hold; write for example 30s, 5m or 1h30m");
         check("hold=-5m,100", "\"-5m\" is no time to hold; write for example 30s, 5m or 1h30m");
-        check("approve=,100", "\"\" is no name of a gate: letters, digits, `-` and `_`");
+        check("approve=,100", "\"\" is no name of a gate or a check: letters, digits, `-` and `_`");
         check("approve=a,10,approve=a,100", "the gate \"a\" is there twice; a promotion must say which one it means");
     }
 

@@ -234,6 +234,16 @@ pub enum TrafficError {
         /// What went wrong.
         why: String,
     },
+    /// It did not answer in time, and was ended.
+    #[error("traffic backend {backend}: {op} gave no answer within {deadline:?}; its process group was killed")]
+    Late {
+        /// Its name.
+        backend: String,
+        /// The call.
+        op: &'static str,
+        /// How long it had.
+        deadline: Duration,
+    },
     /// It is broken.
     #[error("traffic backend {backend}: {op} gave no answer: {why}")]
     Broken {
@@ -263,7 +273,7 @@ impl TrafficError {
         match self {
             Self::Refused { retryable, .. } => *retryable,
             Self::Unavailable { .. } => true,
-            Self::Broken { .. } => false,
+            Self::Late { .. } | Self::Broken { .. } => false,
         }
     }
 }

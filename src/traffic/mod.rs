@@ -3,11 +3,12 @@
 mod admin;
 mod backend;
 mod caddy;
+pub mod conformance;
 mod envoy;
-pub mod exec;
 mod haproxy;
 mod manual;
 mod nginx;
+pub mod plugin;
 mod registry;
 mod simulated;
 mod traefik;
@@ -20,7 +21,7 @@ pub use backend::{
     Answer, Capabilities, Code, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend,
     TrafficError, Verified,
 };
-pub use exec::Exec;
 pub use manual::Manual;
+pub use plugin::Exec;
 pub use registry::{BackendKind, KINDS, OpenError, Opened, kind, open};
 pub use simulated::Simulated;

@@ -150,7 +150,8 @@ impl Nginx {
     /// Runs a program; an error is what it said.
     async fn run(&self, context: &Context, program: &Program) -> Result<(), String> {
         let (said, mut lines) = super::Log::channel();
-        let ended = program::run(program, b"", context.deadline, |line| said.line(line)).await?;
+        let ran = program::run(program, b"", context.deadline, |line| said.line(line)).await;
+        let ended = ran.map_err(|error| format!("{}: {error}", program.path))?;
         if ended.status.success() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{TrafficBackend, caddy, envoy, exec, haproxy, manual, nginx, simulated, traefik};
+use super::{TrafficBackend, caddy, envoy, haproxy, manual, nginx, plugin, simulated, traefik};
 use crate::outside::{Needs, Surroundings};
 use crate::release::Configured;
 
@@ -23,8 +23,17 @@ pub struct BackendKind {
 pub type Opened = Result<Box<dyn TrafficBackend>, String>;
 
 /// Every kind, a line each.
-pub static KINDS: &[BackendKind] =
-    &[manual::KIND, simulated::KIND, exec::KIND, haproxy::KIND, nginx::KIND, envoy::KIND, traefik::KIND, caddy::KIND];
+pub static KINDS: &[BackendKind] = &[
+    manual::KIND,
+    simulated::KIND,
+    plugin::EXEC,
+    plugin::HTTP,
+    haproxy::KIND,
+    nginx::KIND,
+    envoy::KIND,
+    traefik::KIND,
+    caddy::KIND,
+];
 
 /// Why a backend cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 mod app;
 mod clients;
+mod conformance;
 mod fronts;
 mod haproxy;
 mod live;
