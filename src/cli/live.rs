@@ -396,7 +396,7 @@ fn exit(error: &ExecuteError) -> Exit {
         },
         ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered { .. } => Exit::Held,
         ExecuteError::Paused { .. } | ExecuteError::PauseHeard => Exit::Standing,
-        ExecuteError::PauseUnheard(_) => Exit::TimeUp,
+        ExecuteError::PauseUnheard(_) | ExecuteError::PauseUnwritten(_) => Exit::TimeUp,
         ExecuteError::Stuck { .. } | ExecuteError::Transition(_) => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
         ExecuteError::Database { .. }

@@ -69,6 +69,9 @@ pub enum ExecuteError {
     /// Somebody wants the release to stay where it is. Never leaves the engine, which goes on with that.
     #[error("the release is to stay where it is")]
     PauseHeard,
+    /// A step's transaction has the lease's row.
+    #[error("nothing is written yet: a step runs in a transaction, and the release is paused behind it: {0}")]
+    PauseUnwritten(Box<Holder>),
     /// The executor has not come to where it can stop.
     #[error("it is written that the release stays where it is, and its executor has not come to where it can stop: {0}")]
     PauseUnheard(Box<Holder>),
@@ -538,6 +541,14 @@ impl ExecuteError {
         }
     }
 
+    /// Whether the connection to the server is gone.
+    pub fn is_connection_lost(&self) -> bool {
+        match self {
+            Self::Journal(JournalError::Database(source)) | Self::Database { source, .. } => source.is_lost(),
+            _ => false,
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let resume = "fix the cause, then run `cutover resume`";
@@ -590,6 +601,12 @@ impl ExecuteError {
             Self::PauseUnheard(holder) => format!(
                 "a statement that runs is not cut, and a share that is being set is seen through: it stops behind that, and `cutover status` shows \
                  when; run the same command again then, or take it back with `cutover resume`. If that process is gone for good, end its session: \
+                 SELECT pg_terminate_backend({})",
+                holder.backend_pid
+            ),
+            Self::PauseUnwritten(holder) => format!(
+                "run the same command again and give it more time; or interrupt that process (Ctrl-C, SIGTERM), which cancels the step and \
+                 takes back what it did; `cutover status` shows the step. If that process is gone for good, end its session: \
                  SELECT pg_terminate_backend({})",
                 holder.backend_pid
             ),

@@ -3,21 +3,29 @@
 //! A pause is two rows of the journal: one of whoever asks for it, beside the executor, and one of the executor, once it has come to where it can
 //! stop. In between, everything may follow that follows without it: nothing under way is cut.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::begun::{Intent, plan_of, status_of};
 use super::doors::Doors;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::journal::{self, Actor, Record, ReleaseRecord};
+use super::event::Event;
+use super::journal::{self, Actor, JournalError, Record, ReleaseRecord};
 use super::lease::{self, Holder};
 use super::options::Options;
 use super::release::{Outcome, answered, enter, guard_change, write_beside};
+use super::session::failed;
 use super::shift::{LISTEN, Poll};
 use super::status::{Stage, Standing, Status, TrafficState};
-use super::stop::interruptible;
+use super::stop::{Level, interruptible};
 use super::{names, preflight};
 use crate::postgres::Session;
+
+/// The code of a lock that was waited for in vain.
+const BUSY: &str = "55P03";
+
+/// How long the lease's row is waited for at a time: a step's transaction has it to its end.
+const AT_A_TIME: Duration = Duration::from_secs(1);
 
 /// Whether there is an executor to hear a word.
 #[derive(Debug)]
@@ -34,10 +42,17 @@ impl Engine<'_, '_> {
         if !self.status.can_pause() {
             return Ok(false);
         }
-        if self.status.pause().is_none() && journal::pause_is_asked(self.client, &self.release).await? {
+        if self.status.pause().is_none() && self.pause_is_asked().await? {
             self.status = status_of(self.client, &self.release).await?;
         }
         Ok(self.status.pause().is_some())
+    }
+
+    async fn pause_is_asked(&self) -> Result<bool, ExecuteError> {
+        match journal::pause_is_asked(self.client, &self.release).await {
+            Err(JournalError::Database(error)) if error.code() == Some(BUSY) => Err(ExecuteError::LeaseBusy),
+            asked => Ok(asked?),
+        }
     }
 
     /// Leaves a step where nothing of it is half done, if somebody wants the release to stay where it is.
@@ -111,8 +126,9 @@ pub async fn pause(client: &mut Session, options: &Options, doors: &mut Doors<'_
     }
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     plan_of(&release)?;
+    let begun = Instant::now();
     ask(client, &release.id, &by, options, doors).await?;
-    let mut poll = Poll::new(options.patience);
+    let mut poll = Poll::new(options.patience.saturating_sub(begun.elapsed()));
     loop {
         let status = status_of(client, &release.id).await?;
         if let Some(outcome) = paused_at(&release.id, &status) {
@@ -134,7 +150,7 @@ pub async fn pause(client: &mut Session, options: &Options, doors: &mut Doors<'_
     }
 }
 
-/// Writes that the release is to stay where it is, if nobody has done so yet.
+/// Writes that the release is to stay where it is, if nobody has done so yet: between two transactions of the executor's.
 async fn ask(
     client: &Session,
     release: &str,
@@ -142,14 +158,32 @@ async fn ask(
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<(), ExecuteError> {
-    let status = status_of(client, release).await?;
-    can_pause(release, &status)?;
-    if status.pause().is_some() {
-        return Ok(());
+    let limit = format!("SET lock_timeout = {}", AT_A_TIME.as_millis());
+    client.batch_execute(&limit).await.map_err(failed("limiting how long a lock is waited for"))?;
+    let (begun, mut told) = (Instant::now(), false);
+    loop {
+        let status = status_of(client, release).await?;
+        can_pause(release, &status)?;
+        if status.pause().is_some() {
+            return Ok(());
+        }
+        let asked = ReleaseRecord::PauseAsked { by: by.clone(), reason: options.reason.clone() };
+        match write_beside(client, release, asked.into(), |status| can_pause(release, status), doors).await {
+            Err(ExecuteError::LeaseBusy) => {}
+            written => return written.map(|_| ()),
+        }
+        let holder = lease::holder(client).await?;
+        if begun.elapsed() >= options.patience {
+            return Err(holder.map_or(ExecuteError::LeaseBusy, |holder| ExecuteError::PauseUnwritten(holder.into())));
+        }
+        if let (Some(holder), false) = (holder, std::mem::replace(&mut told, true)) {
+            (doors.events)(&Event::WaitingForStep { holder });
+        }
+        // Whoever waits for the row is the next to have it, so there is no pause between two times.
+        if doors.stop.level() > Level::Run {
+            return Err(ExecuteError::Interrupted);
+        }
     }
-    let asked = ReleaseRecord::PauseAsked { by: by.clone(), reason: options.reason.clone() };
-    write_beside(client, release, asked.into(), |status| can_pause(release, status), doors).await?;
-    Ok(())
 }
 
 /// Makes whoever executes a release stop where it is, for something that only one of both may do.

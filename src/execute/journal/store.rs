@@ -4,7 +4,7 @@ use crate::postgres::{ServerError, Session, first_row, server_message};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Row, SimpleQueryRow};
+use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Actor, Record, v1};
 use crate::execute::relations;
@@ -328,15 +328,21 @@ pub(in crate::execute) async fn append(
     Ok(first_row(&answer).and_then(|row| row.get(0)?.parse().ok()).unwrap_or_default())
 }
 
-/// Whether somebody wants a release to stay where it is, and nobody has answered yet. One round trip: it is asked before every step.
+/// Whether somebody wants a release to stay where it is, and nobody has answered yet. One round trip, since it is asked before every step. The lease's
+/// row is locked for a moment, behind whoever has waited for it while a step's transaction had it: what they write is seen.
 pub(in crate::execute) async fn pause_is_asked(client: &Session, release: &str) -> Result<bool, JournalError> {
     let query = format!(
-        "SELECT event = 'pause_asked' FROM cutover.journal
+        "SELECT false AS asked FROM cutover.lease FOR UPDATE;
+         SELECT event = 'pause_asked' AS asked FROM cutover.journal
          WHERE release_id = {} AND event IN ('pause_asked', 'paused', 'resumed', 'rollback_started') ORDER BY seq DESC LIMIT 1",
         literal(release)
     );
     let answer = client.simple_query(&query).await?;
-    Ok(first_row(&answer).and_then(|row| row.get(0)) == Some("t"))
+    let said = answer.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get("asked") == Some("t")),
+        _ => None,
+    });
+    Ok(said.unwrap_or(false))
 }
 
 /// A release's rows, in order.

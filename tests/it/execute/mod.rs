@@ -14,6 +14,7 @@ mod journal;
 mod library;
 mod limits;
 mod network;
+mod operators;
 mod planned;
 mod pooler;
 mod ramp;
