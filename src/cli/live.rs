@@ -16,8 +16,8 @@ use crate::execute::{
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
-use crate::release::{NO_LOCK_TIMEOUT, Until};
 use crate::release::time::milliseconds;
+use crate::release::{NO_LOCK_TIMEOUT, Until};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -367,7 +367,9 @@ fn exit(error: &ExecuteError) -> Exit {
         },
         ExecuteError::Unsafe => Exit::Findings,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
-        ExecuteError::CannotPause { .. } | ExecuteError::NotInRamp { .. } => Exit::Usage,
+        ExecuteError::CannotPause { .. } | ExecuteError::PauseTakenBack { .. } | ExecuteError::NotInRamp { .. } => {
+            Exit::Usage
+        }
         // Nothing was done, and carrying on is not what is called for.
         ExecuteError::Unfinished { .. } | ExecuteError::Begun { .. } => Exit::Usage,
         ExecuteError::Journal(error) if error.is_denied() => Exit::Usage,

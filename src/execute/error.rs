@@ -73,7 +73,9 @@ pub enum ExecuteError {
     #[error("nothing is written yet: a step runs in a transaction, and the release is paused behind it: {0}")]
     PauseUnwritten(Box<Holder>),
     /// The executor has not come to where it can stop.
-    #[error("it is written that the release stays where it is, and its executor has not come to where it can stop: {0}")]
+    #[error(
+        "it is written that the release stays where it is, and its executor has not come to where it can stop: {0}"
+    )]
     PauseUnheard(Box<Holder>),
     /// The release does not go forward.
     #[error("release {release} cannot be paused: it does not go forward ({stage})")]
@@ -82,6 +84,12 @@ pub enum ExecuteError {
         release: String,
         /// How far it is.
         stage: Stage,
+    },
+    /// Somebody let the release go on before anybody had heard of the pause.
+    #[error("release {release} is not paused: somebody took the pause back before it was heard")]
+    PauseTakenBack {
+        /// Its id.
+        release: String,
     },
     /// Nothing is approved while the release is to stay where it is.
     #[error("release {release} is paused by {} on {}{}", by.role, by.host, reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
@@ -610,7 +618,7 @@ impl ExecuteError {
                  SELECT pg_terminate_backend({})",
                 holder.backend_pid
             ),
-            Self::CannotPause { .. } => "`cutover status` shows what it does".into(),
+            Self::PauseTakenBack { .. } | Self::CannotPause { .. } => "`cutover status` shows what it does".into(),
             Self::Paused { .. } => "`cutover resume` takes the pause back; then run the same command again".into(),
             Self::NotInRamp { stage: Stage::Before, .. } => {
                 "green has no traffic yet: `cutover pause` stops the release where it is, `cutover rollback` gives it up".into()

@@ -24,8 +24,8 @@ mod release;
 mod replan;
 mod session;
 mod shift;
-mod status;
 mod stand;
+mod status;
 mod stop;
 mod work;
 
@@ -48,9 +48,10 @@ pub use overview::{
 pub use release::{
     Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, releases, resume, rollback,
 };
-pub use stand::pause;
 pub use replan::{begun, difference, is_undone, replan};
+pub use stand::pause;
 pub use status::{
-    Next, Progress, Stage, Standing, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble, UnknownTransition,
+    Next, Progress, Stage, Standing, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble,
+    UnknownTransition,
 };
 pub use stop::{Level, Stop, Stopper};

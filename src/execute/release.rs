@@ -327,7 +327,11 @@ impl Engine<'_, '_> {
     }
 
     /// The same, and nothing is appended either if the release, as the journal has it now, is not as it must be (`may`).
-    pub(super) async fn append_if(&mut self, record: Record, may: impl Fn(&Status) -> bool) -> Result<bool, ExecuteError> {
+    pub(super) async fn append_if(
+        &mut self,
+        record: Record,
+        may: impl Fn(&Status) -> bool,
+    ) -> Result<bool, ExecuteError> {
         let mut told = false;
         self.begin().await?;
         let written = async {

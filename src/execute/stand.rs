@@ -10,7 +10,7 @@ use super::doors::Doors;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Actor, JournalError, Record, ReleaseRecord};
+use super::journal::{self, Actor, PauseWord, Record, ReleaseRecord};
 use super::lease::{self, Holder};
 use super::options::Options;
 use super::release::{Outcome, answered, enter, guard_change, write_beside};
@@ -21,8 +21,8 @@ use super::stop::{Level, interruptible};
 use super::{names, preflight};
 use crate::postgres::Session;
 
-/// The code of a lock that was waited for in vain.
-const BUSY: &str = "55P03";
+/// How often it is looked within a second whether somebody has written that is about to.
+const TIMES: u32 = 100;
 
 /// How long the lease's row is waited for at a time: a step's transaction has it to its end.
 const AT_A_TIME: Duration = Duration::from_secs(1);
@@ -48,11 +48,16 @@ impl Engine<'_, '_> {
         Ok(self.status.pause().is_some())
     }
 
+    /// Lets whoever is about to write go first, for a moment: a process that does not get to it must not stop the release.
     async fn pause_is_asked(&self) -> Result<bool, ExecuteError> {
-        match journal::pause_is_asked(self.client, &self.release).await {
-            Err(JournalError::Database(error)) if error.code() == Some(BUSY) => Err(ExecuteError::LeaseBusy),
-            asked => Ok(asked?),
+        for _ in 0..TIMES {
+            match journal::pause_word(self.client, &self.release, &lease::is_word_coming()).await? {
+                PauseWord::Asked => return Ok(true),
+                PauseWord::None => return Ok(false),
+                PauseWord::Coming => interruptible(&self.doors.stop, self.doors.clock.sleep(LISTEN / TIMES)).await?,
+            }
         }
+        Ok(false)
     }
 
     /// Leaves a step where nothing of it is half done, if somebody wants the release to stay where it is.
@@ -118,6 +123,15 @@ fn can_pause(release: &str, status: &Status) -> Result<(), ExecuteError> {
     }
 }
 
+/// Whether it is still wanted that a release stays where it is, and nobody has answered.
+fn is_asked(release: &str, status: &Status) -> Result<(), ExecuteError> {
+    match status.standing {
+        Some(Standing::PauseAsked { .. }) => Ok(()),
+        _ if status.can_pause() => Err(ExecuteError::PauseTakenBack { release: release.to_owned() }),
+        _ => can_pause(release, status),
+    }
+}
+
 /// Stops the release that was begun last where it is: tells whoever executes it, and waits (`options.patience`) until they have heard it.
 pub async fn pause(client: &mut Session, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
     let (_, by) = enter(client, options, Intent::CarryOn).await?;
@@ -134,24 +148,39 @@ pub async fn pause(client: &mut Session, options: &Options, doors: &mut Doors<'_
         if let Some(outcome) = paused_at(&release.id, &status) {
             return Ok(outcome);
         }
-        can_pause(&release.id, &status)?;
-        let Some(holder) = lease::holder(client).await? else {
-            // Nobody executes it, so nobody else will say that it stands still.
-            let is_asked = |status: &Status| match status.standing {
-                Some(Standing::PauseAsked { .. }) => Ok(()),
-                _ => can_pause(&release.id, status),
-            };
-            let paused = ReleaseRecord::Paused { by: by.clone() };
-            write_beside(client, &release.id, paused.into(), is_asked, doors).await?;
-            continue;
+        is_asked(&release.id, &status)?;
+        let pause = match (lease::holder(client).await?, poll.next(Duration::ZERO)) {
+            // Nobody executes it, so nobody else will say that it stands still; unless they said it as their last word.
+            (None, pause) => {
+                let paused = Record::from(ReleaseRecord::Paused { by: by.clone() });
+                if !status_of(client, &release.id).await?.is_paused() {
+                    let is_asked = |status: &Status| is_asked(&release.id, status);
+                    write_beside(client, &release.id, paused, is_asked, doors).await?;
+                }
+                pause.unwrap_or_default()
+            }
+            (Some(_), Some(pause)) => pause,
+            (Some(holder), None) => return Err(ExecuteError::PauseUnheard(Box::new(holder))),
         };
-        let Some(pause) = poll.next(Duration::ZERO) else { return Err(ExecuteError::PauseUnheard(Box::new(holder))) };
         interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
     }
 }
 
 /// Writes that the release is to stay where it is, if nobody has done so yet: between two transactions of the executor's.
 async fn ask(
+    client: &Session,
+    release: &str,
+    by: &Actor,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<(), ExecuteError> {
+    lease::word_is_coming(client).await?;
+    let asked = write_pause(client, release, by, options, doors).await;
+    lease::word_is_given(client).await;
+    asked
+}
+
+async fn write_pause(
     client: &Session,
     release: &str,
     by: &Actor,
@@ -179,7 +208,6 @@ async fn ask(
         if let (Some(holder), false) = (holder, std::mem::replace(&mut told, true)) {
             (doors.events)(&Event::WaitingForStep { holder });
         }
-        // Whoever waits for the row is the next to have it, so there is no pause between two times.
         if doors.stop.level() > Level::Run {
             return Err(ExecuteError::Interrupted);
         }
@@ -241,7 +269,9 @@ pub(super) async fn call_on(
         return match lease::holder(client).await? {
             // It has ended since: this process carries on.
             None => Ok(None),
-            Some(holder) => Err(ExecuteError::Unanswered { word: "goes on", command: "cutover resume", holder: holder.into() }),
+            Some(holder) => {
+                Err(ExecuteError::Unanswered { word: "goes on", command: "cutover resume", holder: holder.into() })
+            }
         };
     }
     Ok(Some(Outcome::HandedOver { release: release.id, to: holder }))

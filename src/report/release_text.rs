@@ -160,7 +160,10 @@ pub fn render_outcome(outcome: &Outcome) -> String {
         ),
         Outcome::Paused { release, by, reason, hold_until_ms } => {
             let hold = hold_until_ms.map(|until| {
-                format!("\nThe time to hold goes on: it is over at {}, paused or not; nothing moves before `resume`.", at(until))
+                format!(
+                    "\nThe time to hold goes on: it is over at {}, paused or not; nothing moves before `resume`.",
+                    at(until)
+                )
             });
             format!(
                 "Release {release} is paused by {} on {}{}. It stays where it is; `cutover status` shows where. Now run `cutover resume` to go on.{}",

@@ -48,7 +48,8 @@ fn until_it_has(shop: &Shop, event: &str) {
 }
 
 fn words(shop: &Shop) -> Vec<String> {
-    let said = "'pause_asked', 'paused', 'stopped', 'resumed', 'promoted', 'rollback_started', 'rolled_back', 'finished'";
+    let said =
+        "'pause_asked', 'paused', 'stopped', 'resumed', 'promoted', 'rollback_started', 'rolled_back', 'finished'";
     shop.rows(&format!(
         "SELECT concat_ws(' ', event, detail->>'until', detail->>'reason') FROM cutover.journal WHERE event IN ({said}) ORDER BY seq"
     ))
@@ -63,7 +64,10 @@ fn a_ramp_is_paused_on_its_share_and_aborted() {
     until_it_has(shop, "hold_started");
     // Nothing but the database is needed.
     let paused = shop.run(&["pause", "--reason", "checkout is slow"]).ends(0);
-    paused.says("is paused by postgres on ").says(": checkout is slow").says("paused or not; nothing moves before `resume`");
+    paused
+        .says("is paused by postgres on ")
+        .says(": checkout is slow")
+        .says("paused or not; nothing moves before `resume`");
     ended(child).ends(9).says("Paused").says("is paused by postgres on ");
     shop.run(&["status"])
         .ends(0)
@@ -176,7 +180,10 @@ fn past_the_point_of_no_return_it_stops_before_the_next_step_and_goes_forward_on
     }
     shop.resume(&[]).ends(0).says("is complete");
     shop.run(&["pause"]).ends(2).says("cannot be paused: it does not go forward (done)");
-    assert_eq!(Shop::new().run(&["pause"]).ends(2).err.lines().next_back(), Some("  help: start one with `cutover execute PLAN`"));
+    assert_eq!(
+        Shop::new().run(&["pause"]).ends(2).err.lines().next_back(),
+        Some("  help: start one with `cutover execute PLAN`")
+    );
 }
 
 /// Whoever executes a release is made to stop where it can by whoever goes back.
@@ -212,14 +219,9 @@ fn a_drain_is_paused_and_aborted() {
 fn a_backfill_is_paused_between_its_batches_and_goes_on_there() {
     let shop = Shop::new();
     let statement = |sql: &str| Statement { sql: sql.into(), origin: None };
-    let sql = "UPDATE users SET hits = hits + 1 WHERE pg_sleep(0.1) IS NOT NULL";
-    let backfill = Backfill {
-        statement: statement(sql),
-        table: "users".into(),
-        key: "id".into(),
-        batch: sql.into(),
-        rows: 1,
-    };
+    let sql = "UPDATE users SET hits = hits + 1 + (pg_sleep(0.05) IS NULL)::int WHERE true";
+    let backfill =
+        Backfill { statement: statement(sql), table: "users".into(), key: "id".into(), batch: sql.into(), rows: 1 };
     let own = |id, sql, completes| step(id, Phase::Before, Runs::Own, sql, completes, 3, 1);
     let plan = shop.plan_of(vec![
         own(1, "ALTER TABLE users ADD COLUMN hits int DEFAULT 0 NOT NULL", &[]),
@@ -265,7 +267,10 @@ fn a_pipeline_stops_between_the_phases_and_goes_on_from_anywhere() {
     go("shifted").ends(0).says("or is beyond it; nothing was done");
     shop.run(&["resume", "--yes"]).ends(0).says("is complete");
     go("drained").ends(0).says("is complete already");
-    assert_eq!(words(&shop), ["stopped expanded", "resumed", "stopped shifted", "resumed", "stopped drained", "resumed", "finished"]);
+    assert_eq!(
+        words(&shop),
+        ["stopped expanded", "resumed", "stopped shifted", "resumed", "stopped drained", "resumed", "finished"]
+    );
 }
 
 /// Whoever has to be asked first has not come to where it was to stop.

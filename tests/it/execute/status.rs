@@ -1,6 +1,6 @@
 //! What `status` and `log` tell beside a running executor, and to whom.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 
 use super::support::{Ran, Shop, concurrent_index, statements, until};
 use cutover::plan::saved::Statement;
@@ -165,6 +165,37 @@ fn a_release_is_watched_from_before_it_begins_to_its_end() {
         valid("status", &serde_json::from_str(line).unwrap());
     }
     assert!(seen.lines().next_back().unwrap().contains("rolled-back"), "{seen}");
+}
+
+/// On a terminal the same lines are drawn again; without colours they are not.
+#[test]
+fn a_terminal_is_drawn_on() {
+    let shop = Shop::waiting();
+    let drawn = |more: &[(&str, &str)]| {
+        let Ok(terminal) = nix::pty::openpty(None, None) else { panic!("no terminal can be made") };
+        let mut command = shop.cutover(&["status", "--watch", "--timeout", "1m"]);
+        command.env("TERM", "xterm").envs(more.iter().copied());
+        command.stdout(terminal.slave.try_clone().unwrap()).stderr(terminal.slave);
+        let mut child = command.spawn().unwrap();
+        // The last one that has the terminal's other end goes with the child.
+        drop(command);
+        let mut text = Vec::new();
+        let mut screen = std::fs::File::from(terminal.master);
+        let mut some = [0; 4096];
+        while let Ok(read) = screen.read(&mut some) {
+            if read == 0 {
+                break;
+            }
+            text.extend_from_slice(&some[..read]);
+        }
+        assert!(child.wait().unwrap().success());
+        String::from_utf8(text).unwrap()
+    };
+    let text = drawn(&[]);
+    assert!(text.contains("[100 %, waits for approval]") && text.contains("\u{1b}[J"), "{text}");
+    assert!(text.contains("before the cutover, 3 of 3") && text.contains("Ctrl-C ends this view"), "{text}");
+    let text = drawn(&[("NO_COLOR", "1")]);
+    assert!(text.contains("awaiting approval; 3 of 5 steps done") && !text.contains('\u{1b}'), "{text}");
 }
 
 /// What a pipeline waits for, and what it is told.
