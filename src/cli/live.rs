@@ -374,7 +374,9 @@ fn exit(error: &ExecuteError) -> Exit {
         },
         ExecuteError::Unsafe => Exit::Findings,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
-        ExecuteError::CannotPause { .. } | ExecuteError::NotInRamp { .. } => Exit::Usage,
+        ExecuteError::CannotPause { .. } | ExecuteError::PauseTakenBack { .. } | ExecuteError::NotInRamp { .. } => {
+            Exit::Usage
+        }
         // Nothing was done, and carrying on is not what is called for.
         ExecuteError::Unfinished { .. } | ExecuteError::Begun { .. } => Exit::Usage,
         ExecuteError::Journal(error) if error.is_denied() => Exit::Usage,
@@ -404,7 +406,7 @@ fn exit(error: &ExecuteError) -> Exit {
         },
         ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered { .. } => Exit::Held,
         ExecuteError::Paused { .. } | ExecuteError::PauseHeard => Exit::Standing,
-        ExecuteError::PauseUnheard(_) => Exit::TimeUp,
+        ExecuteError::PauseUnheard(_) | ExecuteError::PauseUnwritten(_) => Exit::TimeUp,
         ExecuteError::Stuck { .. } | ExecuteError::Transition(_) => Exit::Stuck,
         ExecuteError::Interrupted | ExecuteError::Aborted => Exit::Interrupted,
         ExecuteError::Database { .. }

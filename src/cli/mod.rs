@@ -38,6 +38,7 @@ mod stats;
 mod status;
 mod traffic;
 mod traffic_args;
+mod watch;
 mod worktree;
 
 use std::ffi::OsString;

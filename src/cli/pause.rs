@@ -21,13 +21,13 @@ use crate::traffic::Manual;
   cutover pause --database postgres://deploy@db/shop --timeout 10m
 
 Exit codes: 0 the release stands still · 2 usage or connection, or there is nothing to pause · 7 somebody has the lease locked ·
-10 it is written, and the executor has not come to where it can stop: it will")]
+10 the time is up: a step runs, and the message says whether the executor will stop behind it")]
 pub(super) struct Args {
     /// Why, for the journal
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// How long to wait until the executor has heard it
-    #[arg(long, value_name = "DURATION", value_parser = live::duration, default_value = "10s")]
+    /// How long to wait until the step that runs is over, and the executor has heard it
+    #[arg(long, value_name = "DURATION", value_parser = live::duration, default_value = "5m")]
     timeout: Duration,
     #[command(flatten)]
     database: DatabaseArgs,

@@ -18,7 +18,7 @@ use crate::execute::{self, Options};
   cutover rollback --yes --traffic-exec ./move-traffic --env prod
 
 Exit codes: 0 blue has all traffic · 2 usage, connection, or there is nothing to go back from · 4 failed, or past the point of no return ·
-6 the schema is not as the release left it · 7 another executor works on this database · 10 the executor was told, and has not stopped yet")]
+6 the schema is not as the release left it · 7 another executor works on this database · 10 the executor has not stopped: a step runs")]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     back: BackArgs,
@@ -32,7 +32,7 @@ pub(super) struct RollbackArgs {
   cutover abort --yes --reason 'checkout is slow on green'
 
 Exit codes: 0 blue has all traffic · 2 usage, connection, or there is no ramp to abort · 4 failed, or past the point of no return ·
-6 the schema is not as the release left it · 7 another executor works on this database · 10 the executor was told, and has not stopped yet")]
+6 the schema is not as the release left it · 7 another executor works on this database · 10 the executor has not stopped: a step runs")]
 pub(super) struct AbortArgs {
     #[command(flatten)]
     back: BackArgs,

@@ -1,34 +1,62 @@
 //! `cutover status`: where the release stands.
 
+use std::time::Duration;
+
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::events::Format;
 use super::exit::Exit;
-use super::live::cli_error;
+use super::live::{self, cli_error};
 use super::out;
+use super::watch::{Ends, Screen, watch};
 use crate::execute;
 use crate::report::{self, StatusDocument};
 
 /// Show where the release that was begun last stands, who works on it and what holds it up
 ///
-/// Reads only; `cutover grants` prints what a role needs for it.
+/// Reads only, and takes no lock that anybody waits for; `cutover grants` prints what a role needs for it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover status
-  cutover status --format json")]
+  cutover status --format json
+  cutover status --watch
+  cutover status --timeout 30m    wait until the release is over, or waits for somebody
+
+Exit codes: 0 · 2 usage or connection. With --watch and --timeout, of a release that
+is complete, was rolled back by somebody, waits for `promote`, or stopped where --until named: 0 ·
+nobody executes any more: 4 failed or killed, `cutover resume` is safe, 5 stuck, 130 interrupted ·
+went back because green failed: 8 · is paused: 9 · goes on when the time is up: 10")]
 pub(super) struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
+    /// Look every second until the release is over: drawn in place on a terminal; a line for each thing that happens where there is none, or with
+    /// NO_COLOR; a document a line with `--format json`. A lost connection is made again
+    #[arg(long)]
+    watch: bool,
+    /// Wait until the release is over, or nobody but people can carry it on; at most for so long
+    #[arg(long, value_name = "DURATION", value_parser = live::duration)]
+    timeout: Option<Duration>,
     /// `text` for people, `json` for machines (its schema: `cutover schema status`)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let found = database::runtime()?.block_on(async {
-        let session = args.database.connect().await?;
-        execute::overview(&session).await.map_err(|error| cli_error(&error))
-    })?;
+    let runtime = database::runtime()?;
+    if !args.watch && args.timeout.is_none() {
+        return runtime.block_on(once(args));
+    }
+    let screen = match args.watch {
+        true => Screen::live(args.format),
+        false => Screen::AtTheEnd { format: args.format, last: None },
+    };
+    let ends = if args.timeout.is_some() { Ends::WhenItWaits } else { Ends::WithTheRelease };
+    runtime.block_on(watch(&args.database, ends, args.timeout, screen))
+}
+
+async fn once(args: &Args) -> Result<Exit, CliError> {
+    let session = args.database.connect().await?;
+    let found = execute::overview(&session).await.map_err(|error| cli_error(&error))?;
     match (args.format, &found) {
         (Format::Text, None) => out::print("No release was begun in this database.\n")?,
         (Format::Text, Some(overview)) => out::print(&format!("{}\n", report::render_overview(overview)))?,

@@ -69,6 +69,9 @@ pub enum ExecuteError {
     /// Somebody wants the release to stay where it is. Never leaves the engine, which goes on with that.
     #[error("the release is to stay where it is")]
     PauseHeard,
+    /// A step's transaction has the lease's row.
+    #[error("nothing is written yet: a step runs in a transaction, and the release is paused behind it: {0}")]
+    PauseUnwritten(Box<Holder>),
     /// The executor has not come to where it can stop.
     #[error(
         "it is written that the release stays where it is, and its executor has not come to where it can stop: {0}"
@@ -81,6 +84,12 @@ pub enum ExecuteError {
         release: String,
         /// How far it is.
         stage: Stage,
+    },
+    /// Somebody let the release go on before anybody had heard of the pause.
+    #[error("release {release} is not paused: somebody took the pause back before it was heard")]
+    PauseTakenBack {
+        /// Its id.
+        release: String,
     },
     /// Nothing is approved while the release is to stay where it is.
     #[error("release {release} is paused by {} on {}{}", by.role, by.host, reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
@@ -566,6 +575,14 @@ impl ExecuteError {
         }
     }
 
+    /// Whether the connection to the server is gone.
+    pub fn is_connection_lost(&self) -> bool {
+        match self {
+            Self::Journal(JournalError::Database(source)) | Self::Database { source, .. } => source.is_lost(),
+            _ => false,
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let resume = "fix the cause, then run `cutover resume`";
@@ -621,7 +638,13 @@ impl ExecuteError {
                  SELECT pg_terminate_backend({})",
                 holder.backend_pid
             ),
-            Self::CannotPause { .. } => "`cutover status` shows what it does".into(),
+            Self::PauseUnwritten(holder) => format!(
+                "run the same command again and give it more time; or interrupt that process (Ctrl-C, SIGTERM), which cancels the step and \
+                 takes back what it did; `cutover status` shows the step. If that process is gone for good, end its session: \
+                 SELECT pg_terminate_backend({})",
+                holder.backend_pid
+            ),
+            Self::PauseTakenBack { .. } | Self::CannotPause { .. } => "`cutover status` shows what it does".into(),
             Self::Paused { .. } => "`cutover resume` takes the pause back; then run the same command again".into(),
             Self::NotInRamp { stage: Stage::Before, .. } => {
                 "green has no traffic yet: `cutover pause` stops the release where it is, `cutover rollback` gives it up".into()

@@ -20,6 +20,11 @@ pub enum Event {
         /// Who holds it.
         holder: Holder,
     },
+    /// A step's transaction runs; what is to be written beside it waits until that has ended.
+    WaitingForStep {
+        /// Who runs it.
+        holder: Holder,
+    },
     /// This executor may act.
     LeaseTaken {
         /// Under this epoch.

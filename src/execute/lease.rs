@@ -209,6 +209,27 @@ pub(super) async fn beside(client: &Session) -> Result<i64, ExecuteError> {
     session::get(&row, 0)
 }
 
+/// A lock of whoever is about to write beside the executor. The lease's row is not kept for who has waited for it longest, and a step's transaction has
+/// it to its end: this is how the executor knows that somebody waits, and lets them go first.
+const WORD: i64 = KEY + 1;
+
+/// Says that somebody is about to write beside the executor, until [`word_is_given`] or the end of the session.
+pub(super) async fn word_is_coming(client: &Session) -> Result<(), ExecuteError> {
+    let taken = client.query_one("SELECT pg_catalog.pg_advisory_lock_shared($1)", &[&WORD]).await;
+    taken.map(|_| ()).map_err(session::failed("saying that a word is coming"))
+}
+
+/// It is written, or will not be.
+pub(super) async fn word_is_given(client: &Session) {
+    // On a broken connection the server has given the lock up itself.
+    let _ = client.query_one("SELECT pg_catalog.pg_advisory_unlock_shared($1)", &[&WORD]).await;
+}
+
+/// An expression that says whether somebody is about to write.
+pub(super) fn is_word_coming() -> String {
+    format!("NOT pg_catalog.pg_try_advisory_xact_lock({WORD})")
+}
+
 /// Who holds the lease now, if anybody does.
 pub(super) async fn holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
     let query = "SELECT l.pid, a.usename::pg_catalog.text, a.state FROM pg_catalog.pg_locks l

@@ -3,21 +3,29 @@
 //! A pause is two rows of the journal: one of whoever asks for it, beside the executor, and one of the executor, once it has come to where it can
 //! stop. In between, everything may follow that follows without it: nothing under way is cut.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::begun::{Intent, plan_of, status_of};
 use super::doors::Doors;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::journal::{self, Actor, Record, ReleaseRecord};
+use super::event::Event;
+use super::journal::{self, Actor, PauseWord, Record, ReleaseRecord};
 use super::lease::{self, Holder};
 use super::options::Options;
 use super::release::{Outcome, answered, enter, guard_change, write_beside};
+use super::session::failed;
 use super::shift::{LISTEN, Poll};
 use super::status::{Stage, Standing, Status, TrafficState};
-use super::stop::interruptible;
+use super::stop::{Level, interruptible};
 use super::{names, preflight};
 use crate::postgres::Session;
+
+/// How often it is looked within a second whether somebody has written that is about to.
+const TIMES: u32 = 100;
+
+/// How long the lease's row is waited for at a time: a step's transaction has it to its end.
+const AT_A_TIME: Duration = Duration::from_secs(1);
 
 /// Whether there is an executor to hear a word.
 #[derive(Debug)]
@@ -34,10 +42,22 @@ impl Engine<'_, '_> {
         if !self.status.can_pause() {
             return Ok(false);
         }
-        if self.status.pause().is_none() && journal::pause_is_asked(self.client, &self.release).await? {
+        if self.status.pause().is_none() && self.pause_is_asked().await? {
             self.status = status_of(self.client, &self.release).await?;
         }
         Ok(self.status.pause().is_some())
+    }
+
+    /// Lets whoever is about to write go first, for a moment: a process that does not get to it must not stop the release.
+    async fn pause_is_asked(&self) -> Result<bool, ExecuteError> {
+        for _ in 0..TIMES {
+            match journal::pause_word(self.client, &self.release, &lease::is_word_coming()).await? {
+                PauseWord::Asked => return Ok(true),
+                PauseWord::None => return Ok(false),
+                PauseWord::Coming => interruptible(&self.doors.stop, self.doors.clock.sleep(LISTEN / TIMES)).await?,
+            }
+        }
+        Ok(false)
     }
 
     /// Leaves a step where nothing of it is half done, if somebody wants the release to stay where it is.
@@ -103,6 +123,15 @@ fn can_pause(release: &str, status: &Status) -> Result<(), ExecuteError> {
     }
 }
 
+/// Whether it is still wanted that a release stays where it is, and nobody has answered.
+fn is_asked(release: &str, status: &Status) -> Result<(), ExecuteError> {
+    match status.standing {
+        Some(Standing::PauseAsked { .. }) => Ok(()),
+        _ if status.can_pause() => Err(ExecuteError::PauseTakenBack { release: release.to_owned() }),
+        _ => can_pause(release, status),
+    }
+}
+
 /// Stops the release that was begun last where it is: tells whoever executes it, and waits (`options.patience`) until they have heard it.
 pub async fn pause(client: &mut Session, options: &Options, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
     let (_, by) = enter(client, options, Intent::CarryOn).await?;
@@ -111,30 +140,33 @@ pub async fn pause(client: &mut Session, options: &Options, doors: &mut Doors<'_
     }
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     plan_of(&release)?;
+    let begun = Instant::now();
     ask(client, &release.id, &by, options, doors).await?;
-    let mut poll = Poll::new(options.patience);
+    let mut poll = Poll::new(options.patience.saturating_sub(begun.elapsed()));
     loop {
         let status = status_of(client, &release.id).await?;
         if let Some(outcome) = paused_at(&release.id, &status) {
             return Ok(outcome);
         }
-        can_pause(&release.id, &status)?;
-        let Some(holder) = lease::holder(client).await? else {
-            // Nobody executes it, so nobody else will say that it stands still.
-            let is_asked = |status: &Status| match status.standing {
-                Some(Standing::PauseAsked { .. }) => Ok(()),
-                _ => can_pause(&release.id, status),
-            };
-            let paused = ReleaseRecord::Paused { by: by.clone() };
-            write_beside(client, &release.id, paused.into(), is_asked, doors).await?;
-            continue;
+        is_asked(&release.id, &status)?;
+        let pause = match (lease::holder(client).await?, poll.next(Duration::ZERO)) {
+            // Nobody executes it, so nobody else will say that it stands still; unless they said it as their last word.
+            (None, pause) => {
+                let paused = Record::from(ReleaseRecord::Paused { by: by.clone() });
+                if !status_of(client, &release.id).await?.is_paused() {
+                    let is_asked = |status: &Status| is_asked(&release.id, status);
+                    write_beside(client, &release.id, paused, is_asked, doors).await?;
+                }
+                pause.unwrap_or_default()
+            }
+            (Some(_), Some(pause)) => pause,
+            (Some(holder), None) => return Err(ExecuteError::PauseUnheard(Box::new(holder))),
         };
-        let Some(pause) = poll.next(Duration::ZERO) else { return Err(ExecuteError::PauseUnheard(Box::new(holder))) };
         interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
     }
 }
 
-/// Writes that the release is to stay where it is, if nobody has done so yet.
+/// Writes that the release is to stay where it is, if nobody has done so yet: between two transactions of the executor's.
 async fn ask(
     client: &Session,
     release: &str,
@@ -142,14 +174,44 @@ async fn ask(
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<(), ExecuteError> {
-    let status = status_of(client, release).await?;
-    can_pause(release, &status)?;
-    if status.pause().is_some() {
-        return Ok(());
+    lease::word_is_coming(client).await?;
+    let asked = write_pause(client, release, by, options, doors).await;
+    lease::word_is_given(client).await;
+    asked
+}
+
+async fn write_pause(
+    client: &Session,
+    release: &str,
+    by: &Actor,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<(), ExecuteError> {
+    let limit = format!("SET lock_timeout = {}", AT_A_TIME.as_millis());
+    client.batch_execute(&limit).await.map_err(failed("limiting how long a lock is waited for"))?;
+    let (begun, mut told) = (Instant::now(), false);
+    loop {
+        let status = status_of(client, release).await?;
+        can_pause(release, &status)?;
+        if status.pause().is_some() {
+            return Ok(());
+        }
+        let asked = ReleaseRecord::PauseAsked { by: by.clone(), reason: options.reason.clone() };
+        match write_beside(client, release, asked.into(), |status| can_pause(release, status), doors).await {
+            Err(ExecuteError::LeaseBusy) => {}
+            written => return written.map(|_| ()),
+        }
+        let holder = lease::holder(client).await?;
+        if begun.elapsed() >= options.patience {
+            return Err(holder.map_or(ExecuteError::LeaseBusy, |holder| ExecuteError::PauseUnwritten(holder.into())));
+        }
+        if let (Some(holder), false) = (holder, std::mem::replace(&mut told, true)) {
+            (doors.events)(&Event::WaitingForStep { holder });
+        }
+        if doors.stop.level() > Level::Run {
+            return Err(ExecuteError::Interrupted);
+        }
     }
-    let asked = ReleaseRecord::PauseAsked { by: by.clone(), reason: options.reason.clone() };
-    write_beside(client, release, asked.into(), |status| can_pause(release, status), doors).await?;
-    Ok(())
 }
 
 /// Makes whoever executes a release stop where it is, for something that only one of both may do.

@@ -18,6 +18,8 @@ mod rehearsal_text;
 mod release_json;
 #[cfg(feature = "live")]
 mod release_text;
+#[cfg(feature = "live")]
+mod release_view;
 pub mod style;
 mod symbols;
 
@@ -34,6 +36,8 @@ pub use rehearsal_text::render as render_rehearsal;
 pub use release_json::{LogLine, StatusDocument};
 #[cfg(feature = "live")]
 pub use release_text::{render_entry, render_event, render_outcome, render_overview, step_name};
+#[cfg(feature = "live")]
+pub use release_view::{line_at, render_beside, render_happened, render_headline, render_live};
 pub use style::Style;
 
 /// Every format of a release as a whole.

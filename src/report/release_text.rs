@@ -13,6 +13,7 @@ use crate::release::{Ramp, Until};
 pub fn render_event(event: &Event) -> Vec<String> {
     match event {
         Event::WaitingForLease { holder } => vec![format!("  Waiting   for the lease: {holder}")],
+        Event::WaitingForStep { holder } => vec![format!("  Waiting   for the step to end that {holder} runs")],
         Event::LeaseTaken { epoch } => vec![format!("  Locked    cutover.journal (epoch {epoch})")],
         Event::Journaled { release, record, .. } => describe_record(release, record).into_iter().collect(),
         Event::Replanning { unchanged, comes, goes } => {
@@ -55,7 +56,7 @@ pub fn render_event(event: &Event) -> Vec<String> {
     }
 }
 
-fn describe_record(release: &str, record: &Record) -> Option<String> {
+pub(super) fn describe_record(release: &str, record: &Record) -> Option<String> {
     match record {
         Record::Release(record) => Some(describe_release(release, record)),
         Record::Traffic(record) => Some(describe_traffic(record)),
@@ -320,7 +321,7 @@ fn step_now(now: &StepNow) -> String {
     text
 }
 
-fn progress(index: &IndexProgress) -> String {
+pub(super) fn progress(index: &IndexProgress) -> String {
     let IndexProgress { phase, blocks_done, blocks_total, lockers_done, lockers_total } = index;
     let mut text = phase.clone();
     if *blocks_total > 0 {
@@ -359,7 +360,7 @@ fn traffic_now(overview: &Overview) -> String {
 }
 
 /// A time of the server's, in milliseconds since 1970.
-fn at(ms: i64) -> String {
+pub(super) fn at(ms: i64) -> String {
     let time = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -8,8 +8,8 @@ mod v1;
 pub use record::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 pub use store::{Entry, JournalError, Release};
 pub(in crate::execute) use store::{
-    KnownThere, append, create_release, entries, find_release, insert, inserted, is_prepared, is_there, latest_release,
-    list_releases, pause_is_asked, prepare, replace_plan, replaced_plans, unreadable,
+    KnownThere, PauseWord, append, create_release, entries, find_release, insert, inserted, is_prepared, is_there,
+    latest_release, list_releases, pause_word, prepare, replace_plan, replaced_plans, unreadable,
 };
 pub(in crate::execute) use tables::ensure;
 pub use tables::grants;

@@ -4,7 +4,7 @@ use crate::postgres::{ServerError, Session, first_row, server_message};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Row, SimpleQueryRow};
+use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Actor, Record, v1};
 use crate::execute::relations;
@@ -328,15 +328,42 @@ pub(in crate::execute) async fn append(
     Ok(first_row(&answer).and_then(|row| row.get(0)?.parse().ok()).unwrap_or_default())
 }
 
-/// Whether somebody wants a release to stay where it is, and nobody has answered yet. One round trip: it is asked before every step.
-pub(in crate::execute) async fn pause_is_asked(client: &Session, release: &str) -> Result<bool, JournalError> {
+/// What is known of a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::execute) enum PauseWord {
+    /// Somebody wants the release to stay where it is, and nobody has answered yet.
+    Asked,
+    /// Somebody is about to write that.
+    Coming,
+    /// Neither.
+    None,
+}
+
+/// Whether somebody wants a release to stay where it is. One round trip, since it is asked before every step. `coming`: an expression that says whether
+/// somebody is about to write; what they had written before that was answered is seen, as each statement has a snapshot of its own.
+pub(in crate::execute) async fn pause_word(
+    client: &Session,
+    release: &str,
+    coming: &str,
+) -> Result<PauseWord, JournalError> {
     let query = format!(
-        "SELECT event = 'pause_asked' FROM cutover.journal
+        "SELECT {coming} AS coming;
+         SELECT event = 'pause_asked' AS asked FROM cutover.journal
          WHERE release_id = {} AND event IN ('pause_asked', 'paused', 'resumed', 'rollback_started') ORDER BY seq DESC LIMIT 1",
         literal(release)
     );
     let answer = client.simple_query(&query).await?;
-    Ok(first_row(&answer).and_then(|row| row.get(0)) == Some("t"))
+    let says = |what: &str| {
+        answer.iter().any(|message| match message {
+            SimpleQueryMessage::Row(row) => row.try_get(what).is_ok_and(|said| said == Some("t")),
+            _ => false,
+        })
+    };
+    Ok(match (says("asked"), says("coming")) {
+        (true, _) => PauseWord::Asked,
+        (false, true) => PauseWord::Coming,
+        (false, false) => PauseWord::None,
+    })
 }
 
 /// A release's rows, in order.

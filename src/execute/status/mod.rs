@@ -602,6 +602,50 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_asked_for_heard_and_taken_back() {
+        let asked = || -> Record { ReleaseRecord::PauseAsked { by: by(), reason: None }.into() };
+        let paused = || -> Record { ReleaseRecord::Paused { by: by() }.into() };
+        let resumed =
+            || -> Record { ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into() };
+        for length in 1..=contracting().len() {
+            let mut journal = contracting()[..length].to_vec();
+            journal.push(asked());
+            // What was under way follows all the same.
+            journal.extend(contracting().get(length).cloned());
+            let status = fold(&journal).unwrap();
+            assert!(status.pause().is_some() && !status.is_paused(), "{length}");
+            journal.push(paused());
+            assert!(fold(&journal).unwrap().is_paused());
+            journal.push(resumed());
+            assert!(fold(&journal).unwrap().standing.is_none());
+            journal.push(paused());
+            assert!(fold(&journal).is_err(), "nobody asked");
+        }
+        let back: Record =
+            TrafficRecord::RollbackStarted { by: by(), forced: None, failure: None, reason: None }.into();
+        assert!(fold(&[started(), back.clone(), asked()]).is_err(), "it goes back");
+        assert!(fold(&[started(), asked(), paused(), back]).unwrap().standing.is_none());
+    }
+
+    #[test]
+    fn a_release_stops_where_it_has_come_to() {
+        let stopped = |until| -> Record { ReleaseRecord::Stopped { until }.into() };
+        let check = |length: usize, expected: [bool; 3]| {
+            let places = [Until::Expanded, Until::Shifted, Until::Drained];
+            let journal = &contracting()[..length];
+            let came = places.map(|until| fold(journal).unwrap().has_come_to(until));
+            assert_eq!(came, expected, "{length}");
+            let stops = places.map(|until| fold(&[journal, &[stopped(until)]].concat()).is_ok());
+            assert_eq!(stops, expected, "{length}");
+        };
+        check(2, [false, false, false]);
+        check(3, [true, false, false]);
+        check(4, [true, true, false]);
+        check(5, [true, true, false]);
+        check(6, [true, true, true]);
+    }
+
+    #[test]
     fn only_a_decision_frees_a_stuck_step() {
         let stuck = [
             started(),

@@ -13,6 +13,7 @@ mod journal;
 mod library;
 mod limits;
 mod network;
+mod operators;
 mod planned;
 mod pooler;
 mod ramp;

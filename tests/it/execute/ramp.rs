@@ -29,13 +29,13 @@ echo "{\"protocol\":1,\"ok\":true,\"result\":$r}"
 const ILL: &str = r#"{"health":"unhealthy","why":"5 % errors"}"#;
 
 /// A shop with a program that moves its traffic.
-struct Ramped {
-    shop: Shop,
+pub(super) struct Ramped {
+    pub(super) shop: Shop,
     program: [String; 3],
 }
 
 impl Ramped {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let shop = Shop::new();
         let folder = shop.folder.path().to_str().unwrap().to_owned();
         let path = format!("{folder}/move");
@@ -44,11 +44,11 @@ impl Ramped {
         Self { shop, program: ["--traffic-exec".to_owned(), path, folder] }
     }
 
-    fn args<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+    pub(super) fn args<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         args.iter().copied().chain(self.program.iter().map(String::as_str)).collect()
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(super) fn run(&self, args: &[&str]) -> Ran {
         self.shop.run(&self.args(args))
     }
 
@@ -66,7 +66,7 @@ impl Ramped {
     }
 
     /// The shares that the program was told to set, in basis points.
-    fn shares(&self) -> Vec<String> {
+    pub(super) fn shares(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.shop.folder.path().join("shares")).unwrap();
         text.lines().map(|line| line.trim_matches(|c: char| !c.is_ascii_digit()).to_owned()).collect()
     }

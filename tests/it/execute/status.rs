@@ -1,5 +1,7 @@
 //! What `status` and `log` tell beside a running executor, and to whom.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+
 use super::support::{Ran, Shop, concurrent_index, statements, until};
 use cutover::plan::saved::Statement;
 
@@ -97,6 +99,144 @@ fn how_far_a_backfill_is_and_where_the_traffic_was_to_be() {
     let document = || json(&shop.run(&["status", "--format", "json"]).ends(0));
     valid("status", &document());
     until("the server has noticed that it is gone", || document()["executor"].is_null());
+}
+
+/// The lines that a watch has printed so far.
+struct Watch {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+    seen: String,
+}
+
+impl Watch {
+    fn of(mut command: std::process::Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = std::sync::mpsc::channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, seen: String::new() }
+    }
+
+    /// Waits for a line.
+    #[track_caller]
+    fn shows(&mut self, text: &str) {
+        while !self.seen.contains(text) {
+            match self.lines.recv_timeout(std::time::Duration::from_secs(30)) {
+                Ok(line) => self.seen.push_str(&(line + "\n")),
+                Err(error) => panic!("{error}: no {text:?} in\n{}", self.seen),
+            }
+        }
+    }
+
+    fn ends(mut self, code: i32) -> String {
+        assert_eq!(self.child.wait().unwrap().code(), Some(code), "{}", self.seen);
+        self.lines.iter().for_each(|line| self.seen.push_str(&(line + "\n")));
+        self.seen
+    }
+}
+
+#[test]
+fn a_release_is_watched_from_before_it_begins_to_its_end() {
+    let shop = Shop::new();
+    let mut watch = Watch::of(shop.cutover(&["status", "--watch"]));
+    let mut documents = Watch::of(shop.cutover(&["status", "--watch", "--format", "json"]));
+    watch.shows("No release was begun in this database.");
+    documents.shows("format_version");
+    let mut writer = shop.client();
+    writer.batch_execute("SET application_name = 'writer'; BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
+    let plan = shop.save(&shop.plan());
+    let ramp = ["--traffic", "simulated", "--shift", "10,approve=qa,100"];
+    let executor = shop.spawn(&[&["execute", &plan, "--yes"], &ramp[..]].concat());
+    watch.shows("blocked by server process ");
+    documents.shows("\"application\":\"writer\"");
+    // A connection that is lost is made again, and nothing that happened meanwhile is missed.
+    shop.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover (watching)'");
+    writer.batch_execute("COMMIT").unwrap();
+    Ran::from(executor.wait_with_output().unwrap()).ends(0);
+    watch.shows("Step 2 (step 2, CREATE INDEX) is done, ");
+    watch.shows("Cutover   green has 10 %, verified");
+    watch.shows("Waiting   for approval at the gate qa");
+    shop.run(&["rollback", "--yes", "--reason", "too slow"]).ends(0);
+    let seen = watch.ends(0);
+    assert!(seen.contains("Rollback  all traffic to blue: too slow"), "{seen}");
+    assert!(seen.contains("the connection is lost; connecting again") && seen.contains("connected again"), "{seen}");
+    let seen = documents.ends(0);
+    for line in seen.lines() {
+        valid("status", &serde_json::from_str(line).unwrap());
+    }
+    assert!(seen.lines().next_back().unwrap().contains("rolled-back"), "{seen}");
+}
+
+/// On a terminal the same lines are drawn again; without colours they are not.
+#[test]
+fn a_terminal_is_drawn_on() {
+    let shop = Shop::waiting();
+    let drawn = |more: &[(&str, &str)]| {
+        let Ok(terminal) = nix::pty::openpty(None, None) else { panic!("no terminal can be made") };
+        let mut command = shop.cutover(&["status", "--watch", "--timeout", "1m"]);
+        command.env("TERM", "xterm").envs(more.iter().copied());
+        command.stdout(terminal.slave.try_clone().unwrap()).stderr(terminal.slave);
+        let mut child = command.spawn().unwrap();
+        // The last one that has the terminal's other end goes with the child.
+        drop(command);
+        let mut text = Vec::new();
+        let mut screen = std::fs::File::from(terminal.master);
+        let mut some = [0; 4096];
+        while let Ok(read) = screen.read(&mut some) {
+            if read == 0 {
+                break;
+            }
+            text.extend_from_slice(&some[..read]);
+        }
+        assert!(child.wait().unwrap().success());
+        String::from_utf8(text).unwrap()
+    };
+    let text = drawn(&[]);
+    assert!(text.contains("[100 %, waits for approval]") && text.contains("\u{1b}[J"), "{text}");
+    assert!(text.contains("before the cutover, 3 of 3") && text.contains("Ctrl-C ends this view"), "{text}");
+    let text = drawn(&[("NO_COLOR", "1")]);
+    assert!(text.contains("awaiting approval; 3 of 5 steps done") && !text.contains('\u{1b}'), "{text}");
+}
+
+/// What a pipeline waits for, and what it is told.
+#[test]
+fn a_release_is_waited_for_until_it_is_over_or_waits_itself() {
+    let shop = Shop::new();
+    shop.run(&["status", "--timeout", "0s"]).ends(10).says("No release was begun").says("The time is up");
+    let plan = shop.save(&shop.plan());
+    shop.run(&["execute", &plan, "--yes"]).ends(0);
+    shop.run(&["status", "--timeout", "1m"]).ends(0).says("awaiting approval");
+    shop.run(&["pause"]).ends(0);
+    shop.run(&["status", "--timeout", "1m", "--format", "json"]).ends(9).says("\"standing\":\"paused\"");
+    shop.run(&["resume", "--yes"]).ends(0);
+    shop.sql("CREATE VIEW names AS SELECT name FROM users");
+    shop.run(&["promote", "--yes", "--accept-foreseen"]).ends(4);
+    shop.run(&["status", "--timeout", "1m"]).ends(4).says("Failed     step 4");
+    shop.sql("DROP VIEW names");
+    shop.run(&["resume", "--yes"]).ends(0).says("is complete");
+    shop.run(&["status", "--timeout", "1m", "--watch"]).ends(0).says("done; 5 of 5 steps done");
+    // One that is executed is waited for, and no longer than was said.
+    let shop = Shop::new();
+    let mut writer = shop.client();
+    writer.batch_execute("BEGIN; UPDATE users SET email = 'x' WHERE id = 1").unwrap();
+    let path = shop.save(&shop.plan_of(vec![concurrent_index()]));
+    let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
+    until("it is begun", || !shop.journal().is_empty());
+    shop.run(&["status", "--timeout", "100ms"]).ends(10).says("Executor   process").says("The time is up");
+    let waits = shop.spawn(&["status", "--timeout", "1m"]);
+    writer.batch_execute("COMMIT").unwrap();
+    Ran::from(executor.wait_with_output().unwrap()).ends(0);
+    Ran::from(waits.wait_with_output().unwrap()).ends(0).says("Stage      done");
+}
+
+/// One that nobody executes any more is not waited for.
+#[test]
+fn a_killed_executor_is_noticed_by_whoever_waits() {
+    let shop = Shop::new();
+    let plan = shop.save(&shop.plan());
+    let killed = shop.run(&["execute", &plan, "--yes", "--traffic", "simulated", "--fault", "kill-at=9"]);
+    assert_eq!(killed.code, None);
+    shop.run(&["status", "--timeout", "1m"]).ends(4).says("Next       `cutover resume`");
 }
 
 /// Whoever may read nothing else may look on with the printed grants; what the server hides without the last of them is said.
