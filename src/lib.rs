@@ -50,7 +50,7 @@
 //! 5. The journal is the truth and the status a fold over it; it is written in the transaction of the DDL where PostgreSQL allows.
 //! 6. Rehearsal and execution are one code path with other doors.
 //! 7. Reordering is proved: the plan's order ends in the schema of the files' own order, or the plan is refused.
-//! 8. The library does not print, read the environment or end the process; only `postgres`, `outside`, `traffic`, `checks`, `execute`, `rehearse` and `cli` are async.
+//! 8. The library does not print, read the environment or end the process; only `postgres`, `outside`, `traffic`, `checks`, `tell`, `execute`, `rehearse` and `cli` are async.
 //!
 //! `ARCHITECTURE.md` has the map of the code and the reasons.
 
@@ -89,6 +89,8 @@ pub mod source;
 #[doc(hidden)]
 pub mod sql;
 pub mod stats;
+#[cfg(feature = "live")]
+pub mod tell;
 #[cfg(feature = "live")]
 pub mod traffic;
 pub mod workload;

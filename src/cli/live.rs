@@ -8,6 +8,7 @@ use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
+use super::newsroom::Newsroom;
 use super::out;
 use super::traffic_args::{self, Said, TrafficArgs};
 use crate::execute::{
@@ -139,7 +140,9 @@ impl LiveArgs {
             let mut session = self.database.connect().await?;
             printer.begin(session.target());
             let backend = self.traffic.backend(said, &session).await?;
-            let checks = traffic_args::checks(said, &session).await?;
+            let begun = traffic_args::definition(said, &session).await?;
+            let (checks, hooks, news) = traffic_args::parts(&begun)?;
+            let news = Newsroom::open(news, session.target().display().to_string(), Arc::clone(&printer));
             let (stopper, stop) = Stop::channel();
             let signals = tokio::spawn(listen(stopper));
             let (mut command, mut options) = (Some(command), options);
@@ -150,7 +153,11 @@ impl LiveArgs {
                 let mut doors = Doors {
                     traffic: backend.as_ref(),
                     checks: &checks,
-                    events: &mut |event| printer.event(event),
+                    hooks: &hooks,
+                    events: &mut |event| {
+                        printer.event(event);
+                        news.hear(event);
+                    },
                     observer: None,
                     stop: stop.clone(),
                     clock: &SystemClock,
@@ -175,6 +182,7 @@ impl LiveArgs {
                     None => break done,
                 }
             };
+            news.close().await;
             signals.abort();
             done.map_err(|error| cli_error(&error))
         });
@@ -385,6 +393,7 @@ fn exit(error: &ExecuteError) -> Exit {
             JournalError::Gap { .. } | JournalError::SchemaHistory { .. } | JournalError::Row { .. },
         ) => Exit::Stuck,
         ExecuteError::NoCheck { .. }
+        | ExecuteError::NoHook { .. }
         | ExecuteError::GreenHasTraffic { .. }
         | ExecuteError::OtherGate { .. }
         | ExecuteError::RampUnfit { .. }
@@ -417,6 +426,7 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
         | ExecuteError::CheckFailed { .. }
+        | ExecuteError::HookFailed { .. }
         | ExecuteError::Inconclusive { .. }
         | ExecuteError::MovedByOthers { .. }
         | ExecuteError::BothFail { .. }

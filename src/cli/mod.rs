@@ -17,6 +17,7 @@ mod groups;
 mod lint;
 mod live;
 mod log;
+mod newsroom;
 mod out;
 mod pause;
 mod plan;

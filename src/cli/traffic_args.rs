@@ -8,7 +8,8 @@ use crate::checks::{self, Checks};
 use crate::config;
 use crate::execute;
 use crate::postgres::Session;
-use crate::release::{Check, Configured, Definition};
+use crate::release::{Configured, Definition};
+use crate::tell::{self, HookSet, NewsSet};
 use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, Surroundings, TrafficBackend};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -84,31 +85,51 @@ async fn begun(session: &Session) -> Result<Option<Configured>, CliError> {
     Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))
 }
 
-/// The checks of a release. A program is not taken from the journal either; that of this folder's `cutover.toml` with the same name is.
-pub(super) async fn checks(said: Said<'_>, session: &Session) -> Result<Checks, CliError> {
-    let checks = match said {
-        Said::ByPlan(release) => release.checks.clone(),
-        Said::ByJournal => begun_checks(session).await?,
+/// How a release is to go, as its plan says. What names programs or secrets is not taken from the journal either, but from this folder's `cutover.toml`,
+/// where that has it under the same name; what is missing then, the release asks for.
+pub(super) async fn definition(said: Said<'_>, session: &Session) -> Result<Definition, CliError> {
+    if let Said::ByPlan(release) = said {
+        return Ok(release.clone());
+    }
+    let Ok(Some((release, _))) = execute::status(session).await else { return Ok(Definition::default()) };
+    let mut begun = release.saved_plan().map(|plan| plan.release).unwrap_or_default();
+    if begun.checks.is_empty() && begun.hooks.is_empty() && begun.notify.is_empty() {
+        return Ok(begun);
+    }
+    let here = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default().inputs.release;
+    let known = |needs: Option<Needs>, configured: &Configured| {
+        needs.is_some_and(|needs| needs != Needs::ThisMachine) && !configured.names_secrets()
     };
-    Checks::open(&checks, &surroundings()).map_err(CliError::usage)
+    let check = |configured: &Configured| known(checks::kind(configured).map(|kind| kind.needs), configured);
+    let listener = |configured: &Configured| known(tell::kind(configured).map(|kind| kind.needs), configured);
+    replace(&mut begun.checks, &here.checks, |check| &mut check.configured, |c| &c.configured, check);
+    replace(&mut begun.hooks, &here.hooks, |hook| &mut hook.configured, |h| &h.configured, listener);
+    replace(&mut begun.notify, &here.notify, |notify| &mut notify.configured, |n| &n.configured, listener);
+    Ok(begun)
 }
 
-async fn begun_checks(session: &Session) -> Result<Vec<Check>, CliError> {
-    let Ok(Some((release, _))) = execute::status(session).await else { return Ok(Vec::new()) };
-    let mut checks = release.saved_plan().map(|plan| plan.release.checks).unwrap_or_default();
-    if checks.is_empty() {
-        return Ok(checks);
-    }
-    let here = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default().inputs.release.checks;
-    let is_program =
-        |check: &Check| checks::kind(&check.configured).is_none_or(|kind| kind.needs == Needs::ThisMachine);
-    checks.retain_mut(|check| match is_program(check) {
-        false => true,
-        true => here
-            .iter()
-            .find(|one| one.configured.name == check.configured.name)
-            .map(|one| check.configured = one.configured.clone())
-            .is_some(),
+/// Takes from `here` what is not `known` to be harmless; what is not there goes.
+fn replace<T>(
+    begun: &mut Vec<T>,
+    here: &[T],
+    place: impl Fn(&mut T) -> &mut Configured,
+    look: impl Fn(&T) -> &Configured,
+    known: impl Fn(&Configured) -> bool,
+) {
+    begun.retain_mut(|one| {
+        if known(look(one)) {
+            return true;
+        }
+        let own = here.iter().map(&look).find(|own| own.name == look(one).name);
+        own.map(|own| *place(one) = own.clone()).is_some()
     });
-    Ok(checks)
+}
+
+/// The checks, hooks and news of a release.
+pub(super) fn parts(release: &Definition) -> Result<(Checks, HookSet, NewsSet), CliError> {
+    let surroundings = surroundings();
+    let checks = Checks::open(&release.checks, &surroundings).map_err(CliError::usage)?;
+    let hooks = HookSet::open(&release.hooks, &surroundings).map_err(CliError::usage)?;
+    let news = NewsSet::open(&release.notify, &surroundings).map_err(CliError::usage)?;
+    Ok((checks, hooks, news))
 }

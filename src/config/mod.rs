@@ -12,7 +12,8 @@ use crate::lint::settings::{FailOn, Level, Levels};
 use crate::migrations::Convention;
 use crate::release::time::Time;
 use crate::release::{
-    BlueSessions, Check, CheckLimits, Configured, Definition, Limits, NO_LOCK_TIMEOUT, OnFailure, Ramp,
+    BlueSessions, Check, CheckLimits, Configured, Definition, Hook, HookMoment, Limits, NO_LOCK_TIMEOUT, News, Notify,
+    OnFailure, Ramp,
 };
 use crate::stats::{Settings, Throughput, Throughputs};
 use crate::workload::Location;
@@ -132,6 +133,10 @@ struct Raw {
     traffic: BTreeMap<Spanned<String>, RawTraffic>,
     #[serde(default)]
     checks: BTreeMap<Spanned<String>, RawCheck>,
+    #[serde(default)]
+    hooks: BTreeMap<Spanned<String>, RawHook>,
+    #[serde(default)]
+    notify: BTreeMap<Spanned<String>, RawNotify>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -265,6 +270,26 @@ struct RawTraffic {
     settings: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Each kind of listener knows its own settings.
+#[derive(Debug, Deserialize)]
+struct RawHook {
+    kind: String,
+    timeout: Option<Time>,
+    #[serde(flatten)]
+    settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How long a hook may take that does not say it.
+const HOOK_TIMEOUT_MS: u64 = 300_000;
+
+#[derive(Debug, Deserialize)]
+struct RawNotify {
+    kind: String,
+    on: Option<Vec<News>>,
+    #[serde(flatten)]
+    settings: serde_json::Map<String, serde_json::Value>,
+}
+
 /// Each kind of check knows its own settings.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -392,6 +417,30 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         is_check(&check).map_err(|message| invalid(at, message))?;
         checks.push(check);
     }
+    let configured = |name: &str, kind: String, settings| Configured {
+        name: name.to_owned(),
+        kind,
+        folder: folder.to_owned(),
+        settings,
+    };
+    let mut hooks = Vec::new();
+    for (name, raw) in raw.hooks {
+        let at = name.span().start;
+        let moment = HookMoment::ALL.iter().find(|(known, _)| known == name.get_ref()).map(|(_, moment)| *moment);
+        let moment = moment.ok_or_else(|| {
+            let known = HookMoment::ALL.map(|(known, _)| known).join(", ");
+            invalid(at, format!("there is no hook {:?}; there are {known}", name.get_ref()))
+        })?;
+        let configured = configured(name.get_ref(), raw.kind, raw.settings);
+        is_listener(&configured).map_err(|why| invalid(at, format!("hook {why}")))?;
+        hooks.push(Hook { moment, timeout_ms: raw.timeout.map_or(HOOK_TIMEOUT_MS, |time| time.0), configured });
+    }
+    let mut notify = Vec::new();
+    for (name, raw) in raw.notify {
+        let configured = configured(name.get_ref(), raw.kind, raw.settings);
+        is_listener(&configured).map_err(|why| invalid(name.span().start, format!("notify {why}")))?;
+        notify.push(Notify { on: raw.on.unwrap_or_else(|| News::USUAL.to_vec()), configured });
+    }
     let known = |name: Spanned<String>| match checks.iter().any(|check| check.configured.name == *name.get_ref()) {
         true => Ok(name.into_inner()),
         false => Err(invalid(name.span().start, format!("there is no section [checks.{}]", name.get_ref()))),
@@ -431,6 +480,8 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
                 checks,
                 smoke,
                 watch,
+                hooks,
+                notify,
             },
         },
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
@@ -438,31 +489,45 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     })
 }
 
-/// Whether a backend can be made of its settings.
+/// Whether a backend, a check and a listener can be made of their settings.
 #[cfg(feature = "live")]
-fn check(traffic: &Configured) -> Result<(), String> {
-    let made = crate::traffic::open(traffic, &crate::traffic::Surroundings::default());
-    made.map(|_| ()).map_err(|error| error.to_string())
+mod made {
+    use crate::outside::Surroundings;
+    use crate::release::{Check, Configured};
+
+    pub(super) fn check(traffic: &Configured) -> Result<(), String> {
+        crate::traffic::open(traffic, &Surroundings::default()).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn is_check(check: &Check) -> Result<(), String> {
+        crate::checks::open(&check.configured, &Surroundings::default()).map(|_| ())
+    }
+
+    pub(super) fn is_listener(listener: &Configured) -> Result<(), String> {
+        crate::tell::open(listener, &Surroundings::default()).map(|_| ())
+    }
 }
 
-/// Nothing can be executed.
-#[cfg(not(feature = "live"))]
-fn check(_: &Configured) -> Result<(), String> {
-    Ok(())
-}
-
-/// Whether a check can be made of its settings.
-#[cfg(feature = "live")]
-fn is_check(check: &Check) -> Result<(), String> {
-    crate::checks::open(&check.configured, &crate::outside::Surroundings::default()).map(|_| ())
-}
-
-/// Without a live database nothing is checked, and its settings are whoever's who does.
+/// Without a live database nothing of them is used, and their settings are whoever's who does.
 #[cfg(not(feature = "live"))]
 #[expect(clippy::unnecessary_wraps, reason = "the same as with live features")]
-fn is_check(_: &Check) -> Result<(), String> {
-    Ok(())
+mod made {
+    use crate::release::{Check, Configured};
+
+    pub(super) fn check(_: &Configured) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(super) fn is_check(_: &Check) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(super) fn is_listener(_: &Configured) -> Result<(), String> {
+        Ok(())
+    }
 }
+
+use made::{check, is_check, is_listener};
 
 #[cfg(test)]
 mod tests {

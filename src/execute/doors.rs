@@ -9,6 +9,7 @@ use super::event::Event;
 use super::stop::Stop;
 use crate::checks::Checks;
 use crate::plan::saved::{Phase, Step};
+use crate::tell::HookSet;
 use crate::traffic::{Share, TrafficBackend};
 
 /// A boxed future.
@@ -65,6 +66,8 @@ pub struct Doors<'a> {
     pub clock: &'a dyn Clock,
     /// What is asked how green does. A release that asks for a check which is not here is refused.
     pub checks: &'a Checks,
+    /// Whom the release calls on its way. One that asks for a hook which is not here is refused.
+    pub hooks: &'a HookSet,
     /// Cancels the statement that the connection runs, over a connection of its own.
     pub cancel: Option<&'a (dyn Fn() -> Future<'static, ()> + Send + Sync)>,
     /// Called before and after everything that changes the journal: where tests kill the process.
@@ -83,6 +86,7 @@ impl<'a> Doors<'a> {
             stop,
             clock: &SystemClock,
             checks: Checks::NONE,
+            hooks: HookSet::NONE,
             cancel: None,
             boundary: None,
         }

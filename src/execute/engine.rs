@@ -16,7 +16,7 @@ use super::stop::Level;
 use super::{foreseen, names, preflight};
 use crate::plan::saved::{Migration, Phase, SavedPlan, SavedPlanError};
 use crate::postgres::history;
-use crate::release::{Limits, Share};
+use crate::release::{HookMoment, Limits, Share};
 
 /// A release being executed. Exists only while the lease is held.
 pub(super) struct Engine<'e, 'd> {
@@ -35,6 +35,7 @@ impl Engine<'_, '_> {
     /// Does everything that comes next until the release is over, waits for people, or fails. Failures are journaled.
     pub(super) async fn run(&mut self) -> Result<Outcome, ExecuteError> {
         self.checks_are_there()?;
+        self.hooks_are_there()?;
         loop {
             let error = match self.advance().await {
                 // Nothing was under way that is not done again.
@@ -52,7 +53,10 @@ impl Engine<'_, '_> {
             self.journal_failure(&error).await;
             return match self.goes_back_by_itself(&error) {
                 Some(why) => self.go_back_by_itself(why).await,
-                None => Err(error),
+                None => {
+                    self.call_hook_afterwards(HookMoment::OnFailure).await;
+                    Err(error)
+                }
             };
         }
     }
@@ -91,6 +95,7 @@ impl Engine<'_, '_> {
                     return Ok(Some(Outcome::AwaitingApproval { release: self.release.clone(), gate }));
                 }
             }
+            Next::CallHook(hook) => self.call_hook(hook).await?,
             Next::Drain => self.drain().await?,
             Next::Finish => {
                 self.finish().await?;

@@ -7,7 +7,7 @@ use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::ServerError;
 use crate::postgres::history::HistoryError;
-use crate::release::{Purpose, Ramp, Share};
+use crate::release::{HookMoment, Purpose, Ramp, Share};
 use crate::side::Side;
 use crate::traffic::{Kind, TrafficError};
 
@@ -235,6 +235,20 @@ pub enum ExecuteError {
     NoCheck {
         /// Its name.
         check: String,
+    },
+    /// Somebody whom the release called was not content.
+    #[error("the hook {hook} failed: {why}")]
+    HookFailed {
+        /// When it was called.
+        hook: HookMoment,
+        /// Why.
+        why: String,
+    },
+    /// Somebody whom the release calls is not at hand.
+    #[error("the release calls the hook {hook}, and nothing here says how")]
+    NoHook {
+        /// When.
+        hook: HookMoment,
     },
     /// The backend cannot move traffic as the ramp asks.
     #[error("traffic backend {backend} {}, and the ramp is {ramp}", cannot(*kind))]
@@ -699,6 +713,10 @@ impl ExecuteError {
                     .into()
             }
             Self::MovedByOthers { left, .. } => format!("give green {left} again, then run `cutover resume`; or go back to blue with `cutover rollback`, as long as that is possible"),
+            Self::HookFailed { .. } => format!("{resume}, which calls it again; or go back to blue with `cutover rollback`"),
+            Self::NoHook { hook } => format!(
+                "a hook that runs a program or names a secret is taken from the `cutover.toml` of the folder that the command runs in: run it where [hooks.{hook}] stands"
+            ),
             Self::CheckFailed { .. } => format!("{resume}; or go back to blue with `cutover rollback`"),
             Self::Inconclusive { .. } => {
                 "see how green does, then run `cutover resume`, which makes the check again; or go back to blue with `cutover rollback`".into()

@@ -8,7 +8,7 @@ use super::lease::Holder;
 use super::overview::IndexProgress;
 use crate::checks::Verdict;
 use crate::plan::saved::Direction;
-use crate::release::Purpose;
+use crate::release::{HookMoment, Purpose};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -126,6 +126,11 @@ pub enum Event {
         verdict: Verdict,
         /// What was seen.
         said: String,
+    },
+    /// A hook is called.
+    HookCalled {
+        /// Which.
+        hook: HookMoment,
     },
     /// The traffic backend's own log.
     BackendLog {

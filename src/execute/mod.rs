@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod files;
 mod foreseen;
+mod hooks;
 mod journal;
 mod lease;
 mod names;
@@ -37,6 +38,7 @@ pub use check::{Checked, check};
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
+pub use hooks::news;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
     TrafficRecord, grants,

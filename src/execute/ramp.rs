@@ -26,6 +26,7 @@ impl Engine<'_, '_> {
     /// Whether the backend can do what the ramp asks for, and green has no traffic yet.
     pub(super) async fn ramp_fits(&mut self) -> Result<(), ExecuteError> {
         self.checks_are_there()?;
+        self.hooks_are_there()?;
         let ramp = self.status.traffic.ramp.clone();
         let kind = self.kind().await?;
         let backend = self.doors.traffic;

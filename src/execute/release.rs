@@ -23,7 +23,7 @@ use super::stop::{Level, interruptible};
 use super::{files, foreseen, names, preflight, relations, replan};
 use crate::plan::saved::{Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
-use crate::release::Until;
+use crate::release::{HookMoment, Until};
 use crate::side::Side;
 use crate::sql::recognise::Alone;
 use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
@@ -733,6 +733,7 @@ impl Engine<'_, '_> {
         let repeats = |step: &&Step| matches!(step.role, Role::Repeat { .. }) && self.status.has_run(step.id);
         let again = self.plan.steps.iter().filter(repeats).map(|step| step.id).collect();
         self.append(&[TrafficRecord::RolledBack { again }.into()]).await?;
+        self.call_hook_afterwards(HookMoment::OnRollback).await;
         Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: kind == Kind::Manual, failure })
     }
 }

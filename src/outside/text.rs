@@ -33,6 +33,14 @@ pub(crate) struct InFile {
 }
 
 impl Text {
+    /// Refuses what is neither an address of HTTP or HTTPS nor the name of one.
+    pub(crate) fn is_url(&self, setting: &str) -> Result<(), String> {
+        match self {
+            Self::Plain(text) => is_url(setting, text),
+            Self::Env(_) | Self::File(_) => Ok(()),
+        }
+    }
+
     /// Refuses a secret that stands in the settings themselves: a plan and a journal would hold it.
     pub(crate) fn is_named(&self, setting: &str) -> Result<(), String> {
         match self {

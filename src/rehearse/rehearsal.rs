@@ -28,6 +28,7 @@ use crate::postgres::{IntrospectError, ServerError, Session, Target, connect, hi
 use crate::schema::Schema;
 use crate::side::Side;
 use crate::sql::operation::Operation;
+use crate::tell::HookSet;
 use crate::traffic::Simulated;
 use crate::workload::{Query, Workload};
 
@@ -302,6 +303,7 @@ async fn play<'a>(
     };
     let mut doors = Doors {
         checks: &Checks::Simulated,
+        hooks: &HookSet::Simulated,
         traffic: &traffic,
         events: &mut tell,
         observer: Some(&mut watcher),

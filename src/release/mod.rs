@@ -4,6 +4,7 @@ mod blue;
 mod check;
 mod configured;
 mod limits;
+mod listeners;
 mod ramp;
 mod share;
 pub(crate) mod time;
@@ -17,6 +18,7 @@ pub use check::{Check, CheckLimits, Purpose};
 pub use configured::Configured;
 pub use limits::Limits;
 pub(crate) use limits::NO_LOCK_TIMEOUT;
+pub use listeners::{Hook, HookMoment, News, Notify};
 pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
 pub use until::Until;
@@ -48,6 +50,12 @@ pub struct Definition {
     /// The checks that are made again and again while green has traffic. Since 2.3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watch: Vec<String>,
+    /// Whom the release calls on its way, and waits for. Since 2.3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
+    /// Who gets news of it. Since 2.3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Notify>,
 }
 
 impl Definition {
@@ -63,7 +71,14 @@ impl Definition {
             checks: if self.checks.is_empty() { others.checks } else { self.checks },
             smoke: if self.smoke.is_empty() { others.smoke } else { self.smoke },
             watch: if self.watch.is_empty() { others.watch } else { self.watch },
+            hooks: if self.hooks.is_empty() { others.hooks } else { self.hooks },
+            notify: if self.notify.is_empty() { others.notify } else { self.notify },
         }
+    }
+
+    /// Whether a hook is called at this moment.
+    pub fn has_hook(&self, moment: HookMoment) -> bool {
+        self.hooks.iter().any(|hook| hook.moment == moment)
     }
 
     /// A check that is to be made, and that nothing says anything of.

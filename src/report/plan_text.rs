@@ -228,6 +228,10 @@ fn summary(out: &mut String, plan: &SavedPlan, style: Style) -> std::fmt::Result
             writeln!(out, "Checked {when}: {}.", names.join(", "))?;
         }
     }
+    if !plan.release.hooks.is_empty() {
+        let hooks: Vec<String> = plan.release.hooks.iter().map(|hook| hook.moment.to_string()).collect();
+        writeln!(out, "Hooks: {}.", hooks.join(", "))?;
+    }
     if let Some(blue) = &plan.release.blue {
         writeln!(out, "Blue is not drained while a session of {blue} is connected.")?;
     }

@@ -52,6 +52,7 @@ pub fn render_event(event: &Event) -> Vec<String> {
         Event::Checked { check, purpose, verdict, said } => {
             vec![format!("  Check     {check} ({purpose}): {verdict}, {said}")]
         }
+        Event::HookCalled { hook } => vec![format!("  Hook      {hook}")],
         Event::BackendLog { line } => vec![format!("        | {line}")],
     }
 }
@@ -93,6 +94,7 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
         ReleaseRecord::Interrupted => "  Interrupted; the state is saved".into(),
         ReleaseRecord::Failed { .. } => "  Failed; the state is saved".into(),
         ReleaseRecord::Finished => "  Finished".into(),
+        ReleaseRecord::HookCalled { hook } => format!("  Hook      {hook}: ok"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "source",
     "side",
     "release",
@@ -24,6 +24,7 @@ const ORDER: [&str; 26] = [
     "outside",
     "traffic",
     "checks",
+    "tell",
     "execute",
     "rehearse",
     "config",
@@ -133,7 +134,7 @@ fn only_the_command_line_reads_the_environment() {
 #[test]
 fn only_what_talks_to_others_is_async() {
     check(&["async", ".await", "tokio"], |f| {
-        ["postgres", "outside", "traffic", "checks", "execute", "rehearse", "cli"].contains(&&*f.module)
+        ["postgres", "outside", "traffic", "checks", "tell", "execute", "rehearse", "cli"].contains(&&*f.module)
     });
 }
 

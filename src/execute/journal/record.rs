@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::saved::{Carried, Phase};
-use crate::release::{BlueSessions, Limits, OnFailure, Purpose, Ramp, Share, Until};
+use crate::release::{BlueSessions, HookMoment, Limits, OnFailure, Purpose, Ramp, Share, Until};
 
 /// A person or pipeline, as far as the tool can know them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -177,6 +177,11 @@ pub enum ReleaseRecord {
     },
     /// Everything is done and every migration is in the team's history.
     Finished,
+    /// Somebody whom the release calls and waits for was called, and was content.
+    HookCalled {
+        /// When.
+        hook: HookMoment,
+    },
 }
 
 /// What happened to the traffic.
@@ -341,6 +346,7 @@ impl Record {
                 ReleaseRecord::Interrupted => "interrupted",
                 ReleaseRecord::Failed { .. } => "failed",
                 ReleaseRecord::Finished => "finished",
+                ReleaseRecord::HookCalled { .. } => "hook_called",
             },
             Self::Traffic(record) => match record {
                 TrafficRecord::ShiftStarted { .. } => "shift_started",

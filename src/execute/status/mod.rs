@@ -6,7 +6,7 @@
 mod steps;
 mod traffic;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ pub use self::steps::{Progress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
 use super::journal::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
-use crate::release::{Limits, OnFailure, RampStep, Share, Until};
+use crate::release::{HookMoment, Limits, OnFailure, RampStep, Share, Until};
 
 /// How far a release is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -136,6 +136,9 @@ pub struct Status {
     pub limits: Limits,
     /// What becomes of the traffic when green fails.
     pub on_failure: OnFailure,
+    /// The hooks that were called, since the release began or went back.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hooks: BTreeSet<HookMoment>,
     /// Whether everything is done.
     #[serde(skip)]
     finished: bool,
@@ -168,6 +171,8 @@ pub enum Next<'p> {
     Ask(String),
     /// Make a check that is a step of the ramp.
     Check(String),
+    /// Call somebody, and wait for them.
+    CallHook(HookMoment),
     /// See blue drained.
     Drain,
     /// Wait for `promote`.
@@ -204,6 +209,7 @@ impl Status {
             guard: blue.clone(),
             limits: *limits,
             on_failure: *on_failure,
+            hooks: BTreeSet::new(),
             finished: false,
         })
     }
@@ -270,6 +276,10 @@ impl Status {
             ReleaseRecord::Stopped { until } if self.has_come_to(*until) => {
                 self.standing = Some(Standing::Stopped { until: *until });
             }
+            ReleaseRecord::HookCalled { hook } => {
+                self.hooks.insert(*hook);
+                self.trouble = None;
+            }
             ReleaseRecord::Interrupted => self.trouble = Some(Trouble::Interrupted),
             ReleaseRecord::Failed { message } => {
                 self.trouble = Some(Trouble::Failed { step: None, message: message.clone() });
@@ -291,6 +301,7 @@ impl Status {
             return None;
         }
         if let TrafficRecord::RolledBack { again } = record {
+            self.hooks.clear();
             self.steps.retain(|step, _| !again.contains(step));
         }
         if let TrafficRecord::Promoted { blue, limits, .. } = record {
@@ -361,6 +372,9 @@ impl Status {
     pub fn next<'p>(&self, plan: &'p SavedPlan) -> Next<'p> {
         let undone = |phase| plan.phase(phase).find(|step| !self.is_done(step.id));
         let has_after = plan.phase(Phase::After).next().is_some();
+        if let Some(hook) = self.next_hook(plan, undone(Phase::After).is_none()) {
+            return Next::CallHook(hook);
+        }
         match &self.stage {
             Stage::Before => undone(Phase::Before).map_or(Next::FinishBefore, Next::Run),
             Stage::Shifting => match self.traffic.ramp_step() {
@@ -376,6 +390,22 @@ impl Status {
             Stage::After => undone(Phase::After).map_or(Next::Finish, Next::Run),
             Stage::Done | Stage::RollingBack | Stage::RolledBack => Next::Nothing,
         }
+    }
+
+    /// The hook that is called before anything else. `nothing_left`: no step after the cutover.
+    fn next_hook(&self, plan: &SavedPlan, nothing_left: bool) -> Option<HookMoment> {
+        use HookMoment::{AfterContract, AfterExpand, AfterShift, BeforeContract, BeforeExpand, BeforeShift};
+        let due: &[HookMoment] = match &self.stage {
+            Stage::Before => &[BeforeExpand],
+            Stage::Shifting if self.traffic.ramp_done == 0 => &[AfterExpand, BeforeShift],
+            Stage::Shifting if self.traffic.ramp_step().is_none() && nothing_left => &[AfterShift, AfterContract],
+            Stage::Shifting if self.traffic.ramp_step().is_none() => &[AfterShift],
+            Stage::Draining => &[AfterShift],
+            Stage::After if nothing_left => &[BeforeContract, AfterContract],
+            Stage::After => &[BeforeContract],
+            _ => &[],
+        };
+        due.iter().copied().find(|hook| plan.release.has_hook(*hook) && !self.hooks.contains(hook))
     }
 
     /// Whether there is nothing left to do of a step: it has run, or is left out.

@@ -237,8 +237,13 @@ fn least_version(plan: &saved::SavedPlan) -> &'static str {
     let only_shares = |ramp: &Ramp| ramp.steps().iter().all(|step| matches!(step, RampStep::Share(_)));
     let has_old_ramp = plan.release.ramp.as_ref().is_none_or(only_shares);
     let rest = Definition { ramp: None, ..plan.release.clone() };
-    let has_checks = !(rest.checks.is_empty() && rest.smoke.is_empty() && rest.watch.is_empty());
-    if has_checks || plan.release.ramp.as_ref().is_some_and(|ramp| ramp.checks().next().is_some()) {
+    let Definition { checks, smoke, watch, hooks, notify, .. } = &rest;
+    let has_checks = !(checks.is_empty() && smoke.is_empty() && watch.is_empty());
+    if has_checks
+        || !hooks.is_empty()
+        || !notify.is_empty()
+        || plan.release.ramp.as_ref().is_some_and(|ramp| ramp.checks().next().is_some())
+    {
         return "2.3";
     }
     match (has_old_ramp && rest == Definition::default(), &plan.continues) {

@@ -66,7 +66,7 @@ impl Drop for Front {
 }
 
 /// A program of the search path, of the usual places, or of `tests/proxies`.
-fn find(program: &str) -> Option<PathBuf> {
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/proxies/bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([fetched, "/usr/sbin".into(), "/usr/local/sbin".into()]);

@@ -392,18 +392,3 @@ fn what_cannot_work_is_refused_before_anything_runs() {
     let shop = proxy.shop_with("100", "green-7");
     shop.run(&["execute", &plan(&shop), "--yes"]).ends(2).says("backend app has no server green-7");
 }
-
-/// The files that the manual shows.
-#[test]
-fn the_example_is_right() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/haproxy");
-    let toml = std::fs::read_to_string(folder.join("cutover.toml")).unwrap();
-    let config = cutover::config::parse("cutover.toml".into(), &toml).unwrap();
-    let traffic = config.inputs.release.traffic.unwrap();
-    assert_eq!((traffic.name.as_str(), traffic.kind.as_str()), ("edge", "haproxy"));
-    if !std::path::Path::new(PROGRAM).is_file() {
-        return;
-    }
-    let output = Command::new(PROGRAM).arg("-c").arg("-f").arg(folder.join("haproxy.cfg")).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}

@@ -3,6 +3,7 @@
 mod app;
 mod clients;
 mod conformance;
+mod examples;
 mod fronts;
 mod haproxy;
 mod live;

@@ -1,0 +1,60 @@
+//! Sends news of a release to whoever wants it, beside the release: it never waits for that, nor fails by it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use super::events::Printer;
+use crate::execute::{self, Event};
+use crate::release::News;
+use crate::tell::{FORMAT_VERSION, NewsSet, Occasion};
+
+/// How long one of them may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Where news go.
+pub(super) struct Newsroom {
+    news: UnboundedSender<(News, Occasion)>,
+    database: String,
+    sending: JoinHandle<()>,
+}
+
+impl Newsroom {
+    pub(super) fn open(set: NewsSet, database: String, printer: Arc<Printer>) -> Self {
+        let (news, mut queue) = unbounded_channel::<(News, Occasion)>();
+        let sending = tokio::spawn(async move {
+            while let Some((news, occasion)) = queue.recv().await {
+                for (name, listener) in set.interested(news) {
+                    if let Err(why) = listener.tell(&occasion, DEADLINE).await {
+                        let what = format!("{name} was not told that the release is {}: {why}", news.name());
+                        printer.event(&Event::Warning { what });
+                    }
+                }
+            }
+        });
+        Self { news, database, sending }
+    }
+
+    /// Passes an event on, if it is news.
+    pub(super) fn hear(&self, event: &Event) {
+        let Event::Journaled { release, record, .. } = event else { return };
+        let Some((news, text)) = execute::news(record) else { return };
+        let occasion = Occasion {
+            format_version: FORMAT_VERSION.to_owned(),
+            occasion: news.name().to_owned(),
+            release: release.clone(),
+            database: self.database.clone(),
+            text,
+        };
+        // Whoever sends them is there as long as this is.
+        let _ = self.news.send((news, occasion));
+    }
+
+    /// Waits until all of it is sent.
+    pub(super) async fn close(self) {
+        drop(self.news);
+        let _ = self.sending.await;
+    }
+}

@@ -1,0 +1,70 @@
+//! An HTTP address: the document by `POST`, a status of 200 to 299 if all is well.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+
+use super::registry::ListenerKind;
+use super::{Listener, Occasion, Telling};
+use crate::outside::http::{Request, send};
+use crate::outside::{Needs, Surroundings, Text, are_headers};
+
+pub(super) const KIND: ListenerKind = ListenerKind {
+    name: "webhook",
+    about: "An HTTP address gets the document by POST; a status of 200 to 299 means that all is well",
+    needs: Needs::Settings,
+    open: |configured, surroundings| {
+        let Settings { url, headers } = configured.read()?;
+        url.is_url("url")?;
+        are_headers(&headers)?;
+        Ok(Box::new(Webhook { url, headers, folder: configured.folder.clone(), surroundings: surroundings.clone() }))
+    },
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// Where to; an address that is a secret is named.
+    url: Text,
+    /// Headers; a secret is named.
+    #[serde(default)]
+    headers: BTreeMap<String, Text>,
+}
+
+struct Webhook {
+    url: Text,
+    headers: BTreeMap<String, Text>,
+    folder: Utf8PathBuf,
+    surroundings: Surroundings,
+}
+
+impl Webhook {
+    async fn post(&self, occasion: &Occasion, deadline: Duration) -> Result<(), String> {
+        let body = serde_json::to_vec(occasion).map_err(|error| error.to_string())?;
+        let url = self.url.read(&self.folder, &self.surroundings).map_err(|why| format!("url: {why}"))?;
+        let mut request = Request::with_json("POST", url.reveal(), body);
+        for (name, value) in &self.headers {
+            let value = value.read(&self.folder, &self.surroundings).map_err(|why| format!("header {name}: {why}"))?;
+            request = request.header(name, value.reveal());
+        }
+        posted(request, deadline).await
+    }
+}
+
+/// Sends it. The address stays out of the error: it may be a secret.
+pub(super) async fn posted(request: Request, deadline: Duration) -> Result<(), String> {
+    let url = request.url.clone();
+    let sent = send(request, deadline).await.map_err(|error| error.to_string().replace(&url, "the address"))?;
+    match sent.is_success() {
+        true => Ok(()),
+        false => Err(format!("it answered {}: {}", sent.status, sent.excerpt())),
+    }
+}
+
+impl Listener for Webhook {
+    fn tell<'a>(&'a self, occasion: &'a Occasion, deadline: Duration) -> Telling<'a> {
+        Box::pin(self.post(occasion, deadline))
+    }
+}
