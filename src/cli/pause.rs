@@ -38,7 +38,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let printer = Printer::new(args.format);
-    let options = Options { patience: args.timeout, reason: args.reason, ..live::who() };
+    let options = Options { patience: args.timeout, reason: args.reason, second_connection: true, ..live::who() };
     let paused = database::runtime()?.block_on(async {
         let mut session = args.database.connect().await?;
         printer.begin(session.target());

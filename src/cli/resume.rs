@@ -24,7 +24,10 @@ use crate::execute::{self, Decision, Options};
   cutover resume --yes --until shifted
   cutover resume --replan new.plan   the migrations were corrected: `cutover plan --replan -o new.plan`
 
-Exit codes: as those of `cutover execute`")]
+Exit codes: 0 done, waiting for `promote`, or where --until names · 2 usage or connection · 4 failed, safe to resume ·
+5 stuck, you decide · 6 the database is not as the release has it · 7 another executor works on this database ·
+8 green failed, and blue has the traffic again · 9 paused, or waiting for `promote` before where --until names ·
+130 interrupted, state saved")]
 pub(super) struct Args {
     /// You looked: this step took effect
     #[arg(long, value_name = "STEP")]

@@ -43,10 +43,11 @@ impl Engine<'_, '_> {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Err(error) => error,
             };
-            // Whoever has said meanwhile that it goes back waits for that.
+            // Whoever has said meanwhile that it goes back waits for that. A pause makes no failure undone.
             if self.status.hears()
                 && self.doors.stop.level() == Level::Run
                 && self.hears_a_word().await.unwrap_or(false)
+                && self.status.pause().is_none()
             {
                 continue;
             }
