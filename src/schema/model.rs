@@ -338,6 +338,8 @@ pub struct Policy {
     pub open: bool,
     /// What it says, to tell two apart. Spelled as written, or as the server prints it.
     pub text: Ident,
+    /// The columns that its conditions read, of its own table and of others; without a name: the relation.
+    pub reads: BTreeSet<(QName, Ident)>,
 }
 
 /// What a constraint demands.

@@ -6,9 +6,10 @@ use crate::compat::{App, Evidence, Phase};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Capability;
 use crate::lint::{Rule, Subject};
+use crate::schema::resolve::{Place, Value, Written, longest, written};
 use crate::schema::{QName, Relation, Rule as Constraint, Schema, UserType};
 use crate::sql::TypeName;
-use crate::sql::body::{Given, Length, Put, Target};
+use crate::sql::condition::{Condition, Constant, Truth};
 use crate::sql::operation::Ident;
 
 /// What a trigger puts where it may not fit, and a version that sets it off although its own schema has no such trigger: blue before the
@@ -27,7 +28,9 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     let concerns = |table: &QName, relation: &Relation| {
         changed.iter().any(|capability| match capability {
             Capability::Trigger { relation: on, .. } => on == table,
-            Capability::Body { name, .. } => relation.trigger_functions.values().any(|function| function == name),
+            Capability::Body { name, .. } => {
+                relation.trigger_functions.values().any(|function| function == name || calls(step.before, function, name))
+            }
             Capability::Fits { .. } => true,
             _ => false,
         })
@@ -39,8 +42,10 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
         let known = home.relation(&own)?;
         relation.trigger_functions.iter().find_map(|(trigger, function)| {
             let old = without.relation(table).and_then(|relation| relation.trigger_functions.get(trigger));
-            let old = old.map(|function| unfit(without, table, function)).unwrap_or_default();
-            let new = unfit(with, table, function).into_iter().filter(|unfit| !old.contains(unfit));
+            let old = old.map(|function| unfit(without, table, trigger, function)).unwrap_or_default();
+            let new = unfit(with, table, trigger, function).into_iter().filter(|unfit| !old.contains(unfit));
+            // NULL in a row of its own is told where green has to wait.
+            let new = new.filter(|unfit| before || !unfit.is_own_null(table));
             new.into_iter().find_map(|unfit| {
                 let query = match unfit.evidence(version.app, (&own, known), relation.firing(trigger).update) {
                     Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
@@ -48,7 +53,7 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
                     Evidence::None => return None,
                 };
                 let when = if before { "from here on" } else { "until here" };
-                let text = format!("{trigger} puts {unfit}: {} may be refused {when}", version.side);
+                let text = format!("{trigger} {unfit}: {} may be refused {when}", version.side);
                 let diagnostic = Diagnostic::new(rule.code, rule.severity, text).at(step.span, when);
                 Some(version.shown_by(diagnostic, query).help(unfit.help()))
             })
@@ -56,7 +61,12 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     })
 }
 
-/// A value that a trigger puts into a column that may not take it.
+/// Whether a function calls another by itself.
+fn calls(schema: &Schema, function: &QName, called: &QName) -> bool {
+    schema.functions(function).iter().any(|function| function.mentions.contains(&called.name))
+}
+
+/// A value that a trigger puts where it may not fit.
 #[derive(Debug, PartialEq, Eq)]
 struct Unfit {
     /// The column of the row that is written; none of it alone.
@@ -71,12 +81,14 @@ enum Why {
     Label(Ident),
     /// A type holds more than the other.
     Type(TypeName, TypeName),
-    /// A text is made longer.
+    /// A text may be longer.
     Longer(TypeName),
     /// A NULL where a value is demanded.
     Null,
     /// A rule of the table bears on the column.
     Rule(Ident),
+    /// It fails for some values.
+    Test(&'static str),
 }
 
 impl Unfit {
@@ -87,7 +99,9 @@ impl Unfit {
         let (relation, column) = (table.clone(), from.clone());
         match (&self.why, known.column(from)) {
             // A column that its version does not know is not written by it.
+            (Why::Null, None) => app.writes(table),
             (_, None) => Evidence::None,
+            (Why::Null, Some(found)) if found.not_null => app.writes(table),
             (Why::Null, Some(_)) => {
                 let omits = Capability::Omit { relation: relation.clone(), column: column.clone() };
                 match app.evidence(&omits) {
@@ -101,11 +115,15 @@ impl Unfit {
         }
     }
 
+    fn is_own_null(&self, table: &QName) -> bool {
+        self.why == Why::Null && self.into.starts_with(&format!("{table}."))
+    }
+
     fn help(&self) -> &'static str {
         match self.why {
             Why::Label(_) => "give the enum all labels of the other; or translate them in the trigger",
             Why::Null => "let the trigger pass over NULL; or let the column take it until blue is drained",
-            Why::Rule(_) => {
+            Why::Rule(_) | Why::Test(_) => {
                 "make sure that whatever is written fits; or let the trigger wait until blue is drained: `-- cutover: after <reason>`"
             }
             Why::Type(..) | Why::Longer(_) => {
@@ -120,92 +138,109 @@ impl fmt::Display for Unfit {
         let from = self.from.as_deref().unwrap_or("a value that it makes");
         let into = &self.into;
         match &self.why {
-            Why::Label(label) => write!(f, "{from} into {into}, which does not take '{label}'"),
+            Why::Label(label) => write!(f, "puts {from} into {into}, which does not take '{label}'"),
             Why::Type(from_type, to) => {
-                write!(f, "{from} ({from_type}) into {into} ({to}), which does not take all of it")
+                write!(f, "puts {from} ({from_type}) into {into} ({to}), which does not take all of it")
             }
-            Why::Null => write!(f, "{from} into {into}, which does not take NULL"),
-            Why::Rule(rule) => write!(f, "{from} into {into}, which does not take all of it ({rule})"),
+            Why::Null => write!(f, "puts {from} into {into}, which does not take NULL"),
+            Why::Rule(rule) => write!(f, "puts {from} into {into}, which does not take all of it ({rule})"),
             Why::Longer(to) => {
-                write!(f, "what it makes longer into {into} ({to}), which does not take a text of any length")
+                write!(f, "puts what it makes into {into} ({to}), which does not take a text of any length")
             }
+            Why::Test(does) => write!(f, "{does} {from}, which does not take any value"),
         }
     }
 }
 
 /// What a function puts where it may not fit, as a trigger of a table.
-fn unfit(schema: &Schema, table: &QName, function: &QName) -> Vec<Unfit> {
+fn unfit(schema: &Schema, table: &QName, trigger: &str, function: &QName) -> Vec<Unfit> {
     let Some(relation) = schema.relation(table) else { return Vec::new() };
-    let mut found = Vec::new();
-    for body in schema.functions(function).iter().map(|function| function.source.body()) {
-        for given in &body.given {
-            found.extend(misfit(schema, relation, given, (table, relation), &given.column));
-            found.extend(ruled((table, relation), given, (table, relation), &given.column, true));
-        }
-        for Put { table: name, target, given, collides } in &body.put {
-            let other = schema.resolve(name);
-            let Some(written) = schema.relation(&other) else { continue };
-            let column = match target {
-                Target::Named(column) => Some(column),
-                Target::At(at) => written.columns.get(*at).map(|column| &column.name),
-            };
-            let Some(column) = column else { continue };
-            found.extend(misfit(schema, relation, given, (&other, written), column));
-            found.extend(nullified(relation, given, (&other, written), column));
-            found.extend(ruled((table, relation), given, (&other, written), column, *collides));
-        }
-    }
-    found
+    let firing = relation.firing(trigger);
+    let row = firing.each_row.then_some((table, firing));
+    let bodies = schema.functions(function).iter();
+    let all = bodies.flat_map(|function| written(function, row, schema));
+    all.filter_map(|Written { into, value }| {
+        let (target, column, collides) = match &into {
+            Place::Column { table, column, collides } => (table, column, *collides),
+            // What one puts there that runs afterwards is written nowhere.
+            Place::Row(column) if firing.changes_rows() => (table, column, true),
+            Place::Row(_) => return None,
+            Place::Type(to) => return too_much(schema, &value, to, &|| format!("what is {to}")),
+            Place::Test(does) => {
+                let from = value.from.first().cloned();
+                return Some(Unfit { from, into: String::new(), why: Why::Test(does) });
+            }
+        };
+        let written = schema.relation(target)?;
+        let found = written.column(column)?;
+        let into = || format!("{target}.{column}");
+        let of_type = || too_much(schema, &value, found.data_type.as_ref()?, &into);
+        let nullified = || {
+            let from = value.from.first().cloned();
+            (value.null && found.not_null).then(|| Unfit { from, into: into(), why: Why::Null })
+        };
+        of_type().or_else(nullified).or_else(|| ruled((table, relation), &value, (target, written), column, collides))
+    })
+    .collect()
 }
 
-fn misfit(
-    schema: &Schema,
-    row: &Relation,
-    given: &Given,
-    (table, relation): (&QName, &Relation),
-    column: &Ident,
-) -> Option<Unfit> {
-    let to = below(schema, relation.column(column)?.data_type.as_ref()?);
-    let into = || format!("{table}.{column}");
-    let types = given.from.iter().filter_map(|from| Some((from, below(schema, row.column(from)?.data_type.as_ref()?))));
-    // A text is cut by a cast to a shorter one.
-    let cast = given.cast.as_ref();
-    let to = cast.filter(|cast| !is_text(cast)).unwrap_or(to);
-    if cast.is_some_and(is_text) {
+/// A value that a type may not take.
+fn too_much(schema: &Schema, value: &Value, to: &TypeName, into: &dyn Fn() -> String) -> Option<Unfit> {
+    let to = below(schema, to);
+    let from = value.from.first().cloned();
+    let unfit = |why| Some(Unfit { from: from.clone(), into: into(), why });
+    let numbers = |number: i64| match &*to.base() {
+        "smallint" => i16::try_from(number).is_ok(),
+        "integer" => i32::try_from(number).is_ok(),
+        _ => true,
+    };
+    match &value.constant {
+        Some(Constant::Null | Constant::Default) => return None,
+        Some(Constant::Number(number)) if !is_text(to) && digits(to).is_none_or(|digits| digits >= 9 && digits % 2 == 1) => {
+            return if numbers(*number) { None } else { unfit(Why::Type(value.data_type.clone()?, to.clone())) };
+        }
+        // Whether it is a value of its type is known when the body is read.
+        Some(Constant::Text(text)) => {
+            if let Some(UserType::Enum(labels)) = schema.user_type_named(&to.base()) {
+                return if labels.iter().any(|label| **label == **text) { None } else { unfit(Why::Label((&**text).into())) };
+            }
+            if !is_text(to) {
+                return None;
+            }
+        }
+        _ => {}
+    }
+    // A literal NULL, or what no query says the type of.
+    if value.null && value.length == Some(0) {
         return None;
     }
-    match given.length {
-        Length::Unknown => None,
-        Length::Longer => {
-            let bounded = longest(schema, to).is_some() && is_text(to);
-            bounded.then(|| Unfit { from: None, into: into(), why: Why::Longer(to.clone()) })
+    if is_text(to) && !to.is_array() {
+        let limit = longest(schema, to)?;
+        if value.length.is_some_and(|length| length <= limit) {
+            return None;
         }
-        Length::Kept => types
-            .filter_map(|(from, from_type)| {
-                let why = unfitting(schema, from_type, to)?;
-                Some(Unfit { from: Some(from.clone()), into: into(), why })
-            })
-            .next(),
+        let known = value.data_type.as_ref().map(|from| below(schema, from));
+        let own = known.and_then(|from| longest(schema, from));
+        return match known {
+            Some(from) if value.alone || own.is_some() && own == value.length => unfit(Why::Type(from.clone(), to.clone())),
+            _ => Some(Unfit { from: None, into: into(), why: Why::Longer(to.clone()) }),
+        };
     }
-}
-
-/// A NULL that is written where a value is demanded.
-fn nullified(row: &Relation, given: &Given, (table, relation): (&QName, &Relation), column: &Ident) -> Option<Unfit> {
-    relation.column(column).filter(|column| column.not_null && given.alone)?;
-    let nullable = |from: &&Ident| row.column(from).is_some_and(|column| !column.not_null);
-    let from = given.from.iter().all(|from| nullable(&from)).then(|| given.from.first()).flatten()?;
-    Some(Unfit { from: Some(from.clone()), into: format!("{table}.{column}"), why: Why::Null })
+    let from_type = below(schema, value.data_type.as_ref()?);
+    unfit(unfitting(schema, from_type, to)?)
 }
 
 /// A rule on what is written from columns of the row that these columns do not have themselves.
 fn ruled(
     (own, row): (&QName, &Relation),
-    given: &Given,
+    value: &Value,
     (table, relation): (&QName, &Relation),
     column: &Ident,
     collides: bool,
 ) -> Option<Unfit> {
-    let first = given.from.first()?;
+    if value.constant == Some(Constant::Null) {
+        return None;
+    }
     let rules = |of: &Relation, column: &Ident| -> Vec<(Ident, Constraint)> {
         let unique = of.indexes.iter().filter(|(_, index)| index.keeps_apart());
         let unique =
@@ -221,23 +256,33 @@ fn ruled(
     };
     // What the column is given is what it holds, or something that is held to the same rule.
     let held = |rule: &Constraint| {
+        let reads = |target: &QName| value.alone && !value.read.is_empty() && value.read.iter().all(|(of, _)| of == target);
         let handled = match rule {
-            Constraint::Unique { .. } => !collides,
-            // The row that is written is there.
-            Constraint::ForeignKey { target, .. } => target == own,
+            Constraint::Unique { .. } => !collides || value.fresh,
+            // The row that is written is there, and so is one that was read.
+            Constraint::ForeignKey { target, .. } => target == own || reads(target),
+            Constraint::Check { expression, .. } => {
+                let known = |of: &Ident| value.constant.clone().filter(|_| of == column);
+                let truth = Condition::read(expression).map(|condition| condition.holds(&known));
+                value.constant.is_some() && matches!(truth, Some(Truth::True | Truth::Null))
+            }
             _ => false,
         };
-        handled
-            || given.alone && given.from.iter().all(|from| rules(row, from).iter().any(|(_, other)| same(rule, other)))
+        let alike = |from: &Ident| rules(row, from).iter().any(|(_, other)| same(rule, other));
+        handled || value.alone && value.read.is_empty() && !value.from.is_empty() && value.from.iter().all(alike)
     };
     let (name, _) = rules(relation, column).into_iter().find(|(_, rule)| !held(rule))?;
-    Some(Unfit { from: Some(first.clone()), into: format!("{table}.{column}"), why: Why::Rule(name) })
+    Some(Unfit { from: value.from.first().cloned(), into: format!("{table}.{column}"), why: Why::Rule(name) })
 }
 
 /// Why values of one type may not be taken by a column of another.
 fn unfitting(schema: &Schema, from: &TypeName, to: &TypeName) -> Option<Why> {
-    if from == to || from.is_array() || to.is_array() {
+    if from == to {
         return None;
+    }
+    if from.is_array() || to.is_array() {
+        let element = |of: &TypeName| of.as_str().strip_suffix("[]").map(TypeName::canonical);
+        return unfitting(schema, &element(from)?, &element(to)?);
     }
     let labels = |of: &TypeName| match schema.user_type_named(&of.base()) {
         Some(UserType::Enum(labels)) => Some(labels),
@@ -251,12 +296,31 @@ fn unfitting(schema: &Schema, from: &TypeName, to: &TypeName) -> Option<Why> {
         let limit = longest(schema, to)?;
         return longest(schema, from).is_none_or(|length| length > limit).then(more)?;
     }
+    // What is rounded may have one digit more.
+    let rounded = || i64::from(scale(from) > scale(to) && digits(from).is_some_and(|digits| digits % 2 == 0));
     match (digits(from), digits(to)) {
-        // Fractions are rounded.
-        (Some(has), Some(taken)) => (has > taken).then(more)?,
-        (None, Some(_)) if is_text(from) => more(),
-        _ if is_text(from) && labels(to).is_some() => more(),
+        (Some(has), Some(taken)) => (has.saturating_add(rounded()) > taken).then(more)?,
+        // A text may be no value of another type.
+        _ if is_text(from) && *to.base() != *"jsonpath" && known(schema, to) => more(),
         _ => None,
+    }
+}
+
+/// Whether a type is known to refuse some texts.
+fn known(schema: &Schema, data_type: &TypeName) -> bool {
+    const REFUSE: [&str; 20] = [
+        "smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "date", "timestamp", "timestamp without time zone",
+        "timestamp with time zone", "time without time zone", "interval", "uuid", "json", "jsonb", "inet", "cidr", "bytea", "money",
+    ];
+    REFUSE.contains(&&*data_type.base()) || matches!(schema.user_type_named(&data_type.base()), Some(UserType::Enum(_)))
+}
+
+/// How many digits a number has behind the point, at most.
+fn scale(data_type: &TypeName) -> i64 {
+    match (&*data_type.base(), data_type.modifiers().as_slice()) {
+        ("numeric", [_, scale, ..]) => *scale,
+        ("numeric", []) | ("real" | "double precision", _) => i64::MAX,
+        _ => 0,
     }
 }
 
@@ -276,29 +340,6 @@ fn is_text(data_type: &TypeName) -> bool {
     matches!(&*data_type.base(), "text" | "character varying" | "character" | "bpchar")
 }
 
-/// How long the text of a value can be; `None`: any length.
-fn longest(schema: &Schema, data_type: &TypeName) -> Option<i64> {
-    let length = |base: &str| {
-        Some(match base {
-            "character varying" => *data_type.modifiers().first()?,
-            "character" => data_type.modifiers().first().copied().unwrap_or(1),
-            "boolean" => 5,
-            "smallint" => 6,
-            "date" => 13,
-            "integer" => 11,
-            "bigint" => 20,
-            "uuid" => 36,
-            _ => return None,
-        })
-    };
-    match schema.user_type_named(&data_type.base()) {
-        Some(UserType::Enum(labels)) => {
-            labels.iter().filter_map(|label| i64::try_from(label.chars().count()).ok()).max()
-        }
-        _ => length(&data_type.base()),
-    }
-}
-
 /// How many digits a number has before the point, at most; halves for types whose limits are no power of ten.
 fn digits(data_type: &TypeName) -> Option<i64> {
     Some(match &*data_type.base() {
@@ -310,7 +351,8 @@ fn digits(data_type: &TypeName) -> Option<i64> {
             [precision] => precision.saturating_mul(2),
             [precision, scale, ..] => precision.saturating_sub(*scale).saturating_mul(2),
         },
-        "real" | "double precision" => i64::MAX - 1,
+        "real" => 77,
+        "double precision" => 617,
         _ => return None,
     })
 }

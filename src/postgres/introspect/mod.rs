@@ -276,8 +276,12 @@ impl Reader {
             }
         }
         for row in self.take("policies") {
+            let (tables, columns): (Vec<u32>, Vec<Ident>) = (row.get(5), idents(&row, 6));
+            let read = tables.iter().zip(columns).filter_map(|(table, column)| Some((self.oids.get(table)?.clone(), column)));
+            let reads = read.collect();
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                let policy = Policy { restrictive: row.get(2), open: row.get(4), text: row.get::<_, String>(3).into() };
+                let text = row.get::<_, String>(3).into();
+                let policy = Policy { restrictive: row.get(2), open: row.get(4), text, reads };
                 relation.policies.insert(row.get::<_, String>(1).into(), policy);
             }
         }

@@ -118,8 +118,18 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                                                pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),
                           p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
                               AND coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') = 'true'
-                              AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true'
-                   FROM pg_catalog.pg_policy p".to_owned()),
+                              AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true',
+                          coalesce(d.tables, '{}'), coalesce(d.columns, '{}')
+                   FROM pg_catalog.pg_policy p
+                   LEFT JOIN LATERAL (
+                       SELECT array_agg(d.refobjid ORDER BY d.refobjid, d.refobjsubid) AS tables,
+                              array_agg(coalesce(a.attname::text, '') ORDER BY d.refobjid, d.refobjsubid) AS columns
+                       FROM pg_catalog.pg_depend d
+                       LEFT JOIN pg_catalog.pg_attribute a
+                           ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+                       WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
+                         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'n'
+                   ) d ON true".to_owned()),
         ("privileges", format!(
             "SELECT c.oid, coalesce(r.rolname::text, 'public'), x.privilege_type
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,7 +1,7 @@
 //! What PostgreSQL refuses to drop, because something stands on it.
 
 use super::{Catalog, is_of};
-use crate::schema::model::{QName, Relation};
+use crate::schema::model::{Policy, QName, Relation};
 use crate::sql::operation::{DefaultValue, RelationKind};
 use crate::sql::{Name, TypeName};
 
@@ -54,6 +54,9 @@ impl Catalog<'_> {
             || self.schema.ancestors(name).filter(|above| self.schema.relation(above).is_some_and(|r| r.partitioned));
         let keyed = || whole().flat_map(|above| self.schema.pointing_to(above)).find(|other| !together.contains(other));
         let user = user.or_else(|| keyed().map(|other| format!("constraint on table {other}")));
+        let read = |policy: &Policy| policy.reads.iter().any(|(read, _)| read == name);
+        let mut policies = self.policies(read).filter(|(on, _)| *on != name && !together.contains(on));
+        let user = user.or_else(|| policies.next().map(|(_, policy)| policy));
         let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
         let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
