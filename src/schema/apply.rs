@@ -399,6 +399,13 @@ impl Change {
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
         self.drop_policies(|(read, _)| read == name);
+        if relation.kind == RelationKind::Sequence {
+            let drawing: Vec<_> =
+                self.schema.drawing(name).map(|(table, column)| (table.clone(), column.name.clone())).collect();
+            for (table, column) in drawing {
+                self.change_table(&table, &TableChange::DropDefault { column });
+            }
+        }
         let dependents: Vec<_> = self.schema.dependents(name).cloned().collect();
         for dependent in dependents {
             let is_view = self.schema.relation(&dependent).is_some_and(|r| !r.reads.is_empty());
@@ -424,22 +431,16 @@ impl Change {
         read.flat_map(|condition| resolve::read_by(condition, table, &self.schema)).collect()
     }
 
-    /// The tables with a policy that reads any of what is asked for.
-    pub(super) fn with_policies(&self, reads: impl Fn(&(QName, Ident)) -> bool) -> Vec<QName> {
-        let found = self.schema.relations().filter(|(_, r)| r.policies.values().any(|p| p.reads.iter().any(&reads)));
-        found.map(|(name, _)| name.clone()).collect()
-    }
-
     /// Drops the policies that read any of what goes.
     pub(super) fn drop_policies(&mut self, gone: impl Fn(&(QName, Ident)) -> bool) {
-        for table in self.with_policies(&gone) {
+        for table in self.schema.with_policies(&gone) {
             self.edit(&table, |relation| relation.policies.retain(|_, policy| !policy.reads.iter().any(&gone)));
         }
     }
 
     /// Lets policies follow what they read.
     pub(super) fn rename_in_policies(&mut self, renamed: impl Fn(&(QName, Ident)) -> Option<(QName, Ident)>) {
-        for table in self.with_policies(|read| renamed(read).is_some()) {
+        for table in self.schema.with_policies(|read| renamed(read).is_some()) {
             self.edit(&table, |relation| {
                 for policy in relation.policies.values_mut() {
                     let reads = std::mem::take(&mut policy.reads).into_iter();
@@ -560,6 +561,15 @@ impl Change {
         redirect(&mut renamed, from, &to);
         self.insert(to.clone(), renamed);
         self.rename_in_policies(|(read, column)| (read == from).then(|| (to.clone(), column.clone())));
+        if relation.kind == RelationKind::Sequence {
+            let drawing: BTreeSet<_> = self.schema.drawing(from).map(|(table, _)| table.clone()).collect();
+            for table in drawing {
+                self.edit(&table, |relation| {
+                    let draws = relation.columns.iter_mut().flat_map(|column| &mut column.draws);
+                    draws.filter(|drawn| **drawn == *from).for_each(|drawn| *drawn = to.clone());
+                });
+            }
+        }
         for dependent in dependents.iter().filter(|d| *d != from).chain(&owned) {
             self.edit(dependent, |relation| redirect(relation, from, &to));
         }
@@ -754,6 +764,7 @@ impl Change {
                 default: None,
                 needs: Vec::new(),
                 calls: Vec::new(),
+                draws: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
@@ -911,7 +922,7 @@ fn redirect(relation: &mut Relation, from: &QName, to: &QName) {
 }
 
 /// The functions that an expression calls, by bare name.
-fn called(expr: &Expr) -> Vec<Ident> {
+pub(super) fn called(expr: &Expr) -> Vec<Ident> {
     let own = match expr {
         Expr::Call(call) => Some(call.name.name.clone()),
         _ => None,

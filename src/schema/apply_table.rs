@@ -3,10 +3,12 @@
 use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, Rule};
 use super::naming;
+use super::resolve::COUNTERS;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
     TableChange,
 };
+use crate::sql::query::{Expr, Kept};
 
 impl Change {
     /// The columns that the LIKE elements written at some places bring.
@@ -118,7 +120,7 @@ impl Change {
         }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
-            relation.columns.push(column(definition));
+            relation.columns.push(self.defined(definition));
             relation.runs.extend(definition.runs.iter().cloned());
         }
         relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
@@ -291,8 +293,9 @@ impl Change {
                     }
                     return;
                 }
+                let column = self.defined(definition);
                 self.edit(table, |relation| {
-                    relation.columns.push(column(definition));
+                    relation.columns.push(column);
                     relation.runs.extend(definition.runs.iter().cloned());
                 });
                 self.sequence_for(table, definition);
@@ -323,16 +326,19 @@ impl Change {
             TableChange::SetType { column, data_type, .. } => {
                 self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
             }
-            TableChange::SetDefault { column, default, runs, .. } => {
+            TableChange::SetDefault { column, default, runs, value } => {
+                let draws = self.drawn(value);
                 self.edit_column(table, column, |c| {
                     c.default = Some(*default);
                     c.calls.clone_from(runs);
+                    c.draws = draws;
                 });
                 self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
             }
             TableChange::DropDefault { column } => self.edit_column(table, column, |c| {
                 c.default = None;
                 c.calls.clear();
+                c.draws.clear();
             }),
             TableChange::SetNotNull { column, name, .. } => {
                 self.edit_column(table, column, |c| c.not_null = true);
@@ -602,6 +608,41 @@ impl Change {
         }
     }
 
+    fn defined(&self, definition: &ColumnDefinition) -> Column {
+        Column {
+            name: definition.name.clone(),
+            data_type: Some(definition.data_type.clone()),
+            not_null: definition.not_null,
+            default: definition.default,
+            needs: definition.needs.clone(),
+            calls: definition.runs.clone(),
+            draws: self.drawn(&definition.value),
+            holds: None,
+        }
+    }
+
+    /// The sequences that a default names.
+    fn drawn(&self, value: &Kept) -> Vec<QName> {
+        fn named<'e>(expr: &'e Expr, found: &mut Vec<&'e str>) {
+            if let Expr::Call(call) = expr
+                && COUNTERS.contains(&&*call.name.name)
+            {
+                found.extend(call.arguments.first().and_then(|argument| match argument {
+                    Expr::Text(text, _) => Some(&**text),
+                    Expr::Cast(inner, to, _) if to.as_str() == "regclass" => match &**inner {
+                        Expr::Text(text, _) => Some(&**text),
+                        _ => None,
+                    },
+                    _ => None,
+                }));
+            }
+            expr.parts().into_iter().for_each(|part| named(part, found));
+        }
+        let mut found = Vec::new();
+        value.iter().for_each(|value| named(value, &mut found));
+        found.into_iter().filter_map(|text| self.schema.named_in(text)).collect()
+    }
+
     fn rename_column(&mut self, table: &QName, from: &Ident, to: &Ident) {
         if self.column(table, from).is_none() {
             self.touch(table);
@@ -673,18 +714,6 @@ fn distinct_keys(constraints: &[ConstraintDefinition]) -> Vec<ConstraintDefiniti
     // The others in the order in which they are written, which made-up names depend on.
     kept.sort_by_key(|k| constraints.iter().position(|c| c.kind == k.kind));
     kept
-}
-
-fn column(definition: &ColumnDefinition) -> Column {
-    Column {
-        name: definition.name.clone(),
-        data_type: Some(definition.data_type.clone()),
-        not_null: definition.not_null,
-        default: definition.default,
-        needs: definition.needs.clone(),
-        calls: definition.runs.clone(),
-        holds: None,
-    }
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {

@@ -22,6 +22,10 @@ pub struct Body {
     pub declared: Vec<(Ident, Declared)>,
     /// Whether it may raise an exception of its own.
     pub raises: bool,
+    /// Whether it demands a row of a query (`INTO STRICT`).
+    pub strict: bool,
+    /// Whether it runs SQL that is put together at run time.
+    pub dynamic: bool,
     /// How many columns the rows have that it returns as `ROW(…)`.
     pub rows: Vec<usize>,
     /// The temporary tables that it makes.
@@ -229,6 +233,14 @@ impl<'a> Reader<'a> {
                 if of.first().is_some_and(|piece| piece.is_any(&["reverse", "array"])) {
                     of = &of[1..];
                 }
+                // Of an array, each element.
+                if first.is("foreach")
+                    && let (Some(first), Some(last)) = (of.first(), of.last())
+                    && let Ok(command) = read_query(&format!("SELECT ({})[1]", &self.text[first.at..last.end()]))
+                {
+                    self.body.queries.push(BodyQuery::new(command, false));
+                    self.assigned(targets.iter().map(|target| vec![target.clone()]).collect(), false);
+                }
                 let range = of.windows(2).any(|pair| pair[0].symbol(".") && pair[1].symbol("."));
                 if !range && first.is("for") && self.query(of, false) {
                     self.assigned(targets.into_iter().map(|target| vec![target]).collect(), false);
@@ -253,7 +265,8 @@ impl<'a> Reader<'a> {
     fn declaration(&mut self, pieces: &[Lexeme<'a>]) {
         let Some(variable) = pieces.first().and_then(name) else { return };
         self.body.variables.insert(variable.clone());
-        let ends = |piece: &Lexeme<'a>| piece.is_any(&["not", "default", "collate"]) || piece.symbol(":") || piece.symbol("=");
+        let ends =
+            |piece: &Lexeme<'a>| piece.is_any(&["not", "default", "collate"]) || piece.symbol(":") || piece.symbol("=");
         let from = if pieces.get(1).is_some_and(|piece| piece.is("constant")) { 2 } else { 1 };
         let end = pieces.iter().position(ends).unwrap_or(pieces.len()).max(from);
         self.body.declared.push((variable.clone(), self.declared(&pieces[from.min(pieces.len())..end])));
@@ -304,7 +317,9 @@ impl<'a> Reader<'a> {
         let Some(first) = pieces.first() else { return };
         let next = |n: usize, word: &str| pieces.get(n).is_some_and(|piece| piece.is(word));
         if first.is("return") && next(1, "query") {
-            if !next(2, "execute") {
+            if next(2, "execute") {
+                self.body.dynamic = true;
+            } else {
                 self.query(&pieces[2..], true);
             }
         } else if first.is("return") {
@@ -327,9 +342,10 @@ impl<'a> Reader<'a> {
             // Without a level it is an exception.
             let harmless = ["debug", "log", "info", "notice", "warning"];
             self.body.raises |= !pieces.get(1).is_some_and(|piece| piece.is_any(&harmless));
+        } else if first.is("execute") {
+            self.body.dynamic = true;
         } else if first.is_any(&[
-            "execute", "null", "exit", "continue", "open", "fetch", "close", "move", "get", "call",
-            "commit", "rollback",
+            "null", "exit", "continue", "open", "fetch", "close", "move", "get", "call", "commit", "rollback",
         ]) {
             // Nothing of the schema, or nothing that is known.
         } else {
@@ -370,21 +386,22 @@ impl<'a> Reader<'a> {
         let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
         let mut depth = 0_i32;
         let mut into = None;
-        let inserts = pieces.iter().position(|piece| piece.is("insert")).map(|at| at + 1);
+        let named = |at: usize| at > 0 && pieces[at - 1].is_any(&["insert", "merge"]);
         for (i, piece) in pieces.iter().enumerate() {
             match piece.text {
                 "(" | "[" => depth += 1,
                 ")" | "]" => depth -= 1,
-                _ if depth == 0 && piece.is("into") && Some(i) != inserts && into.is_none() => into = Some(i),
+                _ if depth == 0 && piece.is("into") && !named(i) && into.is_none() => into = Some(i),
                 _ => {}
             }
         }
-        let mut targets = Vec::new();
+        let (mut targets, mut strict) = (Vec::new(), false);
         let text = match into {
             None => self.text[first.at..last.end()].to_owned(),
             Some(at) => {
                 // `[STRICT] a, b.c`
-                let mut end = at + 1 + usize::from(pieces.get(at + 1).is_some_and(|piece| piece.is("strict")));
+                strict = pieces.get(at + 1).is_some_and(|piece| piece.is("strict"));
+                let mut end = at + 1 + usize::from(strict);
                 loop {
                     let mut target: Vec<Ident> = pieces.get(end).and_then(name).into_iter().collect();
                     end += 1;
@@ -403,7 +420,8 @@ impl<'a> Reader<'a> {
             }
         };
         let Ok(command) = read_query(&text) else { return false };
-        let finds = matches!(command, Command::Select(_));
+        let finds = matches!(command, Command::Select(_)) && !strict;
+        self.body.strict |= strict;
         self.body.queries.push(BodyQuery::new(command, returned));
         if !targets.is_empty() {
             self.assigned(targets, finds);

@@ -28,9 +28,10 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     let concerns = |table: &QName, relation: &Relation| {
         changed.iter().any(|capability| match capability {
             Capability::Trigger { relation: on, .. } => on == table,
-            Capability::Body { name, .. } => {
-                relation.trigger_functions.values().any(|function| function == name || calls(step.before, function, name))
-            }
+            Capability::Body { name, .. } => relation
+                .trigger_functions
+                .values()
+                .any(|function| function == name || calls(step.before, function, name)),
             Capability::Fits { .. } => true,
             _ => false,
         })
@@ -69,8 +70,8 @@ fn calls(schema: &Schema, function: &QName, called: &QName) -> bool {
 /// A value that a trigger puts where it may not fit.
 #[derive(Debug, PartialEq, Eq)]
 struct Unfit {
-    /// The column of the row that is written; none of it alone.
-    from: Option<Ident>,
+    /// The columns of the row that it is made of.
+    from: Vec<Ident>,
     into: String,
     why: Why,
 }
@@ -87,32 +88,40 @@ enum Why {
     Null,
     /// A rule of the table bears on the column.
     Rule(Ident),
-    /// It fails for some values.
-    Test(&'static str),
+    /// Something is divided by it.
+    Zero,
+    /// The body fails without it, in words.
+    Fails(&'static str),
 }
 
 impl Unfit {
     /// Whether a version writes what it is made of. `known`: the table as the version knows it; `changes`: the trigger runs for rows that are
     /// changed, too.
     fn evidence<'a>(&self, app: App<'a>, (table, known): (&QName, &Relation), changes: bool) -> Evidence<'a> {
-        let Some(from) = &self.from else { return app.writes(table) };
-        let (relation, column) = (table.clone(), from.clone());
-        match (&self.why, known.column(from)) {
-            // A column that its version does not know is not written by it.
-            (Why::Null, None) => app.writes(table),
-            (_, None) => Evidence::None,
-            (Why::Null, Some(found)) if found.not_null => app.writes(table),
-            (Why::Null, Some(_)) => {
-                let omits = Capability::Omit { relation: relation.clone(), column: column.clone() };
-                match app.evidence(&omits) {
-                    Evidence::None => app.evidence(&Capability::AcceptsNull { relation, column }),
-                    evidence => evidence,
+        let of = |from: &Ident| {
+            let (relation, column) = (table.clone(), from.clone());
+            match (&self.why, known.column(from)) {
+                // A column that its version does not know is NULL in what it writes, and nothing else.
+                (Why::Null, None) => app.writes(table),
+                (_, None) => Evidence::None,
+                (Why::Null, Some(found)) if found.not_null => app.writes(table),
+                (Why::Null, Some(_)) => {
+                    let omits = Capability::Omit { relation: relation.clone(), column: column.clone() };
+                    match app.evidence(&omits) {
+                        Evidence::None => app.evidence(&Capability::AcceptsNull { relation, column }),
+                        evidence => evidence,
+                    }
                 }
+                // A row that is changed holds what it held.
+                (_, Some(found)) if found.has_default() || changes => app.writes(table),
+                (_, Some(_)) => app.evidence(&Capability::Write { relation, column }),
             }
-            // A row that is changed holds what it held.
-            (_, Some(found)) if found.has_default() || changes => app.writes(table),
-            (_, Some(_)) => app.evidence(&Capability::Write { relation, column }),
+        };
+        if self.from.is_empty() {
+            return app.writes(table);
         }
+        let found = self.from.iter().map(of);
+        found.reduce(|one, other| if matches!(one, Evidence::None) { other } else { one }).unwrap_or(Evidence::None)
     }
 
     fn is_own_null(&self, table: &QName) -> bool {
@@ -123,7 +132,7 @@ impl Unfit {
         match self.why {
             Why::Label(_) => "give the enum all labels of the other; or translate them in the trigger",
             Why::Null => "let the trigger pass over NULL; or let the column take it until blue is drained",
-            Why::Rule(_) | Why::Test(_) => {
+            Why::Rule(_) | Why::Zero | Why::Fails(_) => {
                 "make sure that whatever is written fits; or let the trigger wait until blue is drained: `-- cutover: after <reason>`"
             }
             Why::Type(..) | Why::Longer(_) => {
@@ -135,19 +144,27 @@ impl Unfit {
 
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let from = self.from.as_deref().unwrap_or("a value that it makes");
+        let from = if self.from.is_empty() { "a value that it makes".to_owned() } else { self.from.join(", ") };
         let into = &self.into;
         match &self.why {
             Why::Label(label) => write!(f, "puts {from} into {into}, which does not take '{label}'"),
+            Why::Type(from_type, to) if into.is_empty() => {
+                write!(f, "takes {from} ({from_type}) for {to}, which does not take all of it")
+            }
+            Why::Longer(to) if into.is_empty() => {
+                write!(f, "takes a text that it makes for {to}, which does not take any length")
+            }
             Why::Type(from_type, to) => {
                 write!(f, "puts {from} ({from_type}) into {into} ({to}), which does not take all of it")
             }
             Why::Null => write!(f, "puts {from} into {into}, which does not take NULL"),
             Why::Rule(rule) => write!(f, "puts {from} into {into}, which does not take all of it ({rule})"),
             Why::Longer(to) => {
-                write!(f, "puts what it makes into {into} ({to}), which does not take a text of any length")
+                write!(f, "puts a text that it makes into {into} ({to}), which does not take any length")
             }
-            Why::Test(does) => write!(f, "{does} {from}, which does not take any value"),
+            Why::Zero if self.from.is_empty() => f.write_str("divides by what it reads, which may be 0"),
+            Why::Zero => write!(f, "divides by what is made of {from}, which may be 0"),
+            Why::Fails(words) => f.write_str(words),
         }
     }
 }
@@ -159,26 +176,30 @@ fn unfit(schema: &Schema, table: &QName, trigger: &str, function: &QName) -> Vec
     let row = firing.each_row.then_some((table, firing));
     let bodies = schema.functions(function).iter();
     let all = bodies.flat_map(|function| written(function, row, schema));
-    all.filter_map(|Written { into, value }| {
+    all.filter_map(|Written { into, mut value }| {
+        // What a column keeps fits it.
+        if let Place::Row(column) = &into
+            && value.from.len() > 1
+        {
+            value.from.retain(|from| from != column);
+        }
         let (target, column, collides) = match &into {
             Place::Column { table, column, collides } => (table, column, *collides),
             // What one puts there that runs afterwards is written nowhere.
             Place::Row(column) if firing.changes_rows() => (table, column, true),
             Place::Row(_) => return None,
-            Place::Type(to) => return too_much(schema, &value, to, &|| format!("what is {to}")),
-            Place::Test(does) => {
-                let from = value.from.first().cloned();
-                return Some(Unfit { from, into: String::new(), why: Why::Test(does) });
+            Place::Type(to) => return too_much(schema, &value, to, &String::new),
+            Place::Divisor => return Some(Unfit { from: value.from, into: String::new(), why: Why::Zero }),
+            Place::Nowhere(words) => {
+                return Some(Unfit { from: value.from, into: String::new(), why: Why::Fails(words) });
             }
         };
         let written = schema.relation(target)?;
         let found = written.column(column)?;
         let into = || format!("{target}.{column}");
         let of_type = || too_much(schema, &value, found.data_type.as_ref()?, &into);
-        let nullified = || {
-            let from = value.from.first().cloned();
-            (value.null && found.not_null).then(|| Unfit { from, into: into(), why: Why::Null })
-        };
+        let nullified =
+            || (value.null && found.not_null).then(|| Unfit { from: value.from.clone(), into: into(), why: Why::Null });
         of_type().or_else(nullified).or_else(|| ruled((table, relation), &value, (target, written), column, collides))
     })
     .collect()
@@ -187,8 +208,7 @@ fn unfit(schema: &Schema, table: &QName, trigger: &str, function: &QName) -> Vec
 /// A value that a type may not take.
 fn too_much(schema: &Schema, value: &Value, to: &TypeName, into: &dyn Fn() -> String) -> Option<Unfit> {
     let to = below(schema, to);
-    let from = value.from.first().cloned();
-    let unfit = |why| Some(Unfit { from: from.clone(), into: into(), why });
+    let unfit = |why| Some(Unfit { from: value.from.clone(), into: into(), why });
     let numbers = |number: i64| match &*to.base() {
         "smallint" => i16::try_from(number).is_ok(),
         "integer" => i32::try_from(number).is_ok(),
@@ -196,13 +216,19 @@ fn too_much(schema: &Schema, value: &Value, to: &TypeName, into: &dyn Fn() -> St
     };
     match &value.constant {
         Some(Constant::Null | Constant::Default) => return None,
-        Some(Constant::Number(number)) if !is_text(to) && digits(to).is_none_or(|digits| digits >= 9 && digits % 2 == 1) => {
+        Some(Constant::Number(number))
+            if !is_text(to) && digits(to).is_none_or(|digits| digits >= 9 && digits % 2 == 1) =>
+        {
             return if numbers(*number) { None } else { unfit(Why::Type(value.data_type.clone()?, to.clone())) };
         }
         // Whether it is a value of its type is known when the body is read.
         Some(Constant::Text(text)) => {
             if let Some(UserType::Enum(labels)) = schema.user_type_named(&to.base()) {
-                return if labels.iter().any(|label| **label == **text) { None } else { unfit(Why::Label((&**text).into())) };
+                return if labels.iter().any(|label| **label == **text) {
+                    None
+                } else {
+                    unfit(Why::Label((&**text).into()))
+                };
             }
             if !is_text(to) {
                 return None;
@@ -222,8 +248,10 @@ fn too_much(schema: &Schema, value: &Value, to: &TypeName, into: &dyn Fn() -> St
         let known = value.data_type.as_ref().map(|from| below(schema, from));
         let own = known.and_then(|from| longest(schema, from));
         return match known {
-            Some(from) if value.alone || own.is_some() && own == value.length => unfit(Why::Type(from.clone(), to.clone())),
-            _ => Some(Unfit { from: None, into: into(), why: Why::Longer(to.clone()) }),
+            Some(from) if value.alone || own.is_some() && own == value.length => {
+                unfit(Why::Type(from.clone(), to.clone()))
+            }
+            _ => unfit(Why::Longer(to.clone())),
         };
     }
     let from_type = below(schema, value.data_type.as_ref()?);
@@ -256,7 +284,8 @@ fn ruled(
     };
     // What the column is given is what it holds, or something that is held to the same rule.
     let held = |rule: &Constraint| {
-        let reads = |target: &QName| value.alone && !value.read.is_empty() && value.read.iter().all(|(of, _)| of == target);
+        let reads =
+            |target: &QName| value.alone && !value.read.is_empty() && value.read.iter().all(|(of, _)| of == target);
         let handled = match rule {
             Constraint::Unique { .. } => !collides || value.fresh,
             // The row that is written is there, and so is one that was read.
@@ -272,7 +301,7 @@ fn ruled(
         handled || value.alone && value.read.is_empty() && !value.from.is_empty() && value.from.iter().all(alike)
     };
     let (name, _) = rules(relation, column).into_iter().find(|(_, rule)| !held(rule))?;
-    Some(Unfit { from: value.from.first().cloned(), into: format!("{table}.{column}"), why: Why::Rule(name) })
+    Some(Unfit { from: value.from.clone(), into: format!("{table}.{column}"), why: Why::Rule(name) })
 }
 
 /// Why values of one type may not be taken by a column of another.
@@ -309,8 +338,26 @@ fn unfitting(schema: &Schema, from: &TypeName, to: &TypeName) -> Option<Why> {
 /// Whether a type is known to refuse some texts.
 fn known(schema: &Schema, data_type: &TypeName) -> bool {
     const REFUSE: [&str; 20] = [
-        "smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "date", "timestamp", "timestamp without time zone",
-        "timestamp with time zone", "time without time zone", "interval", "uuid", "json", "jsonb", "inet", "cidr", "bytea", "money",
+        "smallint",
+        "integer",
+        "bigint",
+        "numeric",
+        "real",
+        "double precision",
+        "boolean",
+        "date",
+        "timestamp",
+        "timestamp without time zone",
+        "timestamp with time zone",
+        "time without time zone",
+        "interval",
+        "uuid",
+        "json",
+        "jsonb",
+        "inet",
+        "cidr",
+        "bytea",
+        "money",
     ];
     REFUSE.contains(&&*data_type.base()) || matches!(schema.user_type_named(&data_type.base()), Some(UserType::Enum(_)))
 }

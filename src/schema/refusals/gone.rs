@@ -24,6 +24,13 @@ impl Catalog<'_> {
     pub(super) fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {
         let together: Vec<QName> = together.iter().map(|name| self.schema.resolve(name)).collect();
         if relation.kind == RelationKind::Sequence {
+            let drawing = self.schema.drawing(name).find(|(table, _)| !together.contains(table));
+            if let Some((table, column)) = drawing {
+                return Some(format!(
+                    "cannot drop sequence {name} because other objects depend on it: default value for column {} of table {table}",
+                    column.name
+                ));
+            }
             let (table, column) = relation.owned_by.as_ref()?;
             let counts = self.schema.relation(table)?.column(column)?.default;
             return match counts {

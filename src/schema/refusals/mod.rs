@@ -534,8 +534,7 @@ impl Catalog<'_> {
             return used("a generated column", format!("column {}", generated.name));
         }
         if let Some(policy) = self.policies_of(name, column).next() {
-            return used("in a policy definition", policy)
-                .map(|t| t.replace("used by in", "used in"));
+            return used("in a policy definition", policy).map(|t| t.replace("used by in", "used in"));
         }
         if let Some((trigger, _)) = relation.trigger_columns.iter().find(|(_, columns)| columns.contains(column)) {
             return used("in a trigger definition", format!("trigger {trigger}"))

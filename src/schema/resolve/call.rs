@@ -15,7 +15,7 @@ use crate::sql::operation::Ident;
 use crate::sql::query::{Call, Expr};
 
 /// Functions whose first argument is a sequence.
-const COUNTERS: [&str; 3] = ["nextval", "currval", "setval"];
+pub(in crate::schema) const COUNTERS: [&str; 3] = ["nextval", "currval", "setval"];
 
 /// What a call was found to mean.
 struct Meant {

@@ -23,6 +23,7 @@ use crate::sql::condition::Constant;
 use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::{Firing, Ident};
 use crate::sql::query::{At, Command, Expr, Query};
+pub(super) use call::COUNTERS;
 use catalog::Context;
 use scope::Names;
 use types::Types;

@@ -46,8 +46,10 @@ pub(crate) enum Place {
     Row(Ident),
     /// A variable, or a cast.
     Type(TypeName),
-    /// Something that fails for some values, in words.
-    Test(&'static str),
+    /// The right side of a division.
+    Divisor,
+    /// Nowhere: the body may fail, in words.
+    Nowhere(&'static str),
 }
 
 /// What a body gives to something.
@@ -62,24 +64,105 @@ const DEEPEST: usize = 8;
 
 /// Functions that give no NULL for what is none.
 const NEVER_NULL: &[&str] = &[
-    "abs", "age", "btrim", "ceil", "ceiling", "char_length", "character_length", "date_part", "date_trunc", "decode", "encode", "floor",
-    "initcap", "jsonb_build_array", "json_build_array", "jsonb_build_object", "json_build_object", "left", "length", "lower", "lpad", "ltrim",
-    "make_date", "md5", "mod", "nextval", "now", "octet_length", "power", "quote_ident", "quote_literal", "random", "regexp_replace", "repeat",
-    "replace", "reverse", "right", "round", "row_to_json", "rpad", "rtrim", "sha256", "split_part", "starts_with", "strpos", "substr",
-    "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp", "to_tsquery", "to_tsvector", "translate", "trim",
-    "trunc", "txid_current", "upper", "setweight", "gen_random_uuid", "uuid_generate_v4", "clock_timestamp", "statement_timestamp",
-    "transaction_timestamp", "timeofday", "pg_current_xact_id", "unaccent", "sqrt", "sign", "div", "chr", "ascii",
+    "abs",
+    "age",
+    "btrim",
+    "ceil",
+    "ceiling",
+    "char_length",
+    "character_length",
+    "date_part",
+    "date_trunc",
+    "decode",
+    "encode",
+    "floor",
+    "initcap",
+    "jsonb_build_array",
+    "json_build_array",
+    "jsonb_build_object",
+    "json_build_object",
+    "left",
+    "length",
+    "lower",
+    "lpad",
+    "ltrim",
+    "make_date",
+    "md5",
+    "mod",
+    "nextval",
+    "now",
+    "octet_length",
+    "power",
+    "quote_ident",
+    "quote_literal",
+    "random",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "row_to_json",
+    "rpad",
+    "rtrim",
+    "sha256",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "timezone",
+    "to_char",
+    "to_date",
+    "to_json",
+    "to_jsonb",
+    "to_number",
+    "to_timestamp",
+    "to_tsquery",
+    "to_tsvector",
+    "translate",
+    "trim",
+    "trunc",
+    "txid_current",
+    "upper",
+    "setweight",
+    "gen_random_uuid",
+    "uuid_generate_v4",
+    "clock_timestamp",
+    "statement_timestamp",
+    "transaction_timestamp",
+    "timeofday",
+    "pg_current_xact_id",
+    "unaccent",
+    "sqrt",
+    "sign",
+    "div",
+    "chr",
+    "ascii",
 ];
 
 /// Functions that give a value even for NULL.
-const ALWAYS_GIVE: &[&str] = &["concat", "concat_ws", "count", "jsonb_build_object", "json_build_object", "jsonb_build_array", "num_nulls"];
+const ALWAYS_GIVE: &[&str] =
+    &["concat", "concat_ws", "count", "jsonb_build_object", "json_build_object", "jsonb_build_array", "num_nulls"];
 
 /// Functions that give another value each time.
 const FRESH: &[&str] = &["nextval", "gen_random_uuid", "uuid_generate_v4", "uuid_generate_v1", "uuidv7", "uuidv4"];
 
 /// Functions that give a text of the length of their first argument, or a shorter one.
 const KEEPS_LENGTH: &[&str] = &[
-    "lower", "upper", "initcap", "trim", "btrim", "ltrim", "rtrim", "nullif", "reverse", "translate", "split_part", "substr", "substring", "left",
+    "lower",
+    "upper",
+    "initcap",
+    "trim",
+    "btrim",
+    "ltrim",
+    "rtrim",
+    "nullif",
+    "reverse",
+    "translate",
+    "split_part",
+    "substr",
+    "substring",
+    "left",
     "right",
 ];
 
@@ -173,7 +256,9 @@ impl Resolver<'_> {
                 let length = i64::try_from(text.len()).ok();
                 Value { length, constant: constant(expr), ..Value::default() }
             }
-            Expr::Null => Value { null: true, alone: true, length: Some(0), constant: constant(expr), ..Value::default() },
+            Expr::Null => {
+                Value { null: true, alone: true, length: Some(0), constant: constant(expr), ..Value::default() }
+            }
             Expr::Bool => Value { length: Some(5), ..Value::default() },
             Expr::Cast(inner, to, _) => {
                 let inner = self.value(inner, scope);
@@ -234,7 +319,9 @@ impl Resolver<'_> {
         }
         let found = scope.into_iter().flat_map(Scope::levels).find_map(|names| match table {
             None => names.bare().find(|col| col.name == *name),
-            Some(table) => names.table(None, table).and_then(|table| table.columns.iter().find(|col| col.name == *name)),
+            Some(table) => {
+                names.table(None, table).and_then(|table| table.columns.iter().find(|col| col.name == *name))
+            }
         });
         found.map_or_else(Value::unknown, |col| self.value_of(col))
     }
@@ -333,7 +420,7 @@ impl Resolver<'_> {
         let value = self.value(divisor, scope);
         let guarded = matches!(divisor, Expr::Call(call) if &*call.name.name == "nullif");
         if !guarded && (!value.from.is_empty() || !value.read.is_empty()) {
-            self.written.push(Written { into: Place::Test("divides by"), value });
+            self.written.push(Written { into: Place::Divisor, value });
         }
     }
 }
@@ -377,36 +464,50 @@ fn counts(query: &Query) -> bool {
     select.group_by.is_empty() && select.having.is_none() && select.items.iter().all(is_count)
 }
 
-/// The row that a trigger runs for: its table, and when it runs.
-pub(crate) type OwnRow<'a> = Option<(&'a QName, Firing)>;
+/// The row that a trigger runs for: its table, when it runs, and what is known of the columns that a body has given values.
+type OwnRow = Option<(QName, Firing, BTreeMap<Ident, Value>)>;
 
 /// What a function gives to whatever may not take it, as a trigger of a table, by itself and by the functions that it calls.
-pub(crate) fn written(function: &Function, row: OwnRow<'_>, schema: &Schema) -> Vec<Written> {
-    let mut walk = Walk { schema, row, seen: BTreeSet::new(), written: Vec::new() };
-    walk.function(function, &[], 0);
+pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema: &Schema) -> Vec<Written> {
+    let mut walk = Walk { schema, seen: BTreeSet::new(), written: Vec::new() };
+    walk.function(function, &row.map(|(table, firing)| (table.clone(), firing, BTreeMap::new())), &[], 0);
     walk.written
 }
 
 struct Walk<'a> {
     schema: &'a Schema,
-    row: OwnRow<'a>,
     seen: BTreeSet<QName>,
     written: Vec<Written>,
 }
 
 impl Walk<'_> {
-    fn function(&mut self, function: &Function, arguments: &[Value], depth: usize) {
+    fn function(&mut self, function: &Function, row: &OwnRow, arguments: &[Value], depth: usize) {
         let body = function.source.body();
-        let mut state = State::new(self, function, body, arguments, depth == 0);
-        let mut called = Vec::new();
+        let mut state = State::new(self.schema, function, body, row, arguments);
+        let (mut called, mut set_off) = (Vec::new(), Vec::new());
+        let fails = [
+            (body.strict, "demands a row of a query that may find none or several"),
+            (body.dynamic, "runs SQL that it puts together, which nobody has read"),
+        ];
+        let fails = fails.into_iter().filter(|(does, _)| *does);
+        let nowhere = |(_, words)| Written { into: Place::Nowhere(words), value: Value::default() };
+        self.written.extend(fails.map(nowhere));
         for query in &body.queries {
             let mut resolver = Resolver { follows: true, ..Resolver::new(self.schema) };
             resolver.arguments = arguments.to_vec();
             let names = state.names();
             let columns = resolver.command(&query.command, Some(&Scope { names: &names, outer: None }));
-            let columns: Option<Vec<Col>> = columns.map(|columns| {
-                columns.into_iter().map(|col| col.clone().holding(resolver.value_of(&col))).collect()
-            });
+            let columns: Option<Vec<Col>> = columns
+                .map(|columns| columns.into_iter().map(|col| col.clone().holding(resolver.value_of(&col))).collect());
+            for write in &resolver.resolved.uses.writes {
+                let given = resolver.written.iter().filter_map(|written| match &written.into {
+                    Place::Column { table, column, .. } if *table == write.relation => {
+                        Some((column.clone(), written.value.clone()))
+                    }
+                    _ => None,
+                });
+                set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
+            }
             self.written.append(&mut resolver.written);
             called.append(&mut resolver.called);
             state.assign(query, columns, &mut self.written);
@@ -414,7 +515,27 @@ impl Walk<'_> {
         for (name, arguments) in called {
             if depth < DEEPEST && self.seen.insert(name.clone()) {
                 for function in self.schema.functions(&name) {
-                    self.function(function, &arguments, depth + 1);
+                    self.function(function, &None, &arguments, depth + 1);
+                }
+            }
+        }
+        for (write, given) in set_off {
+            let Some(relation) = self.schema.relation(&write.relation) else { continue };
+            for (trigger, name) in &relation.trigger_functions {
+                let firing = relation.firing(trigger);
+                if depth < DEEPEST && write.sets_off(firing) && self.seen.insert(name.clone()) {
+                    let row = firing.each_row.then(|| (write.relation.clone(), firing, given.clone()));
+                    let begun = self.written.len();
+                    for function in self.schema.functions(name) {
+                        self.function(function, &row, &[], depth + 1);
+                    }
+                    // What it gives to its own row is that table's.
+                    for written in &mut self.written[begun..] {
+                        if let Place::Row(column) = &written.into {
+                            let (table, column) = (write.relation.clone(), column.clone());
+                            written.into = Place::Column { table, column, collides: true };
+                        }
+                    }
                 }
             }
         }
@@ -435,8 +556,7 @@ struct State {
 }
 
 impl State {
-    fn new(walk: &Walk<'_>, function: &Function, body: &Body, arguments: &[Value], own: bool) -> Self {
-        let schema = walk.schema;
+    fn new(schema: &Schema, function: &Function, body: &Body, row: &OwnRow, arguments: &[Value]) -> Self {
         let mut guarded = BTreeSet::new();
         for query in &body.queries {
             asked(query, &mut guarded);
@@ -444,7 +564,7 @@ impl State {
         let mentions = |word: &str| function.mentions.iter().any(|mentioned| **mentioned == *word);
         let resolver = Resolver::new(schema);
         let mut rows = Vec::new();
-        if let Some((table, firing)) = walk.row.filter(|_| own)
+        if let Some((table, firing, given)) = row
             && let Some(relation) = schema.relation(table)
         {
             // A body that asks what it runs for knows which row there is.
@@ -454,8 +574,15 @@ impl State {
                     let col = Col::own(table, &column.name, column.data_type.as_ref());
                     let value = resolver.value_of(&col);
                     let null = (value.null || lacks && !told) && !guarded.contains(&column.name);
+                    // What a body has written is made of what it was made of there.
                     let from = vec![column.name.clone()];
-                    col.holding(Value { null, from, read: Vec::new(), ..value })
+                    let own = Value { null, from, read: Vec::new(), ..value };
+                    let held = match given.get(&column.name) {
+                        Some(given) if alias == "new" => Value { data_type: own.data_type.clone(), ..given.clone() },
+                        _ if given.is_empty() => own,
+                        _ => Value { from: Vec::new(), ..own },
+                    };
+                    col.holding(held)
                 };
                 rows.push((alias.into(), table.clone(), relation.columns.iter().map(col).collect()));
             }
@@ -536,7 +663,8 @@ impl State {
             return;
         }
         for (at, target) in query.into.iter().enumerate() {
-            let value = columns.as_ref().and_then(|columns| columns.get(at)).and_then(|col| col.value.as_deref().cloned());
+            let value =
+                columns.as_ref().and_then(|columns| columns.get(at)).and_then(|col| col.value.as_deref().cloned());
             let mut value = value.unwrap_or_else(Value::unknown);
             value.null |= lacks;
             self.give(target, value, query.always, written);

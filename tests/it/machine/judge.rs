@@ -250,10 +250,10 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             let by_position =
                 !shown && wrong.code == "23502" && into.is_some_and(|(_, rest)| rest.starts_with("VALUES"));
             // What a trigger puts where it does not fit.
-            let labels = |f: &saved::Finding| f.code == "CO301" && f.message.contains("which does not take");
-            let mislabelled = ["22P02", "22001", "22003", "23502", "23503", "23505", "23514"]
-                .contains(&wrong.code.as_str())
-                && plan.findings.iter().any(labels);
+            let labels = |f: &saved::Finding| f.code == "CO301" && f.message.contains("may be refused");
+            let data = |code: &str| code.starts_with("22") || ["P0002", "P0003"].contains(&code);
+            let rule = |code: &str| ["23502", "23503", "23505", "23514"].contains(&code);
+            let mislabelled = (data(&wrong.code) || rule(&wrong.code)) && plan.findings.iter().any(labels);
             any_column
                 || mislabelled
                 || defaulted
