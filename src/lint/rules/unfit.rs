@@ -74,6 +74,8 @@ struct Unfit {
     from: Vec<Ident>,
     into: String,
     why: Why,
+    /// Whether it happens whenever the trigger runs.
+    always: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -102,7 +104,7 @@ impl Unfit {
             let (relation, column) = (table.clone(), from.clone());
             match (&self.why, known.column(from)) {
                 // A column that its version does not know is NULL in what it writes, and nothing else.
-                (Why::Null, None) => app.writes(table),
+                (Why::Null, None) if self.always => app.writes(table),
                 (_, None) => Evidence::None,
                 (Why::Null, Some(found)) if found.not_null => app.writes(table),
                 (Why::Null, Some(_)) => {
@@ -176,69 +178,67 @@ fn unfit(schema: &Schema, table: &QName, trigger: &str, function: &QName) -> Vec
     let row = firing.each_row.then_some((table, firing));
     let bodies = schema.functions(function).iter();
     let all = bodies.flat_map(|function| written(function, row, schema));
-    all.filter_map(|Written { into, mut value }| {
+    all.filter_map(|Written { into, mut value, always }| {
         // What a column keeps fits it.
         if let Place::Row(column) = &into
             && value.from.len() > 1
         {
             value.from.retain(|from| from != column);
         }
+        let unfit = |why| Unfit { from: value.from.clone(), into: String::new(), why, always };
         let (target, column, collides) = match &into {
             Place::Column { table, column, collides } => (table, column, *collides),
             // What one puts there that runs afterwards is written nowhere.
             Place::Row(column) if firing.changes_rows() => (table, column, true),
             Place::Row(_) => return None,
-            Place::Type(to) => return too_much(schema, &value, to, &String::new),
-            Place::Divisor => return Some(Unfit { from: value.from, into: String::new(), why: Why::Zero }),
+            Place::Type(to) => return too_much(schema, &value, to).map(unfit),
+            Place::Divisor => return Some(unfit(Why::Zero)),
             Place::Nowhere(words) => {
-                return Some(Unfit { from: value.from, into: String::new(), why: Why::Fails(words) });
+                return Some(unfit(Why::Fails(words)));
             }
         };
         let written = schema.relation(target)?;
         let found = written.column(column)?;
-        let into = || format!("{target}.{column}");
-        let of_type = || too_much(schema, &value, found.data_type.as_ref()?, &into);
-        let nullified =
-            || (value.null && found.not_null).then(|| Unfit { from: value.from.clone(), into: into(), why: Why::Null });
-        of_type().or_else(nullified).or_else(|| ruled((table, relation), &value, (target, written), column, collides))
+        let of_type = || too_much(schema, &value, found.data_type.as_ref()?);
+        let nullified = || (value.null && found.not_null).then_some(Why::Null);
+        let ruled = || ruled((table, relation), &value, (target, written), column, collides).map(Why::Rule);
+        let why = of_type().or_else(nullified).or_else(ruled)?;
+        Some(Unfit { into: format!("{target}.{column}"), ..unfit(why) })
     })
     .collect()
 }
 
-/// A value that a type may not take.
-fn too_much(schema: &Schema, value: &Value, to: &TypeName, into: &dyn Fn() -> String) -> Option<Unfit> {
+/// Why a type may not take a value.
+fn too_much(schema: &Schema, value: &Value, to: &TypeName) -> Option<Why> {
     let to = below(schema, to);
-    let unfit = |why| Some(Unfit { from: value.from.clone(), into: into(), why });
-    let numbers = |number: i64| match &*to.base() {
-        "smallint" => i16::try_from(number).is_ok(),
-        "integer" => i32::try_from(number).is_ok(),
-        _ => true,
-    };
-    match &value.constant {
-        Some(Constant::Null | Constant::Default) => return None,
-        Some(Constant::Number(number))
-            if !is_text(to) && digits(to).is_none_or(|digits| digits >= 9 && digits % 2 == 1) =>
-        {
-            return if numbers(*number) { None } else { unfit(Why::Type(value.data_type.clone()?, to.clone())) };
-        }
-        // Whether it is a value of its type is known when the body is read.
-        Some(Constant::Text(text)) => {
-            if let Some(UserType::Enum(labels)) = schema.user_type_named(&to.base()) {
-                return if labels.iter().any(|label| **label == **text) {
-                    None
-                } else {
-                    unfit(Why::Label((&**text).into()))
-                };
-            }
-            if !is_text(to) {
-                return None;
-            }
-        }
-        _ => {}
-    }
-    // A literal NULL, or what no query says the type of.
+    // A literal NULL is of any type.
     if value.null && value.length == Some(0) {
         return None;
+    }
+    if !value.constants.is_empty() {
+        let refused = |constant: &Constant| match constant {
+            Constant::Number(number) => match &*to.base() {
+                "smallint" => i16::try_from(*number).is_err(),
+                "integer" => i32::try_from(*number).is_err(),
+                _ => false,
+            },
+            _ => false,
+        };
+        let is_label = |label: &str, labels: &[Ident]| labels.iter().any(|known| **known == *label);
+        match schema.user_type_named(&to.base()) {
+            Some(UserType::Enum(labels)) => {
+                return value.constants.iter().find_map(|constant| match constant {
+                    Constant::Text(text) if !is_label(text, labels) => Some(Why::Label((&**text).into())),
+                    _ => None,
+                });
+            }
+            // Whether a text is a value of another type is known when the body is read; and numbers with a precision are not compared.
+            _ if !is_text(to) && to.modifiers().is_empty() => {
+                let from = value.data_type.clone().filter(|_| value.constants.iter().any(refused))?;
+                return Some(Why::Type(from, to.clone()));
+            }
+            _ => {}
+        }
     }
     if is_text(to) && !to.is_array() {
         let limit = longest(schema, to)?;
@@ -247,26 +247,23 @@ fn too_much(schema: &Schema, value: &Value, to: &TypeName, into: &dyn Fn() -> St
         }
         let known = value.data_type.as_ref().map(|from| below(schema, from));
         let own = known.and_then(|from| longest(schema, from));
-        return match known {
-            Some(from) if value.alone || own.is_some() && own == value.length => {
-                unfit(Why::Type(from.clone(), to.clone()))
-            }
-            _ => unfit(Why::Longer(to.clone())),
-        };
+        return Some(match known {
+            Some(from) if value.alone || own.is_some() && own == value.length => Why::Type(from.clone(), to.clone()),
+            _ => Why::Longer(to.clone()),
+        });
     }
-    let from_type = below(schema, value.data_type.as_ref()?);
-    unfit(unfitting(schema, from_type, to)?)
+    unfitting(schema, below(schema, value.data_type.as_ref()?), to)
 }
 
 /// A rule on what is written from columns of the row that these columns do not have themselves.
 fn ruled(
     (own, row): (&QName, &Relation),
     value: &Value,
-    (table, relation): (&QName, &Relation),
+    (_, relation): (&QName, &Relation),
     column: &Ident,
     collides: bool,
-) -> Option<Unfit> {
-    if value.constant == Some(Constant::Null) {
+) -> Option<Ident> {
+    if value.constants == [Constant::Null] {
         return None;
     }
     let rules = |of: &Relation, column: &Ident| -> Vec<(Ident, Constraint)> {
@@ -291,17 +288,20 @@ fn ruled(
             // The row that is written is there, and so is one that was read.
             Constraint::ForeignKey { target, .. } => target == own || reads(target),
             Constraint::Check { expression, .. } => {
-                let known = |of: &Ident| value.constant.clone().filter(|_| of == column);
-                let truth = Condition::read(expression).map(|condition| condition.holds(&known));
-                value.constant.is_some() && matches!(truth, Some(Truth::True | Truth::Null))
+                let condition = Condition::read(expression);
+                let passes = |constant: &Constant| {
+                    let known = |of: &Ident| (of == column).then(|| constant.clone());
+                    let truth = condition.as_ref().map(|condition| condition.holds(&known));
+                    matches!(truth, Some(Truth::True | Truth::Null))
+                };
+                !value.constants.is_empty() && value.constants.iter().all(passes)
             }
             _ => false,
         };
         let alike = |from: &Ident| rules(row, from).iter().any(|(_, other)| same(rule, other));
         handled || value.alone && value.read.is_empty() && !value.from.is_empty() && value.from.iter().all(alike)
     };
-    let (name, _) = rules(relation, column).into_iter().find(|(_, rule)| !held(rule))?;
-    Some(Unfit { from: value.from.clone(), into: format!("{table}.{column}"), why: Why::Rule(name) })
+    rules(relation, column).into_iter().find(|(_, rule)| !held(rule)).map(|(name, _)| name)
 }
 
 /// Why values of one type may not be taken by a column of another.

@@ -31,8 +31,8 @@ pub(crate) struct Value {
     pub(crate) read: Vec<(QName, Ident)>,
     /// Whether it is one of these as it is, or NULL.
     pub(crate) alone: bool,
-    /// The value itself.
-    pub(crate) constant: Option<Constant>,
+    /// What it is one of; none: that is not known.
+    pub(crate) constants: Vec<Constant>,
     /// Whether it is another one each time.
     pub(crate) fresh: bool,
 }
@@ -57,6 +57,14 @@ pub(crate) enum Place {
 pub(crate) struct Written {
     pub(crate) into: Place,
     pub(crate) value: Value,
+    /// Whether it happens whenever the body runs.
+    pub(crate) always: bool,
+}
+
+impl Written {
+    fn new(into: Place, value: Value) -> Self {
+        Self { into, value, always: false }
+    }
 }
 
 /// Deeper calls are not followed.
@@ -187,8 +195,10 @@ impl Value {
             if all.data_type != value.data_type {
                 all.data_type = None;
             }
-            if all.constant != value.constant {
-                all.constant = None;
+            if all.constants.is_empty() || value.constants.is_empty() {
+                all.constants.clear();
+            } else {
+                all.constants.extend(value.constants.iter().cloned());
             }
             all.null |= value.null;
             all.alone &= value.alone;
@@ -250,14 +260,14 @@ impl Resolver<'_> {
             Expr::Column(parts, _) => self.value_of_column(parts, scope),
             Expr::Text(text, _) => {
                 let length = i64::try_from(text.chars().count()).ok();
-                Value { length, constant: constant(expr), ..Value::default() }
+                Value { length, constants: constant(expr).into_iter().collect(), ..Value::default() }
             }
             Expr::Number(text) => {
                 let length = i64::try_from(text.len()).ok();
-                Value { length, constant: constant(expr), ..Value::default() }
+                Value { length, constants: constant(expr).into_iter().collect(), ..Value::default() }
             }
             Expr::Null => {
-                Value { null: true, alone: true, length: Some(0), constant: constant(expr), ..Value::default() }
+                Value { null: true, alone: true, length: Some(0), constants: constant(expr).into_iter().collect(), ..Value::default() }
             }
             Expr::Bool => Value { length: Some(5), ..Value::default() },
             Expr::Cast(inner, to, _) => {
@@ -266,8 +276,10 @@ impl Resolver<'_> {
                     Some(length) => Some(length),
                     None => inner.data_type.as_ref().and_then(|from| self.longest(from)),
                 });
-                let constant = inner.constant.clone().filter(|_| constant(expr).is_some());
-                Value { data_type: Some(to.clone()), length, alone: false, constant, ..inner }
+                // A cast to another type may spell it otherwise.
+                let spelled = matches!(&*to.base(), "text" | "character varying") || constant(expr).is_some();
+                let constants = if spelled { inner.constants.clone() } else { Vec::new() };
+                Value { data_type: Some(to.clone()), length, alone: false, constants, ..inner }
             }
             Expr::Common(what, parts, _) => {
                 let values = all(self, parts);
@@ -287,7 +299,7 @@ impl Resolver<'_> {
                 let length = if &**operator == "||" { joined() } else { None };
                 let lacks = MAY_LACK.contains(&&**operator);
                 let made = Value::made_of(values);
-                Value { length, null: made.null || lacks, constant: constant(expr), ..made }
+                Value { length, null: made.null || lacks, constants: constant(expr).into_iter().collect(), ..made }
             }
             Expr::Call(call) => self.value_of_call(call, scope),
             Expr::Scalar(query) => self.value_of_query(query, scope),
@@ -347,8 +359,8 @@ impl Resolver<'_> {
         let own = !self.schema.functions(&self.schema.resolve_function(&call.name)).is_empty();
         let first = values.first().cloned().unwrap_or_default();
         let joined = || values.iter().map(|value| value.length).sum::<Option<i64>>();
-        let number = |at: usize| match values.get(at).and_then(|value| value.constant.as_ref()) {
-            Some(Constant::Number(number)) => Some(*number),
+        let number = |at: usize| match values.get(at).map(|value| &value.constants[..]) {
+            Some([Constant::Number(number)]) => Some(*number),
             _ => None,
         };
         let at_most = |limit: Option<i64>| match (limit, first.length) {
@@ -392,7 +404,7 @@ impl Resolver<'_> {
     /// Notes that a value goes into a column.
     pub(super) fn put(&mut self, table: &QName, column: &Ident, value: Value, collides: bool) {
         let into = Place::Column { table: table.clone(), column: column.clone(), collides };
-        self.written.push(Written { into, value });
+        self.written.push(Written::new(into, value));
     }
 
     /// Notes the columns that an INSERT gives no value, and that demand one.
@@ -411,7 +423,7 @@ impl Resolver<'_> {
     pub(super) fn put_cast(&mut self, inner: &Expr, to: &TypeName, scope: Option<&Scope<'_>>) {
         let value = self.value(inner, scope);
         if !value.from.is_empty() || !value.read.is_empty() {
-            self.written.push(Written { into: Place::Type(to.clone()), value });
+            self.written.push(Written::new(Place::Type(to.clone()), value));
         }
     }
 
@@ -420,7 +432,7 @@ impl Resolver<'_> {
         let value = self.value(divisor, scope);
         let guarded = matches!(divisor, Expr::Call(call) if &*call.name.name == "nullif");
         if !guarded && (!value.from.is_empty() || !value.read.is_empty()) {
-            self.written.push(Written { into: Place::Divisor, value });
+            self.written.push(Written::new(Place::Divisor, value));
         }
     }
 }
@@ -490,9 +502,10 @@ impl Walk<'_> {
             (body.dynamic, "runs SQL that it puts together, which nobody has read"),
         ];
         let fails = fails.into_iter().filter(|(does, _)| *does);
-        let nowhere = |(_, words)| Written { into: Place::Nowhere(words), value: Value::default() };
+        let nowhere = |(_, words)| Written::new(Place::Nowhere(words), Value::default());
         self.written.extend(fails.map(nowhere));
         for query in &body.queries {
+            let begun = self.written.len();
             let mut resolver = Resolver { follows: true, ..Resolver::new(self.schema) };
             resolver.arguments = arguments.to_vec();
             let names = state.names();
@@ -511,6 +524,7 @@ impl Walk<'_> {
             self.written.append(&mut resolver.written);
             called.append(&mut resolver.called);
             state.assign(query, columns, &mut self.written);
+            self.written[begun..].iter_mut().for_each(|written| written.always = query.always);
         }
         for (name, arguments) in called {
             if depth < DEEPEST && self.seen.insert(name.clone()) {
@@ -686,14 +700,14 @@ impl State {
                     _ => None,
                 });
                 if let Some(declared) = &declared {
-                    written.push(Written { into: Place::Type(declared.clone()), value: value.clone() });
+                    written.push(Written::new(Place::Type(declared.clone()), value.clone()));
                 }
                 let was = col.value.as_deref().cloned().unwrap_or_default();
                 let now = Value { data_type: declared, ..merged(&was) };
                 *col = col.clone().holding(now);
             }
             [row, column] if **row == *"new" => {
-                written.push(Written { into: Place::Row(column.clone()), value: value.clone() });
+                written.push(Written::new(Place::Row(column.clone()), value.clone()));
                 let Some((.., columns)) = self.rows.iter_mut().find(|(alias, ..)| alias == row) else { return };
                 let Some(col) = columns.iter_mut().find(|col| col.name == *column) else { return };
                 let was = col.value.as_deref().cloned().unwrap_or_default();
