@@ -179,16 +179,20 @@ impl Change {
         if !column.serial && !identity {
             return;
         }
-        self.sequence_named(table, &column.name);
+        let sequence = self.sequence_named(table, &column.name);
+        if column.serial {
+            self.edit_column(table, &column.name, |c| c.draws = vec![sequence]);
+        }
     }
 
     /// A sequence owned by a column, under the name that PostgreSQL makes up.
-    fn sequence_named(&mut self, table: &QName, column: &Ident) {
+    fn sequence_named(&mut self, table: &QName, column: &Ident) -> QName {
         let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
         let name = QName { schema: table.schema.clone(), name };
         let mut sequence = self.newborn(&name, RelationKind::Sequence);
         sequence.owned_by = Some((table.clone(), column.clone()));
-        self.insert(name, sequence);
+        self.insert(name.clone(), sequence);
+        name
     }
 
     fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {

@@ -22,7 +22,7 @@ use imbl::{OrdMap, OrdSet};
 
 use crate::sql::{Name, TypeName};
 
-use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{DefaultValue, Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
@@ -144,7 +144,11 @@ impl Schema {
     /// The columns whose default draws from a sequence, each with its table.
     pub(crate) fn drawing<'a>(&'a self, sequence: &'a QName) -> impl Iterator<Item = (&'a QName, &'a Column)> {
         self.relations().flat_map(move |(table, relation)| {
-            let drawing = relation.columns.iter().filter(move |column| column.draws.contains(sequence));
+            let written = |column: &Column| {
+                matches!(column.default, Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile))
+            };
+            let drawing =
+                relation.columns.iter().filter(move |column| written(column) && column.draws.contains(sequence));
             drawing.map(move |column| (table, column))
         })
     }

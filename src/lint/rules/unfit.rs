@@ -6,11 +6,13 @@ use crate::compat::{App, Evidence, Phase};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Capability;
 use crate::lint::{Rule, Subject};
-use crate::schema::resolve::{Place, Value, Written, longest, written};
+use crate::schema::resolve::{Place, Value, Written, kept_written, longest, written};
 use crate::schema::{QName, Relation, Rule as Constraint, Schema, UserType};
+use crate::sql::Operation;
 use crate::sql::TypeName;
 use crate::sql::condition::{Condition, Constant, Truth};
-use crate::sql::operation::Ident;
+use crate::sql::operation::{DefaultValue, Ident, TableChange};
+use crate::sql::query::Kept;
 
 /// What a trigger puts where it may not fit, and a version that sets it off although its own schema has no such trigger: blue before the
 /// cutover, green until what goes late.
@@ -178,34 +180,77 @@ fn unfit(schema: &Schema, table: &QName, trigger: &str, function: &QName) -> Vec
     let row = firing.each_row.then_some((table, firing));
     let bodies = schema.functions(function).iter();
     let all = bodies.flat_map(|function| written(function, row, schema));
-    all.filter_map(|Written { into, mut value, always }| {
-        // What a column keeps fits it.
-        if let Place::Row(column) = &into
-            && value.from.len() > 1
-        {
-            value.from.retain(|from| from != column);
+    all.filter_map(|written| misfit(schema, (table, relation), firing.changes_rows(), written)).collect()
+}
+
+/// What may not fit where it is put. `changes`: what is put into the row itself is written.
+fn misfit(
+    schema: &Schema,
+    (table, relation): (&QName, &Relation),
+    changes: bool,
+    Written { into, mut value, always }: Written,
+) -> Option<Unfit> {
+    // What a column keeps fits it.
+    if let Place::Row(column) = &into
+        && value.from.len() > 1
+    {
+        value.from.retain(|from| from != column);
+    }
+    let unfit = |why| Unfit { from: value.from.clone(), into: String::new(), why, always };
+    let (target, column, collides) = match &into {
+        Place::Column { table, column, collides } => (table, column, *collides),
+        // What one puts there that runs afterwards is written nowhere.
+        Place::Row(column) if changes => (table, column, true),
+        Place::Row(_) => return None,
+        Place::Type(to) => return too_much(schema, &value, to).map(unfit),
+        Place::Divisor => return Some(unfit(Why::Zero)),
+        Place::Nowhere(words) => {
+            return Some(unfit(Why::Fails(words)));
         }
-        let unfit = |why| Unfit { from: value.from.clone(), into: String::new(), why, always };
-        let (target, column, collides) = match &into {
-            Place::Column { table, column, collides } => (table, column, *collides),
-            // What one puts there that runs afterwards is written nowhere.
-            Place::Row(column) if firing.changes_rows() => (table, column, true),
-            Place::Row(_) => return None,
-            Place::Type(to) => return too_much(schema, &value, to).map(unfit),
-            Place::Divisor => return Some(unfit(Why::Zero)),
-            Place::Nowhere(words) => {
-                return Some(unfit(Why::Fails(words)));
+    };
+    let written = schema.relation(target)?;
+    let found = written.column(column)?;
+    let of_type = || too_much(schema, &value, found.data_type.as_ref()?);
+    let nullified = || (value.null && found.not_null).then_some(Why::Null);
+    let ruled = || ruled((table, relation), &value, (target, written), column, collides).map(Why::Rule);
+    let why = of_type().or_else(nullified).or_else(ruled)?;
+    Some(Unfit { into: format!("{target}.{column}"), ..unfit(why) })
+}
+
+/// A new expression of a table that fails for some of the rows that blue writes: of a generated column, or of an index.
+pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let after = subject.after();
+    step.operations().find_map(|operation| {
+        let (name, what, into, values): (_, _, _, Vec<&Kept>) = match operation {
+            Operation::AlterTable { table, change: TableChange::AddColumn { column, .. }, .. } => {
+                let generated =
+                    matches!(column.default, Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual));
+                (table, &column.name, Some(&column.name).filter(|_| generated)?.into(), vec![&column.value])
             }
+            Operation::CreateIndex(index) => {
+                let what = index.name.as_ref().unwrap_or(&index.table.name);
+                (&index.table, what, None, index.values.iter().chain([&index.condition]).collect())
+            }
+            _ => return None,
         };
-        let written = schema.relation(target)?;
-        let found = written.column(column)?;
-        let of_type = || too_much(schema, &value, found.data_type.as_ref()?);
-        let nullified = || (value.null && found.not_null).then_some(Why::Null);
-        let ruled = || ruled((table, relation), &value, (target, written), column, collides).map(Why::Rule);
-        let why = of_type().or_else(nullified).or_else(ruled)?;
-        Some(Unfit { into: format!("{target}.{column}"), ..unfit(why) })
+        let table = step.before.resolve(name);
+        let own = step.before.origin_of(&table);
+        let known = release.base.relation(&own)?;
+        let relation = after.relation(&table)?;
+        let written = values.into_iter().flatten().flat_map(|value| kept_written(value, &table, into, after));
+        let mut unfit = written.filter_map(|written| misfit(after, (&table, relation), true, written));
+        unfit.find_map(|unfit| {
+            let query = match unfit.evidence(release.blue.app, (&own, known), true) {
+                Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+                Evidence::Assumed => None,
+                Evidence::None => return None,
+            };
+            let text = format!("{what} {unfit}: {} may be refused from here on", release.blue.side);
+            let told = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on");
+            Some(release.blue.shown_by(told, query).help("make sure that whatever is written fits"))
+        })
     })
-    .collect()
 }
 
 /// Why a type may not take a value.

@@ -1,7 +1,7 @@
 //! What PostgreSQL refuses to drop, because something stands on it.
 
 use super::{Catalog, is_of};
-use crate::schema::model::{Policy, QName, Relation};
+use crate::schema::model::{Column, Policy, QName, Relation};
 use crate::sql::operation::{DefaultValue, RelationKind};
 use crate::sql::{Name, TypeName};
 
@@ -64,6 +64,13 @@ impl Catalog<'_> {
         let read = |policy: &Policy| policy.reads.iter().any(|(read, _)| read == name);
         let mut policies = self.policies(read).filter(|(on, _)| *on != name && !together.contains(on));
         let user = user.or_else(|| policies.next().map(|(_, policy)| policy));
+        let own = |found: &Relation| found.owned_by.as_ref().is_some_and(|(table, _)| table == name);
+        let counters = self.schema.relations().filter(|(_, found)| found.kind == RelationKind::Sequence && own(found));
+        let mut drawing = counters.flat_map(|(counter, _)| self.schema.drawing(counter));
+        let drawing = drawing.find(|(table, _)| *table != name && !together.contains(table));
+        let default =
+            |(table, column): (&QName, &Column)| format!("default value for column {} of table {table}", column.name);
+        let user = user.or_else(|| drawing.map(default));
         let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
         let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))

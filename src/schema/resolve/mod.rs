@@ -31,7 +31,7 @@ use types::Types;
 pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems};
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by};
 pub use types::{Sure, Type};
-pub(crate) use values::{Place, Value, Written, longest, written};
+pub(crate) use values::{Place, Value, Written, kept_written, longest, written};
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]

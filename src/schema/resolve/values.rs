@@ -266,9 +266,13 @@ impl Resolver<'_> {
                 let length = i64::try_from(text.len()).ok();
                 Value { length, constants: constant(expr).into_iter().collect(), ..Value::default() }
             }
-            Expr::Null => {
-                Value { null: true, alone: true, length: Some(0), constants: constant(expr).into_iter().collect(), ..Value::default() }
-            }
+            Expr::Null => Value {
+                null: true,
+                alone: true,
+                length: Some(0),
+                constants: constant(expr).into_iter().collect(),
+                ..Value::default()
+            },
             Expr::Bool => Value { length: Some(5), ..Value::default() },
             Expr::Cast(inner, to, _) => {
                 let inner = self.value(inner, scope);
@@ -484,6 +488,29 @@ pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema
     let mut walk = Walk { schema, seen: BTreeSet::new(), written: Vec::new() };
     walk.function(function, &row.map(|(table, firing)| (table.clone(), firing, BTreeMap::new())), &[], 0);
     walk.written
+}
+
+/// What an expression on the rows of a table gives to whatever may not take it, and to a column of the table, if it is for one.
+pub(crate) fn kept_written(expr: &Expr, table: &QName, into: Option<&Ident>, schema: &Schema) -> Vec<Written> {
+    let Some(relation) = schema.relation(table) else { return Vec::new() };
+    let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
+    let col = |column: &Column| {
+        let col = Col::own(table, &column.name, column.data_type.as_ref());
+        let value = resolver.value_of(&col);
+        col.holding(Value { from: vec![column.name.clone()], read: Vec::new(), ..value })
+    };
+    let columns = Rc::new(relation.columns.iter().map(col).collect());
+    let schema_name = Some(table.schema.clone());
+    let (alias, own) = (table.name.clone(), Some(table.clone()));
+    let names = Names::of(Table { alias, schema: schema_name, relation: own, columns, open: false, row: None });
+    let scope = Scope { names: &names, outer: None };
+    resolver.expr(expr, Some(&scope));
+    if let Some(column) = into {
+        let value = resolver.value(expr, Some(&scope));
+        resolver.put(table, column, value, true);
+    }
+    resolver.written.iter_mut().for_each(|written| written.always = true);
+    resolver.written
 }
 
 struct Walk<'a> {
