@@ -363,8 +363,9 @@ impl Resolver<'_> {
         let own = !self.schema.functions(&self.schema.resolve_function(&call.name)).is_empty();
         let first = values.first().cloned().unwrap_or_default();
         let joined = || values.iter().map(|value| value.length).sum::<Option<i64>>();
+        // A negative number counts from the other end.
         let number = |at: usize| match values.get(at).map(|value| &value.constants[..]) {
-            Some([Constant::Number(number)]) => Some(*number),
+            Some([Constant::Number(number)]) if *number >= 0 => Some(*number),
             _ => None,
         };
         let at_most = |limit: Option<i64>| match (limit, first.length) {
