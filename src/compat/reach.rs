@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::schema::resolve::{Resolved, WriteKind};
 use crate::schema::{QName, Rule, Schema};
-use crate::sql::called_in;
 use crate::sql::operation::{Firing, Ident, OnDelete};
+use crate::sql::{TypeName, called_in};
 
 /// What a query reaches.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +66,7 @@ pub(super) struct Reaches {
     triggers: HashMap<QName, Vec<(Firing, QName)>>,
     /// The foreign keys that point to a relation.
     references: HashMap<QName, Vec<Reference>>,
-    /// The functions of a table's defaults, checks, policies and indexes, and of a view's query.
+    /// The functions of a table's defaults, checks, domains, policies and indexes, and of a view's query.
     runs: HashMap<QName, Vec<QName>>,
 }
 
@@ -112,7 +112,9 @@ impl Reaches {
                 let indexes =
                     relation.indexes.values().flat_map(|index| index.expressions.iter().chain(&index.predicate));
                 let texts = checks.chain(policies.map(|policy| &*policy.text)).chain(indexes.map(|text| &**text));
-                let called = relation.runs.iter().cloned().chain(texts.flat_map(called_in));
+                let domains = relation.columns.iter().filter_map(|column| column.data_type.as_ref());
+                let domains = domains.flat_map(|data_type| schema.checked_by(data_type));
+                let called = relation.runs.iter().cloned().chain(texts.flat_map(called_in)).chain(domains.cloned());
                 let known: Vec<_> = called.filter_map(|name| found.functions.get(&name)).flatten().cloned().collect();
                 if !known.is_empty() {
                     found.runs.insert(name.clone(), known);
@@ -149,6 +151,12 @@ impl Reaches {
             tables.extend(references.filter_map(|reference| Some((reference.from.clone(), follows(reference)?))));
         }
         let mut functions: Vec<QName> = look.uses.calls.keys().cloned().collect();
+        // A value of a domain is checked wherever it is made.
+        let checks = |data_type: &TypeName| {
+            let calls = schema.checked_by(data_type);
+            calls.filter_map(|name| self.functions.get(name)).flatten().cloned().collect::<Vec<_>>()
+        };
+        functions.extend(look.uses.types.keys().flat_map(|name| checks(&TypeName::canonical(name.as_str()))));
         // Views in views: their queries run, too.
         let mut read: Vec<&QName> = look.uses.relations.keys().collect();
         let mut seen = BTreeSet::new();
@@ -186,6 +194,7 @@ impl Reaches {
                     continue;
                 }
                 for called in schema.functions(&function) {
+                    functions.extend(called.arguments.iter().flat_map(|(data_type, _)| checks(data_type)));
                     for word in &*called.mentions {
                         // It may call, or write, whatever bears the name.
                         if reach.mentions.insert(word.clone()) {

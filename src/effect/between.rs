@@ -7,7 +7,7 @@ use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::every_privilege;
-use crate::schema::resolve::{NO_IDENTITY, body_problems};
+use crate::schema::resolve::{SHADOWED, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{
@@ -231,7 +231,11 @@ impl Effect {
             let signature = is.signature(name);
             let was = before.functions(name).iter().find(|was| was.signature(name) == signature);
             let Some(was) = was else { continue };
-            let (lacked, lacks) = (unsound(before, name, was), unsound(after, name, is));
+            let (lacked, mut lacks) = (unsound(before, name, was), unsound(after, name, is));
+            // An argument of another name than before was never what the column is.
+            if was.names != is.names {
+                lacks.retain(|problem| !problem.ends_with(SHADOWED));
+            }
             let capability = Capability::Sound { name: name.clone(), signature };
             if lacks.iter().any(|problem| !lacked.contains(problem)) {
                 self.removes.insert(capability);
@@ -478,19 +482,17 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
     }
 }
 
-/// Whether a function refuses rows of a table as its trigger: it raises an exception, names columns or functions that are not there, or changes rows that
-/// cannot be changed.
+/// Whether a function refuses rows of a table as its trigger: it raises an exception, or its body fails there. A relation that is not there may be
+/// made by then.
 fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
-    let lacks = |problem: &str| ["column ", "function "].iter().any(|what| problem.starts_with(what));
-    let fails = |problem: &String| lacks(problem) || problem.ends_with(NO_IDENTITY);
+    let fails = |problem: &String| !problem.starts_with("relation ") && !problem.ends_with(SHADOWED);
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
     refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
 }
 
 /// Whether a function's body raises an exception.
 pub(crate) fn refuses(schema: &Schema, function: &QName) -> bool {
-    let says = |f: &crate::schema::Function, word: &str| f.mentions.iter().any(|m| &**m == word);
-    schema.functions(function).iter().any(|f| says(f, "raise") && says(f, "exception"))
+    schema.functions(function).iter().any(|f| f.source.body().raises)
 }
 
 /// With how many arguments a call fits more than one overload, of the same types so far. One that needs no default is not preferred.

@@ -188,8 +188,10 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         }
         // The default that draws from it goes with it.
         Operation::DropRelation { kind: RelationKind::Sequence, name, cascade: true, .. } => {
-            let owner = schema.relation(&schema.resolve(name)).and_then(|sequence| sequence.owned_by.as_ref());
-            owner.map_or(none.clone(), |(table, _)| none.lock(table, LockMode::AccessExclusive))
+            let name = schema.resolve(name);
+            let owner = schema.relation(&name).and_then(|sequence| sequence.owned_by.as_ref()).map(|(table, _)| table);
+            let drawing = schema.drawing(&name).map(|(table, _)| table);
+            owner.into_iter().chain(drawing).fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         // What calls `nextval` waits for a sequence; nobody names it.
         Operation::DropRelation { kind: RelationKind::Sequence, .. } => none,
@@ -301,6 +303,9 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         let is_view = |name: &QName| schema.relation(name).is_some_and(|r| !r.reads.is_empty());
         let (views, tables): (Vec<_>, Vec<_>) = dependents.partition(is_view);
         locked.extend(tables);
+        if cascade {
+            locked.extend(schema.with_policies(|(read, _)| *read == name));
+        }
         let heirs = schema.children(&name).filter(|_| cascade).cloned();
         falling.extend(views.into_iter().chain(partitions(&name, schema)).chain(heirs));
         let mut seen = BTreeSet::new();
@@ -385,8 +390,8 @@ fn emptied_with(table: &QName, schema: &Schema) -> BTreeSet<QName> {
     found
 }
 
-/// What goes with a column: its foreign keys, which lock their targets; with `CASCADE` the views that show it, and the foreign keys that
-/// point to it.
+/// What goes with a column: its foreign keys, which lock their targets; with `CASCADE` the views that show it, the policies that read it, and
+/// the foreign keys that point to it.
 fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -> Vec<QName> {
     let own = schema.relation(table).into_iter().flat_map(|relation| relation.constraints.values());
     let targets = own.filter_map(|constraint| match &constraint.kind {
@@ -408,6 +413,10 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
     for name in dependents {
         let view = schema.relation(name).is_some_and(|relation| !relation.reads.is_empty());
         found.extend(if view { dropped(name, true, schema) } else { vec![name.clone()] });
+    }
+    if cascade {
+        let place = (table.clone(), column.clone());
+        found.extend(schema.with_policies(|read| *read == place).into_iter().filter(|on| on != table));
     }
     // The column of a table below goes, too.
     let below = schema.children(table).filter(|child| *child != table);

@@ -9,7 +9,7 @@ use crate::sql::operation::{
     CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
     QueryShape, RelationKind, TableChange,
 };
-use crate::sql::query::{Expr, Query};
+use crate::sql::query::{Expr, Kept, Query};
 use crate::sql::{Name, TypeName};
 
 /// The outcome of an operation.
@@ -187,19 +187,22 @@ impl Change {
                     self.edit(part, |t| _ = t.drop_trigger(name));
                 }
             }
-            Operation::CreatePolicy { name, table, restrictive, text, .. } => {
+            Operation::CreatePolicy { name, table, restrictive, text, conditions } => {
                 let table = self.schema.resolve(table);
                 let open = is_open(*restrictive, text);
-                let policy = Policy { restrictive: *restrictive, open, text: text.clone() };
+                let reads = self.read_by(conditions, &table);
+                let policy = Policy { restrictive: *restrictive, open, text: text.clone(), reads };
                 self.edit(&table, |t| _ = t.policies.insert(name.clone(), policy));
             }
-            Operation::AlterPolicy { name, table, rename, text, .. } => {
+            Operation::AlterPolicy { name, table, rename, text, conditions } => {
                 let table = self.schema.resolve(table);
+                let reads = self.read_by(conditions, &table);
                 self.edit(&table, |t| {
                     if let Some(mut policy) = t.policies.remove(name) {
                         if !text.is_empty() {
                             policy.text = text.clone();
                             policy.open = is_open(policy.restrictive, text);
+                            policy.reads = reads;
                         }
                         t.policies.insert(rename.as_ref().unwrap_or(name).clone(), policy);
                     }
@@ -395,6 +398,14 @@ impl Change {
         let Some(relation) = self.schema.relations.remove(name) else { return };
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
+        self.drop_policies(|(read, _)| read == name);
+        if relation.kind == RelationKind::Sequence {
+            let drawing: Vec<_> =
+                self.schema.drawing(name).map(|(table, column)| (table.clone(), column.name.clone())).collect();
+            for (table, column) in drawing {
+                self.change_table(&table, &TableChange::DropDefault { column });
+            }
+        }
         let dependents: Vec<_> = self.schema.dependents(name).cloned().collect();
         for dependent in dependents {
             let is_view = self.schema.relation(&dependent).is_some_and(|r| !r.reads.is_empty());
@@ -411,6 +422,31 @@ impl Change {
         let children = self.owned(name, None);
         for child in children {
             self.remove(&child);
+        }
+    }
+
+    /// What the conditions of a policy on a table read.
+    fn read_by(&self, conditions: &[Kept], table: &QName) -> BTreeSet<(QName, Ident)> {
+        let read = conditions.iter().flatten();
+        read.flat_map(|condition| resolve::read_by(condition, table, &self.schema)).collect()
+    }
+
+    /// Drops the policies that read any of what goes.
+    pub(super) fn drop_policies(&mut self, gone: impl Fn(&(QName, Ident)) -> bool) {
+        for table in self.schema.with_policies(&gone) {
+            self.edit(&table, |relation| relation.policies.retain(|_, policy| !policy.reads.iter().any(&gone)));
+        }
+    }
+
+    /// Lets policies follow what they read.
+    pub(super) fn rename_in_policies(&mut self, renamed: impl Fn(&(QName, Ident)) -> Option<(QName, Ident)>) {
+        for table in self.schema.with_policies(|read| renamed(read).is_some()) {
+            self.edit(&table, |relation| {
+                for policy in relation.policies.values_mut() {
+                    let reads = std::mem::take(&mut policy.reads).into_iter();
+                    policy.reads = reads.map(|read| renamed(&read).unwrap_or(read)).collect();
+                }
+            });
         }
     }
 
@@ -524,6 +560,16 @@ impl Change {
         let mut renamed = (*relation).clone();
         redirect(&mut renamed, from, &to);
         self.insert(to.clone(), renamed);
+        self.rename_in_policies(|(read, column)| (read == from).then(|| (to.clone(), column.clone())));
+        if relation.kind == RelationKind::Sequence {
+            let drawing: BTreeSet<_> = self.schema.drawing(from).map(|(table, _)| table.clone()).collect();
+            for table in drawing {
+                self.edit(&table, |relation| {
+                    let draws = relation.columns.iter_mut().flat_map(|column| &mut column.draws);
+                    draws.filter(|drawn| **drawn == *from).for_each(|drawn| *drawn = to.clone());
+                });
+            }
+        }
         for dependent in dependents.iter().filter(|d| *d != from).chain(&owned) {
             self.edit(dependent, |relation| redirect(relation, from, &to));
         }
@@ -718,6 +764,7 @@ impl Change {
                 default: None,
                 needs: Vec::new(),
                 calls: Vec::new(),
+                draws: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
             }
         };
@@ -875,7 +922,7 @@ fn redirect(relation: &mut Relation, from: &QName, to: &QName) {
 }
 
 /// The functions that an expression calls, by bare name.
-fn called(expr: &Expr) -> Vec<Ident> {
+pub(super) fn called(expr: &Expr) -> Vec<Ident> {
     let own = match expr {
         Expr::Call(call) => Some(call.name.name.clone()),
         _ => None,

@@ -3,10 +3,12 @@
 use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, Rule};
 use super::naming;
+use super::resolve::COUNTERS;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
     TableChange,
 };
+use crate::sql::query::{Expr, Kept};
 
 impl Change {
     /// The columns that the LIKE elements written at some places bring.
@@ -118,7 +120,7 @@ impl Change {
         }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
-            relation.columns.push(column(definition));
+            relation.columns.push(self.defined(definition));
             relation.runs.extend(definition.runs.iter().cloned());
         }
         relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
@@ -177,16 +179,20 @@ impl Change {
         if !column.serial && !identity {
             return;
         }
-        self.sequence_named(table, &column.name);
+        let sequence = self.sequence_named(table, &column.name);
+        if column.serial {
+            self.edit_column(table, &column.name, |c| c.draws = vec![sequence]);
+        }
     }
 
     /// A sequence owned by a column, under the name that PostgreSQL makes up.
-    fn sequence_named(&mut self, table: &QName, column: &Ident) {
+    fn sequence_named(&mut self, table: &QName, column: &Ident) -> QName {
         let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
         let name = QName { schema: table.schema.clone(), name };
         let mut sequence = self.newborn(&name, RelationKind::Sequence);
         sequence.owned_by = Some((table.clone(), column.clone()));
-        self.insert(name, sequence);
+        self.insert(name.clone(), sequence);
+        name
     }
 
     fn add_constraint(&mut self, table: &QName, definition: &ConstraintDefinition) {
@@ -291,8 +297,9 @@ impl Change {
                     }
                     return;
                 }
+                let column = self.defined(definition);
                 self.edit(table, |relation| {
-                    relation.columns.push(column(definition));
+                    relation.columns.push(column);
                     relation.runs.extend(definition.runs.iter().cloned());
                 });
                 self.sequence_for(table, definition);
@@ -315,6 +322,7 @@ impl Change {
                 let shows = |view: &&QName| self.schema.relation(view).is_some_and(|v| v.read_columns.contains(&place));
                 let views: Vec<QName> = self.schema.dependents(table).filter(shows).cloned().collect();
                 views.iter().for_each(|view| self.remove(view));
+                self.drop_policies(|read| *read == place);
                 self.edit(table, |relation| drop_column(relation, column));
                 self.drop_references(table, |columns| columns.contains(column));
             }
@@ -322,16 +330,19 @@ impl Change {
             TableChange::SetType { column, data_type, .. } => {
                 self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
             }
-            TableChange::SetDefault { column, default, runs, .. } => {
+            TableChange::SetDefault { column, default, runs, value } => {
+                let draws = self.drawn(value);
                 self.edit_column(table, column, |c| {
                     c.default = Some(*default);
                     c.calls.clone_from(runs);
+                    c.draws = draws;
                 });
                 self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
             }
             TableChange::DropDefault { column } => self.edit_column(table, column, |c| {
                 c.default = None;
                 c.calls.clear();
+                c.draws.clear();
             }),
             TableChange::SetNotNull { column, name, .. } => {
                 self.edit_column(table, column, |c| c.not_null = true);
@@ -601,6 +612,41 @@ impl Change {
         }
     }
 
+    fn defined(&self, definition: &ColumnDefinition) -> Column {
+        Column {
+            name: definition.name.clone(),
+            data_type: Some(definition.data_type.clone()),
+            not_null: definition.not_null,
+            default: definition.default,
+            needs: definition.needs.clone(),
+            calls: definition.runs.clone(),
+            draws: self.drawn(&definition.value),
+            holds: None,
+        }
+    }
+
+    /// The sequences that a default names.
+    fn drawn(&self, value: &Kept) -> Vec<QName> {
+        fn named<'e>(expr: &'e Expr, found: &mut Vec<&'e str>) {
+            if let Expr::Call(call) = expr
+                && COUNTERS.contains(&&*call.name.name)
+            {
+                found.extend(call.arguments.first().and_then(|argument| match argument {
+                    Expr::Text(text, _) => Some(&**text),
+                    Expr::Cast(inner, to, _) if to.as_str() == "regclass" => match &**inner {
+                        Expr::Text(text, _) => Some(&**text),
+                        _ => None,
+                    },
+                    _ => None,
+                }));
+            }
+            expr.parts().into_iter().for_each(|part| named(part, found));
+        }
+        let mut found = Vec::new();
+        value.iter().for_each(|value| named(value, &mut found));
+        found.into_iter().filter_map(|text| self.schema.named_in(text)).collect()
+    }
+
     fn rename_column(&mut self, table: &QName, from: &Ident, to: &Ident) {
         if self.column(table, from).is_none() {
             self.touch(table);
@@ -627,6 +673,7 @@ impl Change {
                 index.key.iter_mut().flatten().chain(&mut index.mentions).for_each(rename);
             }
         });
+        self.rename_in_policies(|read| (*read == (table.clone(), from.clone())).then(|| (table.clone(), to.clone())));
         self.published(table, |tables| {
             let entry = tables.get_mut(table);
             entry.into_iter().for_each(|(columns, filter)| columns.iter_mut().chain(filter).for_each(rename));
@@ -671,18 +718,6 @@ fn distinct_keys(constraints: &[ConstraintDefinition]) -> Vec<ConstraintDefiniti
     // The others in the order in which they are written, which made-up names depend on.
     kept.sort_by_key(|k| constraints.iter().position(|c| c.kind == k.kind));
     kept
-}
-
-fn column(definition: &ColumnDefinition) -> Column {
-    Column {
-        name: definition.name.clone(),
-        data_type: Some(definition.data_type.clone()),
-        not_null: definition.not_null,
-        default: definition.default,
-        needs: definition.needs.clone(),
-        calls: definition.runs.clone(),
-        holds: None,
-    }
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::{Change, Object};
+use super::apply::{Change, Object, called};
 use super::model::{QName, UserType};
 use super::naming;
 use crate::sql::Name;
@@ -28,7 +28,9 @@ impl Change {
                     for (check, _) in checks {
                         named.insert(domain_check(check.as_ref(), &name.name, &named), true);
                     }
-                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named }
+                    let calls =
+                        checks.iter().filter_map(|(_, condition)| condition.as_deref()).flat_map(called).collect();
+                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named, calls }
                 }
                 TypeDefinition::Other => UserType::Other,
             },
@@ -68,7 +70,9 @@ impl Change {
     pub(super) fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
         let name = self.schema.resolve_type(name);
         self.touched.insert(Object::Type(name.clone()));
-        let Some(UserType::Domain { base, mut not_null, mut checks }) = self.schema.user_type(&name).cloned() else {
+        let Some(UserType::Domain { base, mut not_null, mut checks, mut calls }) =
+            self.schema.user_type(&name).cloned()
+        else {
             self.missing(format!("domain {name}"));
             return;
         };
@@ -76,7 +80,8 @@ impl Change {
             DomainChange::SetNotNull => not_null = true,
             DomainChange::DropNotNull => not_null = false,
             DomainChange::Default { .. } => {}
-            DomainChange::AddCheck { name: check, not_valid, .. } => {
+            DomainChange::AddCheck { name: check, not_valid, condition } => {
+                calls.extend(condition.as_deref().into_iter().flat_map(called));
                 checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
             }
             DomainChange::DropCheck { name: check, if_exists } => {
@@ -88,7 +93,7 @@ impl Change {
                 checks.entry(check.clone()).and_modify(|valid| *valid = true);
             }
         }
-        self.schema.insert_type(name, UserType::Domain { base, not_null, checks });
+        self.schema.insert_type(name, UserType::Domain { base, not_null, checks, calls });
     }
 
     pub(super) fn alter_composite(&mut self, name: &Name, change: &AttributeChange) {

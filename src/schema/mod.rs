@@ -20,9 +20,9 @@ use std::sync::{Arc, LazyLock};
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::sql::Name;
+use crate::sql::{Name, TypeName};
 
-use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{DefaultValue, Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
@@ -139,6 +139,34 @@ impl Schema {
     /// All relations by name.
     pub fn relations(&self) -> impl Iterator<Item = (&QName, &Relation)> {
         self.relations.iter().map(|(name, relation)| (name, &**relation))
+    }
+
+    /// The columns whose default draws from a sequence, each with its table.
+    pub(crate) fn drawing<'a>(&'a self, sequence: &'a QName) -> impl Iterator<Item = (&'a QName, &'a Column)> {
+        self.relations().flat_map(move |(table, relation)| {
+            let written = |column: &Column| {
+                matches!(column.default, Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile))
+            };
+            let drawing =
+                relation.columns.iter().filter(move |column| written(column) && column.draws.contains(sequence));
+            drawing.map(move |column| (table, column))
+        })
+    }
+
+    /// The tables with a policy that reads any of what is asked for.
+    pub(crate) fn with_policies(&self, reads: impl Fn(&(QName, Ident)) -> bool) -> Vec<QName> {
+        let found = self.relations().filter(|(_, r)| r.policies.values().any(|p| p.reads.iter().any(&reads)));
+        found.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The functions that the checks of a domain call, and those of the domains below it.
+    pub(crate) fn checked_by(&self, data_type: &TypeName) -> impl Iterator<Item = &Ident> {
+        let domain = |data_type: &TypeName| match self.user_type_named(data_type.as_str().trim_end_matches("[]")) {
+            Some(UserType::Domain { base, calls, .. }) => Some((base, calls)),
+            _ => None,
+        };
+        let first = domain(data_type);
+        std::iter::successors(first, move |(base, _)| domain(base)).take(8).flat_map(|(_, calls)| calls)
     }
 
     /// A user-defined type by its resolved name.

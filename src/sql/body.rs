@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::lex::{Kind, Lexeme, lex};
 use super::name::Name;
 use super::operation::Ident;
-use super::query::{self, Assignment, Command, Expr, Insert, Update};
+use super::query::{self, Command, Expr};
 use super::types::TypeName;
 use super::{read_query, split};
 
@@ -18,8 +18,14 @@ pub struct Body {
     pub variables: BTreeSet<Ident>,
     /// What it gives to columns of the row that is written.
     pub given: Vec<Given>,
-    /// What it writes into columns of tables.
-    pub put: Vec<Put>,
+    /// What its variables are declared as, in order.
+    pub declared: Vec<(Ident, Declared)>,
+    /// Whether it may raise an exception of its own.
+    pub raises: bool,
+    /// Whether it demands a row of a query (`INTO STRICT`).
+    pub strict: bool,
+    /// Whether it runs SQL that is put together at run time.
+    pub dynamic: bool,
     /// How many columns the rows have that it returns as `ROW(…)`.
     pub rows: Vec<usize>,
     /// The temporary tables that it makes.
@@ -28,52 +34,26 @@ pub struct Body {
     pub refuses_both: bool,
 }
 
-/// What a body writes into a column of a table.
+/// What a variable is declared as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Put {
-    /// The table.
-    pub table: Name,
-    /// The column.
-    pub target: Target,
-    /// The value; its column is empty.
-    pub given: Given,
-    /// Whether a row that collides with another is refused: there is no `ON CONFLICT`.
-    pub collides: bool,
-}
-
-/// A column that is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// By its name.
-    Named(Ident),
-    /// By its place.
-    At(usize),
+pub enum Declared {
+    /// A type.
+    Type(TypeName),
+    /// `column%TYPE`, with the column, or `table%ROWTYPE`.
+    Like((Name, Option<Ident>)),
+    /// `record`, or something that is not read.
+    Other,
 }
 
 /// A value that a trigger's function gives to a column, as in `NEW.a := …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
-    /// The column; empty where a body writes another table.
+    /// The column.
     pub column: Ident,
     /// The columns of the row that the value may come from.
     pub from: Vec<Ident>,
     /// Whether it comes from nothing else.
     pub alone: bool,
-    /// How much of it there is.
-    pub length: Length,
-    /// The type that it is turned into by a cast, other than to `text`.
-    pub cast: Option<TypeName>,
-}
-
-/// How a value compares with what it is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Length {
-    /// It is no longer.
-    Kept,
-    /// Something else may have made it any length.
-    Unknown,
-    /// Something is joined to it.
-    Longer,
 }
 
 /// One query of a body.
@@ -83,6 +63,18 @@ pub struct BodyQuery {
     pub command: Command,
     /// Whether its rows are the function's.
     pub returned: bool,
+    /// What its columns are assigned to: variables, and columns of rows; one alone may be a row.
+    pub into: Vec<Vec<Ident>>,
+    /// Whether it runs whenever the body does.
+    pub always: bool,
+    /// Whether it is a query whose first row is taken, if there is one.
+    pub finds: bool,
+}
+
+impl BodyQuery {
+    fn new(command: Command, returned: bool) -> Self {
+        Self { command, returned, into: Vec::new(), always: false, finds: false }
+    }
 }
 
 /// Reads a body. What cannot be read is left out.
@@ -121,97 +113,29 @@ pub(crate) fn whole_rows(text: &str) -> bool {
 
 impl Given {
     fn of(column: Ident, value: Option<&Expr>) -> Self {
-        let mut given = Self { column, from: Vec::new(), alone: value.is_some(), length: Length::Kept, cast: None };
-        match value {
-            Some(Expr::Cast(inner, to, _)) if *to != TypeName::canonical("text") => {
-                given.cast = Some(to.clone());
-                given.alone = false;
-                given.add(inner);
-            }
-            Some(value) => given.add(value),
-            None => given.length = Length::Unknown,
-        }
+        let mut given = Self { column, from: Vec::new(), alone: value.is_some() };
+        value.into_iter().for_each(|value| given.add(value));
         given
     }
 
     /// A value of columns alone is made of them, of `coalesce`, and of NULL.
     fn add(&mut self, value: &Expr) {
         // Of a CASE, what its branches give.
-        let (alone, length, parts) = match value {
+        let (alone, parts) = match value {
             Expr::Column(names, _) if names.len() == 2 && matches!(&*names[0], "new" | "old") => {
                 self.from.push(names[1].clone());
                 return;
             }
             Expr::Null => return,
-            Expr::Text(..) | Expr::Number(_) => (false, Length::Kept, Vec::new()),
-            Expr::Common("COALESCE", ..) => (true, Length::Kept, value.parts()),
-            Expr::Common(..) => (false, Length::Kept, value.parts()),
-            Expr::Cast(_, to, _) if *to == TypeName::canonical("text") => (false, Length::Kept, value.parts()),
-            Expr::Operator(operator, Some(_), ..) if &**operator == "||" => (false, Length::Longer, value.parts()),
-            Expr::Call(call) if KEEPS_LENGTH.contains(&&*call.name.name) => {
-                (false, Length::Kept, call.arguments.iter().take(1).collect())
-            }
-            Expr::Call(call) if JOINS.contains(&&*call.name.name) => (false, Length::Longer, value.parts()),
+            Expr::Common("COALESCE", ..) => (true, value.parts()),
             Expr::Case { branches, otherwise, .. } => {
                 let branches = branches.iter().map(|(_, then)| then);
-                (false, Length::Kept, branches.chain(otherwise.as_deref()).collect())
+                (false, branches.chain(otherwise.as_deref()).collect())
             }
-            _ => (false, Length::Unknown, value.parts()),
+            _ => (false, value.parts()),
         };
         self.alone &= alone;
         parts.into_iter().for_each(|part| self.add(part));
-        self.length = self.length.max(length);
-    }
-}
-
-/// Functions that give a text of the length of their first argument, or a shorter one.
-const KEEPS_LENGTH: &[&str] = &["lower", "upper", "initcap", "trim", "btrim", "ltrim", "rtrim", "nullif", "reverse"];
-
-/// Functions that put texts together.
-const JOINS: &[&str] = &["concat", "concat_ws", "format"];
-
-/// What a command writes into columns of a table, where it writes the values down.
-fn put(command: &Command) -> Vec<Put> {
-    let by_name = |column: &query::Placed<Ident>| Target::Named(column.value.clone());
-    let put_of = |table: &Name, target: Target, value: &Expr, collides: bool| Put {
-        table: table.clone(),
-        target,
-        given: Given::of(Ident::from(""), Some(value)),
-        collides,
-    };
-    let set = |table: &Name, set: &[Assignment]| -> Vec<_> {
-        let single = set.iter().filter(|one| one.columns.len() == 1 && !one.part);
-        single.map(|one| put_of(table, by_name(&one.columns[0]), &one.value, true)).collect()
-    };
-    match command {
-        Command::Insert(insert) => {
-            let Insert { table, columns, source, conflict, .. } = &**insert;
-            let table = &table.name.value;
-            let target = |at: usize| match columns {
-                Some(columns) => columns.get(at).map(by_name),
-                None => Some(Target::At(at)),
-            };
-            let rows: Vec<Vec<&Expr>> = match source.as_ref().map(|query| &query.body) {
-                Some(query::Body::Values(rows)) => rows.iter().map(|row| row.iter().collect()).collect(),
-                Some(query::Body::Select(select)) => {
-                    let values = select.items.iter().map_while(|item| match item {
-                        query::Item::Expr(value, _) => Some(value),
-                        query::Item::Star(..) | query::Item::Fields(_) => None,
-                    });
-                    vec![values.collect()]
-                }
-                _ => Vec::new(),
-            };
-            let values = rows.into_iter().flat_map(|row| row.into_iter().enumerate());
-            let new = values.filter_map(|(at, value)| Some(put_of(table, target(at)?, value, conflict.is_none())));
-            let updates = conflict.as_ref().and_then(|conflict| conflict.update.as_deref()).unwrap_or_default();
-            new.chain(set(table, updates)).collect()
-        }
-        Command::Update(update) => {
-            let Update { table, set: assigned, .. } = &**update;
-            set(&table.name.value, assigned)
-        }
-        _ => Vec::new(),
     }
 }
 
@@ -221,7 +145,7 @@ fn sql(text: &str) -> Body {
     let last = statements.len().saturating_sub(1);
     for (i, statement) in statements.iter().enumerate() {
         if let Ok(command) = read_query(&text[statement.range.clone()]) {
-            body.queries.push(BodyQuery { command, returned: i == last });
+            body.queries.push(BodyQuery { always: true, ..BodyQuery::new(command, i == last) });
         }
     }
     body
@@ -230,7 +154,7 @@ fn sql(text: &str) -> Body {
 fn plpgsql(text: &str) -> Body {
     let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
     let decides = pieces.windows(2).any(|pair| pair[0].symbol("#") && pair[1].is("variable_conflict"));
-    let mut reader = Reader { text, body: Body { refuses_both: !decides, ..Body::default() } };
+    let mut reader = Reader { text, body: Body { refuses_both: !decides, ..Body::default() }, depth: 0 };
     let mut start = 0;
     let mut declaring = false;
     while start < pieces.len() {
@@ -254,6 +178,8 @@ fn plpgsql(text: &str) -> Body {
 struct Reader<'a> {
     text: &'a str,
     body: Body,
+    /// How many conditions and loops are open.
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -283,6 +209,7 @@ impl<'a> Reader<'a> {
             } else if first.is_any(&["else", "loop", "exception"]) {
                 pieces = &pieces[1..];
             } else if first.is_any(&["if", "elsif", "elseif", "when", "while", "case"]) {
+                self.depth += usize::from(first.is_any(&["if", "while", "case"]));
                 let end = found(&["then", "loop"], &pieces[1..]).map_or(pieces.len(), |n| n + 1);
                 let condition = &pieces[1..end];
                 // `WHEN unique_violation THEN` names no column.
@@ -297,20 +224,32 @@ impl<'a> Reader<'a> {
                 }
                 pieces = pieces.get(end + 1..).unwrap_or_default();
             } else if first.is_any(&["for", "foreach"]) {
+                self.depth += 1;
                 let within = found(&["in"], pieces).unwrap_or(pieces.len());
-                self.body.variables.extend(pieces[1..within].iter().filter_map(name));
+                let targets: Vec<Ident> = pieces[1..within].iter().filter_map(name).collect();
+                self.body.variables.extend(targets.iter().cloned());
                 let end = found(&["loop"], pieces).unwrap_or(pieces.len());
                 let mut of = pieces.get(within + 1..end).unwrap_or_default();
                 if of.first().is_some_and(|piece| piece.is_any(&["reverse", "array"])) {
                     of = &of[1..];
                 }
+                // Of an array, each element.
+                if first.is("foreach")
+                    && let (Some(first), Some(last)) = (of.first(), of.last())
+                    && let Ok(command) = read_query(&format!("SELECT ({})[1]", &self.text[first.at..last.end()]))
+                {
+                    self.body.queries.push(BodyQuery::new(command, false));
+                    self.assigned(targets.iter().map(|target| vec![target.clone()]).collect(), false);
+                }
                 let range = of.windows(2).any(|pair| pair[0].symbol(".") && pair[1].symbol("."));
-                if !range {
-                    self.query(of, false);
+                if !range && first.is("for") && self.query(of, false) {
+                    self.assigned(targets.into_iter().map(|target| vec![target]).collect(), false);
                 }
                 pieces = pieces.get(end + 1..).unwrap_or_default();
             } else if first.is("end") {
                 // `END IF`, `END LOOP label`
+                let closes = pieces.get(1).is_some_and(|piece| piece.is_any(&["if", "loop", "case"]));
+                self.depth = self.depth.saturating_sub(usize::from(closes));
                 return false;
             } else if first.symbol("<") {
                 let end = pieces.iter().rposition(|piece| piece.symbol(">")).filter(|end| *end < 6).unwrap_or(0);
@@ -324,11 +263,53 @@ impl<'a> Reader<'a> {
     }
 
     fn declaration(&mut self, pieces: &[Lexeme<'a>]) {
-        self.body.variables.extend(pieces.first().and_then(name));
+        let Some(variable) = pieces.first().and_then(name) else { return };
+        self.body.variables.insert(variable.clone());
+        let ends =
+            |piece: &Lexeme<'a>| piece.is_any(&["not", "default", "collate"]) || piece.symbol(":") || piece.symbol("=");
+        let from = if pieces.get(1).is_some_and(|piece| piece.is("constant")) { 2 } else { 1 };
+        let end = pieces.iter().position(ends).unwrap_or(pieces.len()).max(from);
+        self.body.declared.push((variable.clone(), self.declared(&pieces[from.min(pieces.len())..end])));
         let value = pieces.windows(2).position(|pair| pair[0].symbol(":") && pair[1].symbol("="));
         let value = value.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.is("default")).map(|at| at + 1));
-        if let Some(at) = value {
-            self.expression(&pieces[at..]);
+        if let Some(at) = value
+            && self.expression(&pieces[at..])
+        {
+            self.assigned(vec![vec![variable]], false);
+        }
+    }
+
+    fn declared(&self, pieces: &[Lexeme<'a>]) -> Declared {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return Declared::Other };
+        if first.is("record") {
+            return Declared::Other;
+        }
+        if let Some(percent) = pieces.iter().position(|piece| piece.symbol("%")) {
+            let names: Vec<Ident> = pieces[..percent].iter().filter_map(name).collect();
+            let row = pieces.get(percent + 1).is_some_and(|piece| piece.is("rowtype"));
+            return match (&names[..], row) {
+                ([table], true) => Declared::Like((Name::bare(table.clone()), None)),
+                ([schema, table], true) => Declared::Like((Name::qualified(schema.clone(), table.clone()), None)),
+                ([table, column], false) => Declared::Like((Name::bare(table.clone()), Some(column.clone()))),
+                ([schema, table, column], false) => {
+                    Declared::Like((Name::qualified(schema.clone(), table.clone()), Some(column.clone())))
+                }
+                _ => Declared::Other,
+            };
+        }
+        let text = &self.text[first.at..last.end()];
+        let read = read_query(&format!("SELECT NULL::{text}")).ok();
+        match read.as_ref().and_then(single) {
+            Some(Expr::Cast(_, data_type, _)) => Declared::Type(data_type.clone()),
+            _ => Declared::Other,
+        }
+    }
+
+    /// Notes where the columns of the last query go.
+    fn assigned(&mut self, into: Vec<Vec<Ident>>, finds: bool) {
+        let always = self.depth == 0;
+        if let Some(query) = self.body.queries.last_mut() {
+            (query.into, query.always, query.finds) = (into, always, finds);
         }
     }
 
@@ -336,7 +317,9 @@ impl<'a> Reader<'a> {
         let Some(first) = pieces.first() else { return };
         let next = |n: usize, word: &str| pieces.get(n).is_some_and(|piece| piece.is(word));
         if first.is("return") && next(1, "query") {
-            if !next(2, "execute") {
+            if next(2, "execute") {
+                self.body.dynamic = true;
+            } else {
                 self.query(&pieces[2..], true);
             }
         } else if first.is("return") {
@@ -355,9 +338,14 @@ impl<'a> Reader<'a> {
             let table = pieces.iter().position(|piece| piece.is("table")).map(|at| at + 1);
             let table = table.map(|at| if next(at, "if") { at + 3 } else { at });
             self.body.temporary.extend(table.and_then(|at| pieces.get(at)).and_then(name));
+        } else if first.is_any(&["raise", "assert"]) {
+            // Without a level it is an exception.
+            let harmless = ["debug", "log", "info", "notice", "warning"];
+            self.body.raises |= !pieces.get(1).is_some_and(|piece| piece.is_any(&harmless));
+        } else if first.is("execute") {
+            self.body.dynamic = true;
         } else if first.is_any(&[
-            "raise", "execute", "null", "exit", "continue", "open", "fetch", "close", "move", "get", "assert", "call",
-            "commit", "rollback",
+            "null", "exit", "continue", "open", "fetch", "close", "move", "get", "call", "commit", "rollback",
         ]) {
             // Nothing of the schema, or nothing that is known.
         } else {
@@ -368,6 +356,10 @@ impl<'a> Reader<'a> {
                 let read = self.expression(&pieces[at..]);
                 // `NEW.a := …` needs the column, as reading it does.
                 let target = &pieces[..at];
+                let names: Vec<Ident> = target.iter().filter_map(name).collect();
+                if read && !target.iter().any(|piece| piece.symbol("[")) {
+                    self.assigned(vec![names], false);
+                }
                 if target.len() > 3 && target[0].is_any(&["new", "old"]) && target[1].symbol(".") {
                     let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));
                     let given = name(&target[2]).map(|column| Given::of(column, value));
@@ -383,36 +375,41 @@ impl<'a> Reader<'a> {
         let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
         let text = &self.text[first.at..last.end()];
         let read = read_query(&format!("SELECT {text}"));
-        let queries = read.into_iter().map(|command| BodyQuery { command, returned: false });
+        let queries = read.into_iter().map(|command| BodyQuery::new(command, false));
         let known = self.body.queries.len();
         self.body.queries.extend(queries);
         self.body.queries.len() > known
     }
 
     /// A query without its `INTO variables`.
-    fn query(&mut self, pieces: &[Lexeme<'a>], returned: bool) {
-        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+    fn query(&mut self, pieces: &[Lexeme<'a>], returned: bool) -> bool {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
         let mut depth = 0_i32;
         let mut into = None;
-        let inserts = pieces.iter().position(|piece| piece.is("insert")).map(|at| at + 1);
+        let named = |at: usize| at > 0 && pieces[at - 1].is_any(&["insert", "merge"]);
         for (i, piece) in pieces.iter().enumerate() {
             match piece.text {
                 "(" | "[" => depth += 1,
                 ")" | "]" => depth -= 1,
-                _ if depth == 0 && piece.is("into") && Some(i) != inserts && into.is_none() => into = Some(i),
+                _ if depth == 0 && piece.is("into") && !named(i) && into.is_none() => into = Some(i),
                 _ => {}
             }
         }
+        let (mut targets, mut strict) = (Vec::new(), false);
         let text = match into {
             None => self.text[first.at..last.end()].to_owned(),
             Some(at) => {
                 // `[STRICT] a, b.c`
-                let mut end = at + 1 + usize::from(pieces.get(at + 1).is_some_and(|piece| piece.is("strict")));
+                strict = pieces.get(at + 1).is_some_and(|piece| piece.is("strict"));
+                let mut end = at + 1 + usize::from(strict);
                 loop {
+                    let mut target: Vec<Ident> = pieces.get(end).and_then(name).into_iter().collect();
                     end += 1;
                     while pieces.get(end).is_some_and(|piece| piece.symbol(".")) {
+                        target.extend(pieces.get(end + 1).and_then(name));
                         end += 2;
                     }
+                    targets.push(target);
                     if !pieces.get(end).is_some_and(|piece| piece.symbol(",")) {
                         break;
                     }
@@ -422,10 +419,14 @@ impl<'a> Reader<'a> {
                 format!("{} {rest}", &self.text[first.at..pieces[at].at])
             }
         };
-        if let Ok(command) = read_query(&text) {
-            self.body.put.extend(put(&command));
-            self.body.queries.push(BodyQuery { command, returned });
+        let Ok(command) = read_query(&text) else { return false };
+        let finds = matches!(command, Command::Select(_)) && !strict;
+        self.body.strict |= strict;
+        self.body.queries.push(BodyQuery::new(command, returned));
+        if !targets.is_empty() {
+            self.assigned(targets, finds);
         }
+        true
     }
 }
 

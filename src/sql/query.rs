@@ -177,6 +177,8 @@ pub enum From {
         on: On,
         /// An alias of the whole.
         alias: Option<Ident>,
+        /// Whether a row may have nothing on one side.
+        outer: bool,
     },
     /// Something that is not understood: it may have any column.
     Unknown(Option<Ident>),

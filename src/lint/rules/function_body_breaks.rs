@@ -41,7 +41,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             .all_functions()
             .filter(|(name, function)| {
                 // One that the release replaces is written for what comes.
-                let is_trigger = runs_on(step.before, name, &gone.relation);
+                // The table may bear the name only since an earlier part of the step.
+                let is_trigger = [step.before, subject.after()].iter().any(|s| runs_on(s, name, &gone.relation));
                 step.before.functions(name).contains(function)
                     && names(function, is_trigger, &gone, release.last, release.base)
             })

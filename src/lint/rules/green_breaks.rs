@@ -32,8 +32,8 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    // Without queries a table that both versions have is relied upon, and that nobody writes a column that is gone at the end. Nothing else
-    // is certain.
+    // Without queries a table or a function that both versions have is relied upon, and that nobody writes a column that is gone at the end.
+    // Nothing else is certain.
     let unknown = release.green.app.watch.is_none();
     let returns = |c: &Capability| c.offered_by(release.last) || given_otherwise(subject, c);
     // Green was written for the columns there are at the end.
@@ -44,7 +44,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let lost = lost.filter(|c| !returns(c) || gone_for_a_while(subject, c)).filter(|c| c.weight() <= Weight::Habit);
     let shown = lost.map(|c| (c, release.green.app.evidence(c))).find_map(|(c, evidence)| match evidence {
         Evidence::Query(query) => Some((c, Some(query))),
-        Evidence::Assumed if unknown && matches!(c, Capability::Relation(_)) && returns(c) => Some((c, None)),
+        Evidence::Assumed if unknown && is_named(c) && returns(c) => Some((c, None)),
         Evidence::Assumed if unknown && left_out(subject, c) => Some((c, None)),
         Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
     });
@@ -61,6 +61,15 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let text = format!("green relies on what {} takes away{until}: {capability}", step.name());
     let told = Diagnostic::error(RULE.code, text).at(step.span, place).help(help);
     found.push(release.green.shown_by(told, query));
+}
+
+/// Whether queries name it by itself, as they do no function of a trigger.
+fn is_named(capability: &Capability) -> bool {
+    match capability {
+        Capability::Relation(_) => true,
+        Capability::Call { signature, .. } => !signature.ends_with(" returning trigger"),
+        _ => false,
+    }
 }
 
 /// Whether every INSERT of green leaves a column out, because it is gone at the end.

@@ -71,6 +71,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
         found.extend(counters::told(subject, &RULE));
+        found.extend(unfit::kept(subject, &RULE));
     }
     found.extend(unfit::told(subject, &RULE));
     found.extend(set_off(subject));

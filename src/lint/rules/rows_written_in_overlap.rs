@@ -48,6 +48,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(copied_of_green(subject));
         return;
     }
+    found.extend(step.effect.removes.iter().find_map(|capability| default_gone(subject, capability)));
     for operation in step.operations() {
         if let Operation::CreateTable(table) = operation
             && let Some((query, _)) = &table.query
@@ -219,6 +220,16 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
     Some(diagnostic.help(
         "keep both forms in sync with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE and read only what is filled by then, so that the statement can run a second time once blue is drained; or let it wait for that: `-- cutover: after <reason>`",
     ))
+}
+
+/// A default that filled a new column for the rows there were, and that those of blue do not get.
+fn default_gone(subject: &Subject<'_>, capability: &Capability) -> Option<Diagnostic> {
+    let Capability::Defaulted { relation, column } = capability else { return None };
+    let Subject { release, step, .. } = *subject;
+    let known = release.base.relation(&step.before.origin_of(relation))?;
+    let stays = release.last.relation(relation).is_some_and(|relation| relation.column(column).is_some());
+    let is_new = known.column(column).is_none();
+    (is_new && stays).then(|| changed(subject, relation, std::slice::from_ref(column)))?
 }
 
 /// Whether blue writes the table that a MERGE changes.

@@ -199,6 +199,7 @@ impl Reader {
                 default,
                 needs: idents(&row, 7),
                 calls: Vec::new(),
+                draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
                 holds: None,
             });
         }
@@ -276,8 +277,13 @@ impl Reader {
             }
         }
         for row in self.take("policies") {
+            let (tables, columns): (Vec<u32>, Vec<Ident>) = (row.get(5), idents(&row, 6));
+            let read =
+                tables.iter().zip(columns).filter_map(|(table, column)| Some((self.oids.get(table)?.clone(), column)));
+            let reads = read.collect();
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                let policy = Policy { restrictive: row.get(2), open: row.get(4), text: row.get::<_, String>(3).into() };
+                let text = row.get::<_, String>(3).into();
+                let policy = Policy { restrictive: row.get(2), open: row.get(4), text, reads };
                 relation.policies.insert(row.get::<_, String>(1).into(), policy);
             }
         }
@@ -322,6 +328,7 @@ impl Reader {
                     base: TypeName::canonical(row.get::<_, Option<String>>(4).unwrap_or_default()),
                     not_null: row.get(5),
                     checks: idents(&row, 8).into_iter().zip(row.get::<_, Vec<bool>>(9)).collect(),
+                    calls: row.get::<_, Vec<String>>(10).iter().flat_map(|text| sql::called_in(text)).collect(),
                 },
                 "c" => {
                     let types: Vec<String> = row.get(7);

@@ -72,7 +72,10 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           WHERE a.attgenerated <> '' AND k.refclassid = 'pg_catalog.pg_class'::regclass AND k.refobjid = a.attrelid
                             AND k.refobjsubid NOT IN (0, a.attnum)
                             AND (k.classid = 'pg_catalog.pg_class'::regclass AND k.objid = a.attrelid AND k.objsubid = a.attnum
-                                 OR k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid))
+                                 OR k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid)),
+                    ARRAY(SELECT k.refobjid FROM pg_catalog.pg_depend k JOIN pg_catalog.pg_class s ON s.oid = k.refobjid
+                          WHERE k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid AND s.relkind = 'S'
+                            AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid)
              FROM pg_catalog.pg_attribute a
              JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -118,8 +121,18 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                                                pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),
                           p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
                               AND coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') = 'true'
-                              AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true'
-                   FROM pg_catalog.pg_policy p".to_owned()),
+                              AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true',
+                          coalesce(d.tables, '{}'), coalesce(d.columns, '{}')
+                   FROM pg_catalog.pg_policy p
+                   LEFT JOIN LATERAL (
+                       SELECT array_agg(d.refobjid ORDER BY d.refobjid, d.refobjsubid) AS tables,
+                              array_agg(coalesce(a.attname::text, '') ORDER BY d.refobjid, d.refobjsubid) AS columns
+                       FROM pg_catalog.pg_depend d
+                       LEFT JOIN pg_catalog.pg_attribute a
+                           ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+                       WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
+                         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'n'
+                   ) d ON true".to_owned()),
         ("privileges", format!(
             "SELECT c.oid, coalesce(r.rolname::text, 'public'), x.privilege_type
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -155,6 +168,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     ARRAY(SELECT o.conname::text FROM pg_catalog.pg_constraint o
                           WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname),
                     ARRAY(SELECT o.convalidated FROM pg_catalog.pg_constraint o
+                          WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname),
+                    ARRAY(SELECT pg_catalog.pg_get_expr(o.conbin, 0) FROM pg_catalog.pg_constraint o
                           WHERE o.contypid = t.oid AND o.contype = 'c' ORDER BY o.conname)
              FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
              LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid

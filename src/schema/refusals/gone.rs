@@ -1,7 +1,7 @@
 //! What PostgreSQL refuses to drop, because something stands on it.
 
 use super::{Catalog, is_of};
-use crate::schema::model::{QName, Relation};
+use crate::schema::model::{Column, Policy, QName, Relation};
 use crate::sql::operation::{DefaultValue, RelationKind};
 use crate::sql::{Name, TypeName};
 
@@ -24,6 +24,13 @@ impl Catalog<'_> {
     pub(super) fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {
         let together: Vec<QName> = together.iter().map(|name| self.schema.resolve(name)).collect();
         if relation.kind == RelationKind::Sequence {
+            let drawing = self.schema.drawing(name).find(|(table, _)| !together.contains(table));
+            if let Some((table, column)) = drawing {
+                return Some(format!(
+                    "cannot drop sequence {name} because other objects depend on it: default value for column {} of table {table}",
+                    column.name
+                ));
+            }
             let (table, column) = relation.owned_by.as_ref()?;
             let counts = self.schema.relation(table)?.column(column)?.default;
             return match counts {
@@ -54,6 +61,16 @@ impl Catalog<'_> {
             || self.schema.ancestors(name).filter(|above| self.schema.relation(above).is_some_and(|r| r.partitioned));
         let keyed = || whole().flat_map(|above| self.schema.pointing_to(above)).find(|other| !together.contains(other));
         let user = user.or_else(|| keyed().map(|other| format!("constraint on table {other}")));
+        let read = |policy: &Policy| policy.reads.iter().any(|(read, _)| read == name);
+        let mut policies = self.policies(read).filter(|(on, _)| *on != name && !together.contains(on));
+        let user = user.or_else(|| policies.next().map(|(_, policy)| policy));
+        let own = |found: &Relation| found.owned_by.as_ref().is_some_and(|(table, _)| table == name);
+        let counters = self.schema.relations().filter(|(_, found)| found.kind == RelationKind::Sequence && own(found));
+        let mut drawing = counters.flat_map(|(counter, _)| self.schema.drawing(counter));
+        let drawing = drawing.find(|(table, _)| *table != name && !together.contains(table));
+        let default =
+            |(table, column): (&QName, &Column)| format!("default value for column {} of table {table}", column.name);
+        let user = user.or_else(|| drawing.map(default));
         let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
         let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))

@@ -21,10 +21,9 @@ pub(super) use signature::takes;
 
 pub(super) use made::repeated;
 
-use super::model::{Column, QName, Relation, Rule, UserType};
+use super::model::{Column, Policy, QName, Relation, Rule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
-use crate::sql::lex::words_of;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, GrantObject, Ident,
     ObjectChange, ObjectKind, Operation, PublishVerb, Publishes, RelationKind, TableChange,
@@ -534,9 +533,8 @@ impl Catalog<'_> {
         if let Some(generated) = relation.columns.iter().find(|c| c.needs.contains(column)) {
             return used("a generated column", format!("column {}", generated.name));
         }
-        if let Some(policy) = policies_of(relation, column).next() {
-            return used("in a policy definition", format!("policy {policy}"))
-                .map(|t| t.replace("used by in", "used in"));
+        if let Some(policy) = self.policies_of(name, column).next() {
+            return used("in a policy definition", policy).map(|t| t.replace("used by in", "used in"));
         }
         if let Some((trigger, _)) = relation.trigger_columns.iter().find(|(_, columns)| columns.contains(column)) {
             return used("in a trigger definition", format!("trigger {trigger}"))
@@ -749,7 +747,7 @@ impl Catalog<'_> {
         let mut users: Vec<String> = self.views_of(name, column).map(|view| format!("view {view}")).collect();
         let generated = relation.columns.iter().filter(|c| c.needs.contains(column) && c.name != *column);
         users.extend(generated.map(|c| format!("column {} of table {}", c.name, name.name)));
-        users.extend(policies_of(relation, column).map(|policy| format!("policy {policy} on table {}", name.name)));
+        users.extend(self.policies_of(name, column));
         let triggers = relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column));
         users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
         users.extend(self.tracked_of(name, column));
@@ -777,6 +775,21 @@ impl Catalog<'_> {
         self.schema
             .dependents(name)
             .filter(move |other| self.schema.relation(other).is_some_and(|view| view.read_columns.contains(&place)))
+    }
+
+    /// Policies of any table that read a column.
+    fn policies_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
+        let read = (name.clone(), column.clone());
+        self.policies(move |policy| policy.reads.contains(&read)).map(|(_, policy)| policy)
+    }
+
+    /// The tables that have such policies, and these in words.
+    fn policies(&self, such: impl Fn(&Policy) -> bool + Clone) -> impl Iterator<Item = (&QName, String)> {
+        self.schema.relations().flat_map(move |(table, relation)| {
+            let such = such.clone();
+            let found = relation.policies.iter().filter(move |(_, policy)| such(policy));
+            found.map(move |(policy, _)| (table, format!("policy {policy} on table {}", table.name)))
+        })
     }
 
     /// Functions whose body PostgreSQL knows, and that read a column.
@@ -837,18 +850,6 @@ fn lacks_partition_key(what: &str, relation: &Relation, columns: &[Ident]) -> Op
     Some(format!(
         "unique constraint on partitioned table must include all partitioning columns: {what} lacks column \"{lacking}\""
     ))
-}
-
-/// Policies that mention a column, where it can be no other table's.
-fn policies_of<'a>(relation: &'a Relation, column: &'a Ident) -> impl Iterator<Item = &'a Ident> {
-    let mentions = move |text: &str| {
-        let has = |word: &str| words_of(text).any(|found| found.eq_ignore_ascii_case(word));
-        let other_tables = words_of(text)
-            .zip(words_of(text).skip(1))
-            .any(|(before, word)| word.eq_ignore_ascii_case("select") && !before.eq_ignore_ascii_case("for"));
-        (has(column) || text.contains(&format!("\"{column}\""))) && !other_tables
-    };
-    relation.policies.iter().filter(move |(_, policy)| mentions(&policy.text)).map(|(name, _)| name)
 }
 
 fn is_of(data_type: Option<&TypeName>, shown: &str) -> bool {

@@ -11,6 +11,9 @@ use crate::sql::operation::Ident;
 /// What is wrong with a table whose rows a body changes.
 pub(crate) const NO_IDENTITY: &str = "has no replica identity, and a publication publishes its changes";
 
+/// What is wrong with a name that meant an argument and means a column. It fails nowhere.
+pub(crate) const SHADOWED: &str = "and no longer the function's argument";
+
 /// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
 pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();

@@ -15,7 +15,7 @@ use crate::sql::operation::Ident;
 use crate::sql::query::{Call, Expr};
 
 /// Functions whose first argument is a sequence.
-const COUNTERS: [&str; 3] = ["nextval", "currval", "setval"];
+pub(in crate::schema) const COUNTERS: [&str; 3] = ["nextval", "currval", "setval"];
 
 /// What a call was found to mean.
 struct Meant {
@@ -65,6 +65,10 @@ impl Resolver<'_> {
         if !users.is_empty() {
             self.resolved.uses.calls.entry(qualified.clone()).or_insert(call.at);
             self.resolved.uses.given.entry(qualified.clone()).or_default().insert(call.arguments.len());
+            if self.follows {
+                let values = call.arguments.iter().map(|argument| self.value(argument, scope)).collect();
+                self.called.push((qualified.clone(), values));
+            }
         }
         if builtins.is_empty() && users.is_empty() {
             let returns = self.no_function(call, &types, false);

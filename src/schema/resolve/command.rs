@@ -8,6 +8,7 @@ use super::expr::start;
 use super::scope::{Col, Columns, Names, Scope, Sized, Table, common_size};
 use super::sorting::Need;
 use super::types::{Sure, Type};
+use super::values::Value;
 use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::refusals::repeated;
 use crate::schema::{Column, QName, Relation, UserType};
@@ -102,7 +103,7 @@ impl<'s> Resolver<'s> {
     }
 
     /// Looks without leaving a trace but the types of parameters.
-    fn silently<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn silently<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let (problems, uses) = (self.resolved.problems.clone(), self.resolved.uses.clone());
         let found = look(self);
         self.resolved.problems = problems;
@@ -152,6 +153,9 @@ impl<'s> Resolver<'s> {
                         }
                     }
                     col.sized = common_size(&sizes, &col.data_type);
+                    if self.follows {
+                        col = col.clone().holding(Value::any_of([self.value_of(&col), self.value_of(&other)]));
+                    }
                     col.shows([&other]);
                     col
                 };
@@ -180,7 +184,12 @@ impl<'s> Resolver<'s> {
             let (found, sizes): (Vec<Type>, Vec<Sized>) = types.iter().filter_map(|row| row.get(i).cloned()).unzip();
             let data_type = self.common("VALUES", &parts, &found, At::default());
             let sized = common_size(&sizes, &data_type);
-            Col::plain(format!("column{}", i + 1).into(), data_type).sized(sized)
+            let col = Col::plain(format!("column{}", i + 1).into(), data_type).sized(sized);
+            if !self.follows {
+                return col;
+            }
+            let values: Vec<Value> = parts.into_iter().map(|part| self.value(part, outer)).collect();
+            col.holding(Value::any_of(values))
         };
         Some((0..width).map(column).collect())
     }
@@ -212,7 +221,12 @@ impl<'s> Resolver<'s> {
                         Expr::Column(..) => self.shown_by(expr, scope),
                         _ => Vec::new(),
                     };
-                    push(Some(vec![Col::plain(name.clone(), data_type).sized(sized).showing(of)]));
+                    let col = Col::plain(name.clone(), data_type).sized(sized).showing(of);
+                    let value = self.follows.then(|| self.value(expr, Some(scope)));
+                    push(Some(vec![match value {
+                        Some(value) => col.holding(value),
+                        None => col,
+                    }]));
                 }
                 Item::Star(None, at) => {
                     let names = scope.names;
@@ -323,11 +337,17 @@ impl<'s> Resolver<'s> {
                     row: None,
                 })
             }
-            From::Join { left, right, on, alias } => {
+            From::Join { left, right, on, alias, outer: is_outer } => {
                 let left = self.element(left, beside, outer);
                 let both = beside.clone().join(left.clone(), &[]);
                 let right = self.element(right, &both, outer);
-                let names = self.joined(left, right, on, beside, outer);
+                let mut names = self.joined(left, right, on, beside, outer);
+                if self.follows && *is_outer {
+                    names.each(|col| {
+                        let value = self.value_of(&col);
+                        col.holding(Value { null: true, ..value })
+                    });
+                }
                 match alias {
                     Some(alias) => Names::of(Table {
                         alias: alias.clone(),
@@ -535,12 +555,14 @@ impl<'s> Resolver<'s> {
     ) -> (BTreeSet<Ident>, Row) {
         let (mut columns, mut row) = (BTreeSet::new(), Row::new());
         for assignment in set {
+            let mut held = Vec::new();
             let values: Vec<(&Expr, Type)> = match (&assignment.value, &assignment.columns[..]) {
                 (Expr::Row(values), many) if values.len() == many.len() => {
                     values.iter().map(|value| (value, self.expr(value, Some(scope)))).collect()
                 }
                 (Expr::Scalar(query), many) if many.len() > 1 => {
                     let found = self.query(query, Some(scope)).unwrap_or_default();
+                    held = found.iter().map(|col| Value { null: true, ..self.value_of(col) }).collect();
                     found.into_iter().map(|col| (&Expr::Bool, col.data_type)).collect()
                 }
                 (value, _) => vec![(value, self.expr(value, Some(scope)))],
@@ -562,6 +584,10 @@ impl<'s> Resolver<'s> {
                 }
                 self.meet(value, &[(name.clone(), column.value.clone())], true);
                 self.assign(found, value, data_type, &wanted, assignment.part);
+                if self.follows && !assignment.part && **value != Expr::Default {
+                    let value = held.get(i).cloned().unwrap_or_else(|| self.value(value, Some(scope)));
+                    self.put(name, &column.value, value, true);
+                }
             }
         }
         (columns, row)
@@ -599,7 +625,8 @@ impl<'s> Resolver<'s> {
                 // Each value takes the type of its column.
                 Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
                     written = rows.iter().map(|row| constants(&columns, row)).collect();
-                    Some(self.inserted_rows(source, rows, &columns, &wanted, (&name, relation), outer))
+                    let collides = insert.conflict.is_none();
+                    Some(self.inserted_rows(source, rows, &columns, &wanted, (&name, relation, collides), outer))
                 }
                 _ => {
                     let found = self.query(source, outer);
@@ -618,6 +645,10 @@ impl<'s> Resolver<'s> {
                         }
                         self.meet(value, &[(name.clone(), column.name.clone())], true);
                         self.assign(column, value, &col.data_type, wanted, false);
+                        if self.follows {
+                            let value = self.value_of(&col);
+                            self.put(&name, &column.name, value, insert.conflict.is_none());
+                        }
                     }
                     width
                 }
@@ -693,7 +724,10 @@ impl<'s> Resolver<'s> {
                 self.want(filter, &found, "boolean", Context::Assignment, start(filter));
             }
         }
-        let columns = columns.into_iter().map(|column| column.value).collect();
+        let columns: Vec<Ident> = columns.into_iter().map(|column| column.value).collect();
+        if self.follows {
+            self.put_nothing(&name, relation, &columns);
+        }
         let copies = insert.copies;
         let kind = WriteKind::Insert { columns, listed, copies, rows: written, arbiter, constraint, updates, updated };
         self.write(name, kind, insert.table.name.at);
@@ -719,7 +753,7 @@ impl<'s> Resolver<'s> {
         rows: &[Vec<Expr>],
         columns: &[Placed<Ident>],
         wanted: &[Type],
-        (name, relation): (&QName, &Relation),
+        (name, relation, collides): (&QName, &Relation, bool),
         outer: Option<&Scope<'_>>,
     ) -> usize {
         let known = self.ctes.len();
@@ -733,6 +767,10 @@ impl<'s> Resolver<'s> {
                 if let Some(column) = relation.column(&column.value) {
                     self.meet(value, &[(name.clone(), column.name.clone())], true);
                     self.assign(column, value, &found, wanted, false);
+                    if self.follows && *value != Expr::Default {
+                        let value = self.value(value, outer);
+                        self.put(name, &column.name, value, collides);
+                    }
                 }
             }
             for value in row.iter().skip(columns.len()) {
@@ -816,6 +854,10 @@ impl<'s> Resolver<'s> {
                 let found = self.expr(value, Some(&inner));
                 if let Some(column) = relation.column(&column.value) {
                     self.assign(column, value, &found, &wanted, false);
+                    if self.follows && *value != Expr::Default {
+                        let value = self.value(value, Some(&inner));
+                        self.put(&name, &column.name, value, true);
+                    }
                 }
             }
             let given = columns.into_iter().take(values.len());
@@ -860,7 +902,7 @@ fn constants(columns: &[Placed<Ident>], row: &[Expr]) -> Row {
     given.filter_map(|(column, value)| Some((column.value.clone(), constant(value)?))).collect()
 }
 
-fn constant(value: &Expr) -> Option<Constant> {
+pub(super) fn constant(value: &Expr) -> Option<Constant> {
     match value {
         Expr::Null => Some(Constant::Null),
         Expr::Default => Some(Constant::Default),

@@ -1,6 +1,7 @@
 //! Expressions: what their names mean, and their types.
 
 use super::Resolver;
+use super::body::SHADOWED;
 use super::catalog::{CATALOG, Context};
 use super::scope::{Scope, Sized, common_size, sized, system_column};
 use super::sorting::Need;
@@ -20,7 +21,12 @@ impl Resolver<'_> {
     pub(super) fn sized(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> (Type, Sized) {
         match expr {
             Expr::Column(parts, at) => (self.column(parts, *at, scope), size_of_column(parts, scope)),
-            Expr::Cast(inner, target, at) => (self.cast(inner, &Type::of(target), *at, scope), sized(target)),
+            Expr::Cast(inner, target, at) => {
+                if self.follows {
+                    self.put_cast(inner, target, scope);
+                }
+                (self.cast(inner, &Type::of(target), *at, scope), sized(target))
+            }
             Expr::Common(what, parts, at) => {
                 let (types, sizes) = self.sizes(parts, scope);
                 let common = self.common(what, &parts.iter().collect::<Vec<_>>(), &types, *at);
@@ -196,10 +202,7 @@ impl Resolver<'_> {
                 if self.variables.contains(name) && !col.of().is_empty() {
                     let message = match self.refuses_both {
                         true => format!("column reference \"{name}\" is ambiguous: it is a variable, too"),
-                        false => format!(
-                            "\"{name}\" is the column {}.{name}, and no longer the function's argument",
-                            col.of()[0].0
-                        ),
+                        false => format!("\"{name}\" is the column {}.{name}, {SHADOWED}", col.of()[0].0),
                     };
                     self.problem("42702", message, at);
                     return Type::Any;
@@ -492,6 +495,9 @@ impl Resolver<'_> {
         }
         if let Some(left) = left {
             self.compare(left, right, scope);
+            if self.follows && matches!(name, "/" | "%") {
+                self.put_divisor(right, scope);
+            }
         }
         let left = left.map(|left| (left, self.expr(left, scope)));
         let right_type = self.expr(right, scope);

@@ -8,8 +8,9 @@ use super::expr::start;
 use super::scope::{Names, Scope};
 use super::types::{Sure, Type, Types};
 use super::{Problem, Resolver};
-use crate::schema::Schema;
 use crate::schema::refusals::expressions::{Place, Rows, forbidden};
+use crate::schema::{QName, Schema};
+use crate::sql::operation::Ident;
 use crate::sql::query::{At, Expr};
 use crate::sql::{Name, TypeName};
 
@@ -58,6 +59,17 @@ pub(in crate::schema) fn kept_refused(
     }
     let told = |problem: &&Problem| problem.sure && problem.code != "42704";
     resolver.resolved.problems.iter().find(told).cloned()
+}
+
+/// What an expression on the rows of a table reads; without a name: the relation.
+pub(in crate::schema) fn read_by(expr: &Expr, table: &QName, schema: &Schema) -> BTreeSet<(QName, Ident)> {
+    let mut resolver = Resolver::new(schema);
+    let Some(relation) = schema.relation(table) else { return BTreeSet::new() };
+    let names = Names::of(resolver.table_of(table.name.clone(), Some(table.schema.clone()), table, relation));
+    resolver.expr(expr, Some(&Scope { names: &names, outer: None }));
+    let uses = resolver.resolved.uses;
+    let whole = uses.relations.into_keys().map(|name| (name, Ident::from("")));
+    uses.reads.into_keys().chain(whole).collect()
 }
 
 /// What must not stand at a place, whatever it means.

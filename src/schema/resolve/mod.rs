@@ -11,6 +11,7 @@ mod kept;
 mod scope;
 mod sorting;
 mod types;
+mod values;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,13 +23,15 @@ use crate::sql::condition::Constant;
 use crate::sql::lex::{Kind, Lexeme, lex};
 use crate::sql::operation::{Firing, Ident};
 use crate::sql::query::{At, Command, Expr, Query};
+pub(super) use call::COUNTERS;
 use catalog::Context;
 use scope::Names;
 use types::Types;
 
-pub(crate) use body::{NO_IDENTITY, body_problems};
-pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server};
+pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems};
+pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by};
 pub use types::{Sure, Type};
+pub(crate) use values::{Place, Value, Written, kept_written, longest, written};
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -345,6 +348,14 @@ struct Resolver<'s> {
     tables: Tables,
     /// Whether something in it may give something else another time, for the same row.
     changing: bool,
+    /// Whether values are followed: what is known of each, and where it goes.
+    follows: bool,
+    /// What goes where.
+    written: Vec<Written>,
+    /// The schema's own functions that are called, and with what.
+    called: Vec<(QName, Vec<Value>)>,
+    /// What the arguments of the function hold that a query stands in.
+    arguments: Vec<Value>,
 }
 
 /// Columns of relations, which the queries of one body have in common.
@@ -376,6 +387,10 @@ impl<'s> Resolver<'s> {
             refuses_both: false,
             tables: Tables::default(),
             changing: false,
+            follows: false,
+            written: Vec::new(),
+            called: Vec::new(),
+            arguments: Vec::new(),
         }
     }
 

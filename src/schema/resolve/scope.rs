@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::types::Type;
+use super::values::Value;
 use crate::schema::QName;
 use crate::sql::TypeName;
 use crate::sql::operation::Ident;
@@ -17,6 +18,8 @@ pub(super) struct Col {
     pub(super) sized: Sized,
     /// The relations' columns that it shows, if any.
     of: Option<Rc<[(QName, Ident)]>>,
+    /// What is known of its values, where values are followed.
+    pub(super) value: Option<Rc<Value>>,
 }
 
 /// Columns that a scope and what is inside it have in common.
@@ -28,12 +31,17 @@ pub(super) type Sized = Option<TypeName>;
 impl Col {
     /// A column of a type without modifiers.
     pub(super) fn plain(name: Ident, data_type: Type) -> Self {
-        Self { name, data_type, sized: None, of: None }
+        Self { name, data_type, sized: None, of: None, value: None }
     }
 
     /// A column of a declared type.
     pub(super) fn declared(name: Ident, data_type: Option<&TypeName>) -> Self {
-        Self { name, data_type: data_type.map_or(Type::Any, Type::of), sized: data_type.and_then(sized), of: None }
+        Self { sized: data_type.and_then(sized), ..Self::plain(name, data_type.map_or(Type::Any, Type::of)) }
+    }
+
+    /// The same column, with what is known of its values.
+    pub(super) fn holding(self, value: Value) -> Self {
+        Self { value: Some(Rc::new(value)), ..self }
     }
 
     /// The same column, with length or scale.
@@ -134,6 +142,13 @@ impl Names {
         }
         self.tables.extend(right.tables);
         self
+    }
+
+    /// Changes all columns.
+    pub(super) fn each(&mut self, change: impl Fn(Col) -> Col) {
+        for columns in self.bare.iter_mut().chain(self.tables.iter_mut().map(|table| &mut table.columns)) {
+            *columns = Rc::new(columns.iter().cloned().map(&change).collect());
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {

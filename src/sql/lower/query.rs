@@ -491,7 +491,15 @@ impl Lower<'_> {
                 _ => On::Nothing,
             };
             let right = self.factor(&join.relation);
-            left = From::Join { left: Box::new(left), right: Box::new(right), on, alias: None };
+            let outer = matches!(
+                &join.join_operator,
+                JoinOperator::Left(_)
+                    | JoinOperator::LeftOuter(_)
+                    | JoinOperator::Right(_)
+                    | JoinOperator::RightOuter(_)
+                    | JoinOperator::FullOuter(_)
+            );
+            left = From::Join { left: Box::new(left), right: Box::new(right), on, alias: None, outer };
         }
         left
     }
@@ -558,8 +566,8 @@ impl Lower<'_> {
                 From::Derived { query: Box::new(self.query(subquery)), lateral: *lateral, alias, columns }
             }
             TableFactor::NestedJoin { table_with_joins, alias } => match (self.joined(table_with_joins), alias) {
-                (From::Join { left, right, on, .. }, Some(alias)) => {
-                    From::Join { left, right, on, alias: Some(fold(&alias.name)) }
+                (From::Join { left, right, on, outer, .. }, Some(alias)) => {
+                    From::Join { left, right, on, alias: Some(fold(&alias.name)), outer }
                 }
                 (inner, _) => inner,
             },

@@ -250,10 +250,10 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             let by_position =
                 !shown && wrong.code == "23502" && into.is_some_and(|(_, rest)| rest.starts_with("VALUES"));
             // What a trigger puts where it does not fit.
-            let labels = |f: &saved::Finding| f.code == "CO301" && f.message.contains("which does not take");
-            let mislabelled = ["22P02", "22001", "22003", "23502", "23503", "23505", "23514"]
-                .contains(&wrong.code.as_str())
-                && plan.findings.iter().any(labels);
+            let labels = |f: &saved::Finding| f.code == "CO301" && f.message.contains("may be refused");
+            let data = |code: &str| code.starts_with("22") || ["P0002", "P0003"].contains(&code);
+            let rule = |code: &str| ["23502", "23503", "23505", "23514"].contains(&code);
+            let mislabelled = (data(&wrong.code) || rule(&wrong.code)) && plan.findings.iter().any(labels);
             any_column
                 || mislabelled
                 || defaulted
@@ -316,10 +316,7 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
         let opaque = |sql: &&String| sql.contains("\nCALL ") || sql.contains("\nDO ");
         let bodies = || straight.release.base.iter().chain(straight.release.pending());
         let calls = straight.release.pending().filter(worded).any(|sql| sql.contains("\nCALL "));
-        // The table, and what it is a part of.
-        let part = format!("CREATE TABLE {table} PARTITION OF ");
-        let whole = bodies().filter_map(|sql| sql.strip_prefix(&part)?.split(' ').next()).map(bare);
-        let names: Vec<&str> = whole.chain([bare(table)]).collect();
+        let names = whole(&straight.release, table);
         let named = |sql: &&String| names.iter().any(|name| sql.contains(name));
         straight.release.pending().filter(worded).filter(opaque).any(|sql| named(&sql))
             || calls && bodies().filter(|sql| sql.starts_with("CREATE PROCEDURE ")).any(|sql| named(&sql))
@@ -333,9 +330,10 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
     };
     // Rows in a copy that nobody is seen to use.
     let unused = |table: &str| {
-        let made = format!("CREATE TABLE {table} AS ");
+        let (made, into) = (format!("CREATE TABLE {table} AS "), format!(" INTO {table} FROM "));
+        let copies = |sql: &String| sql.starts_with(&made) || sql.starts_with("SELECT ") && sql.contains(&into);
         let named = straight.release.blue.iter().chain(&straight.release.green).any(|q| q.sql.contains(bare(table)));
-        straight.release.shown && !named && straight.release.pending().any(|sql| sql.starts_with(&made))
+        straight.release.shown && !named && straight.release.pending().any(copies)
     };
     let told = |table: &str| told(table) || by_position(table) || unused(table) || placed(table);
     if written && wrong.is_empty() {
@@ -361,10 +359,11 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
 
 /// Where triggers and rules on a table come and go, rows of the overlap may be others than in a world without one.
 fn rows_check(release: &Release, table: &str) -> &'static str {
-    let bare = bare(table);
+    let names = whole(release, table);
     let moving = |sql: &&String| [" TRIGGER ", " RULE ", " FUNCTION "].iter().any(|w| sql.contains(w));
     let bodies = release.base.iter().filter(|sql| release.pending().any(|p| moving(&p)) && sql.contains(" FUNCTION "));
-    let by_trigger = release.pending().filter(moving).chain(bodies).any(|sql| sql.contains(bare));
+    let by_trigger =
+        release.pending().filter(moving).chain(bodies).any(|sql| names.iter().any(|name| sql.contains(name)));
     if by_trigger { "rows-by-trigger" } else { "rows-differ" }
 }
 
@@ -377,6 +376,13 @@ fn by_told_trigger(table: &str, plan: &SavedPlan) -> bool {
 /// A moment that no statement names.
 fn is_now(value: &str) -> bool {
     value.len() > 18 && value.as_bytes()[10] == b'T' && value.starts_with("20") && !value.starts_with("2020")
+}
+
+/// A table, and what it is a part of, by bare names.
+fn whole<'a>(release: &'a Release, table: &'a str) -> Vec<&'a str> {
+    let part = format!("CREATE TABLE {table} PARTITION OF ");
+    let made = release.base.iter().chain(release.pending());
+    made.filter_map(|sql| sql.strip_prefix(&part)?.split(' ').next()).chain([table]).map(bare).collect()
 }
 
 /// A name without its schema.
@@ -442,11 +448,7 @@ fn fed_by_deleted(release: &Release, table: &str) -> bool {
             || q.sql.starts_with("UPDATE") && q.sql.contains(" FROM ")
     };
     let mut queries = release.blue.iter().chain(&release.green);
-    // The table, and what it is a part of.
-    let part = format!("CREATE TABLE {table} PARTITION OF ");
-    let made = release.base.iter().chain(release.pending());
-    let parents = made.filter_map(|sql| sql.strip_prefix(&part)?.split(' ').next()).map(bare);
-    let whole: Vec<&str> = parents.chain([bare(table)]).collect();
+    let whole = whole(release, table);
     from.any(|from| release.pending().any(|sql| sql.contains(from) && sql.contains(bare(table))))
         || deletes().next().is_some() && queries.any(|q| copied(q) && whole.iter().any(|name| q.sql.contains(name)))
 }

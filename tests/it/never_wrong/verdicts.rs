@@ -610,3 +610,19 @@ fn select_into_makes_a_table() {
     check(T, "SELECT id INTO u FROM t;", "SELECT a FROM t;", "SELECT id FROM u;", "safe <");
     check(T, "SELECT id INTO u FROM t;", "INSERT INTO t (id) VALUES ($1);", "SELECT id FROM u;", "safe (CO303) <");
 }
+
+#[test]
+fn an_expression_that_a_table_keeps_may_fail_for_what_blue_writes() {
+    const T: &str = "CREATE TABLE t (id int PRIMARY KEY, a text, n int NOT NULL);";
+    const ADD: &str = "INSERT INTO t (id, a, n) VALUES ($1, $2, $3);";
+    let refuses = |release| check(T, release, ADD, ADD, "safe (CO301) <");
+    let takes = |release| check(T, release, ADD, ADD, "safe <");
+    refuses("CREATE INDEX i ON t ((a::int));");
+    refuses("CREATE INDEX i ON t (id) WHERE a::int > 5;");
+    takes("CREATE INDEX i ON t (lower(a)) WHERE n > 5;");
+    refuses("ALTER TABLE t ADD COLUMN b varchar(3) GENERATED ALWAYS AS (upper(a)) STORED;");
+    refuses("ALTER TABLE t ADD COLUMN b text GENERATED ALWAYS AS (upper(a)) STORED NOT NULL;");
+    refuses("ALTER TABLE t ADD COLUMN b int GENERATED ALWAYS AS (100 / n) STORED;");
+    takes("ALTER TABLE t ADD COLUMN b text GENERATED ALWAYS AS (upper(a)) STORED;");
+    takes("ALTER TABLE t ADD COLUMN b int GENERATED ALWAYS AS (n * 2) STORED NOT NULL;");
+}
