@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::out;
 use crate::execute::{Event, Outcome, Record, StepRecord};
 use crate::plan::saved::SavedPlan;
 use crate::postgres::Target;
-use crate::report;
+use crate::report::{self, CommandLine, EventLine};
 
-/// Version of the JSON lines. 2.3 has pauses and stops that were asked for; 2.2 holds and gates; 2.1 what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
+/// Version of the JSON lines. 2.3 has pauses, checks and hooks; 2.3 has pauses and stops that were asked for; 2.2 holds and gates; 2.1 what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
 pub(super) const FORMAT_VERSION: &str = "2.3";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,9 +67,10 @@ impl Printer {
     pub(super) fn begin(&self, target: &Target) {
         match self.format {
             Format::Text => out::say(&format!("Connected to {}\n", target.display())),
-            Format::Json => line(&json!({
-                "type": "version", "format_version": FORMAT_VERSION, "tool": SavedPlan::this_tool(),
-                "database": target.display().to_string(),
+            Format::Json => line(&EventLine::Command(CommandLine::Version {
+                format_version: FORMAT_VERSION,
+                tool: SavedPlan::this_tool(),
+                database: target.display().to_string(),
             })),
         }
     }
@@ -84,7 +84,7 @@ impl Printer {
                     out::say(&format!("{text}\n"));
                 }
             }
-            Format::Json => line(event),
+            Format::Json => line(&EventLine::Event(event)),
         }
     }
 
@@ -92,13 +92,7 @@ impl Printer {
     pub(super) fn outcome(&self, outcome: &Outcome) {
         match self.format {
             Format::Text => tell(&report::render_outcome(outcome)),
-            Format::Json => {
-                let mut value = serde_json::to_value(outcome).unwrap_or_default();
-                if let Value::Object(object) = &mut value {
-                    object.insert("type".into(), "outcome".into());
-                }
-                line(&value);
-            }
+            Format::Json => line(&EventLine::Command(CommandLine::Outcome { outcome })),
         }
     }
 
@@ -106,8 +100,10 @@ impl Printer {
     pub(super) fn error(&self, error: &CliError) {
         match self.format {
             Format::Text => {}
-            Format::Json => line(&json!({
-                "type": "error", "exit": error.exit as u8, "message": error.message, "hints": error.hints,
+            Format::Json => line(&EventLine::Command(CommandLine::Error {
+                exit: error.exit as u8,
+                message: &error.message,
+                hints: &error.hints,
             })),
         }
     }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Serialize;
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::traffic_args::{TrafficArgs, open};
 use super::{database, live, out};
 use crate::config;
+use crate::report::{ConformanceDocument, TRAFFIC_FORMAT_VERSION, TrafficDocument};
 use crate::side::Side;
 use crate::traffic::conformance::{self, Finding, Outcome, RULES};
-use crate::traffic::{self, Capabilities, Context, Health, Kind, Share, TrafficBackend};
+use crate::traffic::{self, Context, Health, Kind, Share, TrafficBackend};
 
 /// Look at the backend that moves the traffic
 #[derive(Debug, clap::Args)]
@@ -97,20 +97,6 @@ enum Format {
     Json,
 }
 
-/// Version of the JSON.
-const FORMAT_VERSION: &str = "1.0";
-
-/// What a backend can do and sees.
-#[derive(Debug, Serialize)]
-struct Shown {
-    format_version: &'static str,
-    name: String,
-    capabilities: Capabilities,
-    share: Option<Share>,
-    blue: Health,
-    green: Health,
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     match &args.command {
         Command::Show(args) => run_show(args),
@@ -123,14 +109,6 @@ fn backend(traffic: &TrafficArgs, folder: &Utf8Path) -> Result<Box<dyn TrafficBa
         Some(given) => Ok(given),
         None => configured(folder),
     }
-}
-
-/// What the suite found.
-#[derive(Debug, Serialize)]
-struct Tested<'a> {
-    format_version: &'static str,
-    name: &'a str,
-    findings: &'a [Finding],
 }
 
 fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
@@ -158,7 +136,8 @@ fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
     while let Some(line) = lines.next_now() {
         out::say(&format!("  | {line}\n"));
     }
-    let tested = Tested { format_version: FORMAT_VERSION, name: tested.name(), findings: &findings };
+    let tested =
+        ConformanceDocument { format_version: TRAFFIC_FORMAT_VERSION, name: tested.name(), findings: &findings };
     out::print(&match args.format {
         Format::Json => serde_json::to_string_pretty(&tested).map_err(CliError::usage)? + "\n",
         Format::Text => tested.findings.iter().map(line).collect(),
@@ -205,13 +184,13 @@ fn configured(folder: &Utf8Path) -> Result<Box<dyn TrafficBackend>, CliError> {
     open(&traffic)
 }
 
-async fn show(backend: &dyn TrafficBackend, deadline: Duration) -> Result<Shown, CliError> {
+async fn show(backend: &dyn TrafficBackend, deadline: Duration) -> Result<TrafficDocument, CliError> {
     let (log, mut lines) = traffic::Log::channel();
     let context = Context { release: "none".to_owned(), step: "show".to_owned(), fence: 0, deadline, log };
     let shown = async {
         backend.preflight(&context).await?;
-        Ok(Shown {
-            format_version: FORMAT_VERSION,
+        Ok(TrafficDocument {
+            format_version: TRAFFIC_FORMAT_VERSION,
             name: backend.name().to_owned(),
             capabilities: backend.capabilities(&context).await?,
             share: backend.observe(&context).await?.share,
@@ -226,8 +205,8 @@ async fn show(backend: &dyn TrafficBackend, deadline: Duration) -> Result<Shown,
     shown.map_err(|error: traffic::TrafficError| CliError::usage(error))
 }
 
-fn in_words(shown: &Shown) -> String {
-    let Shown { name, capabilities, share, blue, green, .. } = shown;
+fn in_words(shown: &TrafficDocument) -> String {
+    let TrafficDocument { name, capabilities, share, blue, green, .. } = shown;
     let moves = match capabilities.kind {
         Kind::Weighted => "any share",
         Kind::Switch => "all traffic or none",

@@ -1,5 +1,6 @@
 //! What happens, for whoever is told: people, a log, a pipe.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blockers::Blocker;
@@ -11,7 +12,7 @@ use crate::plan::saved::Direction;
 use crate::release::{HookMoment, Purpose};
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::analysis::Watches;
@@ -29,7 +30,7 @@ use crate::sql::recognise::Alone;
 use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
 
 /// How a command ends well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Outcome {

@@ -1,6 +1,8 @@
 //! Plans, findings and rehearsals → text, HTML, graphs, JSON and JSON Schemas. No decisions here.
 
 mod diagnostics;
+#[cfg(feature = "live")]
+mod event_json;
 mod format;
 pub mod graph;
 pub mod html;
@@ -22,10 +24,14 @@ mod release_text;
 mod release_view;
 pub mod style;
 mod symbols;
+#[cfg(feature = "live")]
+mod traffic_json;
 
 use crate::plan::saved::SavedPlan;
 
 pub use diagnostics::render as render_diagnostics;
+#[cfg(feature = "live")]
+pub use event_json::{CommandLine, EventLine};
 pub use format::{Format, MachineFormat};
 pub use plan_text::render as render_plan;
 #[cfg(feature = "live")]
@@ -39,6 +45,8 @@ pub use release_text::{render_entry, render_event, render_outcome, render_overvi
 #[cfg(feature = "live")]
 pub use release_view::{line_at, render_beside, render_happened, render_headline, render_live};
 pub use style::Style;
+#[cfg(feature = "live")]
+pub use traffic_json::{ConformanceDocument, FORMAT_VERSION as TRAFFIC_FORMAT_VERSION, TrafficDocument};
 
 /// Every format of a release as a whole.
 pub static PLAN_FORMATS: &[Format<SavedPlan>] = &[
@@ -57,9 +65,30 @@ pub static MACHINE_FORMATS: &[MachineFormat] = &[
     MachineFormat { name: "status", about: "What `status --format json` prints", schema: release_json::status_schema },
     #[cfg(feature = "live")]
     MachineFormat { name: "log", about: "A line of what `log --format json` prints", schema: release_json::log_schema },
+    #[cfg(feature = "live")]
+    MachineFormat {
+        name: "events",
+        about: "A line of what `execute --format json` prints",
+        schema: event_json::schema,
+    },
+    #[cfg(feature = "live")]
+    MachineFormat { name: "traffic", about: "What `traffic show --format json` prints", schema: traffic_json::schema },
+    #[cfg(feature = "live")]
+    MachineFormat {
+        name: "traffic-test",
+        about: "What `traffic test --format json` prints",
+        schema: traffic_json::conformance_schema,
+    },
+    #[cfg(feature = "live")]
+    MachineFormat { name: "occasion", about: "What hooks and webhooks get", schema: occasion_schema },
     MachineFormat { name: "stats", about: "What `stats` writes", schema: crate::stats::schema },
     MachineFormat { name: "workload", about: "What `record` writes", schema: workload_schema },
 ];
+
+#[cfg(feature = "live")]
+fn occasion_schema() -> serde_json::Value {
+    schemars::schema_for!(crate::tell::Occasion).to_value()
+}
 
 fn plan_schema() -> serde_json::Value {
     schemars::schema_for!(crate::plan::format::v2::Plan).to_value()

@@ -54,7 +54,7 @@ pub(super) fn log_schema() -> serde_json::Value {
 }
 
 /// The schema of what is written: a field that may be left out is not required.
-fn written<T: JsonSchema>() -> serde_json::Value {
+pub(super) fn written<T: JsonSchema>() -> serde_json::Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }

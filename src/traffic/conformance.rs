@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Code, Context, Drain, Kind, Log, Share, ShareSet, TrafficBackend, TrafficError, Verified};
@@ -36,7 +37,7 @@ pub const RULES: [Rule; 12] = [
 ];
 
 /// How a rule came out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", content = "why", rename_all = "kebab-case")]
 pub enum Outcome {
     /// It is kept.
@@ -48,7 +49,7 @@ pub enum Outcome {
 }
 
 /// A rule with its outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The rule.
     pub rule: &'static str,

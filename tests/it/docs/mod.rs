@@ -151,7 +151,8 @@ fn versions_of_formats_are_those_of_the_program() {
         ("statistics", "src/stats/document.rs"),
         ("workload", "src/workload/sources/saved.rs"),
         ("events", "src/cli/events.rs"),
-        ("traffic", "src/cli/traffic.rs"),
+        ("traffic", "src/report/traffic_json.rs"),
+        ("occasion", "src/tell/listener.rs"),
         ("baseline", "src/lint/baseline.rs"),
         ("journal", "src/execute/journal/store.rs"),
     ] {

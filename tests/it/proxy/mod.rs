@@ -7,3 +7,4 @@ mod examples;
 mod fronts;
 mod haproxy;
 mod live;
+mod trouble;
