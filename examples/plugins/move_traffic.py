@@ -20,7 +20,7 @@ EVERYTHING = 10000
 
 
 class Weights:
-    """What your load balancer is here: green's share in basis points, and the highest fence that was seen."""
+    """What your load balancer is here: green's share in basis points, and the highest fence of the release that was seen last."""
 
     def __init__(self, path):
         self.path = path
@@ -30,7 +30,7 @@ class Weights:
         with open(self.path, "a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            state = json.loads(file.read() or '{"share": 0, "fence": 0}')
+            state = json.loads(file.read() or '{"share": 0, "release": "", "fence": 0}')
             answer = use(state)
             file.seek(0)
             file.truncate()
@@ -44,7 +44,10 @@ class Refused(Exception):
         self.answer = {"code": code, "message": message, "retryable": retryable}
 
 
-def set_share(state, share, fence):
+def set_share(state, share, release, fence):
+    # Fences rise within a release; another database, or a restored one, begins anew.
+    if release != state["release"]:
+        state["release"], state["fence"] = release, 0
     if fence < state["fence"]:
         raise Refused("fenced", f"an executor with fence {state['fence']} has taken over")
     state["fence"] = fence
@@ -73,7 +76,7 @@ def perform(weights, request):
         "capabilities": lambda state: {"kind": "weighted", "can_verify": True, "can_prove_drain": False},
         "preflight": lambda state: {},
         "observe": lambda state: {"share": state["share"]},
-        "set_share": lambda state: set_share(state, args["share"], request["fence"]),
+        "set_share": lambda state: set_share(state, args["share"], request["release"], request["fence"]),
         "verify": lambda state: verify(state, args["share"]),
         "health": lambda state: {"health": "unknown"},
         "drain": lambda state: {"drain": "unknown"},

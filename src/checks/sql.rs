@@ -1,5 +1,7 @@
 //! A query of the release's database that says how green does.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::registry::CheckKind;
@@ -33,8 +35,10 @@ struct Sql {
 
 impl Sql {
     /// Over a connection of its own, in a transaction that cannot write.
-    async fn ask(&self, session: &Session) -> Result<Measured, ServerError> {
-        session.batch_execute("BEGIN READ ONLY").await?;
+    async fn ask(&self, session: &Session, deadline: Duration) -> Result<Measured, ServerError> {
+        // The server ends what nobody waits for any more.
+        let most = deadline.as_millis().clamp(1, i32::MAX as u128);
+        session.batch_execute(&format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {most}")).await?;
         let rows = session.query(&self.query, &[]).await?;
         let [row] = rows.as_slice() else {
             let count = rows.len();
@@ -58,7 +62,8 @@ impl Sql {
                 Ok(session) => session,
                 Err(error) => return Measured::error(format!("connecting: {error}")),
             };
-            let measured = self.ask(&session).await.unwrap_or_else(|error| Measured::error(error.to_string()));
+            let measured =
+                self.ask(&session, context.deadline).await.unwrap_or_else(|error| Measured::error(error.to_string()));
             session.close().await;
             measured
         };

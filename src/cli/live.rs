@@ -182,7 +182,7 @@ impl LiveArgs {
                     None => break done,
                 }
             };
-            news.close().await;
+            news.close(&stop).await;
             signals.abort();
             done.map_err(|error| cli_error(&error))
         });

@@ -7,12 +7,15 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::events::Printer;
-use crate::execute::{self, Event};
+use crate::execute::{self, Event, Level, Stop};
 use crate::release::News;
 use crate::tell::{FORMAT_VERSION, NewsSet, Occasion};
 
 /// How long one of them may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long what is left may take when the command ends.
+const AT_THE_END: Duration = Duration::from_secs(15);
 
 /// Where news go.
 pub(super) struct Newsroom {
@@ -52,9 +55,12 @@ impl Newsroom {
         let _ = self.news.send((news, occasion));
     }
 
-    /// Waits until all of it is sent.
-    pub(super) async fn close(self) {
+    /// Waits until all of it is sent, for a while, unless somebody wants to end at once.
+    pub(super) async fn close(self, stop: &Stop) {
         drop(self.news);
-        let _ = self.sending.await;
+        tokio::select! {
+            _ = tokio::time::timeout(AT_THE_END, self.sending) => {}
+            () = stop.asked(Level::Abort) => {}
+        }
     }
 }

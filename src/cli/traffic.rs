@@ -123,7 +123,7 @@ fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
         let suite = conformance::conformance(tested.as_ref(), other.as_ref(), &settings, &log);
         tokio::select! {
             findings = suite => Ok(findings),
-            _ = tokio::signal::ctrl_c() => Err(conformance::give_back(other.as_ref(), &settings, &log).await),
+            () = asked_to_end() => Err(conformance::give_back(other.as_ref(), &settings, &log).await),
         }
     });
     runtime.shutdown_background();
@@ -148,6 +148,21 @@ fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
         Some(_) => Exit::Findings,
         None => Exit::Ok,
     })
+}
+
+/// Ctrl-C, a pipeline that is cancelled, a terminal that is closed.
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    out::say("Interrupt received. Giving blue all traffic again.\n");
 }
 
 /// What is wrong then is not the backend, but where it stands.

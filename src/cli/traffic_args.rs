@@ -1,9 +1,11 @@
 //! What moves the traffic: as the command says, as the plan does, or as the release was begun.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use super::error::CliError;
-use super::{database, format};
+use super::{database, format, out};
 use crate::checks::{self, Checks};
 use crate::config;
 use crate::execute;
@@ -77,12 +79,34 @@ async fn begun(session: &Session) -> Result<Option<Configured>, CliError> {
     let planned =
         release.saved_plan().ok().and_then(|plan| plan.release.traffic).filter(|traffic| traffic.name == name);
     let named = || Some(Configured::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
-    let in_journal = planned.or_else(named).filter(is_safe);
+    let (begun, in_journal) = (planned.clone(), planned.or_else(named).filter(is_safe));
     if in_journal.is_some() {
         return Ok(in_journal);
     }
     let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
-    Ok(config.inputs.release.traffic.filter(|traffic| traffic.name == name))
+    let here = config.inputs.release.traffic.filter(|traffic| traffic.name == name);
+    match (begun, &here) {
+        (Some(begun), Some(here)) if (&begun.kind, &begun.settings) != (&here.kind, &here.settings) => {
+            let other = format!(
+                "[traffic.{name}] of {} is not what the release was begun with: {}",
+                config::FILE_NAME,
+                differs(&begun, here)
+            );
+            let hint = "put it back until this release is over; blue and green change places for the next one only";
+            Err(CliError::usage(other).hint(hint))
+        }
+        _ => Ok(here),
+    }
+}
+
+/// In what the settings of a backend differ, by name.
+fn differs(begun: &Configured, here: &Configured) -> String {
+    let names: BTreeSet<&String> = begun.settings.keys().chain(here.settings.keys()).collect();
+    let other = names.into_iter().filter(|name| begun.settings.get(*name) != here.settings.get(*name));
+    let kind = (begun.kind != here.kind).then_some("kind");
+    let other: Vec<String> =
+        kind.into_iter().chain(other.map(String::as_str)).map(|name| format!("`{name}`")).collect();
+    format!("{} {}", other.join(", "), if other.len() == 1 { "is other" } else { "are other" })
 }
 
 /// How a release is to go, as its plan says. What names programs or secrets is not taken from the journal either, but from this folder's `cutover.toml`,
@@ -96,12 +120,19 @@ pub(super) async fn definition(said: Said<'_>, session: &Session) -> Result<Defi
     if begun.checks.is_empty() && begun.hooks.is_empty() && begun.notify.is_empty() {
         return Ok(begun);
     }
-    let here = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default().inputs.release;
+    // Only what is missing needs it: the way back must not hang on a word in a file.
+    let here = config::find(Utf8Path::new(".")).unwrap_or_else(|error| {
+        out::say(&format!("warning: {error}; checks, hooks and news that stand there are not at hand\n"));
+        None
+    });
+    let here = here.unwrap_or_default().inputs.release;
     let known = |needs: Option<Needs>, configured: &Configured| {
         needs.is_some_and(|needs| needs != Needs::ThisMachine) && !configured.names_secrets()
     };
     let check = |configured: &Configured| known(checks::kind(configured).map(|kind| kind.needs), configured);
     let listener = |configured: &Configured| known(tell::kind(configured).map(|kind| kind.needs), configured);
+    // A hook that stands under another name than its moment was not written by this tool.
+    begun.hooks.retain(|hook| hook.configured.name == hook.moment.name());
     replace(&mut begun.checks, &here.checks, |check| &mut check.configured, |c| &c.configured, check);
     replace(&mut begun.hooks, &here.hooks, |hook| &mut hook.configured, |h| &h.configured, listener);
     replace(&mut begun.notify, &here.notify, |notify| &mut notify.configured, |n| &n.configured, listener);

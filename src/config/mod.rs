@@ -408,9 +408,15 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             Ok(traffic)
         }
     };
+    let some = |time: Option<Time>, what: &str| match time {
+        Some(Time(0)) => Err(format!("`{what}` is 0, which is no time")),
+        _ => Ok(()),
+    };
     let mut checks = Vec::new();
     for (name, raw) in raw.checks {
         let (at, limits) = (name.span().start, raw.limits());
+        let times = some(raw.timeout, "timeout").and(some(raw.interval, "interval"));
+        times.map_err(|why| invalid(at, format!("check {}: {why}", name.get_ref())))?;
         let configured =
             Configured { name: name.into_inner(), kind: raw.kind, folder: folder.to_owned(), settings: raw.settings };
         let check = Check { configured, limits };
@@ -431,6 +437,7 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
             let known = HookMoment::ALL.map(|(known, _)| known).join(", ");
             invalid(at, format!("there is no hook {:?}; there are {known}", name.get_ref()))
         })?;
+        some(raw.timeout, "timeout").map_err(|why| invalid(at, format!("hook {}: {why}", name.get_ref())))?;
         let configured = configured(name.get_ref(), raw.kind, raw.settings);
         is_listener(&configured).map_err(|why| invalid(at, format!("hook {why}")))?;
         hooks.push(Hook { moment, timeout_ms: raw.timeout.map_or(HOOK_TIMEOUT_MS, |time| time.0), configured });

@@ -20,6 +20,7 @@ pub(super) struct Watches(BTreeMap<String, Watched>);
 #[derive(Debug)]
 struct Watched {
     next: Instant,
+    made: bool,
     counts: Counts,
 }
 
@@ -62,12 +63,21 @@ impl Engine<'_, '_> {
                 Judged::Open => {}
                 worse => return Err(bad(name, purpose, measured, &worse)),
             }
-            self.sleep_listening(Duration::from_millis(limits.interval_ms)).await?;
+            self.sleep_watching(Duration::from_millis(limits.interval_ms)).await?;
         }
     }
 
     /// Makes those checks whose time has come, while green has traffic and blue can come back.
     pub(super) async fn watch(&mut self) -> Result<(), ExecuteError> {
+        self.watch_those_of(|watched| watched.next <= Instant::now()).await
+    }
+
+    /// Makes those that were not made yet: each says something of green before blue is given up.
+    pub(super) async fn watch_once(&mut self) -> Result<(), ExecuteError> {
+        self.watch_those_of(|watched| !watched.made).await
+    }
+
+    async fn watch_those_of(&mut self, is_due: impl Fn(&Watched) -> bool) -> Result<(), ExecuteError> {
         let between = matches!(self.status.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining);
         if self.status.traffic.share == Share::NONE || !between {
             return Ok(());
@@ -75,14 +85,13 @@ impl Engine<'_, '_> {
         for name in &self.plan.release.watch {
             let Some(check) = self.doors.checks.named(name) else { continue };
             let interval = Duration::from_millis(check.limits.interval_ms);
-            let now = Instant::now();
-            let fresh = || Watched { next: now + interval, counts: Counts::default() };
-            if self.watches.0.entry(name.clone()).or_insert_with(fresh).next > now {
+            let fresh = || Watched { next: Instant::now() + interval, made: false, counts: Counts::default() };
+            if !is_due(self.watches.0.entry(name.clone()).or_insert_with(fresh)) {
                 continue;
             }
             let (measured, limits) = self.measure(name, Purpose::Watch).await?;
             let Some(watched) = self.watches.0.get_mut(name) else { continue };
-            watched.next = Instant::now() + interval;
+            (watched.next, watched.made) = (Instant::now() + interval, true);
             match watched.counts.add(&measured, &limits) {
                 Judged::Passed | Judged::Open => {}
                 worse => {

@@ -51,14 +51,16 @@ impl Engine<'_, '_> {
             {
                 continue;
             }
-            self.journal_failure(&error).await;
-            return match self.goes_back_by_itself(&error) {
+            let is_journaled = self.journal_failure(&error).await;
+            let ended = match self.goes_back_by_itself(&error) {
                 Some(why) => self.go_back_by_itself(why).await,
-                None => {
-                    self.call_hook_afterwards(HookMoment::OnFailure).await;
-                    Err(error)
-                }
+                None => Err(error),
             };
+            let is_failure = |error: &ExecuteError| is_journaled && !matches!(error, ExecuteError::Interrupted);
+            if ended.as_ref().is_err_and(is_failure) {
+                self.call_hook_afterwards(HookMoment::OnFailure).await;
+            }
+            return ended;
         }
     }
 
@@ -270,7 +272,8 @@ impl Engine<'_, '_> {
         let _ = self.setup.restore(self.client).await;
     }
 
-    pub(super) async fn journal_failure(&mut self, error: &ExecuteError) {
+    /// Says whether it was a failure of the release, and not of this process's part in it.
+    pub(super) async fn journal_failure(&mut self, error: &ExecuteError) -> bool {
         let record = match error {
             ExecuteError::Aborted
             | ExecuteError::PauseHeard
@@ -278,7 +281,7 @@ impl Engine<'_, '_> {
             | ExecuteError::LeaseLost { .. }
             | ExecuteError::Pooled { .. }
             | ExecuteError::Journal(_)
-            | ExecuteError::Transition(_) => return,
+            | ExecuteError::Transition(_) => return false,
             ExecuteError::Interrupted => ReleaseRecord::Interrupted.into(),
             ExecuteError::Step(failure) => {
                 Record::Step { step: failure.step, what: StepRecord::Failed { message: failure.message.clone() } }
@@ -292,6 +295,7 @@ impl Engine<'_, '_> {
         if self.append(std::slice::from_ref(&record)).await.is_err() {
             let _ = self.append(&[record]).await;
         }
+        true
     }
 }
 

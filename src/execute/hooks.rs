@@ -27,7 +27,12 @@ impl Engine<'_, '_> {
 
     /// Calls one that changes nothing any more: what goes wrong is said.
     pub(super) async fn call_hook_afterwards(&mut self, hook: HookMoment) {
-        if let Err(error) = self.tell(hook).await {
+        let is_missing = matches!(self.doors.hooks, HookSet::Given(_)) && self.doors.hooks.at(hook).is_none();
+        let told = match is_missing && self.plan.release.has_hook(hook) {
+            true => Err(ExecuteError::NoHook { hook }),
+            false => self.tell(hook).await,
+        };
+        if let Err(error) = told {
             (self.doors.events)(&Event::Warning { what: error.to_string() });
         }
     }
@@ -44,7 +49,8 @@ impl Engine<'_, '_> {
         (self.doors.events)(&Event::HookCalled { hook });
         let told = tokio::select! {
             told = listener.tell(&occasion, timeout) => told,
-            () = self.doors.stop.asked(Level::Graceful) => return Err(ExecuteError::Interrupted),
+            // It may be half a deployment: the first interrupt lets it finish.
+            () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted),
         };
         told.map_err(|why| ExecuteError::HookFailed { hook, why })
     }

@@ -243,6 +243,7 @@ impl Engine<'_, '_> {
             self.watch().await?;
             let (why, floor) = match self.drained().await? {
                 Drain::Drained { evidence } => {
+                    self.watch_once().await?;
                     self.check_world().await?;
                     self.foresee().await?;
                     return self.append(&[TrafficRecord::Drained { evidence }.into()]).await;

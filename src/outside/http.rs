@@ -95,6 +95,8 @@ fn ask(request: &Request, deadline: Duration) -> Result<Response, NoResponse> {
         .timeout_global(Some(deadline))
         .http_status_as_error(false)
         .max_redirects(0)
+        // A proxy's own API is asked, which no other proxy of the environment must get.
+        .proxy(None)
         .user_agent(concat!("cutover/", env!("CARGO_PKG_VERSION")))
         .tls_config(tls(request.url.starts_with("https:")))
         .build()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines, Split};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// A program with its arguments, never run through a shell.
@@ -24,7 +24,10 @@ pub struct Program {
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
+    /// Its standard output, up to a mebibyte.
     pub(crate) output: Vec<u8>,
+    /// Whether there was more.
+    pub(crate) overflowed: bool,
 }
 
 /// Why nobody knows how a program ended.
@@ -38,7 +41,8 @@ pub(crate) enum NotEnded {
     Broken(String),
 }
 
-const OUTPUT_LIMIT: u64 = 1 << 20;
+/// How much of its standard output is kept.
+pub(crate) const OUTPUT_LIMIT: usize = 1 << 20;
 /// How long its pipes are read after it has ended.
 const AFTERWARDS: Duration = Duration::from_millis(250);
 const LOG_LINE_LIMIT: usize = 4096;
@@ -54,6 +58,11 @@ impl Drop for Group {
             let _ = killpg(pid, Signal::SIGKILL);
         }
     }
+}
+
+/// A line for a log.
+fn shortened(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).chars().take(LOG_LINE_LIMIT).collect()
 }
 
 fn start(program: &Program) -> Result<(Child, Group), String> {
@@ -75,7 +84,7 @@ pub(crate) struct Talk {
     _group: Group,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
-    log: Lines<BufReader<ChildStderr>>,
+    log: Split<BufReader<ChildStderr>>,
     /// Whether it still has something to say on standard error.
     logs: bool,
 }
@@ -86,7 +95,7 @@ impl Talk {
         let (mut child, group) = start(program)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(input), Some(output), Some(log)) = pipes else { return Err("it has no pipes".to_owned()) };
-        let (output, log) = (BufReader::new(output).lines(), BufReader::new(log).lines());
+        let (output, log) = (BufReader::new(output).lines(), BufReader::new(log).split(b'\n'));
         Ok(Self { child, _group: group, input, output, log, logs: true })
     }
 
@@ -110,8 +119,8 @@ impl Talk {
         loop {
             tokio::select! {
                 biased;
-                line = self.log.next_line(), if self.logs => match line {
-                    Ok(Some(line)) => log(line.chars().take(LOG_LINE_LIMIT).collect()),
+                line = self.log.next_segment(), if self.logs => match line {
+                    Ok(Some(line)) => log(shortened(&line)),
                     _ => self.logs = false,
                 },
                 line = self.output.next_line() => return match line {
@@ -140,19 +149,26 @@ pub(crate) async fn run(
             let _ = stdin.write_all(input).await;
         }
     };
-    let mut output = Vec::new();
+    let (mut output, mut overflowed) = (Vec::new(), false);
+    // What is too much is read on and thrown away: a program must not die of what it says.
     let read = async {
-        let Some(stdout) = stdout else { return Ok(()) };
-        let mut stdout = stdout.take(OUTPUT_LIMIT + 1);
-        while stdout.read_buf(&mut output).await? > 0 {}
-        Ok::<_, std::io::Error>(())
+        let Some(mut stdout) = stdout else { return Ok(()) };
+        let mut piece = vec![0; 8192];
+        loop {
+            let length = stdout.read(&mut piece).await?;
+            if length == 0 {
+                return Ok::<_, std::io::Error>(());
+            }
+            let room = OUTPUT_LIMIT.saturating_sub(output.len());
+            overflowed |= length > room;
+            output.extend_from_slice(&piece[..length.min(room)]);
+        }
     };
     let forward = async move {
         let Some(stderr) = stderr else { return };
-        let mut lines = BufReader::new(stderr.take(OUTPUT_LIMIT)).split(b'\n');
+        let mut lines = BufReader::new(stderr).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
-            let line: String = String::from_utf8_lossy(&line).chars().take(LOG_LINE_LIMIT).collect();
-            log(line);
+            log(shortened(&line));
         }
     };
     let whole = async {
@@ -173,8 +189,5 @@ pub(crate) async fn run(
     };
     let status = status.map_err(|e| NotEnded::Broken(format!("waiting for it failed: {e}")))?;
     read.map_err(|e| NotEnded::Broken(format!("reading its output failed: {e}")))?;
-    if output.len() as u64 > OUTPUT_LIMIT {
-        return Err(NotEnded::Broken(format!("it wrote more than {OUTPUT_LIMIT} bytes to standard output")));
-    }
-    Ok(Ended { status, output })
+    Ok(Ended { status, output, overflowed })
 }

@@ -67,19 +67,27 @@ impl Text {
     }
 }
 
-/// Headers that are secrets.
-const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
+/// Words in the names of headers that are secrets.
+const SECRET_WORDS: [&str; 8] = ["auth", "cookie", "token", "key", "secret", "password", "credential", "session"];
+
+/// Whether a header's name says that it is a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
 
 /// Refuses headers that are secrets and stand in the settings themselves.
 pub(crate) fn are_headers(headers: &BTreeMap<String, Text>) -> Result<(), String> {
-    let secret = |(name, _): &(&String, &Text)| SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-    headers.iter().filter(secret).try_for_each(|(name, value)| value.is_named(name))
+    headers.iter().filter(|(name, _)| is_secret(name)).try_for_each(|(name, value)| value.is_named(name))
 }
 
 /// Whether a setting is an address of HTTP or HTTPS; an error names the setting.
 pub(crate) fn is_url(setting: &str, text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match rest {
+        Some(rest) if rest.split('/').next().is_some_and(|authority| authority.contains('@')) => Err(format!(
+            "`{setting}` has a name or a password in it, and a plan would hold it: give them as a header, by {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"
+        )),
         Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
         _ => Err(format!("`{setting}` is no URL with http: or https: {text:?}")),
     }

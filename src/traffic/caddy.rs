@@ -228,6 +228,11 @@ impl Caddy {
         };
         let Some((_, since)) = since else { return Ok(Drain::Active { count: None }) };
         let seen = self.admin.get_json(context, op, "/reverse_proxy/upstreams").await?;
+        let listed =
+            |upstream: &String| seen.as_array().into_iter().flatten().any(|one| one["address"] == upstream.as_str());
+        if !self.settings.upstreams(side).iter().all(listed) {
+            return Ok(Drain::Unknown);
+        }
         let ours = |one: &&Value| {
             one["address"].as_str().is_some_and(|a| self.settings.upstreams(side).iter().any(|u| u == a))
         };

@@ -76,7 +76,9 @@ pub async fn conformance(
     settings: &Settings,
     log: &Log,
 ) -> Vec<Finding> {
-    let mut suite = Suite { backend, other, settings, log, late: None, garbage: None, findings: Vec::new() };
+    // Whoever remembers the fence of a release must not take this for one that comes.
+    let release = format!("conformance-{}", jiff::Timestamp::now().as_millisecond());
+    let mut suite = Suite { release, backend, other, settings, log, late: None, garbage: None, findings: Vec::new() };
     suite.run().await;
     let Suite { late, garbage, findings, .. } = suite;
     let everywhere = [("answers", garbage), ("deadline", late)]
@@ -86,12 +88,23 @@ pub async fn conformance(
 
 /// Gives blue everything, where the suite was left in between.
 pub async fn give_back(backend: &dyn TrafficBackend, settings: &Settings, log: &Log) -> Result<(), TrafficError> {
-    let (release, step) = ("conformance".to_owned(), "back".to_owned());
-    let context = Context { release, step, fence: FENCE + 1, deadline: settings.deadline, log: log.clone() };
-    backend.set_share(&context, Share::NONE).await.map(|_| ())
+    let release = format!("conformance-{}-back", jiff::Timestamp::now().as_millisecond());
+    let (step, deadline) = ("back".to_owned(), settings.deadline);
+    let context = Context { release, step, fence: FENCE + 1, deadline, log: log.clone() };
+    backend.set_share(&context, Share::NONE).await?;
+    let begun = Instant::now();
+    while let Verified::NotYet { seen } = backend.verify(&context, Share::NONE).await? {
+        if begun.elapsed() > settings.converge {
+            let why = format!("blue was given everything, and it shows that green has {}", shown(seen));
+            return Err(TrafficError::unavailable(backend.name(), "verify", why));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 struct Suite<'a> {
+    release: String,
     backend: &'a dyn TrafficBackend,
     other: &'a dyn TrafficBackend,
     settings: &'a Settings,
@@ -142,7 +155,7 @@ impl Suite<'_> {
     }
 
     fn context(&self, step: &str, fence: i64) -> Context {
-        let (release, step) = ("conformance".to_owned(), step.to_owned());
+        let (release, step) = (self.release.clone(), step.to_owned());
         Context { release, step, fence, deadline: self.settings.deadline, log: self.log.clone() }
     }
 
@@ -302,7 +315,7 @@ impl Suite<'_> {
         let share = self.last_share();
         self.move_to(share).await?;
         let (other, context) =
-            (self.other, Context { release: "another".to_owned(), ..self.context("foreign", FENCE) });
+            (self.other, Context { release: format!("{}-another", self.release), ..self.context("foreign", FENCE) });
         self.answer(other.set_share(&context, Share::NONE)).await.map_err(text)?;
         let begun = Instant::now();
         loop {

@@ -83,6 +83,19 @@ fn each_split<'a>(value: &'a mut Value, visit: &mut dyn FnMut(&'a mut Value)) {
     }
 }
 
+/// A place that sends something to a cluster beside the weights: a route of its own, a mirror.
+fn beside<'v>(value: &'v Value, clusters: [&str; 2]) -> Option<&'v str> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(key, value)| match value {
+            _ if key == "weighted_clusters" => None,
+            Value::String(name) if key == "cluster" && clusters.contains(&name.as_str()) => Some(name.as_str()),
+            value => beside(value, clusters),
+        }),
+        Value::Array(values) => values.iter().find_map(|value| beside(value, clusters)),
+        _ => None,
+    }
+}
+
 impl Envoy {
     fn refused<T>(&self, op: &'static str, code: Code, message: impl Into<String>) -> Result<T, TrafficError> {
         Err(TrafficError::refused(&self.name, op, code, message))
@@ -188,6 +201,12 @@ impl Envoy {
             [blue, green].into_iter().find(|name| known.iter().all(|one| one["name"] != name.as_str()))
         {
             return self.refused(op, Code::NotFound, format!("Envoy has no cluster {missing}"));
+        }
+        let dump = self.admin.get_json(context, op, "/config_dump?resource=dynamic_route_configs").await?;
+        if let Some(name) = beside(&dump, [blue, green]) {
+            return wrong(format!(
+                "a route sends requests to cluster {name} directly, or mirrors them there: no weight moves those, and blue would never be drained"
+            ));
         }
         let mut in_force = self.in_force(context, op).await?;
         if self.splits(&mut in_force) != self.splits(&mut routes) {

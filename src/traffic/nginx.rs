@@ -110,8 +110,8 @@ impl Settings {
         weights::share(of(&self.blue)?, of(&self.green)?)
     }
 
-    /// The whole file. A part of 0 % is not allowed there.
-    fn text(&self, share: Share) -> String {
+    /// The whole file. A part of 0 % is not allowed there. `before`: the workers that are there when it is written, which do not have it.
+    fn text(&self, share: Share, before: &[Worker]) -> String {
         let Self { variable, key, blue, green, .. } = self;
         let points = share.as_basis_points();
         let split = match share {
@@ -120,10 +120,37 @@ impl Settings {
             _ => format!("    {}.{:02}% {green};\n    * {blue};\n", points / 100, points % 100),
         };
         let shares = self.shares(share);
+        let before: String = before.iter().map(|worker| format!(" {worker}")).collect();
         format!(
-            "{}\nsplit_clients \"{key}\" ${variable} {{\n{split}}}\nmap $pid ${variable}_shares {{\n    default \"{shares}\";\n}}\n",
+            "{}\n{WORKERS}{before}\nsplit_clients \"{key}\" ${variable} {{\n{split}}}\nmap $pid ${variable}_shares {{\n    default \"{shares}\";\n}}\n",
             written::FIRST_LINE
         )
+    }
+}
+
+/// The line with the workers that were there when the file was written.
+const WORKERS: &str = "# Workers before:";
+
+/// A process of nginx's, which no later one is taken for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Worker {
+    pid: u32,
+    /// When it was started, in ticks since the machine was.
+    started: u64,
+}
+
+impl std::fmt::Display for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.pid, self.started)
+    }
+}
+
+impl std::str::FromStr for Worker {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (pid, started) = text.split_once('@').ok_or(())?;
+        Ok(Self { pid: pid.parse().map_err(drop)?, started: started.parse().map_err(drop)? })
     }
 }
 
@@ -188,15 +215,14 @@ impl Nginx {
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
         let op = "preflight";
         let wrong = |why| self.refused(op, Code::Misconfigured, why);
-        written::is_ours(&self.file, &self.settings.text(Share::NONE)).or_else(wrong)?;
+        written::is_ours(&self.file, &self.settings.text(Share::NONE, &[])).or_else(wrong)?;
         if let Some(file) = &self.pid_file {
             master(file).map(|_| ()).or_else(wrong)?;
         }
         self.run(context, &self.test).await.or_else(wrong)?;
         let seen = self.seen(context, op).await?;
         let in_file = std::fs::read_to_string(&self.file).unwrap_or_default();
-        let said = in_file.lines().find_map(|line| line.trim().strip_prefix("default \"")?.strip_suffix("\";"));
-        if seen.is_some() && seen == said.and_then(|said| self.settings.share_of(said)) {
+        if seen.is_some() && seen == self.share_in(&in_file) {
             return Ok(());
         }
         let what = format!("nginx does not work with {}: is it included, and was nginx reloaded?", self.file);
@@ -206,32 +232,51 @@ impl Nginx {
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
         let (op, file) = ("set_share", &self.file);
         let denied = |why: String| TrafficError::refused(&self.name, op, Code::Denied, why);
-        let text = self.settings.text(want);
         let before = std::fs::read_to_string(file).map_err(|error| error.to_string()).map_err(denied)?;
-        // It may be there and not yet be loaded: a process may have died in between.
-        if before != text {
-            written::write(file, &text).map_err(denied)?;
+        let in_force = self.seen(context, op).await?;
+        if in_force == Some(want) && self.share_in(&before) == Some(want) {
+            return Ok(ShareSet { share: want });
         }
-        if let Err(why) = self.run(context, &self.test).await {
-            let back = replace(file, &before)
-                .map_or_else(|why| format!(", and {why}"), |()| ", and is as it was before".to_owned());
-            return self.refused(op, Code::Misconfigured, format!("{why}; {file} was not loaded{back}"));
-        }
-        self.run(context, &self.reload).await.map_err(denied)?;
-        Ok(ShareSet { share: want })
+        let workers = self.pid_file.as_ref().map(|file| master(file).and_then(workers)).transpose().map_err(denied)?;
+        let text = self.settings.text(want, &workers.unwrap_or_default());
+        written::write(file, &text).map_err(denied)?;
+        let loaded = match self.run(context, &self.test).await {
+            Ok(()) => self.run(context, &self.reload).await.map_err(|why| (Code::Denied, why)),
+            Err(why) => Err((Code::Misconfigured, why)),
+        };
+        let Err((code, why)) = loaded else { return Ok(ShareSet { share: want }) };
+        // Whoever reloads nginx next must not move the traffic. A process that died in between may have left the file with what was never loaded.
+        let (back, said) = match in_force.filter(|share| self.share_in(&before) != Some(*share)) {
+            Some(share) => (self.settings.text(share, &[]), format!("says {share} again, which is in force")),
+            None => (before, "is as it was before".to_owned()),
+        };
+        let back = replace(file, &back).map_or_else(|why| format!(", and {why}"), |()| format!(", and {said}"));
+        self.refused(op, code, format!("{why}; {file} was not loaded{back}"))
     }
 
-    /// Each reload has new workers; those of before finish what they have, and end. So once green has everything and none of those is left, nobody is
-    /// with blue.
+    /// The share that a file of this says.
+    fn share_in(&self, text: &str) -> Option<Share> {
+        let said = text.lines().find_map(|line| line.trim().strip_prefix("default \"")?.strip_suffix("\";"))?;
+        self.settings.share_of(said)
+    }
+
+    /// Each reload has new workers; those of before finish what they have, and end. So once green has everything and none of those is left that were there
+    /// when that was written, nobody is with blue.
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
         let op = "drain";
         let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
         if self.seen(context, op).await? != Some(none) {
             return Ok(Drain::Active { count: None });
         }
-        let Some(file) = &self.pid_file else { return Ok(Drain::Unknown) };
-        let old = master(file).and_then(shutting_down).or_else(|why| self.refused(op, Code::Misconfigured, why))?;
-        Ok(match old {
+        let Some(pid_file) = &self.pid_file else { return Ok(Drain::Unknown) };
+        let text = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let listed = text.lines().find_map(|line| line.strip_prefix(WORKERS));
+        // A file of before the first share has no such list.
+        let (Some(listed), true) = (listed, self.share_in(&text) == Some(none)) else { return Ok(Drain::Unknown) };
+        let before: Vec<Worker> = listed.split_whitespace().filter_map(|worker| worker.parse().ok()).collect();
+        let now = master(pid_file).and_then(workers).or_else(|why| self.refused(op, Code::Misconfigured, why))?;
+        let old = now.iter().filter(|worker| before.contains(worker) || is_shutting_down(worker.pid)).count();
+        Ok(match u64::try_from(old).unwrap_or(u64::MAX) {
             0 => Drain::Drained { evidence: "nginx has no worker left of before green got everything".to_owned() },
             count => Drain::Active { count: Some(count) },
         })
@@ -250,14 +295,23 @@ fn master(file: &Utf8PathBuf) -> Result<u32, String> {
     }
 }
 
-/// How many of its workers are on their way out.
-fn shutting_down(master: u32) -> Result<u64, String> {
+/// Its workers.
+fn workers(master: u32) -> Result<Vec<Worker>, String> {
     let path = format!("/proc/{master}/task/{master}/children");
     let children = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     // Gone since the list was made is gone.
-    let title = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let old = children.split_whitespace().filter(|pid| title(pid).contains("is shutting down"));
-    Ok(u64::try_from(old.count()).unwrap_or(u64::MAX))
+    let worker = |pid: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name, in parentheses, may hold anything; the start is the twentieth field behind it.
+        let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        Some(Worker { pid: pid.parse().ok()?, started })
+    };
+    Ok(children.split_whitespace().filter_map(worker).collect())
+}
+
+fn is_shutting_down(pid: u32) -> bool {
+    let title = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    title.contains("is shutting down")
 }
 
 impl TrafficBackend for Nginx {
@@ -306,7 +360,7 @@ mod tests {
         };
         let check = |percent: &str, expected: &str| {
             let share = Share::percent(percent).unwrap();
-            assert!(settings.text(share).contains(expected), "{}", settings.text(share));
+            assert!(settings.text(share, &[]).contains(expected), "{}", settings.text(share, &[]));
             assert_eq!(settings.share_of(&settings.shares(share)), Some(share));
         };
         check("0", "$app {\n    * b;\n}");
@@ -314,5 +368,9 @@ mod tests {
         check("12.5", "    12.50% g;\n    * b;\n");
         check("100", "$app {\n    * g;\n}\nmap $pid $app_shares {\n    default \"b=0 g=10000\";\n}");
         assert_eq!(settings.share_of("other=1 b=2"), None);
+        let worker = Worker { pid: 12, started: 3456 };
+        let text = settings.text(Share::ALL, &[worker.clone()]);
+        let listed = text.lines().find_map(|line| line.strip_prefix(WORKERS)).unwrap();
+        assert_eq!(listed.trim().parse(), Ok(worker));
     }
 }

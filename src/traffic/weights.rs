@@ -22,8 +22,11 @@ pub(super) fn least(share: Share, blue_servers: usize, green_servers: usize) -> 
 
 /// The share that weights make: green's part of what both have. None if neither has any.
 pub(super) fn share(blue: u64, green: u64) -> Option<Share> {
-    let points = (green * u64::from(Share::ALL.as_basis_points())).checked_div(blue + green);
-    points.and_then(|points| Share::basis_points(u16::try_from(points).ok()?))
+    let (blue, green, all) = (u128::from(blue), u128::from(green), u128::from(Share::ALL.as_basis_points()));
+    let points = (green * all).checked_div(blue + green)?;
+    // Who has anything at all has not nothing.
+    let points = points.max(u128::from(green > 0)).min(all - u128::from(blue > 0));
+    Share::basis_points(u16::try_from(points).ok()?)
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
@@ -33,6 +36,20 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_something_has_not_nothing() {
+        let check = |blue: u64, green: u64, expected: Option<u16>| {
+            assert_eq!(share(blue, green), expected.and_then(Share::basis_points), "{blue} {green}");
+        };
+        check(1, 1, Some(5000));
+        check(20_000, 1, Some(1));
+        check(1, 20_000, Some(9999));
+        check(1, 0, Some(0));
+        check(0, 1, Some(10_000));
+        check(0, 0, None);
+        check(u64::MAX, u64::MAX, Some(5000));
+    }
 
     #[test]
     fn weights_make_exactly_the_share() {

@@ -372,7 +372,7 @@ impl Status {
     pub fn next<'p>(&self, plan: &'p SavedPlan) -> Next<'p> {
         let undone = |phase| plan.phase(phase).find(|step| !self.is_done(step.id));
         let has_after = plan.phase(Phase::After).next().is_some();
-        if let Some(hook) = self.next_hook(plan, undone(Phase::After).is_none()) {
+        if let Some(hook) = self.next_hook(plan, has_after, undone(Phase::After).is_none()) {
             return Next::CallHook(hook);
         }
         match &self.stage {
@@ -392,13 +392,13 @@ impl Status {
         }
     }
 
-    /// The hook that is called before anything else. `nothing_left`: no step after the cutover.
-    fn next_hook(&self, plan: &SavedPlan, nothing_left: bool) -> Option<HookMoment> {
+    /// The hook that is called before anything else. `has_after`: there are steps after the cutover; `nothing_left`: all of them are over.
+    fn next_hook(&self, plan: &SavedPlan, has_after: bool, nothing_left: bool) -> Option<HookMoment> {
         use HookMoment::{AfterContract, AfterExpand, AfterShift, BeforeContract, BeforeExpand, BeforeShift};
         let due: &[HookMoment] = match &self.stage {
             Stage::Before => &[BeforeExpand],
             Stage::Shifting if self.traffic.ramp_done == 0 => &[AfterExpand, BeforeShift],
-            Stage::Shifting if self.traffic.ramp_step().is_none() && nothing_left => &[AfterShift, AfterContract],
+            Stage::Shifting if self.traffic.ramp_step().is_none() && !has_after => &[AfterShift, AfterContract],
             Stage::Shifting if self.traffic.ramp_step().is_none() => &[AfterShift],
             Stage::Draining => &[AfterShift],
             Stage::After if nothing_left => &[BeforeContract, AfterContract],

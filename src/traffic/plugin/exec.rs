@@ -73,6 +73,10 @@ impl Transport for Exec {
             input.push(b'\n');
             let log = |line| context.log.line(line);
             match program::run(&self.program, &input, context.deadline, log).await {
+                Ok(ended) if ended.overflowed => {
+                    let why = format!("it wrote more than {} bytes to standard output", program::OUTPUT_LIMIT);
+                    Err(NoAnswer::Broken(why))
+                }
                 Ok(ended) if ended.status.success() => Ok(ended.output),
                 Ok(ended) => {
                     let status = ended.status;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::asked::{Asked, Bringing, NoAnswer, Transport};
-use super::protocol::Request;
+use super::protocol::{Op, Request};
 use crate::outside::http::{self, NoResponse, send};
 use crate::outside::{Needs, Surroundings, Text, is_url};
 use crate::traffic::registry::BackendKind;
@@ -47,7 +47,7 @@ struct Http {
 const TIMESTAMP: &str = "Cutover-Timestamp";
 /// HMAC-SHA-256 of that time, a full stop and the body.
 const SIGNATURE: &str = "Cutover-Signature";
-/// The same for the same call of the same step.
+/// Of what changes something: the same for the same call of the same step by the same executor.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 fn signature(secret: &str, timestamp: &str, body: &[u8]) -> Option<String> {
@@ -64,8 +64,12 @@ impl Http {
         let body = serde_json::to_vec(request).map_err(|e| NoAnswer::Broken(e.to_string()))?;
         let op = request.op.name();
         let url = format!("{}/v1/{op}", self.settings.url.trim_end_matches('/'));
-        let key = format!("{}/{}/{op}", context.release, context.step);
-        let mut call = http::Request::with_json("POST", &url, body).header(IDEMPOTENCY_KEY, key);
+        let mut call = http::Request::with_json("POST", &url, body);
+        // What only asks is asked anew each time.
+        if matches!(request.op, Op::SetShare { .. } | Op::Finalize) {
+            let key = format!("{}/{}/{op}/{}", context.release, context.step, context.fence);
+            call = call.header(IDEMPOTENCY_KEY, key);
+        }
         if let Some(secret) = &self.settings.secret {
             let secret = secret.read(&self.folder, &self.surroundings);
             let secret = secret.map_err(|why| NoAnswer::Refused(Code::Misconfigured, format!("secret: {why}")))?;

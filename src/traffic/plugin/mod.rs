@@ -21,8 +21,8 @@
 //!   deadline, is started again for the next call.
 //! * **http**: each call is a `POST` to `URL/v1/OPERATION` with the document as its body, signed where a secret is configured.
 //!
-//! Every operation must be idempotent: after a crash it is called again with the same `release` and `step`. `fence` only ever rises;
-//! a program that remembers it can refuse an executor that lost its lease (`fenced`).
+//! Every operation must be idempotent: after a crash it is called again with the same `release` and `step`. `fence` rises within a release;
+//! a program that remembers it, by release, can refuse an executor that lost its lease (`fenced`).
 //!
 //! | op | args | result |
 //! |---|---|---|

@@ -55,9 +55,9 @@ impl Session {
         let mut talk = match running.talk.take() {
             Some(mut talk) => match talk.is_alive() {
                 true => talk,
-                false => self.start().await?,
+                false => self.start(context).await?,
             },
-            None => self.start().await?,
+            None => self.start(context).await?,
         };
         let line = serde_json::to_string(&Numbered { id, request }).map_err(|e| NoAnswer::Broken(e.to_string()))?;
         talk.write(&line).await.map_err(NoAnswer::Broken)?;
@@ -77,9 +77,9 @@ impl Session {
         }
     }
 
-    async fn start(&self) -> Result<Talk, NoAnswer> {
+    async fn start(&self, context: &Context) -> Result<Talk, NoAnswer> {
         let mut talk = Talk::start(&self.program).map_err(NoAnswer::Broken)?;
-        let said = talk.read(|_| {}).await.map_err(NoAnswer::Broken)?;
+        let said = talk.read(|line| context.log.line(line)).await.map_err(NoAnswer::Broken)?;
         match serde_json::from_str::<Ready>(&said) {
             Ok(Ready { protocol: PROTOCOL, ready: true }) => Ok(talk),
             Ok(Ready { protocol, .. }) if protocol != PROTOCOL => {

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(super) struct App {
     idle: Option<Arc<Mutex<Vec<postgres::Client>>>>,
     name: &'static str,
     work: Arc<Work>,
+    /// How many slow requests it has begun.
+    pub(super) serves: Arc<AtomicU32>,
 }
 
 impl App {
@@ -45,6 +47,7 @@ impl App {
             idle: None,
             name,
             work,
+            serves: Arc::default(),
         };
         app.serve(listener);
         app
@@ -59,16 +62,17 @@ impl App {
     fn serve(&self, listener: TcpListener) {
         let (may, over) = (Arc::clone(&self.let_go), Arc::clone(&self.gone));
         let (hangs, fails) = (Arc::clone(&self.hangs), Arc::clone(&self.fails));
-        let (name, work) = (self.name, Arc::clone(&self.work));
+        let (name, work, serves) = (self.name, Arc::clone(&self.work), Arc::clone(&self.serves));
         spawn(move || {
             for client in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
                 let breaks = fails.load(Ordering::SeqCst);
-                let (may, hangs, work) = (Arc::clone(&may), Arc::clone(&hangs), Arc::clone(&work));
+                let (may, hangs, work, serves) =
+                    (Arc::clone(&may), Arc::clone(&hangs), Arc::clone(&work), Arc::clone(&serves));
                 let client = client.unwrap();
-                spawn(move || answer(client, name, &may, &hangs, breaks, work.as_ref()));
+                spawn(move || answer(client, name, &may, &hangs, &serves, breaks, work.as_ref()));
             }
         });
     }
@@ -102,7 +106,15 @@ impl Drop for App {
     }
 }
 
-fn answer(mut client: TcpStream, name: &str, may: &AtomicBool, hangs: &AtomicBool, breaks: bool, work: &Work) {
+fn answer(
+    mut client: TcpStream,
+    name: &str,
+    may: &AtomicBool,
+    hangs: &AtomicBool,
+    serves: &AtomicU32,
+    breaks: bool,
+    work: &Work,
+) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -110,6 +122,9 @@ fn answer(mut client: TcpStream, name: &str, may: &AtomicBool, hangs: &AtomicBoo
             Ok(1) => head.push(byte[0]),
             _ => return,
         }
+    }
+    if head.starts_with(b"GET /slow") {
+        serves.fetch_add(1, Ordering::SeqCst);
     }
     while (head.starts_with(b"GET /slow") && !may.load(Ordering::SeqCst)) || hangs.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(5));

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::app::App;
-use super::clients::get;
+use super::clients::{Patience, get};
 use crate::execute::support::until;
 
 /// How a proxy is started.
@@ -19,6 +19,8 @@ pub(super) struct Maker {
     make: fn(&Place) -> Made,
     /// Whether it can say that blue is drained.
     pub(super) proves_drain: bool,
+    /// What its clients must bear. Each change of Caddy's configuration is a reload, in which it may reset a connection that it has just accepted.
+    pub(super) patience: Patience,
 }
 
 /// Where a proxy lives.
@@ -39,11 +41,16 @@ struct Made {
 
 pub(super) const ALL: [Maker; 5] = [HAPROXY, NGINX, ENVOY, TRAEFIK, CADDY];
 
-pub(super) const HAPROXY: Maker = Maker { kind: "haproxy", program: "haproxy", make: haproxy, proves_drain: true };
-pub(super) const NGINX: Maker = Maker { kind: "nginx", program: "nginx", make: nginx, proves_drain: true };
-pub(super) const ENVOY: Maker = Maker { kind: "envoy", program: "envoy", make: envoy, proves_drain: true };
-pub(super) const TRAEFIK: Maker = Maker { kind: "traefik", program: "traefik", make: traefik, proves_drain: false };
-pub(super) const CADDY: Maker = Maker { kind: "caddy", program: "caddy", make: caddy, proves_drain: true };
+pub(super) const HAPROXY: Maker =
+    Maker { kind: "haproxy", program: "haproxy", make: haproxy, proves_drain: true, patience: Patience::None };
+pub(super) const NGINX: Maker =
+    Maker { kind: "nginx", program: "nginx", make: nginx, proves_drain: true, patience: Patience::None };
+pub(super) const ENVOY: Maker =
+    Maker { kind: "envoy", program: "envoy", make: envoy, proves_drain: true, patience: Patience::None };
+pub(super) const TRAEFIK: Maker =
+    Maker { kind: "traefik", program: "traefik", make: traefik, proves_drain: false, patience: Patience::None };
+pub(super) const CADDY: Maker =
+    Maker { kind: "caddy", program: "caddy", make: caddy, proves_drain: true, patience: Patience::Resets };
 
 /// A proxy that runs, with blue and green behind it.
 pub(super) struct Front {

@@ -91,7 +91,7 @@ const REQUESTS: u64 = 2000;
 fn whole(maker: &Maker) {
     let ramp = "ramp = \"1,approve=a,10,approve=b,50,approve=c,100,bake=200ms,approve=d\"\nblue-application-name = \"app-blue\"";
     let Some(live) = Live::start(maker, ramp) else { return };
-    let clients = Clients::several(live.front.port, 2);
+    let clients = Clients::several(live.front.port, 2, maker.patience);
     assert!(clients.green_of(REQUESTS) == 0.0);
     let (quiet, begun) = (clients.p99(), Instant::now());
     live.execute(&[]).ends(0).says("green has 1 %, verified").says("at the gate a");
@@ -121,7 +121,8 @@ fn whole(maker: &Maker) {
     live.is_over();
     assert!(clients.green_of(200) == 100.0);
     let (blue, green) = clients.now();
-    println!("{line} · {} requests, {} failed, {:?}", blue + green, clients.failed(), begun.elapsed());
+    let (failed, resets) = (clients.failed(), clients.resets());
+    println!("{line} · {} requests, {failed} failed, {resets} reset, {:?}", blue + green, begun.elapsed());
     clients.end();
 }
 
@@ -149,7 +150,7 @@ fn bad_green(maker: &Maker, trouble: Trouble) {
     let share = if trouble == Trouble::Dies { "50" } else { "10" };
     live.configure(&check.replace("10,hold", &format!("{share},hold")));
     live.plan();
-    let clients = Clients::start(live.front.port);
+    let clients = Clients::several(live.front.port, 1, maker.patience);
     let green = &live.front.green;
     if trouble == Trouble::Smoke {
         green.fails.store(true, Ordering::SeqCst);

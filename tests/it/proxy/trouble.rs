@@ -60,7 +60,7 @@ fn weights(front: &Front, blue: u32, green: u32) {
 #[test]
 fn killed_and_resumed_behind_caddy_no_request_fails() {
     let Some(front) = CADDY.start() else { return };
-    let clients = Clients::start(front.port);
+    let clients = Clients::several(front.port, 1, CADDY.patience);
     for boundary in (3..).step_by(4) {
         weights(&front, 1, 0);
         let shop = shop(&front, "10,hold=20ms,100,bake=20ms");
@@ -158,6 +158,42 @@ fn a_configuration_that_nginx_refuses_is_taken_back() {
     std::fs::write(front.path("nginx.conf"), whole).unwrap();
     run(&shop, &["resume", "--yes"]).ends(0).says("is complete");
     clients.end();
+}
+
+/// What is for the next release must not turn this one round.
+#[test]
+fn settings_that_were_swapped_too_early_are_refused() {
+    let Some(front) = TRAEFIK.start() else { return };
+    let shop = shop(&front, "10,approve=a,100");
+    execute(&shop).ends(0).says("at the gate a");
+    let path = shop.folder.path().join("cutover.toml");
+    let toml = std::fs::read_to_string(&path).unwrap();
+    let swapped = toml.replace("blue = \"blue\"", "blue = \"g\"").replace("green = \"green\"", "green = \"blue\"");
+    std::fs::write(&path, swapped.replace("\"g\"", "\"green\"")).unwrap();
+    let ran = run(&shop, &["rollback", "--yes"]).ends(2);
+    ran.says("[traffic.edge] of cutover.toml is not what the release was begun with: `blue`, `green` are other");
+    std::fs::write(&path, toml).unwrap();
+    run(&shop, &["rollback", "--yes"]).ends(0).says("blue has all traffic");
+    let clients = Clients::start(front.port);
+    assert!(clients.green_of(100) == 0.0);
+    clients.end();
+}
+
+/// A worker that still serves blue keeps blue from being drained, whatever it is called.
+#[test]
+fn blue_behind_nginx_is_drained_once_its_last_request_is_answered() {
+    let Some(front) = NGINX.start() else { return };
+    let shop = shop(&front, "100");
+    let port = front.port;
+    let slow = std::thread::spawn(move || super::clients::get(port, "/slow"));
+    until("blue works on it", || front.blue.serves.load(std::sync::atomic::Ordering::SeqCst) > 0);
+    let mut command = shop.cutover(&["execute", "release.plan", "--yes"]);
+    let child = command.current_dir(shop.folder.path()).spawn().unwrap();
+    until("blue drains", || shop.journal().contains(&"drain_started".to_owned()));
+    assert!(!shop.journal().contains(&"drained".to_owned()));
+    front.blue.let_go.store(true, std::sync::atomic::Ordering::SeqCst);
+    Ran::from(child.wait_with_output().unwrap()).ends(0).says("blue to drain: 1 left").says("is complete");
+    assert_eq!(slow.join().unwrap().as_deref(), Some("blue"));
 }
 
 /// Before anything runs.
