@@ -11,6 +11,5 @@ mod sql;
 
 pub use check::{Check, Context, Measured, Measuring, Verdict};
 pub(crate) use counts::{Counts, Judged};
-pub(crate) use registry::kind;
-pub use registry::{CheckKind, KINDS, open};
+pub use registry::{CheckKind, KINDS, Opened, kind, open};
 pub use set::{Checks, Named};

@@ -14,14 +14,17 @@ pub struct CheckKind {
     /// What must be known of it.
     pub needs: Needs,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Configured, &Surroundings) -> Result<Box<dyn Check>, String>,
+    pub open: fn(&Configured, &Surroundings) -> Opened,
 }
+
+/// A check, or what is wrong with its settings.
+pub type Opened = Result<Box<dyn Check>, String>;
 
 /// Every kind, a line each.
 pub static KINDS: &[CheckKind] = &[http::KIND, command::KIND, sql::KIND, prometheus::KIND];
 
 /// Makes a check.
-pub fn open(check: &Configured, surroundings: &Surroundings) -> Result<Box<dyn Check>, String> {
+pub fn open(check: &Configured, surroundings: &Surroundings) -> Opened {
     let kind = kind(check).ok_or_else(|| {
         let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
         format!("check {}: there is no kind {:?}; there are {known}", check.name, check.kind)
@@ -30,6 +33,6 @@ pub fn open(check: &Configured, surroundings: &Surroundings) -> Result<Box<dyn C
 }
 
 /// The kind of a check.
-pub(crate) fn kind(check: &Configured) -> Option<&'static CheckKind> {
+pub fn kind(check: &Configured) -> Option<&'static CheckKind> {
     KINDS.iter().find(|kind| kind.name == check.kind)
 }

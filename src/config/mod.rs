@@ -638,7 +638,7 @@ mod tests {
         );
         check(
             "[traffic.edge]\nkind = \"exec\"\ncomand = [\"x\"]\n",
-            "a/cutover.toml:1:10: traffic edge: unknown field `comand`, expected `command`",
+            "a/cutover.toml:1:10: traffic edge: unknown field `comand`, expected `command` or `session`",
         );
         check(
             "[traffic.edge]\nkind = \"exec\"\ncommand = []\n",

@@ -20,6 +20,7 @@ impl TryFrom<String> for Time {
 }
 
 impl Time {
+    #[cfg(feature = "live")]
     pub(crate) fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }

@@ -8,6 +8,5 @@ mod slack;
 mod webhook;
 
 pub use listener::{FORMAT_VERSION, Listener, Occasion, Telling};
-pub(crate) use registry::kind;
-pub use registry::{KINDS, ListenerKind, open};
+pub use registry::{KINDS, ListenerKind, Opened, kind, open};
 pub use set::{HookSet, NewsSet};

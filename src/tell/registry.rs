@@ -14,14 +14,17 @@ pub struct ListenerKind {
     /// What must be known of it.
     pub needs: Needs,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Configured, &Surroundings) -> Result<Box<dyn Listener>, String>,
+    pub open: fn(&Configured, &Surroundings) -> Opened,
 }
+
+/// A listener, or what is wrong with its settings.
+pub type Opened = Result<Box<dyn Listener>, String>;
 
 /// Every kind, a line each.
 pub static KINDS: &[ListenerKind] = &[command::KIND, webhook::KIND, slack::KIND];
 
 /// Makes a listener.
-pub fn open(configured: &Configured, surroundings: &Surroundings) -> Result<Box<dyn Listener>, String> {
+pub fn open(configured: &Configured, surroundings: &Surroundings) -> Opened {
     let kind = kind(configured).ok_or_else(|| {
         let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
         format!("{}: there is no kind {:?}; there are {known}", configured.name, configured.kind)
@@ -30,6 +33,6 @@ pub fn open(configured: &Configured, surroundings: &Surroundings) -> Result<Box<
 }
 
 /// The kind of a listener.
-pub(crate) fn kind(configured: &Configured) -> Option<&'static ListenerKind> {
+pub fn kind(configured: &Configured) -> Option<&'static ListenerKind> {
     KINDS.iter().find(|kind| kind.name == configured.kind)
 }

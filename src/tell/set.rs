@@ -54,7 +54,7 @@ impl NewsSet {
     }
 
     /// Who wants to know of such news, by name.
-    pub(crate) fn interested(&self, news: News) -> impl Iterator<Item = (&str, &dyn Listener)> {
+    pub fn interested(&self, news: News) -> impl Iterator<Item = (&str, &dyn Listener)> {
         let wants = move |(_, on, _): &&(String, Vec<News>, Box<dyn Listener>)| on.contains(&news);
         self.0.iter().filter(wants).map(|(name, _, listener)| (name.as_str(), listener.as_ref()))
     }

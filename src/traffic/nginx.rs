@@ -369,7 +369,7 @@ mod tests {
         check("100", "$app {\n    * g;\n}\nmap $pid $app_shares {\n    default \"b=0 g=10000\";\n}");
         assert_eq!(settings.share_of("other=1 b=2"), None);
         let worker = Worker { pid: 12, started: 3456 };
-        let text = settings.text(Share::ALL, &[worker.clone()]);
+        let text = settings.text(Share::ALL, std::slice::from_ref(&worker));
         let listed = text.lines().find_map(|line| line.strip_prefix(WORKERS)).unwrap();
         assert_eq!(listed.trim().parse(), Ok(worker));
     }

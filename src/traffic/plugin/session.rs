@@ -61,20 +61,18 @@ impl Session {
         };
         let line = serde_json::to_string(&Numbered { id, request }).map_err(|e| NoAnswer::Broken(e.to_string()))?;
         talk.write(&line).await.map_err(NoAnswer::Broken)?;
-        loop {
-            let said = talk.read(|line| context.log.line(line)).await.map_err(NoAnswer::Broken)?;
-            let mut answer: Value = serde_json::from_str(&said).map_err(|error| {
-                let start: String = said.chars().take(60).collect();
-                NoAnswer::Broken(format!("a line of its output is no JSON ({error}); it starts with {start:?}"))
-            })?;
-            let known = answer.as_object_mut().and_then(|fields| fields.remove("id")).and_then(|id| id.as_u64());
-            if known == Some(id) {
-                running.talk = Some(talk);
-                return Ok(answer.to_string().into_bytes());
-            }
+        let said = talk.read(|line| context.log.line(line)).await.map_err(NoAnswer::Broken)?;
+        let mut answer: Value = serde_json::from_str(&said).map_err(|error| {
+            let start: String = said.chars().take(60).collect();
+            NoAnswer::Broken(format!("a line of its output is no JSON ({error}); it starts with {start:?}"))
+        })?;
+        let known = answer.as_object_mut().and_then(|fields| fields.remove("id")).and_then(|id| id.as_u64());
+        if known != Some(id) {
             let wrong = known.map_or_else(|| "none".to_owned(), |id| id.to_string());
             return Err(NoAnswer::Broken(format!("the answer to call {id} has the id {wrong}")));
         }
+        running.talk = Some(talk);
+        Ok(answer.to_string().into_bytes())
     }
 
     async fn start(&self, context: &Context) -> Result<Talk, NoAnswer> {

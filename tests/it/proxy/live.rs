@@ -122,7 +122,7 @@ fn whole(maker: &Maker) {
     assert!(clients.green_of(200) == 100.0);
     let (blue, green) = clients.now();
     let (failed, resets) = (clients.failed(), clients.resets());
-    println!("{line} · {} requests, {failed} failed, {resets} reset, {:?}", blue + green, begun.elapsed());
+    eprintln!("{line} · {} requests, {failed} failed, {resets} reset, {:?}", blue + green, begun.elapsed());
     clients.end();
 }
 
@@ -182,7 +182,7 @@ fn bad_green(maker: &Maker, trouble: Trouble) {
     assert!(clients.green_of(500) == 0.0, "{}: green is asked still", maker.kind);
     assert_eq!(clients.failed(), before, "{}: somebody noticed since", maker.kind);
     live.blue_is_whole();
-    println!(
+    eprintln!(
         "{:8} {trouble:?}: back on blue after {went_back:?}, {before} of {:?} failed until then",
         maker.kind,
         clients.now()
