@@ -7,7 +7,7 @@ use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::every_privilege;
-use crate::schema::resolve::{SHADOWED, body_problems};
+use crate::schema::resolve::{NO_ARBITER, SHADOWED, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{
@@ -483,9 +483,11 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
 }
 
 /// Whether a function refuses rows of a table as its trigger: it raises an exception, or its body fails there. A relation that is not there may be
-/// made by then.
+/// made by then, and a key of one that a DO block or a function made anew is not known.
 fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
-    let fails = |problem: &String| !problem.starts_with("relation ") && !problem.ends_with(SHADOWED);
+    let fails = |problem: &String| {
+        !problem.starts_with("relation ") && !problem.ends_with(SHADOWED) && !problem.contains(NO_ARBITER)
+    };
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
     refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
 }

@@ -20,6 +20,9 @@ use crate::sql::query::{
     TableRef, Update,
 };
 
+/// An upsert without its index.
+pub(crate) const NO_ARBITER: &str = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+
 /// Deeper queries are not followed.
 const DEEPEST: usize = 100;
 
@@ -700,7 +703,7 @@ impl<'s> Resolver<'s> {
                 let found = relation.indexes.values().map(|index| wanted.finds(index)).any(|sure| sure != Sure::No);
                 let there = wanted.columns.iter().all(|column| relation.column(column).is_some());
                 if known && there && !found {
-                    let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                    let message = NO_ARBITER;
                     self.problem("42P10", message, insert.table.name.at);
                 }
                 arbiter = Some(wanted);
