@@ -92,7 +92,7 @@ const REQUESTS: u64 = 2000;
 /// Green's part of so many that two points are beyond chance: a proxy that draws lots for each request is right on average only.
 fn green_of(clients: &Clients, percent: f64) -> f64 {
     let variance = percent / 100.0 * (1.0 - percent / 100.0);
-    let deviations: f64 = 4.5 / 0.02;
+    let deviations: f64 = 3.5 / 0.02;
     let mut parts = Vec::new();
     #[expect(clippy::cast_precision_loss, reason = "some thousands")]
     while parts.is_empty() || (parts.len() as f64) * (REQUESTS as f64) < variance * deviations * deviations {
