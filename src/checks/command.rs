@@ -2,8 +2,6 @@
 
 use std::sync::Mutex;
 
-use serde::Deserialize;
-
 use super::registry::CheckKind;
 use super::{Check, Context, Measured, Measuring};
 use crate::outside::{Needs, Program, program};
@@ -12,19 +10,8 @@ pub(super) const KIND: CheckKind = CheckKind {
     name: "command",
     about: "A program: exit code 0 is successful, 75 says nothing, any other is failed",
     needs: Needs::ThisMachine,
-    open: |check, surroundings| {
-        let Settings { command } = check.read()?;
-        Ok(Box::new(Command { program: surroundings.program(check, "command", &command)? }))
-    },
+    open: |check, surroundings| Ok(Box::new(Command { program: surroundings.command(check)? })),
 };
-
-/// As `[checks.NAME]` has them.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Settings {
-    /// The program and its arguments.
-    command: Vec<String>,
-}
 
 struct Command {
     program: Program,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::registry::CheckKind;
 use super::{Check, Context, Measured, Measuring};
 use crate::outside::http::{NoResponse, Request, send};
-use crate::outside::{Needs, Surroundings, Text, are_headers, is_url};
+use crate::outside::{Needs, Surroundings, Text, are_headers, is_url, with_headers};
 use crate::release::Configured;
 use crate::release::time::Time;
 
@@ -53,13 +53,11 @@ impl Http {
 
     async fn ask(&self, context: &Context) -> Measured {
         let Settings { url, headers, status, contains, latency } = &self.settings;
-        let mut request = Request::get(url);
-        for (name, value) in headers {
-            match value.read(&self.folder, &self.surroundings) {
-                Ok(value) => request = request.header(name, value.reveal()),
-                Err(why) => return Measured::error(format!("header {name}: {why}")),
-            }
-        }
+        let request = Request::get(url);
+        let request = match with_headers(request, headers, &self.folder, &self.surroundings) {
+            Ok(request) => request,
+            Err(why) => return Measured::error(why),
+        };
         let begun = Instant::now();
         let response = match send(request, context.deadline).await {
             Ok(response) => response,

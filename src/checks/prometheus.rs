@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::registry::CheckKind;
 use super::{Check, Context, Measured, Measuring};
 use crate::outside::http::{Request, send};
-use crate::outside::{Needs, Surroundings, Text, are_headers, is_url};
+use crate::outside::{Needs, Surroundings, Text, are_headers, is_url, with_headers};
 use crate::release::Configured;
 
 pub(super) const KIND: CheckKind = CheckKind {
@@ -57,14 +57,12 @@ impl Prometheus {
         let Settings { url, headers, query, .. } = &self.settings;
         let url = format!("{}/api/v1/query", url.trim_end_matches('/'));
         let body = format!("query={}", encoded(query));
-        let mut request = Request { method: "POST", body: body.into_bytes(), ..Request::get(&url) }
+        let request = Request { method: "POST", body: body.into_bytes(), ..Request::get(&url) }
             .header("Content-Type", "application/x-www-form-urlencoded");
-        for (name, value) in headers {
-            match value.read(&self.folder, &self.surroundings) {
-                Ok(value) => request = request.header(name, value.reveal()),
-                Err(why) => return Measured::error(format!("header {name}: {why}")),
-            }
-        }
+        let request = match with_headers(request, headers, &self.folder, &self.surroundings) {
+            Ok(request) => request,
+            Err(why) => return Measured::error(why),
+        };
         let response = match send(request, context.deadline).await {
             Ok(response) => response,
             Err(error) => return Measured::error(format!("{url}: {error}")),

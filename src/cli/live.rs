@@ -10,7 +10,7 @@ use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
 use super::newsroom::Newsroom;
 use super::out;
-use super::traffic_args::{self, Said, TrafficArgs};
+use super::traffic_args::{Release, Said, TrafficArgs};
 use crate::execute::{
     self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stage, Stop,
     Stopper, SystemClock,
@@ -139,9 +139,9 @@ impl LiveArgs {
         let done = runtime.block_on(async {
             let mut session = self.database.connect().await?;
             printer.begin(session.target());
-            let backend = self.traffic.backend(said, &session).await?;
-            let begun = traffic_args::definition(said, &session).await?;
-            let (checks, hooks, news) = traffic_args::parts(&begun)?;
+            let release = Release::read(said, &session).await;
+            let backend = self.traffic.backend(&release)?;
+            let (checks, hooks, news) = release.parts()?;
             let news = Newsroom::open(news, session.target().display().to_string(), Arc::clone(&printer));
             let (stopper, stop) = Stop::channel();
             let signals = tokio::spawn(listen(stopper));

@@ -33,14 +33,45 @@ pub(super) enum Said<'a> {
     ByJournal,
 }
 
+/// How a release is to go, as plan or journal say.
+pub(super) struct Release {
+    definition: Definition,
+    /// The backend's name, where it was begun.
+    begun_with: Option<String>,
+}
+
+impl Release {
+    pub(super) async fn read(said: Said<'_>, session: &Session) -> Self {
+        if let Said::ByPlan(definition) = said {
+            return Self { definition: definition.clone(), begun_with: None };
+        }
+        // What is wrong with the journal, the command itself reports.
+        let Ok(Some((release, status))) = execute::status(session).await else {
+            return Self { definition: Definition::default(), begun_with: None };
+        };
+        let definition = release.saved_plan().map(|plan| plan.release).unwrap_or_default();
+        Self { definition: harmless(definition), begun_with: Some(status.traffic.backend) }
+    }
+
+    /// Its checks, hooks and news.
+    pub(super) fn parts(&self) -> Result<(Checks, HookSet, NewsSet), CliError> {
+        let (release, surroundings) = (&self.definition, surroundings());
+        let checks = Checks::open(&release.checks, &surroundings).map_err(CliError::usage)?;
+        let hooks = HookSet::open(&release.hooks, &surroundings).map_err(CliError::usage)?;
+        let news = NewsSet::open(&release.notify, &surroundings).map_err(CliError::usage)?;
+        Ok((checks, hooks, news))
+    }
+}
+
 impl TrafficArgs {
-    pub(super) async fn backend(&self, said: Said<'_>, session: &Session) -> Result<Box<dyn TrafficBackend>, CliError> {
+    pub(super) fn backend(&self, release: &Release) -> Result<Box<dyn TrafficBackend>, CliError> {
         if let Some(given) = self.given()? {
             return Ok(given);
         }
-        let traffic = match said {
-            Said::ByPlan(release) => release.traffic.clone(),
-            Said::ByJournal => begun(session).await?,
+        let said = release.definition.traffic.clone();
+        let traffic = match &release.begun_with {
+            None => said,
+            Some(name) => begun(name, said)?,
         };
         traffic.map_or_else(|| Ok(Box::new(Manual) as Box<dyn TrafficBackend>), |traffic| open(&traffic))
     }
@@ -70,15 +101,11 @@ fn surroundings() -> Surroundings {
 
 /// The backend that the release was begun with, where it is known. A program is not taken from the journal: whoever can write there could run what they
 /// like on this machine, and have secrets sent to where they like.
-async fn begun(session: &Session) -> Result<Option<Configured>, CliError> {
-    // What is wrong with the journal, the command itself reports.
-    let Ok(Some((release, status))) = execute::status(session).await else { return Ok(None) };
-    let name = status.traffic.backend;
+fn begun(name: &str, planned: Option<Configured>) -> Result<Option<Configured>, CliError> {
     let needs = |traffic: &Configured| traffic::kind(traffic).ok().map(|kind| kind.needs);
-    let is_safe = |traffic: &Configured| needs(traffic) != Some(Needs::ThisMachine) && !traffic.names_secrets();
-    let planned =
-        release.saved_plan().ok().and_then(|plan| plan.release.traffic).filter(|traffic| traffic.name == name);
-    let named = || Some(Configured::named(&name)).filter(|named| needs(named) == Some(Needs::Nothing));
+    let is_safe = |traffic: &Configured| needs(traffic).is_none_or(|needs| is_harmless(needs, traffic));
+    let planned = planned.filter(|traffic| traffic.name == name);
+    let named = || Some(Configured::named(name)).filter(|named| needs(named) == Some(Needs::Nothing));
     let (begun, in_journal) = (planned.clone(), planned.or_else(named).filter(is_safe));
     if in_journal.is_some() {
         return Ok(in_journal);
@@ -109,16 +136,16 @@ fn differs(begun: &Configured, here: &Configured) -> String {
     format!("{} {}", other.join(", "), if other.len() == 1 { "is other" } else { "are other" })
 }
 
-/// How a release is to go, as its plan says. What names programs or secrets is not taken from the journal either, but from this folder's `cutover.toml`,
-/// where that has it under the same name; what is missing then, the release asks for.
-pub(super) async fn definition(said: Said<'_>, session: &Session) -> Result<Definition, CliError> {
-    if let Said::ByPlan(release) = said {
-        return Ok(release.clone());
-    }
-    let Ok(Some((release, _))) = execute::status(session).await else { return Ok(Definition::default()) };
-    let mut begun = release.saved_plan().map(|plan| plan.release).unwrap_or_default();
+/// Whether it may come from a journal.
+fn is_harmless(needs: Needs, configured: &Configured) -> bool {
+    needs != Needs::ThisMachine && !configured.names_secrets()
+}
+
+/// A release as its journal says, without what names programs or secrets in checks, hooks and news: that is taken from this folder's `cutover.toml`, where
+/// that has it under the same name; what is missing then, the release asks for.
+fn harmless(mut begun: Definition) -> Definition {
     if begun.checks.is_empty() && begun.hooks.is_empty() && begun.notify.is_empty() {
-        return Ok(begun);
+        return begun;
     }
     // Only what is missing needs it: the way back must not hang on a word in a file.
     let here = config::find(Utf8Path::new(".")).unwrap_or_else(|error| {
@@ -126,17 +153,16 @@ pub(super) async fn definition(said: Said<'_>, session: &Session) -> Result<Defi
         None
     });
     let here = here.unwrap_or_default().inputs.release;
-    let known = |needs: Option<Needs>, configured: &Configured| {
-        needs.is_some_and(|needs| needs != Needs::ThisMachine) && !configured.names_secrets()
-    };
-    let check = |configured: &Configured| known(checks::kind(configured).map(|kind| kind.needs), configured);
-    let listener = |configured: &Configured| known(tell::kind(configured).map(|kind| kind.needs), configured);
+    let check =
+        |configured: &Configured| checks::kind(configured).is_some_and(|kind| is_harmless(kind.needs, configured));
+    let listener =
+        |configured: &Configured| tell::kind(configured).is_some_and(|kind| is_harmless(kind.needs, configured));
     // A hook that stands under another name than its moment was not written by this tool.
     begun.hooks.retain(|hook| hook.configured.name == hook.moment.name());
     replace(&mut begun.checks, &here.checks, |check| &mut check.configured, |c| &c.configured, check);
     replace(&mut begun.hooks, &here.hooks, |hook| &mut hook.configured, |h| &h.configured, listener);
     replace(&mut begun.notify, &here.notify, |notify| &mut notify.configured, |n| &n.configured, listener);
-    Ok(begun)
+    begun
 }
 
 /// Takes from `here` what is not `known` to be harmless; what is not there goes.
@@ -154,13 +180,4 @@ fn replace<T>(
         let own = here.iter().map(&look).find(|own| own.name == look(one).name);
         own.map(|own| *place(one) = own.clone()).is_some()
     });
-}
-
-/// The checks, hooks and news of a release.
-pub(super) fn parts(release: &Definition) -> Result<(Checks, HookSet, NewsSet), CliError> {
-    let surroundings = surroundings();
-    let checks = Checks::open(&release.checks, &surroundings).map_err(CliError::usage)?;
-    let hooks = HookSet::open(&release.hooks, &surroundings).map_err(CliError::usage)?;
-    let news = NewsSet::open(&release.notify, &surroundings).map_err(CliError::usage)?;
-    Ok((checks, hooks, news))
 }

@@ -390,10 +390,16 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         invalid(at, "blue's sessions are known by `blue-application-name` or by `blue-role`, not by both".to_owned())
     };
     let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
+    let configured = |name: &str, kind: String, settings| Configured {
+        name: name.to_owned(),
+        kind,
+        folder: folder.to_owned(),
+        settings,
+    };
     let mut backends = BTreeMap::new();
     for (name, RawTraffic { kind, settings }) in raw.traffic {
         let at = name.span().start;
-        let traffic = Configured { name: name.into_inner(), kind, folder: folder.to_owned(), settings };
+        let traffic = configured(name.get_ref(), kind, settings);
         check(&traffic).map_err(|message| invalid(at, message))?;
         backends.insert(traffic.name.clone(), traffic);
     }
@@ -417,18 +423,10 @@ pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         let (at, limits) = (name.span().start, raw.limits());
         let times = some(raw.timeout, "timeout").and(some(raw.interval, "interval"));
         times.map_err(|why| invalid(at, format!("check {}: {why}", name.get_ref())))?;
-        let configured =
-            Configured { name: name.into_inner(), kind: raw.kind, folder: folder.to_owned(), settings: raw.settings };
-        let check = Check { configured, limits };
+        let check = Check { configured: configured(name.get_ref(), raw.kind, raw.settings), limits };
         is_check(&check).map_err(|message| invalid(at, message))?;
         checks.push(check);
     }
-    let configured = |name: &str, kind: String, settings| Configured {
-        name: name.to_owned(),
-        kind,
-        folder: folder.to_owned(),
-        settings,
-    };
     let mut hooks = Vec::new();
     for (name, raw) in raw.hooks {
         let at = name.span().start;

@@ -8,4 +8,4 @@ mod text;
 
 pub use program::Program;
 pub use surroundings::{Needs, Surroundings};
-pub(crate) use text::{Text, are_headers, is_url};
+pub(crate) use text::{Text, are_headers, is_url, with_headers};

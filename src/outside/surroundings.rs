@@ -1,5 +1,7 @@
 //! What settings may name of the machine, and what what is started there may know.
 
+use serde::Deserialize;
+
 use super::Program;
 use crate::release::Configured;
 
@@ -32,7 +34,21 @@ impl Default for Surroundings {
     }
 }
 
+/// The settings of what is a program and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Command {
+    /// The program and its arguments.
+    command: Vec<String>,
+}
+
 impl Surroundings {
+    /// The program of something that is configured as one.
+    pub(crate) fn command(&self, configured: &Configured) -> Result<Program, String> {
+        let Command { command } = configured.read()?;
+        self.program(configured, "command", &command)
+    }
+
     /// The program of a setting. `name` is that of the setting.
     pub(crate) fn program(&self, configured: &Configured, name: &str, command: &[String]) -> Result<Program, String> {
         let (program, args) = command.split_first().ok_or_else(|| format!("`{name}` names no program"))?;

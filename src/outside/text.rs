@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use super::Surroundings;
+use super::http::Request;
 use crate::postgres::Secret;
 
 /// As settings have it. A secret is named and read when it is needed, so that no plan, journal or log holds it.
@@ -79,6 +80,19 @@ fn is_secret(name: &str) -> bool {
 /// Refuses headers that are secrets and stand in the settings themselves.
 pub(crate) fn are_headers(headers: &BTreeMap<String, Text>) -> Result<(), String> {
     headers.iter().filter(|(name, _)| is_secret(name)).try_for_each(|(name, value)| value.is_named(name))
+}
+
+/// A request with the headers of the settings, whose secrets are read for it.
+pub(crate) fn with_headers(
+    request: Request,
+    headers: &BTreeMap<String, Text>,
+    folder: &Utf8Path,
+    surroundings: &Surroundings,
+) -> Result<Request, String> {
+    headers.iter().try_fold(request, |request, (name, value)| {
+        let value = value.read(folder, surroundings).map_err(|why| format!("header {name}: {why}"))?;
+        Ok(request.header(name, value.reveal()))
+    })
 }
 
 /// Whether a setting is an address of HTTP or HTTPS; an error names the setting.

@@ -3,8 +3,6 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::registry::ListenerKind;
 use super::{Listener, Occasion, Telling};
 use crate::outside::{Needs, Program, program};
@@ -13,18 +11,8 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     name: "command",
     about: "A program gets the document on standard input; exit code 0 means that all is well",
     needs: Needs::ThisMachine,
-    open: |configured, surroundings| {
-        let Settings { command } = configured.read()?;
-        Ok(Box::new(Command { program: surroundings.program(configured, "command", &command)? }))
-    },
+    open: |configured, surroundings| Ok(Box::new(Command { program: surroundings.command(configured)? })),
 };
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Settings {
-    /// The program and its arguments.
-    command: Vec<String>,
-}
 
 struct Command {
     program: Program,

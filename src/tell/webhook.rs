@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::registry::ListenerKind;
 use super::{Listener, Occasion, Telling};
 use crate::outside::http::{Request, send};
-use crate::outside::{Needs, Surroundings, Text, are_headers};
+use crate::outside::{Needs, Surroundings, Text, are_headers, with_headers};
 
 pub(super) const KIND: ListenerKind = ListenerKind {
     name: "webhook",
@@ -44,12 +44,8 @@ impl Webhook {
     async fn post(&self, occasion: &Occasion, deadline: Duration) -> Result<(), String> {
         let body = serde_json::to_vec(occasion).map_err(|error| error.to_string())?;
         let url = self.url.read(&self.folder, &self.surroundings).map_err(|why| format!("url: {why}"))?;
-        let mut request = Request::with_json("POST", url.reveal(), body);
-        for (name, value) in &self.headers {
-            let value = value.read(&self.folder, &self.surroundings).map_err(|why| format!("header {name}: {why}"))?;
-            request = request.header(name, value.reveal());
-        }
-        posted(request, deadline).await
+        let request = Request::with_json("POST", url.reveal(), body);
+        posted(with_headers(request, &self.headers, &self.folder, &self.surroundings)?, deadline).await
     }
 }
 

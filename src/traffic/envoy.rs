@@ -11,7 +11,7 @@ use super::admin::{Admin, is_name};
 use super::registry::BackendKind;
 use super::{
     Answer, Capabilities, Code, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    Verified, weights,
+    weights,
 };
 use crate::outside::Needs;
 use crate::outside::replace::replace;
@@ -249,11 +249,6 @@ impl Envoy {
         Ok(ShareSet { share: want })
     }
 
-    async fn has(&self, context: &Context, want: Share) -> Result<Verified, TrafficError> {
-        let seen = self.seen(context, "verify").await?;
-        Ok(if seen == Some(want) { Verified::Yes } else { Verified::NotYet { seen } })
-    }
-
     async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
         let op = "health";
         let cluster = self.settings.cluster(side);
@@ -262,10 +257,10 @@ impl Envoy {
         let Some(hosts) = hosts.filter(|hosts| !hosts.is_empty()) else {
             return Ok(Health::Unhealthy { why: format!("cluster {cluster} has no host") });
         };
-        let flags = ["failed_active_health_check", "failed_outlier_check", "failed_active_degraded_check"];
+        let flags = ["failed_active_health_check", "failed_outlier_check"];
         let is_down = |host: &&Value| {
             let state = &host["health_status"];
-            flags[..2].iter().any(|flag| state[flag] == true) || state["eds_health_status"] == "UNHEALTHY"
+            flags.iter().any(|flag| state[flag] == true) || state["eds_health_status"] == "UNHEALTHY"
         };
         let down: Vec<String> = hosts.iter().filter(is_down).map(|host| format!("{} is down", address(host))).collect();
         if down.len() == hosts.len() {
@@ -332,10 +327,6 @@ impl TrafficBackend for Envoy {
 
     fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, ShareSet> {
         Box::pin(async move { self.give(want) })
-    }
-
-    fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified> {
-        Box::pin(self.has(context, want))
     }
 
     fn health<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Health> {
