@@ -1,6 +1,6 @@
 //! A program that says by its exit code how green does.
 
-use std::sync::Mutex;
+use schemars::JsonSchema as _;
 
 use super::registry::CheckKind;
 use super::{Check, Context, Measured, Measuring};
@@ -10,6 +10,7 @@ pub(super) const KIND: CheckKind = CheckKind {
     name: "command",
     about: "A program: exit code 0 is successful, 75 says nothing, any other is failed",
     needs: Needs::ThisMachine,
+    settings: crate::outside::Command::json_schema,
     open: |check, surroundings| Ok(Box::new(Command { program: surroundings.command(check)? })),
 };
 
@@ -22,22 +23,12 @@ const INCONCLUSIVE: i32 = 75;
 
 impl Command {
     async fn run(&self, context: &Context) -> Measured {
-        // What it wrote last says why.
-        let last = Mutex::new(None);
-        let keep = |line: String| {
-            if let Ok(mut last) = last.lock()
-                && !line.trim().is_empty()
-            {
-                *last = Some(line);
-            }
-        };
         let path = &self.program.path;
-        let ended = match program::run(&self.program, b"", context.deadline, keep).await {
+        let (ended, said) = match program::ask(&self.program, b"", context.deadline).await {
             Ok(ended) => ended,
             Err(why) => return Measured::error(format!("{path}: {why}")),
         };
         let output = String::from_utf8_lossy(&ended.output);
-        let said = last.into_inner().ok().flatten();
         let said = said.or_else(|| output.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned));
         let said = said.map_or_else(String::new, |line| format!(": {}", line.chars().take(200).collect::<String>()));
         match ended.status.code() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::registry::CheckKind;
@@ -17,11 +18,12 @@ pub(super) const KIND: CheckKind = CheckKind {
     name: "http",
     about: "An HTTP request that must be answered as it should, in time",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |check, surroundings| Ok(Box::new(Http::new(check, surroundings)?)),
 };
 
 /// As `[checks.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// What is asked for.
@@ -54,7 +56,7 @@ impl Http {
     async fn ask(&self, context: &Context) -> Measured {
         let Settings { url, headers, status, contains, latency } = &self.settings;
         let request = Request::get(url);
-        let request = match with_headers(request, headers, &self.folder, &self.surroundings) {
+        let request = match with_headers(request, headers, &self.folder, &self.surroundings).await {
             Ok(request) => request,
             Err(why) => return Measured::error(why),
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,11 +17,12 @@ pub(super) const KIND: CheckKind = CheckKind {
     name: "prometheus",
     about: "A query of Prometheus whose values must lie within bounds",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |check, surroundings| Ok(Box::new(Prometheus::new(check, surroundings)?)),
 };
 
 /// As `[checks.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The server, without `/api`.
@@ -59,7 +61,7 @@ impl Prometheus {
         let body = format!("query={}", encoded(query));
         let request = Request { method: "POST", body: body.into_bytes(), ..Request::get(&url) }
             .header("Content-Type", "application/x-www-form-urlencoded");
-        let request = match with_headers(request, headers, &self.folder, &self.surroundings) {
+        let request = match with_headers(request, headers, &self.folder, &self.surroundings).await {
             Ok(request) => request,
             Err(why) => return Measured::error(why),
         };

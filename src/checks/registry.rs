@@ -1,7 +1,7 @@
 //! Every kind of check.
 
 use super::{Check, command, http, prometheus, sql};
-use crate::outside::{Needs, Surroundings};
+use crate::outside::{Needs, SettingsSchema, Surroundings};
 use crate::release::Configured;
 
 /// A kind of check.
@@ -13,6 +13,8 @@ pub struct CheckKind {
     pub about: &'static str,
     /// What must be known of it.
     pub needs: Needs,
+    /// The JSON Schema of its settings.
+    pub settings: SettingsSchema,
     /// Makes it; an error says what is wrong with its settings.
     pub open: fn(&Configured, &Surroundings) -> Opened,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::registry::CheckKind;
@@ -12,6 +13,7 @@ pub(super) const KIND: CheckKind = CheckKind {
     name: "sql",
     about: "A query of the release's database with one row of one boolean",
     needs: crate::outside::Needs::Settings,
+    settings: Settings::json_schema,
     open: |check, _| {
         let Settings { query } = check.read()?;
         match query.trim() {
@@ -22,7 +24,7 @@ pub(super) const KIND: CheckKind = CheckKind {
 };
 
 /// As `[checks.NAME]` has them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The query. True is successful, false is failed; NULL, or no row, says nothing.

@@ -4,9 +4,11 @@ use tokio::runtime::Runtime;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::out;
+use super::{out, settings};
+use crate::config::Config;
 use crate::execute::Future;
-use crate::postgres::{ConnectError, Environment, Session, Target, connect};
+use crate::postgres::{ConnectError, Environment, PasswordSource, Session, Target, connect};
+use crate::release::Configured;
 
 /// The variable that stands for `--database`.
 pub(super) const VARIABLE: &str = "CUTOVER_DATABASE";
@@ -45,9 +47,34 @@ impl DatabaseArgs {
         Ok(target)
     }
 
+    /// The same, whose password a program says where `cutover.toml` or the environment names one.
+    pub(super) fn own_target(&self) -> Result<Target, CliError> {
+        let target = self.target()?;
+        // The way back must not hang on a word in a file.
+        let here = settings::here().unwrap_or_else(|error| {
+            let error = error.message;
+            out::say(&format!("warning: {error}; a password command that stands there is not at hand\n"));
+            Config::default()
+        });
+        let Some(command) = here.password_command else { return Ok(target) };
+        let surroundings = settings::surroundings();
+        let program =
+            surroundings.program(|path| Configured::path_in(&here.folder, path), "password-command", &command);
+        let program = program.map_err(|why| CliError::usage(format!("[database]: {why}")))?;
+        Ok(target.with_password_source(PasswordSource::new(move || {
+            let program = program.clone();
+            Box::pin(async move { program.secret().await })
+        })))
+    }
+
+    /// Connects to a server that need not be the release's: its password is of no program's.
+    pub(super) async fn connect_elsewhere(&self) -> Result<Session, CliError> {
+        connect(&self.target()?).await.map_err(|error| connect_error(&error))
+    }
+
     /// Connects.
     pub(super) async fn connect(&self) -> Result<Session, CliError> {
-        connect(&self.target()?).await.map_err(|error| connect_error(&error))
+        connect(&self.own_target()?).await.map_err(|error| connect_error(&error))
     }
 }
 

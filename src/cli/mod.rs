@@ -2,6 +2,7 @@
 
 mod check;
 mod child;
+mod config;
 mod database;
 mod error;
 mod events;
@@ -34,6 +35,7 @@ mod rollback;
 mod rules;
 mod schema;
 mod server_args;
+mod settings;
 mod source_tree;
 mod stats;
 mod status;
@@ -79,6 +81,7 @@ enum Command {
     Traffic(traffic::Args),
     Explain(explain::Args),
     Rules(rules::Args),
+    Config(config::Args),
     Schema(schema::Args),
 }
 
@@ -126,6 +129,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Traffic(args) => traffic::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
     }
 }

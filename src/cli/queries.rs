@@ -13,7 +13,7 @@ pub(super) fn load(location: &Location) -> Result<(Workload, Vec<Diagnostic>), C
     }
     let database = DatabaseArgs::of(Some(location.path.clone()));
     let (rows, origin) = database::runtime()?.block_on(async {
-        let session = database.connect().await?;
+        let session = database.connect_elsewhere().await?;
         let origin = format!("pg_stat_statements of {}", session.target().display());
         let rows = postgres::statements(&session, &location.filter).await;
         session.close().await;

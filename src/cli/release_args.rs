@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use super::source_tree::SourceTree;
-use super::{out, queries};
+use super::{out, queries, settings};
 use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::migrations::Convention;
@@ -103,7 +103,7 @@ impl ReleaseOptions {
 
     /// Reads a release, and says what is to be said about its input.
     pub(super) fn read(&self, given: &Utf8Path) -> Result<Project, CliError> {
-        let definition = project::Definition::find(given, &self.inputs()?)?;
+        let definition = project::Definition::find_with(given, &self.inputs()?, &settings::variables())?;
         let mut project = definition.open_with(queries::load)?;
         if !definition.inputs.blue_source.is_empty() {
             let known = definition.known_to_mention();

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::traffic_args::{TrafficArgs, open};
-use super::{database, live, out};
+use super::{database, live, out, settings};
 use crate::config;
 use crate::report::{ConformanceDocument, TRAFFIC_FORMAT_VERSION, TrafficDocument};
 use crate::side::Side;
@@ -188,7 +188,7 @@ fn run_show(args: &ShowArgs) -> Result<Exit, CliError> {
 }
 
 fn configured(folder: &Utf8Path) -> Result<Box<dyn TrafficBackend>, CliError> {
-    let config = config::find(folder).map_err(CliError::usage)?.unwrap_or_default();
+    let config = settings::of(folder)?;
     let traffic = config.inputs.release.traffic.ok_or_else(|| {
         let nothing = format!(
             "nothing says what moves the traffic: {} has no `traffic` under [release]",

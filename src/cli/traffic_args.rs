@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8Path;
-
 use super::error::CliError;
-use super::{database, format, out};
+use super::{format, out, settings};
 use crate::checks::{self, Checks};
-use crate::config;
+use crate::config::{self, Config};
 use crate::execute;
 use crate::postgres::Session;
 use crate::release::{Configured, Definition};
 use crate::tell::{self, HookSet, NewsSet};
-use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, Surroundings, TrafficBackend};
+use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, TrafficBackend};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TrafficArgs {
@@ -55,7 +53,7 @@ impl Release {
 
     /// Its checks, hooks and news.
     pub(super) fn parts(&self) -> Result<(Checks, HookSet, NewsSet), CliError> {
-        let (release, surroundings) = (&self.definition, surroundings());
+        let (release, surroundings) = (&self.definition, settings::surroundings());
         let checks = Checks::open(&release.checks, &surroundings).map_err(CliError::usage)?;
         let hooks = HookSet::open(&release.hooks, &surroundings).map_err(CliError::usage)?;
         let news = NewsSet::open(&release.notify, &surroundings).map_err(CliError::usage)?;
@@ -79,7 +77,7 @@ impl TrafficArgs {
     /// That of the command itself.
     pub(super) fn given(&self) -> Result<Option<Box<dyn TrafficBackend>>, CliError> {
         if let Some((path, args)) = self.traffic_exec.split_first() {
-            let hidden_environment = surroundings().hidden_environment;
+            let hidden_environment = settings::surroundings().hidden_environment;
             let program = Program { path: path.into(), args: args.to_vec(), hidden_environment };
             return Ok(Some(Box::new(Exec::new(program))));
         }
@@ -89,14 +87,7 @@ impl TrafficArgs {
 
 /// Makes a backend.
 pub(super) fn open(traffic: &Configured) -> Result<Box<dyn TrafficBackend>, CliError> {
-    traffic::open(traffic, &surroundings()).map_err(CliError::usage)
-}
-
-/// A program inherits the environment but for whatever leads into the database.
-fn surroundings() -> Surroundings {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let hidden_environment = names.filter(|name| name.starts_with("PG") || name == database::VARIABLE).collect();
-    Surroundings { hidden_environment, variable: |name| std::env::var(name).ok() }
+    traffic::open(traffic, &settings::surroundings()).map_err(CliError::usage)
 }
 
 /// The backend that the release was begun with, where it is known. A program is not taken from the journal: whoever can write there could run what they
@@ -110,7 +101,7 @@ fn begun(name: &str, planned: Option<Configured>) -> Result<Option<Configured>, 
     if in_journal.is_some() {
         return Ok(in_journal);
     }
-    let config = config::find(Utf8Path::new(".")).map_err(CliError::usage)?.unwrap_or_default();
+    let config = settings::here()?;
     let here = config.inputs.release.traffic.filter(|traffic| traffic.name == name);
     match (begun, &here) {
         (Some(begun), Some(here)) if (&begun.kind, &begun.settings) != (&here.kind, &here.settings) => {
@@ -148,11 +139,12 @@ fn harmless(mut begun: Definition) -> Definition {
         return begun;
     }
     // Only what is missing needs it: the way back must not hang on a word in a file.
-    let here = config::find(Utf8Path::new(".")).unwrap_or_else(|error| {
+    let here = settings::here().unwrap_or_else(|error| {
+        let error = error.message;
         out::say(&format!("warning: {error}; checks, hooks and news that stand there are not at hand\n"));
-        None
+        Config::default()
     });
-    let here = here.unwrap_or_default().inputs.release;
+    let here = here.inputs.release;
     let check =
         |configured: &Configured| checks::kind(configured).is_some_and(|kind| is_harmless(kind.needs, configured));
     let listener =

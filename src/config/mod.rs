@@ -1,22 +1,29 @@
 //! `cutover.toml`: raw → resolved. Paths in it start at its own folder. Unknown keys are refused with their place.
 
+mod document;
+mod raw;
+mod resolve;
+mod schema;
+mod shown;
+mod variables;
+
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Deserialize;
-use toml::Spanned;
 
 use crate::compat::Assume;
 use crate::effect::PgVersion;
-use crate::lint::settings::{FailOn, Level, Levels};
+use crate::lint::settings::{FailOn, Levels};
 use crate::migrations::Convention;
-use crate::release::time::Time;
-use crate::release::{
-    BlueSessions, Check, CheckLimits, Configured, Definition, Hook, HookMoment, Limits, NO_LOCK_TIMEOUT, News, Notify,
-    OnFailure, Ramp,
-};
-use crate::stats::{Settings, Throughput, Throughputs};
+use crate::release::Definition;
+use crate::stats::Settings;
 use crate::workload::Location;
+use document::Document;
+
+pub use document::Origin;
+pub use schema::schema;
+pub use shown::{Setting, settings};
+pub use variables::Variables;
 
 /// The file's name.
 pub const FILE_NAME: &str = "cutover.toml";
@@ -32,6 +39,10 @@ pub struct Config {
     pub lint: LintConfig,
     /// What the team makes of the figures of production.
     pub stats: Settings,
+    /// A program that says the database's password, with its arguments.
+    pub password_command: Option<Vec<String>>,
+    /// Where the paths of programs start.
+    pub folder: Utf8PathBuf,
 }
 
 /// What a release is made of, as somebody says it: in `cutover.toml`, or for this release alone.
@@ -102,441 +113,48 @@ pub enum ConfigError {
     /// Reading failed; the message names the path.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// It does not parse, or has unknown keys.
-    #[error("{path}:{line}:{column}: {message}")]
+    /// It does not parse, or has unknown keys, or a variable of the environment does not fit.
+    #[error("{origin}: {message}")]
     Invalid {
-        /// The file.
-        path: Utf8PathBuf,
-        /// 1-based.
-        line: u32,
-        /// 1-based.
-        column: u32,
+        /// Where.
+        origin: Origin,
         /// What is wrong.
         message: String,
     },
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Raw {
-    #[serde(default)]
-    migrations: RawMigrations,
-    #[serde(default)]
-    apps: RawApps,
-    #[serde(default)]
-    lint: RawLint,
-    #[serde(default)]
-    stats: RawStats,
-    #[serde(default)]
-    release: RawRelease,
-    #[serde(default)]
-    traffic: BTreeMap<Spanned<String>, RawTraffic>,
-    #[serde(default)]
-    checks: BTreeMap<Spanned<String>, RawCheck>,
-    #[serde(default)]
-    hooks: BTreeMap<Spanned<String>, RawHook>,
-    #[serde(default)]
-    notify: BTreeMap<Spanned<String>, RawNotify>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawStats {
-    file: Option<Utf8PathBuf>,
-    max_age_days: Option<u32>,
-    warning_seconds: Option<Seconds>,
-    error_seconds: Option<Seconds>,
-    #[serde(default)]
-    throughput: RawThroughput,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawThroughput {
-    scan: Option<Throughput>,
-    index: Option<Throughput>,
-    rewrite: Option<Throughput>,
-}
-
-/// Seconds, perhaps with a fraction, as milliseconds.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "f64")]
-struct Seconds(u64);
-
-impl TryFrom<f64> for Seconds {
-    type Error = String;
-
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-    fn try_from(seconds: f64) -> Result<Self, String> {
-        let known = (0.0..=1e9).contains(&seconds).then(|| Self((seconds * 1_000.0).round() as u64));
-        known.ok_or_else(|| format!("{seconds} is no number of seconds; write for example 0.5 or 30"))
-    }
-}
-
-impl RawStats {
-    fn settings(&self) -> Settings {
-        let (default, speeds) = (Settings::default(), Throughputs::default());
-        Settings {
-            max_age_days: self.max_age_days.unwrap_or(default.max_age_days),
-            warning_ms: self.warning_seconds.map_or(default.warning_ms, |s| s.0),
-            error_ms: self.error_seconds.map(|s| s.0),
-            throughput: Throughputs {
-                scan: self.throughput.scan.unwrap_or(speeds.scan),
-                index: self.throughput.index.unwrap_or(speeds.index),
-                rewrite: self.throughput.rewrite.unwrap_or(speeds.rewrite),
-            },
-        }
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawLint {
-    fail_on: Option<FailOn>,
-    baseline: Option<Utf8PathBuf>,
-    #[serde(default)]
-    rules: std::collections::BTreeMap<Spanned<String>, Level>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawMigrations {
-    folder: Option<Utf8PathBuf>,
-    convention: Option<Convention>,
-    #[serde(default)]
-    placeholders: BTreeMap<String, String>,
-    from: Option<String>,
-    base_schema: Option<Utf8PathBuf>,
-    history_table: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawApps {
-    assume: Option<Spanned<String>>,
-    blue: Option<RawBlue>,
-    green: Option<RawApp>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawRelease {
-    ramp: Option<Spanned<RawRamp>>,
-    on_failure: Option<OnFailure>,
-    traffic: Option<Spanned<String>>,
-    #[serde(default)]
-    smoke: Vec<Spanned<String>>,
-    #[serde(default)]
-    watch: Vec<Spanned<String>>,
-    blue_application_name: Option<String>,
-    blue_role: Option<Spanned<String>>,
-    lock_timeout: Option<Spanned<Time>>,
-    statement_timeout: Option<Time>,
-    lock_retries: Option<u32>,
-    traffic_timeout: Option<Time>,
-    verify_timeout: Option<Time>,
-    drain_timeout: Option<Time>,
-}
-
-impl RawRelease {
-    /// How blue's sessions are known; where a second name stands, if there are two.
-    fn blue(&self) -> Result<Option<BlueSessions>, usize> {
-        match (&self.blue_application_name, &self.blue_role) {
-            (Some(_), Some(role)) => Err(role.span().start),
-            (Some(name), None) => Ok(Some(BlueSessions::ApplicationName(name.clone()))),
-            (None, Some(role)) => Ok(Some(BlueSessions::Role(role.get_ref().clone()))),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        let ms = |time: Option<Time>| time.map(|Time(ms)| ms);
-        Limits {
-            lock_timeout_ms: self.lock_timeout.as_ref().map(|time| time.get_ref().0),
-            statement_timeout_ms: ms(self.statement_timeout),
-            lock_retries: self.lock_retries,
-            traffic_timeout_ms: ms(self.traffic_timeout),
-            verify_timeout_ms: ms(self.verify_timeout),
-            drain_timeout_ms: ms(self.drain_timeout),
-        }
-    }
-}
-
-/// Each kind of backend knows its own settings.
-#[derive(Debug, Deserialize)]
-struct RawTraffic {
-    kind: String,
-    #[serde(flatten)]
-    settings: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Each kind of listener knows its own settings.
-#[derive(Debug, Deserialize)]
-struct RawHook {
-    kind: String,
-    timeout: Option<Time>,
-    #[serde(flatten)]
-    settings: serde_json::Map<String, serde_json::Value>,
-}
-
-/// How long a hook may take that does not say it.
-const HOOK_TIMEOUT_MS: u64 = 300_000;
-
-#[derive(Debug, Deserialize)]
-struct RawNotify {
-    kind: String,
-    on: Option<Vec<News>>,
-    #[serde(flatten)]
-    settings: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Each kind of check knows its own settings.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawCheck {
-    kind: String,
-    timeout: Option<Time>,
-    interval: Option<Time>,
-    failure_limit: Option<u32>,
-    inconclusive_limit: Option<u32>,
-    consecutive_error_limit: Option<u32>,
-    #[serde(flatten)]
-    settings: serde_json::Map<String, serde_json::Value>,
-}
-
-impl RawCheck {
-    fn limits(&self) -> CheckLimits {
-        let usual = CheckLimits::default();
-        CheckLimits {
-            timeout_ms: self.timeout.map_or(usual.timeout_ms, |time| time.0),
-            interval_ms: self.interval.map_or(usual.interval_ms, |time| time.0),
-            failure_limit: self.failure_limit.unwrap_or(usual.failure_limit),
-            inconclusive_limit: self.inconclusive_limit.unwrap_or(usual.inconclusive_limit),
-            consecutive_error_limit: self.consecutive_error_limit.unwrap_or(usual.consecutive_error_limit),
-        }
-    }
-}
-
-/// Steps in one text, as on the command line, or one a text.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a ramp is a text, such as \"10,hold=5m,100\", or a list of texts")]
-enum RawRamp {
-    Text(String),
-    Steps(Vec<String>),
-}
-
-impl RawRamp {
-    fn read(&self) -> Result<Ramp, String> {
-        let ramp: Result<Ramp, _> = match self {
-            Self::Text(text) => text.parse(),
-            Self::Steps(steps) => steps.join(",").parse(),
-        };
-        ramp.map_err(|error| error.to_string())
-    }
-}
-
-/// The version in production is all that a step takes something from.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawBlue {
-    queries: Option<Spanned<String>>,
-    #[serde(default)]
-    source: Vec<Utf8PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawApp {
-    queries: Spanned<String>,
-}
-
 /// Reads the `cutover.toml` of a folder, if it has one.
 pub fn find(folder: &Utf8Path) -> Result<Option<Config>, ConfigError> {
-    let path = folder.join(FILE_NAME);
-    if !path.is_file() {
+    find_with(folder, &Variables::default())
+}
+
+/// The same, with what environment variables say instead.
+pub fn find_with(folder: &Utf8Path, variables: &Variables) -> Result<Option<Config>, ConfigError> {
+    let (path, text) = text(folder)?;
+    if text.is_none() && *variables == Variables::default() {
         return Ok(None);
     }
-    let text = fs_err::read_to_string(&path)?;
-    parse(&path, &text).map(Some)
+    let text = text.unwrap_or_default();
+    resolve::resolve(&path, &Document::read(&path, &text, variables)?).map(Some)
+}
+
+/// The `cutover.toml` of a folder: its path, and its text where it is there.
+pub fn text(folder: &Utf8Path) -> Result<(Utf8PathBuf, Option<String>), ConfigError> {
+    let path = folder.join(FILE_NAME);
+    let text = if path.is_file() { Some(fs_err::read_to_string(&path)?) } else { None };
+    Ok((path, text))
 }
 
 /// Reads the text of a `cutover.toml` at `path`.
 pub fn parse(path: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
-    let invalid = |start: usize, message: String| {
-        let mut sources = crate::source::Sources::new();
-        let file = sources.add(path, text);
-        let at = sources.file(file).line_column(u32::try_from(start).unwrap_or(0));
-        ConfigError::Invalid { path: path.to_owned(), line: at.line, column: at.column, message }
-    };
-    let raw: Raw = toml::from_str(text)
-        .map_err(|error| invalid(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
-    let mut levels = Levels::default();
-    for (name, level) in &raw.lint.rules {
-        levels.set(name.get_ref(), *level).map_err(|message| invalid(name.span().start, message))?;
-    }
-    let folder = path.parent().unwrap_or(Utf8Path::new(""));
-    let below = |path: Utf8PathBuf| folder.join(path);
-    let queries = |queries: Spanned<String>| match Location::parse(queries.get_ref()) {
-        Ok(location) => Ok(location.below(folder)),
-        Err(error) => Err(invalid(queries.span().start, error.to_string())),
-    };
-    let assume = |word: Spanned<String>| {
-        word.get_ref().parse().map_err(|error| invalid(word.span().start, format!("assume: {error}")))
-    };
-    let ramp = |ramp: Spanned<RawRamp>| {
-        ramp.get_ref().read().map_err(|error| invalid(ramp.span().start, format!("ramp: {error}")))
-    };
-    let two = |at| {
-        invalid(at, "blue's sessions are known by `blue-application-name` or by `blue-role`, not by both".to_owned())
-    };
-    let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
-    let configured = |name: &str, kind: String, settings| Configured {
-        name: name.to_owned(),
-        kind,
-        folder: folder.to_owned(),
-        settings,
-    };
-    let mut backends = BTreeMap::new();
-    for (name, RawTraffic { kind, settings }) in raw.traffic {
-        let at = name.span().start;
-        let traffic = configured(name.get_ref(), kind, settings);
-        check(&traffic).map_err(|message| invalid(at, message))?;
-        backends.insert(traffic.name.clone(), traffic);
-    }
-    let chosen = |name: Spanned<String>| match backends.get(name.get_ref()) {
-        Some(traffic) => Ok::<_, ConfigError>(traffic.clone()),
-        None => {
-            let traffic = Configured::named(name.get_ref());
-            let unknown = |_| {
-                format!("there is neither a section [traffic.{0}] nor a backend that {0} says all of", name.get_ref())
-            };
-            check(&traffic).map_err(unknown).map_err(|message| invalid(name.span().start, message))?;
-            Ok(traffic)
-        }
-    };
-    let some = |time: Option<Time>, what: &str| match time {
-        Some(Time(0)) => Err(format!("`{what}` is 0, which is no time")),
-        _ => Ok(()),
-    };
-    let mut checks = Vec::new();
-    for (name, raw) in raw.checks {
-        let (at, limits) = (name.span().start, raw.limits());
-        let times = some(raw.timeout, "timeout").and(some(raw.interval, "interval"));
-        times.map_err(|why| invalid(at, format!("check {}: {why}", name.get_ref())))?;
-        let check = Check { configured: configured(name.get_ref(), raw.kind, raw.settings), limits };
-        is_check(&check).map_err(|message| invalid(at, message))?;
-        checks.push(check);
-    }
-    let mut hooks = Vec::new();
-    for (name, raw) in raw.hooks {
-        let at = name.span().start;
-        let moment = HookMoment::ALL.iter().find(|(known, _)| known == name.get_ref()).map(|(_, moment)| *moment);
-        let moment = moment.ok_or_else(|| {
-            let known = HookMoment::ALL.map(|(known, _)| known).join(", ");
-            invalid(at, format!("there is no hook {:?}; there are {known}", name.get_ref()))
-        })?;
-        some(raw.timeout, "timeout").map_err(|why| invalid(at, format!("hook {}: {why}", name.get_ref())))?;
-        let configured = configured(name.get_ref(), raw.kind, raw.settings);
-        is_listener(&configured).map_err(|why| invalid(at, format!("hook {why}")))?;
-        hooks.push(Hook { moment, timeout_ms: raw.timeout.map_or(HOOK_TIMEOUT_MS, |time| time.0), configured });
-    }
-    let mut notify = Vec::new();
-    for (name, raw) in raw.notify {
-        let configured = configured(name.get_ref(), raw.kind, raw.settings);
-        is_listener(&configured).map_err(|why| invalid(name.span().start, format!("notify {why}")))?;
-        notify.push(Notify { on: raw.on.unwrap_or_else(|| News::USUAL.to_vec()), configured });
-    }
-    let known = |name: Spanned<String>| match checks.iter().any(|check| check.configured.name == *name.get_ref()) {
-        true => Ok(name.into_inner()),
-        false => Err(invalid(name.span().start, format!("there is no section [checks.{}]", name.get_ref()))),
-    };
-    let smoke = raw.release.smoke.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
-    let watch = raw.release.watch.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
-    let ramp_at = raw.release.ramp.as_ref().map_or(0, |ramp| ramp.span().start);
-    let ramp = raw.release.ramp.map(ramp).transpose()?;
-    let is_there = |name: &&str| checks.iter().any(|check| check.configured.name == *name);
-    if let Some(name) = ramp.iter().flat_map(Ramp::checks).find(|name| !is_there(name)) {
-        return Err(invalid(ramp_at, format!("ramp: there is no section [checks.{name}]")));
-    }
-    if let Some(time) = raw.release.lock_timeout.as_ref().filter(|time| time.get_ref().0 == 0) {
-        return Err(invalid(time.span().start, NO_LOCK_TIMEOUT.to_owned()));
-    }
-    let (blue, source) = raw.apps.blue.map(|blue| (blue.queries, blue.source)).unwrap_or_default();
-    Ok(Config {
-        migrations: raw.migrations.folder.map(below),
-        inputs: Inputs {
-            convention: raw.migrations.convention,
-            placeholders: raw.migrations.placeholders,
-            from: raw.migrations.from,
-            base_schema: raw.migrations.base_schema.map(below),
-            history_table: raw.migrations.history_table,
-            blue: blue.map(queries).transpose()?,
-            green: raw.apps.green.map(|green| queries(green.queries)).transpose()?,
-            blue_source: source.into_iter().map(below).collect(),
-            assume: raw.apps.assume.map(assume).transpose()?,
-            pg_version: None,
-            stats: raw.stats.file.clone().map(below),
-            release: Definition {
-                ramp,
-                on_failure: raw.release.on_failure,
-                traffic: raw.release.traffic.map(chosen).transpose()?,
-                blue: guard,
-                limits,
-                checks,
-                smoke,
-                watch,
-                hooks,
-                notify,
-            },
-        },
-        lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
-        stats: raw.stats.settings(),
-    })
+    resolve::resolve(path, &Document::read(path, text, &Variables::default())?)
 }
-
-/// Whether a backend, a check and a listener can be made of their settings.
-#[cfg(feature = "live")]
-mod made {
-    use crate::outside::Surroundings;
-    use crate::release::{Check, Configured};
-
-    pub(super) fn check(traffic: &Configured) -> Result<(), String> {
-        crate::traffic::open(traffic, &Surroundings::default()).map(|_| ()).map_err(|error| error.to_string())
-    }
-
-    pub(super) fn is_check(check: &Check) -> Result<(), String> {
-        crate::checks::open(&check.configured, &Surroundings::default()).map(|_| ())
-    }
-
-    pub(super) fn is_listener(listener: &Configured) -> Result<(), String> {
-        crate::tell::open(listener, &Surroundings::default()).map(|_| ())
-    }
-}
-
-/// Without a live database nothing of them is used, and their settings are whoever's who does.
-#[cfg(not(feature = "live"))]
-#[expect(clippy::unnecessary_wraps, reason = "the same as with live features")]
-mod made {
-    use crate::release::{Check, Configured};
-
-    pub(super) fn check(_: &Configured) -> Result<(), String> {
-        Ok(())
-    }
-
-    pub(super) fn is_check(_: &Check) -> Result<(), String> {
-        Ok(())
-    }
-
-    pub(super) fn is_listener(_: &Configured) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-use made::{check, is_check, is_listener};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::{Limits, OnFailure};
+    use crate::stats::Throughput;
 
     #[test]
     fn unknown_keys_are_refused_with_their_place() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::registry::{find, nearest};
@@ -9,7 +10,7 @@ use super::rule::Yields;
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// How much a rule matters to a team.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Not at all.
@@ -24,7 +25,7 @@ pub enum Level {
 }
 
 /// From which severity on `lint` ends with exit code 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailOn {
     /// Errors.

@@ -7,5 +7,6 @@ mod surroundings;
 mod text;
 
 pub use program::Program;
-pub use surroundings::{Needs, Surroundings};
+pub(crate) use surroundings::Command;
+pub use surroundings::{Needs, SettingsSchema, Surroundings};
 pub(crate) use text::{Text, are_headers, is_url, with_headers};

@@ -1,6 +1,7 @@
 //! A program, and one run of it: its process group, its pipes, its deadline.
 
 use std::process::{ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -8,6 +9,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines, Split};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use crate::postgres::Secret;
 
 /// A program with its arguments, never run through a shell.
 #[derive(Debug, Clone)]
@@ -19,6 +22,26 @@ pub struct Program {
     /// Names of environment variables it does not get: the database's password is none of its business.
     pub hidden_environment: Vec<String>,
 }
+
+impl Program {
+    /// The secret that a program says: the first line of its standard output. An error never holds what it wrote there.
+    pub async fn secret(&self) -> Result<Secret, String> {
+        let path = &self.path;
+        let (ended, said) = ask(self, b"", SECRET_DEADLINE).await.map_err(|why| format!("{path}: {why}"))?;
+        if !ended.status.success() {
+            let said = said.map_or_else(String::new, |said| format!(": {said}"));
+            return Err(format!("{path} ended with {}{said}", ended.status));
+        }
+        let text = String::from_utf8(ended.output).map_err(|_| format!("{path}: what it wrote is not UTF-8"))?;
+        match text.lines().next().map(|line| line.trim_end_matches('\r')) {
+            None | Some("") => Err(format!("{path} wrote nothing to the first line of its standard output")),
+            Some(line) => Ok(Secret::new(line)),
+        }
+    }
+}
+
+/// How long a program may take that says a secret.
+const SECRET_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a program left behind that ended before its deadline.
 #[derive(Debug, Clone)]
@@ -190,4 +213,22 @@ pub(crate) async fn run(
     let status = status.map_err(|e| NotEnded::Broken(format!("waiting for it failed: {e}")))?;
     read.map_err(|e| NotEnded::Broken(format!("reading its output failed: {e}")))?;
     Ok(Ended { status, output, overflowed })
+}
+
+/// Runs the program once, and keeps what it wrote last to standard error that is not blank: as a rule that says why.
+pub(crate) async fn ask(
+    program: &Program,
+    input: &[u8],
+    deadline: Duration,
+) -> Result<(Ended, Option<String>), NotEnded> {
+    let last = Mutex::new(None);
+    let keep = |line: String| {
+        if let Ok(mut last) = last.lock()
+            && !line.trim().is_empty()
+        {
+            *last = Some(line);
+        }
+    };
+    let ended = run(program, input, deadline, keep).await?;
+    Ok((ended, last.into_inner().ok().flatten()))
 }

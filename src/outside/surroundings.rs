@@ -1,5 +1,7 @@
 //! What settings may name of the machine, and what what is started there may know.
 
+use camino::Utf8PathBuf;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::Program;
@@ -34,10 +36,13 @@ impl Default for Surroundings {
     }
 }
 
+/// The JSON Schema of the settings of a kind.
+pub type SettingsSchema = fn(&mut SchemaGenerator) -> Schema;
+
 /// The settings of what is a program and nothing else.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Command {
+pub(crate) struct Command {
     /// The program and its arguments.
     command: Vec<String>,
 }
@@ -46,16 +51,17 @@ impl Surroundings {
     /// The program of something that is configured as one.
     pub(crate) fn command(&self, configured: &Configured) -> Result<Program, String> {
         let Command { command } = configured.read()?;
-        self.program(configured, "command", &command)
+        self.program(|path| configured.path(path), "command", &command)
     }
 
-    /// The program of a setting. `name` is that of the setting.
-    pub(crate) fn program(&self, configured: &Configured, name: &str, command: &[String]) -> Result<Program, String> {
+    /// The program of a setting, whose name is `name`; `place` says where a path of the settings is.
+    pub(crate) fn program(
+        &self,
+        place: impl Fn(&str) -> Utf8PathBuf,
+        name: &str,
+        command: &[String],
+    ) -> Result<Program, String> {
         let (program, args) = command.split_first().ok_or_else(|| format!("`{name}` names no program"))?;
-        Ok(Program {
-            path: configured.path(program),
-            args: args.to_vec(),
-            hidden_environment: self.hidden_environment.clone(),
-        })
+        Ok(Program { path: place(program), args: args.to_vec(), hidden_environment: self.hidden_environment.clone() })
     }
 }

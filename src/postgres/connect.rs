@@ -13,6 +13,7 @@ use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::Secret;
 use super::connect_error::ConnectError;
 use super::session::{Door, Session, Wire};
 use super::socket::{Peer, Socket, offers_tls, open};
@@ -28,9 +29,18 @@ pub(super) type TlsConnection = tokio_postgres::Connection<Socket, TlsStream>;
 
 /// Connects: tries the servers of the list in turn and returns the first session that fits, or why the last one did not.
 pub async fn connect(target: &Target) -> Result<Session, ConnectError> {
+    let asked = match &target.password_source {
+        Some(source) if target.password.is_none() => Some(
+            source
+                .ask()
+                .await
+                .map_err(|reason| ConnectError::PasswordCommand { target: target.display().to_string(), reason })?,
+        ),
+        _ => None,
+    };
     let mut last = None;
     for endpoint in &target.endpoints {
-        match connect_to(target, endpoint).await {
+        match connect_to(target, endpoint, asked.as_ref()).await {
             Ok(session) => return Ok(session),
             Err(error) if error.is_about_this_server() => last = Some(error),
             Err(error) => return Err(error),
@@ -43,12 +53,18 @@ pub async fn connect(target: &Target) -> Result<Session, ConnectError> {
 }
 
 /// Tries every address of one server.
-async fn connect_to(target: &Target, endpoint: &Endpoint) -> Result<Session, ConnectError> {
+async fn connect_to(target: &Target, endpoint: &Endpoint, asked: Option<&Secret>) -> Result<Session, ConnectError> {
     let shown = format!("{}@{endpoint}/{}", target.user, target.database);
     let limit = target.connect_timeout;
     let mut last = None;
     for peer in within(limit, &shown, resolve(endpoint, &shown)).await? {
-        let attempt = Attempt { target, endpoint, peer, shown: &shown };
+        let attempt = Attempt {
+            target,
+            endpoint,
+            password: asked.or_else(|| target.password_for(endpoint)),
+            peer,
+            shown: &shown,
+        };
         match within(limit, &shown, attempt.run()).await {
             Ok(session) => return Ok(session),
             Err(error) if error.is_about_this_server() => last = Some(error),
@@ -94,6 +110,7 @@ enum Encryption {
 struct Attempt<'a> {
     target: &'a Target,
     endpoint: &'a Endpoint,
+    password: Option<&'a Secret>,
     peer: Peer,
     shown: &'a str,
 }
@@ -170,7 +187,7 @@ impl Attempt<'_> {
         if let Some(options) = options {
             config.options(options);
         }
-        if let Some(password) = self.target.password_for(self.endpoint) {
+        if let Some(password) = self.password {
             config.password(password.reveal());
         }
         config
@@ -226,7 +243,7 @@ impl Attempt<'_> {
             return self.tls(TlsFailure::from_rustls(error, self.host()));
         }
         let reason = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-        if self.target.password_for(self.endpoint).is_none() && reason.ends_with("password missing") {
+        if self.password.is_none() && reason.ends_with("password missing") {
             return ConnectError::NoPassword { target };
         }
         ConnectError::Protocol { target, reason }

@@ -43,6 +43,14 @@ pub enum ConnectError {
         /// Where to.
         target: String,
     },
+    /// Who was to say the password did not.
+    #[error("cannot connect to {target}: the password command: {reason}")]
+    PasswordCommand {
+        /// Where to.
+        target: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The server does not let this user in.
     #[error("cannot connect to {target}: {message} (SQLSTATE {sqlstate})")]
     Authentication {
@@ -102,6 +110,9 @@ impl ConnectError {
                 "check host, port and firewall; connect_timeout or PGCONNECT_TIMEOUT sets the limit in seconds".into(),
             ),
             Self::Tls { mode, failure, .. } => Some(failure.hint(*mode)),
+            Self::PasswordCommand { .. } => {
+                Some("run it by hand; it is `password-command` under [database] in cutover.toml".into())
+            }
             Self::NoPassword { .. } => Some("set PGPASSWORD, or write the password to ~/.pgpass (chmod 600)".into()),
             Self::Authentication { sqlstate, .. } if sqlstate == SqlState::INVALID_PASSWORD.code() => {
                 Some("check user and password: PGPASSWORD comes before the password file".into())
@@ -126,6 +137,7 @@ impl ConnectError {
             Self::Refused { sqlstate, .. } => sqlstate == SqlState::CANNOT_CONNECT_NOW.code(),
             Self::Tls { .. }
             | Self::NoPassword { .. }
+            | Self::PasswordCommand { .. }
             | Self::Authentication { .. }
             | Self::UnknownDatabase { .. }
             | Self::Protocol { .. } => false,

@@ -16,6 +16,7 @@ mod message;
 #[doc(hidden)]
 pub mod observe;
 mod passfile;
+mod password_source;
 pub(crate) mod pooler;
 mod secret;
 mod service;
@@ -45,6 +46,7 @@ pub use introspect::introspect;
 pub use message::ServerError;
 pub(crate) use message::server_message;
 pub use passfile::PassfileWarning;
+pub use password_source::{Asked, PasswordSource};
 pub use secret::Secret;
 pub(crate) use session::first_row;
 pub use session::{Cancel, Session};

@@ -10,6 +10,7 @@ use tokio_postgres::config::ChannelBinding;
 use super::conninfo;
 use super::environment::Environment;
 use super::passfile::{Passfile, PassfileWarning};
+use super::password_source::PasswordSource;
 use super::secret::Secret;
 use super::settings::Settings;
 use super::tls_settings::TlsSettings;
@@ -26,6 +27,7 @@ pub struct Target {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) user: String,
     pub(super) password: Option<Secret>,
+    pub(super) password_source: Option<PasswordSource>,
     pub(super) database: String,
     pub(super) application_name: String,
     pub(super) options: Option<String>,
@@ -137,6 +139,7 @@ impl Target {
         Ok(Self {
             endpoints: settings.endpoints()?,
             password,
+            password_source: None,
             password_in_text,
             passfile,
             warnings,
@@ -213,6 +216,12 @@ impl Target {
     #[must_use]
     pub fn with_connect_timeout(&self, timeout: Option<Duration>) -> Self {
         Self { connect_timeout: timeout, ..self.clone() }
+    }
+
+    /// The same, whose password somebody is asked for, unless the text or `PGPASSWORD` has one.
+    #[must_use]
+    pub fn with_password_source(&self, source: PasswordSource) -> Self {
+        Self { password_source: Some(source), ..self.clone() }
     }
 
     /// The password for one server: from the text, from `PGPASSWORD`, or from the password file.

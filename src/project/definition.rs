@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Dump, Note, Project, ProjectError};
 use crate::compat::Assume;
-use crate::config::{self, Config, Inputs, LintConfig};
+use crate::config::{self, Config, Inputs, LintConfig, Variables};
 use crate::diagnostic::Diagnostic;
 use crate::migrations::{self, Reading};
 use crate::plan;
@@ -34,10 +34,15 @@ impl Definition {
     /// Reads the `cutover.toml` of a folder, if it has one. The folder itself holds the migrations unless that file says where they are. What is
     /// said for this release counts before what the file says.
     pub fn find(folder: &Utf8Path, said: &Inputs) -> Result<Self, ProjectError> {
+        Self::find_with(folder, said, &Variables::default())
+    }
+
+    /// The same, with what environment variables say instead of `cutover.toml`.
+    pub fn find_with(folder: &Utf8Path, said: &Inputs, variables: &Variables) -> Result<Self, ProjectError> {
         if !folder.is_dir() {
             return Err(ProjectError::NoFolder { folder: folder.to_owned(), exists: folder.exists() });
         }
-        let Config { migrations, inputs, lint, stats } = config::find(folder)?.unwrap_or_default();
+        let Config { migrations, inputs, lint, stats, .. } = config::find_with(folder, variables)?.unwrap_or_default();
         Ok(Self {
             folder: migrations.unwrap_or_else(|| folder.to_owned()),
             from_is_given: said.from.is_some(),

@@ -32,12 +32,13 @@ impl Configured {
         T::deserialize(Value::Object(self.settings.clone())).map_err(|error| error.to_string())
     }
 
-    /// Whether its settings name where a secret is: `{ env = "NAME" }` or `{ file = "PATH" }`. Whoever wrote them decides to whom it is told.
+    /// Whether its settings name where a secret is: `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = […] }`. Whoever wrote them decides to whom it is told.
     pub fn names_secrets(&self) -> bool {
         fn names(value: &Value) -> bool {
             match value {
                 Value::Object(map) => {
-                    (map.len() == 1 && map.keys().any(|key| key == "env" || key == "file")) || map.values().any(names)
+                    (map.len() == 1 && map.keys().any(|key| ["env", "file", "command"].contains(&key.as_str())))
+                        || map.values().any(names)
                 }
                 Value::Array(values) => values.iter().any(names),
                 _ => false,
@@ -48,7 +49,12 @@ impl Configured {
 
     /// A path of the settings. A bare name is looked for by the system.
     pub fn path(&self, path: &str) -> Utf8PathBuf {
-        if path.contains('/') { self.folder.join(path) } else { Utf8Path::new(path).to_owned() }
+        Self::path_in(&self.folder, path)
+    }
+
+    /// A path of settings that start in a folder. A bare name is looked for by the system.
+    pub fn path_in(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
+        if path.contains('/') { folder.join(path) } else { Utf8Path::new(path).to_owned() }
     }
 
     /// A file of the settings.

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A time such as `500ms`, `5s` or `2m`, as milliseconds.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct Time(pub(crate) u64);
 
 impl TryFrom<String> for Time {

@@ -22,6 +22,7 @@ mod release_json;
 mod release_text;
 #[cfg(feature = "live")]
 mod release_view;
+mod settings_json;
 pub mod style;
 mod symbols;
 #[cfg(feature = "live")]
@@ -44,6 +45,7 @@ pub use release_json::{LogLine, StatusDocument};
 pub use release_text::{render_entry, render_event, render_outcome, render_overview, step_name};
 #[cfg(feature = "live")]
 pub use release_view::{line_at, render_beside, render_happened, render_headline, render_live};
+pub use settings_json::{FORMAT_VERSION as SETTINGS_FORMAT_VERSION, SettingsDocument};
 pub use style::Style;
 #[cfg(feature = "live")]
 pub use traffic_json::{ConformanceDocument, FORMAT_VERSION as TRAFFIC_FORMAT_VERSION, TrafficDocument};
@@ -81,6 +83,8 @@ pub static MACHINE_FORMATS: &[MachineFormat] = &[
     },
     #[cfg(feature = "live")]
     MachineFormat { name: "occasion", about: "What hooks and webhooks get", schema: occasion_schema },
+    MachineFormat { name: "config", about: "What `cutover.toml` may have, for editors", schema: crate::config::schema },
+    MachineFormat { name: "settings", about: "What `config show --format json` prints", schema: settings_json::schema },
     MachineFormat { name: "stats", about: "What `stats` writes", schema: crate::stats::schema },
     MachineFormat { name: "workload", about: "What `record` writes", schema: workload_schema },
 ];

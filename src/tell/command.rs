@@ -1,7 +1,8 @@
 //! A program: the document on standard input, exit code 0 if all is well.
 
-use std::sync::Mutex;
 use std::time::Duration;
+
+use schemars::JsonSchema as _;
 
 use super::registry::ListenerKind;
 use super::{Listener, Occasion, Telling};
@@ -11,6 +12,7 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     name: "command",
     about: "A program gets the document on standard input; exit code 0 means that all is well",
     needs: Needs::ThisMachine,
+    settings: crate::outside::Command::json_schema,
     open: |configured, surroundings| Ok(Box::new(Command { program: surroundings.command(configured)? })),
 };
 
@@ -23,19 +25,14 @@ impl Command {
         let path = &self.program.path;
         let mut input = serde_json::to_vec(occasion).map_err(|error| error.to_string())?;
         input.push(b'\n');
-        let last = Mutex::new(String::new());
-        let keep = |line: String| {
-            if let Ok(mut last) = last.lock() {
-                *last = line;
-            }
-        };
-        let ended = program::run(&self.program, &input, deadline, keep).await;
-        let ended = ended.map_err(|error| format!("{path}: {error}"))?;
-        let said = last.into_inner().unwrap_or_default();
+        let ended = program::ask(&self.program, &input, deadline).await;
+        let (ended, said) = ended.map_err(|error| format!("{path}: {error}"))?;
         match ended.status.success() {
             true => Ok(()),
-            false if said.is_empty() => Err(format!("{path} ended with {}", ended.status)),
-            false => Err(format!("{path} ended with {}: {said}", ended.status)),
+            false => {
+                let said = said.map_or_else(String::new, |said| format!(": {said}"));
+                Err(format!("{path} ended with {}{said}", ended.status))
+            }
         }
     }
 }

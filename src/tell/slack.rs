@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,6 +17,7 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     name: "slack",
     about: "An incoming webhook of Slack, or of what takes the same, gets a sentence",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |configured, surroundings| {
         let Settings { url } = configured.read()?;
         url.is_named("url")?;
@@ -23,7 +25,7 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     },
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The webhook's address, which is a secret: whoever has it can write there.
@@ -38,7 +40,7 @@ struct Slack {
 
 impl Slack {
     async fn post(&self, occasion: &Occasion, deadline: Duration) -> Result<(), String> {
-        let url = self.url.read(&self.folder, &self.surroundings).map_err(|why| format!("url: {why}"))?;
+        let url = self.url.read(&self.folder, &self.surroundings).await.map_err(|why| format!("url: {why}"))?;
         let text = format!("Release {} on {}: {}", occasion.release, occasion.database, occasion.text);
         let request = Request::with_json("POST", url.reveal(), json!({ "text": text }).to_string().into_bytes());
         posted(request, deadline).await

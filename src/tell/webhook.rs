@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::registry::ListenerKind;
@@ -15,6 +16,7 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     name: "webhook",
     about: "An HTTP address gets the document by POST; a status of 200 to 299 means that all is well",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |configured, surroundings| {
         let Settings { url, headers } = configured.read()?;
         url.is_url("url")?;
@@ -23,7 +25,7 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     },
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// Where to; an address that is a secret is named.
@@ -43,9 +45,10 @@ struct Webhook {
 impl Webhook {
     async fn post(&self, occasion: &Occasion, deadline: Duration) -> Result<(), String> {
         let body = serde_json::to_vec(occasion).map_err(|error| error.to_string())?;
-        let url = self.url.read(&self.folder, &self.surroundings).map_err(|why| format!("url: {why}"))?;
+        let url = self.url.read(&self.folder, &self.surroundings).await.map_err(|why| format!("url: {why}"))?;
         let request = Request::with_json("POST", url.reveal(), body);
-        posted(with_headers(request, &self.headers, &self.folder, &self.surroundings)?, deadline).await
+        let request = with_headers(request, &self.headers, &self.folder, &self.surroundings).await?;
+        posted(request, deadline).await
     }
 }
 

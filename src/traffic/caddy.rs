@@ -6,6 +6,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "caddy",
     about: "Caddy's admin API sets the weights of its upstreams",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |traffic, _| {
         let settings: Settings = traffic.read()?;
         settings.check()?;
@@ -32,7 +34,7 @@ pub(super) const KIND: BackendKind = BackendKind {
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The address of the admin API.

@@ -4,6 +4,7 @@
 //! before in force.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,6 +22,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "envoy",
     about: "the weights of two clusters in the file of Envoy's route discovery",
     needs: Needs::ThisMachine,
+    settings: Settings::json_schema,
     open: |traffic, _| {
         let settings: Settings = traffic.read()?;
         settings.check()?;
@@ -30,7 +32,7 @@ pub(super) const KIND: BackendKind = BackendKind {
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The address of Envoy's admin API.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -22,6 +23,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "haproxy",
     about: "HAProxy's runtime API sets the weights of its servers",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |traffic, _| {
         let mut settings: Settings = traffic.read()?;
         settings.check()?;
@@ -33,7 +35,7 @@ pub(super) const KIND: BackendKind = BackendKind {
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The path of its stats socket with `level admin`, or `host:port`.

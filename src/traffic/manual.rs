@@ -1,5 +1,7 @@
 //! Traffic moved by people: the engine stops after the before phase and waits for `promote`.
 
+use schemars::JsonSchema as _;
+
 use super::registry::{BackendKind, NoSettings};
 use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
 use crate::outside::Needs;
@@ -13,6 +15,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "manual",
     about: "People move it and then run `cutover promote`",
     needs: Needs::Nothing,
+    settings: NoSettings::json_schema,
     open: |traffic, _| {
         traffic.read::<NoSettings>()?;
         Ok(Box::new(Manual))

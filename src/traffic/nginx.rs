@@ -4,6 +4,7 @@
 //! works with. A configuration that `nginx -t` refuses is taken back before it is loaded.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::admin::{Admin, is_name};
@@ -20,6 +21,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "nginx",
     about: "an included file with `split_clients` for nginx, and a reload",
     needs: Needs::ThisMachine,
+    settings: Settings::json_schema,
     open: |traffic, surroundings| {
         let settings: Settings = traffic.read()?;
         settings.check()?;
@@ -28,15 +30,15 @@ pub(super) const KIND: BackendKind = BackendKind {
             admin: Admin::new(&traffic.name, "shares-url", &settings.shares_url)?,
             file: traffic.file(&settings.file),
             pid_file: settings.pid_file.as_ref().map(|file| traffic.file(file)),
-            test: surroundings.program(traffic, "test", &settings.test)?,
-            reload: surroundings.program(traffic, "reload", &settings.reload)?,
+            test: surroundings.program(|path| traffic.path(path), "test", &settings.test)?,
+            reload: surroundings.program(|path| traffic.path(path), "reload", &settings.reload)?,
             settings,
         }))
     },
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The file that this writes, included in the `http` block.

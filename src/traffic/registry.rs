@@ -1,9 +1,10 @@
 //! Every backend, by its kind.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{TrafficBackend, caddy, envoy, haproxy, manual, nginx, plugin, simulated, traefik};
-use crate::outside::{Needs, Surroundings};
+use crate::outside::{Needs, SettingsSchema, Surroundings};
 use crate::release::Configured;
 
 /// A kind of backend.
@@ -15,6 +16,8 @@ pub struct BackendKind {
     pub about: &'static str,
     /// What it needs to be known.
     pub needs: Needs,
+    /// The JSON Schema of its settings.
+    pub settings: SettingsSchema,
     /// Makes it; an error says what is wrong with its settings.
     pub open: fn(&Configured, &Surroundings) -> Opened,
 }
@@ -81,6 +84,6 @@ pub fn open(traffic: &Configured, surroundings: &Surroundings) -> Result<Box<dyn
 }
 
 /// The settings of a backend that has none.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoSettings {}

@@ -1,5 +1,7 @@
 //! Traffic that does not exist and moves at once: for rehearsals, and for trying the tool.
 
+use schemars::JsonSchema as _;
+
 use super::registry::{BackendKind, NoSettings};
 use super::{Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, Verified};
 use crate::outside::Needs;
@@ -13,6 +15,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "simulated",
     about: "Nothing is moved; every question is answered with yes",
     needs: Needs::Nothing,
+    settings: NoSettings::json_schema,
     open: |traffic, _| {
         traffic.read::<NoSettings>()?;
         Ok(Box::new(Simulated::default()))

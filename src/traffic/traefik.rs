@@ -1,6 +1,7 @@
 //! Traefik, by its file provider: a file with a weighted service, which this writes as a whole and Traefik's API gives back.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ pub(super) const KIND: BackendKind = BackendKind {
     name: "traefik",
     about: "a file with a weighted service, for Traefik's file provider",
     needs: Needs::ThisMachine,
+    settings: Settings::json_schema,
     open: |traffic, _| {
         let settings: Settings = traffic.read()?;
         settings.check()?;
@@ -26,7 +28,7 @@ pub(super) const KIND: BackendKind = BackendKind {
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The address of Traefik's API.

@@ -1,5 +1,6 @@
 //! A program that is started for each call.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::asked::{Asked, Bringing, NoAnswer, Transport};
@@ -14,9 +15,10 @@ pub(in crate::traffic) const KIND: BackendKind = BackendKind {
     name: "exec",
     about: "A program moves it: a JSON request on standard input, a JSON answer on standard output",
     needs: Needs::ThisMachine,
+    settings: Settings::json_schema,
     open: |traffic, surroundings| {
         let Settings { command, session } = traffic.read()?;
-        let program = surroundings.program(traffic, "command", &command)?;
+        let program = surroundings.program(|path| traffic.path(path), "command", &command)?;
         Ok(match session {
             true => Box::new(Session::new(program, &traffic.name)),
             false => Box::new(Exec::new(program).named(&traffic.name)),
@@ -25,7 +27,7 @@ pub(in crate::traffic) const KIND: BackendKind = BackendKind {
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The program and its arguments.

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use hmac::{Hmac, Mac as _};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::Sha256;
 
@@ -16,6 +17,7 @@ pub(in crate::traffic) const KIND: BackendKind = BackendKind {
     name: "http",
     about: "A service of yours moves it: a JSON request by HTTP, a JSON answer",
     needs: Needs::Settings,
+    settings: Settings::json_schema,
     open: |traffic, surroundings| {
         let settings: Settings = traffic.read()?;
         is_url("url", &settings.url)?;
@@ -26,7 +28,7 @@ pub(in crate::traffic) const KIND: BackendKind = BackendKind {
 };
 
 /// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// Where `/v1/OPERATION` is below.
@@ -71,7 +73,7 @@ impl Http {
             call = call.header(IDEMPOTENCY_KEY, key);
         }
         if let Some(secret) = &self.settings.secret {
-            let secret = secret.read(&self.folder, &self.surroundings);
+            let secret = secret.read(&self.folder, &self.surroundings).await;
             let secret = secret.map_err(|why| NoAnswer::Refused(Code::Misconfigured, format!("secret: {why}")))?;
             let timestamp = jiff::Timestamp::now().as_second().to_string();
             if let Some(signature) = signature(secret.reveal(), &timestamp, &call.body) {
