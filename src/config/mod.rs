@@ -140,7 +140,7 @@ pub fn find_with(folder: &Utf8Path, variables: &Variables) -> Result<Option<Conf
 
 /// The `cutover.toml` of a folder: its path, and its text where it is there.
 pub fn text(folder: &Utf8Path) -> Result<(Utf8PathBuf, Option<String>), ConfigError> {
-    let path = folder.join(FILE_NAME);
+    let path = if folder == "." { FILE_NAME.into() } else { folder.join(FILE_NAME) };
     let text = if path.is_file() { Some(fs_err::read_to_string(&path)?) } else { None };
     Ok((path, text))
 }

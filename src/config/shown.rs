@@ -63,8 +63,12 @@ fn collect(
         }
         path.push(name.clone());
         match property.get("default") {
-            // That of a whole section is that it says nothing.
-            Some(value) if !property["properties"].is_object() && !property["additionalProperties"].is_object() => {
+            // Nothing is no value: that of a whole section, or of a list.
+            Some(value)
+                if value.as_array().is_none_or(|list| !list.is_empty())
+                    && !property["properties"].is_object()
+                    && !property["additionalProperties"].is_object() =>
+            {
                 all.push(Setting { path: path.clone(), value: value.clone(), origin: Origin::Default });
             }
             _ if property["properties"].is_object() => collect(document, &DeTable::new(), property, path, all)?,
@@ -180,7 +184,7 @@ mod tests {
         let parse = |text: &str| crate::config::parse("cutover.toml".into(), text).unwrap();
         let all = settings("cutover.toml".into(), "", &Variables::default()).unwrap();
         let own = |section: &str| -> String {
-            let own = all.iter().filter(|one| one.path.len() == 2 && one.path[0] == section && !one.value.is_array());
+            let own = all.iter().filter(|one| one.path.len() == 2 && one.path[0] == section);
             own.map(|one| format!("{} = {}\n", one.path[1], one.value)).collect()
         };
         let (said, unsaid) = (parse(&format!("[release]\n{}", own("release"))).inputs.release, Limits::default());

@@ -30,6 +30,7 @@ mod replay;
 mod report;
 mod resolve;
 mod server;
+mod settings;
 mod stats;
 mod support;
 mod synthetic;

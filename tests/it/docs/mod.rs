@@ -102,9 +102,13 @@ fn console_blocks_hold_commands_only() {
 
 #[test]
 fn configuration_is_read() {
+    let editor = jsonschema::validator_for(&cutover::config::schema()).unwrap();
     for page in manual() {
         for block in page.blocks().into_iter().filter(|block| block.language == "toml") {
             cutover::config::parse(block.place.as_str().into(), &block.text).unwrap();
+            let document: toml::Value = toml::from_str(&block.text).unwrap();
+            // What an editor says of it.
+            editor.validate(&serde_json::to_value(document).unwrap()).unwrap();
         }
     }
 }

@@ -33,6 +33,7 @@ const SHOWN: &[Shown] = &[
     ("replan", replan),
     ("backfill", backfill),
     ("traffic", traffic),
+    ("settings", settings),
     ("files changed", files_changed),
     ("plan refused", plan_refused),
 ];
@@ -315,6 +316,12 @@ fn traffic() -> String {
     let share = std::fs::read_to_string(shop.folder.path().join("green-share")).unwrap();
     assert_eq!(share.trim(), "10000", "{text}");
     between(&text, "  Before cutover: done", "")
+}
+
+fn settings() -> String {
+    let mut command = support::cutover(root());
+    command.args(["config", "show", "examples/haproxy", "--origin"]).env("CUTOVER_RELEASE_RAMP", "10,hold=5m,100");
+    String::from_utf8(command.output().unwrap().stdout).unwrap()
 }
 
 fn files_changed() -> String {

@@ -230,6 +230,17 @@ fn news_that_nobody_takes_are_a_warning() {
 }
 
 #[test]
+fn a_program_says_where_to() {
+    let (url, heard) = server(&[(200, "ok")]);
+    let shop = shop("[notify.team]\nkind = \"slack\"\nurl = { command = [\"./where\"] }\non = [\"done\"]\n");
+    script(&shop, "where", &format!("echo {url}/hidden"));
+    let ran = execute(&shop).ends(0);
+    assert!(heard.lock().unwrap()[0].contains("it is complete"), "{ran:?}");
+    let stored = shop.rows("SELECT detail::text FROM cutover.journal");
+    assert!(!format!("{stored:?}{ran:?}").contains("hidden"));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_with_its_place() {
     let check = |toml: &str, expected: &str| {
         let text = format!("[release]\n{toml}\n");
@@ -252,7 +263,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
     );
     check(
         "[checks.a]\nkind = \"http\"\nurl = \"http://g\"\nheaders = { Authorization = \"Bearer x\" }",
-        "2:9: check a: `Authorization` is a secret, and a plan would hold it: name where it is, { env = \"NAME\" } or { file = \"PATH\" }",
+        "2:9: check a: `Authorization` is a secret, and a plan would hold it: name where it is, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }",
     );
     check(
         "[hooks.before-lunch]\nkind = \"command\"\ncommand = [\"x\"]",
@@ -260,7 +271,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
     );
     check(
         "[notify.team]\nkind = \"slack\"\nurl = \"https://hooks\"",
-        "2:9: notify team: `url` is a secret, and a plan would hold it: name where it is, { env = \"NAME\" } or { file = \"PATH\" }",
+        "2:9: notify team: `url` is a secret, and a plan would hold it: name where it is, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }",
     );
 }
 

@@ -1,5 +1,7 @@
 //! What goes wrong, what is said about it, and that it can be resumed.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use cutover::plan::saved::{Phase, SavedPlan, Statement};
 
 use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
@@ -156,6 +158,36 @@ fn no_server_and_no_password() {
         .ends(2)
         .says("role app may not create schema cutover")
         .says("GRANT CREATE ON DATABASE");
+}
+
+#[test]
+fn a_program_says_the_password() {
+    let shop = Shop::new();
+    shop.sql("DO $$ BEGIN CREATE ROLE token LOGIN PASSWORD 'right'; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$");
+    let program = shop.folder.path().join("token");
+    let write = |script: &str| {
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    std::fs::write(shop.folder.path().join("cutover.toml"), "[database]\npassword-command = [\"./token\", \"db\"]\n")
+        .unwrap();
+    let status = |more: &[(&str, &str)]| {
+        let mut command = shop.cutover(&["status"]);
+        command.current_dir(shop.folder.path()).env("PGHOST", "127.0.0.1").env("PGUSER", "token");
+        Ran::from(command.envs(more.iter().copied()).output().unwrap())
+    };
+    write("test \"$1\" = db && echo right");
+    status(&[]).ends(0);
+    // What is said nearer counts.
+    status(&[("PGPASSWORD", "wrong-one")]).ends(2).says("28P01");
+    write("echo wrong-one; echo the safe is locked >&2; exit 3");
+    let failed =
+        status(&[]).ends(2).says("the password command: ./token ended with exit status: 3: the safe is locked");
+    assert!(!format!("{failed:?}").contains("wrong-one"));
+    write("true");
+    status(&[]).ends(2).says("wrote nothing to the first line of its standard output");
+    let nobody = [("CUTOVER_DATABASE_PASSWORD_COMMAND", "[\"./nobody\"]")];
+    status(&nobody).ends(2).says("./nobody does not start");
 }
 
 #[test]
