@@ -398,6 +398,7 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::OtherGate { .. }
         | ExecuteError::RampUnfit { .. }
         | ExecuteError::ShareUnfit { .. } => Exit::Usage,
+        ExecuteError::OtherTarget { .. } => Exit::Usage,
         ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
             Exit::Usage
         }
@@ -426,6 +427,8 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
         | ExecuteError::CheckFailed { .. }
+        | ExecuteError::DeploymentFailed { .. }
+        | ExecuteError::DeploymentOver { .. }
         | ExecuteError::HookFailed { .. }
         | ExecuteError::Inconclusive { .. }
         | ExecuteError::MovedByOthers { .. }

@@ -226,6 +226,7 @@ fn in_words(shown: &TrafficDocument) -> String {
         Kind::Weighted => "any share",
         Kind::Switch => "all traffic or none",
         Kind::Manual => "nothing: people do",
+        Kind::Managed => "nothing: a platform does, in deployments that it is asked for",
     };
     let share = share.map_or_else(|| "unknown".to_owned(), |share| share.to_string());
     let health = |health: &Health| match health {
@@ -233,15 +234,37 @@ fn in_words(shown: &TrafficDocument) -> String {
         Health::Unhealthy { why } => format!("unhealthy: {why}"),
         Health::Unknown => "unknown".to_owned(),
     };
-    format!(
-        "Traffic    {name}\nMoves      {moves}\nVerified   {}\nDrain      {}\nGreen has  {share}\nBlue       {}\nGreen      {}\n",
-        if capabilities.can_verify {
-            "a share that was set can be seen"
-        } else {
-            "a share that was set cannot be seen"
-        },
-        if capabilities.can_prove_drain { "can be proved" } else { "cannot be proved: somebody has to say it" },
-        health(blue),
-        health(green),
-    )
+    let line = |name: &str, says: String| format!("{name:<10} {says}\n");
+    let some = |name: &str, says: Option<String>| says.map_or_else(String::new, |says| line(name, says));
+    let of = |can: bool, yes: &str, no: &str| if can { yes.to_owned() } else { no.to_owned() };
+    [
+        line("Traffic", name.clone()),
+        some("Target", capabilities.target.as_ref().map(ToString::to_string)),
+        line("Moves", moves.to_owned()),
+        some(
+            "Steps",
+            capabilities.grid.and_then(|grid| Share::basis_points(grid.get())).map(|step| format!("of {step}")),
+        ),
+        some(
+            "Converges",
+            (capabilities.converges_ms > 0).then(|| format!("after {} ms at the earliest", capabilities.converges_ms)),
+        ),
+        line(
+            "Verified",
+            of(capabilities.can_verify, "a share that was set can be seen", "a share that was set cannot be seen"),
+        ),
+        line("Drain", of(capabilities.can_prove_drain, "can be proved", "cannot be proved: somebody has to say it")),
+        line(
+            "Overwrites",
+            of(
+                capabilities.compares_and_swaps,
+                "nothing that changes at the same moment",
+                "what changes at the same moment",
+            ),
+        ),
+        line("Green has", share),
+        line("Blue", health(blue)),
+        line("Green", health(green)),
+    ]
+    .concat()
 }

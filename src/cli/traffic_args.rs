@@ -29,6 +29,8 @@ pub(super) enum Said<'a> {
     ByPlan(&'a Definition),
     /// The journal, of a release that was begun.
     ByJournal,
+    /// A plan by which a release that was begun goes on: its checks, hooks and news count from now on.
+    ByReplan(&'a Definition),
 }
 
 /// How a release is to go, as plan or journal say.
@@ -43,12 +45,13 @@ impl Release {
         if let Said::ByPlan(definition) = said {
             return Self { definition: definition.clone(), begun_with: None };
         }
+        let replan = if let Said::ByReplan(definition) = said { Some(definition.clone()) } else { None };
         // What is wrong with the journal, the command itself reports.
         let Ok(Some((release, status))) = execute::status(session).await else {
-            return Self { definition: Definition::default(), begun_with: None };
+            return Self { definition: replan.unwrap_or_default(), begun_with: None };
         };
-        let definition = release.saved_plan().map(|plan| plan.release).unwrap_or_default();
-        Self { definition: harmless(definition), begun_with: Some(status.traffic.backend) }
+        let journaled = || harmless(release.saved_plan().map(|plan| plan.release).unwrap_or_default());
+        Self { definition: replan.unwrap_or_else(journaled), begun_with: Some(status.traffic.backend) }
     }
 
     /// Its checks, hooks and news.

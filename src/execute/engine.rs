@@ -138,6 +138,9 @@ impl Engine<'_, '_> {
 
     /// Records the migrations that no step completed, and closes the release, in one transaction.
     async fn finish(&mut self) -> Result<(), ExecuteError> {
+        if !self.end_deployment().await? {
+            return Ok(());
+        }
         self.finalize_traffic().await?;
         let plan = self.plan;
         self.begin().await?;

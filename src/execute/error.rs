@@ -9,7 +9,7 @@ use crate::postgres::ServerError;
 use crate::postgres::history::HistoryError;
 use crate::release::{HookMoment, Purpose, Ramp, Share};
 use crate::side::Side;
-use crate::traffic::{Kind, TrafficError};
+use crate::traffic::{Handle, Kind, TrafficError, TrafficTarget};
 
 /// Why a release stops.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +189,16 @@ pub enum ExecuteError {
         /// The command's.
         given: String,
     },
+    /// The backend moves something else than when the release was begun.
+    #[error("traffic backend {backend} moves {now}, and the release was begun with {begun}")]
+    OtherTarget {
+        /// Its name.
+        backend: String,
+        /// The journal's.
+        begun: TrafficTarget,
+        /// The command's.
+        now: TrafficTarget,
+    },
     /// The traffic backend did not do what it was told.
     #[error(transparent)]
     Traffic(#[from] TrafficError),
@@ -259,6 +269,22 @@ pub enum ExecuteError {
         kind: Kind,
         /// What was asked for.
         ramp: Ramp,
+    },
+    /// The platform's deployment came to nothing.
+    #[error("deployment {handle} {}: {why}", if *.is_back { "was rolled back by the platform" } else { "failed" })]
+    DeploymentFailed {
+        /// What the platform calls it.
+        handle: Handle,
+        /// Why.
+        why: String,
+        /// Whether blue has all traffic again.
+        is_back: bool,
+    },
+    /// The platform's deployment is over, and blue with it.
+    #[error("deployment {handle} is over, and blue is gone: it cannot be given the traffic again by it")]
+    DeploymentOver {
+        /// What the platform calls it.
+        handle: Handle,
     },
     /// The backend cannot set a share of the ramp.
     #[error("traffic backend {backend} cannot set {share}, which the ramp asks for: {why}")]
@@ -708,6 +734,10 @@ impl ExecuteError {
                 "use a ramp with one share (`--shift 100`; it may hold and ask), or a backend that moves traffic by shares"
                     .into()
             }
+            Self::DeploymentFailed { .. } => "`cutover rollback` sees blue have all traffic and ends the deployment; `cutover resume` then begins another one".into(),
+            Self::DeploymentOver { .. } => {
+                "go on with `cutover resume`, or release the version before as a release of its own".into()
+            }
             Self::GreenHasTraffic { .. } => {
                 "after a release the two change places: what was green serves now, and is blue of the next release. Change the two in the settings of the backend; only if that is not so, give blue all traffic"
                     .into()
@@ -730,6 +760,9 @@ impl ExecuteError {
                 None => "look at blue and at the traffic; then run `cutover rollback`, or `cutover resume` to go forward".into(),
             },
             Self::NoDecision { .. } => "`cutover status` shows the step that is stuck or failed".into(),
+            Self::OtherTarget { .. } => {
+                "use the settings and credentials that the release was begun with; nothing was moved".into()
+            }
             Self::OtherTraffic { begun, .. } => format!(
                 "give the same --traffic or --traffic-exec as when the release was begun; or run this in the folder whose cutover.toml has [traffic.{begun}] and names it in [release]: a program is not taken from the journal"
             ),
@@ -786,5 +819,6 @@ fn cannot(kind: Kind) -> &'static str {
         Kind::Manual => "waits for people, who move all of it at once",
         Kind::Switch => "moves all traffic or none",
         Kind::Weighted => "moves any share",
+        Kind::Managed => "begins deployments of a platform, which moves the traffic by its own settings",
     }
 }

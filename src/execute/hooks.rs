@@ -70,7 +70,7 @@ pub fn news(record: &Record) -> Option<(News, String)> {
             let what = match gate {
                 Gate::Traffic => "until the traffic is moved".to_owned(),
                 Gate::Drain => "until somebody says that blue is drained".to_owned(),
-                Gate::Ramp(name) => format!("for approval at the gate {name}"),
+                Gate::Ramp(name) | Gate::Deployment(name) => format!("for approval at the gate {name}"),
             };
             (News::Waiting, format!("it waits {what}"))
         }

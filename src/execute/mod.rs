@@ -6,6 +6,7 @@ mod analysis;
 mod begun;
 mod blockers;
 mod check;
+mod deployment;
 mod doors;
 mod engine;
 mod error;

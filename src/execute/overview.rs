@@ -228,7 +228,9 @@ fn decided(entry: &Entry, stage: Option<&Stage>) -> Option<Decided> {
     let (what, by) = match &entry.record {
         Record::Traffic(TrafficRecord::Promoted { by, reason, .. }) => {
             let what = match stage {
-                Some(Stage::AwaitingApproval { gate: Gate::Ramp(gate) }) => format!("approved at the gate {gate}"),
+                Some(Stage::AwaitingApproval { gate: Gate::Ramp(gate) | Gate::Deployment(gate) }) => {
+                    format!("approved at the gate {gate}")
+                }
                 _ => "promoted".to_owned(),
             };
             (with_reason(what, reason), by)

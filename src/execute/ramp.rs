@@ -1,5 +1,6 @@
 //! What a ramp asks for beside shares: that it suits the backend, times in which nothing moves, and the way back when green fails.
 
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::engine::Engine;
@@ -12,7 +13,13 @@ use super::status::{Stage, TrafficState};
 use super::stop::interruptible;
 use crate::release::{OnFailure, Share};
 use crate::side::Side;
-use crate::traffic::{Kind, Verified};
+use crate::traffic::{Capabilities, Kind, Verified};
+
+/// Why a share is not one of those that come in steps.
+fn off_grid(grid: NonZeroU16, share: Share) -> Option<String> {
+    let step = Share::basis_points(grid.get())?;
+    (!share.as_basis_points().is_multiple_of(grid.get())).then(|| format!("it moves in steps of {step}"))
+}
 
 /// What became of the share that green was given.
 enum Still {
@@ -24,22 +31,32 @@ enum Still {
 
 impl Engine<'_, '_> {
     /// Whether the backend can do what the ramp asks for, and green has no traffic yet.
-    pub(super) async fn ramp_fits(&mut self) -> Result<(), ExecuteError> {
+    pub(super) async fn ramp_fits(&mut self) -> Result<Capabilities, ExecuteError> {
         self.checks_are_there()?;
         self.hooks_are_there()?;
         let ramp = self.status.traffic.ramp.clone();
-        let kind = self.kind().await?;
-        let backend = self.doors.traffic;
-        if let Some((share, why)) = ramp.shares().find_map(|share| Some((share, backend.refuses(share)?))) {
+        let can = self.capabilities().await?;
+        let (kind, backend) = (can.kind, self.doors.traffic);
+        let refused = |share| backend.refuses(share).or_else(|| off_grid(can.grid?, share));
+        if let Some((share, why)) = ramp.shares().find_map(|share| Some((share, refused(share)?))) {
             return Err(ExecuteError::ShareUnfit { backend: self.backend_name(), share, why });
         }
-        if matches!(kind, Kind::Manual | Kind::Switch) && !ramp.is_one_step() {
+        if matches!(kind, Kind::Manual | Kind::Switch | Kind::Managed) && !ramp.is_one_step() {
             return Err(ExecuteError::RampUnfit { backend: self.backend_name(), kind, ramp });
         }
         match self.seen().await? {
             Some(seen) if seen != Share::NONE => {
                 Err(ExecuteError::GreenHasTraffic { backend: self.backend_name(), seen })
             }
+            _ => Ok(can),
+        }
+    }
+
+    /// Whether the backend still moves what the release was begun with.
+    pub(super) async fn same_target(&mut self) -> Result<(), ExecuteError> {
+        let Some(begun) = self.status.traffic.target.clone() else { return Ok(()) };
+        match self.capabilities().await?.target {
+            Some(now) if now != begun => Err(ExecuteError::OtherTarget { backend: self.backend_name(), begun, now }),
             _ => Ok(()),
         }
     }
@@ -116,6 +133,12 @@ impl Engine<'_, '_> {
         if self.status.traffic.promoted {
             return Ok(Still::Right);
         }
+        if self.status.traffic.deployment.is_some() {
+            return Ok(match self.deployment_share().await? {
+                Some(seen) if seen < share => Still::Other { share, seen: Some(seen) },
+                _ => Still::Right,
+            });
+        }
         let step = format!("look-{}", share.as_basis_points());
         match self.call(&step, move |traffic, context| traffic.verify(context, share)).await? {
             Verified::Yes | Verified::Unsupported => Ok(Still::Right),
@@ -144,7 +167,7 @@ impl Engine<'_, '_> {
     pub(super) fn goes_back_by_itself(&self, error: &ExecuteError) -> Option<String> {
         let why = match error {
             ExecuteError::Unhealthy { side: Side::Green, why } => why.clone(),
-            ExecuteError::CheckFailed { .. } => error.to_string(),
+            ExecuteError::CheckFailed { .. } | ExecuteError::DeploymentFailed { .. } => error.to_string(),
             _ => return None,
         };
         let wanted = self.status.on_failure == OnFailure::Rollback;

@@ -27,7 +27,7 @@ use crate::postgres::Session;
 use crate::release::{HookMoment, Until};
 use crate::side::Side;
 use crate::sql::recognise::Alone;
-use crate::traffic::{Kind, Manual, Share, TrafficBackend as _};
+use crate::traffic::{Kind, Manual, TrafficBackend as _};
 
 /// How a command ends well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -174,13 +174,17 @@ async fn begin(
     if let Some(release) = done_already(client, plan).await? {
         return Ok(Outcome::Done { release, already: true });
     }
-    let (started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
+    let (mut started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = plan.digest.chars().take(12).collect();
     let setup = setup.clone();
     let mut engine =
         Engine { client, plan, options, doors, lease, setup, release, status, watches: Watches::default() };
     engine.call_once("preflight", |traffic, context| traffic.preflight(context)).await?;
-    engine.ramp_fits().await?;
+    let can = engine.ramp_fits().await?;
+    if let Record::Release(ReleaseRecord::Started { target, .. }) = &mut started {
+        target.clone_from(&can.target);
+        engine.status.traffic.target = can.target;
+    }
     engine.foresee().await?;
     engine.look(Moment::Preflighted).await?;
     engine.create(&by, &started).await?;
@@ -219,6 +223,7 @@ pub(super) async fn fitting(
     let started = ReleaseRecord::Started {
         by: by.clone(),
         traffic: traffic.to_owned(),
+        target: None,
         ramp: options.ramp.clone(),
         relations: relations::hashes(client, plan).await?,
         accepted,
@@ -307,6 +312,7 @@ pub(super) async fn carry_on(
         status,
         watches: Watches::default(),
     };
+    engine.same_target().await?;
     if let Some(decision) = decision {
         engine.decide(decision, &by).await?;
     }
@@ -323,7 +329,7 @@ pub(super) async fn carry_on(
     }
     // A way back that was begun and not ended: nobody knows how far it came, and forward begins from nothing.
     if engine.status.stage == Stage::RollingBack {
-        engine.set_and_verify(Share::NONE).await?;
+        engine.give_back().await?;
     }
     let blue = guard_change(client, options).await?;
     let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
@@ -536,7 +542,7 @@ fn waits_for(release: &str, status: &Status, approval: &Approval) -> Result<(), 
     }
     match &status.stage {
         Stage::AwaitingApproval { gate } => {
-            let asked = if let Gate::Ramp(name) = gate { Some(name) } else { None };
+            let asked = gate.name();
             let is_that = asked == approval.gate.as_ref();
             if is_that { Ok(()) } else { Err(ExecuteError::OtherGate { release, asked: asked.cloned() }) }
         }
@@ -696,6 +702,7 @@ async fn go_back(
         status,
         watches: Watches::default(),
     };
+    engine.same_target().await?;
     let kind = engine.kind().await?;
     let found = match engine.check_world().await {
         Ok(()) => engine.healthy(Side::Blue).await,
@@ -730,7 +737,7 @@ impl Engine<'_, '_> {
 
     /// Gives blue all traffic, once it is journaled that it goes back.
     pub(super) async fn move_back(&mut self, kind: Kind, failure: Option<String>) -> Result<Outcome, ExecuteError> {
-        self.set_and_verify(Share::NONE).await?;
+        self.give_back().await?;
         let repeats = |step: &&Step| matches!(step.role, Role::Repeat { .. }) && self.status.has_run(step.id);
         let again = self.plan.steps.iter().filter(repeats).map(|step| step.id).collect();
         self.append(&[TrafficRecord::RolledBack { again }.into()]).await?;

@@ -15,7 +15,7 @@ use crate::plan::at_start;
 use crate::postgres::Session;
 use crate::release::{BlueSessions, Limits};
 use crate::side::Side;
-use crate::traffic::{Answer, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
+use crate::traffic::{Answer, Capabilities, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
 
 /// How often history and schema are looked at while somebody's word is waited for.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
@@ -96,9 +96,14 @@ impl Engine<'_, '_> {
         Ok(answered?)
     }
 
+    /// What the backend can do.
+    pub(super) async fn capabilities(&mut self) -> Result<Capabilities, ExecuteError> {
+        self.call("capabilities", |traffic, context| traffic.capabilities(context)).await
+    }
+
     /// How the backend moves traffic.
     pub(super) async fn kind(&mut self) -> Result<Kind, ExecuteError> {
-        Ok(self.call("capabilities", |traffic, context| traffic.capabilities(context)).await?.kind)
+        Ok(self.capabilities().await?.kind)
     }
 
     /// The backend's name, for errors.
@@ -108,10 +113,13 @@ impl Engine<'_, '_> {
 
     /// Gives green one more share and sees that it has it.
     pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
+        let kind = self.kind().await?;
+        if kind == Kind::Managed {
+            return self.deploy().await;
+        }
         if self.status.traffic.share == Share::NONE {
             self.smoke().await?;
         }
-        let kind = self.kind().await?;
         if kind == Kind::Manual {
             return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Traffic }.into()]).await;
         }
@@ -134,7 +142,23 @@ impl Engine<'_, '_> {
             let backend = self.backend_name();
             return Err(ExecuteError::OtherShare { backend, share, applied: applied.share });
         }
-        self.verify(&step, share).await
+        let set = Instant::now();
+        let confirmed = self.verify(&step, share).await?;
+        let converges = Duration::from_millis(self.capabilities().await?.converges_ms);
+        let left = converges.saturating_sub(set.elapsed());
+        if !left.is_zero() {
+            self.tell_waiting(format!("everybody to go by the share of {share}"), left);
+            interruptible(&self.doors.stop, self.doors.clock.sleep(left)).await?;
+        }
+        Ok(confirmed)
+    }
+
+    /// Gives blue all traffic again.
+    pub(super) async fn give_back(&mut self) -> Result<(), ExecuteError> {
+        match self.kind().await? {
+            Kind::Managed => self.take_back_deployment().await,
+            Kind::Weighted | Kind::Switch | Kind::Manual => self.set_and_verify(Share::NONE).await.map(|_| ()),
+        }
     }
 
     /// Sees that green has a share. Says whether the backend confirmed it, or could not tell.
@@ -149,7 +173,12 @@ impl Engine<'_, '_> {
             let Some(pause) = poll.next(Duration::ZERO) else {
                 return Err(ExecuteError::NotVerified { backend: self.backend_name(), share, seen });
             };
-            self.pause(format!("green's share of {share}"), pause).await?;
+            self.tell_waiting(format!("green's share of {share}"), pause);
+            match self.status.can_pause() {
+                true => self.sleep_listening(pause).await?,
+                // On the way back it does not stop.
+                false => interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await?,
+            }
         }
     }
 
@@ -241,7 +270,9 @@ impl Engine<'_, '_> {
             // Once blue is drained there is no way back to it for long.
             self.must_be_right().await?;
             self.watch().await?;
-            let (why, floor) = match self.drained().await? {
+            let Some(is_over) = self.deployment_is_over().await? else { return Ok(()) };
+            let drained = if is_over { self.drained().await? } else { Drain::Active { count: None } };
+            let (why, floor) = match drained {
                 Drain::Drained { evidence } => {
                     self.watch_once().await?;
                     self.check_world().await?;
@@ -252,6 +283,9 @@ impl Engine<'_, '_> {
                     return self.append(&[TrafficRecord::ApprovalAwaited { gate: Gate::Drain }.into()]).await;
                 }
                 Drain::Active { count: Some(count) } => (format!("{count} left"), Duration::ZERO),
+                Drain::Active { count: None } if !is_over => {
+                    ("the platform has not ended its deployment".into(), Duration::ZERO)
+                }
                 Drain::Active { count: None } => ("somebody is left".into(), Duration::ZERO),
                 Drain::WaitUntil { ms } => ("not before its time".into(), Duration::from_millis(ms)),
             };
@@ -298,7 +332,7 @@ impl Engine<'_, '_> {
         interruptible(&self.doors.stop, self.doors.clock.sleep(pause)).await
     }
 
-    fn tell_waiting(&mut self, what: String, pause: Duration) {
+    pub(super) fn tell_waiting(&mut self, what: String, pause: Duration) {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         (self.doors.events)(&Event::Waiting { what, pause_ms });
     }

@@ -216,6 +216,16 @@ impl Ramp {
         let has = |step: &RampStep| matches!(step, RampStep::Share(of) if *of <= share);
         self.0.iter().rposition(has).map_or(0, |at| at + 1)
     }
+
+    /// Step by step, as people read it.
+    pub fn in_words(&self) -> Vec<String> {
+        let all = self.reached(Share::ALL);
+        let word = |(at, step): (usize, &RampStep)| match step {
+            RampStep::Hold { hold_ms } if at >= all => format!("bake {}", in_words(*hold_ms)),
+            step => step.to_string(),
+        };
+        self.0.iter().enumerate().map(word).collect()
+    }
 }
 
 fn is_name(text: &str) -> bool {
@@ -238,14 +248,7 @@ impl From<Ramp> for Vec<RampStep> {
 
 impl std::fmt::Display for Ramp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all = self.reached(Share::ALL);
-        for (at, step) in self.0.iter().enumerate() {
-            let arrow = if at > 0 { " → " } else { "" };
-            match step {
-                RampStep::Hold { hold_ms } if at >= all => write!(f, "{arrow}bake {}", in_words(*hold_ms))?,
-                _ => write!(f, "{arrow}{step}")?,
-            }
-        }
+        f.write_str(&self.in_words().join(" → "))?;
         Ok(())
     }
 }

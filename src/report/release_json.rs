@@ -7,8 +7,9 @@ use super::release_text::step_name;
 use crate::execute::{Entry, Overview};
 use crate::plan::saved::SavedPlan;
 
-/// Version of the two formats. 2.1 has who executes a release, what holds it up, and the names of steps; 2.2 the ramp, with holds and gates; 2.3 pauses and stops that were asked for.
-const FORMAT_VERSION: &str = "2.3";
+/// Version of the two formats. 2.1 has who executes a release, what holds it up, and the names of steps; 2.2 the ramp, with holds and gates; 2.3 pauses and stops that were asked
+/// for; 2.4 what the traffic backend moves, and deployments of platforms.
+const FORMAT_VERSION: &str = "2.4";
 
 /// What `status --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]

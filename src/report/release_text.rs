@@ -104,9 +104,12 @@ fn describe_traffic(record: &TrafficRecord) -> String {
         TrafficRecord::Shifted { share, confirmed } => {
             format!("  Cutover   green has {share}{}", if *confirmed { ", verified" } else { ", not verifiable" })
         }
+        TrafficRecord::DeploymentAsked => "  Cutover   by a deployment of the platform".into(),
+        TrafficRecord::DeploymentStarted { handle } => format!("  Cutover   deployment {handle}"),
+        TrafficRecord::GatePassed { gate } => format!("  Gate      {gate}: passed"),
         TrafficRecord::HoldStarted { until_ms } => format!("  Holding   until {}", at(*until_ms)),
         TrafficRecord::HoldEnded => "  Held".into(),
-        TrafficRecord::ApprovalAwaited { gate: Gate::Ramp(gate) } => {
+        TrafficRecord::ApprovalAwaited { gate: Gate::Ramp(gate) | Gate::Deployment(gate) } => {
             format!("  Waiting   for approval at the gate {gate}")
         }
         TrafficRecord::ApprovalAwaited { gate: Gate::Traffic | Gate::Drain } => "  Waiting   for approval".into(),
@@ -166,7 +169,7 @@ pub fn render_outcome(outcome: &Outcome) -> String {
             "Release {release} waits for you. Green has all traffic, and nothing proves that blue is drained. Now\n  \
              1. make sure that blue serves nobody any more,\n  2. run `cutover promote`; or go back with `cutover rollback`."
         ),
-        Outcome::AwaitingApproval { release, gate: Gate::Ramp(gate) } => format!(
+        Outcome::AwaitingApproval { release, gate: Gate::Ramp(gate) | Gate::Deployment(gate) } => format!(
             "Release {release} waits for approval at the gate {gate}. Now run `cutover promote --gate {gate}`; or go back with `cutover rollback`."
         ),
         Outcome::Paused { release, by, reason, hold_until_ms } => {

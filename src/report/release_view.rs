@@ -80,25 +80,25 @@ fn row(things: impl IntoIterator<Item = String>, present: usize, style: Style) -
 fn ramp(overview: &Overview, now: Timestamp, style: Style) -> String {
     let (status, traffic) = (&overview.status, &overview.status.traffic);
     let here = |at: usize| at == traffic.ramp_done && status.is_in_ramp();
-    let name = |(at, step): (usize, &RampStep)| match (step, &traffic.state) {
+    let name = |((at, step), word): ((usize, &RampStep), String)| match (step, &traffic.state) {
         (RampStep::Hold { .. }, TrafficState::Holding { until_ms }) if here(at) => {
             let left = until_ms.saturating_sub(now.as_millisecond());
-            format!("{step}, {} left", duration(u64::try_from(left).unwrap_or(0)))
+            format!("{word}, {} left", duration(u64::try_from(left).unwrap_or(0)))
         }
         (RampStep::Share(_), TrafficState::Moving) if here(at) && overview.traffic.asked != overview.traffic.seen => {
-            format!("{step}, asked for")
+            format!("{word}, asked for")
         }
         (_, TrafficState::AwaitingApproval { gate }) if here(at) && *gate != Gate::Drain => {
-            format!("{step}, waits for approval")
+            format!("{word}, waits for approval")
         }
-        _ => step.to_string(),
+        _ => word,
     };
     let steps = traffic.ramp.steps();
     let drain = match traffic.state {
         TrafficState::AwaitingApproval { gate: Gate::Drain } => "drain blue, waits for approval",
         _ => "drain blue",
     };
-    let things = steps.iter().enumerate().map(name).chain([drain.to_owned()]);
+    let things = steps.iter().enumerate().zip(traffic.ramp.in_words()).map(name).chain([drain.to_owned()]);
     let present = match status.stage {
         Stage::Shifting | Stage::AwaitingApproval { .. } if traffic.ramp_done < steps.len() => traffic.ramp_done,
         Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining => steps.len(),

@@ -4,6 +4,7 @@
 //! it moves, and it tells what it sees. Whether blue may come back is decided by the engine, from the journal.
 
 use std::future::Future;
+use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Share;
+use super::{ManagedDeployment, Share};
 use crate::side::Side;
 
 /// What a backend's call returns.
@@ -28,6 +29,8 @@ pub enum Kind {
     Switch,
     /// People move it; the engine waits for their word.
     Manual,
+    /// A platform moves it by deployments of its own, see [`TrafficBackend::managed`].
+    Managed,
 }
 
 /// What a backend can do.
@@ -39,6 +42,59 @@ pub struct Capabilities {
     pub can_verify: bool,
     /// Whether [`TrafficBackend::drain`] can say drained.
     pub can_prove_drain: bool,
+    /// The steps that shares come in, in basis points; none: any share, unless [`TrafficBackend::refuses`] it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<NonZeroU16>,
+    /// Whether a change that somebody else makes at the same moment is never overwritten.
+    #[serde(default)]
+    pub compares_and_swaps: bool,
+    /// How long a share takes at least until everybody goes by it, whatever is seen before, in milliseconds: the time to live of a name, for one.
+    #[serde(default)]
+    pub converges_ms: u64,
+    /// What it moves. A release is carried on where it was begun, and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TrafficTarget>,
+}
+
+impl Capabilities {
+    /// Of a kind that can do nothing beyond it.
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            can_verify: false,
+            can_prove_drain: false,
+            grid: None,
+            compares_and_swaps: false,
+            converges_ms: 0,
+            target: None,
+        }
+    }
+
+    /// Of a kind that can see what it set, and perhaps when nobody is left.
+    pub fn seeing(kind: Kind, can_prove_drain: bool) -> Self {
+        Self { can_verify: true, can_prove_drain, ..Self::of(kind) }
+    }
+
+    /// The same, which moves this.
+    #[must_use]
+    pub fn moving(self, at: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self { target: Some(TrafficTarget { at: at.into(), resource: resource.into() }), ..self }
+    }
+}
+
+/// What a backend moves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct TrafficTarget {
+    /// Where it is: an address, an account with its region.
+    pub at: String,
+    /// What it is there.
+    pub resource: String,
+}
+
+impl std::fmt::Display for TrafficTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}", self.resource, self.at)
+    }
 }
 
 /// What a backend sees.
@@ -318,6 +374,11 @@ pub trait TrafficBackend: Send + Sync {
     /// Whether a version still serves somebody. Unless it says otherwise, it cannot tell.
     fn drain<'a>(&'a self, _: &'a Context, _: Side) -> Answer<'a, Drain> {
         Box::pin(async { Ok(Drain::Unknown) })
+    }
+
+    /// Its deployments, if it is a platform that owns them: a backend of [`Kind::Managed`] has them.
+    fn managed(&self) -> Option<&dyn ManagedDeployment> {
+        None
     }
 
     /// Blue is drained and will not come back: clear up. Unless it says otherwise, there is nothing to clear up.

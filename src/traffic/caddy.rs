@@ -260,7 +260,8 @@ impl TrafficBackend for Caddy {
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
-        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: true }) })
+        let can = Capabilities { compares_and_swaps: true, ..Capabilities::seeing(Kind::Weighted, true) };
+        Box::pin(async move { Ok(can.moving(&self.settings.admin, &self.settings.id)) })
     }
 
     fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Code, Context, Drain, Kind, Log, Share, ShareSet, TrafficBackend, TrafficError, Verified};
+use super::{
+    Code, Context, Drain, Handle, Kind, Log, ManagedDeployment, Progress, Share, ShareSet, TrafficBackend,
+    TrafficError, Verified,
+};
 use crate::side::Side;
 
 /// A rule.
@@ -15,26 +18,50 @@ pub struct Rule {
     pub name: &'static str,
     /// What it asks for.
     pub about: &'static str,
+    /// Of whom.
+    pub of: Asked,
+}
+
+/// Of which backends a rule is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Of all.
+    All,
+    /// Of those that are given shares.
+    Shares,
+    /// Of platforms with deployments of their own.
+    Deployments,
 }
 
 /// Every rule, in the order in which they are asked for.
-pub const RULES: [Rule; 12] = [
-    Rule { name: "answers", about: "every answer is one that fits what was asked" },
-    Rule { name: "deadline", about: "every answer comes before its deadline" },
-    Rule { name: "ready", about: "it could work now, and green has no traffic" },
-    Rule { name: "read-after-set", about: "a share that was set is seen" },
-    Rule { name: "idempotency", about: "setting it again changes nothing" },
-    Rule { name: "verify", about: "it confirms the share that is there, and no other" },
-    Rule { name: "rounding", about: "a share that cannot be set exactly is refused, or what was set is told" },
-    Rule { name: "foreign-change", about: "what somebody else moved is seen" },
-    Rule {
-        name: "fence",
-        about: "a later executor may act, and an earlier one is refused without a trace, if it looks at the fence",
-    },
-    Rule { name: "health", about: "it says of both versions how they are, or that it does not know" },
-    Rule { name: "drain", about: "blue is not drained while it has traffic" },
-    Rule { name: "back", about: "blue gets everything again" },
-];
+pub const RULES: [Rule; 16] = {
+    use Asked::{All, Deployments, Shares};
+    const fn rule(of: Asked, name: &'static str, about: &'static str) -> Rule {
+        Rule { name, about, of }
+    }
+    [
+        rule(All, "answers", "every answer is one that fits what was asked"),
+        rule(All, "deadline", "every answer comes before its deadline"),
+        rule(All, "ready", "it could work now, and green has no traffic"),
+        rule(Shares, "read-after-set", "a share that was set is seen"),
+        rule(Shares, "idempotency", "setting it again changes nothing"),
+        rule(Shares, "verify", "it confirms the share that is there, and no other"),
+        rule(Shares, "rounding", "a share that cannot be set exactly is refused, or what was set is told"),
+        rule(Shares, "foreign-change", "what somebody else moved is seen"),
+        rule(
+            Shares,
+            "fence",
+            "a later executor may act, and an earlier one is refused without a trace, if it looks at the fence",
+        ),
+        rule(All, "health", "it says of both versions how they are, or that it does not know"),
+        rule(Deployments, "one-deployment", "asked twice for a deployment of the same step, it begins one"),
+        rule(Deployments, "progress", "it says how far a deployment is, and knows of none that was not begun"),
+        rule(Deployments, "abort", "a deployment that is ended gives blue everything, and may be ended twice"),
+        rule(Deployments, "another", "the next step begins another deployment"),
+        rule(Shares, "drain", "blue is not drained while it has traffic"),
+        rule(Shares, "back", "blue gets everything again"),
+    ]
+};
 
 /// How a rule came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -78,7 +105,17 @@ pub async fn conformance(
 ) -> Vec<Finding> {
     // Whoever remembers the fence of a release must not take this for one that comes.
     let release = format!("conformance-{}", jiff::Timestamp::now().as_millisecond());
-    let mut suite = Suite { release, backend, other, settings, log, late: None, garbage: None, findings: Vec::new() };
+    let mut suite = Suite {
+        release,
+        backend,
+        other,
+        settings,
+        log,
+        asked: Asked::Shares,
+        late: None,
+        garbage: None,
+        findings: Vec::new(),
+    };
     suite.run().await;
     let Suite { late, garbage, findings, .. } = suite;
     let everywhere = [("answers", garbage), ("deadline", late)]
@@ -91,6 +128,10 @@ pub async fn give_back(backend: &dyn TrafficBackend, settings: &Settings, log: &
     let release = format!("conformance-{}-back", jiff::Timestamp::now().as_millisecond());
     let (step, deadline) = ("back".to_owned(), settings.deadline);
     let context = Context { release, step, fence: FENCE + 1, deadline, log: log.clone() };
+    if backend.capabilities(&context).await?.kind == Kind::Managed {
+        let why = "a deployment may have been begun: end it on the platform".to_owned();
+        return Err(TrafficError::refused(backend.name(), "abort", Code::Conflict, why));
+    }
     backend.set_share(&context, Share::NONE).await?;
     let begun = Instant::now();
     while let Verified::NotYet { seen } = backend.verify(&context, Share::NONE).await? {
@@ -109,6 +150,8 @@ struct Suite<'a> {
     other: &'a dyn TrafficBackend,
     settings: &'a Settings,
     log: &'a Log,
+    /// What is asked of it beside what is asked of all.
+    asked: Asked,
     /// The first answer that came too late, or made no sense.
     late: Option<String>,
     garbage: Option<String>,
@@ -125,9 +168,16 @@ impl Suite<'_> {
         self.found("ready", ready);
         if !is_ready {
             let why = "it is not ready".to_owned();
-            for rule in RULES.iter().skip(3) {
+            let asked = self.asked;
+            for rule in RULES.iter().skip(3).filter(|rule| [Asked::All, asked].contains(&rule.of)) {
                 self.findings.push(Finding { rule: rule.name, outcome: Outcome::Skipped(why.clone()) });
             }
+            return;
+        }
+        if self.asked == Asked::Deployments {
+            let health = self.health().await;
+            self.found("health", health);
+            self.deployments().await;
             return;
         }
         let read = self.read_after_set().await;
@@ -148,6 +198,77 @@ impl Suite<'_> {
         self.found("drain", drained);
         let back = self.back().await;
         self.found("back", back);
+    }
+
+    /// What is asked of a platform: no gate is passed, so that green gets no traffic but what the platform gives it before its first one.
+    async fn deployments(&mut self) {
+        let Some(managed) = self.backend.managed() else {
+            self.garbage =
+                self.garbage.take().or(Some("it says that it is `managed`, and has no deployments".to_owned()));
+            return;
+        };
+        let begun = self.one_deployment(managed).await;
+        let handle = begun.as_ref().ok().cloned();
+        self.found("one-deployment", begun.map(|_| Outcome::Kept));
+        let Some(handle) = handle else { return };
+        let told = self.progress(managed, &handle).await;
+        self.found("progress", told);
+        let ended = self.abort(managed, &handle).await;
+        self.found("abort", ended);
+        let another = self.another(managed, &handle).await;
+        self.found("another", another);
+    }
+
+    async fn one_deployment(&mut self, managed: &dyn ManagedDeployment) -> Result<Handle, String> {
+        let context = self.context("deploy-1", FENCE);
+        let first = self.answer(managed.start(&context)).await.map_err(text)?;
+        let second = self.answer(managed.start(&context)).await.map_err(text)?;
+        if first == second { Ok(first) } else { Err(format!("it began {first}, and asked again, {second}")) }
+    }
+
+    async fn progress(&mut self, managed: &dyn ManagedDeployment, handle: &Handle) -> Kept {
+        let context = self.context("poll", FENCE);
+        match self.answer(managed.poll(&context, handle.clone())).await.map_err(text)? {
+            Progress::Failed { why } => return Err(format!("it failed at once: {why}")),
+            Progress::RolledBack { why } => return Err(format!("it was rolled back at once: {why}")),
+            Progress::Running { .. } | Progress::AtGate { .. } | Progress::Succeeded => {}
+        }
+        let none = Handle(format!("{handle}-that-was-not-begun"));
+        match self.answer(managed.poll(&context, none)).await {
+            Ok(progress) => Err(format!("of a deployment that was not begun it says {progress:?}")),
+            Err(TrafficError::Refused { .. }) => Ok(Outcome::Kept),
+            Err(error) => Err(text(error)),
+        }
+    }
+
+    async fn abort(&mut self, managed: &dyn ManagedDeployment, handle: &Handle) -> Kept {
+        let (backend, context) = (self.backend, self.context("abort", FENCE));
+        for _ in 0..2 {
+            self.answer(managed.abort(&context, handle.clone())).await.map_err(text)?;
+        }
+        let begun = Instant::now();
+        loop {
+            match self.answer(managed.poll(&context, handle.clone())).await.map_err(text)? {
+                Progress::RolledBack { .. } => break,
+                other if begun.elapsed() > self.settings.converge => {
+                    return Err(format!("{:?} after it was ended it says {other:?}", self.settings.converge));
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+        match self.answer(backend.observe(&context)).await.map_err(text)?.share {
+            Some(seen) if seen != Share::NONE => Err(format!("it is rolled back, and green still has {seen}")),
+            _ => Ok(Outcome::Kept),
+        }
+    }
+
+    async fn another(&mut self, managed: &dyn ManagedDeployment, before: &Handle) -> Kept {
+        let context = self.context("deploy-2", FENCE);
+        let next = self.answer(managed.start(&context)).await.map_err(text)?;
+        if next == *before {
+            return Err(format!("it gives {next} for another step, too"));
+        }
+        self.abort(managed, &next).await
     }
 
     fn found(&mut self, rule: &'static str, kept: Kept) {
@@ -180,6 +301,9 @@ impl Suite<'_> {
         let can = self.answer(backend.capabilities(&context)).await.map_err(text)?;
         if can.kind == Kind::Manual {
             return Ok(Outcome::Skipped("people move the traffic".to_owned()));
+        }
+        if can.kind == Kind::Managed {
+            self.asked = Asked::Deployments;
         }
         let again = self.answer(backend.capabilities(&context)).await.map_err(text)?;
         if again != can {

@@ -316,7 +316,8 @@ impl TrafficBackend for Envoy {
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
-        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: true }) })
+        let (admin, file) = (&self.settings.admin, &self.settings.file);
+        Box::pin(async move { Ok(Capabilities::seeing(Kind::Weighted, true).moving(admin, file)) })
     }
 
     fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {

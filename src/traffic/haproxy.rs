@@ -362,7 +362,8 @@ impl TrafficBackend for Haproxy {
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
-        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: true }) })
+        let (socket, backend) = (&self.settings.socket, &self.settings.backend);
+        Box::pin(async move { Ok(Capabilities::seeing(Kind::Weighted, true).moving(socket, backend)) })
     }
 
     fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {

@@ -28,7 +28,7 @@ impl TrafficBackend for Manual {
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
-        Box::pin(async { Ok(Capabilities { kind: Kind::Manual, can_verify: false, can_prove_drain: false }) })
+        Box::pin(async { Ok(Capabilities::of(Kind::Manual)) })
     }
 
     fn preflight<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {

@@ -6,6 +6,7 @@ mod caddy;
 pub mod conformance;
 mod envoy;
 mod haproxy;
+mod managed;
 mod manual;
 mod nginx;
 pub mod plugin;
@@ -19,8 +20,9 @@ pub use crate::outside::{Needs, Program, Surroundings};
 pub use crate::release::Share;
 pub use backend::{
     Answer, Capabilities, Code, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend,
-    TrafficError, Verified,
+    TrafficError, TrafficTarget, Verified,
 };
+pub use managed::{Handle, ManagedDeployment, Progress};
 pub use manual::Manual;
 pub use plugin::Exec;
 pub use registry::{BackendKind, KINDS, OpenError, Opened, kind, open};

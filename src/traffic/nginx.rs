@@ -323,7 +323,8 @@ impl TrafficBackend for Nginx {
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
         let can_prove_drain = self.pid_file.is_some();
-        Box::pin(async move { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain }) })
+        let (at, variable) = (&self.settings.shares_url, &self.settings.variable);
+        Box::pin(async move { Ok(Capabilities::seeing(Kind::Weighted, can_prove_drain).moving(at, variable)) })
     }
 
     fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {

@@ -28,7 +28,7 @@ impl TrafficBackend for Simulated {
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
-        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: true }) })
+        Box::pin(async { Ok(Capabilities::seeing(Kind::Weighted, true)) })
     }
 
     fn preflight<'a>(&'a self, _: &'a Context) -> Answer<'a, ()> {

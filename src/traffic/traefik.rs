@@ -187,7 +187,8 @@ impl TrafficBackend for Traefik {
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
-        Box::pin(async { Ok(Capabilities { kind: Kind::Weighted, can_verify: true, can_prove_drain: false }) })
+        let (api, service) = (&self.settings.api, &self.settings.service);
+        Box::pin(async move { Ok(Capabilities::seeing(Kind::Weighted, false).moving(api, service)) })
     }
 
     fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::saved::{Carried, Phase};
 use crate::release::{BlueSessions, HookMoment, Limits, OnFailure, Purpose, Ramp, Share, Until};
+use crate::traffic::{Handle, TrafficTarget};
 
 /// A person or pipeline, as far as the tool can know them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +50,18 @@ pub enum Gate {
     Drain,
     /// Somebody approves at a gate of the ramp: its name.
     Ramp(String),
+    /// Somebody approves at a gate of the platform's deployment: its name.
+    Deployment(String),
+}
+
+impl Gate {
+    /// As `promote --gate` has it; none where it is about the traffic as a whole.
+    pub fn name(&self) -> Option<&String> {
+        match self {
+            Self::Ramp(name) | Self::Deployment(name) => Some(name),
+            Self::Traffic | Self::Drain => None,
+        }
+    }
 }
 
 /// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none. And of what belongs to them, by
@@ -85,6 +98,9 @@ pub enum ReleaseRecord {
         by: Actor,
         /// The traffic backend's name.
         traffic: String,
+        /// What it moves, if it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<TrafficTarget>,
         /// How the traffic is to move.
         #[serde(rename = "strategy")]
         ramp: Ramp,
@@ -200,6 +216,18 @@ pub enum TrafficRecord {
         share: Share,
         /// Whether the backend confirmed it, or could not tell.
         confirmed: bool,
+    },
+    /// The platform is told to begin a deployment of its own, which moves the traffic.
+    DeploymentAsked,
+    /// It has begun one.
+    DeploymentStarted {
+        /// What it calls it.
+        handle: Handle,
+    },
+    /// A gate of the deployment is passed.
+    GatePassed {
+        /// What the platform calls it.
+        gate: String,
     },
     /// Nothing moves for a time.
     HoldStarted {
@@ -351,6 +379,9 @@ impl Record {
             Self::Traffic(record) => match record {
                 TrafficRecord::ShiftStarted { .. } => "shift_started",
                 TrafficRecord::Shifted { .. } => "shifted",
+                TrafficRecord::DeploymentAsked => "deployment_asked",
+                TrafficRecord::DeploymentStarted { .. } => "deployment_started",
+                TrafficRecord::GatePassed { .. } => "gate_passed",
                 TrafficRecord::HoldStarted { .. } => "hold_started",
                 TrafficRecord::HoldEnded => "hold_ended",
                 TrafficRecord::ApprovalAwaited { .. } => "approval_awaited",

@@ -93,6 +93,7 @@ impl From<Record> for record::Record {
             Record::Started { by, traffic, ramp, relations, accepted } => Release(ReleaseRecord::Started {
                 by,
                 traffic,
+                target: None,
                 ramp,
                 relations,
                 accepted,

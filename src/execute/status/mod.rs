@@ -193,7 +193,9 @@ impl Status {
     }
 
     fn first(record: &Record) -> Result<Self, UnknownTransition> {
-        let Record::Release(ReleaseRecord::Started { traffic, ramp, relations, blue, limits, on_failure, .. }) = record
+        let Record::Release(ReleaseRecord::Started {
+            traffic, target, ramp, relations, blue, limits, on_failure, ..
+        }) = record
         else {
             return Err(UnknownTransition { record: record.name(), stage: None });
         };
@@ -202,7 +204,7 @@ impl Status {
             trouble: None,
             standing: None,
             steps: BTreeMap::new(),
-            traffic: TrafficStatus::new(traffic.clone(), ramp.clone()),
+            traffic: TrafficStatus::new(traffic.clone(), target.clone(), ramp.clone()),
             past_no_return: None,
             relations: relations.clone(),
             expanded: false,
@@ -491,7 +493,7 @@ impl Status {
                 (None, true) => say(&["cutover resume", "cutover abort"]),
                 (None, false) => say(&["cutover resume", "cutover rollback"]),
             },
-            Stage::AwaitingApproval { gate: Gate::Ramp(name) } => {
+            Stage::AwaitingApproval { gate: Gate::Ramp(name) | Gate::Deployment(name) } => {
                 vec![format!("cutover promote --gate {name}"), "cutover rollback".to_owned()]
             }
             Stage::AwaitingApproval { .. } => say(&["cutover promote", "cutover rollback"]),
@@ -546,6 +548,7 @@ mod tests {
         ReleaseRecord::Started {
             by: by(),
             traffic: "simulated".into(),
+            target: None,
             ramp: Ramp::all_at_once(),
             relations: Relations::new(),
             accepted: None,

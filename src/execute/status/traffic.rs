@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::execute::journal::{Gate, TrafficRecord};
 use crate::release::{Purpose, Ramp, RampStep, Share};
+use crate::traffic::{Handle, TrafficTarget};
 
 /// What the traffic does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -37,6 +38,9 @@ pub enum TrafficState {
 pub struct TrafficStatus {
     /// The backend's name.
     pub backend: String,
+    /// What it moves, if it said so when the release was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TrafficTarget>,
     /// How it is to move.
     pub ramp: Ramp,
     /// How many steps of the ramp are over.
@@ -45,14 +49,31 @@ pub struct TrafficStatus {
     pub share: Share,
     /// Whether somebody answered for the drain.
     pub promoted: bool,
+    /// The deployment of the platform that moves it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentStatus>,
+    /// How many deployments were asked for.
+    #[serde(skip)]
+    pub deployments: u32,
     /// What it does.
     #[serde(flatten)]
     pub state: TrafficState,
 }
 
+/// A deployment of the platform's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DeploymentStatus {
+    /// What the platform calls it, once it has begun.
+    pub handle: Option<Handle>,
+    /// The gate that somebody approved last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
+}
+
 impl TrafficStatus {
-    pub(super) fn new(backend: String, ramp: Ramp) -> Self {
-        Self { backend, ramp, ramp_done: 0, share: Share::NONE, promoted: false, state: TrafficState::Moving }
+    pub(super) fn new(backend: String, target: Option<TrafficTarget>, ramp: Ramp) -> Self {
+        let (share, state) = (Share::NONE, TrafficState::Moving);
+        Self { backend, target, ramp, ramp_done: 0, share, promoted: false, deployment: None, deployments: 0, state }
     }
 
     /// The step of the ramp that is not over yet.
@@ -69,6 +90,16 @@ impl TrafficStatus {
                 self.has(*share);
                 Moving
             }
+            (Moving, TrafficRecord::DeploymentAsked) => {
+                self.deployments += 1;
+                self.deployment = Some(DeploymentStatus::default());
+                Moving
+            }
+            (state @ (Moving | RollingBack), TrafficRecord::DeploymentStarted { handle }) => {
+                self.deployment.get_or_insert_default().handle = Some(handle.clone());
+                state.clone()
+            }
+            (state @ (Moving | Draining), TrafficRecord::GatePassed { .. }) => state.clone(),
             (Moving, TrafficRecord::HoldStarted { until_ms }) => Holding { until_ms: *until_ms },
             (Holding { .. }, TrafficRecord::HoldEnded) => {
                 self.ramp_done += 1;
@@ -79,6 +110,10 @@ impl TrafficStatus {
             }
             (AwaitingApproval { gate: Gate::Ramp(_) }, TrafficRecord::Promoted { .. }) => {
                 self.ramp_done += 1;
+                Moving
+            }
+            (AwaitingApproval { gate: Gate::Deployment(gate) }, TrafficRecord::Promoted { .. }) => {
+                self.deployment.get_or_insert_default().approved = Some(gate.clone());
                 Moving
             }
             (AwaitingApproval { gate: Gate::Traffic | Gate::Drain }, TrafficRecord::Promoted { .. }) => {
@@ -98,13 +133,16 @@ impl TrafficStatus {
                 TrafficRecord::RollbackStarted { .. },
             ) => RollingBack,
             (RollingBack, TrafficRecord::RolledBack { .. }) => {
-                (self.promoted, self.share, self.ramp_done) = (false, Share::NONE, 0);
+                (self.promoted, self.share, self.ramp_done, self.deployment) = (false, Share::NONE, 0, None);
                 RolledBack
             }
             (
                 _,
                 TrafficRecord::ShiftStarted { .. }
                 | TrafficRecord::Shifted { .. }
+                | TrafficRecord::DeploymentAsked
+                | TrafficRecord::DeploymentStarted { .. }
+                | TrafficRecord::GatePassed { .. }
                 | TrafficRecord::HoldStarted { .. }
                 | TrafficRecord::HoldEnded
                 | TrafficRecord::ApprovalAwaited { .. }
@@ -129,6 +167,7 @@ impl TrafficStatus {
     pub(super) fn resume(&mut self) {
         if matches!(self.state, TrafficState::RollingBack | TrafficState::RolledBack) {
             (self.state, self.share, self.ramp_done, self.promoted) = (TrafficState::Moving, Share::NONE, 0, false);
+            self.deployment = None;
         }
     }
 }

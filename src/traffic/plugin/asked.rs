@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::protocol::{Op, PROTOCOL, Request, Response};
 use crate::side::Side;
 use crate::traffic::{
-    Answer, Capabilities, Code, Context, Drain, Health, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    Verified,
+    Answer, Capabilities, Code, Context, Drain, Handle, Health, ManagedDeployment, Progress, Share, ShareSeen,
+    ShareSet, TrafficBackend, TrafficError, Verified,
 };
 
 /// Why no answer came.
@@ -127,8 +127,41 @@ impl<T: Asked> TrafficBackend for T {
         Box::pin(call(Asked::name(self), self.transport(), context, Op::Drain { side }))
     }
 
+    fn managed(&self) -> Option<&dyn ManagedDeployment> {
+        Some(self)
+    }
+
     fn finalize<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {
         let asked = call::<Value>(Asked::name(self), self.transport(), context, Op::Finalize);
+        Box::pin(async move { asked.await.map(|_| ()) })
+    }
+}
+
+/// What [`Op::Start`] is answered with.
+#[derive(Debug, serde::Deserialize)]
+struct Started {
+    handle: Handle,
+}
+
+impl<T: Asked> ManagedDeployment for T {
+    fn start<'a>(&'a self, context: &'a Context) -> Answer<'a, Handle> {
+        let asked = call::<Started>(Asked::name(self), self.transport(), context, Op::Start);
+        Box::pin(async move { asked.await.map(|started| started.handle) })
+    }
+
+    fn poll<'a>(&'a self, context: &'a Context, handle: Handle) -> Answer<'a, Progress> {
+        Box::pin(call(Asked::name(self), self.transport(), context, Op::Poll { handle }))
+    }
+
+    fn answer<'a>(&'a self, context: &'a Context, handle: Handle, gate: String) -> Answer<'a, ()> {
+        let op = Op::Answer { handle, gate };
+        let asked = call::<Value>(Asked::name(self), self.transport(), context, op);
+        Box::pin(async move { asked.await.map(|_| ()) })
+    }
+
+    fn abort<'a>(&'a self, context: &'a Context, handle: Handle) -> Answer<'a, ()> {
+        let op = Op::Abort { handle };
+        let asked = call::<Value>(Asked::name(self), self.transport(), context, op);
         Box::pin(async move { asked.await.map(|_| ()) })
     }
 }

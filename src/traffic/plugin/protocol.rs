@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::side::Side;
-use crate::traffic::Share;
+use crate::traffic::{Handle, Share};
 
 /// The version of the protocol.
 pub const PROTOCOL: u32 = 1;
@@ -60,6 +60,25 @@ pub enum Op {
     },
     /// Blue will not come back: clear up.
     Finalize,
+    /// Begin a deployment of your own, or say which was begun for this release and step. This and what follows is asked of the kind `managed`.
+    Start,
+    /// Say how far a deployment is.
+    Poll {
+        /// Which.
+        handle: Handle,
+    },
+    /// Let it pass a gate.
+    Answer {
+        /// Which.
+        handle: Handle,
+        /// The gate.
+        gate: String,
+    },
+    /// End it, and give blue everything.
+    Abort {
+        /// Which.
+        handle: Handle,
+    },
 }
 
 impl Op {
@@ -74,6 +93,10 @@ impl Op {
             Self::Health { .. } => "health",
             Self::Drain { .. } => "drain",
             Self::Finalize => "finalize",
+            Self::Start => "start",
+            Self::Poll { .. } => "poll",
+            Self::Answer { .. } => "answer",
+            Self::Abort { .. } => "abort",
         }
     }
 }

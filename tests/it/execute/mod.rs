@@ -5,6 +5,7 @@ mod at_start;
 mod cable;
 mod crash;
 mod day;
+mod deployment;
 mod exec_backend;
 mod exhaustion;
 mod failures;

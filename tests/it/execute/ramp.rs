@@ -14,7 +14,7 @@ use super::support::{Ran, Shop, async_client, signal, until};
 const PROGRAM: &str = r#"#!/bin/sh
 read request
 case "$request" in
-*'"op":"capabilities"'*) r='{"kind":"weighted","can_verify":true,"can_prove_drain":true}' ;;
+*'"op":"capabilities"'*) r=$(cat "$1/capabilities" 2>/dev/null || echo '{"kind":"weighted","can_verify":true,"can_prove_drain":true}') ;;
 *'"op":"observe"'*) r=$(tail -n 1 "$1/shares" 2>/dev/null || echo '{"share":0}') ;;
 *'"op":"set_share"'*) r=$(echo "$request" | sed 's/.*"args":\({[^}]*}\).*/\1/'); echo "$r" >> "$1/shares" ;;
 *'"op":"verify"'*) r=$(cat "$1/verify" 2>/dev/null || echo '{"verified":"yes"}') ;;
@@ -326,4 +326,19 @@ fn a_release_is_carried_on_with_the_backend_that_it_was_begun_with() {
     let ran = shop.run(&["execute", &plan, "--yes", "--traffic", "simulated", "--shift", "10,approve=qa,100"]);
     ran.ends(0).says("at the gate qa");
     shop.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
+}
+
+#[test]
+fn shares_that_come_in_steps_and_take_their_time() {
+    let ramped = Ramped::new();
+    let can = |more: &str| {
+        let can = format!("{{\"kind\":\"weighted\",\"can_verify\":true,\"can_prove_drain\":true,{more}}}");
+        ramped.answers("capabilities", &can);
+    };
+    can("\"grid\":500");
+    ramped.execute(&["--shift", "12,100"]).ends(2).says("cannot set 12 %").says("it moves in steps of 5 %");
+    can("\"grid\":500,\"converges_ms\":600");
+    ramped.execute(&["--shift", "15,100"]).ends(0).says("Waiting   for everybody to go by the share of 15 %");
+    let took = "SELECT bool_and(took >= interval '600 ms')::text FROM (SELECT event, at - lag(at) OVER (ORDER BY seq) AS took FROM cutover.journal) AS s WHERE event = 'shifted'";
+    assert_eq!(ramped.shop.rows(took), ["true"]);
 }

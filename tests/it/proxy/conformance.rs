@@ -75,6 +75,24 @@ fn the_example_plugins_keep_to_it() {
     assert_eq!(kept(&ran), 12, "{}", ran.out);
 }
 
+/// A platform with deployments of its own (`tests/it/execute/platform.py`), and defects of it.
+#[test]
+fn a_platform_keeps_to_it() {
+    let check = |defect: &str, code: i32, says: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("stages"), r#"[{"gate": "ready", "share": 0}, {"share": 1000}]"#).unwrap();
+        let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/execute/platform.py");
+        let words = [platform.to_str().unwrap(), folder.path().to_str().unwrap(), defect];
+        let ran = test(&program("", &words), &["--verify-timeout", "500ms"]).ends(code).says(says);
+        assert!(code != 0 || kept(&ran) == 8, "{}", ran.out);
+    };
+    check("", 0, "");
+    check("two", 1, "BROKEN   one-deployment");
+    check("anything", 1, "BROKEN   progress");
+    check("endless", 1, "BROKEN   abort");
+    check("same", 1, "BROKEN   another");
+}
+
 /// A process that goes when this does.
 struct Served(Child);
 

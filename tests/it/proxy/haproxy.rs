@@ -8,6 +8,7 @@ use std::thread::spawn;
 
 use super::app::App;
 use super::clients::{Clients, get};
+use super::trouble::boundaries;
 use crate::execute::support::{Ran, Shop, until};
 
 /// HAProxy with blue and green behind it.
@@ -189,7 +190,7 @@ fn its_state_is_shown_without_a_release() {
 fn killed_and_resumed_behind_it_no_request_fails() {
     let Some(proxy) = Proxy::start("admin", "") else { return };
     let clients = Clients::start(proxy.port);
-    for boundary in (2..).step_by(3) {
+    for boundary in boundaries(2, 3) {
         proxy.ask("set server app/blue-1 state ready; set server app/blue-1 weight 1; set server app/green-1 weight 0");
         until("blue is up again", || {
             proxy.ask("show stat").lines().any(|l| l.starts_with("app,blue-1,") && l.contains(",UP,"))
