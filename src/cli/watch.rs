@@ -257,10 +257,13 @@ impl Seen {
             return Ok(());
         };
         if self.release.as_ref() != Some(&overview.release.id) {
-            // What has happened before is in the headline.
-            let rows = overview.journal.len();
+            // Who was here before it began is told all of it; for others what has happened is in the headline.
+            let was_here = self.release.is_some() || self.told.is_some();
+            let rows = if was_here { 0 } else { overview.journal.len() };
             *self = Self { release: Some(overview.release.id.clone()), rows, ..Self::default() };
-            tell(&report::render_headline(overview))?;
+            if !was_here {
+                tell(&report::render_headline(overview))?;
+            }
         }
         let new = overview.journal.get(self.rows..).unwrap_or_default();
         self.rows = overview.journal.len();

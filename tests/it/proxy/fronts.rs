@@ -19,6 +19,8 @@ pub(super) struct Maker {
     make: fn(&Place) -> Made,
     /// Whether it can say that blue is drained.
     pub(super) proves_drain: bool,
+    /// Whether it draws lots for each request. The others keep to the shares all the time.
+    pub(super) draws_lots: bool,
     /// What its clients must bear. Each change of Caddy's configuration is a reload, in which it may reset a connection that it has just accepted.
     pub(super) patience: Patience,
 }
@@ -41,16 +43,46 @@ struct Made {
 
 pub(super) const ALL: [Maker; 5] = [HAPROXY, NGINX, ENVOY, TRAEFIK, CADDY];
 
-pub(super) const HAPROXY: Maker =
-    Maker { kind: "haproxy", program: "haproxy", make: haproxy, proves_drain: true, patience: Patience::None };
-pub(super) const NGINX: Maker =
-    Maker { kind: "nginx", program: "nginx", make: nginx, proves_drain: true, patience: Patience::None };
-pub(super) const ENVOY: Maker =
-    Maker { kind: "envoy", program: "envoy", make: envoy, proves_drain: true, patience: Patience::None };
-pub(super) const TRAEFIK: Maker =
-    Maker { kind: "traefik", program: "traefik", make: traefik, proves_drain: false, patience: Patience::None };
-pub(super) const CADDY: Maker =
-    Maker { kind: "caddy", program: "caddy", make: caddy, proves_drain: true, patience: Patience::Resets };
+pub(super) const HAPROXY: Maker = Maker {
+    kind: "haproxy",
+    program: "haproxy",
+    make: haproxy,
+    draws_lots: false,
+    proves_drain: true,
+    patience: Patience::None,
+};
+pub(super) const NGINX: Maker = Maker {
+    kind: "nginx",
+    program: "nginx",
+    make: nginx,
+    draws_lots: true,
+    proves_drain: true,
+    patience: Patience::None,
+};
+pub(super) const ENVOY: Maker = Maker {
+    kind: "envoy",
+    program: "envoy",
+    make: envoy,
+    draws_lots: true,
+    proves_drain: true,
+    patience: Patience::None,
+};
+pub(super) const TRAEFIK: Maker = Maker {
+    kind: "traefik",
+    program: "traefik",
+    make: traefik,
+    draws_lots: false,
+    proves_drain: false,
+    patience: Patience::None,
+};
+pub(super) const CADDY: Maker = Maker {
+    kind: "caddy",
+    program: "caddy",
+    make: caddy,
+    draws_lots: false,
+    proves_drain: true,
+    patience: Patience::Resets,
+};
 
 /// A proxy that runs, with blue and green behind it.
 pub(super) struct Front {
