@@ -28,7 +28,7 @@ pub(super) const KIND: CheckKind = CheckKind {
 struct Settings {
     /// What is asked for.
     url: String,
-    /// Headers; a secret is named by `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// Headers; a secret is named by `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = ["PROGRAM"] }`.
     #[serde(default)]
     headers: BTreeMap<String, Text>,
     /// The status that is right; without it, every one from 200 to 299.

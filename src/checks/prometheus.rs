@@ -27,7 +27,7 @@ pub(super) const KIND: CheckKind = CheckKind {
 struct Settings {
     /// The server, without `/api`.
     url: String,
-    /// Headers; a secret is named by `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// Headers; a secret is named by `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = ["PROGRAM"] }`.
     #[serde(default)]
     headers: BTreeMap<String, Text>,
     /// The query, an instant vector or a scalar.

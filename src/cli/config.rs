@@ -24,7 +24,7 @@ enum Command {
 ///
 /// Prints TOML. `CUTOVER_RELEASE_LOCK_TIMEOUT` stands for `lock-timeout` of `[release]`, and every other setting has its variable by the same rule;
 /// a list or a table is written as in TOML. Sections that you name, such as `[traffic.edge]`, must be in the file: `CUTOVER_TRAFFIC_EDGE_SOCKET`. Options
-/// of a command count before all of them. A secret is shown by the name of where it is.
+/// of a command count before all of them. A secret of the traffic, a check, a hook or news is shown by the name of where it is; values of placeholders, and commands, are shown as they are.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover config show

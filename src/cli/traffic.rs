@@ -114,7 +114,13 @@ fn backend(traffic: &TrafficArgs, folder: &Utf8Path) -> Result<Box<dyn TrafficBa
 fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
     let (tested, other) = (backend(&args.traffic, &args.folder)?, backend(&args.traffic, &args.folder)?);
     let shares = args.shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    live::confirmed(args.yes, &format!("Give green {shares} of the traffic of {}, and then none?", tested.name()))?;
+    live::confirmed(
+        args.yes,
+        &format!(
+            "Test {} with real traffic: give green {shares} of it, and then none; or, of a platform with deployments of its own, begin two and end them?",
+            tested.name()
+        ),
+    )?;
     let (shares, deadline, converge) = (args.shares.clone(), args.traffic_timeout, args.verify_timeout);
     let settings = conformance::Settings { shares, deadline, converge };
     let (log, mut lines) = traffic::Log::channel();

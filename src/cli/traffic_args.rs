@@ -113,7 +113,7 @@ fn begun(name: &str, planned: Option<Configured>) -> Result<Option<Configured>, 
                 config::FILE_NAME,
                 differs(&begun, here)
             );
-            let hint = "put it back until this release is over; blue and green change places for the next one only";
+            let hint = "put it back until this release is over, in the file or in the variables of the environment; blue and green change places for the next one only";
             Err(CliError::usage(other).hint(hint))
         }
         _ => Ok(here),

@@ -94,6 +94,21 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// What is wrong with a section that people name, which the environment may have a word in.
+    pub(super) fn error_of(
+        &self,
+        section: &str,
+        name: &Spanned<String>,
+        message: impl std::fmt::Display,
+    ) -> ConfigError {
+        let variables: Vec<&str> = self.variables.about(section, name.get_ref()).collect();
+        let with = match variables.is_empty() {
+            true => String::new(),
+            false => format!(" (the environment has {})", variables.join(", ")),
+        };
+        self.error(name.span().start, format!("{message}{with}"))
+    }
+
     /// What is wrong at a place.
     pub(super) fn error(&self, at: usize, message: impl Into<String>) -> ConfigError {
         ConfigError::Invalid { origin: self.origin(at), message: message.into() }

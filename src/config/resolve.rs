@@ -45,9 +45,8 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
     };
     let mut backends = BTreeMap::new();
     for (name, RawTraffic { kind, settings }) in raw.traffic {
-        let at = name.span().start;
         let traffic = configured(name.get_ref(), kind, settings);
-        check(&traffic).map_err(|message| invalid(at, message))?;
+        check(&traffic).map_err(|why| document.error_of("traffic", &name, why))?;
         backends.insert(traffic.name.clone(), traffic);
     }
     let chosen = |name: Spanned<String>| match backends.get(name.get_ref()) {
@@ -67,11 +66,11 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
     };
     let mut checks = Vec::new();
     for (name, raw) in raw.checks {
-        let (at, limits) = (name.span().start, raw.limits());
+        let limits = raw.limits();
         let times = some(raw.timeout, "timeout").and(some(raw.interval, "interval"));
-        times.map_err(|why| invalid(at, format!("check {}: {why}", name.get_ref())))?;
+        times.map_err(|why| document.error_of("checks", &name, format_args!("check {}: {why}", name.get_ref())))?;
         let check = Check { configured: configured(name.get_ref(), raw.kind, raw.settings), limits };
-        is_check(&check).map_err(|message| invalid(at, message))?;
+        is_check(&check).map_err(|why| document.error_of("checks", &name, why))?;
         checks.push(check);
     }
     let mut hooks = Vec::new();
@@ -82,15 +81,16 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
             let known = HookMoment::ALL.map(|(known, _)| known).join(", ");
             invalid(at, format!("there is no hook {:?}; there are {known}", name.get_ref()))
         })?;
-        some(raw.timeout, "timeout").map_err(|why| invalid(at, format!("hook {}: {why}", name.get_ref())))?;
+        some(raw.timeout, "timeout")
+            .map_err(|why| document.error_of("hooks", &name, format_args!("hook {}: {why}", name.get_ref())))?;
         let configured = configured(name.get_ref(), raw.kind, raw.settings);
-        is_listener(&configured).map_err(|why| invalid(at, format!("hook {why}")))?;
+        is_listener(&configured).map_err(|why| document.error_of("hooks", &name, format_args!("hook {why}")))?;
         hooks.push(Hook { moment, timeout_ms: raw.timeout.map_or(HOOK_TIMEOUT_MS, |time| time.0), configured });
     }
     let mut notify = Vec::new();
     for (name, raw) in raw.notify {
         let configured = configured(name.get_ref(), raw.kind, raw.settings);
-        is_listener(&configured).map_err(|why| invalid(name.span().start, format!("notify {why}")))?;
+        is_listener(&configured).map_err(|why| document.error_of("notify", &name, format_args!("notify {why}")))?;
         notify.push(Notify { on: raw.on.unwrap_or_else(|| News::USUAL.to_vec()), configured });
     }
     let known = |name: Spanned<String>| match checks.iter().any(|check| check.configured.name == *name.get_ref()) {

@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_section_is_a_table() {
+        let rules = "{ table-rewrite = \"error\" }";
+        let expected = "lint.rules.table-rewrite = \"error\" (CUTOVER_LINT_RULES)\n";
+        assert_eq!(shown("", &[("CUTOVER_LINT_RULES", rules)]), expected);
+        let wrong = "CUTOVER_LINT_RULES: it stands for a whole section: write it as a table of TOML, { … }";
+        assert_eq!(shown("", &[("CUTOVER_LINT_RULES", "error")]), wrong);
+    }
+
+    #[test]
     fn a_variable_that_is_wrong_is_named() {
         let check = |name: &str, text: &str, expected: &str| assert_eq!(shown("", &[(name, text)]), expected);
         check("CUTOVER_RELEASE_RAMP", "50,10", "CUTOVER_RELEASE_RAMP: ramp: the shares must rise, and 10 % does not");

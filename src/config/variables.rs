@@ -33,6 +33,12 @@ impl Variables {
         Self(all)
     }
 
+    /// Those that say something of a section.
+    pub(super) fn about<'a>(&'a self, section: &str, name: &str) -> impl Iterator<Item = &'a str> {
+        let start = format!("{PREFIX}{}_{}", shouted(section), shouted(name));
+        self.0.iter().map(|(variable, _)| variable.as_str()).filter(move |variable| variable.starts_with(&start))
+    }
+
     /// The name of one.
     pub(super) fn name(&self, index: usize) -> Option<&str> {
         self.0.get(index).map(|(name, _)| name.as_str())
@@ -48,6 +54,9 @@ impl Variables {
             let at = end + index;
             let rest = name.strip_prefix(PREFIX).unwrap_or(name);
             let (path, setting) = find(&whole, Some(document), rest).map_err(|why| (at, why))?;
+            if is_section(setting) && !text.trim_start().starts_with('{') {
+                return Err((at, "it stands for a whole section: write it as a table of TOML, { … }".to_owned()));
+            }
             set(document, &path, value(setting, text), at);
         }
         Ok(())
@@ -65,7 +74,7 @@ fn find<'s>(schema: &'s Value, table: Option<&DeTable<'_>>, rest: &str) -> Resul
     let mut deepest = None;
     let mut go = |name: &str, one: &'s Value| -> Option<(Vec<String>, &'s Value)> {
         let own = shouted(name);
-        if rest == own && !is_section(one) {
+        if rest == own {
             return Some((vec![name.to_owned()], one));
         }
         let found = find(one, below(name), rest.strip_prefix(&own)?.strip_prefix('_')?);
@@ -88,6 +97,9 @@ fn find<'s>(schema: &'s Value, table: Option<&DeTable<'_>>, rest: &str) -> Resul
         let mut names: Vec<String> = table.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()).collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         for name in &names {
+            if let Some(other) = names.iter().find(|other| *other != name && shouted(other) == shouted(name)) {
+                return Err(format!("it may be about {name} or about {other}: a variable cannot tell the two"));
+            }
             if let Some(found) = go(name, of_kind(named, below(name))) {
                 return Ok(found);
             }
@@ -124,7 +136,7 @@ fn value<'a>(setting: &Value, text: &'a str) -> DeValue<'a> {
     let first = text.trim_start().chars().next();
     match first {
         Some('[') if allows(setting, "array") => as_toml().unwrap_or_else(own),
-        Some('{') if allows(setting, "object") => as_toml().unwrap_or_else(own),
+        Some('{') if allows(setting, "object") || is_section(setting) => as_toml().unwrap_or_else(own),
         _ if allows(setting, "string") => own(),
         _ if allows(setting, "array") => {
             let mut list = toml::de::DeArray::new();

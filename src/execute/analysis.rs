@@ -72,6 +72,11 @@ impl Engine<'_, '_> {
         self.watch_those_of(|watched| watched.next <= Instant::now()).await
     }
 
+    /// Makes all of them: before a step that cannot be taken back by a share.
+    pub(super) async fn watch_all(&mut self) -> Result<(), ExecuteError> {
+        self.watch_those_of(|_| true).await
+    }
+
     /// Makes those that were not made yet: each says something of green before blue is given up.
     pub(super) async fn watch_once(&mut self) -> Result<(), ExecuteError> {
         self.watch_those_of(|watched| !watched.made).await

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::journal::{Gate, TrafficRecord};
 use super::shift::{LISTEN, Poll};
 use crate::release::Share;
+use crate::side::Side;
 use crate::traffic::{Answer, Handle, ManagedDeployment, Progress, TrafficBackend, TrafficError};
 
 /// The deployments of a backend that says that it has some.
@@ -56,13 +57,12 @@ impl Engine<'_, '_> {
                 Progress::RolledBack { why } => return Err(failed(&handle, why, true)),
             };
             let has_none = share.is_none_or(|share| share == Share::NONE);
-            let is_first = self.status.traffic.share == Share::NONE;
+            let is_first = self.status.traffic.share == Share::NONE && self.gates_passed().is_empty();
             if is_first && !is_tested && (gate.is_some() || !has_none) {
                 if !has_none && !self.plan.release.smoke.is_empty() {
                     let what =
-                        "the platform gave green traffic without a gate before it: its smoke checks come only now"
-                            .to_owned();
-                    (self.doors.events)(&Event::Warning { what });
+                        "the platform gave green traffic without a gate before it: its smoke checks come only now";
+                    (self.doors.events)(&Event::Warning { what: what.to_owned() });
                 }
                 self.smoke().await?;
                 is_tested = true;
@@ -73,25 +73,24 @@ impl Engine<'_, '_> {
             if share == Some(Share::ALL) {
                 return Ok(());
             }
-            match gate {
-                Some((gate, approval)) => {
-                    self.watch_once().await?;
-                    if !self.pass_gate(&handle, &gate, approval).await? {
-                        return Ok(());
-                    }
-                }
-                None => {
-                    // Often where something happens, seldom where nothing does.
-                    if before.as_ref() != Some(&progress) {
-                        poll = Poll::new(Duration::MAX);
-                    }
-                    let pause = poll.next(Duration::ZERO).unwrap_or(LISTEN);
-                    self.tell_waiting(doing(&handle, &progress), pause);
-                    self.sleep_watching(pause).await?;
-                    before = Some(progress);
-                }
+            if let Some((gate, approval)) = gate
+                && !self.pass_gate(&handle, &gate, approval).await?
+            {
+                return Ok(());
             }
+            // Often where something happens, seldom where nothing does.
+            if before.as_ref() != Some(&progress) {
+                poll = Poll::new(Duration::MAX);
+            }
+            let pause = poll.next(Duration::ZERO).unwrap_or(LISTEN);
+            self.tell_waiting(doing(&handle, &progress), pause);
+            self.sleep_watching(pause).await?;
+            before = Some(progress);
         }
+    }
+
+    fn gates_passed(&self) -> &[String] {
+        self.status.traffic.deployment.as_ref().map_or(&[], |deployment| &deployment.passed)
     }
 
     /// The deployment that this release follows; begun if there is none yet. A crash between its beginning and the journal's row begins no second one: the
@@ -111,13 +110,34 @@ impl Engine<'_, '_> {
         Ok(handle)
     }
 
+    /// How far it is. What the platform does not say of green's share, it may still show; at a gate it must be known, because the last one gives up blue.
     async fn progress(&mut self, handle: &Handle) -> Result<Progress, ExecuteError> {
-        self.call("poll", |traffic, context| ask(traffic, "poll", |managed| managed.poll(context, handle.clone())))
-            .await
+        let poll =
+            self.call("poll", |traffic, context| ask(traffic, "poll", |managed| managed.poll(context, handle.clone())));
+        let mut progress = poll.await?;
+        if let Progress::Running { share: share @ None, .. } | Progress::AtGate { share: share @ None, .. } =
+            &mut progress
+        {
+            *share = self.seen().await?;
+        }
+        match progress {
+            Progress::AtGate { gate, share: None, .. } => {
+                let why = format!("at its gate {gate} nobody knows green's share");
+                Err(TrafficError::Broken { backend: self.backend_name(), op: "poll", why }.into())
+            }
+            progress => Ok(progress),
+        }
     }
 
-    /// Passes a gate; `false` if somebody's word is needed for it, which is journaled.
+    /// Passes a gate that is not passed yet, once green is seen to work; `false` if somebody's word is needed for it, which is journaled.
     async fn pass_gate(&mut self, handle: &Handle, gate: &str, approval: bool) -> Result<bool, ExecuteError> {
+        if self.gates_passed().iter().any(|passed| passed == gate) {
+            return Ok(true);
+        }
+        if self.status.traffic.share != Share::NONE {
+            self.healthy(Side::Green).await?;
+            self.watch_all().await?;
+        }
         let approved = self.status.traffic.deployment.as_ref().and_then(|deployment| deployment.approved.as_deref());
         if approval && approved != Some(gate) {
             let gate = Gate::Deployment(gate.to_owned());
@@ -145,7 +165,6 @@ impl Engine<'_, '_> {
             Progress::Running { .. } => Ok(Some(false)),
             Progress::AtGate { gate, approval, .. } => {
                 // Once it is passed there is no way back to blue.
-                self.watch_once().await?;
                 self.check_world().await?;
                 self.foresee().await?;
                 Ok(self.pass_gate(&handle, &gate, approval).await?.then_some(false))
@@ -164,9 +183,12 @@ impl Engine<'_, '_> {
                 Some(false) => {}
                 None => return Ok(false),
             }
+            self.must_be_right().await?;
+            self.watch().await?;
             let why = "the platform has not ended its deployment".to_owned();
             let Some(pause) = poll.next(Duration::ZERO) else { return Err(ExecuteError::NotDrained { why }) };
-            self.pause("the platform to end its deployment".to_owned(), pause).await?;
+            self.tell_waiting("the platform to end its deployment".to_owned(), pause);
+            self.sleep_watching(pause).await?;
         }
     }
 
@@ -182,33 +204,65 @@ impl Engine<'_, '_> {
         }
     }
 
+    /// Whether blue can come back: not by a deployment that is over. Asked before it is journaled that the release goes back.
+    pub(super) async fn can_come_back(&mut self) -> Result<(), ExecuteError> {
+        let deployment = self.status.traffic.deployment.as_ref();
+        let Some(handle) = deployment.and_then(|deployment| deployment.handle.clone()) else { return Ok(()) };
+        match self.progress(&handle).await? {
+            Progress::Succeeded => Err(ExecuteError::DeploymentOver { handle }),
+            _ => Ok(()),
+        }
+    }
+
     /// Ends a deployment and sees blue have all traffic again.
     pub(super) async fn take_back_deployment(&mut self) -> Result<(), ExecuteError> {
-        if self.status.traffic.deployment.is_none() {
-            return Ok(());
-        }
+        let asked = self.status.traffic.deployment.is_some();
         // Whether one was begun nobody knows where its name was not journaled.
-        let handle = self.deployment().await?;
+        let handle = match if asked { self.deployment().await.map(Some) } else { Ok(None) } {
+            Ok(Some(handle)) => handle,
+            Ok(None) | Err(ExecuteError::Traffic(TrafficError::Refused { .. })) if self.green_has_none().await? => {
+                return Ok(());
+            }
+            Ok(None) => {
+                let (backend, seen) = (self.backend_name(), self.seen().await?);
+                return Err(ExecuteError::NotVerified { backend, share: Share::NONE, seen });
+            }
+            Err(error) => return Err(error),
+        };
         let (mut poll, mut is_told) = (Poll::new(self.limits().verify_timeout()), false);
         loop {
             let progress = self.progress(&handle).await?;
             match &progress {
                 Progress::RolledBack { .. } => return Ok(()),
-                Progress::Succeeded => return Err(ExecuteError::DeploymentOver { handle }),
-                Progress::Failed { .. } if is_told && self.green_has_none().await? => return Ok(()),
+                Progress::Succeeded => {
+                    self.append(&[TrafficRecord::BlueGone.into()]).await?;
+                    return Err(ExecuteError::DeploymentOver { handle });
+                }
+                // Somebody who insists has looked.
+                Progress::Failed { .. } if is_told && (self.options.force || self.green_has_none().await?) => {
+                    return Ok(());
+                }
                 Progress::Running { .. } | Progress::AtGate { .. } | Progress::Failed { .. } => {}
             }
             if !is_told {
-                self.call("abort", |traffic, context| {
+                is_told = true;
+                let abort = self.call("abort", |traffic, context| {
                     let handle = handle.clone();
                     ask(traffic, "abort", |managed| managed.abort(context, handle))
-                })
-                .await?;
-                is_told = true;
-                continue;
+                });
+                match (abort.await, &progress) {
+                    // What has failed may not be ended once more.
+                    (Ok(()), _)
+                    | (Err(ExecuteError::Traffic(TrafficError::Refused { .. })), Progress::Failed { .. }) => continue,
+                    // It may have come to its end in between.
+                    (Err(error), _) => match self.progress(&handle).await? {
+                        Progress::Succeeded | Progress::RolledBack { .. } => continue,
+                        _ => return Err(error),
+                    },
+                }
             }
             let Some(pause) = poll.next(Duration::ZERO) else {
-                let seen = self.deployment_share().await.unwrap_or_default();
+                let seen = self.seen().await?;
                 return Err(ExecuteError::NotVerified { backend: self.backend_name(), share: Share::NONE, seen });
             };
             self.pause(format!("blue to have everything again: {}", doing(&handle, &progress)), pause).await?;
@@ -216,7 +270,7 @@ impl Engine<'_, '_> {
     }
 
     async fn green_has_none(&mut self) -> Result<bool, ExecuteError> {
-        Ok(self.call("observe", |traffic, context| traffic.observe(context)).await?.share == Some(Share::NONE))
+        Ok(self.seen().await? == Some(Share::NONE))
     }
 }
 

@@ -138,7 +138,7 @@ impl Engine<'_, '_> {
 
     /// Records the migrations that no step completed, and closes the release, in one transaction.
     async fn finish(&mut self) -> Result<(), ExecuteError> {
-        if !self.end_deployment().await? {
+        if self.status.stage != Stage::After && !self.end_deployment().await? {
             return Ok(());
         }
         self.finalize_traffic().await?;

@@ -734,7 +734,7 @@ impl ExecuteError {
                 "use a ramp with one share (`--shift 100`; it may hold and ask), or a backend that moves traffic by shares"
                     .into()
             }
-            Self::DeploymentFailed { .. } => "`cutover rollback` sees blue have all traffic and ends the deployment; `cutover resume` then begins another one".into(),
+            Self::DeploymentFailed { .. } => "`cutover rollback` sees blue have all traffic and ends the deployment (with `--force` it takes your word that blue has it); `cutover resume` then begins another one".into(),
             Self::DeploymentOver { .. } => {
                 "go on with `cutover resume`, or release the version before as a release of its own".into()
             }

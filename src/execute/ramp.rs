@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::journal::TrafficRecord;
+use super::journal::{Gate, TrafficRecord};
 use super::release::Outcome;
 use super::session::{failed, get};
 use super::shift::{LISTEN, LOOK};
@@ -62,7 +62,7 @@ impl Engine<'_, '_> {
     }
 
     /// Green's share, if the backend can see it.
-    async fn seen(&mut self) -> Result<Option<Share>, ExecuteError> {
+    pub(super) async fn seen(&mut self) -> Result<Option<Share>, ExecuteError> {
         Ok(self.call("observe", |traffic, context| traffic.observe(context)).await?.share)
     }
 
@@ -127,6 +127,13 @@ impl Engine<'_, '_> {
     async fn still_right(&mut self) -> Result<Still, ExecuteError> {
         let share = self.status.traffic.share;
         if share == Share::NONE {
+            // A deployment may fail before green has any, and somebody may let it pass its gate on the platform.
+            if let (Some(seen), TrafficState::AwaitingApproval { gate: Gate::Deployment(_) }) =
+                (self.deployment_share().await?, &self.status.traffic.state)
+                && seen > share
+            {
+                self.append(&[TrafficRecord::Shifted { share: seen, confirmed: true }.into()]).await?;
+            }
             return Ok(Still::Right);
         }
         self.healthy(Side::Green).await?;
@@ -179,6 +186,7 @@ impl Engine<'_, '_> {
     /// Gives blue all traffic again because green fails, if blue works.
     pub(super) async fn go_back_by_itself(&mut self, why: String) -> Result<Outcome, ExecuteError> {
         let back = async {
+            self.can_come_back().await?;
             self.check_world().await?;
             self.healthy(Side::Blue).await?;
             let (by, failure) = (self.actor(), Some(why.clone()));

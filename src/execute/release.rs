@@ -703,6 +703,7 @@ async fn go_back(
         watches: Watches::default(),
     };
     engine.same_target().await?;
+    engine.can_come_back().await?;
     let kind = engine.kind().await?;
     let found = match engine.check_world().await {
         Ok(()) => engine.healthy(Side::Blue).await,

@@ -211,7 +211,11 @@ impl Engine<'_, '_> {
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
                 if self.status.is_in_ramp() {
+                    let before = self.status.stage.clone();
                     self.must_be_right().await?;
+                    if self.status.stage != before {
+                        return Ok(());
+                    }
                 }
                 // Green may have run its migrations, although it was not to.
                 if let Err(ExecuteError::Stale(why)) = self.check_world().await

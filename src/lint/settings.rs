@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 /// How much a rule matters to a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(transform = with_warn)]
 pub enum Level {
     /// Not at all.
     Allow,
@@ -22,6 +23,13 @@ pub enum Level {
     Warning,
     /// An error.
     Error,
+}
+
+/// `warn` is read, too.
+fn with_warn(schema: &mut schemars::Schema) {
+    if let Some(ways) = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut) {
+        ways.push(serde_json::json!({ "const": "warn", "description": "A warning." }));
+    }
 }
 
 /// From which severity on `lint` ends with exit code 1.

@@ -1,10 +1,12 @@
 //! A text of the settings, or the name of where a secret one is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::Surroundings;
 use super::http::Request;
@@ -12,39 +14,60 @@ use crate::postgres::Secret;
 use crate::release::Configured;
 
 /// As settings have it. A secret is named and read when it is needed, so that no plan, journal or log holds it.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a text, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }")]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Value")]
 pub(crate) enum Text {
     /// The text.
     Plain(String),
     /// That of an environment variable.
-    Env(InEnvironment),
+    Env(String),
     /// That of a file, without the end of its last line.
-    File(InFile),
-    /// The first line that a program writes.
-    Command(OfCommand),
+    File(Utf8PathBuf),
+    /// The first line that a program writes: the program and its arguments.
+    Command(Vec<String>),
 }
 
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct InEnvironment {
-    /// The variable that has it.
-    env: String,
+impl TryFrom<Value> for Text {
+    type Error = &'static str;
+
+    /// A text, or a table with one name of one kind. Nothing else: [`Configured::names_secrets`] looks for these.
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        let other = "expected a text, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
+        let table = match value {
+            Value::String(text) => return Ok(Self::Plain(text)),
+            Value::Object(table) if table.len() == 1 => table,
+            _ => return Err(other),
+        };
+        let (name, value) = table.into_iter().next().ok_or(other)?;
+        match (name.as_str(), value) {
+            ("env", Value::String(name)) => Ok(Self::Env(name)),
+            ("file", Value::String(path)) => Ok(Self::File(path.into())),
+            ("command", Value::Array(words)) => {
+                let words = words.into_iter().map(|word| word.as_str().map(str::to_owned));
+                words.collect::<Option<_>>().map(Self::Command).ok_or(other)
+            }
+            _ => Err(other),
+        }
+    }
 }
 
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct InFile {
-    /// The file that has it.
-    #[schemars(with = "String")]
-    file: Utf8PathBuf,
-}
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
 
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OfCommand {
-    /// A program and its arguments.
-    command: Vec<String>,
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let table = |name: &str, of: Value| json!({ "type": "object", "properties": { name: of }, "required": [name], "additionalProperties": false });
+        let text = json!({ "type": "string" });
+        json_schema!({
+            "anyOf": [
+                text,
+                table("env", text.clone()),
+                table("file", text.clone()),
+                table("command", json!({ "type": "array", "items": text, "minItems": 1 })),
+            ]
+        })
+    }
 }
 
 /// How a secret is named, for errors.
@@ -73,15 +96,15 @@ impl Text {
     pub(crate) async fn read(&self, folder: &Utf8Path, surroundings: &Surroundings) -> Result<Secret, String> {
         match self {
             Self::Plain(text) => Ok(Secret::new(text.clone())),
-            Self::Env(InEnvironment { env }) => {
-                let missing = || format!("the environment variable {env} is not set");
-                (surroundings.variable)(env).map(Secret::new).ok_or_else(missing)
+            Self::Env(name) => {
+                let missing = || format!("the environment variable {name} is not set");
+                (surroundings.variable)(name).map(Secret::new).ok_or_else(missing)
             }
-            Self::File(InFile { file }) => {
+            Self::File(file) => {
                 let text = fs_err::read_to_string(folder.join(file)).map_err(|error| error.to_string())?;
                 Ok(Secret::new(text.trim_end_matches(['\n', '\r'])))
             }
-            Self::Command(OfCommand { command }) => {
+            Self::Command(command) => {
                 let program = surroundings.program(|path| Configured::path_in(folder, path), "command", command)?;
                 program.secret().await
             }
@@ -126,5 +149,37 @@ pub(crate) fn is_url(setting: &str, text: &str) -> Result<(), String> {
         )),
         Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
         _ => Err(format!("`{setting}` is no URL with http: or https: {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_a_secret_is_seen_to_name_one() {
+        let check = |value: Value, expected: Option<bool>| {
+            let configured = Configured {
+                settings: [("url".to_owned(), value.clone())].into_iter().collect(),
+                ..Configured::named("a")
+            };
+            let plain = Text::try_from(value.clone()).ok().map(|text| matches!(text, Text::Plain(_)));
+            assert_eq!(plain, expected, "{value}");
+            if plain == Some(false) {
+                assert!(configured.names_secrets(), "{value}");
+            }
+        };
+        check(json!("x"), Some(true));
+        check(json!({ "env": "A" }), Some(false));
+        check(json!({ "file": "a" }), Some(false));
+        check(json!({ "command": ["a", "b"] }), Some(false));
+        // Other ways to write the same are none.
+        check(json!(["A"]), None);
+        check(json!([["/bin/sh", "-c", "true"]]), None);
+        check(json!({ "env": "A", "file": "b" }), None);
+        check(json!({ "command": "a" }), None);
+        check(json!({ "command": [1] }), None);
+        check(json!({ "enviroment": "A" }), None);
+        check(json!(1), None);
     }
 }

@@ -111,7 +111,7 @@ impl ConnectError {
             ),
             Self::Tls { mode, failure, .. } => Some(failure.hint(*mode)),
             Self::PasswordCommand { .. } => {
-                Some("run it by hand; it is `password-command` under [database] in cutover.toml".into())
+                Some("run it by hand; it is `password-command` under [database] in cutover.toml, or CUTOVER_DATABASE_PASSWORD_COMMAND".into())
             }
             Self::NoPassword { .. } => Some("set PGPASSWORD, or write the password to ~/.pgpass (chmod 600)".into()),
             Self::Authentication { sqlstate, .. } if sqlstate == SqlState::INVALID_PASSWORD.code() => {

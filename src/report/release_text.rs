@@ -107,6 +107,7 @@ fn describe_traffic(record: &TrafficRecord) -> String {
         TrafficRecord::DeploymentAsked => "  Cutover   by a deployment of the platform".into(),
         TrafficRecord::DeploymentStarted { handle } => format!("  Cutover   deployment {handle}"),
         TrafficRecord::GatePassed { gate } => format!("  Gate      {gate}: passed"),
+        TrafficRecord::BlueGone => "  Forward   blue is gone, there is no way back".into(),
         TrafficRecord::HoldStarted { until_ms } => format!("  Holding   until {}", at(*until_ms)),
         TrafficRecord::HoldEnded => "  Held".into(),
         TrafficRecord::ApprovalAwaited { gate: Gate::Ramp(gate) | Gate::Deployment(gate) } => {

@@ -112,6 +112,7 @@ pub async fn conformance(
         settings,
         log,
         asked: Asked::Shares,
+        begun: Vec::new(),
         late: None,
         garbage: None,
         findings: Vec::new(),
@@ -152,6 +153,8 @@ struct Suite<'a> {
     log: &'a Log,
     /// What is asked of it beside what is asked of all.
     asked: Asked,
+    /// Deployments that were begun.
+    begun: Vec<Handle>,
     /// The first answer that came too late, or made no sense.
     late: Option<String>,
     garbage: Option<String>,
@@ -210,19 +213,41 @@ impl Suite<'_> {
         let begun = self.one_deployment(managed).await;
         let handle = begun.as_ref().ok().cloned();
         self.found("one-deployment", begun.map(|_| Outcome::Kept));
-        let Some(handle) = handle else { return };
-        let told = self.progress(managed, &handle).await;
-        self.found("progress", told);
-        let ended = self.abort(managed, &handle).await;
-        self.found("abort", ended);
-        let another = self.another(managed, &handle).await;
-        self.found("another", another);
+        if let Some(handle) = handle {
+            let told = self.progress(managed, &handle).await;
+            self.found("progress", told);
+            let ended = self.abort(managed, &handle).await;
+            self.found("abort", ended);
+            let another = self.another(managed, &handle).await;
+            self.found("another", another);
+        } else {
+            for rule in ["progress", "abort", "another"] {
+                self.found(rule, Ok(Outcome::Skipped("no deployment is known".to_owned())));
+            }
+        }
+        // Whatever came out: none goes on.
+        let context = self.context("abort", FENCE);
+        for handle in std::mem::take(&mut self.begun) {
+            if let Err(error) = managed.abort(&context, handle.clone()).await {
+                self.log.line(format!("deployment {handle} was not ended: {error}"));
+            }
+        }
+    }
+
+    /// Begins a deployment, and keeps its name to end it.
+    async fn start(&mut self, managed: &dyn ManagedDeployment, context: &Context) -> Result<Handle, String> {
+        let handle = self.answer(managed.start(context)).await.map_err(text)?;
+        if !self.begun.contains(&handle) {
+            self.log.line(format!("began deployment {handle}"));
+            self.begun.push(handle.clone());
+        }
+        Ok(handle)
     }
 
     async fn one_deployment(&mut self, managed: &dyn ManagedDeployment) -> Result<Handle, String> {
         let context = self.context("deploy-1", FENCE);
-        let first = self.answer(managed.start(&context)).await.map_err(text)?;
-        let second = self.answer(managed.start(&context)).await.map_err(text)?;
+        let first = self.start(managed, &context).await?;
+        let second = self.start(managed, &context).await?;
         if first == second { Ok(first) } else { Err(format!("it began {first}, and asked again, {second}")) }
     }
 
@@ -264,7 +289,7 @@ impl Suite<'_> {
 
     async fn another(&mut self, managed: &dyn ManagedDeployment, before: &Handle) -> Kept {
         let context = self.context("deploy-2", FENCE);
-        let next = self.answer(managed.start(&context)).await.map_err(text)?;
+        let next = self.start(managed, &context).await?;
         if next == *before {
             return Err(format!("it gives {next} for another step, too"));
         }

@@ -229,6 +229,8 @@ pub enum TrafficRecord {
         /// What the platform calls it.
         gate: String,
     },
+    /// There is no way back: the platform's deployment is over, and blue with it. The release goes forward again.
+    BlueGone,
     /// Nothing moves for a time.
     HoldStarted {
         /// When it is over, by the server's clock: milliseconds since 1970.
@@ -382,6 +384,7 @@ impl Record {
                 TrafficRecord::DeploymentAsked => "deployment_asked",
                 TrafficRecord::DeploymentStarted { .. } => "deployment_started",
                 TrafficRecord::GatePassed { .. } => "gate_passed",
+                TrafficRecord::BlueGone => "blue_gone",
                 TrafficRecord::HoldStarted { .. } => "hold_started",
                 TrafficRecord::HoldEnded => "hold_ended",
                 TrafficRecord::ApprovalAwaited { .. } => "approval_awaited",

@@ -68,6 +68,8 @@ pub struct DeploymentStatus {
     /// The gate that somebody approved last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved: Option<String>,
+    /// The gates that are passed.
+    pub passed: Vec<String>,
 }
 
 impl TrafficStatus {
@@ -99,7 +101,21 @@ impl TrafficStatus {
                 self.deployment.get_or_insert_default().handle = Some(handle.clone());
                 state.clone()
             }
-            (state @ (Moving | Draining), TrafficRecord::GatePassed { .. }) => state.clone(),
+            (state @ (Moving | Draining), TrafficRecord::GatePassed { gate }) => {
+                let deployment = self.deployment.get_or_insert_default();
+                deployment.passed.push(gate.clone());
+                deployment.approved = None;
+                state.clone()
+            }
+            // Somebody let it pass on the platform.
+            (AwaitingApproval { gate: Gate::Deployment(_) }, TrafficRecord::Shifted { share, .. }) => {
+                self.has(*share);
+                Moving
+            }
+            (RollingBack, TrafficRecord::BlueGone) => {
+                self.has(Share::ALL);
+                Moving
+            }
             (Moving, TrafficRecord::HoldStarted { until_ms }) => Holding { until_ms: *until_ms },
             (Holding { .. }, TrafficRecord::HoldEnded) => {
                 self.ramp_done += 1;
@@ -143,6 +159,7 @@ impl TrafficStatus {
                 | TrafficRecord::DeploymentAsked
                 | TrafficRecord::DeploymentStarted { .. }
                 | TrafficRecord::GatePassed { .. }
+                | TrafficRecord::BlueGone
                 | TrafficRecord::HoldStarted { .. }
                 | TrafficRecord::HoldEnded
                 | TrafficRecord::ApprovalAwaited { .. }

@@ -33,7 +33,7 @@ pub(in crate::traffic) const KIND: BackendKind = BackendKind {
 struct Settings {
     /// Where `/v1/OPERATION` is below.
     url: String,
-    /// What calls are signed with: `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// What calls are signed with: `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = ["PROGRAM"] }`.
     secret: Option<Text>,
 }
 
@@ -67,9 +67,22 @@ impl Http {
         let op = request.op.name();
         let url = format!("{}/v1/{op}", self.settings.url.trim_end_matches('/'));
         let mut call = http::Request::with_json("POST", &url, body);
-        // What only asks is asked anew each time.
-        if matches!(request.op, Op::SetShare { .. } | Op::Finalize) {
-            let key = format!("{}/{}/{op}/{}", context.release, context.step, context.fence);
+        let (release, step, fence) = (&context.release, &context.step, context.fence);
+        let key = match &request.op {
+            Op::SetShare { .. } | Op::Finalize => Some(format!("{release}/{step}/{op}/{fence}")),
+            // Whoever asks: it is one deployment.
+            Op::Start => Some(format!("{release}/{step}/{op}")),
+            Op::Answer { handle, .. } | Op::Abort { handle } => Some(format!("{release}/{step}/{op}/{fence}/{handle}")),
+            // What only asks is asked anew each time.
+            Op::Capabilities
+            | Op::Preflight
+            | Op::Observe
+            | Op::Verify { .. }
+            | Op::Health { .. }
+            | Op::Drain { .. }
+            | Op::Poll { .. } => None,
+        };
+        if let Some(key) = key {
             call = call.header(IDEMPOTENCY_KEY, key);
         }
         if let Some(secret) = &self.settings.secret {

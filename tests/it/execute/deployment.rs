@@ -65,6 +65,22 @@ impl Platform {
     }
 }
 
+/// A release without steps after the cutover ends the deployment all the same.
+#[test]
+fn without_steps_afterwards_blue_goes_too() {
+    use cutover::plan::saved::Phase;
+    let platform = Platform::new(STAGES, CHECKS);
+    check("green", "exit 0", &platform);
+    check("errors", "exit 0", &platform);
+    let config = cutover::config::find(platform.shop.folder.path().try_into().unwrap()).unwrap().unwrap();
+    let mut plan = platform.shop.plan();
+    plan.steps.retain(|step| step.phase == Phase::Before);
+    plan.release = config.inputs.release;
+    platform.shop.save(&plan.sealed());
+    platform.execute().ends(0).says("is complete");
+    assert_eq!(platform.told(), ["start", "answer ready", "answer old"]);
+}
+
 /// A check that is a program of the folder, and what it says.
 fn check(name: &str, script: &str, platform: &Platform) {
     platform.write(name, &format!("#!/bin/sh\n{script}\n"));
@@ -168,6 +184,44 @@ fn a_platform_without_gates() {
     let over = Platform::new("[]", "ramp = \"100,approve=qa\"");
     over.execute().ends(0).says("the platform has given up blue");
     over.run(&["rollback", "--yes"]).ends(4).says("is over, and blue is gone");
+    over.run(&["status"]).ends(0).says("cutover promote --gate qa");
+    over.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
+    // It ends while the release is on its way back: forward is what is left.
+    let late = Platform::new(
+        r#"[{"share": 10000}]"#,
+        "ramp = \"100,check=green,approve=qa\"\n[checks.green]\nkind = \"command\"\ncommand = [\"./green\"]\n",
+    );
+    check("green", "exit 1", &late);
+    late.execute().ends(4).says("is over, and blue is gone");
+    check("green", "exit 0", &late);
+    late.run(&["resume", "--yes"]).ends(0).says("waits for approval at the gate qa");
+    late.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
+}
+
+#[test]
+fn a_platform_that_is_slow_or_blind() {
+    // It still stands at a gate that it was let through, for it.
+    let slow = Platform::new(STAGES, "");
+    slow.write("lags", "");
+    slow.execute().ends(0);
+    assert_eq!(slow.told(), ["start", "answer ready", "answer old"]);
+    // It does not say the share, and shows it otherwise; or not at all.
+    let blind = Platform::new(STAGES, "ramp = \"100,approve=qa\"");
+    blind.write("blind", "");
+    blind.execute().ends(0).says("at the gate qa");
+    assert_eq!(blind.told(), ["start", "answer ready"]);
+    let wholly = Platform::new(STAGES, "");
+    wholly.write("blind", "wholly");
+    wholly.execute().ends(4).says("at its gate ready nobody knows green's share");
+}
+
+#[test]
+fn gates_of_one_name_are_not_approved_at_once() {
+    let stages = r#"[{"gate": "one", "share": 0, "approval": true}, {"gate": "two", "share": 1000, "approval": true}, {"gate": "old", "share": 10000}]"#;
+    let platform = Platform::new(stages, "");
+    platform.execute().ends(0).says("at the gate one");
+    platform.run(&["promote", "--yes", "--gate", "one"]).ends(0).says("at the gate two");
+    platform.run(&["promote", "--yes", "--gate", "two"]).ends(0).says("is complete");
 }
 
 #[test]
@@ -215,6 +269,9 @@ fn a_ramp_of_several_shares_is_not_the_platforms() {
     let busy = Platform::new(STAGES, "");
     busy.write("busy", "");
     busy.execute().ends(4).says("another deployment is running (conflict)");
+    // None was begun, so that the way back begins none either.
+    busy.run(&["rollback", "--yes"]).ends(0);
+    busy.run(&["resume", "--yes"]).ends(4);
     std::fs::remove_file(busy.path("busy")).unwrap();
     busy.run(&["resume", "--yes"]).ends(0);
 }

@@ -42,6 +42,8 @@ if op == "capabilities":
     target = folder / "target"
     said = {"target": json.loads(target.read_text())} if target.exists() else {}
     say({"kind": "managed", "can_verify": False, "can_prove_drain": True, **said})
+if op == "observe" and (folder / "blind").exists() and (folder / "blind").read_text() == "wholly":
+    say({"share": None})
 if op == "observe":
     latest = list(state["deployments"].values())[-1:]
     say({"share": share(latest[0]) if latest else 0})
@@ -60,7 +62,7 @@ if op == "start":
         name += "-" + str(len(state["deployments"]))
     if defect == "same":
         name = "d"
-    state["deployments"].setdefault(name, {"at": 0, "polls": 0})
+    state["deployments"].setdefault(name, {"at": 0, "polls": 0, "aborted": False})
     if (folder / "dies").exists():
         # Begun, and nobody hears of it.
         (folder / "dies").unlink()
@@ -81,7 +83,10 @@ if op in ("poll", "answer", "abort"):
         say({})
     if op == "answer":
         if stage and stage.get("gate") == args["gate"]:
-            one["at"] += 1
+            if (folder / "lags").exists():
+                one["answered"] = args["gate"]
+            else:
+                one["at"] += 1
         say({})
     if one.get("aborted"):
         say({"progress": "rolled-back", "why": "somebody ended it"})
@@ -92,8 +97,14 @@ if op in ("poll", "answer", "abort"):
     if "rolled-back" in stage:
         one["aborted"] = True
         say({"progress": "rolled-back", "why": stage["rolled-back"]})
+    if "gate" in stage and one.get("answered") == stage["gate"]:
+        # Its reads lag behind.
+        one["lag"] = one.get("lag", 0) + 1
+        if one["lag"] > 3:
+            one["at"] += 1
     if "gate" in stage:
-        say({"progress": "at-gate", "gate": stage["gate"], "share": stage["share"], "approval": stage.get("approval", False)})
+        seen = None if (folder / "blind").exists() else stage["share"]
+        say({"progress": "at-gate", "gate": stage["gate"], "share": seen, "approval": stage.get("approval", False)})
     seen = stage["share"]
     one["polls"] += 1
     if one["polls"] >= stage.get("polls", 1) and not (folder / "stay").exists():

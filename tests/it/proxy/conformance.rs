@@ -85,6 +85,9 @@ fn a_platform_keeps_to_it() {
         let words = [platform.to_str().unwrap(), folder.path().to_str().unwrap(), defect];
         let ran = test(&program("", &words), &["--verify-timeout", "500ms"]).ends(code).says(says);
         assert!(code != 0 || kept(&ran) == 8, "{}", ran.out);
+        // None goes on afterwards.
+        let state = std::fs::read_to_string(folder.path().join("platform.json")).unwrap();
+        assert!(defect == "endless" || !state.contains("\"aborted\": false"), "{state}");
     };
     check("", 0, "");
     check("two", 1, "BROKEN   one-deployment");
