@@ -119,12 +119,18 @@ impl Effect {
         if !before.publishes_changes() && !after.publishes_changes() {
             return;
         }
-        let families: BTreeSet<QName> =
+        let mut families: BTreeSet<QName> =
             touched.flat_map(|name| [before.family(name), after.family(name)]).flatten().collect();
+        // Rows of a table go with those that they point to.
+        let mut open: Vec<QName> = families.iter().cloned().collect();
+        while let Some(name) = open.pop() {
+            let targets = [before, after].into_iter().flat_map(|schema| schema.cascading_from(&name));
+            open.extend(targets.filter(|target| families.insert(target.clone())).collect::<Vec<_>>());
+        }
         for name in
             families.into_iter().filter(|name| before.relation(name).is_some() && after.relation(name).is_some())
         {
-            let (was, is) = (before.identifies_rows(&name), after.identifies_rows(&name));
+            let (was, is) = (before.lets_rows_go(&name), after.lets_rows_go(&name));
             self.flag(Capability::Identified(name), was, is);
         }
     }
@@ -603,7 +609,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if writable && schema.identifies_rows(name) {
+    if writable && schema.lets_rows_go(name) {
         found.insert(Capability::Identified(name.clone()));
     }
     if !relation.hides_rows() {

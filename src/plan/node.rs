@@ -321,8 +321,14 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
         unknown |= missing;
         diagnostics.push(refused_data(&refusal, part.span, missing, *worded));
     }
-    if let Some(why) = refused_rows(&part.operation, before) {
+    if let Some(why) = refused_rows(part, before) {
         diagnostics.push(server_refuses(why, part.span));
+    }
+    if matches!(part.operation, Operation::Opaque { .. }) {
+        let run = before.run_by(request.folder.sources.slice(part.span));
+        diagnostics.extend(
+            run.always().find_map(|command| refused_change(command, before)).map(|why| server_refuses(why, part.span)),
+        );
     }
     if let Some(why) = clauses_refused(request.folder.sources.slice(part.span)) {
         diagnostics.push(server_refuses(format!("PostgreSQL refuses this: {why}"), part.span));
@@ -421,7 +427,8 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 let before = schema;
                 schema = applied.schema.clone();
                 let change = Change { before: before.clone(), applied, certain, worded };
-                certain &= !part.is_opaque() || sql::makes_nothing(folder.sources.slice(part.span));
+                let text = folder.sources.slice(part.span);
+                certain &= !part.is_opaque() || sql::makes_nothing(text) || before.run_by(text).only_rows;
                 if let Some(Draft { node, changes }) = &mut unsplittable {
                     node.after = schema.clone();
                     node.touched.extend(change.applied.touched.iter().cloned());
@@ -433,7 +440,6 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                     commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
                 diagnostics.extend(refused);
                 let word = statement.manner.as_ref();
-                let text = folder.sources.slice(part.span);
                 let manner = match word.map(|word| manner::of(word, &part, text, &before)).transpose() {
                     Ok(manner) => manner,
                     Err(why) => {
@@ -493,10 +499,11 @@ fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
 }
 
 /// Why PostgreSQL refuses to change or remove rows of a table, whatever rows there are.
-pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
-    let Operation::Data(data) = operation else { return None };
+pub(super) fn refused_rows(part: &Part, schema: &Schema) -> Option<String> {
+    let Operation::Data(data) = &part.operation else { return None };
     let table = schema.resolve(data.table.as_ref()?);
     match data.verb {
+        DataVerb::Merge if matches!(part.command.as_deref(), Some(Command::Merge(merge)) if !merge.changes()) => None,
         DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows_with(&table, &data.nulls) => {
             Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
         }
@@ -509,6 +516,21 @@ pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<Str
         }
         _ => None,
     }
+}
+
+/// Why PostgreSQL refuses what a body does to rows that a publication has to tell apart, whatever rows there are.
+fn refused_change(command: &Command, schema: &Schema) -> Option<String> {
+    let table = match command {
+        Command::Update(update) => &update.table,
+        Command::Delete(delete) => &delete.table,
+        Command::Merge(merge) if merge.changes() => &merge.table,
+        _ => return None,
+    };
+    let table = schema.resolve(&table.name.value);
+    // Whether PostgreSQL passes over what inherits from it is not looked at here.
+    let alone = schema.children(&table).next().is_none();
+    (alone && !schema.identifies_rows(&table))
+        .then(|| format!("PostgreSQL refuses what this runs: {table} {}", resolve::NO_IDENTITY))
 }
 
 /// What is to be said of a data statement that cannot run on the schema before it.

@@ -88,8 +88,8 @@ fn run_part(part: &Part, node: &Node, schema: Schema) -> (Schema, Vec<String>) {
     if part.command.is_some() && !part.refused {
         refused.extend(part.refused_on(&schema).map(|refusal| refusal.message));
     }
-    if node::refused_rows(&part.operation, &node.before).is_none() {
-        refused.extend(node::refused_rows(&part.operation, &schema));
+    if node::refused_rows(part, &node.before).is_none() {
+        refused.extend(node::refused_rows(part, &schema));
     }
     let Applied { schema, problems, .. } = part.applied(schema);
     let fails = |problem: &&Problem| !matches!(problem, Problem::Skipped(_));

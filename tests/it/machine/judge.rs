@@ -232,6 +232,9 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
                         "23514" => f.message.contains("must take") || f.message.contains("run another body"),
                         "42501" => f.message.contains("run another body"),
                         code if code.starts_with("22") => f.message.contains("run another body"),
+                        "21000" => {
+                            ["run another body", "through another query"].iter().any(|said| f.message.contains(said))
+                        }
                         _ => false,
                     }
             };
@@ -251,7 +254,7 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
                 !shown && wrong.code == "23502" && into.is_some_and(|(_, rest)| rest.starts_with("VALUES"));
             // What a trigger puts where it does not fit.
             let labels = |f: &saved::Finding| f.code == "CO301" && f.message.contains("may be refused");
-            let data = |code: &str| code.starts_with("22") || ["P0002", "P0003"].contains(&code);
+            let data = |code: &str| code.starts_with("22") || ["21000", "P0002", "P0003"].contains(&code);
             let rule = |code: &str| ["23502", "23503", "23505", "23514"].contains(&code);
             let mislabelled = (data(&wrong.code) || rule(&wrong.code)) && plan.findings.iter().any(labels);
             any_column

@@ -270,7 +270,8 @@ const TRY: &str =
                 RAISE EXCEPTION SQLSTATE 'ZZZZZ';
             EXCEPTION
                 WHEN SQLSTATE 'ZZZZZ' THEN NULL;
-                WHEN OTHERS THEN
+                -- An ASSERT is none of the others.
+                WHEN OTHERS OR ASSERT_FAILURE THEN
                     code := SQLSTATE;
                     message := SQLERRM;
             END;
