@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use super::Schema;
 use super::model::QName;
+use super::resolve::body_problems;
 use crate::sql::body::{self, Body};
 use crate::sql::lex::{Kind, Lexeme, lexemes};
 use crate::sql::query::{Command, Expr};
-use crate::sql::{Name, read_query};
+use crate::sql::{Name, Operation, read_query};
 
 /// What runs with a statement.
 #[derive(Debug, Default)]
@@ -71,6 +72,21 @@ impl Schema {
     fn own(&self, names: &[crate::sql::operation::Ident]) -> Vec<QName> {
         let named = names.iter().map(|name| self.resolve_function(&Name::bare(name.clone())));
         named.filter(|name| !self.functions(name).is_empty()).collect()
+    }
+}
+
+impl Schema {
+    /// Why PostgreSQL does not take the body of a new function in SQL, which it looks at when the function is made. `self`: the schema that has it.
+    pub(crate) fn refused_body(&self, operation: &Operation) -> Option<String> {
+        let Operation::CreateFunction(made) = operation else { return None };
+        if *made.language != *"sql" || made.tracked {
+            return None;
+        }
+        let name = self.resolve_function(&made.name);
+        let function = self.functions(&name).iter().find(|function| function.arguments == made.arguments)?;
+        // Of which types its arguments are is not known to its queries here, but which columns there are is.
+        let lacks = |problem: &String| problem.starts_with("column ") && problem.ends_with("does not exist");
+        body_problems(function, None, self).into_iter().find(lacks)
     }
 }
 

@@ -34,7 +34,7 @@ pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
-pub(crate) use refusals::{Caller, clauses_refused};
+pub(crate) use refusals::{Caller, clauses_refused, is_collated};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -345,6 +345,12 @@ impl Schema {
         let key = refusals::missing::followed(ObjectKind::Statistics, name)?;
         let (table, _) = self.objects.as_ref()?.get(&key)?.columns.clone()?;
         Some(table)
+    }
+
+    /// Whether an object of a kind may have been made under a name.
+    fn may_have(&self, kind: ObjectKind, name: &str) -> bool {
+        let is = |key: &(ObjectKind, Ident)| key.0 == kind && key.1.split([' ', '.']).any(|part| part == name);
+        self.objects.as_ref().is_none_or(|objects| objects.keys().any(is))
     }
 
     /// What followed objects stand on is another, or is gone and takes them along.

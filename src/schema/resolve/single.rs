@@ -106,8 +106,15 @@ impl<'a> Rows<'a> {
         let relation = look.schema.relation(&look.schema.resolve(name)).filter(|_| cte.is_none());
         match cte {
             Some(cte) => self.counted(query_gives(&cte.query, &Look { schema: look.schema, ctes: Vec::new() })),
-            None if !table.columns.is_empty() => _ = self.many.insert(at),
-            None => {}
+            None => {
+                let name = look.schema.resolve(name);
+                // What inherits from it has keys of its own.
+                let heirs = relation.is_some_and(|relation| !relation.partitioned)
+                    && look.schema.children(&name).next().is_some();
+                if heirs || !table.columns.is_empty() {
+                    self.many.insert(at);
+                }
+            }
         }
         self.sources.push((alias, relation));
     }

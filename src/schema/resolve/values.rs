@@ -503,7 +503,14 @@ pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema
 }
 
 /// What an expression on the rows of a table gives to whatever may not take it, and to a column of the table, if it is for one.
-pub(crate) fn kept_written(expr: &Expr, table: &QName, into: Option<&Ident>, schema: &Schema) -> Vec<Written> {
+/// The row's name is its table's, or `new`.
+pub(crate) fn kept_written(
+    expr: &Expr,
+    table: &QName,
+    alias: &Ident,
+    into: Option<&Ident>,
+    schema: &Schema,
+) -> Vec<Written> {
     let Some(relation) = schema.relation(table) else { return Vec::new() };
     let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
     let col = |column: &Column| {
@@ -513,7 +520,7 @@ pub(crate) fn kept_written(expr: &Expr, table: &QName, into: Option<&Ident>, sch
     };
     let columns = Rc::new(relation.columns.iter().map(col).collect());
     let schema_name = Some(table.schema.clone());
-    let (alias, own) = (table.name.clone(), Some(table.clone()));
+    let (alias, own) = (alias.clone(), Some(table.clone()));
     let names = Names::of(Table { alias, schema: schema_name, relation: own, columns, open: false, row: None });
     let scope = Scope { names: &names, outer: None };
     resolver.expr(expr, Some(&scope));

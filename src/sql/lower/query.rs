@@ -643,7 +643,7 @@ impl Lower<'_> {
             E::IsNull(e) | E::IsNotNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
                 Expr::Test(vec![self.expr(e)])
             }
-            E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => self.operator("=", a, b),
+            E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => Expr::Logic(vec![self.operator("=", a, b)]),
             E::InList { expr, list, .. } => Expr::In(self.boxed(expr), self.exprs(list), self.start(expr)),
             E::InSubquery { expr, subquery, .. } => Expr::Quantified(
                 "=".into(),
