@@ -46,6 +46,10 @@ pub(super) fn refused_rows(part: &Part, schema: &Schema) -> Option<String> {
         DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows_with(&table, &data.nulls) => {
             Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
         }
+        DataVerb::Delete if schema.identifies_rows(&table) && !schema.lets_rows_go(&table) => Some(format!(
+            "PostgreSQL refuses this where other rows point to those of {table}: they go with them, or are changed, and their table {}",
+            resolve::NO_IDENTITY
+        )),
         DataVerb::Truncate if !data.cascade => {
             let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
             let other = schema.pointing_to(&table).find(|name| **name != table && !together.contains(name))?;

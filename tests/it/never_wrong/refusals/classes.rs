@@ -130,4 +130,14 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
         "MERGE INTO t USING t AS o ON t.id = o.id WHEN NOT MATCHED THEN INSERT (id) VALUES (o.id)",
         false,
     ),
+    (
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE c (t int REFERENCES t ON DELETE CASCADE); CREATE PUBLICATION b FOR TABLE c; INSERT INTO t VALUES (1); INSERT INTO c VALUES (1)",
+        "DELETE FROM t WHERE id = 1",
+        true,
+    ),
+    (
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE c (t int PRIMARY KEY REFERENCES t ON DELETE CASCADE); CREATE PUBLICATION b FOR TABLE c; INSERT INTO t VALUES (1); INSERT INTO c VALUES (1)",
+        "DELETE FROM t WHERE id = 1",
+        false,
+    ),
 ];
