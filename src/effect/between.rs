@@ -9,11 +9,11 @@ use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::every_privilege;
 use crate::schema::resolve::{NO_ARBITER, SHADOWED, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
-use crate::sql::Operation;
 use crate::sql::operation::{
     DataVerb, DefaultValue, DomainChange, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange,
     TableChange,
 };
+use crate::sql::{Name, Operation};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,12 +119,18 @@ impl Effect {
         if !before.publishes_changes() && !after.publishes_changes() {
             return;
         }
-        let families: BTreeSet<QName> =
+        let mut families: BTreeSet<QName> =
             touched.flat_map(|name| [before.family(name), after.family(name)]).flatten().collect();
+        // Rows of a table go with those that they point to.
+        let mut open: Vec<QName> = families.iter().cloned().collect();
+        while let Some(name) = open.pop() {
+            let targets = [before, after].into_iter().flat_map(|schema| schema.cascading_from(&name));
+            open.extend(targets.filter(|target| families.insert(target.clone())).collect::<Vec<_>>());
+        }
         for name in
             families.into_iter().filter(|name| before.relation(name).is_some() && after.relation(name).is_some())
         {
-            let (was, is) = (before.identifies_rows(&name), after.identifies_rows(&name));
+            let (was, is) = (before.lets_rows_go(&name), after.lets_rows_go(&name));
             self.flag(Capability::Identified(name), was, is);
         }
     }
@@ -492,9 +498,20 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
     refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
 }
 
-/// Whether a function's body raises an exception.
+/// Whether a function's body raises an exception, or that of one whose name it mentions.
 pub(crate) fn refuses(schema: &Schema, function: &QName) -> bool {
-    schema.functions(function).iter().any(|f| f.source.body().raises)
+    let mut open = vec![function.clone()];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        for function in schema.functions(&name).iter().filter(|_| seen.insert(name.clone())) {
+            if function.source.body().raises {
+                return true;
+            }
+            let named = function.mentions.iter().map(|word| schema.resolve_function(&Name::bare(word.clone())));
+            open.extend(named.filter(|name| !schema.functions(name).is_empty()));
+        }
+    }
+    false
 }
 
 /// With how many arguments a call fits more than one overload, of the same types so far. One that needs no default is not preferred.
@@ -603,7 +620,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if writable && schema.identifies_rows(name) {
+    if writable && schema.lets_rows_go(name) {
         found.insert(Capability::Identified(name.clone()));
     }
     if !relation.hides_rows() {

@@ -503,7 +503,7 @@ impl Capability {
                 .is_some_and(|r| super::between::cascades(child, r).any(|found| found == *self));
         }
         if let Self::Identified(name) = self {
-            return schema.relation(name).is_some() && schema.identifies_rows(name);
+            return schema.relation(name).is_some() && schema.lets_rows_go(name);
         }
         schema.relation(name).is_some_and(|relation| self.offered_by_relation(schema, relation))
     }
@@ -627,7 +627,7 @@ impl fmt::Display for Capability {
                 )
             }
             Self::Identified(relation) => {
-                write!(f, "rows of {relation} may be changed and deleted, though it is published")
+                write!(f, "rows of {relation} may be changed and deleted, whatever is published")
             }
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),

@@ -82,7 +82,7 @@ pub struct Hazard {
     pub index_build: bool,
     /// Whether it runs outside a transaction.
     pub outside_transaction: bool,
-    /// Whether it is not about one table, so that all that are locked are read alike.
+    /// Whether its first lock is not on the one table that it is about, so that all are named, and read alike.
     pub on_all: bool,
 }
 
@@ -100,7 +100,9 @@ impl Hazard {
         // The first lock is on the table that is read and written anew; others may only be looked up in.
         let new_table = !self.locks.iter().take(if self.on_all { usize::MAX } else { 1 }).any(old);
         self.locks.retain(old);
-        if new_table { Self { rewrite: false, scan: false, index_build: false, ..self } } else { self }
+        // What is left is not on the table that it is about.
+        let on_all = self.on_all || new_table;
+        if new_table { Self { rewrite: false, scan: false, index_build: false, on_all, ..self } } else { self }
     }
 
     /// The cost of both together: what takes longest, and every table that is locked.
@@ -161,13 +163,14 @@ pub fn hazard(operation: &Operation, schema: &Schema, base: &Schema, version: Pg
 
 fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
     let none = Hazard::default();
+    let on_all = Hazard { on_all: true, ..Hazard::default() };
     match operation {
         Operation::CreateTable(table) => {
             let targets = table.constraints.iter().filter_map(|c| match &c.kind {
                 ConstraintKind::ForeignKey { target, .. } => Some(schema.resolve(target)),
                 _ => None,
             });
-            let mut hazard = targets.fold(none, |h, target| h.lock(&target, LockMode::ShareRowExclusive));
+            let mut hazard = targets.fold(on_all, |h, target| h.lock(&target, LockMode::ShareRowExclusive));
             if let Some(parent) = &table.partition_of {
                 let parent = schema.resolve(parent);
                 let locked = referenced(hazard.lock(&parent, LockMode::AccessExclusive), &parent, &[], schema);
@@ -191,7 +194,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let name = schema.resolve(name);
             let owner = schema.relation(&name).and_then(|sequence| sequence.owned_by.as_ref()).map(|(table, _)| table);
             let drawing = schema.drawing(&name).map(|(table, _)| table);
-            owner.into_iter().chain(drawing).fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
+            owner.into_iter().chain(drawing).fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         // What calls `nextval` waits for a sequence; nobody names it.
         Operation::DropRelation { kind: RelationKind::Sequence, .. } => none,
@@ -203,7 +206,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
             let called = functions.flat_map(|function| called_by(function, schema));
             let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).chain(called).collect();
-            all.iter().fold(none, |h, name| h.lock(name, LockMode::AccessExclusive))
+            all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         Operation::RenameRelation { kind: RelationKind::Index, .. } => none,
         Operation::RenameRelation { name, .. } | Operation::MoveRelation { name, .. } => {
@@ -239,7 +242,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         }
         Operation::DropFunction { name, cascade: true, .. } => {
             let tables = called_by(&schema.resolve_function(name), schema);
-            tables.iter().fold(none, |h, table| h.lock(table, LockMode::AccessExclusive))
+            tables.iter().fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::CreateTrigger { table, .. } => none.lock(&schema.resolve(table), LockMode::ShareRowExclusive),
         Operation::DropTrigger { table, .. }
@@ -260,7 +263,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             }
         }
         Operation::Lock { tables, mode } => match LockMode::named(mode) {
-            Some(mode) => tables.iter().fold(none, |h, table| h.lock(&schema.resolve(table), mode)),
+            Some(mode) => tables.iter().fold(on_all, |h, table| h.lock(&schema.resolve(table), mode)),
             None => none,
         },
         Operation::AlterDomain { name, change } => {
@@ -273,7 +276,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
             let stores = |r: &Relation| matches!(r.kind, RelationKind::Table | RelationKind::MaterializedView);
             let users = schema.relations().filter(|(_, r)| checks && stores(r) && of_it(r));
-            users.fold(Hazard { scan: checks, on_all: true, ..none }, |h, (table, _)| h.lock(table, LockMode::Share))
+            users.fold(Hazard { scan: checks, ..on_all }, |h, (table, _)| h.lock(table, LockMode::Share))
         }
         Operation::Maintenance { command, table, exclusive } => {
             let mode = if *exclusive { LockMode::AccessExclusive } else { LockMode::ShareUpdateExclusive };

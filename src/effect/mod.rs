@@ -10,7 +10,6 @@ mod type_class;
 mod version;
 
 pub use between::Effect;
-#[cfg(feature = "live")]
 pub(crate) use between::refuses;
 pub use capability::{Capability, RowRule, Weight};
 pub use hazard::{Hazard, Lock, LockMode, hazard};

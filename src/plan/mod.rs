@@ -17,6 +17,7 @@ mod node;
 mod observed;
 mod place;
 mod proof;
+mod refused;
 mod release;
 mod request;
 mod said;

@@ -9,18 +9,19 @@ use super::begun::Segment;
 use super::commits;
 use super::graph::Graph;
 use super::manner::{self, Manner};
+use super::refused::{self, other_version, problem, refused_data, server_refuses};
 use super::saved::Phase;
 use super::{Observed, Request};
 use crate::compat::{refused_row, repeats_key};
-use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::effect::{Capability, Effect, Fact, Hazard, PgVersion, Weight, hazard, needed, refused_since};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::effect::{Capability, Effect, Fact, Hazard, Weight, hazard};
 use crate::migrations::{Folder, Migration};
 use crate::parallel;
-use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, clauses_refused, resolve};
+use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY, resolve};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::operation::{ConstraintKind, DataVerb, Ident, TableChange, TransactionControl};
 use crate::sql::query::Command;
-use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, ReadFile, Words};
+use crate::sql::{self, Allow, Directive, DirectiveWord, Operation, ReadFile};
 
 /// One operation in its place.
 #[derive(Debug, Clone)]
@@ -253,6 +254,8 @@ struct Change {
     certain: bool,
     /// Whether the author has said where it belongs.
     worded: bool,
+    /// Whether its session does not look into the bodies of functions.
+    unchecked: bool,
 }
 
 /// What there is to a change: all that can be worked out for each by itself.
@@ -309,7 +312,7 @@ pub(super) fn collect(request: &Request<'_>, pending: Vec<Segment>, base: &Schem
 
 /// What a part comes to.
 fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
-    let Change { before, applied, certain, worded } = change;
+    let Change { before, applied, certain, worded, unchecked } = change;
     let problems = applied.problems.iter().map(|found| problem(found, part.span, request.base_is_real, *worded));
     let mut diagnostics: Vec<Diagnostic> = problems.collect();
     let mut unknown = applied.problems.iter().any(|p| matches!(p, Problem::Missing(_)));
@@ -321,11 +324,11 @@ fn look(part: &Part, change: &Change, request: &Request<'_>) -> Looked {
         unknown |= missing;
         diagnostics.push(refused_data(&refusal, part.span, missing, *worded));
     }
-    if let Some(why) = refused_rows(&part.operation, before) {
-        diagnostics.push(server_refuses(why, part.span));
-    }
-    if let Some(why) = clauses_refused(request.folder.sources.slice(part.span)) {
-        diagnostics.push(server_refuses(format!("PostgreSQL refuses this: {why}"), part.span));
+    let bodies = *certain && !unchecked;
+    diagnostics.extend(refused::always(part, before, Some(&applied.schema).filter(|_| bodies), request));
+    if let Some(lacking) = before.lacks_worded(request.folder.sources.slice(part.span)).filter(|_| *certain) {
+        unknown = true;
+        diagnostics.push(problem(&Problem::Missing(lacking), part.span, request.base_is_real, *worded));
     }
     diagnostics.extend(other_version(part, before, &request.folder.sources, request.version));
     let effect = match &part.observed {
@@ -420,8 +423,10 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 let worded = statement.directive.is_some();
                 let before = schema;
                 schema = applied.schema.clone();
-                let change = Change { before: before.clone(), applied, certain, worded };
-                certain &= !part.is_opaque() || sql::makes_nothing(folder.sources.slice(part.span));
+                let unchecked = session.iter().any(|set| folder.sources.slice(*set).contains("check_function_bodies"));
+                let change = Change { before: before.clone(), applied, certain, worded, unchecked };
+                let text = folder.sources.slice(part.span);
+                certain &= !part.is_opaque() || sql::makes_nothing(text) || before.run_by(text).only_rows;
                 if let Some(Draft { node, changes }) = &mut unsplittable {
                     node.after = schema.clone();
                     node.touched.extend(change.applied.touched.iter().cloned());
@@ -433,7 +438,6 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                     commits::runs_alone(&pending[index], folder.convention, part.span, &before, &folder.sources);
                 diagnostics.extend(refused);
                 let word = statement.manner.as_ref();
-                let text = folder.sources.slice(part.span);
                 let manner = match word.map(|word| manner::of(word, &part, text, &before)).transpose() {
                     Ok(manner) => manner,
                     Err(why) => {
@@ -492,66 +496,6 @@ fn command(part: &Part, sources: &Sources) -> Option<Arc<Command>> {
     looked_at.then(|| sql::read_query(text).ok().map(Arc::new)).flatten()
 }
 
-/// Why PostgreSQL refuses to change or remove rows of a table, whatever rows there are.
-pub(super) fn refused_rows(operation: &Operation, schema: &Schema) -> Option<String> {
-    let Operation::Data(data) = operation else { return None };
-    let table = schema.resolve(data.table.as_ref()?);
-    match data.verb {
-        DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows_with(&table, &data.nulls) => {
-            Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
-        }
-        DataVerb::Truncate if !data.cascade => {
-            let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
-            let other = schema.pointing_to(&table).find(|name| **name != table && !together.contains(name))?;
-            Some(format!(
-                "PostgreSQL refuses this: cannot truncate a table referenced in a foreign key constraint: {other} references {table}"
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// What is to be said of a data statement that cannot run on the schema before it.
-fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: bool) -> Diagnostic {
-    if missing {
-        return problem(&Problem::Missing(refusal.lacking()), span, false, worded);
-    }
-    server_refuses(format!("PostgreSQL refuses this: {}", refusal.message), span)
-}
-
-fn server_refuses(text: String, span: Span) -> Diagnostic {
-    Diagnostic::error(codes::SERVER_REFUSES, text)
-        .at(span, "here")
-        .help("the migration fails as it is written, in any order; if the schema is another one, plan with --database")
-}
-
-/// What is to be said of a statement that does not go with the schema before it. `live`: that was read from a server. `worded`: its
-/// author has said where it belongs.
-fn problem(problem: &Problem, span: Span, live: bool, worded: bool) -> Diagnostic {
-    match problem {
-        Problem::Refused(_) => server_refuses(problem.to_string(), span),
-        Problem::Skipped(_) => Diagnostic::warning(codes::NAME_TAKEN, problem.to_string())
-            .at(span, "nothing is made here")
-            .help("give it a name that is free, or drop the other first"),
-        Problem::Missing(_) | Problem::Exists(_) => {
-            // What is there already, and what a database lacks, stops the migration; what the files lack may have been made elsewhere.
-            let text = problem.to_string();
-            let known_elsewhere = worded && matches!(problem, Problem::Missing(_));
-            let severity = if known_elsewhere { Severity::Warning } else { Severity::Error };
-            let help = match (live, problem) {
-                (true, _) => "the database is otherwise: the migration fails there as it is written",
-                (false, Problem::Missing(_)) => {
-                    "what it does to clients cannot be known: give the schema that production has with --database or --base-schema, or say where it belongs with `-- cutover: before|after <reason>`"
-                }
-                (false, _) => {
-                    "the migration fails as it is written; if the schema is another one, give it with --database or --base-schema"
-                }
-            };
-            Diagnostic::new(codes::UNKNOWN_OBJECT, severity, text).at(span, "here").help(help)
-        }
-    }
-}
-
 /// A migration that is no SQL: nothing is known of it, and it cannot be executed here.
 fn program(migration: &Migration) -> Option<Diagnostic> {
     let language = migration.program?;
@@ -562,25 +506,6 @@ fn program(migration: &Migration) -> Option<Diagnostic> {
     Some(Diagnostic::error(codes::PROGRAM, message).at(Span::new(migration.file, 0..0), "").help(
         "write it as SQL, or run it with its own tool in a release of its own, and plan from the version after it",
     ))
-}
-
-/// What the version that the plan is made for refuses.
-fn other_version(part: &Part, schema: &Schema, sources: &Sources, version: PgVersion) -> Option<Diagnostic> {
-    if let Some((why, since)) = refused_since(&part.operation, schema).filter(|(_, since)| version >= *since) {
-        let text = format!("{why}: refused since {since}, and the plan is made for {version}");
-        return Some(Diagnostic::error(codes::SERVER_REFUSES, text).at(part.span, "the server refuses this"));
-    }
-    if version >= PgVersion::NEWEST {
-        return None;
-    }
-    let words = Words::of(part.prefix.iter().chain([&part.span]).map(|span| sources.slice(*span)));
-    let need = needed(&words, &part.operation, schema, version)?;
-    let text = format!("{} needs {}, and the plan is made for {version}", need.what, need.since);
-    Some(
-        Diagnostic::warning(codes::NEEDS_NEWER_SERVER, text)
-            .at(part.span, "the server refuses this")
-            .help("say what production runs: `--pg-version VERSION`, or --database"),
-    )
 }
 
 fn transaction_control(control: TransactionControl, span: Span) -> Option<Diagnostic> {

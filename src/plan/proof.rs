@@ -1,6 +1,7 @@
 //! The proof of a plan: its order ends in the files' own schema, and no step before the cutover takes what blue relies on.
 
-use super::node::{self, Node, Part};
+use super::node::{Node, Part};
+use super::refused;
 use super::saved::Phase;
 use super::stages::Placed;
 use crate::diagnostic::Diagnostic;
@@ -88,8 +89,8 @@ fn run_part(part: &Part, node: &Node, schema: Schema) -> (Schema, Vec<String>) {
     if part.command.is_some() && !part.refused {
         refused.extend(part.refused_on(&schema).map(|refusal| refusal.message));
     }
-    if node::refused_rows(&part.operation, &node.before).is_none() {
-        refused.extend(node::refused_rows(&part.operation, &schema));
+    if refused::refused_rows(part, &node.before).is_none() {
+        refused.extend(refused::refused_rows(part, &schema));
     }
     let Applied { schema, problems, .. } = part.applied(schema);
     let fails = |problem: &&Problem| !matches!(problem, Problem::Skipped(_));

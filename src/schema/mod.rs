@@ -6,6 +6,7 @@ mod apply_function;
 mod apply_objects;
 mod apply_table;
 mod apply_type;
+mod called;
 mod describe;
 mod model;
 mod naming;
@@ -22,7 +23,9 @@ use imbl::{OrdMap, OrdSet};
 
 use crate::sql::{Name, TypeName};
 
-use crate::sql::operation::{DefaultValue, Ident, ObjectChange, ObjectKind, Operation, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{
+    DefaultValue, Ident, ObjectChange, ObjectKind, OnDelete, Operation, RelationKind, ReplicaIdentity,
+};
 
 pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
@@ -31,7 +34,7 @@ pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
-pub(crate) use refusals::{Caller, clauses_refused};
+pub(crate) use refusals::{Caller, clauses_refused, is_collated};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -238,6 +241,30 @@ impl Schema {
                 }
     }
 
+    /// The tables whose rows take those of a table with them, or change them.
+    pub(crate) fn cascading_from(&self, name: &QName) -> impl Iterator<Item = QName> {
+        let rules = self.relation(name).into_iter().flat_map(|relation| relation.constraints.values());
+        rules.filter_map(|constraint| match &constraint.kind {
+            Rule::ForeignKey { target, on_delete, .. } if *on_delete != OnDelete::Refuse => Some(target.clone()),
+            _ => None,
+        })
+    }
+
+    /// Whether rows can be changed and deleted, together with those that go with them.
+    pub fn lets_rows_go(&self, name: &QName) -> bool {
+        let mut open = vec![name.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if !self.identifies_rows(&name) {
+                return false;
+            }
+            let points = |other: &&QName| self.cascading_from(other).any(|target| target == name);
+            let next: Vec<QName> = self.pointing_to(&name).filter(points).cloned().collect();
+            open.extend(next.into_iter().filter(|next| seen.insert(next.clone())));
+        }
+        true
+    }
+
     /// Whether what publications leave out of a table does not tell its rows apart: their lists have all columns that do, and their conditions
     /// no others.
     fn publishes_identity(&self, name: &QName, relation: &Relation) -> bool {
@@ -311,6 +338,19 @@ impl Schema {
         let is =
             |key: &(ObjectKind, Ident)| key.0 == ObjectKind::Aggregate && key.1.rsplit('.').next() == Some(&*name.name);
         self.objects.iter().flat_map(OrdMap::keys).any(is)
+    }
+
+    /// The table of statistics.
+    pub(crate) fn statistics_on(&self, name: &str) -> Option<QName> {
+        let key = refusals::missing::followed(ObjectKind::Statistics, name)?;
+        let (table, _) = self.objects.as_ref()?.get(&key)?.columns.clone()?;
+        Some(table)
+    }
+
+    /// Whether an object of a kind may have been made under a name.
+    fn may_have(&self, kind: ObjectKind, name: &str) -> bool {
+        let is = |key: &(ObjectKind, Ident)| key.0 == kind && key.1.split([' ', '.']).any(|part| part == name);
+        self.objects.as_ref().is_none_or(|objects| objects.keys().any(is))
     }
 
     /// What followed objects stand on is another, or is gone and takes them along.

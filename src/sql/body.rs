@@ -26,6 +26,8 @@ pub struct Body {
     pub strict: bool,
     /// Whether it runs SQL that is put together at run time.
     pub dynamic: bool,
+    /// Whether it may do something else than read and write rows, as far as it is written down; what it calls aside.
+    pub makes: bool,
     /// How many columns the rows have that it returns as `ROW(…)`.
     pub rows: Vec<usize>,
     /// The temporary tables that it makes.
@@ -69,11 +71,13 @@ pub struct BodyQuery {
     pub always: bool,
     /// Whether it is a query whose first row is taken, if there is one.
     pub finds: bool,
+    /// Whether it is an expression, which fails where it gives several rows (`a := b FROM t`).
+    pub single: bool,
 }
 
 impl BodyQuery {
     fn new(command: Command, returned: bool) -> Self {
-        Self { command, returned, into: Vec::new(), always: false, finds: false }
+        Self { command, returned, into: Vec::new(), always: false, finds: false, single: false }
     }
 }
 
@@ -84,6 +88,12 @@ pub(crate) fn read(language: &str, text: &str) -> Body {
         "plpgsql" => plpgsql(text),
         _ => Body::default(),
     }
+}
+
+/// The names that a body mentions.
+pub(crate) fn names_in(text: &str) -> Vec<Ident> {
+    let names: BTreeSet<Ident> = lex(text).iter().filter_map(name).collect();
+    names.into_iter().collect()
 }
 
 /// Whether a body may take or give whole rows (`*`, `INSERT` without its columns, `NATURAL JOIN`), so that columns matter that it does not
@@ -144,7 +154,9 @@ fn sql(text: &str) -> Body {
     let mut body = Body::default();
     let last = statements.len().saturating_sub(1);
     for (i, statement) in statements.iter().enumerate() {
-        if let Ok(command) = read_query(&text[statement.range.clone()]) {
+        let read = read_query(&text[statement.range.clone()]);
+        body.makes |= matches!(read, Ok(Command::Other { harmless: false }) | Err(_));
+        if let Ok(command) = read {
             body.queries.push(BodyQuery { always: true, ..BodyQuery::new(command, i == last) });
         }
     }
@@ -174,6 +186,12 @@ fn plpgsql(text: &str) -> Body {
     }
     reader.body
 }
+
+/// What statements begin with that may make or change something else than rows.
+const MAKE: [&str; 14] = [
+    "alter", "drop", "do", "grant", "revoke", "comment", "security", "import", "reindex", "refresh", "cluster", "set",
+    "reset", "reassign",
+];
 
 struct Reader<'a> {
     text: &'a str,
@@ -331,14 +349,22 @@ impl<'a> Reader<'a> {
                 self.body.rows.push(width);
             }
         } else if first.is("perform") {
-            self.expression(&pieces[1..]);
+            // It passes over whatever rows there are.
+            if self.expression(&pieces[1..]) {
+                self.body.queries.last_mut().into_iter().for_each(|query| query.single = false);
+            }
         } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
             self.query(pieces, false);
         } else if first.is("create") {
+            self.body.makes = true;
             let table = pieces.iter().position(|piece| piece.is("table")).map(|at| at + 1);
             let table = table.map(|at| if next(at, "if") { at + 3 } else { at });
             self.body.temporary.extend(table.and_then(|at| pieces.get(at)).and_then(name));
-        } else if first.is_any(&["raise", "assert"]) {
+        } else if first.is("assert") {
+            self.body.raises = true;
+            let condition = pieces[1..].iter().position(|piece| piece.symbol(",")).map_or(pieces.len(), |at| at + 1);
+            self.expression(&pieces[1..condition]);
+        } else if first.is("raise") {
             // Without a level it is an exception.
             let harmless = ["debug", "log", "info", "notice", "warning"];
             self.body.raises |= !pieces.get(1).is_some_and(|piece| piece.is_any(&harmless));
@@ -349,6 +375,7 @@ impl<'a> Reader<'a> {
         ]) {
             // Nothing of the schema, or nothing that is known.
         } else {
+            self.body.makes |= first.is_any(&MAKE);
             let assigned = pieces.windows(2).position(|pair| pair[0].symbol(":") && pair[1].symbol("="));
             let value =
                 assigned.map(|at| at + 2).or_else(|| pieces.iter().position(|p| p.symbol("=")).map(|at| at + 1));
@@ -375,7 +402,7 @@ impl<'a> Reader<'a> {
         let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
         let text = &self.text[first.at..last.end()];
         let read = read_query(&format!("SELECT {text}"));
-        let queries = read.into_iter().map(|command| BodyQuery::new(command, false));
+        let queries = read.into_iter().map(|command| BodyQuery { single: true, ..BodyQuery::new(command, false) });
         let known = self.body.queries.len();
         self.body.queries.extend(queries);
         self.body.queries.len() > known

@@ -657,8 +657,10 @@ pub struct CreateIndex {
     pub condition: Kept,
     /// `USING`, in lower case.
     pub method: Ident,
-    /// Whether an operator class is written in its key.
-    pub classes: bool,
+    /// The operator classes that are written in its key, by place.
+    pub classes: Vec<Option<Name>>,
+    /// Whether a collation is written in its key, by place.
+    pub collated: Vec<bool>,
     /// `NULLS NOT DISTINCT`
     pub nulls_collide: bool,
     /// `ON ONLY`

@@ -298,6 +298,13 @@ pub struct Merge {
     pub deletes: bool,
 }
 
+impl Merge {
+    /// Whether it changes or deletes rows that are there.
+    pub const fn changes(&self) -> bool {
+        self.deletes || !self.updates.is_empty()
+    }
+}
+
 /// `INSERT` of a `MERGE`
 #[derive(Debug, Clone, PartialEq)]
 pub struct MergeInsert {
@@ -334,7 +341,9 @@ pub enum Expr {
     Quantified(Arc<str>, Box<Self>, Box<Self>, At),
     /// `a IN (…)`
     In(Box<Self>, Vec<Self>, At),
-    /// A boolean that is made of booleans: `AND`, `NOT`, `IS TRUE`
+    /// `AND`: all of them hold
+    And(Vec<Self>),
+    /// A boolean that is made of booleans in another way: `OR`, `NOT`, `IS TRUE`
     Logic(Vec<Self>),
     /// A boolean that is made of anything: `IS NULL`
     Test(Vec<Self>),
@@ -417,7 +426,8 @@ impl Expr {
             Self::Operator(_, left, right, _) => left.as_deref().into_iter().chain([&**right]).collect(),
             Self::Quantified(_, left, right, _) => vec![left, right],
             Self::In(left, list, _) => std::iter::once(&**left).chain(list).collect(),
-            Self::Logic(parts)
+            Self::And(parts)
+            | Self::Logic(parts)
             | Self::Test(parts)
             | Self::Common(_, parts, _)
             | Self::Array(parts, _)

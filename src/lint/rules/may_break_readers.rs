@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{counters, unfit};
+use super::{counters, otherwise, unfit};
 use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
@@ -70,6 +70,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(step.pulls.conditional.iter().map(tell));
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
+        found.extend(step.operations().filter_map(|operation| otherwise::told(subject, operation, &RULE)));
         found.extend(counters::told(subject, &RULE));
         found.extend(unfit::kept(subject, &RULE));
     }

@@ -33,6 +33,7 @@ mod not_allowable;
 mod observed_statement;
 mod opaque_statement;
 mod order_conflict;
+mod otherwise;
 mod partial_workload;
 mod program_migration;
 mod psql_meta_command;

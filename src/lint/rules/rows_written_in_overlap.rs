@@ -45,7 +45,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     if step.phase == Phase::After {
-        found.extend(copied_of_green(subject));
+        found.extend(copied_of_green(subject).or_else(|| put_beside_green(subject)));
         return;
     }
     found.extend(step.effect.removes.iter().find_map(|capability| default_gone(subject, capability)));
@@ -123,6 +123,22 @@ fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
             .shown_by(diagnostic, Some(query))
             .help("make sure that rows which green has put into both are not there twice; or let it run before green is there: `-- cutover: before <reason>`"),
     )
+}
+
+/// Rows that are put after the cutover into a table with a key, where green has put some by then.
+fn put_beside_green(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let to = step.operations().find_map(|op| match op {
+        Operation::Data(data) if data.verb == DataVerb::Insert => Some(step.before.resolve(data.table.as_ref()?)),
+        _ => None,
+    })?;
+    let (index, _) = step.before.relation(&to)?.indexes.iter().find(|(_, index)| index.keeps_apart())?;
+    let Evidence::Query(query) = release.green.app.writes(&to) else { return None };
+    let text =
+        format!("green writes {to} from the cutover on, and what this puts there may collide with it in {index}");
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+    let help = "pass over what is there (`ON CONFLICT DO NOTHING`); or let it run before green is there: `-- cutover: before <reason>`";
+    Some(release.green.shown_by(diagnostic, Some(query)).help(help))
 }
 
 /// Rows that an UPDATE gave values made of others of theirs, which blue goes on changing.

@@ -217,7 +217,7 @@ fn misfit(
     Some(Unfit { into: format!("{target}.{column}"), ..unfit(why) })
 }
 
-/// A new expression of a table that fails for some of the rows that blue writes: of a generated column, or of an index.
+/// A new expression of a table that fails for some of the rows that blue writes: of a generated column, an index, or when a trigger runs.
 pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let after = subject.after();
@@ -232,13 +232,19 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
                 let what = index.name.as_ref().unwrap_or(&index.table.name);
                 (&index.table, what, None, index.values.iter().chain([&index.condition]).collect())
             }
+            Operation::CreateTrigger { name, table, condition, .. } => (table, name, None, vec![condition]),
             _ => return None,
         };
         let table = step.before.resolve(name);
         let own = step.before.origin_of(&table);
         let known = release.base.relation(&own)?;
         let relation = after.relation(&table)?;
-        let written = values.into_iter().flatten().flat_map(|value| kept_written(value, &table, into, after));
+        let row = match operation {
+            Operation::CreateTrigger { .. } => "new".into(),
+            _ => table.name.clone(),
+        };
+        let written = values.into_iter().flatten();
+        let written = written.flat_map(|value| kept_written(value, &table, &row, into, after));
         let mut unfit = written.filter_map(|written| misfit(after, (&table, relation), true, written));
         unfit.find_map(|unfit| {
             let query = match unfit.evidence(release.blue.app, (&own, known), true) {

@@ -11,7 +11,7 @@ use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
-    DataVerb, GrantObject, Ident, ObjectChange, Operation, QueryShape, RelationKind, RoutineChange,
+    DataVerb, GrantObject, Ident, ObjectChange, ObjectKind, Operation, QueryShape, RelationKind, RoutineChange,
 };
 use crate::sql::{Name, TypeName};
 
@@ -476,7 +476,13 @@ impl Reader<'_> {
                     self.uses_relation(&table);
                 }
             }
-            Operation::Object { kind, name, change, publishes, .. } => {
+            Operation::Object { kind, name, change, publishes, statistics, .. } => {
+                // `LIKE` copies them.
+                if *kind == ObjectKind::Statistics {
+                    let made = statistics.iter().map(|statistics| self.schema.resolve(&statistics.table));
+                    let tables: Vec<QName> = made.chain(self.schema.statistics_on(name)).collect();
+                    self.access.precedes.extend(tables.into_iter().map(|table| Key::Of(table, Aspect::Likeness)));
+                }
                 // Rows of what is published are told by a key.
                 for publishes in publishes.iter() {
                     let named = publishes.tables.iter().map(|published| self.schema.resolve(&published.table));

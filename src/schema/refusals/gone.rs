@@ -1,8 +1,8 @@
 //! What PostgreSQL refuses to drop, because something stands on it.
 
 use super::{Catalog, is_of};
-use crate::schema::model::{Column, Policy, QName, Relation};
-use crate::sql::operation::{DefaultValue, RelationKind};
+use crate::schema::model::{Column, Index, Policy, QName, Relation};
+use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::{Name, TypeName};
 
 impl Catalog<'_> {
@@ -12,6 +12,9 @@ impl Catalog<'_> {
         if concurrently && relation.partitioned {
             return Some(format!("cannot drop partitioned index \"{}\" concurrently", index.name));
         }
+        if let Some(whole) = self.part_of(relation, &index.name) {
+            return Some(format!("cannot drop index {} because index {whole} requires it", index.name));
+        }
         let required = relation.constraints.get(&index.name).is_some_and(|constraint| constraint.kind.has_index());
         required.then(|| {
             format!(
@@ -19,6 +22,17 @@ impl Catalog<'_> {
                 index.name, index.name, table.name
             )
         })
+    }
+
+    /// The index of a partitioned table that an index of its partition is a part of. Of several that are alike only as many are.
+    fn part_of<'a>(&'a self, relation: &Relation, index: &Ident) -> Option<&'a Ident> {
+        let found = relation.indexes.get(index)?;
+        let above = self.schema.relation(relation.parent.as_ref()?).filter(|above| above.partitioned)?;
+        let alike = |other: &Index| Index { valid: found.valid, ..other.clone() } == *found;
+        let own = relation.indexes.values().filter(|other| alike(other)).count();
+        let wholes: Vec<&Ident> =
+            above.indexes.iter().filter(|(_, other)| alike(other)).map(|(name, _)| name).collect();
+        wholes.first().copied().filter(|_| own <= wholes.len())
     }
 
     pub(super) fn drop_relation(&self, name: &QName, relation: &Relation, together: &[Name]) -> Option<String> {

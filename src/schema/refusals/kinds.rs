@@ -3,7 +3,7 @@
 use super::{Catalog, is_system};
 use crate::schema::model::{QName, Relation};
 use crate::sql::Name;
-use crate::sql::operation::{CreateStatistics, GrantObject, Ident, RelationKind, TableChange};
+use crate::sql::operation::{CreateStatistics, DataVerb, GrantObject, Ident, Operation, RelationKind, TableChange};
 
 /// How the server calls a relation that a statement is not for.
 fn is_not(name: &QName, wanted: RelationKind) -> String {
@@ -56,11 +56,20 @@ impl Catalog<'_> {
 
     /// `GRANT`, `REVOKE`
     pub(super) fn granted(&self, privileges: &[String], objects: &[GrantObject], columns: &[Ident]) -> Option<String> {
+        const OF_COLUMNS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "REFERENCES", "ALL", "ALL PRIVILEGES"];
         const NOT_OF_TABLES: [&str; 5] = ["USAGE", "EXECUTE", "CREATE", "CONNECT", "TEMPORARY"];
         objects.iter().find_map(|object| {
-            let GrantObject::Relation(table) = object else { return None };
+            let table = match object {
+                GrantObject::Relation(table) => table,
+                GrantObject::Other(words) => return Self::granted_on(privileges, words),
+                GrantObject::AllIn { .. } | GrantObject::Future { .. } => return None,
+            };
             if let Some(why) = columns.iter().find_map(|column| self.column_of(table, column)) {
                 return Some(why);
+            }
+            let wrong = privileges.iter().filter_map(|privilege| privilege.strip_suffix(" (COLUMNS)"));
+            if let Some(wrong) = { wrong }.find(|privilege| !OF_COLUMNS.contains(privilege)) {
+                return Some(format!("invalid privilege type {wrong} for column"));
             }
             let relation = self.schema.relation(&self.schema.resolve(table))?;
             let wrong = privileges.iter().find(|privilege| NOT_OF_TABLES.contains(&privilege.as_str()))?;
@@ -118,6 +127,64 @@ impl Catalog<'_> {
     /// The target of a foreign key.
     pub(super) fn referenced(name: &QName, relation: &Relation) -> Option<String> {
         (relation.kind != RelationKind::Table).then(|| format!("referenced relation \"{}\" is not a table", name.name))
+    }
+
+    /// Statements on one relation that are for some kinds of relations only.
+    pub(super) fn of_other_kind(&self, operation: &Operation) -> Option<String> {
+        use RelationKind::{ForeignTable, MaterializedView, Sequence, Table, View};
+        let (name, takes, why): (&Name, &[RelationKind], fn(&QName) -> String) = match operation {
+            Operation::Data(data) if data.verb == DataVerb::Truncate => {
+                (data.table.as_ref()?, &[Table, ForeignTable], |name| is_not(name, Table))
+            }
+            Operation::Maintenance { command: "CLUSTER", table: Some(table), .. }
+            | Operation::Reindex { name: Some(table), index: false, .. } => {
+                (table, &[Table, MaterializedView], |name| {
+                    format!("\"{}\" is not a table or materialized view", name.name)
+                })
+            }
+            Operation::Object { statistics: Some(statistics), .. } => {
+                (&statistics.table, &[Table, ForeignTable, MaterializedView], |name| {
+                    format!("cannot define statistics for relation \"{}\"", name.name)
+                })
+            }
+            Operation::CreateSequence { owned_by: Some((table, _)), .. }
+            | Operation::AlterSequence { owned_by: Some((table, _)), .. } => {
+                (table, &[Table, ForeignTable, View], |name| {
+                    format!("sequence cannot be owned by relation \"{}\"", name.name)
+                })
+            }
+            Operation::CreateTable(table) => (table.inherits.first()?, &[Table, ForeignTable], |name| {
+                format!("inherited relation \"{}\" is not a table or foreign table", name.name)
+            }),
+            Operation::CreateTrigger { table, firing, .. } if !(firing.insert || firing.update || firing.delete) => {
+                (table, &[Table, ForeignTable, MaterializedView, Sequence], |name| {
+                    format!("\"{}\" is a view: views cannot have TRUNCATE triggers", name.name)
+                })
+            }
+            _ => return None,
+        };
+        let name = self.schema.resolve(name);
+        let relation = self.schema.relation(&name)?;
+        (!takes.contains(&relation.kind)).then(|| why(&name))
+    }
+
+    /// What is granted on something that is no relation, and cannot be.
+    pub(super) fn granted_on(privileges: &[String], object: &str) -> Option<String> {
+        const GRANTABLE: [(&str, &[&str]); 9] = [
+            ("function", &["EXECUTE"]),
+            ("procedure", &["EXECUTE"]),
+            ("routine", &["EXECUTE"]),
+            ("schema", &["USAGE", "CREATE"]),
+            ("type", &["USAGE"]),
+            ("domain", &["USAGE"]),
+            ("language", &["USAGE"]),
+            ("database", &["CREATE", "CONNECT", "TEMPORARY", "TEMP"]),
+            ("tablespace", &["CREATE"]),
+        ];
+        let kind = object.split(' ').next()?.to_ascii_lowercase();
+        let (kind, takes) = GRANTABLE.iter().find(|(of, _)| *of == kind)?;
+        let wrong = privileges.iter().find(|one| !one.starts_with("ALL") && !takes.contains(&one.as_str()))?;
+        Some(format!("invalid privilege type {wrong} for {kind}"))
     }
 
     /// `REFRESH MATERIALIZED VIEW`

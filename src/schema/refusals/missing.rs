@@ -7,7 +7,7 @@ use super::super::apply::Problem;
 use super::super::resolve;
 use super::super::{QName, Schema};
 use super::signature;
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Kind, Lexeme, lex, lexemes};
 
 use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateStatistics, GrantObject, Ident, ObjectChange,
@@ -24,13 +24,14 @@ pub(in crate::schema) fn of(schema: &Schema, operation: &Operation) -> Vec<Probl
 }
 
 /// Kinds of objects that are followed by name. Roles and databases are those of the whole server; what has a signature has many spellings.
-const FOLLOWED: [ObjectKind; 10] = [
+const FOLLOWED: [ObjectKind; 11] = [
     ObjectKind::Aggregate,
     ObjectKind::Cast,
     ObjectKind::Collation,
     ObjectKind::EventTrigger,
     ObjectKind::ForeignDataWrapper,
     ObjectKind::Operator,
+    ObjectKind::OperatorClass,
     ObjectKind::Server,
     ObjectKind::Statistics,
     ObjectKind::Subscription,
@@ -38,7 +39,17 @@ const FOLLOWED: [ObjectKind; 10] = [
 ];
 
 /// Those of which several have one name here: they are told apart by types, which have many spellings.
-pub(in crate::schema) const SIGNED: [ObjectKind; 3] = [ObjectKind::Aggregate, ObjectKind::Cast, ObjectKind::Operator];
+pub(in crate::schema) const SIGNED: [ObjectKind; 4] =
+    [ObjectKind::Aggregate, ObjectKind::Cast, ObjectKind::Operator, ObjectKind::OperatorClass];
+
+/// How statements begin, and the words that stand before what they need.
+const WORDED: [(&str, &str, ObjectKind); 5] = [
+    ("", "collate", ObjectKind::Collation),
+    ("create collation", "from", ObjectKind::Collation),
+    ("create foreign table", "server", ObjectKind::Server),
+    ("create user mapping", "server", ObjectKind::Server),
+    ("create server", "wrapper", ObjectKind::ForeignDataWrapper),
+];
 
 /// The name of an object that is followed, as it is kept.
 pub(in crate::schema) fn followed(kind: ObjectKind, name: &str) -> Option<(ObjectKind, Ident)> {
@@ -52,6 +63,34 @@ impl Schema {
     pub(in crate::schema) fn lacks_relation(&self, text: &str) -> Option<QName> {
         let found = self.named_in(text)?;
         (self.relation(&found).is_none() && self.has_namespace(&found.schema)).then_some(found)
+    }
+
+    /// What a statement names by a word before it (`COLLATE x`, `SERVER x`), and that nobody is known to have made.
+    pub(crate) fn lacks_worded(&self, statement: &str) -> Option<String> {
+        let pieces: Vec<Lexeme<'_>> = lexemes(statement).filter(Lexeme::solid).collect();
+        pieces.first().filter(|first| first.is_any(&["create", "alter"]))?;
+        let begins = |head: &str| {
+            head.split_whitespace().enumerate().all(|(at, word)| pieces.get(at).is_some_and(|piece| piece.is(word)))
+        };
+        WORDED.iter().filter(|(head, ..)| begins(head)).find_map(|(_, word, kind)| {
+            let behind = pieces.windows(2).enumerate().filter(|(_, pair)| pair[0].is(word));
+            // A schema before it has it, or is told.
+            let bare = behind.filter(|(at, _)| !pieces.get(at + 2).is_some_and(|next| next.symbol(".")));
+            let mut names = bare.filter_map(|(_, pair)| name_of(&[&pair[1]]));
+            let name = names.find(|name| !self.may_have(*kind, &name.name) && !self.brings(*kind, &name.name))?;
+            Some(format!("{} {name}", kind.words()))
+        })
+    }
+
+    /// Whether the server has an object from the start, or from its system, or an extension may have brought it.
+    fn brings(&self, kind: ObjectKind, name: &str) -> bool {
+        const COLLATIONS: [&str; 6] = ["default", "C", "POSIX", "ucs_basic", "unicode", "pg_c_utf8"];
+        match kind {
+            // Those of the operating system have a mark in their names.
+            ObjectKind::Collation => COLLATIONS.contains(&name) || name.contains(['_', '-', '.', '@']),
+            ObjectKind::ForeignDataWrapper => self.extensions().next().is_some(),
+            _ => false,
+        }
     }
 
     /// The relation that a text names, as `regclass` reads it.
@@ -106,6 +145,7 @@ impl Look<'_> {
                 owned_by.iter().for_each(|(table, _)| self.relation(table));
             }
             Operation::CreateIndex(index) => {
+                self.found.extend(self.schema.lacks_class(index).map(Problem::Missing));
                 index.values.iter().for_each(|value| self.calls(value.as_deref()));
                 self.calls(index.condition.as_deref());
             }

@@ -2,6 +2,7 @@
 //! there can be only one of, what a column or a table cannot be. Each message is the server's, as versions 15 and 18 say it; a test runs the
 //! statements on a server.
 
+mod classes;
 mod clauses;
 pub(super) mod expressions;
 pub(super) mod family;
@@ -16,6 +17,7 @@ mod signature;
 mod written;
 
 pub(crate) use clauses::clauses_refused;
+pub(crate) use keys::is_collated;
 pub(crate) use routines::Caller;
 pub(super) use signature::takes;
 
@@ -33,7 +35,7 @@ use crate::sql::{Name, TypeName};
 /// Why PostgreSQL refuses an operation on a schema; `None`: it does not, as far as is known here.
 pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
     let catalog = Catalog { schema };
-    if let Some(why) = written::of(operation) {
+    if let Some(why) = written::of(operation).or_else(|| catalog.of_other_kind(operation)) {
         return Some(why);
     }
     match operation {
@@ -393,8 +395,8 @@ impl Catalog<'_> {
             return Some(why);
         }
         let unordered = table.constraints.iter().find_map(|key| self.unordered_key(None, &table.columns, key));
-        if unordered.is_some() {
-            return unordered;
+        if let Some(why) = unordered.or_else(|| self.divided_by(table)) {
+            return Some(why);
         }
         let name = self.schema.resolve(&table.name);
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {

@@ -1,7 +1,11 @@
-//! Columns as they are written: types that take no length, lengths that there cannot be, options that contradict each other.
+//! What is wrong as it is written, whatever there is: types that take no length, lengths that there cannot be, options that contradict each other,
+//! names that nobody may have.
 
+use super::repeated;
 use crate::sql::TypeName;
-use crate::sql::operation::{ColumnDefinition, DefaultValue, Operation, TableChange};
+use crate::sql::operation::{
+    ColumnDefinition, CreateFunction, DefaultValue, ObjectChange, ObjectKind, Operation, TableChange,
+};
 
 /// Types that take no modifiers.
 const PLAIN: [&str; 18] = [
@@ -33,6 +37,9 @@ const LENGTHS: [(&str, &str, i64); 4] = [
     ("character varying", "varchar", 10_485_760),
 ];
 
+/// Names that no role has.
+const NOBODY: [&str; 2] = ["public", "none"];
+
 /// The most digits of a `numeric`.
 const DIGITS: i64 = 1000;
 
@@ -42,8 +49,30 @@ pub(super) fn of(operation: &Operation) -> Option<String> {
         Operation::CreateTable(table) => table.columns.iter().find_map(column),
         Operation::AlterTable { change: TableChange::AddColumn { column: new, .. }, .. } => column(new),
         Operation::AlterTable { change: TableChange::SetType { data_type, .. }, .. } => modifier(data_type),
+        Operation::AlterTable { change: TableChange::Owner { to }, .. } => {
+            NOBODY.contains(&to.as_str()).then(|| format!("role \"{to}\" does not exist"))
+        }
+        Operation::CreateFunction(function) => arguments(function),
+        Operation::CreateNamespace { name, .. } if name.starts_with("pg_") => {
+            Some(format!("unacceptable schema name \"{name}\""))
+        }
+        Operation::Object { kind: ObjectKind::Role, name, change: ObjectChange::Create, .. } => {
+            let name = name.trim_matches('"');
+            let reserved = name.starts_with("pg_") || NOBODY.contains(&name);
+            reserved.then(|| format!("role name \"{name}\" is reserved"))
+        }
         _ => None,
     }
+}
+
+/// The arguments of a function.
+fn arguments(function: &CreateFunction) -> Option<String> {
+    let defaults = function.arguments.windows(2).any(|pair| pair[0].1 && !pair[1].1);
+    if defaults {
+        return Some("input parameters after one with a default value must also have defaults".to_owned());
+    }
+    let named = function.inputs.iter().filter(|name| !name.is_empty());
+    repeated(named).map(|name| format!("parameter name \"{name}\" used more than once"))
 }
 
 fn column(column: &ColumnDefinition) -> Option<String> {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Resolver;
 use super::scope::{Col, Names, Scope, Table};
-use super::types::Type;
+use super::types::{Type, Types};
 use crate::schema::{Function, QName, Schema, UserType};
 use crate::sql::operation::Ident;
 
@@ -18,17 +18,22 @@ pub(crate) const SHADOWED: &str = "and no longer the function's argument";
 pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();
     let first = Resolver::new(schema);
-    let names: Vec<&Ident> = function.names.iter().chain(&body.variables).collect();
-    let mut tables: Vec<Table> = names.iter().map(|name| open((*name).clone())).collect();
+    // SQL has no variables, and sees no arguments but those that are given to it.
+    let sql = function.source.language() == "sql" && function.inputs.len() == function.arguments.len();
+    let arguments = if sql { &function.inputs } else { &function.names };
+    let names: Vec<&Ident> = arguments.iter().filter(|name| !name.is_empty()).chain(&body.variables).collect();
+    let plain = |name: &Ident| sql && is_plain(function, name, schema);
+    let rows_of = names.iter().filter(|name| !plain(name));
+    let mut tables: Vec<Table> = rows_of.map(|name| open((*name).clone())).collect();
     let relation = rows.and_then(|name| Some((name, schema.relation(name)?)));
-    for alias in ["new", "old"] {
+    for alias in ["new", "old"].into_iter().filter(|_| !sql) {
         tables.push(match relation {
             Some((name, found)) => first.table_of(alias.into(), None, name, found),
             None => open(alias.into()),
         });
     }
-    let builtin = ["found", "sqlstate", "sqlerrm"].into_iter().map(Ident::from);
-    let special = body.variables.iter().chain(&function.names).cloned().chain(builtin);
+    let builtin = ["found", "sqlstate", "sqlerrm"].into_iter().filter(|_| !sql).map(Ident::from);
+    let special = names.iter().map(|name| (*name).clone()).chain(builtin);
     let bare = special.map(|name| Col::plain(name, Type::Any)).collect();
     let around = Names::new(tables, bare);
     let scope = Scope { names: &around, outer: None };
@@ -56,6 +61,14 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         }
     }
     found
+}
+
+/// Whether an argument is of a type without fields.
+fn is_plain(function: &Function, name: &Ident, schema: &Schema) -> bool {
+    let at = function.inputs.iter().position(|input| input == name);
+    let data_type = at.and_then(|at| function.arguments.get(at)).map(|(data_type, _)| data_type.base());
+    data_type
+        .is_some_and(|data_type| Types { schema }.category(&data_type).is_some_and(|(category, _)| category != 'C'))
 }
 
 /// How many columns the rows of a function have, where that is said.

@@ -564,6 +564,7 @@ impl<'s> Resolver<'s> {
                     values.iter().map(|value| (value, self.expr(value, Some(scope)))).collect()
                 }
                 (Expr::Scalar(query), many) if many.len() > 1 => {
+                    self.put_single(query);
                     let found = self.query(query, Some(scope)).unwrap_or_default();
                     held = found.iter().map(|col| Value { null: true, ..self.value_of(col) }).collect();
                     found.into_iter().map(|col| (&Expr::Bool, col.data_type)).collect()

@@ -46,10 +46,13 @@ impl Resolver<'_> {
                 Some([col]) => (array_of(&self.settled(&col.data_type)), col.sized.as_ref().map(array_size)),
                 _ => (Type::Any, None),
             },
-            Expr::Scalar(query) => match self.query(query, scope).as_deref() {
-                Some([col]) => (col.data_type.clone(), col.sized.clone()),
-                _ => (Type::Any, None),
-            },
+            Expr::Scalar(query) => {
+                self.put_single(query);
+                match self.query(query, scope).as_deref() {
+                    Some([col]) => (col.data_type.clone(), col.sized.clone()),
+                    _ => (Type::Any, None),
+                }
+            }
             Expr::Subscript(inner, bounds, slice) => {
                 let (found, size) = self.sized(inner, scope);
                 let element = |size: TypeName| match size.as_str().strip_suffix("[]") {
@@ -119,7 +122,7 @@ impl Resolver<'_> {
             Expr::Operator(name, left, right, at) => self.operator(name, left.as_deref(), right, *at, scope),
             Expr::Quantified(name, left, right, at) => self.quantified(name, left, right, *at, scope),
             Expr::In(left, list, at) => self.in_list(left, list, *at, scope),
-            Expr::Logic(parts) => {
+            Expr::And(parts) | Expr::Logic(parts) => {
                 for part in parts {
                     let found = self.expr(part, scope);
                     self.want(part, &found, "boolean", Context::Assignment, start(part));
@@ -849,7 +852,8 @@ fn has_column(expr: &Expr) -> bool {
         Expr::Operator(_, left, right, _) => left.as_deref().is_some_and(has_column) || has_column(right),
         Expr::Quantified(_, left, right, _) => has_column(left) || has_column(right),
         Expr::In(left, list, _) => has_column(left) || list.iter().any(has_column),
-        Expr::Logic(parts)
+        Expr::And(parts)
+        | Expr::Logic(parts)
         | Expr::Test(parts)
         | Expr::Common(_, parts, _)
         | Expr::Array(parts, _)
@@ -876,7 +880,9 @@ pub(super) fn start(expr: &Expr) -> At {
         | Expr::Array(_, at)
         | Expr::Field(_, _, at) => *at,
         Expr::Call(call) => call.at,
-        Expr::Logic(parts) | Expr::Test(parts) | Expr::Row(parts) => parts.first().map(start).unwrap_or_default(),
+        Expr::And(parts) | Expr::Logic(parts) | Expr::Test(parts) | Expr::Row(parts) => {
+            parts.first().map(start).unwrap_or_default()
+        }
         _ => At::default(),
     }
 }

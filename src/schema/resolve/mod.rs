@@ -9,6 +9,7 @@ mod expr;
 mod grouping;
 mod kept;
 mod scope;
+mod single;
 mod sorting;
 mod types;
 mod values;
@@ -31,6 +32,7 @@ use types::Types;
 pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems};
 pub(crate) use command::NO_ARBITER;
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by};
+pub(crate) use single::updates_several;
 pub use types::{Sure, Type};
 pub(crate) use values::{Place, Value, Written, kept_written, longest, written};
 

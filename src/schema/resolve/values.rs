@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Resolver;
 use super::command::constant;
 use super::scope::{Col, Columns, Names, Scope, Table};
+use super::single::gives_several;
 use super::types::Type;
 use crate::schema::model::{Function, QName, Relation};
 use crate::schema::{Column, Schema, UserType};
@@ -66,6 +67,9 @@ impl Written {
         Self { into, value, always: false }
     }
 }
+
+/// What is said of a query that is to give one value.
+const SEVERAL: &str = "takes the value of a query that may give more than one row";
 
 /// Deeper calls are not followed.
 const DEEPEST: usize = 8;
@@ -308,7 +312,7 @@ impl Resolver<'_> {
             Expr::Call(call) => self.value_of_call(call, scope),
             Expr::Scalar(query) => self.value_of_query(query, scope),
             Expr::Test(parts) => Value { null: false, ..Value::made_of(all(self, parts)) },
-            Expr::Logic(parts) | Expr::Typed(_, parts) => Value::made_of(all(self, parts)),
+            Expr::And(parts) | Expr::Logic(parts) | Expr::Typed(_, parts) => Value::made_of(all(self, parts)),
             Expr::Array(parts, _) | Expr::Row(parts) => Value { null: false, ..Value::made_of(all(self, parts)) },
             Expr::Exists(_) | Expr::ArrayOf(_) => Value::default(),
             Expr::In(..) | Expr::Quantified(..) | Expr::Field(..) | Expr::Subscript(..) | Expr::Unknown(_) => {
@@ -432,6 +436,13 @@ impl Resolver<'_> {
         }
     }
 
+    /// Notes a query that is to give one value, and may give several rows.
+    pub(super) fn put_single(&mut self, query: &Query) {
+        if self.follows && gives_several(query, self.schema) {
+            self.written.push(Written::new(Place::Nowhere(SEVERAL), Value::default()));
+        }
+    }
+
     /// Notes a division by what is read.
     pub(super) fn put_divisor(&mut self, divisor: &Expr, scope: Option<&Scope<'_>>) {
         let value = self.value(divisor, scope);
@@ -492,7 +503,14 @@ pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema
 }
 
 /// What an expression on the rows of a table gives to whatever may not take it, and to a column of the table, if it is for one.
-pub(crate) fn kept_written(expr: &Expr, table: &QName, into: Option<&Ident>, schema: &Schema) -> Vec<Written> {
+/// The row's name is its table's, or `new`.
+pub(crate) fn kept_written(
+    expr: &Expr,
+    table: &QName,
+    alias: &Ident,
+    into: Option<&Ident>,
+    schema: &Schema,
+) -> Vec<Written> {
     let Some(relation) = schema.relation(table) else { return Vec::new() };
     let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
     let col = |column: &Column| {
@@ -502,7 +520,7 @@ pub(crate) fn kept_written(expr: &Expr, table: &QName, into: Option<&Ident>, sch
     };
     let columns = Rc::new(relation.columns.iter().map(col).collect());
     let schema_name = Some(table.schema.clone());
-    let (alias, own) = (table.name.clone(), Some(table.clone()));
+    let (alias, own) = (alias.clone(), Some(table.clone()));
     let names = Names::of(Table { alias, schema: schema_name, relation: own, columns, open: false, row: None });
     let scope = Scope { names: &names, outer: None };
     resolver.expr(expr, Some(&scope));
@@ -548,6 +566,11 @@ impl Walk<'_> {
                     _ => None,
                 });
                 set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
+            }
+            if let query::Command::Select(select) = &query.command
+                && query.single
+            {
+                resolver.put_single(select);
             }
             self.written.append(&mut resolver.written);
             called.append(&mut resolver.called);

@@ -43,7 +43,8 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
             .using
             .as_ref()
             .map_or_else(|| "btree".into(), |method| method.to_string().to_ascii_lowercase().into()),
-        classes: index.columns.iter().any(|c| c.operator_class.is_some()),
+        classes: index.columns.iter().map(|c| c.operator_class.as_ref().map(lower_name)).collect(),
+        collated: index.columns.iter().map(|c| matches!(c.column.expr, sqlparser::ast::Expr::Collate { .. })).collect(),
         nulls_collide: index.nulls_distinct == Some(false),
         only,
     }))])

@@ -361,12 +361,14 @@ impl Lower<'_> {
             None => {}
         }
         limits.extend(query.fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()));
+        // `FETCH FIRST ROW ONLY`
+        let first = query.fetch.iter().filter(|fetch| fetch.quantity.is_none()).map(|_| Expr::Number("1".into()));
         Query {
             ctes,
             recursive: query.with.as_ref().is_some_and(|with| with.recursive),
             body: self.body(&query.body),
             order_by,
-            limits: limits.into_iter().map(|e| self.expr(e)).collect(),
+            limits: limits.into_iter().map(|e| self.expr(e)).chain(first).collect(),
         }
     }
 
@@ -641,7 +643,7 @@ impl Lower<'_> {
             E::IsNull(e) | E::IsNotNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
                 Expr::Test(vec![self.expr(e)])
             }
-            E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => self.operator("=", a, b),
+            E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => Expr::Logic(vec![self.operator("=", a, b)]),
             E::InList { expr, list, .. } => Expr::In(self.boxed(expr), self.exprs(list), self.start(expr)),
             E::InSubquery { expr, subquery, .. } => Expr::Quantified(
                 "=".into(),
@@ -748,14 +750,15 @@ impl Lower<'_> {
         match op {
             B::And | B::Or => {
                 // A chain of them is one level, however long it is.
-                let (mut first, mut others) = (left, vec![right]);
-                while let ast::Expr::BinaryOp { left, op: B::And | B::Or, right } = first {
+                let (mut first, mut others, mut all) = (left, vec![right], *op == B::And);
+                while let ast::Expr::BinaryOp { left, op: op @ (B::And | B::Or), right } = first {
                     others.push(right);
                     first = left;
+                    all &= *op == B::And;
                 }
-                Expr::Logic(
-                    std::iter::once(first).chain(others.into_iter().rev()).map(|part| self.expr(part)).collect(),
-                )
+                let parts = std::iter::once(first).chain(others.into_iter().rev());
+                let parts = parts.map(|part| self.expr(part)).collect();
+                if all { Expr::And(parts) } else { Expr::Logic(parts) }
             }
             B::Overlaps => Expr::Test(vec![self.expr(left), self.expr(right)]),
             _ => self.operator(&operator_name(op), left, right),

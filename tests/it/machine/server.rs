@@ -270,7 +270,8 @@ const TRY: &str =
                 RAISE EXCEPTION SQLSTATE 'ZZZZZ';
             EXCEPTION
                 WHEN SQLSTATE 'ZZZZZ' THEN NULL;
-                WHEN OTHERS THEN
+                -- An ASSERT is none of the others.
+                WHEN OTHERS OR ASSERT_FAILURE THEN
                     code := SQLSTATE;
                     message := SQLERRM;
             END;
@@ -287,7 +288,7 @@ const ROWS: &str = "CREATE FUNCTION pg_temp.machine_rows() RETURNS TABLE (name p
             name := t::pg_catalog.text;
             content := NULL;
             RETURN NEXT;
-            RETURN QUERY EXECUTE format('SELECT %L, to_jsonb(x)::text FROM ONLY %s x', t::pg_catalog.text, t);
+            RETURN QUERY EXECUTE format('SELECT %L, to_jsonb(machine_row)::text FROM ONLY %s machine_row', t::pg_catalog.text, t);
         END LOOP;
     END $rows$";
 

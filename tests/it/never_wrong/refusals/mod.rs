@@ -1,5 +1,6 @@
 //! Statements that PostgreSQL refuses whatever rows there are, and their twins that it takes: the plan says the same as the server.
 
+mod classes;
 mod clauses;
 mod expressions;
 mod families;
@@ -460,6 +461,7 @@ async fn what_the_server_refuses_is_foreseen() {
     let all = || {
         let always = [
             CASES,
+            classes::CASES,
             clauses::CASES,
             families::CASES,
             kinds::CASES,

@@ -1,0 +1,71 @@
+//! What blue's statements come to from a step on that changes nothing they name: another collation, a default that may fail, a trigger in the
+//! place of a view's own rows.
+
+use crate::compat::Evidence;
+use crate::diagnostic::Diagnostic;
+use crate::effect::{Capability, refuses};
+use crate::lint::{Rule, Subject};
+use crate::schema::QName;
+use crate::sql::operation::{Ident, RelationKind, TableChange};
+use crate::sql::{Name, Operation};
+
+pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let (evidence, text, help) = match operation {
+        Operation::AlterTable { table, change: TableChange::SetType { column, collate: true, .. }, .. } => {
+            let (relation, column) = (known(subject, table)?, column.clone());
+            let text = format!(
+                "blue compares and sorts {relation}.{column} by another collation from here on, which may be refused where it meets a third"
+            );
+            let reads = Capability::Read { relation, column, data_type: String::new() };
+            (
+                release.blue.app.evidence(&reads),
+                text,
+                "write the collation into the queries that compare it with another column",
+            )
+        }
+        Operation::AlterTable { table, change: TableChange::SetDefault { column, runs, .. }, .. } => {
+            let raises = |name: &&Name| refuses(subject.after(), &subject.after().resolve_function(name));
+            let called = runs.iter().map(|name| Name::bare(name.clone())).find(|name| raises(&name))?;
+            let (relation, column) = (known(subject, table)?, column.clone());
+            let text = format!(
+                "blue's INSERTs into {relation} without {column} call {called} from here on, which may raise an exception: they may be refused"
+            );
+            let omits = Capability::Omit { relation, column };
+            (release.blue.app.evidence(&omits), text, "make sure that it raises none for what blue writes")
+        }
+        Operation::CreateTrigger { name, table, firing, .. } if firing.instead => {
+            let relation = replaced(subject, table, name)?;
+            let text = format!(
+                "what blue writes into {relation} sets off {name} from here on, which does it instead: what it passes over is in no table"
+            );
+            (
+                release.blue.app.writes(&relation),
+                text,
+                "make sure that the trigger does for blue what the view did by itself",
+            )
+        }
+        _ => return None,
+    };
+    let query = match evidence {
+        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+        Evidence::Assumed => None,
+        Evidence::None => return None,
+    };
+    let diagnostic = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on").help(help);
+    Some(release.blue.shown_by(diagnostic, query))
+}
+
+/// A relation that blue has.
+fn known(subject: &Subject<'_>, name: &Name) -> Option<QName> {
+    let schema = subject.step.before;
+    let own = schema.origin_of(&schema.resolve(name));
+    subject.release.base.relation(&own).map(|_| own)
+}
+
+/// A view of blue's that has taken rows by itself until now.
+fn replaced(subject: &Subject<'_>, name: &Name, trigger: &Ident) -> Option<QName> {
+    let view = subject.step.before.resolve(name);
+    let relation = subject.release.base.relation(&view)?;
+    (relation.kind == RelationKind::View && !relation.triggers.contains_key(trigger)).then_some(view)
+}

@@ -1,0 +1,58 @@
+//! The operator classes that every PostgreSQL has, and the types that each is for (`classes.tsv`, as version 15 lists them).
+
+use crate::schema::Schema;
+use crate::sql::operation::{CreateIndex, ObjectKind};
+use crate::sql::{Name, TypeName};
+
+/// Types whose values go into no class but those of their own.
+const APART: [&str; 14] = [
+    "bigint",
+    "boolean",
+    "bytea",
+    "date",
+    "double precision",
+    "integer",
+    "jsonb",
+    "numeric",
+    "real",
+    "smallint",
+    "text",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "uuid",
+];
+
+/// The types of the classes of a name, for a method.
+fn types_of(method: &str, class: &Name) -> Vec<&'static str> {
+    if class.schema.as_ref().is_some_and(|schema| **schema != *"pg_catalog") {
+        return Vec::new();
+    }
+    let rows = include_str!("classes.tsv").lines().filter_map(|row| {
+        let mut cells = row.split('\t');
+        (cells.next()? == method && cells.next()? == &*class.name).then(|| cells.next())?
+    });
+    rows.flat_map(|types| types.split(',')).collect()
+}
+
+/// Why a class does not take values of a type.
+pub(super) fn unfit(method: &str, class: &Name, data_type: &TypeName) -> Option<String> {
+    let types = types_of(method, class);
+    let base = data_type.base();
+    // It is compared as text.
+    let base = if &*base == "character varying" { "text" } else { &*base };
+    let apart = |name: &str| APART.contains(&name);
+    let is_unfit = !types.is_empty() && !data_type.is_array() && apart(base) && !types.contains(&base);
+    (is_unfit && types.iter().all(|of| apart(of) || of.contains(' ') || *of == "character"))
+        .then(|| format!("operator class \"{}\" does not accept data type {}", class.name, data_type.base()))
+}
+
+impl Schema {
+    /// An operator class of an index that nobody is known to have made.
+    pub(super) fn lacks_class(&self, index: &CreateIndex) -> Option<String> {
+        let made =
+            |class: &Name| self.extensions().next().is_some() || self.may_have(ObjectKind::OperatorClass, &class.name);
+        let class =
+            index.classes.iter().flatten().find(|class| types_of(&index.method, class).is_empty() && !made(class))?;
+        Some(format!("operator class {class} for access method {}", index.method))
+    }
+}
