@@ -44,8 +44,7 @@ struct Progress {
 impl Progress {
     /// The lines to print now.
     fn due(&mut self, event: &Event, lines: Vec<String>) -> Vec<String> {
-        let progressed =
-            matches!(event, Event::Journaled { record: Record::Step { what: StepRecord::Progressed { .. }, .. }, .. });
+        let progressed = matches!(event, Event::Journaled { record, .. } if matches!(**record, Record::Step { what: StepRecord::Progressed { .. }, .. }));
         if !progressed {
             return std::mem::take(self).waiting.into_iter().chain(lines).collect();
         }

@@ -49,7 +49,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     release_definition::has_its_checks(&release)?;
     args.live.run(
         Duration::ZERO,
-        Said::ByPlan(&release),
+        Said::Plan(&release),
         async |session, options, doors| {
             let options = Options {
                 accept_base: args.accept_base,

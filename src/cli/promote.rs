@@ -43,7 +43,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     let approval = Approval { gate: args.gate, reason: args.reason };
     args.live.run(
         Duration::ZERO,
-        Said::ByJournal,
+        Said::Journal,
         async |session, options, doors| {
             let options = Options { until: args.until.place(), ..options.clone() };
             execute::promote(session, &approval, &options, doors).await

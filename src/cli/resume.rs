@@ -66,7 +66,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         args.live.confirm(&format!("Carry on by {path}: {left} of {} steps have not run?", plan.steps.len()))?;
         return args.live.run(
             PATIENCE,
-            Said::ByReplan(&plan.release),
+            Said::Replan(&plan.release),
             async |session, options, doors| {
                 let options = Options { until: args.until.place(), ..options.clone() };
                 execute::replan(session, &plan, &args.abandon, &options, doors).await
@@ -81,7 +81,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.confirm("Carry on with the release that was begun last?")?;
     args.live.run(
         PATIENCE,
-        Said::ByJournal,
+        Said::Journal,
         async |session, options, doors| {
             let options = Options { until: args.until.place(), ..options.clone() };
             execute::resume(session, decision, &options, doors).await

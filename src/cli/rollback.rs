@@ -55,7 +55,7 @@ pub(super) fn run(args: RollbackArgs) -> Result<Exit, CliError> {
     live.confirm("Move all traffic back to blue?")?;
     live.run(
         PATIENCE,
-        Said::ByJournal,
+        Said::Journal,
         async |session, options, doors| {
             let options = Options { force, reason, ..options.clone() };
             execute::rollback(session, &options, doors).await
@@ -69,7 +69,7 @@ pub(super) fn abort(args: AbortArgs) -> Result<Exit, CliError> {
     live.confirm("Stop the ramp and move all traffic back to blue?")?;
     live.run(
         PATIENCE,
-        Said::ByJournal,
+        Said::Journal,
         async |session, options, doors| {
             let options = Options { force, reason, ..options.clone() };
             execute::abort(session, &options, doors).await

@@ -26,11 +26,11 @@ pub(super) struct TrafficArgs {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Said<'a> {
     /// A plan, of a release that begins.
-    ByPlan(&'a Definition),
+    Plan(&'a Definition),
     /// The journal, of a release that was begun.
-    ByJournal,
+    Journal,
     /// A plan by which a release that was begun goes on: its checks, hooks and news count from now on.
-    ByReplan(&'a Definition),
+    Replan(&'a Definition),
 }
 
 /// How a release is to go, as plan or journal say.
@@ -42,10 +42,10 @@ pub(super) struct Release {
 
 impl Release {
     pub(super) async fn read(said: Said<'_>, session: &Session) -> Self {
-        if let Said::ByPlan(definition) = said {
+        if let Said::Plan(definition) = said {
             return Self { definition: definition.clone(), begun_with: None };
         }
-        let replan = if let Said::ByReplan(definition) = said { Some(definition.clone()) } else { None };
+        let replan = if let Said::Replan(definition) = said { Some(definition.clone()) } else { None };
         // What is wrong with the journal, the command itself reports.
         let Ok(Some((release, status))) = execute::status(session).await else {
             return Self { definition: replan.unwrap_or_default(), begun_with: None };

@@ -261,7 +261,7 @@ impl Engine<'_, '_> {
         self.doors.passes("after commit");
         self.status = written.status;
         for (seq, record) in written.rows {
-            (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record });
+            (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record: Box::new(record) });
         }
     }
 

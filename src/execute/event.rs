@@ -38,7 +38,7 @@ pub enum Event {
         /// The row.
         seq: i64,
         /// What it says.
-        record: Record,
+        record: Box<Record>,
     },
     /// The release goes on by another plan.
     Replanning {

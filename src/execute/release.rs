@@ -256,7 +256,11 @@ impl Engine<'_, '_> {
         self.doors.passes("before commit");
         self.client.batch_execute("COMMIT").await.map_err(failed("committing"))?;
         self.doors.passes("after commit");
-        (self.doors.events)(&Event::Journaled { release: self.release.clone(), seq, record: started.clone() });
+        (self.doors.events)(&Event::Journaled {
+            release: self.release.clone(),
+            seq,
+            record: Box::new(started.clone()),
+        });
         Ok(())
     }
 }
@@ -530,7 +534,7 @@ pub(super) async fn write_beside(
     let seq = written?;
     ended?;
     doors.passes("after commit");
-    (doors.events)(&Event::Journaled { release: release.to_owned(), seq, record });
+    (doors.events)(&Event::Journaled { release: release.to_owned(), seq, record: Box::new(record) });
     Ok(seq)
 }
 
