@@ -215,7 +215,9 @@ impl Effect {
     /// An index does what it did under another name, or beside another like it.
     fn same_indexes(&mut self, name: &QName, old: &Relation, new: &Relation) {
         let other = |index: &Ident, from: &Relation, to: &Relation| {
-            from.indexes.get(index).is_some_and(|was| to.indexes.values().any(|is| is == was))
+            from.indexes
+                .get(index)
+                .is_some_and(|was| to.indexes.values().any(|is| is.valid == was.valid && is.is_like(was)))
         };
         let moved = |capability: &Capability, from: &Relation, to: &Relation| match capability {
             Capability::FastPath { relation, index } | Capability::PartialArbiter { relation, index, .. } => {

@@ -629,12 +629,13 @@ impl Change {
             nulls_collide: index.nulls_collide,
             excludes: false,
             deferrable: false,
+            method: Some(index.method.clone()),
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };
         self.edit(&table, |t| _ = t.indexes.insert(name, definition.clone()));
         for partition in partitions.iter().filter(|_| !index.only) {
-            let has = |p: &Relation| p.indexes.values().any(|own| *own == definition);
+            let has = |p: &Relation| p.indexes.values().any(|own| definition.is_like(own));
             if !self.schema.relation(partition).is_some_and(has) {
                 let own = crate::sql::Name::qualified(partition.schema.clone(), partition.name.clone());
                 self.create_index(&CreateIndex { name: None, table: own, ..index.clone() });

@@ -148,8 +148,7 @@ impl Change {
             let key_of = |relation: &Relation, name: &Ident| relation.constraints.get(name).map(|c| c.kind.clone());
             let key = key_of(&above, index_name);
             let same = |own: &Ident, found: &Index, p: &Relation| {
-                (Index { valid: true, ..found.clone() }) == (Index { valid: true, ..index.clone() })
-                    && (key.is_none() || key_of(p, own) == key)
+                index.is_like(found) && (key.is_none() || key_of(p, own) == key)
             };
             let has = |p: &Relation| p.indexes.iter().any(|(own, found)| same(own, found, p));
             if attached && self.schema.relation(partition).is_some_and(has) {
@@ -271,7 +270,7 @@ impl Change {
             return;
         };
         let columns: Vec<_> = definition.key.iter().flatten().cloned().collect();
-        let definition = Index { deferrable: constraint.deferrable, ..definition };
+        let definition = Index { deferrable: constraint.deferrable, method: None, ..definition };
         let name = constraint.name.as_ref().unwrap_or(index).clone();
         self.edit(table, |relation| {
             relation.indexes.remove(index);

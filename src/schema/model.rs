@@ -443,16 +443,26 @@ pub struct Index {
     pub nulls_collide: bool,
     /// Whether it is of a `DEFERRABLE` key.
     pub deferrable: bool,
+    /// Its method, `btree` for one; `None` if it is a constraint's.
+    pub method: Option<Ident>,
     /// Whether it is complete: an index whose concurrent build failed is not.
     pub valid: bool,
 }
 
 impl Index {
+    /// Whether another finds and refuses the same, complete or not, a constraint's or not: one of a partition may be a part of it then.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let method = |index: &Self| index.method.clone().unwrap_or_else(|| "btree".into());
+        let rest = |index: &Self| Self { valid: true, method: None, ..index.clone() };
+        method(self) == method(other) && rest(self) == rest(other)
+    }
+
     /// A complete index on plain columns and all rows.
     pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
         let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
         let (deferrable, excludes) = (false, false);
-        Self { key, mentions, unique, excludes, predicate, expressions, nulls_collide, deferrable, valid: true }
+        let (method, valid) = (None, true);
+        Self { key, mentions, unique, excludes, predicate, expressions, nulls_collide, deferrable, method, valid }
     }
 
     /// The columns of its key, if all are plain columns and it covers all rows.

@@ -256,6 +256,7 @@ impl Reader {
                 nulls_collide: row.get(9),
                 excludes: false,
                 deferrable: row.get(10),
+                method: row.get::<_, Option<String>>(11).map(Ident::from),
                 valid: row.get(7),
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {

@@ -103,9 +103,11 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.o::int, true)
                           FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(n, o)
                           WHERE k.n = 0 AND k.o <= i.indnkeyatts ORDER BY k.o),
-                    coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false), NOT i.indimmediate
+                    coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false), NOT i.indimmediate,
+                    CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                                          WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) THEN m.amname::text END
              FROM pg_catalog.pg_index i
-             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"
         )),
         ("triggers", "SELECT t.tgrelid, t.tgname::text, t.tgenabled <> 'D', n.nspname::text, p.proname::text,

@@ -28,7 +28,7 @@ impl Catalog<'_> {
     fn part_of<'a>(&'a self, relation: &Relation, index: &Ident) -> Option<&'a Ident> {
         let found = relation.indexes.get(index)?;
         let above = self.schema.relation(relation.parent.as_ref()?).filter(|above| above.partitioned)?;
-        let alike = |other: &Index| Index { valid: found.valid, ..other.clone() } == *found;
+        let alike = |other: &Index| other.is_like(found);
         let own = relation.indexes.values().filter(|other| alike(other)).count();
         let wholes: Vec<&Ident> =
             above.indexes.iter().filter(|(_, other)| alike(other)).map(|(name, _)| name).collect();
