@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::format::TextOrJson;
 use super::{out, settings};
 use crate::config::{self, Setting};
 use crate::report::{SETTINGS_FORMAT_VERSION, SettingsDocument};
@@ -41,13 +42,7 @@ struct ShowArgs {
     origin: bool,
     /// `text` for people, `json` for machines
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    format: TextOrJson,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -59,11 +54,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let settings = config::settings(&path, &text.unwrap_or_default(), &settings::variables());
     let settings = settings.map_err(CliError::usage)?;
     out::print(&match args.format {
-        Format::Json => {
+        TextOrJson::Json => {
             let document = SettingsDocument { format_version: SETTINGS_FORMAT_VERSION, settings: &settings };
             serde_json::to_string_pretty(&document).map_err(CliError::usage)? + "\n"
         }
-        Format::Text => as_toml(&settings, args.origin)?,
+        TextOrJson::Text => as_toml(&settings, args.origin)?,
     })?;
     Ok(Exit::Ok)
 }

@@ -4,6 +4,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::report::Format;
 
+/// `--format` of what has two of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum TextOrJson {
+    Text,
+    Json,
+}
+
 /// Reads the name of a format; help lists all of them.
 pub(super) fn parser<T>(formats: &'static [Format<T>]) -> impl TypedValueParser<Value = &'static Format<T>> {
     named(formats, |format| (format.name, format.about))

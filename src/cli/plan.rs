@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::file;
+use super::format::TextOrJson;
 use super::out;
 use super::planning::{self, PlanningArgs};
 use super::release_definition::{self, ReleaseDefinition};
@@ -42,16 +43,10 @@ pub(super) struct Args {
     release: ReleaseDefinition,
     /// `text` for people, `json` for machines (its schema: `cutover schema plan`)
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: TextOrJson,
     /// Exit with 3 if the plan is safe and has steps
     #[arg(long)]
     detailed_exitcode: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -70,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     show(args.format, &project, &planned)?;
     if let Some(path) = &args.output {
         save(path, &planned.plan.to_json())?;
-        if args.format == Format::Text {
+        if args.format == TextOrJson::Text {
             let command = match &planned.plan.continues {
                 Some(_) => format!("cutover resume --replan {path} --database URL"),
                 None => format!("cutover execute {path} --database URL"),
@@ -90,11 +85,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 /// Prints findings and plan.
-fn show(format: Format, project: &Project, planned: &Planned) -> Result<(), CliError> {
+fn show(format: TextOrJson, project: &Project, planned: &Planned) -> Result<(), CliError> {
     planning::say_unread(project);
     match format {
-        Format::Json => out::print(&planned.plan.to_json()),
-        Format::Text => {
+        TextOrJson::Json => out::print(&planned.plan.to_json()),
+        TextOrJson::Text => {
             let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
             out::say(&report::render_diagnostics(&shown, &planned.sources, out::stderr_style()));
             let style = Style { color: std::io::stdout().is_terminal(), ..Style::default() };

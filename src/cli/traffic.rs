@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::format::TextOrJson;
 use super::traffic_args::{TrafficArgs, open};
 use super::{database, live, out, settings};
 use crate::config;
@@ -55,7 +56,7 @@ struct TestArgs {
     verify_timeout: Duration,
     /// `text` for people, `json` for machines
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: TextOrJson,
     /// Do not ask
     #[arg(long, short = 'y')]
     yes: bool,
@@ -88,13 +89,7 @@ struct ShowArgs {
     traffic_timeout: Duration,
     /// `text` for people, `json` for machines
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    format: TextOrJson,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
@@ -145,8 +140,8 @@ fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
     let tested =
         ConformanceDocument { format_version: TRAFFIC_FORMAT_VERSION, name: tested.name(), findings: &findings };
     out::print(&match args.format {
-        Format::Json => serde_json::to_string_pretty(&tested).map_err(CliError::usage)? + "\n",
-        Format::Text => tested.findings.iter().map(line).collect(),
+        TextOrJson::Json => serde_json::to_string_pretty(&tested).map_err(CliError::usage)? + "\n",
+        TextOrJson::Text => tested.findings.iter().map(line).collect(),
     })?;
     let broken = |rule: &Finding| matches!(rule.outcome, Outcome::Broken(_));
     Ok(match findings.iter().find(|finding| broken(finding)) {
@@ -187,8 +182,8 @@ fn run_show(args: &ShowArgs) -> Result<Exit, CliError> {
     let backend = backend(&args.traffic, &args.folder)?;
     let shown = database::runtime()?.block_on(show(backend.as_ref(), args.traffic_timeout))?;
     out::print(&match args.format {
-        Format::Json => serde_json::to_string_pretty(&shown).map_err(CliError::usage)? + "\n",
-        Format::Text => in_words(&shown),
+        TextOrJson::Json => serde_json::to_string_pretty(&shown).map_err(CliError::usage)? + "\n",
+        TextOrJson::Text => in_words(&shown),
     })?;
     Ok(Exit::Ok)
 }

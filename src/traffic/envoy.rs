@@ -85,9 +85,14 @@ fn each_split<'a>(value: &'a mut Value, visit: &mut dyn FnMut(&'a mut Value)) {
     }
 }
 
-/// A place that sends something to a cluster beside the weights: a route of its own, a mirror.
+/// A place that sends something to a cluster beside the weights: a route of its own, a mirror. A test route is none: requests with a header that go to green.
 fn beside<'v>(value: &'v Value, clusters: [&str; 2]) -> Option<&'v str> {
+    let [_, green] = clusters;
+    let by_header = |route: &Value| route["match"]["headers"].as_array().is_some_and(|headers| !headers.is_empty());
     match value {
+        route @ Value::Object(_) if by_header(route) && route["route"]["cluster"] == green => {
+            beside(&route["route"]["request_mirror_policies"], clusters)
+        }
         Value::Object(map) => map.iter().find_map(|(key, value)| match value {
             _ if key == "weighted_clusters" => None,
             Value::String(name) if key == "cluster" && clusters.contains(&name.as_str()) => Some(name.as_str()),

@@ -198,6 +198,21 @@ fn a_platform_without_gates() {
     late.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
 }
 
+/// Somebody tells a release to go back that waits with blue gone already: forward is what is left of it.
+#[test]
+fn a_way_back_that_is_not_there_leads_forward() {
+    let over = Platform::new("[]", "ramp = \"100,approve=qa\"");
+    let mut command = over.shop.cutover(&["execute", "release.plan", "--yes", "--wait"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let waiting = command.current_dir(over.shop.folder.path()).spawn().unwrap();
+    until("it waits", || over.count("approval_awaited") == 1);
+    over.run(&["rollback", "--yes"]).ends(4);
+    Ran::from(waiting.wait_with_output().unwrap()).ends(4).says("is over, and blue is gone");
+    assert_eq!((over.count("rollback_started") > 0, over.count("blue_gone")), (true, 1));
+    over.run(&["resume", "--yes"]).ends(0).says("waits for approval at the gate qa");
+    over.run(&["promote", "--yes", "--gate", "qa"]).ends(0).says("is complete");
+}
+
 #[test]
 fn a_platform_that_is_slow_or_blind() {
     // It still stands at a gate that it was let through, for it.

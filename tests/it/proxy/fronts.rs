@@ -211,9 +211,10 @@ fn haproxy(place: &Place) -> Made {
     let text = format!(
         "global\n  stats socket {socket} level admin\n\
          defaults\n  mode http\n  option http-server-close\n  timeout client 30s\n  timeout server 30s\n  timeout connect 5s\n\
-         frontend web\n  bind 127.0.0.1:{port}\n  default_backend app\n\
+         frontend web\n  bind 127.0.0.1:{port}\n  use_backend test if {{ req.hdr(X-Release) -m str green }}\n  default_backend app\n\
          backend app\n  balance roundrobin\n  option httpchk GET /health\n  default-server check inter 200ms fall 2 rise 1\n\
-         \x20 server blue {blue} weight 1\n  server green {green} weight 0\n",
+         \x20 server blue {blue} weight 1\n  server green {green} weight 0\n\
+         backend test\n  server green {green}\n",
         socket = socket.display(),
     );
     write(place, "haproxy.cfg", &text);
@@ -234,7 +235,8 @@ fn nginx(place: &Place) -> Made {
          http {{\n  access_log off;\n  client_body_temp_path {here}/a;\n  proxy_temp_path {here}/b;\n  fastcgi_temp_path {here}/c;\n\
          \x20 uwsgi_temp_path {here}/d;\n  scgi_temp_path {here}/e;\n  include {here}/shares.conf;\n\
          \x20 upstream blue {{ server {blue}; }}\n  upstream green {{ server {green}; }}\n\
-         \x20 server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://$app; proxy_next_upstream off; }} }}\n\
+         \x20 map $http_x_release $to {{ green green; default $app; }}\n\
+         \x20 server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://$to; proxy_next_upstream off; }} }}\n\
          \x20 server {{ listen 127.0.0.1:{admin}; location = /shares {{ return 200 $app_shares; }} }}\n}}\n"
     );
     write(place, "nginx.conf", &text);
@@ -302,9 +304,11 @@ fn envoy(place: &Place) -> Made {
     });
     write(place, "envoy.json", &config.to_string());
     let split = json!({ "clusters": [{ "name": "blue", "weight": 1 }, { "name": "green", "weight": 0 }] });
+    let to_green = json!({ "name": "x-release", "string_match": { "exact": "green" } });
     let routes = json!({ "resources": [{
         "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name": "app",
         "virtual_hosts": [{ "name": "app", "domains": ["*"], "routes": [
+            { "match": { "prefix": "/", "headers": [to_green] }, "route": { "cluster": "green" } },
             { "match": { "prefix": "/" }, "route": { "weighted_clusters": split } },
         ] }],
     }] });
@@ -334,7 +338,10 @@ fn traefik(place: &Place) -> Made {
         json!({ "loadBalancer": { "servers": [{ "url": format!("http://{address}") }], "healthCheck": check } })
     };
     let routes = json!({ "http": {
-        "routers": { "web": { "rule": "PathPrefix(`/`)", "service": "app", "entryPoints": ["web"] } },
+        "routers": {
+            "web": { "rule": "PathPrefix(`/`)", "service": "app", "entryPoints": ["web"] },
+            "test": { "rule": "Header(`X-Release`, `green`)", "service": "green", "entryPoints": ["web"] },
+        },
         "services": { "blue": service(blue), "green": service(green) },
     } });
     write(place, "dynamic/routes.yml", &routes.to_string());
@@ -362,11 +369,15 @@ fn caddy(place: &Place) -> Made {
         "health_checks": { "active": { "uri": "/health", "interval": "200ms", "timeout": "2s", "fails": 2 } },
         "load_balancing": { "selection_policy": { "policy": "weighted_round_robin", "weights": [1, 0] } },
     });
+    let to_green = json!({
+        "match": [{ "header": { "X-Release": ["green"] } }], "terminal": true,
+        "handle": [{ "handler": "reverse_proxy", "upstreams": [{ "dial": green }] }],
+    });
     let config = json!({
         "admin": { "listen": format!("127.0.0.1:{admin}") },
         "apps": { "http": { "servers": { "web": {
             "listen": [format!("127.0.0.1:{port}")], "automatic_https": { "disable": true },
-            "routes": [{ "handle": [handler] }],
+            "routes": [to_green, { "handle": [handler] }],
         } } } },
     });
     write(place, "caddy.json", &config.to_string());

@@ -7,4 +7,5 @@ mod examples;
 mod fronts;
 mod haproxy;
 mod live;
+mod test_route;
 mod trouble;
