@@ -175,9 +175,7 @@ fn its_state_is_shown_without_a_release() {
     std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
     proxy.ask("set server app/blue-1 weight 3; set server app/green-1 weight 1");
     let shown = shop.run(&["traffic", "show", &folder]).ends(0);
-    shown
-        .says("Moves      any share\n")
-        .says("Green has  25 %\nBlue       healthy\nGreen      healthy\n");
+    shown.says("Moves      any share\n").says("Green has  25 %\nBlue       healthy\nGreen      healthy\n");
     proxy.green.dies();
     until("it is seen", || shop.run(&["traffic", "show", &folder]).out.contains("unhealthy: green-1 is down (L4CON)"));
     let shown = shop.run(&["traffic", "show", &folder, "--format", "json"]).ends(0);

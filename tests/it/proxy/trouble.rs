@@ -56,13 +56,13 @@ fn weights(front: &Front, blue: u32, green: u32) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// Killed here and there, it ends like an undisturbed one, and nobody who asks meanwhile is left without an answer.
 /// Every so many boundaries; every one if `CUTOVER_EXHAUSTION` is set.
 pub(super) fn boundaries(first: usize, each: usize) -> impl Iterator<Item = usize> {
     let all = std::env::var_os("CUTOVER_EXHAUSTION").is_some();
     (if all { 1 } else { first }..).step_by(if all { 1 } else { each })
 }
 
+/// Killed here and there, it ends like an undisturbed one, and nobody who asks meanwhile is left without an answer.
 #[test]
 fn killed_and_resumed_behind_caddy_no_request_fails() {
     let Some(front) = CADDY.start() else { return };
@@ -95,6 +95,31 @@ fn what_somebody_else_moved_behind_caddy_is_not_overwritten() {
     ran.says("green has 50 % of the traffic, and this release left it with 10 %: somebody else moved it");
     weights(&front, 9, 1);
     run(&shop, &["resume", "--yes"]).ends(0).says("is complete");
+}
+
+/// Killed once green has its share; then somebody moves the traffic, and somebody else resumes.
+#[test]
+fn what_moved_between_a_kill_and_resume_is_noticed() {
+    let Some(front) = CADDY.start() else { return };
+    let mut noticed = 0;
+    for boundary in (16..40).step_by(6) {
+        weights(&front, 1, 0);
+        let shop = shop(&front, "10,hold=20ms,100,bake=20ms");
+        run(&shop, &["execute", "release.plan", "--yes", "--fault", &format!("kill-at={boundary}")]);
+        let shares = "SELECT event FROM cutover.journal WHERE event IN ('shifted', 'drained') ORDER BY seq";
+        if shop.rows(shares) != ["shifted"] {
+            continue;
+        }
+        weights(&front, 1, 3);
+        let ran = run(&shop, &["resume", "--yes", "--takeover-timeout", "30s"]).ends(4);
+        ran.says("green has 75 % of the traffic, and this release left it with 10 %: somebody else moved it");
+        assert_eq!(
+            ask(&front, "GET", "/id/app/load_balancing/selection_policy/weights", "").lines().last(),
+            Some("[1,3]")
+        );
+        noticed += 1;
+    }
+    assert!(noticed > 0);
 }
 
 /// Weights that were set by the API are gone when Caddy starts again: the release notices, and does not go on.
