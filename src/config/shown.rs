@@ -42,7 +42,10 @@ fn collect(
         let own = &schema["properties"][name];
         if own.is_object() { own } else { of_kind(&schema["additionalProperties"], section) }
     };
-    for (name, value) in table {
+    // Which order a table has by itself depends on what else is built.
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by(|(one, _), (other, _)| one.get_ref().cmp(other.get_ref()));
+    for (name, value) in entries {
         path.push(name.get_ref().to_string());
         let section = value.get_ref().as_table();
         let below = known(name.get_ref(), section);

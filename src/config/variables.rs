@@ -95,7 +95,7 @@ fn find<'s>(schema: &'s Value, table: Option<&DeTable<'_>>, rest: &str) -> Resul
     let named = &schema["additionalProperties"];
     if named.is_object() {
         let mut names: Vec<String> = table.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()).collect();
-        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names.sort_by_key(|name| (std::cmp::Reverse(name.len()), name.clone()));
         for name in &names {
             if let Some(other) = names.iter().find(|other| *other != name && shouted(other) == shouted(name)) {
                 return Err(format!("it may be about {name} or about {other}: a variable cannot tell the two"));
