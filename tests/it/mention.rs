@@ -385,7 +385,7 @@ fn wrong_folders_are_usage_errors() {
     check("app/a.py", "error: --blue-source app/a.py: it is not a folder");
     let (exit, _, err) =
         Tree::of(&[("cutover.toml", b"[apps.green]\nqueries = \"q\"\nsource = [\"app\"]\n")]).run("plan .");
-    assert_eq!((exit, err.trim()), (2, "error: ./cutover.toml:3:1: unknown field `source`, expected `queries`"));
+    assert_eq!((exit, err.trim()), (2, "error: cutover.toml:3:1: unknown field `source`, expected `queries`"));
     let (exit, out, err) = tree.run("report release.plan --blue-source app");
     assert_eq!((exit, out.as_str()), (2, ""), "{err}");
 }
