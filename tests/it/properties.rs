@@ -197,7 +197,12 @@ async fn holds(release: &Release) -> Result<(), TestCaseError> {
         play(&session, release, &order).await
     };
     let straight = run(Order::Straight).await;
-    prop_assert!(straight.failed.is_none(), "the generator is wrong: {:?}\n{}", straight.failed, text());
+    if let Some(failed) = &straight.failed {
+        // A column that a key points from may come under another name, and then get another type.
+        let told = planned.diagnostics.iter().any(|found| found.code.id == "CO411");
+        prop_assert!(told, "the server refuses what the plan does not: {failed}\n{}", text());
+        return Ok(());
+    }
     let real = straight.last.unwrap();
     let differences = planned.last.differences(&real);
     prop_assert!(differences.is_empty(), "simulated (-) and real (+): {differences:#?}\n{}", text());
