@@ -5,7 +5,6 @@ use tokio::runtime::Runtime;
 use super::error::CliError;
 use super::exit::Exit;
 use super::{out, settings};
-use crate::config::Config;
 use crate::execute::Future;
 use crate::postgres::{ConnectError, Environment, PasswordSource, Session, Target, connect};
 use crate::release::Configured;
@@ -50,12 +49,7 @@ impl DatabaseArgs {
     /// The same, whose password a program says where `cutover.toml` or the environment names one.
     pub(super) fn own_target(&self) -> Result<Target, CliError> {
         let target = self.target()?;
-        // The way back must not hang on a word in a file.
-        let here = settings::here().unwrap_or_else(|error| {
-            let error = error.message;
-            out::say(&format!("warning: {error}; a password command that stands there is not at hand\n"));
-            Config::default()
-        });
+        let here = settings::at_hand("a password command that stands there is");
         let Some(command) = here.password_command else { return Ok(target) };
         let surroundings = settings::surroundings();
         let program =

@@ -2,8 +2,8 @@
 
 use camino::Utf8Path;
 
-use super::database;
 use super::error::CliError;
+use super::{database, out};
 use crate::config::{self, Config, Variables};
 use crate::traffic::Surroundings;
 
@@ -22,6 +22,14 @@ pub(super) fn of(folder: &Utf8Path) -> Result<Config, CliError> {
 /// Those of the folder that the command runs in.
 pub(super) fn here() -> Result<Config, CliError> {
     of(Utf8Path::new("."))
+}
+
+/// The same on the way of a release, which must not hang on a word in a file: what is wrong with it is a warning, and `what` is not at hand.
+pub(super) fn at_hand(what: &str) -> Config {
+    here().unwrap_or_else(|error| {
+        out::say(&format!("warning: {}; {what} not at hand\n", error.message));
+        Config::default()
+    })
 }
 
 /// A program inherits the environment but for whatever leads into the database.

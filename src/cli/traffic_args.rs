@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::error::CliError;
-use super::{format, out, settings};
+use super::{format, settings};
 use crate::checks::{self, Checks};
-use crate::config::{self, Config};
+use crate::config;
 use crate::execute;
 use crate::postgres::Session;
 use crate::release::{Configured, Definition};
@@ -141,13 +141,8 @@ fn harmless(mut begun: Definition) -> Definition {
     if begun.checks.is_empty() && begun.hooks.is_empty() && begun.notify.is_empty() {
         return begun;
     }
-    // Only what is missing needs it: the way back must not hang on a word in a file.
-    let here = settings::here().unwrap_or_else(|error| {
-        let error = error.message;
-        out::say(&format!("warning: {error}; checks, hooks and news that stand there are not at hand\n"));
-        Config::default()
-    });
-    let here = here.inputs.release;
+    // Only what is missing needs it.
+    let here = settings::at_hand("checks, hooks and news that stand there are").inputs.release;
     let check =
         |configured: &Configured| checks::kind(configured).is_some_and(|kind| is_harmless(kind.needs, configured));
     let listener =

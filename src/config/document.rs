@@ -10,10 +10,15 @@ use crate::source::Sources;
 
 /// A document whose values stand in the file, or, behind its end, in the environment: the n-th variable at the n-th place there.
 pub(super) struct Document<'a> {
+    places: Places<'a>,
+    table: Spanned<DeTable<'a>>,
+}
+
+/// What its places are places in.
+struct Places<'a> {
     path: &'a Utf8Path,
     text: &'a str,
     variables: &'a Variables,
-    table: Spanned<DeTable<'a>>,
 }
 
 /// Where a setting comes from.
@@ -48,41 +53,13 @@ impl std::fmt::Display for Origin {
     }
 }
 
-impl<'a> Document<'a> {
-    pub(super) fn read(path: &'a Utf8Path, text: &'a str, variables: &'a Variables) -> Result<Self, ConfigError> {
-        let parsed = DeTable::parse(text);
-        let empty = Spanned::new(0..0, DeTable::new());
-        let (table, error) = match parsed {
-            Ok(table) => (table, None),
-            Err(error) => (empty, Some(error)),
-        };
-        let mut document = Self { path, text, variables, table };
-        if let Some(error) = error {
-            return Err(document.error(error.span().map_or(0, |span| span.start), error.message()));
-        }
-        let end = document.end();
-        let put = variables.put(document.table.get_mut(), end);
-        put.map_err(|(at, why)| document.error(at, why))?;
-        Ok(document)
-    }
-
+impl Places<'_> {
     /// Where the environment begins.
     fn end(&self) -> usize {
         self.text.len() + 1
     }
 
-    pub(super) fn table(&self) -> &DeTable<'a> {
-        self.table.get_ref()
-    }
-
-    /// What it says, as a type of ours.
-    pub(super) fn values<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        T::deserialize(Deserializer::from(self.table.clone()))
-            .map_err(|error| self.error(error.span().map_or(0, |span| span.start), error.message()))
-    }
-
-    /// Where a place is.
-    pub(super) fn origin(&self, at: usize) -> Origin {
+    fn origin(&self, at: usize) -> Origin {
         match at.checked_sub(self.end()).and_then(|index| self.variables.name(index)) {
             Some(name) => Origin::Variable { name: name.to_owned() },
             None => {
@@ -94,6 +71,43 @@ impl<'a> Document<'a> {
         }
     }
 
+    fn error(&self, at: usize, message: impl Into<String>) -> ConfigError {
+        ConfigError::Invalid { origin: self.origin(at), message: message.into() }
+    }
+
+    /// What the reader of TOML says.
+    fn unread(&self, error: &toml::de::Error) -> ConfigError {
+        self.error(error.span().map_or(0, |span| span.start), error.message())
+    }
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn read(path: &'a Utf8Path, text: &'a str, variables: &'a Variables) -> Result<Self, ConfigError> {
+        let places = Places { path, text, variables };
+        let mut table = DeTable::parse(text).map_err(|error| places.unread(&error))?;
+        variables.put(table.get_mut(), places.end()).map_err(|(at, why)| places.error(at, why))?;
+        Ok(Self { places, table })
+    }
+
+    pub(super) fn table(&self) -> &DeTable<'a> {
+        self.table.get_ref()
+    }
+
+    /// What it says, as a type of ours.
+    pub(super) fn values<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        T::deserialize(Deserializer::from(self.table.clone())).map_err(|error| self.places.unread(&error))
+    }
+
+    /// Where a place is.
+    pub(super) fn origin(&self, at: usize) -> Origin {
+        self.places.origin(at)
+    }
+
+    /// What is wrong at a place.
+    pub(super) fn error(&self, at: usize, message: impl Into<String>) -> ConfigError {
+        self.places.error(at, message)
+    }
+
     /// What is wrong with a section that people name, which the environment may have a word in.
     pub(super) fn error_of(
         &self,
@@ -101,16 +115,11 @@ impl<'a> Document<'a> {
         name: &Spanned<String>,
         message: impl std::fmt::Display,
     ) -> ConfigError {
-        let variables: Vec<&str> = self.variables.about(section, name.get_ref()).collect();
+        let variables: Vec<&str> = self.places.variables.about(section, name.get_ref()).collect();
         let with = match variables.is_empty() {
             true => String::new(),
             false => format!(" (the environment has {})", variables.join(", ")),
         };
         self.error(name.span().start, format!("{message}{with}"))
-    }
-
-    /// What is wrong at a place.
-    pub(super) fn error(&self, at: usize, message: impl Into<String>) -> ConfigError {
-        ConfigError::Invalid { origin: self.origin(at), message: message.into() }
     }
 }

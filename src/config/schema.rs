@@ -1,5 +1,7 @@
 //! The JSON Schema of `cutover.toml`: for editors, and for what environment variables may say.
 
+use std::sync::LazyLock;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -15,20 +17,26 @@ struct OfKind {
 
 /// The whole schema, in the draft that editors read.
 pub fn schema() -> Value {
+    WHOLE.clone()
+}
+
+/// Made once: each look at the settings needs it, where the environment has a word in them.
+pub(super) static WHOLE: LazyLock<Value> = LazyLock::new(whole);
+
+fn whole() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut generator = settings.into_generator();
     let mut whole = without_null(generator.root_schema_for::<Raw>().to_value());
-    let sections: [(&str, Value, Vec<OfKind>); 4] = [
-        ("traffic", section::<RawTraffic>(&mut generator), kinds::traffic()),
-        ("checks", section::<RawCheck>(&mut generator), kinds::checks()),
-        ("hooks", section::<RawHook>(&mut generator), kinds::listeners()),
-        ("notify", section::<RawNotify>(&mut generator), kinds::listeners()),
+    let sections = [
+        ("traffic", section::<RawTraffic>(&mut generator)),
+        ("checks", section::<RawCheck>(&mut generator)),
+        ("hooks", section::<RawHook>(&mut generator)),
+        ("notify", section::<RawNotify>(&mut generator)),
     ];
     whole["title"] = json!("cutover.toml");
-    for (name, common, kinds) in sections {
-        // Without a live database the kinds are not known, and any settings may stand there.
+    for (name, common) in sections {
+        let kinds: Vec<Value> = kinds(name).iter().map(|kind| of_kind(&common, kind, &mut generator)).collect();
         if !kinds.is_empty() {
-            let kinds: Vec<Value> = kinds.iter().map(|kind| of_kind(&common, kind, &mut generator)).collect();
             whole["properties"][name]["additionalProperties"] = json!({ "oneOf": kinds });
         }
     }
@@ -100,39 +108,23 @@ pub(super) fn allows(schema: &Value, kind: &str) -> bool {
     named || ways.into_iter().any(|way| allows(way, kind))
 }
 
+/// The kinds of a section.
 #[cfg(feature = "live")]
-mod kinds {
-    use super::OfKind;
-
-    pub(super) fn traffic() -> Vec<OfKind> {
-        let kinds = crate::traffic::KINDS.iter();
-        kinds.map(|kind| OfKind { name: kind.name, about: kind.about, settings: kind.settings }).collect()
+fn kinds(section: &str) -> Vec<OfKind> {
+    macro_rules! of {
+        ($kinds:expr) => {
+            $kinds.iter().map(|k| OfKind { name: k.name, about: k.about, settings: k.settings }).collect()
+        };
     }
-
-    pub(super) fn checks() -> Vec<OfKind> {
-        let kinds = crate::checks::KINDS.iter();
-        kinds.map(|kind| OfKind { name: kind.name, about: kind.about, settings: kind.settings }).collect()
-    }
-
-    pub(super) fn listeners() -> Vec<OfKind> {
-        let kinds = crate::tell::KINDS.iter();
-        kinds.map(|kind| OfKind { name: kind.name, about: kind.about, settings: kind.settings }).collect()
+    match section {
+        "traffic" => of!(crate::traffic::KINDS),
+        "checks" => of!(crate::checks::KINDS),
+        _ => of!(crate::tell::KINDS),
     }
 }
 
+/// Without a live database the kinds are not known, and any settings may stand there.
 #[cfg(not(feature = "live"))]
-mod kinds {
-    use super::OfKind;
-
-    pub(super) fn traffic() -> Vec<OfKind> {
-        Vec::new()
-    }
-
-    pub(super) fn checks() -> Vec<OfKind> {
-        Vec::new()
-    }
-
-    pub(super) fn listeners() -> Vec<OfKind> {
-        Vec::new()
-    }
+fn kinds(_: &str) -> Vec<OfKind> {
+    Vec::new()
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Origin};
-use super::schema::schema;
+use super::schema::WHOLE;
 use super::variables::of_kind;
 use super::{ConfigError, Variables, resolve};
 
@@ -27,7 +27,7 @@ pub fn settings(path: &Utf8Path, text: &str, variables: &Variables) -> Result<Ve
     let document = Document::read(path, text, variables)?;
     resolve::resolve(path, &document)?;
     let mut all = Vec::new();
-    collect(&document, document.table(), &schema(), &mut Vec::new(), &mut all)?;
+    collect(&document, document.table(), &WHOLE, &mut Vec::new(), &mut all)?;
     Ok(all)
 }
 

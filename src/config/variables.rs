@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::schema::{allows, schema};
+use super::schema::{WHOLE, allows};
 
 /// What all of them begin with.
 const PREFIX: &str = "CUTOVER_";
@@ -21,9 +21,8 @@ impl Variables {
     pub fn of(environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut all: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         if !all.is_empty() {
-            let whole = schema();
             let sections: Vec<String> =
-                whole["properties"].as_object().into_iter().flatten().map(|(name, _)| shouted(name) + "_").collect();
+                WHOLE["properties"].as_object().into_iter().flatten().map(|(name, _)| shouted(name) + "_").collect();
             let rest = |name: &str| {
                 name.strip_prefix(PREFIX).is_some_and(|rest| sections.iter().any(|section| rest.starts_with(section)))
             };
@@ -35,7 +34,7 @@ impl Variables {
 
     /// Those that say something of a section.
     pub(super) fn about<'a>(&'a self, section: &str, name: &str) -> impl Iterator<Item = &'a str> {
-        let start = format!("{PREFIX}{}_{}", shouted(section), shouted(name));
+        let start = format!("{PREFIX}{}_{}_", shouted(section), shouted(name));
         self.0.iter().map(|(variable, _)| variable.as_str()).filter(move |variable| variable.starts_with(&start))
     }
 
@@ -46,14 +45,10 @@ impl Variables {
 
     /// Puts them into a document. The n-th stands at `end + n` there. An error says which is wrong, and why.
     pub(super) fn put<'a>(&'a self, document: &mut DeTable<'a>, end: usize) -> Result<(), (usize, String)> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let whole = schema();
         for (index, (name, text)) in self.0.iter().enumerate() {
             let at = end + index;
             let rest = name.strip_prefix(PREFIX).unwrap_or(name);
-            let (path, setting) = find(&whole, Some(document), rest).map_err(|why| (at, why))?;
+            let (path, setting) = find(&WHOLE, Some(document), rest).map_err(|why| (at, why))?;
             if is_section(setting) && !text.trim_start().starts_with('{') {
                 return Err((at, "it stands for a whole section: write it as a table of TOML, { … }".to_owned()));
             }

@@ -9,11 +9,11 @@ use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::every_privilege;
 use crate::schema::resolve::{NO_ARBITER, SHADOWED, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
+use crate::sql::Operation;
 use crate::sql::operation::{
     DataVerb, DefaultValue, DomainChange, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange,
     TableChange,
 };
-use crate::sql::{Name, Operation};
 
 /// What a change takes from and gives to clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -502,18 +502,7 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
 
 /// Whether a function's body raises an exception, or that of one whose name it mentions.
 pub(crate) fn refuses(schema: &Schema, function: &QName) -> bool {
-    let mut open = vec![function.clone()];
-    let mut seen = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        for function in schema.functions(&name).iter().filter(|_| seen.insert(name.clone())) {
-            if function.source.body().raises {
-                return true;
-            }
-            let named = function.mentions.iter().map(|word| schema.resolve_function(&Name::bare(word.clone())));
-            open.extend(named.filter(|name| !schema.functions(name).is_empty()));
-        }
-    }
-    false
+    schema.reached_from(vec![function.clone()]).flatten().any(|function| function.source.body().raises)
 }
 
 /// With how many arguments a call fits more than one overload, of the same types so far. One that needs no default is not preferred.

@@ -14,22 +14,18 @@ use crate::release::Share;
 use crate::side::Side;
 use crate::traffic::{Answer, Handle, ManagedDeployment, Progress, TrafficBackend, TrafficError};
 
-/// The deployments of a backend that says that it has some.
-fn managed<'a>(traffic: &'a dyn TrafficBackend, op: &'static str) -> Result<&'a dyn ManagedDeployment, TrafficError> {
-    let why = "it says that it is `managed`, and has no deployments".to_owned();
-    traffic.managed().ok_or_else(|| TrafficError::Broken { backend: traffic.name().to_owned(), op, why })
-}
-
-/// Asks a deployment's backend; one that has none is broken.
+/// Asks the deployments of a backend that says that it has some; one that has none is broken.
 fn ask<'a, T: Send + 'a>(
     traffic: &'a dyn TrafficBackend,
     op: &'static str,
     ask: impl FnOnce(&'a dyn ManagedDeployment) -> Answer<'a, T>,
 ) -> Answer<'a, T> {
-    match managed(traffic, op) {
-        Ok(managed) => ask(managed),
-        Err(error) => Box::pin(async move { Err(error) }),
+    if let Some(managed) = traffic.managed() {
+        return ask(managed);
     }
+    let why = "it says that it is `managed`, and has no deployments".to_owned();
+    let error = TrafficError::Broken { backend: traffic.name().to_owned(), op, why };
+    Box::pin(async move { Err(error) })
 }
 
 impl Engine<'_, '_> {
@@ -42,20 +38,14 @@ impl Engine<'_, '_> {
                 return Ok(());
             }
             self.watch().await?;
-            let progress = self.progress(&handle).await?;
-            let (share, gate) = match &progress {
-                Progress::Running { share, .. } => (*share, None),
-                Progress::AtGate { gate, share, approval } => (*share, Some((gate.clone(), *approval))),
-                Progress::Succeeded => {
-                    let what = format!(
-                        "deployment {handle} is over: the platform has given up blue, and it cannot come back by it"
-                    );
-                    (self.doors.events)(&Event::Warning { what });
-                    (Some(Share::ALL), None)
-                }
-                Progress::Failed { why } => return Err(failed(&handle, why, false)),
-                Progress::RolledBack { why } => return Err(failed(&handle, why, true)),
-            };
+            let progress = self.going(&handle).await?;
+            let (share, gate) = (progress.share(), progress.gate());
+            if progress == Progress::Succeeded {
+                let what = format!(
+                    "deployment {handle} is over: the platform has given up blue, and it cannot come back by it"
+                );
+                (self.doors.events)(&Event::Warning { what });
+            }
             let has_none = share.is_none_or(|share| share == Share::NONE);
             let is_first = self.status.traffic.share == Share::NONE && self.gates_passed().is_empty();
             if is_first && !is_tested && (gate.is_some() || !has_none) {
@@ -74,7 +64,7 @@ impl Engine<'_, '_> {
                 return Ok(());
             }
             if let Some((gate, approval)) = gate
-                && !self.pass_gate(&handle, &gate, approval).await?
+                && !self.pass_gate(&handle, gate, approval).await?
             {
                 return Ok(());
             }
@@ -93,6 +83,11 @@ impl Engine<'_, '_> {
         self.status.traffic.deployment.as_ref().map_or(&[], |deployment| &deployment.passed)
     }
 
+    /// What the platform calls the deployment that was begun.
+    fn handle(&self) -> Option<Handle> {
+        self.status.traffic.deployment.as_ref()?.handle.clone()
+    }
+
     /// The deployment that this release follows; begun if there is none yet. A crash between its beginning and the journal's row begins no second one: the
     /// platform is asked for the same release and step.
     async fn deployment(&mut self) -> Result<Handle, ExecuteError> {
@@ -100,7 +95,7 @@ impl Engine<'_, '_> {
             self.nobody_else_moved(Share::NONE).await?;
             self.append(&[TrafficRecord::DeploymentAsked.into()]).await?;
         }
-        if let Some(handle) = self.status.traffic.deployment.as_ref().and_then(|deployment| deployment.handle.clone()) {
+        if let Some(handle) = self.handle() {
             return Ok(handle);
         }
         let step = format!("deploy-{}", self.status.traffic.deployments);
@@ -125,6 +120,16 @@ impl Engine<'_, '_> {
                 let why = format!("at its gate {gate} nobody knows green's share");
                 Err(TrafficError::Broken { backend: self.backend_name(), op: "poll", why }.into())
             }
+            progress => Ok(progress),
+        }
+    }
+
+    /// How far it is, where it has neither failed nor gone back.
+    async fn going(&mut self, handle: &Handle) -> Result<Progress, ExecuteError> {
+        let failed = |why, is_back| Err(ExecuteError::DeploymentFailed { handle: handle.clone(), why, is_back });
+        match self.progress(handle).await? {
+            Progress::Failed { why } => failed(why, false),
+            Progress::RolledBack { why } => failed(why, true),
             progress => Ok(progress),
         }
     }
@@ -158,20 +163,16 @@ impl Engine<'_, '_> {
     ///
     /// `None`: somebody's word is needed for that, which is journaled.
     pub(super) async fn deployment_is_over(&mut self) -> Result<Option<bool>, ExecuteError> {
-        let Some(deployment) = &self.status.traffic.deployment else { return Ok(Some(true)) };
-        let Some(handle) = deployment.handle.clone() else { return Ok(Some(false)) };
-        match self.progress(&handle).await? {
-            Progress::Succeeded => Ok(Some(true)),
-            Progress::Running { .. } => Ok(Some(false)),
-            Progress::AtGate { gate, approval, .. } => {
-                // Once it is passed there is no way back to blue.
-                self.check_world().await?;
-                self.foresee().await?;
-                Ok(self.pass_gate(&handle, &gate, approval).await?.then_some(false))
-            }
-            Progress::Failed { why } => Err(failed(&handle, &why, false)),
-            Progress::RolledBack { why } => Err(failed(&handle, &why, true)),
+        if self.status.traffic.deployment.is_none() {
+            return Ok(Some(true));
         }
+        let Some(handle) = self.handle() else { return Ok(Some(false)) };
+        let progress = self.going(&handle).await?;
+        let Some((gate, approval)) = progress.gate() else { return Ok(Some(progress == Progress::Succeeded)) };
+        // Once it is passed there is no way back to blue.
+        self.check_world().await?;
+        self.foresee().await?;
+        Ok(self.pass_gate(&handle, gate, approval).await?.then_some(false))
     }
 
     /// Sees a deployment end, where nothing of the release waits for blue's end. `false` if somebody's word is needed for it.
@@ -194,20 +195,13 @@ impl Engine<'_, '_> {
 
     /// Whether the deployment still is where it was seen last: what share it has come to.
     pub(super) async fn deployment_share(&mut self) -> Result<Option<Share>, ExecuteError> {
-        let deployment = self.status.traffic.deployment.as_ref();
-        let Some(handle) = deployment.and_then(|deployment| deployment.handle.clone()) else { return Ok(None) };
-        match self.progress(&handle).await? {
-            Progress::Running { share, .. } | Progress::AtGate { share, .. } => Ok(share),
-            Progress::Succeeded => Ok(Some(Share::ALL)),
-            Progress::Failed { why } => Err(failed(&handle, &why, false)),
-            Progress::RolledBack { why } => Err(failed(&handle, &why, true)),
-        }
+        let Some(handle) = self.handle() else { return Ok(None) };
+        Ok(self.going(&handle).await?.share())
     }
 
     /// Whether blue can come back: not by a deployment that is over. Asked before it is journaled that the release goes back.
     pub(super) async fn can_come_back(&mut self) -> Result<(), ExecuteError> {
-        let deployment = self.status.traffic.deployment.as_ref();
-        let Some(handle) = deployment.and_then(|deployment| deployment.handle.clone()) else { return Ok(()) };
+        let Some(handle) = self.handle() else { return Ok(()) };
         match self.progress(&handle).await? {
             Progress::Succeeded => Err(ExecuteError::DeploymentOver { handle }),
             _ => Ok(()),
@@ -284,8 +278,4 @@ fn doing(handle: &Handle, progress: &Progress) -> String {
         | Progress::Failed { .. }
         | Progress::RolledBack { .. } => format!("deployment {handle}"),
     }
-}
-
-fn failed(handle: &Handle, why: &str, is_back: bool) -> ExecuteError {
-    ExecuteError::DeploymentFailed { handle: handle.clone(), why: why.to_owned(), is_back }
 }

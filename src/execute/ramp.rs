@@ -54,9 +54,20 @@ impl Engine<'_, '_> {
 
     /// Whether the backend still moves what the release was begun with.
     pub(super) async fn same_target(&mut self) -> Result<(), ExecuteError> {
-        let Some(begun) = self.status.traffic.target.clone() else { return Ok(()) };
-        match self.capabilities().await?.target {
-            Some(now) if now != begun => Err(ExecuteError::OtherTarget { backend: self.backend_name(), begun, now }),
+        if self.status.traffic.target.is_none() {
+            return Ok(());
+        }
+        let can = self.capabilities().await?;
+        self.moves_the_same(&can)
+    }
+
+    /// The same, by what the backend has said.
+    pub(super) fn moves_the_same(&self, can: &Capabilities) -> Result<(), ExecuteError> {
+        match (&self.status.traffic.target, &can.target) {
+            (Some(begun), Some(now)) if begun != now => {
+                let (begun, now) = (begun.clone(), now.clone());
+                Err(ExecuteError::OtherTarget { backend: self.backend_name(), begun, now })
+            }
             _ => Ok(()),
         }
     }
@@ -191,8 +202,8 @@ impl Engine<'_, '_> {
             self.healthy(Side::Blue).await?;
             let (by, failure) = (self.actor(), Some(why.clone()));
             self.append(&[TrafficRecord::RollbackStarted { by, forced: None, failure, reason: None }.into()]).await?;
-            let kind = self.kind().await?;
-            self.move_back(kind, Some(why.clone())).await
+            let can = self.capabilities().await?;
+            self.move_back(&can, Some(why.clone())).await
         };
         let error = match back.await {
             Ok(outcome) => return Ok(outcome),

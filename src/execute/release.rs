@@ -27,7 +27,7 @@ use crate::postgres::Session;
 use crate::release::{HookMoment, Until};
 use crate::side::Side;
 use crate::sql::recognise::Alone;
-use crate::traffic::{Kind, Manual, TrafficBackend as _};
+use crate::traffic::{Capabilities, Kind, Manual, TrafficBackend as _};
 
 /// How a command ends well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -333,7 +333,8 @@ pub(super) async fn carry_on(
     }
     // A way back that was begun and not ended: nobody knows how far it came, and forward begins from nothing.
     if engine.status.stage == Stage::RollingBack {
-        engine.give_back().await?;
+        let can = engine.capabilities().await?;
+        engine.give_back(&can).await?;
     }
     let blue = guard_change(client, options).await?;
     let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
@@ -706,9 +707,9 @@ async fn go_back(
         status,
         watches: Watches::default(),
     };
-    engine.same_target().await?;
+    let can = engine.capabilities().await?;
+    engine.moves_the_same(&can)?;
     engine.can_come_back().await?;
-    let kind = engine.kind().await?;
     let found = match engine.check_world().await {
         Ok(()) => engine.healthy(Side::Blue).await,
         Err(error) => Err(error),
@@ -716,7 +717,7 @@ async fn go_back(
     let forced = blue_works(found, options)?;
     let reason = options.reason.clone();
     engine.append(&[TrafficRecord::RollbackStarted { by, forced, failure: None, reason }.into()]).await?;
-    engine.move_back(kind, None).await
+    engine.move_back(&can, None).await
 }
 
 impl Engine<'_, '_> {
@@ -733,21 +734,25 @@ impl Engine<'_, '_> {
     /// Goes back because somebody wrote that it should. Whoever insisted has said that blue need not be healthy.
     pub(super) async fn go_back_when_told(&mut self) -> Result<Outcome, ExecuteError> {
         let (forced, _) = self.last_word_back().await?;
-        let kind = self.kind().await?;
+        let can = self.capabilities().await?;
         if forced.is_none() {
             self.healthy(Side::Blue).await?;
         }
-        self.move_back(kind, None).await
+        self.move_back(&can, None).await
     }
 
     /// Gives blue all traffic, once it is journaled that it goes back.
-    pub(super) async fn move_back(&mut self, kind: Kind, failure: Option<String>) -> Result<Outcome, ExecuteError> {
-        self.give_back().await?;
+    pub(super) async fn move_back(
+        &mut self,
+        can: &Capabilities,
+        failure: Option<String>,
+    ) -> Result<Outcome, ExecuteError> {
+        self.give_back(can).await?;
         let repeats = |step: &&Step| matches!(step.role, Role::Repeat { .. }) && self.status.has_run(step.id);
         let again = self.plan.steps.iter().filter(repeats).map(|step| step.id).collect();
         self.append(&[TrafficRecord::RolledBack { again }.into()]).await?;
         self.call_hook_afterwards(HookMoment::OnRollback).await;
-        Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: kind == Kind::Manual, failure })
+        Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: can.kind == Kind::Manual, failure })
     }
 }
 

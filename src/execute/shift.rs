@@ -101,11 +101,6 @@ impl Engine<'_, '_> {
         self.call("capabilities", |traffic, context| traffic.capabilities(context)).await
     }
 
-    /// How the backend moves traffic.
-    pub(super) async fn kind(&mut self) -> Result<Kind, ExecuteError> {
-        Ok(self.capabilities().await?.kind)
-    }
-
     /// The backend's name, for errors.
     pub(super) fn backend_name(&self) -> String {
         self.doors.traffic.name().to_owned()
@@ -113,7 +108,8 @@ impl Engine<'_, '_> {
 
     /// Gives green one more share and sees that it has it.
     pub(super) async fn shift(&mut self, share: Share) -> Result<(), ExecuteError> {
-        let kind = self.kind().await?;
+        let can = self.capabilities().await?;
+        let kind = can.kind;
         if kind == Kind::Managed {
             return self.deploy().await;
         }
@@ -128,14 +124,14 @@ impl Engine<'_, '_> {
         self.nobody_else_moved(share).await?;
         self.healthy(Side::Green).await?;
         self.append(&[TrafficRecord::ShiftStarted { share }.into()]).await?;
-        let confirmed = self.set_and_verify(share).await?;
+        let confirmed = self.set_and_verify(share, &can).await?;
         self.healthy(Side::Green).await?;
         self.append(&[TrafficRecord::Shifted { share, confirmed }.into()]).await?;
         self.look(Moment::Shifted(share)).await
     }
 
     /// Sets a share. Says whether the backend confirmed it, or could not tell.
-    pub(super) async fn set_and_verify(&mut self, share: Share) -> Result<bool, ExecuteError> {
+    async fn set_and_verify(&mut self, share: Share, can: &Capabilities) -> Result<bool, ExecuteError> {
         let step = format!("shift-{}", share.as_basis_points());
         let applied = self.call(&step, move |traffic, context| traffic.set_share(context, share)).await?;
         if applied.share != share {
@@ -144,8 +140,7 @@ impl Engine<'_, '_> {
         }
         let set = Instant::now();
         let confirmed = self.verify(&step, share).await?;
-        let converges = Duration::from_millis(self.capabilities().await?.converges_ms);
-        let left = converges.saturating_sub(set.elapsed());
+        let left = Duration::from_millis(can.converges_ms).saturating_sub(set.elapsed());
         if !left.is_zero() {
             self.tell_waiting(format!("everybody to go by the share of {share}"), left);
             interruptible(&self.doors.stop, self.doors.clock.sleep(left)).await?;
@@ -154,10 +149,10 @@ impl Engine<'_, '_> {
     }
 
     /// Gives blue all traffic again.
-    pub(super) async fn give_back(&mut self) -> Result<(), ExecuteError> {
-        match self.kind().await? {
+    pub(super) async fn give_back(&mut self, can: &Capabilities) -> Result<(), ExecuteError> {
+        match can.kind {
             Kind::Managed => self.take_back_deployment().await,
-            Kind::Weighted | Kind::Switch | Kind::Manual => self.set_and_verify(Share::NONE).await.map(|_| ()),
+            Kind::Weighted | Kind::Switch | Kind::Manual => self.set_and_verify(Share::NONE, can).await.map(|_| ()),
         }
     }
 

@@ -24,13 +24,18 @@ pub struct Program {
 }
 
 impl Program {
+    /// How it ended that did not end well, with what it wrote last to standard error.
+    pub(crate) fn ended_badly(&self, ended: &Ended, said: Option<String>) -> String {
+        let said = said.map_or_else(String::new, |said| format!(": {said}"));
+        format!("{} ended with {}{said}", self.path, ended.status)
+    }
+
     /// The secret that a program says: the first line of its standard output. An error never holds what it wrote there.
     pub async fn secret(&self) -> Result<Secret, String> {
         let path = &self.path;
         let (ended, said) = ask(self, b"", SECRET_DEADLINE).await.map_err(|why| format!("{path}: {why}"))?;
         if !ended.status.success() {
-            let said = said.map_or_else(String::new, |said| format!(": {said}"));
-            return Err(format!("{path} ended with {}{said}", ended.status));
+            return Err(self.ended_badly(&ended, said));
         }
         let text = String::from_utf8(ended.output).map_err(|_| format!("{path}: what it wrote is not UTF-8"))?;
         match text.lines().next().map(|line| line.trim_end_matches('\r')) {

@@ -248,8 +248,7 @@ impl From<Ramp> for Vec<RampStep> {
 
 impl std::fmt::Display for Ramp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.in_words().join(" → "))?;
-        Ok(())
+        f.write_str(&self.in_words().join(" → "))
     }
 }
 

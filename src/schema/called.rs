@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Schema;
-use super::model::QName;
+use super::model::{Function, QName};
 use super::resolve::body_problems;
 use crate::sql::body::{self, Body};
 use crate::sql::lex::{Kind, Lexeme, lexemes};
@@ -37,8 +37,7 @@ impl Schema {
     /// What runs with a statement that calls something.
     pub(crate) fn run_by(&self, statement: &str) -> Run<'_> {
         let mut run = Run { bodies: Vec::new(), only_rows: true };
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<QName> = match block(statement) {
+        let called: Vec<QName> = match block(statement) {
             Some(text) => {
                 let block = body::read("plpgsql", &text);
                 let named = body::names_in(&text);
@@ -51,21 +50,27 @@ impl Schema {
                 _ => return Run::default(),
             },
         };
-        while let Some(name) = open.pop() {
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            let found = self.functions(&name);
+        for found in self.reached_from(called) {
             run.only_rows &= !found.is_empty();
             for function in found {
                 let body = function.source.body();
                 let read = matches!(function.source.language(), "sql" | "plpgsql");
                 run.only_rows &= read && !body.makes && !body.dynamic;
                 run.bodies.push(Cow::Borrowed(body));
-                open.extend(self.own(&function.mentions));
             }
         }
         run
+    }
+
+    /// The functions of these names, and those whose names their bodies mention, and so on: all overloads of a name together.
+    pub(crate) fn reached_from(&self, mut open: Vec<QName>) -> impl Iterator<Item = &[Function]> {
+        let mut seen = BTreeSet::new();
+        std::iter::from_fn(move || {
+            let name = std::iter::from_fn(|| open.pop()).find(|name| seen.insert(name.clone()))?;
+            let found = self.functions(&name);
+            open.extend(found.iter().flat_map(|function| self.own(&function.mentions)));
+            Some(found)
+        })
     }
 
     /// The functions that bear one of these names.

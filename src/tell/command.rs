@@ -29,10 +29,7 @@ impl Command {
         let (ended, said) = ended.map_err(|error| format!("{path}: {error}"))?;
         match ended.status.success() {
             true => Ok(()),
-            false => {
-                let said = said.map_or_else(String::new, |said| format!(": {said}"));
-                Err(format!("{path} ended with {}{said}", ended.status))
-            }
+            false => Err(self.program.ended_badly(&ended, said)),
         }
     }
 }

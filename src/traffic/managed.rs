@@ -54,6 +54,25 @@ pub enum Progress {
     },
 }
 
+impl Progress {
+    /// Green's share, as far as this says it.
+    pub fn share(&self) -> Option<Share> {
+        match self {
+            Self::Running { share, .. } | Self::AtGate { share, .. } => *share,
+            Self::Succeeded => Some(Share::ALL),
+            Self::Failed { .. } | Self::RolledBack { .. } => None,
+        }
+    }
+
+    /// The gate that it stands at, and whether somebody's word is to be waited for.
+    pub fn gate(&self) -> Option<(&str, bool)> {
+        match self {
+            Self::AtGate { gate, approval, .. } => Some((gate, *approval)),
+            _ => None,
+        }
+    }
+}
+
 /// What a platform does that owns its deployments. Every call may be made again, after a crash.
 pub trait ManagedDeployment: Send + Sync {
     /// Begins one. Asked again for the same release and step of the context, it gives the one that was begun.

@@ -22,9 +22,15 @@ kind = "slack"
 url = { command = ["pass", "show", "slack"] }
 "#;
 
-fn show(args: &[&str], variables: &[(&str, &str)]) -> String {
+/// One with these settings.
+fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cutover.toml"), SETTINGS).unwrap();
+    folder
+}
+
+fn show(args: &[&str], variables: &[(&str, &str)]) -> String {
+    let folder = folder();
     let mut command = cutover(folder.path());
     command.args(["config", "show"]).args(args).envs(variables.iter().copied());
     transcript(&command.output().unwrap())
@@ -68,8 +74,7 @@ fn where_each_comes_from() {
 
 #[test]
 fn what_is_shown_says_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("cutover.toml"), SETTINGS).unwrap();
+    let folder = folder();
     let shown = cutover(folder.path()).args(["config", "show"]).output().unwrap().stdout;
     let read = |text: &str| cutover::config::parse("a/cutover.toml".into(), text).unwrap().inputs.release.traffic;
     assert_eq!(read(&String::from_utf8(shown).unwrap()), read(SETTINGS));
@@ -79,8 +84,7 @@ fn what_is_shown_says_the_same() {
 fn machines_get_them_too() {
     let schema = cutover::config::schema();
     assert!(jsonschema::validator_for(&schema).is_ok());
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("cutover.toml"), SETTINGS).unwrap();
+    let folder = folder();
     let json = |args: &[&str]| -> serde_json::Value {
         serde_json::from_slice(&cutover(folder.path()).args(args).output().unwrap().stdout).unwrap()
     };
