@@ -37,10 +37,15 @@ impl Engine<'_, '_> {
         self.checks_are_there()?;
         self.hooks_are_there()?;
         loop {
+            let waited = self.waits_for_a_word();
             let error = match self.advance().await {
                 // Nothing was under way that is not done again.
                 Ok(None) | Err(ExecuteError::PauseHeard) => continue,
                 Ok(Some(outcome)) => return Ok(outcome),
+                // Nothing was under way that a new session cannot find out.
+                Err(error) if error.is_connection_lost() && (waited || self.waits_for_a_word()) => {
+                    return Err(ExecuteError::LostWhileWaiting);
+                }
                 Err(error) => error,
             };
             // Whoever has said meanwhile that it goes back waits for that. A pause makes no failure undone.
@@ -62,6 +67,11 @@ impl Engine<'_, '_> {
             }
             return ended;
         }
+    }
+
+    /// Whether all that is to be done is to wait for somebody.
+    fn waits_for_a_word(&self) -> bool {
+        self.options.wait && (self.status.is_paused() || matches!(self.status.next(self.plan), Next::Wait(_)))
     }
 
     async fn advance(&mut self) -> Result<Option<Outcome>, ExecuteError> {

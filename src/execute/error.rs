@@ -618,7 +618,9 @@ impl ExecuteError {
     /// Whether the connection to the server is gone.
     pub fn is_connection_lost(&self) -> bool {
         match self {
-            Self::Journal(JournalError::Database(source)) | Self::Database { source, .. } => source.is_lost(),
+            Self::Journal(JournalError::Database(source))
+            | Self::Database { source, .. }
+            | Self::History(HistoryError::Database { source, .. }) => source.is_lost(),
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use super::doors::Moment;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
-use super::journal::{self, Gate, Guard, JournalError, Record, ReleaseRecord, TrafficRecord};
+use super::journal::{self, Gate, Guard, Record, ReleaseRecord, TrafficRecord};
 use super::overview::WATCHING;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
@@ -231,10 +231,7 @@ impl Engine<'_, '_> {
 
     /// Whether somebody has given their word, which is then journaled as heard.
     pub(super) async fn hears_a_word(&mut self) -> Result<bool, ExecuteError> {
-        let entries = match journal::entries(self.client, &self.release).await {
-            Err(JournalError::Database(error)) if error.is_lost() => return Err(ExecuteError::LostWhileWaiting),
-            entries => entries?,
-        };
+        let entries = journal::entries(self.client, &self.release).await?;
         let status = Status::of(entries.iter().map(|entry| &entry.record))?;
         let is_new = |now: &Status| now.stage != self.status.stage || now.standing != self.status.standing;
         let Some(status) = status.filter(is_new) else { return Ok(false) };

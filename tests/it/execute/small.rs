@@ -85,10 +85,14 @@ fn an_index_that_was_cancelled_half_way_is_mentioned() {
 /// Waits for approval while something happens to its session; the release is promoted then.
 fn waits_through(shop: &Shop, happens: impl FnOnce()) {
     let path = shop.save(&shop.plan());
-    let waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
+    let mut waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
     until("the release waits", || shop.journal().last().is_some_and(|last| last == "approval_awaited"));
     happens();
-    until("it is there again", || shop.rows("SELECT epoch::text FROM cutover.lease") == ["2"]);
+    let is_there = || shop.rows("SELECT epoch::text FROM cutover.lease") == ["2"];
+    until("it is there again, or gone", || waiter.try_wait().unwrap().is_some() || is_there());
+    if !is_there() {
+        panic!("gone: {:?}", waiter.wait_with_output().unwrap());
+    }
     shop.run(&["promote", "--yes"]).ends(0);
     let ran = Ran::from(waiter.wait_with_output().unwrap()).ends(0);
     ran.says("the server went away while the release waits; connecting again").says("is complete");
