@@ -143,7 +143,7 @@ fn picture(shop: &Shop) -> Vec<String> {
 }
 
 /// Waits until a child is stopped, or has ended.
-fn has_stopped(child: &mut Child) -> bool {
+pub(super) fn has_stopped(child: &mut Child) -> bool {
     loop {
         if child.try_wait().unwrap().is_some() {
             return false;

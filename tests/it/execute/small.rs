@@ -1,7 +1,10 @@
 //! Small things of an operator's day: what is said where something else is the matter, and how a command ends then.
 
+use std::process::Child;
+
 use nix::sys::signal::Signal;
 
+use super::exhaustion::has_stopped;
 use super::support::{OwnServer, Ran, Shop, cluster, concurrent_index, signal, until};
 
 #[test]
@@ -85,9 +88,14 @@ fn an_index_that_was_cancelled_half_way_is_mentioned() {
 /// Waits for approval while something happens to its session; the release is promoted then.
 fn waits_through(shop: &Shop, happens: impl FnOnce()) {
     let path = shop.save(&shop.plan());
-    let mut waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
+    let waiter = shop.spawn(&["execute", &path, "--yes", "--wait"]);
     until("the release waits", || shop.journal().last().is_some_and(|last| last == "approval_awaited"));
     happens();
+    carries_on(shop, waiter);
+}
+
+/// Whoever waited is there again, and hears the word.
+fn carries_on(shop: &Shop, mut waiter: Child) {
     let is_there = || shop.rows("SELECT epoch::text FROM cutover.lease") == ["2"];
     until("it is there again, or gone", || waiter.try_wait().unwrap().is_some() || is_there());
     if !is_there() {
@@ -102,6 +110,27 @@ fn waits_through(shop: &Shop, happens: impl FnOnce()) {
 fn whoever_waits_for_approval_outlives_its_session() {
     let shop = Shop::new();
     waits_through(&shop, || shop.sql("SELECT pg_terminate_backend(backend_pid) FROM cutover.lease"));
+}
+
+/// The connection goes right behind the commit that says that it waits, before it has begun to listen.
+#[test]
+fn whoever_comes_to_wait_outlives_its_session() {
+    let shop = (1..100).find_map(|at| {
+        let shop = Shop::new();
+        let (path, fault) = (shop.save(&shop.plan()), format!("stop-at={at}"));
+        let mut waiter = shop.spawn(&["execute", &path, "--yes", "--wait", "--fault", &fault]);
+        assert!(has_stopped(&mut waiter), "{:?}", waiter.wait_with_output().unwrap());
+        if shop.journal().last().is_some_and(|last| last == "approval_awaited") {
+            return Some((shop, waiter));
+        }
+        signal(&waiter, Signal::SIGKILL);
+        waiter.wait().unwrap();
+        None
+    });
+    let (shop, waiter) = shop.expect("a boundary behind approval_awaited");
+    shop.sql("SELECT pg_terminate_backend(backend_pid) FROM cutover.lease");
+    signal(&waiter, Signal::SIGCONT);
+    carries_on(&shop, waiter);
 }
 
 #[test]
