@@ -13,7 +13,7 @@ use crate::postgres::Target;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// In a word.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// What was seen, for people.
     pub said: String,
 }
@@ -21,7 +21,7 @@ pub struct Measured {
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// Green does well.
     Successful,
     /// It does not.
@@ -32,7 +32,7 @@ pub enum Verdict {
     Error,
 }
 
-impl std::fmt::Display for Verdict {
+impl std::fmt::Display for CheckVerdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Successful => "successful",
@@ -45,25 +45,25 @@ impl std::fmt::Display for Verdict {
 
 impl Measured {
     pub(super) fn successful(said: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Successful, said: said.into() }
+        Self { verdict: CheckVerdict::Successful, said: said.into() }
     }
 
     pub(super) fn failed(said: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Failed, said: said.into() }
+        Self { verdict: CheckVerdict::Failed, said: said.into() }
     }
 
     pub(super) fn inconclusive(said: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Inconclusive, said: said.into() }
+        Self { verdict: CheckVerdict::Inconclusive, said: said.into() }
     }
 
     pub(super) fn error(said: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Error, said: said.into() }
+        Self { verdict: CheckVerdict::Error, said: said.into() }
     }
 }
 
 /// What a check may use.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub struct CheckContext {
     /// The release's database; a check opens a connection of its own.
     pub database: Target,
     /// How long it may take.
@@ -76,5 +76,5 @@ pub type Measuring<'a> = Pin<Box<dyn Future<Output = Measured> + Send + 'a>>;
 /// Says how green does.
 pub trait Check: Send + Sync {
     /// Asks once. It changes nothing.
-    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a>;
+    fn measure<'a>(&'a self, context: &'a CheckContext) -> Measuring<'a>;
 }

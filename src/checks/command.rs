@@ -3,14 +3,14 @@
 use schemars::JsonSchema as _;
 
 use super::registry::CheckKind;
-use super::{Check, Context, Measured, Measuring};
+use super::{Check, CheckContext, Measured, Measuring};
 use crate::outside::{Needs, Program, program};
 
 pub(super) const KIND: CheckKind = CheckKind {
     name: "command",
     about: "A program: exit code 0 is successful, 75 says nothing, any other is failed",
     needs: Needs::ThisMachine,
-    settings: crate::outside::Command::json_schema,
+    settings: crate::outside::ProgramSettings::json_schema,
     open: |check, surroundings| Ok(Box::new(Command { program: surroundings.command(check)? })),
 };
 
@@ -22,7 +22,7 @@ struct Command {
 const INCONCLUSIVE: i32 = 75;
 
 impl Command {
-    async fn run(&self, context: &Context) -> Measured {
+    async fn run(&self, context: &CheckContext) -> Measured {
         let path = &self.program.path;
         let (ended, said) = match program::ask(&self.program, b"", context.deadline).await {
             Ok(ended) => ended,
@@ -41,7 +41,7 @@ impl Command {
 }
 
 impl Check for Command {
-    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a> {
+    fn measure<'a>(&'a self, context: &'a CheckContext) -> Measuring<'a> {
         Box::pin(self.run(context))
     }
 }

@@ -1,11 +1,11 @@
 //! What several measurements come to.
 
-use super::{Measured, Verdict};
+use super::{CheckVerdict, Measured};
 use crate::release::CheckLimits;
 
 /// What a check has said so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
+pub(crate) struct CheckCounts {
     failures: u32,
     inconclusive: u32,
     errors_in_a_row: u32,
@@ -24,16 +24,16 @@ pub(crate) enum Judged {
     Inconclusive,
 }
 
-impl Counts {
+impl CheckCounts {
     /// Takes one more measurement.
     pub(crate) fn add(&mut self, measured: &Measured, limits: &CheckLimits) -> Judged {
         let in_a_row = self.errors_in_a_row + 1;
-        self.errors_in_a_row = if measured.verdict == Verdict::Error { in_a_row } else { 0 };
+        self.errors_in_a_row = if measured.verdict == CheckVerdict::Error { in_a_row } else { 0 };
         let (count, limit, beyond) = match measured.verdict {
-            Verdict::Successful => return Judged::Passed,
-            Verdict::Failed => (&mut self.failures, limits.failure_limit, Judged::Failed),
-            Verdict::Inconclusive => (&mut self.inconclusive, limits.inconclusive_limit, Judged::Inconclusive),
-            Verdict::Error => {
+            CheckVerdict::Successful => return Judged::Passed,
+            CheckVerdict::Failed => (&mut self.failures, limits.failure_limit, Judged::Failed),
+            CheckVerdict::Inconclusive => (&mut self.inconclusive, limits.inconclusive_limit, Judged::Inconclusive),
+            CheckVerdict::Error => {
                 let is_beyond = in_a_row > limits.consecutive_error_limit;
                 return if is_beyond { Judged::Failed } else { Judged::Open };
             }
@@ -56,7 +56,7 @@ mod tests {
                 consecutive_error_limit: 2,
                 ..CheckLimits::default()
             };
-            let mut counts = Counts::default();
+            let mut counts = CheckCounts::default();
             let mut last = Judged::Open;
             for letter in words.chars() {
                 let measured = match letter {

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::registry::CheckKind;
-use super::{Check, Context, Measured, Measuring};
-use crate::outside::http::{NoResponse, Request, send};
-use crate::outside::{Needs, Surroundings, Text, are_headers, is_url, with_headers};
+use super::{Check, CheckContext, Measured, Measuring};
+use crate::outside::http::{HttpRequest, NoResponse, send};
+use crate::outside::{ConfiguredText, Needs, Surroundings, are_headers, is_url, with_headers};
 use crate::release::Configured;
 use crate::release::time::Time;
 
@@ -30,7 +30,7 @@ struct Settings {
     url: String,
     /// Headers; a secret is named by `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = ["PROGRAM"] }`.
     #[serde(default)]
-    headers: BTreeMap<String, Text>,
+    headers: BTreeMap<String, ConfiguredText>,
     /// The status that is right; without it, every one from 200 to 299.
     status: Option<u16>,
     /// What the body must contain.
@@ -53,9 +53,9 @@ impl Http {
         Ok(Self { settings, folder: check.folder.clone(), surroundings: surroundings.clone() })
     }
 
-    async fn ask(&self, context: &Context) -> Measured {
+    async fn ask(&self, context: &CheckContext) -> Measured {
         let Settings { url, headers, status, contains, latency } = &self.settings;
-        let request = Request::get(url);
+        let request = HttpRequest::get(url);
         let request = match with_headers(request, headers, &self.folder, &self.surroundings).await {
             Ok(request) => request,
             Err(why) => return Measured::error(why),
@@ -87,7 +87,7 @@ fn shown(time: Duration) -> String {
 }
 
 impl Check for Http {
-    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a> {
+    fn measure<'a>(&'a self, context: &'a CheckContext) -> Measuring<'a> {
         Box::pin(self.ask(context))
     }
 }

@@ -9,7 +9,7 @@ mod registry;
 mod set;
 mod sql;
 
-pub use check::{Check, Context, Measured, Measuring, Verdict};
-pub(crate) use counts::{Counts, Judged};
-pub use registry::{CheckKind, KINDS, Opened, kind, open};
+pub use check::{Check, CheckContext, CheckVerdict, Measured, Measuring};
+pub(crate) use counts::{CheckCounts, Judged};
+pub use registry::{CheckKind, KINDS, OpenedCheck, kind, open};
 pub use set::{Checks, Named};

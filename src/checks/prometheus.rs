@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::registry::CheckKind;
-use super::{Check, Context, Measured, Measuring};
-use crate::outside::http::{Request, send};
-use crate::outside::{Needs, Surroundings, Text, are_headers, is_url, with_headers};
+use super::{Check, CheckContext, Measured, Measuring};
+use crate::outside::http::{HttpRequest, send};
+use crate::outside::{ConfiguredText, Needs, Surroundings, are_headers, is_url, with_headers};
 use crate::release::Configured;
 
 pub(super) const KIND: CheckKind = CheckKind {
@@ -29,7 +29,7 @@ struct Settings {
     url: String,
     /// Headers; a secret is named by `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = ["PROGRAM"] }`.
     #[serde(default)]
-    headers: BTreeMap<String, Text>,
+    headers: BTreeMap<String, ConfiguredText>,
     /// The query, an instant vector or a scalar.
     query: String,
     /// No value may be less.
@@ -55,11 +55,11 @@ impl Prometheus {
         Ok(Self { settings, folder: check.folder.clone(), surroundings: surroundings.clone() })
     }
 
-    async fn ask(&self, context: &Context) -> Measured {
+    async fn ask(&self, context: &CheckContext) -> Measured {
         let Settings { url, headers, query, .. } = &self.settings;
         let url = format!("{}/api/v1/query", url.trim_end_matches('/'));
         let body = format!("query={}", encoded(query));
-        let request = Request { method: "POST", body: body.into_bytes(), ..Request::get(&url) }
+        let request = HttpRequest { method: "POST", body: body.into_bytes(), ..HttpRequest::get(&url) }
             .header("Content-Type", "application/x-www-form-urlencoded");
         let request = match with_headers(request, headers, &self.folder, &self.surroundings).await {
             Ok(request) => request,
@@ -123,7 +123,7 @@ fn encoded(text: &str) -> String {
 }
 
 impl Check for Prometheus {
-    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a> {
+    fn measure<'a>(&'a self, context: &'a CheckContext) -> Measuring<'a> {
         Box::pin(self.ask(context))
     }
 }
@@ -133,11 +133,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::checks::Verdict;
+    use crate::checks::CheckVerdict;
 
     #[test]
     fn values_are_judged_by_their_bounds() {
-        let check = |data: Value, expected: Verdict| {
+        let check = |data: Value, expected: CheckVerdict| {
             let settings = json!({ "url": "http://p", "query": "q", "at-least": 0.5, "at-most": 2 });
             let settings = settings.as_object().unwrap().clone();
             let configured = Configured { settings, ..Configured::named("p") };
@@ -148,12 +148,12 @@ mod tests {
             let series: Vec<Value> = values.iter().map(|v| json!({ "metric": {}, "value": [1, v] })).collect();
             json!({ "resultType": "vector", "result": series })
         };
-        check(vector(&["1"]), Verdict::Successful);
-        check(vector(&["1", "0.4"]), Verdict::Failed);
-        check(vector(&["2", "+Inf"]), Verdict::Failed);
-        check(vector(&[]), Verdict::Inconclusive);
-        check(vector(&["1", "NaN"]), Verdict::Inconclusive);
-        check(json!({ "resultType": "scalar", "result": [1, "0.5"] }), Verdict::Successful);
-        check(json!({ "resultType": "matrix", "result": [] }), Verdict::Error);
+        check(vector(&["1"]), CheckVerdict::Successful);
+        check(vector(&["1", "0.4"]), CheckVerdict::Failed);
+        check(vector(&["2", "+Inf"]), CheckVerdict::Failed);
+        check(vector(&[]), CheckVerdict::Inconclusive);
+        check(vector(&["1", "NaN"]), CheckVerdict::Inconclusive);
+        check(json!({ "resultType": "scalar", "result": [1, "0.5"] }), CheckVerdict::Successful);
+        check(json!({ "resultType": "matrix", "result": [] }), CheckVerdict::Error);
     }
 }

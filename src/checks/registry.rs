@@ -16,17 +16,17 @@ pub struct CheckKind {
     /// The JSON Schema of its settings.
     pub settings: SettingsSchema,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Configured, &Surroundings) -> Opened,
+    pub open: fn(&Configured, &Surroundings) -> OpenedCheck,
 }
 
 /// A check, or what is wrong with its settings.
-pub type Opened = Result<Box<dyn Check>, String>;
+pub type OpenedCheck = Result<Box<dyn Check>, String>;
 
 /// Every kind, a line each.
 pub static KINDS: &[CheckKind] = &[http::KIND, command::KIND, sql::KIND, prometheus::KIND];
 
 /// Makes a check.
-pub fn open(check: &Configured, surroundings: &Surroundings) -> Opened {
+pub fn open(check: &Configured, surroundings: &Surroundings) -> OpenedCheck {
     let kind = kind(check).ok_or_else(|| {
         let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
         format!("check {}: there is no kind {:?}; there are {known}", check.name, check.kind)

@@ -28,8 +28,8 @@ impl Checks {
     pub const NONE: &'static Self = &Self::Given(Vec::new());
 
     /// Makes them; an error names the one whose settings are wrong, and why.
-    pub fn open(checks: &[release::Check], surroundings: &Surroundings) -> Result<Self, String> {
-        let one = |check: &release::Check| {
+    pub fn open(checks: &[release::CheckDefinition], surroundings: &Surroundings) -> Result<Self, String> {
+        let one = |check: &release::CheckDefinition| {
             let made = open(&check.configured, surroundings)?;
             Ok(Named { name: check.configured.name.clone(), limits: check.limits, check: made })
         };

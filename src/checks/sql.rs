@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::registry::CheckKind;
-use super::{Check, Context, Measured, Measuring};
+use super::{Check, CheckContext, Measured, Measuring};
 use crate::postgres::{ServerError, Session, connect};
 
 pub(super) const KIND: CheckKind = CheckKind {
@@ -58,7 +58,7 @@ impl Sql {
         })
     }
 
-    async fn measured(&self, context: &Context) -> Measured {
+    async fn measured(&self, context: &CheckContext) -> Measured {
         let asked = async {
             let session = match connect(&context.database).await {
                 Ok(session) => session,
@@ -77,7 +77,7 @@ impl Sql {
 }
 
 impl Check for Sql {
-    fn measure<'a>(&'a self, context: &'a Context) -> Measuring<'a> {
+    fn measure<'a>(&'a self, context: &'a CheckContext) -> Measuring<'a> {
         Box::pin(self.measured(context))
     }
 }

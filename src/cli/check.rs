@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::cli_error;
 use super::{out, planning};
-use crate::execute::{self, Checked, Options};
+use crate::execute::{self, CheckedRelease, Options};
 
 /// Look whether a plan could begin, or the release that was begun last could go on
 ///
@@ -33,7 +33,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let plan = args.plan.as_deref().map(planning::read_saved).transpose()?;
     let options = Options { second_connection: true, ..Options::default() };
-    let Checked { release, left, .. } = database::runtime()?.block_on(async {
+    let CheckedRelease { release, left, .. } = database::runtime()?.block_on(async {
         let session = args.database.connect().await?;
         let checked = execute::check(&session, plan.as_ref(), &args.abandon, &options).await;
         checked.map_err(|error| match error.is_permission_denied() {

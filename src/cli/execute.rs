@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::live::{LiveArgs, UntilArg};
 use super::planning;
-use super::release_definition::{self, ReleaseDefinition};
+use super::release_definition::{self, ReleaseDefinitionArgs};
 use super::traffic_args::Said;
 use crate::execute::{self, Options};
 use crate::plan::saved::{Phase, SavedPlan};
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// The plan that `cutover plan -o FILE` wrote
     plan: Utf8PathBuf,
     #[command(flatten)]
-    release: ReleaseDefinition,
+    release: ReleaseDefinitionArgs,
     /// Take the plan's word for what is applied, where neither a history nor the schema of the database confirms it. The journal keeps that
     #[arg(long)]
     accept_base: bool,

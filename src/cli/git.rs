@@ -6,10 +6,10 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
-use crate::lint::history::Base;
+use crate::lint::history::FolderBase;
 
 /// Compares a folder with a base, a branch or any other name of a commit. As in a pull request, what counts is where this branch left it.
-pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<Base, CliError> {
+pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<FolderBase, CliError> {
     let git = Git { folder };
     git.run(&["rev-parse", "--is-inside-work-tree"]).map_err(|error| match error {
         Failure::NotFound => CliError::usage("--base needs git, and there is no `git` on the PATH"),
@@ -29,8 +29,11 @@ pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<Base, CliError>
     let failed = |error: Failure| CliError::usage(format!("--base: git failed: {error}"));
     let changed =
         git.run(&["diff", "--name-status", "--no-renames", "-z", "--relative", &fork, "--", "."]).map_err(failed)?;
-    let mut found =
-        Base { files: git.files(&fork).map_err(failed)?, tip: git.files(tip).map_err(failed)?, ..Base::default() };
+    let mut found = FolderBase {
+        files: git.files(&fork).map_err(failed)?,
+        tip: git.files(tip).map_err(failed)?,
+        ..FolderBase::default()
+    };
     let mut words = changed.split('\0');
     while let (Some(status), Some(path)) = (words.next(), words.next()) {
         match status {

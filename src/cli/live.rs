@@ -12,8 +12,8 @@ use super::newsroom::Newsroom;
 use super::out;
 use super::traffic_args::{Release, Said, TrafficArgs};
 use crate::execute::{
-    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Level, Limits, Misfit, Options, Outcome, Stage, Stop,
-    Stopper, SystemClock,
+    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Limits, Misfit, Options, Outcome, Stage, Stop,
+    StopLevel, Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
@@ -212,7 +212,7 @@ impl LiveArgs {
         };
         tokio::select! {
             session = tokio::time::timeout(RECONNECT, again) => session.ok(),
-            () = stop.asked(Level::Graceful) => None,
+            () = stop.asked(StopLevel::Graceful) => None,
         }
     }
 
@@ -306,11 +306,11 @@ async fn listen(stopper: Stopper) {
             _ = terminate.recv() => {}
         }
         match stopper.more() {
-            Level::Run => {}
-            Level::Graceful => out::say(
+            StopLevel::Run => {}
+            StopLevel::Graceful => out::say(
                 "Interrupt received. Cancelling the current statement and saving the state; a second interrupt ends at once.\n",
             ),
-            Level::Abort => out::say("Second interrupt received. Ending at once.\n"),
+            StopLevel::Abort => out::say("Second interrupt received. Ending at once.\n"),
         }
     }
 }

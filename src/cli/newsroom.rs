@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::events::Printer;
-use crate::execute::{self, Event, Level, Stop};
+use crate::execute::{self, Event, Stop, StopLevel};
 use crate::release::News;
 use crate::tell::{FORMAT_VERSION, NewsSet, Occasion};
 
@@ -60,7 +60,7 @@ impl Newsroom {
         drop(self.news);
         tokio::select! {
             _ = tokio::time::timeout(AT_THE_END, self.sending) => {}
-            () = stop.asked(Level::Abort) => {}
+            () = stop.asked(StopLevel::Abort) => {}
         }
     }
 }

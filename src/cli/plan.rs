@@ -10,12 +10,12 @@ use super::file;
 use super::format::TextOrJson;
 use super::out;
 use super::planning::{self, PlanningArgs};
-use super::release_definition::{self, ReleaseDefinition};
+use super::release_definition::{self, ReleaseDefinitionArgs};
 use crate::diagnostic::Severity;
 use crate::plan::Planned;
 use crate::plan::saved::Verdict;
 use crate::project::Project;
-use crate::release::Definition;
+use crate::release::ReleaseDefinition;
 use crate::report::{self, Style};
 
 /// Order the pending migrations: before and after the cutover
@@ -40,7 +40,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
     #[command(flatten)]
-    release: ReleaseDefinition,
+    release: ReleaseDefinitionArgs,
     /// `text` for people, `json` for machines (its schema: `cutover schema plan`)
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
@@ -52,7 +52,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let (project, pending, mut planned) = args.planning.plan()?;
     let said = args.release.definition();
-    if said != Definition::default() {
+    if said != ReleaseDefinition::default() {
         if planned.plan.continues.is_some() {
             return Err(CliError::usage(
                 "--shift and --on-failure are for a release that begins; this one goes on as it was begun",

@@ -9,7 +9,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::migrations::Convention;
 use crate::project::{self, Inputs, Project};
-use crate::release::Definition;
+use crate::release::ReleaseDefinition;
 use crate::workload::Location;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -131,7 +131,7 @@ impl ReleaseOptions {
             assume: self.assume,
             pg_version: self.pg_version,
             stats: self.stats.clone(),
-            release: Definition::default(),
+            release: ReleaseDefinition::default(),
         })
     }
 }

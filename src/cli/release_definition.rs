@@ -2,10 +2,10 @@
 
 use super::error::CliError;
 use crate::config;
-use crate::release::{Definition, OnFailure, Ramp};
+use crate::release::{OnFailure, Ramp, ReleaseDefinition};
 
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct ReleaseDefinition {
+pub(super) struct ReleaseDefinitionArgs {
     /// How the traffic moves, one after the other: green's shares in percent, `hold=5m`, `approve=GATE`, `check=NAME`, and behind 100 `bake=30m`; or
     /// `canary-10-percent-5-minutes`, `linear-10-percent-every-1-minute` [default: as the plan or `cutover.toml` says, or all at once]
     #[arg(long, value_name = "RAMP")]
@@ -23,19 +23,19 @@ enum OnFailureArg {
     Pause,
 }
 
-impl ReleaseDefinition {
+impl ReleaseDefinitionArgs {
     /// As far as something is said.
-    pub(super) fn definition(&self) -> Definition {
+    pub(super) fn definition(&self) -> ReleaseDefinition {
         let on_failure = self.on_failure.map(|what| match what {
             OnFailureArg::Rollback => OnFailure::Rollback,
             OnFailureArg::Pause => OnFailure::Pause,
         });
-        Definition { ramp: self.shift.clone(), on_failure, ..Definition::default() }
+        ReleaseDefinition { ramp: self.shift.clone(), on_failure, ..ReleaseDefinition::default() }
     }
 }
 
 /// Every check that is asked for must be known.
-pub(super) fn has_its_checks(release: &Definition) -> Result<(), CliError> {
+pub(super) fn has_its_checks(release: &ReleaseDefinition) -> Result<(), CliError> {
     match release.unknown_check() {
         None => Ok(()),
         Some(name) => {

@@ -12,7 +12,7 @@ use super::{database, live, out, settings};
 use crate::config;
 use crate::report::{ConformanceDocument, TRAFFIC_FORMAT_VERSION, TrafficDocument};
 use crate::side::Side;
-use crate::traffic::conformance::{self, Finding, Outcome, RULES};
+use crate::traffic::conformance::{self, ContractFinding, ContractOutcome, RULES};
 use crate::traffic::{self, Context, Health, Kind, Share, TrafficBackend};
 
 /// Look at the backend that moves the traffic
@@ -117,7 +117,7 @@ fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
         ),
     )?;
     let (shares, deadline, converge) = (args.shares.clone(), args.traffic_timeout, args.verify_timeout);
-    let settings = conformance::Settings { shares, deadline, converge };
+    let settings = conformance::ContractSettings { shares, deadline, converge };
     let (log, mut lines) = traffic::Log::channel();
     let runtime = database::runtime()?;
     let tried = runtime.block_on(async {
@@ -143,9 +143,9 @@ fn run_test(args: &TestArgs) -> Result<Exit, CliError> {
         TextOrJson::Json => serde_json::to_string_pretty(&tested).map_err(CliError::usage)? + "\n",
         TextOrJson::Text => tested.findings.iter().map(line).collect(),
     })?;
-    let broken = |rule: &Finding| matches!(rule.outcome, Outcome::Broken(_));
+    let broken = |rule: &ContractFinding| matches!(rule.outcome, ContractOutcome::Broken(_));
     Ok(match findings.iter().find(|finding| broken(finding)) {
-        Some(Finding { rule: NOT_READY, .. }) => Exit::Usage,
+        Some(ContractFinding { rule: NOT_READY, .. }) => Exit::Usage,
         Some(_) => Exit::Findings,
         None => Exit::Ok,
     })
@@ -169,12 +169,12 @@ async fn asked_to_end() {
 /// What is wrong then is not the backend, but where it stands.
 const NOT_READY: &str = "ready";
 
-fn line(Finding { rule, outcome }: &Finding) -> String {
+fn line(ContractFinding { rule, outcome }: &ContractFinding) -> String {
     let about = RULES.iter().find(|known| known.name == *rule).map_or("", |rule| rule.about);
     match outcome {
-        Outcome::Kept => format!("  kept     {rule:<15}  {about}\n"),
-        Outcome::Broken(why) => format!("  BROKEN   {rule:<15}  {about}\n             {why}\n"),
-        Outcome::Skipped(why) => format!("  skipped  {rule:<15}  {why}\n"),
+        ContractOutcome::Kept => format!("  kept     {rule:<15}  {about}\n"),
+        ContractOutcome::Broken(why) => format!("  BROKEN   {rule:<15}  {about}\n             {why}\n"),
+        ContractOutcome::Skipped(why) => format!("  skipped  {rule:<15}  {why}\n"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::checks::{self, Checks};
 use crate::config;
 use crate::execute;
 use crate::postgres::Session;
-use crate::release::{Configured, Definition};
+use crate::release::{Configured, ReleaseDefinition};
 use crate::tell::{self, HookSet, NewsSet};
 use crate::traffic::{self, BackendKind, Exec, KINDS, Manual, Needs, Program, TrafficBackend};
 
@@ -26,16 +26,16 @@ pub(super) struct TrafficArgs {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Said<'a> {
     /// A plan, of a release that begins.
-    Plan(&'a Definition),
+    Plan(&'a ReleaseDefinition),
     /// The journal, of a release that was begun.
     Journal,
     /// A plan by which a release that was begun goes on: its checks, hooks and news count from now on.
-    Replan(&'a Definition),
+    Replan(&'a ReleaseDefinition),
 }
 
 /// How a release is to go, as plan or journal say.
 pub(super) struct Release {
-    definition: Definition,
+    definition: ReleaseDefinition,
     /// The backend's name, where it was begun.
     begun_with: Option<String>,
 }
@@ -137,7 +137,7 @@ fn is_harmless(needs: Needs, configured: &Configured) -> bool {
 
 /// A release as its journal says, without what names programs or secrets in checks, hooks and news: that is taken from this folder's `cutover.toml`, where
 /// that has it under the same name; what is missing then, the release asks for.
-fn harmless(mut begun: Definition) -> Definition {
+fn harmless(mut begun: ReleaseDefinition) -> ReleaseDefinition {
     if begun.checks.is_empty() && begun.hooks.is_empty() && begun.notify.is_empty() {
         return begun;
     }

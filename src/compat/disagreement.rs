@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::matrix::{Cell, Mark, Matrix, Row};
+use super::matrix::{Cell, Mark, Matrix, QueryRow};
 use crate::side::Side;
 
 /// A query of which text and server say different things where its version must live.
@@ -44,10 +44,10 @@ pub enum Meaning {
 impl Matrix {
     /// Where this matrix, seen on a server, says something else than the one that was worked out from the text, a query's states of one
     /// kind once. `ran`: of which queries it is known that they also run.
-    pub fn disagreements(&self, foreseen: &Self, ran: &dyn Fn(&Row) -> bool) -> Vec<Disagreement> {
+    pub fn disagreements(&self, foreseen: &Self, ran: &dyn Fn(&QueryRow) -> bool) -> Vec<Disagreement> {
         let mut found = Vec::new();
         for row in &self.rows {
-            let same = |other: &&Row| other.version == row.version && other.query == row.query;
+            let same = |other: &&QueryRow| other.version == row.version && other.query == row.query;
             let Some(text) = foreseen.rows.iter().find(same) else { continue };
             let mut last = None;
             for (at, state) in self.states.iter().enumerate().filter(|(_, state)| state.lives(row.version)) {
@@ -110,7 +110,7 @@ mod tests {
 
     /// One query of blue at the start, in the overlap, and after it, where blue is gone.
     fn matrix(cells: [Cell; 3]) -> Matrix {
-        let mut row = Row::new(Side::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        let mut row = QueryRow::new(Side::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
         cells.into_iter().enumerate().for_each(|(at, cell)| row.push(at, cell));
         let state =
             |at: u32| State { after_step: at.checked_sub(1).map(|_| at), blue_lives: at < 2, green_lives: at > 0 };

@@ -17,7 +17,7 @@ pub struct Matrix {
     /// The states the database goes through, in order.
     pub states: Vec<State>,
     /// A row a query, blue's first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<QueryRow>,
 }
 
 /// A schema that clients can meet.
@@ -33,7 +33,7 @@ pub struct State {
 
 /// A query at every state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Row {
+pub struct QueryRow {
     /// Whose.
     pub version: Side,
     /// Its name.
@@ -43,12 +43,12 @@ pub struct Row {
     /// Its text.
     pub sql: String,
     /// What it is, from the first state on: one entry for as many states as it stays the same.
-    pub runs: Vec<Run>,
+    pub runs: Vec<CellRun>,
 }
 
 /// What a query is from a state on, until the next run begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Run {
+pub struct CellRun {
     /// Index of the first state.
     pub state: usize,
     /// What it is there.
@@ -100,7 +100,7 @@ pub enum Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Break<'a> {
     /// The query.
-    pub row: &'a Row,
+    pub row: &'a QueryRow,
     /// The first state where it fails.
     pub state: &'a State,
     /// Why.
@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-impl Row {
+impl QueryRow {
     /// A row without states.
     pub fn new(version: Side, query: &str, place: String, sql: &str) -> Self {
         Self { version, query: query.to_owned(), place, sql: sql.to_owned(), runs: Vec::new() }
@@ -143,7 +143,7 @@ impl Row {
     /// Says what the query is at a state; states are told in their order.
     pub fn push(&mut self, state: usize, cell: Cell) {
         if self.runs.last().is_none_or(|last| last.cell != cell) {
-            self.runs.push(Run { state, cell });
+            self.runs.push(CellRun { state, cell });
         }
     }
 
@@ -208,7 +208,7 @@ impl Matrix {
     }
 
     /// What a query's cell means.
-    pub fn mark(&self, row: &Row, state: usize) -> Mark {
+    pub fn mark(&self, row: &QueryRow, state: usize) -> Mark {
         let lives = self.states.get(state).is_some_and(|state| state.lives(row.version));
         match row.at(state) {
             Some(Cell::Works(_)) if !lives => Mark::Idle,
@@ -223,7 +223,7 @@ impl Matrix {
     }
 
     /// The most serious mark of a row.
-    pub fn worst(&self, row: &Row) -> Mark {
+    pub fn worst(&self, row: &QueryRow) -> Mark {
         let ends = self.states.iter().enumerate().filter(|(_, state)| state.lives(row.version)).map(|(i, _)| i);
         ends.map(|state| self.mark(row, state)).max().unwrap_or(Mark::Unknown)
     }
@@ -231,7 +231,7 @@ impl Matrix {
     /// Queries that fail where their version must live, though they work on its own schema.
     pub fn breaks(&self) -> Vec<Break<'_>> {
         let first = |row| {
-            let found = self.states.iter().enumerate().find_map(|(i, state)| match Row::at(row, i) {
+            let found = self.states.iter().enumerate().find_map(|(i, state)| match QueryRow::at(row, i) {
                 Some(Cell::Fails(failure)) if state.lives(row.version) => Some((state, failure)),
                 _ => None,
             });
@@ -241,13 +241,13 @@ impl Matrix {
     }
 
     /// Queries that do not even work on the schema of their own version.
-    pub fn unfit(&self) -> impl Iterator<Item = (&Row, &Failure)> {
+    pub fn unfit(&self) -> impl Iterator<Item = (&QueryRow, &Failure)> {
         self.rows.iter().filter_map(|row| Some((row, row.unfit()?)))
     }
 
     /// The same with some of its rows.
     #[must_use]
-    pub fn only(&self, rows: impl Fn(&Row) -> bool) -> Self {
+    pub fn only(&self, rows: impl Fn(&QueryRow) -> bool) -> Self {
         let rows = self.rows.iter().filter(|row| rows(row)).cloned().collect();
         Self { states: self.states.clone(), rows }
     }
@@ -281,11 +281,12 @@ pub struct Columns {
     pub changes_elsewhere: bool,
 }
 
-fn rows(version: Side, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<Row> {
+fn rows(version: Side, watch: &Watch<'_>, schemas: &[&Schema]) -> Vec<QueryRow> {
     let sources = &watch.workload().sources;
     let queries = watch.queries().iter().enumerate();
-    let mut rows: Vec<Row> =
-        queries.map(|(i, query)| Row::new(version, &query.name, sources.place(query.span), watch.text(i))).collect();
+    let mut rows: Vec<QueryRow> = queries
+        .map(|(i, query)| QueryRow::new(version, &query.name, sources.place(query.span), watch.text(i)))
+        .collect();
     let mut before: Option<watch::Watched> = None;
     for (at, schema) in schemas.iter().enumerate() {
         let (state, touched) = watch.step(before.as_ref().unwrap_or(watch.own()), schema);
@@ -347,12 +348,12 @@ fn cell(watch: &Watch<'_>, state: &watch::Watched, query: usize) -> Cell {
 mod tests {
     use super::*;
 
-    fn check(cells: &[(usize, &str)], change: impl Fn(&mut Row), expected: &[(usize, &str)]) {
+    fn check(cells: &[(usize, &str)], change: impl Fn(&mut QueryRow), expected: &[(usize, &str)]) {
         let works = |text: &str| Cell::Works(text.to_owned());
-        let mut row = Row::new(Side::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
+        let mut row = QueryRow::new(Side::Blue, "q", "q.sql:1:1".to_owned(), "SELECT 1");
         cells.iter().for_each(|(state, text)| row.push(*state, works(text)));
         change(&mut row);
-        let shown = |run: &Run| match &run.cell {
+        let shown = |run: &CellRun| match &run.cell {
             Cell::Works(text) => (run.state, text.clone()),
             Cell::Fails(_) => (run.state, "fails".to_owned()),
             Cell::Unknown(_) => (run.state, "unknown".to_owned()),

@@ -26,7 +26,7 @@ pub use reliance::Reliance;
 pub use rows::Refusal;
 pub(crate) use rows::{refused_row, repeats_key};
 pub use watch::{Watch, Watched};
-pub use words::Words;
+pub use words::QueryWords;
 
 /// A version of the application, as far as it is known.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
-use super::words::Words;
+use super::words::QueryWords;
 use crate::schema::resolve::{Problem, Resolved, Type, Write, WriteKind};
 use crate::schema::{Object, QName, Rule, Schema};
 use crate::source::Span;
@@ -20,7 +20,7 @@ use crate::workload::{Query, Workload};
 pub struct Watch<'a> {
     workload: &'a Workload,
     own: Watched,
-    words: Words,
+    words: QueryWords,
     /// Queries that could not be read.
     unread: usize,
     /// What each query does beside what its text says.
@@ -39,7 +39,7 @@ pub struct Watched {
 impl<'a> Watch<'a> {
     /// Looks at all queries on the version's own schema.
     pub fn new(workload: &'a Workload, own: &Schema) -> Self {
-        let words = Words::new(workload.queries.iter().map(|query| workload.text(query)));
+        let words = QueryWords::new(workload.queries.iter().map(|query| workload.text(query)));
         let own = own.clone().with_default_search_path();
         let look = |query: &Query| workload.resolve(query, &own).map(Arc::new);
         let looks: Vec<_> = workload.queries.iter().map(look).collect();

@@ -7,7 +7,7 @@ const LONGEST_NAME: usize = 63;
 
 /// Queries by the words in them.
 #[derive(Debug, Clone, Default)]
-pub struct Words {
+pub struct QueryWords {
     /// In lower case.
     words: HashMap<String, Vec<usize>>,
     /// Queries that may spell names otherwise: `U&"d\0061ta"`.
@@ -15,7 +15,7 @@ pub struct Words {
     queries: usize,
 }
 
-impl Words {
+impl QueryWords {
     /// The words of queries, which are numbered in their order.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut found = Self::default();
@@ -78,7 +78,7 @@ mod tests {
             "SELECT 1 FROM U&\"us\\0065rs\"".to_owned(),
             format!("SELECT 1 FROM {long}"),
         ];
-        let words = Words::new(texts.iter().map(String::as_str));
+        let words = QueryWords::new(texts.iter().map(String::as_str));
         let check = |names: &[&str], expected: &[usize]| {
             assert_eq!(words.naming(names.iter().copied()), expected, "{names:?}");
         };

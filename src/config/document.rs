@@ -24,7 +24,7 @@ struct Places<'a> {
 /// Where a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(tag = "from", rename_all = "kebab-case")]
-pub enum Origin {
+pub enum SettingOrigin {
     /// The file says it.
     File {
         /// The file.
@@ -43,7 +43,7 @@ pub enum Origin {
     Default,
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
@@ -59,14 +59,14 @@ impl Places<'_> {
         self.text.len() + 1
     }
 
-    fn origin(&self, at: usize) -> Origin {
+    fn origin(&self, at: usize) -> SettingOrigin {
         match at.checked_sub(self.end()).and_then(|index| self.variables.name(index)) {
-            Some(name) => Origin::Variable { name: name.to_owned() },
+            Some(name) => SettingOrigin::Variable { name: name.to_owned() },
             None => {
                 let mut sources = Sources::new();
                 let file = sources.add(self.path, self.text);
                 let at = sources.file(file).line_column(u32::try_from(at).unwrap_or(0));
-                Origin::File { path: self.path.to_string(), line: at.line, column: at.column }
+                SettingOrigin::File { path: self.path.to_string(), line: at.line, column: at.column }
             }
         }
     }
@@ -99,7 +99,7 @@ impl<'a> Document<'a> {
     }
 
     /// Where a place is.
-    pub(super) fn origin(&self, at: usize) -> Origin {
+    pub(super) fn origin(&self, at: usize) -> SettingOrigin {
         self.places.origin(at)
     }
 

@@ -15,12 +15,12 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Levels};
 use crate::migrations::Convention;
-use crate::release::Definition;
+use crate::release::ReleaseDefinition;
 use crate::stats::Settings;
 use crate::workload::Location;
 use document::Document;
 
-pub use document::Origin;
+pub use document::SettingOrigin;
 pub use schema::schema;
 pub use shown::{Setting, settings};
 pub use variables::Variables;
@@ -71,7 +71,7 @@ pub struct Inputs {
     /// A file of `cutover stats`.
     pub stats: Option<Utf8PathBuf>,
     /// How it is to be released.
-    pub release: Definition,
+    pub release: ReleaseDefinition,
 }
 
 impl Inputs {
@@ -117,7 +117,7 @@ pub enum ConfigError {
     #[error("{origin}: {message}")]
     Invalid {
         /// Where.
-        origin: Origin,
+        origin: SettingOrigin,
         /// What is wrong.
         message: String,
     },

@@ -10,7 +10,9 @@ use super::raw::{HOOK_TIMEOUT_MS, Raw, RawRamp, RawTraffic};
 use super::{Config, ConfigError, Inputs, LintConfig};
 use crate::lint::settings::Levels;
 use crate::release::time::Time;
-use crate::release::{Check, Configured, Definition, Hook, HookMoment, NO_LOCK_TIMEOUT, News, Notify, Ramp};
+use crate::release::{
+    CheckDefinition, Configured, Hook, HookMoment, NO_LOCK_TIMEOUT, News, Notify, Ramp, ReleaseDefinition,
+};
 use crate::workload::Location;
 
 /// What a document at `path` says.
@@ -69,7 +71,7 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
         let limits = raw.limits();
         let times = some(raw.timeout, "timeout").and(some(raw.interval, "interval"));
         times.map_err(|why| document.error_of("checks", &name, format_args!("check {}: {why}", name.get_ref())))?;
-        let check = Check { configured: configured(name.get_ref(), raw.kind, raw.settings), limits };
+        let check = CheckDefinition { configured: configured(name.get_ref(), raw.kind, raw.settings), limits };
         is_check(&check).map_err(|why| document.error_of("checks", &name, why))?;
         checks.push(check);
     }
@@ -123,7 +125,7 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
             assume: raw.apps.assume.map(assume).transpose()?,
             pg_version: None,
             stats: raw.stats.file.clone().map(below),
-            release: Definition {
+            release: ReleaseDefinition {
                 ramp,
                 on_failure: raw.release.on_failure,
                 traffic: raw.release.traffic.map(chosen).transpose()?,
@@ -147,13 +149,13 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
 #[cfg(feature = "live")]
 mod made {
     use crate::outside::Surroundings;
-    use crate::release::{Check, Configured};
+    use crate::release::{CheckDefinition, Configured};
 
     pub(super) fn check(traffic: &Configured) -> Result<(), String> {
         crate::traffic::open(traffic, &Surroundings::default()).map(|_| ()).map_err(|error| error.to_string())
     }
 
-    pub(super) fn is_check(check: &Check) -> Result<(), String> {
+    pub(super) fn is_check(check: &CheckDefinition) -> Result<(), String> {
         crate::checks::open(&check.configured, &Surroundings::default()).map(|_| ())
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::document::{Document, Origin};
+use super::document::{Document, SettingOrigin};
 use super::schema::WHOLE;
 use super::variables::of_kind;
 use super::{ConfigError, Variables, resolve};
@@ -19,7 +19,7 @@ pub struct Setting {
     /// What it says.
     pub value: Value,
     /// Where that comes from.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
 /// The settings of a text at `path` and of the environment, and what holds where they say nothing, as far as that is one value.
@@ -72,7 +72,7 @@ fn collect(
                     && !property["properties"].is_object()
                     && !property["additionalProperties"].is_object() =>
             {
-                all.push(Setting { path: path.clone(), value: value.clone(), origin: Origin::Default });
+                all.push(Setting { path: path.clone(), value: value.clone(), origin: SettingOrigin::Default });
             }
             _ if property["properties"].is_object() => collect(document, &DeTable::new(), property, path, all)?,
             _ => {}
@@ -106,7 +106,7 @@ mod tests {
         let variables = Variables::of(variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
         match settings("a/cutover.toml".into(), text, &variables) {
             Ok(all) => {
-                let said = all.iter().filter(|setting| setting.origin != Origin::Default);
+                let said = all.iter().filter(|setting| setting.origin != SettingOrigin::Default);
                 said.map(|one| format!("{} = {} ({})\n", one.path.join("."), one.value, one.origin)).collect()
             }
             Err(error) => error.to_string(),
@@ -213,7 +213,7 @@ mod tests {
         let of_a_check = settings("cutover.toml".into(), check, &Variables::default()).unwrap();
         let of_a_check: String = of_a_check
             .iter()
-            .filter(|one| one.path[0] == "checks" && one.origin == Origin::Default)
+            .filter(|one| one.path[0] == "checks" && one.origin == SettingOrigin::Default)
             .map(|one| format!("{} = {}\n", one.path[2], one.value))
             .collect();
         let checks = parse(&format!("{check}{of_a_check}")).inputs.release.checks;

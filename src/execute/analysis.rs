@@ -9,8 +9,8 @@ use super::event::Event;
 use super::journal::TrafficRecord;
 use super::shift::LISTEN;
 use super::status::Stage;
-use super::stop::Level;
-use crate::checks::{Checks, Context, Counts, Judged, Measured};
+use super::stop::StopLevel;
+use crate::checks::{CheckContext, CheckCounts, Checks, Judged, Measured};
 use crate::release::{CheckLimits, Purpose, Ramp, Share};
 
 /// The checks that are made again and again: when each is made next, and what it has said so far.
@@ -21,7 +21,7 @@ pub(super) struct Watches(BTreeMap<String, Watched>);
 struct Watched {
     next: Instant,
     made: bool,
-    counts: Counts,
+    counts: CheckCounts,
 }
 
 impl Engine<'_, '_> {
@@ -55,7 +55,7 @@ impl Engine<'_, '_> {
 
     /// Makes a check until it comes out one way or the other.
     async fn pass(&mut self, name: &str, purpose: Purpose) -> Result<String, ExecuteError> {
-        let mut counts = Counts::default();
+        let mut counts = CheckCounts::default();
         loop {
             let (measured, limits) = self.measure(name, purpose).await?;
             match counts.add(&measured, &limits) {
@@ -90,7 +90,7 @@ impl Engine<'_, '_> {
         for name in &self.plan.release.watch {
             let Some(check) = self.doors.checks.named(name) else { continue };
             let interval = Duration::from_millis(check.limits.interval_ms);
-            let fresh = || Watched { next: Instant::now() + interval, made: false, counts: Counts::default() };
+            let fresh = || Watched { next: Instant::now() + interval, made: false, counts: CheckCounts::default() };
             if !is_due(self.watches.0.entry(name.clone()).or_insert_with(fresh)) {
                 continue;
             }
@@ -124,13 +124,13 @@ impl Engine<'_, '_> {
     async fn measure(&mut self, name: &str, purpose: Purpose) -> Result<(Measured, CheckLimits), ExecuteError> {
         let Some(check) = self.doors.checks.named(name) else {
             let said = "simulated".to_owned();
-            return Ok((Measured { verdict: crate::checks::Verdict::Successful, said }, CheckLimits::default()));
+            return Ok((Measured { verdict: crate::checks::CheckVerdict::Successful, said }, CheckLimits::default()));
         };
         let deadline = Duration::from_millis(check.limits.timeout_ms);
-        let context = Context { database: self.client.target().clone(), deadline };
+        let context = CheckContext { database: self.client.target().clone(), deadline };
         let measured = tokio::select! {
             measured = check.check.measure(&context) => measured,
-            () = self.doors.stop.asked(Level::Graceful) => return Err(ExecuteError::Interrupted),
+            () = self.doors.stop.asked(StopLevel::Graceful) => return Err(ExecuteError::Interrupted),
         };
         let (verdict, said) = (measured.verdict, measured.said.clone());
         (self.doors.events)(&Event::Checked { check: name.to_owned(), purpose, verdict, said });

@@ -12,7 +12,7 @@ use crate::plan::saved::{SavedPlan, Verdict};
 
 /// What was looked at, and is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckedRelease {
     /// The release, if it was begun.
     pub release: Option<String>,
     /// How many of its steps have not run.
@@ -28,7 +28,7 @@ pub async fn check(
     plan: Option<&SavedPlan>,
     abandon: &[u32],
     options: &Options,
-) -> Result<Checked, ExecuteError> {
+) -> Result<CheckedRelease, ExecuteError> {
     let (_, by) = enter(client, options, Intent::CarryOn).await?;
     let begun = status(client).await?;
     let continues = plan.and_then(|plan| plan.continues.as_ref());
@@ -60,5 +60,5 @@ pub async fn check(
     names::as_planned(client, &plan, &status).await?;
     let accepted = foreseen::allowed(client, &plan, &status, options).await?;
     let left = plan.steps.iter().filter(|step| !status.is_done(step.id)).count();
-    Ok(Checked { release, left, accepted })
+    Ok(CheckedRelease { release, left, accepted })
 }

@@ -12,9 +12,9 @@ use super::options::Options;
 use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
-use super::stop::Level;
+use super::stop::StopLevel;
 use super::{foreseen, names, preflight};
-use crate::plan::saved::{Migration, Phase, SavedPlan, SavedPlanError};
+use crate::plan::saved::{Phase, PlannedMigration, SavedPlan, SavedPlanError};
 use crate::postgres::history;
 use crate::release::{HookMoment, Limits, Share};
 
@@ -50,7 +50,7 @@ impl Engine<'_, '_> {
             };
             // Whoever has said meanwhile that it goes back waits for that. A pause makes no failure undone.
             if self.status.hears()
-                && self.doors.stop.level() == Level::Run
+                && self.doors.stop.level() == StopLevel::Run
                 && self.hears_a_word().await.unwrap_or(false)
                 && self.status.pause().is_none()
             {
@@ -75,7 +75,7 @@ impl Engine<'_, '_> {
     }
 
     async fn advance(&mut self) -> Result<Option<Outcome>, ExecuteError> {
-        if self.doors.stop.level() > Level::Run {
+        if self.doors.stop.level() > StopLevel::Run {
             return Err(ExecuteError::Interrupted);
         }
         if self.hears_a_pause().await? {
@@ -194,7 +194,7 @@ impl Engine<'_, '_> {
     }
 
     /// A pending migration with the text that its history keeps.
-    fn recordable(&self, version: &str) -> Result<Option<(&Migration, &str)>, ExecuteError> {
+    fn recordable(&self, version: &str) -> Result<Option<(&PlannedMigration, &str)>, ExecuteError> {
         let migrations = &self.plan.migrations;
         let Some(migration) = migrations.pending.iter().find(|migration| migration.version == version) else {
             return Ok(None);
@@ -277,7 +277,7 @@ impl Engine<'_, '_> {
 
     pub(super) async fn roll_back(&mut self) {
         // Anything sent now would wait behind the statement that is being abandoned; the server rolls back with the session.
-        if self.doors.stop.level() == Level::Abort {
+        if self.doors.stop.level() == StopLevel::Abort {
             return;
         }
         // If this fails the connection is gone, and with it the transaction.

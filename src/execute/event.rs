@@ -7,7 +7,7 @@ use super::blockers::Blocker;
 use super::journal::Record;
 use super::lease::Holder;
 use super::overview::IndexProgress;
-use crate::checks::Verdict;
+use crate::checks::CheckVerdict;
 use crate::plan::saved::Direction;
 use crate::release::{HookMoment, Purpose};
 
@@ -124,7 +124,7 @@ pub enum Event {
         /// What for.
         purpose: Purpose,
         /// How it came out.
-        verdict: Verdict,
+        verdict: CheckVerdict,
         /// What was seen.
         said: String,
     },

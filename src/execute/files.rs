@@ -3,7 +3,7 @@
 
 use super::error::Stale;
 use crate::digest::sha256;
-use crate::plan::saved::{Migration, SavedPlan};
+use crate::plan::saved::{PlannedMigration, SavedPlan};
 
 /// Compares every file of a plan with its checksum.
 pub(super) fn unchanged(plan: &SavedPlan) -> Result<(), Stale> {
@@ -19,7 +19,7 @@ pub(super) fn drifted(plan: &SavedPlan) -> Vec<Stale> {
     plan.migrations.pending.iter().filter_map(|migration| compare(plan, migration).err()).collect()
 }
 
-fn compare(plan: &SavedPlan, migration: &Migration) -> Result<(), Stale> {
+fn compare(plan: &SavedPlan, migration: &PlannedMigration) -> Result<(), Stale> {
     let path = plan.migrations.folder.join(&migration.path);
     let bytes = std::fs::read(&path).map_err(|e| Stale::Unreadable { path: path.to_string(), why: e.to_string() })?;
     let found = sha256(&bytes);

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::{Gate, Record, ReleaseRecord, StepRecord, TrafficRecord};
-use super::stop::Level;
+use super::stop::StopLevel;
 use crate::plan::saved::Phase;
 use crate::release::{HookMoment, News};
 use crate::tell::{FORMAT_VERSION, HookSet, Occasion};
@@ -50,7 +50,7 @@ impl Engine<'_, '_> {
         let told = tokio::select! {
             told = listener.tell(&occasion, timeout) => told,
             // It may be half a deployment: the first interrupt lets it finish.
-            () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted),
+            () = self.doors.stop.asked(StopLevel::Abort) => return Err(ExecuteError::Aborted),
         };
         told.map_err(|why| ExecuteError::HookFailed { hook, why })
     }

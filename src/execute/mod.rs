@@ -35,7 +35,7 @@ mod work;
 pub use crate::release::{BlueSessions, Limits};
 pub use begun::status;
 pub use blockers::Blocker;
-pub use check::{Checked, check};
+pub use check::{CheckedRelease, check};
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
@@ -55,7 +55,7 @@ pub use release::{
 pub use replan::{begun, difference, is_undone, replan};
 pub use stand::pause;
 pub use status::{
-    Next, Progress, Stage, Standing, Status, StepState, StepStatus, TrafficState, TrafficStatus, Trouble,
+    Next, Stage, Standing, Status, StepProgress, StepState, StepStatus, TrafficState, TrafficStatus, Trouble,
     UnknownTransition,
 };
-pub use stop::{Level, Stop, Stopper};
+pub use stop::{Stop, StopLevel, Stopper};

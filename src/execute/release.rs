@@ -20,7 +20,7 @@ use super::session::{Setup, failed};
 use super::shift::{LISTEN, Poll, blue_sessions};
 use super::stand::{Stands, call_on, make_stand};
 use super::status::{Stage, Status, Trouble};
-use super::stop::{Level, interruptible};
+use super::stop::{StopLevel, interruptible};
 use super::{files, foreseen, names, preflight, relations, replan};
 use crate::plan::saved::{Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
@@ -796,7 +796,7 @@ pub(super) async fn enter(client: &Session, options: &Options, intent: Intent) -
 
 pub(super) async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: &Doors<'_>) {
     // Behind an abandoned statement this would wait for ever; the server gives the lock up with the session.
-    if doors.stop.level() == Level::Abort {
+    if doors.stop.level() == StopLevel::Abort {
         return;
     }
     let _ = setup.restore(client).await;

@@ -15,7 +15,7 @@ use super::release::{Outcome, carry_on, enter, leave, same_traffic};
 use super::session::Setup;
 use super::status::{Stage, Status};
 use super::{files, foreseen, preflight, relations};
-use crate::plan::saved::{Continues, Direction, Phase, SavedPlan, Statement, Step, Verdict, Work};
+use crate::plan::saved::{Continues, Direction, Phase, SavedPlan, Step, StepStatement, Verdict, Work};
 use crate::plan::{self, Begun, PlanDifference};
 use crate::postgres::history;
 
@@ -213,7 +213,8 @@ pub(super) async fn look(
 /// What one plan has and the other has not.
 pub fn difference(before: &SavedPlan, plan: &SavedPlan) -> Event {
     let PlanDifference { unchanged, comes, goes } = plan::difference(before, plan);
-    let texts = |statements: Vec<&Statement>| statements.into_iter().map(|statement| statement.sql.clone()).collect();
+    let texts =
+        |statements: Vec<&StepStatement>| statements.into_iter().map(|statement| statement.sql.clone()).collect();
     Event::Replanning { unchanged, comes: texts(comes), goes: texts(goes) }
 }
 

@@ -10,7 +10,7 @@ use super::journal::{self, Gate, Guard, Record, ReleaseRecord, TrafficRecord};
 use super::overview::WATCHING;
 use super::session::{failed, get};
 use super::status::{Stage, Status};
-use super::stop::{Level, interruptible};
+use super::stop::{StopLevel, interruptible};
 use crate::plan::at_start;
 use crate::postgres::Session;
 use crate::release::{BlueSessions, Limits};
@@ -86,7 +86,7 @@ impl Engine<'_, '_> {
                     biased;
                     Some(line) = lines.next() => (self.doors.events)(&Event::BackendLog { line }),
                     done = &mut answer => break done,
-                    () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted),
+                    () = self.doors.stop.asked(StopLevel::Abort) => return Err(ExecuteError::Aborted),
                 }
             }
         };

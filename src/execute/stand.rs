@@ -17,7 +17,7 @@ use super::release::{Outcome, answered, enter, guard_change, write_beside};
 use super::session::failed;
 use super::shift::{LISTEN, Poll};
 use super::status::{Stage, Standing, Status, TrafficState};
-use super::stop::{Level, interruptible};
+use super::stop::{StopLevel, interruptible};
 use super::{names, preflight};
 use crate::postgres::Session;
 
@@ -208,7 +208,7 @@ async fn write_pause(
         if let (Some(holder), false) = (holder, std::mem::replace(&mut told, true)) {
             (doors.events)(&Event::WaitingForStep { holder });
         }
-        if doors.stop.level() > Level::Run {
+        if doors.stop.level() > StopLevel::Run {
             return Err(ExecuteError::Interrupted);
         }
     }

@@ -6,7 +6,7 @@ use super::error::ExecuteError;
 
 /// How urgently the executor is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum StopLevel {
     /// Not at all.
     Run,
     /// Cancel the running statement, write the journal, end.
@@ -17,26 +17,26 @@ pub enum Level {
 
 /// The executor's end.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Level>);
+pub struct Stop(watch::Receiver<StopLevel>);
 
 /// The signal handler's end.
 #[derive(Debug)]
-pub struct Stopper(watch::Sender<Level>);
+pub struct Stopper(watch::Sender<StopLevel>);
 
 impl Stop {
     /// Both ends.
     pub fn channel() -> (Stopper, Self) {
-        let (sender, receiver) = watch::channel(Level::Run);
+        let (sender, receiver) = watch::channel(StopLevel::Run);
         (Stopper(sender), Self(receiver))
     }
 
     /// What was asked for so far.
-    pub fn level(&self) -> Level {
+    pub fn level(&self) -> StopLevel {
         *self.0.borrow()
     }
 
     /// Returns once at least this was asked for; never, if nobody can ask any more.
-    pub async fn asked(&self, level: Level) {
+    pub async fn asked(&self, level: StopLevel) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|now| *now >= level).await.is_err() {
             std::future::pending::<()>().await;
@@ -48,17 +48,17 @@ impl Stop {
 pub(super) async fn interruptible<T>(stop: &Stop, future: impl Future<Output = T>) -> Result<T, ExecuteError> {
     tokio::select! {
         biased;
-        () = stop.asked(Level::Graceful) => Err(ExecuteError::Interrupted),
+        () = stop.asked(StopLevel::Graceful) => Err(ExecuteError::Interrupted),
         done = future => Ok(done),
     }
 }
 
 impl Stopper {
     /// Asks one level more urgently, and says which that is.
-    pub fn more(&self) -> Level {
+    pub fn more(&self) -> StopLevel {
         let next = match *self.0.borrow() {
-            Level::Run => Level::Graceful,
-            Level::Graceful | Level::Abort => Level::Abort,
+            StopLevel::Run => StopLevel::Graceful,
+            StopLevel::Graceful | StopLevel::Abort => StopLevel::Abort,
         };
         self.0.send_replace(next);
         next

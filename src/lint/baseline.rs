@@ -19,13 +19,13 @@ pub struct Baseline {
     /// Version of this format, `major.minor`.
     pub format_version: String,
     /// What was there.
-    pub findings: Vec<Entry>,
+    pub findings: Vec<BaselineEntry>,
 }
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct BaselineEntry {
     /// The migration, below the folder.
     pub path: Utf8PathBuf,
     /// The rule's code.
@@ -58,7 +58,7 @@ impl Baseline {
 
     /// Of what is found now.
     pub fn of(diagnostics: &[Diagnostic], fingerprints: &[String], sources: &Sources, folder: &Utf8Path) -> Self {
-        let entry = |(diagnostic, fingerprint): (&Diagnostic, &String)| Entry {
+        let entry = |(diagnostic, fingerprint): (&Diagnostic, &String)| BaselineEntry {
             path: diagnostic.span().map(|span| below(folder, sources.path(span)).to_owned()).unwrap_or_default(),
             code: diagnostic.code.id.to_owned(),
             name: diagnostic.code.name.to_owned(),

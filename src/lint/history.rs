@@ -1,5 +1,5 @@
 //! What a repository knows of migrations: which of them its base has, and what became of those since. Whoever asks the repository fills a
-//! [`Base`]; what follows from it is found here.
+//! [`FolderBase`]; what follows from it is found here.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::source::Span;
 
 /// A folder at a base, against the files there are now. Paths are below the folder.
 #[derive(Debug, Clone, Default)]
-pub struct Base {
+pub struct FolderBase {
     /// What the branch started from has.
     pub files: BTreeSet<Utf8PathBuf>,
     /// Of these, what was edited since.
@@ -22,7 +22,7 @@ pub struct Base {
     pub tip: BTreeSet<Utf8PathBuf>,
 }
 
-impl Base {
+impl FolderBase {
     /// What became of the migrations that the base has. `name`: what people call the base.
     pub fn findings(&self, folder: &Folder, pending: &Pending, name: &str) -> Vec<Diagnostic> {
         let edited =

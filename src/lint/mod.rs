@@ -23,7 +23,7 @@ pub use fingerprint::fingerprints;
 pub use group::group;
 pub use registry::{find, nearest};
 pub use report::LintReport;
-pub(crate) use rule::Check;
+pub(crate) use rule::RuleCheck;
 pub use rule::{Case, Docs, Rule, Yields};
 pub use rules::RULES;
 pub(crate) use subject::{Application, PlacedPart, PlacedRelease, PlacedStep, Placing, Subject};

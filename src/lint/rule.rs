@@ -14,7 +14,7 @@ pub struct Rule {
     pub yields_to: Yields,
     /// Its page.
     pub docs: Docs,
-    pub(crate) check: Check,
+    pub(crate) check: RuleCheck,
 }
 
 /// What may make a finding matter less than its rule says: each of these, and what stands before it.
@@ -34,7 +34,7 @@ pub enum Yields {
 
 /// Who looks for it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Check {
+pub(crate) enum RuleCheck {
     /// A function over one step of a placed release.
     PlacedStep(fn(&Subject<'_>, &mut Vec<Diagnostic>)),
     /// It is found while files are read, steps placed, or the plan proved.

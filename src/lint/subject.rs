@@ -115,7 +115,7 @@ impl<'a> PlacedRelease<'a> {
         for (at, step) in self.steps.iter().enumerate() {
             let subject = Subject { release: self, step, at };
             for rule in super::RULES {
-                if let super::Check::PlacedStep(check) = rule.check {
+                if let super::RuleCheck::PlacedStep(check) = rule.check {
                     check(&subject, &mut found);
                 }
             }

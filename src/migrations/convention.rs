@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::load::Version;
-use super::tools::{AtStart, Behind, Convention, History, Lock};
+use super::tools::{AtStart, Behind, Convention, History, ToolLock};
 
 /// A tool's own history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +77,11 @@ impl Convention {
             }
         };
         let lock = match lock {
-            Lock::None => "starts".to_owned(),
-            Lock::Waits { limit: None } => "waits".to_owned(),
-            Lock::Waits { limit: Some(seconds) } => format!("waits {seconds} s, then stops"),
-            Lock::Stops => "stops".to_owned(),
-            Lock::Unknown => "not known".to_owned(),
+            ToolLock::None => "starts".to_owned(),
+            ToolLock::Waits { limit: None } => "waits".to_owned(),
+            ToolLock::Waits { limit: Some(seconds) } => format!("waits {seconds} s, then stops"),
+            ToolLock::Stops => "stops".to_owned(),
+            ToolLock::Unknown => "not known".to_owned(),
         };
         Some(format!("| {} | {behind} | {without}{until} | {lock} |", self.tool().label))
     }

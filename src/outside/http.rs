@@ -7,14 +7,14 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub(crate) struct HttpRequest {
     pub(crate) method: &'static str,
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Request {
+impl HttpRequest {
     pub(crate) fn get(url: impl Into<String>) -> Self {
         Self { method: "GET", url: url.into(), headers: Vec::new(), body: Vec::new() }
     }
@@ -33,13 +33,13 @@ impl Request {
 
 /// What came back, whatever its status.
 #[derive(Debug, Clone)]
-pub(crate) struct Response {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Response {
+impl HttpResponse {
     /// The first header of that name, in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -80,7 +80,7 @@ pub(crate) enum NoResponse {
 const BODY_LIMIT: u64 = 4 << 20;
 
 /// Asks once. Redirections are not followed: they are an answer.
-pub(crate) async fn send(request: Request, deadline: Duration) -> Result<Response, NoResponse> {
+pub(crate) async fn send(request: HttpRequest, deadline: Duration) -> Result<HttpResponse, NoResponse> {
     // The deadline is the client's own, and this one only for what it does not cover.
     let asked = tokio::task::spawn_blocking(move || ask(&request, deadline));
     match tokio::time::timeout(deadline + Duration::from_secs(1), asked).await {
@@ -90,7 +90,7 @@ pub(crate) async fn send(request: Request, deadline: Duration) -> Result<Respons
     }
 }
 
-fn ask(request: &Request, deadline: Duration) -> Result<Response, NoResponse> {
+fn ask(request: &HttpRequest, deadline: Duration) -> Result<HttpResponse, NoResponse> {
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(deadline))
         .http_status_as_error(false)
@@ -122,7 +122,11 @@ fn ask(request: &Request, deadline: Duration) -> Result<Response, NoResponse> {
     let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    Ok(Response { status: response.status().as_u16(), headers: response.headers().iter().map(header).collect(), body })
+    Ok(HttpResponse {
+        status: response.status().as_u16(),
+        headers: response.headers().iter().map(header).collect(),
+        body,
+    })
 }
 
 /// rustls's ring provider and the system's authorities; these are read only where somebody asks by HTTPS.

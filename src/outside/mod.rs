@@ -7,6 +7,6 @@ mod surroundings;
 mod text;
 
 pub use program::Program;
-pub(crate) use surroundings::Command;
+pub(crate) use surroundings::ProgramSettings;
 pub use surroundings::{Needs, SettingsSchema, Surroundings};
-pub(crate) use text::{Text, are_headers, is_url, with_headers};
+pub(crate) use text::{ConfiguredText, are_headers, is_url, with_headers};

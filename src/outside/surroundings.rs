@@ -42,7 +42,7 @@ pub type SettingsSchema = fn(&mut SchemaGenerator) -> Schema;
 /// The settings of what is a program and nothing else.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Command {
+pub(crate) struct ProgramSettings {
     /// The program and its arguments.
     command: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Command {
 impl Surroundings {
     /// The program of something that is configured as one.
     pub(crate) fn command(&self, configured: &Configured) -> Result<Program, String> {
-        let Command { command } = configured.read()?;
+        let ProgramSettings { command } = configured.read()?;
         self.program(|path| configured.path(path), "command", &command)
     }
 

@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Surroundings;
-use super::http::Request;
+use super::http::HttpRequest;
 use crate::postgres::Secret;
 use crate::release::Configured;
 
 /// As settings have it. A secret is named and read when it is needed, so that no plan, journal or log holds it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
-pub(crate) enum Text {
+pub(crate) enum ConfiguredText {
     /// The text.
     Plain(String),
     /// That of an environment variable.
@@ -27,7 +27,7 @@ pub(crate) enum Text {
     Command(Vec<String>),
 }
 
-impl TryFrom<Value> for Text {
+impl TryFrom<Value> for ConfiguredText {
     type Error = &'static str;
 
     /// A text, or a table with one name of one kind. Nothing else: [`Configured::names_secrets`] looks for these.
@@ -51,7 +51,7 @@ impl TryFrom<Value> for Text {
     }
 }
 
-impl JsonSchema for Text {
+impl JsonSchema for ConfiguredText {
     fn schema_name() -> Cow<'static, str> {
         "Text".into()
     }
@@ -73,7 +73,7 @@ impl JsonSchema for Text {
 /// How a secret is named, for errors.
 const WAYS: &str = "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
 
-impl Text {
+impl ConfiguredText {
     /// Refuses what is neither an address of HTTP or HTTPS nor the name of one.
     pub(crate) fn is_url(&self, setting: &str) -> Result<(), String> {
         match self {
@@ -122,17 +122,17 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// Refuses headers that are secrets and stand in the settings themselves.
-pub(crate) fn are_headers(headers: &BTreeMap<String, Text>) -> Result<(), String> {
+pub(crate) fn are_headers(headers: &BTreeMap<String, ConfiguredText>) -> Result<(), String> {
     headers.iter().filter(|(name, _)| is_secret(name)).try_for_each(|(name, value)| value.is_named(name))
 }
 
 /// A request with the headers of the settings, whose secrets are read for it.
 pub(crate) async fn with_headers(
-    mut request: Request,
-    headers: &BTreeMap<String, Text>,
+    mut request: HttpRequest,
+    headers: &BTreeMap<String, ConfiguredText>,
     folder: &Utf8Path,
     surroundings: &Surroundings,
-) -> Result<Request, String> {
+) -> Result<HttpRequest, String> {
     for (name, value) in headers {
         let value = value.read(folder, surroundings).await.map_err(|why| format!("header {name}: {why}"))?;
         request = request.header(name, value.reveal());
@@ -163,7 +163,8 @@ mod tests {
                 settings: [("url".to_owned(), value.clone())].into_iter().collect(),
                 ..Configured::named("a")
             };
-            let plain = Text::try_from(value.clone()).ok().map(|text| matches!(text, Text::Plain(_)));
+            let plain =
+                ConfiguredText::try_from(value.clone()).ok().map(|text| matches!(text, ConfiguredText::Plain(_)));
             assert_eq!(plain, expected, "{value}");
             if plain == Some(false) {
                 assert!(configured.names_secrets(), "{value}");

@@ -1,7 +1,7 @@
 //! Applications that run their migrations when they start, while the release stands between its phases: what a blue that starts again would do, and what
 //! green must not do.
 
-use super::saved::{Migration, Phase, SavedPlan, Verdict};
+use super::saved::{Phase, PlannedMigration, SavedPlan, Verdict};
 use crate::migrations::{AtStart, Behind};
 
 /// What is to be said of them, in sentences; none where the plan leaves nothing for them to do.
@@ -12,7 +12,7 @@ pub fn at_start(plan: &SavedPlan) -> Vec<String> {
     if plan.migrations.applied.is_empty() || plan.verdict == Verdict::Unsafe {
         return Vec::new();
     }
-    let runs_in = |migration: &Migration, phase| {
+    let runs_in = |migration: &PlannedMigration, phase| {
         let mut origins = plan.phase(phase).flat_map(|step| step.statements()).filter_map(|s| s.origin.as_ref());
         origins.any(|origin| origin.version == migration.version)
     };
@@ -21,7 +21,7 @@ pub fn at_start(plan: &SavedPlan) -> Vec<String> {
         Behind::Starts | Behind::Stops { .. } => None,
     };
     let complete = |version: &str| plan.phase(Phase::Before).any(|step| step.completes.iter().any(|v| v == version));
-    let (recorded, left): (Vec<&Migration>, Vec<&Migration>) = plan
+    let (recorded, left): (Vec<&PlannedMigration>, Vec<&PlannedMigration>) = plan
         .migrations
         .pending
         .iter()
@@ -29,7 +29,7 @@ pub fn at_start(plan: &SavedPlan) -> Vec<String> {
         .partition(|migration| untold.is_none() && complete(&migration.version));
     let mut said = Vec::new();
     let label = tool.label;
-    let blue = |first: &Migration| {
+    let blue = |first: &PlannedMigration| {
         let when = format!("if it starts again once the history has {}", first.version);
         Some(match behind {
             Behind::Starts | Behind::Untold { .. } => return None,

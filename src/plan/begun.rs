@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Graph;
-use super::saved::{Carried, Continues, Migration as SavedMigration, Phase, Role, SavedPlan, Statement, Step, Work};
+use super::saved::{
+    Carried, Continues, Phase, PlannedMigration as SavedMigration, Role, SavedPlan, Step, StepStatement, Work,
+};
 use super::stages::Placed;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::migrations::{Folder, Migration, Pending};
@@ -75,7 +77,7 @@ struct Ran {
     session: Settings,
     /// `None`: it was left out.
     phase: Option<Phase>,
-    statement: Statement,
+    statement: StepStatement,
     found: bool,
 }
 
@@ -437,7 +439,7 @@ fn gone(version: &str, count: usize, pending: &[Migration]) -> Diagnostic {
 fn words(text: &str) -> String {
     let plain = |lexeme: lex::Lexeme<'_>| match lexeme.kind {
         // Keywords, and names without quotes.
-        lex::Kind::Word => lexeme.text.to_lowercase(),
+        lex::TokenKind::Word => lexeme.text.to_lowercase(),
         _ => lexeme.text.to_owned(),
     };
     let solid: Vec<String> = lex::lexemes(text).filter(lex::Lexeme::solid).map(plain).collect();
@@ -469,15 +471,16 @@ pub struct PlanDifference<'p> {
     /// How many statements have run, or are in both.
     pub unchanged: usize,
     /// Statements that only the new one has.
-    pub comes: Vec<&'p Statement>,
+    pub comes: Vec<&'p StepStatement>,
     /// Statements that only the old one has, and that will not run.
-    pub goes: Vec<&'p Statement>,
+    pub goes: Vec<&'p StepStatement>,
 }
 
 /// What a plan that carries on makes of the one before it.
 pub fn difference<'p>(old: &'p SavedPlan, new: &'p SavedPlan) -> PlanDifference<'p> {
-    let key =
-        |statement: &Statement| (statement.origin.as_ref().map(|origin| origin.version.clone()), words(&statement.sql));
+    let key = |statement: &StepStatement| {
+        (statement.origin.as_ref().map(|origin| origin.version.clone()), words(&statement.sql))
+    };
     let of = |pick: fn(&Continues) -> &Vec<u32>, step: &Step| {
         new.continues.as_ref().is_some_and(|continues| pick(continues).contains(&step.id))
     };

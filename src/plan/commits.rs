@@ -7,7 +7,7 @@ use crate::migrations::{Convention, Migration};
 use crate::schema::resolve::resolve;
 use crate::schema::{Schema, UserType};
 use crate::source::{Sources, Span};
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::{self, Operation};
 
 /// Whether a statement commits, or rolls back, what it did so far.
@@ -15,7 +15,7 @@ fn commits(statement: &str, schema: &Schema, sources: &Sources) -> bool {
     let words: Vec<Lexeme<'_>> = lex(statement).into_iter().filter(Lexeme::solid).collect();
     let Some(first) = words.first() else { return false };
     if first.is("do") {
-        return words.iter().any(|word| word.kind == Kind::Text && ends_a_transaction(inside(word.text)));
+        return words.iter().any(|word| word.kind == TokenKind::Text && ends_a_transaction(inside(word.text)));
     }
     if !first.is("call") {
         return false;
@@ -55,7 +55,7 @@ fn ends_within(body: &str, depth: usize) -> bool {
                 .is_some_and(|word| word.symbol(";") || (word.is("and") && next(2).is_some_and(|w| w.is("chain"))))
     };
     let nested =
-        |word: &Lexeme<'_>| word.kind == Kind::Text && word.text.starts_with('$') && word.text.len() < body.len();
+        |word: &Lexeme<'_>| word.kind == TokenKind::Text && word.text.starts_with('$') && word.text.len() < body.len();
     (0..words.len()).any(ends)
         || words.iter().any(|word| depth < DEEPEST && nested(word) && ends_within(inside(word.text), depth + 1))
 }

@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 use super::node::Node;
-use super::place::{Conflict, Reason};
+use super::place::{PlacementConflict, Reason};
 use super::stages::Placed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
@@ -10,11 +10,11 @@ use crate::lint::{PlacedPart, PlacedStep, Placing};
 use crate::sql::operation::{ConstraintKind, Operation, TableChange};
 
 /// The steps as rules see them.
-pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<PlacedStep<'a>> {
+pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[PlacementConflict]) -> Vec<PlacedStep<'a>> {
     let conflicted = |i: usize| {
         conflicts
             .iter()
-            .any(|c| matches!(c, Conflict::Itself(n) | Conflict::Opaque(n) | Conflict::TooLate(n) if *n == i))
+            .any(|c| matches!(c, PlacementConflict::Itself(n) | PlacementConflict::Opaque(n) | PlacementConflict::TooLate(n) if *n == i))
     };
     let step = |(i, placed): (usize, &'a Placed<'a>)| {
         let Placed { node, pulls, placement, again, .. } = placed;
@@ -47,11 +47,13 @@ pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[Conflict]) -> Vec<
 }
 
 /// The conflicts, those of one step that stands on several others as one: with how many more.
-pub(crate) fn by_cause(conflicts: &[Conflict]) -> Vec<(&Conflict, usize)> {
-    let mut found: Vec<(&Conflict, usize)> = Vec::new();
+pub(crate) fn by_cause(conflicts: &[PlacementConflict]) -> Vec<(&PlacementConflict, usize)> {
+    let mut found: Vec<(&PlacementConflict, usize)> = Vec::new();
     for conflict in conflicts {
-        let same = |other: &&mut (&Conflict, usize)| match (other.0, conflict) {
-            (Conflict::Chain { before: one, .. }, Conflict::Chain { before: other, .. }) => one == other,
+        let same = |other: &&mut (&PlacementConflict, usize)| match (other.0, conflict) {
+            (PlacementConflict::Chain { before: one, .. }, PlacementConflict::Chain { before: other, .. }) => {
+                one == other
+            }
             _ => false,
         };
         match found.iter_mut().find(same) {
@@ -75,14 +77,14 @@ impl Conflicts<'_> {
     }
 
     /// `more`: what else the step stands on that blue does not survive.
-    pub(crate) fn finding(&self, conflict: &Conflict, more: usize) -> Diagnostic {
+    pub(crate) fn finding(&self, conflict: &PlacementConflict, more: usize) -> Diagnostic {
         match conflict {
-            Conflict::Opaque(i) => {
+            PlacementConflict::Opaque(i) => {
                 Diagnostic::error(codes::OPAQUE, format!("what {} does cannot be known from its text", self.what(*i)))
                     .at(self.nodes[*i].node.span(), "not understood")
                     .help("say where it belongs, on the line before it: `-- cutover: before|after|neutral <reason>`")
             }
-            Conflict::Itself(i) => {
+            PlacementConflict::Itself(i) => {
                 let pulls = self.release.steps[*i].pulls;
                 let span = self.nodes[*i].node.span();
                 let mut text = format!("no single moment is right for {}", self.name(*i));
@@ -110,13 +112,13 @@ impl Conflicts<'_> {
                     None => way_out(&self.nodes[*i].node),
                 })
             }
-            Conflict::TooLate(i) => Diagnostic::error(
+            PlacementConflict::TooLate(i) => Diagnostic::error(
                 codes::ALREADY_RUN,
                 format!("{} must run before the cutover, and the phase before the cutover is over", self.name(*i)),
             )
             .at(self.nodes[*i].node.span(), "too late for this")
             .help("go back to blue first (`cutover rollback`), then plan again; or leave it for the next release"),
-            Conflict::Chain { before, after } => {
+            PlacementConflict::Chain { before, after } => {
                 let chain = self.graph.chain(*after, *before);
                 let names: Vec<_> = chain.iter().map(|n| self.name(*n)).collect();
                 let mut diagnostic = Diagnostic::error(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::node::Part;
-use super::saved::{Backfill, Statement, Work};
+use super::saved::{Backfill, StepStatement, Work};
 use crate::schema::{Constraint, QName, Rule, Schema};
 use crate::sql::operation::{DataVerb, Ident, Operation, RelationKind};
 use crate::sql::{self, Quoted};
@@ -34,7 +34,7 @@ impl Manner {
     }
 
     /// The work of a step.
-    pub(crate) fn work(&self, statement: Statement) -> Work {
+    pub(crate) fn work(&self, statement: StepStatement) -> Work {
         match self.clone() {
             Self::Backfill { table, key, batch, rows } => {
                 Work::Backfill(Backfill { statement, table, key, batch, rows })
@@ -45,13 +45,13 @@ impl Manner {
 }
 
 /// What an author's word comes to on the schema before the statement; otherwise why it cannot be followed.
-pub(crate) fn of(word: &sql::Manner, part: &Part, text: &str, schema: &Schema) -> Result<Manner, String> {
+pub(crate) fn of(word: &sql::WantedManner, part: &Part, text: &str, schema: &Schema) -> Result<Manner, String> {
     match word {
-        sql::Manner::Check { within } => match &part.operation {
+        sql::WantedManner::Check { within } => match &part.operation {
             Operation::Query { .. } => Ok(Manner::Check { within: *within }),
             _ => Err("only a SELECT is a question that can be answered with yes".to_owned()),
         },
-        sql::Manner::Backfill { key, rows } => backfill(key.as_deref(), *rows, part, text, schema),
+        sql::WantedManner::Backfill { key, rows } => backfill(key.as_deref(), *rows, part, text, schema),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::saved::{self, Usage};
 use super::stages::Placed;
-use crate::compat::mention::{self, Found, MOST_PLACES, Mentions, Taken, Tree};
+use crate::compat::mention::{self, FoundMentions, MOST_PLACES, Mentions, Taken, Tree};
 use crate::compat::{Phase, Reliance, Watch};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::lint;
@@ -11,19 +11,19 @@ use crate::source::{Sources, Span};
 use crate::workload::Query;
 
 /// What blue's source was found to mention.
-pub(crate) struct Mentioned<'a> {
+pub(crate) struct SourceMentions<'a> {
     /// How many files were searched, and how many could not be; `None`: there is nothing to look for.
     pub(crate) searched: Option<saved::Searched>,
     /// The files with places.
     pub(crate) sources: Sources,
     /// Of each node, in the order of names.
-    pub(crate) nodes: Vec<Vec<Mention<'a>>>,
+    pub(crate) nodes: Vec<Vec<NodeMention<'a>>>,
 }
 
 /// A name that a node takes away and blue's source mentions.
-pub(crate) struct Mention<'a> {
+pub(crate) struct NodeMention<'a> {
     taken: Taken,
-    found: Found,
+    found: FoundMentions,
     shown_by: ShownBy<'a>,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn find<'a>(
     base: &Schema,
     blue: Option<&'a Watch<'a>>,
     tree: &dyn Tree,
-) -> Mentioned<'a> {
+) -> SourceMentions<'a> {
     let taken: Vec<Vec<Taken>> = nodes.iter().map(|placed| mention::taken(&placed.node.effect, base)).collect();
     let names = taken.iter().flatten().map(|taken| &taken.name);
     let mentions: Mentions = mention::search(names, tree);
@@ -55,18 +55,18 @@ pub(super) fn find<'a>(
             Some(Reliance::Yes(query)) => ShownBy::Query(query),
             Some(Reliance::May(_) | Reliance::No) => ShownBy::None,
         };
-        Some(Mention { taken, found, shown_by })
+        Some(NodeMention { taken, found, shown_by })
     };
     let searched = taken
         .iter()
         .any(|taken| !taken.is_empty())
         .then_some(saved::Searched { files: mentions.files, skipped: mentions.skipped });
     let nodes = taken.into_iter().map(|taken| taken.into_iter().filter_map(of).collect()).collect();
-    Mentioned { searched, sources: mentions.sources, nodes }
+    SourceMentions { searched, sources: mentions.sources, nodes }
 }
 
 /// The places of some names that are shown, with the index of their name: each name gets its first before one gets its second.
-fn shown(mentions: &[&Mention<'_>]) -> Vec<(usize, Span)> {
+fn shown(mentions: &[&NodeMention<'_>]) -> Vec<(usize, Span)> {
     let mut places: Vec<(usize, usize, Span)> = Vec::new();
     for (i, mention) in mentions.iter().enumerate() {
         places.extend(mention.found.places.iter().enumerate().map(|(rank, span)| (rank, i, *span)));
@@ -78,7 +78,7 @@ fn shown(mentions: &[&Mention<'_>]) -> Vec<(usize, Span)> {
     shown
 }
 
-impl Mentioned<'_> {
+impl SourceMentions<'_> {
     /// What is to be said of each step; blue's source stands `offset` files behind in the sources.
     pub(super) fn findings(
         &self,
@@ -86,11 +86,11 @@ impl Mentioned<'_> {
         release: &lint::PlacedRelease<'_>,
         offset: u32,
     ) -> Vec<Diagnostic> {
-        let finding = |(i, mentions): (usize, &Vec<Mention<'_>>)| {
-            let all: Vec<&Mention<'_>> = mentions.iter().collect();
+        let finding = |(i, mentions): (usize, &Vec<NodeMention<'_>>)| {
+            let all: Vec<&NodeMention<'_>> = mentions.iter().collect();
             let while_blue_serves = nodes[i].placement.phase == Phase::Before;
             // What blue must have and loses is an error already.
-            let unproved = |m: &&Mention<'_>| m.taken.goes && !matches!(m.shown_by, ShownBy::Query(_));
+            let unproved = |m: &&NodeMention<'_>| m.taken.goes && !matches!(m.shown_by, ShownBy::Query(_));
             let risky = while_blue_serves && !nodes[i].pulls.blue_must() && mentions.iter().any(|m| unproved(&m));
             let severity = if risky { Severity::Warning } else { Severity::Info };
             let count: u32 = mentions.iter().map(|m| m.found.count).sum();
@@ -119,9 +119,9 @@ impl Mentioned<'_> {
 
     /// What stands beside a step of these nodes.
     pub(crate) fn saved(&self, group: &[usize]) -> Vec<saved::Mentioned> {
-        let all: Vec<&Mention<'_>> = group.iter().flat_map(|node| &self.nodes[*node]).collect();
+        let all: Vec<&NodeMention<'_>> = group.iter().flat_map(|node| &self.nodes[*node]).collect();
         let shown = shown(&all);
-        let of = |(i, mention): (usize, &&Mention<'_>)| {
+        let of = |(i, mention): (usize, &&NodeMention<'_>)| {
             let place = |span: Span| {
                 let at = self.sources.line_column(span);
                 let path = self.sources.path(span).to_owned();
@@ -147,7 +147,7 @@ impl Mentioned<'_> {
 }
 
 /// What the queries say about the names, if it matters.
-fn remark(mentions: &[Mention<'_>]) -> &'static str {
+fn remark(mentions: &[NodeMention<'_>]) -> &'static str {
     let unshown = mentions.iter().filter(|m| matches!(m.shown_by, ShownBy::None)).count();
     match unshown {
         0 => "",

@@ -94,7 +94,7 @@ pub fn is_opaque(operation: &Operation) -> bool {
 
 /// SQL that the tool wrote.
 #[derive(Debug, Clone)]
-pub(crate) struct Written {
+pub(crate) struct GeneratedSql {
     /// The name of the recipe.
     pub(crate) recipe: &'static str,
     pub(crate) sql: String,
@@ -124,7 +124,7 @@ pub(crate) struct Node {
     /// `SET` statements of its file that are in force.
     pub(crate) session: Vec<Span>,
     /// What the tool wrote instead of the author's SQL.
-    pub(crate) written: Option<Written>,
+    pub(crate) written: Option<GeneratedSql>,
     /// The schema before it, in the files' order; of several parts, with all that runs before the first of them.
     pub(crate) before: Schema,
     /// What its parts make of that schema.

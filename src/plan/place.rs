@@ -34,7 +34,7 @@ pub(crate) enum Reason {
 
 /// What cannot be placed.
 #[derive(Debug, Clone)]
-pub(crate) enum Conflict {
+pub(crate) enum PlacementConflict {
     /// The node takes from blue what it relies on and gives green what it needs.
     Itself(usize),
     /// `before` must be before and stands on `after`, which blue does not survive.
@@ -46,19 +46,23 @@ pub(crate) enum Conflict {
 }
 
 /// Places all nodes. Conflicts are placed too, so that the plan can be shown. `open`: whether anything may still run before the cutover.
-pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph, open: bool) -> (Vec<Placement>, Vec<Conflict>) {
+pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph, open: bool) -> (Vec<Placement>, Vec<PlacementConflict>) {
     let mut conflicts = Vec::new();
     let mut wants: Vec<Want> = nodes.iter().map(|judged| want(&judged.node, &judged.pulls)).collect();
     if !open {
         for (i, want) in wants.iter_mut().enumerate().filter(|(i, _)| nodes[*i].node.ran.is_none()) {
             if want.must.replace(Phase::After) == Some(Phase::Before) {
-                conflicts.push(Conflict::TooLate(i));
+                conflicts.push(PlacementConflict::TooLate(i));
             }
         }
     }
     for (i, want) in wants.iter().enumerate() {
         if want.unplaceable {
-            conflicts.push(if nodes[i].node.is_opaque() { Conflict::Opaque(i) } else { Conflict::Itself(i) });
+            conflicts.push(if nodes[i].node.is_opaque() {
+                PlacementConflict::Opaque(i)
+            } else {
+                PlacementConflict::Itself(i)
+            });
         }
     }
     // What must be before draws everything it stands on with it.
@@ -68,7 +72,7 @@ pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph, open: bool) -> (Vec<Pla
         let Some(source) = source else { continue };
         for earlier in graph.needs(i) {
             if wants[earlier].must == Some(Phase::After) {
-                conflicts.push(Conflict::Chain { before: source, after: earlier });
+                conflicts.push(PlacementConflict::Chain { before: source, after: earlier });
             } else if drawn[earlier].is_none() {
                 drawn[earlier] = Some(source);
             }
@@ -88,7 +92,10 @@ pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph, open: bool) -> (Vec<Pla
         placed.push(Placement { phase, direction: want.direction, reason });
     }
     conflicts.sort_by_key(|conflict| match conflict {
-        Conflict::Itself(i) | Conflict::Opaque(i) | Conflict::TooLate(i) | Conflict::Chain { before: i, .. } => *i,
+        PlacementConflict::Itself(i)
+        | PlacementConflict::Opaque(i)
+        | PlacementConflict::TooLate(i)
+        | PlacementConflict::Chain { before: i, .. } => *i,
     });
     (placed, conflicts)
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::effect::PgVersion;
 use crate::lint::Allowed;
 use crate::migrations::{Folder, Migration, Pending};
-use crate::release::Definition;
+use crate::release::ReleaseDefinition;
 use crate::schema::Schema;
 use crate::source::Sources;
 use crate::stats::Weighing;
@@ -28,7 +28,7 @@ pub struct Request<'a> {
     /// The table of the tool's history, if somebody names it.
     pub history_table: Option<&'a str>,
     /// How it is to be released, if somebody says it.
-    pub release: Option<&'a Definition>,
+    pub release: Option<&'a ReleaseDefinition>,
     /// The queries of the version in production.
     pub blue: Option<&'a Workload>,
     /// The queries of the version being released.

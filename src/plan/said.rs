@@ -1,6 +1,6 @@
 //! What is to be said about a proved release.
 
-use super::mentions::{self, Mentioned};
+use super::mentions::{self, SourceMentions};
 use super::stages::{Ends, Proved, Watches};
 use super::{findings, matrix, place};
 use crate::diagnostic::Diagnostic;
@@ -19,7 +19,7 @@ pub(super) struct Said<'a> {
     /// What production holds and is asked.
     pub(super) weighing: Option<Weighing>,
     /// What blue's source mentions.
-    pub(super) mentioned: Option<Mentioned<'a>>,
+    pub(super) mentioned: Option<SourceMentions<'a>>,
 }
 
 impl<'a> Said<'a> {
@@ -48,8 +48,7 @@ impl<'a> Said<'a> {
         let mut diagnostics = ends.diagnostics.clone();
         let refusals = findings::Conflicts { nodes, graph: &proved.graph, release: &release };
         // Of what is not known, its own finding tells.
-        let told =
-            |conflict: &&place::Conflict| !matches!(conflict, place::Conflict::Opaque(i) if nodes[*i].node.unknown);
+        let told = |conflict: &&place::PlacementConflict| !matches!(conflict, place::PlacementConflict::Opaque(i) if nodes[*i].node.unknown);
         diagnostics.extend(
             findings::by_cause(conflicts)
                 .into_iter()

@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 use super::access::Key;
 use super::said::Said;
 use super::saved::{
-    Excerpt, ExpectedColumn, ExpectedRelation, Finding, Migration as SavedMigration, Migrations, Place, SavedPlan,
-    SchemaPins, Step, Verdict,
+    Excerpt, ExpectedColumn, ExpectedRelation, Finding, LabelledPlace, Migrations, PlannedMigration as SavedMigration,
+    SavedPlan, SchemaPins, Step, Verdict,
 };
 use super::stages::{Ends, Placed, Proved, Watches};
 use super::{matrix, steps};
@@ -154,7 +154,7 @@ fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
         let at = sources.line_column(label.span);
         let path: Utf8PathBuf = sources.path(label.span).to_owned();
         let excerpt = Some(excerpt(sources, label.span));
-        Place { path, line: at.line, column: at.column, text: label.text.clone(), excerpt }
+        LabelledPlace { path, line: at.line, column: at.column, text: label.text.clone(), excerpt }
     };
     Finding {
         code: diagnostic.code.id.to_owned(),

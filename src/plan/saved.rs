@@ -14,7 +14,7 @@ pub use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::diagnostic::Severity;
 use crate::migrations::Convention;
-pub use crate::release::Definition;
+pub use crate::release::ReleaseDefinition;
 use crate::side::Side;
 use crate::stats::Load;
 
@@ -22,13 +22,13 @@ use crate::stats::Load;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SavedPlan {
     /// The tool that wrote it.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// The seal over all the rest: SHA-256 in hex.
     pub digest: String,
     /// Whether both versions work on every schema in between.
     pub verdict: Verdict,
     /// How it is to be released, unless the command that begins it says otherwise.
-    pub release: Definition,
+    pub release: ReleaseDefinition,
     /// The migrations this plan applies.
     pub migrations: Migrations,
     /// Fingerprints of the schemas the plan passes through.
@@ -86,7 +86,7 @@ pub struct Searched {
 
 /// Name and version of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tool {
+pub struct ToolVersion {
     /// `cutover`.
     pub name: String,
     /// Its version.
@@ -113,9 +113,9 @@ pub struct Migrations {
     /// The last version that is already applied, if any.
     pub from: Option<String>,
     /// The migrations that must already be applied, in order.
-    pub applied: Vec<Migration>,
+    pub applied: Vec<PlannedMigration>,
     /// The migrations this plan applies, in the files' order.
-    pub pending: Vec<Migration>,
+    pub pending: Vec<PlannedMigration>,
     /// Other conventions that the folder fits as well, where nothing said which tool it is: the history in the database must tell.
     pub alike: Vec<Convention>,
     /// The table of the tool's history, if somebody named it.
@@ -124,7 +124,7 @@ pub struct Migrations {
 
 /// One migration file, pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Migration {
+pub struct PlannedMigration {
     /// The version in the convention's own spelling, for example `3` or `20240102030405`.
     pub version: String,
     /// The name without version and ending.
@@ -218,19 +218,19 @@ pub enum Work {
     /// Statements in one transaction together with its journal row; more than one when they must be atomic together.
     Transaction {
         /// In order.
-        statements: Vec<Statement>,
+        statements: Vec<StepStatement>,
     },
     /// A statement outside any transaction (`CREATE INDEX CONCURRENTLY` and its kind).
     Alone {
         /// Which.
-        statement: Statement,
+        statement: StepStatement,
     },
     /// A statement over the rows of a table, some rows at a time, each time in a transaction of its own together with the journal's cursor.
     Backfill(Backfill),
     /// A query that must say yes before anything else runs.
     Check {
         /// It has one row and one boolean column.
-        query: Statement,
+        query: StepStatement,
         /// How long to wait for the yes; zero: it is asked once.
         within: Duration,
     },
@@ -240,7 +240,7 @@ pub enum Work {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backfill {
     /// The author's statement.
-    pub statement: Statement,
+    pub statement: StepStatement,
     /// The table, as the statement names it.
     pub table: String,
     /// The column that rows are taken in the order of, with its table's name in the statement: never NULL, and first in an index.
@@ -281,16 +281,16 @@ pub struct Step {
     /// Versions of the migrations that are complete once this step has run; their history rows belong to its transaction.
     pub completes: Vec<String>,
     /// The steps that must have run, and why.
-    pub needs: Vec<Need>,
+    pub needs: Vec<StepNeed>,
     /// What its place rests on.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<StepEvidence>,
     /// What blue's source mentions of what it takes away. Its place does not rest on that.
     pub mentions: Vec<Mentioned>,
 }
 
 /// A step that must have run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Need {
+pub struct StepNeed {
     /// Which one.
     pub step: u32,
     /// What both touch, for example `users.email`.
@@ -299,11 +299,11 @@ pub struct Need {
 
 /// Why a version holds a step back or draws it forward.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Evidence {
+pub struct StepEvidence {
     /// Blue loses it, green gains it.
     pub version: Side,
     /// How much it matters.
-    pub reliance: Reliance,
+    pub reliance: RelianceStrength,
     /// What it is about, for people, for example `users.email is readable as text`.
     pub capability: String,
     /// The query that shows it; without one it is assumed.
@@ -313,7 +313,7 @@ pub struct Evidence {
 /// How a version relies on what a step takes or gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reliance {
+pub enum RelianceStrength {
     /// It breaks otherwise.
     Needs,
     /// It would be better.
@@ -398,7 +398,7 @@ pub struct Mention {
 
 /// One SQL statement of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Statement {
+pub struct StepStatement {
     /// The text that is sent to the server, without the closing semicolon.
     pub sql: String,
     /// Where the author wrote it; none where the tool wrote it.
@@ -431,14 +431,14 @@ pub struct Finding {
     /// What breaks, and for whom.
     pub message: String,
     /// `path:line:column` of each place, the main one first, with what is said about it.
-    pub places: Vec<Place>,
+    pub places: Vec<LabelledPlace>,
     /// The way out.
     pub help: Option<String>,
 }
 
 /// A labelled place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Place {
+pub struct LabelledPlace {
     /// Path of the file as it is shown to people.
     #[schemars(with = "String")]
     pub path: Utf8PathBuf,
@@ -466,8 +466,8 @@ pub struct Excerpt {
 
 impl SavedPlan {
     /// The version that this build writes into plans.
-    pub fn this_tool() -> Tool {
-        Tool { name: "cutover".into(), version: env!("CARGO_PKG_VERSION").into() }
+    pub fn this_tool() -> ToolVersion {
+        ToolVersion { name: "cutover".into(), version: env!("CARGO_PKG_VERSION").into() }
     }
 
     /// The same plan for a database on which nothing of it has run.
@@ -494,7 +494,7 @@ impl SavedPlan {
 
 impl Step {
     /// Its statements as their author wrote them.
-    pub fn statements(&self) -> &[Statement] {
+    pub fn statements(&self) -> &[StepStatement] {
         match &self.work {
             Work::Transaction { statements } => statements,
             Work::Alone { statement } | Work::Check { query: statement, .. } => std::slice::from_ref(statement),

@@ -3,8 +3,8 @@
 use super::access::{self, Access};
 use super::begun::Segment;
 use super::graph::Graph;
-use super::node::{self, Node, Written};
-use super::place::{self, Conflict, Placement};
+use super::node::{self, GeneratedSql, Node};
+use super::place::{self, Placement, PlacementConflict};
 use super::proof::{self, Proof};
 use super::saved::Phase;
 use super::{Begun, Request, again, untold};
@@ -61,7 +61,7 @@ pub(super) struct Proved<'a> {
     pub(super) nodes: Vec<Placed<'a>>,
     /// What needs what.
     pub(super) graph: Graph,
-    pub(super) conflicts: Vec<Conflict>,
+    pub(super) conflicts: Vec<PlacementConflict>,
     /// The schema between the phases.
     pub(super) overlap: Schema,
     /// The schema after each node, in the plan's order; empty where no queries ask for it.
@@ -193,7 +193,7 @@ fn split<'a>(
     let loosened = node.before.apply(&operation);
     let mut before = node.clone();
     before.effect = Effect::of(&operation, &node.before, &loosened);
-    before.written = Some(Written { recipe: "drop-required-column", sql });
+    before.written = Some(GeneratedSql { recipe: "drop-required-column", sql });
     before.parts[0].operation = operation;
     let mut after = node.clone();
     let dropped = loosened.schema.apply(&part.operation);

@@ -9,7 +9,9 @@ use super::graph::Graph;
 use super::node::{Node, Part};
 use super::place::Reason;
 use super::said::Said;
-use super::saved::{Direction, Evidence, Need, Origin, Phase, Reliance, Role, Statement, Step, Work};
+use super::saved::{
+    Direction, Origin, Phase, RelianceStrength, Role, Step, StepEvidence, StepNeed, StepStatement, Work,
+};
 use super::stages::{Placed, Proved};
 use crate::compat::{Pull, Strength};
 use crate::effect::{Capability, Hazard};
@@ -72,8 +74,8 @@ pub(super) fn steps(input: &Input<'_>) -> Vec<(Step, Vec<usize>)> {
 }
 
 /// What a node's statements are as the work of a step.
-fn work(node: &Node, statements: Vec<Statement>) -> Work {
-    match <[Statement; 1]>::try_from(statements) {
+fn work(node: &Node, statements: Vec<StepStatement>) -> Work {
+    match <[StepStatement; 1]>::try_from(statements) {
         Ok([statement]) => match &node.manner {
             Some(manner) => manner.work(statement),
             None if node.transactional => Work::Transaction { statements: vec![statement] },
@@ -110,11 +112,11 @@ fn needs(steps: &mut [(Step, Vec<usize>)], graph: &Graph) -> HashMap<usize, u32>
             }
         }
         let need =
-            |(step, why): (u32, BTreeSet<&Key>)| Need { step, why: why.into_iter().map(Key::to_string).collect() };
+            |(step, why): (u32, BTreeSet<&Key>)| StepNeed { step, why: why.into_iter().map(Key::to_string).collect() };
         step.needs = needs.into_iter().map(need).collect();
         for node in group.iter() {
             if let Some(ran) = first.get(node) {
-                step.needs.push(Need { step: *ran, why: vec!["the same statement, run before".to_owned()] });
+                step.needs.push(StepNeed { step: *ran, why: vec!["the same statement, run before".to_owned()] });
             }
             first.entry(*node).or_insert(step.id);
         }
@@ -218,13 +220,13 @@ impl<'a> Builder<'a> {
     }
 
     /// What the versions' pulls on a node rest on.
-    fn evidence(&self, node: usize) -> Vec<Evidence> {
+    fn evidence(&self, node: usize) -> Vec<StepEvidence> {
         let pulls = &self.nodes()[node].pulls;
         let weighed = |pull: &Pull<'_>| match pull.strength {
-            Strength::Must => Reliance::Needs,
-            Strength::Prefers => Reliance::Prefers,
+            Strength::Must => RelianceStrength::Needs,
+            Strength::Prefers => RelianceStrength::Prefers,
         };
-        let of = |version, pull: &Pull<'_>, reliance| Evidence {
+        let of = |version, pull: &Pull<'_>, reliance| StepEvidence {
             version,
             reliance,
             capability: pull.capability.to_string(),
@@ -232,11 +234,11 @@ impl<'a> Builder<'a> {
         };
         let blue = pulls.blue.iter().map(|pull| of(Side::Blue, pull, weighed(pull)));
         let green = pulls.green.iter().map(|pull| of(Side::Green, pull, weighed(pull)));
-        let conditional = pulls.conditional.iter().map(|pull| of(Side::Blue, pull, Reliance::Conditional));
+        let conditional = pulls.conditional.iter().map(|pull| of(Side::Blue, pull, RelianceStrength::Conditional));
         blue.chain(green).chain(conditional).collect()
     }
 
-    fn statements(&self, first: &Node, parts: &[(&Node, &Part)]) -> Vec<Statement> {
+    fn statements(&self, first: &Node, parts: &[(&Node, &Part)]) -> Vec<StepStatement> {
         let origin = |span: Span| {
             let at = self.sources().line_column(span);
             let version = self
@@ -250,9 +252,9 @@ impl<'a> Builder<'a> {
             Some(Origin { version, path: self.sources().path(span).to_owned(), line: at.line, column: at.column })
         };
         if let Some(written) = &first.written {
-            return vec![Statement { sql: written.sql.clone(), origin: None }];
+            return vec![StepStatement { sql: written.sql.clone(), origin: None }];
         }
-        let mut statements: Vec<(Span, Statement, usize)> = Vec::new();
+        let mut statements: Vec<(Span, StepStatement, usize)> = Vec::new();
         for (_, part) in parts {
             let slice = self.sources().slice(part.span);
             let run_on = match (statements.last_mut(), part.prefix) {
@@ -271,13 +273,13 @@ impl<'a> Builder<'a> {
                     Some(prefix) => format!("{} {slice}", self.sources().slice(prefix).trim_end()),
                     None => self.sources().slice(part.statement).to_owned(),
                 };
-                statements.push((part.statement, Statement { sql, origin: origin(part.span) }, 1));
+                statements.push((part.statement, StepStatement { sql, origin: origin(part.span) }, 1));
             }
         }
-        let whole = |(span, mut statement, count): (Span, Statement, usize)| {
+        let whole = |(span, mut statement, count): (Span, StepStatement, usize)| {
             // All sub-commands are here: the author's text as it stands.
             if self.pieces.get(&span) == Some(&count) {
-                statement = Statement { sql: self.sources().slice(span).to_owned(), origin: origin(span) };
+                statement = StepStatement { sql: self.sources().slice(span).to_owned(), origin: origin(span) };
             }
             statement
         };

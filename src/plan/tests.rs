@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::saved::{Phase, Statement};
+use super::saved::{Phase, StepStatement};
 use super::{Planned, Request, plan};
 use crate::compat::Assume;
 use crate::migrations::{Convention, Folder};
@@ -24,7 +24,7 @@ fn planned_by(base: &str, release: &[&str], blue: Option<&str>, green: Option<&s
 
 /// One line a step: `before + sql`, atomic steps joined by `; `, then one line a finding that is not about cost.
 fn outline(planned: &Planned) -> String {
-    let sql = |s: &Statement| s.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sql = |s: &StepStatement| s.sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut lines: Vec<String> = planned
         .plan
         .steps

@@ -1,7 +1,7 @@
 //! What a database says about a release: who migrated it, which migrations it has, its catalog. Nothing is guessed: a history that is not there
 //! says nothing, unless the database is an empty one.
 
-use super::history::{self, Applied, HistoryError, Place};
+use super::history::{self, AppliedMigration, HistoryError, HistoryPlace};
 use super::introspect::IntrospectError;
 use super::survey::{self, Survey};
 use super::{ServerError, Session, introspect};
@@ -108,7 +108,8 @@ impl Base {
         history_table: Option<&str>,
         from: Option<&str>,
     ) -> Result<Pending, BaseError> {
-        let place = Place { convention: folder.convention, table: history_table, folder: Some(folder.path.as_path()) };
+        let place =
+            HistoryPlace { convention: folder.convention, table: history_table, folder: Some(folder.path.as_path()) };
         let rows = history::applied_at(session, place).await?;
         if let Some(from) = from {
             let pending = folder.pending_from(Some(from))?;
@@ -116,8 +117,11 @@ impl Base {
             return Ok(pending);
         }
         let changed = history::changed(folder, &rows);
-        let rows: Vec<Recorded> =
-            rows.iter().filter(|row| !changed.contains(&row.version.as_str())).map(Applied::recorded).collect();
+        let rows: Vec<Recorded> = rows
+            .iter()
+            .filter(|row| !changed.contains(&row.version.as_str()))
+            .map(AppliedMigration::recorded)
+            .collect();
         let (pending, unknown) = folder.pending_by_rows(&rows);
         if let Some(version) = unknown.first() {
             return Err(BaseError::Unknown { version: version.clone(), others: unknown.len() - 1 });
@@ -209,11 +213,11 @@ fn made_already(folder: &Folder, migrations: &[Migration], schema: &Schema) -> O
 }
 
 /// `--from` beside a history that says something else.
-fn said_otherwise(folder: &Folder, rows: &[Applied], pending: &Pending) -> Result<(), BaseError> {
+fn said_otherwise(folder: &Folder, rows: &[AppliedMigration], pending: &Pending) -> Result<(), BaseError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Recorded> = rows.iter().map(Applied::recorded).collect();
+    let rows: Vec<Recorded> = rows.iter().map(AppliedMigration::recorded).collect();
     let (by_history, _) = folder.pending_by_rows(&rows);
     let has = |all: &[Migration], one: &Migration| all.iter().any(|other| other.version == one.version);
     let applied = pending.pending.iter().find(|migration| has(&by_history.applied, migration));

@@ -10,7 +10,7 @@ use crate::migrations::books;
 
 /// An object of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct InventoryItem {
     /// The relation, type or function that it is, or is part of.
     pub about: String,
     /// What the server says of it.
@@ -18,7 +18,7 @@ pub struct Item {
 }
 
 /// All objects by kind and name: `column t.a`, `index t_a_idx`, `function f(integer)`, ….
-pub type Inventory = BTreeMap<String, Item>;
+pub type Inventory = BTreeMap<String, InventoryItem>;
 
 /// Reads it. Everything is printed with its schema, whatever the session's search path is.
 pub async fn inventory(client: &Client) -> Result<Inventory, IntrospectError> {
@@ -33,7 +33,7 @@ pub async fn inventory(client: &Client) -> Result<Inventory, IntrospectError> {
                 continue;
             }
             let about = if relation.is_empty() { schema } else { relation };
-            found.insert(row.get(2), Item { about, definition: row.get(3) });
+            found.insert(row.get(2), InventoryItem { about, definition: row.get(3) });
         }
     }
     client.batch_execute("COMMIT").await.map_err(fail)?;

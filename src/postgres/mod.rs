@@ -46,7 +46,7 @@ pub use introspect::introspect;
 pub use message::ServerError;
 pub(crate) use message::server_message;
 pub use passfile::PassfileWarning;
-pub use password_source::{Asked, PasswordSource};
+pub use password_source::{AskedPassword, PasswordSource};
 pub use secret::Secret;
 pub(crate) use session::first_row;
 pub use session::{Cancel, Session};

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use super::Secret;
 
 /// The password, or why there is none.
-pub type Asked = Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>>;
+pub type AskedPassword = Pin<Box<dyn Future<Output = Result<Secret, String>> + Send>>;
 
 /// Whom to ask for the password, for each connection.
 #[derive(Clone)]
-pub struct PasswordSource(Arc<dyn Fn() -> Asked + Send + Sync>);
+pub struct PasswordSource(Arc<dyn Fn() -> AskedPassword + Send + Sync>);
 
 impl PasswordSource {
     /// Asks by a function.
-    pub fn new(ask: impl Fn() -> Asked + Send + Sync + 'static) -> Self {
+    pub fn new(ask: impl Fn() -> AskedPassword + Send + Sync + 'static) -> Self {
         Self(Arc::new(ask))
     }
 

@@ -42,7 +42,7 @@ const TELLING: usize = 4;
 
 /// A history that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundHistory {
     /// Whose it is, for people.
     pub tool: &'static str,
     /// The convention of that tool, if it is one of those that are read.
@@ -55,14 +55,14 @@ pub struct Found {
     visible: bool,
 }
 
-impl Found {
+impl FoundHistory {
     /// The table, for SQL.
     pub fn quoted(&self) -> String {
         format!("{}.{}", Quoted(&self.schema), Quoted(&self.table))
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for FoundHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}, the history of {}", self.schema, self.table, self.tool)
     }
@@ -71,7 +71,7 @@ impl fmt::Display for Found {
 /// What a database says about who migrated it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    found: Vec<Found>,
+    found: Vec<FoundHistory>,
 }
 
 /// Looks for the histories of all tools.
@@ -113,20 +113,20 @@ pub async fn survey(client: &Client) -> Result<Survey, Error> {
             || all.iter().filter(|known| known.is_telling() && fits(known)).max_by_key(|known| known.sign.has.len());
         let Some(Known { tool, convention, .. }) = named.or_else(telling) else { continue };
         let (schema, table) = (schema.clone(), table.clone());
-        found.push(Found { tool, convention: *convention, schema, table, visible: *visible });
+        found.push(FoundHistory { tool, convention: *convention, schema, table, visible: *visible });
     }
     Ok(Survey { found })
 }
 
 impl Survey {
-    fn is_of(found: &Found, convention: Convention) -> bool {
+    fn is_of(found: &FoundHistory, convention: Convention) -> bool {
         let shared = convention.tool().history.as_ref().map_or(&[][..], |history| history.shared_with);
         found.convention == Some(convention) || found.convention.is_some_and(|other| shared.contains(&other))
     }
 
     /// The histories of a convention: the one that the search path finds, or else all that there are.
-    pub fn of(&self, convention: Convention) -> Vec<&Found> {
-        let own: Vec<&Found> = self.found.iter().filter(|found| Self::is_of(found, convention)).collect();
+    pub fn of(&self, convention: Convention) -> Vec<&FoundHistory> {
+        let own: Vec<&FoundHistory> = self.found.iter().filter(|found| Self::is_of(found, convention)).collect();
         let in_its_own_schema = convention.tool().history.as_ref().is_some_and(|history| history.sign.schema.is_some());
         match own.iter().find(|found| found.visible) {
             Some(visible) if !in_its_own_schema => vec![visible],
@@ -135,7 +135,7 @@ impl Survey {
     }
 
     /// The histories of other tools.
-    pub fn others(&self, convention: Convention) -> Vec<&Found> {
+    pub fn others(&self, convention: Convention) -> Vec<&FoundHistory> {
         self.found.iter().filter(|found| !Self::is_of(found, convention)).collect()
     }
 

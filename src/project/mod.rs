@@ -57,7 +57,7 @@ pub struct Project {
     /// Where the history of the folder's tool is, if somebody says it.
     pub history_table: Option<String>,
     /// How it is to be released.
-    pub release: release::Definition,
+    pub release: release::ReleaseDefinition,
     /// The queries of the version in production.
     pub blue: Option<Workload>,
     /// The queries of the version being released.

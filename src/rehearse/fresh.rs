@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::saved::{Origin, SavedPlan};
-use crate::postgres::inventory::{Inventory, Item};
+use crate::postgres::inventory::{Inventory, InventoryItem};
 use crate::sql::lex::words_of;
 
 /// An object that is not the same in both.
@@ -30,7 +30,7 @@ pub(super) fn differences(fresh: &Inventory, planned: &Inventory, plan: &SavedPl
     let relation = |name: &str| {
         ["table ", "view ", "materialized view ", "foreign table "].iter().any(|kind| name.starts_with(kind))
     };
-    let one_sided = |(name, item): (&String, &Item), other: &Inventory| {
+    let one_sided = |(name, item): (&String, &InventoryItem), other: &Inventory| {
         (relation(name) && !other.contains_key(name)).then(|| item.about.clone())
     };
     let mut lost: BTreeSet<String> = fresh.iter().filter_map(|entry| one_sided(entry, planned)).collect();
@@ -42,7 +42,7 @@ pub(super) fn differences(fresh: &Inventory, planned: &Inventory, plan: &SavedPl
         .filter_map(|name| {
             let (files, made) = (fresh.get(name), planned.get(name));
             let about = files.or(made).map(|item| item.about.as_str()).unwrap_or_default();
-            let text = |item: Option<&Item>| item.map(|item| item.definition.clone());
+            let text = |item: Option<&InventoryItem>| item.map(|item| item.definition.clone());
             if files == made || part_of_one_sided(name, about) || other_columns(name, files, made) {
                 return None;
             }
@@ -60,9 +60,10 @@ pub(super) fn differences(fresh: &Inventory, planned: &Inventory, plan: &SavedPl
 }
 
 /// Whether the order of columns differs because the columns do, which is told of each.
-fn other_columns(name: &str, files: Option<&Item>, plan: Option<&Item>) -> bool {
-    let columns =
-        |item: Option<&Item>| item.map(|item| item.definition.split(", ").map(str::to_owned).collect::<BTreeSet<_>>());
+fn other_columns(name: &str, files: Option<&InventoryItem>, plan: Option<&InventoryItem>) -> bool {
+    let columns = |item: Option<&InventoryItem>| {
+        item.map(|item| item.definition.split(", ").map(str::to_owned).collect::<BTreeSet<_>>())
+    };
     name.starts_with(HARMLESS[0]) && columns(files) != columns(plan)
 }
 

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, Error};
 
-use crate::compat::Words;
+use crate::compat::QueryWords;
 use crate::compat::matrix::{Cell, Failure};
 use crate::postgres::{Catalog, Touched, server_message};
 use crate::sql::lex::{Lexeme, lex};
@@ -14,7 +14,7 @@ use crate::workload::Workload;
 #[derive(Debug)]
 pub struct Preparer<'a> {
     texts: Vec<&'a str>,
-    words: Words,
+    words: QueryWords,
     catalog: Option<Catalog>,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Preparer<'a> {
     pub fn new(workloads: impl IntoIterator<Item = &'a Workload>) -> Self {
         let texts = workloads.into_iter().flat_map(|w| w.queries.iter().map(|query| w.text(query)));
         let texts: Vec<&str> = texts.collect();
-        Self { words: Words::new(texts.iter().copied()), texts, catalog: None }
+        Self { words: QueryWords::new(texts.iter().copied()), texts, catalog: None }
     }
 
     /// The queries that may be others than when this was asked last, with what they are now; all of them the first time.

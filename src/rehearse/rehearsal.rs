@@ -15,12 +15,12 @@ use super::synthetic::{Base, Ends, Improviser, Synthetic};
 use super::trial::{Met, Roles, Terms, Trial, Whose};
 use crate::checks::Checks;
 use crate::compat::Disagreement;
-use crate::compat::matrix::{Break, Cell, Failure, Matrix, Row, State};
+use crate::compat::matrix::{Break, Cell, Failure, Matrix, QueryRow, State};
 use crate::effect::PgVersion;
 use crate::execute::{Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Stop, execute};
 use crate::migrations::{Folder, Migration, books};
 use crate::plan::replay;
-use crate::plan::saved::{Migration as SavedMigration, Phase, SavedPlan};
+use crate::plan::saved::{Phase, PlannedMigration as SavedMigration, SavedPlan};
 use crate::postgres::inventory::{Inventory, inventory};
 use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
@@ -106,7 +106,7 @@ impl Rehearsal {
     }
 
     /// Queries that do not work on the schema of their own version, and never did as far as their text tells.
-    pub fn unfit(&self) -> impl Iterator<Item = (&Row, &Failure)> {
+    pub fn unfit(&self) -> impl Iterator<Item = (&QueryRow, &Failure)> {
         let rows = self.matrix.rows.iter().enumerate().filter(|(at, _)| !self.broken_at_home.contains(at));
         rows.filter_map(|(_, row)| Some((row, row.unfit()?)))
     }
@@ -238,7 +238,7 @@ pub async fn rehearse_on(
     }
     let synthetic: Vec<Synthetic> = improvisers.iter().map(|improviser| improviser.judge(&mut matrix)).collect();
     let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
-    let ran = |row: &Row| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
+    let ran = |row: &QueryRow| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
     let foreseen = script.plan.matrix.as_ref();
     let disagreements = foreseen.iter().flat_map(|foreseen| matrix.disagreements(foreseen, &ran)).collect();
     let broken_at_home = broken_at_home(&matrix, foreseen);
@@ -379,13 +379,14 @@ async fn fresh(target: &Target, script: Script<'_>, terms: Terms<'_>, met: &mut 
 /// Rows of queries that fail on the schema of their own version, which must not: they worked before the release, or their text shows nothing
 /// that could be wrong with them. What the text finds wrong as well, from the start, is a query of another version.
 fn broken_at_home(matrix: &Matrix, foreseen: Option<&Matrix>) -> BTreeSet<usize> {
-    let broken = |row: &Row| {
+    let broken = |row: &QueryRow| {
         if row.unfit().is_none() {
             return false;
         }
         let worked = row.version == Side::Green && row.runs.iter().any(|run| matches!(run.cell, Cell::Works(_)));
-        let same = |other: &&Row| other.version == row.version && other.query == row.query && other.place == row.place;
-        let text = foreseen.and_then(|foreseen| foreseen.rows.iter().find(same)).and_then(Row::home);
+        let same =
+            |other: &&QueryRow| other.version == row.version && other.query == row.query && other.place == row.place;
+        let text = foreseen.and_then(|foreseen| foreseen.rows.iter().find(same)).and_then(QueryRow::home);
         worked || !matches!(text, Some(Cell::Fails(_)))
     };
     matrix.rows.iter().enumerate().filter(|(_, row)| broken(row)).map(|(at, _)| at).collect()
@@ -437,7 +438,7 @@ struct Watcher<'a> {
 impl<'a> Watcher<'a> {
     fn new(script: Script<'a>, ends: Option<&'a Ends>, limit: Duration) -> Self {
         let row = |version: Side, workload: &Workload, query: &Query| {
-            Row::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
+            QueryRow::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
         };
         let versions = [(Side::Blue, script.blue), (Side::Green, script.green)];
         let versions: Vec<_> = versions.into_iter().filter_map(|(version, of)| Some((version, of?))).collect();

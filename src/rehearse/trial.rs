@@ -15,7 +15,7 @@ use super::rehearsal::RehearsalError;
 use crate::migrations::{Folder, Migration};
 use crate::postgres::server_message;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::{self, Operation, Statement};
 
 /// What a trial starts from, and how long it may take.
@@ -270,7 +270,7 @@ fn roles_within(text: &str, depth: usize) -> Vec<String> {
             roles.extend(role_name(&three[2]));
         }
     }
-    for body in words.iter().filter(|word| word.kind == Kind::Text && word.text.len() < text.len()) {
+    for body in words.iter().filter(|word| word.kind == TokenKind::Text && word.text.len() < text.len()) {
         let inner = body.text.trim_start_matches(|c: char| c != '\'' && c != '$');
         let quote =
             if inner.starts_with('\'') { Some(1) } else { inner[1.min(inner.len())..].find('$').map(|at| at + 2) };
@@ -284,8 +284,8 @@ fn roles_within(text: &str, depth: usize) -> Vec<String> {
 
 fn role_name(word: &Lexeme<'_>) -> Option<String> {
     match word.kind {
-        Kind::Word => Some(word.text.to_ascii_lowercase()),
-        Kind::Name => Some(word.text.trim_matches('"').replace("\"\"", "\"")),
+        TokenKind::Word => Some(word.text.to_ascii_lowercase()),
+        TokenKind::Name => Some(word.text.trim_matches('"').replace("\"\"", "\"")),
         _ => None,
     }
 }

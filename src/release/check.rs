@@ -7,7 +7,7 @@ use super::Configured;
 
 /// A check with its settings and limits, as `[checks.NAME]` of `cutover.toml` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Check {
+pub struct CheckDefinition {
     /// Its name, kind and settings.
     #[serde(flatten)]
     pub configured: Configured,

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use blue::BlueSessions;
-pub use check::{Check, CheckLimits, Purpose};
+pub use check::{CheckDefinition, CheckLimits, Purpose};
 pub use configured::Configured;
 pub use limits::Limits;
 pub(crate) use limits::NO_LOCK_TIMEOUT;
@@ -25,7 +25,7 @@ pub use until::Until;
 
 /// How a release is to go, as far as somebody has said it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Definition {
+pub struct ReleaseDefinition {
     /// How the traffic moves: green's shares in basis points, times to wait, people to ask. Since 2.2 it may have more than shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Ramp>,
@@ -43,7 +43,7 @@ pub struct Definition {
     pub limits: Limits,
     /// What can be asked how green does. Since 2.3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckDefinition>,
     /// The checks that are made before green gets any traffic. Since 2.3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub smoke: Vec<String>,
@@ -58,7 +58,7 @@ pub struct Definition {
     pub notify: Vec<Notify>,
 }
 
-impl Definition {
+impl ReleaseDefinition {
     /// What is said here, and where nothing is, what others say.
     #[must_use]
     pub fn or(self, others: Self) -> Self {

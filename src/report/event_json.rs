@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::execute::{Event, Outcome};
-use crate::plan::saved::Tool;
+use crate::plan::saved::ToolVersion;
 
 /// A line of `execute --format json`, and of `resume`, `promote`, `pause`, `abort` and `rollback`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -25,7 +25,7 @@ pub enum CommandLine<'a> {
         /// Version of these lines, `major.minor`.
         format_version: &'static str,
         /// The tool that writes them.
-        tool: Tool,
+        tool: ToolVersion,
         /// The database, without a password.
         database: String,
     },

@@ -9,7 +9,7 @@ use super::overlap_words::{Words, words};
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix};
 use crate::diagnostic::Severity;
-use crate::plan::saved::{Finding, Origin, SavedPlan, Tool, Verdict};
+use crate::plan::saved::{Finding, Origin, SavedPlan, ToolVersion, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
 use crate::rehearse::{Difference, Loss, LossKind, Overlap, Replayed, Synthetic};
 use crate::side::Side;
@@ -25,7 +25,7 @@ pub(super) struct RehearsalDocument {
     /// Version of this format, `major.minor`.
     pub format_version: String,
     /// The tool that wrote it.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// The digest of the plan.
     pub plan: String,
     /// What the plan says of itself. A plan that is not safe is not rehearsed.

@@ -1,7 +1,7 @@
 //! What happens in a release, where it stands, and its journal, in words.
 
 use super::symbols::direction;
-use crate::checks::Verdict;
+use crate::checks::CheckVerdict;
 use crate::execute::{
     Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
     Standing, Status, StepNow, StepRecord, StepState, TrafficRecord, TrafficState, Trouble,
@@ -48,7 +48,7 @@ pub fn render_event(event: &Event) -> Vec<String> {
         Event::AtStart { what } => vec![format!("  At start  {what}")],
         Event::Warning { what } => vec![format!("  Warning   {what}")],
         // What goes well again and again is said once: when the release goes on.
-        Event::Checked { verdict: Verdict::Successful, .. } => Vec::new(),
+        Event::Checked { verdict: CheckVerdict::Successful, .. } => Vec::new(),
         Event::Checked { check, purpose, verdict, said } => {
             vec![format!("  Check     {check} ({purpose}): {verdict}, {said}")]
         }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::traffic::conformance::Finding;
+use crate::traffic::conformance::ContractFinding;
 use crate::traffic::{Capabilities, Health, Share};
 
 /// Version of the two documents.
@@ -34,7 +34,7 @@ pub struct ConformanceDocument<'a> {
     /// What the release calls the backend.
     pub name: &'a str,
     /// Rule by rule.
-    pub findings: &'a [Finding],
+    pub findings: &'a [ContractFinding],
 }
 
 pub(super) fn schema() -> serde_json::Value {

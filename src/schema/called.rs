@@ -7,7 +7,7 @@ use super::Schema;
 use super::model::{Function, QName};
 use super::resolve::body_problems;
 use crate::sql::body::{self, Body};
-use crate::sql::lex::{Kind, Lexeme, lexemes};
+use crate::sql::lex::{Lexeme, TokenKind, lexemes};
 use crate::sql::query::{Command, Expr};
 use crate::sql::{Name, Operation, read_query};
 
@@ -102,8 +102,8 @@ fn block(statement: &str) -> Option<String> {
     let mut body = None;
     while let Some(piece) = pieces.next() {
         match piece.kind {
-            Kind::Text if body.is_none() => body = Some(unquoted(piece.text)),
-            Kind::Word if piece.is("language") => _ = pieces.next().filter(|language| language.is("plpgsql"))?,
+            TokenKind::Text if body.is_none() => body = Some(unquoted(piece.text)),
+            TokenKind::Word if piece.is("language") => _ = pieces.next().filter(|language| language.is("plpgsql"))?,
             _ => {}
         }
     }

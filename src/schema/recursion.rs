@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Schema;
 use super::model::QName;
 use crate::sql::Name;
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 
 impl Schema {
     /// Whether row security of a table cannot come to an end: its policies read a table whose policies read, by whatever way, that table again.
@@ -58,8 +58,8 @@ fn named(text: &str) -> Vec<Name> {
     let name = |at: usize| {
         let piece = pieces.get(at)?;
         match piece.kind {
-            Kind::Word => Some(piece.text.to_ascii_lowercase()),
-            Kind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"")),
+            TokenKind::Word => Some(piece.text.to_ascii_lowercase()),
+            TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"")),
             _ => None,
         }
     };

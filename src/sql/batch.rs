@@ -1,7 +1,7 @@
 //! A data statement of an author as a text that takes some of the rows at a time: its condition in parentheses, so that more can be asked for
 //! behind it. Nothing else of the text is touched.
 
-use super::lex::{Kind, Lexeme, lex};
+use super::lex::{Lexeme, TokenKind, lex};
 
 /// A statement that can be taken some rows at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub(crate) fn of(sql: &str) -> Result<Batchable, String> {
     if is(at, "only") {
         at += 1;
     }
-    let is_name = |at: usize| words.get(at).is_some_and(|found| matches!(found.kind, Kind::Word | Kind::Name));
+    let is_name =
+        |at: usize| words.get(at).is_some_and(|found| matches!(found.kind, TokenKind::Word | TokenKind::Name));
     let symbol = |at: usize, text: &str| words.get(at).is_some_and(|found| found.symbol(text));
     if !is_name(at) {
         return Err("the name of its table cannot be read".to_owned());
@@ -94,7 +95,7 @@ fn reads_itself(words: &[Lexeme<'_>], table: &str) -> Result<(), String> {
     };
     let table = plain(table);
     let named = |at: usize| {
-        matches!(words[at].kind, Kind::Word | Kind::Name)
+        matches!(words[at].kind, TokenKind::Word | TokenKind::Name)
             && plain(words[at].text) == table
             && !words.get(at + 1).is_some_and(|next| next.symbol(".") || next.symbol("="))
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::lex::{Kind, Lexeme, lex};
+use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
 use super::operation::Ident;
 use super::query::{self, Command, Expr};
@@ -111,7 +111,9 @@ pub(crate) fn whole_rows(text: &str) -> bool {
             // `INSERT INTO schema.table AS alias (columns)`
             let rows = ["values", "select", "with", "default", "overriding", "table"];
             let names = |piece: &&Lexeme<'_>| {
-                piece.symbol(".") || piece.kind == Kind::Name || (piece.kind == Kind::Word && !piece.is_any(&rows))
+                piece.symbol(".")
+                    || piece.kind == TokenKind::Name
+                    || (piece.kind == TokenKind::Word && !piece.is_any(&rows))
             };
             let end = at + pieces[at..].iter().take_while(names).count();
             let is_query = pieces.get(end + 1).is_some_and(|piece| piece.symbol("(") || piece.is_any(&rows));
@@ -232,7 +234,7 @@ impl<'a> Reader<'a> {
                 let condition = &pieces[1..end];
                 // `WHEN unique_violation THEN` names no column.
                 let handler = first.is("when")
-                    && condition.iter().all(|p| p.kind == Kind::Word && !p.is_any(&["and", "not", "is"]));
+                    && condition.iter().all(|p| p.kind == TokenKind::Word && !p.is_any(&["and", "not", "is"]));
                 if first.is("case") {
                     let end = found(&["when"], condition).unwrap_or(0);
                     self.expression(&condition[..end]);
@@ -471,8 +473,8 @@ fn single(command: &Command) -> Option<&Expr> {
 
 fn name(piece: &Lexeme<'_>) -> Option<Ident> {
     match piece.kind {
-        Kind::Word => Some(piece.text.to_ascii_lowercase().into()),
-        Kind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
+        TokenKind::Word => Some(piece.text.to_ascii_lowercase().into()),
+        TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::lex::{Kind, Lexeme, lex};
+use super::lex::{Lexeme, TokenKind, lex};
 
 /// What rows a partition takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Bound {
     /// `FROM (…) TO (…)`, with an edge for each column of the key.
     Range(Vec<Edge>, Vec<Edge>),
     /// `IN (…)`
-    List(Vec<Value>),
+    List(Vec<BoundValue>),
     /// `WITH (MODULUS …, REMAINDER …)`
     Hash {
         /// How many parts there are.
@@ -27,14 +27,14 @@ pub enum Edge {
     /// `MINVALUE`
     Least,
     /// A constant.
-    At(Value),
+    At(BoundValue),
     /// `MAXVALUE`
     Greatest,
 }
 
 /// A constant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
+pub enum BoundValue {
     /// An integer, quoted or not.
     Number(i64),
     /// A date, or a date and a time without a zone.
@@ -53,7 +53,7 @@ impl Bound {
         let (kind, rest) = pieces.get(at..)?.split_first()?;
         if kind.is("in") {
             let (inside, rest) = group(rest)?;
-            let values: Option<Vec<Value>> = inside.split(|piece| piece.symbol(",")).map(value).collect();
+            let values: Option<Vec<BoundValue>> = inside.split(|piece| piece.symbol(",")).map(value).collect();
             return values.filter(|_| rest.is_empty()).map(Self::List);
         }
         if kind.is("with") {
@@ -104,7 +104,7 @@ impl Bound {
                 if from.len() != to.len() {
                     return Some("FROM and TO must specify exactly one value per partitioning column".to_owned());
                 }
-                let null = from.iter().chain(to).any(|edge| *edge == Edge::At(Value::Null));
+                let null = from.iter().chain(to).any(|edge| *edge == Edge::At(BoundValue::Null));
                 if null {
                     return Some("cannot specify NULL in range bound".to_owned());
                 }
@@ -140,7 +140,10 @@ fn order(one: &[Edge], other: &[Edge]) -> Option<Ordering> {
     for (a, b) in one.iter().zip(other) {
         let known = match (a, b) {
             (Edge::At(a), Edge::At(b)) => {
-                matches!((a, b), (Value::Number(_), Value::Number(_)) | (Value::Moment(_), Value::Moment(_))) || a == b
+                matches!(
+                    (a, b),
+                    (BoundValue::Number(_), BoundValue::Number(_)) | (BoundValue::Moment(_), BoundValue::Moment(_))
+                ) || a == b
             }
             _ => true,
         };
@@ -167,11 +170,11 @@ fn edge(pieces: &[Lexeme<'_>]) -> Option<Edge> {
     }
 }
 
-fn value(pieces: &[Lexeme<'_>]) -> Option<Value> {
+fn value(pieces: &[Lexeme<'_>]) -> Option<BoundValue> {
     if let [null] = pieces
         && null.is("null")
     {
-        return Some(Value::Null);
+        return Some(BoundValue::Null);
     }
     let (sign, constant) = match pieces {
         [minus, number] if minus.symbol("-") => (-1, number),
@@ -179,21 +182,21 @@ fn value(pieces: &[Lexeme<'_>]) -> Option<Value> {
         _ => return None,
     };
     if let Ok(number) = constant.text.parse::<i64>() {
-        return Some(Value::Number(sign * number));
+        return Some(BoundValue::Number(sign * number));
     }
     let quoted = constant.text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-    let text = quoted.filter(|text| constant.kind == Kind::Text && sign == 1 && !text.contains('\''))?;
+    let text = quoted.filter(|text| constant.kind == TokenKind::Text && sign == 1 && !text.contains('\''))?;
     if let Ok(number) = text.parse::<i64>() {
-        return Some(Value::Number(number));
+        return Some(BoundValue::Number(number));
     }
     // `2024-01-31`, `2024-01-31 00:00:00`
     const DATE: &str = "0000-00-00";
     const MOMENT: &str = "0000-00-00 00:00:00";
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     Some(match shape.as_str() {
-        DATE => Value::Moment(format!("{text} 00:00:00")),
-        MOMENT => Value::Moment(text.to_owned()),
-        _ => Value::Text(text.to_owned()),
+        DATE => BoundValue::Moment(format!("{text} 00:00:00")),
+        MOMENT => BoundValue::Moment(text.to_owned()),
+        _ => BoundValue::Text(text.to_owned()),
     })
 }
 

@@ -2,7 +2,7 @@
 //! deep as the chain is long, and everything that walks over it, its end included, needs the stack. So it lives and ends on a stack that is
 //! large enough, and what would be too deep even for that is not read. Trees of our own are kept shallow where they are made.
 
-use super::lex::{Kind, lexemes};
+use super::lex::{TokenKind, lexemes};
 
 /// Deeper statements are not read.
 const DEEPEST: usize = 60_000;
@@ -51,7 +51,7 @@ pub(super) fn depth(text: &str) -> usize {
     let (mut here, mut deepest) = (Level::default(), 0);
     for piece in lexemes(text) {
         match piece.kind {
-            Kind::Symbol => match piece.text {
+            TokenKind::Symbol => match piece.text {
                 "(" => {
                     levels.push(here);
                     here = Level { outside: here.outside + here.chain + here.beyond + 1, ..Level::default() };
@@ -61,7 +61,7 @@ pub(super) fn depth(text: &str) -> usize {
                 "." | ";" | "]" => {}
                 _ => here.chain += 1,
             },
-            Kind::Word => {
+            TokenKind::Word => {
                 if piece.is_any(&["union", "intersect", "except", "join"]) {
                     here.chain = 0;
                     here.beyond += QUERY;

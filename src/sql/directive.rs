@@ -40,7 +40,7 @@ impl DirectiveWord {
 
 /// How the author wants a statement to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Manner {
+pub enum WantedManner {
     /// Over the rows of its table, some at a time.
     Backfill {
         /// The column that rows are taken in the order of; otherwise the first one of the primary key.
@@ -99,14 +99,14 @@ pub(crate) struct DirectiveProblem {
 #[derive(Debug, Default)]
 pub(crate) struct Comments {
     pub(crate) directive: Option<Directive>,
-    pub(crate) manner: Option<Manner>,
+    pub(crate) manner: Option<WantedManner>,
     pub(crate) allows: Vec<RawAllow>,
     pub(crate) problems: Vec<DirectiveProblem>,
 }
 
 enum Word {
     Place(Directive),
-    Manner(Manner),
+    Manner(WantedManner),
     Allow { whole_file: bool, names: Vec<String>, reason: String },
 }
 
@@ -182,7 +182,7 @@ fn settings(rest: &str) -> impl Iterator<Item = (&str, &str)> {
     rest.split_whitespace().map_while(|word| word.split_once('='))
 }
 
-fn backfill(rest: &str) -> Result<Manner, String> {
+fn backfill(rest: &str) -> Result<WantedManner, String> {
     let (mut key, mut rows) = (None, 1000);
     for (name, value) in settings(rest) {
         match name {
@@ -194,10 +194,10 @@ fn backfill(rest: &str) -> Result<Manner, String> {
             _ => return Err(format!("`{name}={value}` is not one of key=COLUMN, rows=NUMBER")),
         }
     }
-    Ok(Manner::Backfill { key, rows })
+    Ok(WantedManner::Backfill { key, rows })
 }
 
-fn check(rest: &str) -> Result<Manner, String> {
+fn check(rest: &str) -> Result<WantedManner, String> {
     let mut within = Duration::ZERO;
     for (name, value) in settings(rest) {
         match name {
@@ -208,7 +208,7 @@ fn check(rest: &str) -> Result<Manner, String> {
             _ => return Err(format!("`{name}={value}` is not within=TIME")),
         }
     }
-    Ok(Manner::Check { within })
+    Ok(WantedManner::Check { within })
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -255,16 +255,17 @@ mod tests {
 
     #[test]
     fn a_manner_has_settings() {
-        let check = |comment: &str, expected: Manner| assert_eq!(comments(comment).manner, Some(expected), "{comment}");
+        let check =
+            |comment: &str, expected: WantedManner| assert_eq!(comments(comment).manner, Some(expected), "{comment}");
         let refused =
             |comment: &str, why: &str| assert!(comments(comment).problems[0].message.contains(why), "{comment}");
-        check("-- cutover: backfill", Manner::Backfill { key: None, rows: 1000 });
+        check("-- cutover: backfill", WantedManner::Backfill { key: None, rows: 1000 });
         check(
             "-- cutover: backfill rows=50 key=id because it is large",
-            Manner::Backfill { key: Some("id".into()), rows: 50 },
+            WantedManner::Backfill { key: Some("id".into()), rows: 50 },
         );
-        check("-- cutover: check", Manner::Check { within: Duration::ZERO });
-        check("-- cutover: check within=10m the job has run", Manner::Check { within: Duration::from_secs(600) });
+        check("-- cutover: check", WantedManner::Check { within: Duration::ZERO });
+        check("-- cutover: check within=10m the job has run", WantedManner::Check { within: Duration::from_secs(600) });
         refused("-- cutover: backfill rows=0", "from 1 to 100000");
         refused("-- cutover: backfill batch=5", "not one of key=COLUMN, rows=NUMBER");
         refused("-- cutover: check within=soon", "such as 30s or 10m");

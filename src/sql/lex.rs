@@ -2,7 +2,7 @@
 
 /// What a lexeme is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// White space.
     Space,
     /// A comment.
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 /// A piece of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lexeme<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) text: &'a str,
     /// Where it starts.
     pub(crate) at: usize,
@@ -33,22 +33,22 @@ pub(crate) struct Lexeme<'a> {
 impl Lexeme<'_> {
     /// Whether it is this keyword.
     pub(crate) fn is(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
     /// Whether it is one of these keywords, given in lower case.
     pub(crate) fn is_any(&self, words: &[&str]) -> bool {
-        self.kind == Kind::Word && words.iter().any(|word| self.text.eq_ignore_ascii_case(word))
+        self.kind == TokenKind::Word && words.iter().any(|word| self.text.eq_ignore_ascii_case(word))
     }
 
     /// Whether it is this symbol.
     pub(crate) fn symbol(&self, text: &str) -> bool {
-        self.kind == Kind::Symbol && self.text == text
+        self.kind == TokenKind::Symbol && self.text == text
     }
 
     /// Whether it is neither white space nor a comment.
     pub(crate) fn solid(&self) -> bool {
-        !matches!(self.kind, Kind::Space | Kind::Comment)
+        !matches!(self.kind, TokenKind::Space | TokenKind::Comment)
     }
 
     /// One past its last byte.
@@ -82,37 +82,37 @@ pub(crate) fn lexemes(text: &str) -> impl Iterator<Item = Lexeme<'_>> {
     })
 }
 
-fn next(text: &str, at: usize) -> (Kind, usize) {
+fn next(text: &str, at: usize) -> (TokenKind, usize) {
     let rest = &text.as_bytes()[at..];
     match rest[0] {
-        b if b.is_ascii_whitespace() => (Kind::Space, run(rest, |b| b.is_ascii_whitespace())),
-        b'-' if rest.starts_with(b"--") => (Kind::Comment, run(rest, |b| b != b'\n')),
-        b'/' if rest.starts_with(b"/*") => (Kind::Comment, comment(rest)),
-        b'\'' => (Kind::Text, quoted(rest, b'\'', false)),
-        b'"' => (Kind::Name, quoted(rest, b'"', false)),
+        b if b.is_ascii_whitespace() => (TokenKind::Space, run(rest, |b| b.is_ascii_whitespace())),
+        b'-' if rest.starts_with(b"--") => (TokenKind::Comment, run(rest, |b| b != b'\n')),
+        b'/' if rest.starts_with(b"/*") => (TokenKind::Comment, comment(rest)),
+        b'\'' => (TokenKind::Text, quoted(rest, b'\'', false)),
+        b'"' => (TokenKind::Name, quoted(rest, b'"', false)),
         b'$' if rest.get(1).is_some_and(u8::is_ascii_digit) => {
-            (Kind::Parameter, 1 + rest[1..].iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len() - 1))
+            (TokenKind::Parameter, 1 + rest[1..].iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len() - 1))
         }
         b'$' => match dollar_quoted(&text[at..]) {
-            Some(length) => (Kind::Text, length),
-            None => (Kind::Symbol, 1),
+            Some(length) => (TokenKind::Text, length),
+            None => (TokenKind::Symbol, 1),
         },
-        b':' if rest.starts_with(b"::") => (Kind::Symbol, 2),
+        b':' if rest.starts_with(b"::") => (TokenKind::Symbol, 2),
         b if b.is_ascii_digit() || (b == b'.' && rest.get(1).is_some_and(u8::is_ascii_digit)) => {
-            (Kind::Number, number(rest))
+            (TokenKind::Number, number(rest))
         }
         b if is_word_start(b) => {
             let length = run(rest, is_word_byte);
             let quote = rest.get(length).copied();
             match (&rest[..length], quote) {
-                (b"e" | b"E", Some(b'\'')) => (Kind::Text, length + quoted(&rest[length..], b'\'', true)),
+                (b"e" | b"E", Some(b'\'')) => (TokenKind::Text, length + quoted(&rest[length..], b'\'', true)),
                 (b"b" | b"B" | b"x" | b"X" | b"n" | b"N", Some(b'\'')) => {
-                    (Kind::Text, length + quoted(&rest[length..], b'\'', false))
+                    (TokenKind::Text, length + quoted(&rest[length..], b'\'', false))
                 }
-                _ => (Kind::Word, length),
+                _ => (TokenKind::Word, length),
             }
         }
-        _ => (Kind::Symbol, 1),
+        _ => (TokenKind::Symbol, 1),
     }
 }
 
@@ -190,7 +190,7 @@ pub(super) fn is_word_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: &[(Kind, &str)]) {
+    fn check(text: &str, expected: &[(TokenKind, &str)]) {
         let found: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).map(|l| (l.kind, l.text)).collect();
         assert_eq!(found, expected);
         assert_eq!(lex(text).into_iter().map(|l| l.text).collect::<String>(), text, "nothing is lost");
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn words_strings_numbers_and_parameters() {
-        use Kind::{Name, Number, Parameter, Symbol, Text, Word};
+        use TokenKind::{Name, Number, Parameter, Symbol, Text, Word};
         check("a\"b\"'c''d' 1.5e-3", &[(Word, "a"), (Name, "\"b\""), (Text, "'c''d'"), (Number, "1.5e-3")]);
         check("$12::int", &[(Parameter, "$12"), (Symbol, "::"), (Word, "int")]);
         check(r"E'\'' $a$'$a$ -- $1", &[(Text, r"E'\''"), (Text, "$a$'$a$")]);

@@ -43,7 +43,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
 use crate::parallel;
 use crate::source::{FileId, Sources, Span};
-pub use directive::{Allow, Directive, DirectiveWord, Manner};
+pub use directive::{Allow, Directive, DirectiveWord, WantedManner};
 pub use name::{Name, Quoted};
 pub use operation::Operation;
 use split::SplitProblemKind;
@@ -67,7 +67,7 @@ pub struct Statement {
     /// The author's word on it.
     pub directive: Option<Directive>,
     /// How the author wants it to run.
-    pub manner: Option<Manner>,
+    pub manner: Option<WantedManner>,
     /// What the author allows it, and the whole file in front of its first statement.
     pub allows: Vec<Allow>,
     /// Whether PostgreSQL runs it in a transaction block.
@@ -197,12 +197,12 @@ pub(crate) fn renamed_call(text: &str, from: &str, to: &str) -> String {
 
 /// The names in a text that stand as those of functions.
 pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
-    use lex::{Kind, Lexeme};
+    use lex::{Lexeme, TokenKind};
     let pieces: Vec<_> = lex::lex(text).into_iter().filter(Lexeme::solid).collect();
     let called = pieces.windows(2).filter(|pair| pair[1].symbol("("));
     let name = |piece: &Lexeme<'_>| match piece.kind {
-        Kind::Word => Some(piece.text.to_ascii_lowercase().into()),
-        Kind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
+        TokenKind::Word => Some(piece.text.to_ascii_lowercase().into()),
+        TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
         _ => None,
     };
     called.filter_map(|pair| name(&pair[0])).collect()

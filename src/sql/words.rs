@@ -1,6 +1,6 @@
 //! The words of a statement, to look for a form in: quotes, strings, comments and the bodies in them count as what they are.
 
-use super::lex::{Kind, Lexeme, lex};
+use super::lex::{Lexeme, TokenKind, lex};
 
 /// The unquoted words of a statement in lower case, and its punctuation; nothing for what is quoted.
 #[derive(Debug, Clone, Default)]
@@ -10,8 +10,8 @@ impl Words {
     /// Reads texts that make one statement together.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let word = |piece: Lexeme<'_>| match piece.kind {
-            Kind::Word => piece.text.to_ascii_lowercase(),
-            Kind::Symbol if matches!(piece.text, "(" | ")" | "," | "-" | ".") => piece.text.to_owned(),
+            TokenKind::Word => piece.text.to_ascii_lowercase(),
+            TokenKind::Symbol if matches!(piece.text, "(" | ")" | "," | "-" | ".") => piece.text.to_owned(),
             _ => String::new(),
         };
         Self(texts.into_iter().flat_map(lex).filter(Lexeme::solid).map(word).collect())

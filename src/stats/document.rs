@@ -27,7 +27,7 @@ pub struct Statistics {
     /// How many connections the server takes.
     pub max_connections: u32,
     /// Tables, partitioned tables and materialized views.
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableStats>,
     /// What is asked, from `pg_stat_statements`; none where that could not be read.
     pub statements: Option<Statements>,
     /// What ran while it was measured; none where that could not be seen.
@@ -84,21 +84,21 @@ impl From<&TableName> for QName {
 /// One table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub struct TableStats {
     /// Its name.
     pub table: TableName,
     /// What it is.
-    pub kind: Kind,
+    pub kind: TableKind,
     /// The partitioned table that it belongs to, or the table it inherits from.
     pub parent: Option<TableName>,
     /// How large it is. A partitioned table has no rows of its own: its partitions are tables here, too.
     pub bytes: Bytes,
     /// How many rows it has, as far as the server knows; none if it was never looked at.
-    pub rows: Option<Rows>,
+    pub rows: Option<RowStats>,
     /// Its indexes.
-    pub indexes: Vec<Index>,
+    pub indexes: Vec<IndexStats>,
     /// Its columns, as far as ANALYZE has looked at them and the role may read them.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnStats>,
     /// What is done with it; none where nothing counts it.
     pub activity: Option<Activity>,
 }
@@ -106,7 +106,7 @@ pub struct Table {
 /// What a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum TableKind {
     /// An ordinary one, or a partition.
     Table,
     /// One whose rows are its partitions'.
@@ -130,7 +130,7 @@ pub struct Bytes {
 /// The number of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rows {
+pub struct RowStats {
     /// How many.
     pub count: u64,
     /// Always estimated.
@@ -142,7 +142,7 @@ pub struct Rows {
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Index {
+pub struct IndexStats {
     /// Its name.
     pub name: String,
     /// Its size.
@@ -154,7 +154,7 @@ pub struct Index {
 /// What ANALYZE saw of a column. Estimated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Column {
+pub struct ColumnStats {
     /// Its name.
     pub name: String,
     /// The share of rows in which it is NULL, from 0 to 1.
@@ -192,7 +192,7 @@ pub struct Statements {
     /// Measured where the start of the counters is known, otherwise estimated from the start of the server.
     pub basis: Basis,
     /// The statements, the most frequent first. Those of all roles are added up.
-    pub list: Vec<Statement>,
+    pub list: Vec<StatementStats>,
     /// What other statements there are, by why they are not in the list, in calls a second.
     pub others: BTreeMap<String, f64>,
     /// How often statements were forgotten because there were too many different ones; none where the server does not count it.
@@ -202,7 +202,7 @@ pub struct Statements {
 /// One statement, normalised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Statement {
+pub struct StatementStats {
     /// Its text without comments and without any value.
     pub text: String,
     /// How often it runs.

@@ -14,11 +14,11 @@ mod weigh;
 mod words;
 
 pub use document::{
-    Activity, Basis, Bytes, Column, FORMAT_VERSION, Index, Kind, Missing, Rows, Statement, Statements, Statistics,
-    StatisticsError, Table, TableName, Touch, Transactions, Way,
+    Activity, Basis, Bytes, ColumnStats, FORMAT_VERSION, IndexStats, Missing, RowStats, StatementStats, Statements,
+    Statistics, StatisticsError, TableKind, TableName, TableStats, Touch, Transactions, Way,
 };
 pub use load::{Blocked, BlockedStatement, Figure, Load, Range, TableLoad};
-pub use settings::{Settings, Weight};
+pub use settings::{LockWeight, Settings};
 #[cfg(feature = "live")]
 pub(crate) use text::without_values;
 pub use throughput::{CATALOG, Throughput, Throughputs};

@@ -34,7 +34,7 @@ impl Default for Settings {
 
 /// How heavy a lock is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum LockWeight {
     /// Nobody will notice.
     Light,
     /// It is as heavy as one has to expect without figures.
@@ -45,17 +45,19 @@ pub enum Weight {
 
 impl Settings {
     /// How heavy a load is.
-    pub fn weight(&self, load: &Load) -> Weight {
+    pub fn weight(&self, load: &Load) -> LockWeight {
         let limit = |ms: Option<u64>| ms.unwrap_or(u64::MAX);
         match load.held.high_ms {
-            Some(high) if high >= limit(self.error_ms) => Weight::Unbearable,
-            Some(high) if high < self.warning_ms && load.doubts.is_empty() && load.expected.is_empty() => Weight::Light,
-            Some(_) | None => Weight::Expected,
+            Some(high) if high >= limit(self.error_ms) => LockWeight::Unbearable,
+            Some(high) if high < self.warning_ms && load.doubts.is_empty() && load.expected.is_empty() => {
+                LockWeight::Light
+            }
+            Some(_) | None => LockWeight::Expected,
         }
     }
 }
 
-impl Weight {
+impl LockWeight {
     /// The severity of a finding about it.
     pub fn severity(self, rule: Severity) -> Severity {
         match self {

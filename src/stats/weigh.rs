@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Basis, Kind, Statement, Statistics, Table, Way};
+use super::document::{Basis, StatementStats, Statistics, TableKind, TableStats, Way};
 use super::load::{Blocked, BlockedStatement, Figure, Load, Range, TableLoad};
 use super::settings::Settings;
 use super::throughput::{CATALOG, Throughput};
@@ -166,7 +166,7 @@ impl Weighing {
         if self.doubts.is_empty() { basis } else { Basis::Assumed }
     }
 
-    fn find(&self, name: &QName) -> Option<&Table> {
+    fn find(&self, name: &QName) -> Option<&TableStats> {
         self.tables.get(name).map(|at| &self.statistics.tables[*at])
     }
 
@@ -202,7 +202,7 @@ impl Weighing {
             size.toast += table.bytes.toast;
             size.indexed += table.bytes.heap * u64::try_from(table.indexes.len()).unwrap_or(u64::MAX);
             size.estimated |= table.bytes.basis != Basis::Measured;
-            if table.kind != Kind::Partitioned {
+            if table.kind != TableKind::Partitioned {
                 size.rows = size.rows.zip(table.rows.as_ref().map(|rows| rows.count)).map(|(a, b)| a + b);
             }
         }
@@ -330,7 +330,7 @@ impl Weighing {
         };
         let (calls, basis, source, mut named) = match &self.statistics.statements {
             Some(statements) => {
-                let found: Vec<(u64, Basis, &Statement)> = statements
+                let found: Vec<(u64, Basis, &StatementStats)> = statements
                     .list
                     .iter()
                     .filter(|s| way(s, related).is_some_and(|way| waits(way, mode)))
@@ -436,7 +436,7 @@ fn waits(way: Way, mode: LockMode) -> bool {
 }
 
 /// How a statement locks a table or its kin.
-fn way(statement: &Statement, related: &BTreeSet<QName>) -> Option<Way> {
+fn way(statement: &StatementStats, related: &BTreeSet<QName>) -> Option<Way> {
     let own = statement.touches.iter().filter(|touch| related.contains(&QName::from(&touch.table)));
     own.map(|touch| touch.way).max()
 }

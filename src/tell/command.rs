@@ -12,7 +12,7 @@ pub(super) const KIND: ListenerKind = ListenerKind {
     name: "command",
     about: "A program gets the document on standard input; exit code 0 means that all is well",
     needs: Needs::ThisMachine,
-    settings: crate::outside::Command::json_schema,
+    settings: crate::outside::ProgramSettings::json_schema,
     open: |configured, surroundings| Ok(Box::new(Command { program: surroundings.command(configured)? })),
 };
 

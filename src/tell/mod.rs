@@ -8,5 +8,5 @@ mod slack;
 mod webhook;
 
 pub use listener::{FORMAT_VERSION, Listener, Occasion, Telling};
-pub use registry::{KINDS, ListenerKind, Opened, kind, open};
+pub use registry::{KINDS, ListenerKind, OpenedListener, kind, open};
 pub use set::{HookSet, NewsSet};

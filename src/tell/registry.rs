@@ -16,17 +16,17 @@ pub struct ListenerKind {
     /// The JSON Schema of its settings.
     pub settings: SettingsSchema,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Configured, &Surroundings) -> Opened,
+    pub open: fn(&Configured, &Surroundings) -> OpenedListener,
 }
 
 /// A listener, or what is wrong with its settings.
-pub type Opened = Result<Box<dyn Listener>, String>;
+pub type OpenedListener = Result<Box<dyn Listener>, String>;
 
 /// Every kind, a line each.
 pub static KINDS: &[ListenerKind] = &[command::KIND, webhook::KIND, slack::KIND];
 
 /// Makes a listener.
-pub fn open(configured: &Configured, surroundings: &Surroundings) -> Opened {
+pub fn open(configured: &Configured, surroundings: &Surroundings) -> OpenedListener {
     let kind = kind(configured).ok_or_else(|| {
         let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
         format!("{}: there is no kind {:?}; there are {known}", configured.name, configured.kind)

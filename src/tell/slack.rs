@@ -10,8 +10,8 @@ use serde_json::json;
 use super::registry::ListenerKind;
 use super::webhook::posted;
 use super::{Listener, Occasion, Telling};
-use crate::outside::http::Request;
-use crate::outside::{Needs, Surroundings, Text};
+use crate::outside::http::HttpRequest;
+use crate::outside::{ConfiguredText, Needs, Surroundings};
 
 pub(super) const KIND: ListenerKind = ListenerKind {
     name: "slack",
@@ -29,11 +29,11 @@ pub(super) const KIND: ListenerKind = ListenerKind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// The webhook's address, which is a secret: whoever has it can write there.
-    url: Text,
+    url: ConfiguredText,
 }
 
 struct Slack {
-    url: Text,
+    url: ConfiguredText,
     folder: Utf8PathBuf,
     surroundings: Surroundings,
 }
@@ -42,7 +42,7 @@ impl Slack {
     async fn post(&self, occasion: &Occasion, deadline: Duration) -> Result<(), String> {
         let url = self.url.read(&self.folder, &self.surroundings).await.map_err(|why| format!("url: {why}"))?;
         let text = format!("Release {} on {}: {}", occasion.release, occasion.database, occasion.text);
-        let request = Request::with_json("POST", url.reveal(), json!({ "text": text }).to_string().into_bytes());
+        let request = HttpRequest::with_json("POST", url.reveal(), json!({ "text": text }).to_string().into_bytes());
         posted(request, deadline).await
     }
 }

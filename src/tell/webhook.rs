@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::registry::ListenerKind;
 use super::{Listener, Occasion, Telling};
-use crate::outside::http::{Request, send};
-use crate::outside::{Needs, Surroundings, Text, are_headers, with_headers};
+use crate::outside::http::{HttpRequest, send};
+use crate::outside::{ConfiguredText, Needs, Surroundings, are_headers, with_headers};
 
 pub(super) const KIND: ListenerKind = ListenerKind {
     name: "webhook",
@@ -29,15 +29,15 @@ pub(super) const KIND: ListenerKind = ListenerKind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// Where to; an address that is a secret is named.
-    url: Text,
+    url: ConfiguredText,
     /// Headers; a secret is named.
     #[serde(default)]
-    headers: BTreeMap<String, Text>,
+    headers: BTreeMap<String, ConfiguredText>,
 }
 
 struct Webhook {
-    url: Text,
-    headers: BTreeMap<String, Text>,
+    url: ConfiguredText,
+    headers: BTreeMap<String, ConfiguredText>,
     folder: Utf8PathBuf,
     surroundings: Surroundings,
 }
@@ -46,14 +46,14 @@ impl Webhook {
     async fn post(&self, occasion: &Occasion, deadline: Duration) -> Result<(), String> {
         let body = serde_json::to_vec(occasion).map_err(|error| error.to_string())?;
         let url = self.url.read(&self.folder, &self.surroundings).await.map_err(|why| format!("url: {why}"))?;
-        let request = Request::with_json("POST", url.reveal(), body);
+        let request = HttpRequest::with_json("POST", url.reveal(), body);
         let request = with_headers(request, &self.headers, &self.folder, &self.surroundings).await?;
         posted(request, deadline).await
     }
 }
 
 /// Sends it. The address stays out of the error: it may be a secret.
-pub(super) async fn posted(request: Request, deadline: Duration) -> Result<(), String> {
+pub(super) async fn posted(request: HttpRequest, deadline: Duration) -> Result<(), String> {
     let url = request.url.clone();
     let sent = send(request, deadline).await.map_err(|error| error.to_string().replace(&url, "the address"))?;
     match sent.is_success() {

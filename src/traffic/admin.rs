@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Code, Context, TrafficError};
-use crate::outside::http::{NoResponse, Request, Response, send};
+use super::{Context, TrafficError, TrafficErrorCode};
+use crate::outside::http::{HttpRequest, HttpResponse, NoResponse, send};
 use crate::outside::is_url;
 
 /// The API of the proxy behind a backend.
@@ -31,11 +31,11 @@ impl Admin {
         &self,
         context: &Context,
         op: &'static str,
-        request: Request,
-    ) -> Result<Response, TrafficError> {
+        request: HttpRequest,
+    ) -> Result<HttpResponse, TrafficError> {
         let (method, url) = (request.method, request.url.clone());
         let response = send(request, context.deadline).await.map_err(|error| match error {
-            NoResponse::NotAsked(why) => TrafficError::refused(&self.backend, op, Code::Misconfigured, why),
+            NoResponse::NotAsked(why) => TrafficError::refused(&self.backend, op, TrafficErrorCode::Misconfigured, why),
             unreached => TrafficError::unavailable(&self.backend, op, format!("{url}: {unreached}")),
         })?;
         if response.is_success() {
@@ -49,12 +49,17 @@ impl Admin {
         })
     }
 
-    pub(super) async fn get(&self, context: &Context, op: &'static str, path: &str) -> Result<Response, TrafficError> {
-        self.send(context, op, Request::get(self.url(path))).await
+    pub(super) async fn get(
+        &self,
+        context: &Context,
+        op: &'static str,
+        path: &str,
+    ) -> Result<HttpResponse, TrafficError> {
+        self.send(context, op, HttpRequest::get(self.url(path))).await
     }
 
     /// The body of a response as JSON.
-    pub(super) fn json(&self, op: &'static str, response: &Response) -> Result<Value, TrafficError> {
+    pub(super) fn json(&self, op: &'static str, response: &HttpResponse) -> Result<Value, TrafficError> {
         serde_json::from_slice(&response.body).map_err(|error| TrafficError::Broken {
             backend: self.backend.clone(),
             op,
@@ -73,13 +78,13 @@ impl Admin {
     }
 }
 
-fn code(status: u16) -> Code {
+fn code(status: u16) -> TrafficErrorCode {
     match status {
-        401 | 403 => Code::Denied,
-        404 | 410 => Code::NotFound,
-        409 | 412 => Code::Conflict,
-        429 => Code::Throttled,
-        other => Code::Other(other.to_string()),
+        401 | 403 => TrafficErrorCode::Denied,
+        404 | 410 => TrafficErrorCode::NotFound,
+        409 | 412 => TrafficErrorCode::Conflict,
+        429 => TrafficErrorCode::Throttled,
+        other => TrafficErrorCode::Other(other.to_string()),
     }
 }
 

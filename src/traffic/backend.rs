@@ -216,7 +216,7 @@ impl Log {
 /// What is wrong, in a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Code {
+pub enum TrafficErrorCode {
     /// It may not.
     Denied,
     /// What it is to move is not there.
@@ -236,17 +236,17 @@ pub enum Code {
 }
 
 /// Their names on the wire.
-const CODES: [(&str, Code); 7] = [
-    ("denied", Code::Denied),
-    ("not-found", Code::NotFound),
-    ("conflict", Code::Conflict),
-    ("throttled", Code::Throttled),
-    ("misconfigured", Code::Misconfigured),
-    ("grid", Code::Grid),
-    ("fenced", Code::Fenced),
+const CODES: [(&str, TrafficErrorCode); 7] = [
+    ("denied", TrafficErrorCode::Denied),
+    ("not-found", TrafficErrorCode::NotFound),
+    ("conflict", TrafficErrorCode::Conflict),
+    ("throttled", TrafficErrorCode::Throttled),
+    ("misconfigured", TrafficErrorCode::Misconfigured),
+    ("grid", TrafficErrorCode::Grid),
+    ("fenced", TrafficErrorCode::Fenced),
 ];
 
-impl std::fmt::Display for Code {
+impl std::fmt::Display for TrafficErrorCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Other(word) => f.write_str(word),
@@ -255,7 +255,7 @@ impl std::fmt::Display for Code {
     }
 }
 
-impl From<&str> for Code {
+impl From<&str> for TrafficErrorCode {
     fn from(word: &str) -> Self {
         let known = CODES.iter().find(|(name, _)| *name == word);
         known.map_or_else(|| Self::Other(word.to_owned()), |(_, code)| code.clone())
@@ -274,7 +274,7 @@ pub enum TrafficError {
         /// The call.
         op: &'static str,
         /// What is wrong, in a word.
-        code: Code,
+        code: TrafficErrorCode,
         /// Its message.
         message: String,
         /// Whether the same call may work later.
@@ -314,8 +314,8 @@ pub enum TrafficError {
 
 impl TrafficError {
     /// An error of the backend's own. Only what says so may work later.
-    pub fn refused(backend: &str, op: &'static str, code: Code, message: impl Into<String>) -> Self {
-        let retryable = code == Code::Throttled;
+    pub fn refused(backend: &str, op: &'static str, code: TrafficErrorCode, message: impl Into<String>) -> Self {
+        let retryable = code == TrafficErrorCode::Throttled;
         Self::Refused { backend: backend.to_owned(), op, code, message: message.into(), retryable }
     }
 

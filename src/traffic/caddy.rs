@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::admin::{Admin, is_name};
 use super::registry::BackendKind;
 use super::{
-    Answer, Capabilities, Code, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    weights,
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, weights,
 };
 use crate::outside::Needs;
-use crate::outside::http::Request;
+use crate::outside::http::HttpRequest;
 use crate::side::Side;
 
 pub(super) const KIND: BackendKind = BackendKind {
@@ -100,7 +100,12 @@ struct Handler {
 }
 
 impl Caddy {
-    fn refused<T>(&self, op: &'static str, code: Code, message: impl Into<String>) -> Result<T, TrafficError> {
+    fn refused<T>(
+        &self,
+        op: &'static str,
+        code: TrafficErrorCode,
+        message: impl Into<String>,
+    ) -> Result<T, TrafficError> {
         Err(TrafficError::refused(&self.name, op, code, message))
     }
 
@@ -115,13 +120,13 @@ impl Caddy {
         if value["handler"] != "reverse_proxy" {
             return self.refused(
                 op,
-                Code::Misconfigured,
+                TrafficErrorCode::Misconfigured,
                 format!("what has the id {id} is no `reverse_proxy` handler"),
             );
         }
         if !value["dynamic_upstreams"].is_null() {
             let what = format!("the upstreams of {id} are dynamic, and have no weights");
-            return self.refused(op, Code::Misconfigured, what);
+            return self.refused(op, TrafficErrorCode::Misconfigured, what);
         }
         let dialled = value["upstreams"].as_array().into_iter().flatten();
         let dialled: Vec<String> = dialled.filter_map(|one| one["dial"].as_str().map(str::to_owned)).collect();
@@ -133,11 +138,11 @@ impl Caddy {
                  with a weight for each of its {} upstreams",
                 dialled.len()
             );
-            return self.refused(op, Code::Misconfigured, what);
+            return self.refused(op, TrafficErrorCode::Misconfigured, what);
         }
         let Some(tag) = response.header("etag").map(str::to_owned) else {
             let what = "this Caddy gives no ETag; 2.5 and later do";
-            return self.refused(op, Code::Misconfigured, what);
+            return self.refused(op, TrafficErrorCode::Misconfigured, what);
         };
         Ok(Handler { tag, value, upstreams: dialled.into_iter().zip(given).collect() })
     }
@@ -156,14 +161,14 @@ impl Caddy {
         let (handler, id) = (self.handler(context, op).await?, &self.settings.id);
         let ours = || self.settings.blue.iter().chain(&self.settings.green);
         if let Some(missing) = ours().find(|name| handler.upstreams.iter().all(|(known, _)| known != *name)) {
-            return self.refused(op, Code::NotFound, format!("the handler {id} has no upstream {missing}"));
+            return self.refused(op, TrafficErrorCode::NotFound, format!("the handler {id} has no upstream {missing}"));
         }
         let stranger = handler.upstreams.iter().find(|(name, weight)| *weight > 0 && ours().all(|one| one != name));
         match stranger {
             Some((name, _)) => {
                 let what =
                     format!("upstream {name} of the handler {id} gets traffic and is neither blue's nor green's");
-                self.refused(op, Code::Misconfigured, what)
+                self.refused(op, TrafficErrorCode::Misconfigured, what)
             }
             None => Ok(()),
         }
@@ -173,7 +178,7 @@ impl Caddy {
         let op = "set_share";
         let Settings { blue, green, .. } = &self.settings;
         let Some((for_blue, for_green)) = weights::least(want, blue.len(), green.len()) else {
-            return self.refused(op, Code::Grid, format!("no weights give green exactly {want}"));
+            return self.refused(op, TrafficErrorCode::Grid, format!("no weights give green exactly {want}"));
         };
         let handler = self.handler(context, op).await?;
         if self.share_of(&handler) == Some(want) {
@@ -187,11 +192,11 @@ impl Caddy {
         let mut policy = handler.value["load_balancing"]["selection_policy"].clone();
         policy["weights"] = handler.upstreams.iter().map(weight).collect();
         let url = self.admin.url(&format!("{}/load_balancing/selection_policy", self.path()));
-        let request = Request::with_json("PATCH", url, policy.to_string().into_bytes());
+        let request = HttpRequest::with_json("PATCH", url, policy.to_string().into_bytes());
         self.admin.send(context, op, request.header("If-Match", handler.tag)).await?;
         match self.share_of(&self.handler(context, op).await?) {
             Some(share) => Ok(ShareSet { share }),
-            None => self.refused(op, Code::Misconfigured, "no upstream has a weight"),
+            None => self.refused(op, TrafficErrorCode::Misconfigured, "no upstream has a weight"),
         }
     }
 

@@ -6,25 +6,25 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Code, Context, Drain, Handle, Kind, Log, ManagedDeployment, Progress, Share, ShareSet, TrafficBackend,
-    TrafficError, Verified,
+    Context, Drain, Handle, Kind, Log, ManagedDeployment, Progress, Share, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, Verified,
 };
 use crate::side::Side;
 
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub struct ContractRule {
     /// As it is printed.
     pub name: &'static str,
     /// What it asks for.
     pub about: &'static str,
     /// Of whom.
-    pub of: Asked,
+    pub of: AskedOf,
 }
 
 /// Of which backends a rule is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum AskedOf {
     /// Of all.
     All,
     /// Of those that are given shares.
@@ -34,10 +34,10 @@ pub enum Asked {
 }
 
 /// Every rule, in the order in which they are asked for.
-pub const RULES: [Rule; 16] = {
-    use Asked::{All, Deployments, Shares};
-    const fn rule(of: Asked, name: &'static str, about: &'static str) -> Rule {
-        Rule { name, about, of }
+pub const RULES: [ContractRule; 16] = {
+    use AskedOf::{All, Deployments, Shares};
+    const fn rule(of: AskedOf, name: &'static str, about: &'static str) -> ContractRule {
+        ContractRule { name, about, of }
     }
     [
         rule(All, "answers", "every answer is one that fits what was asked"),
@@ -66,7 +66,7 @@ pub const RULES: [Rule; 16] = {
 /// How a rule came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", content = "why", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum ContractOutcome {
     /// It is kept.
     Kept,
     /// It is not, and this was seen.
@@ -77,17 +77,17 @@ pub enum Outcome {
 
 /// A rule with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Finding {
+pub struct ContractFinding {
     /// The rule.
     pub rule: &'static str,
     /// How it came out.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: ContractOutcome,
 }
 
 /// How it is asked.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ContractSettings {
     /// The shares that are set on the way. None beyond it is.
     pub shares: Vec<Share>,
     /// For one call.
@@ -100,9 +100,9 @@ pub struct Settings {
 pub async fn conformance(
     backend: &dyn TrafficBackend,
     other: &dyn TrafficBackend,
-    settings: &Settings,
+    settings: &ContractSettings,
     log: &Log,
-) -> Vec<Finding> {
+) -> Vec<ContractFinding> {
     // Whoever remembers the fence of a release must not take this for one that comes.
     let release = format!("conformance-{}", jiff::Timestamp::now().as_millisecond());
     let mut suite = Suite {
@@ -111,7 +111,7 @@ pub async fn conformance(
         other,
         settings,
         log,
-        asked: Asked::Shares,
+        asked: AskedOf::Shares,
         begun: Vec::new(),
         late: None,
         garbage: None,
@@ -119,19 +119,25 @@ pub async fn conformance(
     };
     suite.run().await;
     let Suite { late, garbage, findings, .. } = suite;
-    let everywhere = [("answers", garbage), ("deadline", late)]
-        .map(|(rule, why)| Finding { rule, outcome: why.map_or(Outcome::Kept, Outcome::Broken) });
+    let everywhere = [("answers", garbage), ("deadline", late)].map(|(rule, why)| ContractFinding {
+        rule,
+        outcome: why.map_or(ContractOutcome::Kept, ContractOutcome::Broken),
+    });
     everywhere.into_iter().chain(findings).collect()
 }
 
 /// Gives blue everything, where the suite was left in between.
-pub async fn give_back(backend: &dyn TrafficBackend, settings: &Settings, log: &Log) -> Result<(), TrafficError> {
+pub async fn give_back(
+    backend: &dyn TrafficBackend,
+    settings: &ContractSettings,
+    log: &Log,
+) -> Result<(), TrafficError> {
     let release = format!("conformance-{}-back", jiff::Timestamp::now().as_millisecond());
     let (step, deadline) = ("back".to_owned(), settings.deadline);
     let context = Context { release, step, fence: FENCE + 1, deadline, log: log.clone() };
     if backend.capabilities(&context).await?.kind == Kind::Managed {
         let why = "a deployment may have been begun: end it on the platform".to_owned();
-        return Err(TrafficError::refused(backend.name(), "abort", Code::Conflict, why));
+        return Err(TrafficError::refused(backend.name(), "abort", TrafficErrorCode::Conflict, why));
     }
     backend.set_share(&context, Share::NONE).await?;
     let begun = Instant::now();
@@ -149,35 +155,35 @@ struct Suite<'a> {
     release: String,
     backend: &'a dyn TrafficBackend,
     other: &'a dyn TrafficBackend,
-    settings: &'a Settings,
+    settings: &'a ContractSettings,
     log: &'a Log,
     /// What is asked of it beside what is asked of all.
-    asked: Asked,
+    asked: AskedOf,
     /// Deployments that were begun.
     begun: Vec<Handle>,
     /// The first answer that came too late, or made no sense.
     late: Option<String>,
     garbage: Option<String>,
-    findings: Vec<Finding>,
+    findings: Vec<ContractFinding>,
 }
 
 /// Whether a rule is kept; an error says why not.
-type Kept = Result<Outcome, String>;
+type Kept = Result<ContractOutcome, String>;
 
 impl Suite<'_> {
     async fn run(&mut self) {
         let ready = self.ready().await;
-        let is_ready = ready == Ok(Outcome::Kept);
+        let is_ready = ready == Ok(ContractOutcome::Kept);
         self.found("ready", ready);
         if !is_ready {
             let why = "it is not ready".to_owned();
             let asked = self.asked;
-            for rule in RULES.iter().skip(3).filter(|rule| [Asked::All, asked].contains(&rule.of)) {
-                self.findings.push(Finding { rule: rule.name, outcome: Outcome::Skipped(why.clone()) });
+            for rule in RULES.iter().skip(3).filter(|rule| [AskedOf::All, asked].contains(&rule.of)) {
+                self.findings.push(ContractFinding { rule: rule.name, outcome: ContractOutcome::Skipped(why.clone()) });
             }
             return;
         }
-        if self.asked == Asked::Deployments {
+        if self.asked == AskedOf::Deployments {
             let health = self.health().await;
             self.found("health", health);
             self.deployments().await;
@@ -212,7 +218,7 @@ impl Suite<'_> {
         };
         let begun = self.one_deployment(managed).await;
         let handle = begun.as_ref().ok().cloned();
-        self.found("one-deployment", begun.map(|_| Outcome::Kept));
+        self.found("one-deployment", begun.map(|_| ContractOutcome::Kept));
         if let Some(handle) = handle {
             let told = self.progress(managed, &handle).await;
             self.found("progress", told);
@@ -222,7 +228,7 @@ impl Suite<'_> {
             self.found("another", another);
         } else {
             for rule in ["progress", "abort", "another"] {
-                self.found(rule, Ok(Outcome::Skipped("no deployment is known".to_owned())));
+                self.found(rule, Ok(ContractOutcome::Skipped("no deployment is known".to_owned())));
             }
         }
         // Whatever came out: none goes on.
@@ -261,7 +267,7 @@ impl Suite<'_> {
         let none = Handle(format!("{handle}-that-was-not-begun"));
         match self.answer(managed.poll(&context, none)).await {
             Ok(progress) => Err(format!("of a deployment that was not begun it says {progress:?}")),
-            Err(TrafficError::Refused { .. }) => Ok(Outcome::Kept),
+            Err(TrafficError::Refused { .. }) => Ok(ContractOutcome::Kept),
             Err(error) => Err(text(error)),
         }
     }
@@ -283,7 +289,7 @@ impl Suite<'_> {
         }
         match self.answer(backend.observe(&context)).await.map_err(text)?.share {
             Some(seen) if seen != Share::NONE => Err(format!("it is rolled back, and green still has {seen}")),
-            _ => Ok(Outcome::Kept),
+            _ => Ok(ContractOutcome::Kept),
         }
     }
 
@@ -297,7 +303,7 @@ impl Suite<'_> {
     }
 
     fn found(&mut self, rule: &'static str, kept: Kept) {
-        self.findings.push(Finding { rule, outcome: kept.unwrap_or_else(Outcome::Broken) });
+        self.findings.push(ContractFinding { rule, outcome: kept.unwrap_or_else(ContractOutcome::Broken) });
     }
 
     fn context(&self, step: &str, fence: i64) -> Context {
@@ -325,10 +331,10 @@ impl Suite<'_> {
         let (backend, context) = (self.backend, self.context("ready", FENCE));
         let can = self.answer(backend.capabilities(&context)).await.map_err(text)?;
         if can.kind == Kind::Manual {
-            return Ok(Outcome::Skipped("people move the traffic".to_owned()));
+            return Ok(ContractOutcome::Skipped("people move the traffic".to_owned()));
         }
         if can.kind == Kind::Managed {
-            self.asked = Asked::Deployments;
+            self.asked = AskedOf::Deployments;
         }
         let again = self.answer(backend.capabilities(&context)).await.map_err(text)?;
         if again != can {
@@ -337,7 +343,7 @@ impl Suite<'_> {
         self.answer(backend.preflight(&context)).await.map_err(text)?;
         match self.answer(backend.observe(&context)).await.map_err(text)?.share {
             Some(seen) if seen != Share::NONE => Err(format!("green has {seen} of the traffic")),
-            _ => Ok(Outcome::Kept),
+            _ => Ok(ContractOutcome::Kept),
         }
     }
 
@@ -405,8 +411,8 @@ impl Suite<'_> {
             unseen &= seen.is_none();
         }
         match unseen {
-            true => Ok(Outcome::Skipped("it cannot see a share".to_owned())),
-            false => Ok(Outcome::Kept),
+            true => Ok(ContractOutcome::Skipped("it cannot see a share".to_owned())),
+            false => Ok(ContractOutcome::Kept),
         }
     }
 
@@ -422,7 +428,7 @@ impl Suite<'_> {
         }
         let after = self.settle(&step, share).await?;
         if before == after {
-            Ok(Outcome::Kept)
+            Ok(ContractOutcome::Kept)
         } else {
             Err(format!("it showed {} before, and {} after", shown(before), shown(after)))
         }
@@ -436,27 +442,27 @@ impl Suite<'_> {
         let (backend, context) = (self.backend, self.context("verify", FENCE));
         match self.answer(backend.verify(&context, beside)).await.map_err(text)? {
             Verified::Yes => Err(format!("green has {share}, and it confirms {beside}")),
-            Verified::NotYet { .. } => Ok(Outcome::Kept),
-            Verified::Unsupported => Ok(Outcome::Skipped("it cannot confirm a share".to_owned())),
+            Verified::NotYet { .. } => Ok(ContractOutcome::Kept),
+            Verified::Unsupported => Ok(ContractOutcome::Skipped("it cannot confirm a share".to_owned())),
         }
     }
 
     /// An odd share, as small as there can be.
     async fn rounding(&mut self) -> Kept {
-        let Some(odd) = Share::basis_points(1) else { return Ok(Outcome::Kept) };
+        let Some(odd) = Share::basis_points(1) else { return Ok(ContractOutcome::Kept) };
         if let Some(why) = self.backend.refuses(odd) {
-            return Ok(Outcome::Skipped(format!("it refuses {odd} before: {why}")));
+            return Ok(ContractOutcome::Skipped(format!("it refuses {odd} before: {why}")));
         }
         let (backend, context) = (self.backend, self.context("rounding", FENCE));
         let set = match self.answer(backend.set_share(&context, odd)).await {
             Ok(set) => set.share,
-            Err(TrafficError::Refused { .. }) => return Ok(Outcome::Kept),
+            Err(TrafficError::Refused { .. }) => return Ok(ContractOutcome::Kept),
             Err(error) => return Err(text(error)),
         };
         let seen = self.settle("rounding", set).await?;
         match seen {
             Some(seen) if seen != set => Err(format!("asked for {odd}, it says that it set {set}, and shows {seen}")),
-            _ => Ok(Outcome::Kept),
+            _ => Ok(ContractOutcome::Kept),
         }
     }
 
@@ -469,7 +475,7 @@ impl Suite<'_> {
         let begun = Instant::now();
         loop {
             match self.seen("foreign").await? {
-                None => return Ok(Outcome::Skipped("it cannot see a share".to_owned())),
+                None => return Ok(ContractOutcome::Skipped("it cannot see a share".to_owned())),
                 Some(Share::NONE) => break,
                 Some(seen) if begun.elapsed() > self.settings.converge => {
                     return Err(format!("somebody else gave blue everything, and it still shows {seen}"));
@@ -480,7 +486,7 @@ impl Suite<'_> {
         let (backend, context) = (self.backend, self.context("foreign", FENCE));
         match self.answer(backend.verify(&context, share)).await.map_err(text)? {
             Verified::Yes => Err(format!("somebody else gave blue everything, and it confirms {share}")),
-            _ => Ok(Outcome::Kept),
+            _ => Ok(ContractOutcome::Kept),
         }
     }
 
@@ -492,14 +498,14 @@ impl Suite<'_> {
         self.settle_as(&later, share).await?;
         let earlier = self.context("fence", FENCE);
         match self.answer(backend.set_share(&earlier, Share::NONE)).await {
-            Ok(_) => Ok(Outcome::Skipped("it does not look at the fence".to_owned())),
-            Err(TrafficError::Refused { code: Code::Fenced, .. }) => {
+            Ok(_) => Ok(ContractOutcome::Skipped("it does not look at the fence".to_owned())),
+            Err(TrafficError::Refused { code: TrafficErrorCode::Fenced, .. }) => {
                 let seen = self.answer(backend.observe(&later)).await.map_err(text)?.share;
                 match seen {
                     Some(seen) if seen != share => Err(format!(
                         "an earlier executor is refused, and green has {seen} instead of {share} all the same"
                     )),
-                    _ => Ok(Outcome::Kept),
+                    _ => Ok(ContractOutcome::Kept),
                 }
             }
             Err(error) => Err(format!("an earlier executor is refused otherwise than as `fenced`: {error}")),
@@ -522,7 +528,7 @@ impl Suite<'_> {
             let (backend, context) = (self.backend, self.context("health", FENCE + 1));
             self.answer(backend.health(&context, side)).await.map_err(|error| format!("of {side}: {error}"))?;
         }
-        Ok(Outcome::Kept)
+        Ok(ContractOutcome::Kept)
     }
 
     async fn drain(&mut self) -> Kept {
@@ -531,7 +537,7 @@ impl Suite<'_> {
         self.settle_as(&context, Share::NONE).await?;
         match self.answer(backend.drain(&context, Side::Blue)).await.map_err(text)? {
             Drain::Drained { evidence } => Err(format!("blue has all traffic, and it calls it drained: {evidence}")),
-            Drain::Active { .. } | Drain::Unknown | Drain::WaitUntil { .. } => Ok(Outcome::Kept),
+            Drain::Active { .. } | Drain::Unknown | Drain::WaitUntil { .. } => Ok(ContractOutcome::Kept),
         }
     }
 
@@ -541,7 +547,7 @@ impl Suite<'_> {
         self.settle_as(&context, Share::NONE).await?;
         match self.answer(backend.observe(&context)).await.map_err(text)?.share {
             Some(seen) if seen != Share::NONE => Err(format!("green still has {seen}")),
-            _ => Ok(Outcome::Kept),
+            _ => Ok(ContractOutcome::Kept),
         }
     }
 }

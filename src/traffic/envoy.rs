@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::admin::{Admin, is_name};
 use super::registry::BackendKind;
 use super::{
-    Answer, Capabilities, Code, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    weights,
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, weights,
 };
 use crate::outside::Needs;
 use crate::outside::replace::replace;
@@ -104,7 +104,12 @@ fn beside<'v>(value: &'v Value, clusters: [&str; 2]) -> Option<&'v str> {
 }
 
 impl Envoy {
-    fn refused<T>(&self, op: &'static str, code: Code, message: impl Into<String>) -> Result<T, TrafficError> {
+    fn refused<T>(
+        &self,
+        op: &'static str,
+        code: TrafficErrorCode,
+        message: impl Into<String>,
+    ) -> Result<T, TrafficError> {
         Err(TrafficError::refused(&self.name, op, code, message))
     }
 
@@ -112,10 +117,10 @@ impl Envoy {
     fn routes(&self, op: &'static str) -> Result<Value, TrafficError> {
         let file = &self.file;
         let text = std::fs::read_to_string(file)
-            .or_else(|error| self.refused(op, Code::NotFound, format!("{file} cannot be read: {error}")))?;
+            .or_else(|error| self.refused(op, TrafficErrorCode::NotFound, format!("{file} cannot be read: {error}")))?;
         serde_json::from_str(&text).or_else(|error| {
             let what = format!("{file} is no JSON ({error}); Envoy reads JSON under any name, so write it as that");
-            self.refused(op, Code::Misconfigured, what)
+            self.refused(op, TrafficErrorCode::Misconfigured, what)
         })
     }
 
@@ -176,7 +181,7 @@ impl Envoy {
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
         let (op, file) = ("preflight", &self.file);
         let Settings { blue, green, .. } = &self.settings;
-        let wrong = |what: String| self.refused(op, Code::Misconfigured, what);
+        let wrong = |what: String| self.refused(op, TrafficErrorCode::Misconfigured, what);
         let mut routes = self.routes(op)?;
         let mut problem = None;
         each_split(&mut routes, &mut |split| {
@@ -207,7 +212,7 @@ impl Envoy {
         if let Some(missing) =
             [blue, green].into_iter().find(|name| known.iter().all(|one| one["name"] != name.as_str()))
         {
-            return self.refused(op, Code::NotFound, format!("Envoy has no cluster {missing}"));
+            return self.refused(op, TrafficErrorCode::NotFound, format!("Envoy has no cluster {missing}"));
         }
         let dump = self.admin.get_json(context, op, "/config_dump?resource=dynamic_route_configs").await?;
         if let Some(name) = beside(&dump, [blue, green]) {
@@ -247,12 +252,12 @@ impl Envoy {
         if set == 0 {
             return self.refused(
                 op,
-                Code::Misconfigured,
+                TrafficErrorCode::Misconfigured,
                 format!("{} has no `weighted_clusters` with both", self.file),
             );
         }
         let text = serde_json::to_string_pretty(&routes).unwrap_or_default() + "\n";
-        replace(&self.file, &text).or_else(|why| self.refused(op, Code::Denied, why))?;
+        replace(&self.file, &text).or_else(|why| self.refused(op, TrafficErrorCode::Denied, why))?;
         Ok(ShareSet { share: want })
     }
 

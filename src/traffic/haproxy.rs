@@ -13,8 +13,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::registry::BackendKind;
 use super::{
-    Answer, Capabilities, Code, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    Verified, weights,
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, Verified, weights,
 };
 use crate::outside::Needs;
 use crate::side::Side;
@@ -124,7 +124,7 @@ impl Haproxy {
         }
     }
 
-    fn refused(&self, op: &'static str, code: Code, message: String) -> TrafficError {
+    fn refused(&self, op: &'static str, code: TrafficErrorCode, message: String) -> TrafficError {
         TrafficError::refused(&self.name, op, code, message)
     }
 
@@ -135,11 +135,13 @@ impl Haproxy {
             "" => Ok(()),
             // A socket without `level admin` says so.
             text if text.contains("Permission denied") => {
-                Err(self.refused(op, Code::Denied, format!("{text} The socket needs `level admin`")))
+                Err(self.refused(op, TrafficErrorCode::Denied, format!("{text} The socket needs `level admin`")))
             }
-            text => {
-                Err(self.refused(op, Code::Other("refused".to_owned()), text.lines().collect::<Vec<_>>().join(" ")))
-            }
+            text => Err(self.refused(
+                op,
+                TrafficErrorCode::Other("refused".to_owned()),
+                text.lines().collect::<Vec<_>>().join(" "),
+            )),
         }
     }
 
@@ -154,7 +156,11 @@ impl Haproxy {
         let answer = self.ask(context, op, command).await?;
         let mut lines = answer.lines().skip_while(|line| !line.starts_with("# "));
         let Some(head) = lines.next() else {
-            return Err(self.refused(op, Code::NotFound, format!("{:?} answered {:?}", command, answer.trim())));
+            return Err(self.refused(
+                op,
+                TrafficErrorCode::NotFound,
+                format!("{:?} answered {:?}", command, answer.trim()),
+            ));
         };
         let names: Vec<&str> = head.trim_start_matches("# ").split(separator).collect();
         let row = |line: &str| {
@@ -219,7 +225,11 @@ impl Haproxy {
         let ours = || self.settings.blue.iter().chain(&self.settings.green);
         let is_ours = |server: &Server| ours().any(|name| *name == server.name);
         if let Some(missing) = ours().find(|name| all.iter().all(|server| server.name != **name)) {
-            return Err(self.refused(op, Code::NotFound, format!("backend {backend} has no server {missing}")));
+            return Err(self.refused(
+                op,
+                TrafficErrorCode::NotFound,
+                format!("backend {backend} has no server {missing}"),
+            ));
         }
         // Whether the socket may set anything at all: a weight that is there already. What comes behind it is shown to whom that is allowed.
         if let Some(first) = all.iter().find(|server| is_ours(server)) {
@@ -229,7 +239,7 @@ impl Haproxy {
         let rows = self.statistics(context, op).await?;
         let row = |name: &str| rows.iter().find(|row| row.get("svname").is_some_and(|n| n == name));
         let is_backup = |name: &str| row(name).and_then(|row| row.get("bck")).is_some_and(|flag| flag == "1");
-        let wrong = |what: String| Err(self.refused(op, Code::Misconfigured, what));
+        let wrong = |what: String| Err(self.refused(op, TrafficErrorCode::Misconfigured, what));
         if let Some(backup) = ours().find(|name| is_backup(name)) {
             return wrong(format!("server {backup} is a backup, which gets traffic only when no other server works"));
         }
@@ -261,7 +271,7 @@ impl Haproxy {
         };
         let (blue, green) = (serving(Side::Blue), serving(Side::Green));
         let Some((blue_weight, green_weight)) = weights::of_servers(want, blue.len(), green.len(), MOST) else {
-            return Err(self.refused(op, Code::Grid, no_weights(want)));
+            return Err(self.refused(op, TrafficErrorCode::Grid, no_weights(want)));
         };
         let commands = |servers: &[&String], weight: u32| -> Vec<String> {
             let of = |server: &&String| {
@@ -281,7 +291,7 @@ impl Haproxy {
             Some(share) => Ok(ShareSet { share }),
             None => Err(self.refused(
                 op,
-                Code::Other("refused".to_owned()),
+                TrafficErrorCode::Other("refused".to_owned()),
                 format!("no server of backend {backend} has a weight"),
             )),
         }

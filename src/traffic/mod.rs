@@ -19,11 +19,11 @@ mod written;
 pub use crate::outside::{Needs, Program, Surroundings};
 pub use crate::release::Share;
 pub use backend::{
-    Answer, Capabilities, Code, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend,
-    TrafficError, TrafficTarget, Verified,
+    Answer, Capabilities, Context, Drain, Health, Kind, Lines, Log, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, TrafficTarget, Verified,
 };
 pub use managed::{Handle, ManagedDeployment, Progress};
 pub use manual::Manual;
 pub use plugin::Exec;
-pub use registry::{BackendKind, KINDS, OpenError, Opened, kind, open};
+pub use registry::{BackendKind, KINDS, OpenError, OpenedBackend, kind, open};
 pub use simulated::Simulated;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::admin::{Admin, is_name};
 use super::registry::BackendKind;
 use super::{
-    Answer, Capabilities, Code, Context, Drain, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    weights, written,
+    Answer, Capabilities, Context, Drain, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, weights, written,
 };
 use crate::outside::replace::replace;
 use crate::outside::{Needs, Program, program};
@@ -172,7 +172,12 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn refused<T>(&self, op: &'static str, code: Code, message: impl Into<String>) -> Result<T, TrafficError> {
+    fn refused<T>(
+        &self,
+        op: &'static str,
+        code: TrafficErrorCode,
+        message: impl Into<String>,
+    ) -> Result<T, TrafficError> {
         Err(TrafficError::refused(&self.name, op, code, message))
     }
 
@@ -204,7 +209,7 @@ impl Nginx {
                     self.settings.green,
                     self.settings.variable
                 );
-                return self.refused(op, Code::Misconfigured, what);
+                return self.refused(op, TrafficErrorCode::Misconfigured, what);
             };
             if at > 0 && share != Some(seen) {
                 return Ok(None);
@@ -216,7 +221,7 @@ impl Nginx {
 
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
         let op = "preflight";
-        let wrong = |why| self.refused(op, Code::Misconfigured, why);
+        let wrong = |why| self.refused(op, TrafficErrorCode::Misconfigured, why);
         written::is_ours(&self.file, &self.settings.text(Share::NONE, &[])).or_else(wrong)?;
         if let Some(file) = &self.pid_file {
             master(file).map(|_| ()).or_else(wrong)?;
@@ -228,12 +233,12 @@ impl Nginx {
             return Ok(());
         }
         let what = format!("nginx does not work with {}: is it included, and was nginx reloaded?", self.file);
-        self.refused(op, Code::Misconfigured, what)
+        self.refused(op, TrafficErrorCode::Misconfigured, what)
     }
 
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
         let (op, file) = ("set_share", &self.file);
-        let denied = |why: String| TrafficError::refused(&self.name, op, Code::Denied, why);
+        let denied = |why: String| TrafficError::refused(&self.name, op, TrafficErrorCode::Denied, why);
         let before = std::fs::read_to_string(file).map_err(|error| error.to_string()).map_err(denied)?;
         let in_force = self.seen(context, op).await?;
         if in_force == Some(want) && self.share_in(&before) == Some(want) {
@@ -243,8 +248,8 @@ impl Nginx {
         let text = self.settings.text(want, &workers.unwrap_or_default());
         written::write(file, &text).map_err(denied)?;
         let loaded = match self.run(context, &self.test).await {
-            Ok(()) => self.run(context, &self.reload).await.map_err(|why| (Code::Denied, why)),
-            Err(why) => Err((Code::Misconfigured, why)),
+            Ok(()) => self.run(context, &self.reload).await.map_err(|why| (TrafficErrorCode::Denied, why)),
+            Err(why) => Err((TrafficErrorCode::Misconfigured, why)),
         };
         let Err((code, why)) = loaded else { return Ok(ShareSet { share: want }) };
         // Whoever reloads nginx next must not move the traffic. A process that died in between may have left the file with what was never loaded.
@@ -276,7 +281,8 @@ impl Nginx {
         // A file of before the first share has no such list.
         let (Some(listed), true) = (listed, self.share_in(&text) == Some(none)) else { return Ok(Drain::Unknown) };
         let before: Vec<Worker> = listed.split_whitespace().filter_map(|worker| worker.parse().ok()).collect();
-        let now = master(pid_file).and_then(workers).or_else(|why| self.refused(op, Code::Misconfigured, why))?;
+        let now =
+            master(pid_file).and_then(workers).or_else(|why| self.refused(op, TrafficErrorCode::Misconfigured, why))?;
         let old = now.iter().filter(|worker| before.contains(worker) || is_shutting_down(worker.pid)).count();
         Ok(match u64::try_from(old).unwrap_or(u64::MAX) {
             0 => Drain::Drained { evidence: "nginx has no worker left of before green got everything".to_owned() },

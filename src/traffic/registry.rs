@@ -19,11 +19,11 @@ pub struct BackendKind {
     /// The JSON Schema of its settings.
     pub settings: SettingsSchema,
     /// Makes it; an error says what is wrong with its settings.
-    pub open: fn(&Configured, &Surroundings) -> Opened,
+    pub open: fn(&Configured, &Surroundings) -> OpenedBackend,
 }
 
 /// A backend, or what is wrong with its settings.
-pub type Opened = Result<Box<dyn TrafficBackend>, String>;
+pub type OpenedBackend = Result<Box<dyn TrafficBackend>, String>;
 
 /// Every kind, a line each.
 pub static KINDS: &[BackendKind] = &[

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::admin::{Admin, is_name};
 use super::registry::BackendKind;
 use super::{
-    Answer, Capabilities, Code, Context, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
-    weights, written,
+    Answer, Capabilities, Context, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, weights, written,
 };
 use crate::outside::Needs;
 use crate::side::Side;
@@ -109,7 +109,12 @@ struct Traefik {
 }
 
 impl Traefik {
-    fn refused<T>(&self, op: &'static str, code: Code, message: impl Into<String>) -> Result<T, TrafficError> {
+    fn refused<T>(
+        &self,
+        op: &'static str,
+        code: TrafficErrorCode,
+        message: impl Into<String>,
+    ) -> Result<T, TrafficError> {
         Err(TrafficError::refused(&self.name, op, code, message))
     }
 
@@ -122,7 +127,7 @@ impl Traefik {
         let service = self.service(context, op, &self.settings.service).await?;
         let Some(services) = service["weighted"]["services"].as_array() else {
             let what = format!("service {} is not weighted", qualified(&self.settings.service));
-            return self.refused(op, Code::Misconfigured, what);
+            return self.refused(op, TrafficErrorCode::Misconfigured, what);
         };
         // A service without a weight has the weight 1.
         let one = |one: &Value| Some((one["name"].as_str()?.to_owned(), one["weight"].as_u64().unwrap_or(1)));
@@ -142,7 +147,7 @@ impl Traefik {
         let op = "preflight";
         let Settings { service, blue, green, .. } = &self.settings;
         written::is_ours(&self.file, &self.settings.text(Share::NONE))
-            .or_else(|why| self.refused(op, Code::Misconfigured, why))?;
+            .or_else(|why| self.refused(op, TrafficErrorCode::Misconfigured, why))?;
         for side in [Side::Blue, Side::Green] {
             self.service(context, op, self.settings.service(side)).await?;
         }
@@ -152,7 +157,7 @@ impl Traefik {
             .find(|(name, weight)| *weight > 0 && ![qualified(blue), qualified(green)].contains(&qualified(name)));
         if let Some((name, _)) = stranger {
             let what = format!("service {name} gets traffic of {service} and is neither blue's nor green's");
-            return self.refused(op, Code::Misconfigured, what);
+            return self.refused(op, TrafficErrorCode::Misconfigured, what);
         }
         // Whether it is this file that Traefik reads.
         let mut in_file = weights_of(&std::fs::read_to_string(&self.file).unwrap_or_default());
@@ -164,7 +169,7 @@ impl Traefik {
         }
         let what =
             format!("the weights of {service} are not those of {}: does Traefik's file provider watch it?", self.file);
-        self.refused(op, Code::Misconfigured, what)
+        self.refused(op, TrafficErrorCode::Misconfigured, what)
     }
 
     async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
@@ -202,7 +207,7 @@ impl TrafficBackend for Traefik {
     fn set_share<'a>(&'a self, _: &'a Context, want: Share) -> Answer<'a, ShareSet> {
         Box::pin(async move {
             written::write(&self.file, &self.settings.text(want))
-                .or_else(|why| self.refused("set_share", Code::Denied, why))?;
+                .or_else(|why| self.refused("set_share", TrafficErrorCode::Denied, why))?;
             Ok(ShareSet { share: want })
         })
     }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest;
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 
 /// What is equal for queries that differ in white space, comments and constants only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -68,9 +68,9 @@ pub fn fingerprint(text: &str) -> Fingerprint {
             continue;
         }
         match lexeme.kind {
-            Kind::Text | Kind::Number if !is_position(&lexemes, i) => parts.push('$'),
-            Kind::Parameter => parts.push('$'),
-            Kind::Word => parts.push_str(&lexeme.text.to_lowercase()),
+            TokenKind::Text | TokenKind::Number if !is_position(&lexemes, i) => parts.push('$'),
+            TokenKind::Parameter => parts.push('$'),
+            TokenKind::Word => parts.push_str(&lexeme.text.to_lowercase()),
             _ => parts.push_str(lexeme.text),
         }
         parts.push(' ');
@@ -86,14 +86,14 @@ pub fn fingerprint(text: &str) -> Fingerprint {
 fn list(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     let end = lexemes.iter().position(|l| l.symbol(")"))?;
     let constant = |l: &Lexeme<'_>| {
-        matches!(l.kind, Kind::Text | Kind::Number | Kind::Parameter) || l.symbol(",") || l.symbol("-")
+        matches!(l.kind, TokenKind::Text | TokenKind::Number | TokenKind::Parameter) || l.symbol(",") || l.symbol("-")
     };
     lexemes[1..end].iter().all(constant).then_some(end + 1)
 }
 
 /// Whether a constant is no value: a column's position (`ORDER BY 1`), or the length in a type (`varchar(20)`).
 fn is_position(lexemes: &[Lexeme<'_>], i: usize) -> bool {
-    if lexemes[i].kind != Kind::Number {
+    if lexemes[i].kind != TokenKind::Number {
         return false;
     }
     // Back over `1, 2` to the word that begins the list.
@@ -125,7 +125,7 @@ fn is_position(lexemes: &[Lexeme<'_>], i: usize) -> bool {
                 "timetz",
             ]);
             return name;
-        } else if !(lexeme.symbol(",") || lexeme.kind == Kind::Number || lexeme.is_any(&["asc", "desc"])) {
+        } else if !(lexeme.symbol(",") || lexeme.kind == TokenKind::Number || lexeme.is_any(&["asc", "desc"])) {
             return false;
         }
     }
@@ -137,8 +137,12 @@ fn is_position(lexemes: &[Lexeme<'_>], i: usize) -> bool {
 pub fn without_values(text: &str) -> String {
     let lexemes: Vec<_> = lex(text);
     let solid: Vec<_> = lexemes.iter().copied().filter(Lexeme::solid).collect();
-    let mut next: u32 =
-        solid.iter().filter(|l| l.kind == Kind::Parameter).filter_map(|l| l.text[1..].parse().ok()).max().unwrap_or(0);
+    let mut next: u32 = solid
+        .iter()
+        .filter(|l| l.kind == TokenKind::Parameter)
+        .filter_map(|l| l.text[1..].parse().ok())
+        .max()
+        .unwrap_or(0);
     // `GROUP BY date_trunc('day', at)` must stay the expression of the select list.
     let shared = solid.iter().any(|l| l.is("group"));
     let mut known: Vec<(&str, u32)> = Vec::new();
@@ -147,7 +151,7 @@ pub fn without_values(text: &str) -> String {
     let mut i = 0;
     let mut after_interval = false;
     for lexeme in &lexemes {
-        if lexeme.kind == Kind::Comment {
+        if lexeme.kind == TokenKind::Comment {
             // Comments hold values, too: those of frameworks name users and requests.
             if !out.ends_with(char::is_whitespace) {
                 out.push(' ');
@@ -160,7 +164,7 @@ pub fn without_values(text: &str) -> String {
             }
             continue;
         }
-        let value = matches!(lexeme.kind, Kind::Text | Kind::Number) && !is_position(&solid, i);
+        let value = matches!(lexeme.kind, TokenKind::Text | TokenKind::Number) && !is_position(&solid, i);
         // `INTERVAL '1' DAY`: the unit goes with the word.
         let unit = after_interval && (lexeme.is_any(UNITS) || lexeme.is("to"));
         after_interval = unit || (after_interval && value);
@@ -173,7 +177,7 @@ pub fn without_values(text: &str) -> String {
                     next
                 }
             };
-            let typed = typed_constant(&solid, i).filter(|_| lexeme.kind == Kind::Text);
+            let typed = typed_constant(&solid, i).filter(|_| lexeme.kind == TokenKind::Text);
             after_interval = typed == Some("interval");
             match typed {
                 Some(name) => {
@@ -212,14 +216,14 @@ fn typed_constant(solid: &[Lexeme<'_>], i: usize) -> Option<&'static str> {
 
 /// Whether a word begins the type of such a constant.
 fn starts_typed(solid: &[Lexeme<'_>], i: usize) -> bool {
-    let ahead = |n: usize| solid.get(i + n).is_some_and(|l| l.kind == Kind::Text);
+    let ahead = |n: usize| solid.get(i + n).is_some_and(|l| l.kind == TokenKind::Text);
     (ahead(1) && typed_constant(solid, i + 1).is_some() && !solid[i].is("zone"))
         || (ahead(4) && solid[i].is_any(&["time", "timestamp"]) && typed_constant(solid, i + 4).is_some())
 }
 
 /// The type that PostgreSQL gives a number without a cast.
 fn number_type(lexeme: &Lexeme<'_>) -> &'static str {
-    if lexeme.kind != Kind::Number {
+    if lexeme.kind != TokenKind::Number {
         return "";
     }
     match lexeme.text.parse::<i64>() {
@@ -233,7 +237,7 @@ fn number_type(lexeme: &Lexeme<'_>) -> &'static str {
 pub(super) fn summary(text: &str) -> String {
     let lexemes: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
     let word = |l: &Lexeme<'_>| l.text.to_lowercase();
-    let start = lexemes.iter().find(|l| l.kind == Kind::Word).map_or_else(|| "query".into(), word);
+    let start = lexemes.iter().find(|l| l.kind == TokenKind::Word).map_or_else(|| "query".into(), word);
     let verbs = ["insert", "update", "delete", "merge", "select"];
     // What a `WITH` is for stands behind it.
     let verb = if start == "with" { lexemes.iter().find(|l| l.is_any(&verbs)).map_or(start, word) } else { start };
@@ -253,12 +257,12 @@ pub(super) fn summary(text: &str) -> String {
 
 fn is_name(lexeme: &Lexeme<'_>) -> bool {
     let keyword = lexeme.is_any(&["only", "select", "table", "lateral", "set"]);
-    matches!(lexeme.kind, Kind::Word | Kind::Name) && !keyword
+    matches!(lexeme.kind, TokenKind::Word | TokenKind::Name) && !keyword
 }
 
 /// The name in a comment of the query itself: `-- name: get_user :one`, as sqlc sends it.
 pub(super) fn own_name(text: &str) -> Option<String> {
-    let comment = lex(text).into_iter().take_while(|l| !l.solid()).find(|l| l.kind == Kind::Comment)?;
+    let comment = lex(text).into_iter().take_while(|l| !l.solid()).find(|l| l.kind == TokenKind::Comment)?;
     let body = comment.text.trim_start_matches(['-', '/', '*']).trim();
     Some(body.strip_prefix("name:")?.split_whitespace().next()?.to_owned())
 }

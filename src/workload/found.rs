@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::placeholder::{self, Style};
-use super::recorded::Recorded;
+use super::recorded::RecordedTypes;
 use super::text::Text;
 use super::{Query, Workload};
 use crate::diagnostic::Diagnostic;
@@ -22,7 +22,7 @@ pub(super) struct Found {
     /// Its text, where that is not what stands there.
     pub(super) text: Option<Text>,
     /// What its library knows of it.
-    pub(super) recorded: Option<Recorded>,
+    pub(super) recorded: Option<RecordedTypes>,
     /// How often it was seen.
     pub(super) calls: Option<u64>,
     /// Whether a model implies it.

@@ -30,10 +30,10 @@ pub use detect::{Location, load, load_from};
 pub use error::WorkloadError;
 pub use fingerprint::{Fingerprint, fingerprint, without_values};
 pub use playback::{Act, Play, unplayable};
-pub use recorded::{Recorded, RecordedColumn};
+pub use recorded::{RecordedColumn, RecordedTypes};
 pub use sources::log::{Filter, LogFormat, Recording, read as read_log};
 pub use sources::saved::{SavedQuery, SavedStatement, SavedTransaction, SavedWorkload};
-pub use sources::stat::{Row as StatementRow, read as read_statements};
+pub use sources::stat::{StatRow as StatementRow, read as read_statements};
 pub use sources::{SOURCES, Source};
 
 /// The queries of one version.
@@ -55,7 +55,7 @@ pub struct Query {
     /// Where it stands.
     pub span: Span,
     /// What its library recorded of it when it was compiled.
-    pub recorded: Option<Arc<Recorded>>,
+    pub recorded: Option<Arc<RecordedTypes>>,
     /// How often it was seen, where that was counted.
     pub calls: Option<u64>,
     /// Whether nobody wrote it: a model of an ORM implies it.

@@ -2,7 +2,7 @@
 //! together at run time (`{table}`) is told.
 
 use super::text::{Making, Text};
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 
 /// How a loader's texts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,8 @@ pub(super) fn numbered(text: &Text) -> Result<Text, String> {
         return Ok(text.clone());
     }
     let lexemes: Vec<_> = lex(source);
-    let highest = lexemes.iter().filter(|l| l.kind == Kind::Parameter).filter_map(|l| l.text[1..].parse().ok()).max();
+    let highest =
+        lexemes.iter().filter(|l| l.kind == TokenKind::Parameter).filter_map(|l| l.text[1..].parse().ok()).max();
     let mut reader = Reader { text, lexemes: &lexemes, names: Vec::new(), next: highest.unwrap_or(0_u32), depth: 0 };
     reader.read()
 }
@@ -151,7 +152,7 @@ impl<'a> Reader<'a> {
         self.lexemes.get(i).map_or("", |l| l.text)
     }
 
-    fn kind(&self, i: usize) -> Option<Kind> {
+    fn kind(&self, i: usize) -> Option<TokenKind> {
         self.lexemes.get(i).map(|l| l.kind)
     }
 
@@ -159,35 +160,37 @@ impl<'a> Reader<'a> {
         let lexeme = self.lexemes[i];
         let built = |what: &str| Err(format!("its text is put together at run time (`{what}`)"));
         match (lexeme.kind, lexeme.text) {
-            (Kind::Symbol, "{") => built(&self.until(i, "}")),
-            (Kind::Symbol, "#" | "$") if self.text(i + 1) == "{" => built(&self.until(i, "}")),
-            (Kind::Symbol, "<") if self.text(i + 1) == "%" => built("<%"),
-            (Kind::Symbol, ":") if self.depth == 0 => Ok(match self.kind(i + 1) {
-                Some(Kind::Word) => Piece::Parameter(Some(self.text(i + 1).to_owned()), 2),
-                Some(Kind::Text) => Piece::Parameter(Some(self.text(i + 1).trim_matches('\'').to_owned()), 2),
-                Some(Kind::Name) => return built(&format!(":{}", self.text(i + 1))),
-                Some(Kind::Number) => Piece::Parameter(Some(self.text(i + 1).to_owned()), 2),
+            (TokenKind::Symbol, "{") => built(&self.until(i, "}")),
+            (TokenKind::Symbol, "#" | "$") if self.text(i + 1) == "{" => built(&self.until(i, "}")),
+            (TokenKind::Symbol, "<") if self.text(i + 1) == "%" => built("<%"),
+            (TokenKind::Symbol, ":") if self.depth == 0 => Ok(match self.kind(i + 1) {
+                Some(TokenKind::Word) => Piece::Parameter(Some(self.text(i + 1).to_owned()), 2),
+                Some(TokenKind::Text) => Piece::Parameter(Some(self.text(i + 1).trim_matches('\'').to_owned()), 2),
+                Some(TokenKind::Name) => return built(&format!(":{}", self.text(i + 1))),
+                Some(TokenKind::Number) => Piece::Parameter(Some(self.text(i + 1).to_owned()), 2),
                 _ => Piece::Same,
             }),
-            (Kind::Symbol, "@") if self.kind(i + 1) == Some(Kind::Word) && !glued_operator(self.lexemes, i) => {
+            (TokenKind::Symbol, "@")
+                if self.kind(i + 1) == Some(TokenKind::Word) && !glued_operator(self.lexemes, i) =>
+            {
                 Ok(Piece::Parameter(Some(self.text(i + 1).to_owned()), 2))
             }
             // JDBC writes the operator twice.
-            (Kind::Symbol, "?") if self.text(i + 1) == "?" => Ok(Piece::Text("?".into(), 2)),
-            (Kind::Symbol, "?") if !previous.is_some_and(ends_operand) => match self.kind(i + 1) {
+            (TokenKind::Symbol, "?") if self.text(i + 1) == "?" => Ok(Piece::Text("?".into(), 2)),
+            (TokenKind::Symbol, "?") if !previous.is_some_and(ends_operand) => match self.kind(i + 1) {
                 // SQLite's `?1`
-                Some(Kind::Number) => Ok(Piece::Parameter(Some(self.text(i + 1).to_owned()), 2)),
+                Some(TokenKind::Number) => Ok(Piece::Parameter(Some(self.text(i + 1).to_owned()), 2)),
                 _ => Ok(Piece::Parameter(None, 1)),
             },
-            (Kind::Symbol, "%") if self.text(i + 1) == "%" => Ok(Piece::Text("%".into(), 2)),
-            (Kind::Symbol, "%") if !previous.is_some_and(ends_operand) => match self.text(i + 1) {
+            (TokenKind::Symbol, "%") if self.text(i + 1) == "%" => Ok(Piece::Text("%".into(), 2)),
+            (TokenKind::Symbol, "%") if !previous.is_some_and(ends_operand) => match self.text(i + 1) {
                 "s" | "b" | "t" => Ok(Piece::Parameter(None, 2)),
                 "(" if self.text(i + 3) == ")" && self.text(i + 4) == "s" => {
                     Ok(Piece::Parameter(Some(self.text(i + 2).to_owned()), 5))
                 }
                 other => built(&format!("%{other}")),
             },
-            (Kind::Word, _) if self.text(i + 1) == "." => Ok(self.call(i)),
+            (TokenKind::Word, _) if self.text(i + 1) == "." => Ok(self.call(i)),
             _ => Ok(Piece::Same),
         }
     }
@@ -226,16 +229,17 @@ impl<'a> Reader<'a> {
 /// Whether the symbol is a part of a longer operator (`<@`, `@@`).
 fn glued_operator(lexemes: &[Lexeme<'_>], i: usize) -> bool {
     let before = i.checked_sub(1).and_then(|i| lexemes.get(i));
-    before.is_some_and(|l| l.kind == Kind::Symbol && matches!(l.text, "<" | "@" | "!" | "~" | "&" | "|" | "#" | "-"))
+    before
+        .is_some_and(|l| l.kind == TokenKind::Symbol && matches!(l.text, "<" | "@" | "!" | "~" | "&" | "|" | "#" | "-"))
 }
 
 /// Whether a value ends here, so that what follows is an operator.
 fn ends_operand(lexeme: Lexeme<'_>) -> bool {
     match lexeme.kind {
-        Kind::Word => !lexeme.is_any(BEFORE_VALUES),
-        Kind::Name | Kind::Text | Kind::Number | Kind::Parameter => true,
-        Kind::Symbol => matches!(lexeme.text, ")" | "]"),
-        Kind::Space | Kind::Comment => false,
+        TokenKind::Word => !lexeme.is_any(BEFORE_VALUES),
+        TokenKind::Name | TokenKind::Text | TokenKind::Number | TokenKind::Parameter => true,
+        TokenKind::Symbol => matches!(lexeme.text, ")" | "]"),
+        TokenKind::Space | TokenKind::Comment => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::fingerprint::{Fingerprint, fingerprint};
 use super::{SavedStatement, Workload};
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 
 /// Something to do, in the order of the recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +113,8 @@ fn act<'a>(statement: &'a SavedStatement, resets: &mut Vec<String>) -> Act<'a> {
     }
     let reaches = |lexeme: &Lexeme<'_>| {
         let name = lexeme.text.trim_matches('"');
-        matches!(lexeme.kind, Kind::Word | Kind::Name) && REACHING.iter().any(|word| name.eq_ignore_ascii_case(word))
+        matches!(lexeme.kind, TokenKind::Word | TokenKind::Name)
+            && REACHING.iter().any(|word| name.eq_ignore_ascii_case(word))
     };
     if lexemes.iter().any(reaches) {
         return Act::LeaveOut("it reaches beyond its transaction, or only waits");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The types that the application was compiled for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Recorded {
+pub struct RecordedTypes {
     /// The types of `$1`, `$2`, … as PostgreSQL names them (`int8`, `text[]`). Fewer than the query has where they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,

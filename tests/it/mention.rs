@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cutover::compat::mention::{Kind, Name, search};
+use cutover::compat::mention::{TakenKind, TakenName, search};
 use cutover::migrations::{Convention, Folder};
 use cutover::plan::saved::{Phase, SavedPlan};
 use cutover::plan::{Planned, Request, plan};
@@ -245,9 +245,11 @@ fn mentions_move_nothing() {
 /// Twice the text is twice the time, however many names there are, and whatever the text is made of.
 #[test]
 fn time_grows_with_the_text_only() {
-    let name = |kind, name: String, owners| Name { kind, shown: name.clone(), name: name.into(), owners };
-    let names: Vec<Name> = (0..1_000)
-        .map(|i| name(Kind::Column, format!("part_{i}"), vec![name(Kind::Relation, format!("things_{i}"), vec![])]))
+    let name = |kind, name: String, owners| TakenName { kind, shown: name.clone(), name: name.into(), owners };
+    let names: Vec<TakenName> = (0..1_000)
+        .map(|i| {
+            name(TakenKind::Column, format!("part_{i}"), vec![name(TakenKind::Relation, format!("things_{i}"), vec![])])
+        })
         .collect();
     let time = |text: &str, files: usize| {
         let mut tree = Sources::new();

@@ -11,8 +11,8 @@ use std::fmt;
 
 use camino::Utf8Path;
 
-pub use search::{Found, MOST_PLACES, Mentions, search};
-pub use taken::{Kind, Name, Taken, taken};
+pub use search::{FoundMentions, MOST_PLACES, Mentions, search};
+pub use taken::{Taken, TakenKind, TakenName, taken};
 
 use crate::source::Sources;
 

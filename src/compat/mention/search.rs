@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use super::Tree;
 use super::spelling::{Case, spellings};
-use super::taken::Name;
+use super::taken::TakenName;
 use crate::source::{FileId, Sources, Span};
 
 /// Places that are kept of each name; the others are counted.
@@ -21,12 +21,12 @@ pub struct Mentions {
     pub files: u32,
     /// How many files could not be read as text.
     pub skipped: u32,
-    found: BTreeMap<Name, Found>,
+    found: BTreeMap<TakenName, FoundMentions>,
 }
 
 /// Where one name is mentioned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundMentions {
     /// The first places, in the order of files and lines.
     pub places: Vec<Span>,
     /// How many lines there are.
@@ -37,13 +37,13 @@ pub struct Found {
 
 impl Mentions {
     /// Where a name that was looked for is mentioned; `None`: nowhere.
-    pub fn of(&self, name: &Name) -> Option<&Found> {
+    pub fn of(&self, name: &TakenName) -> Option<&FoundMentions> {
         self.found.get(name)
     }
 }
 
 /// Looks for names in a tree.
-pub fn search<'a>(names: impl IntoIterator<Item = &'a Name>, tree: &dyn Tree) -> Mentions {
+pub fn search<'a>(names: impl IntoIterator<Item = &'a TakenName>, tree: &dyn Tree) -> Mentions {
     let words = Words::of(names);
     let mut mentions = Mentions::default();
     if words.wanted.is_empty() {
@@ -59,9 +59,9 @@ pub fn search<'a>(names: impl IntoIterator<Item = &'a Name>, tree: &dyn Tree) ->
 /// What is looked for, by the first word of each spelling.
 struct Words<'a> {
     /// The names that are asked for, and then those that only say what a file is about.
-    names: Vec<&'a Name>,
+    names: Vec<&'a TakenName>,
     /// How many of them are asked for.
-    wanted: BTreeSet<&'a Name>,
+    wanted: BTreeSet<&'a TakenName>,
     /// For each name the places of its owners in `names`.
     owners: Vec<Vec<usize>>,
     patterns: HashMap<String, Vec<Pattern>>,
@@ -88,11 +88,11 @@ struct Pattern {
 }
 
 impl<'a> Words<'a> {
-    fn of(names: impl IntoIterator<Item = &'a Name>) -> Self {
-        let wanted: BTreeSet<&Name> = names.into_iter().collect();
-        let owners: BTreeSet<&Name> = wanted.iter().flat_map(|name| &name.owners).collect();
-        let all: Vec<&Name> = wanted.iter().copied().chain(owners.difference(&wanted).copied()).collect();
-        let at: HashMap<&Name, usize> = all.iter().enumerate().map(|(i, name)| (*name, i)).collect();
+    fn of(names: impl IntoIterator<Item = &'a TakenName>) -> Self {
+        let wanted: BTreeSet<&TakenName> = names.into_iter().collect();
+        let owners: BTreeSet<&TakenName> = wanted.iter().flat_map(|name| &name.owners).collect();
+        let all: Vec<&TakenName> = wanted.iter().copied().chain(owners.difference(&wanted).copied()).collect();
+        let at: HashMap<&TakenName, usize> = all.iter().enumerate().map(|(i, name)| (*name, i)).collect();
         let owners = all.iter().map(|name| name.owners.iter().filter_map(|owner| at.get(owner).copied()).collect());
         let mut words = Self {
             owners: owners.collect(),

@@ -11,7 +11,7 @@
 //!
 //! All are whole words: `user_id` is not mentioned in `user_ids` nor in `getUserId`.
 
-use super::taken::{Kind, Name};
+use super::taken::{TakenKind, TakenName};
 
 /// One way to write a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,13 +59,13 @@ impl Case {
 }
 
 /// The ways in which applications write a name.
-pub(super) fn spellings(name: &Name) -> Vec<Spelling> {
+pub(super) fn spellings(name: &TakenName) -> Vec<Spelling> {
     let exact = name.name.to_ascii_lowercase();
     let words: Vec<&str> = exact.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let mut found = Vec::new();
     let any = |text: &str| Spelling { text: text.to_owned(), case: Case::Any };
     match name.kind {
-        Kind::Relation => {
+        TakenKind::Relation => {
             found.extend([any(&exact), humps(&words)]);
             let (last, number) = words.last().map(|word| (*word, other_number(word))).unwrap_or_default();
             let other: Vec<&str> = words.iter().rev().skip(1).rev().copied().chain([number.as_str()]).collect();
@@ -78,20 +78,20 @@ pub(super) fn spellings(name: &Name) -> Vec<Spelling> {
                 found.push(classes(&words[1..]));
             }
         }
-        Kind::Column | Kind::Type | Kind::Function => {
+        TakenKind::Column | TakenKind::Type | TakenKind::Function => {
             found.push(any(&exact));
             if words.len() > 1 {
                 found.push(humps(&words));
             }
         }
-        Kind::Label => {
+        TakenKind::Label => {
             found.push(Spelling { text: exact.clone(), case: Case::Quoted(name.name.to_string()) });
             let snake = words.join("_");
             found.push(Spelling { text: snake.clone(), case: Case::Quoted(snake.clone()) });
             found.push(Spelling { text: snake, case: Case::Upper });
             found.push(classes(&words));
         }
-        Kind::Other => found.push(any(&exact)),
+        TakenKind::Other => found.push(any(&exact)),
     }
     found.retain(|spelling| spelling.text.bytes().any(super::search::is_word));
     found.sort();

@@ -10,7 +10,7 @@ use crate::sql::operation::{Ident, RelationKind};
 
 /// What a name is of. It decides how applications spell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum TakenKind {
     /// A table or a view.
     Relation,
     /// A column, or an attribute of a composite type.
@@ -27,9 +27,9 @@ pub enum Kind {
 
 /// A name to look for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name {
+pub struct TakenName {
     /// What it is of.
-    pub kind: Kind,
+    pub kind: TakenKind,
     /// The name itself, without what it belongs to.
     pub name: Ident,
     /// What a file must also mention, one of these, for the name to mean this; if there are none, it stands for itself.
@@ -42,33 +42,33 @@ pub struct Name {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
     /// The name.
-    pub name: Name,
+    pub name: TakenName,
     /// What of it is taken away.
     pub capability: Capability,
     /// Whether a statement with this name fails from then on, or means something else. Otherwise it depends on what the statement does.
     pub goes: bool,
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for TakenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
     }
 }
 
-impl Name {
-    fn plain(kind: Kind, name: &Ident, shown: impl fmt::Display) -> Self {
+impl TakenName {
+    fn plain(kind: TakenKind, name: &Ident, shown: impl fmt::Display) -> Self {
         Self { kind, name: name.clone(), owners: Vec::new(), shown: shown.to_string() }
     }
 
     fn relation(schema: &Schema, name: &QName) -> Self {
         let sequence = schema.relation(name).is_some_and(|relation| relation.kind == RelationKind::Sequence);
-        Self::plain(if sequence { Kind::Other } else { Kind::Relation }, &name.name, name)
+        Self::plain(if sequence { TakenKind::Other } else { TakenKind::Relation }, &name.name, name)
     }
 
     fn column(schema: &Schema, relation: &QName, column: &Ident) -> Self {
         let shown = format!("{relation}.{}", Quoted(column));
         let owners = vec![Self::relation(schema, relation)];
-        Self { kind: Kind::Column, name: column.clone(), owners, shown }
+        Self { kind: TakenKind::Column, name: column.clone(), owners, shown }
     }
 
     /// Labels are common words, so a file must also mention the type or a table that has it.
@@ -80,8 +80,8 @@ impl Name {
         };
         let tables = schema.relations().filter(|(_, relation)| has_it(relation));
         let tables = tables.map(|(name, _)| Self::relation(schema, name));
-        let owners = std::iter::once(Self::plain(Kind::Type, &of.name, of)).chain(tables).collect();
-        Self { kind: Kind::Label, name: label.clone(), owners, shown: format!("{of} '{label}'") }
+        let owners = std::iter::once(Self::plain(TakenKind::Type, &of.name, of)).chain(tables).collect();
+        Self { kind: TakenKind::Label, name: label.clone(), owners, shown: format!("{of} '{label}'") }
     }
 }
 
@@ -90,8 +90,8 @@ impl Name {
 /// Left out is what applications do not write (policies, privileges, triggers), and what every added column or replaced body changes
 /// though no name goes.
 pub fn taken(effect: &Effect, base: &Schema) -> Vec<Taken> {
-    let mut found: BTreeMap<Name, (Capability, bool)> = BTreeMap::new();
-    let mut add = |name: Name, capability: &Capability, goes: bool| {
+    let mut found: BTreeMap<TakenName, (Capability, bool)> = BTreeMap::new();
+    let mut add = |name: TakenName, capability: &Capability, goes: bool| {
         let entry = found.entry(name).or_insert_with(|| (capability.clone(), goes));
         if goes && !entry.1 {
             *entry = (capability.clone(), true);
@@ -119,7 +119,7 @@ pub fn taken(effect: &Effect, base: &Schema) -> Vec<Taken> {
     // That an INSERT needs one more value is told of the whole table, where none of its columns says it better.
     for capability in effect.removes.iter().filter(|capability| capability.offered_by(base)) {
         let Capability::Omit { relation, .. } = capability else { continue };
-        let table = Name::relation(base, relation);
+        let table = TakenName::relation(base, relation);
         if !gone(relation) && !found.keys().any(|name| name.owners.contains(&table)) {
             found.entry(table).or_insert_with(|| (capability.clone(), false));
         }
@@ -128,15 +128,15 @@ pub fn taken(effect: &Effect, base: &Schema) -> Vec<Taken> {
 }
 
 /// The names of one capability, with whether they go.
-fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
+fn names(capability: &Capability, base: &Schema) -> Vec<(TakenName, bool)> {
     let column = |relation: &QName, column: &Ident| {
         let known = base.relation(relation).is_some_and(|r| r.column(column).is_some());
-        known.then(|| Name::column(base, relation, column))
+        known.then(|| TakenName::column(base, relation, column))
     };
-    let one = |name: Option<Name>, goes: bool| name.map(|name| (name, goes)).into_iter().collect();
-    let other = |name: &Ident| Some(Name::plain(Kind::Other, name, Quoted(name)));
+    let one = |name: Option<TakenName>, goes: bool| name.map(|name| (name, goes)).into_iter().collect();
+    let other = |name: &Ident| Some(TakenName::plain(TakenKind::Other, name, Quoted(name)));
     match capability {
-        Capability::Relation(name) => one(Some(Name::relation(base, name)), true),
+        Capability::Relation(name) => one(Some(TakenName::relation(base, name)), true),
         Capability::Read { relation, column: name, .. }
         | Capability::Write { relation, column: name }
         | Capability::Values { relation, column: name, .. } => one(column(relation, name), true),
@@ -163,16 +163,16 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(Name, bool)> {
         },
         Capability::ConstraintName { name, .. } => one(other(name), true),
         Capability::PartialArbiter { index, .. } | Capability::FastPath { index, .. } => one(other(index), true),
-        Capability::Type(name) => one(Some(Name::plain(Kind::Type, &name.name, name)), true),
+        Capability::Type(name) => one(Some(TakenName::plain(TakenKind::Type, &name.name, name)), true),
         Capability::Attribute { name, attribute, .. } => {
-            let owners = vec![Name::plain(Kind::Type, &name.name, name)];
+            let owners = vec![TakenName::plain(TakenKind::Type, &name.name, name)];
             let shown = format!("{name}.{}", Quoted(attribute));
-            one(Some(Name { kind: Kind::Column, name: attribute.clone(), owners, shown }), true)
+            one(Some(TakenName { kind: TakenKind::Column, name: attribute.clone(), owners, shown }), true)
         }
         Capability::Label { name, label } if matches!(base.user_type(name), Some(UserType::Enum(_))) => {
-            one(Some(Name::label(base, name, label)), true)
+            one(Some(TakenName::label(base, name, label)), true)
         }
-        Capability::Call { name, .. } => one(Some(Name::plain(Kind::Function, &name.name, name)), true),
+        Capability::Call { name, .. } => one(Some(TakenName::plain(TakenKind::Function, &name.name, name)), true),
         Capability::Namespace(name) => one(other(name), true),
         Capability::Label { .. }
         | Capability::Omit { .. }

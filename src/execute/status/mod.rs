@@ -12,7 +12,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::steps::{Progress, StepState, StepStatus};
+pub use self::steps::{StepProgress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
 use super::journal::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
@@ -443,7 +443,7 @@ impl Status {
     }
 
     /// How far a step has come that goes over its rows some at a time.
-    pub fn progress(&self, step: u32) -> Option<&Progress> {
+    pub fn progress(&self, step: u32) -> Option<&StepProgress> {
         self.steps.get(&step)?.progress.as_ref()
     }
 

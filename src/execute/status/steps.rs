@@ -33,7 +33,7 @@ impl StepState {
 
 /// How far a step has come that goes over its rows some at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Progress {
+pub struct StepProgress {
     /// The key of the last row that is done, as text.
     pub cursor: String,
     /// How many rows it has changed so far.
@@ -47,7 +47,7 @@ pub struct StepStatus {
     pub state: StepState,
     /// The rows that are done, if it goes over them some at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<Progress>,
+    pub progress: Option<StepProgress>,
     /// Whether the catalog said before it was begun what it says once it is done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub already: bool,
@@ -72,7 +72,7 @@ impl StepStatus {
         let (state, progress) = match record {
             StepRecord::Started { .. } => (StepState::Begun, progress),
             StepRecord::Progressed { cursor, rows } => {
-                (StepState::Ready, Some(Progress { cursor: cursor.clone(), rows: *rows }))
+                (StepState::Ready, Some(StepProgress { cursor: cursor.clone(), rows: *rows }))
             }
             StepRecord::Succeeded { .. } | StepRecord::MarkedDone { .. } => (StepState::Done, progress),
             StepRecord::Skipped { .. } => (StepState::Skipped, progress),

@@ -8,11 +8,11 @@ use crate::execute::engine::Engine;
 use crate::execute::error::ExecuteError;
 use crate::execute::event::Event;
 use crate::execute::session::{failed, limits};
-use crate::plan::saved::{Statement, Step};
+use crate::plan::saved::{Step, StepStatement};
 use crate::sql::recognise::Alone;
 
 impl Engine<'_, '_> {
-    pub(super) async fn run_alone(&mut self, step: &Step, statement: &Statement) -> Result<(), ExecuteError> {
+    pub(super) async fn run_alone(&mut self, step: &Step, statement: &StepStatement) -> Result<(), ExecuteError> {
         let kind = Alone::of(&statement.sql);
         let mut in_doubt = self.status.in_doubt() == Some(step.id);
         if in_doubt {

@@ -12,7 +12,7 @@ use crate::execute::error::ExecuteError;
 use crate::execute::journal::{Record, StepRecord};
 use crate::execute::lease::Begun;
 use crate::execute::shift::LISTEN;
-use crate::execute::stop::Level;
+use crate::execute::stop::StopLevel;
 use crate::plan::saved::{Backfill, Step};
 use crate::postgres::first_row;
 use crate::sql::literal;
@@ -43,7 +43,7 @@ impl Engine<'_, '_> {
         let Some(until) = self.key(step, &last).await? else { return self.succeed(step, started).await };
         let mut listened = Instant::now();
         loop {
-            if self.doors.stop.level() > Level::Run {
+            if self.doors.stop.level() > StopLevel::Run {
                 return Err(ExecuteError::Interrupted);
             }
             if listened.elapsed() >= LISTEN {

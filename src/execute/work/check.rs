@@ -10,13 +10,13 @@ use crate::execute::engine::Engine;
 use crate::execute::error::{ExecuteError, StepFailure};
 use crate::execute::session::failed;
 use crate::execute::shift::Poll;
-use crate::plan::saved::{Statement, Step};
+use crate::plan::saved::{Step, StepStatement};
 
 impl Engine<'_, '_> {
     pub(super) async fn run_check(
         &mut self,
         step: &Step,
-        query: &Statement,
+        query: &StepStatement,
         within: Duration,
     ) -> Result<(), ExecuteError> {
         let started = Instant::now();
@@ -42,7 +42,7 @@ impl Engine<'_, '_> {
     }
 
     /// What it said if that was no yes.
-    async fn ask(&mut self, step: &Step, query: &Statement, attempt: Attempt) -> Result<Option<String>, Fault> {
+    async fn ask(&mut self, step: &Step, query: &StepStatement, attempt: Attempt) -> Result<Option<String>, Fault> {
         // Without the lease's row: whoever writes beside this need not wait until it is answered.
         let begins = format!("BEGIN READ ONLY; {}", self.limited(&attempt));
         self.client.batch_execute(&begins).await.map_err(failed("beginning a transaction"))?;
@@ -67,7 +67,7 @@ impl Engine<'_, '_> {
     }
 }
 
-fn no(step: &Step, query: &Statement, said: &str, within: Duration) -> ExecuteError {
+fn no(step: &Step, query: &StepStatement, said: &str, within: Duration) -> ExecuteError {
     let waited = if within.is_zero() { String::new() } else { format!(" for {within:?}") };
     ExecuteError::Step(Box::new(StepFailure {
         step: step.id,

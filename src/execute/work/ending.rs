@@ -16,7 +16,7 @@ use crate::execute::journal::{self, JournalError, KnownThere, Record, StepRecord
 use crate::execute::lease::Begun;
 use crate::execute::relations;
 use crate::execute::session::failed;
-use crate::execute::stop::Level;
+use crate::execute::stop::StopLevel;
 use crate::plan::saved::Step;
 use crate::postgres::history::HistoryError;
 use crate::postgres::server_message;
@@ -113,12 +113,12 @@ impl Engine<'_, '_> {
         // Whoever asks to stop meanwhile stops what is deferred. What comes behind it is brief, and a COMMIT that waits for a standby would be
         // told as done.
         let after_stop = async {
-            self.doors.stop.asked(Level::Graceful).await;
+            self.doors.stop.asked(StopLevel::Graceful).await;
             match self.doors.cancel {
                 Some(cancel) if done.load(Ordering::Relaxed) == 0 => cancel().await,
                 _ => {}
             }
-            self.doors.stop.asked(Level::Abort).await;
+            self.doors.stop.asked(StopLevel::Abort).await;
         };
         tokio::select! {
             biased;
@@ -156,7 +156,7 @@ impl Engine<'_, '_> {
     }
 
     fn refused(&self, step: &Step, what: Option<What>, error: tokio_postgres::Error) -> Fault {
-        if error.code() == Some(&SqlState::QUERY_CANCELED) && self.doors.stop.level() > Level::Run {
+        if error.code() == Some(&SqlState::QUERY_CANCELED) && self.doors.stop.level() > StopLevel::Run {
             return ExecuteError::Interrupted.into();
         }
         let doing = match what {

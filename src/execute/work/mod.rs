@@ -17,9 +17,9 @@ use super::error::{ExecuteError, StepFailure};
 use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, limits};
-use super::stop::Level;
+use super::stop::StopLevel;
 use super::{blockers, relations};
-use crate::plan::saved::{Statement, Step, Work};
+use crate::plan::saved::{Step, StepStatement, Work};
 use crate::postgres::server_message;
 use crate::sql::recognise::Alone;
 
@@ -187,14 +187,16 @@ impl Engine<'_, '_> {
     ) -> Result<T, Fault> {
         // A cancel may hit the statement behind the one that it was sent for.
         let refused = |error: tokio_postgres::Error| match error.code() {
-            Some(&SqlState::QUERY_CANCELED) if self.doors.stop.level() > Level::Run => ExecuteError::Interrupted.into(),
+            Some(&SqlState::QUERY_CANCELED) if self.doors.stop.level() > StopLevel::Run => {
+                ExecuteError::Interrupted.into()
+            }
             _ => Fault::Sql { statement, error },
         };
         tokio::pin!(query);
         tokio::select! {
             biased;
             done = &mut query => return done.map_err(refused),
-            () = self.doors.stop.asked(Level::Graceful) => {}
+            () = self.doors.stop.asked(StopLevel::Graceful) => {}
         }
         let finished = async {
             if let Some(cancel) = self.doors.cancel {
@@ -206,7 +208,7 @@ impl Engine<'_, '_> {
         let done = tokio::select! {
             biased;
             done = finished => done,
-            () = self.doors.stop.asked(Level::Abort) => return Err(ExecuteError::Aborted.into()),
+            () = self.doors.stop.asked(StopLevel::Abort) => return Err(ExecuteError::Aborted.into()),
         };
         done.map_err(refused)
     }
@@ -294,7 +296,7 @@ fn failure(
 }
 
 /// Where the author wrote the character that the server counts from 1 in the statement.
-fn place(statement: &Statement, position: u32) -> Option<String> {
+fn place(statement: &StepStatement, position: u32) -> Option<String> {
     let origin = statement.origin.as_ref()?;
     let (mut line, mut column) = (origin.line, origin.column);
     for c in statement.sql.chars().take(usize::try_from(position.saturating_sub(1)).unwrap_or(0)) {
@@ -315,7 +317,7 @@ mod tests {
     #[test]
     fn places_count_from_the_statement() {
         let origin = Origin { version: "1".into(), path: "V1__a.sql".into(), line: 3, column: 5 };
-        let statement = Statement { sql: "ALTER\n TABLE é x".into(), origin: Some(origin) };
+        let statement = StepStatement { sql: "ALTER\n TABLE é x".into(), origin: Some(origin) };
         assert_eq!(place(&statement, 1).unwrap(), "V1__a.sql:3:5");
         assert_eq!(place(&statement, 3).unwrap(), "V1__a.sql:3:7");
         assert_eq!(place(&statement, 8).unwrap(), "V1__a.sql:4:2");

@@ -14,7 +14,7 @@ use super::{Attempt, Fault, ended_itself};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
 use crate::execute::lease::Begun;
-use crate::plan::saved::{Statement, Step};
+use crate::plan::saved::{Step, StepStatement};
 use crate::postgres::{first_row, history};
 
 /// How the statements of a step are sent.
@@ -60,7 +60,7 @@ impl Engine<'_, '_> {
     pub(super) async fn run_in_transaction(
         &mut self,
         step: &Step,
-        statements: &[Statement],
+        statements: &[StepStatement],
     ) -> Result<(), ExecuteError> {
         let (mut attempt, mut pace) = (Attempt::FIRST, self.pace(step, statements).await?);
         self.announce(step, attempt);
@@ -82,7 +82,7 @@ impl Engine<'_, '_> {
         }
     }
 
-    async fn pace(&self, step: &Step, statements: &[Statement]) -> Result<Pace, ExecuteError> {
+    async fn pace(&self, step: &Step, statements: &[StepStatement]) -> Result<Pace, ExecuteError> {
         let texts: Vec<&str> =
             step.session.iter().map(String::as_str).chain(statements.iter().map(|s| s.sql.as_str())).collect();
         if texts.iter().any(|sql| is_waited_for(sql)) {
@@ -102,7 +102,7 @@ impl Engine<'_, '_> {
     async fn try_once(
         &mut self,
         step: &Step,
-        statements: &[Statement],
+        statements: &[StepStatement],
         attempt: Attempt,
         pace: Pace,
     ) -> Result<Written, Fault> {

@@ -1,7 +1,7 @@
 //! Found where a plan is made that carries on with a release (`plan/begun.rs`).
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Check, Docs, Rule, Yields};
+use crate::lint::{Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ALREADY_RUN,
@@ -14,5 +14,5 @@ pub(crate) const RULE: Rule = Rule {
         instead: None,
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -1,7 +1,7 @@
 //! Found where statements are read.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::BAD_DIRECTIVE,
@@ -22,5 +22,5 @@ DROP TABLE t;",
         )),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -3,7 +3,7 @@
 use super::concurrently;
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Fix, Severity, codes};
-use crate::lint::{Case, Check, Docs, PlacedPart, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedPart, Placing, Rule, RuleCheck, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::{ConstraintKind, TableChange};
 
@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -4,7 +4,7 @@ use super::concurrently;
 use super::cost::weighed;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::LockMode;
-use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::RelationKind;
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &["https://www.postgresql.org/docs/current/sql-dropindex.html"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 /// One finding a file: a clean-up drops many, and says the same of each.

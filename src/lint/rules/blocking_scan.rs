@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Edit, Fix, Safety, Severity, codes};
-use crate::lint::{Case, Check, Docs, PlacedPart, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedPart, Placing, Rule, RuleCheck, Subject, Yields};
 use crate::source::Span;
 use crate::sql::operation::{ConstraintDefinition, ConstraintKind, TableChange};
 use crate::sql::{Name, Operation, Quoted};
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
             "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-ADD-TABLE-CONSTRAINT",
         ],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
 use crate::schema::{Object, QName, Rule as RowRule, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/ddl-depend.html"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 /// More names than this nobody reads.

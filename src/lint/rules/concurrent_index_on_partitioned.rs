@@ -1,7 +1,7 @@
 //! CREATE INDEX CONCURRENTLY on a partitioned table fails.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
 use crate::sql::Operation;
 
 pub(crate) const RULE: Rule = Rule {
@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -1,7 +1,7 @@
 //! Found where a file is split into statements.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::COPY_DATA,
@@ -20,5 +20,5 @@ pub(crate) const RULE: Rule = Rule {
         instead: Some(Case::of("CREATE TABLE t (a int);", "INSERT INTO t VALUES (1);")),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -1,7 +1,7 @@
 //! A function's body names what is dropped or renamed.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
 use crate::schema::{Function, QName, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{RelationKind, TableChange};
@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/plpgsql-implementation.html#PLPGSQL-PLAN-CACHING"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 /// What a step takes away under its name.

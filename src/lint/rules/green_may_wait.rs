@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, RowRule, behaviour};
-use crate::lint::{Case, Check, Docs, PlacedStep, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedStep, Placing, Rule, RuleCheck, Subject, Yields};
 use crate::schema::{QName, Rule as Constraint, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, Ident, OnDelete, TableChange};
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -3,7 +3,7 @@
 use super::author::against;
 use crate::compat::Phase;
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::GREEN_NOT_READY,
@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -1,7 +1,7 @@
 //! Found where steps are placed.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::INCOMPATIBLE,
@@ -34,5 +34,5 @@ SELECT c FROM t;",
         }),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -6,7 +6,7 @@ use super::{counters, otherwise, unfit};
 use crate::compat::{Evidence, Phase, Pull};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
 use crate::schema::{Function, QName, Rule as Constraint, Schema};
 use crate::sql::operation::{DataVerb, DefaultValue, Ident, OnDelete, RelationKind, TableChange};
 use crate::sql::{Name, Operation};
@@ -32,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -3,7 +3,7 @@
 use crate::compat::{Phase, Strength};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Placing, Rule, RuleCheck, Subject, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::MAY_NEED_ARBITER,
@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &["https://www.postgresql.org/docs/current/sql-insert.html#SQL-ON-CONFLICT"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

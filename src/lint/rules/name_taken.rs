@@ -1,7 +1,7 @@
 //! Found where the statements are applied to the schema before them.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::NAME_TAKEN,
@@ -20,5 +20,5 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-createindex.html"],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

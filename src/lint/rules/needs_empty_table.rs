@@ -3,7 +3,7 @@
 
 use crate::compat::repeats_key;
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, PlacedPart, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
 use crate::schema::resolve::{resolve, updates_several};
 use crate::sql::operation::{DataVerb, TableChange};
 use crate::sql::query::Command;
@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -1,7 +1,7 @@
 //! Found where the pending migrations are collected.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::NEEDS_NEWER_SERVER,
@@ -17,5 +17,5 @@ pub(crate) const RULE: Rule = Rule {
         instead: Some(Case::of("CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int;")),
         references: &["https://www.postgresql.org/docs/release/"],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -1,7 +1,7 @@
 //! Found where steps are placed.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::OPAQUE,
@@ -21,5 +21,5 @@ DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD COLUMN b int'; END $$;",
         )),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -1,7 +1,7 @@
 //! REFRESH MATERIALIZED VIEW CONCURRENTLY needs a unique index.
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
 use crate::sql::Operation;
 
 pub(crate) const RULE: Rule = Rule {
@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

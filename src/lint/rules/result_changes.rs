@@ -1,7 +1,7 @@
 //! Found where the plan looks at every query on every schema.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::RESULT_CHANGES,
@@ -24,5 +24,5 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &["https://www.postgresql.org/docs/current/sql-prepare.html"],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -1,7 +1,7 @@
 //! Found where migrations are simulated.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROLLBACK_IN_FILE,
@@ -18,5 +18,5 @@ ALTER TABLE t ADD COLUMN b int;",
         instead: Some(Case::of("CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int;")),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

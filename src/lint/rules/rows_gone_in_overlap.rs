@@ -3,7 +3,7 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Check, Docs, PlacedStep, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedStep, Rule, RuleCheck, Subject, Yields};
 use crate::schema::QName;
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, RelationKind};
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

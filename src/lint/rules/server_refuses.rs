@@ -1,7 +1,7 @@
 //! Found where the pending migrations are collected.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::SERVER_REFUSES,
@@ -23,5 +23,5 @@ pub(crate) const RULE: Rule = Rule {
             "https://www.postgresql.org/docs/current/sql-createview.html",
         ],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

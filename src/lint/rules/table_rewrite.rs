@@ -2,7 +2,7 @@
 
 use super::cost::{Cost, cost, finding};
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::lint::{Case, Check, Docs, Placing, Rule, Subject, Yields};
+use crate::lint::{Case, Docs, Placing, Rule, RuleCheck, Subject, Yields};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, TableChange};
 
@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         )),
         references: &["https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES"],
     },
-    check: Check::PlacedStep(check),
+    check: RuleCheck::PlacedStep(check),
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {

@@ -1,7 +1,7 @@
 //! Found where the plan looks at every query on every schema.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::UNFIT_QUERY,
@@ -24,5 +24,5 @@ pub(crate) const RULE: Rule = Rule {
         }),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -1,7 +1,7 @@
 //! Found where statements are read.
 
 use crate::diagnostic::{Severity, codes};
-use crate::lint::{Case, Check, Docs, Rule, Yields};
+use crate::lint::{Case, Docs, Rule, RuleCheck, Yields};
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::UNREAD_STATEMENT,
@@ -18,5 +18,5 @@ ALTER TABLE t ADD COLUM b int nul;",
         instead: Some(Case::of("CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int NULL;")),
         references: &[],
     },
-    check: Check::Elsewhere,
+    check: RuleCheck::Elsewhere,
 };

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{AtStart, Behind, Convention, History, Lock, Mark, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
 use crate::migrations::load::{Found, LoadError};
@@ -22,7 +22,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Stops { unless: None },
         without: "leave `alembic upgrade` out of its start",
-        lock: Lock::None,
+        lock: ToolLock::None,
     }),
     ..Tool::new("alembic", "Alembic", |tree| by_mark(tree, Convention::Alembic), list)
 };

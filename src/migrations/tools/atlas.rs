@@ -1,7 +1,7 @@
 //! Atlas: `<version>[_<name>].sql` in the order of their names, beside `atlas.sum`. Directives stand in the comments at the top of a file:
 //! `-- atlas:txmode none`, `-- atlas:delimiter "…"`, `-- atlas:checkpoint` (the sum of the files before it, for new databases only).
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError};
@@ -21,7 +21,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Untold { until: "`atlas migrate set` has recorded it" },
         without: "leave `atlas migrate apply` out of its start",
-        lock: Lock::Waits { limit: Some(10) },
+        lock: ToolLock::Waits { limit: Some(10) },
     }),
     ..Tool::new("atlas", "Atlas", |tree| sure(tree.has(SUMS), Convention::Atlas), list)
 };

@@ -1,7 +1,7 @@
 //! dbmate: `<digits><anything>.sql` in the order of their names, with sections `-- migrate:up [transaction:false]` and `-- migrate:down`,
 //! perhaps several of each.
 
-use super::{AtStart, Behind, Convention, History, Lock, Mark, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
 use crate::migrations::load::{Found, LoadError};
@@ -17,7 +17,11 @@ pub(super) static TOOL: Tool = Tool {
         goes_back: |line| comment(line).is_some_and(|words| words.starts_with(DOWN)),
     }),
     script,
-    at_start: Some(AtStart { behind: Behind::Starts, without: "leave `dbmate up` out of its start", lock: Lock::None }),
+    at_start: Some(AtStart {
+        behind: Behind::Starts,
+        without: "leave `dbmate up` out of its start",
+        lock: ToolLock::None,
+    }),
     ..Tool::new("dbmate", "dbmate", |tree| by_mark(tree, Convention::Dbmate), list)
 };
 

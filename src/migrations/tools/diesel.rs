@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool, hasura};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, hasura};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
 use crate::migrations::load::{Found, LoadError};
@@ -20,7 +20,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Starts,
         without: "leave `run_pending_migrations` out of its start",
-        lock: Lock::None,
+        lock: ToolLock::None,
     }),
     ..Tool::new("diesel", "diesel", detect, list)
 };

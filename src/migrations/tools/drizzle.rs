@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use super::prisma;
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError};
@@ -25,7 +25,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Untold { until: "its files are in `drizzle.__drizzle_migrations` (`hash`, `created_at`)" },
         without: "leave `migrate` out of its start",
-        lock: Lock::None,
+        lock: ToolLock::None,
     }),
     ..Tool::new("drizzle", "Drizzle", |tree| sure(owns(tree), Convention::Drizzle), list)
 };

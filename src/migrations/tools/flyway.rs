@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Placeholders, Sign, Tool, bad_name};
+use super::{AtStart, Behind, Convention, History, Own, Placeholders, Sign, Tool, ToolLock, bad_name};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, above, beside, unmixed};
 use crate::migrations::load::{Found, LoadError};
@@ -33,7 +33,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Starts,
         without: "start it without Flyway (Spring: `spring.flyway.enabled=false`)",
-        lock: Lock::Waits { limit: Some(50) },
+        lock: ToolLock::Waits { limit: Some(50) },
     }),
     ..Tool::new("flyway", "Flyway", detect, list)
 };

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool, bad_name, whole_number};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, bad_name, whole_number};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError, Version};
@@ -20,7 +20,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Stops { unless: None },
         without: "leave `Up` out of its start",
-        lock: Lock::Waits { limit: Some(15) },
+        lock: ToolLock::Waits { limit: Some(15) },
     }),
     ..Tool::new(
         "golang-migrate",

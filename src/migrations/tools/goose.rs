@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{AtStart, Behind, Convention, History, Lock, Mark, Own, Placeholders, Sign, Tool, bad_name, whole_number};
+use super::{
+    AtStart, Behind, Convention, History, Mark, Own, Placeholders, Sign, Tool, ToolLock, bad_name, whole_number,
+};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
 use crate::migrations::load::{Found, LoadError, Version};
@@ -31,7 +33,11 @@ pub(super) static TOOL: Tool = Tool {
         },
     }),
     outside_transaction: Some("-- +goose NO TRANSACTION"),
-    at_start: Some(AtStart { behind: Behind::Starts, without: "leave `goose up` out of its start", lock: Lock::None }),
+    at_start: Some(AtStart {
+        behind: Behind::Starts,
+        without: "leave `goose up` out of its start",
+        lock: ToolLock::None,
+    }),
     ..Tool::new("goose", "goose", |tree| by_mark(tree, Convention::Goose), list)
 };
 

@@ -1,7 +1,7 @@
 //! Hasura: folders `<number>_<name>/` with `up.sql` and perhaps `down.sql`, by number, below `migrations/<database>/`. The server runs a file
 //! in one transaction. Source: the Hasura documentation, "Migrations & Seeds".
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool, diesel};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, diesel};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, beside, unmixed};
 use crate::migrations::load::{Found, LoadError, Version};
@@ -18,7 +18,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Untold { until: "`hasura migrate apply --skip-execution` has recorded it" },
         without: "start it from an image that does not apply migrations (not `cli-migrations`)",
-        lock: Lock::Unknown,
+        lock: ToolLock::Unknown,
     }),
     ..Tool::new("hasura", "Hasura", detect, list)
 };

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
-use super::{AtStart, Behind, Convention, History, Lock, Mark, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
 use crate::migrations::load::{Found, LoadError};
@@ -25,7 +25,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Untold { until: "`liquibase changelog-sync` has recorded it" },
         without: "start it without Liquibase (`liquibase.shouldRun=false`; Spring: `spring.liquibase.enabled=false`)",
-        lock: Lock::None,
+        lock: ToolLock::None,
     }),
     ..Tool::new("liquibase", "Liquibase", |tree| by_mark(tree, Convention::Liquibase), list)
 };

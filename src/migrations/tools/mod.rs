@@ -175,7 +175,7 @@ pub(crate) struct AtStart {
     /// What makes an application start without running what is pending.
     pub(crate) without: &'static str,
     /// What one does that has nothing to run, while another one migrates.
-    pub(crate) lock: Lock,
+    pub(crate) lock: ToolLock,
 }
 
 /// What an application does whose files lack a version that has run.
@@ -197,7 +197,7 @@ pub(crate) enum Behind {
 
 /// What an application does at its start while another one holds the tool's own lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lock {
+pub(crate) enum ToolLock {
     /// It starts: there is no lock, or whoever has nothing to run does not take it.
     None,
     /// It waits for the lock.

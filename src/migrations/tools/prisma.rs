@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, unmixed};
 use crate::migrations::load::{Found, LoadError};
@@ -19,7 +19,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Starts,
         without: "leave `prisma migrate deploy` out of its start",
-        lock: Lock::Waits { limit: Some(10) },
+        lock: ToolLock::Waits { limit: Some(10) },
     }),
     ..Tool::new("prisma", "Prisma", detect, list)
 };

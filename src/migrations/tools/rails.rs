@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, is_numbered, sure};
 use crate::migrations::load::{Found, LoadError, Version};
@@ -27,7 +27,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Starts,
         without: "leave `db:migrate` and `db:prepare` out of its start",
-        lock: Lock::Stops,
+        lock: ToolLock::Stops,
     }),
     ..Tool::new("rails", "Rails", detect, list)
 };

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool, bad_name, flyway, whole_number};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, bad_name, flyway, whole_number};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
 use crate::migrations::load::{Found, LoadError, Version};
@@ -25,7 +25,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Stops { unless: Some("`Runner::set_abort_missing(false)`") },
         without: "leave `Runner::run` out of its start",
-        lock: Lock::None,
+        lock: ToolLock::None,
     }),
     ..Tool::new("refinery", "refinery", detect, list)
 };

@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError};
@@ -22,7 +22,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Untold { until: "`sqitch deploy --log-only` has recorded it" },
         without: "leave `sqitch deploy` out of its start",
-        lock: Lock::Waits { limit: Some(60) },
+        lock: ToolLock::Waits { limit: Some(60) },
     }),
     ..Tool::new("sqitch", "Sqitch", |tree| sure(tree.has(PLAN), Convention::Sqitch), list)
 };

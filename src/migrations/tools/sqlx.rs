@@ -4,7 +4,7 @@
 use camino::Utf8PathBuf;
 
 use super::{
-    AtStart, Behind, Convention, History, Lock, Own, Sign, Tool, bad_name, golang_migrate, supabase, whole_number,
+    AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, bad_name, golang_migrate, supabase, whole_number,
 };
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
@@ -29,7 +29,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Stops { unless: Some("`Migrator::set_ignore_missing(true)`") },
         without: "leave `Migrator::run` out of its start",
-        lock: Lock::Waits { limit: None },
+        lock: ToolLock::Waits { limit: None },
     }),
     ..Tool::new("sqlx", "sqlx", detect, list)
 };

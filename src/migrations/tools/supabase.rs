@@ -1,7 +1,7 @@
 //! Supabase: `<number>_<name>.sql` in `supabase/migrations`, by number; not in subfolders. Names that do not fit are passed over, as its own
 //! command line does. Source: the Supabase documentation, "Database Migrations".
 
-use super::{AtStart, Behind, Convention, History, Lock, Own, Sign, Tool};
+use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
 use crate::migrations::load::{Found, LoadError, Version};
@@ -21,7 +21,7 @@ pub(super) static TOOL: Tool = Tool {
     at_start: Some(AtStart {
         behind: Behind::Stops { unless: None },
         without: "leave `supabase db push` out of its deployment",
-        lock: Lock::None,
+        lock: ToolLock::None,
     }),
     ..Tool::new(
         "supabase",

@@ -10,9 +10,10 @@ use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::migrations::Convention;
 use crate::plan::saved::{
-    self, Continues, Direction, Evidence, Finding, Mentioned, Need, Searched, Statement, Tool, Verdict,
+    self, Continues, Direction, Finding, Mentioned, Searched, StepEvidence, StepNeed, StepStatement, ToolVersion,
+    Verdict,
 };
-use crate::release::{Definition, Ramp, RampStep};
+use crate::release::{Ramp, RampStep, ReleaseDefinition};
 use crate::stats::Load;
 
 /// A plan as JSON.
@@ -22,13 +23,13 @@ pub struct Plan {
     /// Version of this format, `major.minor`.
     pub format_version: String,
     /// The tool that wrote it.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// SHA-256 in hex over the canonical JSON (RFC 8785) of this document without this field.
     pub digest: String,
     /// Whether both versions work on every schema in between.
     pub verdict: Verdict,
     /// How it is to be released, unless the command that begins it says otherwise.
-    pub release: Definition,
+    pub release: ReleaseDefinition,
     /// The migrations this plan applies.
     pub migrations: Migrations,
     /// Fingerprints of the schemas the plan passes through.
@@ -59,9 +60,9 @@ pub struct Migrations {
     /// The last version that is already applied, if any.
     pub from: Option<String>,
     /// The migrations that must already be applied, in order.
-    pub applied: Vec<Migration>,
+    pub applied: Vec<PlannedMigration>,
     /// The migrations this plan applies, in the files' order.
-    pub pending: Vec<Migration>,
+    pub pending: Vec<PlannedMigration>,
     /// Other conventions that the folder fits as well, where nothing said which tool it is: the history in the database must tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Convention>,
@@ -72,7 +73,7 @@ pub struct Migrations {
 
 /// One migration file, pinned.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Migration {
+pub struct PlannedMigration {
     /// The version in the convention's own spelling, for example `3` or `20240102030405`.
     pub version: String,
     /// The name without version and ending.
@@ -158,10 +159,10 @@ pub struct Step {
     pub completes: Vec<String>,
     /// The steps that must have run, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<Need>,
+    pub needs: Vec<StepNeed>,
     /// What its place rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<StepEvidence>,
     /// What blue's source mentions of what it takes away. Its place does not rest on that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mentioned>,
@@ -203,17 +204,17 @@ pub enum Work {
     /// Statements in one transaction together with its journal row.
     Transaction {
         /// In order.
-        statements: Vec<Statement>,
+        statements: Vec<StepStatement>,
     },
     /// A statement outside any transaction.
     Alone {
         /// Which.
-        statement: Statement,
+        statement: StepStatement,
     },
     /// A statement over the rows of a table, some rows at a time.
     Backfill {
         /// The author's statement.
-        statement: Statement,
+        statement: StepStatement,
         /// The table, as the statement names it.
         table: String,
         /// The column that rows are taken in the order of.
@@ -226,7 +227,7 @@ pub enum Work {
     /// A query that must say yes before anything else runs.
     Check {
         /// It has one row and one boolean column.
-        query: Statement,
+        query: StepStatement,
         /// How many milliseconds to wait for the yes; 0: it is asked once.
         within_ms: u64,
     },
@@ -236,8 +237,8 @@ pub enum Work {
 fn least_version(plan: &saved::SavedPlan) -> &'static str {
     let only_shares = |ramp: &Ramp| ramp.steps().iter().all(|step| matches!(step, RampStep::Share(_)));
     let has_old_ramp = plan.release.ramp.as_ref().is_none_or(only_shares);
-    let rest = Definition { ramp: None, ..plan.release.clone() };
-    let Definition { checks, smoke, watch, hooks, notify, .. } = &rest;
+    let rest = ReleaseDefinition { ramp: None, ..plan.release.clone() };
+    let ReleaseDefinition { checks, smoke, watch, hooks, notify, .. } = &rest;
     let has_checks = !(checks.is_empty() && smoke.is_empty() && watch.is_empty());
     if has_checks
         || !hooks.is_empty()
@@ -246,7 +247,7 @@ fn least_version(plan: &saved::SavedPlan) -> &'static str {
     {
         return "2.3";
     }
-    match (has_old_ramp && rest == Definition::default(), &plan.continues) {
+    match (has_old_ramp && rest == ReleaseDefinition::default(), &plan.continues) {
         (false, _) => "2.2",
         (true, Some(_)) => "2.1",
         (true, None) => "2.0",
@@ -315,7 +316,7 @@ macro_rules! alike {
 }
 
 alike!(Migrations { convention, folder, from, alike, history_table } each { applied, pending });
-alike!(Migration { version, name, path, sha256, text });
+alike!(PlannedMigration { version, name, path, sha256, text });
 alike!(SchemaPins { base, overlap, last } each { expects, relations });
 alike!(ExpectedColumn { name, data_type, not_null });
 

@@ -1,6 +1,6 @@
 //! Flyway's `flyway_schema_history`, with its checksums.
 
-use super::Applied;
+use super::AppliedMigration;
 use super::tools::{Entry, Row, Sql, Value, Writes};
 use crate::migrations::{Convention, Folder, Migration};
 
@@ -46,7 +46,7 @@ fn row(entry: &Entry<'_>) -> Result<Row, String> {
 }
 
 /// The repeatable migrations of a folder that Flyway ran and would run again, because they are others now.
-pub(crate) fn changed<'f>(folder: &'f Folder, rows: &[Applied]) -> Vec<&'f str> {
+pub(crate) fn changed<'f>(folder: &'f Folder, rows: &[AppliedMigration]) -> Vec<&'f str> {
     let is_changed = |migration: &&Migration| {
         let version = migration.version.as_str();
         let ran = rows.iter().find(|row| folder.convention.is_repeatable(version) && row.version == version);

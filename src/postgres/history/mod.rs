@@ -31,11 +31,11 @@ use self::tools::{Entry, Row, Value};
 use super::survey::survey;
 use super::{ServerError, server_message};
 use crate::migrations::{Convention, Listed, Recorded};
-use crate::plan::saved::{Migration, Migrations};
+use crate::plan::saved::{Migrations, PlannedMigration};
 
 /// A row of a history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
+pub struct AppliedMigration {
     /// The version, as [`Convention::version_key`] spells it.
     pub version: String,
     /// The name, where the table has one.
@@ -46,7 +46,7 @@ pub struct Applied {
     pub floor: bool,
 }
 
-impl Applied {
+impl AppliedMigration {
     /// What it says about a folder.
     pub fn recorded(&self) -> Recorded {
         Recorded { version: self.version.clone(), floor: self.floor }
@@ -55,7 +55,7 @@ impl Applied {
 
 /// Where the history of a folder's tool is looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct HistoryPlace<'a> {
     /// Whose it is.
     pub convention: Convention,
     /// The table, perhaps with its schema, if somebody names it. Otherwise it is looked for in all schemas.
@@ -64,7 +64,7 @@ pub struct Place<'a> {
     pub folder: Option<&'a Utf8Path>,
 }
 
-impl Place<'_> {
+impl HistoryPlace<'_> {
     /// Where its tool keeps it.
     pub const fn of(convention: Convention) -> Self {
         Self { convention, table: None, folder: None }
@@ -141,12 +141,12 @@ pub enum HistoryError {
 const OWN: &str = "SELECT version, name, sha256, true, false FROM cutover.migration ORDER BY version";
 
 /// What is recorded as applied, in the order of versions. Without the table: nothing.
-pub async fn applied(client: &Client, convention: Convention) -> Result<Vec<Applied>, HistoryError> {
-    applied_at(client, Place::of(convention)).await
+pub async fn applied(client: &Client, convention: Convention) -> Result<Vec<AppliedMigration>, HistoryError> {
+    applied_at(client, HistoryPlace::of(convention)).await
 }
 
 /// What is recorded as applied at a place.
-pub async fn applied_at(client: &Client, place: Place<'_>) -> Result<Vec<Applied>, HistoryError> {
+pub async fn applied_at(client: &Client, place: HistoryPlace<'_>) -> Result<Vec<AppliedMigration>, HistoryError> {
     let convention = place.convention;
     let sql = tools::of(convention);
     let mut tables = Vec::new();
@@ -159,7 +159,7 @@ pub async fn applied_at(client: &Client, place: Place<'_>) -> Result<Vec<Applied
         tables.push(("cutover.migration".to_owned(), OWN.to_owned()));
     }
     let fail = |source| HistoryError::Database { convention, source: ServerError::from(source) };
-    let mut all: Vec<Applied> = Vec::new();
+    let mut all: Vec<AppliedMigration> = Vec::new();
     for (table, query) in tables {
         let rows = client.query(&query, &[]).await.map_err(|source| match place.table {
             Some(_) => HistoryError::Unlike { convention, table: table.clone(), message: server_message(&source) },
@@ -182,7 +182,7 @@ pub async fn applied_at(client: &Client, place: Place<'_>) -> Result<Vec<Applied
             let version = convention.version_key(&version);
             if all.iter().all(|known| known.version != version) {
                 let (checksum, floor) = (row.try_get(2).map_err(fail)?, row.try_get(4).map_err(fail)?);
-                all.push(Applied { version, name, checksum, floor });
+                all.push(AppliedMigration { version, name, checksum, floor });
             }
         }
     }
@@ -190,7 +190,7 @@ pub async fn applied_at(client: &Client, place: Place<'_>) -> Result<Vec<Applied
 }
 
 /// Which of Hasura's databases a folder is of: `migrations/default`, or else the only one.
-fn database_of(place: Place<'_>, databases: BTreeSet<String>) -> Result<Option<String>, HistoryError> {
+fn database_of(place: HistoryPlace<'_>, databases: BTreeSet<String>) -> Result<Option<String>, HistoryError> {
     let name = place.folder.and_then(Utf8Path::file_name).filter(|name| databases.contains(*name));
     match (name, databases.len()) {
         (Some(name), _) => Ok(Some(name.to_owned())),
@@ -200,8 +200,8 @@ fn database_of(place: Place<'_>, databases: BTreeSet<String>) -> Result<Option<S
 }
 
 /// The history table of a convention, for SQL; `None`: there is none yet.
-pub async fn locate(client: &Client, place: Place<'_>) -> Result<Option<String>, HistoryError> {
-    let Place { convention, table, .. } = place;
+pub async fn locate(client: &Client, place: HistoryPlace<'_>) -> Result<Option<String>, HistoryError> {
+    let HistoryPlace { convention, table, .. } = place;
     let Some(own) = convention.history() else {
         return match table {
             Some(table) => Err(HistoryError::NoTable { convention, table: table.to_owned() }),
@@ -256,16 +256,17 @@ fn named(statement: &str, usual: &str, table: &str, schema_alone: bool) -> Strin
 }
 
 /// Where the history of a plan's migrations is.
-pub fn place(migrations: &Migrations) -> Place<'_> {
+pub fn place(migrations: &Migrations) -> HistoryPlace<'_> {
     let Migrations { convention, history_table, folder, .. } = migrations;
-    Place { convention: *convention, table: history_table.as_deref(), folder: Some(folder) }
+    HistoryPlace { convention: *convention, table: history_table.as_deref(), folder: Some(folder) }
 }
 
 /// The keys of those of a plan's migrations that are applied, and of others that are recorded.
 pub async fn recorded(client: &Client, migrations: &Migrations) -> Result<Vec<String>, HistoryError> {
     let convention = migrations.convention;
-    let rows: Vec<Recorded> = applied_at(client, place(migrations)).await?.iter().map(Applied::recorded).collect();
-    let all: Vec<&Migration> = migrations.applied.iter().chain(&migrations.pending).collect();
+    let rows: Vec<Recorded> =
+        applied_at(client, place(migrations)).await?.iter().map(AppliedMigration::recorded).collect();
+    let all: Vec<&PlannedMigration> = migrations.applied.iter().chain(&migrations.pending).collect();
     let keys: Vec<String> = all.iter().map(|m| convention.version_key(&m.version)).collect();
     let listed = keys.iter().zip(&all).map(|(key, m)| Listed { version: key, sha256: &m.sha256 });
     let (mut done, unknown) = convention.applied(&rows, &listed.collect::<Vec<_>>());
@@ -277,18 +278,18 @@ pub async fn recorded(client: &Client, migrations: &Migrations) -> Result<Vec<St
 pub async fn record(
     client: &Client,
     convention: Convention,
-    migration: &Migration,
+    migration: &PlannedMigration,
     text: &str,
 ) -> Result<(), HistoryError> {
-    record_at(client, Place::of(convention), migration, text).await
+    record_at(client, HistoryPlace::of(convention), migration, text).await
 }
 
 /// Records a migration as applied, creating the table as its own tool does if there is none. Runs in the caller's transaction.
 /// `text` is the file's content; it counts only where [`Convention::keeps_text`].
 pub async fn record_at(
     client: &Client,
-    place: Place<'_>,
-    migration: &Migration,
+    place: HistoryPlace<'_>,
+    migration: &PlannedMigration,
     text: &str,
 ) -> Result<(), HistoryError> {
     let convention = place.convention;
@@ -300,7 +301,7 @@ pub async fn record_at(
 }
 
 /// The table that rows of migrations are written into; `None`: it has yet to be made.
-pub(crate) async fn table(client: &Client, place: Place<'_>) -> Result<Option<String>, HistoryError> {
+pub(crate) async fn table(client: &Client, place: HistoryPlace<'_>) -> Result<Option<String>, HistoryError> {
     match (place.convention.history(), &tools::of(place.convention).writes) {
         (Some(_), Some(_)) => locate(client, place).await,
         _ => Ok(Some("cutover.migration".to_owned())),
@@ -311,8 +312,8 @@ pub(crate) async fn table(client: &Client, place: Place<'_>) -> Result<Option<St
 /// tool does if there is none.
 pub(crate) async fn rows_of(
     client: &Client,
-    place: Place<'_>,
-    migration: &Migration,
+    place: HistoryPlace<'_>,
+    migration: &PlannedMigration,
     text: &str,
 ) -> Result<Vec<String>, HistoryError> {
     let convention = place.convention;
@@ -351,7 +352,7 @@ async fn columns(client: &Client, table: &str) -> Result<Vec<(String, String)>, 
 }
 
 /// Records a migration where this tool keeps the history.
-fn own(migration: &Migration) -> String {
+fn own(migration: &PlannedMigration) -> String {
     let values = [&migration.version, &migration.name, &migration.sha256].map(|value| Value::Text(value.clone()));
     Row::new("INSERT INTO cutover.migration (version, name, sha256) VALUES ($1, $2, $3)", values).text(str::to_owned)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::digest::hex;
 use crate::migrations::Convention;
-use crate::plan::saved::Migration;
+use crate::plan::saved::PlannedMigration;
 use crate::sql::literal;
 
 /// How a history is read and written. Tables have their usual names; where one has another, that is put in their place.
@@ -47,7 +47,7 @@ pub(super) struct Writes {
 
 /// A migration that is to be recorded.
 pub(super) struct Entry<'a> {
-    pub(super) migration: &'a Migration,
+    pub(super) migration: &'a PlannedMigration,
     /// Of its file.
     pub(super) text: &'a str,
     /// The time, as RFC 3339 has it.

@@ -14,8 +14,8 @@ use super::session::Session;
 use crate::schema::{Constraint, QName, Relation, Rule, Schema};
 use crate::sql::operation::{Ident, RelationKind};
 use crate::stats::{
-    Activity, Basis, Bytes, Column, FORMAT_VERSION, Index, Kind, Missing, Rows, Statement, Statements, Statistics,
-    Table, TableName, Transactions, Utility, calls_any, touches, utility, without_values,
+    Activity, Basis, Bytes, ColumnStats, FORMAT_VERSION, IndexStats, Missing, RowStats, StatementStats, Statements,
+    Statistics, TableKind, TableName, TableStats, Transactions, Utility, calls_any, touches, utility, without_values,
 };
 
 /// Why nothing could be measured.
@@ -193,7 +193,7 @@ impl Measuring<'_> {
         Ok(schema)
     }
 
-    async fn tables(&mut self, server: &Server, schema: &Schema) -> Result<Vec<Table>, MeasureError> {
+    async fn tables(&mut self, server: &Server, schema: &Schema) -> Result<Vec<TableStats>, MeasureError> {
         let rows = self.rows("tables", &ask::tables()).await?;
         let sizes: Sizes = match self.attempt(&ask::sizes()).await? {
             Ok(rows) => rows
@@ -211,18 +211,18 @@ impl Measuring<'_> {
                 Sizes::new()
             }
         };
-        let mut indexes: HashMap<u32, Vec<Index>> = HashMap::new();
+        let mut indexes: HashMap<u32, Vec<IndexStats>> = HashMap::new();
         for row in self.rows("indexes", &ask::indexes()).await? {
             let measured = sizes.get(&row.get::<_, u32>(1)).map(|size| size.0);
-            indexes.entry(row.get(0)).or_default().push(Index {
+            indexes.entry(row.get(0)).or_default().push(IndexStats {
                 name: row.get(2),
                 bytes: measured.unwrap_or_else(|| unsigned(row.get(3)) * server.block_size),
                 basis: if measured.is_some() { Basis::Measured } else { Basis::Estimated },
             });
         }
-        let mut columns: HashMap<(String, String), Vec<Column>> = HashMap::new();
+        let mut columns: HashMap<(String, String), Vec<ColumnStats>> = HashMap::new();
         for row in self.rows("columns", ask::COLUMNS).await? {
-            let column = Column { name: row.get(2), null_fraction: row.get(3), distinct: row.get(4) };
+            let column = ColumnStats { name: row.get(2), null_fraction: row.get(3), distinct: row.get(4) };
             columns.entry((row.get(0), row.get(1))).or_default().push(column);
         }
         let unread = rows.iter().filter(|row| !row.get::<_, bool>(13)).count();
@@ -234,23 +234,23 @@ impl Measuring<'_> {
         let table = |row: &Row| {
             let name = TableName { schema: row.get(1), name: row.get(2) };
             let kind = match row.get::<_, String>(3).as_str() {
-                "p" => Kind::Partitioned,
-                "m" => Kind::MaterializedView,
-                _ => Kind::Table,
+                "p" => TableKind::Partitioned,
+                "m" => TableKind::MaterializedView,
+                _ => TableKind::Table,
             };
             let measured = sizes.get(&row.get::<_, u32>(0));
             let pages = |column: usize| unsigned(row.get(column)) * server.block_size;
             let bytes = match measured {
-                _ if kind == Kind::Partitioned => Bytes { heap: 0, toast: 0, basis: Basis::Measured },
+                _ if kind == TableKind::Partitioned => Bytes { heap: 0, toast: 0, basis: Basis::Measured },
                 Some((heap, toast)) => Bytes { heap: *heap, toast: *toast, basis: Basis::Measured },
                 None => Bytes { heap: pages(5), toast: pages(6), basis: Basis::Estimated },
             };
             let relation = schema.relation(&QName::from(&name));
             let (seconds, basis) = server.counted;
             let per_second = |column: usize| row.get::<_, Option<f64>>(column).unwrap_or(0.0) / seconds;
-            Table {
+            TableStats {
                 parent: relation.and_then(|r| r.parent.as_ref()).map(TableName::from),
-                rows: if kind == Kind::Partitioned { None } else { live_rows(row, bytes.heap, server.block_size) },
+                rows: if kind == TableKind::Partitioned { None } else { live_rows(row, bytes.heap, server.block_size) },
                 indexes: indexes.get(&row.get(0)).cloned().unwrap_or_default(),
                 columns: columns.get(&(name.schema.clone(), name.name.clone())).cloned().unwrap_or_default(),
                 activity: server.counts.then(|| Activity {
@@ -319,7 +319,7 @@ impl Measuring<'_> {
                     // What reads no table of the application waits for nobody's DDL.
                     if !touches.is_empty() {
                         let text = without_values(&text);
-                        list.push(Statement {
+                        list.push(StatementStats {
                             text,
                             calls_per_second,
                             mean_ms: row.get(2),
@@ -375,9 +375,9 @@ fn unsigned(n: i64) -> u64 {
 
 /// As the planner estimates: the density that VACUUM or ANALYZE saw, times the size of today. Without one, what the counters say.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
-fn live_rows(row: &Row, heap: u64, block_size: u64) -> Option<Rows> {
+fn live_rows(row: &Row, heap: u64, block_size: u64) -> Option<RowStats> {
     let (tuples, pages, live): (f64, i64, Option<i64>) = (row.get(4), row.get(5), row.get(7));
-    let rows = |count: u64, source: &str| Some(Rows { count, basis: Basis::Estimated, source: source.to_owned() });
+    let rows = |count: u64, source: &str| Some(RowStats { count, basis: Basis::Estimated, source: source.to_owned() });
     if tuples >= 0.0 && pages > 0 {
         let now = (heap / block_size.max(1)) as f64;
         return rows((tuples / pages as f64 * now).round() as u64, "reltuples, scaled to the size");

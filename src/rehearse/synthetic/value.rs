@@ -183,13 +183,13 @@ pub(super) fn shapes(n: u32) -> Vec<String> {
 /// The constants of an expression that may be values of what it compares: strings with their wildcards filled in, and numbers with their
 /// neighbours. The second says whether it is a number.
 pub(super) fn constants(expression: &str) -> Vec<(String, bool)> {
-    use crate::sql::lex::{Kind, Lexeme, lex};
+    use crate::sql::lex::{Lexeme, TokenKind, lex};
     let lexemes: Vec<Lexeme<'_>> = lex(expression).into_iter().filter(Lexeme::solid).collect();
     let mut found: Vec<(String, bool)> = Vec::new();
     for (at, lexeme) in lexemes.iter().enumerate() {
         let negative = at > 0 && lexemes[at - 1].symbol("-");
         match lexeme.kind {
-            Kind::Text => {
+            TokenKind::Text => {
                 let inner = lexeme.text.trim_start_matches(|c: char| c != '\'');
                 let inner = inner.trim_start_matches('\'').strip_suffix('\'').unwrap_or_default().replace("''", "'");
                 // The server prints a list of constants as one array.
@@ -210,14 +210,19 @@ pub(super) fn constants(expression: &str) -> Vec<(String, bool)> {
                     }
                 }
             }
-            Kind::Number => match lexeme.text.parse::<i64>() {
+            TokenKind::Number => match lexeme.text.parse::<i64>() {
                 Ok(number) => {
                     let number = if negative { -number } else { number };
                     found.extend(around(number).map(|number| (number, true)));
                 }
                 Err(_) => found.push((lexeme.text.to_owned(), true)),
             },
-            Kind::Word | Kind::Name | Kind::Parameter | Kind::Symbol | Kind::Space | Kind::Comment => {}
+            TokenKind::Word
+            | TokenKind::Name
+            | TokenKind::Parameter
+            | TokenKind::Symbol
+            | TokenKind::Space
+            | TokenKind::Comment => {}
         }
     }
     let mut unique: Vec<(String, bool)> = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use crate::diagnostic::Severity;
-use crate::plan::saved::{Finding, Place};
+use crate::plan::saved::{Finding, LabelledPlace};
 
 pub(super) fn section(out: &mut Markup, findings: &[Finding]) {
     if findings.is_empty() {
@@ -33,7 +33,7 @@ fn article(out: &mut Markup, finding: &Finding) {
     out.raw("</article>\n");
 }
 
-fn figure(out: &mut Markup, place: &Place) {
+fn figure(out: &mut Markup, place: &LabelledPlace) {
     out.raw("<figure><figcaption><code>").text(&place.path).raw(":").text(place.line).raw(":").text(place.column);
     out.raw("</code>");
     if !place.text.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use super::{Seen, count, timeline};
-use crate::compat::matrix::{Cell, Columns, Mark, Matrix, Row, State};
+use crate::compat::matrix::{Cell, Columns, Mark, Matrix, QueryRow, State};
 use crate::plan::saved::{SavedPlan, Step, Verdict};
 use crate::report::matrix_text::title;
 use crate::side::Side;
@@ -42,7 +42,7 @@ pub(super) fn section(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
     out.raw("</section>\n");
 }
 
-fn table(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &Row)], columns: &Columns) {
+fn table(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &QueryRow)], columns: &Columns) {
     out.raw("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Queries and states, ").text(seen.how);
     out.raw("\">\n<table>\n<thead><tr><th scope=\"col\">version</th><th scope=\"col\">query</th>");
     for state in &columns.states {
@@ -68,7 +68,7 @@ fn table(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &Row)], columns: &Co
 }
 
 /// The steps that a query is another one after.
-fn changes(out: &mut Markup, matrix: &Matrix, row: &Row) {
+fn changes(out: &mut Markup, matrix: &Matrix, row: &QueryRow) {
     out.raw("<td>");
     for run in row.runs.iter().skip(1) {
         if let Some(step) = matrix.states.get(run.state).and_then(|state| state.after_step) {
@@ -91,7 +91,7 @@ const fn drawn(mark: Mark) -> &'static str {
 }
 
 /// Of queries that do not simply work: what they are, state by state, where their version runs.
-fn notes(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &Row)]) {
+fn notes(out: &mut Markup, seen: &Seen<'_>, rows: &[(usize, &QueryRow)]) {
     if rows.is_empty() {
         return;
     }
@@ -207,7 +207,7 @@ pub(super) fn breaks(out: &mut Markup, seen: &Seen<'_>, plan: &SavedPlan) {
 }
 
 /// The step after which a query of green works.
-fn makes_work<'a>(matrix: &Matrix, row: &Row, plan: &'a SavedPlan) -> Option<&'a Step> {
+fn makes_work<'a>(matrix: &Matrix, row: &QueryRow, plan: &'a SavedPlan) -> Option<&'a Step> {
     let works = |(i, state): &(usize, &State)| state.green_lives && matches!(row.at(*i), Some(Cell::Works(_)));
     let (_, state) = matrix.states.iter().enumerate().find(works)?;
     state.after_step.and_then(|id| plan.step(id))

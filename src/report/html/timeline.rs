@@ -1,7 +1,7 @@
 //! The phases in time: what runs before the cutover, what moves the traffic, what runs after it, and from where on there is no way back.
 
 use super::markup::Markup;
-use crate::plan::saved::{Direction, Evidence, Mentioned, Phase, Reliance, SavedPlan, Step, Usage};
+use crate::plan::saved::{Direction, Mentioned, Phase, RelianceStrength, SavedPlan, Step, StepEvidence, Usage};
 use crate::stats::Load;
 
 /// SQL with more lines is folded.
@@ -65,16 +65,16 @@ fn step(out: &mut Markup, step: &Step) {
 }
 
 /// What the place of a step rests on.
-fn evidence(out: &mut Markup, evidence: &[Evidence]) {
+fn evidence(out: &mut Markup, evidence: &[StepEvidence]) {
     if evidence.is_empty() {
         return;
     }
     out.raw("<p>Rests on:</p>\n<ul>\n");
     for found in evidence {
         let how = match found.reliance {
-            Reliance::Needs => " needs it: ",
-            Reliance::Prefers => " would rather have it: ",
-            Reliance::Conditional => " may notice once green writes something new: ",
+            RelianceStrength::Needs => " needs it: ",
+            RelianceStrength::Prefers => " would rather have it: ",
+            RelianceStrength::Conditional => " may notice once green writes something new: ",
         };
         out.raw("<li>").text(found.version.name()).raw(how).text(&found.capability);
         match &found.query {

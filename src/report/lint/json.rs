@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::diff::diff;
 use crate::diagnostic::{Diagnostic, Fix, Safety, Severity};
 use crate::lint::LintReport;
-use crate::plan::saved::{SavedPlan, Tool};
+use crate::plan::saved::{SavedPlan, ToolVersion};
 use crate::report::Format;
 use crate::source::Span;
 
@@ -26,9 +26,9 @@ pub struct LintDocument {
     /// Version of this format, `major.minor`.
     pub format_version: String,
     /// The tool that wrote it.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// Counts.
-    pub summary: Counts,
+    pub summary: FindingCounts,
     /// What was found, in the order of the files.
     pub findings: Vec<FindingDocument>,
     /// What authors allow.
@@ -37,7 +37,7 @@ pub struct LintDocument {
 
 /// Counts.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Counts {
+pub struct FindingCounts {
     /// Findings of severity error.
     pub errors: usize,
     /// Findings of severity warning.
@@ -143,7 +143,7 @@ fn render(report: &LintReport) -> String {
     let document = LintDocument {
         format_version: FORMAT_VERSION.to_owned(),
         tool: SavedPlan::this_tool(),
-        summary: Counts {
+        summary: FindingCounts {
             errors: report.count(Severity::Error),
             warnings: report.count(Severity::Warning),
             infos: report.count(Severity::Info),

@@ -7,7 +7,7 @@ use super::super::apply::Problem;
 use super::super::resolve;
 use super::super::{QName, Schema};
 use super::signature;
-use crate::sql::lex::{Kind, Lexeme, lex, lexemes};
+use crate::sql::lex::{Lexeme, TokenKind, lex, lexemes};
 
 use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateStatistics, GrantObject, Ident, ObjectChange,
@@ -377,10 +377,10 @@ impl Look<'_> {
 
 /// A name as its pieces spell it.
 pub(super) fn name_of(pieces: &[&Lexeme<'_>]) -> Option<Name> {
-    let words = pieces.iter().filter(|piece| matches!(piece.kind, Kind::Word | Kind::Name));
+    let words = pieces.iter().filter(|piece| matches!(piece.kind, TokenKind::Word | TokenKind::Name));
     let parts: Vec<Ident> = words
         .map(|piece| match piece.kind {
-            Kind::Name => piece.text.trim_matches('"').into(),
+            TokenKind::Name => piece.text.trim_matches('"').into(),
             _ => piece.text.to_ascii_lowercase().into(),
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use super::Catalog;
 use crate::schema::model::{QName, Relation};
-use crate::sql::bound::{Bound, Value};
+use crate::sql::bound::{Bound, BoundValue};
 use crate::sql::operation::Ident;
 
 impl Catalog<'_> {
@@ -63,7 +63,7 @@ impl Catalog<'_> {
         // '1' and '01' are one number, and two texts.
         let surely = |other: &Bound| match (bound, other) {
             (Bound::List(values), Bound::List(others)) if !relation.partition_key.iter().all(is_ordered) => {
-                let is_one = |value: &&Value| matches!(value, Value::Text(_) | Value::Null);
+                let is_one = |value: &&BoundValue| matches!(value, BoundValue::Text(_) | BoundValue::Null);
                 values.iter().filter(is_one).any(|value| others.contains(value))
             }
             _ => other.overlaps(bound),

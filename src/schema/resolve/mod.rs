@@ -21,7 +21,7 @@ use std::rc::Rc;
 use super::{Index, QName, Schema};
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::operation::{Firing, Ident};
 use crate::sql::query::{At, Command, Expr, Query};
 pub(super) use call::COUNTERS;
@@ -242,11 +242,11 @@ fn normal(text: &str) -> String {
                 i += 1;
             }
         } else if piece.symbol("(") || piece.symbol(")") {
-        } else if matches!(piece.kind, Kind::Word) {
+        } else if matches!(piece.kind, TokenKind::Word) {
             found.push(piece.text.to_ascii_lowercase());
         } else {
             let plain = piece.text.trim_matches('"');
-            let quoted = piece.kind == Kind::Name
+            let quoted = piece.kind == TokenKind::Name
                 && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             found.push(if quoted { plain } else { piece.text }.to_owned());
         }

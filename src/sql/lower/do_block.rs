@@ -2,7 +2,7 @@
 //! there already, or a question to the catalog for the very thing that is made. Anything else in a block makes it opaque.
 
 use super::{Lowered, statement};
-use crate::sql::lex::{Kind, Lexeme, lex, words_of};
+use crate::sql::lex::{Lexeme, TokenKind, lex, words_of};
 use crate::sql::operation::{Ident, Operation, TableChange};
 
 /// The operations of a block's body; `None`: it does something else.
@@ -102,7 +102,7 @@ impl<'a> Rest<'a, '_> {
         let (question, rest) = self.pieces.split_at(then);
         let named: Vec<String> = question
             .iter()
-            .filter(|piece| piece.kind == Kind::Text)
+            .filter(|piece| piece.kind == TokenKind::Text)
             .map(|piece| piece.text.trim_matches('\'').to_owned())
             .collect();
         let asks =

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 use super::query::kept_at;
 use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::lex::{Kind, Lexeme, lex, words_of};
+use crate::sql::lex::{Lexeme, TokenKind, lex, words_of};
 use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation, Routine, RoutineChange};
 use crate::sql::parse::{at_end, eat, eat_word, eat_words, is_word, peek_words};
 use crate::sql::types::{TypeName, lower_type};
@@ -262,15 +262,15 @@ fn mention_text(body: &str, found: &mut BTreeSet<Ident>) {
     let mut seen = HashSet::new();
     for piece in pieces {
         match piece.kind {
-            Kind::Word if !seen.insert(piece.text) => {}
-            Kind::Word => _ = found.insert(piece.text.to_ascii_lowercase().into()),
-            Kind::Name => {
+            TokenKind::Word if !seen.insert(piece.text) => {}
+            TokenKind::Word => _ = found.insert(piece.text.to_ascii_lowercase().into()),
+            TokenKind::Name => {
                 found.insert(piece.text.trim_matches('"').replace("\"\"", "\"").into());
                 // In another language it may be a string.
                 words(piece.text, found);
             }
-            Kind::Text => words(piece.text, found),
-            Kind::Space | Kind::Comment | Kind::Number | Kind::Parameter | Kind::Symbol => {}
+            TokenKind::Text => words(piece.text, found),
+            TokenKind::Space | TokenKind::Comment | TokenKind::Number | TokenKind::Parameter | TokenKind::Symbol => {}
         }
     }
 }

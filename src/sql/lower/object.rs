@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::query::{kept, kept_at};
 use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name, plain_column};
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::name::Name;
 use crate::sql::operation::{
     CreateStatistics, Ident, ObjectChange, ObjectKind, Operation, PublishVerb, PublishedTable, Publishes,
@@ -111,11 +111,11 @@ fn functions(kind: ObjectKind, text: &str) -> Vec<Name> {
     let behind = pieces.iter().enumerate().filter(|(_, piece)| piece.is_any(words)).map(|(at, _)| at + 1);
     let named = behind.filter_map(|at| {
         let at = at + usize::from(pieces.get(at).is_some_and(|piece| piece.symbol("=")));
-        let inside = |piece: &&Lexeme<'_>| matches!(piece.kind, Kind::Word | Kind::Name) || piece.symbol(".");
+        let inside = |piece: &&Lexeme<'_>| matches!(piece.kind, TokenKind::Word | TokenKind::Name) || piece.symbol(".");
         let part = |piece: &Lexeme<'_>| -> Option<Ident> {
             match piece.kind {
-                Kind::Word => Some(piece.text.to_ascii_lowercase().into()),
-                Kind::Name => Some(piece.text.trim_matches('"').into()),
+                TokenKind::Word => Some(piece.text.to_ascii_lowercase().into()),
+                TokenKind::Name => Some(piece.text.trim_matches('"').into()),
                 _ => None,
             }
         };

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::protocol::{Op, PROTOCOL, Request, Response};
+use super::protocol::{Op, PROTOCOL, PluginRequest, PluginResponse};
 use crate::side::Side;
 use crate::traffic::{
-    Answer, Capabilities, Code, Context, Drain, Handle, Health, ManagedDeployment, Progress, Share, ShareSeen,
-    ShareSet, TrafficBackend, TrafficError, Verified,
+    Answer, Capabilities, Context, Drain, Handle, Health, ManagedDeployment, Progress, Share, ShareSeen, ShareSet,
+    TrafficBackend, TrafficError, TrafficErrorCode, Verified,
 };
 
 /// Why no answer came.
@@ -20,7 +20,7 @@ pub(super) enum NoAnswer {
     /// Nobody is there, which may pass.
     Unavailable(String),
     /// It answered outside the protocol.
-    Refused(Code, String),
+    Refused(TrafficErrorCode, String),
     /// It is broken.
     Broken(String),
 }
@@ -31,7 +31,7 @@ pub(super) type Bringing<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, NoAns
 /// Brings one document there and another one back.
 pub(super) trait Transport: Send + Sync {
     /// Asks once, within the context's deadline.
-    fn bring<'a>(&'a self, context: &'a Context, request: &'a Request) -> Bringing<'a>;
+    fn bring<'a>(&'a self, context: &'a Context, request: &'a PluginRequest) -> Bringing<'a>;
 }
 
 /// One call.
@@ -43,7 +43,7 @@ pub(super) async fn call<T: DeserializeOwned>(
 ) -> Result<T, TrafficError> {
     let name = op.name();
     let broken = |why: String| TrafficError::Broken { backend: backend.to_owned(), op: name, why };
-    let request = Request {
+    let request = PluginRequest {
         protocol: PROTOCOL,
         release: context.release.clone(),
         step: context.step.clone(),
@@ -57,7 +57,7 @@ pub(super) async fn call<T: DeserializeOwned>(
         NoAnswer::Refused(code, why) => TrafficError::refused(backend, name, code, why),
         NoAnswer::Broken(why) => broken(why),
     })?;
-    let response: Response = serde_json::from_slice(&output).map_err(|e| broken(not_an_answer(&output, &e)))?;
+    let response: PluginResponse = serde_json::from_slice(&output).map_err(|e| broken(not_an_answer(&output, &e)))?;
     if response.protocol != PROTOCOL {
         return Err(broken(format!("it speaks protocol {}, cutover speaks {PROTOCOL}", response.protocol)));
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::asked::{Asked, Bringing, NoAnswer, Transport};
-use super::protocol::Request;
+use super::protocol::PluginRequest;
 use super::session::Session;
 use crate::outside::program::NotEnded;
 use crate::outside::{Needs, Program, program};
@@ -69,7 +69,7 @@ impl Asked for Exec {
 }
 
 impl Transport for Exec {
-    fn bring<'a>(&'a self, context: &'a Context, request: &'a Request) -> Bringing<'a> {
+    fn bring<'a>(&'a self, context: &'a Context, request: &'a PluginRequest) -> Bringing<'a> {
         Box::pin(async move {
             let mut input = serde_json::to_vec(request).map_err(|e| NoAnswer::Broken(e.to_string()))?;
             input.push(b'\n');

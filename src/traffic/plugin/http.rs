@@ -7,11 +7,11 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::asked::{Asked, Bringing, NoAnswer, Transport};
-use super::protocol::{Op, Request};
+use super::protocol::{Op, PluginRequest};
 use crate::outside::http::{self, NoResponse, send};
-use crate::outside::{Needs, Surroundings, Text, is_url};
+use crate::outside::{ConfiguredText, Needs, Surroundings, is_url};
 use crate::traffic::registry::BackendKind;
-use crate::traffic::{Code, Context};
+use crate::traffic::{Context, TrafficErrorCode};
 
 pub(in crate::traffic) const KIND: BackendKind = BackendKind {
     name: "http",
@@ -34,7 +34,7 @@ struct Settings {
     /// Where `/v1/OPERATION` is below.
     url: String,
     /// What calls are signed with: `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = ["PROGRAM"] }`.
-    secret: Option<Text>,
+    secret: Option<ConfiguredText>,
 }
 
 /// A service as traffic backend.
@@ -62,11 +62,11 @@ fn signature(secret: &str, timestamp: &str, body: &[u8]) -> Option<String> {
 }
 
 impl Http {
-    async fn ask(&self, context: &Context, request: &Request) -> Result<Vec<u8>, NoAnswer> {
+    async fn ask(&self, context: &Context, request: &PluginRequest) -> Result<Vec<u8>, NoAnswer> {
         let body = serde_json::to_vec(request).map_err(|e| NoAnswer::Broken(e.to_string()))?;
         let op = request.op.name();
         let url = format!("{}/v1/{op}", self.settings.url.trim_end_matches('/'));
-        let mut call = http::Request::with_json("POST", &url, body);
+        let mut call = http::HttpRequest::with_json("POST", &url, body);
         let (release, step, fence) = (&context.release, &context.step, context.fence);
         let key = match &request.op {
             Op::SetShare { .. } | Op::Finalize => Some(format!("{release}/{step}/{op}/{fence}")),
@@ -87,23 +87,24 @@ impl Http {
         }
         if let Some(secret) = &self.settings.secret {
             let secret = secret.read(&self.folder, &self.surroundings).await;
-            let secret = secret.map_err(|why| NoAnswer::Refused(Code::Misconfigured, format!("secret: {why}")))?;
+            let secret =
+                secret.map_err(|why| NoAnswer::Refused(TrafficErrorCode::Misconfigured, format!("secret: {why}")))?;
             let timestamp = jiff::Timestamp::now().as_second().to_string();
             if let Some(signature) = signature(secret.reveal(), &timestamp, &call.body) {
                 call = call.header(SIGNATURE, signature).header(TIMESTAMP, timestamp);
             }
         }
         let response = send(call, context.deadline).await.map_err(|error| match error {
-            NoResponse::NotAsked(why) => NoAnswer::Refused(Code::Misconfigured, why),
+            NoResponse::NotAsked(why) => NoAnswer::Refused(TrafficErrorCode::Misconfigured, why),
             NoResponse::TooSlow(_) => NoAnswer::Late,
             unreached @ NoResponse::NotReached(_) => NoAnswer::Unavailable(format!("{url}: {unreached}")),
         })?;
         let said = || format!("{url} answered {}: {}", response.status, response.excerpt());
         match response.status {
             200..300 => Ok(response.body),
-            401 | 403 => Err(NoAnswer::Refused(Code::Denied, said())),
-            409 => Err(NoAnswer::Refused(Code::Fenced, said())),
-            423 | 429 => Err(NoAnswer::Refused(Code::Throttled, said())),
+            401 | 403 => Err(NoAnswer::Refused(TrafficErrorCode::Denied, said())),
+            409 => Err(NoAnswer::Refused(TrafficErrorCode::Fenced, said())),
+            423 | 429 => Err(NoAnswer::Refused(TrafficErrorCode::Throttled, said())),
             500.. => Err(NoAnswer::Unavailable(said())),
             _ => Err(NoAnswer::Broken(said())),
         }
@@ -121,7 +122,7 @@ impl Asked for Http {
 }
 
 impl Transport for Http {
-    fn bring<'a>(&'a self, context: &'a Context, request: &'a Request) -> Bringing<'a> {
+    fn bring<'a>(&'a self, context: &'a Context, request: &'a PluginRequest) -> Bringing<'a> {
         Box::pin(self.ask(context, request))
     }
 }

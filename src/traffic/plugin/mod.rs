@@ -2,7 +2,7 @@
 //!
 //! # Protocol, version 1
 //!
-//! A call is one JSON document ([`protocol::Request`]), its answer another one ([`protocol::Response`]):
+//! A call is one JSON document ([`protocol::PluginRequest`]), its answer another one ([`protocol::PluginResponse`]):
 //!
 //! ```json
 //! {"protocol":1,"release":"3f9a1c2b77d0","step":"shift-1000","fence":7,"deadline_ms":30000,"op":"set_share","args":{"share":1000}}

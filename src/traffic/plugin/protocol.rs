@@ -12,7 +12,7 @@ pub const PROTOCOL: u32 = 1;
 
 /// One call.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Request {
+pub struct PluginRequest {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// The release's id.
@@ -103,7 +103,7 @@ impl Op {
 
 /// One answer.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Response {
+pub struct PluginResponse {
     /// [`PROTOCOL`].
     pub protocol: u32,
     /// Whether it worked.
@@ -113,12 +113,12 @@ pub struct Response {
     pub result: Option<Value>,
     /// Without `ok`: why.
     #[serde(default)]
-    pub error: Option<Failure>,
+    pub error: Option<PluginFailure>,
 }
 
 /// Why an operation did not work.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Failure {
+pub struct PluginFailure {
     /// A short code of the program's own.
     pub code: String,
     /// A sentence.
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_request_reads_as_documented() {
         let op = Op::SetShare { share: Share::basis_points(1000).unwrap() };
-        let request = Request {
+        let request = PluginRequest {
             protocol: PROTOCOL,
             release: "r".into(),
             step: "shift-1000".into(),
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn schemas_exist() {
-        let schema = schemars::schema_for!(Request);
+        let schema = schemars::schema_for!(PluginRequest);
         assert!(serde_json::to_string(&schema).unwrap().contains("deadline_ms"));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::asked::{Asked, Bringing, NoAnswer, Transport};
-use super::protocol::{PROTOCOL, Request};
+use super::protocol::{PROTOCOL, PluginRequest};
 use crate::outside::Program;
 use crate::outside::program::Talk;
 use crate::traffic::Context;
@@ -31,7 +31,7 @@ struct Running {
 struct Numbered<'a> {
     id: u64,
     #[serde(flatten)]
-    request: &'a Request,
+    request: &'a PluginRequest,
 }
 
 /// What a program says first.
@@ -46,7 +46,7 @@ impl Session {
         Self { program, name: name.to_owned(), talk: Mutex::default() }
     }
 
-    async fn ask(&self, context: &Context, request: &Request) -> Result<Vec<u8>, NoAnswer> {
+    async fn ask(&self, context: &Context, request: &PluginRequest) -> Result<Vec<u8>, NoAnswer> {
         let mut running = self.talk.lock().await;
         running.id += 1;
         let id = running.id;
@@ -105,7 +105,7 @@ impl Asked for Session {
 }
 
 impl Transport for Session {
-    fn bring<'a>(&'a self, context: &'a Context, request: &'a Request) -> Bringing<'a> {
+    fn bring<'a>(&'a self, context: &'a Context, request: &'a PluginRequest) -> Bringing<'a> {
         Box::pin(async move {
             let asked = tokio::time::timeout(context.deadline, self.ask(context, request));
             asked.await.unwrap_or(Err(NoAnswer::Late))

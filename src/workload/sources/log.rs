@@ -15,7 +15,7 @@ use super::saved::{SavedStatement, SavedTransaction};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
-use crate::sql::lex::{Kind, Lexeme, lex};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::workload::detect::begins;
 use crate::workload::error::WorkloadError;
 use crate::workload::fingerprint::{Fingerprint, fingerprint, own_name, summary};
@@ -195,7 +195,8 @@ impl LeftOut {
 fn only_catalogs(text: &str) -> bool {
     let lexemes: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
     let named = lexemes.windows(2).filter(|pair| pair[0].is_any(&["from", "join", "into", "update"]));
-    let mut names = named.map(|pair| pair[1]).filter(|l| matches!(l.kind, Kind::Word | Kind::Name)).peekable();
+    let mut names =
+        named.map(|pair| pair[1]).filter(|l| matches!(l.kind, TokenKind::Word | TokenKind::Name)).peekable();
     let own = |l: Lexeme<'_>| {
         let name = l.text.trim_matches('"').to_ascii_lowercase();
         name.starts_with("pg_") || name == "information_schema"
@@ -575,12 +576,12 @@ fn parameters(detail: &str) -> Vec<Option<String>> {
     let list = detail.strip_prefix("parameters: ").or_else(|| detail.strip_prefix("Parameters: "));
     let Some(list) = list else { return Vec::new() };
     let values = lex(list).into_iter().filter(Lexeme::solid).filter_map(|lexeme| match lexeme.kind {
-        Kind::Text => {
+        TokenKind::Text => {
             let inside = lexeme.text.trim_start_matches(|c| c != '\'');
             let inside = inside.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).unwrap_or(inside);
             Some(Some(inside.replace("''", "'")))
         }
-        Kind::Word if lexeme.is("null") => Some(None),
+        TokenKind::Word if lexeme.is("null") => Some(None),
         _ => None,
     });
     values.collect()

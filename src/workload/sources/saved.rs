@@ -16,7 +16,7 @@ use crate::workload::error::WorkloadError;
 use crate::workload::fingerprint::{Fingerprint, fingerprint, without_values};
 use crate::workload::found::{self, Found};
 use crate::workload::placeholder::Style;
-use crate::workload::recorded::Recorded;
+use crate::workload::recorded::RecordedTypes;
 use crate::workload::text::Text;
 use crate::workload::{Workload, file};
 
@@ -90,7 +90,7 @@ pub struct SavedQuery {
     pub implied: bool,
     /// The types its library recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<RecordedTypes>,
 }
 
 /// Statements that were one transaction.

@@ -15,7 +15,7 @@ use crate::workload::detect::holds;
 use crate::workload::error::WorkloadError;
 use crate::workload::found::{self, Found};
 use crate::workload::placeholder::Style;
-use crate::workload::recorded::{Recorded, RecordedColumn};
+use crate::workload::recorded::{RecordedColumn, RecordedTypes};
 use crate::workload::text::Text;
 use crate::workload::{Workload, file};
 
@@ -138,8 +138,10 @@ fn query(text: &str, id: FileId, raw: &RawQuery<'_>, database: Option<&str>) -> 
         nullable: raw.describe.nullable.get(i).copied().flatten(),
     });
     let parameters = raw.describe.parameters.get("Left").and_then(Value::as_array);
-    let recorded =
-        Recorded { parameters: parameters.into_iter().flatten().map(data_type).collect(), columns: columns.collect() };
+    let recorded = RecordedTypes {
+        parameters: parameters.into_iter().flatten().map(data_type).collect(),
+        columns: columns.collect(),
+    };
     let span = Span::new(id, at..at + raw.query.get().len());
     Ok(Found {
         recorded: foreign.is_none().then_some(recorded),

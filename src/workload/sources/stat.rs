@@ -26,7 +26,7 @@ pub(in crate::workload) static SOURCE: Source = Source {
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct StatRow {
     /// The text as the server normalised it.
     pub query: String,
     /// How often it ran.
@@ -37,7 +37,7 @@ pub struct Row {
 const HIDDEN: &str = "<insufficient privilege>";
 
 /// Makes a workload of rows; `origin` stands where others have a path.
-pub fn read(origin: &str, rows: &[Row]) -> (Workload, Vec<Diagnostic>) {
+pub fn read(origin: &str, rows: &[StatRow]) -> (Workload, Vec<Diagnostic>) {
     let mut text = String::new();
     let mut found = Vec::new();
     let mut hidden = 0_u64;

@@ -6,7 +6,7 @@ use std::process::Child;
 use nix::sys::signal::Signal;
 
 use super::support::{Ran, Runs, Shop, cluster, signal, statements, step, until};
-use cutover::plan::saved::{Phase, SavedPlan, Statement};
+use cutover::plan::saved::{Phase, SavedPlan, StepStatement};
 
 /// A release that waits for approval: the before phase is done.
 fn waiting(more: &[&str]) -> (Shop, SavedPlan) {
@@ -115,7 +115,7 @@ fn a_word_that_nobody_answers_is_not_said_to_be_carried_out() {
 /// Stops the executor while a step of a second holds its lock; how it ends once it goes on.
 fn stopped_in_a_step(shop: &Shop, sleeps: &str) -> Ran {
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: sleeps.into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: sleeps.into(), origin: None });
     let path = shop.save(&plan.sealed());
     let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
     let holding = "SELECT count(*)::text FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock' AND granted";

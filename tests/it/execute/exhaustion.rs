@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Statement, Step, Work};
+use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Step, StepStatement, Work};
 use nix::sys::signal::Signal;
 
 use super::network::Network;
@@ -41,7 +41,7 @@ enum When {
 }
 
 fn plan(shop: &Shop) -> SavedPlan {
-    let statement = |sql: &str| Statement { sql: sql.into(), origin: None };
+    let statement = |sql: &str| StepStatement { sql: sql.into(), origin: None };
     let mut steps: Vec<Step> = Vec::new();
     let mut add = |phase: Phase, runs: Runs, sql: &str, more: &[&str]| {
         let id = u32::try_from(steps.len()).unwrap() + 1;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use cutover::plan::saved::{Phase, SavedPlan, Statement};
+use cutover::plan::saved::{Phase, SavedPlan, StepStatement};
 
 use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
 
@@ -10,7 +10,7 @@ use super::support::{Ran, Runs, Shop, cluster, statements, step, until};
 fn a_statement_that_fails_half_way_leaves_nothing_and_resumes() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    statements(&mut plan, 2).push(Statement {
+    statements(&mut plan, 2).push(StepStatement {
         sql: "ALTER TABLE users\n  ADD COLUMN phone text".into(),
         origin: Some(cutover::plan::saved::Origin {
             version: "3".into(),
@@ -69,10 +69,10 @@ fn settings_of_a_step_do_not_leak() {
     let mut plan = shop.plan();
     plan.steps[0].session = vec!["SET search_path = ''".into(), "SET statement_timeout = '1h'".into()];
     statements(&mut plan, 0)[0].sql = "ALTER TABLE public.users ADD COLUMN phone text".into();
-    statements(&mut plan, 0).push(Statement { sql: "SET SESSION AUTHORIZATION ddl_owner".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "SET SESSION AUTHORIZATION ddl_owner".into(), origin: None });
     statements(&mut plan, 0)
-        .push(Statement { sql: "SELECT pg_catalog.set_config('work_mem', '1MB', false)".into(), origin: None });
-    statements(&mut plan, 2).push(Statement {
+        .push(StepStatement { sql: "SELECT pg_catalog.set_config('work_mem', '1MB', false)".into(), origin: None });
+    statements(&mut plan, 2).push(StepStatement {
         sql: "CREATE TABLE public.seen AS SELECT current_user::text AS who, current_setting('search_path') AS path,
               current_setting('work_mem') AS mem, current_setting('statement_timeout') AS timeout"
             .into(),
@@ -91,7 +91,7 @@ fn a_function_that_forgets_what_is_prepared_is_waited_for() {
     let shop = Shop::new();
     shop.sql("CREATE FUNCTION forget() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$");
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "SELECT forget()".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "SELECT forget()".into(), origin: None });
     shop.execute(&plan.sealed(), &[]).ends(0);
     assert_eq!(
         shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'step_succeeded' AND step = 1"),
@@ -108,7 +108,7 @@ fn a_function_that_leaves_another_user_is_waited_for() {
          CREATE FUNCTION become() RETURNS void LANGUAGE plpgsql AS $$ BEGIN SET SESSION AUTHORIZATION somebody; END $$",
     );
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "SELECT become()".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "SELECT become()".into(), origin: None });
     shop.execute(&plan.sealed(), &[]).ends(0);
     assert_eq!(
         shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'step_succeeded' AND step = 1"),
@@ -120,7 +120,7 @@ fn a_function_that_leaves_another_user_is_waited_for() {
 fn sql_that_ends_the_transaction_is_caught() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "COMMIT".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "COMMIT".into(), origin: None });
     shop.execute(&plan.sealed(), &[]).ends(5).says("its SQL ended the transaction");
 }
 
@@ -133,7 +133,7 @@ fn deferred_checks_fail_inside_the_step() {
         "CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED)",
         "INSERT INTO b VALUES (1)",
     ];
-    statements(&mut plan, 0).extend(extra.map(|sql| Statement { sql: sql.into(), origin: None }));
+    statements(&mut plan, 0).extend(extra.map(|sql| StepStatement { sql: sql.into(), origin: None }));
     let ran = shop.execute(&plan.sealed(), &[]).ends(4).says("violates foreign key constraint");
     assert!(ran.err.contains("Key (id)=(1)"), "people see the detail");
     assert!(shop.rows("SELECT detail::text FROM cutover.journal WHERE detail::text LIKE '%(id)=(1)%'").is_empty());
@@ -263,7 +263,7 @@ fn an_unsafe_plan_is_not_executed() {
 fn a_lost_connection_is_resumed() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_sleep(60)".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "SELECT pg_sleep(60)".into(), origin: None });
     let path = shop.save(&plan.sealed());
     let child = shop.spawn(&["execute", &path, "--yes"]);
     let mut admin = cluster().connect("postgres");
@@ -279,7 +279,7 @@ fn a_lost_connection_is_resumed() {
 fn a_lock_that_is_gone_stops_the_executor() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_advisory_unlock_all()".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "SELECT pg_advisory_unlock_all()".into(), origin: None });
     shop.execute(&plan.sealed(), &[])
         .ends(2)
         .says("the lease's lock is not held by this session any more")

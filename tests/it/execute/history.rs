@@ -2,7 +2,7 @@
 
 use cutover::migrations::{Convention, Listed};
 use cutover::plan::saved::{Phase, SavedPlan};
-use cutover::postgres::history::{Applied, applied, record};
+use cutover::postgres::history::{AppliedMigration, applied, record};
 
 use super::support::{Runs, Shop, async_client, sha256, step};
 
@@ -47,7 +47,7 @@ fn a_missing_table_is_made_as_its_tool_makes_it() {
             }
             applied(&client, convention).await.unwrap()
         });
-        let rows: Vec<_> = rows.iter().map(Applied::recorded).collect();
+        let rows: Vec<_> = rows.iter().map(AppliedMigration::recorded).collect();
         let pending = &plan.migrations.pending;
         let listed: Vec<_> = pending.iter().map(|m| Listed { version: &m.version, sha256: &m.sha256 }).collect();
         let ordered: Vec<_> = pending.iter().map(|m| m.version.clone()).collect();

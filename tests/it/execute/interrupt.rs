@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
 
-use cutover::plan::saved::{SavedPlan, Statement};
+use cutover::plan::saved::{SavedPlan, StepStatement};
 use nix::sys::signal::Signal;
 
 use super::support::{Ran, Shop, signal, statements, until};
@@ -11,7 +11,7 @@ use super::support::{Ran, Shop, signal, statements, until};
 fn slow(shop: &Shop) -> SavedPlan {
     let mut plan = shop.plan();
     statements(&mut plan, 2)
-        .push(Statement { sql: "SELECT pg_sleep(current_setting('shop.sleep')::int)".into(), origin: None });
+        .push(StepStatement { sql: "SELECT pg_sleep(current_setting('shop.sleep')::int)".into(), origin: None });
     shop.sql(&format!("ALTER DATABASE {} SET shop.sleep = 60", shop.database));
     plan.sealed()
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::support::{Runs, Shop, cluster, concurrent_index, statements, step, until};
-use cutover::plan::saved::{Backfill, Phase, SavedPlan, Statement, Step, Work};
+use cutover::plan::saved::{Backfill, Phase, SavedPlan, Step, StepStatement, Work};
 
 /// A proxy on loopback that can be cut.
 pub(super) struct Network {
@@ -110,7 +110,7 @@ fn in_the_middle_of_a_transaction() {
     for (sleeps, alone) in [("SELECT pg_sleep(1)", true), ("SELECT pg_sleep(1) AS commit", false)] {
         let shop = Shop::new();
         let mut plan = shop.plan();
-        statements(&mut plan, 0).push(Statement { sql: sleeps.into(), origin: None });
+        statements(&mut plan, 0).push(StepStatement { sql: sleeps.into(), origin: None });
         cut_while(&shop, &plan.sealed(), &locked("AccessExclusiveLock"), || {});
         let before =
             shop.journal().iter().take_while(|record| *record != "resumed").any(|done| done == "step_succeeded 1");
@@ -144,7 +144,7 @@ fn in_the_middle_of_a_backfill() {
     );
     let sql = "UPDATE users SET done = done + 1";
     let backfill = Work::Backfill(Backfill {
-        statement: Statement { sql: sql.into(), origin: None },
+        statement: StepStatement { sql: sql.into(), origin: None },
         table: "users".into(),
         key: "users.id".into(),
         batch: format!("{sql} WHERE true"),
@@ -165,7 +165,7 @@ fn in_the_middle_of_a_backfill() {
 fn in_the_middle_of_a_check() {
     let shop = Shop::new();
     let sql = "SELECT count(*) > 0 FROM users, pg_sleep(1)";
-    let work = Work::Check { query: Statement { sql: sql.into(), origin: None }, within: Duration::ZERO };
+    let work = Work::Check { query: StepStatement { sql: sql.into(), origin: None }, within: Duration::ZERO };
     let plan = shop.plan_of(vec![Step { work, ..step(1, Phase::Before, Runs::Own, sql, &["2", "3", "4"], 2, 1) }]);
     cut_while(&shop, &plan, &locked("AccessShareLock"), || {});
 }

@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Statement, Step, Work};
+use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Step, StepStatement, Work};
 
 use super::ramp::Ramped;
 use super::support::{Ran, Runs, Shop, concurrent_index, statements, step, until};
@@ -14,7 +14,7 @@ const AT_THE_GATE: &str =
 fn gated(shop: &Shop, at: usize) -> SavedPlan {
     shop.sql("CREATE TABLE gate ()");
     let mut plan = shop.plan();
-    statements(&mut plan, at).push(Statement { sql: AT_THE_GATE.into(), origin: None });
+    statements(&mut plan, at).push(StepStatement { sql: AT_THE_GATE.into(), origin: None });
     plan.sealed()
 }
 
@@ -218,7 +218,7 @@ fn a_drain_is_paused_and_aborted() {
 #[test]
 fn a_backfill_is_paused_between_its_batches_and_goes_on_there() {
     let shop = Shop::new();
-    let statement = |sql: &str| Statement { sql: sql.into(), origin: None };
+    let statement = |sql: &str| StepStatement { sql: sql.into(), origin: None };
     let sql = "UPDATE users SET hits = hits + 1 + (pg_sleep(0.05) IS NULL)::int WHERE true";
     let backfill =
         Backfill { statement: statement(sql), table: "users".into(), key: "id".into(), batch: sql.into(), rows: 1 };

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 
 use super::support::{Ran, Shop, concurrent_index, statements, until};
-use cutover::plan::saved::Statement;
+use cutover::plan::saved::StepStatement;
 
 fn valid(format: &str, document: &serde_json::Value) {
     let schema = cutover::report::MACHINE_FORMATS.iter().find(|known| known.name == format).unwrap().schema;
@@ -246,7 +246,7 @@ fn a_role_that_may_only_read_can_look_on() {
     let role = format!("watcher_of_{}", shop.database);
     shop.sql(&format!("CREATE ROLE {role} LOGIN"));
     let mut plan = shop.plan();
-    statements(&mut plan, 0).push(Statement { sql: "SELECT pg_sleep(3)".into(), origin: None });
+    statements(&mut plan, 0).push(StepStatement { sql: "SELECT pg_sleep(3)".into(), origin: None });
     let path = shop.save(&plan.sealed());
     let executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated"]);
     until("the step sleeps", || {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use cutover::migrations::Convention;
 use cutover::plan::saved::{
-    Definition, Direction, ExpectedColumn, ExpectedRelation, Migration, Migrations, Origin, Phase, Role, SavedPlan,
-    SchemaPins, Statement, Step, Verdict, Work,
+    Direction, ExpectedColumn, ExpectedRelation, Migrations, Origin, Phase, PlannedMigration, ReleaseDefinition, Role,
+    SavedPlan, SchemaPins, Step, StepStatement, Verdict, Work,
 };
 use cutover::postgres::throwaway::{Local, LocalOptions};
 use cutover::postgres::{Environment, Session, Target, connect};
@@ -230,7 +230,7 @@ impl Shop {
     }
 
     pub(crate) fn plan_of(&self, steps: Vec<Step>) -> SavedPlan {
-        let migration = |(version, name, path, _): &(&str, &str, &str, &str)| Migration {
+        let migration = |(version, name, path, _): &(&str, &str, &str, &str)| PlannedMigration {
             version: (*version).into(),
             name: (*name).into(),
             path: (*path).into(),
@@ -246,7 +246,7 @@ impl Shop {
             tool: SavedPlan::this_tool(),
             digest: String::new(),
             verdict: Verdict::Safe,
-            release: Definition::default(),
+            release: ReleaseDefinition::default(),
             migrations: Migrations {
                 convention: Convention::Refinery,
                 folder: self.folder.path().to_str().unwrap().into(),
@@ -366,7 +366,7 @@ pub(crate) enum Runs {
 }
 
 /// The statements of a step in a transaction, to be changed.
-pub(crate) fn statements(plan: &mut SavedPlan, step: usize) -> &mut Vec<Statement> {
+pub(crate) fn statements(plan: &mut SavedPlan, step: usize) -> &mut Vec<StepStatement> {
     match &mut plan.steps[step].work {
         Work::Transaction { statements } => statements,
         other => panic!("step {step} is {other:?}"),
@@ -377,7 +377,7 @@ pub(crate) fn statements(plan: &mut SavedPlan, step: usize) -> &mut Vec<Statemen
 pub(crate) fn step(id: u32, phase: Phase, runs: Runs, sql: &str, completes: &[&str], file: u32, line: u32) -> Step {
     let name = FILES[file as usize - 1].2;
     let origin = Origin { version: file.to_string(), path: name.into(), line, column: 1 };
-    let statement = Statement { sql: sql.into(), origin: Some(origin) };
+    let statement = StepStatement { sql: sql.into(), origin: Some(origin) };
     Step {
         id,
         phase,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Statement, Step, Work};
+use cutover::plan::saved::{Backfill, Direction, Phase, SavedPlan, Step, StepStatement, Work};
 
 use super::support::{Ran, Runs, Shop, step, until};
 
-fn statement(sql: &str) -> Statement {
-    Statement { sql: sql.into(), origin: None }
+fn statement(sql: &str) -> StepStatement {
+    StepStatement { sql: sql.into(), origin: None }
 }
 
 /// Adds one to a column of each row, which shows how often a row was done, seven rows at a time.

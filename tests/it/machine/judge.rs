@@ -183,7 +183,7 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
         "step-fails" => {
             // What the step waits for: rows that blue may write until it is drained, and that break the rule.
             let awaited = |step: &saved::Step| {
-                let breaks = |e: &saved::Evidence| e.capability.contains("accepts rows that break");
+                let breaks = |e: &saved::StepEvidence| e.capability.contains("accepts rows that break");
                 step.phase != Phase::Before && step.evidence.iter().any(breaks)
             };
             let late = ["23505", "23P01"].contains(&wrong.code.as_str())
@@ -293,7 +293,7 @@ fn end(straight: &Straight, content: &Content, plan: &SavedPlan, written: bool) 
             let collides = f.code == "CO301" && f.message.contains("refuses what collides");
             collides || ["CO303", "CO305", "CO310"].contains(&f.code.as_str())
         };
-        let shows = |p: &saved::Place| p.excerpt.as_ref().is_some_and(|e| e.text.contains(table));
+        let shows = |p: &saved::LabelledPlace| p.excerpt.as_ref().is_some_and(|e| e.text.contains(table));
         plan.findings.iter().filter(about).any(|f| f.message.contains(table) || f.places.iter().any(shows))
     };
     // What is said of a table is said of those that are filled from it, and of its parts.

@@ -1,6 +1,6 @@
 //! The machine itself: that it sees what is wrong.
 
-use cutover::plan::saved::{Statement, Work};
+use cutover::plan::saved::{StepStatement, Work};
 
 use super::judge::{self, Fault};
 use super::keep;
@@ -74,7 +74,7 @@ fn other_texts_are_seen() {
     };
     let origin = plan.steps[0].statements()[0].origin.clone();
     let sql = "ALTER TABLE t ADD COLUMN b text DEFAULT 'x, (z'".into();
-    plan.steps[0].work = Work::Transaction { statements: vec![Statement { sql, origin }] };
+    plan.steps[0].work = Work::Transaction { statements: vec![StepStatement { sql, origin }] };
     assert_eq!(codes(&plan), ["changed", "left-out"]);
     plan.steps.remove(0);
     assert_eq!(codes(&plan), ["left-out"]);

@@ -43,7 +43,7 @@ fn validate(text: &str) {
 
 /// Tables, a line each, with what does not depend on the machine.
 fn tables(statistics: &Statistics) -> String {
-    let line = |t: &cutover::stats::Table| {
+    let line = |t: &cutover::stats::TableStats| {
         let columns: Vec<_> = t
             .columns
             .iter()
