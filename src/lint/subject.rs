@@ -1,6 +1,6 @@
 //! A placed release as rules see it: read only, without the planner's own types.
 
-use crate::compat::{App, Phase, Pull, Pulls};
+use crate::compat::{App, Phase, Requirement, Requirements};
 use crate::diagnostic::Diagnostic;
 use crate::effect::{Effect, Hazard};
 use crate::migrations::Convention;
@@ -44,7 +44,7 @@ pub(crate) struct PlacedStep<'a> {
     pub(crate) span: Span,
     /// What it takes and gives, all parts together.
     pub(crate) effect: &'a Effect,
-    pub(crate) pulls: &'a Pulls<'a>,
+    pub(crate) requirements: &'a Requirements<'a>,
     pub(crate) phase: Phase,
     pub(crate) placing: Placing,
     /// The author's word on it.
@@ -123,6 +123,19 @@ impl<'a> PlacedRelease<'a> {
         found
     }
 
+    /// A version.
+    pub(crate) fn version(&self, side: Side) -> &Application<'a> {
+        match side {
+            Side::Blue => &self.blue,
+            Side::Green => &self.green,
+        }
+    }
+
+    /// Adds the query that shows a requirement, if one does.
+    pub(crate) fn label(&self, diagnostic: Diagnostic, requirement: &Requirement<'_>) -> Diagnostic {
+        self.version(requirement.side).shown_by(diagnostic, requirement.query)
+    }
+
     /// What is to be said where an assumption stands in for queries.
     pub(crate) fn assumption(&self) -> &'static str {
         match (self.blue.app.watch.is_some(), self.green.app.watch.is_some()) {
@@ -149,11 +162,6 @@ impl<'a> PlacedStep<'a> {
 }
 
 impl Application<'_> {
-    /// Adds the query that shows a pull, if one does.
-    pub(crate) fn label(&self, diagnostic: Diagnostic, pull: &Pull<'_>) -> Diagnostic {
-        self.shown_by(diagnostic, pull.query)
-    }
-
     /// Adds the query that shows what is told, if one does.
     pub(crate) fn shown_by(&self, diagnostic: Diagnostic, query: Option<&Query>) -> Diagnostic {
         match query {

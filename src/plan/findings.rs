@@ -17,7 +17,7 @@ pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[PlacementConflict]
             .any(|c| matches!(c, PlacementConflict::Itself(n) | PlacementConflict::Opaque(n) | PlacementConflict::TooLate(n) if *n == i))
     };
     let step = |(i, placed): (usize, &'a Placed<'a>)| {
-        let Placed { node, pulls, placement, again, .. } = placed;
+        let Placed { node, requirements, placement, again, .. } = placed;
         PlacedStep {
             parts: node
                 .parts
@@ -31,7 +31,7 @@ pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[PlacementConflict]
                 .collect(),
             span: node.span(),
             effect: &node.effect,
-            pulls,
+            requirements,
             phase: placement.phase,
             placing: match placement.reason {
                 _ if conflicted(i) => Placing::Conflict,
@@ -85,11 +85,11 @@ impl Conflicts<'_> {
                     .help("say where it belongs, on the line before it: `-- cutover: before|after|neutral <reason>`")
             }
             PlacementConflict::Itself(i) => {
-                let pulls = self.release.steps[*i].pulls;
+                let requirements = self.release.steps[*i].requirements;
                 let span = self.nodes[*i].node.span();
                 let mut text = format!("no single moment is right for {}", self.name(*i));
                 let mut diagnostic = Diagnostic::error(codes::INCOMPATIBLE, String::new());
-                if let (Some(blue), Some(green)) = (&pulls.blue, &pulls.green) {
+                if let (Some(blue), Some(green)) = (&requirements.blue, &requirements.green) {
                     text.push_str(&format!(
                         ": before the cutover it breaks blue ({}), after it green waits for it ({}){}",
                         blue.capability,
@@ -97,11 +97,11 @@ impl Conflicts<'_> {
                         self.release.assumption()
                     ));
                     diagnostic = diagnostic.at(span, "takes from blue and gives to green at once");
-                    diagnostic = self.release.blue.label(diagnostic, blue);
-                    diagnostic = self.release.green.label(diagnostic, green);
+                    diagnostic = self.release.label(diagnostic, blue);
+                    diagnostic = self.release.label(diagnostic, green);
                 }
                 diagnostic.message = text;
-                let counted = pulls
+                let counted = requirements
                     .blue
                     .as_ref()
                     .filter(|p| matches!(p.capability, Capability::Width(_) | Capability::Bare { .. }));
@@ -137,11 +137,11 @@ impl Conflicts<'_> {
                 )
                 .at(self.nodes[*before].node.span(), "green needs this before the cutover")
                 .at(self.nodes[*after].node.span(), "blue needs this undone until it is drained");
-                if let Some(blue) = &self.release.steps[*after].pulls.blue {
-                    diagnostic = self.release.blue.label(diagnostic, blue);
+                if let Some(blue) = &self.release.steps[*after].requirements.blue {
+                    diagnostic = self.release.label(diagnostic, blue);
                 }
-                if let Some(green) = &self.release.steps[*before].pulls.green {
-                    diagnostic = self.release.green.label(diagnostic, green);
+                if let Some(green) = &self.release.steps[*before].requirements.green {
+                    diagnostic = self.release.label(diagnostic, green);
                 }
                 diagnostic.help(format!(
                     "the chain is {}; give the new thing another name, or release in two steps",

@@ -91,7 +91,8 @@ impl SourceMentions<'_> {
             let while_blue_serves = nodes[i].placement.phase == Phase::Before;
             // What blue must have and loses is an error already.
             let unproved = |m: &&NodeMention<'_>| m.taken.goes && !matches!(m.shown_by, ShownBy::Query(_));
-            let risky = while_blue_serves && !nodes[i].pulls.blue_must() && mentions.iter().any(|m| unproved(&m));
+            let risky =
+                while_blue_serves && !nodes[i].requirements.blue_must() && mentions.iter().any(|m| unproved(&m));
             let severity = if risky { Severity::Warning } else { Severity::Info };
             let count: u32 = mentions.iter().map(|m| m.found.count).sum();
             let names: Vec<_> = mentions.iter().map(|m| m.taken.name.to_string()).collect();

@@ -4,7 +4,7 @@ use super::graph::Graph;
 use super::node::{self, Node};
 use super::saved::{Direction, Phase};
 use super::stages::Judged;
-use crate::compat::Pulls;
+use crate::compat::Requirements;
 use crate::effect::Weight;
 use crate::sql::DirectiveWord;
 use crate::sql::operation::Operation;
@@ -48,7 +48,7 @@ pub(crate) enum PlacementConflict {
 /// Places all nodes. Conflicts are placed too, so that the plan can be shown. `open`: whether anything may still run before the cutover.
 pub(super) fn place(nodes: &[Judged<'_>], graph: &Graph, open: bool) -> (Vec<Placement>, Vec<PlacementConflict>) {
     let mut conflicts = Vec::new();
-    let mut wants: Vec<Want> = nodes.iter().map(|judged| want(&judged.node, &judged.pulls)).collect();
+    let mut wants: Vec<Want> = nodes.iter().map(|judged| want(&judged.node, &judged.requirements)).collect();
     if !open {
         for (i, want) in wants.iter_mut().enumerate().filter(|(i, _)| nodes[*i].node.ran.is_none()) {
             if want.must.replace(Phase::After) == Some(Phase::Before) {
@@ -108,8 +108,8 @@ struct Want {
     unplaceable: bool,
 }
 
-fn want(node: &Node, pulls: &Pulls<'_>) -> Want {
-    let direction = direction(node, pulls);
+fn want(node: &Node, requirements: &Requirements<'_>) -> Want {
+    let direction = direction(node, requirements);
     let own = |must, prefers, unplaceable| Want { must, prefers, direction, author: false, unplaceable };
     if let Some(phase) = node.ran {
         return own(Some(phase), phase, false);
@@ -125,30 +125,33 @@ fn want(node: &Node, pulls: &Pulls<'_>) -> Want {
     if node.is_opaque() {
         return own(None, Phase::After, true);
     }
-    match (pulls.blue_must(), pulls.green_must()) {
+    match (requirements.blue_must(), requirements.green_must()) {
         (true, true) => own(Some(Phase::After), Phase::After, true),
         (true, false) => own(Some(Phase::After), Phase::After, false),
         (false, true) => own(Some(Phase::Before), Phase::Before, false),
         (false, false) => {
             let destructive = node.operations().any(|op| matches!(op, Operation::Data(data) if data.deletes));
             // What green may be refused counts for more than what blue merely prefers.
-            let freed = pulls.green.as_ref().is_some_and(|pull| pull.query.is_some() && pull.capability.is_freedom());
-            let later = pulls.blue.is_some() && !freed || destructive;
+            let freed = requirements
+                .green
+                .as_ref()
+                .is_some_and(|requirement| requirement.query.is_some() && requirement.capability.is_freedom());
+            let later = requirements.blue.is_some() && !freed || destructive;
             own(None, if later { Phase::After } else { Phase::Before }, false)
         }
     }
 }
 
-fn direction(node: &Node, pulls: &Pulls<'_>) -> Direction {
+fn direction(node: &Node, requirements: &Requirements<'_>) -> Direction {
     if node.is_opaque() {
         return Direction::Opaque;
     }
-    match (pulls.blue_must(), pulls.green_must()) {
+    match (requirements.blue_must(), requirements.green_must()) {
         (true, true) => Direction::Incompatible,
         (true, false) => Direction::Deletive,
         (false, true) => Direction::Additive,
-        (false, false) if pulls.blue.is_some() => Direction::Deletive,
-        (false, false) if pulls.green.is_some() => Direction::Additive,
+        (false, false) if requirements.blue.is_some() => Direction::Deletive,
+        (false, false) if requirements.green.is_some() => Direction::Additive,
         (false, false) if node.is_data() => Direction::Data,
         (false, false) if node.effect.adds.iter().any(|c| c.weight() != Weight::Conditional) => Direction::Additive,
         (false, false) => Direction::Neutral,

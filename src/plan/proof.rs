@@ -23,7 +23,7 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
     let mut run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
         let mut schema = start.clone();
         for (i, node) in nodes.iter().enumerate().filter(|(_, placed)| placed.placement.phase == phase) {
-            let Placed { node, pulls, .. } = node;
+            let Placed { node, requirements, .. } = node;
             schema = schema.searched_like(&node.before);
             // As long as nothing was left out, the files' own order is what is replayed, and its schemas are there.
             let replayed = !schema.is(&node.before);
@@ -48,11 +48,11 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
             }
             if phase == Phase::Before
                 && node.directive.is_none()
-                && pulls.blue_must()
-                && let Some(pull) = &pulls.blue
+                && requirements.blue_must()
+                && let Some(requirement) = &requirements.blue
             {
                 diagnostics.push(
-                    Diagnostic::error(codes::BLUE_BREAKS, format!("blue relies on this: {}", pull.capability))
+                    Diagnostic::error(codes::BLUE_BREAKS, format!("blue relies on this: {}", requirement.capability))
                         .at(node.span(), "taken away before the cutover"),
                 );
             }

@@ -8,7 +8,7 @@ use super::place::{self, Placement, PlacementConflict};
 use super::proof::{self, Proof};
 use super::saved::Phase;
 use super::{Begun, Request, again, untold};
-use crate::compat::{App, Pulls, Watch, pulls};
+use crate::compat::{App, Requirements, Watch, requirements};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Effect;
 use crate::parallel;
@@ -35,14 +35,14 @@ pub(super) struct Ends<'a> {
 /// A node with what the versions make of it, and what it touches.
 pub(super) struct Judged<'a> {
     pub(super) node: Node,
-    pub(super) pulls: Pulls<'a>,
+    pub(super) requirements: Requirements<'a>,
     pub(super) access: Access,
 }
 
 /// A node with its place.
 pub(super) struct Placed<'a> {
     pub(super) node: Node,
-    pub(super) pulls: Pulls<'a>,
+    pub(super) requirements: Requirements<'a>,
     pub(super) access: Access,
     pub(super) placement: Placement,
     /// Whether it runs once more behind the cutover.
@@ -136,8 +136,8 @@ impl<'a> Proved<'a> {
         let open = ends.request.begun.is_none_or(|begun| begun.open);
         let (placements, conflicts) = place::place(&judged, &graph, open);
         let placed = judged.into_iter().zip(placements).map(|(judged, placement)| {
-            let Judged { node, pulls, access } = judged;
-            Placed { node, pulls, access, placement, again: false }
+            let Judged { node, requirements, access } = judged;
+            Placed { node, requirements, access, placement, again: false }
         });
         let mut nodes: Vec<Placed<'a>> = placed.collect();
         let watched = blue.watch.is_some() || green.watch.is_some();
@@ -152,28 +152,31 @@ impl<'a> Proved<'a> {
     }
 }
 
-/// The nodes with their pulls and accesses. What no single moment is right for becomes two nodes that have one, where a recipe fits.
+/// The nodes with their requirements and accesses. What no single moment is right for becomes two nodes that have one, where a recipe fits.
 fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
     const FEW: usize = 24;
-    let pulls_of = |node: &Node| pulls(&node.effect, (blue, green), (&ends.base, &node.before, &ends.last));
+    let requirements_of =
+        |node: &Node| requirements(&node.effect, (blue, green), (&ends.base, &node.before, &ends.last));
     let sources = &ends.request.folder.sources;
     let judge = |node: &Node| {
-        let pulls = pulls_of(node);
+        let requirements = requirements_of(node);
         // Hardly any is, and two nodes are large.
-        let mut split = split(node, &ends.base, &pulls, &pulls_of).map(Box::new);
+        let mut split = split(node, &ends.base, &requirements, &requirements_of).map(Box::new);
         if let (Some(begun), Some(split)) = (ends.request.begun, &mut split) {
             let before = &mut split.0.0;
             before.ran = before.written.as_ref().filter(|written| begun.wrote(&written.sql)).map(|_| Phase::Before);
         }
         let access = if split.is_none() { access::of(node, sources) } else { Access::default() };
-        (pulls, access, split)
+        (requirements, access, split)
     };
     let looked = parallel::map(&nodes, FEW, judge);
-    let judged = nodes.into_iter().zip(looked).flat_map(|(node, (pulls, access, split))| match split {
-        None => vec![Judged { node, pulls, access }],
+    let judged = nodes.into_iter().zip(looked).flat_map(|(node, (requirements, access, split))| match split {
+        None => vec![Judged { node, requirements, access }],
         Some(split) => {
             let (before, after) = *split;
-            [before, after].map(|(node, pulls)| Judged { access: access::of(&node, sources), node, pulls }).into()
+            [before, after]
+                .map(|(node, requirements)| Judged { access: access::of(&node, sources), node, requirements })
+                .into()
         }
     });
     judged.collect()
@@ -182,11 +185,11 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
 fn split<'a>(
     node: &Node,
     base: &Schema,
-    pulls: &Pulls<'a>,
-    pulls_of: &impl Fn(&Node) -> Pulls<'a>,
-) -> Option<((Node, Pulls<'a>), (Node, Pulls<'a>))> {
+    requirements: &Requirements<'a>,
+    requirements_of: &impl Fn(&Node) -> Requirements<'a>,
+) -> Option<((Node, Requirements<'a>), (Node, Requirements<'a>))> {
     let [part] = node.parts.as_slice() else { return None };
-    if node.directive.is_some() || node.ran.is_some() || !pulls.blue_must() || !pulls.green_must() {
+    if node.directive.is_some() || node.ran.is_some() || !requirements.blue_must() || !requirements.green_must() {
         return None;
     }
     let (operation, sql) = rewrite::drop_required_column(&part.operation, &node.before, base)?;
@@ -201,7 +204,7 @@ fn split<'a>(
     after.before = loosened.schema;
     before.after = after.before.clone();
     after.after = dropped.schema;
-    let of_after = pulls_of(&after);
-    let of_before = pulls_of(&before);
+    let of_after = requirements_of(&after);
+    let of_before = requirements_of(&before);
     (!of_after.green_must()).then_some(((before, of_before), (after, of_after)))
 }

@@ -13,7 +13,7 @@ use super::saved::{
     Direction, Origin, Phase, RelianceStrength, Role, Step, StepEvidence, StepNeed, StepStatement, Work,
 };
 use super::stages::{Placed, Proved};
-use crate::compat::{Pull, Strength};
+use crate::compat::{Requirement, Strength};
 use crate::effect::{Capability, Hazard};
 use crate::side::Side;
 use crate::source::{Sources, Span};
@@ -138,11 +138,12 @@ fn same_statement(a: &Node, b: &Node) -> bool {
 fn mark_point_of_no_return(steps: &mut [(Step, Vec<usize>)], nodes: &[Placed<'_>]) {
     let first = steps.iter().position(|(step, group)| {
         let ends_blue = |i: &usize| {
-            let Placed { node, pulls, placement, again, .. } = &nodes[*i];
+            let Placed { node, requirements, placement, again, .. } = &nodes[*i];
             let opaque = placement.direction == Direction::Opaque;
             // Without its trigger, what one version writes is not what the other reads.
-            let in_sync = pulls.blue.as_ref().is_some_and(|p| matches!(p.capability, Capability::Trigger { .. }));
-            !again && (pulls.blue_must() || opaque || in_sync || node.is_data())
+            let in_sync =
+                requirements.blue.as_ref().is_some_and(|p| matches!(p.capability, Capability::Trigger { .. }));
+            !again && (requirements.blue_must() || opaque || in_sync || node.is_data())
         };
         step.phase == Phase::After && group.iter().any(ends_blue)
     });
@@ -219,22 +220,23 @@ impl<'a> Builder<'a> {
         node.manner.as_ref().map_or(whole.clone(), |manner| manner.cost(whole))
     }
 
-    /// What the versions' pulls on a node rest on.
+    /// What the versions require of a node.
     fn evidence(&self, node: usize) -> Vec<StepEvidence> {
-        let pulls = &self.nodes()[node].pulls;
-        let weighed = |pull: &Pull<'_>| match pull.strength {
+        let requirements = &self.nodes()[node].requirements;
+        let weighed = |requirement: &Requirement<'_>| match requirement.strength {
             Strength::Must => RelianceStrength::Needs,
             Strength::Prefers => RelianceStrength::Prefers,
         };
-        let of = |version, pull: &Pull<'_>, reliance| StepEvidence {
-            version,
+        let of = |requirement: &Requirement<'_>, reliance| StepEvidence {
+            version: requirement.side,
             reliance,
-            capability: pull.capability.to_string(),
-            query: pull.query.map(|query| query.name.clone()),
+            capability: requirement.capability.to_string(),
+            query: requirement.query.map(|query| query.name.clone()),
         };
-        let blue = pulls.blue.iter().map(|pull| of(Side::Blue, pull, weighed(pull)));
-        let green = pulls.green.iter().map(|pull| of(Side::Green, pull, weighed(pull)));
-        let conditional = pulls.conditional.iter().map(|pull| of(Side::Blue, pull, RelianceStrength::Conditional));
+        let blue = requirements.blue.iter().map(|requirement| of(requirement, weighed(requirement)));
+        let green = requirements.green.iter().map(|requirement| of(requirement, weighed(requirement)));
+        let conditional =
+            requirements.conditional.iter().map(|requirement| of(requirement, RelianceStrength::Conditional));
         blue.chain(green).chain(conditional).collect()
     }
 
@@ -295,7 +297,7 @@ impl<'a> Builder<'a> {
             format!("{action} of {object}")
         };
         let placement = &self.nodes()[node].placement;
-        let pulls = &self.nodes()[node].pulls;
+        let requirements = &self.nodes()[node].requirements;
         match placement.reason {
             Reason::Author => self.nodes()[node]
                 .node
@@ -309,14 +311,14 @@ impl<'a> Builder<'a> {
             Reason::Own => {
                 let sure = self.nodes()[node].node.observations().any(|observed| observed.unsure.is_none());
                 let seen = if sure { format!(" (seen on {})", self.server()) } else { String::new() };
-                let pull = match placement.phase {
-                    Phase::Before => pulls.green.as_ref().map(|p| (Side::Green, p)),
-                    Phase::After => pulls.blue.as_ref().map(|p| (Side::Blue, p)),
+                let requirement = match placement.phase {
+                    Phase::Before => requirements.green.as_ref().map(|p| (Side::Green, p)),
+                    Phase::After => requirements.blue.as_ref().map(|p| (Side::Blue, p)),
                 };
-                let why = match pull {
-                    Some((who, pull)) => match pull.query {
-                        Some(query) => format!("{who} relies on it in {}: {}", query.name, pull.capability),
-                        None => format!("{who} may rely on it: {}", pull.capability),
+                let why = match requirement {
+                    Some((who, requirement)) => match requirement.query {
+                        Some(query) => format!("{who} relies on it in {}: {}", query.name, requirement.capability),
+                        None => format!("{who} may rely on it: {}", requirement.capability),
                     },
                     None if matches!(self.nodes()[node].node.parts[0].operation, Operation::Data(_)) => {
                         "changes rows".to_owned()

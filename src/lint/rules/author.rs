@@ -1,14 +1,14 @@
 //! What `blue-breaks` and `green-not-ready` share: the author put a step where a version does not survive it.
 
-use crate::compat::{Phase, Pull};
+use crate::compat::{Phase, Requirement};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::lint::{Application, Placing, Subject};
+use crate::lint::{Placing, Subject};
 
-pub(super) fn against(subject: &Subject<'_>, who: &Application<'_>, code: Code, pull: &Pull<'_>) -> Option<Diagnostic> {
+pub(super) fn against(subject: &Subject<'_>, code: Code, requirement: &Requirement<'_>) -> Option<Diagnostic> {
     let step = subject.step;
     let directive = step.directive.filter(|_| step.placing == Placing::Author)?;
     // What is assumed, or depends on values, gives way to the author's reason. What certainly fails does not.
-    let severity = if pull.sure { Severity::Error } else { Severity::Warning };
+    let severity = if requirement.sure { Severity::Error } else { Severity::Warning };
     let side = match step.phase {
         Phase::Before => "before",
         Phase::After => "after",
@@ -17,8 +17,10 @@ pub(super) fn against(subject: &Subject<'_>, who: &Application<'_>, code: Code, 
         "{} is {side} the cutover by the author's word ({}), and {} relies on it: {}",
         step.name(),
         directive.reason,
-        who.side,
-        pull.capability
+        requirement.side,
+        requirement.capability
     );
-    Some(who.label(Diagnostic::new(code, severity, text).at(step.span, "by the author's word"), pull))
+    Some(
+        subject.release.label(Diagnostic::new(code, severity, text).at(step.span, "by the author's word"), requirement),
+    )
 }

@@ -30,10 +30,10 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let pull = subject.step.pulls.blue.as_ref().filter(|_| subject.step.pulls.blue_must());
+    let requirement = subject.step.requirements.blue.as_ref().filter(|_| subject.step.requirements.blue_must());
     if subject.step.phase == Phase::Before
-        && let Some(pull) = pull
+        && let Some(requirement) = requirement
     {
-        found.extend(against(subject, &subject.release.blue, RULE.code, pull));
+        found.extend(against(subject, RULE.code, requirement));
     }
 }

@@ -30,10 +30,10 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    let pull = subject.step.pulls.green.as_ref().filter(|_| subject.step.pulls.green_must());
+    let requirement = subject.step.requirements.green.as_ref().filter(|_| subject.step.requirements.green_must());
     if subject.step.phase == Phase::After
-        && let Some(pull) = pull
+        && let Some(requirement) = requirement
     {
-        found.extend(against(subject, &subject.release.green, RULE.code, pull));
+        found.extend(against(subject, RULE.code, requirement));
     }
 }

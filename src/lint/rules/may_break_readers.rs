@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{counters, otherwise, unfit};
-use crate::compat::{Evidence, Phase, Pull};
+use crate::compat::{Evidence, Phase, Requirement};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
@@ -37,8 +37,8 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    let tell = |pull: &Pull<'_>| {
-        let text = match &pull.capability {
+    let tell = |requirement: &Requirement<'_>| {
+        let text = match &requirement.capability {
             Capability::NeverNull { relation, column } => {
                 format!("blue may read a NULL in {relation}.{column} once green writes one")
             }
@@ -55,7 +55,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             }
             other => format!("blue can no longer be sure of this: {other}"),
         };
-        let help = match &pull.capability {
+        let help = match &requirement.capability {
             Capability::Body { .. } | Capability::Definition(_) => {
                 "make sure that it does for blue what it did, or give the new one another name and drop the old one after the cutover"
             }
@@ -63,11 +63,11 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             _ => "let green write it only after blue is drained, or teach blue to read it first",
         };
         let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on").help(help);
-        release.blue.label(diagnostic, pull)
+        release.label(diagnostic, requirement)
     };
     // After the cutover there is no blue to be surprised.
     if step.phase == Phase::Before {
-        found.extend(step.pulls.conditional.iter().map(tell));
+        found.extend(step.requirements.conditional.iter().map(tell));
         found.extend(held(subject));
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
         found.extend(step.operations().filter_map(|operation| otherwise::told(subject, operation, &RULE)));

@@ -29,20 +29,21 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Subject { release, step, .. } = *subject;
-    let (who, pull, place) = match step.phase {
-        Phase::Before => (&release.blue, step.pulls.blue.as_ref(), "gone before the cutover"),
-        Phase::After => (&release.green, step.pulls.green.as_ref(), "there only after the cutover"),
+    let (who, requirement, place) = match step.phase {
+        Phase::Before => (&release.blue, step.requirements.blue.as_ref(), "gone before the cutover"),
+        Phase::After => (&release.green, step.requirements.green.as_ref(), "there only after the cutover"),
     };
-    let Some(pull) = pull.filter(|_| step.placing != Placing::Conflict) else { return };
+    let Some(requirement) = requirement.filter(|_| step.placing != Placing::Conflict) else { return };
     let habit = matches!(
-        pull.capability,
+        requirement.capability,
         Capability::Arbiter { .. }
             | Capability::PartialArbiter { .. }
             | Capability::ConstraintName { .. }
             | Capability::Grouped { .. }
     );
-    if habit && pull.query.is_none() && pull.strength != Strength::Must {
-        let text = format!("{} must not rely on this yet: {}{}", who.side, pull.capability, release.assumption());
+    if habit && requirement.query.is_none() && requirement.strength != Strength::Must {
+        let text =
+            format!("{} must not rely on this yet: {}{}", who.side, requirement.capability, release.assumption());
         found.push(Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, place));
     }
 }

@@ -1,12 +1,13 @@
-//! How strongly blue holds a step back and green draws it forward.
+//! What a version requires of a step: how strongly blue holds it back, and green draws it forward.
 
 use super::{App, Evidence};
 use crate::effect::{Capability, Effect, RowRule, Weight};
 use crate::schema::{Rule, Schema};
+use crate::side::Side;
 use crate::sql::operation::{DefaultValue, Ident};
 use crate::workload::Query;
 
-/// How strongly a version pulls.
+/// How strongly a version requires something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Strength {
     /// It would be better.
@@ -15,9 +16,11 @@ pub(crate) enum Strength {
     Must,
 }
 
-/// One version's pull on a step, with the capability and the evidence behind it.
+/// That a version has a capability, which a step takes away or gives.
 #[derive(Debug, Clone)]
-pub(crate) struct Pull<'a> {
+pub(crate) struct Requirement<'a> {
+    /// Blue must not lose it, green must have it.
+    pub(crate) side: Side,
     pub(crate) strength: Strength,
     pub(crate) capability: Capability,
     /// The query that shows it; `None`: assumed.
@@ -26,18 +29,18 @@ pub(crate) struct Pull<'a> {
     pub(crate) sure: bool,
 }
 
-/// Both versions' pulls on a step.
+/// What both versions require of a step.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pulls<'a> {
+pub(crate) struct Requirements<'a> {
     /// Blue does not survive it: after.
-    pub(crate) blue: Option<Pull<'a>>,
+    pub(crate) blue: Option<Requirement<'a>>,
     /// Green needs it: before.
-    pub(crate) green: Option<Pull<'a>>,
+    pub(crate) green: Option<Requirement<'a>>,
     /// What blue may meet only if green writes something new.
-    pub(crate) conditional: Vec<Pull<'a>>,
+    pub(crate) conditional: Vec<Requirement<'a>>,
 }
 
-impl Pulls<'_> {
+impl Requirements<'_> {
     pub(crate) fn blue_must(&self) -> bool {
         self.blue.as_ref().is_some_and(|p| p.strength == Strength::Must)
     }
@@ -47,20 +50,20 @@ impl Pulls<'_> {
     }
 }
 
-/// The pulls on a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers. `before`: what the step finds in
+/// What is required of a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers. `before`: what the step finds in
 /// the files' order.
-pub(crate) fn pulls<'a>(
+pub(crate) fn requirements<'a>(
     effect: &Effect,
     (blue, green): (App<'a>, App<'a>),
     (base, before, last): (&Schema, &Schema, &Schema),
-) -> Pulls<'a> {
-    let mut pulls = Pulls::default();
+) -> Requirements<'a> {
+    let mut requirements = Requirements::default();
     // Rows of blue have in a new key what a trigger or a default of the release puts there.
     for capability in effect.removes.iter().filter(|c| filled_for(c, base, before)) {
         let Capability::Unruled { relation, .. } = capability else { continue };
         let evidence = blue.writes(relation);
         if !matches!(evidence, Evidence::None) {
-            strongest(&mut pulls.blue, loss_strength(capability, evidence), capability, evidence);
+            strongest(&mut requirements.blue, Side::Blue, loss_strength(capability, evidence), capability, evidence);
         }
     }
     let by_old_name: Vec<Capability> = effect.removes.iter().filter_map(|c| by_old_name(c, base, last)).collect();
@@ -68,28 +71,36 @@ pub(crate) fn pulls<'a>(
         let evidence = blue.evidence(capability);
         match capability.weight() {
             Weight::Certain | Weight::Habit => {
-                strongest(&mut pulls.blue, loss_strength(capability, evidence), capability, evidence);
+                strongest(
+                    &mut requirements.blue,
+                    Side::Blue,
+                    loss_strength(capability, evidence),
+                    capability,
+                    evidence,
+                );
             }
             Weight::Conditional => {
                 let told = !matches!(evidence, Evidence::None) && worth_telling(capability);
                 if told {
-                    pulls.conditional.push(pull(Strength::Prefers, capability, evidence));
+                    requirements.conditional.push(requirement(Side::Blue, Strength::Prefers, capability, evidence));
                 }
             }
             // Better keep an index until nobody uses it.
-            Weight::Soft => strongest(&mut pulls.blue, Some(Strength::Prefers), capability, evidence),
+            Weight::Soft => {
+                strongest(&mut requirements.blue, Side::Blue, Some(Strength::Prefers), capability, evidence)
+            }
         }
     }
     // A trigger that the release makes on blue's table and drops again keeps two forms in step for as long as both versions write.
     let for_the_overlap = |c: &&Capability| matches!(c, Capability::Trigger { relation, .. } if base.relation(relation).is_some() && !c.offered_by(base));
     for capability in effect.removes.iter().filter(for_the_overlap) {
-        strongest(&mut pulls.blue, Some(Strength::Prefers), capability, Evidence::Assumed);
+        strongest(&mut requirements.blue, Side::Blue, Some(Strength::Prefers), capability, Evidence::Assumed);
     }
     for capability in effect.adds.iter().filter(|c| !c.offered_by(base) && c.offered_by(last)) {
         let evidence = green.evidence(capability);
-        strongest(&mut pulls.green, gain_strength(capability, evidence), capability, evidence);
+        strongest(&mut requirements.green, Side::Green, gain_strength(capability, evidence), capability, evidence);
     }
-    pulls
+    requirements
 }
 
 /// Whether a unique rule is on columns that whoever writes a table of the base leaves out, and that are not NULL all the same: each has a
@@ -159,24 +170,25 @@ fn worth_telling(capability: &Capability) -> bool {
     )
 }
 
-fn pull<'a>(strength: Strength, capability: &Capability, evidence: Evidence<'a>) -> Pull<'a> {
+fn requirement<'a>(side: Side, strength: Strength, capability: &Capability, evidence: Evidence<'a>) -> Requirement<'a> {
     let query = match evidence {
         Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
         Evidence::Assumed | Evidence::None => None,
     };
-    Pull { strength, capability: capability.clone(), query, sure: matches!(evidence, Evidence::Query(_)) }
+    Requirement { side, strength, capability: capability.clone(), query, sure: matches!(evidence, Evidence::Query(_)) }
 }
 
-/// Keeps the strongest pull; among equals, one that a query shows.
+/// Keeps the strongest one; among equals, one that a query shows.
 fn strongest<'a>(
-    kept: &mut Option<Pull<'a>>,
+    kept: &mut Option<Requirement<'a>>,
+    side: Side,
     strength: Option<Strength>,
     capability: &Capability,
     evidence: Evidence<'a>,
 ) {
     let Some(strength) = strength else { return };
-    let new = pull(strength, capability, evidence);
-    let rank = |p: &Pull<'_>| (p.strength, p.query.is_some());
+    let new = requirement(side, strength, capability, evidence);
+    let rank = |p: &Requirement<'_>| (p.strength, p.query.is_some());
     if kept.as_ref().is_none_or(|old| rank(old) < rank(&new)) {
         *kept = Some(new);
     }
