@@ -5,6 +5,7 @@ pub(crate) mod behaviour;
 mod between;
 mod capability;
 mod hazard;
+mod offered;
 mod privilege;
 mod type_class;
 mod version;

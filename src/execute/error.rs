@@ -1,8 +1,8 @@
 //! Why a release stops. Every message says what happened and where; what to do next is [`ExecuteError::hint`].
 
 use super::blockers::Blocker;
+use super::holder::Holder;
 use super::journal::{Actor, JournalError};
-use super::lease::Holder;
 use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::ServerError;

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blockers::Blocker;
+use super::holder::Holder;
+use super::index_progress::IndexProgress;
 use super::journal::Record;
-use super::lease::Holder;
-use super::overview::IndexProgress;
 use crate::checks::CheckVerdict;
 use crate::plan::saved::Direction;
 use crate::release::{HookMoment, Purpose};

@@ -7,8 +7,6 @@
 use std::time::Duration;
 
 use crate::postgres::Session;
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
@@ -16,50 +14,13 @@ use super::begun::{Intent, leave_to_its_tool};
 use super::doors::Doors;
 use super::error::ExecuteError;
 use super::event::Event;
+use super::holder::Holder;
 use super::journal::{self, Actor};
 use super::session;
 use super::stop::interruptible;
 
 /// `cutover` in ASCII.
 const KEY: i64 = 0x63_7574_6f76_6572;
-
-/// Who holds the lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Holder {
-    /// The machine, once the journal says so.
-    pub host: Option<String>,
-    /// The process there.
-    pub pid: Option<i64>,
-    /// The database role.
-    pub role: Option<String>,
-    /// Since when.
-    pub since: Option<String>,
-    /// The server's process.
-    pub backend_pid: i32,
-    /// What `pg_stat_activity` says that it does, for example `active`.
-    pub state: Option<String>,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let (Some(host), Some(pid)) = (&self.host, self.pid) {
-            write!(f, "process {pid} on {host}")?;
-        } else {
-            f.write_str("another session")?;
-        }
-        if let Some(role) = &self.role {
-            write!(f, " as {role}")?;
-        }
-        if let Some(since) = &self.since {
-            write!(f, " since {since}")?;
-        }
-        write!(f, " (server process {}", self.backend_pid)?;
-        if let Some(state) = &self.state {
-            write!(f, ", {state}")?;
-        }
-        f.write_str(")")
-    }
-}
 
 /// The right to act.
 #[derive(Debug, Clone, Copy)]

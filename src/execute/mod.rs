@@ -13,7 +13,9 @@ mod error;
 mod event;
 mod files;
 mod foreseen;
+mod holder;
 mod hooks;
+mod index_progress;
 mod journal;
 mod lease;
 mod names;
@@ -22,6 +24,7 @@ mod options;
 mod overview;
 mod preflight;
 mod ramp;
+mod relation_hashes;
 mod relations;
 mod release;
 mod replan;
@@ -39,16 +42,15 @@ pub use check::{CheckedRelease, check};
 pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
+pub use holder::Holder;
 pub use hooks::news;
+pub use index_progress::IndexProgress;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
     TrafficRecord, grants,
 };
-pub use lease::Holder;
 pub use options::Options;
-pub use overview::{
-    Decided, Executor, GuardNow, IndexProgress, Overview, StepNow, TrafficNow, begin_watching, overview, watch,
-};
+pub use overview::{Decided, Executor, GuardNow, Overview, StepNow, TrafficNow, begin_watching, overview, watch};
 pub use release::{
     Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, releases, resume, rollback,
 };

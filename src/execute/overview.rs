@@ -8,9 +8,11 @@ use tokio_postgres::Row;
 use super::blockers::Blocker;
 use super::error::ExecuteError;
 use super::event::Event;
+use super::holder::Holder;
+use super::index_progress::IndexProgress;
 use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
-use super::lease::{self, Holder};
-use super::session::{failed, get, notice_silence};
+use super::lease;
+use super::session::{WATCHING, failed, get, notice_silence};
 use super::shift::blue_sessions;
 use super::status::{Next, Stage, Status, StepState};
 use crate::plan::saved::{SavedPlan, Step, Work};
@@ -74,21 +76,6 @@ pub struct StepNow {
     pub rows_in_table: Option<u64>,
     /// How far the server is with an index.
     pub index: Option<IndexProgress>,
-}
-
-/// How far the server is with an index, as `pg_stat_progress_create_index` has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct IndexProgress {
-    /// The phase in the server's words.
-    pub phase: String,
-    /// Blocks done.
-    pub blocks_done: i64,
-    /// Blocks in all; zero where the phase does not count them.
-    pub blocks_total: i64,
-    /// Transactions that it waited for.
-    pub lockers_done: i64,
-    /// Transactions that it waits for in all.
-    pub lockers_total: i64,
 }
 
 /// The traffic, by the journal.
@@ -328,9 +315,6 @@ async fn index_progress(client: &Session, pid: i32) -> Result<Option<IndexProgre
     };
     row.as_ref().map(progress).transpose()
 }
-
-/// How the session is called that looks on: it is none of blue's, whatever its role.
-pub(super) const WATCHING: &str = "cutover (watching)";
 
 /// Makes a session one that looks on.
 pub async fn begin_watching(client: &Session) -> Result<(), ExecuteError> {

@@ -11,10 +11,11 @@ use super::doors::{Doors, Moment};
 use super::engine::Engine;
 use super::error::{ExecuteError, Misfit};
 use super::event::Event;
+use super::holder::Holder;
 use super::journal::{
     self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TrafficRecord,
 };
-use super::lease::{self, Holder, Lease};
+use super::lease::{self, Lease};
 use super::options::Options;
 use super::session::{Setup, failed};
 use super::shift::{LISTEN, Poll, blue_sessions};

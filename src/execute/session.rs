@@ -11,6 +11,9 @@ use super::journal::Actor;
 use super::options::Options;
 use crate::plan::LOCKS_OUTLIVE;
 
+/// How the session is called that looks on: it is none of blue's, whatever its role.
+pub(super) const WATCHING: &str = "cutover (watching)";
+
 /// How the connection is set up for the executor's own statements.
 #[derive(Debug, Clone)]
 pub(super) struct Setup {

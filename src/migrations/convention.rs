@@ -2,8 +2,8 @@
 
 use camino::Utf8Path;
 
-use super::load::Version;
 use super::tools::{AtStart, Behind, Convention, History, ToolLock};
+use super::version::Version;
 
 /// A tool's own history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

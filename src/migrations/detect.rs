@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::LoadError;
+use super::error::LoadError;
 use super::script::comment;
 use super::tools::{Convention, Mark};
 use super::tree::Tree;

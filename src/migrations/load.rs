@@ -2,62 +2,23 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::convention::{Listed, Recorded};
 use super::detect::Detected;
+use super::error::LoadError;
+use super::found::Found;
 use super::script::Script;
 use super::tools::Convention;
 use super::tree::{self, Tree};
+use super::version::Version;
 use super::{detect, placeholder};
 use crate::digest::sha256;
 use crate::parallel;
 use crate::source::{FileId, Sources, Span};
 use crate::sql;
-
-/// A version in its convention's own spelling. Versions made of digits, perhaps in parts (`1.10`), compare as numbers, others as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(String);
-
-impl Version {
-    /// From its spelling.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The spelling.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn numbers(&self) -> Option<Vec<u128>> {
-        self.0.split('.').map(|part| part.parse().ok()).collect()
-    }
-}
-
-impl Ord for Version {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self.numbers(), other.numbers()) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => self.0.cmp(&other.0),
-        }
-    }
-}
-
-impl PartialOrd for Version {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// One migration.
 #[derive(Debug, Clone)]
@@ -82,33 +43,6 @@ pub struct Migration {
     pub original: Option<Arc<str>>,
 }
 
-/// A migration found by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) version: Version,
-    pub(super) name: String,
-    pub(super) path: Utf8PathBuf,
-    /// What of the file goes forward, where the listing knows it already.
-    pub(super) parts: Option<Vec<Range<usize>>>,
-    /// Whether the listing leaves it in a transaction.
-    pub(super) in_transaction: bool,
-    /// The language of a program.
-    pub(super) program: Option<&'static str>,
-}
-
-impl Found {
-    pub(super) fn new(version: impl Into<String>, name: impl Into<String>, path: &Utf8PathBuf) -> Self {
-        Self {
-            version: Version::new(version),
-            name: name.into(),
-            path: path.clone(),
-            parts: None,
-            in_transaction: true,
-            program: None,
-        }
-    }
-}
-
 /// An ordered folder of migrations.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -131,120 +65,6 @@ pub struct Pending {
     pub applied: Vec<Migration>,
     /// To be applied, in order.
     pub pending: Vec<Migration>,
-}
-
-/// Why a folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// Reading failed; the message names the path.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// No migration in it.
-    #[error("no migrations in {folder}{}", .hint)]
-    Empty {
-        /// The folder.
-        folder: Utf8PathBuf,
-        /// What was there instead, perhaps.
-        hint: String,
-    },
-    /// Text that is not UTF-8.
-    #[error("{path}:{line}: byte {offset} is not UTF-8; convert the file, PostgreSQL will not read it as it is")]
-    NotUtf8 {
-        /// The file.
-        path: Utf8PathBuf,
-        /// 1-based.
-        line: usize,
-        /// 0-based byte offset.
-        offset: usize,
-    },
-    /// A path that is not UTF-8.
-    #[error("the name of {0:?} is not UTF-8")]
-    PathNotUtf8(std::path::PathBuf),
-    /// Two files of one version.
-    #[error("version {version} twice: {first} and {second}; rename one of them")]
-    DuplicateVersion {
-        /// The version.
-        version: Version,
-        /// The one file.
-        first: Utf8PathBuf,
-        /// The other.
-        second: Utf8PathBuf,
-    },
-    /// A name the convention does not accept.
-    #[error("{path}: {reason}; {convention} does not take it")]
-    BadName {
-        /// The file.
-        path: Utf8PathBuf,
-        /// The convention.
-        convention: Convention,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Names of more than one convention.
-    #[error(
-        "the names in {folder} do not fit one convention: {fits} {convention} ({example}), {rest} not ({other}); say which one with --convention"
-    )]
-    Mixed {
-        /// The folder.
-        folder: Utf8PathBuf,
-        /// The convention some of them fit.
-        convention: Convention,
-        /// How many fit.
-        fits: String,
-        /// One that fits.
-        example: Utf8PathBuf,
-        /// How many do not.
-        rest: usize,
-        /// One that does not.
-        other: Utf8PathBuf,
-    },
-    /// Two conventions read it differently.
-    #[error("{folder} is ambiguous: {reason}; say which one with --convention")]
-    Ambiguous {
-        /// The folder.
-        folder: Utf8PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// A file of another tool than the folder's.
-    #[error("{path} is a migration of {tool}; say so with --convention {tool}")]
-    Foreign {
-        /// A file.
-        path: Utf8PathBuf,
-        /// The tool.
-        tool: Convention,
-    },
-    /// A file that its own tool would not accept.
-    #[error("{path}: {message}")]
-    BadFile {
-        /// The file.
-        path: Utf8PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// A placeholder without a value.
-    #[error("{path}:{line}:{column}: nothing says what ${{{name}}} stands for; pass --placeholder {name}=VALUE")]
-    Placeholder {
-        /// The file.
-        path: Utf8PathBuf,
-        /// 1-based.
-        line: u32,
-        /// 1-based.
-        column: u32,
-        /// Its name.
-        name: String,
-    },
-    /// `--from` names no migration.
-    #[error("no migration has version {version}; the folder goes from {first} to {last}")]
-    UnknownVersion {
-        /// What was asked for.
-        version: String,
-        /// The first one there is.
-        first: Version,
-        /// The last one there is.
-        last: Version,
-    },
 }
 
 /// How a folder is to be read.

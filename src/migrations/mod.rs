@@ -5,14 +5,19 @@
 pub(crate) mod books;
 mod convention;
 mod detect;
+mod error;
+mod found;
 mod load;
 mod placeholder;
 mod script;
 #[cfg_attr(not(feature = "live"), expect(dead_code, unused_imports, reason = "what only a database is asked"))]
 pub(crate) mod tools;
 mod tree;
+mod version;
 
 pub use convention::{HistoryRows, HistoryTable, Listed, Recorded};
-pub use load::{Folder, LoadError, Migration, Pending, Reading, Version, load, load_with};
+pub use error::LoadError;
+pub use load::{Folder, Migration, Pending, Reading, load, load_with};
 pub use tools::Convention;
 pub(crate) use tools::{AtStart, Behind};
+pub use version::Version;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::LoadError;
+use super::error::LoadError;
 use super::tools::{Convention, Placeholders};
 use crate::source::Sources;
 

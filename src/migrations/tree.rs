@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::load::LoadError;
+use super::error::LoadError;
 
 /// Paths below a folder, and their texts.
 pub(super) struct Tree<'a> {

@@ -1,8 +1,8 @@
 //! Data statements that run once more behind the cutover.
 
 use super::node::Node;
+use super::placed::Placed;
 use super::saved::Phase;
-use super::stages::Placed;
 use crate::compat::{App, Evidence};
 use crate::schema::{QName, Schema};
 use crate::sql::Operation;

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Graph;
+use super::placed::Placed;
 use super::saved::{
     Carried, Continues, Phase, PlannedMigration as SavedMigration, Role, SavedPlan, Step, StepStatement, Work,
 };
-use super::stages::Placed;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::schema::Schema;

@@ -1,6 +1,6 @@
 //! Parts of steps in words: what was observed counts where the text says nothing.
 
-use super::node::Part;
+use super::part::Part;
 use crate::schema::Object;
 use crate::sql::describe;
 

@@ -2,8 +2,9 @@
 
 use super::graph::Graph;
 use super::node::Node;
-use super::place::{PlacementConflict, Reason};
-use super::stages::Placed;
+use super::place::PlacementConflict;
+use super::placed::Placed;
+use super::placed::Reason;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{PlacedPart, PlacedStep, Placing};

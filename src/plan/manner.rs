@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::node::Part;
+use super::part::Part;
 use super::saved::{Backfill, StepStatement, Work};
 use crate::schema::{Constraint, QName, Rule, Schema};
 use crate::sql::operation::{DataVerb, Ident, Operation, RelationKind};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::placed::Placed;
 use super::saved::Step;
-use super::stages::Placed;
 use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, Watch, Watched};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};

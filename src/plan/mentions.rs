@@ -1,7 +1,7 @@
 //! What blue's source mentions of what a step takes away: beside the steps, and as findings. It is looked for once everything is placed.
 
+use super::placed::Placed;
 use super::saved::{self, Usage};
-use super::stages::Placed;
 use crate::compat::mention::{self, FoundMentions, MOST_PLACES, Mentions, Taken, Tree};
 use crate::compat::{Phase, Reliance, Watch};
 use crate::diagnostic::{Diagnostic, Severity, codes};

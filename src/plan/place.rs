@@ -2,35 +2,12 @@
 
 use super::graph::Graph;
 use super::node::{self, Node};
+use super::placed::{Judged, Placement, Reason};
 use super::saved::{Direction, Phase};
-use super::stages::Judged;
 use crate::compat::Requirements;
 use crate::effect::Weight;
 use crate::sql::DirectiveWord;
 use crate::sql::operation::Operation;
-
-/// Where a node goes, and why.
-#[derive(Debug, Clone)]
-pub(crate) struct Placement {
-    pub(crate) phase: Phase,
-    pub(crate) direction: Direction,
-    pub(crate) reason: Reason,
-}
-
-/// Why a node is where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// Its own effect.
-    Own,
-    /// The author said so.
-    Author,
-    /// It has run.
-    Ran,
-    /// It stands on this node.
-    Follows(usize),
-    /// This node, which must be before, stands on it.
-    NeededBy(usize),
-}
 
 /// What cannot be placed.
 #[derive(Debug, Clone)]

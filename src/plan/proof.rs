@@ -1,9 +1,10 @@
 //! The proof of a plan: its order ends in the files' own schema, and no step before the cutover takes what blue relies on.
 
-use super::node::{Node, Part};
+use super::node::Node;
+use super::part::Part;
+use super::placed::Placed;
 use super::refused;
 use super::saved::Phase;
-use super::stages::Placed;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
 use crate::schema::{Applied, Problem, Schema};

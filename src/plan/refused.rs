@@ -1,7 +1,7 @@
 //! What is said of a statement that PostgreSQL refuses where it stands.
 
 use super::Request;
-use super::node::Part;
+use super::part::Part;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{PgVersion, needed, refused_since};
 use crate::schema::{Problem, QName, Schema, clauses_refused, is_collated, resolve};

@@ -1,6 +1,7 @@
 //! Migrations → plan. Pure: a folder and two workloads in, a plan and its findings out.
 
-use super::node::{self, Node};
+use super::collect;
+use super::node::Node;
 use super::said::Said;
 use super::save;
 use super::stages::{Ends, Proved, Watches};
@@ -28,7 +29,7 @@ pub fn check(request: Request<'_>) -> Checked {
 
 /// The same of a release whose files were read, on a schema that is given.
 pub(crate) fn check_read(request: Request<'_>, pending: Vec<ReadFile>) -> Checked {
-    let base = node::read(request.folder, request.files_of_base().iter());
+    let base = collect::read(request.folder, request.files_of_base().iter());
     checked(Ends::of(request, base, pending))
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 
 use super::access::Key;
+use super::placed::Placed;
 use super::said::Said;
 use super::saved::{
     Excerpt, ExpectedColumn, ExpectedRelation, Finding, LabelledPlace, Migrations, PlannedMigration as SavedMigration,
     SavedPlan, SchemaPins, Step, Verdict,
 };
-use super::stages::{Ends, Placed, Proved, Watches};
+use super::stages::{Ends, Proved, Watches};
 use super::{matrix, steps};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::effect::Capability;

@@ -2,9 +2,11 @@
 
 use super::access::{self, Access};
 use super::begun::Segment;
+use super::collect;
 use super::graph::Graph;
-use super::node::{self, GeneratedSql, Node};
-use super::place::{self, Placement, PlacementConflict};
+use super::node::{GeneratedSql, Node};
+use super::place::{self, PlacementConflict};
+use super::placed::{Judged, Placed};
 use super::proof::{self, Proof};
 use super::saved::Phase;
 use super::{Begun, Request, again, untold};
@@ -30,23 +32,6 @@ pub(super) struct Ends<'a> {
     pub(super) allows: Vec<Allow>,
     /// How many statements there are.
     pub(super) statements: usize,
-}
-
-/// A node with what the versions make of it, and what it touches.
-pub(super) struct Judged<'a> {
-    pub(super) node: Node,
-    pub(super) requirements: Requirements<'a>,
-    pub(super) access: Access,
-}
-
-/// A node with its place.
-pub(super) struct Placed<'a> {
-    pub(super) node: Node,
-    pub(super) requirements: Requirements<'a>,
-    pub(super) access: Access,
-    pub(super) placement: Placement,
-    /// Whether it runs once more behind the cutover.
-    pub(super) again: bool,
 }
 
 /// The queries of both versions, each on the schema of its own version.
@@ -75,7 +60,7 @@ impl<'a> Ends<'a> {
     pub(super) fn read(request: Request<'a>) -> (Self, Vec<Node>) {
         let base_files = request.files_of_base();
         // All at once: a few pending files behind many would not be enough to share between the processors.
-        let mut base = node::read(request.folder, base_files.iter().chain(&request.pending.pending));
+        let mut base = collect::read(request.folder, base_files.iter().chain(&request.pending.pending));
         let pending = base.split_off(base_files.len());
         Self::of(request, base, pending)
     }
@@ -84,7 +69,7 @@ impl<'a> Ends<'a> {
     pub(super) fn of(mut request: Request<'a>, read: Vec<ReadFile>, pending: Vec<ReadFile>) -> (Self, Vec<Node>) {
         let (folder, base_files) = (request.folder, request.files_of_base());
         let base = request.base.cloned().unwrap_or_else(|| {
-            let (schema, certain) = node::replay_read(folder, base_files, &read);
+            let (schema, certain) = collect::replay_read(folder, base_files, &read);
             request.base_is_uncertain |= !certain;
             schema
         });
@@ -95,12 +80,12 @@ impl<'a> Ends<'a> {
             None => (Segment::of_files(pending), None, Vec::new()),
             Some(begun) => {
                 let (segments, misfit) = begun.segments(folder, &request.pending.pending, pending);
-                let whole = node::collect(&request, Segment::in_order_of_files(&segments), &base).last;
+                let whole = collect::collect(&request, Segment::in_order_of_files(&segments), &base).last;
                 (segments, Some(whole), misfit)
             }
         };
-        let node::Nodes { nodes, last, certain, mut diagnostics, allows, statements } =
-            node::collect(&request, pending, &base);
+        let collect::Nodes { nodes, last, certain, mut diagnostics, allows, statements } =
+            collect::collect(&request, pending, &base);
         diagnostics.extend(untold);
         // What is missing is told, and not what follows from it.
         let otherwise = whole.filter(|_| misfit.is_empty()).and_then(|whole| Begun::ends_otherwise(&whole, &last));

@@ -6,13 +6,15 @@ use super::Request;
 use super::access::Key;
 use super::describe::describe_part;
 use super::graph::Graph;
-use super::node::{Node, Part};
-use super::place::Reason;
+use super::node::Node;
+use super::part::Part;
+use super::placed::Placed;
+use super::placed::Reason;
 use super::said::Said;
 use super::saved::{
     Direction, Origin, Phase, RelianceStrength, Role, Step, StepEvidence, StepNeed, StepStatement, Work,
 };
-use super::stages::{Placed, Proved};
+use super::stages::Proved;
 use crate::compat::{Requirement, Strength};
 use crate::effect::{Capability, Hazard};
 use crate::side::Side;

@@ -1,6 +1,6 @@
 //! Statements of what production has that the text does not explain: the schema before the release is not known where they stand.
 
-use super::node::is_opaque;
+use super::part::is_opaque;
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::migrations::{Folder, Migration};
 use crate::source::Span;

@@ -1,5 +1,6 @@
 //! The house rules of `src/lib.rs`, held against the source text.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
@@ -147,6 +148,91 @@ fn nothing_is_left_for_later() {
 fn no_file_has_grown_into_a_second_house() {
     let large: Vec<_> = files().into_iter().filter(|f| f.text.lines().count() >= 1000).map(|f| f.path).collect();
     assert!(large.is_empty(), "{large:?}");
+}
+
+/// The wire twins of a plan bear the names of what they carry, and each command has its `Args`.
+#[test]
+fn a_name_of_a_type_says_one_thing() {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in files().iter().filter(|file| !file.path.starts_with("plan/format")) {
+        for (_, line) in file.code() {
+            let line = line.trim_start();
+            let line = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) "));
+            let kinds = ["struct ", "enum ", "trait ", "type "];
+            let Some(rest) = line.and_then(|line| kinds.iter().find_map(|kind| line.strip_prefix(kind))) else {
+                continue;
+            };
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+            places.entry(name).or_default().push(file.path.clone());
+        }
+    }
+    assert!(places.len() > 300, "found {} types only", places.len());
+    places.retain(|_, places| places.len() > 1);
+    assert!(places.is_empty(), "{places:#?}");
+}
+
+/// Files of a room that need each other, directly or by way of others. Those below are knots by design: a registry and its entries, the two halves
+/// of a grammar, the engine whose parts are one type.
+#[test]
+fn a_room_has_no_new_knots() {
+    let mut knots = Vec::new();
+    let files = files();
+    let mut rooms: BTreeMap<&str, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    let unit = |file: &File| {
+        let name = file.path.components().nth(1)?.as_os_str().to_str()?.trim_end_matches(".rs").to_owned();
+        (name != "mod" && name != "tests").then_some(name)
+    };
+    for file in &files {
+        if let Some(name) = unit(file) {
+            rooms.entry(&file.module).or_default().entry(name).or_default();
+        }
+    }
+    for file in &files {
+        let Some(name) = unit(file) else { continue };
+        let room = rooms.get_mut(&*file.module).unwrap();
+        let siblings: Vec<String> = room.keys().filter(|other| **other != name).cloned().collect();
+        let above = "super::".repeat(file.path.components().count() - 1);
+        let code: String =
+            file.code().map(|(_, line)| line.trim_start()).filter(|line| line.starts_with("use ")).collect();
+        for sibling in siblings {
+            let named = [above.clone(), format!("crate::{}::", file.module)].iter().any(|way| {
+                code.contains(&format!("use {way}{sibling}::")) || code.contains(&format!("use {way}{sibling};"))
+            });
+            if named {
+                room.get_mut(&name).unwrap().insert(sibling);
+            }
+        }
+    }
+    for (room, uses) in &rooms {
+        let reached = |from: &String| {
+            let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
+            while let Some(one) = next.pop() {
+                next.extend(uses[one].iter().filter(|used| reached.insert((*used).clone())));
+            }
+            reached
+        };
+        let reach: BTreeMap<&String, BTreeSet<String>> = uses.keys().map(|name| (name, reached(name))).collect();
+        let mut seen = BTreeSet::new();
+        for name in uses.keys() {
+            let knot: Vec<&str> =
+                reach[name].iter().filter(|other| reach[*other].contains(name)).map(String::as_str).collect();
+            if !knot.is_empty() && seen.insert(knot.clone()) {
+                knots.push(format!("{room}: {}", knot.join(", ")));
+            }
+        }
+    }
+    insta::assert_snapshot!(knots.join("\n"), @r"
+    execute: analysis, engine, release, shift, stand
+    execute: journal, objects, relation_hashes
+    migrations: convention, detect, error, tools, tree
+    postgres: connect, session
+    postgres: conninfo, service, settings, target, tls_settings
+    rehearse: overlap, rehearsal, trial
+    schema: refusals, resolve
+    sql: forms, gaps, parse
+    sql: operation, query
+    workload: detect, sources
+    ");
 }
 
 /// Whole files hold what takes a migration back: what runs is read by `Folder::statements`.

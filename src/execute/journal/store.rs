@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Actor, Record, v1};
-use crate::execute::relations;
+use crate::execute::relation_hashes;
 use crate::plan::saved::{SavedPlan, SavedPlanError};
 use crate::sql::literal;
 
@@ -285,7 +285,7 @@ fn known_there(before: &str, relations: &str) -> String {
         " || pg_catalog.jsonb_build_object('ms', {before} + greatest(0,
                  (extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()) * 1000)::pg_catalog.int8),
              'relations', ({}))",
-        relations::query(relations)
+        relation_hashes::query(relations)
     )
 }
 

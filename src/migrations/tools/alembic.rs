@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::script::{comment, lines};
 use crate::migrations::tree::Tree;
 

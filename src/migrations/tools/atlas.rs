@@ -4,7 +4,8 @@
 use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::sure;
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::script::{Script, comment, divided};
 use crate::migrations::tree::Tree;
 

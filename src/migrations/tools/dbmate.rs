@@ -4,7 +4,8 @@
 use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::script::{Script, comment, lines};
 use crate::migrations::tree::Tree;
 

@@ -9,7 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{AtStart, Behind, Convention, History, Own, Placeholders, Sign, Tool, ToolLock, bad_name};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, above, beside, unmixed};
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::tree::Tree;
 
 pub(super) static TOOL: Tool = Tool {

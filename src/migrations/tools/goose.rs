@@ -8,9 +8,11 @@ use super::{
 };
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
-use crate::migrations::load::{Found, LoadError, Version};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::script::{Script, comment, lines};
 use crate::migrations::tree::Tree;
+use crate::migrations::version::Version;
 
 pub(super) static TOOL: Tool = Tool {
     history: Some(History::new(

@@ -4,8 +4,10 @@
 use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, diesel};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, beside, unmixed};
-use crate::migrations::load::{Found, LoadError, Version};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::tree::Tree;
+use crate::migrations::version::Version;
 
 pub(super) static TOOL: Tool = Tool {
     history: Some(History::new(

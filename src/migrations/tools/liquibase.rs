@@ -9,7 +9,8 @@ use camino::Utf8PathBuf;
 use super::{AtStart, Behind, Convention, History, Mark, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::by_mark;
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::script::{comment, divided, lines};
 use crate::migrations::tree::Tree;
 

@@ -29,7 +29,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::others::OTHERS;
 use super::convention::{HistoryRows, HistoryTable};
 use super::detect::Detected;
-use super::load::{Found, LoadError};
+use super::error::LoadError;
+use super::found::Found;
 use super::script::Script;
 use super::tree::Tree;
 

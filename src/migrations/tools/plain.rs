@@ -2,7 +2,8 @@
 
 use super::{Convention, Tool, bad_name};
 use crate::migrations::detect::sure;
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::tree::Tree;
 
 pub(super) static TOOL: Tool =

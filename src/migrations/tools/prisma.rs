@@ -5,7 +5,8 @@ use camino::Utf8Path;
 use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, unmixed};
-use crate::migrations::load::{Found, LoadError};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::tree::Tree;
 
 pub(super) static TOOL: Tool = Tool {

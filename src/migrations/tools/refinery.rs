@@ -5,8 +5,10 @@ use camino::Utf8PathBuf;
 use super::{AtStart, Behind, Convention, History, Own, Sign, Tool, ToolLock, bad_name, flyway, whole_number};
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
-use crate::migrations::load::{Found, LoadError, Version};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::tree::Tree;
+use crate::migrations::version::Version;
 
 pub(super) static TOOL: Tool = Tool {
     history: Some(History {

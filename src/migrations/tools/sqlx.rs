@@ -8,9 +8,11 @@ use super::{
 };
 use crate::migrations::convention::HistoryRows;
 use crate::migrations::detect::{Detected, ambiguous, beside, in_cargo_toml, unmixed};
-use crate::migrations::load::{Found, LoadError, Version};
+use crate::migrations::error::LoadError;
+use crate::migrations::found::Found;
 use crate::migrations::script::Script;
 use crate::migrations::tree::Tree;
+use crate::migrations::version::Version;
 
 pub(super) static TOOL: Tool = Tool {
     history: Some(History {
