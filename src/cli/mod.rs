@@ -1,5 +1,6 @@
 //! The command line: clap's arguments, one file a command. The only place that prints, reads the environment, or picks an exit code.
 
+mod admission;
 mod check;
 mod child;
 mod config;
@@ -11,6 +12,7 @@ mod exit;
 mod explain;
 mod file;
 mod format;
+mod gate;
 mod git;
 mod grants;
 mod graph;
@@ -25,6 +27,7 @@ mod plan;
 mod planning;
 mod promote;
 mod queries;
+mod ready;
 mod record;
 mod rehearse;
 mod release_args;
@@ -71,6 +74,8 @@ enum Command {
     Stats(stats::Args),
     Check(check::Args),
     Status(status::Args),
+    Ready(ready::Args),
+    Gate(gate::Args),
     Log(log::Args),
     Grants(grants::Args),
     Resume(resume::Args),
@@ -119,6 +124,8 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Stats(args) => stats::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Ready(args) => ready::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Grants(args) => grants::run(&args),
         Command::Resume(args) => resume::run(args),

@@ -2,6 +2,7 @@
 //!
 //! One code path for rehearsal and execution; [`Doors`] are what differs (the rehearsal is in `rehearse`). Everything happens on one connection.
 
+mod admission;
 mod analysis;
 mod begun;
 mod blockers;
@@ -36,6 +37,7 @@ mod stop;
 mod work;
 
 pub use crate::release::{BlueSessions, Limits};
+pub use admission::{Admission, Passage, Readiness, gate, ready};
 pub use begun::status;
 pub use blockers::Blocker;
 pub use check::{CheckedRelease, check};
@@ -52,7 +54,8 @@ pub use journal::{
 pub use options::Options;
 pub use overview::{Decided, Executor, GuardNow, Overview, StepNow, TrafficNow, begin_watching, overview, watch};
 pub use release::{
-    Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, releases, resume, rollback,
+    Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, release_id, releases, resume,
+    rollback,
 };
 pub use replan::{begun, difference, is_undone, replan};
 pub use stand::pause;

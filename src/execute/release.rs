@@ -176,7 +176,7 @@ async fn begin(
         return Ok(Outcome::Done { release, already: true });
     }
     let (mut started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
-    let release = plan.digest.chars().take(12).collect();
+    let release = release_id(plan);
     let setup = setup.clone();
     let mut engine =
         Engine { client, plan, options, doors, lease, setup, release, status, watches: Watches::default() };
@@ -422,7 +422,9 @@ impl Engine<'_, '_> {
             completes = &planned.completes;
             // What follows a step that is left out takes from blue as well.
             if planned.point_of_no_return && self.status.past_no_return.is_none() {
-                records.push(ReleaseRecord::PointOfNoReturn { step }.into());
+                records.push(
+                    ReleaseRecord::PointOfNoReturn { step, floor: plan.migrations.green().map(str::to_owned) }.into(),
+                );
             }
         }
         if let (Decision::Skip { .. }, Some(planned @ Step { work: Work::Alone { statement }, .. })) =
@@ -755,6 +757,11 @@ impl Engine<'_, '_> {
         self.call_hook_afterwards(HookMoment::OnRollback).await;
         Ok(Outcome::RolledBack { release: self.release.clone(), by_hand: can.kind == Kind::Manual, failure })
     }
+}
+
+/// The id of the release that a plan begins.
+pub fn release_id(plan: &SavedPlan) -> String {
+    plan.digest.chars().take(12).collect()
 }
 
 /// Every release, the latest first.

@@ -122,6 +122,23 @@ pub struct Migrations {
     pub history_table: Option<String>,
 }
 
+impl Migrations {
+    /// The last migration that blue was built with, as it tells blue from other versions; none on an empty database.
+    pub fn blue(&self) -> Option<&str> {
+        self.last_of(&self.applied)
+    }
+
+    /// The last migration that green was built with.
+    pub fn green(&self) -> Option<&str> {
+        self.last_of(&self.pending).or_else(|| self.blue())
+    }
+
+    fn last_of<'a>(&self, migrations: &'a [PlannedMigration]) -> Option<&'a str> {
+        let versions = migrations.iter().map(|migration| migration.version.as_str());
+        versions.filter(|version| !self.convention.is_repeatable(version)).next_back()
+    }
+}
+
 /// One migration file, pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedMigration {

@@ -119,6 +119,11 @@ pub async fn survey(client: &Client) -> Result<Survey, Error> {
 }
 
 impl Survey {
+    /// All that were found, by schema and table.
+    pub fn all(&self) -> &[FoundHistory] {
+        &self.found
+    }
+
     fn is_of(found: &FoundHistory, convention: Convention) -> bool {
         let shared = convention.tool().history.as_ref().map_or(&[][..], |history| history.shared_with);
         found.convention == Some(convention) || found.convention.is_some_and(|other| shared.contains(&other))

@@ -40,7 +40,7 @@ pub use rehearsal_json::render as rehearsal_json;
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
 #[cfg(feature = "live")]
-pub use release_json::{LogLine, StatusDocument};
+pub use release_json::{AdmissionDocument, LogLine, StatusDocument};
 #[cfg(feature = "live")]
 pub use release_text::{render_entry, render_event, render_outcome, render_overview, step_name};
 #[cfg(feature = "live")]
@@ -67,6 +67,12 @@ pub static MACHINE_FORMATS: &[MachineFormat] = &[
     MachineFormat { name: "status", about: "What `status --format json` prints", schema: release_json::status_schema },
     #[cfg(feature = "live")]
     MachineFormat { name: "log", about: "A line of what `log --format json` prints", schema: release_json::log_schema },
+    #[cfg(feature = "live")]
+    MachineFormat {
+        name: "admission",
+        about: "What `ready --format json` and `gate wait --format json` print",
+        schema: release_json::admission_schema,
+    },
     #[cfg(feature = "live")]
     MachineFormat {
         name: "events",

@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::release_text::step_name;
-use crate::execute::{Entry, Overview};
+use crate::execute::{Admission, Entry, Overview, Passage, Readiness};
 use crate::plan::saved::SavedPlan;
 
 /// Version of the two formats. 2.1 has who executes a release, what holds it up, and the names of steps; 2.2 the ramp, with holds and gates; 2.3 pauses and stops that were asked
-/// for; 2.4 what the traffic backend moves, and deployments of platforms.
-const FORMAT_VERSION: &str = "2.4";
+/// for; 2.4 what the traffic backend moves, and deployments of platforms; 2.5 the oldest version that may run behind the point of no return.
+const FORMAT_VERSION: &str = "2.5";
 
 /// What `status --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -52,6 +52,43 @@ pub(super) fn status_schema() -> serde_json::Value {
 
 pub(super) fn log_schema() -> serde_json::Value {
     written::<LogLine<'_>>()
+}
+
+/// Version of the format of answers to whoever may go on or not.
+const ADMISSION_VERSION: &str = "1.0";
+
+/// What `ready --format json` and `gate wait --format json` print.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AdmissionDocument<'a> {
+    /// Version of this format, `major.minor`.
+    format_version: &'static str,
+    /// The answer.
+    #[serde(flatten)]
+    admission: &'a Admission,
+    /// The release that it is about; for a version the one that was begun last, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'a str>,
+    /// The oldest version of the application that may run, where the answer is for a version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor: Option<&'a str>,
+}
+
+impl<'a> AdmissionDocument<'a> {
+    /// The answer at a gate.
+    pub fn of_gate(passage: &'a Passage) -> Self {
+        let Passage { admission, release } = passage;
+        Self { format_version: ADMISSION_VERSION, admission, release: release.as_deref(), floor: None }
+    }
+
+    /// The answer for a version.
+    pub fn of_version(readiness: &'a Readiness) -> Self {
+        let Readiness { admission, release, floor } = readiness;
+        Self { format_version: ADMISSION_VERSION, admission, release: release.as_deref(), floor: floor.as_deref() }
+    }
+}
+
+pub(super) fn admission_schema() -> serde_json::Value {
+    written::<AdmissionDocument<'_>>()
 }
 
 /// The schema of what is written: a field that may be left out is not required.

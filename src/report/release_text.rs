@@ -79,8 +79,9 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
             by.role,
             by.host
         ),
-        ReleaseRecord::PointOfNoReturn { step } => {
-            format!("  Point of no return passed with step {step}: blue cannot come back")
+        ReleaseRecord::PointOfNoReturn { step, floor } => {
+            let floor = floor.as_ref().map(|floor| format!("; {floor} is the oldest version that may run"));
+            format!("  Point of no return passed with step {step}: blue cannot come back{}", floor.unwrap_or_default())
         }
         ReleaseRecord::PhaseFinished { phase: Phase::Before } => {
             "  Before cutover: done. Both versions work on this schema".into()

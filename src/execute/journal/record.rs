@@ -160,6 +160,9 @@ pub enum ReleaseRecord {
     PointOfNoReturn {
         /// The step that made it so.
         step: u32,
+        /// The oldest version of the application that may run from here on: the last migration that it was built with. Since 2.5.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        floor: Option<String>,
     },
     /// A phase is over.
     PhaseFinished {
@@ -411,7 +414,7 @@ impl Record {
     /// The step it is about.
     pub fn step(&self) -> Option<u32> {
         match self {
-            Self::Step { step, .. } | Self::Release(ReleaseRecord::PointOfNoReturn { step }) => Some(*step),
+            Self::Step { step, .. } | Self::Release(ReleaseRecord::PointOfNoReturn { step, .. }) => Some(*step),
             Self::Release(_) | Self::Traffic(_) => None,
         }
     }

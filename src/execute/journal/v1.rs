@@ -109,7 +109,7 @@ impl From<Record> for record::Record {
             Record::StepMarkedDone { step: id, by, relations } => step(id, StepRecord::MarkedDone { by, relations }),
             Record::StepRetried { step: id, by } => step(id, StepRecord::Retried { by }),
             Record::DriftAccepted { by, relations } => Release(ReleaseRecord::DriftAccepted { by, relations }),
-            Record::PointOfNoReturn { step } => Release(ReleaseRecord::PointOfNoReturn { step }),
+            Record::PointOfNoReturn { step } => Release(ReleaseRecord::PointOfNoReturn { step, floor: None }),
             Record::PhaseFinished { phase } => Release(ReleaseRecord::PhaseFinished { phase }),
             Record::ShiftStarted { share } => Traffic(TrafficRecord::ShiftStarted { share }),
             Record::ShiftVerified { share, confirmed } => Traffic(TrafficRecord::Shifted { share, confirmed }),

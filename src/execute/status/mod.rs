@@ -258,7 +258,7 @@ impl Status {
                 self.relations = relations.clone();
                 self.trouble = None;
             }
-            ReleaseRecord::PointOfNoReturn { step } if in_phase => {
+            ReleaseRecord::PointOfNoReturn { step, .. } if in_phase => {
                 self.past_no_return = self.past_no_return.or(Some(*step));
             }
             ReleaseRecord::PhaseFinished { phase: Phase::Before } if self.stage == Stage::Before => {
@@ -586,7 +586,7 @@ mod tests {
         let mut journal = contracting();
         journal.extend([
             done(2),
-            ReleaseRecord::PointOfNoReturn { step: 2 }.into(),
+            ReleaseRecord::PointOfNoReturn { step: 2, floor: None }.into(),
             ReleaseRecord::PhaseFinished { phase: Phase::After }.into(),
             ReleaseRecord::Finished.into(),
         ]);
@@ -630,7 +630,7 @@ mod tests {
             assert_eq!((status.stage, status.traffic.share), (forward, Share::NONE), "{length}");
         }
         let mut journal = contracting();
-        journal.extend([done(2), ReleaseRecord::PointOfNoReturn { step: 2 }.into(), back[0].clone()]);
+        journal.extend([done(2), ReleaseRecord::PointOfNoReturn { step: 2, floor: None }.into(), back[0].clone()]);
         assert!(fold(&journal).is_err());
     }
 

@@ -135,7 +135,8 @@ impl Engine<'_, '_> {
     /// The record that blue cannot come back from here on, if the step makes it so and none did before.
     fn no_return(&self, step: &Step) -> Option<Record> {
         let first = step.point_of_no_return && self.status.past_no_return.is_none();
-        first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id }.into())
+        let floor = || self.plan.migrations.green().map(str::to_owned);
+        first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id, floor: floor() }.into())
     }
 
     /// Journals a step that is done, with the history rows that it completes, in a transaction of its own. Such a step may take hours, and what

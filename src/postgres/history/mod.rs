@@ -28,8 +28,8 @@ use tokio_postgres::Client;
 
 pub(crate) use self::flyway::changed;
 use self::tools::{Entry, Row, Value};
+use super::ServerError;
 use super::survey::survey;
-use super::{ServerError, server_message};
 use crate::migrations::{Convention, Listed, Recorded};
 use crate::plan::saved::{Migrations, PlannedMigration};
 
@@ -161,9 +161,14 @@ pub async fn applied_at(client: &Client, place: HistoryPlace<'_>) -> Result<Vec<
     let fail = |source| HistoryError::Database { convention, source: ServerError::from(source) };
     let mut all: Vec<AppliedMigration> = Vec::new();
     for (table, query) in tables {
-        let rows = client.query(&query, &[]).await.map_err(|source| match place.table {
-            Some(_) => HistoryError::Unlike { convention, table: table.clone(), message: server_message(&source) },
-            None => fail(source),
+        let rows = client.query(&query, &[]).await.map_err(|source| {
+            let source = ServerError::from(source);
+            match place.table {
+                Some(_) if !source.is_lost() => {
+                    HistoryError::Unlike { convention, table: table.clone(), message: source.to_string() }
+                }
+                _ => HistoryError::Database { convention, source },
+            }
         })?;
         let mut database = None;
         if sql.name_is_database && table != "cutover.migration" {

@@ -1,5 +1,6 @@
 //! The release engine against a real PostgreSQL, through the real binary.
 
+mod admission;
 mod around;
 mod at_start;
 mod cable;

@@ -1,0 +1,99 @@
+//! Asking whether something may go on, once or until there is an answer.
+
+use std::time::{Duration, Instant};
+
+use super::database::DatabaseArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::live::cli_error;
+use super::{database, out};
+use crate::execute::{self, Admission, ExecuteError};
+use crate::postgres::Session;
+
+/// How often it is asked.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long an answer may take; the connection is taken for lost then.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to ask again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// One answer, whatever it is.
+    Once,
+    /// Until the answer is no longer "not yet", or the time is up.
+    Until(Option<Duration>),
+}
+
+/// Asks, and says the last answer. A server that goes away is waited for like an answer, once it was there.
+pub(super) fn ask<T>(
+    database: &DatabaseArgs,
+    wait: Wait,
+    question: impl AsyncFn(&Session) -> Result<T, ExecuteError>,
+    admission: impl Fn(&T) -> &Admission,
+    print: impl FnOnce(&T) -> Result<String, CliError>,
+) -> Result<Exit, CliError> {
+    let answer = database::runtime()?.block_on(async {
+        let begun = Instant::now();
+        let mut session = Some(connect(database).await?);
+        let (mut last, mut said) = (None, None);
+        loop {
+            if session.is_none() {
+                session = connect(database).await.ok();
+            }
+            if let Some(asked) = &session {
+                match tokio::time::timeout(PATIENCE, question(asked)).await {
+                    Ok(Ok(answer)) => {
+                        let (Admission::NotYet(why), Wait::Until(_)) = (admission(&answer), wait) else {
+                            return Ok(answer);
+                        };
+                        if said.as_ref() != Some(why) {
+                            out::say(&format!("not yet: {why}\n"));
+                            said = Some(why.clone());
+                        }
+                        last = Some(answer);
+                    }
+                    Ok(Err(error)) if wait == Wait::Once || !asked.is_closed() && !error.is_connection_lost() => {
+                        return Err(match error {
+                            // Nothing is under way that could be carried on.
+                            ExecuteError::Database { .. } | ExecuteError::History(_) => CliError::usage(error),
+                            error => cli_error(&error),
+                        });
+                    }
+                    Err(_) if wait == Wait::Once => return Err(CliError::usage("the database did not answer in 10 s")),
+                    Ok(Err(_)) | Err(_) => session = None,
+                }
+            }
+            let left = match wait {
+                Wait::Until(limit) => limit.map(|limit| limit.saturating_sub(begun.elapsed())),
+                Wait::Once => None,
+            };
+            if left == Some(Duration::ZERO) {
+                return last
+                    .ok_or_else(|| CliError::usage("the database did not answer in the time that --timeout gives"));
+            }
+            tokio::time::sleep(left.unwrap_or(LOOK).min(LOOK)).await;
+        }
+    })?;
+    out::print(&print(&answer)?)?;
+    Ok(match admission(&answer) {
+        Admission::Open(_) => Exit::Ok,
+        Admission::NotYet(_) => Exit::NotYet,
+        Admission::Refused(_) => Exit::Findings,
+    })
+}
+
+/// A session that counts as none of blue's.
+async fn connect(database: &DatabaseArgs) -> Result<Session, CliError> {
+    let session = database.connect().await?;
+    execute::begin_watching(&session).await.map_err(|error| cli_error(&error))?;
+    Ok(session)
+}
+
+/// An answer for people.
+pub(super) fn line(admission: &Admission) -> String {
+    match admission {
+        Admission::Open(why) => format!("open: {why}\n"),
+        Admission::NotYet(why) => format!("not yet: {why}\n"),
+        Admission::Refused(why) => format!("refused: {why}\n"),
+    }
+}

@@ -1,0 +1,84 @@
+//! `cutover gate`: pipelines and other engines wait for a release.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use super::admission::{Wait, ask, line};
+use super::database::DatabaseArgs;
+use super::error::CliError;
+use super::exit::Exit;
+use super::format::TextOrJson;
+use super::ready::json;
+use super::{live, planning};
+use crate::execute;
+use crate::report::AdmissionDocument;
+
+/// Wait until a release has come to a place, or beyond a gate of its ramp
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Wait(WaitArgs),
+}
+
+/// Wait until a gate is open
+///
+/// The gates of every release are `expanded` (both versions work on the schema: deploy green), `shifted` (green has all traffic), `drained` (blue serves
+/// nobody) and `done`; others are those that its ramp names with `approve=NAME`, which `cutover promote --gate NAME` opens. Reads only.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover gate wait expanded --plan release.plan --timeout 30m
+  cutover gate wait drained --release 8e7a0abf6d3e
+  cutover gate wait expanded --timeout 0s          look once
+
+Exit codes: 0 open · 1 refused: the release went back, or has no such gate · 2 usage or connection · 75 not yet")]
+struct WaitArgs {
+    /// The gate
+    name: String,
+    /// The release that is meant, by its id; without it and --plan the one that is under way
+    #[arg(long, value_name = "ID", conflicts_with = "plan")]
+    release: Option<String>,
+    /// The release of this plan
+    #[arg(long, value_name = "FILE")]
+    plan: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Wait at most for so long [default: until there is an answer]
+    #[arg(long, value_name = "DURATION", value_parser = live::duration)]
+    timeout: Option<Duration>,
+    /// `text` for people, `json` for machines (its schema: `cutover schema admission`)
+    #[arg(long, value_enum, default_value = "text")]
+    format: TextOrJson,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let Command::Wait(args) = &args.command;
+    let release = match (&args.release, &args.plan) {
+        (Some(release), _) => Some(release.clone()),
+        (None, Some(plan)) => Some(execute::release_id(&planning::read_saved(plan)?)),
+        (None, None) => None,
+    };
+    let release = RefCell::new(release);
+    ask(
+        &args.database,
+        Wait::Until(args.timeout),
+        async |session| {
+            // The release that was under way when it was first asked may be over by the next time.
+            let wanted = release.borrow().clone();
+            let passage = execute::gate(session, &args.name, wanted.as_deref()).await?;
+            release.borrow_mut().clone_from(&passage.release);
+            Ok(passage)
+        },
+        |passage| &passage.admission,
+        |passage| match args.format {
+            TextOrJson::Text => Ok(line(&passage.admission)),
+            TextOrJson::Json => json(&AdmissionDocument::of_gate(passage)),
+        },
+    )
+}

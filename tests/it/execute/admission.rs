@@ -1,0 +1,131 @@
+//! `ready` and `gate wait`: who may start, and what waits for a release, wherever it is.
+
+use nix::sys::signal::Signal;
+
+use super::exhaustion::has_stopped;
+use super::support::{OwnServer, Ran, Shop, signal, until};
+
+const OPEN: i32 = 0;
+const REFUSED: i32 = 1;
+const NOT_YET: i32 = 75;
+
+/// The standard plan goes from version 1 to version 4.
+fn ready(shop: &Shop, expected: &[(&str, i32, &str)]) {
+    for (version, exit, why) in expected {
+        let ran = shop.run(&["ready", "--version", version]).ends(*exit);
+        assert!(ran.out.contains(why), "{version}: {}", ran.out);
+    }
+}
+
+fn gates(shop: &Shop, expected: &[(&str, i32)]) {
+    for (name, exit) in expected {
+        shop.run(&["gate", "wait", name, "--timeout", "0s"]).ends(*exit);
+    }
+}
+
+#[test]
+fn before_the_first_release_the_history_says_who_may_start() {
+    let shop = Shop::new();
+    ready(
+        &shop,
+        &[
+            ("1", OPEN, "1 is the last migration of public.refinery_schema_history"),
+            ("2", NOT_YET, "public.refinery_schema_history does not have 2"),
+        ],
+    );
+    shop.sql("INSERT INTO refinery_schema_history SELECT 2, 'phone', applied_on, '2' FROM refinery_schema_history");
+    ready(&shop, &[("1", REFUSED, "goes on to 2 behind 1"), ("2", OPEN, "")]);
+    gates(&shop, &[("expanded", NOT_YET)]);
+    let nothing = Shop::empty();
+    ready(&nothing, &[("1", REFUSED, "no one history of migrations")]);
+}
+
+#[test]
+fn each_version_starts_while_the_schema_has_what_it_needs() {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    let mut executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated", "--fault", "stop-at=3"]);
+    assert!(has_stopped(&mut executor));
+    ready(
+        &shop,
+        &[("1", OPEN, ""), ("4", NOT_YET, "has not made what 4 needs"), ("5", NOT_YET, "no release has brought 5")],
+    );
+    gates(&shop, &[("expanded", NOT_YET), ("done", NOT_YET), ("nonsense", REFUSED)]);
+    signal(&executor, Signal::SIGKILL);
+    executor.wait().unwrap();
+    shop.resume(&["--until", "expanded"]).ends(0);
+    ready(&shop, &[("1", OPEN, ""), ("4", OPEN, ""), ("2", REFUSED, "goes from 1 to 4"), ("0", NOT_YET, "")]);
+    gates(&shop, &[("expanded", OPEN), ("shifted", NOT_YET), ("drained", NOT_YET)]);
+    shop.resume(&[]).ends(0);
+    ready(&shop, &[("1", REFUSED, "step 4 of release"), ("4", OPEN, ""), ("5", NOT_YET, "")]);
+    // Nobody takes the end of the last release for the next one's.
+    gates(&shop, &[("done", NOT_YET)]);
+    shop.run(&["gate", "wait", "done", "--plan", &path, "--timeout", "0s"]).ends(OPEN);
+    shop.run(&["gate", "wait", "done", "--release", "000000000000", "--timeout", "0s"]).ends(NOT_YET);
+    let said = shop.run(&["ready", "--version", "1", "--format", "json"]).ends(REFUSED);
+    let said: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&said["answer"], &said["floor"]), (&"refused".into(), &"4".into()), "{said}");
+    let floor = "SELECT detail->>'floor' FROM cutover.journal WHERE event = 'point_of_no_return'";
+    assert_eq!(shop.rows(floor), ["4"]);
+    // Somebody goes on without cutover.
+    shop.sql("INSERT INTO refinery_schema_history SELECT 5, 'more', max(applied_on), '5' FROM refinery_schema_history");
+    ready(&shop, &[("4", REFUSED, "the history of migrations goes on to 5"), ("5", OPEN, "")]);
+}
+
+#[test]
+fn green_does_not_start_behind_a_rollback() {
+    let shop = Shop::waiting();
+    shop.run(&["rollback", "--yes"]).ends(0);
+    ready(&shop, &[("1", OPEN, ""), ("4", REFUSED, "went back to 1")]);
+    let path = shop.folder.path().join("release.plan");
+    shop.run(&["gate", "wait", "expanded", "--plan", path.to_str().unwrap(), "--timeout", "0s"]).ends(REFUSED);
+}
+
+#[test]
+fn blue_may_start_where_nothing_was_taken_away() {
+    let shop = Shop::new();
+    let mut plan = shop.plan();
+    plan.steps.truncate(3);
+    shop.execute(&plan.sealed(), &[]).ends(0);
+    ready(&shop, &[("1", OPEN, "took nothing away that 1 needs"), ("4", OPEN, "")]);
+}
+
+#[test]
+fn whoever_waits_is_let_through_and_outlives_a_restart() {
+    let server = OwnServer::start();
+    let shop = Shop::new_on(&server.0);
+    let green = shop.folder.path().to_str().unwrap().to_owned();
+    let started = shop.spawn(&["ready", "--migrations", &green, "--wait"]);
+    let drained = shop.spawn(&["gate", "wait", "drained"]);
+    let watching = "SELECT 'x' FROM pg_stat_activity WHERE application_name = 'cutover (watching)' AND state = 'idle'";
+    until("both ask", || shop.rows(watching).len() == 2);
+    server.restart("fast");
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes"]).ends(0);
+    Ran::from(started.wait_with_output().unwrap()).ends(OPEN);
+    shop.run(&["promote", "--yes"]).ends(0);
+    Ran::from(drained.wait_with_output().unwrap()).ends(OPEN);
+}
+
+#[test]
+fn the_gates_of_a_ramp_are_gates() {
+    let shop = Shop::new();
+    let path = shop.save(&shop.plan());
+    let ramp = "50,approve=looks-good,100";
+    shop.run(&["execute", &path, "--yes", "--traffic", "simulated", "--shift", ramp]).ends(0);
+    gates(&shop, &[("looks-good", NOT_YET), ("expanded", OPEN), ("shifted", NOT_YET)]);
+    let nonsense = shop.run(&["gate", "wait", "nonsense", "--timeout", "0s"]).ends(REFUSED);
+    assert!(nonsense.out.contains("it has expanded, shifted, drained, done, looks-good"), "{}", nonsense.out);
+    shop.run(&["promote", "--gate", "looks-good", "--yes", "--traffic", "simulated", "--until", "shifted"]).ends(0);
+    gates(&shop, &[("looks-good", OPEN), ("shifted", OPEN)]);
+}
+
+#[test]
+fn bad_input_is_refused() {
+    let shop = Shop::new();
+    shop.run(&["ready"]).ends(2);
+    shop.run(&["ready", "--version", "1", "--timeout", "1s"]).ends(2);
+    shop.run(&["ready", "--migrations", "/nowhere"]).ends(2);
+    shop.run(&["gate", "wait", "done", "--plan", "/nowhere"]).ends(2);
+    shop.run(&["ready", "--version", "1", "--database", "postgres://nobody@127.0.0.1:1/x"]).ends(2);
+}
