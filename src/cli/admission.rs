@@ -55,6 +55,8 @@ pub(super) fn ask<T>(
                     Ok(Err(error)) if wait == Wait::Once || !asked.is_closed() && !error.is_connection_lost() => {
                         return Err(match error {
                             // Nothing is under way that could be carried on.
+                            error if error.is_permission_denied() => CliError::usage(error)
+                                .hint("`cutover grants --role NAME --history-table TABLE` prints what this role needs"),
                             ExecuteError::Database { .. } | ExecuteError::History(_) => CliError::usage(error),
                             error => cli_error(&error),
                         });

@@ -65,11 +65,13 @@ const JOURNAL: &str =
     );
     COMMENT ON SCHEMA cutover IS 'Journal of cutover releases. Append only; `cutover status` and `cutover log` read it.';";
 
-/// What a role needs to look on, as SQL. The last one is for what sessions do: without it the server shows a role its own only.
-pub fn grants(role: &str) -> String {
+/// What a role needs to look on, as SQL. `history`: the table of the migrations' tool, as SQL names it, which `ready` reads. The last one is for what
+/// sessions do: without it the server shows a role its own only.
+pub fn grants(role: &str, history: Option<&str>) -> String {
     let role = format!("\"{}\"", role.replace('"', "\"\""));
+    let history = history.map(|table| format!("GRANT SELECT ON {table} TO {role};\n")).unwrap_or_default();
     format!(
-        "GRANT USAGE ON SCHEMA cutover TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role};\nGRANT pg_read_all_stats TO {role};\n"
+        "GRANT USAGE ON SCHEMA cutover TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role};\n{history}GRANT pg_read_all_stats TO {role};\n"
     )
 }
 

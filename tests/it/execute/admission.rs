@@ -120,6 +120,27 @@ fn the_gates_of_a_ramp_are_gates() {
     gates(&shop, &[("looks-good", OPEN), ("shifted", OPEN)]);
 }
 
+/// The role of the application needs no more than what `grants` prints.
+#[test]
+fn the_printed_grants_are_enough() {
+    let shop = Shop::new();
+    let role = format!("app_of_{}", shop.database);
+    shop.sql(&format!("CREATE ROLE {role} LOGIN"));
+    shop.execute(&shop.plan(), &[]).ends(0);
+    let ask = || {
+        let mut command = shop.cutover(&["ready", "--version", "4"]);
+        Ran::from(
+            command.env("PGUSER", &role).env("PGOPTIONS", "-c default_transaction_read_only=on").output().unwrap(),
+        )
+    };
+    ask().ends(2).says("permission denied").says("`cutover grants --role NAME --history-table TABLE`");
+    let grants =
+        shop.run(&["grants", "--role", &role, "--history-table", "public.refinery_schema_history"]).ends(0).out;
+    shop.sql(grants.split_once("GRANT pg_read_all_stats").unwrap().0);
+    ask().ends(OPEN);
+    shop.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
 #[test]
 fn bad_input_is_refused() {
     let shop = Shop::new();
