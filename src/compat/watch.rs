@@ -7,7 +7,7 @@ use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
 use super::words::Words;
 use crate::schema::resolve::{Problem, Resolved, Type, Write, WriteKind};
-use crate::schema::{Object, QName, Rule, Schema};
+use crate::schema::{Object, QName, Rule, Schema, UserType};
 use crate::source::Span;
 use crate::sql::TypeName;
 use crate::sql::lex::words_of;
@@ -344,6 +344,11 @@ impl Watched {
                 });
             }
         }
+        let both = was.columns.iter().flatten().zip(is.columns.iter().flatten());
+        let mut of_types = both.filter_map(|((name, old), (_, new))| (old == new).then_some((name, old.name()?)));
+        if let Some((name, of)) = of_types.find(|(_, of)| other_values(of, &from.schema, &self.schema, 0)) {
+            return Some(format!("values of column {name} ({of}) have other attributes"));
+        }
         let other = |row: &&QName| {
             let (old, new) = (from.schema.relation(row), self.schema.relation(row));
             old.zip(new).is_some_and(|(old, new)| !old.same_row(new))
@@ -354,6 +359,17 @@ impl Watched {
         let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
         let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;
         Some(format!("parameter ${} is {new} instead of {old}", at + 1))
+    }
+}
+
+/// Whether values of a type have other attributes on another schema, themselves or what they are made of.
+fn other_values(data_type: &str, from: &Schema, to: &Schema, depth: u32) -> bool {
+    let base = data_type.trim_end_matches("[]");
+    match (from.user_type_named(base), to.user_type_named(base)) {
+        (Some(UserType::Composite(old)), Some(UserType::Composite(new))) => {
+            old != new || depth < 8 && old.iter().any(|(_, of)| other_values(&of.base(), from, to, depth + 1))
+        }
+        _ => false,
     }
 }
 

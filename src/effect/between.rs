@@ -462,7 +462,7 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
         TableChange::Owner { .. } => (Some(behaviour::owner(table)), None),
         TableChange::SetLogged { logged: false } => (Some(behaviour::crash_safe(table)), None),
         // Of an identity column.
-        TableChange::Physical { what: "sequence", of: Some(column) } => {
+        TableChange::Physical { what: "sequence", of: Some(column), .. } => {
             let owned =
                 |relation: &Relation| relation.owned_by.as_ref().is_some_and(|(of, c)| of == table && c == column);
             let sequence = before.relations().find(|(_, relation)| owned(relation)).map(|(name, _)| name);

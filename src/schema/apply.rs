@@ -273,8 +273,9 @@ impl Change {
             | Operation::Data(_)
             | Operation::Query { .. }
             | Operation::Transaction(_)
-            | Operation::Maintenance { table: None, .. }
-            | Operation::Opaque { .. } => {}
+            | Operation::Maintenance { table: None, .. } => {}
+            // It may make roles, as blocks do that look whether they are there.
+            Operation::Opaque { .. } => self.schema.roles.clear(),
         }
     }
 
@@ -881,7 +882,7 @@ fn is_open(restrictive: bool, text: &str) -> bool {
 }
 
 /// The schemas of a search path that a simulation looks at.
-fn searched(path: &[Ident]) -> Arc<[Ident]> {
+pub(crate) fn searched(path: &[Ident]) -> Arc<[Ident]> {
     path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog").cloned().collect()
 }
 

@@ -589,6 +589,8 @@ pub struct Function {
     pub immutable: bool,
     /// Whether it may do what its owner may, whoever calls it (`SECURITY DEFINER`).
     pub definer: bool,
+    /// Where its body looks for names (`SET search_path`); `None`: where the session looks.
+    pub path: Option<Arc<[Ident]>>,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }

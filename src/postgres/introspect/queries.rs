@@ -198,7 +198,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     ARRAY(SELECT DISTINCT a.n FROM pg_catalog.unnest(p.proargnames) AS a(n) WHERE a.n <> '' ORDER BY 1),
                     ARRAY(SELECT coalesce(a.n, '')
                           FROM ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(n, m, i)
-                          WHERE coalesce(a.m, 'i') IN ('i', 'b', 'v') ORDER BY a.i)
+                          WHERE coalesce(a.m, 'i') IN ('i', 'b', 'v') ORDER BY a.i),
+                    (SELECT pg_catalog.substr(c.c, 13) FROM pg_catalog.unnest(p.proconfig) AS c(c) WHERE c.c LIKE 'search\\_path=%')
              FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
              WHERE {OWN} AND p.prokind IN ('f', 'p')
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
