@@ -181,6 +181,9 @@ impl<'a> Watch<'a> {
         if let Some(message) = other_overload(own, &look, schema).filter(|_| own.refused().is_none()) {
             look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
         }
+        if let Some(message) = captured(own, &look, &self.own.schema) {
+            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+        }
         let unlisted = |look: &Resolved| -> Vec<(QName, Vec<crate::sql::operation::Ident>)> {
             let positional = look.uses.writes.iter().filter_map(|write| match &write.kind {
                 WriteKind::Insert { columns, listed: false, .. } => Some((write.relation.clone(), columns.clone())),
@@ -385,6 +388,22 @@ fn same_type(recorded: &str, found: &str) -> bool {
     // `character` without a length is what a client sees of `character(n)`.
     let plain = |name: &str| if name.starts_with("bpchar") { name.replace("bpchar", "character") } else { last(name) };
     plain(recorded.without_modifiers().as_str()) == plain(found)
+}
+
+/// A name that means a column which the query's own schema does not have, and meant something else there: what the query does not name by
+/// `*` and does not fail without it does not name at all. `home`: its own schema.
+pub(super) fn captured(own: &Resolved, look: &Resolved, home: &Schema) -> Option<String> {
+    if own.refused().is_some() || own.natural != look.natural {
+        return None;
+    }
+    let new = |(relation, column): &&(QName, Ident)| {
+        let known = home.relation(relation).filter(|known| known.columns_known);
+        let whole = look.uses.stars.contains_key(relation) || look.uses.rows.contains_key(relation);
+        !whole && known.is_some_and(|known| known.column(column).is_none())
+    };
+    let gained = look.uses.reads.keys().filter(|read| !own.uses.reads.contains_key(*read));
+    let (relation, column) = { gained }.find(new)?;
+    Some(format!("its {column} means {relation}.{column}, and meant something else"))
 }
 
 /// A call that means another of several functions, although the one that it meant is there.

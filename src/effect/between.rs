@@ -497,7 +497,14 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
         !problem.starts_with("relation ") && !problem.ends_with(SHADOWED) && !problem.contains(NO_ARBITER)
     };
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
-    refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
+    // What it would find where the session looks is there, and it looks elsewhere.
+    let elsewhere = |f: &Function| {
+        f.path.is_some() && {
+            let found = body_problems(&Function { path: None, ..f.clone() }, Some(table), schema);
+            body_problems(f, Some(table), schema).iter().any(|problem| !found.contains(problem))
+        }
+    };
+    refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails) || elsewhere(f))
 }
 
 /// Whether a function's body raises an exception, or that of one whose name it mentions.
@@ -563,12 +570,12 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     if !shape_is_known {
         found.remove(&Capability::Shape(name.clone()));
     }
-    let writable = relation.is_writable();
     for column in &relation.columns {
+        let writable = relation.writes(column);
         let (relation, column_name) = (name.clone(), column.name.clone());
         let data_type = column.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default();
         found.insert(Capability::Read { relation: relation.clone(), column: column_name.clone(), data_type });
-        if writable && column.writable() {
+        if writable {
             found.insert(Capability::Write { relation: relation.clone(), column: column_name.clone() });
         }
         if column.not_null {
@@ -611,7 +618,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if writable && schema.lets_rows_go(name) {
+    if relation.is_writable() && schema.lets_rows_go(name) {
         found.insert(Capability::Identified(name.clone()));
     }
     if !relation.hides_rows() {

@@ -218,7 +218,8 @@ fn misfit(
 }
 
 /// A new expression of a table that fails for some of the rows that blue writes: of a generated column, an index, or when a trigger runs.
-pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
+/// `alone`: nothing else is said of the step.
+pub(super) fn kept(subject: &Subject<'_>, rule: &Rule, alone: bool) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let after = subject.after();
     step.operations().find_map(|operation| {
@@ -254,7 +255,11 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
         });
         let unfit = written.filter_map(|written| misfit(after, (&table, relation), true, written));
         // What rules say of a constant is said where it is given.
-        let of_type = |unfit: &Unfit| !matches!(unfit.why, Why::Null | Why::Rule(_));
+        let of_type = |unfit: &Unfit| match unfit.why {
+            Why::Null => false,
+            Why::Rule(_) => alone,
+            _ => true,
+        };
         let mut unfit = unfit.filter(|unfit| !default || of_type(unfit));
         unfit.find_map(|unfit| {
             let left_out = Capability::Omit { relation: own.clone(), column: what.clone() };

@@ -204,6 +204,7 @@ impl Reader {
                 calls: Vec::new(),
                 draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
                 holds: None,
+                computed: row.get::<_, bool>(9) && !relation.read_only,
             });
         }
     }

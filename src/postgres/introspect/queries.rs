@@ -75,7 +75,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                                  OR k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid)),
                     ARRAY(SELECT k.refobjid FROM pg_catalog.pg_depend k JOIN pg_catalog.pg_class s ON s.oid = k.refobjid
                           WHERE k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid AND s.relkind = 'S'
-                            AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid)
+                            AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid),
+                    c.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false)
              FROM pg_catalog.pg_attribute a
              JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

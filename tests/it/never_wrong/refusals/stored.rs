@@ -187,6 +187,21 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     ),
     (P, "CREATE INDEX ON t (lower(b::text)); DROP INDEX t1_lower_idx", true),
     (P, "CREATE UNIQUE INDEX k ON t (a, b); DROP INDEX t1_a_b_idx", true),
+    // Foreign keys, whose types go one way
+    (T, "CREATE TABLE c (k numeric REFERENCES t)", true),
+    (T, "CREATE TABLE c (k bigint REFERENCES t)", false),
+    (T, "CREATE TABLE c (k small REFERENCES t)", false),
+    (T, "CREATE TABLE p (k numeric PRIMARY KEY); CREATE TABLE c (k int REFERENCES p)", false),
+    (
+        T,
+        "CREATE TABLE p (k numeric PRIMARY KEY); CREATE TABLE c (k int REFERENCES p); ALTER TABLE p ALTER k TYPE int",
+        false,
+    ),
+    (T, "CREATE TABLE c (k int REFERENCES t); ALTER TABLE c ALTER k TYPE numeric", true),
+    (T, "CREATE TABLE p (k timestamptz PRIMARY KEY); CREATE TABLE c (k date REFERENCES p)", false),
+    (T, "CREATE TABLE p (k date PRIMARY KEY); CREATE TABLE c (k timestamptz REFERENCES p)", false),
+    (T, "CREATE TABLE p (k real PRIMARY KEY); CREATE TABLE c (k double precision REFERENCES p)", false),
+    (T, "CREATE TABLE p (k real PRIMARY KEY); CREATE TABLE c (k text REFERENCES p)", true),
     // DELETE that takes others along
     (
         "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (t int REFERENCES t ON DELETE CASCADE); INSERT INTO t VALUES (1); CREATE PUBLICATION p FOR ALL TABLES",
