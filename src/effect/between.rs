@@ -570,12 +570,13 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     if !shape_is_known {
         found.remove(&Capability::Shape(name.clone()));
     }
+    let writable = relation.is_writable();
     for column in &relation.columns {
-        let writable = relation.writes(column);
+        let written = relation.writes(column);
         let (relation, column_name) = (name.clone(), column.name.clone());
         let data_type = column.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default();
         found.insert(Capability::Read { relation: relation.clone(), column: column_name.clone(), data_type });
-        if writable {
+        if written {
             found.insert(Capability::Write { relation: relation.clone(), column: column_name.clone() });
         }
         if column.not_null {
@@ -618,7 +619,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
             found.insert(Capability::Trigger { relation: name.clone(), name: trigger.clone() });
         }
     }
-    if relation.is_writable() && schema.lets_rows_go(name) {
+    if writable && schema.lets_rows_go(name) {
         found.insert(Capability::Identified(name.clone()));
     }
     if !relation.hides_rows() {
