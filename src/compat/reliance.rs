@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::reach::Reach;
 use super::rows;
-use super::watch::Watch;
+use super::watch::{Watch, captured};
 use crate::effect::{Capability, RowRule, Weight, behaviour};
 use crate::schema::resolve::{Arbiter, Problem, Resolved, Row, Sure, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema};
@@ -503,7 +503,9 @@ impl<'a> View<'a> {
         schema.insert_relation(relation.clone(), wider);
         let known = |problem: &Problem| self.look.problems.iter().any(|old| old.message == problem.message);
         let wider = self.watch.look_on(self.query, &schema);
-        wider.is_some_and(|wider| !wider.problems.iter().all(known))
+        wider.is_some_and(|wider| {
+            !wider.problems.iter().all(known) || captured(self.look, &wider, self.schema).is_some()
+        })
     }
 
     /// Whether it names the relation in a string, as in `nextval('s')`.

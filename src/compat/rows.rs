@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::schema::resolve::{Problem, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Rule, Schema, UserType};
+use crate::sql::body::Given;
 use crate::sql::condition::{Condition, Constant, Truth};
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Body, Command};
@@ -129,7 +130,7 @@ pub(super) fn may_collide(
     })
 }
 
-/// Whether all rows that an UPDATE changes get the same values in a unique key.
+/// Whether all rows that an UPDATE changes get the same values in a unique key, by itself or by a trigger that puts one there.
 pub(crate) fn repeats_key(write: &Write, schema: &Schema) -> bool {
     let Some(relation) = schema.relation(&write.relation) else { return false };
     let WriteKind::Update { columns, row } = &write.kind else { return false };
@@ -137,6 +138,14 @@ pub(crate) fn repeats_key(write: &Write, schema: &Schema) -> bool {
         let constant = row.get(column).is_some_and(|value| !matches!(value, Constant::Null | Constant::Default));
         columns.contains(column) && constant
     };
+    let functions = changing(relation, On::Update).filter_map(|trigger| relation.trigger_functions.get(trigger));
+    let given: Vec<&Given> =
+        functions.flat_map(|name| schema.functions(name)).flat_map(|function| &function.source.body().given).collect();
+    let put = |column: &Ident| {
+        let same = |given: &Given| given.alone && !given.from.is_empty() && given.from.iter().all(same);
+        given.iter().any(|given| given.column == *column && same(given))
+    };
+    let same = |column: &Ident| same(column) || put(column);
     let of_constants = |key: &[Option<Ident>]| key.iter().all(|column| column.as_ref().is_some_and(same));
     relation.indexes.values().any(|index| index.keeps_apart() && of_constants(&index.key))
 }

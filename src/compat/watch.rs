@@ -7,7 +7,7 @@ use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
 use super::words::QueryWords;
 use crate::schema::resolve::{Problem, Resolved, Type, Write, WriteKind};
-use crate::schema::{Object, QName, Rule, Schema};
+use crate::schema::{Object, QName, Rule, Schema, UserType};
 use crate::source::Span;
 use crate::sql::TypeName;
 use crate::sql::lex::words_of;
@@ -181,6 +181,9 @@ impl<'a> Watch<'a> {
         if let Some(message) = other_overload(own, &look, schema).filter(|_| own.refused().is_none()) {
             look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
         }
+        if let Some(message) = captured(own, &look, &self.own.schema) {
+            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+        }
         let unlisted = |look: &Resolved| -> Vec<(QName, Vec<crate::sql::operation::Ident>)> {
             let positional = look.uses.writes.iter().filter_map(|write| match &write.kind {
                 WriteKind::Insert { columns, listed: false, .. } => Some((write.relation.clone(), columns.clone())),
@@ -344,6 +347,11 @@ impl Watched {
                 });
             }
         }
+        let both = was.columns.iter().flatten().zip(is.columns.iter().flatten());
+        let mut of_types = both.filter_map(|((name, old), (_, new))| (old == new).then_some((name, old.name()?)));
+        if let Some((name, of)) = of_types.find(|(_, of)| other_values(of, &from.schema, &self.schema, 0)) {
+            return Some(format!("values of column {name} ({of}) have other attributes"));
+        }
         let other = |row: &&QName| {
             let (old, new) = (from.schema.relation(row), self.schema.relation(row));
             old.zip(new).is_some_and(|(old, new)| !old.same_row(new))
@@ -354,6 +362,17 @@ impl Watched {
         let mut parameters = was.parameters.iter().zip(&is.parameters).enumerate();
         let (at, (old, new)) = parameters.find(|(_, (old, new))| differ(old, new))?;
         Some(format!("parameter ${} is {new} instead of {old}", at + 1))
+    }
+}
+
+/// Whether values of a type have other attributes on another schema, themselves or what they are made of.
+fn other_values(data_type: &str, from: &Schema, to: &Schema, depth: u32) -> bool {
+    let base = data_type.trim_end_matches("[]");
+    match (from.user_type_named(base), to.user_type_named(base)) {
+        (Some(UserType::Composite(old)), Some(UserType::Composite(new))) => {
+            old != new || depth < 8 && old.iter().any(|(_, of)| other_values(&of.base(), from, to, depth + 1))
+        }
+        _ => false,
     }
 }
 
@@ -369,6 +388,22 @@ fn same_type(recorded: &str, found: &str) -> bool {
     // `character` without a length is what a client sees of `character(n)`.
     let plain = |name: &str| if name.starts_with("bpchar") { name.replace("bpchar", "character") } else { last(name) };
     plain(recorded.without_modifiers().as_str()) == plain(found)
+}
+
+/// A name that means a column which the query's own schema does not have, and meant something else there: what the query does not name by
+/// `*` and does not fail without it does not name at all. `home`: its own schema.
+pub(super) fn captured(own: &Resolved, look: &Resolved, home: &Schema) -> Option<String> {
+    if own.refused().is_some() || own.natural != look.natural {
+        return None;
+    }
+    let new = |(relation, column): &&(QName, Ident)| {
+        let known = home.relation(relation).filter(|known| known.columns_known);
+        let whole = look.uses.stars.contains_key(relation) || look.uses.rows.contains_key(relation);
+        !whole && known.is_some_and(|known| known.column(column).is_none())
+    };
+    let gained = look.uses.reads.keys().filter(|read| !own.uses.reads.contains_key(*read));
+    let (relation, column) = { gained }.find(new)?;
+    Some(format!("its {column} means {relation}.{column}, and meant something else"))
 }
 
 /// A call that means another of several functions, although the one that it meant is there.

@@ -462,7 +462,7 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
         TableChange::Owner { .. } => (Some(behaviour::owner(table)), None),
         TableChange::SetLogged { logged: false } => (Some(behaviour::crash_safe(table)), None),
         // Of an identity column.
-        TableChange::Physical { what: "sequence", of: Some(column) } => {
+        TableChange::Physical { what: "sequence", of: Some(column), .. } => {
             let owned =
                 |relation: &Relation| relation.owned_by.as_ref().is_some_and(|(of, c)| of == table && c == column);
             let sequence = before.relations().find(|(_, relation)| owned(relation)).map(|(name, _)| name);
@@ -497,7 +497,14 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
         !problem.starts_with("relation ") && !problem.ends_with(SHADOWED) && !problem.contains(NO_ARBITER)
     };
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
-    refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails))
+    // What it would find where the session looks is there, and it looks elsewhere.
+    let elsewhere = |f: &Function| {
+        f.path.is_some() && {
+            let found = body_problems(&Function { path: None, ..f.clone() }, Some(table), schema);
+            body_problems(f, Some(table), schema).iter().any(|problem| !found.contains(problem))
+        }
+    };
+    refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails) || elsewhere(f))
 }
 
 /// Whether a function's body raises an exception, or that of one whose name it mentions.
@@ -565,10 +572,11 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     }
     let writable = relation.is_writable();
     for column in &relation.columns {
+        let written = relation.writes(column);
         let (relation, column_name) = (name.clone(), column.name.clone());
         let data_type = column.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default();
         found.insert(Capability::Read { relation: relation.clone(), column: column_name.clone(), data_type });
-        if writable && column.writable() {
+        if written {
             found.insert(Capability::Write { relation: relation.clone(), column: column_name.clone() });
         }
         if column.not_null {

@@ -379,6 +379,35 @@ fn targets(relation: &Relation) -> Vec<QName> {
     targets.collect()
 }
 
+/// The other tables of the foreign keys that a column is in, on either side.
+fn keyed_with(table: &QName, column: &Ident, schema: &Schema) -> BTreeSet<QName> {
+    let keys = |owner: &QName| {
+        let rules = schema.relation(owner).into_iter().flat_map(|relation| relation.constraints.values());
+        rules.filter_map(|constraint| match &constraint.kind {
+            Rule::ForeignKey { columns, target, target_columns, .. } => {
+                Some((columns.clone(), target.clone(), target_columns.clone()))
+            }
+            _ => None,
+        })
+    };
+    let own = keys(table).filter(|(columns, ..)| columns.contains(column)).map(|(_, target, _)| target);
+    let pointing = schema.pointing_to(table).filter(|other| {
+        keys(other).any(|(_, target, target_columns)| target == *table && target_columns.contains(column))
+    });
+    own.chain(pointing.cloned()).filter(|other| other != table).flat_map(|other| whole(other, schema)).collect()
+}
+
+/// A table with its partitions, at any depth.
+fn whole(table: QName, schema: &Schema) -> Vec<QName> {
+    let partitioned = |name: &QName| schema.relation(name).is_some_and(|relation| relation.partitioned);
+    let (mut found, mut open) = (Vec::new(), vec![table]);
+    while let Some(table) = open.pop() {
+        open.extend(schema.children(&table).filter(|_| partitioned(&table)).cloned());
+        found.push(table);
+    }
+    found
+}
+
 /// The tables whose foreign keys point to a table, and to those: `TRUNCATE … CASCADE` empties them, too.
 fn emptied_with(table: &QName, schema: &Schema) -> BTreeSet<QName> {
     let mut found = BTreeSet::new();
@@ -463,7 +492,9 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             // Another collation sorts otherwise: the indexes of the column are built anew.
             let uses = |r: &Relation| r.indexes.values().any(|index| index.uses(column));
             let sorted = *collate && free && schema.relation(table).is_some_and(uses);
-            Hazard { rewrite: !free, scan: !free || sorted, index_build: sorted, ..exclusive }
+            // The foreign keys that it is in are dropped and made again, whatever the types are.
+            let hazard = Hazard { rewrite: !free, scan: !free || sorted, index_build: sorted, ..exclusive };
+            keyed_with(table, column, schema).iter().fold(hazard, |h, other| h.lock(other, LockMode::AccessExclusive))
         }
         TableChange::SetNotNull { column, not_valid, .. } => {
             let proven = version.has(Fact::NotNullByCheck) && schema.relation(table).is_some_and(|r| {
@@ -487,7 +518,8 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
                 Rule::ForeignKey { target, .. } => Some(target.clone()),
                 _ => None,
             });
-            target.map_or(exclusive.clone(), |target| exclusive.clone().lock(&target, LockMode::AccessExclusive))
+            let locked = target.into_iter().flat_map(|target| whole(target, schema));
+            locked.fold(exclusive, |h, target| h.lock(&target, LockMode::AccessExclusive))
         }
         TableChange::SwitchTrigger { .. } => Hazard::default().lock(table, LockMode::ShareRowExclusive),
         TableChange::AttachPartition { partition, .. } => {

@@ -49,7 +49,7 @@ impl Capability {
             Self::Read { column, data_type, .. } => {
                 has(column, &|c| c.data_type.as_ref().map(|t| type_class(schema, t)).unwrap_or_default() == *data_type)
             }
-            Self::Write { column, .. } => relation.is_writable() && has(column, &Column::writable),
+            Self::Write { column, .. } => has(column, &|column| relation.writes(column)),
             Self::Omit { column, .. } => relation.may_omit(column),
             Self::AcceptsNull { column, .. } => relation.is_writable() && has(column, &|c| !c.not_null),
             Self::NeverNull { column, .. } => has(column, &|c| c.not_null),

@@ -86,8 +86,8 @@ fn run_part(part: &Part, node: &Node, schema: Schema) -> (Schema, Vec<String>) {
         return (part.applied(schema).schema, Vec::new());
     }
     let mut refused = Vec::new();
-    // A data statement that the files' order allows and the plan's does not.
-    if part.command.is_some() && !part.refused {
+    // A data statement, or an expression that is kept, that the files' order allows and the plan's does not.
+    if !part.refused {
         refused.extend(part.refused_on(&schema).map(|refusal| refusal.message));
     }
     if refused::refused_rows(part, &node.before).is_none() {

@@ -4,7 +4,7 @@ use super::Request;
 use super::part::Part;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{PgVersion, needed, refused_since};
-use crate::schema::{Problem, QName, Schema, clauses_refused, is_collated, resolve};
+use crate::schema::{Problem, QName, Schema, clauses_refused, is_collated, placed, resolve};
 use crate::source::{Sources, Span};
 use crate::sql::operation::{DataVerb, TypeDefinition};
 use crate::sql::query::Command;
@@ -20,13 +20,20 @@ pub(super) fn always(part: &Part, before: &Schema, made: Option<&Schema>, reques
         opaque.then(|| before.run_by(text).always().find_map(|command| refused_change(command, before))).flatten()
     };
     let found = [
-        refused_rows(part, before),
+        refused_rows(part, before).filter(|_| !spares_rows(part, before)),
         called(),
         clauses_refused(text).map(this),
+        placed(before, &part.operation, text).map(this),
         uncollated(&part.operation, text).map(this),
         made.and_then(|made| made.refused_body(&part.operation)).map(this),
     ];
-    found.into_iter().flatten().map(|why| server_refuses(why, part.span)).collect()
+    let mut told: Vec<Diagnostic> = found.into_iter().flatten().map(|why| server_refuses(why, part.span)).collect();
+    told.extend(refused_rows(part, before).filter(|_| spares_rows(part, before)).map(|why| {
+        Diagnostic::warning(codes::SERVER_REFUSES, why)
+            .at(part.span, "here")
+            .help("give that table a primary key or a REPLICA IDENTITY first, or make sure that no row is deleted here")
+    }));
+    told
 }
 
 /// A collation of a domain over a type that has none.
@@ -46,10 +53,13 @@ pub(super) fn refused_rows(part: &Part, schema: &Schema) -> Option<String> {
         DataVerb::Update | DataVerb::Delete | DataVerb::Merge if !schema.identifies_rows_with(&table, &data.nulls) => {
             Some(format!("PostgreSQL refuses this: {table} {}", resolve::NO_IDENTITY))
         }
-        DataVerb::Delete if schema.identifies_rows(&table) && !schema.lets_rows_go(&table) => Some(format!(
-            "PostgreSQL refuses this where other rows point to those of {table}: they go with them, or are changed, and their table {}",
-            resolve::NO_IDENTITY
-        )),
+        // It looks for rows that point to the one that goes, and there need be none.
+        DataVerb::Delete if schema.identifies_rows(&table) => schema.holds_rows_fast(&table).map(|other| {
+            format!(
+                "PostgreSQL refuses this as soon as a row is deleted: what points to it goes with it, or is changed, and {other} {}",
+                resolve::NO_IDENTITY
+            )
+        }),
         DataVerb::Truncate if !data.cascade => {
             let together: Vec<QName> = data.together.iter().map(|name| schema.resolve(name)).collect();
             let other = schema.pointing_to(&table).find(|name| **name != table && !together.contains(name))?;
@@ -59,6 +69,15 @@ pub(super) fn refused_rows(part: &Part, schema: &Schema) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether what is refused of a statement is refused for some rows only: it deletes those that meet a condition, perhaps none.
+fn spares_rows(part: &Part, schema: &Schema) -> bool {
+    let (Operation::Data(data), Some(Command::Delete(delete))) = (&part.operation, part.command.as_deref()) else {
+        return false;
+    };
+    let itself = || data.table.as_ref().is_none_or(|table| schema.identifies_rows(&schema.resolve(table)));
+    (delete.filter.is_some() || !delete.using.is_empty()) && itself()
 }
 
 /// Why PostgreSQL refuses what a body does to rows that a publication has to tell apart, whatever rows there are.

@@ -9,7 +9,7 @@ use crate::sql::operation::{
     CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
     QueryShape, RelationKind, TableChange,
 };
-use crate::sql::query::{Expr, Kept, Query};
+use crate::sql::query::{Body, Expr, Item, Kept, Query};
 use crate::sql::{Name, TypeName};
 
 /// The outcome of an operation.
@@ -273,8 +273,9 @@ impl Change {
             | Operation::Data(_)
             | Operation::Query { .. }
             | Operation::Transaction(_)
-            | Operation::Maintenance { table: None, .. }
-            | Operation::Opaque { .. } => {}
+            | Operation::Maintenance { table: None, .. } => {}
+            // It may make roles, as blocks do that look whether they are there.
+            Operation::Opaque { .. } => self.schema.roles.clear(),
         }
     }
 
@@ -721,10 +722,41 @@ impl Change {
         relation.grouped = uses.grouped.into_keys().collect();
         let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
         relation.read_only = !view.query.simple || relation.reads.iter().any(reads_read_only);
+        if !relation.read_only {
+            self.mark_computed(&mut relation, &view.body);
+        }
         if let Some(old) = self.schema.relations.get(&name).cloned() {
             self.schema.unlink(&name, &old);
         }
         self.insert(name, relation);
+    }
+
+    /// Marks the columns of a view that nobody can write: what is no column of the relation that it reads, or is computed there.
+    fn mark_computed(&self, view: &mut Relation, query: &Query) {
+        let Body::Select(select) = &query.body else { return };
+        let below = view.reads.iter().next().filter(|_| view.reads.len() == 1);
+        let below = below.and_then(|read| self.schema.relation(read));
+        let computed = |name: &Ident| below.is_some_and(|r| r.column(name).is_some_and(|column| column.computed));
+        let stars = select.items.iter().filter(|item| !matches!(item, Item::Expr(..))).count();
+        let Some(width) = (view.columns.len() + stars).checked_sub(select.items.len()).filter(|_| stars < 2) else {
+            return;
+        };
+        let mut columns = view.columns.iter_mut();
+        for item in &select.items {
+            match item {
+                Item::Expr(Expr::Column(parts, _), _) => {
+                    let Some(column) = columns.next() else { return };
+                    column.computed = parts.last().is_some_and(computed);
+                }
+                Item::Expr(..) => {
+                    let Some(column) = columns.next() else { return };
+                    column.computed = true;
+                }
+                Item::Star(..) | Item::Fields(_) => {
+                    columns.by_ref().take(width).for_each(|column| column.computed = computed(&column.name));
+                }
+            }
+        }
     }
 
     /// The columns of a query with the types of its expressions, and all of them where its shape alone does not tell.
@@ -767,6 +799,7 @@ impl Change {
                 calls: Vec::new(),
                 draws: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
+                computed: false,
             }
         };
         let unknown = |name: &Ident| Column::unknown(name.clone());
@@ -881,7 +914,7 @@ fn is_open(restrictive: bool, text: &str) -> bool {
 }
 
 /// The schemas of a search path that a simulation looks at.
-fn searched(path: &[Ident]) -> Arc<[Ident]> {
+pub(crate) fn searched(path: &[Ident]) -> Arc<[Ident]> {
     path.iter().filter(|s| !s.is_empty() && &***s != "$user" && &***s != "pg_catalog").cloned().collect()
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::apply::{Change, Object};
+use super::apply::{Change, Object, searched};
 use super::model::{Function, Publication, PublishedTables, QName, Relation, Rule, Source};
 use super::refusals::takes;
 use super::{Caller, Schema};
-use crate::sql::operation::{CreateFunction, Ident, ObjectChange, PublishVerb, Publishes, RoutineChange, TableChange};
+use crate::sql::operation::{
+    CreateFunction, Ident, ObjectChange, PublishVerb, Publishes, RoutineChange, TableChange, path_in,
+};
 use crate::sql::{Name, renamed_call};
 
 impl Change {
@@ -25,6 +27,7 @@ impl Change {
             volatile: function.volatile,
             immutable: function.immutable,
             definer: function.definer,
+            path: function.path.as_deref().map(searched),
             mentions: function.mentions.as_slice().into(),
             body: function.body.clone(),
         };
@@ -109,6 +112,11 @@ impl Change {
                     (function.immutable, function.volatile) = (says("immutable"), says("volatile"));
                 }
                 function.definer = says("definer") || (function.definer && !says("invoker"));
+                match path_in(words) {
+                    Some(path) => function.path = Some(searched(&path)),
+                    None if words.contains("reset search_path") || words.contains("reset all") => function.path = None,
+                    None => {}
+                }
                 // Costs, owners and what may run beside it change nothing of what it does; `FunctionBody::digest` leaves them out as well.
                 let counts =
                     ["set", "reset", "definer", "invoker", "strict", "null", "immutable", "stable", "volatile"];

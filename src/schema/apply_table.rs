@@ -621,6 +621,7 @@ impl Change {
             calls: definition.runs.clone(),
             draws: self.drawn(&definition.value),
             holds: None,
+            computed: false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Schema;
 use super::model::{Function, QName};
-use super::resolve::body_problems;
+use super::resolve::{body_problems, other_result};
 use crate::sql::body::{self, Body};
 use crate::sql::lex::{Lexeme, TokenKind, lexemes};
 use crate::sql::query::{Command, Expr};
@@ -91,7 +91,7 @@ impl Schema {
         let function = self.functions(&name).iter().find(|function| function.arguments == made.arguments)?;
         // Of which types its arguments are is not known to its queries here, but which columns there are is.
         let lacks = |problem: &String| problem.starts_with("column ") && problem.ends_with("does not exist");
-        body_problems(function, None, self).into_iter().find(lacks)
+        body_problems(function, None, self).into_iter().find(lacks).or_else(|| other_result(function, self))
     }
 }
 

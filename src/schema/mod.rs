@@ -27,14 +27,14 @@ use crate::sql::operation::{
     DefaultValue, Ident, ObjectChange, ObjectKind, OnDelete, Operation, RelationKind, ReplicaIdentity,
 };
 
-pub(crate) use apply::every_privilege;
 pub use apply::{Applied, Object, Problem};
+pub(crate) use apply::{every_privilege, searched};
 use model::StandsOn;
 pub use model::{
     Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
 };
 pub use patch::Patch;
-pub(crate) use refusals::{Caller, clauses_refused, is_collated};
+pub(crate) use refusals::{Caller, clauses_refused, is_collated, placed};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub struct Schema {
     publications: OrdMap<Ident, Arc<Publication>>,
     /// Other objects that are followed by name; `None`: nobody has read which there are.
     objects: Option<OrdMap<(ObjectKind, Ident), StandsOn>>,
+    /// The roles that statements have made (`true`) or taken away. Others may be there all the same.
+    roles: OrdMap<Ident, bool>,
     /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
     default_grants: OrdMap<(Option<Ident>, bool), Arc<Grants>>,
     search_path: Arc<[Ident]>,
@@ -82,6 +84,7 @@ impl Default for Schema {
             extensions: OrdSet::new(),
             publications: OrdMap::new(),
             objects: Some(OrdMap::new()),
+            roles: OrdMap::new(),
             default_grants: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
             default_path: Arc::from(["public".into()]),
@@ -119,6 +122,7 @@ impl Schema {
             extensions,
             publications,
             objects,
+            roles,
             default_grants,
             search_path,
             default_path,
@@ -134,6 +138,7 @@ impl Schema {
             && extensions.ptr_eq(&other.extensions)
             && publications.ptr_eq(&other.publications)
             && objects == &other.objects
+            && roles == &other.roles
             && default_grants.ptr_eq(&other.default_grants)
             && search_path == &other.search_path
             && default_path == &other.default_path
@@ -252,17 +257,22 @@ impl Schema {
 
     /// Whether rows can be changed and deleted, together with those that go with them.
     pub fn lets_rows_go(&self, name: &QName) -> bool {
+        self.holds_rows_fast(name).is_none()
+    }
+
+    /// A table whose rows cannot be changed or deleted, and would have to be with those of another, or that one.
+    pub(crate) fn holds_rows_fast(&self, name: &QName) -> Option<QName> {
         let mut open = vec![name.clone()];
         let mut seen = BTreeSet::new();
         while let Some(name) = open.pop() {
             if !self.identifies_rows(&name) {
-                return false;
+                return Some(name);
             }
             let points = |other: &&QName| self.cascading_from(other).any(|target| target == name);
             let next: Vec<QName> = self.pointing_to(&name).filter(points).cloned().collect();
             open.extend(next.into_iter().filter(|next| seen.insert(next.clone())));
         }
-        true
+        None
     }
 
     /// Whether what publications leave out of a table does not tell its rows apart: their lists have all columns that do, and their conditions
@@ -304,6 +314,10 @@ impl Schema {
 
     /// Follows an object by its name.
     fn follow(&mut self, kind: ObjectKind, name: &str, change: &ObjectChange, stands_on: StandsOn) {
+        if kind == ObjectKind::Role {
+            self.follow_role(name, change);
+            return;
+        }
         let (Some(objects), Some(key)) = (&mut self.objects, refusals::missing::followed(kind, name)) else { return };
         match change {
             // What is gone of several is not told apart.
@@ -322,6 +336,20 @@ impl Schema {
                 let home = key.1.rsplit_once('.').map(|(home, _)| home.to_owned());
                 let to = home.map_or_else(|| to.clone(), |home| format!("{home}.{to}").into());
                 objects.insert((kind, to), stands_on);
+            }
+        }
+    }
+
+    fn follow_role(&mut self, name: &str, change: &ObjectChange) {
+        for name in refusals::roles_in(name) {
+            match change {
+                ObjectChange::Create => _ = self.roles.insert(name, true),
+                ObjectChange::Drop => _ = self.roles.insert(name, false),
+                ObjectChange::Rename { to } => {
+                    self.roles.insert(name, false);
+                    self.roles.insert(to.clone(), true);
+                }
+                ObjectChange::Alter => {}
             }
         }
     }
@@ -348,6 +376,11 @@ impl Schema {
     }
 
     /// Whether an object of a kind may have been made under a name.
+    /// Whether there may be an object of a kind that somebody has made.
+    fn has_any(&self, kind: ObjectKind) -> bool {
+        self.objects.as_ref().is_none_or(|objects| objects.keys().any(|(of, _)| *of == kind))
+    }
+
     fn may_have(&self, kind: ObjectKind, name: &str) -> bool {
         let is = |key: &(ObjectKind, Ident)| key.0 == kind && key.1.split([' ', '.']).any(|part| part == name);
         self.objects.as_ref().is_none_or(|objects| objects.keys().any(is))
@@ -482,6 +515,13 @@ impl Schema {
         let candidates = self.search_path.iter().map(|s| QName { schema: s.clone(), name: name.name.clone() });
         let found = candidates.clone().find(|candidate| exists(candidate));
         found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
+    }
+
+    /// The same schema as a function sees it that looks for names in these schemas.
+    pub(crate) fn looking_in(&self, path: &[Ident]) -> Self {
+        // Where nothing is searched, the server's own is.
+        let path = if path.is_empty() { Arc::from(["pg_catalog".into()]) } else { Arc::from(path) };
+        Self { search_path: path, ..self.clone() }
     }
 
     /// The same schema, with every table marked as itself and every column of it as holding its own values: a release follows them through

@@ -167,6 +167,11 @@ impl Relation {
         !read_only && !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
     }
 
+    /// Whether clients may write a column of it.
+    pub fn writes(&self, column: &Column) -> bool {
+        self.is_writable() && column.writable() && !(column.computed && self.triggers.is_empty())
+    }
+
     /// Whether row security can keep rows from somebody.
     pub fn hides_rows(&self) -> bool {
         let restricted = self.policies.values().any(|p| p.restrictive);
@@ -287,6 +292,8 @@ pub struct Column {
     pub draws: Vec<QName>,
     /// Whose values it holds, as `table.column` of the schema that a release starts from; see [`Schema::followed`](super::Schema::followed).
     pub holds: Option<Ident>,
+    /// Whether it is a view's, and no column of what the view reads: nobody writes it, unless a trigger does.
+    pub computed: bool,
 }
 
 impl Column {
@@ -301,6 +308,7 @@ impl Column {
             calls: Vec::new(),
             draws: Vec::new(),
             holds: None,
+            computed: false,
         }
     }
 
@@ -589,6 +597,8 @@ pub struct Function {
     pub immutable: bool,
     /// Whether it may do what its owner may, whoever calls it (`SECURITY DEFINER`).
     pub definer: bool,
+    /// Where its body looks for names (`SET search_path`); `None`: where the session looks.
+    pub path: Option<Arc<[Ident]>>,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
 use super::query::{Kept, Query};
@@ -723,8 +724,32 @@ pub struct CreateFunction {
     pub immutable: bool,
     /// `SECURITY DEFINER`
     pub definer: bool,
+    /// `SET search_path`: where its body looks for names.
+    pub path: Option<Vec<Ident>>,
     /// A digest of its body and of how it runs, to tell two apart.
     pub body: Ident,
+}
+
+/// The schemas of a `SET search_path` among what is said of a function; `None`: there is none, or it is the session's.
+pub(crate) fn path_in(words: &str) -> Option<Vec<Ident>> {
+    let pieces: Vec<Lexeme<'_>> = lex(words).into_iter().filter(Lexeme::solid).collect();
+    let at = pieces.windows(2).position(|pair| pair[0].is("set") && pair[1].is("search_path"))? + 2;
+    let mut rest = pieces[at..].iter();
+    rest.next().filter(|piece| piece.symbol("=") || piece.is("to"))?;
+    let mut path = Vec::new();
+    loop {
+        let piece = rest.next()?;
+        path.push(match piece.kind {
+            TokenKind::Name => piece.text.trim_matches('"').into(),
+            TokenKind::Text => piece.text.trim_matches('\'').into(),
+            TokenKind::Word if !piece.is("default") => piece.text.to_ascii_lowercase().into(),
+            _ => return None,
+        });
+        match rest.next() {
+            Some(piece) if piece.symbol(",") => {}
+            _ => return Some(path),
+        }
+    }
 }
 
 /// What a function does and how it runs, as far as two can be told apart by it.

@@ -193,6 +193,8 @@ pub struct TableRef {
     pub alias: Option<Ident>,
     /// New names of its columns.
     pub columns: Vec<Ident>,
+    /// `TABLESAMPLE`
+    pub sampled: bool,
 }
 
 /// What a join compares.

@@ -128,6 +128,10 @@ pub enum ConstraintKind {
         alike: bool,
         /// An operator that an index of its method cannot answer.
         unfit: Option<Ident>,
+        /// `USING`, in lower case.
+        method: Ident,
+        /// What is compared, where no operator class is written.
+        values: Vec<Kept>,
     },
     /// `PRIMARY KEY|UNIQUE USING INDEX`
     UsingIndex {
@@ -389,6 +393,8 @@ pub enum TableChange {
         what: &'static str,
         /// The column, or the index of `CLUSTER ON`.
         of: Option<Ident>,
+        /// What it becomes, in one word: of storage, compression, a tablespace, an access method.
+        to: Option<Ident>,
     },
 }
 

@@ -65,6 +65,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "from here on").help(help);
         release.label(diagnostic, requirement)
     };
+    let begun = found.len();
     // After the cutover there is no blue to be surprised.
     if step.phase == Phase::Before {
         found.extend(step.requirements.conditional.iter().map(tell));
@@ -72,7 +73,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(step.operations().filter_map(|operation| filled(subject, operation)));
         found.extend(step.operations().filter_map(|operation| otherwise::told(subject, operation, &RULE)));
         found.extend(counters::told(subject, &RULE));
-        found.extend(unfit::kept(subject, &RULE));
+        found.extend(unfit::kept(subject, &RULE, found.len() == begun));
     }
     found.extend(unfit::told(subject, &RULE));
     found.extend(set_off(subject));

@@ -7,6 +7,7 @@ use crate::lint::{Case, Docs, PlacedStep, Placing, Rule, RuleCheck, Subject, Yie
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
+use crate::sql::query::Expr;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_WRITTEN_IN_OVERLAP,
@@ -76,6 +77,18 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             }
             continue;
         }
+        if let Operation::AlterTable {
+            table, change: TableChange::SetType { column, using: true, value, .. }, ..
+        } = operation
+        {
+            // What is made of other columns, or is another value, is an UPDATE of the rows that there are.
+            let made = value.as_deref().is_some_and(|value| !is_cast_of(value, column));
+            if made && step.placing != Placing::Conflict {
+                let table = step.before.resolve(table);
+                found.extend(changed(subject, &table, std::slice::from_ref(column)));
+            }
+            continue;
+        }
         let Operation::Data(data) = operation else { continue };
         let Some(table) = data.table.as_ref().map(|table| step.before.resolve(table)) else { continue };
         let diagnostic = match data.verb {
@@ -96,6 +109,15 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             DataVerb::Delete | DataVerb::Truncate | DataVerb::Copy => None,
         };
         found.extend(diagnostic);
+    }
+}
+
+/// Whether an expression is a column as it is, or as another type.
+fn is_cast_of(value: &Expr, column: &Ident) -> bool {
+    match value {
+        Expr::Cast(inner, ..) => is_cast_of(inner, column),
+        Expr::Column(parts, _) => parts.last() == Some(column),
+        _ => false,
     }
 }
 

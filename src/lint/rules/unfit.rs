@@ -6,7 +6,7 @@ use crate::compat::{App, Evidence, Phase};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Capability;
 use crate::lint::{Rule, Subject};
-use crate::schema::resolve::{Place, Value, Written, kept_written, longest, written};
+use crate::schema::resolve::{Place, Value, Written, default_written, kept_written, longest, written};
 use crate::schema::{QName, Relation, Rule as Constraint, Schema, UserType};
 use crate::sql::Operation;
 use crate::sql::TypeName;
@@ -218,7 +218,8 @@ fn misfit(
 }
 
 /// A new expression of a table that fails for some of the rows that blue writes: of a generated column, an index, or when a trigger runs.
-pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
+/// `alone`: nothing else is said of the step.
+pub(super) fn kept(subject: &Subject<'_>, rule: &Rule, alone: bool) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let after = subject.after();
     step.operations().find_map(|operation| {
@@ -233,8 +234,12 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
                 (&index.table, what, None, index.values.iter().chain([&index.condition]).collect())
             }
             Operation::CreateTrigger { name, table, condition, .. } => (table, name, None, vec![condition]),
+            Operation::AlterTable { table, change: TableChange::SetDefault { column, value, .. }, .. } => {
+                (table, column, None, vec![value])
+            }
             _ => return None,
         };
+        let default = matches!(operation, Operation::AlterTable { change: TableChange::SetDefault { .. }, .. });
         let table = step.before.resolve(name);
         let own = step.before.origin_of(&table);
         let known = release.base.relation(&own)?;
@@ -244,10 +249,25 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
             _ => table.name.clone(),
         };
         let written = values.into_iter().flatten();
-        let written = written.flat_map(|value| kept_written(value, &table, &row, into, after));
-        let mut unfit = written.filter_map(|written| misfit(after, (&table, relation), true, written));
+        let written = written.flat_map(|value| match default {
+            true => default_written(value, &table, what, after),
+            false => kept_written(value, &table, &row, into, after),
+        });
+        let unfit = written.filter_map(|written| misfit(after, (&table, relation), true, written));
+        // What rules say of a constant is said where it is given.
+        let of_type = |unfit: &Unfit| match unfit.why {
+            Why::Null => false,
+            Why::Rule(_) => alone,
+            _ => true,
+        };
+        let mut unfit = unfit.filter(|unfit| !default || of_type(unfit));
         unfit.find_map(|unfit| {
-            let query = match unfit.evidence(release.blue.app, (&own, known), true) {
+            let left_out = Capability::Omit { relation: own.clone(), column: what.clone() };
+            let evidence = match default {
+                true => release.blue.app.evidence(&left_out),
+                false => unfit.evidence(release.blue.app, (&own, known), true),
+            };
+            let query = match evidence {
                 Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
                 Evidence::Assumed => None,
                 Evidence::None => return None,

@@ -81,7 +81,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What looks at the values of an enum's column may name a label, and stands on the enum.
+    /// What looks at the values of an enum's column may name a label, and stands on the enum; so may whole values of a composite type be
+    /// written, with all their attributes.
     fn labels(&mut self) {
         let keys = self.access.uses.iter().chain(&self.access.defines);
         let columns = keys.filter_map(|key| match key {
@@ -90,7 +91,9 @@ impl Reader<'_> {
         });
         let enums: Vec<Key> = columns
             .map(|data_type| data_type.base())
-            .filter(|name| matches!(self.schema.user_type_named(name), Some(UserType::Enum(_))))
+            .filter(|name| {
+                matches!(self.schema.user_type_named(name), Some(UserType::Enum(_) | UserType::Composite(_)))
+            })
             .map(|name| Key::Type(name.into_owned()))
             .collect();
         self.access.uses.extend(enums);
@@ -215,6 +218,16 @@ impl Reader<'_> {
                 }
                 if let Some(parent) = self.schema.relation(&name).and_then(|r| r.parent.clone()) {
                     self.default_partition(&parent, &name);
+                }
+                // Its indexes go with it, and what is said of them afterwards is about none.
+                let indexes: Vec<Ident> = self
+                    .schema
+                    .relation(&name)
+                    .into_iter()
+                    .flat_map(|relation| relation.indexes.keys().cloned())
+                    .collect();
+                for index in indexes {
+                    self.defines_relation(QName { schema: name.schema.clone(), name: index });
                 }
                 self.defines_relation(name);
             }

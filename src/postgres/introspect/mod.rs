@@ -11,11 +11,14 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use self::queries::queries;
 use super::message::server_message;
 use crate::migrations::books;
+use crate::schema::searched;
 use crate::schema::{
     Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Schema, Source, UserType,
 };
 use crate::sql::bound::Bound;
-use crate::sql::operation::{DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{
+    DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, path_in,
+};
 use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
@@ -201,6 +204,7 @@ impl Reader {
                 calls: Vec::new(),
                 draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
                 holds: None,
+                computed: row.get::<_, bool>(9) && !relation.read_only,
             });
         }
     }
@@ -392,6 +396,7 @@ impl Reader {
                 volatile,
                 immutable,
                 definer: runs.security_definer,
+                path: row.get::<_, Option<String>>(18).as_deref().map(path_of),
                 body,
             };
             self.schema.insert_function(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), function);
@@ -438,6 +443,11 @@ fn firing(tgtype: i32) -> Firing {
         update: has(update),
         delete: has(delete | truncate),
     }
+}
+
+/// The schemas of a function's `search_path`, as the catalog has it.
+fn path_of(setting: &str) -> Arc<[Ident]> {
+    searched(&path_in(&format!("SET search_path = {setting}")).unwrap_or_default())
 }
 
 fn idents(row: &Row, column: usize) -> Vec<Ident> {

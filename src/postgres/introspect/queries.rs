@@ -75,7 +75,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                                  OR k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid)),
                     ARRAY(SELECT k.refobjid FROM pg_catalog.pg_depend k JOIN pg_catalog.pg_class s ON s.oid = k.refobjid
                           WHERE k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid AND s.relkind = 'S'
-                            AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid)
+                            AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid),
+                    c.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false)
              FROM pg_catalog.pg_attribute a
              JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -198,7 +199,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     ARRAY(SELECT DISTINCT a.n FROM pg_catalog.unnest(p.proargnames) AS a(n) WHERE a.n <> '' ORDER BY 1),
                     ARRAY(SELECT coalesce(a.n, '')
                           FROM ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(p.proargmodes)) WITH ORDINALITY AS a(n, m, i)
-                          WHERE coalesce(a.m, 'i') IN ('i', 'b', 'v') ORDER BY a.i)
+                          WHERE coalesce(a.m, 'i') IN ('i', 'b', 'v') ORDER BY a.i),
+                    (SELECT pg_catalog.substr(c.c, 13) FROM pg_catalog.unnest(p.proconfig) AS c(c) WHERE c.c LIKE 'search\\_path=%')
              FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
              WHERE {OWN} AND p.prokind IN ('f', 'p')
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -1,6 +1,6 @@
 //! The operator classes that every PostgreSQL has, and the types that each is for (`classes.tsv`, as version 15 lists them).
 
-use crate::schema::Schema;
+use crate::schema::{Schema, UserType};
 use crate::sql::operation::{CreateIndex, ObjectKind};
 use crate::sql::{Name, TypeName};
 
@@ -44,6 +44,41 @@ pub(super) fn unfit(method: &str, class: &Name, data_type: &TypeName) -> Option<
     let is_unfit = !types.is_empty() && !data_type.is_array() && apart(base) && !types.contains(&base);
     (is_unfit && types.iter().all(|of| apart(of) || of.contains(' ') || *of == "character"))
         .then(|| format!("operator class \"{}\" does not accept data type {}", class.name, data_type.base()))
+}
+
+/// Whether a type is known to be in no class of a method. A class is made for each type that it takes, or for all types of a sort.
+pub(super) fn lacks_default(method: &str, data_type: &TypeName, schema: &Schema) -> bool {
+    let rows: Vec<&str> = include_str!("classes.tsv").lines().collect();
+    let cells = |row: &&str| {
+        let mut cells = row.split('\t');
+        Some((cells.next()?.to_owned(), cells.nth(1)?.to_owned()))
+    };
+    let all: Vec<(String, String)> = rows.iter().filter_map(cells).collect();
+    let takes = |wanted: &str| all.iter().any(|(of, types)| of == method && types.split(',').any(|of| of == wanted));
+    let known = |wanted: &str| all.iter().any(|(_, types)| types.split(',').any(|of| of == wanted));
+    if !all.iter().any(|(of, _)| of == method) {
+        return false;
+    }
+    if data_type.is_array() {
+        return !takes("anyarray");
+    }
+    let mut base = data_type.base().into_owned();
+    for _ in 0..8 {
+        match schema.user_type_named(&base) {
+            Some(UserType::Domain { base: below, .. }) if below.is_array() => return !takes("anyarray"),
+            Some(UserType::Domain { base: below, .. }) => base = below.base().into_owned(),
+            Some(UserType::Enum(_)) => return !takes("anyenum"),
+            Some(_) => return false,
+            None => break,
+        }
+    }
+    match &*base {
+        "character varying" => !takes("text"),
+        "bpchar" => !takes("character"),
+        "cidr" => !takes("inet"),
+        "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" | "daterange" => !takes("anyrange"),
+        base => !base.starts_with("any") && known(base) && !takes(base),
+    }
 }
 
 impl Schema {

@@ -24,14 +24,15 @@ impl Catalog<'_> {
         })
     }
 
-    /// The index of a partitioned table that an index of its partition is a part of. Of several that are alike only as many are.
+    /// The index of a partitioned table that an index of its partition is a part of. Of several that are alike only as many are, and of one
+    /// that is not complete (`ON ONLY`) nobody knows which.
     fn part_of<'a>(&'a self, relation: &Relation, index: &Ident) -> Option<&'a Ident> {
         let found = relation.indexes.get(index)?;
         let above = self.schema.relation(relation.parent.as_ref()?).filter(|above| above.partitioned)?;
         let alike = |other: &Index| other.is_like(found);
         let own = relation.indexes.values().filter(|other| alike(other)).count();
         let wholes: Vec<&Ident> =
-            above.indexes.iter().filter(|(_, other)| alike(other)).map(|(name, _)| name).collect();
+            above.indexes.iter().filter(|(_, other)| other.valid && alike(other)).map(|(name, _)| name).collect();
         wholes.first().copied().filter(|_| own <= wholes.len())
     }
 

@@ -1,10 +1,11 @@
 //! What cannot stand in the key of an index: types in no order, methods that there are not.
 
 use super::{Catalog, classes};
-use crate::schema::model::Relation;
+use crate::schema::model::{QName, Relation};
+use crate::schema::resolve;
 use crate::sql::TypeName;
 use crate::sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectKind,
 };
 use crate::sql::query::Expr;
 
@@ -25,6 +26,9 @@ const LACKS: &[(&str, &[&str], Option<&str>)] = &[
         Some("btree_gist"),
     ),
 ];
+
+/// The methods of indexes that every server has.
+const METHODS: [&str; 6] = ["btree", "hash", "gin", "gist", "spgist", "brin"];
 
 /// Whether values of a type may have a collation: all but those that are known to have none.
 pub(crate) fn is_collated(data_type: &TypeName) -> bool {
@@ -61,6 +65,50 @@ impl Catalog<'_> {
             .then(|| format!("data type {base} has no default operator class for access method \"{method}\""))
     }
 
+    /// The same of any method, as far as nobody can have made a class.
+    fn unclassed(&self, method: &str, data_type: &TypeName) -> Option<String> {
+        let method = if method == "rtree" { "gist" } else { method };
+        if let Some(why) = self.unordered(method, data_type) {
+            return Some(why);
+        }
+        let known = self.schema.extensions().next().is_none() && !self.schema.has_any(ObjectKind::OperatorClass);
+        (known && classes::lacks_default(method, data_type, self.schema))
+            .then(|| format!("data type {data_type} has no default operator class for access method \"{method}\""))
+    }
+
+    /// A method that no server has, where nobody can have made it.
+    pub(super) fn no_method(&self, method: &str) -> Option<String> {
+        let known = METHODS.contains(&method) || matches!(method, "heap" | "rtree");
+        let made =
+            || self.schema.extensions().next().is_some() || self.schema.may_have(ObjectKind::AccessMethod, method);
+        (!known && !made()).then(|| format!("access method \"{method}\" does not exist"))
+    }
+
+    /// A method for the rows of a table.
+    pub(super) fn no_table_method(&self, method: &str) -> Option<String> {
+        let of_indexes = METHODS.contains(&method);
+        let why = of_indexes.then(|| format!("access method \"{method}\" is not of type TABLE"));
+        why.or_else(|| self.no_method(method))
+    }
+
+    /// What an exclusion constraint compares in the rows of a table.
+    pub(super) fn excluded(
+        &self,
+        name: &QName,
+        relation: &Relation,
+        definition: &ConstraintDefinition,
+    ) -> Option<String> {
+        let ConstraintKind::Exclude { method, values, .. } = &definition.kind else { return None };
+        if let Some(why) = self.no_method(method) {
+            return Some(why);
+        }
+        if matches!(&**method, "gin" | "brin") {
+            return Some(format!("access method \"{method}\" does not support exclusion constraints"));
+        }
+        let of = |value: &Expr| resolve::type_of_kept(value, name, relation, self.schema);
+        values.iter().flatten().find_map(|value| self.unclassed(method, &of(value)?))
+    }
+
     fn unordered_in(&self, key: &[Ident], data_type: impl Fn(&Ident) -> Option<TypeName>) -> Option<String> {
         key.iter().find_map(|column| self.unordered("btree", &data_type(column)?))
     }
@@ -93,11 +141,13 @@ impl Catalog<'_> {
     }
 
     /// The key and the method of an index.
-    pub(super) fn unordered_index(&self, relation: &Relation, index: &CreateIndex) -> Option<String> {
-        const METHODS: [&str; 6] = ["btree", "hash", "gin", "gist", "spgist", "brin"];
+    pub(super) fn unordered_index(&self, name: &QName, relation: &Relation, index: &CreateIndex) -> Option<String> {
         let method = &*index.method;
-        if !METHODS.contains(&method) && self.schema.extensions().next().is_none() {
-            return Some(format!("access method \"{method}\" does not exist"));
+        if method == "heap" {
+            return Some("access method \"heap\" is not of type INDEX".to_owned());
+        }
+        if let Some(why) = self.no_method(method) {
+            return Some(why);
         }
         if index.unique && METHODS.contains(&method) && method != "btree" {
             return Some(format!("access method \"{method}\" does not support unique indexes"));
@@ -112,13 +162,17 @@ impl Catalog<'_> {
             let column = column.as_ref().or_else(|| match value? {
                 Expr::Column(names, _) => names.last(),
                 _ => None,
-            })?;
-            let data_type = relation.column(column)?.data_type.as_ref()?;
+            });
+            let data_type = match (column, value) {
+                (Some(column), _) => relation.column(column)?.data_type.clone()?,
+                (None, value) => resolve::type_of_kept(value?, name, relation, self.schema)?,
+            };
+            let data_type = &data_type;
             let class = index.classes.get(at).and_then(Option::as_ref);
             let collated = index.collated.get(at).copied().unwrap_or_default();
             match class {
                 Some(class) => classes::unfit(method, class, data_type),
-                None => self.unordered(method, data_type),
+                None => self.unclassed(method, data_type),
             }
             .or_else(|| {
                 (collated && !is_collated(data_type))

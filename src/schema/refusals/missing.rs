@@ -24,7 +24,8 @@ pub(in crate::schema) fn of(schema: &Schema, operation: &Operation) -> Vec<Probl
 }
 
 /// Kinds of objects that are followed by name. Roles and databases are those of the whole server; what has a signature has many spellings.
-const FOLLOWED: [ObjectKind; 11] = [
+const FOLLOWED: [ObjectKind; 12] = [
+    ObjectKind::AccessMethod,
     ObjectKind::Aggregate,
     ObjectKind::Cast,
     ObjectKind::Collation,

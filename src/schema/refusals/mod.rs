@@ -14,12 +14,15 @@ pub(super) mod missing;
 mod partitions;
 mod routines;
 mod signature;
+mod stored;
 mod written;
 
 pub(crate) use clauses::clauses_refused;
 pub(crate) use keys::is_collated;
 pub(crate) use routines::Caller;
 pub(super) use signature::takes;
+pub(crate) use stored::placed;
+pub(super) use stored::roles_in;
 
 pub(super) use made::repeated;
 
@@ -35,7 +38,9 @@ use crate::sql::{Name, TypeName};
 /// Why PostgreSQL refuses an operation on a schema; `None`: it does not, as far as is known here.
 pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
     let catalog = Catalog { schema };
-    if let Some(why) = written::of(operation).or_else(|| catalog.of_other_kind(operation)) {
+    if let Some(why) =
+        written::of(operation).or_else(|| catalog.of_roles(operation)).or_else(|| catalog.of_other_kind(operation))
+    {
         return Some(why);
     }
     match operation {
@@ -284,10 +289,16 @@ impl Catalog<'_> {
             TableChange::Physical { what: "cluster", .. } if relation.partitioned => {
                 Some("cannot mark index clustered in partitioned table".to_owned())
             }
-            TableChange::Physical { what: "cluster", of: Some(index) } => (!relation.indexes.contains_key(index))
+            TableChange::Physical { what: "cluster", of: Some(index), .. } => (!relation.indexes.contains_key(index))
                 .then(|| format!("index \"{index}\" for table \"{table}\" does not exist")),
-            TableChange::Physical { of: Some(of), .. } => (relation.columns_known && column(of).is_none())
-                .then(|| format!("column \"{of}\" of relation \"{table}\" does not exist")),
+            TableChange::Physical { what: "access method", to: Some(method), .. } => self.no_table_method(method),
+            TableChange::Physical { what: "tablespace", to: Some(space), .. } => stored::space(space),
+            TableChange::Physical { what, of: Some(of), to, .. } => match column(of) {
+                Some(found) => self.stored(found, what, to.as_ref()?),
+                None => {
+                    relation.columns_known.then(|| format!("column \"{of}\" of relation \"{table}\" does not exist"))
+                }
+            },
             TableChange::SwitchTrigger { name: switched, .. } => {
                 let all = matches!(&**switched, "all" | "user");
                 (!all && !relation.triggers.contains_key(switched))
@@ -399,6 +410,10 @@ impl Catalog<'_> {
             return Some(why);
         }
         let name = self.schema.resolve(&table.name);
+        let written = expressions::written(table);
+        if let Some(why) = table.constraints.iter().find_map(|definition| self.excluded(&name, &written, definition)) {
+            return Some(why);
+        }
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
                 let own = Relation { unlogged: table.unlogged, ..expressions::written(table) };
@@ -458,7 +473,7 @@ impl Catalog<'_> {
         if let Some(column) = missing {
             return Some(format!("column \"{column}\" does not exist"));
         }
-        if let Some(why) = self.unordered_index(relation, index) {
+        if let Some(why) = self.unordered_index(&table, relation, index) {
             return Some(why);
         }
         let columns: Vec<Ident> = index.key.iter().flatten().cloned().collect();
@@ -568,7 +583,7 @@ impl Catalog<'_> {
         if let Some(why) = self.unordered_key(Some(relation), &[], definition) {
             return Some(why);
         }
-        if let Some(why) = made::repeated_in_key(definition) {
+        if let Some(why) = made::repeated_in_key(definition).or_else(|| self.excluded(name, relation, definition)) {
             return Some(why);
         }
         let known = |column: &&Ident| relation.columns_known && existing && relation.column(column).is_none();
@@ -667,8 +682,8 @@ impl Catalog<'_> {
         let pair = columns.iter().zip(&key).find_map(|(own, other)| {
             let (own_type, other_type) =
                 (relation.column(own)?.data_type.as_ref()?, found.column(other)?.data_type.as_ref()?);
-            let comparable = resolve::comparable(self.schema, own_type, other_type);
-            (comparable == Sure::No)
+            let keyable = resolve::keyable(self.schema, own_type, other_type);
+            (keyable == Sure::No)
                 .then(|| format!("\"{own}\" and \"{other}\" are of incompatible types: {own_type} and {other_type}"))
         });
         pair.map(|why| format!("foreign key constraint cannot be implemented: key columns {why}"))
@@ -677,27 +692,28 @@ impl Catalog<'_> {
     /// A foreign key, of the column or to it, that could not be with another type.
     fn unkeyed(&self, name: &QName, relation: &Relation, column: &Ident, to: &TypeName) -> Option<String> {
         let of = |relation: &Relation, column: &Ident| relation.column(column)?.data_type.clone();
-        let pairs = |rule: &Rule, owner: &QName| -> Vec<TypeName> {
+        // The types of the column and of what it points to, for each key.
+        let pairs = |rule: &Rule, owner: &QName| -> Vec<(TypeName, TypeName)> {
             let Rule::ForeignKey { columns, target, target_columns, .. } = rule else { return Vec::new() };
             let Some(found) = self.schema.relation(target) else { return Vec::new() };
             let both = columns.iter().zip(target_columns);
-            let other = both.filter_map(|(own, other)| match () {
+            let pairs = both.filter_map(|(own, other)| match () {
                 // Of a key to the same column both change.
                 () if owner == name && target == name && own == other => None,
-                () if owner == name && own == column => of(found, other),
-                () if target == name && other == column => of(self.schema.relation(owner)?, own),
+                () if owner == name && own == column => Some((to.clone(), of(found, other)?)),
+                () if target == name && other == column => Some((of(self.schema.relation(owner)?, own)?, to.clone())),
                 () => None,
             });
-            other.collect()
+            pairs.collect()
         };
         let pointing = self.schema.pointing_to(name).filter(|other| *other != name);
         let others = pointing.filter_map(|other| Some((other, self.schema.relation(other)?)));
         std::iter::once((name, relation)).chain(others).find_map(|(owner, found)| {
             found.constraints.iter().find_map(|(key, constraint)| {
-                let unlike = |other: &&TypeName| resolve::comparable(self.schema, to, other) == Sure::No;
-                let other = pairs(&constraint.kind, owner).iter().find(unlike).cloned()?;
+                let unlike = |(own, other): &(TypeName, TypeName)| resolve::keyable(self.schema, own, other) == Sure::No;
+                let (own, other) = pairs(&constraint.kind, owner).into_iter().find(unlike)?;
                 Some(format!(
-                    "foreign key constraint \"{key}\" cannot be implemented: key columns are of incompatible types: {to} and {other}"
+                    "foreign key constraint \"{key}\" cannot be implemented: key columns are of incompatible types: {own} and {other}"
                 ))
             })
         })

@@ -3,10 +3,13 @@
 use std::rc::Rc;
 
 use super::Resolver;
+use super::catalog::Context;
 use super::scope::{Col, Names, Scope, Table};
-use super::types::{Type, Types};
+use super::types::{Sure, Type, Types};
 use crate::schema::{Function, QName, Schema, UserType};
+use crate::sql::TypeName;
 use crate::sql::operation::Ident;
+use crate::sql::query::Command;
 
 /// What is wrong with a table whose rows a body changes.
 pub(crate) const NO_IDENTITY: &str = "has no replica identity, and a publication publishes its changes";
@@ -17,6 +20,8 @@ pub(crate) const SHADOWED: &str = "and no longer the function's argument";
 /// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
 pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();
+    let own = function.path.as_deref().map(|path| schema.looking_in(path));
+    let schema = own.as_ref().unwrap_or(schema);
     let first = Resolver::new(schema);
     // SQL has no variables, and sees no arguments but those that are given to it.
     let sql = function.source.language() == "sql" && function.inputs.len() == function.arguments.len();
@@ -61,6 +66,77 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         }
     }
     found
+}
+
+/// Why PostgreSQL does not take a body in SQL for the values that it gives; `None`: it does, or that is not known.
+pub(crate) fn other_result(function: &Function, schema: &Schema) -> Option<String> {
+    let body = function.source.body();
+    let own = function.path.as_deref().map(|path| schema.looking_in(path));
+    let schema = own.as_ref().unwrap_or(schema);
+    let returned = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
+    let last = body.queries.last().filter(|last| last.returned && !body.makes)?;
+    if matches!(returned, "" | "void" | "procedure" | "trigger" | "event_trigger") || returned.starts_with("any") {
+        return None;
+    }
+    let returning = match &last.command {
+        Command::Select(_) => true,
+        Command::Insert(insert) => !insert.returning.is_empty(),
+        Command::Update(update) => !update.returning.is_empty(),
+        Command::Delete(delete) => !delete.returning.is_empty(),
+        _ => return None,
+    };
+    let mismatch = |why: String| format!("return type mismatch in function declared to return {returned}: {why}");
+    if !returning {
+        return Some(mismatch("its last statement gives no rows".to_owned()));
+    }
+    let polymorphic = |data_type: &TypeName| data_type.as_str().starts_with("any");
+    let typed = |data_type: &TypeName| if polymorphic(data_type) { Type::Any } else { Type::of(data_type) };
+    let mut resolver = Resolver::new(schema);
+    resolver.resolved.parameters = function.arguments.iter().map(|(data_type, _)| typed(data_type)).collect();
+    let named = function.inputs.iter().zip(&function.arguments).filter(|(name, _)| !name.is_empty());
+    let names = Names::new(Vec::new(), named.map(|(name, (of, _))| Col::plain(name.clone(), typed(of))).collect());
+    let columns = resolver.command(&last.command, Some(&Scope { names: &names, outer: None }))?;
+    if resolver.resolved.problems.iter().any(|problem| problem.sure) {
+        return None;
+    }
+    let fits = |column: &Col, to: &TypeName| {
+        let found = resolver.shown(&column.data_type);
+        let unfit = !polymorphic(to)
+            && resolver.types.fits(&found, to.without_modifiers().as_str(), Context::Assignment) == Sure::No;
+        unfit.then(|| format!("{found} instead of {to}"))
+    };
+    // The columns of a row that it gives as such.
+    let row = || {
+        let (namespace, name) = returned.split_once('.').unwrap_or(("public", returned));
+        let relation = schema.relation(&QName::new(namespace.trim_matches('"'), name.trim_matches('"')))?;
+        let types = relation.columns.iter().map(|column| column.data_type.clone()).collect::<Option<Vec<_>>>()?;
+        relation.columns_known.then_some(types)
+    };
+    let wanted: Vec<TypeName> = match (function.outputs.as_slice(), schema.user_type_named(returned)) {
+        ([], Some(UserType::Composite(attributes))) => attributes.iter().map(|(_, of)| of.clone()).collect(),
+        ([], Some(UserType::Domain { base, .. }))
+            if matches!(schema.user_type_named(&base.base()), Some(UserType::Composite(_))) =>
+        {
+            return None;
+        }
+        ([], _) if returned == "record" => return None,
+        ([], _) if Types { schema }.row_type(returned).is_some() => row()?,
+        ([], _) => vec![TypeName::canonical(returned)],
+        (outputs, _) => outputs.iter().map(|(_, of)| of.clone()).collect(),
+    };
+    // One column may be a whole row.
+    if let [column] = columns.as_slice()
+        && (wanted.len() > 1 || function.outputs.is_empty() && width(function, schema).is_some())
+    {
+        let whole = TypeName::canonical(returned);
+        let of_row = function.outputs.is_empty() && fits(column, &whole).is_none();
+        let short = || mismatch(format!("its query has 1 column, not {}", wanted.len()));
+        return (!of_row && wanted.len() > 1 && function.outputs.is_empty()).then(short);
+    }
+    if columns.len() != wanted.len() {
+        return Some(mismatch(format!("its query has {} columns, not {}", columns.len(), wanted.len())));
+    }
+    columns.iter().zip(&wanted).find_map(|(column, to)| fits(column, to)).map(mismatch)
 }
 
 /// Whether an argument is of a type without fields.

@@ -470,6 +470,10 @@ impl<'s> Resolver<'s> {
         match self.relation(&table.name) {
             Some(qualified) => match self.schema.relation(&qualified) {
                 Some(relation) => {
+                    if table.sampled && relation.kind == RelationKind::View {
+                        let message = "TABLESAMPLE clause can only be applied to tables and materialized views";
+                        self.problem("42809", message, table.name.at);
+                    }
                     let schema = table.alias.is_none().then(|| qualified.schema.clone());
                     let mut found = self.table_of(alias, schema, &qualified, relation);
                     if !table.columns.is_empty() {

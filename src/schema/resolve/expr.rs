@@ -3,12 +3,12 @@
 use super::Resolver;
 use super::body::SHADOWED;
 use super::catalog::{CATALOG, Context};
-use super::scope::{Scope, Sized, common_size, sized, system_column};
+use super::scope::{Scope, Sized, Table, common_size, sized, system_column};
 use super::sorting::Need;
 use super::types::{Sure, Type};
 use crate::schema::UserType;
 use crate::sql::TypeName;
-use crate::sql::operation::Ident;
+use crate::sql::operation::{Ident, RelationKind};
 use crate::sql::query::{At, Expr};
 
 impl Resolver<'_> {
@@ -213,7 +213,7 @@ impl Resolver<'_> {
                 self.use_columns(col.of(), at);
                 return self.settled(&col.data_type);
             }
-            if names.tables.iter().any(|t| t.relation.is_some())
+            if names.tables.iter().any(|table| self.has_system_columns(table))
                 && let Some(data_type) = system_column(name)
             {
                 return data_type;
@@ -230,6 +230,12 @@ impl Resolver<'_> {
         }
         self.problem("42703", format!("column \"{name}\" does not exist"), at);
         Type::Any
+    }
+
+    /// Whether something has the columns that every table has: a view has none.
+    fn has_system_columns(&self, table: &Table) -> bool {
+        let relation = table.relation.as_ref();
+        relation.is_some_and(|name| self.schema.relation(name).is_none_or(|found| found.kind != RelationKind::View))
     }
 
     fn qualified_column(
@@ -251,7 +257,7 @@ impl Resolver<'_> {
                 self.use_columns(col.of(), at);
                 return self.settled(&col.data_type);
             }
-            if let Some(data_type) = found.relation.as_ref().and_then(|_| system_column(name)) {
+            if let Some(data_type) = system_column(name).filter(|_| self.has_system_columns(found)) {
                 return data_type;
             }
             if found.open {

@@ -3,14 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::Resolver;
+use super::catalog::CATALOG;
 use super::command::located;
 use super::scope::Names;
 use crate::sql::operation::{Ident, RelationKind};
-use crate::sql::query::{Expr, Item, Select};
+use crate::sql::query::{Call, Expr, Item, Select};
 
 impl Resolver<'_> {
-    /// The columns beside GROUP BY, which it must hold, or the primary key of their table. What stands in calls is not looked at: they may
-    /// be aggregates.
+    /// Whether a call is of a function of the server's that gives a value for each row.
+    fn is_plain(&self, call: &Call) -> bool {
+        let builtins = CATALOG.functions(&call.name.name);
+        let own = !self.schema.functions(&self.schema.resolve_function(&call.name)).is_empty();
+        let plain = !builtins.is_empty() && builtins.iter().all(|builtin| !builtin.aggregate && !builtin.set);
+        plain && !own && !self.schema.has_aggregate(&call.name)
+    }
+
+    /// The columns beside GROUP BY, which it must hold, or the primary key of their table. What stands in calls is looked at where they are
+    /// known to be no aggregates.
     pub(super) fn grouping(&mut self, select: &Select, names: &Names) {
         if select.group_by.is_empty() {
             return;
@@ -55,7 +64,8 @@ impl Resolver<'_> {
             .collect();
         while let Some(expr) = shown.pop() {
             let Expr::Column(parts, at) = expr else {
-                if !matches!(expr, Expr::Call(_)) && !whole.contains(&expr) {
+                let folds = matches!(expr, Expr::Call(call) if !self.is_plain(call));
+                if !folds && !whole.contains(&expr) {
                     shown.extend(expr.parts());
                 }
                 continue;

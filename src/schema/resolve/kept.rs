@@ -9,7 +9,7 @@ use super::scope::{Names, Scope};
 use super::types::{Sure, Type, Types};
 use super::{Problem, Resolver};
 use crate::schema::refusals::expressions::{Place, Rows, forbidden};
-use crate::schema::{QName, Schema};
+use crate::schema::{QName, Relation, Schema};
 use crate::sql::operation::Ident;
 use crate::sql::query::{At, Expr};
 use crate::sql::{Name, TypeName};
@@ -70,6 +70,20 @@ pub(in crate::schema) fn read_by(expr: &Expr, table: &QName, schema: &Schema) ->
     let uses = resolver.resolved.uses;
     let whole = uses.relations.into_keys().map(|name| (name, Ident::from("")));
     uses.reads.into_keys().chain(whole).collect()
+}
+
+/// The type of an expression on the rows of a table, with nothing else in sight; `None`: it is not known.
+pub(in crate::schema) fn type_of_kept(
+    expr: &Expr,
+    table: &QName,
+    relation: &Relation,
+    schema: &Schema,
+) -> Option<TypeName> {
+    let mut resolver = Resolver::new(schema);
+    let names = Names::of(resolver.table_of(table.name.clone(), Some(table.schema.clone()), table, relation));
+    let found = resolver.expr(expr, Some(&Scope { names: &names, outer: None }));
+    let found = resolver.settled(&found);
+    (resolver.resolved.problems.is_empty()).then(|| found.name().map(TypeName::canonical))?
 }
 
 /// What must not stand at a place, whatever it means.

@@ -25,16 +25,16 @@ use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::operation::{Firing, Ident};
 use crate::sql::query::{At, Command, Expr, Query};
 pub(super) use call::COUNTERS;
-use catalog::Context;
+use catalog::{CATALOG, Context};
 use scope::Names;
 use types::Types;
 
-pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems};
+pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems, other_result};
 pub(crate) use command::NO_ARBITER;
-pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by};
+pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by, type_of_kept};
 pub(crate) use single::updates_several;
 pub use types::{Sure, Type};
-pub(crate) use values::{Place, Value, Written, kept_written, longest, written};
+pub(crate) use values::{Place, Value, Written, default_written, kept_written, longest, written};
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -296,15 +296,31 @@ pub(super) fn assignable(schema: &Schema, from: &TypeName, to: &TypeName) -> Sur
     Types { schema }.fits(&Type::of(from), target.as_str(), Context::Assignment)
 }
 
-/// Whether values of two types can be compared, as a foreign key does.
-pub(super) fn comparable(schema: &Schema, one: &TypeName, other: &TypeName) -> Sure {
+/// Types whose values are compared with each other as they are, by what keys are ordered by.
+const FAMILIES: [&[&str]; 4] = [
+    &["smallint", "integer", "bigint"],
+    &["real", "double precision"],
+    &["date", "timestamp without time zone", "timestamp with time zone"],
+    &["inet", "cidr"],
+];
+
+/// Whether a foreign key may lead from a column of one type to one of another: by an operator of the key that it points to, or by a cast to
+/// its type that nobody has to write.
+pub(super) fn keyable(schema: &Schema, own: &TypeName, target: &TypeName) -> Sure {
     let types = Types { schema };
     let way = |from: &TypeName, to: &TypeName| {
         types.fits(&Type::of(from), to.without_modifiers().as_str(), Context::Implicit)
     };
-    match (way(one, other), way(other, one)) {
-        (Sure::Yes, _) | (_, Sure::Yes) => Sure::Yes,
-        (Sure::No, Sure::No) => Sure::No,
+    let (own_base, target_base) = (own.base(), target.base());
+    let family = |name: &str| FAMILIES.iter().position(|family| family.contains(&name));
+    let alike = family(&own_base).is_some_and(|found| family(&target_base) == Some(found));
+    let built_in = |name: &str| CATALOG.category(name).is_some();
+    match (way(own, target), way(target, own)) {
+        (Sure::Yes, _) => Sure::Yes,
+        (Sure::No, Sure::No) if !alike => Sure::No,
+        (Sure::No, Sure::Yes) if !alike && built_in(&own_base) && built_in(&target_base) => Sure::No,
+        (_, Sure::Yes) => Sure::Yes,
+        _ if alike => Sure::Yes,
         _ => Sure::Unsure,
     }
 }

@@ -42,7 +42,7 @@ impl Type {
         }
     }
 
-    pub(super) fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Named(name) => Some(name),
             _ => None,

@@ -532,6 +532,46 @@ pub(crate) fn kept_written(
     resolver.written
 }
 
+/// What a default gives to whatever may not take it: constants, texts that are read as another type, and settings that nobody has made.
+pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema: &Schema) -> Vec<Written> {
+    let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
+    let value = resolver.value(expr, None);
+    resolver.written.clear();
+    if !value.constants.is_empty() {
+        resolver.put(table, column, value, false);
+    }
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        open.extend(expr.parts());
+        match expr {
+            // A constant has been read by the time the statement ends, and a moment is spelled as it is asked to be.
+            Expr::Cast(inner, to, _) if !matches!(**inner, Expr::Text(..) | Expr::Null) && !inner.any(&is_spelled) => {
+                let value = Value { constants: Vec::new(), ..resolver.value(inner, None) };
+                if value.data_type.as_ref().is_some_and(|of| matches!(&*of.base(), "text" | "character varying")) {
+                    resolver.written.push(Written::new(Place::Type(to.clone()), value));
+                }
+            }
+            Expr::Call(call) if &*call.name.name == "current_setting" => {
+                let lenient = call.arguments.len() > 1;
+                let own = matches!(call.arguments.first(), Some(Expr::Text(name, _)) if name.contains('.'));
+                if own && !lenient {
+                    let words = "asks for a setting that a session may not have";
+                    resolver.written.push(Written::new(Place::Nowhere(words), Value::default()));
+                }
+            }
+            _ => {}
+        }
+    }
+    // What may not be there is not read either.
+    resolver.written.sort_by_key(|written| !matches!(written.into, Place::Nowhere(_)));
+    resolver.written
+}
+
+/// Whether a text is made by a pattern.
+fn is_spelled(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(call) if matches!(&*call.name.name, "to_char" | "format"))
+}
+
 struct Walk<'a> {
     schema: &'a Schema,
     seen: BTreeSet<QName>,

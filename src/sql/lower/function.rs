@@ -10,7 +10,7 @@ use super::query::kept_at;
 use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::lex::{Lexeme, TokenKind, lex, words_of};
-use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation, Routine, RoutineChange};
+use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation, Routine, RoutineChange, path_in};
 use crate::sql::parse::{at_end, eat, eat_word, eat_words, is_word, peek_words};
 use crate::sql::types::{TypeName, lower_type};
 
@@ -44,15 +44,21 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
     let arguments = inputs.into_iter().map(|input| (input.data_type.without_modifiers(), input.default)).collect();
     let mut mentions = BTreeSet::new();
     let mut body = FunctionBody::default();
+    let mut path = None;
     // The rest is options and the body, in any order; both are read for the names they mention.
     while !matches!(parser.peek_token_ref().token, Token::EOF) {
         option(parser, &mut body);
+        if peek_words(parser, &["set", "search_path"]) {
+            let rest = (0..).map(|n| &parser.peek_nth_token_ref(n).token).take_while(|t| !matches!(t, Token::EOF));
+            path = Some(rest.map(ToString::to_string).collect::<Vec<_>>().join(" "));
+        }
         mention(&parser.next_token().token, &mut mentions);
     }
     let mentions = mentions.into_iter().collect();
     let (volatile, immutable) = (body.volatility == "volatile", body.volatility == "immutable");
     let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
     let definer = body.security_definer;
+    let path = path.and_then(|path| path_in(&path));
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
         name,
@@ -69,6 +75,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         volatile,
         immutable,
         definer,
+        path,
         body,
     }))])
 }

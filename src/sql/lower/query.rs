@@ -170,7 +170,7 @@ impl Lower<'_> {
             ast::CopySource::Table { table_name, columns } => (self.name(table_name), columns),
         };
         let columns: Vec<_> = columns.iter().map(|column| self.placed(column)).collect();
-        let table = TableRef { name, alias: None, columns: Vec::new() };
+        let table = TableRef { name, alias: None, columns: Vec::new(), sampled: false };
         if !to {
             let columns = (!columns.is_empty()).then_some(columns);
             let (source, conflict) = (None, None);
@@ -208,6 +208,7 @@ impl Lower<'_> {
                 name: self.name(name),
                 alias: insert.table_alias.as_ref().map(|alias| fold(&alias.alias)),
                 columns: Vec::new(),
+                sampled: false,
             },
             columns: (!insert.columns.is_empty()).then(columns),
             source: insert.source.as_deref().map(|source| self.query(source)),
@@ -396,8 +397,12 @@ impl Lower<'_> {
                     schema: table.schema_name.as_deref().map(|name| name.to_ascii_lowercase().into()),
                     name: table.table_name.as_deref().unwrap_or_default().to_ascii_lowercase().into(),
                 };
-                let table =
-                    TableRef { name: Placed { value: name, at: At::default() }, alias: None, columns: Vec::new() };
+                let table = TableRef {
+                    name: Placed { value: name, at: At::default() },
+                    alias: None,
+                    columns: Vec::new(),
+                    sampled: false,
+                };
                 Body::Select(Box::new(Select {
                     items: vec![Item::Star(None, At::default())],
                     from: vec![From::Table(table)],
@@ -517,7 +522,8 @@ impl Lower<'_> {
 
     fn table_ref(&self, factor: &TableFactor) -> Option<TableRef> {
         match factor {
-            TableFactor::Table { name, alias, args: None, .. } => Some(TableRef {
+            TableFactor::Table { name, alias, args: None, sample, .. } => Some(TableRef {
+                sampled: sample.is_some(),
                 name: self.name(name),
                 alias: alias.as_ref().map(|alias| fold(&alias.name)),
                 columns: alias.iter().flat_map(|alias| &alias.columns).map(|column| fold(&column.name)).collect(),

@@ -43,7 +43,7 @@ pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         if seen {
             return Ok(vec![Operation::Opaque { what: "ALTER VIEW … SET".to_owned() }]);
         }
-        TableChange::Physical { what: "storage parameters", of: None }
+        TableChange::Physical { what: "storage parameters", of: None, to: None }
     };
     Ok(vec![Operation::AlterTable { table: name, if_exists, only: false, change }])
 }

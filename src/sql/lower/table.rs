@@ -206,7 +206,10 @@ pub(super) fn lower_constraint(
             let by_equality = method.as_deref().is_none_or(|method| matches!(method, "btree" | "hash"));
             let operators = exclude.elements.iter().map(|e| e.operator.to_string());
             let unfit = operators.filter(|_| by_equality).find(|operator| operator != "=").map(Into::into);
-            (&exclude.name, ConstraintKind::Exclude { columns, alike, unfit })
+            let unclassed = exclude.elements.iter().filter(|e| e.column.operator_class.is_none());
+            let values = unclassed.map(|e| kept(&e.column.column.expr)).collect();
+            let method = method.unwrap_or_else(|| "btree".into());
+            (&exclude.name, ConstraintKind::Exclude { columns, alike, unfit, method, values })
         }
         TableConstraint::PrimaryKeyUsingIndex(using) => {
             (&using.name, ConstraintKind::UsingIndex { index: fold(&using.index_name), primary: true })

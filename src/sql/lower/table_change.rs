@@ -10,7 +10,7 @@ use super::{LoweredPiece, Result, relation, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::bound::Bound;
 use crate::sql::gaps::Gaps;
-use crate::sql::operation::{Operation, RelationKind, ReplicaIdentity, TableChange};
+use crate::sql::operation::{Ident, Operation, RelationKind, ReplicaIdentity, TableChange};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma, text_to_comma,
 };
@@ -90,6 +90,15 @@ fn change(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<TableChange> {
     parser.expected_ref("a sub-command of ALTER TABLE in PostgreSQL", parser.get_current_token())
 }
 
+/// The name at which a parser stands; the parser stays there.
+fn word_at(parser: &Parser<'_>) -> Option<Ident> {
+    match &parser.peek_token_ref().token {
+        Token::Word(word) if word.quote_style.is_some() => Some(word.value.as_str().into()),
+        Token::Word(word) => Some(word.value.to_ascii_lowercase().into()),
+        _ => None,
+    }
+}
+
 fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     const PHYSICAL: &[(&[&str], &str)] = &[
         (&["set", "tablespace"], "tablespace"),
@@ -103,8 +112,9 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     for (words, what) in PHYSICAL {
         if eat_words(parser, words) {
             let of = (words[0] == "cluster").then(|| parser.parse_identifier().map(|name| fold(&name))).transpose()?;
+            let to = matches!(*what, "tablespace" | "access method").then(|| word_at(parser)).flatten();
             skip_to_comma(parser);
-            return Ok(Some(TableChange::Physical { what, of }));
+            return Ok(Some(TableChange::Physical { what, of, to }));
         }
     }
     if eat_words(parser, &["replica", "identity"]) {
@@ -123,7 +133,7 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
         parser.next_token();
         skip_to_comma(parser);
-        return Ok(Some(TableChange::Physical { what: "storage parameters", of: None }));
+        return Ok(Some(TableChange::Physical { what: "storage parameters", of: None, to: None }));
     }
     for logged in [true, false] {
         if eat_words(parser, &["set", if logged { "logged" } else { "unlogged" }]) {
@@ -243,13 +253,14 @@ fn alter_column(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
             (&["set", "cache"], "sequence"),
         ] {
             if eat_words(parser, words) {
+                let to = matches!(what, "storage" | "compression").then(|| word_at(parser)).flatten();
                 skip_to_comma(parser);
-                return Ok(TableChange::Physical { what, of: Some(column) });
+                return Ok(TableChange::Physical { what, of: Some(column), to });
             }
         }
         if peek_words(parser, &["set"]) && parser.peek_nth_token_ref(1).token == Token::LParen {
             skip_to_comma(parser);
-            return Ok(TableChange::Physical { what: "column options", of: Some(column) });
+            return Ok(TableChange::Physical { what: "column options", of: Some(column), to: None });
         }
         // `TYPE x COLLATE y USING z`, `SET DATA TYPE x …`
         if eat_words(parser, &["set", "data", "type"]) || eat_word(parser, "type") {

@@ -113,6 +113,10 @@ fn unknown(release: &Release, plan: &SavedPlan, refusal: &Refusal) -> bool {
     if cut || says(plan, "CO307") && refusal.code.starts_with("42") {
         return true;
     }
+    // That it is refused as soon as a row goes is said.
+    if refusal.code == "55000" && says(plan, "CO411") {
+        return true;
+    }
     // That a newer server takes it is said.
     says(plan, "CO006") || says(plan, "CO412") || refusal.code == "42P01" && named.is_some_and(|name| !known(name))
 }
@@ -189,7 +193,9 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             let late = ["23505", "23P01"].contains(&wrong.code.as_str())
                 && wrong.what.contains("(after)")
                 && plan.steps.iter().any(awaited);
-            late || wrong.code.starts_with("23") && (says("CO303") || says("CO305"))
+            wrong.code == "55000" && says("CO411")
+                || late
+                || wrong.code.starts_with("23") && (says("CO303") || says("CO305"))
                 || says("CO404") && wrong.code.starts_with("23")
         }
         "blue-breaks" | "green-breaks" => {
@@ -209,6 +215,8 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             let late = says("CO310") || says("CO305");
             let refused = wrong.code.starts_with("23")
                 || wrong.code == "55000"
+                // A row that a partition does not take, where a trigger has looked at it first.
+                || wrong.code == "0A000" && wrong.what.contains("moving row to another partition")
                 || wrong.code == "42501" && plan.findings.iter().any(|f| f.message.contains("belongs to"));
             let waits = wrong.check == "green-breaks" && late && refused;
             // The same where nobody knows what green writes.
@@ -258,7 +266,10 @@ fn excused(wrong: &Wrong, plan: &SavedPlan, release: &Release) -> bool {
             let labels = |f: &saved::Finding| f.code == "CO301" && f.message.contains("may be refused");
             let data = |code: &str| code.starts_with("22") || ["21000", "P0001", "P0002", "P0003"].contains(&code);
             let rule = |code: &str| ["23502", "23503", "23505", "23514"].contains(&code);
-            let mislabelled = (data(&wrong.code) || rule(&wrong.code)) && plan.findings.iter().any(labels);
+            // A default that asks for a setting.
+            let asks = |f: &saved::Finding| f.code == "CO301" && f.message.contains("asks for a setting");
+            let unset = wrong.code == "42704" && plan.findings.iter().any(asks);
+            let mislabelled = unset || (data(&wrong.code) || rule(&wrong.code)) && plan.findings.iter().any(labels);
             any_column
                 || mislabelled
                 || defaulted

@@ -626,3 +626,52 @@ fn an_expression_that_a_table_keeps_may_fail_for_what_blue_writes() {
     takes("ALTER TABLE t ADD COLUMN b text GENERATED ALWAYS AS (upper(a)) STORED;");
     takes("ALTER TABLE t ADD COLUMN b int GENERATED ALWAYS AS (n * 2) STORED NOT NULL;");
 }
+
+/// One of several functions of a name that raises is one that a call may mean, by itself or through what it calls.
+#[test]
+fn what_raises_is_told_whichever_overload_it_is() {
+    const BASE: &str = "CREATE TABLE t (id int PRIMARY KEY, a int);";
+    const ADD: &str = "INSERT INTO t (id) VALUES ($1);";
+    let with = |body: &str, more: &str| -> &'static str {
+        format!(
+            "{BASE} CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;
+            CREATE FUNCTION f(x int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN {body} RETURN x; END $$; {more}"
+        )
+        .leak()
+    };
+    const SET: &str = "ALTER TABLE t ALTER COLUMN a SET DEFAULT f();";
+    let raises = "RAISE EXCEPTION 'no';";
+    check(with(raises, ""), SET, ADD, ONE, "safe (CO301) <");
+    check(with("RAISE NOTICE 'no';", ""), SET, ADD, ONE, "safe <");
+    check(with(raises, ""), SET, "INSERT INTO t (id, a) VALUES ($1, $2);", ONE, "safe <");
+    // Through a function that calls it.
+    let calls = "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN f(); END $$;";
+    let through = "ALTER TABLE t ALTER COLUMN a SET DEFAULT g();";
+    check(with(raises, calls), through, ADD, ONE, "safe (CO301) <");
+    check(with("", calls), through, ADD, ONE, "safe <");
+    // A trigger that refuses rows waits until blue is drained, and one that only may.
+    let trigger = "CREATE FUNCTION h() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM f(); RETURN NEW; END $$;";
+    let made = "CREATE TRIGGER h BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION h();";
+    check(with(raises, trigger), made, ADD, ONE, "safe >");
+    check(with("", trigger), made, ADD, ONE, "safe <");
+}
+
+#[test]
+fn an_assertion_raises() {
+    const BASE: &str = "CREATE TABLE t (id int PRIMARY KEY, a int);";
+    const ADD: &str = "INSERT INTO t (id, a) VALUES ($1, $2);";
+    let trigger = |body: &str| -> &'static str {
+        format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;
+            CREATE TRIGGER g BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();"
+        )
+        .leak()
+    };
+    let asserts = trigger("ASSERT NEW.a > 100, 'too small';");
+    check(BASE, asserts, ADD, ONE, "safe <>");
+    check(BASE, trigger("IF NEW.a IS NULL THEN ASSERT false; END IF;"), ADD, ONE, "safe <>");
+    // Words in texts and names are none.
+    check(BASE, trigger("NEW.a := length('assert false');"), ADD, ONE, "safe <<");
+    // What it asks is looked at like any expression.
+    check(BASE, trigger("ASSERT NEW.b > 0;"), ADD, ONE, "safe <>");
+}

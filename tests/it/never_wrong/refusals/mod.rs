@@ -8,6 +8,7 @@ mod kinds;
 mod objects;
 mod routines;
 mod signatures;
+mod stored;
 mod written;
 
 use cutover::diagnostic::Severity;
@@ -469,6 +470,7 @@ async fn what_the_server_refuses_is_foreseen() {
             expressions::CASES,
             objects::CASES,
             signatures::CASES,
+            stored::CASES,
             written::CASES,
         ];
         let always = always.into_iter().flatten().copied();
