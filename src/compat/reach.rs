@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::schema::resolve::{Resolved, WriteKind};
-use crate::schema::{QName, Rule, Schema};
+use crate::schema::{QName, Schema, TableRule};
 use crate::sql::operation::{Firing, Ident, OnDelete};
 use crate::sql::{TypeName, called_in};
 
@@ -104,7 +104,7 @@ impl Reaches {
                 }
             }
             let checks = relation.constraints.values().filter_map(|constraint| match &constraint.kind {
-                Rule::Check { expression, .. } => Some(&**expression),
+                TableRule::Check { expression, .. } => Some(&**expression),
                 _ => None,
             });
             if !found.functions.is_empty() {
@@ -121,7 +121,7 @@ impl Reaches {
                 }
             }
             for constraint in relation.constraints.values() {
-                if let Rule::ForeignKey { target, target_columns, on_delete, .. } = &constraint.kind {
+                if let TableRule::ForeignKey { target, target_columns, on_delete, .. } = &constraint.kind {
                     let reference =
                         Reference { from: name.clone(), columns: target_columns.clone(), on_delete: *on_delete };
                     found.references.entry(target.clone()).or_default().push(reference);

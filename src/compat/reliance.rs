@@ -6,8 +6,8 @@ use super::reach::Reach;
 use super::rows;
 use super::watch::{Watch, captured};
 use crate::effect::{Capability, RowRule, Weight, behaviour};
-use crate::schema::resolve::{Arbiter, Problem, Resolved, Row, Sure, Write, WriteKind};
-use crate::schema::{Column, QName, Relation, Rule, Schema};
+use crate::schema::resolve::{Arbiter, QueryProblem, Resolved, Row, Sure, Write, WriteKind};
+use crate::schema::{Column, QName, Relation, Schema, TableRule};
 use crate::sql::condition::Constant;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete};
@@ -112,7 +112,7 @@ impl<'a> Watch<'a> {
 /// The table that the rows of a capability's relation point to.
 fn target_of(capability: &Capability) -> Option<&QName> {
     match capability {
-        Capability::Unruled { rule: RowRule::Constraint(Rule::ForeignKey { target, .. }), .. } => Some(target),
+        Capability::Unruled { rule: RowRule::Constraint(TableRule::ForeignKey { target, .. }), .. } => Some(target),
         _ => None,
     }
 }
@@ -448,7 +448,7 @@ impl<'a> View<'a> {
             return None;
         }
         let unique = match rule {
-            RowRule::Constraint(Rule::Unique { columns }) => Some((columns, None, false)),
+            RowRule::Constraint(TableRule::Unique { columns }) => Some((columns, None, false)),
             RowRule::UniqueIndex { key, predicate, nulls_collide, .. } => {
                 Some((key, predicate.as_deref(), *nulls_collide))
             }
@@ -479,7 +479,7 @@ impl<'a> View<'a> {
             WriteKind::Delete => false,
         });
         let target = match rule {
-            RowRule::Constraint(Rule::ForeignKey { target, target_columns, on_delete, .. }) => {
+            RowRule::Constraint(TableRule::ForeignKey { target, target_columns, on_delete, .. }) => {
                 Some((target, target_columns, *on_delete == OnDelete::Refuse))
             }
             _ => None,
@@ -501,7 +501,7 @@ impl<'a> View<'a> {
         wider.columns.push(Column::unknown(column.into()));
         let mut schema = self.schema.clone();
         schema.insert_relation(relation.clone(), wider);
-        let known = |problem: &Problem| self.look.problems.iter().any(|old| old.message == problem.message);
+        let known = |problem: &QueryProblem| self.look.problems.iter().any(|old| old.message == problem.message);
         let wider = self.watch.look_on(self.query, &schema);
         wider.is_some_and(|wider| {
             !wider.problems.iter().all(known) || captured(self.look, &wider, self.schema).is_some()

@@ -2,7 +2,7 @@
 
 use super::{App, Evidence};
 use crate::effect::{Capability, Effect, RowRule, Weight};
-use crate::schema::{Rule, Schema};
+use crate::schema::{Schema, TableRule};
 use crate::side::Side;
 use crate::sql::operation::{DefaultValue, Ident};
 use crate::workload::Query;
@@ -107,7 +107,7 @@ pub(crate) fn requirements<'a>(
 /// default that is the same for all, or a trigger that names it.
 fn filled_for(capability: &Capability, base: &Schema, before: &Schema) -> bool {
     let Capability::Unruled { relation, rule } = capability else { return false };
-    let unique = matches!(rule, RowRule::Constraint(Rule::Unique { .. }) | RowRule::UniqueIndex { .. });
+    let unique = matches!(rule, RowRule::Constraint(TableRule::Unique { .. }) | RowRule::UniqueIndex { .. });
     let (Some(old), Some(found)) = (base.relation(relation), before.relation(relation)) else { return false };
     let defaulted = |column: &Ident| found.column(column).is_some_and(|c| c.default == Some(DefaultValue::Constant));
     let known = |column: &Ident| old.column(column).is_some();

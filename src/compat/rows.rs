@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::schema::resolve::{Problem, Row, Write, WriteKind};
-use crate::schema::{Column, QName, Relation, Rule, Schema, UserType};
+use crate::schema::resolve::{QueryProblem, Row, Write, WriteKind};
+use crate::schema::{Column, QName, Relation, Schema, TableRule, UserType};
 use crate::sql::body::Given;
 use crate::sql::condition::{Condition, Constant, Truth};
 use crate::sql::operation::Ident;
-use crate::sql::query::{At, Body, Command};
+use crate::sql::query::{At, Command, QueryBody};
 
 /// Why PostgreSQL refuses a row that a query writes, whatever the query's parameters are. PREPARE does not see it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,17 +83,17 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
 }
 
 /// Why PostgreSQL refuses a row that an INSERT writes down. What a SELECT finds, and whether an UPDATE finds anything, no text tells.
-pub(crate) fn refused_row(command: &Command, writes: &[Write], schema: &Schema) -> Option<Problem> {
+pub(crate) fn refused_row(command: &Command, writes: &[Write], schema: &Schema) -> Option<QueryProblem> {
     let Command::Insert(insert) = command else { return None };
-    let written = insert.source.as_ref().is_none_or(|source| matches!(source.body, Body::Values(_)));
+    let written = insert.source.as_ref().is_none_or(|source| matches!(source.body, QueryBody::Values(_)));
     let refusal = refusals(writes.first().filter(|_| written)?, schema).into_iter().next()?;
     let code = if matches!(refusal, Refusal::Check { .. }) { "23514" } else { "23502" };
-    Some(Problem { code, message: refusal.to_string(), at: At::default(), sure: true })
+    Some(QueryProblem { code, message: refusal.to_string(), at: At::default(), sure: true })
 }
 
 /// Whether all rows of a write obey a check. `None`: its text does not tell. An UPDATE writes rows anew, so that a check that is not valid is
 /// asked about what it leaves as it is, too.
-pub(super) fn obeys(write: &Write, rule: &Rule, schema: &Schema) -> Option<bool> {
+pub(super) fn obeys(write: &Write, rule: &TableRule, schema: &Schema) -> Option<bool> {
     let relation = schema.relation(&write.relation)?;
     let mut all = true;
     for row in rows(write, relation, schema) {
@@ -202,7 +202,7 @@ fn has_domain(column: &Column, schema: &Schema) -> bool {
     matches!(data_type, Some(UserType::Domain { .. }))
 }
 
-/// Whether a write gives a column a constant other than NULL in every row, or leaves it as it is.
+/// Whether a write gives a column a constant other than NULL in every row, or leaves it is.
 pub(super) fn gives_values(write: &Write, column: &Ident, schema: &Schema) -> bool {
     let relation = schema.relation(&write.relation);
     let Some((relation, of)) = relation.and_then(|relation| Some((relation, relation.column(column)?))) else {
@@ -288,8 +288,8 @@ impl Known<'_> {
     }
 
     /// What a check is on the row.
-    fn holds(&self, rule: &Rule) -> Truth {
-        let Rule::Check { expression, columns, .. } = rule else { return Truth::Unknown };
+    fn holds(&self, rule: &TableRule) -> Truth {
+        let TableRule::Check { expression, columns, .. } = rule else { return Truth::Unknown };
         let value = |name: &Ident| self.value(self.relation.column(name)?);
         if columns.iter().all(|column| value(column).is_none()) {
             return Truth::Unknown;

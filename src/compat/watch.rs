@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::reach::{Reach, Reaches};
 use super::rows::{self, Refusal};
 use super::words::QueryWords;
-use crate::schema::resolve::{Problem, Resolved, Type, Write, WriteKind};
-use crate::schema::{Object, QName, Rule, Schema, UserType};
+use crate::schema::resolve::{QueryProblem, Resolved, Type, Write, WriteKind};
+use crate::schema::{Object, QName, Schema, TableRule, UserType};
 use crate::source::Span;
 use crate::sql::TypeName;
 use crate::sql::lex::words_of;
@@ -73,7 +73,7 @@ impl<'a> Watch<'a> {
         }
         let rules = self.own.schema.relation(relation).into_iter().flat_map(|found| found.constraints.values());
         found.extend(rules.filter_map(|constraint| match &constraint.kind {
-            Rule::ForeignKey { target, .. } => Some(target.clone()),
+            TableRule::ForeignKey { target, .. } => Some(target.clone()),
             _ => None,
         }));
         found
@@ -176,13 +176,13 @@ impl<'a> Watch<'a> {
         if let Some((was, is)) = compared.filter(|_| own.refused().is_none()) {
             let columns = |names: &[crate::sql::operation::Ident]| names.join(", ");
             let message = format!("its NATURAL JOIN compares ({}) instead of ({})", columns(is), columns(was));
-            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+            look.problems.push(QueryProblem { code: "", message, at: At::default(), sure: true });
         }
         if let Some(message) = other_overload(own, &look, schema).filter(|_| own.refused().is_none()) {
-            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+            look.problems.push(QueryProblem { code: "", message, at: At::default(), sure: true });
         }
         if let Some(message) = captured(own, &look, &self.own.schema) {
-            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+            look.problems.push(QueryProblem { code: "", message, at: At::default(), sure: true });
         }
         let unlisted = |look: &Resolved| -> Vec<(QName, Vec<crate::sql::operation::Ident>)> {
             let positional = look.uses.writes.iter().filter_map(|write| match &write.kind {
@@ -200,7 +200,7 @@ impl<'a> Watch<'a> {
                 is.1.join(", "),
                 was.1.join(", ")
             );
-            look.problems.push(Problem { code: "", message, at: At::default(), sure: true });
+            look.problems.push(QueryProblem { code: "", message, at: At::default(), sure: true });
         }
         Some(look)
     }
@@ -266,7 +266,7 @@ impl<'a> Watch<'a> {
     }
 
     /// What is wrong with a query there that is not wrong on its own schema.
-    pub fn problems<'s>(&'s self, state: &'s Watched, query: usize) -> impl Iterator<Item = &'s Problem> {
+    pub fn problems<'s>(&'s self, state: &'s Watched, query: usize) -> impl Iterator<Item = &'s QueryProblem> {
         let own = self.own.looks[query].as_deref();
         let here = state.looks[query].as_deref();
         here.into_iter()

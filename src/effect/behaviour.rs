@@ -2,7 +2,7 @@
 //! words.
 
 use super::capability::{Capability, RowRule};
-use crate::schema::{QName, Rule};
+use crate::schema::{QName, TableRule};
 use crate::sql::operation::{Firing, Ident};
 
 fn behaviour(relation: &QName, what: impl Into<String>) -> Capability {
@@ -47,7 +47,7 @@ pub(crate) fn checked(relation: &QName, constraint: &Ident) -> Capability {
 /// A rule on rows that is not a constraint: a partition's bound, a trigger that raises an exception. `when`: the events at which it is asked,
 /// if not whenever rows are written.
 fn unruled(relation: &QName, name: &str, when: &str) -> Capability {
-    let rule = Rule::Check { columns: Vec::new(), not_null: true, expression: when.into() };
+    let rule = TableRule::Check { columns: Vec::new(), not_null: true, expression: when.into() };
     Capability::Unruled { relation: relation.clone(), rule: RowRule::Check { name: name.into(), rule } }
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn unrefused(relation: &QName, trigger: &Ident, firing: Firing) -> Ca
 /// When a trigger refuses rows, for a rule that stands for one: no schema shows it.
 pub(crate) fn refusing(rule: &RowRule) -> Option<Firing> {
     match rule {
-        RowRule::Check { name, rule: Rule::Check { expression, .. } } if name.starts_with("trigger ") => {
+        RowRule::Check { name, rule: TableRule::Check { expression, .. } } if name.starts_with("trigger ") => {
             let on = |event: &str| expression.contains(event);
             Some(Firing { insert: on("INSERT"), update: on("UPDATE"), delete: on("DELETE"), ..Firing::ALWAYS })
         }

@@ -8,7 +8,7 @@ use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::every_privilege;
 use crate::schema::resolve::{NO_ARBITER, SHADOWED, body_problems};
-use crate::schema::{Applied, Column, Function, Object, QName, Relation, Rule, Schema, UserType};
+use crate::schema::{Applied, Column, Function, Object, QName, Relation, Schema, TableRule, UserType};
 use crate::sql::Operation;
 use crate::sql::operation::{
     DataVerb, DefaultValue, DomainChange, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange,
@@ -660,7 +660,7 @@ pub(super) fn unsound(schema: &Schema, name: &QName, function: &Function) -> BTr
 /// What its foreign keys do to its rows when those that they point to are deleted.
 pub(super) fn cascades(name: &QName, relation: &Relation) -> impl Iterator<Item = Capability> {
     relation.constraints.values().filter_map(|constraint| match &constraint.kind {
-        Rule::ForeignKey { columns, target, on_delete: OnDelete::Cascade | OnDelete::Set, .. } => {
+        TableRule::ForeignKey { columns, target, on_delete: OnDelete::Cascade | OnDelete::Set, .. } => {
             Some(Capability::Cascades { relation: target.clone(), child: name.clone(), columns: columns.clone() })
         }
         _ => None,
@@ -691,16 +691,16 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
         .iter()
         .filter(|(name, c)| !(c.kind.has_index() && relation.indexes.get(*name).is_some_and(|i| i.unique)));
     let constraints = own.map(|(name, constraint)| match &constraint.kind {
-        Rule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
+        TableRule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },
         // A primary key demands uniqueness here; that it refuses NULL is told by its columns.
-        Rule::PrimaryKey { columns } | Rule::Unique { columns } => {
-            RowRule::Constraint(Rule::Unique { columns: sorted(columns.clone()) })
+        TableRule::PrimaryKey { columns } | TableRule::Unique { columns } => {
+            RowRule::Constraint(TableRule::Unique { columns: sorted(columns.clone()) })
         }
         rule => RowRule::Constraint(rule.clone()),
     });
     let unique = relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
         match index.plain_key().filter(|_| !index.nulls_collide) {
-            Some(columns) => RowRule::Constraint(Rule::Unique { columns: sorted(columns) }),
+            Some(columns) => RowRule::Constraint(TableRule::Unique { columns: sorted(columns) }),
             None => RowRule::UniqueIndex {
                 name: name.clone(),
                 key: index.key.iter().flatten().cloned().collect(),
@@ -713,11 +713,11 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
     let policies = relation.policies.iter().filter(|(_, policy)| policy.restrictive && relation.row_security);
     let policies = policies.map(|(name, policy)| RowRule::Check {
         name: format!("policy {name}").into(),
-        rule: Rule::Check { columns: Vec::new(), not_null: true, expression: policy.text.clone() },
+        rule: TableRule::Check { columns: Vec::new(), not_null: true, expression: policy.text.clone() },
     });
     let shown = relation.check_option.then(|| RowRule::Check {
         name: "check option".into(),
-        rule: Rule::Check { columns: Vec::new(), not_null: true, expression: "".into() },
+        rule: TableRule::Check { columns: Vec::new(), not_null: true, expression: "".into() },
     });
     constraints.chain(unique).chain(policies).chain(shown).collect()
 }

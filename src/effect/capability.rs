@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::schema::{QName, Rule};
+use crate::schema::{QName, TableRule};
 use crate::sql::operation::{Ident, ObjectKind};
 
 /// Something a client may rely on.
@@ -299,13 +299,13 @@ pub enum Capability {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowRule {
     /// A constraint or unique index.
-    Constraint(Rule),
+    Constraint(TableRule),
     /// A CHECK of this name: two checks on the same columns can demand different things.
     Check {
         /// Its name.
         name: Ident,
         /// What it mentions.
-        rule: Rule,
+        rule: TableRule,
     },
     /// A unique index on expressions or some rows only.
     UniqueIndex {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::type_class::{TypeChange, type_change};
 use super::version::{Fact, PgVersion};
-use crate::schema::{Constraint, QName, Relation, Rule, Schema};
+use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
 use crate::sql::Operation;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
@@ -373,7 +373,7 @@ fn targets_of(table: &QName, schema: &Schema) -> Vec<QName> {
 /// The tables that a table's foreign keys point to: dropping the key locks them too.
 fn targets(relation: &Relation) -> Vec<QName> {
     let targets = relation.constraints.values().filter_map(|c| match &c.kind {
-        Rule::ForeignKey { target, .. } => Some(target.clone()),
+        TableRule::ForeignKey { target, .. } => Some(target.clone()),
         _ => None,
     });
     targets.collect()
@@ -384,7 +384,7 @@ fn keyed_with(table: &QName, column: &Ident, schema: &Schema) -> BTreeSet<QName>
     let keys = |owner: &QName| {
         let rules = schema.relation(owner).into_iter().flat_map(|relation| relation.constraints.values());
         rules.filter_map(|constraint| match &constraint.kind {
-            Rule::ForeignKey { columns, target, target_columns, .. } => {
+            TableRule::ForeignKey { columns, target, target_columns, .. } => {
                 Some((columns.clone(), target.clone(), target_columns.clone()))
             }
             _ => None,
@@ -427,14 +427,14 @@ fn emptied_with(table: &QName, schema: &Schema) -> BTreeSet<QName> {
 fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -> Vec<QName> {
     let own = schema.relation(table).into_iter().flat_map(|relation| relation.constraints.values());
     let targets = own.filter_map(|constraint| match &constraint.kind {
-        Rule::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target.clone()),
+        TableRule::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target.clone()),
         _ => None,
     });
     let mut found: Vec<QName> = targets.collect();
     let shows = |name: &&QName| {
         schema.relation(name).is_some_and(|relation| {
             let points = |constraint: &Constraint| {
-                matches!(&constraint.kind, Rule::ForeignKey { target, target_columns, .. }
+                matches!(&constraint.kind, TableRule::ForeignKey { target, target_columns, .. }
                     if *target == *table && target_columns.contains(column))
             };
             relation.read_columns.contains(&(table.clone(), column.clone()))
@@ -499,7 +499,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::SetNotNull { column, not_valid, .. } => {
             let proven = version.has(Fact::NotNullByCheck) && schema.relation(table).is_some_and(|r| {
                 r.constraints.values().any(|c| {
-                    c.valid && matches!(&c.kind, Rule::Check { columns, not_null: true, .. } if columns.as_slice() == [column.clone()])
+                    c.valid && matches!(&c.kind, TableRule::Check { columns, not_null: true, .. } if columns.as_slice() == [column.clone()])
                 })
             });
             Hazard { scan: !proven && !not_valid, ..exclusive }
@@ -507,7 +507,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         TableChange::AddConstraint(definition) => constraint_cost(definition, table, schema),
         TableChange::ValidateConstraint { name } => {
             let target = schema.relation(table).and_then(|r| r.constraints.get(name)).and_then(|c| match &c.kind {
-                Rule::ForeignKey { target, .. } => Some(target.clone()),
+                TableRule::ForeignKey { target, .. } => Some(target.clone()),
                 _ => None,
             });
             let hazard = Hazard { scan: true, ..light };
@@ -515,7 +515,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         }
         TableChange::DropConstraint { name, .. } => {
             let target = schema.relation(table).and_then(|r| r.constraints.get(name)).and_then(|c| match &c.kind {
-                Rule::ForeignKey { target, .. } => Some(target.clone()),
+                TableRule::ForeignKey { target, .. } => Some(target.clone()),
                 _ => None,
             });
             let locked = target.into_iter().flat_map(|target| whole(target, schema));

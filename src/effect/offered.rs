@@ -3,7 +3,7 @@
 use super::between::{cascades, obeyed, of_others, rules, unsound};
 use super::capability::{Capability, RowRule};
 use super::type_class::type_class;
-use crate::schema::{Column, Function, Relation, Rule, Schema};
+use crate::schema::{Column, Function, Relation, Schema, TableRule};
 use crate::sql::operation::{Ident, RelationKind};
 
 impl Capability {
@@ -98,14 +98,14 @@ fn bites_old_rows(rule: &RowRule, old: &Relation) -> bool {
     let known = |column: &Ident| old.column(column).is_some();
     let columns = rule.columns();
     match rule {
-        RowRule::Constraint(Rule::Check { not_null, .. })
-        | RowRule::Check { rule: Rule::Check { not_null, .. }, .. } => {
+        RowRule::Constraint(TableRule::Check { not_null, .. })
+        | RowRule::Check { rule: TableRule::Check { not_null, .. }, .. } => {
             *not_null || columns.is_empty() || columns.iter().any(known)
         }
         // A key with a column that old rows leave NULL is never violated; a primary key refuses those rows by another capability.
-        RowRule::Constraint(Rule::Unique { .. } | Rule::PrimaryKey { .. } | Rule::ForeignKey { .. })
+        RowRule::Constraint(TableRule::Unique { .. } | TableRule::PrimaryKey { .. } | TableRule::ForeignKey { .. })
         | RowRule::UniqueIndex { .. } => columns.iter().all(known),
-        RowRule::Constraint(Rule::Exclude { .. }) | RowRule::Check { .. } => columns.iter().any(known),
+        RowRule::Constraint(TableRule::Exclude { .. }) | RowRule::Check { .. } => columns.iter().any(known),
     }
 }
 

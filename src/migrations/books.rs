@@ -30,4 +30,14 @@ mod tests {
         }
         assert!(!are_books("public", "changes") && !are_books("drizzle", "orders"));
     }
+
+    /// A tool whose folders are read is no longer one that is only recognised.
+    #[test]
+    fn no_convention_is_among_the_others() {
+        let label = |name: &str| name.to_lowercase().replace([' ', '-', '_'], "");
+        for convention in Convention::ALL {
+            let own = label(convention.tool().label);
+            assert!(OTHERS.iter().all(|other| label(other.label) != own), "{convention}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::effect::{Capability, Effect, Fact, Hazard, hazard};
 use crate::migrations::{Folder, Migration};
 use crate::parallel;
-use crate::schema::{Applied, Object, Problem, QName, Rule, Schema, TEMPORARY};
+use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, TableRule};
 use crate::source::{Sources, Span};
 use crate::sql::operation::{ConstraintKind, DataVerb, Ident, TableChange, TransactionControl};
 use crate::sql::query::Command;
@@ -502,7 +502,7 @@ fn lost(part: &Part, node: &Node) -> Option<Lost> {
     let relation = node.before.relation(&table)?;
     match change {
         TableChange::DropConstraint { name, .. } => match &relation.constraints.get(name)?.kind {
-            Rule::ForeignKey { columns, target, .. } => {
+            TableRule::ForeignKey { columns, target, .. } => {
                 Some(Lost::Reference { table, columns: columns.clone(), target: target.clone() })
             }
             _ => None,

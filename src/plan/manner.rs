@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::part::Part;
 use super::saved::{Backfill, StepStatement, Work};
-use crate::schema::{Constraint, QName, Rule, Schema};
+use crate::schema::{Constraint, QName, Schema, TableRule};
 use crate::sql::operation::{DataVerb, Ident, Operation, RelationKind};
 use crate::sql::{self, Quoted};
 
@@ -103,7 +103,7 @@ fn backfill(key: Option<&str>, rows: u32, part: &Part, text: &str, schema: &Sche
             "it changes {column}, which is unique: rows of one time may collide with those of the next"
         ));
     }
-    let is_self = |constraint: &Constraint| matches!(&constraint.kind, Rule::ForeignKey { target, .. } if Some(target) == table.as_ref());
+    let is_self = |constraint: &Constraint| matches!(&constraint.kind, TableRule::ForeignKey { target, .. } if Some(target) == table.as_ref());
     if data.verb == DataVerb::Delete && relation.constraints.values().any(is_self) {
         return Err(
             "its rows point to rows of the same table, so a part of them cannot go before the others".to_owned()

@@ -46,7 +46,7 @@ impl Part {
     }
 
     /// Why PostgreSQL refuses a data statement, or an expression that is to be kept, on a schema, by the names and types in it.
-    pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::Problem> {
+    pub(crate) fn refused_on(&self, schema: &Schema) -> Option<resolve::QueryProblem> {
         let Some(command) = self.command.as_deref() else {
             return schema.refused_expression(&self.operation, self.prefix.is_none());
         };

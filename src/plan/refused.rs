@@ -96,7 +96,7 @@ fn refused_change(command: &Command, schema: &Schema) -> Option<String> {
 }
 
 /// What is to be said of a data statement that cannot run on the schema before it.
-pub(super) fn refused_data(refusal: &resolve::Problem, span: Span, missing: bool, worded: bool) -> Diagnostic {
+pub(super) fn refused_data(refusal: &resolve::QueryProblem, span: Span, missing: bool, worded: bool) -> Diagnostic {
     if missing {
         return problem(&Problem::Missing(refusal.lacking()), span, false, worded);
     }

@@ -9,7 +9,7 @@ use crate::sql::operation::{
     CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
     QueryShape, RelationKind, TableChange,
 };
-use crate::sql::query::{Body, Expr, Item, Kept, Query};
+use crate::sql::query::{Expr, Item, Kept, QueryBody, QueryExpression};
 use crate::sql::{Name, TypeName};
 
 /// The outcome of an operation.
@@ -414,9 +414,9 @@ impl Change {
                 self.remove(&dependent);
             } else {
                 self.edit(&dependent, |child| {
-                    child
-                        .constraints
-                        .retain(|_, c| !matches!(&c.kind, super::Rule::ForeignKey { target, .. } if target == name));
+                    child.constraints.retain(
+                        |_, c| !matches!(&c.kind, super::TableRule::ForeignKey { target, .. } if target == name),
+                    );
                 });
             }
         }
@@ -732,8 +732,8 @@ impl Change {
     }
 
     /// Marks the columns of a view that nobody can write: what is no column of the relation that it reads, or is computed there.
-    fn mark_computed(&self, view: &mut Relation, query: &Query) {
-        let Body::Select(select) = &query.body else { return };
+    fn mark_computed(&self, view: &mut Relation, query: &QueryExpression) {
+        let QueryBody::Select(select) = &query.body else { return };
         let below = view.reads.iter().next().filter(|_| view.reads.len() == 1);
         let below = below.and_then(|read| self.schema.relation(read));
         let computed = |name: &Ident| below.is_some_and(|r| r.column(name).is_some_and(|column| column.computed));
@@ -760,7 +760,7 @@ impl Change {
     }
 
     /// The columns of a query with the types of its expressions, and all of them where its shape alone does not tell.
-    pub(super) fn typed(&self, query: &QueryShape, body: &Query) -> (Option<Vec<Column>>, resolve::Uses) {
+    pub(super) fn typed(&self, query: &QueryShape, body: &QueryExpression) -> (Option<Vec<Column>>, resolve::Uses) {
         let (found, uses) = resolve::columns(body, &self.schema);
         (self.columns_of(query, found), uses)
     }
@@ -930,7 +930,7 @@ pub(crate) fn every_privilege(kind: RelationKind, privilege: &str) -> Vec<&str> 
 /// Makes a relation follow another one's rename.
 fn redirect(relation: &mut Relation, from: &QName, to: &QName) {
     for constraint in relation.constraints.values_mut() {
-        if let super::Rule::ForeignKey { target, .. } = &mut constraint.kind
+        if let super::TableRule::ForeignKey { target, .. } = &mut constraint.kind
             && target == from
         {
             *target = to.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::apply::{Change, Object, searched};
-use super::model::{Function, Publication, PublishedTables, QName, Relation, Rule, Source};
+use super::model::{BodySource, Function, Publication, PublishedTables, QName, Relation, TableRule};
 use super::refusals::takes;
 use super::{Caller, Schema};
 use crate::sql::operation::{
@@ -22,7 +22,7 @@ impl Change {
             outputs: function.outputs.clone(),
             inputs: function.inputs.clone(),
             names: function.names.clone(),
-            source: Arc::new(Source::new(function.language.clone(), function.text.clone())),
+            source: Arc::new(BodySource::new(function.language.clone(), function.text.clone())),
             tracked: function.tracked,
             volatile: function.volatile,
             immutable: function.immutable,
@@ -162,7 +162,7 @@ impl Change {
                 match &caller {
                     Caller::View => {}
                     Caller::Constraint(part) => {
-                        if let Some(Rule::Check { expression, .. }) =
+                        if let Some(TableRule::Check { expression, .. }) =
                             relation.constraints.get_mut(part).map(|constraint| &mut constraint.kind)
                         {
                             *expression = renamed(expression);

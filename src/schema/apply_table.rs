@@ -1,7 +1,7 @@
 //! `CREATE TABLE` and the sub-commands of `ALTER TABLE`.
 
 use super::apply::Change;
-use super::model::{Column, Constraint, Index, QName, Relation, Rule};
+use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
 use super::naming;
 use super::resolve::COUNTERS;
 use crate::sql::operation::{
@@ -48,7 +48,8 @@ impl Change {
         for column in other.columns.iter().filter(|_| like.identity).filter(identity) {
             self.sequence_named(name, &column.name);
         }
-        let checks = other.constraints.iter().filter(|(_, c)| like.constraints && matches!(c.kind, Rule::Check { .. }));
+        let checks =
+            other.constraints.iter().filter(|(_, c)| like.constraints && matches!(c.kind, TableRule::Check { .. }));
         let checks: Vec<_> = checks.map(|(check, c)| (check.clone(), c.clone())).collect();
         self.edit(name, |t| t.constraints.extend(checks));
         if like.indexes {
@@ -157,8 +158,8 @@ impl Change {
             let key: Vec<Ident> = index.key.iter().map(|k| k.clone().unwrap_or_else(|| "expr".into())).collect();
             let rule = above.constraints.get(index_name);
             let (addition, label) = match rule.map(|c| &c.kind) {
-                Some(Rule::PrimaryKey { .. }) => (None, "pkey"),
-                Some(Rule::Unique { .. }) => (naming::addition(&key), "key"),
+                Some(TableRule::PrimaryKey { .. }) => (None, "pkey"),
+                Some(TableRule::Unique { .. }) => (naming::addition(&key), "key"),
                 _ => (naming::addition(&key), "idx"),
             };
             let name =
@@ -200,16 +201,18 @@ impl Change {
             return;
         }
         let (kind, addition, label) = match &definition.kind {
-            ConstraintKind::PrimaryKey { columns } => (Rule::PrimaryKey { columns: columns.clone() }, None, "pkey"),
+            ConstraintKind::PrimaryKey { columns } => {
+                (TableRule::PrimaryKey { columns: columns.clone() }, None, "pkey")
+            }
             ConstraintKind::Unique { columns, .. } => {
-                (Rule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
+                (TableRule::Unique { columns: columns.clone() }, naming::addition(columns), "key")
             }
             ConstraintKind::Check { columns, not_null, expression, .. } => {
                 // PostgreSQL names a check after its column if it mentions just one.
                 let known = self.schema.relation(table).map_or(&[][..], |r| &r.columns);
                 let own: Vec<_> = columns.iter().filter(|c| known.iter().any(|k| k.name == **c)).cloned().collect();
                 let addition = if let [one] = own.as_slice() { Some(one.to_string()) } else { None };
-                let rule = Rule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
+                let rule = TableRule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
                 (rule, addition, "check")
             }
             ConstraintKind::ForeignKey { columns, target, target_columns, on_delete } => {
@@ -221,11 +224,11 @@ impl Change {
                     target_columns = key.to_vec();
                 }
                 let on_delete = *on_delete;
-                let rule = Rule::ForeignKey { columns: columns.clone(), target, target_columns, on_delete };
+                let rule = TableRule::ForeignKey { columns: columns.clone(), target, target_columns, on_delete };
                 (rule, naming::addition(columns), "fkey")
             }
             ConstraintKind::Exclude { columns, .. } => {
-                (Rule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")
+                (TableRule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")
             }
             ConstraintKind::UsingIndex { index, primary } => {
                 self.adopt_index(table, definition, index, *primary);
@@ -235,10 +238,10 @@ impl Change {
         let name = definition.name.clone().unwrap_or_else(|| {
             naming::free_name(&table.name, addition.as_deref(), label, |n| self.taken(&table.schema, n))
         });
-        let not_null = matches!(kind, Rule::PrimaryKey { .. });
+        let not_null = matches!(kind, TableRule::PrimaryKey { .. });
         let (valid, deferrable) = (!definition.not_valid, definition.deferrable);
         let nulls_collide = matches!(definition.kind, ConstraintKind::Unique { nulls_collide: true, .. });
-        if let Rule::ForeignKey { target, .. } = &kind
+        if let TableRule::ForeignKey { target, .. } = &kind
             && self.schema.relation(target).is_none()
         {
             self.missing(format!("table {target}"));
@@ -246,7 +249,7 @@ impl Change {
         self.edit(table, |relation| {
             if kind.has_index() {
                 let key = kind.columns().iter().cloned().map(Some).collect();
-                let unique = !matches!(kind, Rule::Exclude { .. });
+                let unique = !matches!(kind, TableRule::Exclude { .. });
                 let mentions = definition.covers.clone();
                 let excludes = matches!(definition.kind, ConstraintKind::Exclude { alike: true, .. });
                 let index = Index { nulls_collide, deferrable, mentions, excludes, ..Index::plain(key, unique) };
@@ -282,7 +285,7 @@ impl Change {
                     }
                 }
             }
-            let kind = if primary { Rule::PrimaryKey { columns } } else { Rule::Unique { columns } };
+            let kind = if primary { TableRule::PrimaryKey { columns } } else { TableRule::Unique { columns } };
             relation.constraints.insert(name, Constraint { kind, valid: true });
         });
     }
@@ -545,16 +548,16 @@ impl Change {
             ConstraintKind::Unique { columns, .. } => (columns, false),
             _ => return false,
         };
-        let same = |rule: &Rule| match rule {
-            Rule::PrimaryKey { columns: own } => primary && own == columns,
-            Rule::Unique { columns: own } => !primary && own == columns,
+        let same = |rule: &TableRule| match rule {
+            TableRule::PrimaryKey { columns: own } => primary && own == columns,
+            TableRule::Unique { columns: own } => !primary && own == columns,
             _ => false,
         };
         self.schema.relation(table).is_some_and(|found| found.constraints.values().any(|c| same(&c.kind)))
     }
 
     /// A key of a partitioned table goes with those of its partitions.
-    fn drop_keys_below(&mut self, table: &QName, key: &Rule) {
+    fn drop_keys_below(&mut self, table: &QName, key: &TableRule) {
         for partition in self.with_partitions(table, true).into_iter().skip(1) {
             let found = self.schema.relation(&partition);
             let own =
@@ -600,8 +603,8 @@ impl Change {
     /// Foreign keys of other tables to dropped columns go with them (`CASCADE`).
     fn drop_references(&mut self, table: &QName, dropped: impl Fn(&[Ident]) -> bool) {
         let children: Vec<_> = self.schema.dependents(table).cloned().collect();
-        let points_here = |rule: &Rule| {
-            matches!(rule, Rule::ForeignKey { target, target_columns, .. }
+        let points_here = |rule: &TableRule| {
+            matches!(rule, TableRule::ForeignKey { target, target_columns, .. }
                 if target == table && dropped(target_columns))
         };
         for child in children {
@@ -688,7 +691,7 @@ impl Change {
                     relation.read_columns.insert((table.clone(), to.clone()));
                 }
                 for constraint in relation.constraints.values_mut() {
-                    if let Rule::ForeignKey { target, target_columns, .. } = &mut constraint.kind
+                    if let TableRule::ForeignKey { target, target_columns, .. } = &mut constraint.kind
                         && target == table
                     {
                         target_columns.iter_mut().for_each(rename);
@@ -728,7 +731,7 @@ fn inherit(relation: &mut Relation, parent: &Relation) {
         Column { holds: None, default, ..column }
     }));
     relation.runs.extend(parent.runs.iter().cloned());
-    let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, Rule::Check { .. }));
+    let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, TableRule::Check { .. }));
     relation.constraints.extend(checks.map(|(name, c)| (name.clone(), c.clone())));
 }
 

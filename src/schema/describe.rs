@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use imbl::ordmap::DiffItem;
 use sha2::{Digest, Sha256};
 
-use super::{Function, QName, Relation, Rule, Schema, UserType};
+use super::{Function, QName, Relation, Schema, TableRule, UserType};
 use crate::sql::operation::Ident;
 use crate::sql::operation::{DefaultValue, RelationKind};
 
@@ -143,10 +143,13 @@ fn relation_lines(name: &QName, relation: &Relation, lines: &mut Lines) {
         }
     }
     for (constraint, definition) in &relation.constraints {
-        let columns =
-            if matches!(definition.kind, Rule::Check { .. }) { String::new() } else { list(definition.kind.columns()) };
+        let columns = if matches!(definition.kind, TableRule::Check { .. }) {
+            String::new()
+        } else {
+            list(definition.kind.columns())
+        };
         let target = match &definition.kind {
-            Rule::ForeignKey { target, target_columns, .. } => format!(" to {target}{}", list(target_columns)),
+            TableRule::ForeignKey { target, target_columns, .. } => format!(" to {target}{}", list(target_columns)),
             _ => String::new(),
         };
         let valid = if definition.valid { "" } else { " not valid" };

@@ -31,7 +31,8 @@ pub use apply::{Applied, Object, Problem};
 pub(crate) use apply::{every_privilege, searched};
 use model::StandsOn;
 pub use model::{
-    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, Rule, Source, UserType,
+    BodySource, Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule,
+    UserType,
 };
 pub use patch::Patch;
 pub(crate) use refusals::{Caller, clauses_refused, is_collated, placed};
@@ -250,7 +251,7 @@ impl Schema {
     pub(crate) fn cascading_from(&self, name: &QName) -> impl Iterator<Item = QName> {
         let rules = self.relation(name).into_iter().flat_map(|relation| relation.constraints.values());
         rules.filter_map(|constraint| match &constraint.kind {
-            Rule::ForeignKey { target, on_delete, .. } if *on_delete != OnDelete::Refuse => Some(target.clone()),
+            TableRule::ForeignKey { target, on_delete, .. } if *on_delete != OnDelete::Refuse => Some(target.clone()),
             _ => None,
         })
     }
@@ -466,7 +467,7 @@ impl Schema {
     pub fn pointing_to<'a>(&'a self, table: &'a QName) -> impl Iterator<Item = &'a QName> {
         let points = move |relation: &Relation| {
             let mut rules = relation.constraints.values();
-            rules.any(|constraint| matches!(&constraint.kind, Rule::ForeignKey { target, .. } if target == table))
+            rules.any(|constraint| matches!(&constraint.kind, TableRule::ForeignKey { target, .. } if target == table))
         };
         self.dependents(table).filter(move |name| self.relation(name).is_some_and(points))
     }
@@ -728,7 +729,7 @@ struct Links {
 impl Links {
     fn of(relation: &Relation) -> Self {
         let targets = relation.constraints.values().filter_map(|c| match &c.kind {
-            Rule::ForeignKey { target, .. } => Some(target),
+            TableRule::ForeignKey { target, .. } => Some(target),
             _ => None,
         });
         Self {

@@ -267,7 +267,7 @@ impl Relation {
     /// The columns of its primary key.
     pub fn primary_key(&self) -> Option<&[Ident]> {
         self.constraints.values().find_map(|c| match &c.kind {
-            Rule::PrimaryKey { columns } => Some(columns.as_slice()),
+            TableRule::PrimaryKey { columns } => Some(columns.as_slice()),
             _ => None,
         })
     }
@@ -335,7 +335,7 @@ impl Column {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constraint {
     /// What it demands.
-    pub kind: Rule,
+    pub kind: TableRule,
     /// Whether existing rows are known to satisfy it.
     pub valid: bool,
 }
@@ -355,7 +355,7 @@ pub struct Policy {
 
 /// What a constraint demands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
+pub enum TableRule {
     /// `PRIMARY KEY`
     PrimaryKey {
         /// The columns.
@@ -393,7 +393,7 @@ pub enum Rule {
     },
 }
 
-impl Rule {
+impl TableRule {
     /// The columns of the table itself.
     pub fn columns(&self) -> &[Ident] {
         match self {
@@ -535,14 +535,14 @@ impl UserType {
 
 /// The text of a function's body.
 #[derive(Debug)]
-pub struct Source {
+pub struct BodySource {
     language: Ident,
     text: Arc<str>,
     body: OnceLock<Body>,
     whole_rows: OnceLock<bool>,
 }
 
-impl Source {
+impl BodySource {
     /// A body in a language, whose name is in lower case.
     pub fn new(language: Ident, text: Arc<str>) -> Self {
         Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
@@ -564,9 +564,9 @@ impl Source {
     }
 }
 
-impl Eq for Source {}
+impl Eq for BodySource {}
 
-impl PartialEq for Source {
+impl PartialEq for BodySource {
     fn eq(&self, other: &Self) -> bool {
         self.language == other.language && self.text == other.text
     }
@@ -588,7 +588,7 @@ pub struct Function {
     /// Names that its body mentions.
     pub mentions: Arc<[Ident]>,
     /// Its body.
-    pub source: Arc<Source>,
+    pub source: Arc<BodySource>,
     /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
     pub tracked: bool,
     /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.

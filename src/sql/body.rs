@@ -463,7 +463,7 @@ impl<'a> Reader<'a> {
 fn single(command: &Command) -> Option<&Expr> {
     let Command::Select(query) = command else { return None };
     match &query.body {
-        query::Body::Select(select) => match select.items.as_slice() {
+        query::QueryBody::Select(select) => match select.items.as_slice() {
             [query::Item::Expr(value, _)] => Some(value),
             _ => None,
         },

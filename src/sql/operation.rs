@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
-use super::query::{Kept, Query};
+use super::query::{Kept, QueryExpression};
 pub use super::table::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Like, OnDelete, ReplicaIdentity,
     TableChange,
@@ -686,7 +686,7 @@ pub struct CreateView {
     /// Its query.
     pub query: QueryShape,
     /// The same with its expressions, to tell the types of its columns by.
-    pub body: Query,
+    pub body: QueryExpression,
     /// `WITH CHECK OPTION`
     pub check_option: bool,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.

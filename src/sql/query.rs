@@ -36,9 +36,9 @@ pub struct Placed<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// `SELECT`, `VALUES`, `TABLE`
-    Select(Query),
+    Select(QueryExpression),
     /// `COPY table TO`: the table, and its rows as a query.
-    CopyTo(Placed<Name>, Query),
+    CopyTo(Placed<Name>, QueryExpression),
     /// `INSERT`
     Insert(Box<Insert>),
     /// `UPDATE`
@@ -65,13 +65,13 @@ pub enum Command {
 
 /// `[WITH …] body [ORDER BY …] [LIMIT …]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Query {
+pub struct QueryExpression {
     /// The `WITH` queries, in order.
     pub ctes: Vec<Cte>,
     /// `WITH RECURSIVE`
     pub recursive: bool,
     /// What is selected.
-    pub body: Body,
+    pub body: QueryBody,
     /// `ORDER BY`
     pub order_by: Vec<Expr>,
     /// `LIMIT`, `OFFSET`, `FETCH`
@@ -86,12 +86,12 @@ pub struct Cte {
     /// New names of its columns.
     pub columns: Vec<Ident>,
     /// The query.
-    pub query: Query,
+    pub query: QueryExpression,
 }
 
 /// What a query selects from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub enum QueryBody {
     /// `SELECT`
     Select(Box<Select>),
     /// `UNION`, `INTERSECT`, `EXCEPT`, and whether rows are compared: all but `UNION ALL` do.
@@ -99,7 +99,7 @@ pub enum Body {
     /// `VALUES`
     Values(Vec<Vec<Expr>>),
     /// A query in parentheses.
-    Query(Box<Query>),
+    Query(Box<QueryExpression>),
     /// A statement that writes, in `WITH`.
     Command(Box<Command>),
 }
@@ -159,7 +159,7 @@ pub enum From {
     /// A subquery.
     Derived {
         /// The query.
-        query: Box<Query>,
+        query: Box<QueryExpression>,
         /// `LATERAL`
         lateral: bool,
         /// Its alias.
@@ -218,7 +218,7 @@ pub struct Insert {
     /// The column list; `None`: all, in order.
     pub columns: Option<Vec<Placed<Ident>>>,
     /// What is inserted; `None` for `DEFAULT VALUES` and `COPY`.
-    pub source: Option<Query>,
+    pub source: Option<QueryExpression>,
     /// Whether it is `COPY … FROM`.
     pub copies: bool,
     /// `ON CONFLICT`
@@ -365,13 +365,13 @@ pub enum Expr {
     /// `ARRAY[…]`
     Array(Vec<Self>, At),
     /// `ARRAY(SELECT …)`
-    ArrayOf(Box<Query>),
+    ArrayOf(Box<QueryExpression>),
     /// `(a, b)`, `ROW(a, b)`
     Row(Vec<Self>),
     /// `(SELECT …)`
-    Scalar(Box<Query>),
+    Scalar(Box<QueryExpression>),
     /// `EXISTS (SELECT …)`
-    Exists(Box<Query>),
+    Exists(Box<QueryExpression>),
     /// `a[1]`: whether it is a slice
     Subscript(Box<Self>, Vec<Self>, bool),
     /// `(e).a`

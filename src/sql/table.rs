@@ -3,7 +3,7 @@
 use super::bound::Bound;
 use super::name::Name;
 use super::operation::{Ident, QueryShape};
-use super::query::{Kept, Query};
+use super::query::{Kept, QueryExpression};
 use super::types::TypeName;
 
 /// A column definition.
@@ -179,7 +179,7 @@ pub struct CreateTable {
     /// The columns of `PARTITION BY`, as far as they are columns.
     pub partition_key: Vec<Ident>,
     /// `AS SELECT …`: what it reads, and the same with its expressions.
-    pub query: Option<(QueryShape, Query)>,
+    pub query: Option<(QueryShape, QueryExpression)>,
 }
 
 /// `LIKE table INCLUDING …` in a CREATE TABLE. NOT NULL always comes along.

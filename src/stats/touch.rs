@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Touch, Way};
 use crate::schema::resolve::{WriteKind, resolve};
-use crate::schema::{QName, Rule, Schema};
+use crate::schema::{QName, Schema, TableRule};
 use crate::sql::lex::words_of;
 use crate::sql::operation::OnDelete;
 use crate::sql::operation::{Ident, RelationKind};
@@ -128,7 +128,7 @@ impl Found<'_> {
         let schema = self.schema;
         for (owner, relation) in schema.relations() {
             for constraint in relation.constraints.values() {
-                let Rule::ForeignKey { columns, target, target_columns, on_delete } = &constraint.kind else {
+                let TableRule::ForeignKey { columns, target, target_columns, on_delete } = &constraint.kind else {
                     continue;
                 };
                 if owner == table && writes(kind, columns, true) {

@@ -150,10 +150,10 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(TakenName, bool)> {
             RowRule::Check { name, .. } | RowRule::UniqueIndex { name, .. } => one(other(name), true),
             RowRule::Constraint(rule) => {
                 let constraints = base.relation(relation).map(|r| &r.constraints);
-                let same = |kind: &crate::schema::Rule| match (kind, rule) {
+                let same = |kind: &crate::schema::TableRule| match (kind, rule) {
                     (
-                        crate::schema::Rule::Unique { columns } | crate::schema::Rule::PrimaryKey { columns },
-                        crate::schema::Rule::Unique { columns: sorted },
+                        crate::schema::TableRule::Unique { columns } | crate::schema::TableRule::PrimaryKey { columns },
+                        crate::schema::TableRule::Unique { columns: sorted },
                     ) => columns.len() == sorted.len() && columns.iter().all(|column| sorted.contains(column)),
                     (kind, rule) => kind == rule,
                 };

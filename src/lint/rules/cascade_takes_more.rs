@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
-use crate::schema::{Object, QName, Rule as RowRule, Schema};
+use crate::schema::{Object, QName, Schema, TableRule as RowRule};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
 

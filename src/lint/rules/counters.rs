@@ -6,7 +6,7 @@ use crate::effect::Capability;
 use crate::lint::{PlacedPart, Rule, Subject};
 use crate::schema::{QName, Relation};
 use crate::sql::operation::{DataVerb, Ident, TableChange};
-use crate::sql::query::{Body, Command, Expr, Item};
+use crate::sql::query::{Command, Expr, Item, QueryBody};
 use crate::sql::{Operation, read_query};
 
 /// What a step does to the counter of a unique column, and what rows may not agree with.
@@ -132,7 +132,7 @@ fn set(
 /// The sequence that `SELECT setval('sequence', number)` sets.
 fn number_set(text: &str) -> Option<(String, String)> {
     let Ok(Command::Select(query)) = read_query(text.trim_end_matches(';')) else { return None };
-    let Body::Select(select) = query.body else { return None };
+    let QueryBody::Select(select) = query.body else { return None };
     let [Item::Expr(Expr::Call(call), _)] = select.items.as_slice() else { return None };
     let named = match call.arguments.first()? {
         Expr::Cast(inner, ..) => &**inner,

@@ -4,7 +4,7 @@ use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::{Capability, RowRule, behaviour};
 use crate::lint::{Case, Docs, PlacedStep, Placing, Rule, RuleCheck, Subject, Yields};
-use crate::schema::{QName, Rule as Constraint, Schema};
+use crate::schema::{QName, Schema, TableRule as Constraint};
 use crate::sql::Operation;
 use crate::sql::operation::{DefaultValue, Ident, OnDelete, TableChange};
 use crate::workload::Query;

@@ -7,7 +7,7 @@ use crate::compat::{Evidence, Phase, Requirement};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
-use crate::schema::{Function, QName, Rule as Constraint, Schema};
+use crate::schema::{Function, QName, Schema, TableRule as Constraint};
 use crate::sql::operation::{DataVerb, DefaultValue, Ident, OnDelete, RelationKind, TableChange};
 use crate::sql::{Name, Operation};
 

@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::effect::Capability;
 use crate::lint::{Rule, Subject};
 use crate::schema::resolve::{Place, Value, Written, default_written, kept_written, longest, written};
-use crate::schema::{QName, Relation, Rule as Constraint, Schema, UserType};
+use crate::schema::{QName, Relation, Schema, TableRule as Constraint, UserType};
 use crate::sql::Operation;
 use crate::sql::TypeName;
 use crate::sql::condition::{Condition, Constant, Truth};

@@ -7,7 +7,7 @@ mod table;
 pub(crate) use super::key::Key;
 use super::key::{Aspect, default_grants, default_of, nullness_of, shape_of, width_of};
 use super::node::Node;
-use crate::schema::{Object, Patch, QName, Relation, Rule, Schema, UserType};
+use crate::schema::{Object, Patch, QName, Relation, Schema, TableRule, UserType};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
@@ -105,8 +105,11 @@ impl Reader<'_> {
         let relation = self.schema.relation(table);
         let rules = relation.into_iter().flat_map(|relation| relation.constraints.values());
         let targets = rules.filter_map(|constraint| match &constraint.kind {
-            Rule::ForeignKey { target, .. } => Some(target),
-            Rule::PrimaryKey { .. } | Rule::Unique { .. } | Rule::Check { .. } | Rule::Exclude { .. } => None,
+            TableRule::ForeignKey { target, .. } => Some(target),
+            TableRule::PrimaryKey { .. }
+            | TableRule::Unique { .. }
+            | TableRule::Check { .. }
+            | TableRule::Exclude { .. } => None,
         });
         let tied = targets.chain(self.schema.pointing_to(table)).filter(|other| *other != table);
         self.access.follows.extend(tied.map(|other| Key::Rows(other.clone())));
@@ -543,7 +546,7 @@ impl Reader<'_> {
         for other in schema.pointing_to(target) {
             let rules = schema.relation(other).into_iter().flat_map(|relation| relation.constraints.values());
             for rule in rules.map(|constraint| &constraint.kind) {
-                if matches!(rule, Rule::ForeignKey { target: to, .. } if to == target) {
+                if matches!(rule, TableRule::ForeignKey { target: to, .. } if to == target) {
                     self.loosens(other, rule.columns());
                 }
             }
@@ -630,7 +633,7 @@ impl Reader<'_> {
     fn forget(&mut self, name: &QName) {
         let Some(relation) = self.schema.relation(name) else { return };
         let targets = relation.constraints.values().filter_map(|c| match &c.kind {
-            Rule::ForeignKey { target, .. } => Some(target.clone()),
+            TableRule::ForeignKey { target, .. } => Some(target.clone()),
             _ => None,
         });
         let below: Vec<_> = targets.chain(relation.reads.iter().cloned()).chain(relation.parent.clone()).collect();

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::plan::key::{Aspect, Key, default_of, nullness_of, shape_of, width_of};
-use crate::schema::{QName, Relation, Rule, UserType};
+use crate::schema::{QName, Relation, TableRule, UserType};
 use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
 use crate::sql::query::Expr;
 
@@ -145,7 +145,7 @@ impl Reader<'_> {
                 self.access.defines.insert(Key::Of(table.clone(), part));
             }
             TableChange::DropConstraint { name, .. } => {
-                if let Some(Rule::ForeignKey { target, .. }) =
+                if let Some(TableRule::ForeignKey { target, .. }) =
                     self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| &c.kind)
                 {
                     self.access.uses.insert(Key::Relation(target.clone()));
@@ -154,7 +154,7 @@ impl Reader<'_> {
                 if let Some(rule) = &rule {
                     self.loosens(table, rule.columns());
                 }
-                if matches!(rule, Some(Rule::PrimaryKey { .. })) {
+                if matches!(rule, Some(TableRule::PrimaryKey { .. })) {
                     self.access.defines.insert(Key::Of(table.clone(), Aspect::PrimaryKey));
                 }
                 if rule.is_some_and(|rule| rule.has_index()) {
@@ -168,7 +168,7 @@ impl Reader<'_> {
             }
             TableChange::ValidateConstraint { name } => {
                 let rule = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
-                if let Some(Rule::Check { columns, .. }) = rule {
+                if let Some(TableRule::Check { columns, .. }) = rule {
                     self.composites(table, &columns);
                 }
                 self.access.follows.insert(Key::Rows(table.clone()));

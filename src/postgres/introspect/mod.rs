@@ -13,7 +13,7 @@ use super::message::server_message;
 use crate::migrations::books;
 use crate::schema::searched;
 use crate::schema::{
-    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Rule, Schema, Source, UserType,
+    BodySource, Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
 };
 use crate::sql::bound::Bound;
 use crate::sql::operation::{
@@ -215,10 +215,10 @@ impl Reader {
             let target = self.oids.get(&row.get::<_, u32>(5)).cloned();
             let kind: String = row.get(2);
             let kind = match (kind.as_str(), target) {
-                ("p", _) => Rule::PrimaryKey { columns },
-                ("u", _) => Rule::Unique { columns },
-                ("x", _) => Rule::Exclude { columns },
-                ("f", Some(target)) => Rule::ForeignKey {
+                ("p", _) => TableRule::PrimaryKey { columns },
+                ("u", _) => TableRule::Unique { columns },
+                ("x", _) => TableRule::Exclude { columns },
+                ("f", Some(target)) => TableRule::ForeignKey {
                     columns,
                     target,
                     target_columns: idents(&row, 6),
@@ -226,7 +226,7 @@ impl Reader {
                 },
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
-                    Rule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
+                    TableRule::Check { columns, not_null: text.contains("IS NOT NULL"), expression: text.into() }
                 }
                 // Since PostgreSQL 18. That the column refuses NULL is the column's own.
                 ("n", _) => {
@@ -382,7 +382,7 @@ impl Reader {
             let outputs = names.into_iter().zip(types.into_iter().map(TypeName::canonical)).collect();
             let (mentions, body) = (mentions.into(), runs.digest().into());
             let (volatile, immutable) = (runs.volatility == "volatile", runs.volatility == "immutable");
-            let source = Arc::new(Source::new(runs.language.as_str().into(), runs.text.as_str().into()));
+            let source = Arc::new(BodySource::new(runs.language.as_str().into(), runs.text.as_str().into()));
             let names = idents(&row, 16);
             let function = Function {
                 arguments,

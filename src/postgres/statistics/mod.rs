@@ -11,7 +11,7 @@ use tokio_postgres::{Error, Row};
 use self::queries as ask;
 use super::message::server_message;
 use super::session::Session;
-use crate::schema::{Constraint, QName, Relation, Rule, Schema};
+use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
 use crate::sql::operation::{Ident, RelationKind};
 use crate::stats::{
     Activity, Basis, Bytes, ColumnStats, FORMAT_VERSION, IndexStats, Missing, RowStats, StatementStats, Statements,
@@ -176,7 +176,7 @@ impl Measuring<'_> {
             let (Some(table), Some(target)) = (relations.get_mut(&row.get(0)), names.get(&row.get(2))) else {
                 continue;
             };
-            let kind = Rule::ForeignKey {
+            let kind = TableRule::ForeignKey {
                 columns: idents(&row, 3),
                 target: target.clone(),
                 target_columns: idents(&row, 4),

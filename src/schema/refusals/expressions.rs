@@ -2,7 +2,7 @@
 //! each when it is written, by the rules of its place.
 
 use crate::schema::model::{Column, QName, Relation, UserType};
-use crate::schema::resolve::{self, Problem};
+use crate::schema::resolve::{self, QueryProblem};
 use std::borrow::Cow;
 
 use crate::schema::Schema;
@@ -86,7 +86,7 @@ struct Looked<'o> {
 
 impl Schema {
     /// Why PostgreSQL refuses an expression of an operation. `alone`: whether nothing else of its statement adds columns.
-    pub(crate) fn refused_expression(&self, operation: &Operation, alone: bool) -> Option<Problem> {
+    pub(crate) fn refused_expression(&self, operation: &Operation, alone: bool) -> Option<QueryProblem> {
         if let Operation::Object { publishes: Some(publishes), .. } = operation {
             return publishes.tables.iter().find_map(|published| {
                 let rows = rows_of(self, &published.table, &[])?;
@@ -96,7 +96,7 @@ impl Schema {
         }
         let (found, rows) = expressions(self, operation, alone)?;
         if let Some(message) = rows.as_ref().and_then(|rows| wrong_row(operation, rows)) {
-            return Some(Problem { code: "42P17", message, at: At::default(), sure: true });
+            return Some(QueryProblem { code: "42P17", message, at: At::default(), sure: true });
         }
         found.into_iter().find_map(|looked| {
             let Looked { place, expr, wanted } = looked;

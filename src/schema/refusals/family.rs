@@ -2,7 +2,7 @@
 
 use super::Catalog;
 use crate::schema::Schema;
-use crate::schema::model::{Column, QName, Relation, Rule};
+use crate::schema::model::{Column, QName, Relation, TableRule};
 use crate::sql::Name;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, DefaultValue, Ident, Operation, RelationKind, TableChange,
@@ -137,7 +137,7 @@ impl Catalog<'_> {
         }
         // Of a table that is not partitioned nothing tells which checks are NO INHERIT.
         let mut checks =
-            above.constraints.iter().filter(|(_, c)| above.partitioned && matches!(c.kind, Rule::Check { .. }));
+            above.constraints.iter().filter(|(_, c)| above.partitioned && matches!(c.kind, TableRule::Check { .. }));
         let (lacking, _) = checks.find(|(check, _)| !relation.constraints.contains_key(*check))?;
         Some(format!("child table is missing constraint \"{lacking}\""))
     }

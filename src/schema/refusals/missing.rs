@@ -13,7 +13,7 @@ use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateStatistics, GrantObject, Ident, ObjectChange,
     ObjectKind, Operation, Publishes, TableChange, TypeDefinition,
 };
-use crate::sql::query::{Expr, Query};
+use crate::sql::query::{Expr, QueryExpression};
 use crate::sql::{Name, TypeName};
 
 /// What an operation names that a schema does not have, and what it makes that the schema has.
@@ -206,7 +206,7 @@ impl Look<'_> {
     }
 
     /// The functions that the query of a view or a table calls.
-    fn query(&mut self, query: &Query) {
+    fn query(&mut self, query: &QueryExpression) {
         let absent = resolve::query_absent(query, self.schema);
         self.found.extend(absent.into_iter().map(|problem| Problem::Missing(problem.lacking())));
     }

@@ -26,7 +26,7 @@ pub(super) use stored::roles_in;
 
 pub(super) use made::repeated;
 
-use super::model::{Column, Policy, QName, Relation, Rule, UserType};
+use super::model::{Column, Policy, QName, Relation, TableRule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
 use crate::sql::operation::{
@@ -274,7 +274,7 @@ impl Catalog<'_> {
                 (!known).then(|| format!("constraint \"{wanted}\" of relation \"{table}\" does not exist"))
             }
             TableChange::AlterConstraint { name: altered } => match relation.constraints.get(altered) {
-                Some(found) => (!matches!(found.kind, Rule::ForeignKey { .. })).then(|| {
+                Some(found) => (!matches!(found.kind, TableRule::ForeignKey { .. })).then(|| {
                     format!("constraint \"{altered}\" of relation \"{table}\" is not a foreign key constraint")
                 }),
                 None => relation
@@ -322,7 +322,7 @@ impl Catalog<'_> {
             }
             TableChange::SetLogged { logged: true } => {
                 let mut targets = relation.constraints.values().filter_map(|constraint| match &constraint.kind {
-                    Rule::ForeignKey { target, .. } if target != name => Some(target),
+                    TableRule::ForeignKey { target, .. } if target != name => Some(target),
                     _ => None,
                 });
                 let unlogged = |target: &&QName| self.schema.relation(target).is_some_and(|found| found.unlogged);
@@ -693,8 +693,8 @@ impl Catalog<'_> {
     fn unkeyed(&self, name: &QName, relation: &Relation, column: &Ident, to: &TypeName) -> Option<String> {
         let of = |relation: &Relation, column: &Ident| relation.column(column)?.data_type.clone();
         // The types of the column and of what it points to, for each key.
-        let pairs = |rule: &Rule, owner: &QName| -> Vec<(TypeName, TypeName)> {
-            let Rule::ForeignKey { columns, target, target_columns, .. } = rule else { return Vec::new() };
+        let pairs = |rule: &TableRule, owner: &QName| -> Vec<(TypeName, TypeName)> {
+            let TableRule::ForeignKey { columns, target, target_columns, .. } = rule else { return Vec::new() };
             let Some(found) = self.schema.relation(target) else { return Vec::new() };
             let both = columns.iter().zip(target_columns);
             let pairs = both.filter_map(|(own, other)| match () {
@@ -723,7 +723,7 @@ impl Catalog<'_> {
         let table = &name.name;
         let parent = relation.parent.as_ref().and_then(|parent| self.schema.relation(parent));
         let of_parent = parent.and_then(|parent| {
-            let inherited = |rule: &Rule| parent.partitioned || matches!(rule, Rule::Check { .. });
+            let inherited = |rule: &TableRule| parent.partitioned || matches!(rule, TableRule::Check { .. });
             parent.constraints.get(gone).filter(|constraint| inherited(&constraint.kind))
         });
         let own = relation.constraints.get(gone);
@@ -740,7 +740,7 @@ impl Catalog<'_> {
         let depends = |user: String| {
             format!("cannot drop constraint {gone} on table {table} because other objects depend on it: {user}")
         };
-        let points = |rule: &Rule| matches!(rule, Rule::ForeignKey { target, target_columns, .. } if target == name && target_columns == own.kind.columns());
+        let points = |rule: &TableRule| matches!(rule, TableRule::ForeignKey { target, target_columns, .. } if target == name && target_columns == own.kind.columns());
         for other in self.schema.dependents(name) {
             let Some(found) = self.schema.relation(other) else { continue };
             // Another unique index on the same columns may be the one that the key stands on.
@@ -753,7 +753,7 @@ impl Catalog<'_> {
             {
                 return Some(depends(format!("constraint {key} on table {other}")));
             }
-            if matches!(own.kind, Rule::PrimaryKey { .. }) && found.grouped.contains(name) {
+            if matches!(own.kind, TableRule::PrimaryKey { .. }) && found.grouped.contains(name) {
                 return Some(depends(format!("view {other}")));
             }
         }
@@ -777,7 +777,7 @@ impl Catalog<'_> {
         for other in self.schema.dependents(name) {
             let keys = self.schema.relation(other).into_iter().flat_map(|found| &found.constraints);
             users.extend(keys.filter(|_| other != name).filter_map(|(key, constraint)| match &constraint.kind {
-                Rule::ForeignKey { target, target_columns, .. }
+                TableRule::ForeignKey { target, target_columns, .. }
                     if target == name && target_columns.contains(column) =>
                 {
                     Some(format!("constraint {key} on table {other}"))

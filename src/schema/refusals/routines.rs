@@ -2,7 +2,7 @@
 
 use super::{Catalog, is_system};
 use crate::schema::Schema;
-use crate::schema::model::{Column, QName, Relation, Rule};
+use crate::schema::model::{Column, QName, Relation, TableRule};
 use crate::sql::called_in;
 use crate::sql::operation::{DefaultValue, Firing, Ident, RelationKind};
 
@@ -31,7 +31,7 @@ impl Schema {
                 found.push((name.clone(), Caller::View));
             }
             let checks = relation.constraints.iter().filter(|(_, constraint)| match &constraint.kind {
-                Rule::Check { expression, .. } => calls(expression),
+                TableRule::Check { expression, .. } => calls(expression),
                 _ => false,
             });
             let indexes = relation

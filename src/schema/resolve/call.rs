@@ -8,7 +8,7 @@ use super::kept::may_be_function;
 use super::scope::{Col, Names, Scope, Table};
 use super::sorting::Need;
 use super::types::Type;
-use super::{Problem, Resolver};
+use super::{QueryProblem, Resolver};
 use crate::schema::{Function, UserType};
 use crate::sql::TypeName;
 use crate::sql::operation::Ident;
@@ -163,7 +163,7 @@ impl Resolver<'_> {
         let Some(Expr::Text(text, at)) = call.arguments.first() else { return };
         if let Some(name) = self.schema.lacks_relation(text) {
             let message = format!("relation \"{name}\" does not exist");
-            self.resolved.absent.push(Problem { code: "42P01", message, at: *at, sure: false });
+            self.resolved.absent.push(QueryProblem { code: "42P01", message, at: *at, sure: false });
         }
     }
 
@@ -195,7 +195,7 @@ impl Resolver<'_> {
 
     fn no_function(&mut self, call: &Call, types: &[Type], sure: bool) -> Type {
         let message = format!("function {}({}) does not exist", call.name, words(types));
-        self.resolved.problems.push(Problem { code: "42883", message, at: call.at, sure });
+        self.resolved.problems.push(QueryProblem { code: "42883", message, at: call.at, sure });
         for data_type in types {
             if let Type::Parameter(number) = data_type {
                 self.settle(*number, &Type::Any);

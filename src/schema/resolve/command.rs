@@ -9,15 +9,15 @@ use super::scope::{Col, Columns, Names, Scope, Sized, Table, common_size};
 use super::sorting::Need;
 use super::types::{Sure, Type};
 use super::values::Value;
-use super::{Arbiter, Output, Problem, Resolver, Row, Write, WriteKind, normal};
+use super::{Arbiter, Output, QueryProblem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::refusals::repeated;
 use crate::schema::{Column, QName, Relation, UserType};
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::query::{
-    Assignment, At, Body, Command, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On, Placed, Query, Select,
-    TableRef, Update,
+    Assignment, At, Command, Delete, Expr, From, Insert, Item, Merge, MergeInsert, On, Placed, QueryBody,
+    QueryExpression, Select, TableRef, Update,
 };
 
 /// An upsert without its index.
@@ -72,7 +72,7 @@ impl<'s> Resolver<'s> {
         self.resolved.uses.writes.push(Write { relation, kind, at });
     }
 
-    pub(super) fn query(&mut self, query: &Query, outer: Option<&Scope<'_>>) -> Output {
+    pub(super) fn query(&mut self, query: &QueryExpression, outer: Option<&Scope<'_>>) -> Output {
         if self.depth >= DEEPEST {
             self.resolved.uses.more = true;
             return None;
@@ -84,7 +84,7 @@ impl<'s> Resolver<'s> {
             if query.recursive {
                 // What the query that is not recursive returns is what the name stands for inside.
                 let first = self.silently(|resolver| match &cte.query.body {
-                    Body::Set(left, ..) => resolver.body(left, &[], outer).0,
+                    QueryBody::Set(left, ..) => resolver.body(left, &[], outer).0,
                     _ => None,
                 });
                 self.ctes.push((cte.name.clone(), first.map(|columns| renamed(columns, &cte.columns))));
@@ -131,13 +131,13 @@ impl<'s> Resolver<'s> {
         columns.into_iter().map(decide).collect()
     }
 
-    fn body(&mut self, body: &Body, order_by: &[Expr], outer: Option<&Scope<'_>>) -> (Output, Names) {
+    fn body(&mut self, body: &QueryBody, order_by: &[Expr], outer: Option<&Scope<'_>>) -> (Output, Names) {
         match body {
-            Body::Select(select) => (self.select(select, order_by, outer), Names::default()),
-            Body::Query(query) => (self.query(query, outer), Names::default()),
-            Body::Command(command) => (self.command(command, outer), Names::default()),
-            Body::Values(rows) => (self.values(rows, outer), Names::default()),
-            Body::Set(left, right, compared) => {
+            QueryBody::Select(select) => (self.select(select, order_by, outer), Names::default()),
+            QueryBody::Query(query) => (self.query(query, outer), Names::default()),
+            QueryBody::Command(command) => (self.command(command, outer), Names::default()),
+            QueryBody::Values(rows) => (self.values(rows, outer), Names::default()),
+            QueryBody::Set(left, right, compared) => {
                 let (left, _) = self.body(left, &[], outer);
                 let (right, _) = self.body(right, &[], outer);
                 let (Some(left), Some(right)) = (left, right) else { return (None, Names::default()) };
@@ -498,7 +498,7 @@ impl<'s> Resolver<'s> {
         } else if relation.kind == RelationKind::View && !relation.is_writable() {
             // An INSTEAD rule may do it.
             let message = format!("cannot write to view \"{}\"", name.name);
-            self.resolved.problems.push(Problem { code: "55000", message, at: table.name.at, sure: false });
+            self.resolved.problems.push(QueryProblem { code: "55000", message, at: table.name.at, sure: false });
         }
         Some((name, relation))
     }
@@ -530,7 +530,7 @@ impl<'s> Resolver<'s> {
             Some(DefaultValue::IdentityAlways) => {
                 // OVERRIDING may stand there.
                 let message = format!("column \"{}\" can only be updated to DEFAULT", column.name);
-                self.resolved.problems.push(Problem { code: "428C9", message, at: start(value), sure: false });
+                self.resolved.problems.push(QueryProblem { code: "428C9", message, at: start(value), sure: false });
             }
             _ => {}
         }
@@ -631,7 +631,7 @@ impl<'s> Resolver<'s> {
             None => Some(0),
             Some(source) => match &source.body {
                 // Each value takes the type of its column.
-                Body::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
+                QueryBody::Values(rows) if source.ctes.is_empty() || !rows.is_empty() => {
                     written = rows.iter().map(|row| constants(&columns, row)).collect();
                     let collides = insert.conflict.is_none();
                     Some(self.inserted_rows(source, rows, &columns, &wanted, (&name, relation, collides), outer))
@@ -757,7 +757,7 @@ impl<'s> Resolver<'s> {
 
     fn inserted_rows(
         &mut self,
-        source: &Query,
+        source: &QueryExpression,
         rows: &[Vec<Expr>],
         columns: &[Placed<Ident>],
         wanted: &[Type],
@@ -843,7 +843,7 @@ impl<'s> Resolver<'s> {
         if relation.kind == RelationKind::View {
             // PostgreSQL 17 does it.
             let message = format!("cannot execute MERGE on relation \"{}\", a view", name.name);
-            self.resolved.problems.push(Problem { code: "0A000", message, at: merge.table.name.at, sure: false });
+            self.resolved.problems.push(QueryProblem { code: "0A000", message, at: merge.table.name.at, sure: false });
         }
         for set in &merge.updates {
             let (columns, row) = self.set(&name, relation, set, &scope);
@@ -944,10 +944,10 @@ fn mentions(item: &Item, table: &Ident) -> bool {
     }
 }
 
-fn select_items(body: &Body) -> Option<&[Item]> {
+fn select_items(body: &QueryBody) -> Option<&[Item]> {
     match body {
-        Body::Select(select) => Some(&select.items),
-        Body::Query(query) => select_items(&query.body),
+        QueryBody::Select(select) => Some(&select.items),
+        QueryBody::Query(query) => select_items(&query.body),
         _ => None,
     }
 }

@@ -321,7 +321,7 @@ impl Resolver<'_> {
         if !known && !catalog {
             // An extension may have it.
             let message = format!("type \"{bare}\" does not exist");
-            self.resolved.problems.push(super::Problem { code: "42704", message, at, sure: false });
+            self.resolved.problems.push(super::QueryProblem { code: "42704", message, at, sure: false });
         }
         known
     }

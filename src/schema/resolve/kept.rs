@@ -7,7 +7,7 @@ use super::catalog::{CATALOG, Context};
 use super::expr::start;
 use super::scope::{Names, Scope};
 use super::types::{Sure, Type, Types};
-use super::{Problem, Resolver};
+use super::{QueryProblem, Resolver};
 use crate::schema::refusals::expressions::{Place, Rows, forbidden};
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::operation::Ident;
@@ -21,11 +21,11 @@ pub(in crate::schema) fn kept_refused(
     rows: Option<&Rows<'_>>,
     wanted: Option<&TypeName>,
     schema: &Schema,
-) -> Option<Problem> {
+) -> Option<QueryProblem> {
     let rules = place.rules();
     let mut resolver = Resolver::new(schema);
     if let Some((code, message)) = misplaced(expr, place, rows, schema) {
-        return Some(Problem { code, message, at: At::default(), sure: true });
+        return Some(QueryProblem { code, message, at: At::default(), sure: true });
     }
     let names = rows.filter(|_| rules.columns).map(|rows| {
         let table = |alias: &str| resolver.table_of(alias.into(), None, &rows.name, &rows.relation);
@@ -41,7 +41,7 @@ pub(in crate::schema) fn kept_refused(
         let found = resolver.settled(&found);
         if resolver.types.fits(&found, "boolean", Context::Assignment) == Sure::No {
             let message = format!("argument of {words} must be type boolean, not type {found}");
-            return Some(Problem { code: "42804", message, at: At::default(), sure: true });
+            return Some(QueryProblem { code: "42804", message, at: At::default(), sure: true });
         }
     }
     if let Some(wanted) = wanted {
@@ -50,14 +50,14 @@ pub(in crate::schema) fn kept_refused(
             let is = resolver.settled(&found);
             if resolver.want(expr, &found, name, Context::Assignment, start(expr)) == Sure::No {
                 let message = format!("the column is of type {name} but its expression is of type {is}");
-                return Some(Problem { code: "42804", message, at: At::default(), sure: true });
+                return Some(QueryProblem { code: "42804", message, at: At::default(), sure: true });
             }
         }
     }
     if let Some(message) = rules.immutable.filter(|_| resolver.changing) {
-        return Some(Problem { code: "42P17", message: message.to_owned(), at: At::default(), sure: true });
+        return Some(QueryProblem { code: "42P17", message: message.to_owned(), at: At::default(), sure: true });
     }
-    let told = |problem: &&Problem| problem.sure && problem.code != "42704";
+    let told = |problem: &&QueryProblem| problem.sure && problem.code != "42704";
     resolver.resolved.problems.iter().find(told).cloned()
 }
 

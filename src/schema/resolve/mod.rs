@@ -23,7 +23,7 @@ use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::operation::{Firing, Ident};
-use crate::sql::query::{At, Command, Expr, Query};
+use crate::sql::query::{At, Command, Expr, QueryExpression};
 pub(super) use call::COUNTERS;
 use catalog::{CATALOG, Context};
 use scope::Names;
@@ -40,7 +40,7 @@ pub(crate) use values::{Place, Value, Written, default_written, kept_written, lo
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resolved {
     /// Why PostgreSQL refuses it, in the order of the text. None: it prepares.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<QueryProblem>,
     /// The names and types of what it returns; `None` where that is not known.
     pub columns: Option<Vec<(Ident, Type)>>,
     /// The relations' columns that each of them shows as they are; none for an expression.
@@ -53,19 +53,19 @@ pub struct Resolved {
     pub natural: Vec<Vec<Ident>>,
     /// Functions that neither the server, nor a migration, nor an extension is known to have, and sequences that strings name, as problems
     /// that are not sure.
-    pub absent: Vec<Problem>,
+    pub absent: Vec<QueryProblem>,
 }
 
 impl Resolved {
     /// The first reason for which PostgreSQL certainly refuses it.
-    pub fn refused(&self) -> Option<&Problem> {
+    pub fn refused(&self) -> Option<&QueryProblem> {
         self.problems.iter().find(|problem| problem.sure)
     }
 }
 
 /// Why PostgreSQL refuses a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct QueryProblem {
     /// The SQLSTATE.
     pub code: &'static str,
     /// PostgreSQL's words.
@@ -76,7 +76,7 @@ pub struct Problem {
     pub sure: bool,
 }
 
-impl Problem {
+impl QueryProblem {
     /// What is not there.
     pub(crate) fn lacking(&self) -> String {
         self.message.replace(" does not exist", "")
@@ -276,15 +276,15 @@ fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
 }
 
 /// Why PostgreSQL refuses the query of a view, or of a table; what it does not find is another question.
-pub(super) fn query_refused(query: &Query, schema: &Schema) -> Option<String> {
+pub(super) fn query_refused(query: &QueryExpression, schema: &Schema) -> Option<String> {
     let mut resolver = Resolver::new(schema);
     resolver.query(query, None);
-    let told = |problem: &&Problem| problem.sure && !matches!(problem.code, "42P01" | "42704");
+    let told = |problem: &&QueryProblem| problem.sure && !matches!(problem.code, "42P01" | "42704");
     resolver.resolved.problems.iter().find(told).map(|problem| problem.message.clone())
 }
 
 /// What such a query names, and what is not there as far as is known.
-pub(super) fn query_absent(query: &Query, schema: &Schema) -> Vec<Problem> {
+pub(super) fn query_absent(query: &QueryExpression, schema: &Schema) -> Vec<QueryProblem> {
     let mut resolver = Resolver::new(schema);
     resolver.query(query, None);
     resolver.resolved.absent
@@ -329,7 +329,7 @@ pub(super) fn keyable(schema: &Schema, own: &TypeName, target: &TypeName) -> Sur
 pub(super) type Typed = Vec<(Ident, Option<TypeName>)>;
 
 /// The columns that a view, or a table, of this query has, where they are known; and what it uses.
-pub(super) fn columns(query: &Query, schema: &Schema) -> (Option<Typed>, Uses) {
+pub(super) fn columns(query: &QueryExpression, schema: &Schema) -> (Option<Typed>, Uses) {
     let mut resolver = Resolver::new(schema);
     let columns = stacker::maybe_grow(ENOUGH, STACK, || resolver.query(query, None));
     let typed = |col: scope::Col| match resolver.settled(&col.data_type) {
@@ -414,7 +414,7 @@ impl<'s> Resolver<'s> {
     }
 
     fn problem(&mut self, code: &'static str, message: impl Into<String>, at: At) {
-        self.resolved.problems.push(Problem { code, message: message.into(), at, sure: true });
+        self.resolved.problems.push(QueryProblem { code, message: message.into(), at, sure: true });
     }
 
     /// The type of a parameter, as far as its places have decided it.

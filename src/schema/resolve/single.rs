@@ -6,10 +6,10 @@ use super::catalog::CATALOG;
 use crate::schema::Schema;
 use crate::schema::model::Relation;
 use crate::sql::operation::Ident;
-use crate::sql::query::{Body, Call, Cte, Expr, From, Item, On, Query, Select, TableRef, Update};
+use crate::sql::query::{Call, Cte, Expr, From, Item, On, QueryBody, QueryExpression, Select, TableRef, Update};
 
 /// Whether a query may give several rows.
-pub(crate) fn gives_several(query: &Query, schema: &Schema) -> bool {
+pub(crate) fn gives_several(query: &QueryExpression, schema: &Schema) -> bool {
     query_gives(query, &Look { schema, ctes: Vec::new() })
 }
 
@@ -30,7 +30,7 @@ struct Look<'a> {
     ctes: Vec<&'a Cte>,
 }
 
-fn query_gives(query: &Query, look: &Look<'_>) -> bool {
+fn query_gives(query: &QueryExpression, look: &Look<'_>) -> bool {
     // `LIMIT 1`
     let few = |limit: &Expr| matches!(limit, Expr::Number(number) if matches!(&**number, "0" | "1"));
     if query.limits.iter().any(few) {
@@ -40,12 +40,12 @@ fn query_gives(query: &Query, look: &Look<'_>) -> bool {
     body_gives(&query.body, &Look { schema: look.schema, ctes })
 }
 
-fn body_gives(body: &Body, look: &Look<'_>) -> bool {
+fn body_gives(body: &QueryBody, look: &Look<'_>) -> bool {
     match body {
-        Body::Select(select) => select_gives(select, look),
-        Body::Values(rows) => rows.len() > 1,
-        Body::Query(query) => query_gives(query, look),
-        Body::Set(..) | Body::Command(_) => true,
+        QueryBody::Select(select) => select_gives(select, look),
+        QueryBody::Values(rows) => rows.len() > 1,
+        QueryBody::Query(query) => query_gives(query, look),
+        QueryBody::Set(..) | QueryBody::Command(_) => true,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sql::TypeName;
 use crate::sql::body::{Body, BodyQuery, Declared};
 use crate::sql::condition::Constant;
 use crate::sql::operation::{Firing, Ident, RelationKind};
-use crate::sql::query::{self, Call, Expr, Query};
+use crate::sql::query::{self, Call, Expr, QueryExpression};
 
 /// What is known of a value.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -397,7 +397,7 @@ impl Resolver<'_> {
         Value { data_type, length, null, fresh: !own && FRESH.contains(&name), ..made }
     }
 
-    fn value_of_query(&mut self, query: &Query, scope: Option<&Scope<'_>>) -> Value {
+    fn value_of_query(&mut self, query: &QueryExpression, scope: Option<&Scope<'_>>) -> Value {
         let columns = self.quietly(|resolver| resolver.query(query, scope));
         let Some([col]) = columns.as_deref() else { return Value::unknown() };
         let value = self.value_of(col);
@@ -437,7 +437,7 @@ impl Resolver<'_> {
     }
 
     /// Notes a query that is to give one value, and may give several rows.
-    pub(super) fn put_single(&mut self, query: &Query) {
+    pub(super) fn put_single(&mut self, query: &QueryExpression) {
         if self.follows && gives_several(query, self.schema) {
             self.written.push(Written::new(Place::Nowhere(SEVERAL), Value::default()));
         }
@@ -480,8 +480,8 @@ pub(crate) fn longest(schema: &Schema, data_type: &TypeName) -> Option<i64> {
 }
 
 /// Whether a query gives one row, with a count.
-fn counts(query: &Query) -> bool {
-    let query::Body::Select(select) = &query.body else { return false };
+fn counts(query: &QueryExpression) -> bool {
+    let query::QueryBody::Select(select) = &query.body else { return false };
     let is_count = |item: &query::Item| match item {
         query::Item::Expr(Expr::Call(call), _) => &*call.name.name == "count",
         query::Item::Expr(Expr::Common("COALESCE", parts, _), _) => {
@@ -827,7 +827,7 @@ fn asked(query: &BodyQuery, found: &mut BTreeSet<Ident>) {
         expr.parts().into_iter().for_each(|part| of(part, found));
     }
     if let query::Command::Select(select) = &query.command
-        && let query::Body::Select(select) = &select.body
+        && let query::QueryBody::Select(select) = &select.body
     {
         let items = select.items.iter().filter_map(|item| match item {
             query::Item::Expr(expr, _) => Some(expr),

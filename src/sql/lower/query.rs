@@ -21,8 +21,8 @@ use crate::sql::name::Name;
 use crate::sql::operation::Ident;
 use crate::sql::parse::Tokens;
 use crate::sql::query::{
-    Assignment, At, Body, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Kept, Merge, MergeInsert, On,
-    Placed, Query, Select, TableRef, Update,
+    Assignment, At, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Kept, Merge, MergeInsert, On,
+    Placed, QueryBody, QueryExpression, Select, TableRef, Update,
 };
 use crate::sql::query_gaps::ALL_FIELDS;
 use crate::sql::shape::expression_name;
@@ -34,7 +34,7 @@ pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
 }
 
 /// Turns a query into one of our own, without places.
-pub(super) fn query(query: &ast::Query) -> Query {
+pub(super) fn query(query: &ast::Query) -> QueryExpression {
     Lower { tokens: None, depth: Cell::new(0) }.query(query)
 }
 
@@ -56,16 +56,16 @@ pub(super) fn kept_at(parser: &mut Parser<'_>) -> Kept {
 
 /// A chain of UNIONs: from the left as it is written, and a tree with a level for each doubling where it is long. Beside each body, whether
 /// rows are compared where it is joined to those before it.
-fn sets(mut bodies: Vec<(Body, bool)>) -> Body {
+fn sets(mut bodies: Vec<(QueryBody, bool)>) -> QueryBody {
     const SHORT: usize = 20;
     if bodies.len() <= SHORT {
         let mut bodies = bodies.into_iter();
-        let (first, _) = bodies.next().unwrap_or((Body::Values(Vec::new()), false));
-        return bodies.fold(first, |left, (right, compared)| Body::Set(Box::new(left), Box::new(right), compared));
+        let (first, _) = bodies.next().unwrap_or((QueryBody::Values(Vec::new()), false));
+        return bodies.fold(first, |left, (right, compared)| QueryBody::Set(Box::new(left), Box::new(right), compared));
     }
     let right = bodies.split_off(bodies.len() / 2);
     let compared = right.first().is_some_and(|(_, compared)| *compared);
-    Body::Set(Box::new(sets(bodies)), Box::new(sets(right)), compared)
+    QueryBody::Set(Box::new(sets(bodies)), Box::new(sets(right)), compared)
 }
 
 /// An expression from its text, without places.
@@ -191,9 +191,9 @@ impl Lower<'_> {
         };
         let copied = table.name.clone();
         let select = Select { items, from: vec![From::Table(table)], ..Select::default() };
-        let body = Body::Select(Box::new(select));
+        let body = QueryBody::Select(Box::new(select));
         let (ctes, order_by, limits) = (Vec::new(), Vec::new(), Vec::new());
-        Command::CopyTo(copied, Query { ctes, recursive: false, body, order_by, limits })
+        Command::CopyTo(copied, QueryExpression { ctes, recursive: false, body, order_by, limits })
     }
 
     fn insert(&self, insert: &ast::Insert) -> Command {
@@ -339,7 +339,7 @@ impl Lower<'_> {
         values.rows.iter().map(|row| row.content.iter().map(|e| self.value(e)).collect()).collect()
     }
 
-    fn query(&self, query: &ast::Query) -> Query {
+    fn query(&self, query: &ast::Query) -> QueryExpression {
         let mut ctes = Vec::new();
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             ctes.push(Cte {
@@ -364,7 +364,7 @@ impl Lower<'_> {
         limits.extend(query.fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()));
         // `FETCH FIRST ROW ONLY`
         let first = query.fetch.iter().filter(|fetch| fetch.quantity.is_none()).map(|_| Expr::Number("1".into()));
-        Query {
+        QueryExpression {
             ctes,
             recursive: query.with.as_ref().is_some_and(|with| with.recursive),
             body: self.body(&query.body),
@@ -373,10 +373,10 @@ impl Lower<'_> {
         }
     }
 
-    fn body(&self, body: &SetExpr) -> Body {
+    fn body(&self, body: &SetExpr) -> QueryBody {
         match body {
-            SetExpr::Select(select) => Body::Select(Box::new(self.select(select))),
-            SetExpr::Query(query) => Body::Query(Box::new(self.query(query))),
+            SetExpr::Select(select) => QueryBody::Select(Box::new(self.select(select))),
+            SetExpr::Query(query) => QueryBody::Query(Box::new(self.query(query))),
             SetExpr::SetOperation { .. } => {
                 let (mut first, mut others) = (body, Vec::new());
                 while let SetExpr::SetOperation { left, right, op, set_quantifier } = first {
@@ -388,9 +388,9 @@ impl Lower<'_> {
                 others.reverse();
                 sets(others)
             }
-            SetExpr::Values(values) => Body::Values(self.rows(values)),
+            SetExpr::Values(values) => QueryBody::Values(self.rows(values)),
             SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => {
-                Body::Command(Box::new(self.command(inner)))
+                QueryBody::Command(Box::new(self.command(inner)))
             }
             SetExpr::Table(table) => {
                 let name = Name {
@@ -403,7 +403,7 @@ impl Lower<'_> {
                     columns: Vec::new(),
                     sampled: false,
                 };
-                Body::Select(Box::new(Select {
+                QueryBody::Select(Box::new(Select {
                     items: vec![Item::Star(None, At::default())],
                     from: vec![From::Table(table)],
                     ..Select::default()
@@ -412,8 +412,8 @@ impl Lower<'_> {
         }
     }
 
-    fn set_part(&self, body: &SetExpr) -> Body {
-        self.deeper(|| self.body(body), || Body::Command(Box::new(Command::Other { harmless: false })))
+    fn set_part(&self, body: &SetExpr) -> QueryBody {
+        self.deeper(|| self.body(body), || QueryBody::Command(Box::new(Command::Other { harmless: false })))
     }
 
     fn select(&self, select: &ast::Select) -> Select {

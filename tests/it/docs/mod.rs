@@ -267,6 +267,12 @@ fn conventions_sources_and_formats_are_all_named() {
         let row = format!("| `{}:` | {} |", source.word, source.reads);
         assert!(workloads.lines().any(|line| line == row), "docs/workloads.md lacks\n{row}");
     }
+    let traffic = names("docs/traffic.md");
+    for kind in cutover::traffic::KINDS {
+        let ways = [format!("kind = \"{}\"", kind.name), format!("--traffic {}", kind.name)];
+        let row = |code: &&String| ways.iter().any(|way| code.contains(way.as_str()));
+        assert!(traffic.iter().any(|code| row(&code)), "docs/traffic.md lacks {}", kind.name);
+    }
     let formats = names("docs/formats.md");
     for (command, option) in [("schema", "formats"), ("lint", "format")] {
         for value in commands::values(command) {
