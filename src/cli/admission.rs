@@ -38,7 +38,11 @@ pub(super) fn ask<T>(
         let (mut last, mut said) = (None, None);
         loop {
             if session.is_none() {
-                session = connect(database).await.ok();
+                match tokio::time::timeout(PATIENCE, connect(database)).await {
+                    Ok(Ok(again)) => session = Some(again),
+                    Ok(Err(error)) => tell(&format!("cannot connect: {}", error.message), &mut said),
+                    Err(_) => tell("cannot connect: the server does not answer", &mut said),
+                }
             }
             if let Some(asked) = &session {
                 match tokio::time::timeout(PATIENCE, question(asked)).await {
@@ -46,10 +50,7 @@ pub(super) fn ask<T>(
                         let (Admission::NotYet(why), Wait::Until(_)) = (admission(&answer), wait) else {
                             return Ok(answer);
                         };
-                        if said.as_ref() != Some(why) {
-                            out::say(&format!("not yet: {why}\n"));
-                            said = Some(why.clone());
-                        }
+                        tell(why, &mut said);
                         last = Some(answer);
                     }
                     Ok(Err(error)) if wait == Wait::Once || !asked.is_closed() && !error.is_connection_lost() => {
@@ -82,6 +83,14 @@ pub(super) fn ask<T>(
         Admission::NotYet(_) => Exit::NotYet,
         Admission::Refused(_) => Exit::Findings,
     })
+}
+
+/// Says why there is no answer yet, once for each reason.
+fn tell(why: &str, said: &mut Option<String>) {
+    if said.as_deref() != Some(why) {
+        out::say(&format!("not yet: {why}\n"));
+        *said = Some(why.to_owned());
+    }
 }
 
 /// A session that counts as none of blue's.

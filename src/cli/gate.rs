@@ -61,7 +61,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let Command::Wait(args) = &args.command;
     let release = match (&args.release, &args.plan) {
         (Some(release), _) => Some(release.clone()),
-        (None, Some(plan)) => Some(execute::release_id(&planning::read_saved(plan)?)),
+        (None, Some(plan)) => {
+            let plan = planning::read_saved(plan)?;
+            Some(plan.continues.as_ref().map_or_else(|| execute::release_id(&plan), |before| before.release.clone()))
+        }
         (None, None) => None,
     };
     let release = RefCell::new(release);

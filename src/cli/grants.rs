@@ -7,7 +7,7 @@ use crate::execute::grants;
 
 /// Print the GRANTs with which a role can run `status`, `log`, `ready` and `gate wait`
 ///
-/// Schema cutover must be there: it is made when the first release begins.
+/// Run them as the role that executes releases, before the first one: what it makes in schema cutover later can be read, too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover grants --role watcher

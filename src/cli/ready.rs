@@ -10,14 +10,14 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::format::TextOrJson;
 use super::live;
-use crate::execute;
-use crate::migrations::{Convention, Folder, Reading, load_with};
+use crate::execute::{self, BuiltWith};
+use crate::migrations::{Convention, Reading, load_with};
 use crate::report::AdmissionDocument;
 
 /// Ask whether a version of the application may start on the schema as it is
 ///
-/// For init containers, entrypoints and readiness probes. A version is the last migration that it was built with. Green may start once the steps before the
-/// cutover are done; blue may until the point of no return is passed. What no release was proved for is refused. Reads only.
+/// For init containers, entrypoints and readiness probes. A version is known by the migrations that it was built with. Green may start once the steps before
+/// the cutover are done; blue may until the point of no return is passed. What no release was proved for is refused. Reads only.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cutover ready --version 42
@@ -30,12 +30,15 @@ pub(super) struct Args {
     /// The last migration that the version was built with
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
-    /// Take the last migration of this folder for it
+    /// The folder of migrations that the version was built with, which tells versions apart that end with the same one
     #[arg(long, value_name = "DIR")]
     migrations: Option<Utf8PathBuf>,
     /// The convention of the folder, where its names fit several
     #[arg(long, value_name = "NAME", requires = "migrations")]
     convention: Option<Convention>,
+    /// The table of the migrations' history, where there are several and no release says which one it is
+    #[arg(long, value_name = "TABLE")]
+    history_table: Option<String>,
     #[command(flatten)]
     database: DatabaseArgs,
     /// Ask every second until the answer is yes or no
@@ -50,19 +53,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let version = match (&args.version, &args.migrations) {
-        (Some(version), _) => version.clone(),
-        (None, Some(folder)) => {
-            let reading = Reading { convention: args.convention, ..Reading::default() };
-            last(&load_with(folder, &reading).map_err(CliError::usage)?)?
-        }
+    let reading = Reading { convention: args.convention, ..Reading::default() };
+    let folder = args.migrations.as_deref().map(|folder| load_with(folder, &reading)).transpose();
+    let folder = folder.map_err(CliError::usage)?;
+    let built = match (&args.version, &folder) {
+        (Some(version), _) => BuiltWith::Version(version),
+        (None, Some(folder)) => BuiltWith::Folder(folder),
         (None, None) => return Err(CliError::usage("--version or --migrations is needed")),
     };
     let wait = if args.wait { Wait::Until(args.timeout) } else { Wait::Once };
     ask(
         &args.database,
         wait,
-        async |session| execute::ready(session, &version).await,
+        async |session| execute::ready(session, built, args.history_table.as_deref()).await,
         |answer| &answer.admission,
         |answer| match args.format {
             TextOrJson::Text => Ok(line(&answer.admission)),
@@ -73,10 +76,4 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 pub(super) fn json(document: &AdmissionDocument<'_>) -> Result<String, CliError> {
     Ok(serde_json::to_string(document).map_err(CliError::usage)? + "\n")
-}
-
-fn last(folder: &Folder) -> Result<String, CliError> {
-    let versions = folder.migrations.iter().map(|migration| migration.version.as_str());
-    let last = versions.filter(|version| !folder.convention.is_repeatable(version)).next_back();
-    last.map(str::to_owned).ok_or_else(|| CliError::usage(format!("{} has no migration with a version", folder.path)))
 }

@@ -1,6 +1,8 @@
 //! Whether something may go on, by the journal: an instance of a version that is about to start, or whoever waits at a gate of a release. Nothing is
 //! written, and the lease is not taken.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -8,11 +10,11 @@ use super::begun::{plan_of, status, status_of};
 use super::error::ExecuteError;
 use super::journal::Release;
 use super::session::failed;
-use super::status::{Stage, Status};
-use crate::migrations::{Convention, Version};
-use crate::plan::saved::{Migrations, Phase, SavedPlan};
+use super::status::{Stage, Status, TrafficState};
+use crate::migrations::{Folder, Migration, Recorded, Version};
+use crate::plan::saved::{Migrations, Phase, PlannedMigration, SavedPlan};
 use crate::postgres::Session;
-use crate::postgres::history::{self, HistoryPlace};
+use crate::postgres::history::{self, AppliedMigration, HistoryError, HistoryPlace};
 use crate::postgres::survey::survey;
 use crate::release::{RampStep, Until};
 
@@ -40,20 +42,42 @@ pub struct Readiness {
     pub floor: Option<String>,
 }
 
-/// Whether an instance of the application may serve on the schema as it is. `version`: the last migration that it was built with.
-pub async fn ready(client: &Session, version: &str) -> Result<Readiness, ExecuteError> {
-    let Some((release, status)) = status(client).await? else {
-        let admission = by_history(client, version).await?;
-        return Ok(Readiness { admission, release: None, floor: None });
+/// How a version of the application is known.
+#[derive(Debug, Clone, Copy)]
+pub enum BuiltWith<'a> {
+    /// By the last migration that it was built with.
+    Version(&'a str),
+    /// By all of them.
+    Folder(&'a Folder),
+}
+
+/// Whether an instance of the application may serve on the schema as it is. `history_table`: where the history of its migrations is, if there are
+/// several and no release says it.
+pub async fn ready(
+    client: &Session,
+    built: BuiltWith<'_>,
+    history_table: Option<&str>,
+) -> Result<Readiness, ExecuteError> {
+    let begun = status(client).await?;
+    let plan = begun.as_ref().map(|(release, _)| plan_of(release)).transpose()?;
+    let floor = begun.as_ref().zip(plan.as_ref()).and_then(|((_, status), plan)| floor(&plan.migrations, status));
+    let release = begun.as_ref().map(|(release, _)| release.id.clone());
+    let admission = match (&begun, &plan) {
+        (Some((release, status)), Some(plan)) if !migrated_since(client, plan, status).await? => {
+            serves(&release.id, plan, status, built)
+        }
+        _ => {
+            let table = history_table.or(plan.as_ref().and_then(|plan| plan.migrations.history_table.as_deref()));
+            match by_history(client, built, table).await {
+                // Its tool is at work, or has failed: it says so itself.
+                Err(ExecuteError::History(HistoryError::Dirty { version, table })) => {
+                    Admission::NotYet(format!("{table} has version {version} as begun and not finished"))
+                }
+                answer => answer?,
+            }
+        }
     };
-    let plan = plan_of(&release)?;
-    let floor = floor(&plan.migrations, &status).map(str::to_owned);
-    let behind = behind_the_release(client, &plan.migrations, &status).await?;
-    let admission = match behind {
-        Some(versions) => by_versions(plan.migrations.convention, &versions, "the history of migrations", version),
-        None => serves(&release.id, &plan, &status, version),
-    };
-    Ok(Readiness { admission, release: Some(release.id), floor })
+    Ok(Readiness { admission, release, floor: floor.map(str::to_owned) })
 }
 
 /// What whoever waits at a gate is told.
@@ -99,49 +123,98 @@ pub(super) fn floor<'a>(migrations: &'a Migrations, status: &Status) -> Option<&
     }
 }
 
+/// Which version of the application it is, as a release sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Blue,
+    Green,
+    /// Blue or green: nothing that is known tells them apart.
+    Either,
+    /// One that was there before blue.
+    Older,
+    /// One that has some of what green has, and not all.
+    Between,
+    Newer,
+}
+
+fn which(migrations: &Migrations, built: BuiltWith<'_>) -> Which {
+    let Migrations { convention, applied, pending, .. } = migrations;
+    let key = |version: &str| convention.version_key(version);
+    let has_key = |all: &[PlannedMigration], version: &str| all.iter().any(|one| key(&one.version) == key(version));
+    match built {
+        BuiltWith::Folder(folder) => {
+            // What runs again whenever it changes is another one with another text.
+            let same = |one: &PlannedMigration, file: &Migration| {
+                let again = convention.is_repeatable(&one.version);
+                key(&one.version) == key(file.version.as_str()) && (!again || one.sha256 == file.sha256)
+            };
+            let has = |one: &PlannedMigration| folder.migrations.iter().any(|file| same(one, file));
+            let known = |file: &Migration| {
+                let again = convention.is_repeatable(file.version.as_str());
+                again || has_key(applied, file.version.as_str()) || has_key(pending, file.version.as_str())
+            };
+            let lacks_old = || applied.iter().any(|one| !convention.is_repeatable(&one.version) && !has(one));
+            let of_green = pending.iter().filter(|one| has(one)).count();
+            match of_green {
+                _ if !folder.migrations.iter().all(known) => Which::Newer,
+                _ if pending.is_empty() && !lacks_old() => Which::Either,
+                0 if lacks_old() => Which::Older,
+                0 => Which::Blue,
+                n if n == pending.len() => Which::Green,
+                _ => Which::Between,
+            }
+        }
+        BuiltWith::Version(version) => {
+            let same = |other: Option<&str>| other.is_some_and(|other| key(other) == key(version));
+            match (same(migrations.blue()), same(migrations.green())) {
+                (true, true) => Which::Either,
+                (true, false) => Which::Blue,
+                (false, true) => Which::Green,
+                (false, false) if has_key(pending, version) => Which::Between,
+                (false, false) if has_key(applied, version) => Which::Older,
+                (false, false) => Which::Newer,
+            }
+        }
+    }
+}
+
 /// Whether a version serves while a release is where it is.
-fn serves(release: &str, plan: &SavedPlan, status: &Status, version: &str) -> Admission {
+fn serves(release: &str, plan: &SavedPlan, status: &Status, built: BuiltWith<'_>) -> Admission {
     use Admission::{NotYet, Open, Refused};
-    let Migrations { convention, applied, pending, .. } = &plan.migrations;
-    let same = |other: Option<&str>| {
-        other.is_some_and(|other| convention.version_key(other) == convention.version_key(version))
-    };
-    let (blue, green) = (plan.migrations.blue(), plan.migrations.green());
-    let between = (blue.unwrap_or("nothing"), green.unwrap_or("nothing"));
+    let (blue, green) = (plan.migrations.blue().unwrap_or("nothing"), plan.migrations.green().unwrap_or("nothing"));
     let goes_back = matches!(status.stage, Stage::RollingBack | Stage::RolledBack);
     let contracts = plan.steps.iter().any(|step| step.phase == Phase::After && step.point_of_no_return);
-    if same(green) && goes_back && !same(blue) {
-        Refused(format!("release {release}, which brings {version}, went back to {}", between.0))
-    } else if same(green) {
-        match status.expanded || same(blue) {
-            true => Open(format!("the schema has what {version} needs (release {release})")),
-            false => NotYet(format!("release {release} has not made what {version} needs")),
-        }
-    } else if same(blue) {
-        match (status.past_no_return, &status.stage) {
+    match which(&plan.migrations, built) {
+        Which::Green if goes_back => Refused(format!("release {release}, which brings {green}, went back to {blue}")),
+        Which::Green if status.expanded => Open(format!("the schema has what {green} needs (release {release})")),
+        Which::Green => NotYet(format!("release {release} has not made what {green} needs")),
+        Which::Blue => match (status.past_no_return, &status.stage) {
             (Some(step), _) => Refused(format!(
-                "step {step} of release {release} took away what {version} needs; {} is the oldest version that may run",
-                between.1
+                "step {step} of release {release} took away what {blue} needs; {green} is the oldest version that may run"
             )),
             (None, Stage::After) if contracts => {
-                Refused(format!("release {release} is about to take away what {version} needs: it was seen drained"))
+                Refused(format!("release {release} is about to take away what {blue} needs: it was seen drained"))
             }
-            (None, Stage::Done) => Open(format!("release {release} took nothing away that {version} needs")),
-            _ => Open(format!("the schema still has what {version} needs (release {release})")),
+            (None, Stage::Done) => Open(format!("release {release} took nothing away that {blue} needs")),
+            _ => Open(format!("the schema still has what {blue} needs (release {release})")),
+        },
+        Which::Either if plan.steps.is_empty() => Open(format!("release {release} changes nothing of the schema")),
+        Which::Either if status.expanded && !goes_back && status.past_no_return.is_none() => {
+            Open(format!("the schema has what both versions need (release {release})"))
         }
-    } else if applied.iter().any(|one| same(Some(&one.version))) {
-        let floor = floor(&plan.migrations, status).unwrap_or("nothing");
-        Refused(format!("{version} is older than {floor}, the oldest version that release {release} was proved for"))
-    } else if pending.iter().any(|one| same(Some(&one.version))) {
-        Refused(format!(
-            "release {release} goes from {} to {}, and was not proved for a version at {version}",
-            between.0, between.1
-        ))
-    } else {
-        NotYet(format!(
-            "no release has brought {version}: the last one, {release}, goes from {} to {}",
-            between.0, between.1
-        ))
+        Which::Either => Refused(format!(
+            "both versions of release {release} end with migration {blue}, and the schema does not have what both need; --migrations tells them apart"
+        )),
+        Which::Older => {
+            let floor = floor(&plan.migrations, status).unwrap_or("nothing");
+            Refused(format!("it is older than {floor}, the oldest version that release {release} was proved for"))
+        }
+        Which::Between => Refused(format!(
+            "release {release} goes from {blue} to {green}, and was not proved for a version between them"
+        )),
+        Which::Newer => NotYet(format!(
+            "it has migrations that no release has brought: the last one, {release}, goes from {blue} to {green}"
+        )),
     }
 }
 
@@ -149,11 +222,19 @@ fn serves(release: &str, plan: &SavedPlan, status: &Status, version: &str) -> Ad
 fn passes(release: &str, status: &Status, name: &str) -> Admission {
     let place = [Until::Expanded, Until::Shifted, Until::Drained].into_iter().find(|until| until.name() == name);
     let steps = status.traffic.ramp.steps();
+    // What somebody approves counts before a place of the same name.
     let at = steps.iter().position(|step| matches!(step, RampStep::Approve { approve } if approve == name));
-    let (known, passed) = match (place, at) {
-        (Some(until), _) => (true, status.has_come_to(until)),
-        (None, _) if name == "done" => (true, status.stage == Stage::Done),
-        (None, Some(at)) => (true, status.traffic.ramp_done > at),
+    let (known, passed) = match (at, place) {
+        (Some(at), _) => (true, status.traffic.ramp_done > at),
+        (None, Some(Until::Drained))
+            if status.stage == Stage::Done && status.traffic.state != TrafficState::Drained =>
+        {
+            return Admission::Refused(format!(
+                "release {release} had nothing to run behind the drain, and did not wait until blue serves nobody"
+            ));
+        }
+        (None, Some(until)) => (true, status.has_come_to(until)),
+        (None, None) if name == "done" => (true, status.stage == Stage::Done),
         (None, None) => (false, false),
     };
     if !known {
@@ -172,55 +253,75 @@ fn passes(release: &str, status: &Status, name: &str) -> Admission {
     }
 }
 
-/// What the history has, where it has more than the release that is over: somebody migrated without cutover since.
-async fn behind_the_release(
-    client: &Session,
-    migrations: &Migrations,
-    status: &Status,
-) -> Result<Option<Vec<String>>, ExecuteError> {
+/// Whether the history has more than a release that is over has left: somebody migrated without cutover since.
+async fn migrated_since(client: &Session, plan: &SavedPlan, status: &Status) -> Result<bool, ExecuteError> {
     if !status.is_over() {
-        return Ok(None);
+        return Ok(false);
     }
-    let convention = migrations.convention;
-    let rows = history::applied_at(client, history::place(migrations)).await?;
-    let known: Vec<String> = migrations
-        .applied
-        .iter()
-        .chain(&migrations.pending)
-        .map(|migration| convention.version_key(&migration.version))
-        .collect();
-    let versions: Vec<String> = rows.into_iter().filter(|row| !row.floor).map(|row| row.version).collect();
-    let more = versions.iter().any(|version| !known.contains(version) && !convention.is_repeatable(version));
-    Ok(more.then_some(versions))
+    let convention = plan.migrations.convention;
+    let key = |version: &String| convention.version_key(version);
+    let done = plan.steps.iter().filter(|step| status.is_done(step.id)).flat_map(|step| &step.completes);
+    let before = plan.continues.iter().flat_map(|continues| &continues.complete);
+    let mut left: BTreeSet<String> = plan.migrations.applied.iter().map(|one| key(&one.version)).collect();
+    left.extend(done.chain(before).map(key));
+    if status.stage == Stage::Done {
+        left.extend(plan.migrations.pending.iter().map(|one| key(&one.version)));
+    }
+    let recorded = match history::recorded(client, &plan.migrations).await {
+        Err(HistoryError::Dirty { .. }) => return Ok(true),
+        recorded => recorded?,
+    };
+    Ok(recorded.iter().any(|version| !left.contains(version) && !convention.is_repeatable(version)))
 }
 
-/// Without a release, the history of the only tool that has one here says which version the schema was made for.
-async fn by_history(client: &Session, version: &str) -> Result<Admission, ExecuteError> {
+/// Where no release speaks for the schema, a version may serve if it has exactly what the history of its tool has: what came behind it may have taken
+/// away what it needs.
+async fn by_history(client: &Session, built: BuiltWith<'_>, table: Option<&str>) -> Result<Admission, ExecuteError> {
     let found = survey(client).await.map_err(failed("looking for the history of migrations"))?;
-    let mut histories = found.all().iter().filter_map(|found| Some((found, found.convention?)));
-    let (Some((found, convention)), None) = (histories.next(), histories.next()) else {
-        let why = "no release was begun in this database, and no one history of migrations says which version its schema was made for";
-        return Ok(Admission::Refused(why.into()));
-    };
-    let table = format!("{}.{}", found.schema, found.table);
-    let place = HistoryPlace { convention, table: Some(&table), folder: None };
-    let rows = history::applied_at(client, place).await?;
-    let versions: Vec<String> = rows.into_iter().map(|row| row.version).collect();
-    Ok(by_versions(convention, &versions, &table, version))
+    match built {
+        BuiltWith::Folder(folder) => {
+            let convention = folder.convention;
+            let place = HistoryPlace { convention, table, folder: Some(&folder.path) };
+            let rows = history::applied_at(client, place).await?;
+            let rows: Vec<Recorded> = rows.iter().map(AppliedMigration::recorded).collect();
+            let (divided, unknown) = folder.pending_by_rows(&rows);
+            let unknown = unknown.iter().find(|version| !convention.is_repeatable(version));
+            let lacks = divided.pending.iter().find(|file| !convention.is_repeatable(file.version.as_str()));
+            Ok(match (unknown, lacks) {
+                (Some(version), _) => Admission::Refused(format!(
+                    "the history of {convention} has {version}, which this version does not know, and no release of cutover says whether it still works"
+                )),
+                (None, Some(file)) => {
+                    Admission::NotYet(format!("the history of {convention} does not have {}", file.version))
+                }
+                (None, None) => Admission::Open(format!("the history of {convention} has what this version has")),
+            })
+        }
+        BuiltWith::Version(version) => {
+            let mut histories = found.all().iter().filter_map(|found| Some((found, found.convention?)));
+            let (Some((found, convention)), None) = (histories.next(), histories.next()) else {
+                let why = "no release speaks for the schema of this database, and no one history of migrations does; ask with --migrations";
+                return Ok(Admission::Refused(why.into()));
+            };
+            let (shown, quoted) = (format!("{}.{}", found.schema, found.table), found.quoted());
+            let place = HistoryPlace { convention, table: Some(table.unwrap_or(&quoted)), folder: None };
+            let rows = history::applied_at(client, place).await?;
+            let versions = rows.into_iter().map(|row| row.version).filter(|version| !convention.is_repeatable(version));
+            Ok(by_versions(&versions.collect::<Vec<_>>(), &shown, &convention.version_key(version)))
+        }
+    }
 }
 
-/// A version may serve if it is the last one that a history has: what came behind it may have taken away what it needs.
-fn by_versions(convention: Convention, versions: &[String], history: &str, version: &str) -> Admission {
-    let key = convention.version_key(version);
-    let ordered: Vec<&String> = versions.iter().filter(|version| !convention.is_repeatable(version)).collect();
-    let numbered = ordered.iter().all(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
-    let last = match numbered {
-        true => ordered.iter().max_by_key(|version| Version::new(version.as_str())),
-        false => ordered.last(),
-    };
+/// The same of a version by its number: of names nobody knows which one is the last.
+fn by_versions(versions: &[String], history: &str, version: &str) -> Admission {
+    let numbered = |version: &str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let last = versions.iter().max_by_key(|version| Version::new(version.as_str()));
     match last {
-        Some(last) if **last == key => Admission::Open(format!("{version} is the last migration of {history}")),
-        Some(last) if versions.contains(&key) => Admission::Refused(format!(
+        _ if !numbered(version) || !versions.iter().all(|version| numbered(version)) => Admission::Refused(format!(
+            "{history} has names and no numbers, which do not say which of them is the last; ask with --migrations"
+        )),
+        Some(last) if last == version => Admission::Open(format!("{version} is the last migration of {history}")),
+        Some(last) if Version::new(version) < Version::new(last.as_str()) => Admission::Refused(format!(
             "{history} goes on to {last} behind {version}, and no release of cutover says whether {version} still works"
         )),
         _ => Admission::NotYet(format!("{history} does not have {version}")),

@@ -43,7 +43,11 @@ impl Engine<'_, '_> {
                 Ok(None) | Err(ExecuteError::PauseHeard) => continue,
                 Ok(Some(outcome)) => return Ok(outcome),
                 // Nothing was under way that a new session cannot find out.
-                Err(error) if error.is_connection_lost() && (waited || self.waits_for_a_word()) => {
+                Err(error)
+                    if error.is_connection_lost()
+                        && (waited || self.waits_for_a_word())
+                        && self.status.stage != Stage::RollingBack =>
+                {
                     return Err(ExecuteError::LostWhileWaiting);
                 }
                 Err(error) => error,

@@ -13,7 +13,7 @@ pub use super::format::{FORMAT_VERSION, SavedPlanError};
 pub use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::diagnostic::Severity;
-use crate::migrations::Convention;
+use crate::migrations::{Convention, Version};
 pub use crate::release::ReleaseDefinition;
 use crate::side::Side;
 use crate::stats::Load;
@@ -130,12 +130,21 @@ impl Migrations {
 
     /// The last migration that green was built with.
     pub fn green(&self) -> Option<&str> {
-        self.last_of(&self.pending).or_else(|| self.blue())
+        let (blue, pending) = (self.blue(), self.last_of(&self.pending));
+        let numbered = |version: &str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        // A branch that was merged late brings a migration with a lower number.
+        let later = |blue: &str, pending: &str| {
+            numbered(blue) && numbered(pending) && Version::new(blue) > Version::new(pending)
+        };
+        match (blue, pending) {
+            (Some(blue), Some(pending)) if later(blue, pending) => Some(blue),
+            (blue, pending) => pending.or(blue),
+        }
     }
 
     fn last_of<'a>(&self, migrations: &'a [PlannedMigration]) -> Option<&'a str> {
-        let versions = migrations.iter().map(|migration| migration.version.as_str());
-        versions.filter(|version| !self.convention.is_repeatable(version)).next_back()
+        let mut versions = migrations.iter().map(|migration| migration.version.as_str());
+        versions.rfind(|version| !self.convention.is_repeatable(version))
     }
 }
 

@@ -376,12 +376,12 @@ impl Schema {
         Some(table)
     }
 
-    /// Whether an object of a kind may have been made under a name.
     /// Whether there may be an object of a kind that somebody has made.
     fn has_any(&self, kind: ObjectKind) -> bool {
         self.objects.as_ref().is_none_or(|objects| objects.keys().any(|(of, _)| *of == kind))
     }
 
+    /// Whether an object of a kind may have been made under a name.
     fn may_have(&self, kind: ObjectKind, name: &str) -> bool {
         let is = |key: &(ObjectKind, Ident)| key.0 == kind && key.1.split([' ', '.']).any(|part| part == name);
         self.objects.as_ref().is_none_or(|objects| objects.keys().any(is))

@@ -71,7 +71,7 @@ pub fn grants(role: &str, history: Option<&str>) -> String {
     let role = format!("\"{}\"", role.replace('"', "\"\""));
     let history = history.map(|table| format!("GRANT SELECT ON {table} TO {role};\n")).unwrap_or_default();
     format!(
-        "GRANT USAGE ON SCHEMA cutover TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role};\n{history}GRANT pg_read_all_stats TO {role};\n"
+        "CREATE SCHEMA IF NOT EXISTS cutover;\nALTER DEFAULT PRIVILEGES IN SCHEMA cutover GRANT SELECT ON TABLES TO {role};\nGRANT USAGE ON SCHEMA cutover TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA cutover TO {role};\n{history}GRANT pg_read_all_stats TO {role};\n"
     )
 }
 

@@ -1,5 +1,5 @@
 //! A query against a schema, as PREPARE looks at it: what every name means, of which type every expression is, and what does not work. No
-//! server is asked. What cannot be decided here is said to be so ([`Problem::sure`], [`Type::Any`]).
+//! server is asked. What cannot be decided here is said to be so ([`QueryProblem::sure`], [`Type::Any`]).
 
 mod body;
 mod call;

@@ -48,7 +48,7 @@ fn each_version_starts_while_the_schema_has_what_it_needs() {
     assert!(has_stopped(&mut executor));
     ready(
         &shop,
-        &[("1", OPEN, ""), ("4", NOT_YET, "has not made what 4 needs"), ("5", NOT_YET, "no release has brought 5")],
+        &[("1", OPEN, ""), ("4", NOT_YET, "has not made what 4 needs"), ("5", NOT_YET, "no release has brought")],
     );
     gates(&shop, &[("expanded", NOT_YET), ("done", NOT_YET), ("nonsense", REFUSED)]);
     signal(&executor, Signal::SIGKILL);
@@ -69,7 +69,7 @@ fn each_version_starts_while_the_schema_has_what_it_needs() {
     assert_eq!(shop.rows(floor), ["4"]);
     // Somebody goes on without cutover.
     shop.sql("INSERT INTO refinery_schema_history SELECT 5, 'more', max(applied_on), '5' FROM refinery_schema_history");
-    ready(&shop, &[("4", REFUSED, "the history of migrations goes on to 5"), ("5", OPEN, "")]);
+    ready(&shop, &[("4", REFUSED, "goes on to 5 behind 4"), ("5", OPEN, ""), ("1", REFUSED, "")]);
 }
 
 #[test]
@@ -79,6 +79,118 @@ fn green_does_not_start_behind_a_rollback() {
     ready(&shop, &[("1", OPEN, ""), ("4", REFUSED, "went back to 1")]);
     let path = shop.folder.path().join("release.plan");
     shop.run(&["gate", "wait", "expanded", "--plan", path.to_str().unwrap(), "--timeout", "0s"]).ends(REFUSED);
+}
+
+/// A folder with some of the shop's files and some of its own.
+fn image(shop: &Shop, own: &[&str], more: &[(&str, &str)]) -> tempfile::TempDir {
+    let image = tempfile::tempdir().unwrap();
+    for name in own {
+        std::fs::copy(shop.folder.path().join(name), image.path().join(name)).unwrap();
+    }
+    for (name, text) in more {
+        std::fs::write(image.path().join(name), text).unwrap();
+    }
+    image
+}
+
+fn image_ready(shop: &Shop, image: &tempfile::TempDir, exit: i32, why: &str) {
+    let path = image.path().to_str().unwrap();
+    let ran = shop.run(&["ready", "--migrations", path, "--convention", "refinery"]).ends(exit);
+    assert!(ran.out.contains(why), "{}", ran.out);
+}
+
+#[test]
+fn a_folder_tells_versions_apart() {
+    let shop = Shop::new();
+    let all = ["V1__users.sql", "V2__phone.sql", "V3__nick.sql", "V4__notes.sql"];
+    let (blue, green) = (image(&shop, &all[..1], &[]), image(&shop, &all, &[]));
+    let (between, newer) = (image(&shop, &all[..3], &[]), image(&shop, &all, &[("V5__more.sql", "SELECT 1;")]));
+    image_ready(&shop, &blue, OPEN, "has what this version has");
+    image_ready(&shop, &green, NOT_YET, "does not have 2");
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes"]).ends(0);
+    image_ready(&shop, &blue, OPEN, "");
+    image_ready(&shop, &green, OPEN, "");
+    image_ready(&shop, &between, REFUSED, "a version between them");
+    image_ready(&shop, &newer, NOT_YET, "no release has brought");
+    shop.run(&["promote", "--yes"]).ends(0);
+    image_ready(&shop, &blue, REFUSED, "took away");
+    image_ready(&shop, &green, OPEN, "");
+    shop.sql("INSERT INTO refinery_schema_history SELECT 5, 'more', max(applied_on), '5' FROM refinery_schema_history");
+    image_ready(&shop, &green, REFUSED, "has 5, which this version does not know");
+    image_ready(&shop, &newer, OPEN, "");
+}
+
+/// A branch that was merged late: what is pending has a lower number than what is applied, and both versions end with the same migration.
+#[test]
+fn versions_that_end_alike_are_not_told_apart_by_their_end() {
+    let shop = Shop::new();
+    let all = ["V1__users.sql", "V2__phone.sql", "V3__nick.sql", "V4__notes.sql"];
+    shop.sql("INSERT INTO refinery_schema_history SELECT 4, 'notes', applied_on, '4' FROM refinery_schema_history");
+    let mut plan = shop.plan();
+    let last = plan.migrations.pending.pop().unwrap();
+    plan.migrations.applied.push(last);
+    let path = shop.save(&plan.sealed());
+    let (blue, green) = (image(&shop, &[all[0], all[3]], &[]), image(&shop, &all, &[]));
+    let mut executor = shop.spawn(&["execute", &path, "--yes", "--traffic", "simulated", "--fault", "stop-at=3"]);
+    assert!(has_stopped(&mut executor));
+    ready(&shop, &[("4", REFUSED, "both versions of release")]);
+    image_ready(&shop, &blue, OPEN, "");
+    image_ready(&shop, &green, NOT_YET, "");
+    signal(&executor, Signal::SIGKILL);
+    executor.wait().unwrap();
+    shop.resume(&["--until", "expanded"]).ends(0);
+    ready(&shop, &[("4", OPEN, "both versions need")]);
+    shop.resume(&[]).ends(0);
+    ready(&shop, &[("4", REFUSED, "--migrations tells them apart")]);
+    image_ready(&shop, &blue, REFUSED, "");
+    image_ready(&shop, &green, OPEN, "");
+}
+
+/// The team's own tool ran behind a release that went back.
+#[test]
+fn who_migrates_by_hand_behind_a_rollback_is_seen() {
+    let shop = Shop::waiting();
+    shop.run(&["rollback", "--yes"]).ends(0);
+    for version in [3, 4] {
+        shop.sql(&format!(
+            "INSERT INTO refinery_schema_history SELECT {version}, 'x', max(applied_on), 'x' FROM refinery_schema_history"
+        ));
+    }
+    ready(&shop, &[("1", REFUSED, "goes on to 4 behind 1"), ("4", OPEN, "is the last migration")]);
+}
+
+#[test]
+fn a_history_is_found_and_read_wherever_it_is() {
+    // One row says where the schema is.
+    let one = Shop::empty();
+    one.sql("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (5, false)");
+    ready(&one, &[("4", REFUSED, "goes on to 5 behind 4"), ("5", OPEN, ""), ("6", NOT_YET, "")]);
+    // A tool at work.
+    one.sql("UPDATE schema_migrations SET dirty = true");
+    ready(&one, &[("5", NOT_YET, "as begun and not finished")]);
+    // A name that has to be quoted.
+    let quoted = Shop::new();
+    quoted.sql("CREATE SCHEMA \"Tenant-1\"; ALTER TABLE refinery_schema_history SET SCHEMA \"Tenant-1\"");
+    ready(&quoted, &[("1", OPEN, "Tenant-1.refinery_schema_history")]);
+    // Two of them.
+    let two = Shop::new();
+    two.sql("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (5, false)");
+    ready(&two, &[("1", REFUSED, "ask with --migrations")]);
+    image_ready(&two, &image(&two, &["V1__users.sql"], &[]), OPEN, "");
+}
+
+#[test]
+fn nothing_is_taken_for_drained_that_was_not() {
+    let shop = Shop::new();
+    let mut plan = shop.plan();
+    plan.steps.truncate(3);
+    let plan = plan.sealed();
+    let path = shop.save(&plan);
+    shop.run(&["execute", &path, "--yes", "--traffic", "simulated"]).ends(0);
+    let gate = |name: &str| shop.run(&["gate", "wait", name, "--plan", &path, "--timeout", "0s"]);
+    gate("done").ends(OPEN);
+    gate("drained").ends(REFUSED);
 }
 
 #[test]
@@ -111,13 +223,15 @@ fn whoever_waits_is_let_through_and_outlives_a_restart() {
 fn the_gates_of_a_ramp_are_gates() {
     let shop = Shop::new();
     let path = shop.save(&shop.plan());
-    let ramp = "50,approve=looks-good,100";
+    let ramp = "50,approve=looks-good,approve=shifted,100";
     shop.run(&["execute", &path, "--yes", "--traffic", "simulated", "--shift", ramp]).ends(0);
     gates(&shop, &[("looks-good", NOT_YET), ("expanded", OPEN), ("shifted", NOT_YET)]);
     let nonsense = shop.run(&["gate", "wait", "nonsense", "--timeout", "0s"]).ends(REFUSED);
     assert!(nonsense.out.contains("it has expanded, shifted, drained, done, looks-good"), "{}", nonsense.out);
-    shop.run(&["promote", "--gate", "looks-good", "--yes", "--traffic", "simulated", "--until", "shifted"]).ends(0);
-    gates(&shop, &[("looks-good", OPEN), ("shifted", OPEN)]);
+    shop.run(&["promote", "--gate", "looks-good", "--yes", "--traffic", "simulated"]).ends(0);
+    gates(&shop, &[("looks-good", OPEN), ("shifted", NOT_YET)]);
+    shop.run(&["promote", "--gate", "shifted", "--yes", "--traffic", "simulated", "--until", "shifted"]).ends(0);
+    gates(&shop, &[("shifted", OPEN)]);
 }
 
 /// The role of the application needs no more than what `grants` prints.
@@ -126,7 +240,6 @@ fn the_printed_grants_are_enough() {
     let shop = Shop::new();
     let role = format!("app_of_{}", shop.database);
     shop.sql(&format!("CREATE ROLE {role} LOGIN"));
-    shop.execute(&shop.plan(), &[]).ends(0);
     let ask = || {
         let mut command = shop.cutover(&["ready", "--version", "4"]);
         Ran::from(
@@ -137,6 +250,9 @@ fn the_printed_grants_are_enough() {
     let grants =
         shop.run(&["grants", "--role", &role, "--history-table", "public.refinery_schema_history"]).ends(0).out;
     shop.sql(grants.split_once("GRANT pg_read_all_stats").unwrap().0);
+    ask().ends(NOT_YET);
+    // What the release makes later can be read, too.
+    shop.execute(&shop.plan(), &[]).ends(0);
     ask().ends(OPEN);
     shop.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
