@@ -168,13 +168,13 @@ mod made {
 #[cfg(not(feature = "live"))]
 #[expect(clippy::unnecessary_wraps, reason = "the same as with live features")]
 mod made {
-    use crate::release::{Check, Configured};
+    use crate::release::{CheckDefinition, Configured};
 
     pub(super) fn check(_: &Configured) -> Result<(), String> {
         Ok(())
     }
 
-    pub(super) fn is_check(_: &Check) -> Result<(), String> {
+    pub(super) fn is_check(_: &CheckDefinition) -> Result<(), String> {
         Ok(())
     }
 

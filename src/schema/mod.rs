@@ -27,8 +27,10 @@ use crate::sql::operation::{
     DefaultValue, Ident, ObjectChange, ObjectKind, OnDelete, Operation, RelationKind, ReplicaIdentity,
 };
 
+pub(crate) use apply::every_privilege;
+#[cfg(feature = "live")]
+pub(crate) use apply::searched;
 pub use apply::{Applied, Object, Problem};
-pub(crate) use apply::{every_privilege, searched};
 use model::StandsOn;
 pub use model::{
     BodySource, Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule,
