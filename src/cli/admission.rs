@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 use super::database::DatabaseArgs;
 use super::error::CliError;
 use super::exit::Exit;
+use super::format::TextOrJson;
 use super::live::cli_error;
+use super::watch::{LOOK, PATIENCE, connect};
 use super::{database, out};
-use crate::execute::{self, Admission, ExecuteError};
+use crate::execute::{Admission, ExecuteError};
 use crate::postgres::Session;
-
-/// How often it is asked.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long an answer may take; the connection is taken for lost then.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::report::AdmissionDocument;
 
 /// How long to ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +28,11 @@ pub(super) fn ask<T>(
     wait: Wait,
     question: impl AsyncFn(&Session) -> Result<T, ExecuteError>,
     admission: impl Fn(&T) -> &Admission,
-    print: impl FnOnce(&T) -> Result<String, CliError>,
-) -> Result<Exit, CliError> {
+    format: TextOrJson,
+) -> Result<Exit, CliError>
+where
+    for<'a> AdmissionDocument<'a>: From<&'a T>,
+{
     let answer = database::runtime()?.block_on(async {
         let begun = Instant::now();
         let mut session = Some(connect(database).await?);
@@ -77,7 +78,10 @@ pub(super) fn ask<T>(
             tokio::time::sleep(left.unwrap_or(LOOK).min(LOOK)).await;
         }
     })?;
-    out::print(&print(&answer)?)?;
+    out::print(&match format {
+        TextOrJson::Text => line(admission(&answer)),
+        TextOrJson::Json => serde_json::to_string(&AdmissionDocument::from(&answer)).map_err(CliError::usage)? + "\n",
+    })?;
     Ok(match admission(&answer) {
         Admission::Open(_) => Exit::Ok,
         Admission::NotYet(_) => Exit::NotYet,
@@ -93,15 +97,8 @@ fn tell(why: &str, said: &mut Option<String>) {
     }
 }
 
-/// A session that counts as none of blue's.
-async fn connect(database: &DatabaseArgs) -> Result<Session, CliError> {
-    let session = database.connect().await?;
-    execute::begin_watching(&session).await.map_err(|error| cli_error(&error))?;
-    Ok(session)
-}
-
 /// An answer for people.
-pub(super) fn line(admission: &Admission) -> String {
+fn line(admission: &Admission) -> String {
     match admission {
         Admission::Open(why) => format!("open: {why}\n"),
         Admission::NotYet(why) => format!("not yet: {why}\n"),

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::admission::{Wait, ask, line};
+use super::admission::{Wait, ask};
 use super::database::DatabaseArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::format::TextOrJson;
-use super::ready::json;
 use super::{live, planning};
 use crate::execute;
-use crate::report::AdmissionDocument;
 
 /// Wait until a release has come to a place, or beyond a gate of its ramp
 #[derive(Debug, clap::Args)]
@@ -79,9 +77,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             Ok(passage)
         },
         |passage| &passage.admission,
-        |passage| match args.format {
-            TextOrJson::Text => Ok(line(&passage.admission)),
-            TextOrJson::Json => json(&AdmissionDocument::of_gate(passage)),
-        },
+        args.format,
     )
 }

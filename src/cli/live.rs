@@ -12,8 +12,8 @@ use super::newsroom::Newsroom;
 use super::out;
 use super::traffic_args::{Release, Said, TrafficArgs};
 use crate::execute::{
-    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Limits, Misfit, Options, Outcome, Stage, Stop,
-    StopLevel, Stopper, SystemClock,
+    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Limits, Misfit, Options, Outcome, Stop, StopLevel,
+    Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
@@ -263,7 +263,7 @@ pub(super) fn confirmed(yes: bool, question: &str) -> Result<(), CliError> {
 /// Whether nobody has taken the release back.
 async fn still_goes_forward(session: &Session) -> bool {
     let status = execute::status(session).await.ok().flatten();
-    status.is_some_and(|(_, status)| !matches!(status.stage, Stage::RollingBack | Stage::RolledBack))
+    status.is_some_and(|(_, status)| !status.goes_back())
 }
 
 /// How often a second connection looks at what the first one waits for.

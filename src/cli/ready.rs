@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::admission::{Wait, ask, line};
+use super::admission::{Wait, ask};
 use super::database::DatabaseArgs;
 use super::error::CliError;
 use super::exit::Exit;
@@ -12,7 +12,6 @@ use super::format::TextOrJson;
 use super::live;
 use crate::execute::{self, BuiltWith};
 use crate::migrations::{Convention, Reading, load_with};
-use crate::report::AdmissionDocument;
 
 /// Ask whether a version of the application may start on the schema as it is
 ///
@@ -67,13 +66,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         wait,
         async |session| execute::ready(session, built, args.history_table.as_deref()).await,
         |answer| &answer.admission,
-        |answer| match args.format {
-            TextOrJson::Text => Ok(line(&answer.admission)),
-            TextOrJson::Json => json(&AdmissionDocument::of_version(answer)),
-        },
+        args.format,
     )
-}
-
-pub(super) fn json(document: &AdmissionDocument<'_>) -> Result<String, CliError> {
-    Ok(serde_json::to_string(document).map_err(CliError::usage)? + "\n")
 }

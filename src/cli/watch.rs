@@ -16,9 +16,9 @@ use crate::postgres::Session;
 use crate::report::{self, StatusDocument, Style};
 
 /// How often it is looked.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How long a look may take; the connection is taken for lost then.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nobody may execute a release that goes on: a process may be about to come back.
 const ALONE: Duration = Duration::from_secs(5);
 
@@ -74,7 +74,8 @@ pub(super) async fn watch(
     }
 }
 
-async fn connect(database: &DatabaseArgs) -> Result<Session, CliError> {
+/// A session that looks on, and counts as none of blue's.
+pub(super) async fn connect(database: &DatabaseArgs) -> Result<Session, CliError> {
     let session = database.connect().await?;
     execute::begin_watching(&session).await.map_err(|error| cli_error(&error))?;
     Ok(session)

@@ -401,8 +401,8 @@ pub(super) fn captured(own: &Resolved, look: &Resolved, home: &Schema) -> Option
         let whole = look.uses.stars.contains_key(relation) || look.uses.rows.contains_key(relation);
         !whole && known.is_some_and(|known| known.column(column).is_none())
     };
-    let gained = look.uses.reads.keys().filter(|read| !own.uses.reads.contains_key(*read));
-    let (relation, column) = { gained }.find(new)?;
+    let mut gained = look.uses.reads.keys().filter(|read| !own.uses.reads.contains_key(*read));
+    let (relation, column) = gained.find(new)?;
     Some(format!("its {column} means {relation}.{column}, and meant something else"))
 }
 

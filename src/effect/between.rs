@@ -498,13 +498,17 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
     };
     let mut bodies = schema.functions(function).iter().filter(|f| !f.tracked);
     // What it would find where the session looks is there, and it looks elsewhere.
-    let elsewhere = |f: &Function| {
-        f.path.is_some() && {
+    let elsewhere = |f: &Function, problems: &[String]| {
+        f.path.is_some() && !problems.is_empty() && {
             let found = body_problems(&Function { path: None, ..f.clone() }, Some(table), schema);
-            body_problems(f, Some(table), schema).iter().any(|problem| !found.contains(problem))
+            problems.iter().any(|problem| !found.contains(problem))
         }
     };
-    refuses(schema, function) || bodies.any(|f| body_problems(f, Some(table), schema).iter().any(fails) || elsewhere(f))
+    refuses(schema, function)
+        || bodies.any(|f| {
+            let problems = body_problems(f, Some(table), schema);
+            problems.iter().any(fails) || elsewhere(f, &problems)
+        })
 }
 
 /// Whether a function's body raises an exception, or that of one whose name it mentions.

@@ -1,14 +1,13 @@
 //! Whether something may go on, by the journal: an instance of a version that is about to start, or whoever waits at a gate of a release. Nothing is
 //! written, and the lease is not taken.
 
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::begun::{plan_of, status, status_of};
 use super::error::ExecuteError;
 use super::journal::Release;
+use super::preflight;
 use super::session::failed;
 use super::status::{Stage, Status, TrafficState};
 use crate::migrations::{Folder, Migration, Recorded, Version};
@@ -102,15 +101,13 @@ pub async fn gate(client: &Session, name: &str, release: Option<&str>) -> Result
         None if status.is_over() => Ok(not_yet(format!(
             "release {id} is over, and no other one was begun; --release names the one that is meant"
         ))),
-        Some(wanted) if wanted != id => {
-            match super::releases(client).await?.iter().any(|release| release.id == wanted) {
-                true => {
-                    let admission = passes(wanted, &status_of(client, wanted).await?, name);
-                    Ok(Passage { admission, release: Some(wanted.to_owned()) })
-                }
-                false => Ok(not_yet(format!("release {wanted} was not begun; the last one is {id}"))),
+        Some(wanted) if wanted != id => match status_of(client, wanted).await {
+            Ok(status) => Ok(Passage { admission: passes(wanted, &status, name), release: Some(wanted.to_owned()) }),
+            Err(ExecuteError::NoRelease) => {
+                Ok(not_yet(format!("release {wanted} was not begun; the last one is {id}")))
             }
-        }
+            Err(error) => Err(error),
+        },
         _ => Ok(Passage { admission: passes(&id, &status, name), release: Some(id) }),
     }
 }
@@ -153,14 +150,15 @@ fn which(migrations: &Migrations, built: BuiltWith<'_>) -> Which {
                 let again = convention.is_repeatable(file.version.as_str());
                 again || has_key(applied, file.version.as_str()) || has_key(pending, file.version.as_str())
             };
-            let lacks_old = || applied.iter().any(|one| !convention.is_repeatable(&one.version) && !has(one));
-            let of_green = pending.iter().filter(|one| has(one)).count();
-            match of_green {
-                _ if !folder.migrations.iter().all(known) => Which::Newer,
-                _ if pending.is_empty() && !lacks_old() => Which::Either,
-                0 if lacks_old() => Which::Older,
-                0 => Which::Blue,
-                n if n == pending.len() => Which::Green,
+            if !folder.migrations.iter().all(known) {
+                return Which::Newer;
+            }
+            let lacks_old = applied.iter().any(|one| !convention.is_repeatable(&one.version) && !has(one));
+            match (lacks_old, pending.iter().filter(|one| has(one)).count()) {
+                (true, 0) => Which::Older,
+                (false, 0) if pending.is_empty() => Which::Either,
+                (false, 0) => Which::Blue,
+                (_, of_green) if of_green == pending.len() => Which::Green,
                 _ => Which::Between,
             }
         }
@@ -182,10 +180,11 @@ fn which(migrations: &Migrations, built: BuiltWith<'_>) -> Which {
 fn serves(release: &str, plan: &SavedPlan, status: &Status, built: BuiltWith<'_>) -> Admission {
     use Admission::{NotYet, Open, Refused};
     let (blue, green) = (plan.migrations.blue().unwrap_or("nothing"), plan.migrations.green().unwrap_or("nothing"));
-    let goes_back = matches!(status.stage, Stage::RollingBack | Stage::RolledBack);
     let contracts = plan.steps.iter().any(|step| step.phase == Phase::After && step.point_of_no_return);
     match which(&plan.migrations, built) {
-        Which::Green if goes_back => Refused(format!("release {release}, which brings {green}, went back to {blue}")),
+        Which::Green if status.goes_back() => {
+            Refused(format!("release {release}, which brings {green}, went back to {blue}"))
+        }
         Which::Green if status.expanded => Open(format!("the schema has what {green} needs (release {release})")),
         Which::Green => NotYet(format!("release {release} has not made what {green} needs")),
         Which::Blue => match (status.past_no_return, &status.stage) {
@@ -199,7 +198,7 @@ fn serves(release: &str, plan: &SavedPlan, status: &Status, built: BuiltWith<'_>
             _ => Open(format!("the schema still has what {blue} needs (release {release})")),
         },
         Which::Either if plan.steps.is_empty() => Open(format!("release {release} changes nothing of the schema")),
-        Which::Either if status.expanded && !goes_back && status.past_no_return.is_none() => {
+        Which::Either if status.expanded && !status.goes_back() && status.past_no_return.is_none() => {
             Open(format!("the schema has what both versions need (release {release})"))
         }
         Which::Either => Refused(format!(
@@ -220,12 +219,15 @@ fn serves(release: &str, plan: &SavedPlan, status: &Status, built: BuiltWith<'_>
 
 /// Whether a release has come to a place.
 fn passes(release: &str, status: &Status, name: &str) -> Admission {
-    let place = [Until::Expanded, Until::Shifted, Until::Drained].into_iter().find(|until| until.name() == name);
-    let steps = status.traffic.ramp.steps();
+    const DONE: &str = "done";
+    let place = Until::ALL.into_iter().find(|until| until.name() == name);
+    let own = status.traffic.ramp.steps().iter().enumerate().filter_map(|(at, step)| match step {
+        RampStep::Approve { approve } => Some((at, approve.as_str())),
+        RampStep::Share(_) | RampStep::Hold { .. } | RampStep::Check { .. } => None,
+    });
     // What somebody approves counts before a place of the same name.
-    let at = steps.iter().position(|step| matches!(step, RampStep::Approve { approve } if approve == name));
-    let (known, passed) = match (at, place) {
-        (Some(at), _) => (true, status.traffic.ramp_done > at),
+    let passed = match (own.clone().find(|(_, gate)| *gate == name), place) {
+        (Some((at, _)), _) => status.traffic.ramp_done > at,
         (None, Some(Until::Drained))
             if status.stage == Stage::Done && status.traffic.state != TrafficState::Drained =>
         {
@@ -233,20 +235,15 @@ fn passes(release: &str, status: &Status, name: &str) -> Admission {
                 "release {release} had nothing to run behind the drain, and did not wait until blue serves nobody"
             ));
         }
-        (None, Some(until)) => (true, status.has_come_to(until)),
-        (None, None) if name == "done" => (true, status.stage == Stage::Done),
-        (None, None) => (false, false),
+        (None, Some(until)) => status.has_come_to(until),
+        (None, None) if name == DONE => status.stage == Stage::Done,
+        (None, None) => {
+            let mut names: Vec<&str> = Until::ALL.into_iter().map(Until::name).chain([DONE]).collect();
+            names.extend(own.map(|(_, gate)| gate));
+            return Admission::Refused(format!("release {release} has no gate {name}; it has {}", names.join(", ")));
+        }
     };
-    if !known {
-        let own = steps.iter().filter_map(|step| match step {
-            RampStep::Approve { approve } => Some(approve.as_str()),
-            RampStep::Share(_) | RampStep::Hold { .. } | RampStep::Check { .. } => None,
-        });
-        let names: Vec<&str> = ["expanded", "shifted", "drained", "done"].into_iter().chain(own).collect();
-        return Admission::Refused(format!("release {release} has no gate {name}; it has {}", names.join(", ")));
-    }
-    let goes_back = matches!(status.stage, Stage::RollingBack | Stage::RolledBack);
-    match (goes_back, passed) {
+    match (status.goes_back(), passed) {
         (true, _) => Admission::Refused(format!("release {release} went back to blue")),
         (false, true) => Admission::Open(format!("release {release} has come to {name}")),
         (false, false) => Admission::NotYet(format!("release {release} has not come to {name}")),
@@ -259,13 +256,9 @@ async fn migrated_since(client: &Session, plan: &SavedPlan, status: &Status) -> 
         return Ok(false);
     }
     let convention = plan.migrations.convention;
-    let key = |version: &String| convention.version_key(version);
-    let done = plan.steps.iter().filter(|step| status.is_done(step.id)).flat_map(|step| &step.completes);
-    let before = plan.continues.iter().flat_map(|continues| &continues.complete);
-    let mut left: BTreeSet<String> = plan.migrations.applied.iter().map(|one| key(&one.version)).collect();
-    left.extend(done.chain(before).map(key));
+    let mut left = preflight::accounted_for(plan, status);
     if status.stage == Stage::Done {
-        left.extend(plan.migrations.pending.iter().map(|one| key(&one.version)));
+        left.extend(plan.migrations.pending.iter().map(|one| convention.version_key(&one.version)));
     }
     let recorded = match history::recorded(client, &plan.migrations).await {
         Err(HistoryError::Dirty { .. }) => return Ok(true),
@@ -277,7 +270,6 @@ async fn migrated_since(client: &Session, plan: &SavedPlan, status: &Status) -> 
 /// Where no release speaks for the schema, a version may serve if it has exactly what the history of its tool has: what came behind it may have taken
 /// away what it needs.
 async fn by_history(client: &Session, built: BuiltWith<'_>, table: Option<&str>) -> Result<Admission, ExecuteError> {
-    let found = survey(client).await.map_err(failed("looking for the history of migrations"))?;
     match built {
         BuiltWith::Folder(folder) => {
             let convention = folder.convention;
@@ -298,6 +290,7 @@ async fn by_history(client: &Session, built: BuiltWith<'_>, table: Option<&str>)
             })
         }
         BuiltWith::Version(version) => {
+            let found = survey(client).await.map_err(failed("looking for the history of migrations"))?;
             let mut histories = found.all().iter().filter_map(|found| Some((found, found.convention?)));
             let (Some((found, convention)), None) = (histories.next(), histories.next()) else {
                 let why = "no release speaks for the schema of this database, and no one history of migrations does; ask with --migrations";
@@ -307,21 +300,20 @@ async fn by_history(client: &Session, built: BuiltWith<'_>, table: Option<&str>)
             let place = HistoryPlace { convention, table: Some(table.unwrap_or(&quoted)), folder: None };
             let rows = history::applied_at(client, place).await?;
             let versions = rows.into_iter().map(|row| row.version).filter(|version| !convention.is_repeatable(version));
-            Ok(by_versions(&versions.collect::<Vec<_>>(), &shown, &convention.version_key(version)))
+            let versions: Vec<Version> = versions.map(Version::new).collect();
+            Ok(by_versions(&versions, &shown, &Version::new(convention.version_key(version))))
         }
     }
 }
 
 /// The same of a version by its number: of names nobody knows which one is the last.
-fn by_versions(versions: &[String], history: &str, version: &str) -> Admission {
-    let numbered = |version: &str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let last = versions.iter().max_by_key(|version| Version::new(version.as_str()));
-    match last {
-        _ if !numbered(version) || !versions.iter().all(|version| numbered(version)) => Admission::Refused(format!(
+fn by_versions(versions: &[Version], history: &str, version: &Version) -> Admission {
+    match versions.iter().max() {
+        _ if !version.is_numbered() || !versions.iter().all(Version::is_numbered) => Admission::Refused(format!(
             "{history} has names and no numbers, which do not say which of them is the last; ask with --migrations"
         )),
         Some(last) if last == version => Admission::Open(format!("{version} is the last migration of {history}")),
-        Some(last) if Version::new(version) < Version::new(last.as_str()) => Admission::Refused(format!(
+        Some(last) if version < last => Admission::Refused(format!(
             "{history} goes on to {last} behind {version}, and no release of cutover says whether {version} still works"
         )),
         _ => Admission::NotYet(format!("{history} does not have {version}")),

@@ -90,6 +90,14 @@ pub(super) async fn world(client: &Session, plan: &SavedPlan, status: &Status) -
     relations::unchanged(client, plan, status).await
 }
 
+/// The migrations, by their keys, that are applied by what the plan began with and its steps have completed.
+pub(super) fn accounted_for(plan: &SavedPlan, status: &Status) -> BTreeSet<String> {
+    let applied = plan.migrations.applied.iter().map(|migration| &migration.version);
+    let done = plan.steps.iter().filter(|step| status.is_done(step.id)).flat_map(|step| &step.completes);
+    let before = plan.continues.iter().flat_map(|continues| &continues.complete);
+    applied.chain(done).chain(before).map(|version| plan.migrations.convention.version_key(version)).collect()
+}
+
 /// Whether the team's history is what the plan and the journal say together.
 pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status) -> Result<(), ExecuteError> {
     let convention = plan.migrations.convention;
@@ -105,15 +113,11 @@ pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status)
     if convention.records_here() && recorded.is_empty() && status.done() == 0 {
         return Ok(());
     }
-    let mut expected: BTreeSet<String> = plan.migrations.applied.iter().map(|m| key(&m.version)).collect();
+    let expected = accounted_for(plan, status);
     let name = || convention.name().to_owned();
     if let Some(missing) = plan.migrations.applied.iter().find(|m| !recorded.contains(&key(&m.version))) {
         return Err(Stale::NotApplied { version: missing.version.clone(), convention: name() }.into());
     }
-    let done = plan.steps.iter().filter(|step| status.is_done(step.id));
-    expected.extend(done.flat_map(|step| &step.completes).map(|version| key(version)));
-    let before = plan.continues.iter().flat_map(|continues| &continues.complete);
-    expected.extend(before.map(|version| key(version)));
     if let Some(early) = plan.migrations.pending.iter().find(|m| {
         let key = key(&m.version);
         recorded.contains(&key) && !expected.contains(&key)

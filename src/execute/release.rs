@@ -421,11 +421,7 @@ impl Engine<'_, '_> {
         if let (Decision::MarkDone(_) | Decision::Skip { .. }, Some(planned)) = (&decision, planned) {
             completes = &planned.completes;
             // What follows a step that is left out takes from blue as well.
-            if planned.point_of_no_return && self.status.past_no_return.is_none() {
-                records.push(
-                    ReleaseRecord::PointOfNoReturn { step, floor: plan.migrations.green().map(str::to_owned) }.into(),
-                );
-            }
+            records.extend(self.no_return(planned));
         }
         if let (Decision::Skip { .. }, Some(planned @ Step { work: Work::Alone { statement }, .. })) =
             (&decision, planned)

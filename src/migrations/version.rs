@@ -17,6 +17,11 @@ impl Version {
         &self.0
     }
 
+    /// Whether it is made of numbers, which say which of two comes later.
+    pub fn is_numbered(&self) -> bool {
+        self.numbers().is_some()
+    }
+
     fn numbers(&self) -> Option<Vec<u128>> {
         self.0.split('.').map(|part| part.parse().ok()).collect()
     }

@@ -19,8 +19,13 @@ pub(super) fn always(part: &Part, before: &Schema, made: Option<&Schema>, reques
         let opaque = matches!(part.operation, Operation::Opaque { .. });
         opaque.then(|| before.run_by(text).always().find_map(|command| refused_change(command, before))).flatten()
     };
+    // Of some rows only it is a warning.
+    let (some, all) = match refused_rows(part, before) {
+        Some(why) if spares_rows(part, before) => (Some(why), None),
+        why => (None, why),
+    };
     let found = [
-        refused_rows(part, before).filter(|_| !spares_rows(part, before)),
+        all,
         called(),
         clauses_refused(text).map(this),
         placed(before, &part.operation, text).map(this),
@@ -28,7 +33,7 @@ pub(super) fn always(part: &Part, before: &Schema, made: Option<&Schema>, reques
         made.and_then(|made| made.refused_body(&part.operation)).map(this),
     ];
     let mut told: Vec<Diagnostic> = found.into_iter().flatten().map(|why| server_refuses(why, part.span)).collect();
-    told.extend(refused_rows(part, before).filter(|_| spares_rows(part, before)).map(|why| {
+    told.extend(some.map(|why| {
         Diagnostic::warning(codes::SERVER_REFUSES, why)
             .at(part.span, "here")
             .help("give that table a primary key or a REPLICA IDENTITY first, or make sure that no row is deleted here")

@@ -131,10 +131,10 @@ impl Migrations {
     /// The last migration that green was built with.
     pub fn green(&self) -> Option<&str> {
         let (blue, pending) = (self.blue(), self.last_of(&self.pending));
-        let numbered = |version: &str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         // A branch that was merged late brings a migration with a lower number.
         let later = |blue: &str, pending: &str| {
-            numbered(blue) && numbered(pending) && Version::new(blue) > Version::new(pending)
+            let (blue, pending) = (Version::new(blue), Version::new(pending));
+            blue.is_numbered() && pending.is_numbered() && blue > pending
         };
         match (blue, pending) {
             (Some(blue), Some(pending)) if later(blue, pending) => Some(blue),

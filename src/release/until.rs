@@ -16,6 +16,9 @@ pub enum Until {
 }
 
 impl Until {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Expanded, Self::Shifted, Self::Drained];
+
     /// As it is written on the command line and in the journal.
     pub const fn name(self) -> &'static str {
         match self {

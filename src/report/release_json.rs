@@ -73,15 +73,15 @@ pub struct AdmissionDocument<'a> {
     floor: Option<&'a str>,
 }
 
-impl<'a> AdmissionDocument<'a> {
-    /// The answer at a gate.
-    pub fn of_gate(passage: &'a Passage) -> Self {
+impl<'a> From<&'a Passage> for AdmissionDocument<'a> {
+    fn from(passage: &'a Passage) -> Self {
         let Passage { admission, release } = passage;
         Self { format_version: ADMISSION_VERSION, admission, release: release.as_deref(), floor: None }
     }
+}
 
-    /// The answer for a version.
-    pub fn of_version(readiness: &'a Readiness) -> Self {
+impl<'a> From<&'a Readiness> for AdmissionDocument<'a> {
+    fn from(readiness: &'a Readiness) -> Self {
         let Readiness { admission, release, floor } = readiness;
         Self { format_version: ADMISSION_VERSION, admission, release: release.as_deref(), floor: floor.as_deref() }
     }

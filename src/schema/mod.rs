@@ -15,6 +15,7 @@ mod recursion;
 mod refusals;
 pub mod resolve;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
@@ -193,6 +194,19 @@ impl Schema {
         }
         let (schema, name) = name.split_once('.').unwrap_or(("public", name));
         self.user_type(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
+    }
+
+    /// The type below domains.
+    pub(crate) fn below_domains<'a>(&'a self, data_type: &'a TypeName) -> &'a TypeName {
+        let mut data_type = data_type;
+        // Longer chains are not followed.
+        for _ in 0..8 {
+            match self.user_type_named(&data_type.base()) {
+                Some(UserType::Domain { base, .. }) if !data_type.is_array() => data_type = base,
+                _ => break,
+            }
+        }
+        data_type
     }
 
     /// The extensions.
@@ -520,8 +534,12 @@ impl Schema {
         found.or_else(|| candidates.into_iter().next()).unwrap_or_else(|| QName::new("public", name.name.clone()))
     }
 
-    /// The same schema as a function sees it that looks for names in these schemas.
-    pub(crate) fn looking_in(&self, path: &[Ident]) -> Self {
+    /// The same schema as a function sees it, which may look for names elsewhere than the session does.
+    pub(crate) fn seen_by(&self, function: &Function) -> Cow<'_, Self> {
+        function.path.as_deref().map_or(Cow::Borrowed(self), |path| Cow::Owned(self.looking_in(path)))
+    }
+
+    fn looking_in(&self, path: &[Ident]) -> Self {
         // Where nothing is searched, the server's own is.
         let path = if path.is_empty() { Arc::from(["pg_catalog".into()]) } else { Arc::from(path) };
         Self { search_path: path, ..self.clone() }

@@ -467,12 +467,16 @@ impl Status {
         matches!(self.standing, Some(Standing::Paused { .. }))
     }
 
+    /// Whether somebody has taken it back to blue, or green's failure has.
+    pub fn goes_back(&self) -> bool {
+        matches!(self.stage, Stage::RollingBack | Stage::RolledBack)
+    }
+
     /// Whether it is at a place, or beyond it.
     pub fn has_come_to(&self, until: Until) -> bool {
-        let goes_forward = !matches!(self.stage, Stage::RollingBack | Stage::RolledBack);
         match until {
             Until::Expanded => self.expanded,
-            Until::Shifted => self.expanded && goes_forward && self.traffic.ramp_step().is_none(),
+            Until::Shifted => self.expanded && !self.goes_back() && self.traffic.ramp_step().is_none(),
             Until::Drained => matches!(self.stage, Stage::After | Stage::Done),
         }
     }

@@ -133,7 +133,7 @@ impl Engine<'_, '_> {
     }
 
     /// The record that blue cannot come back from here on, if the step makes it so and none did before.
-    fn no_return(&self, step: &Step) -> Option<Record> {
+    pub(in crate::execute) fn no_return(&self, step: &Step) -> Option<Record> {
         let first = step.point_of_no_return && self.status.past_no_return.is_none();
         let floor = || self.plan.migrations.green().map(str::to_owned);
         first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id, floor: floor() }.into())

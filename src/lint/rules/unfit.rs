@@ -281,7 +281,7 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule, alone: bool) -> Option<Di
 
 /// Why a type may not take a value.
 fn too_much(schema: &Schema, value: &Value, to: &TypeName) -> Option<Why> {
-    let to = below(schema, to);
+    let to = schema.below_domains(to);
     // A literal NULL is of any type.
     if value.null && value.length == Some(0) {
         return None;
@@ -316,14 +316,14 @@ fn too_much(schema: &Schema, value: &Value, to: &TypeName) -> Option<Why> {
         if value.length.is_some_and(|length| length <= limit) {
             return None;
         }
-        let known = value.data_type.as_ref().map(|from| below(schema, from));
+        let known = value.data_type.as_ref().map(|from| schema.below_domains(from));
         let own = known.and_then(|from| longest(schema, from));
         return Some(match known {
             Some(from) if value.alone || own.is_some() && own == value.length => Why::Type(from.clone(), to.clone()),
             _ => Why::Longer(to.clone()),
         });
     }
-    unfitting(schema, below(schema, value.data_type.as_ref()?), to)
+    unfitting(schema, schema.below_domains(value.data_type.as_ref()?), to)
 }
 
 /// A rule on what is written from columns of the row that these columns do not have themselves.
@@ -440,18 +440,6 @@ fn scale(data_type: &TypeName) -> i64 {
         ("numeric", []) | ("real" | "double precision", _) => i64::MAX,
         _ => 0,
     }
-}
-
-/// The type below domains.
-fn below<'a>(schema: &'a Schema, data_type: &'a TypeName) -> &'a TypeName {
-    let mut data_type = data_type;
-    for _ in 0..8 {
-        match schema.user_type_named(&data_type.base()) {
-            Some(UserType::Domain { base, .. }) if !data_type.is_array() => data_type = base,
-            _ => break,
-        }
-    }
-    data_type
 }
 
 fn is_text(data_type: &TypeName) -> bool {

@@ -1,5 +1,7 @@
 //! The operator classes that every PostgreSQL has, and the types that each is for (`classes.tsv`, as version 15 lists them).
 
+use std::sync::LazyLock;
+
 use crate::schema::{Schema, UserType};
 use crate::sql::operation::{CreateIndex, ObjectKind};
 use crate::sql::{Name, TypeName};
@@ -22,16 +24,22 @@ const APART: [&str; 14] = [
     "uuid",
 ];
 
+/// Each class: its method, its name, and the types that it is for.
+static CLASSES: LazyLock<Vec<(&str, &str, Vec<&str>)>> = LazyLock::new(|| {
+    let class = |row: &'static str| {
+        let mut cells = row.split('\t');
+        Some((cells.next()?, cells.next()?, cells.next()?.split(',').collect()))
+    };
+    include_str!("classes.tsv").lines().filter_map(class).collect()
+});
+
 /// The types of the classes of a name, for a method.
 fn types_of(method: &str, class: &Name) -> Vec<&'static str> {
     if class.schema.as_ref().is_some_and(|schema| **schema != *"pg_catalog") {
         return Vec::new();
     }
-    let rows = include_str!("classes.tsv").lines().filter_map(|row| {
-        let mut cells = row.split('\t');
-        (cells.next()? == method && cells.next()? == &*class.name).then(|| cells.next())?
-    });
-    rows.flat_map(|types| types.split(',')).collect()
+    let named = CLASSES.iter().filter(|(of, name, _)| *of == method && *name == &*class.name);
+    named.flat_map(|(_, _, types)| types.iter().copied()).collect()
 }
 
 /// Why a class does not take values of a type.
@@ -48,29 +56,21 @@ pub(super) fn unfit(method: &str, class: &Name, data_type: &TypeName) -> Option<
 
 /// Whether a type is known to be in no class of a method. A class is made for each type that it takes, or for all types of a sort.
 pub(super) fn lacks_default(method: &str, data_type: &TypeName, schema: &Schema) -> bool {
-    let rows: Vec<&str> = include_str!("classes.tsv").lines().collect();
-    let cells = |row: &&str| {
-        let mut cells = row.split('\t');
-        Some((cells.next()?.to_owned(), cells.nth(1)?.to_owned()))
-    };
-    let all: Vec<(String, String)> = rows.iter().filter_map(cells).collect();
-    let takes = |wanted: &str| all.iter().any(|(of, types)| of == method && types.split(',').any(|of| of == wanted));
-    let known = |wanted: &str| all.iter().any(|(_, types)| types.split(',').any(|of| of == wanted));
-    if !all.iter().any(|(of, _)| of == method) {
+    let of_method: Vec<_> = CLASSES.iter().filter(|(of, ..)| *of == method).collect();
+    if of_method.is_empty() {
         return false;
     }
+    let takes = |wanted: &str| of_method.iter().any(|(_, _, types)| types.contains(&wanted));
+    let known = |wanted: &str| CLASSES.iter().any(|(_, _, types)| types.contains(&wanted));
+    let data_type = schema.below_domains(data_type);
     if data_type.is_array() {
         return !takes("anyarray");
     }
-    let mut base = data_type.base().into_owned();
-    for _ in 0..8 {
-        match schema.user_type_named(&base) {
-            Some(UserType::Domain { base: below, .. }) if below.is_array() => return !takes("anyarray"),
-            Some(UserType::Domain { base: below, .. }) => base = below.base().into_owned(),
-            Some(UserType::Enum(_)) => return !takes("anyenum"),
-            Some(_) => return false,
-            None => break,
-        }
+    let base = data_type.base();
+    match schema.user_type_named(&base) {
+        Some(UserType::Enum(_)) => return !takes("anyenum"),
+        Some(_) => return false,
+        None => {}
     }
     match &*base {
         "character varying" => !takes("text"),

@@ -17,6 +17,8 @@ mod signature;
 mod stored;
 mod written;
 
+use std::cell::LazyCell;
+
 pub(crate) use clauses::clauses_refused;
 pub(crate) use keys::is_collated;
 pub(crate) use routines::Caller;
@@ -410,14 +412,14 @@ impl Catalog<'_> {
             return Some(why);
         }
         let name = self.schema.resolve(&table.name);
-        let written = expressions::written(table);
-        if let Some(why) = table.constraints.iter().find_map(|definition| self.excluded(&name, &written, definition)) {
+        let written = LazyCell::new(|| Relation { unlogged: table.unlogged, ..expressions::written(table) });
+        let mut excludes = table.constraints.iter().filter(|key| matches!(key.kind, ConstraintKind::Exclude { .. }));
+        if let Some(why) = excludes.find_map(|definition| self.excluded(&name, &written, definition)) {
             return Some(why);
         }
         let keys = table.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::ForeignKey { columns, target, target_columns, .. } => {
-                let own = Relation { unlogged: table.unlogged, ..expressions::written(table) };
-                self.foreign_key(&own, columns, target, target_columns)
+                self.foreign_key(&written, columns, target, target_columns)
             }
             _ => None,
         });

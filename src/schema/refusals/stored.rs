@@ -1,6 +1,7 @@
 //! How values are stored, and where rows are: types that are stored in one way only, methods and tablespaces that there are not.
 
 use super::Catalog;
+use super::missing::name_of;
 use crate::schema::Schema;
 use crate::schema::model::{Column, UserType};
 use crate::sql::TypeName;
@@ -41,19 +42,14 @@ const FIXED: [&str; 28] = [
 
 /// Whether the values of a type are all of one length, so that there is one way to store them.
 fn is_fixed(schema: &Schema, data_type: &TypeName) -> bool {
-    let mut data_type = data_type;
-    for _ in 0..8 {
-        if data_type.is_array() {
-            return false;
-        }
-        match schema.user_type_named(&data_type.base()) {
-            Some(UserType::Domain { base, .. }) => data_type = base,
-            Some(UserType::Enum(_)) => return true,
-            Some(_) => return false,
-            None => break,
-        }
+    let data_type = schema.below_domains(data_type);
+    if data_type.is_array() {
+        return false;
     }
-    FIXED.contains(&&*data_type.base())
+    match schema.user_type_named(&data_type.base()) {
+        Some(user) => matches!(user, UserType::Enum(_)),
+        None => FIXED.contains(&&*data_type.base()),
+    }
 }
 
 /// The roles that a statement on roles names; what else it says of one stands behind its name.
@@ -134,9 +130,13 @@ pub(crate) fn placed(schema: &Schema, operation: &Operation, text: &str) -> Opti
     compressed_in(schema, &columns, &pieces).or_else(|| options_in(schema, operation, &pieces))
 }
 
+/// A name of one word.
+fn named(piece: &Lexeme<'_>) -> Option<Ident> {
+    name_of(&[piece]).map(|name| name.name)
+}
+
 /// The `COMPRESSION` of a column in a definition.
 fn compressed_in(schema: &Schema, columns: &[&ColumnDefinition], pieces: &[Lexeme<'_>]) -> Option<String> {
-    let named = |piece: &Lexeme<'_>| super::missing::name_of(&[piece]).map(|name| name.name);
     (0..pieces.len()).filter(|at| pieces[*at].is("compression")).find_map(|at| {
         let by = named(pieces.get(at + 1)?)?;
         // Where its element begins: with the name of the column, and its type comes before this.
@@ -161,7 +161,6 @@ fn options_in(schema: &Schema, operation: &Operation, pieces: &[Lexeme<'_>]) -> 
     if !of_rows && !matches!(operation, Operation::CreateIndex(_)) {
         return None;
     }
-    let named = |piece: &Lexeme<'_>| super::missing::name_of(&[piece]).map(|name| name.name);
     let mut depth = 0_i32;
     for (at, pair) in pieces.windows(2).enumerate() {
         match pair[0].text {

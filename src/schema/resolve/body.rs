@@ -20,8 +20,7 @@ pub(crate) const SHADOWED: &str = "and no longer the function's argument";
 /// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
 pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();
-    let own = function.path.as_deref().map(|path| schema.looking_in(path));
-    let schema = own.as_ref().unwrap_or(schema);
+    let schema = &*schema.seen_by(function);
     let first = Resolver::new(schema);
     // SQL has no variables, and sees no arguments but those that are given to it.
     let sql = function.source.language() == "sql" && function.inputs.len() == function.arguments.len();
@@ -71,8 +70,7 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
 /// Why PostgreSQL does not take a body in SQL for the values that it gives; `None`: it does, or that is not known.
 pub(crate) fn other_result(function: &Function, schema: &Schema) -> Option<String> {
     let body = function.source.body();
-    let own = function.path.as_deref().map(|path| schema.looking_in(path));
-    let schema = own.as_ref().unwrap_or(schema);
+    let schema = &*schema.seen_by(function);
     let returned = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
     let last = body.queries.last().filter(|last| last.returned && !body.makes)?;
     if matches!(returned, "" | "void" | "procedure" | "trigger" | "event_trigger") || returned.starts_with("any") {

@@ -207,8 +207,8 @@ fn whoever_waits_is_let_through_and_outlives_a_restart() {
     let server = OwnServer::start();
     let shop = Shop::new_on(&server.0);
     let green = shop.folder.path().to_str().unwrap().to_owned();
-    let started = shop.spawn(&["ready", "--migrations", &green, "--wait"]);
-    let drained = shop.spawn(&["gate", "wait", "drained"]);
+    let started = shop.spawn(&["ready", "--migrations", &green, "--wait", "--timeout", "2m"]);
+    let drained = shop.spawn(&["gate", "wait", "drained", "--timeout", "2m"]);
     let watching = "SELECT 'x' FROM pg_stat_activity WHERE application_name = 'cutover (watching)' AND state = 'idle'";
     until("both ask", || shop.rows(watching).len() == 2);
     server.restart("fast");
