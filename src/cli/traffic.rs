@@ -26,6 +26,7 @@ pub(super) struct Args {
 enum Command {
     Show(ShowArgs),
     Test(TestArgs),
+    Policy(PolicyArgs),
 }
 
 /// Test whether the backend keeps to what a release relies on. This moves real traffic
@@ -92,8 +93,24 @@ struct ShowArgs {
     format: TextOrJson,
 }
 
+/// Print the least that the backend's credentials must be allowed, in the words of its platform
+///
+/// For backends of AWS this is an IAM policy. Asks nobody.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cutover traffic policy > policy.json
+  cutover traffic policy deploy
+
+Exit codes: 0 printed · 2 there is no backend, or it needs no permissions")]
+struct PolicyArgs {
+    /// A folder whose `cutover.toml` says what moves the traffic
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: Utf8PathBuf,
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     match &args.command {
+        Command::Policy(args) => run_policy(args),
         Command::Show(args) => run_show(args),
         Command::Test(args) => run_test(args),
     }
@@ -185,6 +202,15 @@ fn run_show(args: &ShowArgs) -> Result<Exit, CliError> {
         TextOrJson::Json => serde_json::to_string_pretty(&shown).map_err(CliError::usage)? + "\n",
         TextOrJson::Text => in_words(&shown),
     })?;
+    Ok(Exit::Ok)
+}
+
+fn run_policy(args: &PolicyArgs) -> Result<Exit, CliError> {
+    let backend = configured(&args.folder)?;
+    let permissions = backend.permissions().ok_or_else(|| {
+        CliError::usage(format!("traffic {}: it works with no account that could be allowed anything", backend.name()))
+    })?;
+    out::print(&(serde_json::to_string_pretty(&permissions).map_err(CliError::usage)? + "\n"))?;
     Ok(Exit::Ok)
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{ManagedDeployment, Share};
@@ -341,6 +342,11 @@ pub trait TrafficBackend: Send + Sync {
 
     /// Why it cannot set a share exactly, if it cannot. Asked of every share of a ramp before anything runs.
     fn refuses(&self, _share: Share) -> Option<String> {
+        None
+    }
+
+    /// What its credentials must be allowed, in the words of the platform that it works on. Nothing, unless it says otherwise.
+    fn permissions(&self) -> Option<Value> {
         None
     }
 

@@ -1,6 +1,8 @@
 //! Whatever moves the traffic from blue to green: one trait, one file or folder a backend, and a line in [`KINDS`].
 
 mod admin;
+#[cfg(feature = "aws-account")]
+mod aws;
 mod backend;
 mod caddy;
 pub mod conformance;

@@ -10,6 +10,16 @@ pub(super) fn of_servers(share: Share, blue_servers: usize, green_servers: usize
     (times > 0).then_some((blue * times, green * times))
 }
 
+/// The weights of blue and of green that make exactly this share, as people would write them: percentages where they are whole ones.
+#[cfg(feature = "aws-account")]
+pub(super) fn readable(share: Share, most: u32) -> Option<(u32, u32)> {
+    let points = u32::from(share.as_basis_points());
+    let all = u32::from(Share::ALL.as_basis_points());
+    let by = all / 100;
+    let found = if points % by == 0 { ((all - points) / by, points / by) } else { least(share, 1, 1)? };
+    (found.0.max(found.1) <= most).then_some(found)
+}
+
 /// The smallest ones.
 pub(super) fn least(share: Share, blue_servers: usize, green_servers: usize) -> Option<(u32, u32)> {
     let points = u32::from(share.as_basis_points());
@@ -49,6 +59,22 @@ mod tests {
         check(0, 1, Some(10_000));
         check(0, 0, None);
         check(u64::MAX, u64::MAX, Some(5000));
+    }
+
+    #[cfg(feature = "aws-account")]
+    #[test]
+    fn weights_are_readable() {
+        let check = |percent: &str, most: u32, expected: Option<(u32, u32)>| {
+            assert_eq!(readable(Share::percent(percent).unwrap(), most), expected, "{percent}");
+        };
+        check("0", 255, Some((100, 0)));
+        check("10", 255, Some((90, 10)));
+        check("100", 255, Some((0, 100)));
+        check("12.5", 255, Some((7, 1)));
+        check("0.5", 255, Some((199, 1)));
+        check("0.1", 255, None);
+        check("0.1", 999, Some((999, 1)));
+        check("0.01", 999, None);
     }
 
     #[test]

@@ -1,0 +1,311 @@
+//! AWS Lambda: the weights of two versions of a function behind an alias.
+//!
+//! A change names the revision of the alias that it was made from, so that what somebody else changes at the same moment is never overwritten. Calls and limits
+//! are those of the API reference, "AWS Lambda" version 2015-03-31, and of its page on weighted aliases.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, State};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::super::registry::BackendKind;
+use super::super::{
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+};
+use super::{Account, AccountSettings, Arn, Asked, policy};
+use crate::outside::Needs;
+use crate::side::Side;
+
+pub(in crate::traffic) const KIND: BackendKind = BackendKind {
+    name: "aws-lambda",
+    about: "an alias of an AWS Lambda function gives two of its versions weights",
+    needs: Needs::Settings,
+    settings: Settings::json_schema,
+    open: |traffic, _| {
+        let settings: Settings = traffic.read()?;
+        settings.check()?;
+        let account = Account::new(settings.account.clone())?;
+        Ok(Box::new(Alias {
+            name: traffic.name.clone(),
+            account,
+            client: OnceCell::new(),
+            settings,
+            none_since: Mutex::default(),
+        }))
+    },
+};
+
+/// As `[traffic.NAME]` has them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// The function, by its name.
+    function: String,
+    /// The alias that it is called by.
+    alias: String,
+    /// Blue's published version, a number.
+    blue: String,
+    /// Green's.
+    green: String,
+    /// The account, where it is not that of the environment.
+    #[serde(default)]
+    account: AccountSettings,
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), String> {
+        let is_name =
+            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        for (setting, text) in [("function", &self.function), ("alias", &self.alias)] {
+            if !is_name(text) {
+                return Err(format!("`{setting}` {text:?} is no name that Lambda has; ARNs are not taken"));
+            }
+        }
+        for (setting, text) in [("blue", &self.blue), ("green", &self.green)] {
+            if text.is_empty() || !text.chars().all(|c| c.is_ascii_digit()) {
+                return Err(format!(
+                    "`{setting}` {text:?} is no published version, such as \"7\"; an alias splits between those only"
+                ));
+            }
+        }
+        if self.blue == self.green {
+            return Err("`blue` and `green` are the same version".to_owned());
+        }
+        Ok(())
+    }
+
+    fn version(&self, side: Side) -> &str {
+        match side {
+            Side::Blue => &self.blue,
+            Side::Green => &self.green,
+        }
+    }
+}
+
+/// An alias as traffic backend.
+#[derive(Debug)]
+struct Alias {
+    name: String,
+    account: Account,
+    client: OnceCell<Client>,
+    settings: Settings,
+    /// Since when a side is seen to get nothing.
+    none_since: Mutex<Option<(Side, Instant)>>,
+}
+
+/// The alias as it is.
+struct Routed {
+    arn: String,
+    /// Names this very state of it.
+    revision: Option<String>,
+    share: Share,
+}
+
+impl Alias {
+    async fn client(&self) -> &Client {
+        self.client.get_or_init(|| async { Client::new(self.account.config().await) }).await
+    }
+
+    fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
+        Asked::new(&self.name, context, op)
+    }
+
+    async fn routed(&self, asked: Asked<'_>) -> Result<Routed, TrafficError> {
+        let Settings { function, alias, blue, green, .. } = &self.settings;
+        let answer = asked.answer(self.client().await.get_alias().function_name(function).name(alias).send()).await?;
+        let main = answer.function_version().ok_or_else(|| asked.broken("FunctionVersion"))?;
+        let more = answer.routing_config().and_then(AliasRoutingConfiguration::additional_version_weights);
+        let more: Vec<(&String, &f64)> = more.into_iter().flatten().filter(|(_, weight)| **weight > 0.0).collect();
+        let all = f64::from(Share::ALL.as_basis_points());
+        let share_of = |weight: f64| {
+            // What is not nothing has a share, and what is not everything leaves one.
+            let points = (weight * all).round().clamp(1.0, all - 1.0);
+            (0..=Share::ALL.as_basis_points()).find(|known| f64::from(*known) >= points).and_then(Share::basis_points)
+        };
+        let share = match (main, more.as_slice()) {
+            (main, []) if main == blue => Some(Share::NONE),
+            (main, []) if main == green => Some(Share::ALL),
+            (main, [(other, weight)]) if main == blue && *other == green => share_of(**weight),
+            (main, [(other, weight)]) if main == green && *other == blue => share_of(1.0 - **weight),
+            _ => None,
+        };
+        let share = share.ok_or_else(|| {
+            let others: Vec<&str> = more.iter().map(|(version, _)| version.as_str()).collect();
+            let versions = [&[main], others.as_slice()].concat().join(" and ");
+            asked.misconfigured(format!(
+                "alias {alias} of {function} leads to version {versions}, and not only to {blue} and {green}"
+            ))
+        })?;
+        Ok(Routed {
+            arn: answer.alias_arn().unwrap_or_default().to_owned(),
+            revision: answer.revision_id().map(str::to_owned),
+            share,
+        })
+    }
+
+    async fn function(&self, asked: Asked<'_>, side: Side) -> Result<GetFunctionConfigurationOutput, TrafficError> {
+        let call = self.client().await.get_function_configuration().function_name(&self.settings.function);
+        asked.answer(call.qualifier(self.settings.version(side)).send()).await
+    }
+
+    async fn look(&self, context: &Context) -> Result<(), TrafficError> {
+        let asked = self.asked(context, "preflight");
+        self.routed(asked).await?;
+        let (blue, green) = (self.function(asked, Side::Blue).await?, self.function(asked, Side::Green).await?);
+        let dead_letters = |function: &GetFunctionConfigurationOutput| {
+            function.dead_letter_config().and_then(|config| config.target_arn().map(str::to_owned))
+        };
+        // Of versions that differ in these, the service refuses to split an alias.
+        if blue.role() != green.role() {
+            return Err(asked.misconfigured(
+                "blue and green have different execution roles, and an alias cannot be split between them",
+            ));
+        }
+        if dead_letters(&blue) != dead_letters(&green) {
+            return Err(asked.misconfigured(
+                "blue and green have different dead-letter queues, and an alias cannot be split between them",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
+        let asked = self.asked(context, "set_share");
+        let Routed { revision, share, .. } = self.routed(asked).await?;
+        if share == want {
+            return Ok(ShareSet { share });
+        }
+        let Settings { function, alias, blue, green, .. } = &self.settings;
+        // Green is the additional version until it has everything.
+        let main = if want == Share::ALL { green } else { blue };
+        let part = f64::from(want.as_basis_points()) / f64::from(Share::ALL.as_basis_points());
+        let more = match want {
+            Share::NONE | Share::ALL => HashMap::new(),
+            _ => HashMap::from([(green.clone(), part)]),
+        };
+        let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(more)).build();
+        let call = self.client().await.update_alias().function_name(function).name(alias).function_version(main);
+        asked.answer(call.routing_config(routing).set_revision_id(revision).send()).await?;
+        Ok(ShareSet { share: want })
+    }
+
+    async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
+        let function = self.function(self.asked(context, "health"), side).await?;
+        let version = self.settings.version(side);
+        let why = function.state_reason().unwrap_or("no reason is given");
+        Ok(match function.state() {
+            Some(State::Failed) => Health::Unhealthy { why: format!("version {version} has failed: {why}") },
+            // Whether its answers are good is for checks to say.
+            _ => Health::Unknown,
+        })
+    }
+
+    async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
+        let asked = self.asked(context, "drain");
+        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        if self.routed(asked).await?.share != none {
+            *self.none_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return Ok(Drain::Active { count: None });
+        }
+        let since = {
+            let mut known = self.none_since.lock().unwrap_or_else(PoisonError::into_inner);
+            let same = known.filter(|(of, _)| *of == side);
+            known.insert(same.unwrap_or((side, Instant::now()))).1
+        };
+        let timeout = self.function(asked, side).await?.timeout().unwrap_or(LONGEST);
+        let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or_default());
+        let left = timeout.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            return Ok(Drain::WaitUntil { ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX) });
+        }
+        let (version, alias) = (self.settings.version(side), &self.settings.alias);
+        Ok(Drain::Drained {
+            evidence: format!(
+                "alias {alias} has given nothing to version {version} for {} s, which is as long as an invocation may take; \
+                 whoever names the version itself is not seen, nor are retries of asynchronous events that began on it",
+                timeout.as_secs()
+            ),
+        })
+    }
+}
+
+/// The longest time in seconds that an invocation may take.
+const LONGEST: i32 = 900;
+
+impl TrafficBackend for Alias {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn permissions(&self) -> Option<Value> {
+        let Settings { function, account, .. } = &self.settings;
+        let region = account.region.as_deref().unwrap_or("*");
+        let of = format!("arn:aws:lambda:{region}:*:function:{function}");
+        let versions = format!("{of}:*");
+        Some(policy(&[
+            (&["lambda:GetAlias", "lambda:UpdateAlias"], vec![&of]),
+            (&["lambda:GetFunctionConfiguration"], vec![&of, &versions]),
+        ]))
+    }
+
+    fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
+        Box::pin(async move {
+            let asked = self.asked(context, "capabilities");
+            let Routed { arn, .. } = self.routed(asked).await?;
+            let place = Arn::read("AliasArn", &arn, "lambda").map_err(|_| asked.broken("AliasArn"))?;
+            let at = format!("AWS account {} in {}", place.account, place.region);
+            let can = Capabilities { compares_and_swaps: true, ..Capabilities::seeing(Kind::Weighted, true) };
+            Ok(can.moving(at, place.resource))
+        })
+    }
+
+    fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {
+        Box::pin(self.look(context))
+    }
+
+    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
+        Box::pin(async move { Ok(ShareSeen { share: Some(self.routed(self.asked(context, "observe")).await?.share) }) })
+    }
+
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
+        Box::pin(self.give(context, want))
+    }
+
+    fn health<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Health> {
+        Box::pin(self.works(context, side))
+    }
+
+    fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
+        Box::pin(self.is_drained(context, side))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_be_meant_are_refused() {
+        let check = |function: &str, blue: &str, green: &str, expected: &str| {
+            let settings = Settings {
+                function: function.to_owned(),
+                alias: "live".to_owned(),
+                blue: blue.to_owned(),
+                green: green.to_owned(),
+                account: AccountSettings::default(),
+            };
+            let error = settings.check().unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        check("arn:aws:lambda:::f", "7", "8", "`function` \"arn:aws:lambda:::f\" is no name that Lambda has");
+        check("orders", "$LATEST", "8", "`blue` \"$LATEST\" is no published version");
+        check("orders", "7", "7", "`blue` and `green` are the same version");
+    }
+}

@@ -1,0 +1,389 @@
+//! Route 53: the weights of two records of one name.
+//!
+//! Both are changed in one batch, which is carried out as a whole or not at all. What resolvers keep is out of sight: the time to live that the records had
+//! before a change is waited out, and blue is never said to be drained. Calls and limits are those of the API reference, "Amazon Route 53" version 2013-04-01.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_route53::Client;
+use aws_sdk_route53::types::{
+    Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecordSet, RrType, StatusReport,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::super::registry::BackendKind;
+use super::super::{
+    Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode, Verified, weights,
+};
+use super::{Account, AccountSettings, Asked, policy};
+use crate::outside::Needs;
+use crate::side::Side;
+
+pub(in crate::traffic) const KIND: BackendKind = BackendKind {
+    name: "aws-route53",
+    about: "Route 53 answers by the weights of two records",
+    needs: Needs::Settings,
+    settings: Settings::json_schema,
+    open: |traffic, _| {
+        let settings: Settings = traffic.read()?;
+        settings.check()?;
+        let account = Account::new(settings.account.clone())?;
+        Ok(Box::new(Dns {
+            name: traffic.name.clone(),
+            account,
+            client: OnceCell::new(),
+            settings,
+            change: Mutex::default(),
+        }))
+    },
+};
+
+/// As `[traffic.NAME]` has them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// The id of the hosted zone.
+    zone: String,
+    /// The name of the records.
+    record: String,
+    /// Their type, for example `A` or `CNAME`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The set identifier of blue's record.
+    blue: String,
+    /// That of green's.
+    green: String,
+    /// The account, where it is not that of the environment.
+    #[serde(default)]
+    account: AccountSettings,
+}
+
+/// The greatest weight of a record.
+const MOST: u32 = 255;
+
+/// The time to live of an alias, which takes that of what it stands for: a load balancer's is a minute, and nothing that can be aliased has more.
+const ALIAS: Duration = Duration::from_secs(60);
+
+/// A version counts as healthy for Route 53 when more than so many of a hundred of its checkers say so.
+const HEALTHY_PERCENT: usize = 18;
+
+impl Settings {
+    fn check(&self) -> Result<(), String> {
+        if self.zone.is_empty() || !self.zone.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(format!("`zone` {:?} is no id of a hosted zone, such as Z1D633PJN98FT9", self.zone));
+        }
+        if self.record.trim_end_matches('.').is_empty() {
+            return Err("`record` is empty".to_owned());
+        }
+        if !RrType::values().contains(&self.kind.as_str()) {
+            let known = RrType::values().join(", ");
+            return Err(format!("`type` {:?} is no type of records; there are {known}", self.kind));
+        }
+        if self.blue == self.green {
+            return Err("`blue` and `green` are the same record".to_owned());
+        }
+        Ok(())
+    }
+
+    fn identifier(&self, side: Side) -> &str {
+        match side {
+            Side::Blue => &self.blue,
+            Side::Green => &self.green,
+        }
+    }
+}
+
+/// A name as Route 53 lists it: in lower case, with a dot at the end, and characters beyond letters, digits, `-` and `_` by their octal codes.
+fn listed(name: &str) -> String {
+    let mut listed = String::with_capacity(name.len() + 1);
+    for c in name.trim_end_matches('.').to_ascii_lowercase().chars() {
+        match c {
+            '*' => listed.push_str("\\052"),
+            c => listed.push(c),
+        }
+    }
+    listed.push('.');
+    listed
+}
+
+/// Route 53 as traffic backend.
+#[derive(Debug)]
+struct Dns {
+    name: String,
+    account: Account,
+    client: OnceCell<Client>,
+    settings: Settings,
+    /// What was changed last and is not known to be everywhere.
+    change: Mutex<Option<String>>,
+}
+
+/// The records of both versions.
+struct Records {
+    blue: ResourceRecordSet,
+    green: ResourceRecordSet,
+}
+
+impl Records {
+    fn share(&self) -> Option<Share> {
+        let weight = |record: &ResourceRecordSet| u64::try_from(record.weight.unwrap_or_default()).unwrap_or_default();
+        weights::share(weight(&self.blue), weight(&self.green))
+    }
+
+    /// How long resolvers may keep what they were told.
+    fn time_to_live(&self) -> Duration {
+        let of = |record: &ResourceRecordSet| match record.ttl {
+            Some(seconds) => Duration::from_secs(u64::try_from(seconds).unwrap_or_default()),
+            None => ALIAS,
+        };
+        of(&self.blue).max(of(&self.green))
+    }
+}
+
+impl Dns {
+    async fn client(&self) -> &Client {
+        self.client.get_or_init(|| async { Client::new(self.account.config().await) }).await
+    }
+
+    fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
+        Asked::new(&self.name, context, op)
+    }
+
+    /// All records of the name and type.
+    async fn all(&self, asked: Asked<'_>) -> Result<Vec<ResourceRecordSet>, TrafficError> {
+        let Settings { zone, record, kind, .. } = &self.settings;
+        let (name, kind) = (listed(record), RrType::from(kind.as_str()));
+        let (mut found, mut from) = (Vec::new(), None);
+        loop {
+            let call = self.client().await.list_resource_record_sets().hosted_zone_id(zone);
+            let call = call.start_record_name(record).start_record_type(kind.clone());
+            let answer = asked.answer(call.set_start_record_identifier(from).send()).await?;
+            let is_one = |set: &&ResourceRecordSet| listed(set.name()) == name && *set.r#type() == kind;
+            let before = found.len();
+            found.extend(answer.resource_record_sets().iter().filter(is_one).cloned());
+            // They are listed in the order of their names: behind the last one come others.
+            let all_are = found.len() - before == answer.resource_record_sets().len();
+            from = answer.next_record_identifier().map(str::to_owned);
+            if !answer.is_truncated() || !all_are || from.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn records(&self, asked: Asked<'_>) -> Result<Records, TrafficError> {
+        let Settings { record, kind, zone, .. } = &self.settings;
+        let all = self.all(asked).await?;
+        let of = |side: Side| {
+            let identifier = self.settings.identifier(side);
+            let found = all.iter().find(|set| set.set_identifier() == Some(identifier)).cloned();
+            let found = found.ok_or_else(|| {
+                let why =
+                    format!("hosted zone {zone} has no {kind} record {record} with the set identifier {identifier}");
+                asked.refused(TrafficErrorCode::NotFound, why)
+            })?;
+            match found.weight {
+                Some(_) => Ok(found),
+                None => Err(asked
+                    .misconfigured(format!("record {record} ({identifier}) is routed by something else than weights"))),
+            }
+        };
+        let records = Records { blue: of(Side::Blue)?, green: of(Side::Green)? };
+        let ours = [Some(self.settings.blue.as_str()), Some(self.settings.green.as_str())];
+        let is_stranger =
+            |set: &&ResourceRecordSet| !ours.contains(&set.set_identifier()) && set.weight.unwrap_or(1) > 0;
+        if let Some(stranger) = all.iter().find(is_stranger) {
+            let identifier = stranger.set_identifier().unwrap_or_default();
+            return Err(asked.misconfigured(format!(
+                "record {record} ({identifier}) has a weight as well, and is neither blue's nor green's"
+            )));
+        }
+        Ok(records)
+    }
+
+    async fn look(&self, context: &Context) -> Result<(), TrafficError> {
+        let asked = self.asked(context, "preflight");
+        let records = self.records(asked).await?;
+        let Records { blue, green } = &records;
+        let record = &self.settings.record;
+        if blue.ttl != green.ttl {
+            return Err(asked.misconfigured(format!(
+                "the records of {record} have different times to live, which Route 53 mixes up"
+            )));
+        }
+        if green.health_check_id.is_none() {
+            context.log.line(format!(
+                "green's record of {record} has no health check: it is answered with whether or not green works"
+            ));
+        }
+        Ok(())
+    }
+
+    async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
+        let asked = self.asked(context, "set_share");
+        let Some((blue, green)) = weights::readable(want, MOST) else {
+            return Err(asked.refused(TrafficErrorCode::Grid, no_weights(want)));
+        };
+        let Records { blue: mut of_blue, green: mut of_green } = self.records(asked).await?;
+        (of_blue.weight, of_green.weight) = (Some(i64::from(blue)), Some(i64::from(green)));
+        let changes = [of_blue, of_green]
+            .map(|set| Change::builder().action(ChangeAction::Upsert).resource_record_set(set).build());
+        let changes: Vec<Change> =
+            changes.into_iter().collect::<Result<_, _>>().map_err(|_| asked.broken("complete records"))?;
+        let comment = format!("cutover: release {}, {}", context.release, context.step);
+        let batch = ChangeBatch::builder().set_changes(Some(changes)).comment(comment).build();
+        let batch = batch.map_err(|_| asked.broken("complete records"))?;
+        // What is there already is changed once more: only a change of one's own is told to be everywhere.
+        let call = self.client().await.change_resource_record_sets().hosted_zone_id(&self.settings.zone);
+        let answer = asked.answer(call.change_batch(batch).send()).await?;
+        let change = answer.change_info().map(|change| change.id().to_owned());
+        *self.change.lock().unwrap_or_else(PoisonError::into_inner) = change;
+        Ok(ShareSet { share: want })
+    }
+
+    /// Whether what this process changed last is on all servers of Route 53.
+    async fn is_everywhere(&self, asked: Asked<'_>) -> Result<bool, TrafficError> {
+        let change = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(change) = change else { return Ok(true) };
+        let id = change.trim_start_matches("/change/");
+        let answer = asked.answer(self.client().await.get_change().id(id).send()).await?;
+        let is_everywhere = answer.change_info().is_some_and(|change| *change.status() == ChangeStatus::Insync);
+        if is_everywhere {
+            let mut known = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.as_deref() == Some(&change) {
+                *known = None;
+            }
+        }
+        Ok(is_everywhere)
+    }
+
+    async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
+        let asked = self.asked(context, "health");
+        let Records { blue, green } = self.records(asked).await?;
+        let record = if side == Side::Blue { blue } else { green };
+        let Some(check) = record.health_check_id() else { return Ok(Health::Unknown) };
+        let answer = asked.answer(self.client().await.get_health_check_status().health_check_id(check).send()).await?;
+        let status = |observation: &aws_sdk_route53::types::HealthCheckObservation| {
+            observation.status_report().and_then(StatusReport::status).unwrap_or_default().to_owned()
+        };
+        let said: Vec<String> = answer.health_check_observations().iter().map(status).collect();
+        let healthy = said.iter().filter(|status| status.starts_with("Success")).count();
+        Ok(match said.first() {
+            None => Health::Unknown,
+            Some(_) if healthy * 100 > said.len() * HEALTHY_PERCENT => Health::Healthy,
+            Some(_) => {
+                let failure = said.iter().find(|status| !status.starts_with("Success")).cloned().unwrap_or_default();
+                Health::Unhealthy { why: format!("health check {check}: {failure}") }
+            }
+        })
+    }
+}
+
+fn no_weights(share: Share) -> String {
+    format!("no weights of 0 to {MOST} give green exactly {share}")
+}
+
+impl TrafficBackend for Dns {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn refuses(&self, share: Share) -> Option<String> {
+        weights::readable(share, MOST).is_none().then(|| no_weights(share))
+    }
+
+    fn permissions(&self) -> Option<Value> {
+        let zone = format!("arn:aws:route53:::hostedzone/{}", self.settings.zone);
+        Some(policy(&[
+            (&["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"], vec![&zone]),
+            (&["route53:GetChange"], vec!["arn:aws:route53:::change/*"]),
+            (&["route53:GetHealthCheckStatus"], vec!["arn:aws:route53:::healthcheck/*"]),
+        ]))
+    }
+
+    fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
+        let Settings { zone, record, kind, .. } = &self.settings;
+        Box::pin(async move {
+            let records = self.records(self.asked(context, "capabilities")).await?;
+            let time_to_live = records.time_to_live();
+            Ok(Capabilities {
+                converges_ms: u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX),
+                ..Capabilities::seeing(Kind::Weighted, false)
+            }
+            .moving(format!("Route 53, hosted zone {zone}"), format!("{record} ({kind})")))
+        })
+    }
+
+    fn preflight<'a>(&'a self, context: &'a Context) -> Answer<'a, ()> {
+        Box::pin(self.look(context))
+    }
+
+    fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
+        Box::pin(async move { Ok(ShareSeen { share: self.records(self.asked(context, "observe")).await?.share() }) })
+    }
+
+    fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
+        Box::pin(self.give(context, want))
+    }
+
+    fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified> {
+        Box::pin(async move {
+            let asked = self.asked(context, "verify");
+            if !self.is_everywhere(asked).await? {
+                context.log.line("the change is not on all servers of Route 53 yet");
+                return Ok(Verified::NotYet { seen: None });
+            }
+            Ok(match self.records(asked).await?.share() {
+                Some(seen) if seen == want => Verified::Yes,
+                seen => Verified::NotYet { seen },
+            })
+        })
+    }
+
+    fn health<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Health> {
+        Box::pin(self.works(context, side))
+    }
+
+    fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
+        Box::pin(async move {
+            let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+            let seen = self.records(self.asked(context, "drain")).await?.share();
+            // Who keeps a name longer than it lives is not seen from here.
+            Ok(if seen == Some(none) { Drain::Unknown } else { Drain::Active { count: None } })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_as_they_are_listed() {
+        assert_eq!(listed("App.example.com"), "app.example.com.");
+        assert_eq!(listed("*.example.com."), "\\052.example.com.");
+        assert_eq!(listed("\\052.example.com."), "\\052.example.com.");
+    }
+
+    #[test]
+    fn settings_that_cannot_be_meant_are_refused() {
+        let check = |zone: &str, kind: &str, green: &str, expected: &str| {
+            let settings = Settings {
+                zone: zone.to_owned(),
+                record: "app.example.com".to_owned(),
+                kind: kind.to_owned(),
+                blue: "blue".to_owned(),
+                green: green.to_owned(),
+                account: AccountSettings::default(),
+            };
+            let error = settings.check().unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        check("/hostedzone/Z1", "A", "green", "`zone` \"/hostedzone/Z1\" is no id of a hosted zone");
+        check("Z1", "B", "green", "`type` \"B\" is no type of records; there are A, AAAA");
+        check("Z1", "A", "blue", "`blue` and `green` are the same record");
+    }
+}
