@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::apply::{Change, Object, searched};
-use super::model::{BodySource, Function, Publication, PublishedTables, QName, Relation, TableRule};
+use super::model::{BodySource, Function, Index, Publication, PublishedTables, QName, Relation, TableRule};
 use super::refusals::takes;
 use super::{Caller, Schema};
 use crate::sql::operation::{
@@ -169,9 +169,10 @@ impl Change {
                         }
                     }
                     Caller::Index(part) => {
-                        let texts = relation.indexes.get_mut(part).into_iter();
-                        let texts = texts.flat_map(|index| index.expressions.iter_mut().chain(&mut index.predicate));
-                        texts.for_each(|text| *text = renamed(text));
+                        if let Some(index) = relation.indexes.get_mut(part) {
+                            let Index { expressions, predicate, .. } = &mut **index;
+                            expressions.iter_mut().chain(predicate).for_each(|text| *text = renamed(text));
+                        }
                     }
                     Caller::Policy(part) => {
                         let policy = relation.policies.get_mut(part).into_iter();
