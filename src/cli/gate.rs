@@ -61,7 +61,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         (Some(release), _) => AwaitedRelease::Id(release.clone()),
         (None, Some(plan)) => {
             let plan = planning::read_saved(plan)?;
-            let id = plan.continues.as_ref().map_or_else(|| execute::release_id(&plan), |before| before.release.clone());
+            let id =
+                plan.continues.as_ref().map_or_else(|| execute::release_id(&plan), |before| before.release.clone());
             AwaitedRelease::Id(id)
         }
         (None, None) => AwaitedRelease::UnderWay,

@@ -35,8 +35,7 @@ pub(crate) use apply::searched;
 pub use apply::{Applied, Object, Problem};
 use model::StandsOn;
 pub use model::{
-    BodySource, Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule,
-    UserType,
+    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule, UserType,
 };
 pub use patch::Patch;
 pub(crate) use refusals::{Caller, clauses_refused, is_collated, placed};

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::shared::Shared;
-use crate::sql::body::{self, Body};
+use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{Quoted, TypeName};
@@ -531,45 +531,6 @@ impl UserType {
             Self::Enum(_) | Self::Other => (None, [].as_slice()),
         };
         base.into_iter().chain(attributes.iter().map(|(_, data_type)| data_type))
-    }
-}
-
-/// The text of a function's body.
-#[derive(Debug)]
-pub struct BodySource {
-    language: Ident,
-    text: Arc<str>,
-    body: OnceLock<Body>,
-    whole_rows: OnceLock<bool>,
-}
-
-impl BodySource {
-    /// A body in a language, whose name is in lower case.
-    pub fn new(language: Ident, text: Arc<str>) -> Self {
-        Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
-    }
-
-    /// The language.
-    pub fn language(&self) -> &str {
-        &self.language
-    }
-
-    /// Its queries, as far as they can be read.
-    pub fn body(&self) -> &Body {
-        self.body.get_or_init(|| body::read(&self.language, &self.text))
-    }
-
-    /// Whether it may take or give whole rows; cheaper than reading it.
-    pub(crate) fn whole_rows(&self) -> bool {
-        *self.whole_rows.get_or_init(|| body::whole_rows(&self.text))
-    }
-}
-
-impl Eq for BodySource {}
-
-impl PartialEq for BodySource {
-    fn eq(&self, other: &Self) -> bool {
-        self.language == other.language && self.text == other.text
     }
 }
 

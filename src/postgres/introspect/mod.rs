@@ -13,8 +13,9 @@ use super::message::server_message;
 use crate::migrations::books;
 use crate::schema::searched;
 use crate::schema::{
-    BodySource, Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
 };
+use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{
     DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, path_in,
