@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
@@ -113,8 +112,7 @@ class Database:
 
     def columns(self):
         return self.sql(
-            "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute"
-            " WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped"
+            "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped"
         )
 
     def cutover(self, *args, code=0, cwd=WORK):
@@ -305,7 +303,3 @@ def shell_scripts():
                 first = file.readline()
             if path.suffix == ".sh" or re.match(rb"#!.*\b(ba)?sh\b", first):
                 yield path
-
-
-if __name__ == "__main__":
-    sys.exit("run tests/pipelines/run")

@@ -5,14 +5,14 @@ import os
 import re
 import shutil
 import signal
+import sys
 import time
 import unittest
-import urllib.error
 from pathlib import Path
-import sys
+
+import yaml
 
 from support import NICK, NO_EMAIL, RENAME, ROOT, WORK, Action, Api, Case, Database, Repository, plain_environment, tool
-import yaml
 
 PIPELINES = ROOT / "examples/pipelines/github"
 WORKFLOWS = sorted(PIPELINES.glob("*.yml"))
@@ -65,7 +65,7 @@ class Lint(Case):
         run = Action(self, repository).run(1, folder="migrations")
         self.assertIn("$ cutover lint migrations --base origin/main", run.log)
         self.assertRegex(run.log, r"(?m)^::error title=CO102 incompatible-change,file=migrations/2_rename\.sql,line=2,col=1::")
-        self.assertIn("::error title=cutover lint::exit code 1: the plan is not safe, or lint found errors", run.log)
+        self.assertIn("::error title=cutover lint::exit code 1: there are findings", run.log)
         # Once: what cutover writes by itself in a workflow, the action writes.
         self.assertEqual(run.log.count("::error title=CO102"), 1)
         self.assertIn("### cutover lint", run.summary)
@@ -132,7 +132,7 @@ class Plan(Case):
     def test_a_comment_is_written_once_and_then_edited(self):
         api, repository = Api(self), Repository(self).write(2, "nick", NICK).commit()
         action = Action(self, repository, api)
-        run = action.run(command="plan", folder="migrations")
+        run = action.run(command="plan", folder="migrations", env={"CLICOLOR_FORCE": "1"})
         (first,) = [dict(comment) for comment in api.comments]
         self.assertTrue(first["body"].startswith("<!-- cutover: plan migrations -->\n### cutover plan of `migrations`: safe\n"), first["body"])
         self.assertIn("+   1  users.nick  ADD COLUMN text", first["body"])
@@ -148,11 +148,16 @@ class Plan(Case):
         self.assertIn("### cutover plan of `migrations`: not safe", second["body"])
         self.assertIn("CO102 incompatible-change", second["body"])
         self.assertEqual(run.outputs["exit-code"], "1")
+        self.assertNotIn("\x1b", first["body"] + second["body"])
 
     def test_the_comments_of_others_are_left_alone(self):
         api, repository = Api(self), Repository(self).write(2, "nick", NICK).commit()
         marker = "<!-- cutover: plan migrations -->"
-        others = [("Look at\n" + marker, "github-actions[bot]"), (marker + "\nhaha", "mallory"), ("<!-- cutover: plan other -->", "github-actions[bot]")]
+        others = [
+            ("Look at\n" + marker, "github-actions[bot]"),
+            (marker + "\nhaha", "mallory"),
+            ("<!-- cutover: plan other -->", "github-actions[bot]"),
+        ]
         for body, author in others:
             api.add(body, author)
         Action(self, repository, api).run(command="plan", folder="migrations")
@@ -173,6 +178,7 @@ class Plan(Case):
         run = Action(self, repository, api).run(command="plan", folder="migrations")
         self.assertIn("::notice title=cutover plan::this run may not comment on the pull request (HTTP 403)", run.log)
         self.assertIn("users.nick", run.summary)
+        self.assertEqual(api.comments, [])
 
     def test_a_host_that_is_down(self):
         api, repository = Api(self, broken=True), Repository(self).write(2, "nick", NICK).commit()

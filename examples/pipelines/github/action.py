@@ -21,7 +21,7 @@ from comment import fenced, post, shortened  # noqa: E402
 
 # What a pipeline may conclude; docs/exit-codes.md has the whole list.
 MEANING = {
-    1: "the plan is not safe, or lint found errors",
+    1: "the plan is not safe",
     2: "it could not begin, and nothing was done: the message above says why",
     4: "a step failed, and nothing half-done is left: fix the cause and run this job again",
     5: "nobody can tell whether a step took effect: look at the database, then run `cutover resume --mark-done`, `--retry` or `--skip`",
@@ -82,8 +82,8 @@ def temporary(name):
 
 
 def environment():
-    """What cutover gets: no token, and nothing that makes it write annotations by itself."""
-    mine = {"GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH"}
+    """What cutover gets: no token, and nothing that makes it write annotations by itself, or colours into a comment."""
+    mine = {"GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "CLICOLOR_FORCE"}
     return {name: value for name, value in os.environ.items() if name not in mine and not name.startswith("INPUT_")}
 
 
@@ -179,9 +179,7 @@ def plan(args):
         run = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ)
         end = f"\n\nCommit {request['head']['sha'][:12]}, [run]({run})\n"
         rest = f"\n\nThis is not all of it: the rest is in the summary of the [run]({run})."
-        problem = post(
-            request["number"], f"plan {folder}", title, shown, rest, end, given("TOKEN"), given("COMMENT_AUTHOR"), bool(steps)
-        )
+        problem = post(request["number"], f"plan {folder}", title, shown, rest, end, given("TOKEN"), given("COMMENT_AUTHOR"), bool(steps))
         if problem:
             tell("notice", "cutover plan", f"{problem}; the plan is in the summary of this run")
     return code
@@ -257,7 +255,8 @@ def run():
     output("exit-code", code)
     # `plan --detailed-exitcode` ends with 3 if there are steps.
     if code not in (0, 3):
-        tell("error", f"cutover {command}", f"exit code {code}: {MEANING.get(code, 'see docs/exit-codes.md')}")
+        meaning = "there are findings" if (command, code) == ("lint", 1) else MEANING.get(code, "see docs/exit-codes.md")
+        tell("error", f"cutover {command}", f"exit code {code}: {meaning}")
         sys.exit(code)
 
 
