@@ -10,7 +10,8 @@ import yaml
 from support import NICK, NO_EMAIL, RENAME, ROOT, Case, Database, Repository, plain_environment, tool
 
 FOLDER = ROOT / "examples/pipelines/aws"
-SPECS = ["buildspec.yml", "buildspec-release.yml"]
+SPECS = ["buildspec-plan.yml", "buildspec-release.yml"]
+PULL_REQUEST = "buildspec-pull-request.yml"
 
 
 class Aws(Case):
@@ -42,9 +43,11 @@ class Aws(Case):
         self.assertIn("'QUEUE' is not one of", self.ends(tool("cfn-lint", "--", str(wrong)), 2))
 
     def test_the_build_specifications(self):
-        paths = [str(FOLDER / name) for name in SPECS]
+        names = sorted(path.name for path in FOLDER.glob("buildspec*"))
+        self.assertEqual(names, sorted([*SPECS, PULL_REQUEST]))
+        paths = [str(FOLDER / name) for name in names]
         self.ends(tool("check_jsonschema", "--schemafile", str(ROOT / "tests/pipelines/buildspec.schema.json"), *paths))
-        for name in SPECS:
+        for name in names:
             phases = yaml.safe_load((FOLDER / name).read_text())["phases"].values()
             for number, command in enumerate(command for phase in phases for command in phase["commands"]):
                 script = self.folder() / f"{number}.sh"
@@ -59,15 +62,15 @@ class Aws(Case):
 
     def test_a_pull_request(self):
         repository = Repository(self).write(2, "rename", RENAME).commit()
-        said, document = self.build(repository, "buildspec.yml", 1, BASE="origin/main")
+        said, document = self.build(repository, PULL_REQUEST, 1)
         self.assertIn("CO102 incompatible-change", said)
+        self.assertIn("Not safe. 1 error", said)
         (report,) = document["reports"]["lint"]["files"]
         junit = xml.etree.ElementTree.parse(repository.folder / report).getroot()
         self.assertNotEqual(junit.get("failures"), "0")
         (repository.migrations / "2_rename.sql").unlink()
-        said, _ = self.build(repository.write(2, "nick", NICK).commit(), "buildspec.yml", BASE="origin/main")
+        said, _ = self.build(repository.write(2, "nick", NICK).commit(), PULL_REQUEST)
         self.assertIn("users.nick", said)
-        self.assertTrue((repository.folder / "release.plan").is_file())
 
     def test_a_release(self):
         database, repository = Database(self), Repository(self).write(2, "nick", NICK).write(3, "no_email", NO_EMAIL).commit()
@@ -75,7 +78,7 @@ class Aws(Case):
         def does(action, code=0):
             return self.build(repository, "buildspec-release.yml", code, ACTION=action, CUTOVER_DATABASE=database.url)[0]
 
-        self.build(repository, "buildspec.yml", CUTOVER_DATABASE=database.url)
+        self.build(repository, "buildspec-plan.yml", CUTOVER_DATABASE=database.url)
         self.assertIn("was not begun in this database", does("promote", 2))
         self.assertIn("awaiting approval", does("execute"))
         self.assertEqual(database.columns(), "id name email nick")
