@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import yaml
@@ -182,6 +183,8 @@ class Plan(Case):
 
     def test_a_host_that_is_down(self):
         api, repository = Api(self, broken=True), Repository(self).write(2, "nick", NICK).commit()
+        run = Action(self, repository, api).run(command="plan", folder="migrations", token="another")
+        self.assertIn("GitHub did not take the comment (HTTP 401)", run.log)
         run = Action(self, repository, api).run(command="plan", folder="migrations")
         self.assertIn("GitHub did not take the comment (HTTP 502)", run.log)
         api.server.shutdown()
@@ -258,6 +261,16 @@ class Comment(unittest.TestCase):
 
     def test_a_short_one_is_left_alone(self):
         self.assertEqual(comment.shortened("äöü", 6, "more"), "äöü")
+
+    def test_no_name_of_a_folder_ends_the_line_that_marks_the_comment(self):
+        sent, asked = [], comment.asked
+        try:
+            comment.asked = lambda *words: sent.append(words) or ([], None)
+            with unittest.mock.patch.dict(os.environ, GITHUB_REPOSITORY="team/shop"):
+                comment.post(7, "plan a-->b--`c`\n/größe", "title\n\n", "shown", "rest", "end", "t", "a")
+        finally:
+            comment.asked = asked
+        self.assertEqual(sent[1][3]["body"].splitlines()[:2], ["<!-- cutover: plan a-b-c-/gr-e -->", "title"])
 
     def test_a_fence_is_longer_than_any_in_the_text(self):
         self.assertEqual(comment.fenced("a ```` b"), "`````text\na ```` b\n`````")

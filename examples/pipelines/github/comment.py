@@ -4,6 +4,7 @@ A line that nobody sees marks it. Only a comment of the given author that begins
 nothing of theirs changed. Nothing here fails a job; what goes wrong is returned in words.
 """
 
+import http.client
 import json
 import os
 import re
@@ -45,7 +46,7 @@ def shortened(shown, longest, ending):
 
 def post(number, key, title, shown, rest, end, token, author, worth_a_new_one=True):
     """Writes the comment that `key` names. What went wrong, if something did."""
-    marker = f"<!-- cutover: {re.sub(r'[^A-Za-z0-9._/ ]+', '-', key).replace('--', '-')} -->"
+    marker = f"<!-- cutover: {re.sub(r'[^A-Za-z0-9._/ ]+', '-', key)} -->"
     head = f"{marker}\n{title}"
     body = head + shortened(shown, LONGEST - len((head + end).encode()), rest) + end
     repository = f"{os.environ.get('GITHUB_API_URL', 'https://api.github.com')}/repos/{os.environ['GITHUB_REPOSITORY']}"
@@ -56,10 +57,10 @@ def post(number, key, title, shown, rest, end, token, author, worth_a_new_one=Tr
         elif worth_a_new_one:
             asked("POST", f"{repository}/issues/{number}/comments", token, {"body": body})
     except urllib.error.HTTPError as error:
-        if error.code in (401, 403, 404):
+        if error.code in (403, 404):
             return f"this run may not comment on the pull request (HTTP {error.code}), as is usual for one from a fork"
         return f"GitHub did not take the comment (HTTP {error.code})"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"GitHub could not be asked to comment ({error})"
     return None
 
