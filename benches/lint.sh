@@ -6,6 +6,7 @@
 # HISTORIES is a directory with a directory of SQL files for each history, in the order of their names. Needs hyperfine and squawk on the
 # path (`apt install hyperfine`, `pip install squawk-cli`). Both are timed as whole processes, alternately: prints the median of each in
 # milliseconds, and their ratio.
+# shellcheck disable=SC2034,SC2154 # `eval` names them
 set -eu
 histories=$1
 cutover=${2:-target/release/cutover}

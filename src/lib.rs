@@ -84,6 +84,7 @@ pub mod report;
 mod rewrite;
 #[doc(hidden)]
 pub mod schema;
+mod shared;
 pub mod side;
 pub mod source;
 #[doc(hidden)]

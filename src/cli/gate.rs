@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::format::TextOrJson;
 use super::{live, planning};
-use crate::execute;
+use crate::execute::{self, AwaitedRelease};
 
 /// Wait until a release has come to a place, or beyond a gate of its ramp
 #[derive(Debug, clap::Args)]
@@ -57,23 +57,24 @@ struct WaitArgs {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let Command::Wait(args) = &args.command;
-    let release = match (&args.release, &args.plan) {
-        (Some(release), _) => Some(release.clone()),
+    let awaited = match (&args.release, &args.plan) {
+        (Some(release), _) => AwaitedRelease::Id(release.clone()),
         (None, Some(plan)) => {
             let plan = planning::read_saved(plan)?;
-            Some(plan.continues.as_ref().map_or_else(|| execute::release_id(&plan), |before| before.release.clone()))
+            let id =
+                plan.continues.as_ref().map_or_else(|| execute::release_id(&plan), |before| before.release.clone());
+            AwaitedRelease::Id(id)
         }
-        (None, None) => None,
+        (None, None) => AwaitedRelease::UnderWay,
     };
-    let release = RefCell::new(release);
+    let awaited = RefCell::new(awaited);
     ask(
         &args.database,
         Wait::Until(args.timeout),
         async |session| {
-            // The release that was under way when it was first asked may be over by the next time.
-            let wanted = release.borrow().clone();
-            let passage = execute::gate(session, &args.name, wanted.as_deref()).await?;
-            release.borrow_mut().clone_from(&passage.release);
+            let now = awaited.borrow().clone();
+            let passage = execute::gate(session, &args.name, &now).await?;
+            awaited.borrow_mut().clone_from(&passage.next);
             Ok(passage)
         },
         |passage| &passage.admission,

@@ -26,6 +26,7 @@ use crate::report::{self, Style};
 #[command(after_help = "Examples:
   cutover plan migrations --from 41
   cutover plan migrations --from 41 --blue queries/v1 --green queries/v2 -o release.plan
+  cutover plan migrations --base origin/main
   cutover plan migrations --database postgres://deploy@db/shop -o release.plan
   cutover plan migrations --from 41 --stats stats.json
   cutover plan migrations --from 41 --blue blue.workload --blue-source src

@@ -6,9 +6,9 @@ use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::exit::Exit;
 use super::live::{cli_error, plan_exit};
-use super::out;
 use super::release_args::ReleaseArgs;
 use super::server_args::ServerArgs;
+use super::{git, out};
 use crate::effect::PgVersion;
 use crate::execute;
 use crate::migrations::{Convention, Folder, Pending};
@@ -28,6 +28,9 @@ pub(super) struct PlanningArgs {
     /// need not say it
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Pending is what this commit (a branch, a tag) does not have: for a look at the plan in a pull request
+    #[arg(long, value_name = "GIT-REF", conflicts_with_all = ["from", "database", "replan"])]
+    base: Option<String>,
     /// Plan the release anew that was begun in this database and is not over: what of it has run stays, and comes first. For corrected migrations;
     /// `cutover resume --replan` carries on by the plan
     #[arg(long)]
@@ -58,7 +61,10 @@ impl PlanningArgs {
                 (live.project, live.pending, Some(live.base), None)
             }
             false => {
-                let pending = pending(&project)?;
+                let pending = match &self.base {
+                    Some(reference) => pending_since(&project, reference)?,
+                    None => pending(&project)?,
+                };
                 (project, pending, None, None)
             }
         };
@@ -81,7 +87,7 @@ impl PlanningArgs {
 
     /// Whether a database says what is applied: one that is named, or that of the environment where nothing else says it.
     fn asks_the_database(&self, project: &Project) -> bool {
-        let said = project.from_is_given || self.release.says_base();
+        let said = project.from_is_given || self.release.says_base() || self.base.is_some();
         let named = !said && std::env::var_os(database::VARIABLE).is_some_and(|value| !value.is_empty());
         if named && self.database.is_none() {
             out::say(&format!("note: what is applied is read from the database that {} names\n", database::VARIABLE));
@@ -93,7 +99,8 @@ impl PlanningArgs {
     pub(super) fn saved_or_new(&self) -> Result<SavedPlan, CliError> {
         let path = self.release.folder();
         if path.is_file() {
-            if self.database.is_some() || self.observe || self.release.changes_the_plan()? {
+            let other = self.database.is_some() || self.base.is_some() || self.observe;
+            if other || self.release.changes_the_plan()? {
                 return Err(CliError::usage(format!(
                     "{path} is a saved plan: options that make another one do not fit"
                 ))
@@ -129,6 +136,12 @@ pub(super) fn pending(project: &Project) -> Result<Pending, CliError> {
         out::say(&format!("{note}\n"));
     }
     Ok(pending)
+}
+
+/// What is pending by `--base`.
+fn pending_since(project: &Project, reference: &str) -> Result<Pending, CliError> {
+    let base = git::base(&project.folder.path, reference)?;
+    Ok(project.folder.pending_unless(|migration| base.files.contains(&migration.path)))
 }
 
 /// Watches the statements that cannot be read, on a throwaway server that is there for nothing else.

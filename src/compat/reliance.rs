@@ -498,7 +498,7 @@ impl<'a> View<'a> {
     fn breaks_with(&self, relation: &QName, column: &str) -> bool {
         let Some(found) = self.schema.relation(relation) else { return false };
         let mut wider: Relation = found.clone();
-        wider.columns.push(Column::unknown(column.into()));
+        wider.columns.push(Column::unknown(column.into()).into());
         let mut schema = self.schema.clone();
         schema.insert_relation(relation.clone(), wider);
         let known = |problem: &QueryProblem| self.look.problems.iter().any(|old| old.message == problem.message);

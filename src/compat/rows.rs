@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::schema::resolve::{QueryProblem, Row, Write, WriteKind};
 use crate::schema::{Column, QName, Relation, Schema, TableRule, UserType};
+use crate::shared::Shared;
 use crate::sql::body::Given;
 use crate::sql::condition::{Condition, Constant, Truth};
 use crate::sql::operation::Ident;
@@ -59,13 +60,13 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     let mut found = Vec::new();
     if let WriteKind::Insert { columns, rows, .. } = &write.kind {
         let defaulted = |column: &Column| rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default));
-        let left_out = |column: &&Column| !columns.contains(&column.name) || defaulted(column);
+        let left_out = |column: &&Shared<Column>| !columns.contains(&column.name) || defaulted(column);
         let left_out = relation.columns.iter().filter(|column| !column.may_be_omitted()).filter(left_out);
         let left_out = left_out.filter(|c| !has_domain(c, schema) && !may_fill(&write.relation, relation, c, schema));
         found.extend(left_out.map(|column| Refusal::LeftOut { relation: name(), column: column.name.clone() }));
     }
     for row in rows(write, relation, schema) {
-        let null = |column: &&Column| column.not_null && row.value(column) == Some(Constant::Null);
+        let null = |column: &&Shared<Column>| column.not_null && row.value(column) == Some(Constant::Null);
         // A column that an INSERT leaves out, or gives its default, is told above.
         let told = |column: &Column| match row.constants.get(&column.name) {
             None => true,

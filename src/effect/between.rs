@@ -9,6 +9,7 @@ use super::type_class::{TypeChange, type_change, type_class};
 use crate::schema::every_privilege;
 use crate::schema::resolve::{NO_ARBITER, SHADOWED, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Schema, TableRule, UserType};
+use crate::shared::Shared;
 use crate::sql::Operation;
 use crate::sql::operation::{
     DataVerb, DefaultValue, DomainChange, GrantObject, Ident, ObjectChange, OnDelete, RelationKind, RoutineChange,
@@ -259,7 +260,7 @@ impl Effect {
             let (relation, column) = (name.clone(), column.clone());
             Capability::Values { relation, column, of: of.clone() }
         };
-        let gone = |(at, c): &(usize, &Column)| new.is_none_or(|n| twin(n, *at, &c.name).is_none());
+        let gone = |(at, c): &(usize, &Shared<Column>)| new.is_none_or(|n| twin(n, *at, &c.name).is_none());
         for (_, gone) in old.columns.iter().enumerate().filter(gone) {
             self.removes.extend(gone.holds.iter().map(|of| values_of(&gone.name, of)));
         }
@@ -371,7 +372,7 @@ impl<'a> Difference<'a> {
 /// What the columns of a domain lose with its default, where they have none of their own.
 fn of_domain_default(domain: &QName, dropped: bool, schema: &Schema) -> Vec<Capability> {
     let shown = domain.to_string();
-    let of = |column: &&Column| {
+    let of = |column: &&Shared<Column>| {
         column.data_type.as_ref().is_some_and(|data_type| data_type.as_str() == shown) && !column.has_default()
     };
     let lost = |table: &QName, column: &Column| {
@@ -532,7 +533,7 @@ fn ambiguous(overloads: &[Function]) -> BTreeSet<usize> {
 /// Two states of a relation without what is the same in both: wide tables change by a column at a time. Kinds of parts that bear on each
 /// other (a rule may be kept by a constraint or by an index) stay whole or go whole.
 fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relation) {
-    let columns = |of: &Relation, other: &Relation| -> Vec<Column> {
+    let columns = |of: &Relation, other: &Relation| -> Shared<Vec<Shared<Column>>> {
         let keep_all = !same_types || old.is_writable() != new.is_writable();
         let differs = |at: &usize| keep_all || twin(other, *at, &of.columns[*at].name) != Some(&of.columns[*at]);
         (0..of.columns.len()).filter(differs).map(|at| of.columns[at].clone()).collect()
@@ -543,11 +544,11 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
         || old.row_security != new.row_security
         || old.force_row_security != new.force_row_security;
     let grants = old.grants != new.grants;
-    let reduced = |of: &Relation, columns: Vec<Column>| Relation {
+    let reduced = |of: &Relation, columns: Shared<Vec<Shared<Column>>>| Relation {
         columns,
         triggers: of.triggers.clone(),
-        constraints: if rules { of.constraints.clone() } else { BTreeMap::new() },
-        indexes: if rules { of.indexes.clone() } else { BTreeMap::new() },
+        constraints: if rules { of.constraints.clone() } else { Shared::default() },
+        indexes: if rules { of.indexes.clone() } else { Shared::default() },
         policies: if rules { of.policies.clone() } else { BTreeMap::new() },
         grants: if grants { of.grants.clone() } else { BTreeSet::new() },
         row_security: of.row_security,
@@ -561,7 +562,8 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
 
 /// The column of a name, which mostly stands where it stood, or one place before.
 fn twin<'a>(relation: &'a Relation, at: usize, name: &str) -> Option<&'a Column> {
-    let near = [Some(at), at.checked_sub(1)].into_iter().flatten().filter_map(|at| relation.columns.get(at));
+    let near =
+        [Some(at), at.checked_sub(1)].into_iter().flatten().filter_map(|at| relation.columns.get(at).map(|c| &**c));
     near.into_iter().find(|c| *c.name == *name).or_else(|| relation.column(name))
 }
 

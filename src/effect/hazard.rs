@@ -7,6 +7,7 @@ use std::fmt;
 use super::type_class::{TypeChange, type_change};
 use super::version::{Fact, PgVersion};
 use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
+use crate::shared::Shared;
 use crate::sql::Operation;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
@@ -433,7 +434,7 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
     let mut found: Vec<QName> = targets.collect();
     let shows = |name: &&QName| {
         schema.relation(name).is_some_and(|relation| {
-            let points = |constraint: &Constraint| {
+            let points = |constraint: &Shared<Constraint>| {
                 matches!(&constraint.kind, TableRule::ForeignKey { target, target_columns, .. }
                     if *target == *table && target_columns.contains(column))
             };

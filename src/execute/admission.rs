@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::begun::{plan_of, status, status_of};
 use super::error::ExecuteError;
-use super::journal::Release;
+use super::journal::{self, Release};
 use super::preflight;
 use super::session::failed;
 use super::status::{Stage, Status, TrafficState};
@@ -79,36 +79,61 @@ pub async fn ready(
     Ok(Readiness { admission, release, floor: floor.map(str::to_owned) })
 }
 
-/// What whoever waits at a gate is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Passage {
-    /// Whether it is open.
-    #[serde(flatten)]
-    pub admission: Admission,
-    /// The release that it is about: whoever asks again asks for this one, which may be over by then.
-    pub release: Option<String>,
+/// Which release is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwaitedRelease {
+    /// The one of this id.
+    Id(String),
+    /// The one that is under way.
+    UnderWay,
+    /// The first that is begun behind this one, though it may be over by then; `None`: the first of all.
+    NextAfter(Option<String>),
 }
 
-/// Whether a release has come to a place: `expanded`, `shifted`, `drained` or `done`, or beyond a gate of its ramp. `release`: its id; otherwise
-/// the one that is under way.
-pub async fn gate(client: &Session, name: &str, release: Option<&str>) -> Result<Passage, ExecuteError> {
-    let not_yet = |why: String| Passage { admission: Admission::NotYet(why), release: release.map(str::to_owned) };
-    let Some((begun, status)) = status(client).await? else {
-        return Ok(not_yet("no release was begun in this database".into()));
+/// What whoever waits at a gate is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Whether it is open.
+    pub admission: Admission,
+    /// The release that it is about.
+    pub release: Option<String>,
+    /// What to ask about next time, so that no release comes and goes unseen between two questions.
+    pub next: AwaitedRelease,
+}
+
+/// Whether a release has come to a place: `expanded`, `shifted`, `drained` or `done`, or beyond a gate of its ramp.
+pub async fn gate(client: &Session, name: &str, awaited: &AwaitedRelease) -> Result<Passage, ExecuteError> {
+    let not_yet = |why: String, next: AwaitedRelease| {
+        let release = if let AwaitedRelease::Id(id) = &next { Some(id.clone()) } else { None };
+        Ok(Passage { admission: Admission::NotYet(why), release, next })
     };
-    let Release { id, .. } = begun;
-    match release {
-        None if status.is_over() => Ok(not_yet(format!(
-            "release {id} is over, and no other one was begun; --release names the one that is meant"
-        ))),
-        Some(wanted) if wanted != id => match status_of(client, wanted).await {
-            Ok(status) => Ok(Passage { admission: passes(wanted, &status, name), release: Some(wanted.to_owned()) }),
+    let passage = |id: String, status: &Status| Passage {
+        admission: passes(&id, status, name),
+        release: Some(id.clone()),
+        next: AwaitedRelease::Id(id),
+    };
+    let Some((Release { id: last, .. }, status)) = status(client).await? else {
+        let next = if *awaited == AwaitedRelease::UnderWay { AwaitedRelease::NextAfter(None) } else { awaited.clone() };
+        return not_yet("no release was begun in this database".into(), next);
+    };
+    match awaited {
+        AwaitedRelease::UnderWay if status.is_over() => not_yet(
+            format!("release {last} is over, and no other one was begun; --release names the one that is meant"),
+            AwaitedRelease::NextAfter(Some(last)),
+        ),
+        AwaitedRelease::UnderWay => Ok(passage(last, &status)),
+        AwaitedRelease::Id(wanted) if *wanted == last => Ok(passage(last, &status)),
+        AwaitedRelease::Id(wanted) => match status_of(client, wanted).await {
+            Ok(status) => Ok(passage(wanted.clone(), &status)),
             Err(ExecuteError::NoRelease) => {
-                Ok(not_yet(format!("release {wanted} was not begun; the last one is {id}")))
+                not_yet(format!("release {wanted} was not begun; the last one is {last}"), awaited.clone())
             }
             Err(error) => Err(error),
         },
-        _ => Ok(Passage { admission: passes(&id, &status, name), release: Some(id) }),
+        AwaitedRelease::NextAfter(before) => match journal::release_after(client, before.as_deref()).await? {
+            Some(Release { id, .. }) => Ok(passage(id.clone(), &status_of(client, &id).await?)),
+            None => not_yet(format!("release {last} is over, and no other one was begun"), awaited.clone()),
+        },
     }
 }
 

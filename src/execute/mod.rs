@@ -37,7 +37,7 @@ mod stop;
 mod work;
 
 pub use crate::release::{BlueSessions, Limits};
-pub use admission::{Admission, BuiltWith, Passage, Readiness, gate, ready};
+pub use admission::{Admission, AwaitedRelease, BuiltWith, Passage, Readiness, gate, ready};
 pub use begun::status;
 pub use blockers::Blocker;
 pub use check::{CheckedRelease, check};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::part::Part;
 use super::saved::{Backfill, StepStatement, Work};
 use crate::schema::{Constraint, QName, Schema, TableRule};
+use crate::shared::Shared;
 use crate::sql::operation::{DataVerb, Ident, Operation, RelationKind};
 use crate::sql::{self, Quoted};
 
@@ -79,7 +80,7 @@ fn backfill(key: Option<&str>, rows: u32, part: &Part, text: &str, schema: &Sche
     if !column.not_null && !in_key {
         return Err(format!("{key} may be NULL, and rows without a key would be left out"));
     }
-    let led = |index: &crate::schema::Index| {
+    let led = |index: &Shared<crate::schema::Index>| {
         index.valid
             && index.predicate.is_none()
             && index.key.first().is_some_and(|first| first.as_deref() == Some(&*key))
@@ -96,14 +97,14 @@ fn backfill(key: Option<&str>, rows: u32, part: &Part, text: &str, schema: &Sche
     if !relation.triggers.is_empty() && !in_key {
         return Err(format!("{key} is no part of the primary key, and a trigger of the table may change it"));
     }
-    let unique = |index: &&crate::schema::Index| index.unique;
+    let unique = |index: &&Shared<crate::schema::Index>| index.unique;
     let in_unique = |column: &Ident| relation.indexes.values().filter(unique).any(|index| index.uses(column));
     if let Some(column) = data.writes.iter().find(|column| in_unique(column)) {
         return Err(format!(
             "it changes {column}, which is unique: rows of one time may collide with those of the next"
         ));
     }
-    let is_self = |constraint: &Constraint| matches!(&constraint.kind, TableRule::ForeignKey { target, .. } if Some(target) == table.as_ref());
+    let is_self = |constraint: &Shared<Constraint>| matches!(&constraint.kind, TableRule::ForeignKey { target, .. } if Some(target) == table.as_ref());
     if data.verb == DataVerb::Delete && relation.constraints.values().any(is_self) {
         return Err(
             "its rows point to rows of the same table, so a part of them cannot go before the others".to_owned()

@@ -31,38 +31,40 @@ pub struct Looked {
 pub struct Releases {
     /// Each release.
     pub looked: Vec<Looked>,
-    /// The folder's files, then the queries': the same in each release.
+    /// The folder's files, then the queries'; `None` where there are no queries.
     pub sources: Option<Sources>,
     /// What is found in no release, such as a file that is gone.
     pub others: Vec<Diagnostic>,
 }
 
-impl Releases {
-    fn add(&mut self, pending: &Pending, checked: Checked) {
-        self.sources.get_or_insert(checked.sources);
-        self.looked.push(Looked {
+impl Looked {
+    fn of(pending: &Pending, checked: Checked) -> Self {
+        Self {
             paths: pending.pending.iter().map(|migration| migration.path.clone()).collect(),
             diagnostics: checked.diagnostics,
             allowed: checked.allowed,
             statements: checked.statements,
-        });
+        }
     }
 }
 
 impl Project {
     /// What is found in one release.
     pub fn check(&self, request: Request<'_>) -> Releases {
-        let mut releases = Releases::default();
-        releases.add(request.pending, plan::check(request));
-        releases
+        let pending = request.pending;
+        let mut checked = plan::check(request);
+        let sources = Some(std::mem::take(&mut checked.sources));
+        Releases { looked: vec![Looked::of(pending, checked)], sources, others: Vec::new() }
     }
 
     /// What is found in each migration as a release of its own, on top of those before it. Nobody's queries are known: those of today would not
     /// fit. `observed`: what statements that cannot be read were seen to do.
     pub fn check_each(&self, observed: Option<&ObservedEffects>) -> Releases {
         const FEW: usize = 32;
+        /// How many migrations are read at a time: what was read, and the schemas between, are large.
+        const AT_ONCE: usize = 64;
         let folder = &self.folder;
-        let mut releases = Releases::default();
+        let mut looked = Vec::with_capacity(folder.migrations.len());
         let (mut schema, mut certain) = (Schema::empty(), true);
         let alone = |migration: &Migration| Pending { applied: Vec::new(), pending: vec![migration.clone()] };
         // What was seen of earlier migrations is handed on from one to the next.
@@ -71,30 +73,29 @@ impl Project {
                 let pending = alone(migration);
                 let checked = plan::check(self.request_of_one(&pending, &schema, certain, observed));
                 (schema, certain) = (checked.last.clone(), checked.last_is_certain);
-                releases.add(&pending, checked);
+                looked.push(Looked::of(&pending, checked));
             }
-            return releases;
+            return Releases { looked, ..Releases::default() };
         }
-        // All are read once, and only the schemas follow each other.
-        let read = plan::read(folder, folder.migrations.iter());
-        let mut looked = Vec::with_capacity(folder.migrations.len());
-        for (migration, read) in folder.migrations.iter().zip(read) {
-            let (after, reads_well) = plan::replay_one(folder, schema.clone(), &read);
-            // Once here, and not anew in each release behind it.
-            let before = std::mem::replace(&mut schema, after.followed());
-            looked.push((alone(migration), before, certain, Mutex::new(Some(read))));
-            certain &= reads_well && migration.program.is_none();
+        // Each is read once, and only the schemas follow each other.
+        for some in folder.migrations.chunks(AT_ONCE) {
+            let mut read_ones = Vec::with_capacity(some.len());
+            for (migration, read) in some.iter().zip(plan::read(folder, some.iter())) {
+                let (after, reads_well) = plan::replay_one(folder, schema.clone(), &read);
+                // Once here, and not anew in each release behind it.
+                let before = std::mem::replace(&mut schema, after.followed());
+                read_ones.push((alone(migration), before, certain, Mutex::new(Some(read))));
+                certain &= reads_well && migration.program.is_none();
+            }
+            let checked = parallel::map(&read_ones, FEW, |(pending, base, certain, read)| {
+                // Whoever made up for a thread that died finds nothing here any more.
+                let read = read.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let read = read.map_or_else(|| plan::read(folder, pending.pending.iter()), |read| vec![read]);
+                Looked::of(pending, plan::check_read(self.request_of_one(pending, base, *certain, None), read))
+            });
+            looked.extend(checked);
         }
-        let checked = parallel::map(&looked, FEW, |(pending, base, certain, read)| {
-            // Whoever made up for a thread that died finds nothing here any more.
-            let read = read.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let read = read.map_or_else(|| plan::read(folder, pending.pending.iter()), |read| vec![read]);
-            plan::check_read(self.request_of_one(pending, base, *certain, None), read)
-        });
-        for ((pending, ..), checked) in looked.iter().zip(checked) {
-            releases.add(pending, checked);
-        }
-        releases
+        Releases { looked, ..Releases::default() }
     }
 
     /// One migration as a release on a schema, without anybody's queries.

@@ -75,7 +75,7 @@ pub struct AdmissionDocument<'a> {
 
 impl<'a> From<&'a Passage> for AdmissionDocument<'a> {
     fn from(passage: &'a Passage) -> Self {
-        let Passage { admission, release } = passage;
+        let Passage { admission, release, .. } = passage;
         Self { format_version: ADMISSION_VERSION, admission, release: release.as_deref(), floor: None }
     }
 }

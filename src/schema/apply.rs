@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::model::{Column, Index, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, naming, refusals, resolve};
+use crate::shared::Shared;
 use crate::sql::operation::{
     CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
     QueryShape, RelationKind, TableChange,
@@ -634,7 +635,7 @@ impl Change {
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };
-        self.edit(&table, |t| _ = t.indexes.insert(name, definition.clone()));
+        self.edit(&table, |t| _ = t.indexes.insert(name, definition.clone().into()));
         for partition in partitions.iter().filter(|_| !index.only) {
             let has = |p: &Relation| p.indexes.values().any(|own| definition.is_like(own));
             if !self.schema.relation(partition).is_some_and(has) {
@@ -695,7 +696,7 @@ impl Change {
         relation.check_option = view.check_option;
         let (columns, uses) = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
-        relation.columns = columns.unwrap_or_default();
+        relation.columns = columns.unwrap_or_default().into_iter().map(Shared::new).collect();
         if relation.columns_known && relation.columns.len() < view.columns.len() {
             self.refused("CREATE VIEW specifies more column names than columns");
             return;

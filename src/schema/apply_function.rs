@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::apply::{Change, Object, searched};
-use super::model::{BodySource, Function, Publication, PublishedTables, QName, Relation, TableRule};
+use super::model::{Function, Index, Publication, PublishedTables, QName, Relation, TableRule};
 use super::refusals::takes;
 use super::{Caller, Schema};
 use crate::sql::operation::{
@@ -22,13 +22,13 @@ impl Change {
             outputs: function.outputs.clone(),
             inputs: function.inputs.clone(),
             names: function.names.clone(),
-            source: Arc::new(BodySource::new(function.language.clone(), function.text.clone())),
+            source: Arc::clone(&function.source),
             tracked: function.tracked,
             volatile: function.volatile,
             immutable: function.immutable,
             definer: function.definer,
             path: function.path.as_deref().map(searched),
-            mentions: function.mentions.as_slice().into(),
+            mentions: Arc::clone(&function.mentions),
             body: function.body.clone(),
         };
         let mut overloads = self.schema.functions(&name).to_vec();
@@ -169,9 +169,10 @@ impl Change {
                         }
                     }
                     Caller::Index(part) => {
-                        let texts = relation.indexes.get_mut(part).into_iter();
-                        let texts = texts.flat_map(|index| index.expressions.iter_mut().chain(&mut index.predicate));
-                        texts.for_each(|text| *text = renamed(text));
+                        if let Some(index) = relation.indexes.get_mut(part) {
+                            let Index { expressions, predicate, .. } = &mut **index;
+                            expressions.iter_mut().chain(predicate).for_each(|text| *text = renamed(text));
+                        }
                     }
                     Caller::Policy(part) => {
                         let policy = relation.policies.get_mut(part).into_iter();

@@ -4,6 +4,7 @@ use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
 use super::naming;
 use super::resolve::COUNTERS;
+use crate::shared::Shared;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
     TableChange,
@@ -12,7 +13,7 @@ use crate::sql::query::{Expr, Kept};
 
 impl Change {
     /// The columns that the LIKE elements written at some places bring.
-    fn alike(&self, table: &CreateTable, places: std::ops::Range<usize>) -> Vec<Column> {
+    fn alike(&self, table: &CreateTable, places: std::ops::Range<usize>) -> Vec<Shared<Column>> {
         let mut columns = Vec::new();
         for like in table.like.iter().filter(|like| places.contains(&like.at)) {
             let other = self.schema.resolve(&like.name);
@@ -43,8 +44,9 @@ impl Change {
             self.missing(format!("relation {other_name}"));
             return;
         };
-        let identity =
-            |c: &&Column| matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
+        let identity = |c: &&Shared<Column>| {
+            matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault))
+        };
         for column in other.columns.iter().filter(|_| like.identity).filter(identity) {
             self.sequence_named(name, &column.name);
         }
@@ -113,7 +115,7 @@ impl Change {
         if let Some((query, body)) = &table.query {
             let (columns, _) = self.typed(query, body);
             relation.columns_known = columns.is_some();
-            relation.columns.extend(columns.unwrap_or_default());
+            relation.columns.extend(columns.unwrap_or_default().into_iter().map(Shared::new));
             if let Some(twice) = super::refusals::repeated(relation.columns.iter().map(|column| &column.name)) {
                 self.refused(format!("column \"{twice}\" specified more than once"));
                 return;
@@ -121,7 +123,7 @@ impl Change {
         }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
-            relation.columns.push(self.defined(definition));
+            relation.columns.push(self.defined(definition).into());
             relation.runs.extend(definition.runs.iter().cloned());
         }
         relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
@@ -253,7 +255,7 @@ impl Change {
                 let mentions = definition.covers.clone();
                 let excludes = matches!(definition.kind, ConstraintKind::Exclude { alike: true, .. });
                 let index = Index { nulls_collide, deferrable, mentions, excludes, ..Index::plain(key, unique) };
-                relation.indexes.insert(name.clone(), index);
+                relation.indexes.insert(name.clone(), index.into());
             }
             if not_null {
                 for column in kind.columns() {
@@ -262,7 +264,7 @@ impl Change {
                     }
                 }
             }
-            relation.constraints.insert(name, Constraint { kind, valid });
+            relation.constraints.insert(name, Constraint { kind, valid }.into());
         });
     }
 
@@ -273,11 +275,11 @@ impl Change {
             return;
         };
         let columns: Vec<_> = definition.key.iter().flatten().cloned().collect();
-        let definition = Index { deferrable: constraint.deferrable, method: None, ..definition };
+        let definition = Index { deferrable: constraint.deferrable, method: None, ..definition.into_inner() };
         let name = constraint.name.as_ref().unwrap_or(index).clone();
         self.edit(table, |relation| {
             relation.indexes.remove(index);
-            relation.indexes.insert(name.clone(), definition);
+            relation.indexes.insert(name.clone(), definition.into());
             if primary {
                 for column in &columns {
                     if let Some(column) = relation.column_mut(column) {
@@ -286,7 +288,7 @@ impl Change {
                 }
             }
             let kind = if primary { TableRule::PrimaryKey { columns } } else { TableRule::Unique { columns } };
-            relation.constraints.insert(name, Constraint { kind, valid: true });
+            relation.constraints.insert(name, Constraint { kind, valid: true }.into());
         });
     }
 
@@ -301,7 +303,7 @@ impl Change {
                 }
                 let column = self.defined(definition);
                 self.edit(table, |relation| {
-                    relation.columns.push(column);
+                    relation.columns.push(column.into());
                     relation.runs.extend(definition.runs.iter().cloned());
                 });
                 self.sequence_for(table, definition);
@@ -673,7 +675,8 @@ impl Change {
             relation.partition_key.iter_mut().for_each(rename);
             relation.constraints.values_mut().for_each(|c| c.kind.columns_mut().iter_mut().for_each(rename));
             for index in relation.indexes.values_mut() {
-                index.key.iter_mut().flatten().chain(&mut index.mentions).for_each(rename);
+                let Index { key, mentions, .. } = &mut **index;
+                key.iter_mut().flatten().chain(mentions).for_each(rename);
             }
         });
         self.rename_in_policies(|read| (*read == (table.clone(), from.clone())).then(|| (table.clone(), to.clone())));
@@ -724,11 +727,11 @@ fn distinct_keys(constraints: &[ConstraintDefinition]) -> Vec<ConstraintDefiniti
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {
-    relation.columns.extend(parent.columns.iter().cloned().map(|column| {
+    relation.columns.extend(parent.columns.iter().cloned().map(Shared::into_inner).map(|column| {
         let identity = matches!(column.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
         // What merely inherits does not count with its parent; a partition does, since PostgreSQL 17.
         let default = column.default.filter(|_| parent.partitioned || !identity);
-        Column { holds: None, default, ..column }
+        Shared::new(Column { holds: None, default, ..column })
     }));
     relation.runs.extend(parent.runs.iter().cloned());
     let checks = parent.constraints.iter().filter(|(_, c)| matches!(c.kind, TableRule::Check { .. }));

@@ -58,7 +58,7 @@ impl Change {
             .collect();
         for user in users {
             self.edit(&user, |relation| {
-                for column in &mut relation.columns {
+                for column in relation.columns.iter_mut() {
                     if let Some(data_type) = column.data_type.as_mut().filter(|t| t.base() == old) {
                         *data_type = crate::sql::TypeName::canonical(data_type.as_str().replacen(&old, &new, 1));
                     }

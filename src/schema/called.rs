@@ -84,7 +84,7 @@ impl Schema {
     /// Why PostgreSQL does not take the body of a new function in SQL, which it looks at when the function is made. `self`: the schema that has it.
     pub(crate) fn refused_body(&self, operation: &Operation) -> Option<String> {
         let Operation::CreateFunction(made) = operation else { return None };
-        if *made.language != *"sql" || made.tracked {
+        if made.source.language() != "sql" || made.tracked {
             return None;
         }
         let name = self.resolve_function(&made.name);

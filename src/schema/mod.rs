@@ -22,6 +22,7 @@ use std::sync::{Arc, LazyLock};
 
 use imbl::{OrdMap, OrdSet};
 
+use crate::shared::Shared;
 use crate::sql::{Name, TypeName};
 
 use crate::sql::operation::{
@@ -34,8 +35,7 @@ pub(crate) use apply::searched;
 pub use apply::{Applied, Object, Problem};
 use model::StandsOn;
 pub use model::{
-    BodySource, Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule,
-    UserType,
+    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule, UserType,
 };
 pub use patch::Patch;
 pub(crate) use refusals::{Caller, clauses_refused, is_collated, placed};
@@ -161,7 +161,7 @@ impl Schema {
             };
             let drawing =
                 relation.columns.iter().filter(move |column| written(column) && column.draws.contains(sequence));
-            drawing.map(move |column| (table, column))
+            drawing.map(move |column| (table, &**column))
         })
     }
 
@@ -554,7 +554,7 @@ impl Schema {
             prefix.clear();
             // Writing to a String does not fail.
             let _ = write!(prefix, "{name}.");
-            let is_own = |column: &Column| {
+            let is_own = |column: &Shared<Column>| {
                 column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
             };
             relation.origin.as_ref() == Some(name) && relation.columns.iter().all(is_own)
@@ -568,7 +568,7 @@ impl Schema {
         for name in others.collect::<Vec<_>>() {
             let Some(relation) = self.relations.get_mut(&name) else { continue };
             let table = Arc::make_mut(relation);
-            for column in &mut table.columns {
+            for column in table.columns.iter_mut() {
                 column.holds = Some(format!("{name}.{}", column.name).into());
             }
             table.origin = Some(name);

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::sql::body::{self, Body};
+use crate::shared::Shared;
+use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity};
 use crate::sql::{Quoted, TypeName};
@@ -57,15 +58,15 @@ pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
     /// Its columns in order. Empty and not [`Relation::columns_known`] where a view's could not be derived.
-    pub columns: Vec<Column>,
+    pub columns: Shared<Vec<Shared<Column>>>,
     /// Whether `columns` is all of them.
     pub columns_known: bool,
     /// Constraints by name.
-    pub constraints: BTreeMap<Ident, Constraint>,
+    pub constraints: Shared<BTreeMap<Ident, Shared<Constraint>>>,
     /// The columns of NOT NULL constraints by the names they bear since PostgreSQL 18, as far as they were written or read from a catalog.
     pub not_nulls: BTreeMap<Ident, Ident>,
     /// Indexes by name, those of constraints included.
-    pub indexes: BTreeMap<Ident, Index>,
+    pub indexes: Shared<BTreeMap<Ident, Shared<Index>>>,
     /// Triggers by name, with whether they are enabled.
     pub triggers: BTreeMap<Ident, bool>,
     /// What its triggers call.
@@ -127,11 +128,11 @@ impl Relation {
     pub fn new(kind: RelationKind) -> Self {
         Self {
             kind,
-            columns: Vec::new(),
+            columns: Shared::default(),
             columns_known: true,
-            constraints: BTreeMap::new(),
+            constraints: Shared::default(),
             not_nulls: BTreeMap::new(),
-            indexes: BTreeMap::new(),
+            indexes: Shared::default(),
             triggers: BTreeMap::new(),
             trigger_functions: BTreeMap::new(),
             trigger_columns: BTreeMap::new(),
@@ -185,16 +186,16 @@ impl Relation {
 
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|c| &*c.name == name)
+        self.columns.iter().find(|c| &*c.name == name).map(|c| &**c)
     }
 
     pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
-        self.columns.iter_mut().find(|c| &*c.name == name)
+        self.columns.iter_mut().find(|c| &*c.name == name).map(|c| &mut **c)
     }
 
     /// The column of a NOT NULL constraint: one that bears the name, or whose server gave it that name, as one does since PostgreSQL 18.
     pub fn not_null_named(&self, table: &str, name: &str) -> Option<Ident> {
-        let made_up = |c: &&Column| c.not_null && *name == *format!("{table}_{}_not_null", c.name);
+        let made_up = |c: &&Shared<Column>| c.not_null && *name == *format!("{table}_{}_not_null", c.name);
         let unnamed = || self.columns.iter().find(made_up).map(|c| c.name.clone());
         self.not_nulls.get(name).cloned().or_else(unnamed)
     }
@@ -203,7 +204,7 @@ impl Relation {
     pub fn may_omit(&self, column: &Ident) -> bool {
         let Some(found) = self.column(column) else { return true };
         let alike = |key: &Ident| self.column(key).is_some_and(|c| c.default == Some(DefaultValue::Constant));
-        let repeats = |index: &Index| {
+        let repeats = |index: &Shared<Index>| {
             index.keeps_apart() && index.plain_key().is_some_and(|key| key.contains(column) && key.iter().all(alike))
         };
         found.may_be_omitted() && !self.indexes.values().any(repeats)
@@ -211,13 +212,13 @@ impl Relation {
 
     /// Whether its rows have the same columns as those of another.
     pub fn same_row(&self, other: &Self) -> bool {
-        let shape = |c: &Column| (c.name.clone(), c.data_type.clone());
+        let shape = |c: &Shared<Column>| (c.name.clone(), c.data_type.clone());
         self.columns.iter().map(shape).eq(other.columns.iter().map(shape))
     }
 
     /// Whether `ON CONFLICT` on these columns, which are sorted, finds a unique index and no other than it can use.
     pub fn arbitrates(&self, columns: &[Ident]) -> bool {
-        let same = |index: &&Index| {
+        let same = |index: &&Shared<Index>| {
             index.unique
                 && index.valid
                 && index.plain_key().is_some_and(|mut key| {
@@ -530,45 +531,6 @@ impl UserType {
             Self::Enum(_) | Self::Other => (None, [].as_slice()),
         };
         base.into_iter().chain(attributes.iter().map(|(_, data_type)| data_type))
-    }
-}
-
-/// The text of a function's body.
-#[derive(Debug)]
-pub struct BodySource {
-    language: Ident,
-    text: Arc<str>,
-    body: OnceLock<Body>,
-    whole_rows: OnceLock<bool>,
-}
-
-impl BodySource {
-    /// A body in a language, whose name is in lower case.
-    pub fn new(language: Ident, text: Arc<str>) -> Self {
-        Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
-    }
-
-    /// The language.
-    pub fn language(&self) -> &str {
-        &self.language
-    }
-
-    /// Its queries, as far as they can be read.
-    pub fn body(&self) -> &Body {
-        self.body.get_or_init(|| body::read(&self.language, &self.text))
-    }
-
-    /// Whether it may take or give whole rows; cheaper than reading it.
-    pub(crate) fn whole_rows(&self) -> bool {
-        *self.whole_rows.get_or_init(|| body::whole_rows(&self.text))
-    }
-}
-
-impl Eq for BodySource {}
-
-impl PartialEq for BodySource {
-    fn eq(&self, other: &Self) -> bool {
-        self.language == other.language && self.text == other.text
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Applied, Column, Function, Ident, Object, QName, Relation, Schema, UserType};
+use crate::shared::Shared;
 
 /// What changed from one schema to another.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -144,12 +145,12 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     next
 }
 
-fn columns(current: &mut Vec<Column>, was: &[Column], is: &[Column]) {
-    let named = |list: &[Column], name: &Ident| list.iter().find(|c| c.name == *name).cloned();
+fn columns(current: &mut Vec<Shared<Column>>, was: &[Shared<Column>], is: &[Shared<Column>]) {
+    let named = |list: &[Shared<Column>], name: &Ident| list.iter().find(|c| c.name == *name).cloned();
     current.retain(|column| named(was, &column.name).is_none() || named(is, &column.name).is_some());
     for column in is.iter().filter(|column| named(was, &column.name).as_ref() != Some(column)) {
         match current.iter_mut().find(|c| c.name == column.name) {
-            Some(known) => *known = Column { holds: known.holds.clone(), ..column.clone() },
+            Some(known) => *known = Column { holds: known.holds.clone(), ..Column::clone(column) }.into(),
             None => current.push(column.clone()),
         }
     }

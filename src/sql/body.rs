@@ -1,6 +1,7 @@
 //! The queries in a function's body: what runs when it is called, as far as it is written down. SQL that is put together at run time is not.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
@@ -8,6 +9,45 @@ use super::operation::Ident;
 use super::query::{self, Command, Expr};
 use super::types::TypeName;
 use super::{read_query, split};
+
+/// The text of a function's body.
+#[derive(Debug)]
+pub struct BodySource {
+    language: Ident,
+    text: Arc<str>,
+    body: OnceLock<Body>,
+    whole_rows: OnceLock<bool>,
+}
+
+impl BodySource {
+    /// A body in a language, whose name is in lower case.
+    pub fn new(language: Ident, text: Arc<str>) -> Self {
+        Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
+    }
+
+    /// The language.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// Its queries, as far as they can be read.
+    pub fn body(&self) -> &Body {
+        self.body.get_or_init(|| read(&self.language, &self.text))
+    }
+
+    /// Whether it may take or give whole rows; cheaper than reading it.
+    pub(crate) fn whole_rows(&self) -> bool {
+        *self.whole_rows.get_or_init(|| whole_rows(&self.text))
+    }
+}
+
+impl Eq for BodySource {}
+
+impl PartialEq for BodySource {
+    fn eq(&self, other: &Self) -> bool {
+        self.language == other.language && self.text == other.text
+    }
+}
 
 /// What a body does.
 #[derive(Debug, Clone, Default, PartialEq)]

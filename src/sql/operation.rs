@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::body::BodySource;
 use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
@@ -711,11 +712,9 @@ pub struct CreateFunction {
     /// The names of its arguments, those of its output included.
     pub names: Vec<Ident>,
     /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
-    pub mentions: Vec<Ident>,
-    /// The language of its body, in lower case.
-    pub language: Ident,
-    /// Its body.
-    pub text: Arc<str>,
+    pub mentions: Arc<[Ident]>,
+    /// Its body, which is read once, wherever the function comes to be.
+    pub source: Arc<BodySource>,
     /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
     pub tracked: bool,
     /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     "source",
     "side",
     "release",
     "digest",
     "parallel",
+    "shared",
     "diagnostic",
     "sql",
     "migrations",

@@ -9,7 +9,7 @@ pub use record::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseReco
 pub use store::{Entry, JournalError, Release};
 pub(in crate::execute) use store::{
     KnownThere, PauseWord, append, create_release, entries, find_release, insert, inserted, is_prepared, is_there,
-    latest_release, list_releases, pause_word, prepare, replace_plan, replaced_plans, unreadable,
+    latest_release, list_releases, pause_word, prepare, release_after, replace_plan, replaced_plans, unreadable,
 };
 pub(in crate::execute) use tables::ensure;
 pub use tables::grants;

@@ -180,6 +180,16 @@ pub(in crate::execute) async fn latest_release(client: &Session) -> Result<Optio
     row.as_ref().map(release).transpose()
 }
 
+/// The first release that was begun behind another one, or the first of all.
+pub(in crate::execute) async fn release_after(
+    client: &Session,
+    before: Option<&str>,
+) -> Result<Option<Release>, JournalError> {
+    let behind = "number > coalesce((SELECT b.number FROM cutover.release b WHERE b.id = $1), 0)";
+    let row = client.query_opt(&format!("{RELEASE} WHERE {behind} ORDER BY number LIMIT 1"), &[&before]).await?;
+    row.as_ref().map(release).transpose()
+}
+
 /// Every release, the latest first.
 pub(in crate::execute) async fn list_releases(client: &Session) -> Result<Vec<Release>, JournalError> {
     let rows = client.query(&format!("{RELEASE} ORDER BY number DESC"), &[]).await?;

@@ -27,23 +27,22 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
         return None;
     }
     // A trigger may write into any table, so a column concerns all of them.
-    let concerns = |table: &QName, relation: &Relation| {
+    let concerns = |table: &QName, trigger: &Ident, function: &QName| {
         changed.iter().any(|capability| match capability {
-            Capability::Trigger { relation: on, .. } => on == table,
-            Capability::Body { name, .. } => relation
-                .trigger_functions
-                .values()
-                .any(|function| function == name || calls(step.before, function, name)),
+            Capability::Trigger { relation: on, name } => on == table && name == trigger,
+            Capability::Body { name, .. } => function == name || calls(step.before, function, name),
             Capability::Fits { .. } => true,
             _ => false,
         })
     };
     let (with, without) = if before { (subject.after(), step.before) } else { (step.before, subject.after()) };
     let (version, home) = if before { (&release.blue, release.base) } else { (&release.green, release.last) };
-    with.relations().filter(|(table, relation)| concerns(table, relation)).find_map(|(table, relation)| {
+    with.relations().filter(|(_, relation)| !relation.trigger_functions.is_empty()).find_map(|(table, relation)| {
         let own = if before { with.origin_of(table) } else { table.clone() };
         let known = home.relation(&own)?;
-        relation.trigger_functions.iter().find_map(|(trigger, function)| {
+        let all = relation.trigger_functions.iter();
+        let mut concerned = all.filter(|(trigger, function)| concerns(table, trigger, function));
+        concerned.find_map(|(trigger, function)| {
             let old = without.relation(table).and_then(|relation| relation.trigger_functions.get(trigger));
             let old = old.map(|function| unfit(without, table, trigger, function)).unwrap_or_default();
             let new = unfit(with, table, trigger, function).into_iter().filter(|unfit| !old.contains(unfit));

@@ -13,8 +13,9 @@ use super::message::server_message;
 use crate::migrations::books;
 use crate::schema::searched;
 use crate::schema::{
-    BodySource, Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
 };
+use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{
     DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, path_in,
@@ -195,17 +196,20 @@ impl Reader {
                 (_, _, None) => None,
             };
             relation.runs.extend(expression.iter().flat_map(|text| sql::called_in(text)));
-            relation.columns.push(Column {
-                name: row.get::<_, String>(1).into(),
-                data_type: Some(TypeName::canonical(row.get::<_, String>(2))),
-                not_null: row.get(3),
-                default,
-                needs: idents(&row, 7),
-                calls: Vec::new(),
-                draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
-                holds: None,
-                computed: row.get::<_, bool>(9) && !relation.read_only,
-            });
+            relation.columns.push(
+                Column {
+                    name: row.get::<_, String>(1).into(),
+                    data_type: Some(TypeName::canonical(row.get::<_, String>(2))),
+                    not_null: row.get(3),
+                    default,
+                    needs: idents(&row, 7),
+                    calls: Vec::new(),
+                    draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
+                    holds: None,
+                    computed: row.get::<_, bool>(9) && !relation.read_only,
+                }
+                .into(),
+            );
         }
     }
 
@@ -238,7 +242,9 @@ impl Reader {
                 _ => continue,
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation.constraints.insert(row.get::<_, String>(1).into(), Constraint { kind, valid: row.get(3) });
+                relation
+                    .constraints
+                    .insert(row.get::<_, String>(1).into(), Constraint { kind, valid: row.get(3) }.into());
             }
         }
     }
@@ -264,7 +270,7 @@ impl Reader {
                 valid: row.get(7),
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation.indexes.insert(row.get::<_, String>(1).into(), index);
+                relation.indexes.insert(row.get::<_, String>(1).into(), index.into());
             }
         }
     }

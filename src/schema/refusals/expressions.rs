@@ -6,6 +6,7 @@ use crate::schema::resolve::{self, QueryProblem};
 use std::borrow::Cow;
 
 use crate::schema::Schema;
+use crate::shared::Shared;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, DomainChange, Ident, Operation,
     RelationKind, TableChange, TypeDefinition,
@@ -138,7 +139,7 @@ fn expressions<'o, 's>(
                     if rows.relation.column(&column.name).is_some() {
                         return None;
                     }
-                    rows.relation.to_mut().columns.push(column_of(column));
+                    rows.relation.to_mut().columns.push(column_of(column).into());
                     of_column(column).into_iter().chain(of_constraints(constraints)).collect()
                 }
                 TableChange::SetDefault { column, value, .. } => {
@@ -239,7 +240,7 @@ fn wrong_row(operation: &Operation, rows: &Rows<'_>) -> Option<String> {
 /// `VALUE`, as the one column of a row.
 fn value_of(name: QName, base: &TypeName) -> Rows<'static> {
     let mut relation = Relation::new(RelationKind::View);
-    relation.columns.push(Column { data_type: Some(base.clone()), ..Column::unknown("value".into()) });
+    relation.columns.push(Column { data_type: Some(base.clone()), ..Column::unknown("value".into()) }.into());
     Rows { name, relation: Cow::Owned(relation), aliases: &[] }
 }
 
@@ -270,7 +271,7 @@ fn column_of(column: &ColumnDefinition) -> Column {
 /// A new table as far as its columns are written.
 pub(super) fn written(table: &CreateTable) -> Relation {
     let mut relation = Relation::new(RelationKind::Table);
-    relation.columns = table.columns.iter().map(column_of).collect();
+    relation.columns = table.columns.iter().map(column_of).map(Shared::new).collect();
     relation.columns_known = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();
     relation
 }

@@ -170,9 +170,9 @@ impl Look<'_> {
                 if !returns.starts_with("table(") {
                     self.data_type(&TypeName::canonical(returns));
                 }
-                let known = ["sql", "plpgsql", "c", "internal"].contains(&&*function.language);
+                let known = ["sql", "plpgsql", "c", "internal"].contains(&function.source.language());
                 if !known && self.schema.extensions().next().is_none() {
-                    self.missing(format!("language {}", function.language));
+                    self.missing(format!("language {}", function.source.language()));
                 }
             }
             Operation::CreateTrigger { function: Some(function), .. } => self.function(function),

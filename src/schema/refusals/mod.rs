@@ -31,6 +31,7 @@ pub(super) use made::repeated;
 use super::model::{Column, Policy, QName, Relation, TableRule, UserType};
 use super::resolve::{self, Sure};
 use super::{Function, Schema};
+use crate::shared::Shared;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, GrantObject, Ident,
     ObjectChange, ObjectKind, Operation, PublishVerb, Publishes, RelationKind, TableChange,
@@ -668,7 +669,7 @@ impl Catalog<'_> {
             columns.sort();
             columns
         };
-        let unique = |index: &super::Index| {
+        let unique = |index: &Shared<super::Index>| {
             index.unique && index.plain_key().is_some_and(|plain| sorted(&plain) == sorted(&key))
         };
         let mut keys = found.indexes.values().filter(|index| unique(index)).peekable();

@@ -12,6 +12,7 @@ use super::values::Value;
 use super::{Arbiter, Output, QueryProblem, Resolver, Row, Write, WriteKind, normal};
 use crate::schema::refusals::repeated;
 use crate::schema::{Column, QName, Relation, UserType};
+use crate::shared::Shared;
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
@@ -443,7 +444,7 @@ impl<'s> Resolver<'s> {
     /// A relation in FROM. Mostly a body names the same few again and again.
     pub(super) fn table_of(&self, alias: Ident, schema: Option<Ident>, name: &QName, relation: &Relation) -> Table {
         let made = || {
-            let column = |column: &Column| Col::own(name, &column.name, column.data_type.as_ref());
+            let column = |column: &Shared<Column>| Col::own(name, &column.name, column.data_type.as_ref());
             let counter = |(name, data_type): (&str, &str)| Col::plain(name.into(), Type::named(data_type));
             Columns::new(match relation.kind {
                 RelationKind::Sequence => {

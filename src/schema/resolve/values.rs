@@ -11,6 +11,7 @@ use super::single::gives_several;
 use super::types::Type;
 use crate::schema::model::{Function, QName, Relation};
 use crate::schema::{Column, Schema, UserType};
+use crate::shared::Shared;
 use crate::sql::TypeName;
 use crate::sql::body::{Body, BodyQuery, Declared};
 use crate::sql::condition::Constant;
@@ -422,7 +423,8 @@ impl Resolver<'_> {
         if relation.kind != RelationKind::Table || filled {
             return;
         }
-        let lacks = |column: &&Column| column.not_null && !column.may_be_omitted() && !given.contains(&column.name);
+        let lacks =
+            |column: &&Shared<Column>| column.not_null && !column.may_be_omitted() && !given.contains(&column.name);
         for column in relation.columns.iter().filter(lacks) {
             self.put(table, &column.name, Value { null: true, alone: true, ..Value::default() }, false);
         }
@@ -513,7 +515,7 @@ pub(crate) fn kept_written(
 ) -> Vec<Written> {
     let Some(relation) = schema.relation(table) else { return Vec::new() };
     let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
-    let col = |column: &Column| {
+    let col = |column: &Shared<Column>| {
         let col = Col::own(table, &column.name, column.data_type.as_ref());
         let value = resolver.value_of(&col);
         col.holding(Value { from: vec![column.name.clone()], read: Vec::new(), ..value })
@@ -675,7 +677,7 @@ impl State {
             // A body that asks what it runs for knows which row there is.
             let told = mentions("tg_op");
             for (alias, lacks) in [("new", firing.delete), ("old", firing.insert)] {
-                let col = |column: &Column| {
+                let col = |column: &Shared<Column>| {
                     let col = Col::own(table, &column.name, column.data_type.as_ref());
                     let value = resolver.value_of(&col);
                     let null = (value.null || lacks && !told) && !guarded.contains(&column.name);

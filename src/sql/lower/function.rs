@@ -1,6 +1,7 @@
 //! Functions, procedures and triggers, read from the tokens: only the header matters, and the names a body mentions.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -9,6 +10,7 @@ use sqlparser::tokenizer::Token;
 use super::query::kept_at;
 use super::{Result, misc};
 use crate::sql::ast::{fold, lower_name};
+use crate::sql::body::BodySource;
 use crate::sql::lex::{Lexeme, TokenKind, lex, words_of};
 use crate::sql::operation::{CreateFunction, Firing, FunctionBody, Ident, Operation, Routine, RoutineChange, path_in};
 use crate::sql::parse::{at_end, eat, eat_word, eat_words, is_word, peek_words};
@@ -56,8 +58,8 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
     }
     let mentions = mentions.into_iter().collect();
     let (volatile, immutable) = (body.volatility == "volatile", body.volatility == "immutable");
-    let (language, text, tracked) = (body.language.as_str().into(), body.text.as_str().into(), body.tracked);
-    let definer = body.security_definer;
+    let source = Arc::new(BodySource::new(body.language.as_str().into(), body.text.as_str().into()));
+    let (tracked, definer) = (body.tracked, body.security_definer);
     let path = path.and_then(|path| path_in(&path));
     let body = body.digest().into();
     Ok(vec![Operation::CreateFunction(Box::new(CreateFunction {
@@ -69,8 +71,7 @@ pub(super) fn create_function(parser: &mut Parser<'_>) -> Result<Vec<Operation>>
         inputs: input_names,
         names,
         mentions,
-        language,
-        text,
+        source,
         tracked,
         volatile,
         immutable,

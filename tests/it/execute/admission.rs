@@ -219,6 +219,24 @@ fn whoever_waits_is_let_through_and_outlives_a_restart() {
     Ran::from(drained.wait_with_output().unwrap()).ends(OPEN);
 }
 
+/// A release that is begun and over between two looks is the one that was waited for.
+#[test]
+fn no_release_comes_and_goes_unseen() {
+    let shop = Shop::new();
+    let waits = || shop.spawn(&["gate", "wait", "drained", "--timeout", "2m"]);
+    let asks = "SELECT 'x' FROM pg_stat_activity WHERE application_name = 'cutover (watching)' AND state = 'idle' AND datname = current_database()";
+    let mut first = waits();
+    until("it asks", || shop.rows(asks).len() == 1);
+    signal(&first, Signal::SIGSTOP);
+    assert!(has_stopped(&mut first));
+    let path = shop.save(&shop.plan());
+    shop.run(&["execute", &path, "--yes", "--traffic", "simulated"]).ends(0);
+    signal(&first, Signal::SIGCONT);
+    Ran::from(first.wait_with_output().unwrap()).ends(OPEN);
+    // Whoever comes later waits for the next one.
+    shop.run(&["gate", "wait", "drained", "--timeout", "0s"]).ends(NOT_YET);
+}
+
 #[test]
 fn the_gates_of_a_ramp_are_gates() {
     let shop = Shop::new();

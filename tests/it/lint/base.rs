@@ -123,6 +123,27 @@ fn two_branches_may_take_the_same_version() {
     ");
 }
 
+/// A plan to look at in a pull request, whatever database the environment names.
+#[test]
+fn a_plan_has_what_the_base_lacks() {
+    let repository = repository(&[USERS, OLD_INDEX, ("cutover.toml", "[migrations]\nfolder = \"m\"\nfrom = \"1\"\n")]);
+    write(repository.path(), &[NEW_INDEX]);
+    let plan = |args: &str| {
+        let mut command = super::cutover(repository.path());
+        command.args(args.split(' ')).env("CUTOVER_DATABASE", "host=127.0.0.1 port=1");
+        command.output().unwrap()
+    };
+    let output = plan("plan . --base main -o release.plan");
+    let text = crate::support::transcript(&output);
+    assert!(text.starts_with("exit 0\n"), "{text}");
+    assert!(text.contains("cutover plan: 1 migration (3), 1 step, on top of 2\n"), "{text}");
+    // A plan that is there has its base.
+    let text = crate::support::transcript(&plan("report release.plan --base main"));
+    assert!(text.starts_with("exit 2\n") && text.contains("release.plan is a saved plan"), "{text}");
+    let text = crate::support::transcript(&plan("plan . --base main --from 1"));
+    assert!(text.starts_with("exit 2\n"), "{text}");
+}
+
 #[test]
 fn a_hook_of_git_may_run_it() {
     let repository = repository(&[USERS]);
