@@ -92,3 +92,59 @@ install_package() {
 get_server() {
     find_server || { install_package postgresql && find_server; } || fetch_server 18
 }
+
+# Runs a command as the user that servers run as: they refuse to be root's.
+as_server_user() {
+    if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
+}
+
+# Starts the server of the directory of programs $1 in the directory $2, with a user `deploy` who needs no password, and sets PORT. psql is
+# on the path then.
+start_own_server() {
+    if [ -x "$1/psql" ]; then PATH=$1:$PATH; fi
+    command -v psql >/dev/null || install_package postgresql-client || return 1
+    mkdir "$2/data"
+    [ "$(id -u)" != 0 ] || chown 65534:65534 "$2/data"
+    chmod 755 "$2"
+    PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    (
+        cd "$2/data"
+        as_server_user "$1/initdb" -D "$2/data" -U deploy -A trust -E UTF8 --no-sync >"$2/initdb.log" 2>&1 &&
+            as_server_user "$1/pg_ctl" -D "$2/data" -w -s -l "$2/data/log" \
+                -o "-p $PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off" start
+    ) || {
+        echo "the server does not start:" >&2
+        cat "$2/initdb.log" "$2/data/log" >&2
+        return 1
+    }
+    unset PGHOST PGUSER PGDATABASE PGPASSWORD PGSERVICE
+}
+
+# Ends it, and takes the directory away.
+stop_own_server() {
+    as_server_user "$1/pg_ctl" -D "$2/data" -m immediate -s stop || true
+    rm -rf "$2"
+}
+
+# Prints the directory of a Python environment with the packages $2, which is kept under the directory $1.
+python_environment() {
+    # Named by what is in it, so that another version is another directory.
+    kept=$1/$(echo "$2" | cksum | cut -d ' ' -f 1)
+    if [ ! -e "$kept" ]; then
+        echo "getting $2" >&2
+        mkdir -p "$1" && fresh=$(mktemp -d "$1/.getting.XXXXXX") || return 1
+        # shellcheck disable=SC2086 # several words
+        if ! { python3 -m venv --copies "$fresh" && "$fresh/bin/python" -m pip install --quiet --disable-pip-version-check $2; } >"$1/log" 2>&1; then
+            tail -n 20 "$1/log" >&2
+            rm -rf "$fresh"
+            return 1
+        fi
+        mv -T "$fresh" "$kept" 2>/dev/null || rm -rf "$fresh"
+    fi
+    echo "$kept"
+}
+
+# The directory that what tests fetch is kept in.
+kept_for_tests() {
+    if [ "$(id -u)" = 0 ]; then echo /var/cache/cutover-tests; else echo "$PWD/target"; fi
+}

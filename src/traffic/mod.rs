@@ -1,7 +1,6 @@
 //! Whatever moves the traffic from blue to green: one trait, one file or folder a backend, and a line in [`KINDS`].
 
 mod admin;
-#[cfg(feature = "aws-account")]
 mod aws;
 mod backend;
 mod caddy;

@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-#[cfg(feature = "aws-account")]
-use super::aws;
-use super::{TrafficBackend, caddy, envoy, haproxy, manual, nginx, plugin, simulated, traefik};
+use super::{TrafficBackend, aws, caddy, envoy, haproxy, manual, nginx, plugin, simulated, traefik};
 use crate::outside::{Needs, SettingsSchema, Surroundings};
 use crate::release::Configured;
 
@@ -38,17 +36,10 @@ pub static KINDS: &[BackendKind] = &[
     envoy::KIND,
     traefik::KIND,
     caddy::KIND,
-    #[cfg(feature = "aws-elb")]
     aws::elb::KIND,
-    #[cfg(feature = "aws-route53")]
     aws::route53::KIND,
-    #[cfg(feature = "aws-lambda")]
     aws::lambda::KIND,
 ];
-
-/// Kinds that not every build has, with the feature that brings each.
-const OPTIONAL: [(&str, &str); 3] =
-    [("aws-elb", "aws-elb"), ("aws-route53", "aws-route53"), ("aws-lambda", "aws-lambda")];
 
 /// Why a backend cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,16 +52,6 @@ pub enum OpenError {
         name: String,
         /// What was asked for.
         kind: String,
-    },
-    /// It is left out of this build.
-    #[error("traffic {name}: kind {kind:?} is not part of this build; install `cutover` with `--features {feature}`")]
-    NotBuilt {
-        /// What the release calls it.
-        name: String,
-        /// What was asked for.
-        kind: String,
-        /// What brings it.
-        feature: &'static str,
     },
     /// It is called as another kind is.
     #[error("traffic {name}: it is of kind {kind:?}, and {name} is the name of another kind; call it something else")]
@@ -92,13 +73,7 @@ pub enum OpenError {
 
 /// The kind of a backend.
 pub fn kind(traffic: &Configured) -> Result<&'static BackendKind, OpenError> {
-    let no_kind = || {
-        let (name, kind) = (traffic.name.clone(), traffic.kind.clone());
-        match OPTIONAL.iter().find(|(optional, _)| *optional == kind) {
-            Some((_, feature)) => OpenError::NotBuilt { name, kind, feature },
-            None => OpenError::NoKind { name, kind },
-        }
-    };
+    let no_kind = || OpenError::NoKind { name: traffic.name.clone(), kind: traffic.kind.clone() };
     KINDS.iter().find(|kind| kind.name == traffic.kind).ok_or_else(no_kind)
 }
 

@@ -1,7 +1,4 @@
-//! AWS Lambda: the weights of two versions of a function behind an alias.
-//!
-//! A change names the revision of the alias that it was made from, so that what somebody else changes at the same moment is never overwritten. Calls and limits
-//! are those of the API reference, "AWS Lambda" version 2015-03-31, and of its page on weighted aliases.
+//! The alias, read and changed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,88 +7,20 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, State};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::super::registry::BackendKind;
-use super::super::{
+use super::super::account::{Account, Asked};
+use super::super::{Arn, policy};
+use super::Settings;
+use crate::side::Side;
+use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
 };
-use super::{Account, AccountSettings, Arn, Asked, policy};
-use crate::outside::Needs;
-use crate::side::Side;
-
-pub(in crate::traffic) const KIND: BackendKind = BackendKind {
-    name: "aws-lambda",
-    about: "an alias of an AWS Lambda function gives two of its versions weights",
-    needs: Needs::Settings,
-    settings: Settings::json_schema,
-    open: |traffic, _| {
-        let settings: Settings = traffic.read()?;
-        settings.check()?;
-        let account = Account::new(settings.account.clone())?;
-        Ok(Box::new(Alias {
-            name: traffic.name.clone(),
-            account,
-            client: OnceCell::new(),
-            settings,
-            none_since: Mutex::default(),
-        }))
-    },
-};
-
-/// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Settings {
-    /// The function, by its name.
-    function: String,
-    /// The alias that it is called by.
-    alias: String,
-    /// Blue's published version, a number.
-    blue: String,
-    /// Green's.
-    green: String,
-    /// The account, where it is not that of the environment.
-    #[serde(default)]
-    account: AccountSettings,
-}
-
-impl Settings {
-    fn check(&self) -> Result<(), String> {
-        let is_name =
-            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-        for (setting, text) in [("function", &self.function), ("alias", &self.alias)] {
-            if !is_name(text) {
-                return Err(format!("`{setting}` {text:?} is no name that Lambda has; ARNs are not taken"));
-            }
-        }
-        for (setting, text) in [("blue", &self.blue), ("green", &self.green)] {
-            if text.is_empty() || !text.chars().all(|c| c.is_ascii_digit()) {
-                return Err(format!(
-                    "`{setting}` {text:?} is no published version, such as \"7\"; an alias splits between those only"
-                ));
-            }
-        }
-        if self.blue == self.green {
-            return Err("`blue` and `green` are the same version".to_owned());
-        }
-        Ok(())
-    }
-
-    fn version(&self, side: Side) -> &str {
-        match side {
-            Side::Blue => &self.blue,
-            Side::Green => &self.green,
-        }
-    }
-}
 
 /// An alias as traffic backend.
 #[derive(Debug)]
-struct Alias {
+pub(super) struct Alias {
     name: String,
     account: Account,
     client: OnceCell<Client>,
@@ -109,8 +38,14 @@ struct Routed {
 }
 
 impl Alias {
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(|| async { Client::new(self.account.config().await) }).await
+    pub(super) fn new(name: String, settings: Settings) -> Self {
+        let account = Account::new(settings.account.clone(), None);
+        Self { name, account, client: OnceCell::new(), settings, none_since: Mutex::default() }
+    }
+
+    async fn client(&self, asked: Asked<'_>) -> Result<&Client, TrafficError> {
+        let config = self.account.config(asked).await?;
+        Ok(self.client.get_or_init(|| async { Client::new(config) }).await)
     }
 
     fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
@@ -119,7 +54,8 @@ impl Alias {
 
     async fn routed(&self, asked: Asked<'_>) -> Result<Routed, TrafficError> {
         let Settings { function, alias, blue, green, .. } = &self.settings;
-        let answer = asked.answer(self.client().await.get_alias().function_name(function).name(alias).send()).await?;
+        let answer =
+            asked.answer(self.client(asked).await?.get_alias().function_name(function).name(alias).send()).await?;
         let main = answer.function_version().ok_or_else(|| asked.broken("FunctionVersion"))?;
         let more = answer.routing_config().and_then(AliasRoutingConfiguration::additional_version_weights);
         let more: Vec<(&String, &f64)> = more.into_iter().flatten().filter(|(_, weight)| **weight > 0.0).collect();
@@ -151,7 +87,7 @@ impl Alias {
     }
 
     async fn function(&self, asked: Asked<'_>, side: Side) -> Result<GetFunctionConfigurationOutput, TrafficError> {
-        let call = self.client().await.get_function_configuration().function_name(&self.settings.function);
+        let call = self.client(asked).await?.get_function_configuration().function_name(&self.settings.function);
         asked.answer(call.qualifier(self.settings.version(side)).send()).await
     }
 
@@ -191,7 +127,7 @@ impl Alias {
             _ => HashMap::from([(green.clone(), part)]),
         };
         let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(more)).build();
-        let call = self.client().await.update_alias().function_name(function).name(alias).function_version(main);
+        let call = self.client(asked).await?.update_alias().function_name(function).name(alias).function_version(main);
         asked.answer(call.routing_config(routing).set_revision_id(revision).send()).await?;
         Ok(ShareSet { share: want })
     }
@@ -284,28 +220,5 @@ impl TrafficBackend for Alias {
 
     fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
         Box::pin(self.is_drained(context, side))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_that_cannot_be_meant_are_refused() {
-        let check = |function: &str, blue: &str, green: &str, expected: &str| {
-            let settings = Settings {
-                function: function.to_owned(),
-                alias: "live".to_owned(),
-                blue: blue.to_owned(),
-                green: green.to_owned(),
-                account: AccountSettings::default(),
-            };
-            let error = settings.check().unwrap_err();
-            assert!(error.starts_with(expected), "{error}");
-        };
-        check("arn:aws:lambda:::f", "7", "8", "`function` \"arn:aws:lambda:::f\" is no name that Lambda has");
-        check("orders", "$LATEST", "8", "`blue` \"$LATEST\" is no published version");
-        check("orders", "7", "7", "`blue` and `green` are the same version");
     }
 }

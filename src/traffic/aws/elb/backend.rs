@@ -1,7 +1,4 @@
-//! Application and Network Load Balancers: the weights of two target groups in the forward action of a listener or a rule.
-//!
-//! A change replaces the whole list of actions, so it is read, changed and written back; nothing compares it with what somebody else does at the same
-//! moment. Calls and limits are those of the API reference, "Elastic Load Balancing" version 2015-12-01.
+//! The load balancer, asked and changed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,115 +7,20 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple, TargetHealth, TargetHealthStateEnum,
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::super::registry::BackendKind;
-use super::super::{
+use super::super::account::{Account, Asked};
+use super::super::{AccountSettings, Arn, policy};
+use super::{DrainBy, Settings};
+use crate::side::Side;
+use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
     TrafficErrorCode, Verified, weights,
 };
-use super::{Account, AccountSettings, Arn, Asked, policy};
-use crate::outside::Needs;
-use crate::side::Side;
-
-pub(in crate::traffic) const KIND: BackendKind = BackendKind {
-    name: "aws-elb",
-    about: "an AWS load balancer (ALB, NLB) forwards by the weights of two target groups",
-    needs: Needs::Settings,
-    settings: Settings::json_schema,
-    open: |traffic, _| {
-        let settings: Settings = traffic.read()?;
-        let place = settings.place()?;
-        let account = AccountSettings { region: Some(place.region.clone()), ..settings.account.clone() };
-        Ok(Box::new(LoadBalancer {
-            name: traffic.name.clone(),
-            account: Account::new(account)?,
-            client: OnceCell::new(),
-            place,
-            settings,
-            known: Mutex::default(),
-        }))
-    },
-};
-
-/// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Settings {
-    /// The ARNs of the rules that forward to both target groups; that of a listener stands for its default action.
-    rules: Vec<String>,
-    /// The ARN of blue's target group.
-    blue: String,
-    /// Green's.
-    green: String,
-    /// When blue counts as drained.
-    #[serde(default)]
-    drain: DrainBy,
-    /// The account, where it is not that of the environment.
-    #[serde(default)]
-    account: AccountSettings,
-}
-
-/// What tells that blue serves nobody: a weight of 0 keeps new requests away, and no connection that is there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum DrainBy {
-    /// Somebody says so, or blue's target group has no targets any more.
-    #[default]
-    Word,
-    /// Blue's target group has no targets any more, which is waited for.
-    TargetsGone,
-}
 
 /// The greatest weight of a target group.
 const MOST: u32 = 999;
-
-impl Settings {
-    /// Where all of it is: one region of one account.
-    fn place(&self) -> Result<Arn, String> {
-        let kinds: &[(&str, &[String], &[&str])] = &[
-            ("rules", &self.rules, &["listener/", "listener-rule/"]),
-            ("blue", std::slice::from_ref(&self.blue), &["targetgroup/"]),
-            ("green", std::slice::from_ref(&self.green), &["targetgroup/"]),
-        ];
-        let mut place: Option<Arn> = None;
-        for (setting, arns, resources) in kinds {
-            for text in *arns {
-                let arn = Arn::read(setting, text, "elasticloadbalancing")?;
-                if !resources.iter().any(|start| arn.resource.starts_with(start)) {
-                    return Err(format!("`{setting}` {text:?} is the ARN of something else"));
-                }
-                match &place {
-                    Some(one) if (&one.region, &one.account) != (&arn.region, &arn.account) => {
-                        return Err("`rules`, `blue` and `green` are not of one region and account".to_owned());
-                    }
-                    Some(_) => {}
-                    None => place = Some(arn),
-                }
-            }
-        }
-        if self.rules.is_empty() {
-            return Err("`rules` names at least one rule or listener".to_owned());
-        }
-        if self.blue == self.green {
-            return Err("`blue` and `green` are the same target group".to_owned());
-        }
-        if self.account.region.is_some() {
-            return Err("`account.region` is that of the ARNs, and need not be said".to_owned());
-        }
-        place.ok_or_else(|| "`rules` names at least one rule or listener".to_owned())
-    }
-
-    fn group(&self, side: Side) -> &str {
-        match side {
-            Side::Blue => &self.blue,
-            Side::Green => &self.green,
-        }
-    }
-}
 
 /// What this process knows and the load balancer does not tell.
 #[derive(Debug, Default)]
@@ -131,7 +33,7 @@ struct Known {
 
 /// A load balancer as traffic backend.
 #[derive(Debug)]
-struct LoadBalancer {
+pub(super) struct LoadBalancer {
     name: String,
     account: Account,
     client: OnceCell<Client>,
@@ -167,8 +69,16 @@ fn weight(group: &TargetGroupTuple) -> u64 {
 }
 
 impl LoadBalancer {
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(|| async { Client::new(self.account.config().await) }).await
+    /// `place`: the region and account of all that the settings name.
+    pub(super) fn new(name: String, settings: Settings, place: Arn) -> Self {
+        let account = AccountSettings { region: Some(place.region.clone()), ..settings.account.clone() };
+        let account = Account::new(account, None);
+        Self { name, account, client: OnceCell::new(), place, settings, known: Mutex::default() }
+    }
+
+    async fn client(&self, asked: Asked<'_>) -> Result<&Client, TrafficError> {
+        let config = self.account.config(asked).await?;
+        Ok(self.client.get_or_init(|| async { Client::new(config) }).await)
     }
 
     fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
@@ -180,7 +90,7 @@ impl LoadBalancer {
     }
 
     async fn actions(&self, asked: Asked<'_>, rule: &str) -> Result<Vec<Action>, TrafficError> {
-        let client = self.client().await;
+        let client = self.client(asked).await?;
         let found = if Self::is_listener(rule) {
             let answer = asked.answer(client.describe_listeners().listener_arns(rule).send()).await?;
             answer.listeners().first().map(|listener| listener.default_actions().to_vec())
@@ -243,7 +153,8 @@ impl LoadBalancer {
 
     async fn targets(&self, asked: Asked<'_>, side: Side) -> Result<Vec<(String, TargetHealth)>, TrafficError> {
         let group = self.settings.group(side);
-        let answer = asked.answer(self.client().await.describe_target_health().target_group_arn(group).send()).await?;
+        let answer =
+            asked.answer(self.client(asked).await?.describe_target_health().target_group_arn(group).send()).await?;
         let target = |described: &aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {
             let id = described.target().and_then(|target| target.id()).unwrap_or_default().to_owned();
             Some((id, described.target_health()?.clone()))
@@ -254,7 +165,7 @@ impl LoadBalancer {
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
         let asked = self.asked(context, "preflight");
         let Settings { blue, green, .. } = &self.settings;
-        let client = self.client().await;
+        let client = self.client(asked).await?;
         for group in [blue, green] {
             asked.answer(client.describe_target_groups().target_group_arns(group).send()).await?;
         }
@@ -334,7 +245,7 @@ impl LoadBalancer {
     }
 
     async fn replace(&self, asked: Asked<'_>, rule: &str, actions: Vec<Action>) -> Result<(), TrafficError> {
-        let client = self.client().await;
+        let client = self.client(asked).await?;
         if Self::is_listener(rule) {
             let call = client.modify_listener().listener_arn(rule).set_default_actions(Some(actions));
             asked.answer(call.send()).await?;
@@ -462,34 +373,5 @@ impl TrafficBackend for LoadBalancer {
 
     fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
         Box::pin(self.is_drained(context, side))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RULE: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/edge/1/2/3";
-    const BLUE: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/blue/1";
-    const GREEN: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/green/1";
-
-    #[test]
-    fn settings_that_cannot_be_meant_are_refused() {
-        let check = |rules: &[&str], blue: &str, green: &str, expected: &str| {
-            let settings = Settings {
-                rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
-                blue: blue.to_owned(),
-                green: green.to_owned(),
-                drain: DrainBy::Word,
-                account: AccountSettings::default(),
-            };
-            assert_eq!(settings.place().unwrap_err(), expected);
-        };
-        check(&[], BLUE, GREEN, "`rules` names at least one rule or listener");
-        check(&[RULE], BLUE, BLUE, "`blue` and `green` are the same target group");
-        check(&[BLUE], BLUE, GREEN, &format!("`rules` {BLUE:?} is the ARN of something else"));
-        check(&["edge"], BLUE, GREEN, "`rules` \"edge\" is no ARN of the service elasticloadbalancing");
-        let elsewhere = GREEN.replace("eu-central-1", "eu-west-1");
-        check(&[RULE], BLUE, &elsewhere, "`rules`, `blue` and `green` are not of one region and account");
     }
 }

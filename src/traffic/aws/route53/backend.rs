@@ -1,7 +1,4 @@
-//! Route 53: the weights of two records of one name.
-//!
-//! Both are changed in one batch, which is carried out as a whole or not at all. What resolvers keep is out of sight: the time to live that the records had
-//! before a change is waited out, and blue is never said to be drained. Calls and limits are those of the API reference, "Amazon Route 53" version 2013-04-01.
+//! The records, read and changed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,58 +7,17 @@ use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{
     Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecordSet, RrType, StatusReport,
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::super::registry::BackendKind;
-use super::super::{
+use super::super::account::{Account, Asked};
+use super::super::policy;
+use super::Settings;
+use crate::side::Side;
+use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
     TrafficErrorCode, Verified, weights,
 };
-use super::{Account, AccountSettings, Asked, policy};
-use crate::outside::Needs;
-use crate::side::Side;
-
-pub(in crate::traffic) const KIND: BackendKind = BackendKind {
-    name: "aws-route53",
-    about: "Route 53 answers by the weights of two records",
-    needs: Needs::Settings,
-    settings: Settings::json_schema,
-    open: |traffic, _| {
-        let settings: Settings = traffic.read()?;
-        settings.check()?;
-        let account = Account::new(settings.account.clone())?;
-        Ok(Box::new(Dns {
-            name: traffic.name.clone(),
-            account,
-            client: OnceCell::new(),
-            settings,
-            change: Mutex::default(),
-        }))
-    },
-};
-
-/// As `[traffic.NAME]` has them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Settings {
-    /// The id of the hosted zone.
-    zone: String,
-    /// The name of the records.
-    record: String,
-    /// Their type, for example `A` or `CNAME`.
-    #[serde(rename = "type")]
-    kind: String,
-    /// The set identifier of blue's record.
-    blue: String,
-    /// That of green's.
-    green: String,
-    /// The account, where it is not that of the environment.
-    #[serde(default)]
-    account: AccountSettings,
-}
 
 /// The greatest weight of a record.
 const MOST: u32 = 255;
@@ -71,32 +27,6 @@ const ALIAS: Duration = Duration::from_secs(60);
 
 /// A version counts as healthy for Route 53 when more than so many of a hundred of its checkers say so.
 const HEALTHY_PERCENT: usize = 18;
-
-impl Settings {
-    fn check(&self) -> Result<(), String> {
-        if self.zone.is_empty() || !self.zone.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(format!("`zone` {:?} is no id of a hosted zone, such as Z1D633PJN98FT9", self.zone));
-        }
-        if self.record.trim_end_matches('.').is_empty() {
-            return Err("`record` is empty".to_owned());
-        }
-        if !RrType::values().contains(&self.kind.as_str()) {
-            let known = RrType::values().join(", ");
-            return Err(format!("`type` {:?} is no type of records; there are {known}", self.kind));
-        }
-        if self.blue == self.green {
-            return Err("`blue` and `green` are the same record".to_owned());
-        }
-        Ok(())
-    }
-
-    fn identifier(&self, side: Side) -> &str {
-        match side {
-            Side::Blue => &self.blue,
-            Side::Green => &self.green,
-        }
-    }
-}
 
 /// A name as Route 53 lists it: in lower case, with a dot at the end, and characters beyond letters, digits, `-` and `_` by their octal codes.
 fn listed(name: &str) -> String {
@@ -113,7 +43,7 @@ fn listed(name: &str) -> String {
 
 /// Route 53 as traffic backend.
 #[derive(Debug)]
-struct Dns {
+pub(super) struct Dns {
     name: String,
     account: Account,
     client: OnceCell<Client>,
@@ -145,8 +75,14 @@ impl Records {
 }
 
 impl Dns {
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(|| async { Client::new(self.account.config().await) }).await
+    pub(super) fn new(name: String, settings: Settings) -> Self {
+        let account = Account::new(settings.account.clone(), Some("us-east-1"));
+        Self { name, account, client: OnceCell::new(), settings, change: Mutex::default() }
+    }
+
+    async fn client(&self, asked: Asked<'_>) -> Result<&Client, TrafficError> {
+        let config = self.account.config(asked).await?;
+        Ok(self.client.get_or_init(|| async { Client::new(config) }).await)
     }
 
     fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
@@ -159,7 +95,7 @@ impl Dns {
         let (name, kind) = (listed(record), RrType::from(kind.as_str()));
         let (mut found, mut from) = (Vec::new(), None);
         loop {
-            let call = self.client().await.list_resource_record_sets().hosted_zone_id(zone);
+            let call = self.client(asked).await?.list_resource_record_sets().hosted_zone_id(zone);
             let call = call.start_record_name(record).start_record_type(kind.clone());
             let answer = asked.answer(call.set_start_record_identifier(from).send()).await?;
             let is_one = |set: &&ResourceRecordSet| listed(set.name()) == name && *set.r#type() == kind;
@@ -237,7 +173,7 @@ impl Dns {
         let batch = ChangeBatch::builder().set_changes(Some(changes)).comment(comment).build();
         let batch = batch.map_err(|_| asked.broken("complete records"))?;
         // What is there already is changed once more: only a change of one's own is told to be everywhere.
-        let call = self.client().await.change_resource_record_sets().hosted_zone_id(&self.settings.zone);
+        let call = self.client(asked).await?.change_resource_record_sets().hosted_zone_id(&self.settings.zone);
         let answer = asked.answer(call.change_batch(batch).send()).await?;
         let change = answer.change_info().map(|change| change.id().to_owned());
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = change;
@@ -249,7 +185,7 @@ impl Dns {
         let change = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(change) = change else { return Ok(true) };
         let id = change.trim_start_matches("/change/");
-        let answer = asked.answer(self.client().await.get_change().id(id).send()).await?;
+        let answer = asked.answer(self.client(asked).await?.get_change().id(id).send()).await?;
         let is_everywhere = answer.change_info().is_some_and(|change| *change.status() == ChangeStatus::Insync);
         if is_everywhere {
             let mut known = self.change.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,7 +201,8 @@ impl Dns {
         let Records { blue, green } = self.records(asked).await?;
         let record = if side == Side::Blue { blue } else { green };
         let Some(check) = record.health_check_id() else { return Ok(Health::Unknown) };
-        let answer = asked.answer(self.client().await.get_health_check_status().health_check_id(check).send()).await?;
+        let answer =
+            asked.answer(self.client(asked).await?.get_health_check_status().health_check_id(check).send()).await?;
         let status = |observation: &aws_sdk_route53::types::HealthCheckObservation| {
             observation.status_report().and_then(StatusReport::status).unwrap_or_default().to_owned()
         };
@@ -366,24 +303,5 @@ mod tests {
         assert_eq!(listed("App.example.com"), "app.example.com.");
         assert_eq!(listed("*.example.com."), "\\052.example.com.");
         assert_eq!(listed("\\052.example.com."), "\\052.example.com.");
-    }
-
-    #[test]
-    fn settings_that_cannot_be_meant_are_refused() {
-        let check = |zone: &str, kind: &str, green: &str, expected: &str| {
-            let settings = Settings {
-                zone: zone.to_owned(),
-                record: "app.example.com".to_owned(),
-                kind: kind.to_owned(),
-                blue: "blue".to_owned(),
-                green: green.to_owned(),
-                account: AccountSettings::default(),
-            };
-            let error = settings.check().unwrap_err();
-            assert!(error.starts_with(expected), "{error}");
-        };
-        check("/hostedzone/Z1", "A", "green", "`zone` \"/hostedzone/Z1\" is no id of a hosted zone");
-        check("Z1", "B", "green", "`type` \"B\" is no type of records; there are A, AAAA");
-        check("Z1", "A", "blue", "`blue` and `green` are the same record");
     }
 }

@@ -1,0 +1,210 @@
+"""The contract of every backend, by its own suite; what it is allowed; its limits; and what a service may answer."""
+
+import json
+import unittest
+
+from support import Alias, Dns, LoadBalancer, Shop, trouble
+
+FOLDER = "migrations"
+
+
+class Contract(unittest.TestCase):
+    def each(self):
+        for maker in (LoadBalancer, Dns, Alias):
+            with self.subTest(maker.kind):
+                trouble().clear()
+                backend = maker(trouble())
+                yield backend, Shop(self, backend)
+
+    def test_every_rule_is_kept(self):
+        for backend, shop in self.each():
+            ran = shop.run("traffic", "test", FOLDER, "--yes", "--verify-timeout", "20s").ends(0)
+            self.assertNotIn("BROKEN", ran.out)
+            self.assertGreaterEqual(ran.out.count("  kept "), 9, ran.out)
+            self.assertEqual(backend.weights(), (100, 0))
+
+    def test_what_it_does_is_what_the_policy_allows(self):
+        for backend, shop in self.each():
+            shop.run("traffic", "test", FOLDER, "--yes", "--verify-timeout", "20s").ends(0)
+            policy = json.loads(shop.run("traffic", "policy", FOLDER).ends(0).out)
+            self.assertEqual(policy["Version"], "2012-10-17")
+            allowed = {action.split(":")[1] for statement in policy["Statement"] for action in statement["Action"]}
+            asked = set(trouble().actions())
+            self.assertLessEqual(asked, allowed)
+            # What else is allowed is asked for in cases that this suite does not meet.
+            self.assertLessEqual(allowed - asked, {"DescribeListeners", "GetHealthCheckStatus"})
+
+    def test_shares_that_no_weights_make_are_refused_before_anything_runs(self):
+        for backend, shop in self.each():
+            shop.plan("--shift", "0.01,100")
+            trouble().clear()
+            if backend.kind == "aws-lambda":
+                continue
+            shop.execute().ends(2).says("give green exactly 0.01 %")
+            self.assertNotIn(backend.writes, trouble().actions())
+
+    def test_what_it_sees_is_shown(self):
+        for backend, shop in self.each():
+            backend.somebody_else(75, 25)
+            shown = json.loads(shop.run("traffic", "show", FOLDER, "--format", "json").ends(0).out)
+            self.assertEqual(shown["share"], 2500)
+            if backend.kind != "aws-route53":
+                self.assertEqual(shown["capabilities"]["target"]["at"], "AWS account 123456789012 in eu-central-1")
+
+    def test_errors_are_told_apart(self):
+        denied = {"aws-lambda": "AccessDeniedException"}
+        for backend, shop in self.each():
+            error = lambda status, code: backend.error(status, code, "this is why")
+            trouble().make(backend.reads, answer=error(403, denied.get(backend.kind, "AccessDenied")), times=9)
+            shop.run("traffic", "show", FOLDER).ends(2).says("this is why").says("(denied)")
+            trouble().clear()
+            trouble().make(backend.reads, answer=error(403, "ExpiredToken"), times=9)
+            shop.run("traffic", "show", FOLDER).ends(2).says("ExpiredToken").says("(denied)")
+            trouble().clear()
+            trouble().make(backend.reads, answer=error(400, "ThrottlingException"), times=9)
+            shop.run("traffic", "show", FOLDER).ends(2).says("(throttled)")
+            trouble().clear()
+            trouble().make(backend.reads, answer=error(503, "ServiceUnavailable"), times=9)
+            shop.run("traffic", "show", FOLDER).ends(2).says("cannot reach it")
+            trouble().clear()
+            trouble().make(backend.reads, answer=(200, "text/html", "<html>"), times=9)
+            shop.run("traffic", "show", FOLDER).ends(2)
+            trouble().clear()
+            # Nobody is there who could be asked for credentials.
+            nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+            shop.run("traffic", "show", FOLDER, **nobody).ends(2).says("credentials")
+
+    def test_what_is_not_there_is_named(self):
+        gone = [
+            (LoadBalancer, "listener-rule/", "listener-rule/app/", "not-found"),
+            (Dns, 'green = "green"', 'green = "grun"', "no A record"),
+            (Dns, 'type = "A"', 'type = "AAAA"', "no AAAA record"),
+            (Alias, 'alias = "live"', 'alias = "dead"', "not-found"),
+            (Alias, 'green = "2"', 'green = "77"', "not-found"),
+        ]
+        for maker, known, other, says in gone:
+            with self.subTest(f"{maker.kind} {other}"):
+                backend = maker(trouble())
+                shop = Shop(self, backend)
+                toml = shop.folder / FOLDER / "cutover.toml"
+                self.assertIn(known, toml.read_text())
+                toml.write_text(toml.read_text().replace(known, other))
+                shop.run("traffic", "show", FOLDER).ends(2).says(says)
+
+
+class LoadBalancers(unittest.TestCase):
+    def test_other_actions_and_stickiness_stay(self):
+        backend = LoadBalancer(trouble())
+        oidc = {
+            "Issuer": "https://example.org",
+            "AuthorizationEndpoint": "https://example.org/authorize",
+            "TokenEndpoint": "https://example.org/token",
+            "UserInfoEndpoint": "https://example.org/user",
+            "ClientId": "edge",
+            "ClientSecret": "secret",
+        }
+        sticky = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 2}}
+        (forward,) = backend.actions(100, 0, **sticky)
+        actions = [{"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": oidc}, {**forward, "Order": 2}]
+        backend.elb.modify_rule(RuleArn=backend.rules[0], Actions=actions)
+        before = backend.elb.describe_rules(RuleArns=backend.rules)["Rules"][0]["Actions"]
+        shop = Shop(self, backend)
+        trouble().clear()
+        shop.run("traffic", "test", FOLDER, "--yes", "--shares", "50").ends(0).says("for 2 s")
+        (written, *_) = trouble().bodies("ModifyRule")
+        self.assertIn("Actions.member.1.AuthenticateOidcConfig.UseExistingClientSecret=true", written)
+        self.assertIn("Actions.member.2.ForwardConfig.TargetGroupStickinessConfig.DurationSeconds=2", written)
+        after = backend.elb.describe_rules(RuleArns=backend.rules)["Rules"][0]["Actions"]
+        for actions in (before, after):
+            actions[0]["AuthenticateOidcConfig"].pop("UseExistingClientSecret", None)
+            actions[0]["AuthenticateOidcConfig"].pop("ClientSecret", None)
+            actions[1].pop("TargetGroupArn", None)
+        self.assertEqual(before, after)
+
+    def test_a_listener_stands_for_its_default_action(self):
+        backend = LoadBalancer(trouble())
+        backend.elb.modify_listener(ListenerArn=backend.listener, DefaultActions=backend.actions(100, 0))
+        backend.rules = [backend.listener]
+        shop = Shop(self, backend)
+        shop.run("traffic", "test", FOLDER, "--yes").ends(0)
+        self.assertIn("ModifyListener", trouble().actions())
+
+    def test_green_must_be_in_the_rule(self):
+        backend = LoadBalancer(trouble())
+        backend.elb.modify_rule(RuleArn=backend.rules[0], Actions=[{"Type": "forward", "TargetGroupArn": backend.blue}])
+        shop = Shop(self, backend)
+        shop.run("traffic", "show", FOLDER).ends(2).says("add it with weight 0")
+
+    def test_a_third_target_group_is_a_stranger(self):
+        backend = LoadBalancer(trouble())
+        other = LoadBalancer(trouble())
+        (forward,) = backend.actions(50, 0)
+        forward["ForwardConfig"]["TargetGroups"].append({"TargetGroupArn": other.green, "Weight": 1})
+        backend.elb.modify_rule(RuleArn=backend.rules[0], Actions=[forward])
+        shop = Shop(self, backend)
+        shop.run("traffic", "show", FOLDER).ends(2).says("neither blue's nor green's")
+
+    def test_a_version_without_targets_is_unhealthy(self):
+        backend = LoadBalancer(trouble())
+        backend.elb.deregister_targets(TargetGroupArn=backend.green, Targets=[{"Id": "10.0.0.11"}])
+        shop = Shop(self, backend)
+        shop.run("traffic", "show", FOLDER).ends(0).says("unhealthy: ").says("has no targets")
+
+
+class Names(unittest.TestCase):
+    def test_a_record_of_another_routing_is_refused(self):
+        backend = Dns(trouble())
+        backend.change(backend.record("third", 5))
+        shop = Shop(self, backend)
+        shop.run("traffic", "show", FOLDER).ends(2).says("(third) has a weight as well")
+
+    def test_times_to_live_that_differ_are_refused(self):
+        backend = Dns(trouble())
+        backend.change(backend.record("green", 0, ttl=300))
+        shop = Shop(self, backend)
+        shop.run("traffic", "show", FOLDER).ends(2).says("different times to live")
+
+    def test_a_change_is_waited_for_until_it_is_everywhere(self):
+        backend = Dns(trouble())
+        shop = Shop(self, backend)
+        trouble().clear()
+        trouble().make("GetChange", change=lambda text: text.replace("INSYNC", "PENDING"), times=2)
+        shop.run("traffic", "test", FOLDER, "--yes", "--shares", "50").ends(0).says("not on all servers")
+        self.assertGreaterEqual(trouble().actions().count("GetChange"), 3)
+
+    def test_both_records_are_changed_in_one_batch_and_stay_as_they_are(self):
+        backend = Dns(trouble())
+        before = backend.records()
+        shop = Shop(self, backend)
+        trouble().clear()
+        shop.run("traffic", "test", FOLDER, "--yes", "--shares", "50").ends(0)
+        for body in trouble().bodies("ChangeResourceRecordSets"):
+            self.assertEqual(body.count("<Change>"), 2)
+        self.assertEqual(before, backend.records())
+
+
+class Aliases(unittest.TestCase):
+    def test_a_change_at_the_same_moment_is_never_overwritten(self):
+        backend = Alias(trouble())
+        shop = Shop(self, backend)
+        trouble().clear()
+        precondition = backend.error(412, "PreconditionFailedException", "The RevisionId provided does not match")
+        trouble().make("UpdateAlias", answer=precondition, times=9)
+        shop.run("traffic", "test", FOLDER, "--yes", "--shares", "50").says("PreconditionFailedException")
+        for body in trouble().bodies("UpdateAlias"):
+            self.assertTrue(json.loads(body)["RevisionId"])
+
+    def test_a_third_version_is_refused(self):
+        backend = Alias(trouble())
+        backend.client.update_alias(FunctionName=backend.function, Name="live", FunctionVersion=backend.third)
+        shop = Shop(self, backend)
+        shop.run("traffic", "show", FOLDER).ends(2).says(f"leads to version {backend.third}")
+
+    def test_the_last_share_leaves_one_version(self):
+        backend = Alias(trouble())
+        shop = Shop(self, backend)
+        trouble().clear()
+        shop.run("traffic", "test", FOLDER, "--yes", "--shares", "100").ends(0)
+        bodies = [json.loads(body) for body in trouble().bodies("UpdateAlias")]
+        self.assertIn((backend.green, {}), [(body["FunctionVersion"], body["RoutingConfig"]["AdditionalVersionWeights"]) for body in bodies])
+        self.assertEqual((bodies[-1]["FunctionVersion"], bodies[-1]["RoutingConfig"]["AdditionalVersionWeights"]), (backend.blue, {}))
