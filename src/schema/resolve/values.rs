@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
+use super::computed::default_fails;
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::single::gives_several;
 use super::types::Type;
@@ -537,6 +538,11 @@ pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema
     let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
     let value = resolver.value(expr, None);
     resolver.written.clear();
+    let data_type = schema.relation(table).and_then(|relation| relation.column(column)?.data_type.as_ref());
+    if data_type.is_some_and(|data_type| default_fails(expr, data_type, schema).is_some()) {
+        let words = "has a default that its type may refuse";
+        resolver.written.push(Written::new(Place::Nowhere(words), Value::default()));
+    }
     if !value.constants.is_empty() {
         resolver.put(table, column, value, false);
     }
