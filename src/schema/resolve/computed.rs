@@ -77,6 +77,8 @@ enum Found {
     /// `'…'`, not yet of any type.
     Literal(String),
     Text(String),
+    /// `B'…'`
+    Bits(String),
     /// A whole number of a type.
     Whole(i64, Whole),
     /// So many parts of a power of ten.
@@ -136,7 +138,7 @@ fn ruled_out(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
         Found::Null => Constant::Null,
         Found::Literal(text) | Found::Text(text) => Constant::Text(text.as_str().into()),
         Found::Whole(number, _) => Constant::number(&number.to_string())?,
-        Found::Decimal(..) | Found::Unknown => return None,
+        Found::Bits(_) | Found::Decimal(..) | Found::Unknown => return None,
     };
     let mut domain = to.clone();
     for _ in 0..8 {
@@ -228,6 +230,11 @@ fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
         }
         // What decides by itself leaves the rest alone.
         Expr::And(parts) | Expr::Logic(parts) if parts.iter().any(is_constant) => Ok(Found::Unknown),
+        // `B'…'`
+        Expr::Typed(data_type, parts) if data_type.as_str() == "bit" => Ok(match parts.as_slice() {
+            [Expr::Text(bits, _)] => Found::Bits((**bits).to_owned()),
+            _ => Found::Unknown,
+        }),
         Expr::Common(_, parts, _)
         | Expr::And(parts)
         | Expr::Logic(parts)
@@ -295,6 +302,8 @@ fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
     let text = match (&found, &*base) {
         (Found::Literal(text) | Found::Text(text), _) => text.clone(),
         (Found::Whole(number, _), "text" | "character varying") => number.to_string(),
+        // They are cut, or filled up.
+        (Found::Bits(_), _) => return Ok(Found::Unknown),
         _ => return assigned(found, to, schema),
     };
     match &*base {
@@ -374,7 +383,9 @@ fn assigned(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault
             }
             Ok(if &*base == "character" { Found::Unknown } else { Found::Text(text.chars().take(length).collect()) })
         }
-        (Found::Literal(text), "bit" | "bit varying") if !text.starts_with(['x', 'X', 'b', 'B']) => {
+        (Found::Literal(text) | Found::Bits(text), "bit" | "bit varying")
+            if !text.starts_with(['x', 'X', 'b', 'B']) =>
+        {
             let length = modifiers.first().copied().or_else(|| (&*base == "bit").then_some(1));
             let wrong = |length: usize| {
                 if &*base == "bit" { text.len() != length } else { text.len() > length }
@@ -435,6 +446,9 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         }
         ("sqrt", [Found::Whole(number, _)]) if *number < 0 => Err(Fault::Root),
         ("sqrt", [Found::Decimal(number, _)]) if *number < 0 => Err(Fault::Root),
+        ("length" | "char_length" | "character_length", [Found::Literal(text) | Found::Text(text)]) => {
+            Whole::Plain.take(i128::try_from(text.chars().count()).unwrap_or(i128::MAX))
+        }
         ("repeat", [Found::Literal(text) | Found::Text(text), Found::Whole(times, _)]) => {
             const LONGEST: usize = 1 << 16;
             let times = usize::try_from(*times).unwrap_or(0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
-use super::computed::default_fails;
+use super::computed::{command_fails, default_fails, fails};
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::single::gives_several;
 use super::types::Type;
@@ -71,6 +71,9 @@ impl Written {
 
 /// What is said of a query that is to give one value.
 const SEVERAL: &str = "takes the value of a query that may give more than one row";
+
+/// What is said of a constant that cannot be computed.
+const FAILS: &str = "computes something that always fails";
 
 /// Deeper calls are not followed.
 const DEEPEST: usize = 8;
@@ -525,6 +528,9 @@ pub(crate) fn kept_written(
     let names = Names::of(Table { alias, schema: schema_name, relation: own, columns, open: false, row: None });
     let scope = Scope { names: &names, outer: None };
     resolver.expr(expr, Some(&scope));
+    if fails(expr, schema).is_some() {
+        resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
+    }
     if let Some(column) = into {
         let value = resolver.value(expr, Some(&scope));
         resolver.put(table, column, value, true);
@@ -573,6 +579,13 @@ pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema
     resolver.written
 }
 
+/// Whether a statement of a body, or a value that one asks for, fails whatever rows there are.
+fn computes_what_fails(command: &query::Command, schema: &Schema) -> bool {
+    let query::Command::Select(select) = command else { return command_fails(command, schema).is_some() };
+    let query::QueryBody::Select(select) = &select.body else { return false };
+    select.items.iter().any(|item| matches!(item, query::Item::Expr(expr, _) if fails(expr, schema).is_some()))
+}
+
 /// Whether a text is made by a pattern.
 fn is_spelled(expr: &Expr) -> bool {
     matches!(expr, Expr::Call(call) if matches!(&*call.name.name, "to_char" | "format"))
@@ -612,6 +625,9 @@ impl Walk<'_> {
                     _ => None,
                 });
                 set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
+            }
+            if computes_what_fails(&query.command, self.schema) {
+                resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
             }
             if let query::Command::Select(select) = &query.command
                 && query.single

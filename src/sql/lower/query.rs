@@ -750,9 +750,10 @@ impl Lower<'_> {
                 Expr::Text(text.as_str().into(), at)
             }
             Value::DollarQuotedString(text) => Expr::Text(text.value.as_str().into(), at),
-            Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
-                Expr::Typed(TypeName::canonical("bit"), Vec::new())
+            Value::SingleQuotedByteStringLiteral(bits) => {
+                Expr::Typed(TypeName::canonical("bit"), vec![Expr::Text(bits.as_str().into(), at)])
             }
+            Value::HexStringLiteral(_) => Expr::Typed(TypeName::canonical("bit"), Vec::new()),
             _ => Expr::Unknown(Vec::new()),
         }
     }
