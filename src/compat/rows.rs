@@ -8,7 +8,7 @@ use crate::schema::{Column, QName, Relation, Schema, TableRule, UserType};
 use crate::shared::Shared;
 use crate::sql::body::Given;
 use crate::sql::condition::{Condition, Constant, Truth};
-use crate::sql::operation::Ident;
+use crate::sql::operation::{DefaultValue, Ident};
 use crate::sql::query::{At, Command, QueryBody};
 
 /// Why PostgreSQL refuses a row that a query writes, whatever the query's parameters are. PREPARE does not see it.
@@ -16,6 +16,13 @@ use crate::sql::query::{At, Command, QueryBody};
 pub enum Refusal {
     /// An INSERT leaves out a column that demands a value.
     LeftOut {
+        /// The table.
+        relation: QName,
+        /// The column.
+        column: Ident,
+    },
+    /// An INSERT leaves out a column whose default fails.
+    Fails {
         /// The table.
         relation: QName,
         /// The column.
@@ -43,6 +50,9 @@ impl fmt::Display for Refusal {
             Self::LeftOut { relation, column } => {
                 write!(f, "its INSERT leaves out {relation}.{column}, which demands a value")
             }
+            Self::Fails { relation, column } => {
+                write!(f, "its INSERT leaves out {relation}.{column}, whose default always fails")
+            }
             Self::Null { relation, column } => {
                 write!(f, "it writes NULL into {relation}.{column}, which demands a value")
             }
@@ -62,7 +72,12 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
         let defaulted = |column: &Column| rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default));
         let left_out = |column: &&Shared<Column>| !columns.contains(&column.name) || defaulted(column);
         let left_out = relation.columns.iter().filter(|column| !column.may_be_omitted()).filter(left_out);
-        let left_out = left_out.filter(|c| !has_domain(c, schema) && !may_fill(&write.relation, relation, c, schema));
+        let (failing, left_out): (Vec<_>, Vec<_>) =
+            left_out.partition(|column| column.default == Some(DefaultValue::Failing));
+        let fails = |column: &Shared<Column>| Refusal::Fails { relation: name(), column: column.name.clone() };
+        found.extend(failing.into_iter().map(fails));
+        let left_out =
+            left_out.into_iter().filter(|c| !has_domain(c, schema) && !may_fill(&write.relation, relation, c, schema));
         found.extend(left_out.map(|column| Refusal::LeftOut { relation: name(), column: column.name.clone() }));
     }
     for row in rows(write, relation, schema) {
@@ -88,7 +103,11 @@ pub(crate) fn refused_row(command: &Command, writes: &[Write], schema: &Schema) 
     let Command::Insert(insert) = command else { return None };
     let written = insert.source.as_ref().is_none_or(|source| matches!(source.body, QueryBody::Values(_)));
     let refusal = refusals(writes.first().filter(|_| written)?, schema).into_iter().next()?;
-    let code = if matches!(refusal, Refusal::Check { .. }) { "23514" } else { "23502" };
+    let code = match refusal {
+        Refusal::Check { .. } => "23514",
+        Refusal::Fails { .. } => "22000",
+        Refusal::LeftOut { .. } | Refusal::Null { .. } => "23502",
+    };
     Some(QueryProblem { code, message: refusal.to_string(), at: At::default(), sure: true })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::placed::Placed;
 use super::saved::Step;
 use crate::compat::matrix::{self, Matrix};
-use crate::compat::{Phase, Watch, Watched};
+use crate::compat::{Phase, Refusal, Watch, Watched};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::schema::{QName, Schema};
@@ -83,8 +83,22 @@ fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32)
                 )),
         )
     };
+    // A default that always fails is no matter of a workload that does not belong.
+    let failing = move |query: usize| {
+        let of = &watch.queries()[query];
+        let refusal = watch.own().refusals(query).into_iter().find(|why| matches!(why, Refusal::Fails { .. }))?;
+        let severity = if green { Severity::Error } else { Severity::Warning };
+        let text = format!("{who}'s query {} fails on the schema of its own version: {refusal}", of.name);
+        Some(
+            Diagnostic::new(codes::UNFIT_QUERY, severity, text)
+                .at(of.span.moved(offset), "refused")
+                .help("give the column a default that it takes, or write the column"),
+        )
+    };
     (0..watch.queries().len()).filter_map(move |query| {
-        let Some(problem) = watch.own().look(query)?.refused() else { return recorded_elsewhere(query) };
+        let Some(problem) = watch.own().look(query)?.refused() else {
+            return recorded_elsewhere(query).or_else(|| failing(query));
+        };
         let place = watch.place(query, problem.at).moved(offset);
         let name = &watch.queries()[query].name;
         // What the release itself takes away is no matter of a workload that does not belong.

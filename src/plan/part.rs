@@ -52,6 +52,7 @@ impl Part {
         };
         let look = resolve::resolve(command, schema);
         let refused = look.refused().cloned().or_else(|| refused_row(command, &look.uses.writes, schema));
+        let refused = refused.or_else(|| Some(resolve::command_fails(command, schema)?.problem()));
         // What a query calls may be anything, which is said already.
         let told = matches!(self.operation, Operation::Query { .. });
         refused.or_else(|| look.absent.into_iter().find(|absent| !told || absent.code == "42P01"))

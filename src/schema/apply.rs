@@ -7,8 +7,8 @@ use super::model::{Column, Index, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, naming, refusals, resolve};
 use crate::shared::Shared;
 use crate::sql::operation::{
-    CreateIndex, CreateStatistics, CreateView, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn,
-    QueryShape, RelationKind, TableChange,
+    CreateIndex, CreateStatistics, CreateView, DefaultValue, Firing, GrantObject, Ident, ObjectKind, Operation,
+    OutputColumn, QueryShape, RelationKind, TableChange,
 };
 use crate::sql::query::{Expr, Item, Kept, QueryBody, QueryExpression};
 use crate::sql::{Name, TypeName};
@@ -737,6 +737,12 @@ impl Change {
         let QueryBody::Select(select) = &query.body else { return };
         let below = view.reads.iter().next().filter(|_| view.reads.len() == 1);
         let below = below.and_then(|read| self.schema.relation(read));
+        // What triggers do instead of INSERT and UPDATE takes whatever is written.
+        let instead = |relation: &Relation, of: fn(&Firing) -> bool| {
+            let mut firings = relation.triggers.keys().map(|trigger| relation.firing(trigger));
+            firings.any(|firing| firing.instead && of(&firing))
+        };
+        let below = below.filter(|below| !(instead(below, |of| of.insert) && instead(below, |of| of.update)));
         let computed = |name: &Ident| below.is_some_and(|r| r.column(name).is_some_and(|column| column.computed));
         let stars = select.items.iter().filter(|item| !matches!(item, Item::Expr(..))).count();
         let Some(width) = (view.columns.len() + stars).checked_sub(select.items.len()).filter(|_| stars < 2) else {

@@ -3,8 +3,9 @@
 use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
 use super::naming;
-use super::resolve::COUNTERS;
+use super::resolve::{COUNTERS, default_fails};
 use crate::shared::Shared;
+use crate::sql::TypeName;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
     TableChange,
@@ -24,7 +25,11 @@ impl Change {
                     Some(DefaultValue::GeneratedStored | DefaultValue::GeneratedVirtual) => like.generated,
                     None
                     | Some(
-                        DefaultValue::Null | DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile,
+                        DefaultValue::Null
+                        | DefaultValue::Constant
+                        | DefaultValue::Stable
+                        | DefaultValue::Volatile
+                        | DefaultValue::Failing,
                     ) => like.defaults,
                 };
                 if !kept {
@@ -332,12 +337,21 @@ impl Change {
             }
             TableChange::RenameColumn { from, to } => self.rename_column(table, from, to),
             TableChange::SetType { column, data_type, .. } => {
-                self.edit_column(table, column, |c| c.data_type = Some(data_type.clone()));
+                self.edit_column(table, column, |c| {
+                    c.data_type = Some(data_type.clone());
+                    // The other type may take it.
+                    if c.default == Some(DefaultValue::Failing) {
+                        c.default = Some(DefaultValue::Constant);
+                    }
+                });
             }
             TableChange::SetDefault { column, default, runs, value } => {
                 let draws = self.drawn(value);
+                let data_type =
+                    self.schema.relation(table).and_then(|relation| relation.column(column)?.data_type.clone());
+                let default = self.default_of(Some(*default), value, data_type.as_ref());
                 self.edit_column(table, column, |c| {
-                    c.default = Some(*default);
+                    c.default = default;
                     c.calls.clone_from(runs);
                     c.draws = draws;
                 });
@@ -621,13 +635,26 @@ impl Change {
             name: definition.name.clone(),
             data_type: Some(definition.data_type.clone()),
             not_null: definition.not_null,
-            default: definition.default,
+            default: self.default_of(definition.default, &definition.value, Some(&definition.data_type)),
             needs: definition.needs.clone(),
             calls: definition.runs.clone(),
             draws: self.drawn(&definition.value),
             holds: None,
             computed: false,
         }
+    }
+
+    /// A default, and whether it is known to fail.
+    fn default_of(
+        &self,
+        written: Option<DefaultValue>,
+        value: &Kept,
+        data_type: Option<&TypeName>,
+    ) -> Option<DefaultValue> {
+        let given = matches!(written, Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile));
+        let fault = value.as_deref().zip(data_type).filter(|_| given);
+        let fault = fault.and_then(|(value, data_type)| default_fails(value, data_type, &self.schema));
+        if fault.is_some_and(|fault| fault.is_sure()) { Some(DefaultValue::Failing) } else { written }
     }
 
     /// The sequences that a default names.

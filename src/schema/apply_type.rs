@@ -24,13 +24,14 @@ impl Change {
                 TypeDefinition::Enum(labels) => UserType::Enum(labels.clone()),
                 TypeDefinition::Composite(attributes) => UserType::Composite(attributes.clone()),
                 TypeDefinition::Domain { base, not_null, checks, .. } => {
-                    let mut named = BTreeMap::new();
-                    for (check, _) in checks {
-                        named.insert(domain_check(check.as_ref(), &name.name, &named), true);
+                    let (mut named, mut texts) = (BTreeMap::new(), BTreeMap::new());
+                    for check in checks {
+                        let called = domain_check(check.name.as_ref(), &name.name, &named);
+                        texts.extend(check.text.clone().map(|text| (called.clone(), text)));
+                        named.insert(called, true);
                     }
-                    let calls =
-                        checks.iter().filter_map(|(_, condition)| condition.as_deref()).flat_map(called).collect();
-                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named, calls }
+                    let calls = checks.iter().filter_map(|check| check.condition.as_deref()).flat_map(called).collect();
+                    UserType::Domain { base: base.clone(), not_null: *not_null, checks: named, texts, calls }
                 }
                 TypeDefinition::Other => UserType::Other,
             },
@@ -70,7 +71,7 @@ impl Change {
     pub(super) fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
         let name = self.schema.resolve_type(name);
         self.touched.insert(Object::Type(name.clone()));
-        let Some(UserType::Domain { base, mut not_null, mut checks, mut calls }) =
+        let Some(UserType::Domain { base, mut not_null, mut checks, mut texts, mut calls }) =
             self.schema.user_type(&name).cloned()
         else {
             self.missing(format!("domain {name}"));
@@ -80,11 +81,14 @@ impl Change {
             DomainChange::SetNotNull => not_null = true,
             DomainChange::DropNotNull => not_null = false,
             DomainChange::Default { .. } => {}
-            DomainChange::AddCheck { name: check, not_valid, condition } => {
-                calls.extend(condition.as_deref().into_iter().flat_map(called));
-                checks.insert(domain_check(check.as_ref(), &name.name, &checks), !not_valid);
+            DomainChange::AddCheck { check, not_valid } => {
+                calls.extend(check.condition.as_deref().into_iter().flat_map(called));
+                let called = domain_check(check.name.as_ref(), &name.name, &checks);
+                texts.extend(check.text.clone().map(|text| (called.clone(), text)));
+                checks.insert(called, !not_valid);
             }
             DomainChange::DropCheck { name: check, if_exists } => {
+                texts.remove(check);
                 if checks.remove(check).is_none() && !if_exists {
                     self.missing(format!("constraint {check} of domain {name}"));
                 }
@@ -93,7 +97,7 @@ impl Change {
                 checks.entry(check.clone()).and_modify(|valid| *valid = true);
             }
         }
-        self.schema.insert_type(name, UserType::Domain { base, not_null, checks, calls });
+        self.schema.insert_type(name, UserType::Domain { base, not_null, checks, texts, calls });
     }
 
     pub(super) fn alter_composite(&mut self, name: &Name, change: &AttributeChange) {

@@ -132,7 +132,9 @@ fn relation_lines(name: &QName, relation: &Relation, lines: &mut Lines) {
             let not_null = if column.not_null { " not null" } else { "" };
             let default = match column.default {
                 None | Some(DefaultValue::Null) => "",
-                Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile) => " default",
+                Some(
+                    DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile | DefaultValue::Failing,
+                ) => " default",
                 Some(DefaultValue::IdentityAlways) => " identity always",
                 Some(DefaultValue::IdentityByDefault) => " identity by default",
                 Some(DefaultValue::GeneratedStored) => " generated stored",

@@ -196,6 +196,14 @@ impl Schema {
         self.user_type(&QName::new(schema.trim_matches('"'), name.trim_matches('"')))
     }
 
+    /// A type that somebody made, with its name.
+    pub(crate) fn type_made(&self, data_type: &TypeName) -> Option<(QName, &UserType)> {
+        let base = data_type.base();
+        let (schema, name) = base.split_once('.').unwrap_or(("public", &base));
+        let name = QName::new(schema.trim_matches('"'), name.trim_matches('"'));
+        Some((name.clone(), self.user_type(&name)?)).filter(|_| !data_type.is_array())
+    }
+
     /// The type below domains.
     pub(crate) fn below_domains<'a>(&'a self, data_type: &'a TypeName) -> &'a TypeName {
         let mut data_type = data_type;

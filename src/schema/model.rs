@@ -315,7 +315,11 @@ impl Column {
 
     /// Whether an INSERT may leave it out.
     pub fn may_be_omitted(&self) -> bool {
-        !self.not_null || !matches!(self.default, None | Some(DefaultValue::Null))
+        match self.default {
+            Some(DefaultValue::Failing) => false,
+            None | Some(DefaultValue::Null) => !self.not_null,
+            Some(_) => true,
+        }
     }
 
     /// Whether an INSERT that leaves it out gets something else than NULL.
@@ -508,6 +512,8 @@ pub enum UserType {
         not_null: bool,
         /// Its checks, with whether existing values are known to pass.
         checks: BTreeMap<Ident, bool>,
+        /// What they say, as written or as the server prints it.
+        texts: BTreeMap<Ident, Ident>,
         /// The functions that they have called, by bare name.
         calls: BTreeSet<Ident>,
     },

@@ -214,6 +214,8 @@ pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
 }
 
 #[cfg(feature = "live")]
+pub(crate) use lower::gives_the_same;
+#[cfg(feature = "live")]
 pub(crate) use lower::mentions_of;
 
 /// What tells a query, as the server prints it, from another one; its text, where that cannot be read.

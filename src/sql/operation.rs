@@ -504,6 +504,17 @@ pub enum PublishVerb {
     Drop,
 }
 
+/// A check of a domain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainCheck {
+    /// Its name, if one was written.
+    pub name: Option<Ident>,
+    /// What it demands.
+    pub condition: Kept,
+    /// The same as text.
+    pub text: Option<Ident>,
+}
+
 /// A change of a domain.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DomainChange {
@@ -518,10 +529,8 @@ pub enum DomainChange {
     },
     /// `ADD CHECK`
     AddCheck {
-        /// Its name, if one was written.
-        name: Option<Ident>,
-        /// What it demands.
-        condition: Kept,
+        /// The check.
+        check: DomainCheck,
         /// `NOT VALID`
         not_valid: bool,
     },
@@ -791,8 +800,8 @@ pub enum TypeDefinition {
         base: TypeName,
         /// `NOT NULL`
         not_null: bool,
-        /// Its checks, with their names where written.
-        checks: Vec<(Option<Ident>, Kept)>,
+        /// Its checks.
+        checks: Vec<DomainCheck>,
         /// Its default.
         value: Kept,
     },

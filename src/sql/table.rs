@@ -38,6 +38,8 @@ pub enum DefaultValue {
     Stable,
     /// `DEFAULT` with an expression that differs from row to row: adding such a column rewrites the table.
     Volatile,
+    /// `DEFAULT` with an expression that is known to fail whenever it is computed, or to give what its column does not take.
+    Failing,
     /// `DEFAULT NULL`
     Null,
     /// `GENERATED ALWAYS AS IDENTITY`

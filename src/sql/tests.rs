@@ -160,7 +160,9 @@ fn defaults_are_told_apart_by_what_they_cost() {
     check("DEFAULT 'x'::text", Some(DefaultValue::Constant));
     check("DEFAULT CURRENT_DATE", Some(DefaultValue::Stable));
     check("DEFAULT now()", Some(DefaultValue::Stable));
-    check("DEFAULT lower('A')", Some(DefaultValue::Stable));
+    check("DEFAULT lower('A')", Some(DefaultValue::Constant));
+    check("DEFAULT date_trunc('day', now())", Some(DefaultValue::Stable));
+    check("DEFAULT nullif(1, 2)", Some(DefaultValue::Constant));
     check("DEFAULT NULL", Some(DefaultValue::Null));
     check("DEFAULT random()", Some(DefaultValue::Volatile));
     check("DEFAULT gen_random_uuid()", Some(DefaultValue::Volatile));

@@ -6,13 +6,13 @@ use crate::compat::{App, Evidence, Phase};
 use crate::diagnostic::Diagnostic;
 use crate::effect::Capability;
 use crate::lint::{Rule, Subject};
-use crate::schema::resolve::{Place, Value, Written, default_written, kept_written, longest, written};
-use crate::schema::{QName, Relation, Schema, TableRule as Constraint, UserType};
-use crate::sql::Operation;
-use crate::sql::TypeName;
+use crate::schema::resolve::{Place, Value, Written, default_fails, default_written, kept_written, longest, written};
+use crate::schema::{Column, QName, Relation, Schema, TableRule as Constraint, UserType};
+use crate::shared::Shared;
 use crate::sql::condition::{Condition, Constant, Truth};
-use crate::sql::operation::{DefaultValue, Ident, TableChange};
-use crate::sql::query::Kept;
+use crate::sql::operation::{DefaultValue, DomainChange, Ident, TableChange};
+use crate::sql::query::{Expr, Kept};
+use crate::sql::{Name, Operation, TypeName};
 
 /// What a trigger puts where it may not fit, and a version that sets it off although its own schema has no such trigger: blue before the
 /// cutover, green until what goes late.
@@ -236,6 +236,9 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule, alone: bool) -> Option<Di
             Operation::AlterTable { table, change: TableChange::SetDefault { column, value, .. }, .. } => {
                 (table, column, None, vec![value])
             }
+            Operation::AlterDomain { name, change: DomainChange::Default { value } } => {
+                return default_of_domain(subject, rule, (name, value.as_deref()?));
+            }
             _ => return None,
         };
         let default = matches!(operation, Operation::AlterTable { change: TableChange::SetDefault { .. }, .. });
@@ -274,6 +277,33 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule, alone: bool) -> Option<Di
             let text = format!("{what} {unfit}: {} may be refused from here on", release.blue.side);
             let told = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on");
             Some(release.blue.shown_by(told, query).help("make sure that whatever is written fits"))
+        })
+    })
+}
+
+/// A default of a domain that fails, or that the domain may refuse, where a column of it has no default of its own.
+fn default_of_domain(subject: &Subject<'_>, rule: &Rule, (name, value): (&Name, &Expr)) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let after = subject.after();
+    let domain = TypeName::canonical(after.resolve_type(name).to_string());
+    let fault = default_fails(value, &domain, after)?;
+    after.relations().find_map(|(table, relation)| {
+        let of_domain = |column: &&Shared<Column>| {
+            column.default.is_none() && column.data_type.as_ref().is_some_and(|data_type| *data_type == domain)
+        };
+        relation.columns.iter().filter(of_domain).find_map(|column| {
+            let (own, column) = (after.origin_of(table), column.name.clone());
+            let query = match release.blue.app.evidence(&Capability::Omit { relation: own, column: column.clone() }) {
+                Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+                Evidence::Assumed => None,
+                Evidence::None => return None,
+            };
+            let text = format!(
+                "{table}.{column} gets a default that cannot be its value ({fault}): {} may be refused from here on",
+                release.blue.side
+            );
+            let told = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on");
+            Some(release.blue.shown_by(told, query).help("give the domain a default that its columns take"))
         })
     })
 }

@@ -339,6 +339,7 @@ impl Reader {
                     base: TypeName::canonical(row.get::<_, Option<String>>(4).unwrap_or_default()),
                     not_null: row.get(5),
                     checks: idents(&row, 8).into_iter().zip(row.get::<_, Vec<bool>>(9)).collect(),
+                    texts: idents(&row, 8).into_iter().zip(idents(&row, 10)).collect(),
                     calls: row.get::<_, Vec<String>>(10).iter().flat_map(|text| sql::called_in(text)).collect(),
                 },
                 "c" => {
@@ -473,7 +474,8 @@ pub(super) fn on_delete(code: &str) -> OnDelete {
 /// Whether a default calls something, as `CURRENT_DATE` does without parentheses.
 fn is_computed(expression: &str) -> bool {
     const BARE: &[&str] = &["CURRENT_", "SESSION_USER", "LOCALTIME", "USER"];
-    !sql::called_in(expression).is_empty() || BARE.iter().any(|word| expression.starts_with(word))
+    sql::called_in(expression).iter().any(|function| !sql::gives_the_same(function))
+        || BARE.iter().any(|word| expression.starts_with(word))
 }
 
 fn is_volatile(expression: &str) -> bool {

@@ -101,8 +101,39 @@ impl Schema {
         }
         found.into_iter().find_map(|looked| {
             let Looked { place, expr, wanted } = looked;
-            resolve::kept_refused(expr, place, rows.as_ref(), wanted.as_ref(), self)
+            let refused = resolve::kept_refused(expr, place, rows.as_ref(), wanted.as_ref(), self);
+            let fault = || match computed(operation, place, rows.as_ref())? {
+                Computed::AsItIs => resolve::fails(expr, self),
+                Computed::AsItsColumn => resolve::fails_as(expr, wanted.as_ref()?, self),
+            };
+            refused.or_else(|| fault().map(|fault| fault.problem()))
         })
+    }
+}
+
+/// What PostgreSQL computes of an expression when it is written, rows or not.
+enum Computed {
+    AsItIs,
+    /// As a value of its column's type.
+    AsItsColumn,
+}
+
+/// Whether what is constant in an expression is computed when its statement runs. Other expressions fail with the first row.
+fn computed(operation: &Operation, place: Place, rows: Option<&Rows<'_>>) -> Option<Computed> {
+    // Where no rows are stored none is looked at.
+    let stored = rows.is_some_and(|rows| rows.relation.kind == RelationKind::Table && !rows.relation.partitioned);
+    match (operation, place) {
+        (_, Place::Generated | Place::Index | Place::IndexWhere) => Some(Computed::AsItIs),
+        (Operation::AlterTable { change: TableChange::AddColumn { .. }, .. }, Place::Default) | (_, Place::Using) => {
+            Some(Computed::AsItsColumn).filter(|_| stored)
+        }
+        (Operation::AlterTable { change: TableChange::AddConstraint(definition), .. }, Place::Check) => {
+            Some(Computed::AsItIs).filter(|_| stored && !definition.not_valid)
+        }
+        (Operation::AlterTable { change: TableChange::AddColumn { .. }, .. }, Place::Check) => {
+            Some(Computed::AsItIs).filter(|_| stored)
+        }
+        _ => None,
     }
 }
 
@@ -180,7 +211,7 @@ fn expressions<'o, 's>(
             Some((all(Place::When, &[condition]), Some(on(table, &["new", "old"])?)))
         }
         Operation::CreateType { name, definition: TypeDefinition::Domain { base, checks, value, .. }, .. } => {
-            let checks: Vec<&Kept> = checks.iter().map(|(_, check)| check).collect();
+            let checks: Vec<&Kept> = checks.iter().map(|check| &check.condition).collect();
             let mut found = all(Place::Domain, &checks);
             let looked = |expr| Looked { place: Place::Default, expr, wanted: Some(base.clone()) };
             found.extend(value.as_deref().map(looked));
@@ -190,7 +221,7 @@ fn expressions<'o, 's>(
             let name = schema.resolve_type(name);
             let UserType::Domain { base, .. } = schema.user_type(&name)? else { return None };
             let found = match change {
-                DomainChange::AddCheck { condition, .. } => all(Place::Domain, &[condition]),
+                DomainChange::AddCheck { check, .. } => all(Place::Domain, &[&check.condition]),
                 DomainChange::Default { value } => {
                     let looked = |expr| Looked { place: Place::Default, expr, wanted: Some(base.clone()) };
                     value.as_deref().map(looked).into_iter().collect()

@@ -1,30 +1,50 @@
 //! What cannot stand in the key of an index: types in no order, methods that there are not.
 
 use super::{Catalog, classes};
-use crate::schema::model::{QName, Relation};
+use crate::schema::model::{QName, Relation, UserType};
 use crate::schema::resolve;
 use crate::sql::TypeName;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectKind,
 };
-use crate::sql::query::Expr;
+use crate::sql::query::{Expr, Kept};
 
-/// Types that each method has no default operator class for. What no method is known to lack, an extension may bring.
-const LACKS: &[(&str, &[&str], Option<&str>)] = &[
-    ("btree", &["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"], None),
-    ("hash", &["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"], None),
-    ("gin", &["json", "xml"], None),
-    (
-        "gin",
-        &["smallint", "integer", "bigint", "text", "character varying", "uuid", "date", "numeric"],
-        Some("btree_gin"),
-    ),
-    ("gist", &["json", "xml", "jsonb", "boolean"], None),
-    (
-        "gist",
-        &["smallint", "integer", "bigint", "text", "character varying", "uuid", "date", "numeric"],
-        Some("btree_gist"),
-    ),
+/// Types that each method has no default operator class for.
+const LACKS: &[(&str, &[&str])] = &[
+    ("btree", &["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"]),
+    ("hash", &["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"]),
+    ("gin", &["json", "xml"]),
+    ("gist", &["json", "xml", "jsonb"]),
+];
+
+/// Types for which an extension of the server's own has classes of two methods, beside enums.
+const PLAIN: [&str; 26] = [
+    "bigint",
+    "bit",
+    "bit varying",
+    "boolean",
+    "bpchar",
+    "bytea",
+    "character",
+    "character varying",
+    "cidr",
+    "date",
+    "double precision",
+    "inet",
+    "integer",
+    "interval",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "numeric",
+    "oid",
+    "real",
+    "smallint",
+    "text",
+    "time without time zone",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "uuid",
 ];
 
 /// The methods of indexes that every server has.
@@ -57,23 +77,81 @@ impl Catalog<'_> {
     /// The type of a column in a key, if the method has nothing to order it by.
     fn unordered(&self, method: &str, data_type: &TypeName) -> Option<String> {
         let base = data_type.base();
-        let lacks = LACKS.iter().find(|(of, types, _)| *of == method && types.contains(&&*base))?;
-        // With any extension at all there may be classes that nobody has seen here.
-        let brought = lacks.2.is_some() && self.schema.extensions().next().is_some();
+        LACKS.iter().find(|(of, types)| *of == method && types.contains(&&*base))?;
         let own = self.schema.user_type_named(&base).is_some() || data_type.is_array();
-        (!brought && !own)
-            .then(|| format!("data type {base} has no default operator class for access method \"{method}\""))
+        (!own).then(|| format!("data type {base} has no default operator class for access method \"{method}\""))
     }
 
     /// The same of any method, as far as nobody can have made a class.
     fn unclassed(&self, method: &str, data_type: &TypeName) -> Option<String> {
         let method = if method == "rtree" { "gist" } else { method };
+        // The extension may have been made where nobody could read it.
+        if self.brought(method, data_type).is_some() {
+            return None;
+        }
         if let Some(why) = self.unordered(method, data_type) {
             return Some(why);
         }
         let known = self.schema.extensions().next().is_none() && !self.schema.has_any(ObjectKind::OperatorClass);
         (known && classes::lacks_default(method, data_type, self.schema))
             .then(|| format!("data type {data_type} has no default operator class for access method \"{method}\""))
+    }
+
+    /// The extension that has a class of a method for a type which the server itself has none for.
+    fn brought(&self, method: &str, data_type: &TypeName) -> Option<&'static str> {
+        let extension = match method {
+            "gist" => "btree_gist",
+            "gin" => "btree_gin",
+            _ => return None,
+        };
+        let data_type = self.schema.below_domains(data_type);
+        let is_enum = || matches!(self.schema.user_type_named(&data_type.base()), Some(UserType::Enum(_)));
+        let plain = !data_type.is_array() && (PLAIN.contains(&&*data_type.base()) || is_enum());
+        (plain && classes::lacks_default(method, data_type, self.schema)).then_some(extension)
+    }
+
+    /// What an index or an exclusion constraint needs of such an extension, where there is none that may have it.
+    pub(super) fn lacks_extension(&self, method: &str, data_type: &TypeName) -> Option<String> {
+        let made = self.schema.extensions().next().is_some() || self.schema.has_any(ObjectKind::OperatorClass);
+        let extension = self.brought(if method == "rtree" { "gist" } else { method }, data_type).filter(|_| !made)?;
+        Some(format!(
+            "operator class of access method {method} for {data_type} (`CREATE EXTENSION IF NOT EXISTS {extension}` brings one)"
+        ))
+    }
+
+    /// The types of what an exclusion constraint compares.
+    pub(super) fn compared<'d>(
+        &self,
+        name: &QName,
+        relation: &Relation,
+        values: &'d [Kept],
+    ) -> impl Iterator<Item = TypeName> + use<'_, 'd> {
+        let (name, relation, schema) = (name.clone(), relation.clone(), self.schema);
+        values.iter().flatten().filter_map(move |value| resolve::type_of_kept(value, &name, &relation, schema))
+    }
+
+    /// The types in the key of an index, each with its place.
+    pub(super) fn keyed<'i>(
+        &self,
+        name: &QName,
+        relation: &Relation,
+        index: &'i CreateIndex,
+    ) -> impl Iterator<Item = (usize, TypeName)> + use<'_, 'i> {
+        let (name, relation, schema) = (name.clone(), relation.clone(), self.schema);
+        let mut values = index.values.iter();
+        index.key.iter().enumerate().filter_map(move |(at, column)| {
+            // A column with a collation is an expression.
+            let value = if column.is_none() { values.next().and_then(Option::as_deref) } else { None };
+            let column = column.as_ref().or_else(|| match value? {
+                Expr::Column(names, _) => names.last(),
+                _ => None,
+            });
+            let data_type = match (column, value) {
+                (Some(column), _) => relation.column(column)?.data_type.clone()?,
+                (None, value) => resolve::type_of_kept(value?, &name, &relation, schema)?,
+            };
+            Some((at, data_type))
+        })
     }
 
     /// A method that no server has, where nobody can have made it.
@@ -105,8 +183,7 @@ impl Catalog<'_> {
         if matches!(&**method, "gin" | "brin") {
             return Some(format!("access method \"{method}\" does not support exclusion constraints"));
         }
-        let of = |value: &Expr| resolve::type_of_kept(value, name, relation, self.schema);
-        values.iter().flatten().find_map(|value| self.unclassed(method, &of(value)?))
+        self.compared(name, relation, values).find_map(|data_type| self.unclassed(method, &data_type))
     }
 
     fn unordered_in(&self, key: &[Ident], data_type: impl Fn(&Ident) -> Option<TypeName>) -> Option<String> {
@@ -155,18 +232,7 @@ impl Catalog<'_> {
         if index.key.len() > 1 && matches!(method, "hash" | "spgist") {
             return Some(format!("access method \"{method}\" does not support multicolumn indexes"));
         }
-        let mut values = index.values.iter();
-        index.key.iter().enumerate().find_map(|(at, column)| {
-            // A column with a collation is an expression.
-            let value = if column.is_none() { values.next().and_then(Option::as_deref) } else { None };
-            let column = column.as_ref().or_else(|| match value? {
-                Expr::Column(names, _) => names.last(),
-                _ => None,
-            });
-            let data_type = match (column, value) {
-                (Some(column), _) => relation.column(column)?.data_type.clone()?,
-                (None, value) => resolve::type_of_kept(value?, name, relation, self.schema)?,
-            };
+        self.keyed(name, relation, index).find_map(|(at, data_type)| {
             let data_type = &data_type;
             let class = index.classes.get(at).and_then(Option::as_ref);
             let collated = index.collated.get(at).copied().unwrap_or_default();

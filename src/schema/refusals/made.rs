@@ -6,7 +6,7 @@ use super::{Catalog, is_system};
 use crate::schema::model::{QName, Relation, UserType};
 use crate::sql::Name;
 use crate::sql::operation::{
-    AttributeChange, ConstraintDefinition, ConstraintKind, CreateTable, DomainChange, Ident, RelationKind,
+    AttributeChange, ConstraintDefinition, ConstraintKind, CreateTable, DomainChange, DomainCheck, Ident, RelationKind,
     ReplicaIdentity, TypeDefinition,
 };
 
@@ -112,7 +112,7 @@ impl Catalog<'_> {
             return Some(format!("\"{}\" is not a domain", name.name));
         };
         match change {
-            DomainChange::AddCheck { name: Some(check), .. } => checks
+            DomainChange::AddCheck { check: DomainCheck { name: Some(check), .. }, .. } => checks
                 .contains_key(check)
                 .then(|| format!("constraint \"{check}\" for domain \"{}\" already exists", name.name)),
             DomainChange::Validate { name: check } => (!checks.contains_key(check))

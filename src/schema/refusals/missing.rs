@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use super::super::apply::Problem;
 use super::super::resolve;
 use super::super::{QName, Schema};
-use super::signature;
+use super::expressions::written;
+use super::{Catalog, signature};
+use crate::schema::model::Relation;
 use crate::sql::lex::{Lexeme, TokenKind, lex, lexemes};
 
 use crate::sql::operation::{
-    AttributeChange, ConstraintDefinition, ConstraintKind, CreateStatistics, GrantObject, Ident, ObjectChange,
-    ObjectKind, Operation, Publishes, TableChange, TypeDefinition,
+    AttributeChange, ConstraintDefinition, ConstraintKind, CreateIndex, CreateStatistics, GrantObject, Ident,
+    ObjectChange, ObjectKind, Operation, Publishes, TableChange, TypeDefinition,
 };
 use crate::sql::query::{Expr, QueryExpression};
 use crate::sql::{Name, TypeName};
@@ -119,9 +121,11 @@ impl Look<'_> {
                 table.columns.iter().for_each(|column| self.data_type(&column.data_type));
                 table.columns.iter().for_each(|column| self.calls(column.value.as_deref()));
                 table.constraints.iter().for_each(|definition| self.constraint(definition));
+                let (name, relation) = (self.schema.resolve(&table.name), written(table));
+                table.constraints.iter().for_each(|definition| self.extension_for(&name, &relation, definition));
                 table.query.iter().for_each(|(_, body)| self.query(body));
             }
-            Operation::AlterTable { change, .. } => match change {
+            Operation::AlterTable { table, change, .. } => match change {
                 TableChange::AddColumn { column, constraints, .. } => {
                     self.data_type(&column.data_type);
                     self.calls(column.value.as_deref());
@@ -132,7 +136,13 @@ impl Look<'_> {
                     self.calls(value.as_deref());
                 }
                 TableChange::SetDefault { value, .. } => self.calls(value.as_deref()),
-                TableChange::AddConstraint(definition) => self.constraint(definition),
+                TableChange::AddConstraint(definition) => {
+                    self.constraint(definition);
+                    let name = self.schema.resolve(table);
+                    if let Some(relation) = self.schema.relation(&name) {
+                        self.extension_for(&name, relation, definition);
+                    }
+                }
                 TableChange::Inherit { parent, .. } => self.relation(parent),
                 _ => {}
             },
@@ -147,6 +157,7 @@ impl Look<'_> {
             }
             Operation::CreateIndex(index) => {
                 self.found.extend(self.schema.lacks_class(index).map(Problem::Missing));
+                self.index_extension(index);
                 index.values.iter().for_each(|value| self.calls(value.as_deref()));
                 self.calls(index.condition.as_deref());
             }
@@ -203,6 +214,26 @@ impl Look<'_> {
             }
             _ => {}
         }
+    }
+
+    /// The extension that an exclusion constraint needs.
+    fn extension_for(&mut self, name: &QName, relation: &Relation, definition: &ConstraintDefinition) {
+        let ConstraintKind::Exclude { method, values, .. } = &definition.kind else { return };
+        let catalog = Catalog { schema: self.schema };
+        let lacking =
+            catalog.compared(name, relation, values).find_map(|data_type| catalog.lacks_extension(method, &data_type));
+        self.found.extend(lacking.map(Problem::Missing));
+    }
+
+    /// The extension that an index needs.
+    fn index_extension(&mut self, index: &CreateIndex) {
+        let name = self.schema.resolve(&index.table);
+        let Some(relation) = self.schema.relation(&name) else { return };
+        let catalog = Catalog { schema: self.schema };
+        let mut plain =
+            catalog.keyed(&name, relation, index).filter(|(at, _)| index.classes.get(*at).is_none_or(Option::is_none));
+        let lacking = plain.find_map(|(_, data_type)| catalog.lacks_extension(&index.method, &data_type));
+        self.found.extend(lacking.map(Problem::Missing));
     }
 
     /// The functions that the query of a view or a table calls.

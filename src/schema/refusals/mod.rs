@@ -340,7 +340,11 @@ impl Catalog<'_> {
                     matches!(
                         default,
                         None | Some(
-                            DefaultValue::Null | DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile
+                            DefaultValue::Null
+                                | DefaultValue::Constant
+                                | DefaultValue::Stable
+                                | DefaultValue::Volatile
+                                | DefaultValue::Failing
                         )
                     )
                 };
@@ -532,7 +536,9 @@ impl Catalog<'_> {
             return Some(format!("column \"{column}\" cannot be cast automatically to type {to}"));
         }
         match old.default {
-            Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile) if castable == Sure::No => {
+            Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile | DefaultValue::Failing)
+                if castable == Sure::No =>
+            {
                 return Some(format!("default for column \"{column}\" cannot be cast automatically to type {to}"));
             }
             Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault)

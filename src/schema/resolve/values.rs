@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
+use super::computed::{command_fails, default_fails, fails};
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::single::gives_several;
 use super::types::Type;
@@ -71,6 +72,9 @@ impl Written {
 
 /// What is said of a query that is to give one value.
 const SEVERAL: &str = "takes the value of a query that may give more than one row";
+
+/// What is said of a constant that cannot be computed.
+const FAILS: &str = "computes something that always fails";
 
 /// Deeper calls are not followed.
 const DEEPEST: usize = 8;
@@ -526,6 +530,9 @@ pub(crate) fn kept_written(
     let names = Names::of(Table { alias, schema: schema_name, relation: own, columns, open: false, row: None });
     let scope = Scope { names: &names, outer: None };
     resolver.expr(expr, Some(&scope));
+    if fails(expr, schema).is_some() {
+        resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
+    }
     if let Some(column) = into {
         let value = resolver.value(expr, Some(&scope));
         resolver.put(table, column, value, true);
@@ -539,6 +546,11 @@ pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema
     let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
     let value = resolver.value(expr, None);
     resolver.written.clear();
+    let data_type = schema.relation(table).and_then(|relation| relation.column(column)?.data_type.as_ref());
+    if data_type.is_some_and(|data_type| default_fails(expr, data_type, schema).is_some()) {
+        let words = "has a default that its type may refuse";
+        resolver.written.push(Written::new(Place::Nowhere(words), Value::default()));
+    }
     if !value.constants.is_empty() {
         resolver.put(table, column, value, false);
     }
@@ -567,6 +579,13 @@ pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema
     // What may not be there is not read either.
     resolver.written.sort_by_key(|written| !matches!(written.into, Place::Nowhere(_)));
     resolver.written
+}
+
+/// Whether a statement of a body, or a value that one asks for, fails whatever rows there are.
+fn computes_what_fails(command: &query::Command, schema: &Schema) -> bool {
+    let query::Command::Select(select) = command else { return command_fails(command, schema).is_some() };
+    let query::QueryBody::Select(select) = &select.body else { return false };
+    select.items.iter().any(|item| matches!(item, query::Item::Expr(expr, _) if fails(expr, schema).is_some()))
 }
 
 /// Whether a text is made by a pattern.
@@ -608,6 +627,9 @@ impl Walk<'_> {
                     _ => None,
                 });
                 set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
+            }
+            if computes_what_fails(&query.command, self.schema) {
+                resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
             }
             if let query::Command::Select(select) = &query.command
                 && query.single

@@ -5,9 +5,10 @@ use sqlparser::parser::Parser;
 
 use super::Result;
 use super::query::kept_at;
+use super::types::check_at;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
-use crate::sql::operation::{AttributeChange, DomainChange, Operation};
+use crate::sql::operation::{AttributeChange, DomainChange, DomainCheck, Operation};
 use crate::sql::parse::{at_end, cascade, eat, eat_word, eat_words, if_exists, skip_to_comma};
 use crate::sql::types::lower_type;
 
@@ -28,8 +29,11 @@ pub(super) fn domain(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
     } else if eat_words(parser, &["drop", "default"]) {
         DomainChange::Default { value: None }
     } else if eat(parser, &[Keyword::ADD]) {
-        let check = if eat(parser, &[Keyword::CONSTRAINT]) { Some(fold(&parser.parse_identifier()?)) } else { None };
-        let condition = if eat(parser, &[Keyword::CHECK]) { kept_at(parser) } else { None };
+        let name = if eat(parser, &[Keyword::CONSTRAINT]) { Some(fold(&parser.parse_identifier()?)) } else { None };
+        let check = match eat(parser, &[Keyword::CHECK]) {
+            true => check_at(parser, name),
+            false => DomainCheck { name, condition: None, text: None },
+        };
         let mut not_valid = false;
         while !at_end(parser) {
             not_valid |= eat_words(parser, &["not", "valid"]);
@@ -37,7 +41,7 @@ pub(super) fn domain(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
                 parser.next_token();
             }
         }
-        DomainChange::AddCheck { name: check, condition, not_valid }
+        DomainChange::AddCheck { check, not_valid }
     } else if eat_words(parser, &["drop", "constraint"]) {
         let if_exists = if_exists(parser);
         let check = fold(&parser.parse_identifier()?);

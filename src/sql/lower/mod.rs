@@ -32,6 +32,8 @@ use super::query::Command;
 #[cfg(feature = "live")]
 pub(crate) use function::mentions_of;
 #[cfg(feature = "live")]
+pub(crate) use table::gives_the_same;
+#[cfg(feature = "live")]
 pub(crate) use view::definition_of;
 
 /// The operations of one statement.

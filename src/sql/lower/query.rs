@@ -45,10 +45,16 @@ pub(super) fn kept(expr: &ast::Expr) -> Kept {
 
 /// The same of the expression at which a parser stands; the parser stays there.
 pub(super) fn kept_at(parser: &mut Parser<'_>) -> Kept {
-    let mut found = None;
+    kept_with_text_at(parser).0
+}
+
+/// The same, and how it is printed.
+pub(super) fn kept_with_text_at(parser: &mut Parser<'_>) -> (Kept, Option<Ident>) {
+    let mut found = (None, None);
     // What fails is taken back.
     let _: Result<Option<()>, ParserError> = parser.maybe_parse(|parser| {
-        found = kept(&parser.parse_expr()?);
+        let expr = parser.parse_expr()?;
+        found = (kept(&expr), Some(expr.to_string().into()));
         parser.expected_ref("to stay", parser.peek_token_ref())
     });
     found
@@ -744,9 +750,10 @@ impl Lower<'_> {
                 Expr::Text(text.as_str().into(), at)
             }
             Value::DollarQuotedString(text) => Expr::Text(text.value.as_str().into(), at),
-            Value::HexStringLiteral(_) | Value::SingleQuotedByteStringLiteral(_) => {
-                Expr::Typed(TypeName::canonical("bit"), Vec::new())
+            Value::SingleQuotedByteStringLiteral(bits) => {
+                Expr::Typed(TypeName::canonical("bit"), vec![Expr::Text(bits.as_str().into(), at)])
             }
+            Value::HexStringLiteral(_) => Expr::Typed(TypeName::canonical("bit"), Vec::new()),
             _ => Expr::Unknown(Vec::new()),
         }
     }

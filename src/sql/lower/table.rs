@@ -270,57 +270,68 @@ fn says_not_null(expr: &Expr) -> bool {
     .is_break()
 }
 
+/// Functions that give the same for one statement, and something else for another.
+const OF_A_STATEMENT: &[&str] = &[
+    "now",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtimestamp",
+    "localtime",
+    "current_user",
+    "session_user",
+    "current_setting",
+    "txid_current",
+    "inet_client_addr",
+];
+
+/// Functions that always give the same for the same arguments.
+const SAME: &[&str] = &[
+    "lower",
+    "upper",
+    "concat",
+    "coalesce",
+    "timezone",
+    "date_trunc",
+    "to_timestamp",
+    "to_date",
+    "json_build_object",
+    "jsonb_build_object",
+    "json_build_array",
+    "jsonb_build_array",
+    "array_fill",
+    "length",
+    "md5",
+    "decode",
+    "encode",
+    "abs",
+    "floor",
+    "ceil",
+    "round",
+    "interval",
+    "make_interval",
+    "version",
+    "format",
+    "replace",
+    "nullif",
+    "greatest",
+    "least",
+    "uuid_nil",
+    "to_tsvector",
+    "int4range",
+    "tstzrange",
+    "daterange",
+];
+
+/// Whether a function of the server always gives the same for the same arguments; `false`: it may not.
+pub(crate) fn gives_the_same(function: &str) -> bool {
+    SAME.contains(&function)
+}
+
 /// What kind of default an expression is. Functions that are not known to be stable are taken as volatile.
 pub(super) fn default_value(expr: &Expr) -> DefaultValue {
-    const STABLE: &[&str] = &[
-        "now",
-        "transaction_timestamp",
-        "statement_timestamp",
-        "current_timestamp",
-        "current_date",
-        "current_time",
-        "localtimestamp",
-        "localtime",
-        "current_user",
-        "session_user",
-        "current_setting",
-        "lower",
-        "upper",
-        "concat",
-        "coalesce",
-        "timezone",
-        "date_trunc",
-        "to_timestamp",
-        "to_date",
-        "json_build_object",
-        "jsonb_build_object",
-        "json_build_array",
-        "jsonb_build_array",
-        "array_fill",
-        "length",
-        "md5",
-        "decode",
-        "encode",
-        "abs",
-        "floor",
-        "ceil",
-        "round",
-        "interval",
-        "make_interval",
-        "txid_current",
-        "inet_client_addr",
-        "version",
-        "format",
-        "replace",
-        "nullif",
-        "greatest",
-        "least",
-        "uuid_nil",
-        "to_tsvector",
-        "int4range",
-        "tstzrange",
-        "daterange",
-    ];
     let inner = match expr {
         Expr::Nested(inner) => return default_value(inner),
         Expr::Cast { expr, .. } => expr,
@@ -329,9 +340,10 @@ pub(super) fn default_value(expr: &Expr) -> DefaultValue {
     if matches!(inner, Expr::Value(value) if value.value == Value::Null) {
         return DefaultValue::Null;
     }
-    let known = |name: &Name| STABLE.contains(&&*name.name);
+    let same = |name: &Name| gives_the_same(&name.name);
+    let known = |name: &Name| same(name) || OF_A_STATEMENT.contains(&&*name.name);
     match shape_of(expr).calls.as_slice() {
-        [] => DefaultValue::Constant,
+        calls if calls.iter().all(same) => DefaultValue::Constant,
         calls if calls.iter().all(known) => DefaultValue::Stable,
         _ => DefaultValue::Volatile,
     }

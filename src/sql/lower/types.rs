@@ -7,10 +7,10 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::query::kept_at;
+use super::query::{kept_at, kept_with_text_at};
 use super::{Result, altered_type, misc};
 use crate::sql::ast::{fold, lower_name};
-use crate::sql::operation::{Operation, TypeDefinition};
+use crate::sql::operation::{DomainCheck, Ident, Operation, TypeDefinition};
 use crate::sql::parse::{at_end, eat, eat_words, if_not_exists, peek_words};
 use crate::sql::types::lower_type;
 
@@ -52,7 +52,7 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         } else if eat_words(parser, &["not", "null"]) {
             (not_null, named) = (true, None);
         } else if eat(parser, &[Keyword::CHECK]) {
-            checks.push((named.take(), kept_at(parser)));
+            checks.push(check_at(parser, named.take()));
             skip_group(parser);
         } else if eat(parser, &[Keyword::DEFAULT]) {
             value = kept_at(parser);
@@ -65,6 +65,12 @@ fn create_domain(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         if_not_exists: false,
         definition: TypeDefinition::Domain { base, not_null, checks, value },
     }])
+}
+
+/// The check at whose condition a parser stands; the parser stays there.
+pub(super) fn check_at(parser: &mut Parser<'_>, name: Option<Ident>) -> DomainCheck {
+    let (condition, text) = kept_with_text_at(parser);
+    DomainCheck { name, condition, text }
 }
 
 /// Passes over a group in parentheses.

@@ -675,3 +675,87 @@ fn an_assertion_raises() {
     // What it asks is looked at like any expression.
     check(BASE, trigger("ASSERT NEW.b > 0;"), ADD, ONE, "safe <>");
 }
+
+#[test]
+fn a_default_that_always_fails_is_a_column_that_nobody_may_leave_out() {
+    const T: &str = "CREATE DOMAIN pos AS int CHECK (VALUE > 0); CREATE DOMAIN slug AS text CHECK (VALUE ~ '^[a-z]+$');
+        CREATE TABLE t (id int, a int, v varchar(3), p pos, s slug, u int UNIQUE);";
+    const INSERT: &str = "INSERT INTO t (id) VALUES ($1);";
+    let set = |column: &str, value: &str| -> &'static str {
+        format!("ALTER TABLE t ALTER COLUMN {column} SET DEFAULT {value};").leak()
+    };
+    // It waits until blue is drained.
+    check(T, set("a", "1 / 0"), INSERT, ONE, "safe >");
+    check(T, set("a", "2147483648"), INSERT, ONE, "safe >");
+    check(T, set("v", "'abcd'"), INSERT, ONE, "safe >");
+    check(T, set("p", "-1"), INSERT, ONE, "safe >");
+    const BEFORE: &str = "-- cutover: before somebody says so\nALTER TABLE t ALTER COLUMN a SET DEFAULT 1 / 0;";
+    check(T, BEFORE, INSERT, ONE, "CO201 (CO301) <");
+    check(T, BEFORE, "INSERT INTO t (id, a) VALUES ($1, $2);", ONE, "safe <");
+    check(T, set("p", "1"), INSERT, ONE, "safe <");
+    // Whether the domain takes it is not known.
+    check(T, set("s", "'x'"), INSERT, ONE, "safe (CO301) <");
+    // Green has it for good.
+    check(T, set("a", "1 / 0"), ONE, INSERT, "CO013 CO203 <");
+    check(T, "CREATE TABLE n (id int, a int DEFAULT 1 / 0);", ONE, "INSERT INTO n (id) VALUES ($1);", "CO013 <");
+    check(T, "CREATE TABLE n (id int, a int DEFAULT 1 / 1);", ONE, "INSERT INTO n (id) VALUES ($1);", "safe <");
+    // So is one that is the same for every row, in a unique key.
+    check(T, set("u", "nullif(1, 2)"), INSERT, ONE, "safe >");
+    check(T, set("u", "extract(epoch FROM clock_timestamp())::int"), INSERT, ONE, "safe <");
+    // Those of a domain are its columns'.
+    check(T, "ALTER DOMAIN pos SET DEFAULT -1;", INSERT, ONE, "safe (CO301) <");
+    check(T, "ALTER DOMAIN pos SET DEFAULT 1;", INSERT, ONE, "safe <");
+}
+
+#[test]
+fn a_constant_that_fails_behind_a_trigger_is_told() {
+    const T: &str = "CREATE TABLE t (id int, a int);
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a := 1 / 0; RETURN NEW; END';
+        CREATE FUNCTION h() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a := 1 / 1; RETURN NEW; END';";
+    const INSERT: &str = "INSERT INTO t (id) VALUES ($1);";
+    const WHEN: &str = "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.a > 1 / 0) EXECUTE FUNCTION f();";
+    const WHOLE: &str = "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.a > 1 / 1) EXECUTE FUNCTION f();";
+    check(T, WHEN, INSERT, ONE, "safe (CO301) <");
+    check(T, WHOLE, INSERT, ONE, "safe <");
+    check(T, "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();", INSERT, ONE, "safe (CO301) <");
+    check(T, "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION h();", INSERT, ONE, "safe <");
+}
+
+#[test]
+fn what_an_extension_may_bring_is_not_known() {
+    const T: &str = "CREATE TABLE t (id int, r tstzrange, j json);";
+    const EXCLUDE: &str = "ALTER TABLE t ADD EXCLUDE USING gist (id WITH =, r WITH &&);";
+    const WORDED: &str =
+        "-- cutover: before the extension is there\nALTER TABLE t ADD EXCLUDE USING gist (id WITH =, r WITH &&);";
+    const MADE: &str =
+        "CREATE EXTENSION IF NOT EXISTS btree_gist; ALTER TABLE t ADD EXCLUDE USING gist (id WITH =, r WITH &&);";
+    check(T, EXCLUDE, ONE, ONE, "CO006 >");
+    check(T, WORDED, ONE, ONE, "safe (CO006) <");
+    check(T, MADE, ONE, ONE, "safe <>");
+    check(T, "CREATE TABLE n (id int, r tstzrange, EXCLUDE USING gist (id WITH =, r WITH &&));", ONE, ONE, "CO006 >");
+    check(T, "CREATE INDEX ON t USING gin (id);", ONE, ONE, "CO006 >");
+    check(T, "CREATE INDEX ON t USING gist (r);", ONE, ONE, "safe <");
+    // No extension of the server's has one.
+    check(T, "CREATE INDEX ON t USING gist (j);", ONE, ONE, "CO411 <");
+}
+
+#[test]
+fn a_view_above_triggers_takes_what_they_take() {
+    let views = |trigger: &str| -> &'static str {
+        format!(
+            "DROP VIEW v2; DROP VIEW v1; CREATE VIEW v1 AS SELECT a, upper(b) AS b FROM t;
+            {trigger} CREATE VIEW v2 AS SELECT * FROM v1;"
+        )
+        .leak()
+    };
+    const T: &str = "CREATE TABLE t (a int PRIMARY KEY, b text); CREATE VIEW v1 AS SELECT a, b FROM t; CREATE VIEW v2 AS SELECT * FROM v1;
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO t VALUES (NEW.a, NEW.b); RETURN NEW; END';";
+    const BOTH: &str = "CREATE TRIGGER g INSTEAD OF INSERT OR UPDATE ON v1 FOR EACH ROW EXECUTE FUNCTION f();";
+    const INSERT: &str = "CREATE TRIGGER g INSTEAD OF INSERT ON v1 FOR EACH ROW EXECUTE FUNCTION f();";
+    const UPDATE: &str = "UPDATE v2 SET b = $1 WHERE a = $2;";
+    check(T, views(BOTH), ONE, UPDATE, "safe <");
+    // Only rows that come are taken.
+    check(T, views(INSERT), ONE, UPDATE, "CO203 <");
+    check(T, views(""), ONE, UPDATE, "CO203 >");
+}

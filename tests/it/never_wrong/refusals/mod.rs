@@ -2,6 +2,7 @@
 
 mod classes;
 mod clauses;
+mod computed;
 mod expressions;
 mod families;
 mod kinds;
@@ -464,6 +465,7 @@ async fn what_the_server_refuses_is_foreseen() {
             CASES,
             classes::CASES,
             clauses::CASES,
+            computed::CASES,
             families::CASES,
             kinds::CASES,
             routines::CASES,

@@ -1,0 +1,460 @@
+//! What an expression of constants comes to, as far as whole numbers, numerics and texts go, and where computing it fails. PostgreSQL computes
+//! what is constant before it looks at any row, so that such a failure depends on none.
+
+use std::fmt;
+
+use super::QueryProblem;
+use crate::schema::model::UserType;
+use crate::schema::{QName, Schema};
+use crate::sql::TypeName;
+use crate::sql::condition::{Condition, Constant, Truth};
+use crate::sql::operation::Ident;
+use crate::sql::query::{At, Call, Command, Expr, Item, QueryBody};
+
+/// Why a constant cannot be computed, or is no value of the type that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Zero,
+    /// Of a type.
+    Range(&'static str),
+    /// Of a precision.
+    Overflow,
+    /// Longer than a type.
+    Long(TypeName),
+    /// A string of so many bits, and the type.
+    Bits(usize, TypeName),
+    /// A text that is no value of a type.
+    Input(TypeName, Box<str>),
+    /// No day.
+    Day,
+    /// The root of a negative number.
+    Root,
+    /// A check of a domain, with whether it is known to refuse the value.
+    Rule(QName, Ident, bool),
+}
+
+impl Fault {
+    /// Whether it is known to come, and not only perhaps.
+    pub(crate) const fn is_sure(&self) -> bool {
+        !matches!(self, Self::Rule(_, _, false))
+    }
+}
+
+impl Fault {
+    /// The statement that comes upon it is refused.
+    pub(crate) fn problem(&self) -> QueryProblem {
+        QueryProblem { code: "22000", message: self.to_string(), at: At::default(), sure: true }
+    }
+}
+
+/// As the server says it.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zero => f.write_str("division by zero"),
+            Self::Range(of) => write!(f, "{of} out of range"),
+            Self::Overflow => f.write_str("numeric field overflow"),
+            Self::Long(of) => write!(f, "value too long for type {of}"),
+            Self::Bits(length, of) if *of.base() == *"bit" => {
+                write!(f, "bit string length {length} does not match type {of}")
+            }
+            Self::Bits(_, of) => write!(f, "bit string too long for type {of}"),
+            Self::Input(of, text) => write!(f, "invalid input syntax for type {}: \"{text}\"", of.base()),
+            Self::Day => f.write_str("date field value out of range"),
+            Self::Root => f.write_str("cannot take square root of a negative number"),
+            Self::Rule(domain, check, _) => {
+                write!(f, "value for domain {} violates check constraint \"{check}\"", domain.name)
+            }
+        }
+    }
+}
+
+/// What is known of a constant.
+#[derive(Debug, Clone, PartialEq)]
+enum Found {
+    Unknown,
+    Null,
+    /// `'…'`, not yet of any type.
+    Literal(String),
+    Text(String),
+    /// `B'…'`
+    Bits(String),
+    /// A whole number of a type.
+    Whole(i64, Whole),
+    /// So many parts of a power of ten.
+    Decimal(i128, u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Whole {
+    Small,
+    Plain,
+    Big,
+}
+
+impl Whole {
+    fn of(base: &str) -> Option<Self> {
+        Some(match base {
+            "smallint" => Self::Small,
+            "integer" => Self::Plain,
+            "bigint" => Self::Big,
+            _ => return None,
+        })
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Small => "smallint",
+            Self::Plain => "integer",
+            Self::Big => "bigint",
+        }
+    }
+
+    fn take(self, number: i128) -> Result<Found, Fault> {
+        let fits = match self {
+            Self::Small => i16::try_from(number).is_ok(),
+            Self::Plain => i32::try_from(number).is_ok(),
+            Self::Big => true,
+        };
+        let number = i64::try_from(number).ok().filter(|_| fits);
+        number.map(|number| Found::Whole(number, self)).ok_or(Fault::Range(self.name()))
+    }
+}
+
+/// Why computing an expression fails whatever rows there are; what is read of a row is not known.
+pub(crate) fn fails(expr: &Expr, schema: &Schema) -> Option<Fault> {
+    compute(expr, schema).err()
+}
+
+/// The same where the value goes into a column of a type.
+pub(crate) fn fails_as(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
+    compute(expr, schema).and_then(|found| assigned(found, to, schema)).err()
+}
+
+/// Why a value that goes into a column of a domain is refused, or may be. It is looked at only when the row is written.
+fn ruled_out(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
+    let found = compute(expr, schema).and_then(|found| assigned(found, to, schema)).ok()?;
+    let constant = match found {
+        Found::Null => Constant::Null,
+        Found::Literal(text) | Found::Text(text) => Constant::Text(text.as_str().into()),
+        Found::Whole(number, _) => Constant::number(&number.to_string())?,
+        Found::Bits(_) | Found::Decimal(..) | Found::Unknown => return None,
+    };
+    let mut domain = to.clone();
+    for _ in 0..8 {
+        let (name, found) = schema.type_made(&domain)?;
+        let UserType::Domain { base, texts, .. } = found else { return None };
+        let refusing = texts.iter().find_map(|(check, text)| {
+            let known = |column: &Ident| (**column == *"value").then(|| constant.clone());
+            match Condition::read(text).map_or(Truth::Unknown, |condition| condition.holds(&known)) {
+                Truth::True | Truth::Null => None,
+                truth => Some(Fault::Rule(name.clone(), check.clone(), truth == Truth::False)),
+            }
+        });
+        if refusing.is_some() {
+            return refusing;
+        }
+        domain = base.clone();
+    }
+    None
+}
+
+/// Why a statement that writes fails whatever rows there are: a value that it gives a column is computed first, and is none of the column's.
+pub(crate) fn command_fails(command: &Command, schema: &Schema) -> Option<Fault> {
+    let column = |table: &crate::sql::Name, column: &Ident| {
+        schema.relation(&schema.resolve(table))?.column(column)?.data_type.clone()
+    };
+    match command {
+        Command::Update(update) => {
+            let set = update.set.iter().filter(|set| !set.part).find_map(|set| match set.columns.as_slice() {
+                [one] => fails_as(&set.value, &column(&update.table.name.value, &one.value)?, schema),
+                _ => fails(&set.value, schema),
+            });
+            set.or_else(|| fails(update.filter.as_ref()?, schema))
+        }
+        Command::Delete(delete) => fails(delete.filter.as_ref()?, schema),
+        Command::Insert(insert) if !insert.copies => {
+            let table = schema.relation(&schema.resolve(&insert.table.name.value))?;
+            let named =
+                || insert.columns.as_ref().map(|named| named.iter().map(|column| column.value.clone()).collect());
+            let columns: Vec<Ident> =
+                named().unwrap_or_else(|| table.columns.iter().map(|column| column.name.clone()).collect());
+            let given = |at: usize, value: &Expr| {
+                let to = columns.get(at).and_then(|name| table.column(name)?.data_type.clone());
+                to.map_or_else(|| fails(value, schema), |to| fails_as(value, &to, schema))
+            };
+            let row = |row: &[Expr]| row.iter().enumerate().find_map(|(at, value)| given(at, value));
+            match &insert.source.as_ref()?.body {
+                QueryBody::Values(rows) => rows.iter().find_map(|values| row(values)),
+                QueryBody::Select(select) => {
+                    let items = select.items.iter().enumerate();
+                    // What `*` stands for is not counted here.
+                    let mut named = items.take_while(|(_, item)| matches!(item, Item::Expr(..)));
+                    named.find_map(|(at, item)| match item {
+                        Item::Expr(value @ (Expr::Text(..) | Expr::Number(_)), _) => given(at, value),
+                        _ => None,
+                    })
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Why a default of a type fails, or may, whenever an INSERT leaves its column out.
+pub(crate) fn default_fails(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
+    fails_as(expr, to, schema).or_else(|| ruled_out(expr, to, schema))
+}
+
+fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
+    let all = |parts: &[Expr]| parts.iter().map(|part| compute(part, schema)).collect::<Result<Vec<_>, _>>();
+    match expr {
+        Expr::Null => Ok(Found::Null),
+        Expr::Text(text, _) => Ok(Found::Literal((**text).to_owned())),
+        Expr::Number(text) => Ok(number(text)),
+        Expr::Cast(inner, to, _) => cast(compute(inner, schema)?, to, schema),
+        Expr::Operator(operator, left, right, _) => {
+            let left = left.as_deref().map(|left| compute(left, schema)).transpose()?;
+            combine(operator, left, compute(right, schema)?)
+        }
+        Expr::Call(call) => called(call, schema),
+        Expr::Common("COALESCE", parts, _) => {
+            for part in parts {
+                // What comes behind a value is not computed.
+                if compute(part, schema)? != Found::Null && is_constant(part) {
+                    break;
+                }
+            }
+            Ok(Found::Unknown)
+        }
+        // What decides by itself leaves the rest alone.
+        Expr::And(parts) | Expr::Logic(parts) if parts.iter().any(is_constant) => Ok(Found::Unknown),
+        // `B'…'`
+        Expr::Typed(data_type, parts) if data_type.as_str() == "bit" => Ok(match parts.as_slice() {
+            [Expr::Text(bits, _)] => Found::Bits((**bits).to_owned()),
+            _ => Found::Unknown,
+        }),
+        Expr::Common(_, parts, _)
+        | Expr::And(parts)
+        | Expr::Logic(parts)
+        | Expr::Test(parts)
+        | Expr::Array(parts, _)
+        | Expr::Row(parts)
+        | Expr::Typed(_, parts) => all(parts).map(|_| Found::Unknown),
+        Expr::In(one, parts, _) => compute(one, schema).and_then(|_| all(parts)).map(|_| Found::Unknown),
+        _ => Ok(Found::Unknown),
+    }
+}
+
+/// Whether nothing of a row stands in it.
+fn is_constant(expr: &Expr) -> bool {
+    !expr.any(&|part| matches!(part, Expr::Column(..)))
+}
+
+fn number(text: &str) -> Found {
+    if let Ok(number) = text.parse::<i64>() {
+        let of = if i32::try_from(number).is_ok() { Whole::Plain } else { Whole::Big };
+        return Found::Whole(number, of);
+    }
+    decimal(text).unwrap_or(Found::Unknown)
+}
+
+/// Digits with a point.
+fn decimal(text: &str) -> Option<Found> {
+    let (whole, parts) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{parts}");
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let scale = u32::try_from(parts.len()).ok()?;
+    plain.then(|| digits.parse().ok()).flatten().map(|number| Found::Decimal(number, scale))
+}
+
+fn combine(operator: &str, left: Option<Found>, right: Found) -> Result<Found, Fault> {
+    use Found::{Decimal, Literal, Null, Text, Whole};
+    let is_zero = |found: &Found| matches!(found, Whole(0, _) | Decimal(0, _));
+    let known = |found: &Found| matches!(found, Whole(..) | Decimal(..));
+    Ok(match (operator, left, right) {
+        ("-", None, Whole(number, of)) => of.take(-i128::from(number))?,
+        ("-", None, Decimal(number, scale)) => Decimal(-number, scale),
+        ("+", None, found) => found,
+        (_, Some(Null), _) | (_, _, Null) => Found::Unknown,
+        ("/" | "%", Some(left), right) if is_zero(&right) && known(&left) => return Err(Fault::Zero),
+        ("+" | "-" | "*" | "/" | "%", Some(Whole(left, of)), Whole(right, other)) => {
+            let (left, right) = (i128::from(left), i128::from(right));
+            let found = match operator {
+                "+" => left + right,
+                "-" => left - right,
+                "*" => left * right,
+                "/" => left / right,
+                _ => left % right,
+            };
+            of.max(other).take(found)?
+        }
+        ("||", Some(Literal(left) | Text(left)), Literal(right) | Text(right)) => Text(left + &right),
+        _ => Found::Unknown,
+    })
+}
+
+/// `e::type`: a text is cut where it is longer.
+fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
+    let below = schema.below_domains(to);
+    let base = below.base();
+    let text = match (&found, &*base) {
+        (Found::Literal(text) | Found::Text(text), _) => text.clone(),
+        (Found::Whole(number, _), "text" | "character varying") => number.to_string(),
+        // They are cut, or filled up.
+        (Found::Bits(_), _) => return Ok(Found::Unknown),
+        _ => return assigned(found, to, schema),
+    };
+    match &*base {
+        _ if below.is_array() => Ok(Found::Unknown),
+        "text" => Ok(Found::Text(text)),
+        "character varying" => Ok(Found::Text(match below.modifiers().first() {
+            Some(length) => text.chars().take(usize::try_from(*length).unwrap_or(usize::MAX)).collect(),
+            None => text,
+        })),
+        // Of a literal it is said already.
+        "smallint" | "integer" | "bigint" => match whole(&text) {
+            Some(number) => Whole::of(&base).map_or(Ok(Found::Unknown), |of| of.take(number)),
+            None if matches!(found, Found::Text(_)) && !is_spelled_otherwise(&text) => {
+                Err(Fault::Input(below.clone(), text.into()))
+            }
+            None => Ok(Found::Unknown),
+        },
+        _ => Ok(Found::Unknown),
+    }
+}
+
+/// A whole number as text.
+fn whole(text: &str) -> Option<i128> {
+    text.trim_matches([' ', '\t', '\n']).parse().ok()
+}
+
+/// Whether a newer server may read it as a number: `0x1F`, `1_000`.
+fn is_spelled_otherwise(text: &str) -> bool {
+    text.trim().trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// What a value is in a column of a type.
+fn assigned(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
+    let below = schema.below_domains(to);
+    if below.is_array() {
+        return Ok(Found::Unknown);
+    }
+    let (base, modifiers) = (below.base(), below.modifiers());
+    match (found, &*base) {
+        (Found::Null, _) => Ok(Found::Null),
+        (Found::Literal(text), "smallint" | "integer" | "bigint" | "numeric") => {
+            let signed = |text: &str| decimal(text.strip_prefix('-').unwrap_or(text));
+            match (whole(&text), Whole::of(&base)) {
+                (Some(number), Some(of)) => of.take(number),
+                (_, None) => match signed(text.trim()) {
+                    Some(found) => assigned(found, to, schema),
+                    None => Ok(Found::Unknown),
+                },
+                _ => Ok(Found::Unknown),
+            }
+        }
+        (Found::Whole(number, _), "smallint" | "integer" | "bigint") => {
+            Whole::of(&base).map_or(Ok(Found::Unknown), |of| of.take(number.into()))
+        }
+        (Found::Whole(number, of), "numeric") => {
+            precise(number.into(), 0, &modifiers).map(|_| Found::Whole(number, of))
+        }
+        (Found::Decimal(number, scale), "smallint" | "integer" | "bigint") => {
+            Whole::of(&base).map_or(Ok(Found::Unknown), |of| match rounded(number, scale, 0) {
+                Some(number) => of.take(number),
+                None => Ok(Found::Unknown),
+            })
+        }
+        (Found::Decimal(number, scale), "numeric") => {
+            precise(number, scale, &modifiers).map(|_| Found::Decimal(number, scale))
+        }
+        (Found::Literal(text) | Found::Text(text), "text") => Ok(Found::Text(text)),
+        (Found::Literal(text) | Found::Text(text), "character varying" | "character") => {
+            let length = match (&*base, modifiers.first()) {
+                (_, Some(length)) => usize::try_from(*length).unwrap_or(usize::MAX),
+                ("character", None) => 1,
+                (_, None) => usize::MAX,
+            };
+            // Blanks at the end are cut.
+            if text.trim_end_matches(' ').chars().count() > length {
+                return Err(Fault::Long(below.clone()));
+            }
+            Ok(if &*base == "character" { Found::Unknown } else { Found::Text(text.chars().take(length).collect()) })
+        }
+        (Found::Literal(text) | Found::Bits(text), "bit" | "bit varying")
+            if !text.starts_with(['x', 'X', 'b', 'B']) =>
+        {
+            let length = modifiers.first().copied().or_else(|| (&*base == "bit").then_some(1));
+            let wrong = |length: usize| {
+                if &*base == "bit" { text.len() != length } else { text.len() > length }
+            };
+            match length.and_then(|length| usize::try_from(length).ok()) {
+                Some(length) if wrong(length) => Err(Fault::Bits(text.len(), below.clone())),
+                _ => Ok(Found::Unknown),
+            }
+        }
+        // A label of an enum.
+        (Found::Literal(text), _) if matches!(schema.user_type_named(&base), Some(UserType::Enum(_))) => {
+            Ok(Found::Text(text))
+        }
+        _ => Ok(Found::Unknown),
+    }
+}
+
+/// A number with fewer digits behind the point.
+fn rounded(number: i128, scale: u32, to: u32) -> Option<i128> {
+    let Some(fewer) = scale.checked_sub(to).filter(|fewer| *fewer > 0) else {
+        return number.checked_mul(10_i128.checked_pow(to - scale)?);
+    };
+    let unit = 10_i128.checked_pow(fewer)?;
+    let half = if number < 0 { -(unit / 2) } else { unit / 2 };
+    Some(number.checked_add(half)? / unit)
+}
+
+/// Whether a numeric has no more digits than its type.
+fn precise(number: i128, scale: u32, modifiers: &[i64]) -> Result<(), Fault> {
+    let (precision, places) = match modifiers {
+        [] => return Ok(()),
+        [precision] => (*precision, 0),
+        [precision, places, ..] => (*precision, *places),
+    };
+    let (Ok(precision), Ok(places)) = (u32::try_from(precision), u32::try_from(places)) else { return Ok(()) };
+    let (Some(number), Some(limit)) = (rounded(number, scale, places), 10_i128.checked_pow(precision)) else {
+        return Ok(());
+    };
+    if number.abs() < limit { Ok(()) } else { Err(Fault::Overflow) }
+}
+
+fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
+    let arguments: Vec<Found> =
+        call.arguments.iter().map(|argument| compute(argument, schema)).collect::<Result<_, _>>()?;
+    if call.named || !schema.functions(&schema.resolve_function(&call.name)).is_empty() {
+        return Ok(Found::Unknown);
+    }
+    match (&*call.name.name, arguments.as_slice()) {
+        ("make_date", [Found::Whole(year, _), Found::Whole(month, _), Found::Whole(day, _)]) => {
+            let long = match month {
+                4 | 6 | 9 | 11 => 30,
+                2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) || *year < 1 => 29,
+                2 => 28,
+                _ => 31,
+            };
+            let is_day = *year != 0 && (1..=12).contains(month) && (1..=long).contains(day);
+            if is_day { Ok(Found::Unknown) } else { Err(Fault::Day) }
+        }
+        ("sqrt", [Found::Whole(number, _)]) if *number < 0 => Err(Fault::Root),
+        ("sqrt", [Found::Decimal(number, _)]) if *number < 0 => Err(Fault::Root),
+        ("length" | "char_length" | "character_length", [Found::Literal(text) | Found::Text(text)]) => {
+            Whole::Plain.take(i128::try_from(text.chars().count()).unwrap_or(i128::MAX))
+        }
+        ("repeat", [Found::Literal(text) | Found::Text(text), Found::Whole(times, _)]) => {
+            const LONGEST: usize = 1 << 16;
+            let times = usize::try_from(*times).unwrap_or(0);
+            let long = text.len().checked_mul(times).is_none_or(|length| length > LONGEST);
+            Ok(if long { Found::Unknown } else { Found::Text(text.repeat(times)) })
+        }
+        _ => Ok(Found::Unknown),
+    }
+}
