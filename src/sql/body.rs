@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::lex::{Lexeme, TokenKind, lex};
-use super::name::Name;
-use super::operation::Ident;
+use super::name::{Ident, Name};
 use super::query::{self, Command, Expr};
 use super::types::TypeName;
 use super::{read_query, split};

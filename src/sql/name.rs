@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// An identifier, folded.
+pub type Ident = Arc<str>;
+
 /// A name, folded as PostgreSQL folds it, with the schema if one was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {

@@ -13,8 +13,7 @@ pub use super::table::{
 };
 use super::types::TypeName;
 
-/// An identifier, folded.
-pub type Ident = Arc<str>;
+pub use super::name::Ident;
 
 /// One change to the schema or to rows.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::name::Ident;
 use super::name::Name;
-use super::operation::Ident;
 use super::types::TypeName;
 
 /// The bytes of a query's text where something stands. Empty where that is not known.

@@ -42,10 +42,9 @@ class Trouble:
     def __init__(self):
         self.moto, self.port = free_port(), free_port()
         self.asked, self.rules, self.lock = [], [], threading.Lock()
-        log = open(WORK / "moto.log", "w")
-        self.server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.moto)], stdout=log, stderr=log, env={**os.environ, **KEYS}
-        )
+        with open(WORK / "moto.log", "w") as log:
+            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.moto)]
+            self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS})
         trouble = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -57,6 +56,8 @@ class Trouble:
                 rule = trouble.meets(action, body)
                 if rule and rule["before"]:
                     rule["before"]()
+                    self.close_connection = True
+                    return None
                 if rule and rule["answer"]:
                     status, kind, text = rule["answer"]
                     return self.give(status, {"Content-Type": kind}, text.encode())
@@ -90,16 +91,22 @@ class Trouble:
 
         self.front = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.front.daemon_threads = True
+        # Who asks may be killed.
+        self.front.handle_error = lambda *_: None
         threading.Thread(target=self.front.serve_forever, daemon=True).start()
         deadline = time.monotonic() + 60
         while True:
             try:
-                http.client.HTTPConnection("127.0.0.1", self.moto, timeout=5).request("GET", "/moto-api/")
+                socket.create_connection(("127.0.0.1", self.moto), timeout=5).close()
                 return
             except OSError:
                 if time.monotonic() > deadline or self.server.poll() is not None:
                     raise RuntimeError((WORK / "moto.log").read_text())
                 time.sleep(0.1)
+
+    def end(self):
+        self.server.kill()
+        self.server.wait()
 
     def meets(self, action, body):
         with self.lock:
@@ -112,7 +119,7 @@ class Trouble:
                         return rule
 
     def make(self, action, answer=None, before=None, after=None, change=None, skip=0, times=1):
-        """From now on, `times` calls of an action, after the first `skip`: are answered so, are told of before or after moto has them, are changed on the way back."""
+        """From now on, `times` calls of an action, after the first `skip`: are answered so, are lost once somebody is told of them, are told of behind moto, are changed on the way back."""
         rule = {"action": action, "answer": answer, "before": before, "after": after, "change": change, "skip": skip, "times": times}
         with self.lock:
             self.rules.append(rule)
@@ -195,7 +202,7 @@ def trouble():
     global TROUBLE
     if TROUBLE is None:
         TROUBLE = Trouble()
-        atexit.register(TROUBLE.server.kill)
+        atexit.register(TROUBLE.end)
     return TROUBLE
 
 
@@ -400,7 +407,7 @@ class Shop:
         self.run("plan", "migrations", "-o", "release.plan", *more).ends(0)
 
     def execute(self, *more):
-        return self.run("execute", "release.plan", "--yes", "--traffic-timeout", "10s", *more)
+        return self.run("execute", "release.plan", "--yes", "--traffic-timeout", "10s", "--drain-timeout", "5s", *more)
 
 
 def kill(process):

@@ -231,7 +231,6 @@ fn a_room_has_no_new_knots() {
     rehearse: overlap, rehearsal, trial
     schema: refusals, resolve
     sql: forms, gaps, parse
-    sql: operation, query
     workload: detect, sources
     ");
 }
