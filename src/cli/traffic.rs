@@ -208,7 +208,7 @@ fn run_show(args: &ShowArgs) -> Result<Exit, CliError> {
 fn run_policy(args: &PolicyArgs) -> Result<Exit, CliError> {
     let backend = configured(&args.folder)?;
     let permissions = backend.permissions().ok_or_else(|| {
-        CliError::usage(format!("traffic {}: it works with no account that could be allowed anything", backend.name()))
+        CliError::usage(format!("traffic {} uses no credentials, so there is no policy to print", backend.name()))
     })?;
     out::print(&(serde_json::to_string_pretty(&permissions).map_err(CliError::usage)? + "\n"))?;
     Ok(Exit::Ok)

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::apply::{Change, Object, called};
-use super::model::{QName, UserType};
+use super::model::{Column, QName, UserType};
 use super::naming;
 use crate::sql::Name;
-use crate::sql::operation::{AttributeChange, DomainChange, Ident, TypeDefinition};
+use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TypeDefinition};
 
 impl Change {
     pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
@@ -68,6 +68,24 @@ impl Change {
         }
     }
 
+    /// A domain refuses nothing any more: defaults that failed for what it refused may be values of it now.
+    fn defaults_may_fit(&mut self, domain: &QName) {
+        let shown = domain.to_string();
+        let fails = |column: &Column| {
+            let of_domain = column.data_type.as_ref().is_some_and(|t| t.base() == shown);
+            of_domain && column.default == Some(DefaultValue::Failing)
+        };
+        let tables = self.schema.relations().filter(|(_, r)| r.columns.iter().any(|c| fails(c)));
+        let tables: Vec<QName> = tables.map(|(name, _)| name.clone()).collect();
+        for table in tables {
+            self.edit(&table, |relation| {
+                for column in relation.columns.iter_mut().filter(|c| fails(c)) {
+                    column.default = Some(DefaultValue::Constant);
+                }
+            });
+        }
+    }
+
     pub(super) fn alter_domain(&mut self, name: &Name, change: &DomainChange) {
         let name = self.schema.resolve_type(name);
         self.touched.insert(Object::Type(name.clone()));
@@ -89,6 +107,9 @@ impl Change {
             }
             DomainChange::DropCheck { name: check, if_exists } => {
                 texts.remove(check);
+                if texts.is_empty() {
+                    self.defaults_may_fit(&name);
+                }
                 if checks.remove(check).is_none() && !if_exists {
                     self.missing(format!("constraint {check} of domain {name}"));
                 }

@@ -325,6 +325,14 @@ impl TrafficError {
         Self::Unavailable { backend: backend.to_owned(), op, why: why.into() }
     }
 
+    /// What is wrong, where the backend answered with an error of its own.
+    pub fn code(&self) -> Option<&TrafficErrorCode> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
     /// Whether the same call may work a little later.
     pub fn may_pass(&self) -> bool {
         match self {

@@ -70,7 +70,7 @@ class Trouble:
                     rule["after"]()
                 if rule and rule["change"]:
                     text = rule["change"](text.decode()).encode()
-                self.give(came.status, dict(came.getheaders()), text)
+                self.give((rule and rule["status"]) or came.status, dict(came.getheaders()), text)
 
             def give(self, status, headers, text):
                 try:
@@ -118,9 +118,9 @@ class Trouble:
                         rule["times"] -= 1
                         return rule
 
-    def make(self, action, answer=None, before=None, after=None, change=None, skip=0, times=1):
+    def make(self, action, answer=None, before=None, after=None, change=None, status=None, skip=0, times=1):
         """From now on, `times` calls of an action, after the first `skip`: are answered so, are lost once somebody is told of them, are told of behind moto, are changed on the way back."""
-        rule = {"action": action, "answer": answer, "before": before, "after": after, "change": change, "skip": skip, "times": times}
+        rule = {"action": action, "answer": answer, "before": before, "after": after, "change": change, "status": status, "skip": skip, "times": times}
         with self.lock:
             self.rules.append(rule)
 
@@ -162,6 +162,7 @@ def action_of(method, path, body):
         ("POST", r"/2013-04-01/hostedzone/[^/]+/rrset/?", "ChangeResourceRecordSets"),
         ("GET", r"/2013-04-01/change/.+", "GetChange"),
         ("GET", r"/2013-04-01/healthcheck/[^/]+/status", "GetHealthCheckStatus"),
+        ("GET", r"/2013-04-01/healthcheck/[^/]+", "GetHealthCheck"),
         ("GET", r"/2015-03-31/functions/[^/]+/aliases/[^/]+", "GetAlias"),
         ("PUT", r"/2015-03-31/functions/[^/]+/aliases/[^/]+", "UpdateAlias"),
         ("GET", r"/2015-03-31/functions/[^/]+/configuration", "GetFunctionConfiguration"),
@@ -388,10 +389,13 @@ class Shop:
         return {**base, "CUTOVER_DATABASE": f"postgres://deploy@127.0.0.1:{PORT}/{self.name}", **more}
 
     def start(self, *args, **environment):
-        command = [CUTOVER, *args]
-        return subprocess.Popen(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment(**environment)
+        where = {"cwd": self.folder, "env": self.environment(**environment)}
+        process = subprocess.Popen(
+            [CUTOVER, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **where
         )
+        self.case.addCleanup(process.stdout.close)
+        self.case.addCleanup(process.kill)
+        return process
 
     def run(self, *args, **environment):
         process = self.start(*args, **environment)

@@ -298,8 +298,9 @@ fn default_of_domain(subject: &Subject<'_>, rule: &Rule, (name, value): (&Name, 
                 Evidence::Assumed => None,
                 Evidence::None => return None,
             };
+            let gets = if fault.is_sure() { "that cannot be its value" } else { "that may be refused" };
             let text = format!(
-                "{table}.{column} gets a default that cannot be its value ({fault}): {} may be refused from here on",
+                "{table}.{column} gets a default {gets} ({fault}): {} may be refused from here on",
                 release.blue.side
             );
             let told = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on");

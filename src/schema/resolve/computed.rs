@@ -188,10 +188,12 @@ pub(crate) fn command_fails(command: &Command, schema: &Schema) -> Option<Fault>
                 QueryBody::Values(rows) => rows.iter().find_map(|values| row(values)),
                 QueryBody::Select(select) => {
                     let items = select.items.iter().enumerate();
+                    // A text is read before any row is there; a number is given its type row by row.
+                    let is_sure = |value: &Expr| matches!(value, Expr::Text(..)) || select.from.is_empty();
                     // What `*` stands for is not counted here.
                     let mut named = items.take_while(|(_, item)| matches!(item, Item::Expr(..)));
                     named.find_map(|(at, item)| match item {
-                        Item::Expr(value @ (Expr::Text(..) | Expr::Number(_)), _) => given(at, value),
+                        Item::Expr(value @ (Expr::Text(..) | Expr::Number(_)), _) if is_sure(value) => given(at, value),
                         _ => None,
                     })
                 }
@@ -358,8 +360,9 @@ fn assigned(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault
         (Found::Whole(number, _), "smallint" | "integer" | "bigint") => {
             Whole::of(&base).map_or(Ok(Found::Unknown), |of| of.take(number.into()))
         }
-        (Found::Whole(number, of), "numeric") => {
-            precise(number.into(), 0, &modifiers).map(|_| Found::Whole(number, of))
+        // It is a numeric from there on, and not computed with as an integer.
+        (Found::Whole(number, _), "numeric") => {
+            precise(number.into(), 0, &modifiers).map(|_| Found::Decimal(number.into(), 0))
         }
         (Found::Decimal(number, scale), "smallint" | "integer" | "bigint") => {
             Whole::of(&base).map_or(Ok(Found::Unknown), |of| match rounded(number, scale, 0) {

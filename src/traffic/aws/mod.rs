@@ -33,6 +33,16 @@ struct AccountSettings {
 }
 
 impl AccountSettings {
+    /// The partition of its region: ordinary ones, China's, or those of the government of the USA.
+    #[cfg(feature = "aws-account")]
+    fn partition(&self) -> &'static str {
+        match self.region.as_deref() {
+            Some(region) if region.starts_with("cn-") => "aws-cn",
+            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         if let Some(endpoint) = &self.endpoint {
             is_url("account.endpoint", endpoint)?;

@@ -119,7 +119,7 @@ impl LoadBalancer {
         if let Some(stranger) = stranger {
             let other = stranger.target_group_arn().unwrap_or_default();
             return Err(asked.misconfigured(format!(
-                "{rule} forwards to {other} as well, which is neither blue's nor green's target group"
+                "{rule} forwards to {other} as well, which is neither blue's nor green's target group; take it out first"
             )));
         }
         let sticky = actions[at].forward_config().and_then(ForwardActionConfig::target_group_stickiness_config);
@@ -169,7 +169,16 @@ impl LoadBalancer {
         for group in [blue, green] {
             asked.answer(client.describe_target_groups().target_group_arns(group).send()).await?;
         }
-        for forward in self.forwards(asked).await? {
+        let forwards = self.forwards(asked).await?;
+        if let [first, others @ ..] = forwards.as_slice()
+            && let Some(other) = others.iter().find(|forward| forward.share != first.share)
+        {
+            let (one, two) = (&first.rule, &other.rule);
+            return Err(
+                asked.misconfigured(format!("{one} and {two} give green different shares; give them the same first"))
+            );
+        }
+        for forward in forwards {
             let all = groups(&forward.actions[forward.at]);
             let lacks =
                 [blue, green].into_iter().find(|arn| all.iter().all(|g| g.target_group_arn() != Some(arn.as_str())));
@@ -202,11 +211,6 @@ impl LoadBalancer {
                 let actions = self.weighted(forward, (blue, green));
                 self.replace(asked, rule, actions).await?;
             }
-        }
-        let forwards = self.forwards(asked).await?;
-        if let Some(other) = forwards.iter().find(|forward| forward.share != Some(want)) {
-            let why = format!("{} does not have the weights that it was given", other.rule);
-            return Err(asked.refused(TrafficErrorCode::Conflict, why));
         }
         self.known.lock().unwrap_or_else(PoisonError::into_inner).set = Some(want);
         Ok(ShareSet { share: want })
@@ -342,7 +346,9 @@ impl TrafficBackend for LoadBalancer {
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {
         let Arn { region, account, .. } = &self.place;
         let at = format!("AWS account {account} in {region}");
-        let resource = self.settings.rules.join(", ");
+        let group = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
+        let (blue, green) = (group(&self.settings.blue), group(&self.settings.green));
+        let resource = format!("{} ({blue} to {green})", self.settings.rules.join(", "));
         let can_prove_drain = self.settings.drain == DrainBy::TargetsGone;
         Box::pin(async move { Ok(Capabilities::seeing(Kind::Weighted, can_prove_drain).moving(at, resource)) })
     }

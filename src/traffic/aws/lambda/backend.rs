@@ -16,6 +16,7 @@ use super::Settings;
 use crate::side::Side;
 use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
+    TrafficErrorCode,
 };
 
 /// An alias as traffic backend.
@@ -26,12 +27,20 @@ pub(super) struct Alias {
     client: OnceCell<Client>,
     settings: Settings,
     /// Since when a side is seen to get nothing.
-    none_since: Mutex<Option<(Side, Instant)>>,
+    none_since: Mutex<Option<NoneSince>>,
+}
+
+/// What a side is seen to get nothing by.
+#[derive(Debug, Clone)]
+struct NoneSince {
+    side: Side,
+    /// The state of the alias: another one may have given it something in between.
+    revision: Option<String>,
+    at: Instant,
 }
 
 /// The alias as it is.
 struct Routed {
-    arn: String,
     /// Names this very state of it.
     revision: Option<String>,
     share: Share,
@@ -76,14 +85,10 @@ impl Alias {
             let others: Vec<&str> = more.iter().map(|(version, _)| version.as_str()).collect();
             let versions = [&[main], others.as_slice()].concat().join(" and ");
             asked.misconfigured(format!(
-                "alias {alias} of {function} leads to version {versions}, and not only to {blue} and {green}"
+                "alias {alias} of {function} leads to version {versions}, and not only to {blue} and {green}; point it at one of these first"
             ))
         })?;
-        Ok(Routed {
-            arn: answer.alias_arn().unwrap_or_default().to_owned(),
-            revision: answer.revision_id().map(str::to_owned),
-            share,
-        })
+        Ok(Routed { revision: answer.revision_id().map(str::to_owned), share })
     }
 
     async fn function(&self, asked: Asked<'_>, side: Side) -> Result<GetFunctionConfigurationOutput, TrafficError> {
@@ -128,7 +133,12 @@ impl Alias {
         };
         let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(more)).build();
         let call = self.client(asked).await?.update_alias().function_name(function).name(alias).function_version(main);
-        asked.answer(call.routing_config(routing).set_revision_id(revision).send()).await?;
+        let answered = asked.answer(call.routing_config(routing).set_revision_id(revision).send()).await;
+        if let Err(error) = answered {
+            // A change whose answer was lost is asked for again by the client, and meets itself.
+            let is_there = error.code() == Some(&TrafficErrorCode::Conflict) && self.routed(asked).await?.share == want;
+            return if is_there { Ok(ShareSet { share: want }) } else { Err(error) };
+        }
         Ok(ShareSet { share: want })
     }
 
@@ -146,31 +156,40 @@ impl Alias {
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
         let asked = self.asked(context, "drain");
         let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
-        if self.routed(asked).await?.share != none {
+        let Routed { share, revision } = self.routed(asked).await?;
+        if share != none {
             *self.none_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return Ok(Drain::Active { count: None });
         }
         let since = {
             let mut known = self.none_since.lock().unwrap_or_else(PoisonError::into_inner);
-            let same = known.filter(|(of, _)| *of == side);
-            known.insert(same.unwrap_or((side, Instant::now()))).1
+            let same = known.take().filter(|known| known.side == side && known.revision == revision);
+            known.insert(same.unwrap_or(NoneSince { side, revision, at: Instant::now() })).at
         };
-        let timeout = self.function(asked, side).await?.timeout().unwrap_or(LONGEST);
+        let function = self.function(asked, side).await?;
+        // An execution that is resumed goes on with the version that it began on, for as long as a year.
+        if function.durable_config().is_some() {
+            return Ok(Drain::Unknown);
+        }
+        let timeout = function.timeout().unwrap_or(LONGEST);
         let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or_default());
-        let left = timeout.saturating_sub(since.elapsed());
+        let left = (timeout + SETTLES).saturating_sub(since.elapsed());
         if !left.is_zero() {
             return Ok(Drain::WaitUntil { ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX) });
         }
         let (version, alias) = (self.settings.version(side), &self.settings.alias);
         Ok(Drain::Drained {
             evidence: format!(
-                "alias {alias} has given nothing to version {version} for {} s, which is as long as an invocation may take; \
+                "alias {alias} has given nothing to version {version} for longer than the {} s that an invocation may take; \
                  whoever names the version itself is not seen, nor are retries of asynchronous events that began on it",
                 timeout.as_secs()
             ),
         })
     }
 }
+
+/// How long a change of an alias may take until every invocation goes by it.
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// The longest time in seconds that an invocation may take.
 const LONGEST: i32 = 900;
@@ -182,8 +201,9 @@ impl TrafficBackend for Alias {
 
     fn permissions(&self) -> Option<Value> {
         let Settings { function, account, .. } = &self.settings;
+        let partition = account.partition();
         let region = account.region.as_deref().unwrap_or("*");
-        let of = format!("arn:aws:lambda:{region}:*:function:{function}");
+        let of = format!("arn:{partition}:lambda:{region}:*:function:{function}");
         let versions = format!("{of}:*");
         Some(policy(&[
             (&["lambda:GetAlias", "lambda:UpdateAlias"], vec![&of]),
@@ -194,11 +214,14 @@ impl TrafficBackend for Alias {
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
         Box::pin(async move {
             let asked = self.asked(context, "capabilities");
-            let Routed { arn, .. } = self.routed(asked).await?;
+            let Settings { function, alias, blue, green, .. } = &self.settings;
+            // Whatever it leads to: somebody may have to go back from there.
+            let call = self.client(asked).await?.get_alias().function_name(function).name(alias);
+            let arn = asked.answer(call.send()).await?.alias_arn().unwrap_or_default().to_owned();
             let place = Arn::read("AliasArn", &arn, "lambda").map_err(|_| asked.broken("AliasArn"))?;
             let at = format!("AWS account {} in {}", place.account, place.region);
             let can = Capabilities { compares_and_swaps: true, ..Capabilities::seeing(Kind::Weighted, true) };
-            Ok(can.moving(at, place.resource))
+            Ok(can.moving(at, format!("{} (version {blue} to {green})", place.resource)))
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{
-    Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecordSet, RrType, StatusReport,
+    Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheckType, ResourceRecordSet, RrType, StatusReport,
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -22,7 +22,7 @@ use crate::traffic::{
 /// The greatest weight of a record.
 const MOST: u32 = 255;
 
-/// The time to live of an alias, which takes that of what it stands for: a load balancer's is a minute, and nothing that can be aliased has more.
+/// The time to live of an alias, which takes that of what it stands for: a minute for the services of AWS. An alias of a record of the same zone is refused.
 const ALIAS: Duration = Duration::from_secs(60);
 
 /// A version counts as healthy for Route 53 when more than so many of a hundred of its checkers say so.
@@ -89,30 +89,41 @@ impl Dns {
         Asked::new(&self.name, context, op)
     }
 
-    /// All records of the name and type.
+    /// All records of the name.
     async fn all(&self, asked: Asked<'_>) -> Result<Vec<ResourceRecordSet>, TrafficError> {
-        let Settings { zone, record, kind, .. } = &self.settings;
-        let (name, kind) = (listed(record), RrType::from(kind.as_str()));
-        let (mut found, mut from) = (Vec::new(), None);
+        let Settings { zone, record, .. } = &self.settings;
+        let name = listed(record);
+        let (mut found, mut from) = (Vec::new(), (Some(record.clone()), None, None));
         loop {
             let call = self.client(asked).await?.list_resource_record_sets().hosted_zone_id(zone);
-            let call = call.start_record_name(record).start_record_type(kind.clone());
-            let answer = asked.answer(call.set_start_record_identifier(from).send()).await?;
-            let is_one = |set: &&ResourceRecordSet| listed(set.name()) == name && *set.r#type() == kind;
+            let (next_name, next_type, next_identifier) = from;
+            let call = call.set_start_record_name(next_name).set_start_record_type(next_type);
+            let answer = asked.answer(call.set_start_record_identifier(next_identifier).send()).await?;
             let before = found.len();
-            found.extend(answer.resource_record_sets().iter().filter(is_one).cloned());
+            found.extend(answer.resource_record_sets().iter().filter(|set| listed(set.name()) == name).cloned());
             // They are listed in the order of their names: behind the last one come others.
             let all_are = found.len() - before == answer.resource_record_sets().len();
-            from = answer.next_record_identifier().map(str::to_owned);
-            if !answer.is_truncated() || !all_are || from.is_none() {
+            if !answer.is_truncated() || !all_are {
                 return Ok(found);
             }
+            let next_name = answer.next_record_name().map(str::to_owned);
+            let next_identifier = answer.next_record_identifier().map(str::to_owned);
+            from = (next_name, answer.next_record_type().cloned(), next_identifier);
         }
     }
 
     async fn records(&self, asked: Asked<'_>) -> Result<Records, TrafficError> {
         let Settings { record, kind, zone, .. } = &self.settings;
-        let all = self.all(asked).await?;
+        let mut all = self.all(asked).await?;
+        let kind_of = RrType::from(kind.as_str());
+        // Who asks for another type is answered by the weights of that.
+        if let Some(other) = all.iter().find(|set| *set.r#type() != kind_of && set.weight.is_some()) {
+            let other = other.r#type().as_str();
+            return Err(asked.misconfigured(format!(
+                "{record} has weighted {other} records as well, whose traffic would stay where it is; one release moves one type"
+            )));
+        }
+        all.retain(|set| *set.r#type() == kind_of);
         let of = |side: Side| {
             let identifier = self.settings.identifier(side);
             let found = all.iter().find(|set| set.set_identifier() == Some(identifier)).cloned();
@@ -146,9 +157,23 @@ impl Dns {
         let Records { blue, green } = &records;
         let record = &self.settings.record;
         if blue.ttl != green.ttl {
+            return Err(asked.misconfigured(format!("the records of {record} have different TTLs; give both the same")));
+        }
+        let in_zone = |set: &ResourceRecordSet| {
+            set.alias_target().is_some_and(|target| target.hosted_zone_id() == self.settings.zone)
+        };
+        if in_zone(blue) || in_zone(green) {
             return Err(asked.misconfigured(format!(
-                "the records of {record} have different times to live, which Route 53 mixes up"
+                "a record of {record} is an alias of another record of its zone, whose TTL is not seen here; give the weights to records that are no aliases"
             )));
+        }
+        let is_checked = |set: &ResourceRecordSet| {
+            set.health_check_id.is_some() || set.alias_target().is_some_and(|target| target.evaluate_target_health())
+        };
+        if is_checked(blue) || is_checked(green) {
+            context.log.line(format!(
+                "the records of {record} have health checks: when all that have a weight are unhealthy, Route 53 answers with those of weight 0"
+            ));
         }
         if green.health_check_id.is_none() {
             context.log.line(format!(
@@ -201,8 +226,19 @@ impl Dns {
         let Records { blue, green } = self.records(asked).await?;
         let record = if side == Side::Blue { blue } else { green };
         let Some(check) = record.health_check_id() else { return Ok(Health::Unknown) };
-        let answer =
-            asked.answer(self.client(asked).await?.get_health_check_status().health_check_id(check).send()).await?;
+        let client = self.client(asked).await?;
+        let answer = asked.answer(client.get_health_check().health_check_id(check).send()).await?;
+        let config = answer.health_check().and_then(|check| check.health_check_config());
+        // Others have no checkers of their own, or mean the opposite of what theirs say.
+        let is_plain = config.is_some_and(|config| {
+            let derived =
+                [HealthCheckType::Calculated, HealthCheckType::CloudwatchMetric, HealthCheckType::RecoveryControl];
+            !derived.contains(config.r#type()) && config.inverted() != Some(true)
+        });
+        if !is_plain {
+            return Ok(Health::Unknown);
+        }
+        let answer = asked.answer(client.get_health_check_status().health_check_id(check).send()).await?;
         let status = |observation: &aws_sdk_route53::types::HealthCheckObservation| {
             observation.status_report().and_then(StatusReport::status).unwrap_or_default().to_owned()
         };
@@ -233,16 +269,19 @@ impl TrafficBackend for Dns {
     }
 
     fn permissions(&self) -> Option<Value> {
-        let zone = format!("arn:aws:route53:::hostedzone/{}", self.settings.zone);
+        let partition = self.settings.account.partition();
+        let of = |resource: &str| format!("arn:{partition}:route53:::{resource}");
+        let (zone, change, check) =
+            (of(&format!("hostedzone/{}", self.settings.zone)), of("change/*"), of("healthcheck/*"));
         Some(policy(&[
             (&["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"], vec![&zone]),
-            (&["route53:GetChange"], vec!["arn:aws:route53:::change/*"]),
-            (&["route53:GetHealthCheckStatus"], vec!["arn:aws:route53:::healthcheck/*"]),
+            (&["route53:GetChange"], vec![&change]),
+            (&["route53:GetHealthCheck", "route53:GetHealthCheckStatus"], vec![&check]),
         ]))
     }
 
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
-        let Settings { zone, record, kind, .. } = &self.settings;
+        let Settings { zone, record, kind, blue, green, .. } = &self.settings;
         Box::pin(async move {
             let records = self.records(self.asked(context, "capabilities")).await?;
             let time_to_live = records.time_to_live();
@@ -250,7 +289,7 @@ impl TrafficBackend for Dns {
                 converges_ms: u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX),
                 ..Capabilities::seeing(Kind::Weighted, false)
             }
-            .moving(format!("Route 53, hosted zone {zone}"), format!("{record} ({kind})")))
+            .moving(format!("Route 53, hosted zone {zone}"), format!("{record} ({kind}, {blue} to {green})")))
         })
     }
 
