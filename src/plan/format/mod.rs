@@ -5,10 +5,11 @@
 
 pub mod v2;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::saved::SavedPlan;
-use crate::digest::sha256;
+use crate::digest::sha256_written;
 
 /// Version of the format that this release writes. A reader refuses another major number. 1 was the tool's 0.1, where a step was a list of
 /// statements; 2.0 has kinds of work and roles, the texts of pending migrations, and how the plan is to be released; 2.1 may carry on with a release;
@@ -50,13 +51,23 @@ impl SavedPlan {
     /// Sets the digest from the content.
     #[must_use]
     pub fn sealed(mut self) -> Self {
-        self.digest = seal(&self.document()).unwrap_or_default();
+        self.digest = String::new();
+        // Written without a detour where there is nothing to put back: a plan of a long history is large.
+        let sealed = match &self.unknown {
+            Value::Null => seal(&v2::Plan::from(&self)),
+            _ => seal(&self.document()),
+        };
+        self.digest = sealed.unwrap_or_default();
         self
     }
 
     /// The file's text: pretty JSON with a final newline.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(&self.document()).unwrap_or_default();
+        let written = match &self.unknown {
+            Value::Null => serde_json::to_string_pretty(&v2::Plan::from(self)),
+            _ => serde_json::to_string_pretty(&self.document()),
+        };
+        let mut text = written.unwrap_or_default();
         text.push('\n');
         text
     }
@@ -100,7 +111,7 @@ fn document(text: &str) -> Result<Value, SavedPlanError> {
 }
 
 fn checked(document: Value) -> Result<SavedPlan, SavedPlanError> {
-    let (found, computed) = (string(&document, &["digest"]), seal(&document)?);
+    let (found, computed) = (string(&document, &["digest"]), seal(&Undigested(&document))?);
     if found != computed {
         return Err(SavedPlanError::Edited { found, computed });
     }
@@ -116,16 +127,22 @@ fn string(document: &Value, path: &[&str]) -> String {
     found.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// SHA-256 in hex over the canonical form of a document without its digest.
-fn seal(document: &Value) -> Result<String, SavedPlanError> {
-    let content = match document {
-        Value::Object(fields) => {
-            Value::Object(fields.clone().into_iter().filter(|(name, _)| name != "digest").collect())
+/// A document without its digest.
+struct Undigested<'a>(&'a Value);
+
+impl Serialize for Undigested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => serializer.collect_map(fields.iter().filter(|(name, _)| *name != "digest")),
+            other => other.serialize(serializer),
         }
-        other => other.clone(),
-    };
-    let canonical = serde_json_canonicalizer::to_vec(&content).map_err(|e| SavedPlanError::Malformed(e.to_string()))?;
-    Ok(sha256(canonical))
+    }
+}
+
+/// SHA-256 in hex over the canonical form of a document that has no digest.
+fn seal(document: &impl Serialize) -> Result<String, SavedPlanError> {
+    let written = sha256_written(|hash| serde_json_canonicalizer::to_writer(document, hash));
+    written.map_err(|error: serde_json::Error| SavedPlanError::Malformed(error.to_string()))
 }
 
 /// What a document has besides what is known of it, or otherwise, in the same shape; null where that is nothing.
@@ -191,7 +208,7 @@ mod tests {
     fn the_seal_is_over_content_and_not_over_layout() {
         let one: Value = serde_json::from_str(r#"{ "b": 1, "a": "é", "digest": "x" }"#).unwrap();
         let two: Value = serde_json::from_str("{\"a\":\"\\u00e9\",\n\"b\":1}").unwrap();
-        assert_eq!(seal(&one).unwrap(), seal(&two).unwrap());
-        assert_ne!(seal(&one).unwrap(), seal(&json!({ "a": "é", "b": 2 })).unwrap());
+        assert_eq!(seal(&Undigested(&one)).unwrap(), seal(&two).unwrap());
+        assert_ne!(seal(&Undigested(&one)).unwrap(), seal(&json!({ "a": "é", "b": 2 })).unwrap());
     }
 }

@@ -25,6 +25,8 @@ pub struct Plan {
     /// The tool that wrote it.
     pub tool: ToolVersion,
     /// SHA-256 in hex over the canonical JSON (RFC 8785) of this document without this field.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(required)]
     pub digest: String,
     /// Whether both versions work on every schema in between.
     pub verdict: Verdict,
