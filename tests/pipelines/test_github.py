@@ -312,6 +312,10 @@ class Build(Case):
         again = action.run(env=env, folder="migrations", cached=True)
         self.assertEqual(again.cache, run.cache)
         self.assertEqual(len(log.read_text().splitlines()), 1)
+        # With other features it is another build.
+        other = action.run(env=env, folder="migrations", features="cli,aws")
+        self.assertNotEqual(other.cache["key"], run.cache["key"])
+        self.assertIn("--features cli,aws --root", log.read_text())
 
     def test_it_is_not_built_where_it_is_there(self):
         run = Action(self, Repository(self)).run(command="setup")

@@ -268,7 +268,7 @@ def find():
         output("found", "true")
         return
     action = Path(__file__).resolve().parents[3]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(os.environ.get("INPUT_FEATURES", "").encode())
     files = [action / "Cargo.toml", action / "Cargo.lock", *sorted(path for path in (action / "src").rglob("*") if path.is_file())]
     for path in files:
         digest.update(f"{path.relative_to(action).as_posix()}\0".encode() + path.read_bytes())
