@@ -141,7 +141,13 @@ pub(super) fn pending(project: &Project) -> Result<Pending, CliError> {
 /// What is pending by `--base`.
 fn pending_since(project: &Project, reference: &str) -> Result<Pending, CliError> {
     let base = git::base(&project.folder.path, reference)?;
-    Ok(project.folder.pending_unless(|migration| base.files.contains(&migration.path)))
+    let pending = project.folder.pending_unless(|migration| base.files.contains(&migration.path));
+    // A migration that was edited since is read as the schema before the release, which no database has.
+    let otherwise = base.findings(&project.folder, &pending, reference);
+    if !otherwise.is_empty() {
+        out::say(&report::render_diagnostics(&otherwise, &project.folder.sources, out::stderr_style()));
+    }
+    Ok(pending)
 }
 
 /// Watches the statements that cannot be read, on a throwaway server that is there for nothing else.

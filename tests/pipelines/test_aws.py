@@ -93,3 +93,27 @@ class Aws(Case):
         does("promote")
         self.assertEqual(database.columns(), "id name nick")
         self.assertIn("is complete", does("promote"))
+
+    def test_cutover_moves_the_traffic(self):
+        database, repository = Database(self), Repository(self).write(2, "nick", NICK).write(3, "no_email", NO_EMAIL)
+        (repository.migrations / "cutover.toml").write_text('[release]\ntraffic = "edge"\n[traffic.edge]\nkind = "simulated"\n')
+        repository.commit()
+        self.build(repository, "buildspec-plan.yml", CUTOVER_DATABASE=database.url)
+        for _ in range(2):
+            self.build(repository, "buildspec-release.yml", ACTION="execute", EXECUTE_ARGS="--until expanded", CUTOVER_DATABASE=database.url)
+            self.assertEqual(database.columns(), "id name email nick")
+        self.build(repository, "buildspec-release.yml", ACTION="promote", CUTOVER_DATABASE=database.url)
+        self.assertEqual(database.columns(), "id name nick")
+
+    def test_the_release_of_another_execution_is_left_alone(self):
+        database, repository = Database(self), Repository(self).write(2, "nick", NICK).commit()
+        self.build(repository, "buildspec-plan.yml", CUTOVER_DATABASE=database.url)
+        old = (repository.folder / "release.plan").read_text()
+        for action in ("execute", "promote"):
+            self.build(repository, "buildspec-release.yml", ACTION=action, CUTOVER_DATABASE=database.url)
+        repository.write(3, "no_email", NO_EMAIL).write(4, "age", "ALTER TABLE users ADD COLUMN age int;").commit()
+        self.build(repository, "buildspec-plan.yml", CUTOVER_DATABASE=database.url)
+        self.build(repository, "buildspec-release.yml", ACTION="execute", CUTOVER_DATABASE=database.url)
+        (repository.folder / "release.plan").write_text(old)
+        self.build(repository, "buildspec-release.yml", 2, ACTION="promote", CUTOVER_DATABASE=database.url)
+        self.assertEqual(database.columns(), "id name email nick age")

@@ -270,7 +270,10 @@ class Comment(unittest.TestCase):
                 comment.post(7, "plan a-->b--`c`\n/größe", "title\n\n", "shown", "rest", "end", "t", "a")
         finally:
             comment.asked = asked
-        self.assertEqual(sent[1][3]["body"].splitlines()[:2], ["<!-- cutover: plan a-b-c-/gr-e -->", "title"])
+        first, second = sent[1][3]["body"].splitlines()[:2]
+        # What cannot be shown is told apart by a digest.
+        self.assertRegex(first, r"^<!-- cutover: plan a-b-c-/gr-e [0-9a-f]{8} -->$")
+        self.assertEqual(second, "title")
 
     def test_a_fence_is_longer_than_any_in_the_text(self):
         self.assertEqual(comment.fenced("a ```` b"), "`````text\na ```` b\n`````")
@@ -384,6 +387,35 @@ class Release(Case):
     def test_only_the_release_of_the_plan_is_promoted(self):
         self.assertIn("was not begun in this database", self.act("promote", 2).log)
         self.assertIn("cannot be read as a plan", self.act("promote", 2, plan_file="nothing").log)
+        # Another one is under way.
+        self.act("execute")
+        self.act("promote")
+        old = (self.action.temp / "release.plan").read_text()
+        self.repository.write(4, "age", "ALTER TABLE users ADD COLUMN age int;").write(5, "no_nick", "ALTER TABLE users DROP COLUMN nick;").commit()
+        self.act("plan", folder="migrations")
+        self.act("execute")
+        (self.action.temp / "release.plan").write_text(old)
+        self.assertIn("is not its last one", self.act("promote", 2).log)
+        self.assertEqual(self.database.columns(), "id name nick age")
+
+    def test_a_promotion_that_was_killed_is_run_again(self):
+        self.act("execute")
+        self.database.cutover("promote", "--yes", "--fault", "kill-at=3", code=-signal.SIGKILL)
+        run = self.act("promote", args="--reason 'ticket 4711'")
+        self.assertRegex(run.log, r"\$ cutover resume --yes\n")
+        self.assertEqual(self.database.columns(), "id name nick")
+
+    def test_a_promotion_that_ends_at_another_gate_is_no_success(self):
+        self.database.sql("SELECT 1")
+        toml = self.repository.migrations / "cutover.toml"
+        toml.write_text('[release]\ntraffic = "edge"\nramp = "50,approve=qa,100,approve=end"\n[traffic.edge]\nkind = "simulated"\n')
+        self.repository.commit()
+        self.act("plan", folder="migrations")
+        self.act("execute")
+        self.assertIn("is not done", self.act("promote", 9, args="--gate qa").log)
+
+    def test_the_database_is_named_once(self):
+        self.assertIn("is named by CUTOVER_DATABASE", self.act("execute", 2, args="--database postgres://elsewhere/shop").log)
 
     def test_a_step_that_fails(self):
         self.database.sql("ALTER TABLE users ADD COLUMN nick int")

@@ -18,7 +18,8 @@ class Template:
     def __init__(self, **inputs):
         header, body = TEMPLATE.read_text().split("\n---\n")
         self.inputs = yaml.safe_load(header)["spec"]["inputs"]
-        values = {**{name: given.get("default") for name, given in self.inputs.items()}, **inputs}
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        values = {**{name: known.get("default") for name, known in self.inputs.items()}, **given}
         self.used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", body))
         self.text = re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda name: values[name[1]], body)
         self.jobs = yaml.safe_load(self.text)
@@ -30,9 +31,10 @@ class Template:
 
 
 class Gitlab(Case):
-    def run_job(self, repository, name, code=0, database=None):
-        job = Template().job(name)
-        variables = {"CI_PROJECT_DIR": str(repository.folder), "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", **job["variables"]}
+    def run_job(self, repository, name, code=0, database=None, **inputs):
+        job = Template(**inputs).job(name)
+        base = repository.git("merge-base", "HEAD", "origin/main")
+        variables = {"CI_PROJECT_DIR": str(repository.folder), "CI_MERGE_REQUEST_DIFF_BASE_SHA": base, **job["variables"]}
         if database:
             variables["CUTOVER_DATABASE"] = database.url
         script = repository.folder.parent / "script.sh"
@@ -57,7 +59,8 @@ class Gitlab(Case):
         self.assertEqual(template.used, set(template.inputs))
 
     def test_no_input_is_code(self):
-        for name, job in Template(folder="INPUT", source="INPUT", revision="INPUT").jobs.items():
+        names = Template().inputs
+        for name, job in Template(**{name: "INPUT" for name in names}).jobs.items():
             for line in [*job.get("before_script", []), *job.get("script", [])]:
                 self.assertNotIn("INPUT", line, name)
 
@@ -101,4 +104,29 @@ class Gitlab(Case):
         self.run_job(repository, "cutover-promote", 1, database)
         self.run_job(repository, "cutover-resume", database=database)
         self.run_job(repository, "cutover-promote", database=database)
+        self.assertEqual(database.columns(), "id name nick")
+
+    def test_the_release_of_another_pipeline_is_left_alone(self):
+        database, repository = Database(self), Repository(self).write(2, "nick", NICK).commit()
+        self.run_job(repository, "cutover-release-plan", database=database)
+        self.run_job(repository, "cutover-execute", database=database)
+        self.run_job(repository, "cutover-promote", database=database)
+        old = (repository.folder / "release.plan").read_text()
+        repository.write(3, "no_email", NO_EMAIL).write(4, "age", "ALTER TABLE users ADD COLUMN age int;").commit()
+        self.run_job(repository, "cutover-release-plan", database=database)
+        self.run_job(repository, "cutover-execute", database=database)
+        (repository.folder / "release.plan").write_text(old)
+        # It is done, and the other one waits on.
+        self.run_job(repository, "cutover-promote", database=database)
+        self.assertEqual(database.columns(), "id name email nick age")
+
+    def test_cutover_moves_the_traffic(self):
+        database, repository = Database(self), Repository(self).write(2, "nick", NICK).write(3, "no_email", NO_EMAIL)
+        (repository.migrations / "cutover.toml").write_text('[release]\ntraffic = "edge"\n[traffic.edge]\nkind = "simulated"\n')
+        repository.commit()
+        self.run_job(repository, "cutover-release-plan", database=database)
+        self.run_job(repository, "cutover-execute", database=database, execute_args="--until expanded")
+        self.assertEqual(database.columns(), "id name email nick")
+        said, _ = self.run_job(repository, "cutover-promote", database=database)
+        self.assertIn("Cutover", said)
         self.assertEqual(database.columns(), "id name nick")

@@ -150,6 +150,12 @@ def lint(args):
     return code
 
 
+def within(folder):
+    """A folder as the repository has it, so that the plans of two services are two comments."""
+    root = os.environ.get("GITHUB_WORKSPACE") or "."
+    return os.path.relpath(folder, root).replace(os.sep, "/")
+
+
 def plan(args):
     path = given("PLAN_FILE", temporary("release.plan"))
     folder = given("FOLDER", ".")
@@ -172,14 +178,14 @@ def plan(args):
     else:
         # What it said is for the log only: it may name the database.
         verdict, steps, shown = "could not be made", [None], f"The log says why (exit code {code})."
-    title = f"### cutover plan of `{folder.replace('`', '')}`: {verdict}\n\n"
+    title = f"### cutover plan of `{within(folder).replace('`', '')}`: {verdict}\n\n"
     summary(f"{title}{shown}\n")
     request = event().get("pull_request")
     if request and given("COMMENT", "true").lower() != "false":
         run = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ)
         end = f"\n\nCommit {request['head']['sha'][:12]}, [run]({run})\n"
         rest = f"\n\nThis is not all of it: the rest is in the summary of the [run]({run})."
-        problem = post(request["number"], f"plan {folder}", title, shown, rest, end, given("TOKEN"), given("COMMENT_AUTHOR"), bool(steps))
+        problem = post(request["number"], f"plan {within(folder)}", title, shown, rest, end, given("TOKEN"), given("COMMENT_AUTHOR"), bool(steps))
         if problem:
             tell("notice", "cutover plan", f"{problem}; the plan is in the summary of this run")
     return code
@@ -188,6 +194,9 @@ def plan(args):
 def release(command, args):
     """Begins the release of a plan, or carries on with it, so that a job that was killed can be run again."""
     path = given("PLAN_FILE", temporary("release.plan"))
+    if any(word.split("=")[0] == "--database" for word in args):
+        tell("error", f"cutover {command}", "args: the database is named by CUTOVER_DATABASE, which is asked where the release stands as well")
+        return 2
     try:
         digest = json.loads(Path(path).read_text(encoding="utf-8"))["digest"]
     except (OSError, ValueError, KeyError) as error:
@@ -219,6 +228,12 @@ def release(command, args):
         code = cutover("resume", "--yes", *carried_on(args))
     else:
         code = cutover("execute", path, "--yes", *args)
+    if command == "promote" and code == 0 and not any(word.split("=")[0] == "--until" for word in args):
+        state = json.loads(asked("status", "--format", "json") or "{}")
+        stage = state.get("status", {}).get("stage", {}).get("stage")
+        if stage != "done":
+            tell("error", "cutover promote", f"release {of_plan} is not done: it waits for more (stage {stage})")
+            code = 9
     shown = asked("status")
     if shown:
         summary(f"### cutover {command}\n\n{fenced(shown)}\n")
@@ -226,12 +241,16 @@ def release(command, args):
 
 
 def carried_on(args):
-    """Without what only a release that begins can be told."""
+    """Without what only a release that begins, or a word for it, can be told."""
+    names = ("--shift", "--on-failure", "--gate", "--reason")
     kept, words = [], iter(args)
     for word in words:
-        if word in ("--shift", "--on-failure"):
+        if word == "--traffic-exec":
+            # All behind it is the program's.
+            return [*kept, word, *words]
+        if word in names:
             next(words, None)
-        elif word != "--accept-base" and not word.startswith(("--shift=", "--on-failure=")):
+        elif word != "--accept-base" and not word.startswith(tuple(f"{name}=" for name in names)):
             kept.append(word)
     return kept
 

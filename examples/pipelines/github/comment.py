@@ -4,6 +4,7 @@ A line that nobody sees marks it. Only a comment of the given author that begins
 nothing of theirs changed. Nothing here fails a job; what goes wrong is returned in words.
 """
 
+import hashlib
 import http.client
 import json
 import os
@@ -46,7 +47,9 @@ def shortened(shown, longest, ending):
 
 def post(number, key, title, shown, rest, end, token, author, worth_a_new_one=True):
     """Writes the comment that `key` names. What went wrong, if something did."""
-    marker = f"<!-- cutover: {re.sub(r'[^A-Za-z0-9._/ ]+', '-', key)} -->"
+    plain = re.sub(r"[^A-Za-z0-9._/ ]+", "-", key)
+    # What is not shown as it is told apart all the same.
+    marker = f"<!-- cutover: {plain}{'' if plain == key else ' ' + hashlib.sha256(key.encode()).hexdigest()[:8]} -->"
     head = f"{marker}\n{title}"
     body = head + shortened(shown, LONGEST - len((head + end).encode()), rest) + end
     repository = f"{os.environ.get('GITHUB_API_URL', 'https://api.github.com')}/repos/{os.environ['GITHUB_REPOSITORY']}"

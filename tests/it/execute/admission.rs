@@ -9,6 +9,11 @@ const OPEN: i32 = 0;
 const REFUSED: i32 = 1;
 const NOT_YET: i32 = 75;
 
+/// Sessions in a database without a journal that have asked for it, and got their answer: a new one is idle before that, too.
+const HAVE_ASKED: &str =
+    "SELECT 'x' FROM pg_stat_activity WHERE application_name = 'cutover (watching)' AND state = 'idle'
+    AND query LIKE '%cutover.journal%' AND datname = current_database()";
+
 /// The standard plan goes from version 1 to version 4.
 fn ready(shop: &Shop, expected: &[(&str, i32, &str)]) {
     for (version, exit, why) in expected {
@@ -210,7 +215,8 @@ fn whoever_waits_is_let_through_and_outlives_a_restart() {
     let started = shop.spawn(&["ready", "--migrations", &green, "--wait", "--timeout", "2m"]);
     let drained = shop.spawn(&["gate", "wait", "drained", "--timeout", "2m"]);
     let watching = "SELECT 'x' FROM pg_stat_activity WHERE application_name = 'cutover (watching)' AND state = 'idle'";
-    until("both ask", || shop.rows(watching).len() == 2);
+    until("both are there", || shop.rows(watching).len() == 2);
+    until("the gate was asked for", || shop.rows(HAVE_ASKED).len() == 1);
     server.restart("fast");
     let path = shop.save(&shop.plan());
     shop.run(&["execute", &path, "--yes"]).ends(0);
@@ -224,9 +230,8 @@ fn whoever_waits_is_let_through_and_outlives_a_restart() {
 fn no_release_comes_and_goes_unseen() {
     let shop = Shop::new();
     let waits = || shop.spawn(&["gate", "wait", "drained", "--timeout", "2m"]);
-    let asks = "SELECT 'x' FROM pg_stat_activity WHERE application_name = 'cutover (watching)' AND state = 'idle' AND datname = current_database()";
     let mut first = waits();
-    until("it asks", || shop.rows(asks).len() == 1);
+    until("it has asked", || shop.rows(HAVE_ASKED).len() == 1);
     signal(&first, Signal::SIGSTOP);
     assert!(has_stopped(&mut first));
     let path = shop.save(&shop.plan());

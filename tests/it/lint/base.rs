@@ -142,6 +142,10 @@ fn a_plan_has_what_the_base_lacks() {
     assert!(text.starts_with("exit 2\n") && text.contains("release.plan is a saved plan"), "{text}");
     let text = crate::support::transcript(&plan("plan . --base main --from 1"));
     assert!(text.starts_with("exit 2\n"), "{text}");
+    // What was edited since is read as the schema before the release, and said.
+    write(repository.path(), &[(OLD_INDEX.0, "CREATE INDEX other ON users (id);\n")]);
+    let text = crate::support::transcript(&plan("plan . --base main"));
+    assert!(text.contains("edited") || text.contains("differs"), "{text}");
 }
 
 #[test]
