@@ -211,6 +211,7 @@ class Backend:
     """A backend with what it moves."""
 
     error = staticmethod(query_error)
+    drains_within = "5s"
 
     def __init__(self, trouble):
         self.trouble = trouble
@@ -220,7 +221,7 @@ class Backend:
 
 
 class LoadBalancer(Backend):
-    kind, writes, reads, drains = "aws-elb", "ModifyRule", "DescribeRules", True
+    kind, writes, reads = "aws-elb", "ModifyRule", "DescribeRules"
 
     def __init__(self, trouble, rules=1):
         super().__init__(trouble)
@@ -267,7 +268,7 @@ class LoadBalancer(Backend):
 
 
 class Dns(Backend):
-    kind, writes, reads, drains = "aws-route53", "ChangeResourceRecordSets", "ListResourceRecordSets", False
+    kind, writes, reads = "aws-route53", "ChangeResourceRecordSets", "ListResourceRecordSets"
 
     def __init__(self, trouble):
         super().__init__(trouble)
@@ -312,8 +313,10 @@ class Dns(Backend):
 
 
 class Alias(Backend):
-    kind, writes, reads, drains = "aws-lambda", "UpdateAlias", "GetAlias", True
+    kind, writes, reads = "aws-lambda", "UpdateAlias", "GetAlias"
     error = staticmethod(json_error)
+    # The longest invocation, and what a change of the alias may take.
+    drains_within = "60s"
 
     def __init__(self, trouble, timeout=1):
         super().__init__(trouble)
@@ -411,7 +414,7 @@ class Shop:
         self.run("plan", "migrations", "-o", "release.plan", *more).ends(0)
 
     def execute(self, *more):
-        return self.run("execute", "release.plan", "--yes", "--traffic-timeout", "10s", "--drain-timeout", "5s", *more)
+        return self.run("execute", "release.plan", "--yes", "--traffic-timeout", "10s", "--drain-timeout", self.backend.drains_within, *more)
 
 
 def kill(process):

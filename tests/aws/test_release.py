@@ -57,7 +57,7 @@ class Release:
                     out, _ = process[0].communicate(timeout=120)
                     self.assertEqual(process[0].returncode, -9, out)
                     trouble().clear()
-                    ran = shop.run("resume", "--yes", "--drain-timeout", "5s")
+                    ran = shop.run("resume", "--yes", "--drain-timeout", self.backend.drains_within)
                     self.assertEqual(self.backend.weights(), (0, 100), ran.out)
                     self.finish(shop, ran)
 
@@ -94,7 +94,7 @@ class Release:
         ran.says("ExpiredToken")
         self.assertEqual(self.backend.weights(), (90, 10))
         trouble().clear()
-        ran = shop.run("resume", "--yes", "--drain-timeout", "5s")
+        ran = shop.run("resume", "--yes", "--drain-timeout", self.backend.drains_within)
         self.assertEqual(self.backend.weights(), (0, 100), ran.out)
 
 
@@ -116,7 +116,7 @@ class LoadBalancerRelease(Release, unittest.TestCase):
         process[0].communicate(timeout=120)
         self.assertEqual([self.backend.weights(rule) for rule in (0, 1)], [(50, 50), (90, 10)])
         trouble().clear()
-        ran = shop.run("resume", "--yes", "--drain-timeout", "5s")
+        ran = shop.run("resume", "--yes", "--drain-timeout", self.backend.drains_within)
         self.assertEqual([self.backend.weights(rule) for rule in (0, 1)], [(0, 100), (0, 100)], ran.out)
         self.finish(shop, ran)
 
