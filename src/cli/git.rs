@@ -6,10 +6,12 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
+use crate::diagnostic::Diagnostic;
 use crate::lint::history::FolderBase;
+use crate::migrations::{Folder, Pending};
 
 /// Compares a folder with a base, a branch or any other name of a commit. As in a pull request, what counts is where this branch left it.
-pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<FolderBase, CliError> {
+fn base(folder: &Utf8Path, reference: &str) -> Result<FolderBase, CliError> {
     let git = Git { folder };
     git.run(&["rev-parse", "--is-inside-work-tree"]).map_err(|error| match error {
         Failure::NotFound => CliError::usage("--base needs git, and there is no `git` on the PATH"),
@@ -43,6 +45,14 @@ pub(super) fn base(folder: &Utf8Path, reference: &str) -> Result<FolderBase, Cli
         }
     }
     Ok(found)
+}
+
+/// What of a folder a base does not have, and what is found of the base: migrations that were edited or taken away since.
+pub(super) fn pending_since(folder: &Folder, reference: &str) -> Result<(Pending, Vec<Diagnostic>), CliError> {
+    let base = base(&folder.path, reference)?;
+    let pending = folder.pending_unless(|migration| base.files.contains(&migration.path));
+    let otherwise = base.findings(folder, &pending, reference);
+    Ok((pending, otherwise))
 }
 
 /// The `git` of the machine, in a folder.

@@ -187,9 +187,7 @@ fn releases(args: &Args, project: &Project, live: Option<(Pending, Option<Base>)
         Ok::<_, CliError>(project.check(Request { observed, version, ..project.request(pending).on(real) }))
     };
     if let Some(reference) = &args.base {
-        let base = git::base(&project.folder.path, reference)?;
-        let pending = project.folder.pending_unless(|migration| base.files.contains(&migration.path));
-        let others = base.findings(&project.folder, &pending, reference);
+        let (pending, others) = git::pending_since(&project.folder, reference)?;
         return Ok(Releases { others, ..one(&pending, None)? });
     }
     if let Some((pending, base)) = live {

@@ -140,10 +140,8 @@ pub(super) fn pending(project: &Project) -> Result<Pending, CliError> {
 
 /// What is pending by `--base`.
 fn pending_since(project: &Project, reference: &str) -> Result<Pending, CliError> {
-    let base = git::base(&project.folder.path, reference)?;
-    let pending = project.folder.pending_unless(|migration| base.files.contains(&migration.path));
     // A migration that was edited since is read as the schema before the release, which no database has.
-    let otherwise = base.findings(&project.folder, &pending, reference);
+    let (pending, otherwise) = git::pending_since(&project.folder, reference)?;
     if !otherwise.is_empty() {
         out::say(&report::render_diagnostics(&otherwise, &project.folder.sources, out::stderr_style()));
     }

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "live")]
+use crate::side::Side;
+
 /// Green's share of the traffic in basis points, 0 to 10,000. The rest is blue's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u16")]
@@ -28,6 +31,15 @@ impl Share {
             return None;
         }
         Self::basis_points(format!("{whole}{part:0<2}").parse().ok()?)
+    }
+
+    /// The share at which a version gets nothing.
+    #[cfg(feature = "live")]
+    pub(crate) fn without(side: Side) -> Self {
+        match side {
+            Side::Blue => Self::ALL,
+            Side::Green => Self::NONE,
+        }
     }
 
     /// In basis points.

@@ -226,7 +226,7 @@ impl Caddy {
 
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
         let op = "drain";
-        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        let none = Share::without(side);
         let gets_none = self.share_of(&self.handler(context, op).await?) == Some(none);
         let since = {
             let mut since = self.none_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -77,10 +77,6 @@ impl Settings {
     }
 }
 
-fn no_weights(share: Share) -> String {
-    format!("no weights of 0 to {MOST} give green exactly {share}")
-}
-
 /// HAProxy as traffic backend.
 #[derive(Debug)]
 struct Haproxy {
@@ -271,7 +267,7 @@ impl Haproxy {
         };
         let (blue, green) = (serving(Side::Blue), serving(Side::Green));
         let Some((blue_weight, green_weight)) = weights::of_servers(want, blue.len(), green.len(), MOST) else {
-            return Err(self.refused(op, TrafficErrorCode::Grid, no_weights(want)));
+            return Err(self.refused(op, TrafficErrorCode::Grid, weights::none_make(want, MOST)));
         };
         let commands = |servers: &[&String], weight: u32| -> Vec<String> {
             let of = |server: &&String| {
@@ -329,7 +325,7 @@ impl Haproxy {
     /// A server without weight still gets whom a cookie or a table sends there, so one without sessions is taken out before it counts as drained.
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
         let op = "drain";
-        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        let none = Share::without(side);
         if self.seen(context, op).await? != Some(none) {
             return Ok(Drain::Active { count: None });
         }
@@ -368,7 +364,7 @@ impl TrafficBackend for Haproxy {
 
     fn refuses(&self, share: Share) -> Option<String> {
         let (blue, green) = (self.settings.blue.len(), self.settings.green.len());
-        weights::of_servers(share, blue, green, MOST).is_none().then(|| no_weights(share))
+        weights::of_servers(share, blue, green, MOST).is_none().then(|| weights::none_make(share, MOST))
     }
 
     fn capabilities<'a>(&'a self, _: &'a Context) -> Answer<'a, Capabilities> {

@@ -271,7 +271,7 @@ impl Nginx {
     /// when that was written, nobody is with blue.
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
         let op = "drain";
-        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        let none = Share::without(side);
         if self.seen(context, op).await? != Some(none) {
             return Ok(Drain::Active { count: None });
         }

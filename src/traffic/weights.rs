@@ -20,6 +20,11 @@ pub(super) fn readable(share: Share, most: u32) -> Option<(u32, u32)> {
     (found.0.max(found.1) <= most).then_some(found)
 }
 
+/// Why a share cannot be set, where none do.
+pub(super) fn none_make(share: Share, most: u32) -> String {
+    format!("no weights of 0 to {most} give green exactly {share}")
+}
+
 /// The smallest ones.
 pub(super) fn least(share: Share, blue_servers: usize, green_servers: usize) -> Option<(u32, u32)> {
     let points = u32::from(share.as_basis_points());

@@ -38,9 +38,7 @@ impl Fault {
     pub(crate) const fn is_sure(&self) -> bool {
         !matches!(self, Self::Rule(_, _, false))
     }
-}
 
-impl Fault {
     /// The statement that comes upon it is refused.
     pub(crate) fn problem(&self) -> QueryProblem {
         QueryProblem { code: "22000", message: self.to_string(), at: At::default(), sure: true }
@@ -138,6 +136,7 @@ fn ruled_out(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
         Found::Null => Constant::Null,
         Found::Literal(text) | Found::Text(text) => Constant::Text(text.as_str().into()),
         Found::Whole(number, _) => Constant::number(&number.to_string())?,
+        Found::Decimal(number, 0) => Constant::number(&number.to_string())?,
         Found::Bits(_) | Found::Decimal(..) | Found::Unknown => return None,
     };
     let mut domain = to.clone();

@@ -29,7 +29,7 @@ impl Account {
     }
 
     /// How its services are called. Read once, when it is first needed.
-    pub(super) async fn config(&self, asked: Asked<'_>) -> Result<&SdkConfig, TrafficError> {
+    async fn config(&self, asked: Asked<'_>) -> Result<&SdkConfig, TrafficError> {
         let config = self.loaded.get_or_init(|| self.load()).await;
         match config.region() {
             Some(_) => Ok(config),
@@ -76,6 +76,31 @@ fn with_region(config: SdkConfig, usual: Option<&'static str>) -> SdkConfig {
     }
 }
 
+/// A service as one backend asks it.
+pub(super) struct Service<C> {
+    /// The backend's name.
+    pub(super) name: String,
+    account: Account,
+    make: fn(&SdkConfig) -> C,
+    client: OnceCell<C>,
+}
+
+impl<C> Service<C> {
+    /// `make`: what makes the service's client. Nothing is asked before it is needed.
+    pub(super) fn new(name: String, account: Account, make: fn(&SdkConfig) -> C) -> Self {
+        Self { name, account, make, client: OnceCell::new() }
+    }
+
+    pub(super) async fn client(&self, asked: Asked<'_>) -> Result<&C, TrafficError> {
+        let config = self.account.config(asked).await?;
+        Ok(self.client.get_or_init(|| async { (self.make)(config) }).await)
+    }
+
+    pub(super) fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
+        Asked { backend: &self.name, op, deadline: context.deadline }
+    }
+}
+
 /// What an answer is asked by.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -84,11 +109,7 @@ pub(super) struct Asked<'a> {
     deadline: Duration,
 }
 
-impl<'a> Asked<'a> {
-    pub(super) fn new(backend: &'a str, context: &Context, op: &'static str) -> Self {
-        Self { backend, op, deadline: context.deadline }
-    }
-
+impl Asked<'_> {
     /// The answer of a call, in time.
     pub(super) async fn answer<T, E>(
         self,

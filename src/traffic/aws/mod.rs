@@ -78,8 +78,8 @@ impl Arn {
     }
 }
 
-#[cfg(feature = "aws-account")]
 /// An IAM policy that allows actions, each on some resources.
+#[cfg(feature = "aws-account")]
 fn policy(allowed: &[(&[&str], Vec<&str>)]) -> Value {
     let statement = |(actions, resources): &(&[&str], Vec<&str>)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
     json!({ "Version": "2012-10-17", "Statement": allowed.iter().map(statement).collect::<Vec<_>>() })

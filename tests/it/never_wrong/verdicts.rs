@@ -699,6 +699,10 @@ fn a_default_that_always_fails_is_a_column_that_nobody_may_leave_out() {
     check(T, set("a", "1 / 0"), ONE, INSERT, "CO013 CO203 <");
     check(T, "CREATE TABLE n (id int, a int DEFAULT 1 / 0);", ONE, "INSERT INTO n (id) VALUES ($1);", "CO013 <");
     check(T, "CREATE TABLE n (id int, a int DEFAULT 1 / 1);", ONE, "INSERT INTO n (id) VALUES ($1);", "safe <");
+    // A whole number is held against a domain of numerics, too.
+    const PRICE: &str = "CREATE DOMAIN price AS numeric CHECK (VALUE > 0); CREATE TABLE t (id int, p price);";
+    check(PRICE, set("p", "0"), INSERT, ONE, "safe >");
+    check(PRICE, set("p", "1"), INSERT, ONE, "safe <");
     // A domain that refuses nothing any more takes what it refused.
     const TAKES: &str = "ALTER TABLE t ALTER COLUMN p SET DEFAULT -1; ALTER DOMAIN pos DROP CONSTRAINT pos_check;";
     check(T, TAKES, ONE, INSERT, "safe <<");

@@ -8,9 +8,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple, TargetHealth, TargetHealthStateEnum,
 };
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
-use super::super::account::{Account, Asked};
+use super::super::account::{Account, Asked, Service};
 use super::super::{AccountSettings, Arn, policy};
 use super::{DrainBy, Settings};
 use crate::side::Side;
@@ -32,11 +31,8 @@ struct Known {
 }
 
 /// A load balancer as traffic backend.
-#[derive(Debug)]
 pub(super) struct LoadBalancer {
-    name: String,
-    account: Account,
-    client: OnceCell<Client>,
+    service: Service<Client>,
     place: Arn,
     settings: Settings,
     known: Mutex<Known>,
@@ -73,16 +69,7 @@ impl LoadBalancer {
     pub(super) fn new(name: String, settings: Settings, place: Arn) -> Self {
         let account = AccountSettings { region: Some(place.region.clone()), ..settings.account.clone() };
         let account = Account::new(account, None);
-        Self { name, account, client: OnceCell::new(), place, settings, known: Mutex::default() }
-    }
-
-    async fn client(&self, asked: Asked<'_>) -> Result<&Client, TrafficError> {
-        let config = self.account.config(asked).await?;
-        Ok(self.client.get_or_init(|| async { Client::new(config) }).await)
-    }
-
-    fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
-        Asked::new(&self.name, context, op)
+        Self { service: Service::new(name, account, Client::new), place, settings, known: Mutex::default() }
     }
 
     fn is_listener(rule: &str) -> bool {
@@ -90,7 +77,7 @@ impl LoadBalancer {
     }
 
     async fn actions(&self, asked: Asked<'_>, rule: &str) -> Result<Vec<Action>, TrafficError> {
-        let client = self.client(asked).await?;
+        let client = self.service.client(asked).await?;
         let found = if Self::is_listener(rule) {
             let answer = asked.answer(client.describe_listeners().listener_arns(rule).send()).await?;
             answer.listeners().first().map(|listener| listener.default_actions().to_vec())
@@ -146,15 +133,11 @@ impl LoadBalancer {
         other.or(forwards.last()).and_then(|forward| forward.share)
     }
 
-    async fn seen(&self, asked: Asked<'_>) -> Result<(Option<Share>, Vec<Forward>), TrafficError> {
-        let forwards = self.forwards(asked).await?;
-        Ok((self.share_of(&forwards), forwards))
-    }
-
     async fn targets(&self, asked: Asked<'_>, side: Side) -> Result<Vec<(String, TargetHealth)>, TrafficError> {
         let group = self.settings.group(side);
-        let answer =
-            asked.answer(self.client(asked).await?.describe_target_health().target_group_arn(group).send()).await?;
+        let answer = asked
+            .answer(self.service.client(asked).await?.describe_target_health().target_group_arn(group).send())
+            .await?;
         let target = |described: &aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {
             let id = described.target().and_then(|target| target.id()).unwrap_or_default().to_owned();
             Some((id, described.target_health()?.clone()))
@@ -163,9 +146,9 @@ impl LoadBalancer {
     }
 
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
-        let asked = self.asked(context, "preflight");
+        let asked = self.service.asked(context, "preflight");
         let Settings { blue, green, .. } = &self.settings;
-        let client = self.client(asked).await?;
+        let client = self.service.client(asked).await?;
         for group in [blue, green] {
             asked.answer(client.describe_target_groups().target_group_arns(group).send()).await?;
         }
@@ -200,9 +183,9 @@ impl LoadBalancer {
     }
 
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
-        let asked = self.asked(context, "set_share");
+        let asked = self.service.asked(context, "set_share");
         let Some((blue, green)) = weights::readable(want, MOST) else {
-            return Err(asked.refused(TrafficErrorCode::Grid, no_weights(want)));
+            return Err(asked.refused(TrafficErrorCode::Grid, weights::none_make(want, MOST)));
         };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).set = None;
         for rule in &self.settings.rules {
@@ -249,7 +232,7 @@ impl LoadBalancer {
     }
 
     async fn replace(&self, asked: Asked<'_>, rule: &str, actions: Vec<Action>) -> Result<(), TrafficError> {
-        let client = self.client(asked).await?;
+        let client = self.service.client(asked).await?;
         if Self::is_listener(rule) {
             let call = client.modify_listener().listener_arn(rule).set_default_actions(Some(actions));
             asked.answer(call.send()).await?;
@@ -260,7 +243,7 @@ impl LoadBalancer {
     }
 
     async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
-        let targets = self.targets(self.asked(context, "health"), side).await?;
+        let targets = self.targets(self.service.asked(context, "health"), side).await?;
         let is = |state: TargetHealthStateEnum| {
             move |(_, health): &(String, TargetHealth)| health.state == Some(state.clone())
         };
@@ -282,8 +265,8 @@ impl LoadBalancer {
     }
 
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
-        let asked = self.asked(context, "drain");
-        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        let asked = self.service.asked(context, "drain");
+        let none = Share::without(side);
         let forwards = self.forwards(asked).await?;
         if forwards.iter().any(|forward| forward.share != Some(none)) {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).none_since = None;
@@ -312,17 +295,13 @@ impl LoadBalancer {
     }
 }
 
-fn no_weights(share: Share) -> String {
-    format!("no weights of 0 to {MOST} give green exactly {share}")
-}
-
 impl TrafficBackend for LoadBalancer {
     fn name(&self) -> &str {
-        &self.name
+        &self.service.name
     }
 
     fn refuses(&self, share: Share) -> Option<String> {
-        weights::readable(share, MOST).is_none().then(|| no_weights(share))
+        weights::readable(share, MOST).is_none().then(|| weights::none_make(share, MOST))
     }
 
     fn permissions(&self) -> Option<Value> {
@@ -358,7 +337,10 @@ impl TrafficBackend for LoadBalancer {
     }
 
     fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
-        Box::pin(async move { Ok(ShareSeen { share: self.seen(self.asked(context, "observe")).await?.0 }) })
+        Box::pin(async move {
+            let forwards = self.forwards(self.service.asked(context, "observe")).await?;
+            Ok(ShareSeen { share: self.share_of(&forwards) })
+        })
     }
 
     fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
@@ -367,7 +349,7 @@ impl TrafficBackend for LoadBalancer {
 
     fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified> {
         Box::pin(async move {
-            let (_, forwards) = self.seen(self.asked(context, "verify")).await?;
+            let forwards = self.forwards(self.service.asked(context, "verify")).await?;
             let other = forwards.iter().find(|forward| forward.share != Some(want));
             Ok(other.map_or(Verified::Yes, |other| Verified::NotYet { seen: other.share }))
         })

@@ -8,9 +8,8 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, State};
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
-use super::super::account::{Account, Asked};
+use super::super::account::{Account, Asked, Service};
 use super::super::{Arn, policy};
 use super::Settings;
 use crate::side::Side;
@@ -20,11 +19,8 @@ use crate::traffic::{
 };
 
 /// An alias as traffic backend.
-#[derive(Debug)]
 pub(super) struct Alias {
-    name: String,
-    account: Account,
-    client: OnceCell<Client>,
+    service: Service<Client>,
     settings: Settings,
     /// Since when a side is seen to get nothing.
     none_since: Mutex<Option<NoneSince>>,
@@ -49,22 +45,14 @@ struct Routed {
 impl Alias {
     pub(super) fn new(name: String, settings: Settings) -> Self {
         let account = Account::new(settings.account.clone(), None);
-        Self { name, account, client: OnceCell::new(), settings, none_since: Mutex::default() }
-    }
-
-    async fn client(&self, asked: Asked<'_>) -> Result<&Client, TrafficError> {
-        let config = self.account.config(asked).await?;
-        Ok(self.client.get_or_init(|| async { Client::new(config) }).await)
-    }
-
-    fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
-        Asked::new(&self.name, context, op)
+        Self { service: Service::new(name, account, Client::new), settings, none_since: Mutex::default() }
     }
 
     async fn routed(&self, asked: Asked<'_>) -> Result<Routed, TrafficError> {
         let Settings { function, alias, blue, green, .. } = &self.settings;
-        let answer =
-            asked.answer(self.client(asked).await?.get_alias().function_name(function).name(alias).send()).await?;
+        let answer = asked
+            .answer(self.service.client(asked).await?.get_alias().function_name(function).name(alias).send())
+            .await?;
         let main = answer.function_version().ok_or_else(|| asked.broken("FunctionVersion"))?;
         let more = answer.routing_config().and_then(AliasRoutingConfiguration::additional_version_weights);
         let more: Vec<(&String, &f64)> = more.into_iter().flatten().filter(|(_, weight)| **weight > 0.0).collect();
@@ -92,12 +80,13 @@ impl Alias {
     }
 
     async fn function(&self, asked: Asked<'_>, side: Side) -> Result<GetFunctionConfigurationOutput, TrafficError> {
-        let call = self.client(asked).await?.get_function_configuration().function_name(&self.settings.function);
+        let call =
+            self.service.client(asked).await?.get_function_configuration().function_name(&self.settings.function);
         asked.answer(call.qualifier(self.settings.version(side)).send()).await
     }
 
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
-        let asked = self.asked(context, "preflight");
+        let asked = self.service.asked(context, "preflight");
         self.routed(asked).await?;
         let (blue, green) = (self.function(asked, Side::Blue).await?, self.function(asked, Side::Green).await?);
         let dead_letters = |function: &GetFunctionConfigurationOutput| {
@@ -118,7 +107,7 @@ impl Alias {
     }
 
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
-        let asked = self.asked(context, "set_share");
+        let asked = self.service.asked(context, "set_share");
         let Routed { revision, share, .. } = self.routed(asked).await?;
         if share == want {
             return Ok(ShareSet { share });
@@ -132,7 +121,8 @@ impl Alias {
             _ => HashMap::from([(green.clone(), part)]),
         };
         let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(more)).build();
-        let call = self.client(asked).await?.update_alias().function_name(function).name(alias).function_version(main);
+        let call =
+            self.service.client(asked).await?.update_alias().function_name(function).name(alias).function_version(main);
         let answered = asked.answer(call.routing_config(routing).set_revision_id(revision).send()).await;
         if let Err(error) = answered {
             // A change whose answer was lost is asked for again by the client, and meets itself.
@@ -143,7 +133,7 @@ impl Alias {
     }
 
     async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
-        let function = self.function(self.asked(context, "health"), side).await?;
+        let function = self.function(self.service.asked(context, "health"), side).await?;
         let version = self.settings.version(side);
         let why = function.state_reason().unwrap_or("no reason is given");
         Ok(match function.state() {
@@ -154,8 +144,8 @@ impl Alias {
     }
 
     async fn is_drained(&self, context: &Context, side: Side) -> Result<Drain, TrafficError> {
-        let asked = self.asked(context, "drain");
-        let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
+        let asked = self.service.asked(context, "drain");
+        let none = Share::without(side);
         let Routed { share, revision } = self.routed(asked).await?;
         if share != none {
             *self.none_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -196,7 +186,7 @@ const LONGEST: i32 = 900;
 
 impl TrafficBackend for Alias {
     fn name(&self) -> &str {
-        &self.name
+        &self.service.name
     }
 
     fn permissions(&self) -> Option<Value> {
@@ -213,10 +203,10 @@ impl TrafficBackend for Alias {
 
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
         Box::pin(async move {
-            let asked = self.asked(context, "capabilities");
+            let asked = self.service.asked(context, "capabilities");
             let Settings { function, alias, blue, green, .. } = &self.settings;
             // Whatever it leads to: somebody may have to go back from there.
-            let call = self.client(asked).await?.get_alias().function_name(function).name(alias);
+            let call = self.service.client(asked).await?.get_alias().function_name(function).name(alias);
             let arn = asked.answer(call.send()).await?.alias_arn().unwrap_or_default().to_owned();
             let place = Arn::read("AliasArn", &arn, "lambda").map_err(|_| asked.broken("AliasArn"))?;
             let at = format!("AWS account {} in {}", place.account, place.region);
@@ -230,7 +220,9 @@ impl TrafficBackend for Alias {
     }
 
     fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
-        Box::pin(async move { Ok(ShareSeen { share: Some(self.routed(self.asked(context, "observe")).await?.share) }) })
+        Box::pin(async move {
+            Ok(ShareSeen { share: Some(self.routed(self.service.asked(context, "observe")).await?.share) })
+        })
     }
 
     fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {

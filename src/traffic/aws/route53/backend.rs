@@ -8,9 +8,8 @@ use aws_sdk_route53::types::{
     Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheckType, ResourceRecordSet, RrType, StatusReport,
 };
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
-use super::super::account::{Account, Asked};
+use super::super::account::{Account, Asked, Service};
 use super::super::policy;
 use super::Settings;
 use crate::side::Side;
@@ -42,11 +41,8 @@ fn listed(name: &str) -> String {
 }
 
 /// Route 53 as traffic backend.
-#[derive(Debug)]
 pub(super) struct Dns {
-    name: String,
-    account: Account,
-    client: OnceCell<Client>,
+    service: Service<Client>,
     settings: Settings,
     /// What was changed last and is not known to be everywhere.
     change: Mutex<Option<String>>,
@@ -77,16 +73,7 @@ impl Records {
 impl Dns {
     pub(super) fn new(name: String, settings: Settings) -> Self {
         let account = Account::new(settings.account.clone(), Some("us-east-1"));
-        Self { name, account, client: OnceCell::new(), settings, change: Mutex::default() }
-    }
-
-    async fn client(&self, asked: Asked<'_>) -> Result<&Client, TrafficError> {
-        let config = self.account.config(asked).await?;
-        Ok(self.client.get_or_init(|| async { Client::new(config) }).await)
-    }
-
-    fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
-        Asked::new(&self.name, context, op)
+        Self { service: Service::new(name, account, Client::new), settings, change: Mutex::default() }
     }
 
     /// All records of the name.
@@ -95,7 +82,7 @@ impl Dns {
         let name = listed(record);
         let (mut found, mut from) = (Vec::new(), (Some(record.clone()), None, None));
         loop {
-            let call = self.client(asked).await?.list_resource_record_sets().hosted_zone_id(zone);
+            let call = self.service.client(asked).await?.list_resource_record_sets().hosted_zone_id(zone);
             let (next_name, next_type, next_identifier) = from;
             let call = call.set_start_record_name(next_name).set_start_record_type(next_type);
             let answer = asked.answer(call.set_start_record_identifier(next_identifier).send()).await?;
@@ -152,7 +139,7 @@ impl Dns {
     }
 
     async fn look(&self, context: &Context) -> Result<(), TrafficError> {
-        let asked = self.asked(context, "preflight");
+        let asked = self.service.asked(context, "preflight");
         let records = self.records(asked).await?;
         let Records { blue, green } = &records;
         let record = &self.settings.record;
@@ -184,9 +171,9 @@ impl Dns {
     }
 
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
-        let asked = self.asked(context, "set_share");
+        let asked = self.service.asked(context, "set_share");
         let Some((blue, green)) = weights::readable(want, MOST) else {
-            return Err(asked.refused(TrafficErrorCode::Grid, no_weights(want)));
+            return Err(asked.refused(TrafficErrorCode::Grid, weights::none_make(want, MOST)));
         };
         let Records { blue: mut of_blue, green: mut of_green } = self.records(asked).await?;
         (of_blue.weight, of_green.weight) = (Some(i64::from(blue)), Some(i64::from(green)));
@@ -198,7 +185,7 @@ impl Dns {
         let batch = ChangeBatch::builder().set_changes(Some(changes)).comment(comment).build();
         let batch = batch.map_err(|_| asked.broken("complete records"))?;
         // What is there already is changed once more: only a change of one's own is told to be everywhere.
-        let call = self.client(asked).await?.change_resource_record_sets().hosted_zone_id(&self.settings.zone);
+        let call = self.service.client(asked).await?.change_resource_record_sets().hosted_zone_id(&self.settings.zone);
         let answer = asked.answer(call.change_batch(batch).send()).await?;
         let change = answer.change_info().map(|change| change.id().to_owned());
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = change;
@@ -210,7 +197,7 @@ impl Dns {
         let change = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(change) = change else { return Ok(true) };
         let id = change.trim_start_matches("/change/");
-        let answer = asked.answer(self.client(asked).await?.get_change().id(id).send()).await?;
+        let answer = asked.answer(self.service.client(asked).await?.get_change().id(id).send()).await?;
         let is_everywhere = answer.change_info().is_some_and(|change| *change.status() == ChangeStatus::Insync);
         if is_everywhere {
             let mut known = self.change.lock().unwrap_or_else(PoisonError::into_inner);
@@ -222,11 +209,11 @@ impl Dns {
     }
 
     async fn works(&self, context: &Context, side: Side) -> Result<Health, TrafficError> {
-        let asked = self.asked(context, "health");
+        let asked = self.service.asked(context, "health");
         let Records { blue, green } = self.records(asked).await?;
         let record = if side == Side::Blue { blue } else { green };
         let Some(check) = record.health_check_id() else { return Ok(Health::Unknown) };
-        let client = self.client(asked).await?;
+        let client = self.service.client(asked).await?;
         let answer = asked.answer(client.get_health_check().health_check_id(check).send()).await?;
         let config = answer.health_check().and_then(|check| check.health_check_config());
         // Others have no checkers of their own, or mean the opposite of what theirs say.
@@ -255,17 +242,13 @@ impl Dns {
     }
 }
 
-fn no_weights(share: Share) -> String {
-    format!("no weights of 0 to {MOST} give green exactly {share}")
-}
-
 impl TrafficBackend for Dns {
     fn name(&self) -> &str {
-        &self.name
+        &self.service.name
     }
 
     fn refuses(&self, share: Share) -> Option<String> {
-        weights::readable(share, MOST).is_none().then(|| no_weights(share))
+        weights::readable(share, MOST).is_none().then(|| weights::none_make(share, MOST))
     }
 
     fn permissions(&self) -> Option<Value> {
@@ -283,7 +266,7 @@ impl TrafficBackend for Dns {
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
         let Settings { zone, record, kind, blue, green, .. } = &self.settings;
         Box::pin(async move {
-            let records = self.records(self.asked(context, "capabilities")).await?;
+            let records = self.records(self.service.asked(context, "capabilities")).await?;
             let time_to_live = records.time_to_live();
             Ok(Capabilities {
                 converges_ms: u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX),
@@ -298,7 +281,9 @@ impl TrafficBackend for Dns {
     }
 
     fn observe<'a>(&'a self, context: &'a Context) -> Answer<'a, ShareSeen> {
-        Box::pin(async move { Ok(ShareSeen { share: self.records(self.asked(context, "observe")).await?.share() }) })
+        Box::pin(
+            async move { Ok(ShareSeen { share: self.records(self.service.asked(context, "observe")).await?.share() }) },
+        )
     }
 
     fn set_share<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, ShareSet> {
@@ -307,7 +292,7 @@ impl TrafficBackend for Dns {
 
     fn verify<'a>(&'a self, context: &'a Context, want: Share) -> Answer<'a, Verified> {
         Box::pin(async move {
-            let asked = self.asked(context, "verify");
+            let asked = self.service.asked(context, "verify");
             if !self.is_everywhere(asked).await? {
                 context.log.line("the change is not on all servers of Route 53 yet");
                 return Ok(Verified::NotYet { seen: None });
@@ -325,8 +310,8 @@ impl TrafficBackend for Dns {
 
     fn drain<'a>(&'a self, context: &'a Context, side: Side) -> Answer<'a, Drain> {
         Box::pin(async move {
-            let none = if side == Side::Blue { Share::ALL } else { Share::NONE };
-            let seen = self.records(self.asked(context, "drain")).await?.share();
+            let none = Share::without(side);
+            let seen = self.records(self.service.asked(context, "drain")).await?.share();
             // Who keeps a name longer than it lives is not seen from here.
             Ok(if seen == Some(none) { Drain::Unknown } else { Drain::Active { count: None } })
         })
