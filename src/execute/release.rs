@@ -475,14 +475,12 @@ pub async fn promote(
     let promoted = TrafficRecord::Promoted { by: by.clone(), reason, blue, limits: options.limits };
     let seq = write_beside(client, &release.id, promoted.into(), waits, doors).await?;
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
-        Ok(lease) => lease,
-        Err(ExecuteError::Held(holder)) => {
-            return Ok(match answered(client, &release.id, seq, doors).await? {
-                Some(_) => Promotion::Handed(holder),
-                None => Promotion::Unanswered(holder),
-            });
-        }
-        Err(error) => return Err(error),
+        Err(ExecuteError::Held(holder)) => match answered(client, &release.id, seq, doors).await? {
+            Answered::Heard => return Ok(Promotion::Handed(holder)),
+            Answered::Silent => return Ok(Promotion::Unanswered(holder)),
+            Answered::Gone => Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?,
+        },
+        lease => lease?,
     };
     let done = carry_on(client, None, options, doors, lease, &setup, by).await;
     leave(client, &setup, lease, doors).await;
@@ -492,20 +490,35 @@ pub async fn promote(
 /// How long the process that holds the lease may take to answer what was written beside it. It looks every second.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Waits until somebody has written to the journal after a row; the status then.
+/// What became of a word that was written beside a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// The process has written to the journal since.
+    Heard,
+    /// It is still there, and has not.
+    Silent,
+    /// It has ended without having heard it: whoever gave the word may do it.
+    Gone,
+}
+
+/// Waits until somebody has written to the journal after a row, or nobody is left who could.
 pub(super) async fn answered(
     client: &Session,
     release: &str,
     seq: i64,
     doors: &mut Doors<'_>,
-) -> Result<Option<Status>, ExecuteError> {
+) -> Result<Answered, ExecuteError> {
     let mut poll = Poll::new(ANSWER);
     loop {
-        let entries = journal::entries(client, release).await?;
-        if entries.last().is_some_and(|entry| entry.seq > seq) {
-            return Ok(Status::of(entries.iter().map(|entry| &entry.record))?);
+        // In this order: what a process writes last, it writes before it goes.
+        let holder = lease::holder(client).await?;
+        if journal::entries(client, release).await?.last().is_some_and(|entry| entry.seq > seq) {
+            return Ok(Answered::Heard);
         }
-        let Some(pause) = poll.next(Duration::ZERO) else { return Ok(None) };
+        if holder.is_none() {
+            return Ok(Answered::Gone);
+        }
+        let Some(pause) = poll.next(Duration::ZERO) else { return Ok(Answered::Silent) };
         interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
     }
 }
@@ -601,9 +614,14 @@ async fn back(
             same_traffic(&status, doors)?;
             match make_stand(client, &release.id, &by, options, doors).await? {
                 // Whoever waits may wait for ever: it is told, and goes back itself.
-                Stands::Listening(holder) => return hand_over_rollback(client, options, doors, by, holder).await,
-                Stands::Gone => Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?,
+                Stands::Listening(holder) => {
+                    if let Some(outcome) = hand_over_rollback(client, options, doors, by.clone(), holder).await? {
+                        return Ok(outcome);
+                    }
+                }
+                Stands::Gone => {}
             }
+            Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?
         }
         lease => lease?,
     };
@@ -627,14 +645,14 @@ fn may_go_back(release: &str, plan: &SavedPlan, status: &Status, from: Start) ->
     }
 }
 
-/// Writes the rollback beside the process that waits for approval, and sees that it goes back.
+/// Writes the rollback beside the process that waits for approval, and sees that it goes back. `None`: it has ended before it was there.
 async fn hand_over_rollback(
     client: &Session,
     options: &Options,
     doors: &mut Doors<'_>,
     by: Actor,
     holder: Box<Holder>,
-) -> Result<Outcome, ExecuteError> {
+) -> Result<Option<Outcome>, ExecuteError> {
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let plan = plan_of(&release)?;
     let status = status_of(client, &release.id).await?;
@@ -644,23 +662,27 @@ async fn hand_over_rollback(
     let back = TrafficRecord::RollbackStarted { by, forced, failure: None, reason: options.reason.clone() };
     let seq = write_beside(client, &release.id, back.into(), |status| hears(&release.id, status), doors).await?;
     let unanswered = || ExecuteError::Unanswered { word: "goes back", command: "cutover rollback", holder };
-    if answered(client, &release.id, seq, doors).await?.is_none() {
-        return Err(unanswered());
+    match answered(client, &release.id, seq, doors).await? {
+        Answered::Heard => {}
+        Answered::Silent => return Err(unanswered()),
+        Answered::Gone => return Ok(None),
     }
     // It was heard: what is left takes as long as the traffic does.
     let limits = status.limits.then(options.limits);
     let mut poll = Poll::new(limits.verify_timeout().saturating_add(limits.traffic_timeout().saturating_mul(3)));
     loop {
+        let is_there = lease::holder(client).await?.is_some();
         let status = status_of(client, &release.id).await?;
         match (status.stage, status.trouble) {
             (Stage::RolledBack, _) => {
                 let by_hand = status.traffic.backend == Manual.name();
-                return Ok(Outcome::RolledBack { release: release.id, by_hand, failure: None });
+                return Ok(Some(Outcome::RolledBack { release: release.id, by_hand, failure: None }));
             }
             (_, Some(Trouble::Failed { message, .. })) => return Err(ExecuteError::GoingBack { message }),
             (_, Some(Trouble::Interrupted)) => {
                 return Err(ExecuteError::GoingBack { message: "it was interrupted".to_owned() });
             }
+            _ if !is_there => return Ok(None),
             _ => {}
         }
         let Some(pause) = poll.next(Duration::ZERO) else { return Err(unanswered()) };

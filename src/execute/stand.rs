@@ -14,7 +14,7 @@ use super::holder::Holder;
 use super::journal::{self, Actor, PauseWord, Record, ReleaseRecord};
 use super::lease;
 use super::options::Options;
-use super::release::{Outcome, answered, enter, guard_change, write_beside};
+use super::release::{Answered, Outcome, answered, enter, guard_change, write_beside};
 use super::session::failed;
 use super::shift::{LISTEN, Poll};
 use super::status::{Stage, Standing, Status, TrafficState};
@@ -266,14 +266,16 @@ pub(super) async fn call_on(
     let before = Status::of(entries.iter().filter(|entry| entry.seq < seq).map(|entry| &entry.record))?;
     let stood = before.is_some_and(|status| status.is_paused());
     // One that has not heard of the pause goes on without a word.
-    if stood && answered(client, &release.id, seq, doors).await?.is_none() {
-        return match lease::holder(client).await? {
-            // It has ended since: this process carries on.
-            None => Ok(None),
-            Some(holder) => {
-                Err(ExecuteError::Unanswered { word: "goes on", command: "cutover resume", holder: holder.into() })
+    if stood {
+        match answered(client, &release.id, seq, doors).await? {
+            Answered::Heard => {}
+            // This process carries on.
+            Answered::Gone => return Ok(None),
+            Answered::Silent => {
+                let holder = holder.into();
+                return Err(ExecuteError::Unanswered { word: "goes on", command: "cutover resume", holder });
             }
-        };
+        }
     }
     Ok(Some(Outcome::HandedOver { release: release.id, to: holder }))
 }

@@ -287,3 +287,37 @@ fn a_release_that_waits_before_the_place_has_not_come_to_it() {
     let steps = vec![step(1, Phase::Before, Runs::Own, "ALTER TABLE users ADD COLUMN phone text", &["2", "3"], 2, 1)];
     shop.execute(&shop.plan_of(steps), &["--until", "drained"]).ends(0).says("is complete");
 }
+
+/// A process writes that it stands still, and ends; for a moment it still is there, and whoever gives it their word then does it instead.
+#[test]
+fn a_word_to_a_process_that_ends_meanwhile_is_not_lost() {
+    let check = |shop: &Shop, command: &[&str], event: &str, says: &str| {
+        let mut leaving = shop.client();
+        // The lock that is the lease: `cutover` in ASCII.
+        leaving.batch_execute(&format!("SELECT pg_advisory_lock({})", 0x63_7574_6f76_6572_i64)).unwrap();
+        let given = shop.spawn(command);
+        let word = |shop: &Shop| words(shop).iter().filter(|word| word.starts_with(event)).count();
+        until(event, || word(shop) == 1);
+        drop(leaving);
+        ended(given).ends(0).says(says);
+    };
+    let paused = || {
+        let ramped = Ramped::new();
+        let plan = ramped.shop.save(&ramped.shop.plan());
+        let child = ramped.shop.spawn(&ramped.args(&["execute", &plan, "--yes", "--shift", "10,hold=1h,100"]));
+        until_it_has(&ramped.shop, "hold_started");
+        ramped.shop.run(&["pause"]).ends(0);
+        ended(child).ends(9);
+        ramped
+    };
+    let ramped = paused();
+    check(&ramped.shop, &ramped.args(&["abort", "--yes"]), "rollback_started", "is rolled back");
+    let ramped = paused();
+    check(&ramped.shop, &ramped.args(&["rollback", "--yes"]), "rollback_started", "is rolled back");
+    assert_eq!(ramped.shares(), ["1000", "0"]);
+    let shop = Shop::waiting();
+    check(&shop, &["promote", "--yes"], "promoted", "is complete");
+    let shop = Shop::waiting();
+    shop.run(&["pause"]).ends(0);
+    check(&shop, &["resume", "--yes"], "resumed", "waits for you");
+}
