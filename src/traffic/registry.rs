@@ -39,6 +39,7 @@ pub static KINDS: &[BackendKind] = &[
     aws::elb::KIND,
     aws::route53::KIND,
     aws::lambda::KIND,
+    aws::codedeploy::KIND,
 ];
 
 /// Why a backend cannot be made.

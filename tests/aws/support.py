@@ -42,6 +42,8 @@ class Trouble:
     def __init__(self):
         self.moto, self.port = free_port(), free_port()
         self.asked, self.rules, self.lock = [], [], threading.Lock()
+        # What moto does not have: the prefix of a service's targets, and what answers an action.
+        self.scripted = {}
         with open(WORK / "moto.log", "w") as log:
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.moto)]
             self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS})
@@ -52,7 +54,8 @@ class Trouble:
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                action = action_of(self.command, self.path, body)
+                target = self.headers.get("X-Amz-Target")
+                action = target.split(".")[1] if target else action_of(self.command, self.path, body)
                 rule = trouble.meets(action, body)
                 if rule and rule["before"]:
                     rule["before"]()
@@ -61,6 +64,11 @@ class Trouble:
                 if rule and rule["answer"]:
                     status, kind, text = rule["answer"]
                     return self.give(status, {"Content-Type": kind}, text.encode())
+                if target and target.split(".")[0] in trouble.scripted:
+                    status, answer = trouble.scripted[target.split(".")[0]](action, json.loads(body or b"{}"))
+                    if rule and rule["after"]:
+                        rule["after"]()
+                    return self.give(status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode())
                 connection = http.client.HTTPConnection("127.0.0.1", trouble.moto, timeout=60)
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection",)}
                 connection.request(self.command, self.path, body, headers)
@@ -215,6 +223,9 @@ class Backend:
 
     def __init__(self, trouble):
         self.trouble = trouble
+
+    def files(self, folder):
+        """What stands beside cutover.toml."""
 
     def settings(self):
         return f'[traffic.edge.account]\nendpoint = "{self.trouble.url}"\n'
@@ -378,6 +389,7 @@ class Shop:
             (self.folder / "migrations" / f"{number}_{name}.sql").write_text(f"-- migrate:up\n{sql}\n-- migrate:down\n")
         toml = f'[release]\ntraffic = "edge"\n{release}\n[traffic.edge]\n{backend.settings(more)}'
         (self.folder / "migrations" / "cutover.toml").write_text(toml)
+        backend.files(self.folder / "migrations")
 
     def sql(self, text, database=None):
         psql = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", PORT, "-U", "deploy", "-d", database or self.name, "-c", text]
@@ -391,8 +403,8 @@ class Shop:
         base = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true", **KEYS}
         return {**base, "CUTOVER_DATABASE": f"postgres://deploy@127.0.0.1:{PORT}/{self.name}", **more}
 
-    def start(self, *args, **environment):
-        where = {"cwd": self.folder, "env": self.environment(**environment)}
+    def start(self, *args, folder=".", **environment):
+        where = {"cwd": self.folder / folder, "env": self.environment(**environment)}
         process = subprocess.Popen(
             [CUTOVER, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **where
         )
@@ -400,8 +412,8 @@ class Shop:
         self.case.addCleanup(process.kill)
         return process
 
-    def run(self, *args, **environment):
-        process = self.start(*args, **environment)
+    def run(self, *args, folder=".", **environment):
+        process = self.start(*args, folder=folder, **environment)
         try:
             out, _ = process.communicate(timeout=180)
         except subprocess.TimeoutExpired:

@@ -96,6 +96,13 @@ impl<C> Service<C> {
         Ok(self.client.get_or_init(|| async { (self.make)(config) }).await)
     }
 
+    /// The region that it is asked in.
+    #[cfg(feature = "aws-codedeploy")]
+    pub(super) async fn region(&self, asked: Asked<'_>) -> Result<String, TrafficError> {
+        let config = self.account.config(asked).await?;
+        Ok(config.region().map(ToString::to_string).unwrap_or_default())
+    }
+
     pub(super) fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
         Asked { backend: &self.name, op, deadline: context.deadline }
     }
@@ -218,15 +225,25 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
     (
         TrafficErrorCode::NotFound,
         &[
+            "ApplicationDoesNotExistException",
+            "ClusterNotFoundException",
+            "DeploymentConfigDoesNotExistException",
+            "DeploymentDoesNotExistException",
+            "DeploymentGroupDoesNotExistException",
+            "InvalidDeploymentIdException",
             "ListenerNotFound",
             "NoSuchHealthCheck",
             "NoSuchHostedZone",
             "ResourceNotFoundException",
             "RuleNotFound",
+            "ServiceNotFoundException",
             "TargetGroupNotFound",
         ],
     ),
-    (TrafficErrorCode::Conflict, &["PreconditionFailedException", "ResourceConflictException"]),
+    (
+        TrafficErrorCode::Conflict,
+        &["DeploymentLimitExceededException", "PreconditionFailedException", "ResourceConflictException"],
+    ),
 ];
 
 fn code(word: &str) -> TrafficErrorCode {

@@ -2,9 +2,13 @@
 
 #[cfg(feature = "aws-account")]
 mod account;
+pub(super) mod codedeploy;
 pub(super) mod elb;
 pub(super) mod lambda;
-#[cfg(any(test, not(all(feature = "aws-elb", feature = "aws-lambda", feature = "aws-route53"))))]
+#[cfg(any(
+    test,
+    not(all(feature = "aws-codedeploy", feature = "aws-elb", feature = "aws-lambda", feature = "aws-route53"))
+))]
 mod not_built;
 pub(super) mod route53;
 
@@ -14,6 +18,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::outside::is_url;
+#[cfg(any(feature = "aws-codedeploy", feature = "aws-lambda"))]
+use crate::release::Share;
 
 /// As `account` in `[traffic.NAME]` has it. Credentials come from where every tool of AWS finds them: the environment, the shared files, a
 /// web identity, the container or the instance.
@@ -74,6 +80,20 @@ impl Arn {
                 Ok(Self { region: region.to_owned(), account: account.to_owned(), resource: resource.to_owned() })
             }
             _ => Err(format!("`{setting}` {text:?} is no ARN of the service {service}")),
+        }
+    }
+}
+
+/// A part of all traffic as a share. What is not nothing has a share, and what is not everything leaves one.
+#[cfg(any(feature = "aws-codedeploy", feature = "aws-lambda"))]
+fn share_of(part: f64) -> Option<Share> {
+    let all = f64::from(Share::ALL.as_basis_points());
+    match part * all {
+        points if points <= 0.0 => Some(Share::NONE),
+        points if points >= all => Some(Share::ALL),
+        points => {
+            let points = points.round().clamp(1.0, all - 1.0);
+            (0..=Share::ALL.as_basis_points()).find(|known| f64::from(*known) >= points).and_then(Share::basis_points)
         }
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{AliasRoutingConfiguration, State};
 use serde_json::Value;
 
 use super::super::account::{Account, Asked, Service};
-use super::super::{Arn, policy};
+use super::super::{Arn, policy, share_of};
 use super::Settings;
 use crate::side::Side;
 use crate::traffic::{
@@ -56,12 +56,6 @@ impl Alias {
         let main = answer.function_version().ok_or_else(|| asked.broken("FunctionVersion"))?;
         let more = answer.routing_config().and_then(AliasRoutingConfiguration::additional_version_weights);
         let more: Vec<(&String, &f64)> = more.into_iter().flatten().filter(|(_, weight)| **weight > 0.0).collect();
-        let all = f64::from(Share::ALL.as_basis_points());
-        let share_of = |weight: f64| {
-            // What is not nothing has a share, and what is not everything leaves one.
-            let points = (weight * all).round().clamp(1.0, all - 1.0);
-            (0..=Share::ALL.as_basis_points()).find(|known| f64::from(*known) >= points).and_then(Share::basis_points)
-        };
         let share = match (main, more.as_slice()) {
             (main, []) if main == blue => Some(Share::NONE),
             (main, []) if main == green => Some(Share::ALL),
