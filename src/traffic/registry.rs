@@ -40,6 +40,7 @@ pub static KINDS: &[BackendKind] = &[
     aws::route53::KIND,
     aws::lambda::KIND,
     aws::codedeploy::KIND,
+    aws::ecs::KIND,
 ];
 
 /// Why a backend cannot be made.

@@ -139,7 +139,7 @@ impl Asked<'_> {
         self.refused(TrafficErrorCode::Misconfigured, message)
     }
 
-    fn unavailable(self, why: String) -> TrafficError {
+    pub(super) fn unavailable(self, why: String) -> TrafficError {
         TrafficError::unavailable(self.backend, self.op, why)
     }
 
@@ -236,6 +236,7 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
             "NoSuchHostedZone",
             "ResourceNotFoundException",
             "RuleNotFound",
+            "ServiceDeploymentNotFoundException",
             "ServiceNotFoundException",
             "TargetGroupNotFound",
         ],

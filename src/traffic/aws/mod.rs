@@ -3,11 +3,18 @@
 #[cfg(feature = "aws-account")]
 mod account;
 pub(super) mod codedeploy;
+pub(super) mod ecs;
 pub(super) mod elb;
 pub(super) mod lambda;
 #[cfg(any(
     test,
-    not(all(feature = "aws-codedeploy", feature = "aws-elb", feature = "aws-lambda", feature = "aws-route53"))
+    not(all(
+        feature = "aws-codedeploy",
+        feature = "aws-ecs",
+        feature = "aws-elb",
+        feature = "aws-lambda",
+        feature = "aws-route53"
+    ))
 ))]
 mod not_built;
 pub(super) mod route53;
@@ -18,7 +25,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::outside::is_url;
-#[cfg(any(feature = "aws-codedeploy", feature = "aws-lambda"))]
+#[cfg(any(feature = "aws-codedeploy", feature = "aws-ecs", feature = "aws-lambda"))]
 use crate::release::Share;
 
 /// As `account` in `[traffic.NAME]` has it. Credentials come from where every tool of AWS finds them: the environment, the shared files, a
@@ -85,7 +92,7 @@ impl Arn {
 }
 
 /// A part of all traffic as a share. What is not nothing has a share, and what is not everything leaves one.
-#[cfg(any(feature = "aws-codedeploy", feature = "aws-lambda"))]
+#[cfg(any(feature = "aws-codedeploy", feature = "aws-ecs", feature = "aws-lambda"))]
 fn share_of(part: f64) -> Option<Share> {
     let all = f64::from(Share::ALL.as_basis_points());
     match part * all {

@@ -1,0 +1,201 @@
+"""A scripted ECS, whose service deploys by itself: moto drops what such a deployment is configured by. It answers in the shapes of the service's model, and a
+deployment goes one stage further each time that somebody asks for it, unless it is paused."""
+
+import itertools
+import json
+import threading
+
+from support import REGION, Backend
+
+ACCOUNT = "123456789012"
+STAGES = [
+    "RECONCILE_SERVICE",
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRE_PRODUCTION_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    "BAKE_TIME",
+    "CLEAN_UP",
+]
+ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
+_number = itertools.count(1)
+
+
+class Refused(Exception):
+    def __init__(self, code, message="no"):
+        super().__init__(code)
+        self.code, self.message = code, message
+
+
+class Deployment:
+    def __init__(self, service, task_definition):
+        self.service, self.task_definition, self.number = service, task_definition, next(_number)
+        self.arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-deployment/edge/{service.name}/{self.number:04}"
+        self.revision = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-revision/edge/{service.name}/{self.number:04}"
+        self.status, self.stage, self.weight, self.hook, self.reason = "PENDING", 0, 0.0, None, None
+
+    @property
+    def name(self):
+        return STAGES[self.stage]
+
+    def goes_on(self):
+        """One stage further."""
+        if self.status in ENDED or self.hook:
+            return
+        if self.status == "PENDING":
+            self.status = "IN_PROGRESS"
+            return
+        if self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"):
+            last = self.status == "ROLLBACK_IN_PROGRESS"
+            self.status, self.weight = ("ROLLBACK_SUCCESSFUL" if last else "ROLLBACK_IN_PROGRESS"), 0.0
+            self.service.task_definition = self.service.blue
+            return
+        if self.name == self.service.fails:
+            self.status, self.reason = "ROLLBACK_IN_PROGRESS", "the deployment circuit breaker was triggered"
+            return
+        if self.name == "CLEAN_UP":
+            self.status = "SUCCESSFUL"
+            return
+        if self.name == "PRODUCTION_TRAFFIC_SHIFT":
+            self.weight = next(weight for weight in self.service.weights if weight > self.weight)
+            # Each step has the stage before it once more.
+            self.stage += 1 if self.weight == 100.0 else -1
+        else:
+            self.stage += 1
+        if self.name in self.service.pauses:
+            self.hook = f"hook-{next(_number)}"
+
+    def told(self):
+        told = {
+            "serviceDeploymentArn": self.arn,
+            "serviceArn": self.service.arn,
+            "status": self.status,
+            "lifecycleStage": self.name,
+            "targetServiceRevision": {
+                "arn": self.revision,
+                "requestedTaskCount": 1,
+                "runningTaskCount": 1,
+                "pendingTaskCount": 0,
+                "requestedProductionTrafficWeight": self.weight,
+            },
+            "sourceServiceRevisions": [
+                {"arn": self.revision + "-before", "requestedTaskCount": 1, "runningTaskCount": self.service.blue_tasks, "pendingTaskCount": 0}
+            ],
+            "lifecycleHookDetails": [],
+        }
+        if self.hook:
+            hook = {"hookId": self.hook, "targetType": "PAUSE", "status": "AWAITING_ACTION", "timeoutAction": "ROLLBACK"}
+            told["lifecycleHookDetails"] = [{**hook, "hookId": "one before", "status": "SUCCEEDED"}, hook]
+        if self.reason:
+            told["rollback"] = {"reason": self.reason}
+        return told
+
+
+class Platform(Backend):
+    """A service as a release meets it."""
+
+    kind, reads = "aws-ecs", "DescribeServices"
+    drains_within = "4s"
+
+    def __init__(self, trouble, strategy="CANARY", pauses=("PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"), weights=(10.0, 50.0, 100.0), fails=None):
+        super().__init__(trouble)
+        self.strategy, self.pauses, self.weights, self.fails = strategy, pauses, weights, fails
+        self.name = f"shop-{next(_number)}"
+        self.arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/edge/{self.name}"
+        self.family = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/shop:"
+        self.blue = self.task_definition = self.family + "7"
+        self.blue_tasks, self.lock, self.asked_for_service = 1, threading.Lock(), 0
+        first = Deployment(self, self.blue)
+        first.status = "SUCCESSFUL"
+        self.deployments = [first]
+        trouble.scripted["AmazonEC2ContainerServiceV20141113"] = self.answer
+
+    @staticmethod
+    def error(status, code, message="no"):
+        return status, "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
+
+    def settings(self, more=""):
+        return (
+            f'kind = "{self.kind}"\ncluster = "edge"\nservice = "{self.name}"\ntask-definition = "shop:8"\n{more}'
+            + super().settings()
+            + f'region = "{REGION}"\n'
+        )
+
+    @property
+    def own(self):
+        return self.deployments[1:]
+
+    def answer(self, action, asked):
+        with self.lock:
+            try:
+                return 200, getattr(self, action)(asked)
+            except Refused as refused:
+                return 400, {"__type": refused.code, "message": refused.message}
+
+    def DescribeServices(self, asked):
+        if asked["cluster"] != "edge":
+            raise Refused("ClusterNotFoundException")
+        if asked["services"] != [self.name]:
+            return {"services": [], "failures": [{"reason": "MISSING"}]}
+        hooks = [{"targetType": "PAUSE", "lifecycleStages": [stage]} for stage in self.pauses]
+        # A deployment shows a moment after it was asked for.
+        current = self.deployments[-1]
+        if len(self.deployments) > 1 and not getattr(current, "shown", False):
+            current.shown, current = True, self.deployments[-2]
+        return {
+            "services": [
+                {
+                    "serviceArn": self.arn,
+                    "status": "ACTIVE",
+                    "taskDefinition": self.task_definition,
+                    "deploymentController": {"type": "ECS"},
+                    "deploymentConfiguration": {"strategy": self.strategy, "lifecycleHooks": hooks, "bakeTimeInMinutes": 0},
+                    "currentServiceDeployment": current.arn,
+                }
+            ]
+        }
+
+    def one(self, arn):
+        for one in self.deployments:
+            if one.arn == arn:
+                return one
+
+    def UpdateService(self, asked):
+        assert asked["service"] == self.name
+        self.task_definition = self.family + asked["taskDefinition"].split(":")[-1]
+        self.deployments.append(Deployment(self, self.task_definition))
+        return {"service": {"serviceArn": self.arn}}
+
+    def DescribeServiceDeployments(self, asked):
+        one = self.one(asked["serviceDeploymentArns"][0])
+        if not one:
+            return {"serviceDeployments": [], "failures": [{"reason": "MISSING"}]}
+        told = one.told()
+        one.goes_on()
+        return {"serviceDeployments": [told]}
+
+    def DescribeServiceRevisions(self, asked):
+        (arn,) = asked["serviceRevisionArns"]
+        (one,) = [one for one in self.deployments if one.revision == arn]
+        return {"serviceRevisions": [{"serviceRevisionArn": arn, "taskDefinition": one.task_definition}]}
+
+    def ContinueServiceDeployment(self, asked):
+        one = self.one(asked["serviceDeploymentArn"])
+        if asked["action"] != "CONTINUE" or one.hook != asked["hookId"]:
+            raise Refused("InvalidParameterException", "the hook does not wait")
+        one.hook = None
+        # Passed, it is not met once more.
+        one.stage += 1
+        return {"serviceDeploymentArn": one.arn}
+
+    def StopServiceDeployment(self, asked):
+        one = self.one(asked["serviceDeploymentArn"])
+        if one.status not in ("PENDING", "IN_PROGRESS"):
+            raise Refused("ConflictException", f"it is {one.status}")
+        assert asked["stopType"] == "ROLLBACK"
+        one.status, one.hook, one.reason = "ROLLBACK_REQUESTED", None, "somebody stopped it"
+        return {"serviceDeploymentArn": one.arn}
