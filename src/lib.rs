@@ -84,6 +84,8 @@ pub mod report;
 mod rewrite;
 #[doc(hidden)]
 pub mod schema;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod shared;
 pub mod side;
 pub mod source;

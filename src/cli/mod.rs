@@ -37,6 +37,7 @@ mod resume;
 mod rollback;
 mod rules;
 mod schema;
+mod serve;
 mod server_args;
 mod settings;
 mod source_tree;
@@ -76,6 +77,7 @@ enum Command {
     Status(status::Args),
     Ready(ready::Args),
     Gate(gate::Args),
+    Serve(serve::Args),
     Log(log::Args),
     Grants(grants::Args),
     Resume(resume::Args),
@@ -126,6 +128,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Status(args) => status::run(&args),
         Command::Ready(args) => ready::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Serve(args) => serve::run(args),
         Command::Log(args) => log::run(&args),
         Command::Grants(args) => grants::run(&args),
         Command::Resume(args) => resume::run(args),

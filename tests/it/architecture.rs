@@ -136,7 +136,8 @@ fn only_the_command_line_reads_the_environment() {
 #[test]
 fn only_what_talks_to_others_is_async() {
     check(&["async", ".await", "tokio"], |f| {
-        ["postgres", "outside", "traffic", "checks", "tell", "execute", "rehearse", "cli"].contains(&&*f.module)
+        ["postgres", "outside", "traffic", "checks", "tell", "execute", "rehearse", "serve", "cli"]
+            .contains(&&*f.module)
     });
 }
 

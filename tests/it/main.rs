@@ -29,6 +29,8 @@ mod regress;
 mod replay;
 mod report;
 mod resolve;
+#[cfg(feature = "serve")]
+mod serve;
 mod server;
 mod settings;
 mod stats;

@@ -190,6 +190,17 @@ impl Shop {
         shop
     }
 
+    /// Lets sessions into its database again, or ends all and lets none in.
+    #[cfg(feature = "serve")]
+    pub(crate) fn lets_in(&self, allowed: bool) {
+        let mut beside = self.cluster.connect("postgres");
+        let (database, of) = (&self.database, "FROM pg_stat_activity WHERE datname");
+        beside.batch_execute(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allowed}")).unwrap();
+        if !allowed {
+            beside.batch_execute(&format!("SELECT pg_terminate_backend(pid) {of} = '{database}'")).unwrap();
+        }
+    }
+
     /// That of its server.
     pub(crate) fn port(&self) -> u16 {
         self.cluster.port
