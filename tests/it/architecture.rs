@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "source",
     "side",
     "release",
@@ -32,6 +32,7 @@ const ORDER: [&str; 28] = [
     "config",
     "project",
     "report",
+    "serve",
     "cli",
 ];
 
