@@ -269,7 +269,7 @@ impl Change {
                     }
                 }
             }
-            relation.constraints.insert(name, Constraint { kind, valid }.into());
+            relation.constraints.insert(name, Constraint { kind, valid, enforced: definition.enforced }.into());
         });
     }
 
@@ -293,7 +293,7 @@ impl Change {
                 }
             }
             let kind = if primary { TableRule::PrimaryKey { columns } } else { TableRule::Unique { columns } };
-            relation.constraints.insert(name, Constraint { kind, valid: true }.into());
+            relation.constraints.insert(name, Constraint { kind, valid: true, enforced: true }.into());
         });
     }
 
@@ -442,6 +442,12 @@ impl Change {
                     constraint.valid = true;
                 }
             }),
+            // One that bound nothing may bind from here on.
+            TableChange::AlterConstraint { name } => self.edit(table, |relation| {
+                if let Some(constraint) = relation.constraints.get_mut(name) {
+                    constraint.enforced = true;
+                }
+            }),
             TableChange::RowSecurity { enabled } => self.edit(table, |r| r.row_security = *enabled),
             TableChange::ForceRowSecurity { forced } => self.edit(table, |r| r.force_row_security = *forced),
             TableChange::SwitchTrigger { name, enabled } => {
@@ -495,8 +501,7 @@ impl Change {
             }
             TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
-            TableChange::AlterConstraint { .. }
-            | TableChange::AttachIndex { .. }
+            TableChange::AttachIndex { .. }
             | TableChange::Owner { .. }
             | TableChange::Physical { .. } => self.touch(table),
         }

@@ -343,6 +343,8 @@ pub struct Constraint {
     pub kind: TableRule,
     /// Whether existing rows are known to satisfy it.
     pub valid: bool,
+    /// Whether it binds rows at all: it is not `NOT ENFORCED`.
+    pub enforced: bool,
 }
 
 /// A row security policy.

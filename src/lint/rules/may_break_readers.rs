@@ -87,11 +87,12 @@ fn ruled(subject: &Subject<'_>, table: &QName, column: &Ident) -> Option<String>
     }
     let unique =
         relation.indexes.iter().find(|(_, index)| index.unique && index.key.iter().flatten().any(|c| c == column));
-    let key = relation.constraints.values().find_map(|constraint| match &constraint.kind {
+    let binding = || relation.constraints.iter().filter(|(_, constraint)| constraint.enforced);
+    let key = binding().find_map(|(_, constraint)| match &constraint.kind {
         Constraint::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target),
         _ => None,
     });
-    let check = relation.constraints.iter().find_map(|(name, constraint)| match &constraint.kind {
+    let check = binding().find_map(|(name, constraint)| match &constraint.kind {
         Constraint::Check { columns, .. } if columns.contains(column) => Some(name),
         _ => None,
     });

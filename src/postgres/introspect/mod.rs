@@ -242,9 +242,8 @@ impl Reader {
                 _ => continue,
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation
-                    .constraints
-                    .insert(row.get::<_, String>(1).into(), Constraint { kind, valid: row.get(3) }.into());
+                let constraint = Constraint { kind, valid: row.get(3), enforced: row.get(9) };
+                relation.constraints.insert(row.get::<_, String>(1).into(), constraint.into());
             }
         }
     }

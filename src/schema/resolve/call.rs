@@ -121,6 +121,8 @@ impl Resolver<'_> {
                         let wanted = if wanted.starts_with('"') { "text" } else { wanted };
                         if data_type.is_open() {
                             self.want(expr, data_type, wanted, Context::Implicit, start(expr));
+                        } else if !wanted.starts_with("any") {
+                            self.turned(data_type, wanted);
                         }
                     }
                 }

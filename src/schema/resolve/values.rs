@@ -508,6 +508,13 @@ pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema
     walk.written
 }
 
+/// Whether a statement takes one value of a query that may give several.
+pub(crate) fn asks_for_one(command: &query::Command, schema: &Schema) -> bool {
+    let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
+    resolver.command(command, None);
+    resolver.written.iter().any(|written| written.into == Place::Nowhere(SEVERAL))
+}
+
 /// What an expression on the rows of a table gives to whatever may not take it, and to a column of the table, if it is for one.
 /// The row's name is its table's, or `new`.
 pub(crate) fn kept_written(
