@@ -128,7 +128,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
             };
             (name.clone(), format!("{verb} {}", kind.words().to_uppercase()))
         }
-        Operation::Opaque { what } => ("?".to_owned(), what.clone()),
+        Operation::Opaque { what, .. } => ("?".to_owned(), what.clone()),
     }
 }
 

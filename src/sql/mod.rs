@@ -28,6 +28,7 @@ pub mod query;
 mod query_gaps;
 #[cfg(feature = "live")]
 pub(crate) mod recognise;
+mod rewrite_rule;
 mod shape;
 mod split;
 mod table;

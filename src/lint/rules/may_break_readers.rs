@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{counters, otherwise, unfit};
+use super::{counters, otherwise, rewritten, unfit};
 use crate::compat::{Evidence, Phase, Requirement};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
@@ -75,6 +75,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(counters::told(subject, &RULE));
         found.extend(unfit::kept(subject, &RULE, found.len() == begun));
     }
+    found.extend(step.operations().flat_map(|operation| rewritten::told(subject, operation, &RULE)));
     found.extend(unfit::told(subject, &RULE));
     found.extend(set_off(subject));
 }

@@ -6,7 +6,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::query::kept;
-use super::{LoweredPiece, Result, relation, table, unexpected};
+use super::{LoweredPiece, Result, relation, rewrite_rule, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::bound::Bound;
 use crate::sql::gaps::Gaps;
@@ -43,9 +43,8 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
     let mut pieces = Vec::new();
     loop {
         let from = parser.index();
-        let operation = match switches_rule(parser) {
-            // Of rules nothing is known here.
-            Some(what) => Operation::Opaque { what: what.to_owned() },
+        let operation = match rewrite_rule::switch_rule(parser, &name)? {
+            Some(operation) => operation,
             None => {
                 let change = change(parser, gaps)?;
                 Operation::AlterTable { table: name.clone(), if_exists, only, change }
@@ -87,19 +86,6 @@ fn bind_nothing(operation: &mut Operation, said: usize) {
             rule.not_valid = true;
         }
     }
-}
-
-/// `ENABLE|DISABLE RULE`
-fn switches_rule(parser: &mut Parser<'_>) -> Option<&'static str> {
-    let forms: [(&[&str], &str); 4] = [
-        (&["enable", "rule"], "ENABLE RULE"),
-        (&["enable", "always", "rule"], "ENABLE RULE"),
-        (&["enable", "replica", "rule"], "ENABLE RULE"),
-        (&["disable", "rule"], "DISABLE RULE"),
-    ];
-    let (_, what) = forms.into_iter().find(|(words, _)| eat_words(parser, words))?;
-    skip_to_comma(parser);
-    Some(what)
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.
