@@ -11,10 +11,18 @@ use crate::workload::Query;
 impl<'a> App<'a> {
     /// Whether a rule on a relation rewrites something that the version does. `None` for the rule: what it is about is not known.
     pub(crate) fn rewritten(&self, relation: &QName, rule: Option<&RuleBody>) -> Evidence<'a> {
+        match rule {
+            Some(rule) => self.does(relation, |write| is_about(rule.event, &write.kind)),
+            None => self.writes(relation),
+        }
+    }
+
+    /// Whether the version does a kind of write to a relation.
+    pub(crate) fn does(&self, relation: &QName, kind: impl Fn(&Write) -> bool) -> Evidence<'a> {
         let writes = self.writes(relation);
-        let (Some(watch), Some(rule)) = (self.watch, rule) else { return writes };
+        let Some(watch) = self.watch else { return writes };
         let schema = watch.own().schema();
-        let is = |write: &Write| reaches(&write.relation, relation, schema) && is_about(rule.event, &write.kind);
+        let is = |write: &Write| reaches(&write.relation, relation, schema) && kind(write);
         let own = |query: &usize| watch.own().look(*query).is_some_and(|look| look.uses.writes.iter().any(is));
         match (0..watch.queries().len()).find(own) {
             Some(query) => Evidence::Query(&watch.queries()[query]),
@@ -86,7 +94,8 @@ fn refusal(
         return Some("the rule does not return what its RETURNING asks for");
     }
     // Only one statement in the place of another is taken below WITH.
-    let inside = !whole && writes.iter().any(|w| reaches(&w.relation, relation, schema) && is_about(rule.event, &w.kind));
+    let inside =
+        !whole && writes.iter().any(|w| reaches(&w.relation, relation, schema) && is_about(rule.event, &w.kind));
     let taken = rule.instead && !rule.conditional && !rule.nothing;
     (inside && !taken).then_some("such a rule cannot be used with what writes below WITH")
 }

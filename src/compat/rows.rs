@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::schema::resolve::{QueryProblem, Row, Sure, Write, WriteKind};
+use crate::schema::resolve::{QueryProblem, Row, Sure, Write, WriteKind, constant_of};
 use crate::schema::{Column, Index, QName, Relation, Schema, TableRule, UserType};
 use crate::shared::Shared;
 use crate::sql::body::Given;
@@ -301,7 +301,11 @@ impl Known<'_> {
         }
         let default = self.constants.get(&column.name) == Some(&Constant::Default);
         if default || (self.changed.is_none() && !self.given.contains(&column.name)) {
-            return column.default.is_none().then_some(Constant::Null);
+            return match column.default {
+                None => Some(Constant::Null),
+                Some(DefaultValue::Constant) => self.default_of(column),
+                Some(_) => None,
+            };
         }
         let constant = self.constants.get(&column.name)?;
         let base = column.data_type.as_ref()?;
@@ -321,6 +325,14 @@ impl Known<'_> {
             }
         };
         fits.then(|| constant.clone())
+    }
+
+    /// What a constant default is; labels may have been renamed since.
+    fn default_of(&self, column: &Column) -> Option<Constant> {
+        let base = column.data_type.as_ref().filter(|base| !base.is_array())?;
+        let plain = ["text", "character varying", "smallint", "integer", "bigint", "numeric"];
+        let plain = plain.contains(&&*base.base()) && base.modifiers().len() < 2;
+        constant_of(column.value.as_deref().filter(|_| plain)?, base, self.schema)
     }
 
     /// What a check is on the row.

@@ -448,6 +448,12 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
         found.extend(if view { dropped(name, true, schema) } else { vec![name.clone()] });
     }
     if cascade {
+        // Defaults draw from the sequence that goes with the column.
+        let owned = schema.relations().filter(|(_, relation)| {
+            relation.owned_by.as_ref().is_some_and(|(of, owner)| of == table && owner == column)
+        });
+        let drawing = owned.flat_map(|(sequence, _)| schema.drawing(sequence)).map(|(other, _)| other);
+        found.extend(drawing.filter(|other| *other != table).cloned());
         let place = (table.clone(), column.clone());
         found.extend(schema.with_policies(|read| *read == place).into_iter().filter(|on| on != table));
     }

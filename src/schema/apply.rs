@@ -803,6 +803,7 @@ impl Change {
                 not_null: false,
                 default: None,
                 needs: Vec::new(),
+                value: None,
                 calls: Vec::new(),
                 draws: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),

@@ -337,12 +337,17 @@ impl Change {
             }
             TableChange::RenameColumn { from, to } => self.rename_column(table, from, to),
             TableChange::SetType { column, data_type, .. } => {
+                let old = self.schema.relation(table).and_then(|relation| relation.column(column));
+                let (default, value) = old.map(|old| (old.default, old.value.clone())).unwrap_or_default();
+                // The other type may take what failed, and fail on what was taken.
+                let written = default.map(|default| match default {
+                    DefaultValue::Failing => DefaultValue::Constant,
+                    other => other,
+                });
+                let default = self.default_of(written, &value, Some(data_type));
                 self.edit_column(table, column, |c| {
                     c.data_type = Some(data_type.clone());
-                    // The other type may take it.
-                    if c.default == Some(DefaultValue::Failing) {
-                        c.default = Some(DefaultValue::Constant);
-                    }
+                    c.default = default;
                 });
             }
             TableChange::SetDefault { column, default, runs, value } => {
@@ -352,6 +357,7 @@ impl Change {
                 let default = self.default_of(Some(*default), value, data_type.as_ref());
                 self.edit_column(table, column, |c| {
                     c.default = default;
+                    c.value.clone_from(value);
                     c.calls.clone_from(runs);
                     c.draws = draws;
                 });
@@ -359,6 +365,7 @@ impl Change {
             }
             TableChange::DropDefault { column } => self.edit_column(table, column, |c| {
                 c.default = None;
+                c.value = None;
                 c.calls.clear();
                 c.draws.clear();
             }),
@@ -501,9 +508,9 @@ impl Change {
             }
             TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
-            TableChange::AttachIndex { .. }
-            | TableChange::Owner { .. }
-            | TableChange::Physical { .. } => self.touch(table),
+            TableChange::AttachIndex { .. } | TableChange::Owner { .. } | TableChange::Physical { .. } => {
+                self.touch(table)
+            }
         }
     }
 
@@ -642,6 +649,7 @@ impl Change {
             not_null: definition.not_null,
             default: self.default_of(definition.default, &definition.value, Some(&definition.data_type)),
             needs: definition.needs.clone(),
+            value: definition.value.clone(),
             calls: definition.runs.clone(),
             draws: self.drawn(&definition.value),
             holds: None,

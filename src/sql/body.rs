@@ -61,6 +61,8 @@ pub struct Body {
     pub declared: Vec<(Ident, Declared)>,
     /// Whether it may raise an exception of its own.
     pub raises: bool,
+    /// Whether it may return NULL (`RETURN NULL`): of a trigger that runs before a row is written, the row is not written.
+    pub returns_null: bool,
     /// Whether it demands a row of a query (`INTO STRICT`).
     pub strict: bool,
     /// Whether it runs SQL that is put together at run time.
@@ -382,6 +384,7 @@ impl<'a> Reader<'a> {
                 self.query(&pieces[2..], true);
             }
         } else if first.is("return") {
+            self.body.returns_null |= next(1, "null") && pieces.len() == 2;
             let from = if next(1, "next") { 2 } else { 1 };
             let read = self.expression(pieces.get(from..).unwrap_or_default());
             let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));

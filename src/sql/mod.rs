@@ -226,6 +226,12 @@ pub(crate) fn definition_of(text: &str) -> Vec<operation::Ident> {
     read.unwrap_or_else(|| vec![crate::digest::sha256(text).into()])
 }
 
+/// An expression as the server prints it.
+#[cfg(feature = "live")]
+pub(crate) fn printed(text: &str) -> query::Kept {
+    deep::with_stack(text, || lower::printed(text)).flatten()
+}
+
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {
     match problem {
         SplitProblemKind::Unterminated(what) => {

@@ -449,7 +449,7 @@ impl Resolver<'_> {
     }
 
     /// PostgreSQL reads a string as a value of its type when it prepares.
-    fn literal(&mut self, text: &str, wanted: &str, at: At) {
+    pub(super) fn literal(&mut self, text: &str, wanted: &str, at: At) {
         let types = self.types;
         let base = types.base(wanted);
         if let Some(UserType::Enum(labels)) = self.schema.user_type_named(&base) {

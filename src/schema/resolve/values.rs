@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
-use super::computed::{command_fails, default_fails, fails};
+use super::computed::{computed_in, default_fails, fails};
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::single::gives_several;
 use super::types::Type;
@@ -453,7 +453,9 @@ impl Resolver<'_> {
     pub(super) fn put_divisor(&mut self, divisor: &Expr, scope: Option<&Scope<'_>>) {
         let value = self.value(divisor, scope);
         let guarded = matches!(divisor, Expr::Call(call) if &*call.name.name == "nullif");
-        if !guarded && (!value.from.is_empty() || !value.read.is_empty()) {
+        // How many rows there are is nobody's constant.
+        let counts = matches!(divisor, Expr::Call(call) if &*call.name.name == "count");
+        if !guarded && (counts || !value.from.is_empty() || !value.read.is_empty()) {
             self.written.push(Written::new(Place::Divisor, value));
         }
     }
@@ -588,13 +590,6 @@ pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema
     resolver.written
 }
 
-/// Whether a statement of a body, or a value that one asks for, fails whatever rows there are.
-fn computes_what_fails(command: &query::Command, schema: &Schema) -> bool {
-    let query::Command::Select(select) = command else { return command_fails(command, schema).is_some() };
-    let query::QueryBody::Select(select) = &select.body else { return false };
-    select.items.iter().any(|item| matches!(item, query::Item::Expr(expr, _) if fails(expr, schema).is_some()))
-}
-
 /// Whether a text is made by a pattern.
 fn is_spelled(expr: &Expr) -> bool {
     matches!(expr, Expr::Call(call) if matches!(&*call.name.name, "to_char" | "format"))
@@ -635,7 +630,7 @@ impl Walk<'_> {
                 });
                 set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
             }
-            if computes_what_fails(&query.command, self.schema) {
+            if computed_in(&query.command, self.schema).is_some() {
                 resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
             }
             if let query::Command::Select(select) = &query.command

@@ -33,6 +33,8 @@ use super::query::Command;
 #[cfg(feature = "live")]
 pub(crate) use function::mentions_of;
 #[cfg(feature = "live")]
+pub(crate) use query::printed;
+#[cfg(feature = "live")]
 pub(crate) use table::gives_the_same;
 #[cfg(feature = "live")]
 pub(crate) use view::definition_of;
@@ -57,7 +59,11 @@ type Result<T> = std::result::Result<T, ParserError>;
 pub(crate) fn statement(text: &str) -> Lowered {
     let whole = 0..text.len();
     let opaque = |what: String, error| Lowered {
-        pieces: vec![LoweredPiece { operation: Operation::Opaque { what, rule: None }, range: whole.clone(), prefix: None }],
+        pieces: vec![LoweredPiece {
+            operation: Operation::Opaque { what, rule: None },
+            range: whole.clone(),
+            prefix: None,
+        }],
         error,
         transactional: true,
     };

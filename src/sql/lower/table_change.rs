@@ -78,7 +78,7 @@ fn bind_nothing(operation: &mut Operation, said: usize) {
         _ => return,
     };
     let can = |rule: &ConstraintDefinition| {
-        matches!(rule.kind, ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. })
+        rule.enforced && matches!(rule.kind, ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. })
     };
     if said > 0 && rules.iter().filter(|rule| can(rule)).count() == said {
         for rule in rules.iter_mut().filter(|rule| can(rule)) {

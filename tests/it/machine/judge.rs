@@ -406,7 +406,9 @@ fn by_told_trigger(table: &str, release: &Release, plan: &SavedPlan) -> bool {
         let shows = |p: &saved::LabelledPlace| p.excerpt.as_ref().is_some_and(|e| e.text.contains(bare(table)));
         let by_rule = |sql: &&String| sql.contains("CREATE RULE ") && sql.contains(bare(table));
         f.message.contains(" rewrites ")
-            && (f.message.contains(bare(table)) || f.places.iter().any(shows) || release.base.iter().any(|s| by_rule(&s)))
+            && (f.message.contains(bare(table))
+                || f.places.iter().any(shows)
+                || release.base.iter().any(|s| by_rule(&s)))
     };
     plan.findings.iter().any(|f| tells(f) || rewrites(f))
 }
