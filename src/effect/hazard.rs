@@ -560,6 +560,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
             _ => exclusive,
         },
+        TableChange::AlterConstraint { name } => altered_constraint(name, table, schema),
         TableChange::DropColumn { column, cascade, .. } => falling_with(column, *cascade, table, schema)
             .iter()
             .fold(exclusive, |h, name| h.lock(name, LockMode::AccessExclusive)),
@@ -570,11 +571,22 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         | TableChange::SetIdentity { .. }
         | TableChange::DropGenerated { .. }
         | TableChange::RenameConstraint { .. }
-        | TableChange::AlterConstraint { .. }
         | TableChange::RowSecurity { .. }
         | TableChange::ForceRowSecurity { .. }
         | TableChange::Owner { .. }
         | TableChange::Inherit { attach: false, .. } => exclusive,
+    }
+}
+
+/// A key that bound nothing is held against the rows that there are, and gets its triggers on both sides.
+fn altered_constraint(name: &Ident, table: &QName, schema: &Schema) -> Hazard {
+    let exclusive = Hazard::default().lock(table, LockMode::AccessExclusive);
+    let altered = schema.relation(table).and_then(|relation| relation.constraints.get(name));
+    match altered.filter(|constraint| !constraint.enforced).map(|constraint| &constraint.kind) {
+        Some(TableRule::ForeignKey { target, .. }) => {
+            Hazard { scan: true, ..exclusive.lock(target, LockMode::ShareRowExclusive) }
+        }
+        _ => exclusive,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
 use super::naming;
-use super::resolve::{COUNTERS, default_fails};
+use super::resolve::{COUNTERS, default_fails, is_null};
 use crate::shared::Shared;
 use crate::sql::TypeName;
 use crate::sql::operation::{
@@ -665,6 +665,9 @@ impl Change {
         data_type: Option<&TypeName>,
     ) -> Option<DefaultValue> {
         let given = matches!(written, Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile));
+        if given && value.as_deref().is_some_and(|value| is_null(value, &self.schema)) {
+            return Some(DefaultValue::Null);
+        }
         let fault = value.as_deref().zip(data_type).filter(|_| given);
         let fault = fault.and_then(|(value, data_type)| default_fails(value, data_type, &self.schema));
         if fault.is_some_and(|fault| fault.is_sure()) { Some(DefaultValue::Failing) } else { written }

@@ -209,7 +209,8 @@ fn sql(text: &str) -> Body {
 fn plpgsql(text: &str) -> Body {
     let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
     let decides = pieces.windows(2).any(|pair| pair[0].symbol("#") && pair[1].is("variable_conflict"));
-    let mut reader = Reader { text, body: Body { refuses_both: !decides, ..Body::default() }, depth: 0 };
+    let mut reader =
+        Reader { text, body: Body { refuses_both: !decides, ..Body::default() }, depth: 0, returned: false };
     let mut start = 0;
     let mut declaring = false;
     while start < pieces.len() {
@@ -241,6 +242,8 @@ struct Reader<'a> {
     body: Body,
     /// How many conditions and loops are open.
     depth: usize,
+    /// Whether a `RETURN` was read.
+    returned: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -387,6 +390,12 @@ impl<'a> Reader<'a> {
             self.body.returns_null |= next(1, "null") && pieces.len() == 2;
             let from = if next(1, "next") { 2 } else { 1 };
             let read = self.expression(pieces.get(from..).unwrap_or_default());
+            // The first that is behind no condition ends the body.
+            let always = self.depth == 0 && from == 1 && !self.returned;
+            self.returned = true;
+            if let Some(query) = self.body.queries.last_mut().filter(|_| read && always) {
+                query.always = true;
+            }
             let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));
             if let Some(Expr::Row(parts)) = value {
                 let width = parts.len();

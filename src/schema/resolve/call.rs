@@ -129,7 +129,12 @@ impl Resolver<'_> {
                 let is = |(arguments_of, _): &&(Vec<&str>, &str)| {
                     arguments_of.iter().zip(&arguments).all(|(a, b)| a.starts_with("any") || b.name() == Some(a))
                 };
-                let found = signatures.iter().position(|signature| is(&signature)).map(|at| which[at]);
+                let same = |(arguments_of, _): &(Vec<&str>, &str)| {
+                    arguments_of.iter().zip(&arguments).all(|(a, b)| b.name() == Some(a))
+                };
+                let found = signatures.iter().position(same);
+                let found = found.or_else(|| signatures.iter().position(|signature| is(&signature)));
+                let found = found.map(|at| which[at]);
                 let builtin = found.filter(|(builtin, _)| *builtin).map(|(_, i)| builtins[i]);
                 self.changing |= builtin.is_some_and(|builtin| builtin.changing);
                 let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());

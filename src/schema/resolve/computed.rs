@@ -29,6 +29,12 @@ pub(crate) enum Fault {
     Day,
     /// The root of a negative number.
     Root,
+    /// The logarithm of what has none.
+    Logarithm,
+    /// A character that a text cannot hold.
+    Character,
+    /// A part of a text that is shorter than nothing.
+    Length,
     /// A check of a domain, with whether it is known to refuse the value.
     Rule(QName, Ident, bool),
 }
@@ -60,6 +66,9 @@ impl fmt::Display for Fault {
             Self::Input(of, text) => write!(f, "invalid input syntax for type {}: \"{text}\"", of.base()),
             Self::Day => f.write_str("date field value out of range"),
             Self::Root => f.write_str("cannot take square root of a negative number"),
+            Self::Logarithm => f.write_str("cannot take logarithm of zero or a negative number"),
+            Self::Character => f.write_str("this character cannot be in a text"),
+            Self::Length => f.write_str("negative substring length not allowed"),
             Self::Rule(domain, check, _) => {
                 write!(f, "value for domain {} violates check constraint \"{check}\"", domain.name)
             }
@@ -225,6 +234,11 @@ pub(crate) fn fails_once(expr: &Expr, schema: &Schema) -> Option<Fault> {
     }
 }
 
+/// Whether a default is NULL, whatever it is made of.
+pub(crate) fn is_null(expr: &Expr, schema: &Schema) -> bool {
+    compute(expr, schema) == Ok(Found::Null)
+}
+
 /// Types whose texts are read by the session's settings.
 const BY_SETTINGS: [&str; 3] = ["date", "timestamp without time zone", "timestamp with time zone"];
 
@@ -374,7 +388,11 @@ fn number(text: &str) -> Found {
         let of = if i32::try_from(number).is_ok() { Whole::Plain } else { Whole::Big };
         return Found::Whole(number, of);
     }
-    decimal(text).unwrap_or(Found::Unknown)
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    match decimal(digits) {
+        Some(Found::Decimal(number, scale)) if negative => Found::Decimal(-number, scale),
+        found => found.unwrap_or(Found::Unknown),
+    }
 }
 
 /// Digits with a point.
@@ -567,6 +585,11 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         }
         ("sqrt", [Found::Whole(number, _)]) if *number < 0 => Err(Fault::Root),
         ("sqrt", [Found::Decimal(number, _)]) if *number < 0 => Err(Fault::Root),
+        ("ln" | "log" | "log10", [Found::Whole(number, _)]) if *number <= 0 => Err(Fault::Logarithm),
+        ("ln" | "log" | "log10", [Found::Decimal(number, _)]) if *number <= 0 => Err(Fault::Logarithm),
+        ("chr", [Found::Whole(number, _)]) if *number <= 0 => Err(Fault::Character),
+        ("substring" | "substr", [_, Found::Whole(..), Found::Whole(length, _)]) if *length < 0 => Err(Fault::Length),
+        ("nullif", [left, right]) if left == right && *left != Found::Unknown => Ok(Found::Null),
         ("length" | "char_length" | "character_length", [Found::Literal(text) | Found::Text(text)]) => {
             Whole::Plain.take(i128::try_from(text.chars().count()).unwrap_or(i128::MAX))
         }

@@ -87,6 +87,15 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     (T, "ALTER TABLE t ADD COLUMN x boolean DEFAULT 'on'::text::boolean", false),
     (T, "ALTER TABLE t ADD COLUMN x uuid DEFAULT 'none'::text::uuid", true),
     (T, "CREATE INDEX ON t (b) WHERE 'maybe'::text::boolean", true),
+    (T, "ALTER TABLE t ADD COLUMN x float DEFAULT ln(0)", true),
+    (T, "ALTER TABLE t ADD COLUMN x float DEFAULT ln(1)", false),
+    (T, "ALTER TABLE t ADD COLUMN x float DEFAULT log(-1.5)", true),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT chr(0)", true),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT chr(65)", false),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT substring('abc', 1, -1)", true),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT substring('abc', 1, 0)", false),
+    (T, "CREATE TABLE u (a int, x int NOT NULL DEFAULT nullif(1, 1)); INSERT INTO u (a) VALUES (1)", true),
+    (T, "CREATE TABLE u (a int, x int NOT NULL DEFAULT nullif(1, 2)); INSERT INTO u (a) VALUES (1)", false),
     // What a default calls.
     (
         T,
