@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity};
-use crate::sql::query::Kept;
+use crate::sql::query::{Kept, QueryExpression};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -54,7 +54,7 @@ impl fmt::Display for QName {
 }
 
 /// A table, view, sequence, ….
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
@@ -97,6 +97,10 @@ pub struct Relation {
     /// A view's query in digests, to tell two apart: first of all but its output, then of each column of the output. A view whose query
     /// begins as another's goes on showing what that one did.
     pub definition: Vec<Ident>,
+    /// A view's query, as far as a statement wrote it.
+    pub body: Option<Arc<QueryExpression>>,
+    /// Whether that is one which PostgreSQL could write through by itself.
+    pub simple: bool,
     /// Whether it is a view that PostgreSQL cannot write through.
     pub read_only: bool,
     /// `UNLOGGED`
@@ -148,6 +152,8 @@ impl Relation {
             read_columns: BTreeSet::new(),
             grouped: BTreeSet::new(),
             definition: Vec::new(),
+            body: None,
+            simple: false,
             read_only: false,
             unlogged: false,
             partitioned: false,
@@ -299,6 +305,8 @@ pub struct Column {
     /// Whether it is a view's, and no column of what the view reads: nobody writes it, unless a trigger does.
     pub computed: bool,
 }
+
+impl Eq for Relation {}
 
 impl Eq for Column {}
 

@@ -698,7 +698,7 @@ pub struct CreateView {
     /// Its query.
     pub query: QueryShape,
     /// The same with its expressions, to tell the types of its columns by.
-    pub body: QueryExpression,
+    pub body: Arc<QueryExpression>,
     /// `WITH CHECK OPTION`
     pub check_option: bool,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.

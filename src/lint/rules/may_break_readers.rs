@@ -148,12 +148,14 @@ fn passed_over(subject: &Subject<'_>) -> Option<Diagnostic> {
         let functions = relation.trigger_functions.get(name).map_or(&[][..], |function| schema.functions(function));
         relation.firing(name).changes_rows() && functions.iter().any(|f| f.source.body().returns_null)
     };
-    let touches = |operation: &Operation| match operation {
-        Operation::CreateTrigger { .. }
-        | Operation::DropTrigger { .. }
-        | Operation::CreateFunction(_)
-        | Operation::AlterTable { change: TableChange::SwitchTrigger { .. }, .. } => true,
-        _ => false,
+    let touches = |operation: &Operation| {
+        matches!(
+            operation,
+            Operation::CreateTrigger { .. }
+                | Operation::DropTrigger { .. }
+                | Operation::CreateFunction(_)
+                | Operation::AlterTable { change: TableChange::SwitchTrigger { .. }, .. }
+        )
     };
     step.operations().find(|operation| touches(operation))?;
     let tables = with.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
