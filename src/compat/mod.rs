@@ -8,6 +8,7 @@ mod phase;
 mod reach;
 mod reliance;
 mod requirement;
+mod rewritten;
 mod rows;
 mod watch;
 mod words;

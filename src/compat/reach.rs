@@ -120,7 +120,7 @@ impl Reaches {
                     found.runs.insert(name.clone(), known);
                 }
             }
-            for constraint in relation.constraints.values() {
+            for constraint in relation.constraints.values().filter(|constraint| constraint.enforced) {
                 if let TableRule::ForeignKey { target, target_columns, on_delete, .. } = &constraint.kind {
                     let reference =
                         Reference { from: name.clone(), columns: target_columns.clone(), on_delete: *on_delete };

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::schema::resolve::{QueryProblem, Row, Write, WriteKind};
-use crate::schema::{Column, QName, Relation, Schema, TableRule, UserType};
+use crate::schema::resolve::{QueryProblem, Row, Sure, Write, WriteKind, constant_of};
+use crate::schema::{Column, Index, QName, Relation, Schema, TableRule, UserType};
 use crate::shared::Shared;
 use crate::sql::body::Given;
 use crate::sql::condition::{Condition, Constant, Truth};
@@ -42,6 +42,13 @@ pub enum Refusal {
         /// The check.
         constraint: Ident,
     },
+    /// Its `ON CONFLICT` finds a key that is `DEFERRABLE`, beside another or alone.
+    Deferrable {
+        /// The table.
+        relation: QName,
+        /// The key.
+        constraint: Ident,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -59,6 +66,9 @@ impl fmt::Display for Refusal {
             Self::Check { relation, constraint } => {
                 write!(f, "it writes a row that breaks the check {constraint} of {relation}")
             }
+            Self::Deferrable { relation, constraint } => {
+                write!(f, "its ON CONFLICT finds {constraint} of {relation}, which is DEFERRABLE")
+            }
         }
     }
 }
@@ -68,7 +78,12 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     let Some(relation) = schema.relation(&write.relation) else { return Vec::new() };
     let name = || write.relation.clone();
     let mut found = Vec::new();
-    if let WriteKind::Insert { columns, rows, .. } = &write.kind {
+    if let WriteKind::Insert { columns, rows, arbiter, .. } = &write.kind {
+        let deferrable = |(_, index): &(&Ident, &Shared<Index>)| {
+            index.deferrable && arbiter.as_ref().is_some_and(|arbiter| arbiter.finds(index) == Sure::Yes)
+        };
+        let keys = relation.indexes.iter().filter(deferrable);
+        found.extend(keys.map(|(key, _)| Refusal::Deferrable { relation: name(), constraint: key.clone() }));
         let defaulted = |column: &Column| rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default));
         let left_out = |column: &&Shared<Column>| !columns.contains(&column.name) || defaulted(column);
         let left_out = relation.columns.iter().filter(|column| !column.may_be_omitted()).filter(left_out);
@@ -89,7 +104,7 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
         };
         let written = relation.columns.iter().filter(|column| !told(column));
         found.extend(written.filter(null).map(|c| Refusal::Null { relation: name(), column: c.name.clone() }));
-        for (constraint, definition) in &relation.constraints {
+        for (constraint, definition) in relation.constraints.iter().filter(|(_, definition)| definition.enforced) {
             if row.holds(&definition.kind) == Truth::False {
                 found.push(Refusal::Check { relation: name(), constraint: constraint.clone() });
             }
@@ -105,6 +120,7 @@ pub(crate) fn refused_row(command: &Command, writes: &[Write], schema: &Schema) 
     let refusal = refusals(writes.first().filter(|_| written)?, schema).into_iter().next()?;
     let code = match refusal {
         Refusal::Check { .. } => "23514",
+        Refusal::Deferrable { .. } => "55000",
         Refusal::Fails { .. } => "22000",
         Refusal::LeftOut { .. } | Refusal::Null { .. } => "23502",
     };
@@ -285,7 +301,11 @@ impl Known<'_> {
         }
         let default = self.constants.get(&column.name) == Some(&Constant::Default);
         if default || (self.changed.is_none() && !self.given.contains(&column.name)) {
-            return column.default.is_none().then_some(Constant::Null);
+            return match column.default {
+                None => Some(Constant::Null),
+                Some(DefaultValue::Constant) => self.default_of(column),
+                Some(_) => None,
+            };
         }
         let constant = self.constants.get(&column.name)?;
         let base = column.data_type.as_ref()?;
@@ -305,6 +325,14 @@ impl Known<'_> {
             }
         };
         fits.then(|| constant.clone())
+    }
+
+    /// What a constant default is; labels may have been renamed since.
+    fn default_of(&self, column: &Column) -> Option<Constant> {
+        let base = column.data_type.as_ref().filter(|base| !base.is_array())?;
+        let plain = ["text", "character varying", "smallint", "integer", "bigint", "numeric"];
+        let plain = plain.contains(&&*base.base()) && base.modifiers().len() < 2;
+        constant_of(column.value.as_deref().filter(|_| plain)?, base, self.schema)
     }
 
     /// What a check is on the row.

@@ -411,8 +411,12 @@ fn other_overload(own: &Resolved, look: &Resolved, schema: &Schema) -> Option<St
     own.uses.overloads.iter().find_map(|(name, was)| {
         let is = look.uses.overloads.get(name)?;
         let there = |signature: &str| schema.functions(name).iter().any(|one| one.signature(name) == signature);
-        let lost = was.difference(is).flatten().find(|signature| there(signature))?;
         let meant = is.difference(was).flatten().next()?;
+        // One of the server's own, which stays there.
+        if was.contains(&None) && !is.contains(&None) {
+            return Some(format!("its call of {} means {meant} instead of the server's own", name.name));
+        }
+        let lost = was.difference(is).flatten().find(|signature| there(signature))?;
         Some(format!("its call of {name} means {meant} instead of {lost}"))
     })
 }

@@ -695,6 +695,7 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
     let own = relation
         .constraints
         .iter()
+        .filter(|(_, c)| c.enforced)
         .filter(|(name, c)| !(c.kind.has_index() && relation.indexes.get(*name).is_some_and(|i| i.unique)));
     let constraints = own.map(|(name, constraint)| match &constraint.kind {
         TableRule::Check { .. } => RowRule::Check { name: name.clone(), rule: constraint.kind.clone() },

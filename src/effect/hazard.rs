@@ -448,6 +448,12 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
         found.extend(if view { dropped(name, true, schema) } else { vec![name.clone()] });
     }
     if cascade {
+        // Defaults draw from the sequence that goes with the column.
+        let owned = schema.relations().filter(|(_, relation)| {
+            relation.owned_by.as_ref().is_some_and(|(of, owner)| of == table && owner == column)
+        });
+        let drawing = owned.flat_map(|(sequence, _)| schema.drawing(sequence)).map(|(other, _)| other);
+        found.extend(drawing.filter(|other| *other != table).cloned());
         let place = (table.clone(), column.clone());
         found.extend(schema.with_policies(|read| *read == place).into_iter().filter(|on| on != table));
     }
@@ -554,6 +560,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
             _ => exclusive,
         },
+        TableChange::AlterConstraint { name } => altered_constraint(name, table, schema),
         TableChange::DropColumn { column, cascade, .. } => falling_with(column, *cascade, table, schema)
             .iter()
             .fold(exclusive, |h, name| h.lock(name, LockMode::AccessExclusive)),
@@ -564,11 +571,22 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         | TableChange::SetIdentity { .. }
         | TableChange::DropGenerated { .. }
         | TableChange::RenameConstraint { .. }
-        | TableChange::AlterConstraint { .. }
         | TableChange::RowSecurity { .. }
         | TableChange::ForceRowSecurity { .. }
         | TableChange::Owner { .. }
         | TableChange::Inherit { attach: false, .. } => exclusive,
+    }
+}
+
+/// A key that bound nothing is held against the rows that there are, and gets its triggers on both sides.
+fn altered_constraint(name: &Ident, table: &QName, schema: &Schema) -> Hazard {
+    let exclusive = Hazard::default().lock(table, LockMode::AccessExclusive);
+    let altered = schema.relation(table).and_then(|relation| relation.constraints.get(name));
+    match altered.filter(|constraint| !constraint.enforced).map(|constraint| &constraint.kind) {
+        Some(TableRule::ForeignKey { target, .. }) => {
+            Hazard { scan: true, ..exclusive.lock(target, LockMode::ShareRowExclusive) }
+        }
+        _ => exclusive,
     }
 }
 

@@ -181,7 +181,7 @@ impl Conflicts<'_> {
 
     fn what(&self, node: usize) -> String {
         match self.nodes[node].node.operations().next() {
-            Some(Operation::Opaque { what }) => format!("this {what}"),
+            Some(Operation::Opaque { what, .. }) => format!("this {what}"),
             Some(Operation::Query { calls, .. }) => {
                 let names: Vec<_> = calls.iter().map(ToString::to_string).collect();
                 format!("this call of {}", names.join(", "))

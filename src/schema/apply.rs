@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::model::{Column, Index, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, naming, refusals, resolve};
-use crate::shared::Shared;
 use crate::sql::operation::{
-    CreateIndex, CreateStatistics, CreateView, DefaultValue, Firing, GrantObject, Ident, ObjectKind, Operation,
-    OutputColumn, QueryShape, RelationKind, TableChange,
+    CreateIndex, CreateStatistics, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn, QueryShape,
+    RelationKind, TableChange,
 };
-use crate::sql::query::{Expr, Item, Kept, QueryBody, QueryExpression};
+use crate::sql::query::{Expr, Kept, QueryExpression};
 use crate::sql::{Name, TypeName};
 
 /// The outcome of an operation.
@@ -177,6 +176,7 @@ impl Change {
                         t.runs.extend(runs.iter().cloned());
                         t.trigger_functions.extend(function.clone().map(|function| (name.clone(), function)));
                     });
+                    self.views_above(&table);
                 }
             }
             Operation::DropTrigger { name, table, if_exists } => {
@@ -187,6 +187,7 @@ impl Change {
                 for part in parts.iter().skip(1) {
                     self.edit(part, |t| _ = t.drop_trigger(name));
                 }
+                self.views_above(&resolved);
             }
             Operation::CreatePolicy { name, table, restrictive, text, conditions } => {
                 let table = self.schema.resolve(table);
@@ -675,97 +676,6 @@ impl Change {
         self.owned(table, None).into_iter().filter(is_table).collect()
     }
 
-    fn create_view(&mut self, view: &CreateView) {
-        if view.temporary {
-            return;
-        }
-        let name = self.created(&view.name);
-        let index = self.schema.index_tables.contains_key(&name);
-        if index || (self.schema.relations.contains_key(&name) && !view.or_replace) {
-            if !view.if_not_exists {
-                self.exists(format!("relation {name}"));
-            }
-            return;
-        }
-        let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
-        let mut relation = match self.schema.relation(&name) {
-            Some(old) if view.or_replace => old.clone(),
-            _ => self.newborn(&name, kind),
-        };
-        relation.definition.clone_from(&view.definition);
-        relation.check_option = view.check_option;
-        let (columns, uses) = self.typed(&view.query, &view.body);
-        relation.columns_known = columns.is_some();
-        relation.columns = columns.unwrap_or_default().into_iter().map(Shared::new).collect();
-        if relation.columns_known && relation.columns.len() < view.columns.len() {
-            self.refused("CREATE VIEW specifies more column names than columns");
-            return;
-        }
-        for (column, name) in relation.columns.iter_mut().zip(&view.columns) {
-            column.name = name.clone();
-        }
-        if let Some(twice) = refusals::repeated(relation.columns.iter().map(|column| &column.name)) {
-            self.refused(format!("column \"{twice}\" specified more than once"));
-            return;
-        }
-        if let Some(old) = self.schema.relation(&name)
-            && let Some(column) = not_kept(old, &relation)
-        {
-            self.touch(&name);
-            self.refused(format!(
-                "CREATE OR REPLACE VIEW {name} cannot drop, rename or retype {column}, which is there"
-            ));
-            return;
-        }
-        relation.runs = view.query.calls.iter().map(|call| call.name.clone()).collect();
-        relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
-        relation.read_columns = uses.reads.into_keys().collect();
-        relation.grouped = uses.grouped.into_keys().collect();
-        let reads_read_only = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only);
-        relation.read_only = !view.query.simple || relation.reads.iter().any(reads_read_only);
-        if !relation.read_only {
-            self.mark_computed(&mut relation, &view.body);
-        }
-        if let Some(old) = self.schema.relations.get(&name).cloned() {
-            self.schema.unlink(&name, &old);
-        }
-        self.insert(name, relation);
-    }
-
-    /// Marks the columns of a view that nobody can write: what is no column of the relation that it reads, or is computed there.
-    fn mark_computed(&self, view: &mut Relation, query: &QueryExpression) {
-        let QueryBody::Select(select) = &query.body else { return };
-        let below = view.reads.iter().next().filter(|_| view.reads.len() == 1);
-        let below = below.and_then(|read| self.schema.relation(read));
-        // What triggers do instead of INSERT and UPDATE takes whatever is written.
-        let instead = |relation: &Relation, of: fn(&Firing) -> bool| {
-            let mut firings = relation.triggers.keys().map(|trigger| relation.firing(trigger));
-            firings.any(|firing| firing.instead && of(&firing))
-        };
-        let below = below.filter(|below| !(instead(below, |of| of.insert) && instead(below, |of| of.update)));
-        let computed = |name: &Ident| below.is_some_and(|r| r.column(name).is_some_and(|column| column.computed));
-        let stars = select.items.iter().filter(|item| !matches!(item, Item::Expr(..))).count();
-        let Some(width) = (view.columns.len() + stars).checked_sub(select.items.len()).filter(|_| stars < 2) else {
-            return;
-        };
-        let mut columns = view.columns.iter_mut();
-        for item in &select.items {
-            match item {
-                Item::Expr(Expr::Column(parts, _), _) => {
-                    let Some(column) = columns.next() else { return };
-                    column.computed = parts.last().is_some_and(computed);
-                }
-                Item::Expr(..) => {
-                    let Some(column) = columns.next() else { return };
-                    column.computed = true;
-                }
-                Item::Star(..) | Item::Fields(_) => {
-                    columns.by_ref().take(width).for_each(|column| column.computed = computed(&column.name));
-                }
-            }
-        }
-    }
-
     /// The columns of a query with the types of its expressions, and all of them where its shape alone does not tell.
     pub(super) fn typed(&self, query: &QueryShape, body: &QueryExpression) -> (Option<Vec<Column>>, resolve::Uses) {
         let (found, uses) = resolve::columns(body, &self.schema);
@@ -803,6 +713,7 @@ impl Change {
                 not_null: false,
                 default: None,
                 needs: Vec::new(),
+                value: None,
                 calls: Vec::new(),
                 draws: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
@@ -897,20 +808,6 @@ impl Change {
             self.hand_down(&table, change);
         }
     }
-}
-
-/// The first column of a view that another form of it does not keep in its place, as far as both are known.
-fn not_kept(old: &Relation, new: &Relation) -> Option<Ident> {
-    if !old.columns_known || !new.columns_known {
-        return None;
-    }
-    let keeps = |was: &Column, is: &Column| {
-        let same_type = was.data_type.is_none() || is.data_type.is_none() || was.data_type == is.data_type;
-        was.name == is.name && same_type
-    };
-    let mut columns = old.columns.iter().enumerate();
-    let lost = columns.find(|(i, was)| !new.columns.get(*i).is_some_and(|is| keeps(was, is)));
-    lost.map(|(_, was)| was.name.clone())
 }
 
 /// Whether a policy lets everybody do everything, as written.

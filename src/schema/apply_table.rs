@@ -3,7 +3,7 @@
 use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
 use super::naming;
-use super::resolve::{COUNTERS, default_fails};
+use super::resolve::{COUNTERS, default_fails, is_null};
 use crate::shared::Shared;
 use crate::sql::TypeName;
 use crate::sql::operation::{
@@ -269,7 +269,7 @@ impl Change {
                     }
                 }
             }
-            relation.constraints.insert(name, Constraint { kind, valid }.into());
+            relation.constraints.insert(name, Constraint { kind, valid, enforced: definition.enforced }.into());
         });
     }
 
@@ -293,7 +293,7 @@ impl Change {
                 }
             }
             let kind = if primary { TableRule::PrimaryKey { columns } } else { TableRule::Unique { columns } };
-            relation.constraints.insert(name, Constraint { kind, valid: true }.into());
+            relation.constraints.insert(name, Constraint { kind, valid: true, enforced: true }.into());
         });
     }
 
@@ -337,12 +337,17 @@ impl Change {
             }
             TableChange::RenameColumn { from, to } => self.rename_column(table, from, to),
             TableChange::SetType { column, data_type, .. } => {
+                let old = self.schema.relation(table).and_then(|relation| relation.column(column));
+                let (default, value) = old.map(|old| (old.default, old.value.clone())).unwrap_or_default();
+                // The other type may take what failed, and fail on what was taken.
+                let written = default.map(|default| match default {
+                    DefaultValue::Failing => DefaultValue::Constant,
+                    other => other,
+                });
+                let default = self.default_of(written, &value, Some(data_type));
                 self.edit_column(table, column, |c| {
                     c.data_type = Some(data_type.clone());
-                    // The other type may take it.
-                    if c.default == Some(DefaultValue::Failing) {
-                        c.default = Some(DefaultValue::Constant);
-                    }
+                    c.default = default;
                 });
             }
             TableChange::SetDefault { column, default, runs, value } => {
@@ -352,6 +357,7 @@ impl Change {
                 let default = self.default_of(Some(*default), value, data_type.as_ref());
                 self.edit_column(table, column, |c| {
                     c.default = default;
+                    c.value.clone_from(value);
                     c.calls.clone_from(runs);
                     c.draws = draws;
                 });
@@ -359,6 +365,7 @@ impl Change {
             }
             TableChange::DropDefault { column } => self.edit_column(table, column, |c| {
                 c.default = None;
+                c.value = None;
                 c.calls.clear();
                 c.draws.clear();
             }),
@@ -442,6 +449,12 @@ impl Change {
                     constraint.valid = true;
                 }
             }),
+            // One that bound nothing may bind from here on.
+            TableChange::AlterConstraint { name } => self.edit(table, |relation| {
+                if let Some(constraint) = relation.constraints.get_mut(name) {
+                    constraint.enforced = true;
+                }
+            }),
             TableChange::RowSecurity { enabled } => self.edit(table, |r| r.row_security = *enabled),
             TableChange::ForceRowSecurity { forced } => self.edit(table, |r| r.force_row_security = *forced),
             TableChange::SwitchTrigger { name, enabled } => {
@@ -495,10 +508,9 @@ impl Change {
             }
             TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
-            TableChange::AlterConstraint { .. }
-            | TableChange::AttachIndex { .. }
-            | TableChange::Owner { .. }
-            | TableChange::Physical { .. } => self.touch(table),
+            TableChange::AttachIndex { .. } | TableChange::Owner { .. } | TableChange::Physical { .. } => {
+                self.touch(table)
+            }
         }
     }
 
@@ -637,6 +649,7 @@ impl Change {
             not_null: definition.not_null,
             default: self.default_of(definition.default, &definition.value, Some(&definition.data_type)),
             needs: definition.needs.clone(),
+            value: definition.value.clone(),
             calls: definition.runs.clone(),
             draws: self.drawn(&definition.value),
             holds: None,
@@ -652,6 +665,9 @@ impl Change {
         data_type: Option<&TypeName>,
     ) -> Option<DefaultValue> {
         let given = matches!(written, Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile));
+        if given && value.as_deref().is_some_and(|value| is_null(value, &self.schema)) {
+            return Some(DefaultValue::Null);
+        }
         let fault = value.as_deref().zip(data_type).filter(|_| given);
         let fault = fault.and_then(|(value, data_type)| default_fails(value, data_type, &self.schema));
         if fault.is_some_and(|fault| fault.is_sure()) { Some(DefaultValue::Failing) } else { written }

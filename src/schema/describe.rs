@@ -154,7 +154,11 @@ fn relation_lines(name: &QName, relation: &Relation, lines: &mut Lines) {
             TableRule::ForeignKey { target, target_columns, .. } => format!(" to {target}{}", list(target_columns)),
             _ => String::new(),
         };
-        let valid = if definition.valid { "" } else { " not valid" };
+        let valid = match (definition.enforced, definition.valid) {
+            (false, _) => " not enforced",
+            (true, true) => "",
+            (true, false) => " not valid",
+        };
         let keyword = definition.kind.keyword().to_ascii_lowercase();
         lines.insert(format!("constraint {name} {constraint} {keyword}{columns}{target}{valid}"));
     }

@@ -6,6 +6,7 @@ mod apply_function;
 mod apply_objects;
 mod apply_table;
 mod apply_type;
+mod apply_view;
 mod called;
 mod describe;
 mod model;

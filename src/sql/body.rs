@@ -61,6 +61,8 @@ pub struct Body {
     pub declared: Vec<(Ident, Declared)>,
     /// Whether it may raise an exception of its own.
     pub raises: bool,
+    /// Whether it may return NULL (`RETURN NULL`): of a trigger that runs before a row is written, the row is not written.
+    pub returns_null: bool,
     /// Whether it demands a row of a query (`INTO STRICT`).
     pub strict: bool,
     /// Whether it runs SQL that is put together at run time.
@@ -207,7 +209,8 @@ fn sql(text: &str) -> Body {
 fn plpgsql(text: &str) -> Body {
     let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
     let decides = pieces.windows(2).any(|pair| pair[0].symbol("#") && pair[1].is("variable_conflict"));
-    let mut reader = Reader { text, body: Body { refuses_both: !decides, ..Body::default() }, depth: 0 };
+    let mut reader =
+        Reader { text, body: Body { refuses_both: !decides, ..Body::default() }, depth: 0, returned: false };
     let mut start = 0;
     let mut declaring = false;
     while start < pieces.len() {
@@ -239,6 +242,8 @@ struct Reader<'a> {
     body: Body,
     /// How many conditions and loops are open.
     depth: usize,
+    /// Whether a `RETURN` was read.
+    returned: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -382,8 +387,15 @@ impl<'a> Reader<'a> {
                 self.query(&pieces[2..], true);
             }
         } else if first.is("return") {
+            self.body.returns_null |= next(1, "null") && pieces.len() == 2;
             let from = if next(1, "next") { 2 } else { 1 };
             let read = self.expression(pieces.get(from..).unwrap_or_default());
+            // The first that is behind no condition ends the body.
+            let always = self.depth == 0 && from == 1 && !self.returned;
+            self.returned = true;
+            if let Some(query) = self.body.queries.last_mut().filter(|_| read && always) {
+                query.always = true;
+            }
             let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));
             if let Some(Expr::Row(parts)) = value {
                 let width = parts.len();

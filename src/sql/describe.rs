@@ -128,7 +128,7 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
             };
             (name.clone(), format!("{verb} {}", kind.words().to_uppercase()))
         }
-        Operation::Opaque { what } => ("?".to_owned(), what.clone()),
+        Operation::Opaque { what, .. } => ("?".to_owned(), what.clone()),
     }
 }
 
@@ -187,5 +187,10 @@ fn add_constraint(definition: &ConstraintDefinition) -> String {
         ConstraintKind::Exclude { .. } => "EXCLUDE".to_owned(),
         ConstraintKind::UsingIndex { index, .. } => format!("constraint USING INDEX {index}"),
     };
-    format!("ADD {kind}{}", if definition.not_valid { " NOT VALID" } else { "" })
+    let words = match (definition.enforced, definition.not_valid) {
+        (false, _) => " NOT ENFORCED",
+        (true, true) => " NOT VALID",
+        (true, false) => "",
+    };
+    format!("ADD {kind}{words}")
 }

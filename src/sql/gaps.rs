@@ -33,6 +33,8 @@ pub(crate) struct Gaps {
     pub(crate) no_inherit: bool,
     /// `USING INDEX TABLESPACE pg_default` somewhere.
     pub(crate) default_tablespace: bool,
+    /// Where `NOT ENFORCED` stands behind a rule, as numbers of tokens.
+    pub(crate) not_enforced: Vec<usize>,
 }
 
 /// How a comment begins that stands where something was blanked; none of an author's does.
@@ -529,7 +531,7 @@ impl Mender<'_> {
     /// What may stand in columns and constraints, of CREATE and of ALTER TABLE.
     fn table_parts(&mut self) {
         let solids = self.solid();
-        let mut modes = Vec::new();
+        let (mut modes, mut binds_nothing) = (Vec::new(), Vec::new());
         let (mut nulls_collide, mut default_tablespace, mut inherits_not) = (false, false, false);
         for i in 1..solids.len() {
             let before = |word: &str| self.is(solids.get(i - 1), word);
@@ -545,6 +547,7 @@ impl Mender<'_> {
                     || self.is(solids.get(i), "storage")
                         && one_of(i + 1, &["plain", "external", "extended", "main", "default"]));
             let period = self.is(solids.get(i), "period") && self.in_key(&solids, i) && self.word(solids.get(i + 1));
+            let not_enforced = two_words("not", "enforced") && after_rule;
             let no_inherit = two_words("no", "inherit") && (after_rule || i > 1 && self.is(solids.get(i - 2), "null"));
             let length = if self.reads(&solids, i, &["using", "index", "tablespace"]) {
                 default_tablespace |= self.is(solids.get(i + 3), "pg_default");
@@ -556,13 +559,14 @@ impl Mender<'_> {
                 || two_words("nulls", "distinct") && before("unique")
                 || two_words("without", "overlaps")
                 || no_inherit
-                || two_words("not", "enforced") && after_rule
+                || not_enforced
             {
                 2
             } else {
                 usize::from(self.is(solids.get(i), "enforced") && after_rule || period)
             };
             inherits_not |= no_inherit && closes;
+            binds_nothing.extend(not_enforced.then_some(solids[i].at));
             // `ON DELETE SET NULL (column)`
             let referential =
                 (two_words("set", "null") || two_words("set", "default")) && (before("delete") || before("update"));
@@ -595,6 +599,7 @@ impl Mender<'_> {
         self.gaps.nulls_collide = nulls_collide;
         self.gaps.default_tablespace = default_tablespace;
         self.gaps.no_inherit = inherits_not;
+        self.gaps.not_enforced = binds_nothing;
         // From the back, so that the places before stay.
         for at in modes.into_iter().rev() {
             let span = self.tokens[at].span;

@@ -28,6 +28,7 @@ pub mod query;
 mod query_gaps;
 #[cfg(feature = "live")]
 pub(crate) mod recognise;
+mod rewrite_rule;
 mod shape;
 mod split;
 mod table;
@@ -223,6 +224,12 @@ pub(crate) use lower::mentions_of;
 pub(crate) fn definition_of(text: &str) -> Vec<operation::Ident> {
     let read = deep::with_stack(text, || lower::definition_of(text));
     read.unwrap_or_else(|| vec![crate::digest::sha256(text).into()])
+}
+
+/// An expression as the server prints it.
+#[cfg(feature = "live")]
+pub(crate) fn printed(text: &str) -> query::Kept {
+    deep::with_stack(text, || lower::printed(text)).flatten()
 }
 
 fn split_problem(span: Span, problem: SplitProblemKind) -> Diagnostic {

@@ -7,6 +7,7 @@ use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
 use super::query::{Kept, QueryExpression};
+pub use super::rewrite_rule::{RuleBody, RuleChange, RuleEvent, RuleVerb};
 pub use super::table::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Like, OnDelete, ReplicaIdentity,
     TableChange,
@@ -368,6 +369,8 @@ pub enum Operation {
     Opaque {
         /// What it is, for people, for example `DO block`.
         what: String,
+        /// A rule that it makes, changes or drops.
+        rule: Option<Box<RuleChange>>,
     },
 }
 
@@ -695,7 +698,7 @@ pub struct CreateView {
     /// Its query.
     pub query: QueryShape,
     /// The same with its expressions, to tell the types of its columns by.
-    pub body: QueryExpression,
+    pub body: Arc<QueryExpression>,
     /// `WITH CHECK OPTION`
     pub check_option: bool,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.

@@ -65,6 +65,8 @@ pub struct ConstraintDefinition {
     pub deferrable: bool,
     /// `NOT VALID`: existing rows are not checked, new ones are.
     pub not_valid: bool,
+    /// Whether it is not `NOT ENFORCED`, which binds no row.
+    pub enforced: bool,
     /// `NO INHERIT`, of a check: the tables below do not get it.
     pub no_inherit: bool,
     /// `USING INDEX TABLESPACE pg_default`

@@ -52,7 +52,7 @@ fn the_regression_suite_is_read() {
             let inside = |s: Span| s.start >= statement.span.start && s.end <= statement.span.end;
             let problem = diagnostics.iter().find(|d| d.span().is_some_and(inside));
             let opaque = statement.pieces.iter().find_map(|p| match &p.operation {
-                Operation::Opaque { what } => Some(what.clone()),
+                Operation::Opaque { what, .. } => Some(what.clone()),
                 _ => None,
             });
             match (problem, opaque) {

@@ -84,7 +84,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "INSERT INTO jobs (id, state) VALUES (2, lower('NEW'))",
         "may",
     ),
-    ("ALTER TABLE jobs ADD CHECK (state IN ('new', 'done')) NOT VALID", "INSERT INTO jobs (id) VALUES (2)", "may"),
+    ("ALTER TABLE jobs ADD CHECK (state IN ('new', 'done')) NOT VALID", "INSERT INTO jobs (id) VALUES (2)", "works"),
+    ("ALTER TABLE jobs ADD CHECK (state IN ('old', 'done')) NOT VALID", "INSERT INTO jobs (id) VALUES (2)", "fails"),
     (
         "ALTER TABLE jobs ADD CHECK (state IN ('new', 'done')) NOT VALID",
         "INSERT INTO jobs (id, state) VALUES (2, NULL)",

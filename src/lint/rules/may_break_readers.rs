@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{counters, otherwise, unfit};
+use super::{counters, otherwise, rewritten, unfit};
 use crate::compat::{Evidence, Phase, Requirement};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
@@ -75,8 +75,10 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(counters::told(subject, &RULE));
         found.extend(unfit::kept(subject, &RULE, found.len() == begun));
     }
+    found.extend(step.operations().flat_map(|operation| rewritten::told(subject, operation, &RULE)));
     found.extend(unfit::told(subject, &RULE));
     found.extend(set_off(subject));
+    found.extend(passed_over(subject));
 }
 
 /// A rule that a new constant default has to obey, whoever leaves the column out.
@@ -87,11 +89,12 @@ fn ruled(subject: &Subject<'_>, table: &QName, column: &Ident) -> Option<String>
     }
     let unique =
         relation.indexes.iter().find(|(_, index)| index.unique && index.key.iter().flatten().any(|c| c == column));
-    let key = relation.constraints.values().find_map(|constraint| match &constraint.kind {
+    let binding = || relation.constraints.iter().filter(|(_, constraint)| constraint.enforced);
+    let key = binding().find_map(|(_, constraint)| match &constraint.kind {
         Constraint::ForeignKey { columns, target, .. } if columns.contains(column) => Some(target),
         _ => None,
     });
-    let check = relation.constraints.iter().find_map(|(name, constraint)| match &constraint.kind {
+    let check = binding().find_map(|(name, constraint)| match &constraint.kind {
         Constraint::Check { columns, .. } if columns.contains(column) => Some(name),
         _ => None,
     });
@@ -126,6 +129,53 @@ fn set_off(subject: &Subject<'_>) -> Option<Diagnostic> {
         let text = format!("what {who} writes into {table} sets off {name} {when}, which may write {other}");
         let diagnostic = Diagnostic::new(RULE.code, Severity::Info, text).at(step.span, when);
         Some(version.shown_by(diagnostic, query).help("make sure that it is meant for the rows of both versions"))
+    })
+}
+
+/// A trigger that runs before rows are written and may return NULL for them, where a version writes that does not know it: a new one, or one
+/// whose function returns none until now, and blue; one that goes late, and green.
+fn passed_over(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let before = step.phase == Phase::Before;
+    let (with, without, version, when) = match before {
+        true => (subject.after(), step.before, &release.blue, "from here on"),
+        false => (step.before, subject.after(), &release.green, "until here"),
+    };
+    let passes = |schema: &Schema, table: &QName, name: &Ident| {
+        let Some(relation) = schema.relation(table).filter(|found| found.triggers.get(name) == Some(&true)) else {
+            return false;
+        };
+        let functions = relation.trigger_functions.get(name).map_or(&[][..], |function| schema.functions(function));
+        relation.firing(name).changes_rows() && functions.iter().any(|f| f.source.body().returns_null)
+    };
+    let touches = |operation: &Operation| {
+        matches!(
+            operation,
+            Operation::CreateTrigger { .. }
+                | Operation::DropTrigger { .. }
+                | Operation::CreateFunction(_)
+                | Operation::AlterTable { change: TableChange::SwitchTrigger { .. }, .. }
+        )
+    };
+    step.operations().find(|operation| touches(operation))?;
+    let tables = with.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+    let triggers =
+        tables.flat_map(|(table, relation)| relation.triggers.keys().map(move |name| (table, relation, name)));
+    let mut found = triggers.filter(|(table, _, name)| passes(with, table, name) && !passes(without, table, name));
+    found.find_map(|(table, relation, name)| {
+        let known = if before { with.origin_of(table) } else { table.clone() };
+        release.base.relation(&known).filter(|_| before || !passes(release.last, table, name))?;
+        let query = match version.app.does(&known, |write| write.sets_off(relation.firing(name))) {
+            Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+            Evidence::Assumed => None,
+            Evidence::None => return None,
+        };
+        let text = format!(
+            "what {} writes into {known} sets off {name} {when}, which may return NULL: a row for which it does is not written",
+            version.side
+        );
+        let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, when);
+        Some(version.shown_by(diagnostic, query).help("make sure that it does so for no row that the version needs"))
     })
 }
 

@@ -40,6 +40,7 @@ mod psql_meta_command;
 mod refresh_without_unique_index;
 mod reorder_changes_schema;
 mod result_changes;
+mod rewritten;
 mod rollback_in_migration;
 mod rows_gone_in_overlap;
 mod rows_written_in_overlap;

@@ -4,7 +4,7 @@
 use crate::compat::Evidence;
 use crate::diagnostic::Diagnostic;
 use crate::effect::{Capability, refuses};
-use crate::lint::{Rule, Subject};
+use crate::lint::{PlacedStep, Rule, Subject};
 use crate::schema::QName;
 use crate::sql::operation::{Ident, RelationKind, TableChange};
 use crate::sql::{Name, Operation};
@@ -34,6 +34,17 @@ pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) ->
             let omits = Capability::Omit { relation, column };
             (release.blue.app.evidence(&omits), text, "make sure that it raises none for what blue writes")
         }
+        Operation::AlterTable {
+            table,
+            change: change @ (TableChange::Inherit { attach: true, .. } | TableChange::AttachPartition { .. }),
+            ..
+        } => {
+            let (whole, part) = joined(change, table)?;
+            let (part, relation) = (rows_of(subject, part)?, known(subject, whole)?);
+            let text = format!("what blue reads and changes in {relation} has the rows of {part} in it from here on");
+            let reads = Capability::Relation(relation);
+            (release.blue.app.evidence(&reads), text, "make sure that blue can do with them there")
+        }
         Operation::CreateTrigger { name, table, firing, .. } if firing.instead => {
             let relation = replaced(subject, table, name)?;
             let text = format!(
@@ -61,6 +72,30 @@ fn known(subject: &Subject<'_>, name: &Name) -> Option<QName> {
     let schema = subject.step.before;
     let own = schema.origin_of(&schema.resolve(name));
     subject.release.base.relation(&own).map(|_| own)
+}
+
+/// What becomes a part of which table.
+fn joined<'a>(change: &'a TableChange, table: &'a Name) -> Option<(&'a Name, &'a Name)> {
+    match change {
+        TableChange::Inherit { parent, attach: true } => Some((parent, table)),
+        TableChange::AttachPartition { partition, .. } => Some((table, partition)),
+        _ => None,
+    }
+}
+
+/// A table, if it may have rows: production has it, or the release has written some.
+fn rows_of(subject: &Subject<'_>, name: &Name) -> Option<QName> {
+    let schema = subject.step.before;
+    let table = schema.resolve(name);
+    let written = |step: &PlacedStep<'_>| {
+        step.operations().any(|operation| match operation {
+            Operation::Data(data) => data.table.as_ref().is_some_and(|to| step.before.resolve(to) == table),
+            Operation::CreateTable(made) => made.query.is_some() && step.before.resolve(&made.name) == table,
+            _ => false,
+        })
+    };
+    let there = subject.release.base.relation(&schema.origin_of(&table)).is_some();
+    (there || subject.release.steps.iter().any(written)).then_some(table)
 }
 
 /// A view of blue's that has taken rows by itself until now.

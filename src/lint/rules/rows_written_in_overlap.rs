@@ -3,11 +3,13 @@
 use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::lint::{Case, Docs, PlacedStep, Placing, Rule, RuleCheck, Subject, Yields};
+use crate::lint::{Case, Docs, PlacedRelease, PlacedStep, Placing, Rule, RuleCheck, Subject, Yields};
+use crate::schema::resolve::asks_for_one;
 use crate::schema::{QName, Relation, Schema};
-use crate::sql::Operation;
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
-use crate::sql::query::Expr;
+use crate::sql::query::{Command, Expr};
+use crate::sql::{Operation, read_query};
+use crate::workload::Query;
 
 pub(crate) const RULE: Rule = Rule {
     code: codes::ROWS_WRITTEN_IN_OVERLAP,
@@ -43,10 +45,12 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             _ => None,
         });
         found.extend({ updates }.filter_map(|(data, table)| stale(subject, data, &table)));
+        found.extend(one_beside_green(subject));
         return;
     }
     if step.phase == Phase::After {
         found.extend(copied_of_green(subject).or_else(|| put_beside_green(subject)));
+        found.extend(one_beside_green(subject));
         return;
     }
     found.extend(step.effect.removes.iter().find_map(|capability| default_gone(subject, capability)));
@@ -121,20 +125,28 @@ fn is_cast_of(value: &Expr, column: &Ident) -> bool {
     }
 }
 
+/// What a step copies after the cutover from a table that green writes: into which, from which, and green's query.
+fn copy_of_green<'a>(release: &PlacedRelease<'a>, step: &PlacedStep<'a>) -> Option<(QName, QName, &'a Query)> {
+    step.operations().find_map(|op| {
+        let (to, query) = match op {
+            Operation::Data(data) if data.verb == DataVerb::Insert => (data.table.as_ref()?, &data.query),
+            Operation::CreateTable(table) => (&table.name, &table.query.as_ref()?.0),
+            _ => return None,
+        };
+        let to = step.before.resolve(to);
+        let mut sources = read(step.before, query).into_iter().filter(|from| *from != to);
+        let (from, query) = sources.find_map(|from| match release.green.app.writes(&from) {
+            Evidence::Query(query) => Some((from, query)),
+            Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
+        })?;
+        Some((to, from, query))
+    })
+}
+
 /// Rows of green that a copy after the cutover takes along.
 fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    let (to, data) = step.operations().find_map(|op| match op {
-        Operation::Data(data) if data.verb == DataVerb::Insert => {
-            Some((step.before.resolve(data.table.as_ref()?), &**data))
-        }
-        _ => None,
-    })?;
-    let sources = read(step.before, &data.query).into_iter().filter(|from| *from != to);
-    let (from, query) = { sources }.find_map(|from| match release.green.app.writes(&from) {
-        Evidence::Query(query) => Some((from, query)),
-        Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => None,
-    })?;
+    let (to, from, query) = copy_of_green(release, step)?;
     let text = format!(
         "green writes {from} from the cutover on, and this copies into {to} what green has written by then, too"
     );
@@ -145,6 +157,35 @@ fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
             .shown_by(diagnostic, Some(query))
             .help("make sure that rows which green has put into both are not there twice; or let it run before green is there: `-- cutover: before <reason>`"),
     )
+}
+
+/// A query for one value that may find several by then, for green has written its table, or what that was copied from.
+fn one_beside_green(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let part = step.parts.iter().find(|part| {
+        let text = release.sources.slice(part.span).trim_end_matches(';');
+        let asks = |command: Command| asks_for_one(&command, step.before);
+        matches!(part.operation, Operation::Data(_)) && read_query(text).is_ok_and(asks)
+    })?;
+    let Operation::Data(data) = part.operation else { return None };
+    let copied = |table: &QName| {
+        let late = release.steps.iter().filter(|other| other.phase == Phase::After);
+        let mut copies = late.filter_map(|other| copy_of_green(release, other));
+        copies.find_map(|(to, _, query)| (to == *table).then_some(query))
+    };
+    let (from, query) = { read(step.before, &data.query) }.into_iter().find_map(|from| {
+        let query = match release.green.app.writes(&from) {
+            Evidence::Query(query) => Some(query),
+            Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => copied(&from),
+        };
+        query.map(|query| (from, query))
+    })?;
+    let text = format!(
+        "this takes one value of a query on {from}, which has rows of green by then and no key that tells them apart: it fails where the query gives more than one row"
+    );
+    let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+    let help = "let the query choose one row (`LIMIT 1`, `max(…)`), or give the table a unique key; or let it run before green is there: `-- cutover: before <reason>`";
+    Some(release.green.shown_by(diagnostic, Some(query)).help(help))
 }
 
 /// Rows that are put after the cutover into a table with a key, where green has put some by then.

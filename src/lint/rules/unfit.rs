@@ -371,7 +371,11 @@ fn ruled(
         let unique = of.indexes.iter().filter(|(_, index)| index.keeps_apart());
         let unique =
             unique.filter_map(|(name, index)| Some((name.clone(), Constraint::Unique { columns: index.plain_key()? })));
-        let others = of.constraints.iter().map(|(name, constraint)| (name.clone(), constraint.kind.clone()));
+        let others = of
+            .constraints
+            .iter()
+            .filter(|(_, constraint)| constraint.enforced)
+            .map(|(name, constraint)| (name.clone(), constraint.kind.clone()));
         let others =
             others.filter(|(_, rule)| matches!(rule, Constraint::Check { .. } | Constraint::ForeignKey { .. }));
         unique.chain(others).filter(|(_, rule)| rule.columns().contains(column)).collect()

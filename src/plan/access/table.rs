@@ -141,6 +141,10 @@ impl Reader<'_> {
                 if is_unique(&definition.kind) {
                     self.access.precedes.insert(Key::Of(table.clone(), Aspect::UniqueRules));
                 }
+                // What `ON CONFLICT` cannot use may have been taken from it by an earlier one already: it comes behind that.
+                if definition.deferrable {
+                    self.access.follows.insert(Key::Of(table.clone(), Aspect::UniqueRules));
+                }
                 let part = definition.name.clone().map_or(Aspect::UnnamedConstraint, Aspect::Named);
                 self.access.defines.insert(Key::Of(table.clone(), part));
             }

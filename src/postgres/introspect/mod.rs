@@ -195,6 +195,7 @@ impl Reader {
                 (_, _, Some(_)) => Some(DefaultValue::Constant),
                 (_, _, None) => None,
             };
+            let constant = expression.as_deref().filter(|_| default == Some(DefaultValue::Constant));
             relation.runs.extend(expression.iter().flat_map(|text| sql::called_in(text)));
             relation.columns.push(
                 Column {
@@ -203,6 +204,7 @@ impl Reader {
                     not_null: row.get(3),
                     default,
                     needs: idents(&row, 7),
+                    value: constant.and_then(sql::printed),
                     calls: Vec::new(),
                     draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
                     holds: None,
@@ -242,9 +244,8 @@ impl Reader {
                 _ => continue,
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation
-                    .constraints
-                    .insert(row.get::<_, String>(1).into(), Constraint { kind, valid: row.get(3) }.into());
+                let constraint = Constraint { kind, valid: row.get(3), enforced: row.get(9) };
+                relation.constraints.insert(row.get::<_, String>(1).into(), constraint.into());
             }
         }
     }

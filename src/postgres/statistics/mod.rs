@@ -182,7 +182,9 @@ impl Measuring<'_> {
                 target_columns: idents(&row, 4),
                 on_delete: super::introspect::on_delete(row.get(5)),
             };
-            table.constraints.insert(row.get::<_, String>(1).into(), Constraint { kind, valid: true }.into());
+            table
+                .constraints
+                .insert(row.get::<_, String>(1).into(), Constraint { kind, valid: true, enforced: true }.into());
         }
         let mut schema = Schema::empty();
         for (oid, relation) in relations {

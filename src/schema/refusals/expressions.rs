@@ -104,7 +104,8 @@ impl Schema {
             let refused = resolve::kept_refused(expr, place, rows.as_ref(), wanted.as_ref(), self);
             let fault = || match computed(operation, place, rows.as_ref())? {
                 Computed::AsItIs => resolve::fails(expr, self),
-                Computed::AsItsColumn => resolve::fails_as(expr, wanted.as_ref()?, self),
+                Computed::AsItsColumn => resolve::fails_as(expr, wanted.as_ref()?, self)
+                    .or_else(|| resolve::fails_once(expr, self).filter(|_| place == Place::Default)),
             };
             refused.or_else(|| fault().map(|fault| fault.problem()))
         })

@@ -274,7 +274,11 @@ impl Catalog<'_> {
             TableChange::ValidateConstraint { name: wanted } => {
                 let known =
                     relation.constraints.contains_key(wanted) || relation.not_null_named(table, wanted).is_some();
-                (!known).then(|| format!("constraint \"{wanted}\" of relation \"{table}\" does not exist"))
+                let binds = relation.constraints.get(wanted).is_none_or(|found| found.enforced);
+                match known {
+                    false => Some(format!("constraint \"{wanted}\" of relation \"{table}\" does not exist")),
+                    true => (!binds).then(|| "cannot validate NOT ENFORCED constraint".to_owned()),
+                }
             }
             TableChange::AlterConstraint { name: altered } => match relation.constraints.get(altered) {
                 Some(found) => (!matches!(found.kind, TableRule::ForeignKey { .. })).then(|| {

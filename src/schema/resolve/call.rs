@@ -121,13 +121,20 @@ impl Resolver<'_> {
                         let wanted = if wanted.starts_with('"') { "text" } else { wanted };
                         if data_type.is_open() {
                             self.want(expr, data_type, wanted, Context::Implicit, start(expr));
+                        } else if !wanted.starts_with("any") {
+                            self.turned(data_type, wanted);
                         }
                     }
                 }
                 let is = |(arguments_of, _): &&(Vec<&str>, &str)| {
                     arguments_of.iter().zip(&arguments).all(|(a, b)| a.starts_with("any") || b.name() == Some(a))
                 };
-                let found = signatures.iter().position(|signature| is(&signature)).map(|at| which[at]);
+                let same = |(arguments_of, _): &(Vec<&str>, &str)| {
+                    arguments_of.iter().zip(&arguments).all(|(a, b)| b.name() == Some(a))
+                };
+                let found = signatures.iter().position(same);
+                let found = found.or_else(|| signatures.iter().position(|signature| is(&signature)));
+                let found = found.map(|at| which[at]);
                 let builtin = found.filter(|(builtin, _)| *builtin).map(|(_, i)| builtins[i]);
                 self.changing |= builtin.is_some_and(|builtin| builtin.changing);
                 let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());

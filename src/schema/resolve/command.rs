@@ -515,7 +515,22 @@ impl<'s> Resolver<'s> {
             }
             return Type::Any;
         };
+        if found.computed && relation.is_writable() && !self.has_triggers(name, 0) {
+            let message = format!("cannot write into column \"{}\" of view \"{}\"", column.value, name.name);
+            self.problem("0A000", message, column.at);
+        }
         found.data_type.as_ref().map_or(Type::Any, Type::of)
+    }
+
+    /// Whether triggers take what is written into a view, or into one that it shows.
+    fn has_triggers(&self, view: &QName, depth: usize) -> bool {
+        // Views that show each other can be made, and not used.
+        const DEEPEST: usize = 32;
+        self.schema.relation(view).filter(|relation| relation.kind == RelationKind::View).is_some_and(|relation| {
+            !relation.triggers.is_empty()
+                || depth == DEEPEST
+                || relation.reads.iter().any(|read| self.has_triggers(read, depth + 1))
+        })
     }
 
     /// A value for a column. `part`: only a part of it is set.

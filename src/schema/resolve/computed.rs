@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::QueryProblem;
+use super::{QueryProblem, Resolver};
 use crate::schema::model::UserType;
 use crate::schema::{QName, Schema};
 use crate::sql::TypeName;
@@ -29,6 +29,12 @@ pub(crate) enum Fault {
     Day,
     /// The root of a negative number.
     Root,
+    /// The logarithm of what has none.
+    Logarithm,
+    /// A character that a text cannot hold.
+    Character,
+    /// A part of a text that is shorter than nothing.
+    Length,
     /// A check of a domain, with whether it is known to refuse the value.
     Rule(QName, Ident, bool),
 }
@@ -60,6 +66,9 @@ impl fmt::Display for Fault {
             Self::Input(of, text) => write!(f, "invalid input syntax for type {}: \"{text}\"", of.base()),
             Self::Day => f.write_str("date field value out of range"),
             Self::Root => f.write_str("cannot take square root of a negative number"),
+            Self::Logarithm => f.write_str("cannot take logarithm of zero or a negative number"),
+            Self::Character => f.write_str("this character cannot be in a text"),
+            Self::Length => f.write_str("negative substring length not allowed"),
             Self::Rule(domain, check, _) => {
                 write!(f, "value for domain {} violates check constraint \"{check}\"", domain.name)
             }
@@ -131,14 +140,7 @@ pub(crate) fn fails_as(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fa
 
 /// Why a value that goes into a column of a domain is refused, or may be. It is looked at only when the row is written.
 fn ruled_out(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
-    let found = compute(expr, schema).and_then(|found| assigned(found, to, schema)).ok()?;
-    let constant = match found {
-        Found::Null => Constant::Null,
-        Found::Literal(text) | Found::Text(text) => Constant::Text(text.as_str().into()),
-        Found::Whole(number, _) => Constant::number(&number.to_string())?,
-        Found::Decimal(number, 0) => Constant::number(&number.to_string())?,
-        Found::Bits(_) | Found::Decimal(..) | Found::Unknown => return None,
-    };
+    let constant = constant_of(expr, to, schema)?;
     let mut domain = to.clone();
     for _ in 0..8 {
         let (name, found) = schema.type_made(&domain)?;
@@ -205,7 +207,135 @@ pub(crate) fn command_fails(command: &Command, schema: &Schema) -> Option<Fault>
 
 /// Why a default of a type fails, or may, whenever an INSERT leaves its column out.
 pub(crate) fn default_fails(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
-    fails_as(expr, to, schema).or_else(|| ruled_out(expr, to, schema))
+    let once = fails_as(expr, to, schema).or_else(|| fails_once(expr, schema));
+    once.or_else(|| body_fails(expr, schema)).or_else(|| ruled_out(expr, to, schema))
+}
+
+/// Why a default fails that is computed once for all rows of a new column: what depends on settings is not computed before.
+pub(crate) fn fails_once(expr: &Expr, schema: &Schema) -> Option<Fault> {
+    match expr {
+        Expr::Cast(inner, to, _) => {
+            let read = || {
+                let Ok(Found::Text(text)) = compute(inner, schema) else { return None };
+                let base = schema.below_domains(to).base().into_owned();
+                (BY_SETTINGS.contains(&&*base) && !is_readable(&text, &base, schema))
+                    .then(|| Fault::Input(to.clone(), text.into()))
+            };
+            fails_once(inner, schema).or_else(read)
+        }
+        Expr::Call(call) if matches!(&*call.name.name, "to_date" | "to_timestamp") => {
+            let own = !schema.functions(&schema.resolve_function(&call.name)).is_empty();
+            match call.arguments.as_slice() {
+                [Expr::Text(text, _), Expr::Text(pattern, _)] if !own => no_moment(text, pattern).then_some(Fault::Day),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a default is NULL, whatever it is made of.
+pub(crate) fn is_null(expr: &Expr, schema: &Schema) -> bool {
+    compute(expr, schema) == Ok(Found::Null)
+}
+
+/// Types whose texts are read by the session's settings.
+const BY_SETTINGS: [&str; 3] = ["date", "timestamp without time zone", "timestamp with time zone"];
+
+/// Types whose texts mean the same everywhere.
+const BY_ITSELF: [&str; 2] = ["boolean", "uuid"];
+
+/// Whether a text may be a value of a type.
+fn is_readable(text: &str, base: &str, schema: &Schema) -> bool {
+    const WORDS: [&str; 8] = ["allballs", "epoch", "infinity", "-infinity", "now", "today", "tomorrow", "yesterday"];
+    let moment = || WORDS.contains(&&*text.trim().to_ascii_lowercase()) || text.contains(|c: char| c.is_ascii_digit());
+    if BY_SETTINGS.contains(&base) {
+        return moment();
+    }
+    let mut resolver = Resolver::new(schema);
+    resolver.literal(text, base, At::default());
+    resolver.resolved.problems.is_empty()
+}
+
+/// Whether digits that a pattern takes for a month, a day, or a part of one are too many.
+fn no_moment(text: &str, pattern: &str) -> bool {
+    const PARTS: [(&str, Option<u32>); 6] =
+        [("YYYY", None), ("HH24", Some(23)), ("MM", Some(12)), ("DD", Some(31)), ("MI", Some(59)), ("SS", Some(59))];
+    let (mut text, mut pattern) = (text, pattern);
+    while !pattern.is_empty() {
+        let part = PARTS.iter().find(|(part, _)| pattern.starts_with(part));
+        let width = match part {
+            Some((part, _)) => {
+                if *part == "YYYY" {
+                    4
+                } else {
+                    2
+                }
+            }
+            None => 1,
+        };
+        let Some((taken, rest)) = text.split_at_checked(width) else { return false };
+        let long = part.map_or(1, |(part, _)| part.len());
+        match part {
+            Some((_, most)) => {
+                let Some(number) = taken.bytes().all(|b| b.is_ascii_digit()).then(|| taken.parse().ok()).flatten()
+                else {
+                    return false;
+                };
+                if most.is_some_and(|most: u32| most < number) {
+                    return true;
+                }
+            }
+            // A separator stands for itself here.
+            None if pattern.starts_with(['-', '/', '.', ' ', ':']) && pattern.starts_with(taken) => {}
+            None => return false,
+        }
+        (text, pattern) = (rest, &pattern[long..]);
+    }
+    false
+}
+
+/// Why the body of a function fails that an expression calls whenever it is computed.
+fn body_fails(expr: &Expr, schema: &Schema) -> Option<Fault> {
+    match expr {
+        Expr::Cast(inner, ..) => body_fails(inner, schema),
+        Expr::Operator(_, left, right, _) => {
+            left.iter().find_map(|left| body_fails(left, schema)).or_else(|| body_fails(right, schema))
+        }
+        Expr::Call(call) => {
+            let [function] = schema.functions(&schema.resolve_function(&call.name)) else { return None };
+            // One that is strict does not run for a NULL, and what fails may be caught.
+            let given = |argument| !matches!(compute(argument, schema), Err(_) | Ok(Found::Unknown | Found::Null));
+            let caught = || function.mentions.iter().any(|word| **word == *"exception");
+            let runs = call.arguments.iter().all(given) && !caught();
+            let queries = function.source.body().queries.iter().filter(|query| runs && query.always);
+            let own = { queries }.find_map(|query| computed_in(&query.command, schema));
+            own.or_else(|| call.arguments.iter().find_map(|argument| body_fails(argument, schema)))
+        }
+        _ => None,
+    }
+}
+
+/// Why a statement of a body, or a value that one asks for, fails whatever rows there are.
+pub(super) fn computed_in(command: &Command, schema: &Schema) -> Option<Fault> {
+    let Command::Select(select) = command else { return command_fails(command, schema) };
+    let QueryBody::Select(select) = &select.body else { return None };
+    select.items.iter().find_map(|item| match item {
+        Item::Expr(expr, _) => fails(expr, schema),
+        Item::Star(..) | Item::Fields(_) => None,
+    })
+}
+
+/// What a default of a type is, where it is a constant.
+pub(crate) fn constant_of(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Constant> {
+    let constant = match compute(expr, schema).and_then(|found| assigned(found, to, schema)).ok()? {
+        Found::Null => Constant::Null,
+        Found::Literal(text) | Found::Text(text) => Constant::Text(text.as_str().into()),
+        Found::Whole(number, _) => Constant::number(&number.to_string())?,
+        Found::Decimal(number, 0) => Constant::number(&number.to_string())?,
+        Found::Bits(_) | Found::Decimal(..) | Found::Unknown => return None,
+    };
+    Some(constant)
 }
 
 fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
@@ -258,7 +388,11 @@ fn number(text: &str) -> Found {
         let of = if i32::try_from(number).is_ok() { Whole::Plain } else { Whole::Big };
         return Found::Whole(number, of);
     }
-    decimal(text).unwrap_or(Found::Unknown)
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    match decimal(digits) {
+        Some(Found::Decimal(number, scale)) if negative => Found::Decimal(-number, scale),
+        found => found.unwrap_or(Found::Unknown),
+    }
 }
 
 /// Digits with a point.
@@ -322,6 +456,9 @@ fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
             }
             None => Ok(Found::Unknown),
         },
+        base if matches!(found, Found::Text(_)) && BY_ITSELF.contains(&base) && !is_readable(&text, base, schema) => {
+            Err(Fault::Input(below.clone(), text.into()))
+        }
         _ => Ok(Found::Unknown),
     }
 }
@@ -448,6 +585,11 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         }
         ("sqrt", [Found::Whole(number, _)]) if *number < 0 => Err(Fault::Root),
         ("sqrt", [Found::Decimal(number, _)]) if *number < 0 => Err(Fault::Root),
+        ("ln" | "log" | "log10", [Found::Whole(number, _)]) if *number <= 0 => Err(Fault::Logarithm),
+        ("ln" | "log" | "log10", [Found::Decimal(number, _)]) if *number <= 0 => Err(Fault::Logarithm),
+        ("chr", [Found::Whole(number, _)]) if *number <= 0 => Err(Fault::Character),
+        ("substring" | "substr", [_, Found::Whole(..), Found::Whole(length, _)]) if *length < 0 => Err(Fault::Length),
+        ("nullif", [left, right]) if left == right && *left != Found::Unknown => Ok(Found::Null),
         ("length" | "char_length" | "character_length", [Found::Literal(text) | Found::Text(text)]) => {
             Whole::Plain.take(i128::try_from(text.chars().count()).unwrap_or(i128::MAX))
         }

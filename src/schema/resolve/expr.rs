@@ -292,12 +292,18 @@ impl Resolver<'_> {
         if !self.named_type(name, at) {
             return Type::Any;
         }
-        if let Some(from) = found.name().filter(|_| !matches!(inner, Expr::Text(..))) {
-            let (from, to) = (self.types.base(from), self.types.base(name));
-            self.changing |= CATALOG.cast_changes(&from, &to) || self.by_way_of_text(&from, &to);
-        }
         self.want(inner, &found, name, Context::Explicit, at);
         target.clone()
+    }
+
+    /// A value that becomes of another type on its way, written or not: what the cast gives may change with a setting.
+    pub(super) fn turned(&mut self, from: &Type, to: &str) {
+        let Type::Named(from) = from else { return };
+        let (from, to) = (self.types.base(from), self.types.base(to));
+        let elements = from.strip_suffix("[]").zip(to.strip_suffix("[]"));
+        let (one, other) = elements.unwrap_or((&from, &to));
+        let changing = CATALOG.cast_changes(one, other) || self.by_way_of_text(one, other);
+        self.changing |= changing && one != other;
     }
 
     /// Whether a cast reads or writes text as a type of several values has it: labels can be renamed, and the parts may be of any type.
@@ -413,6 +419,7 @@ impl Resolver<'_> {
         let can = self.types.fits(&found, wanted, context);
         match can {
             Sure::Yes if found.is_open() => self.settle_open(expr, &found, wanted),
+            Sure::Yes => self.turned(&found, wanted),
             Sure::No if wanted == "boolean" => {
                 self.problem("42804", format!("argument must be type boolean, not type {found}"), at);
             }
@@ -442,7 +449,7 @@ impl Resolver<'_> {
     }
 
     /// PostgreSQL reads a string as a value of its type when it prepares.
-    fn literal(&mut self, text: &str, wanted: &str, at: At) {
+    pub(super) fn literal(&mut self, text: &str, wanted: &str, at: At) {
         let types = self.types;
         let base = types.base(wanted);
         if let Some(UserType::Enum(labels)) = self.schema.user_type_named(&base) {
@@ -573,8 +580,10 @@ impl Resolver<'_> {
                 });
                 self.changing |= meant.is_some_and(|op| op.changing);
                 for ((expr, data_type), wanted) in operands.iter().zip(&arguments) {
-                    if let (true, Type::Named(wanted)) = (data_type.is_open(), wanted) {
-                        self.settle_open(expr, data_type, wanted);
+                    match wanted {
+                        Type::Named(wanted) if data_type.is_open() => self.settle_open(expr, data_type, wanted),
+                        Type::Named(wanted) => self.turned(data_type, wanted),
+                        _ => {}
                     }
                 }
                 returns
@@ -647,6 +656,9 @@ impl Resolver<'_> {
             all.filter(|op| !op.left.is_empty()).map(|op| (vec![op.left, op.right], op.returns)).collect();
         match self.overload(&signatures, &actual, true) {
             Overload::One(arguments, _) => {
+                let names: Vec<&str> = arguments.iter().filter_map(Type::name).collect();
+                let mut meant = CATALOG.operators(name).iter();
+                self.changing |= meant.any(|op| op.changing && names == [op.left, op.right]);
                 if let (true, Some(Type::Named(wanted))) = (left_now.is_open(), arguments.first()) {
                     self.settle_open(left, &left_now, wanted);
                 }

@@ -36,6 +36,8 @@ pub(in crate::schema) fn kept_refused(
     });
     let scope = names.as_ref().map(|names| Scope { names, outer: None });
     let found = resolver.expr(expr, scope.as_ref());
+    // What becomes of it on its way into a column is not asked.
+    let changing = resolver.changing;
     if let Some(words) = rules.condition {
         // The words of the place are the server's.
         let found = resolver.settled(&found);
@@ -54,7 +56,7 @@ pub(in crate::schema) fn kept_refused(
             }
         }
     }
-    if let Some(message) = rules.immutable.filter(|_| resolver.changing) {
+    if let Some(message) = rules.immutable.filter(|_| changing) {
         return Some(QueryProblem { code: "42P17", message: message.to_owned(), at: At::default(), sure: true });
     }
     let told = |problem: &&QueryProblem| problem.sure && problem.code != "42704";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
-use super::computed::{command_fails, default_fails, fails};
+use super::computed::{computed_in, default_fails, fails};
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::single::gives_several;
 use super::types::Type;
@@ -453,7 +453,9 @@ impl Resolver<'_> {
     pub(super) fn put_divisor(&mut self, divisor: &Expr, scope: Option<&Scope<'_>>) {
         let value = self.value(divisor, scope);
         let guarded = matches!(divisor, Expr::Call(call) if &*call.name.name == "nullif");
-        if !guarded && (!value.from.is_empty() || !value.read.is_empty()) {
+        // How many rows there are is nobody's constant.
+        let counts = matches!(divisor, Expr::Call(call) if &*call.name.name == "count");
+        if !guarded && (counts || !value.from.is_empty() || !value.read.is_empty()) {
             self.written.push(Written::new(Place::Divisor, value));
         }
     }
@@ -506,6 +508,13 @@ pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema
     let mut walk = Walk { schema, seen: BTreeSet::new(), written: Vec::new() };
     walk.function(function, &row.map(|(table, firing)| (table.clone(), firing, BTreeMap::new())), &[], 0);
     walk.written
+}
+
+/// Whether a statement takes one value of a query that may give several.
+pub(crate) fn asks_for_one(command: &query::Command, schema: &Schema) -> bool {
+    let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
+    resolver.command(command, None);
+    resolver.written.iter().any(|written| written.into == Place::Nowhere(SEVERAL))
 }
 
 /// What an expression on the rows of a table gives to whatever may not take it, and to a column of the table, if it is for one.
@@ -581,13 +590,6 @@ pub(crate) fn default_written(expr: &Expr, table: &QName, column: &Ident, schema
     resolver.written
 }
 
-/// Whether a statement of a body, or a value that one asks for, fails whatever rows there are.
-fn computes_what_fails(command: &query::Command, schema: &Schema) -> bool {
-    let query::Command::Select(select) = command else { return command_fails(command, schema).is_some() };
-    let query::QueryBody::Select(select) = &select.body else { return false };
-    select.items.iter().any(|item| matches!(item, query::Item::Expr(expr, _) if fails(expr, schema).is_some()))
-}
-
 /// Whether a text is made by a pattern.
 fn is_spelled(expr: &Expr) -> bool {
     matches!(expr, Expr::Call(call) if matches!(&*call.name.name, "to_char" | "format"))
@@ -628,7 +630,7 @@ impl Walk<'_> {
                 });
                 set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
             }
-            if computes_what_fails(&query.command, self.schema) {
+            if computed_in(&query.command, self.schema).is_some() {
                 resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
             }
             if let query::Command::Select(select) = &query.command

@@ -167,7 +167,7 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
             Statement::Query(query) if !select_into(&query.body) => {
                 vec![Operation::Query { reads: shape.reads, calls }]
             }
-            _ => vec![Operation::Opaque { what: "SELECT … INTO".to_owned() }],
+            _ => vec![Operation::Opaque { what: "SELECT … INTO".to_owned(), rule: None }],
         });
     };
     let (verb, writes) = match &write.kind {

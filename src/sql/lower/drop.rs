@@ -6,7 +6,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::{Result, function, misc};
+use super::{Result, function, misc, rewrite_rule};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{Operation, RelationKind, Routine};
@@ -37,6 +37,9 @@ pub(super) fn drop(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         if eat_words(parser, &["drop", word]) {
             return functions(parser, called);
         }
+    }
+    if eat_words(parser, &["drop", "rule"]) {
+        return rewrite_rule::drop_rule(parser);
     }
     for trigger in [true, false] {
         if eat_words(parser, &["drop", if trigger { "trigger" } else { "policy" }]) {

@@ -44,7 +44,7 @@ pub(super) fn opaque(parser: &mut Parser<'_>) -> Operation {
         Some(_) => words.join(" "),
         None => "statement".to_owned(),
     };
-    Operation::Opaque { what }
+    Operation::Opaque { what, rule: None }
 }
 
 pub(super) fn transaction(parser: &mut Parser<'_>) -> Option<Operation> {
@@ -179,7 +179,7 @@ pub(super) fn create_schema(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         while !at_end(parser) {
             parser.next_token();
         }
-        return Ok(vec![Operation::Opaque { what: "CREATE SCHEMA with elements".to_owned() }]);
+        return Ok(vec![Operation::Opaque { what: "CREATE SCHEMA with elements".to_owned(), rule: None }]);
     }
     Ok(vec![Operation::CreateNamespace { name, if_not_exists }])
 }

@@ -12,6 +12,7 @@ mod object;
 mod privilege;
 mod query;
 mod relation;
+mod rewrite_rule;
 mod sequence;
 mod table;
 mod table_change;
@@ -31,6 +32,8 @@ use super::parse::{SyntaxError, Tokens, at_end, peek_words};
 use super::query::Command;
 #[cfg(feature = "live")]
 pub(crate) use function::mentions_of;
+#[cfg(feature = "live")]
+pub(crate) use query::printed;
 #[cfg(feature = "live")]
 pub(crate) use table::gives_the_same;
 #[cfg(feature = "live")]
@@ -56,7 +59,11 @@ type Result<T> = std::result::Result<T, ParserError>;
 pub(crate) fn statement(text: &str) -> Lowered {
     let whole = 0..text.len();
     let opaque = |what: String, error| Lowered {
-        pieces: vec![LoweredPiece { operation: Operation::Opaque { what }, range: whole.clone(), prefix: None }],
+        pieces: vec![LoweredPiece {
+            operation: Operation::Opaque { what, rule: None },
+            range: whole.clone(),
+            prefix: None,
+        }],
         error,
         transactional: true,
     };
@@ -112,7 +119,7 @@ fn abridged(text: &str) -> std::result::Result<Cow<'_, str>, SyntaxError> {
 /// A statement that is not read, for this reason.
 pub(crate) fn unread(text: &str, message: &str) -> Lowered {
     let what = first_words(&text[..text.floor_char_boundary(64)]);
-    let piece = LoweredPiece { operation: Operation::Opaque { what }, range: 0..text.len(), prefix: None };
+    let piece = LoweredPiece { operation: Operation::Opaque { what, rule: None }, range: 0..text.len(), prefix: None };
     let error = SyntaxError { message: message.to_owned(), range: 0..text.len().min(1) };
     Lowered { pieces: vec![piece], error: Some(error), transactional: true }
 }
@@ -248,6 +255,7 @@ fn create(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
         "function" | "procedure" => function::create_function(parser),
         "trigger" => function::create_trigger(parser),
         "policy" => privilege::create_policy(parser),
+        "rule" => rewrite_rule::create_rule(parser),
         "schema" => misc::create_schema(parser),
         "extension" => misc::create_extension(parser),
         _ => Ok(vec![misc::opaque(parser)]),
@@ -289,7 +297,7 @@ fn transactional(operation: &Operation) -> bool {
         Operation::AlterTable { change: TableChange::DetachPartition { concurrently, .. }, .. } => !concurrently,
         Operation::Maintenance { command, .. } => *command == "ANALYZE" || *command == "CLUSTER",
         Operation::Object { kind, change, .. } => !misc::refuses_block(*kind, change),
-        Operation::Opaque { what } => !misc::NON_TRANSACTIONAL.iter().any(|words| what.starts_with(words)),
+        Operation::Opaque { what, .. } => !misc::NON_TRANSACTIONAL.iter().any(|words| what.starts_with(words)),
         _ => true,
     }
 }

@@ -74,6 +74,12 @@ fn sets(mut bodies: Vec<(QueryBody, bool)>) -> QueryBody {
     QueryBody::Set(Box::new(sets(bodies)), Box::new(sets(right)), compared)
 }
 
+/// An expression from its text; `None`: it cannot be read.
+#[cfg(feature = "live")]
+pub(crate) fn printed(text: &str) -> Kept {
+    Some(written(text)).filter(|expr| *expr != Expr::Opaque).map(Arc::new)
+}
+
 /// An expression from its text, without places.
 fn written(text: &str) -> Expr {
     let parsed = Tokens::read(text).ok().and_then(|mut tokens| tokens.parser().parse_expr().ok());

@@ -41,7 +41,7 @@ pub(super) fn alter_relation(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
             parser.next_token();
         }
         if seen {
-            return Ok(vec![Operation::Opaque { what: "ALTER VIEW … SET".to_owned() }]);
+            return Ok(vec![Operation::Opaque { what: "ALTER VIEW … SET".to_owned(), rule: None }]);
         }
         TableChange::Physical { what: "storage parameters", of: None, to: None }
     };

@@ -89,13 +89,18 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
             ColumnOption::Unique(unique) => is_deferrable(unique.characteristics.as_ref()),
             _ => false,
         };
+        let enforced = match &option.option {
+            ColumnOption::ForeignKey(key) => is_enforced(key.characteristics.as_ref()),
+            _ => true,
+        };
         let mut push = |kind| {
             constraints.push(ConstraintDefinition {
                 name: constraint_name.clone(),
                 kind,
                 covers: Vec::new(),
                 deferrable,
-                not_valid: false,
+                not_valid: !enforced,
+                enforced,
                 no_inherit: gaps.no_inherit,
                 default_tablespace: gaps.default_tablespace,
                 if_not_exists: false,
@@ -232,6 +237,11 @@ pub(super) fn lower_constraint(
         TableConstraint::PrimaryKey(key) => fold_all(&key.include),
         _ => Vec::new(),
     };
+    let enforced = match constraint {
+        TableConstraint::ForeignKey(key) => is_enforced(key.characteristics.as_ref()),
+        _ => true,
+    };
+    let not_valid = not_valid || !enforced;
     let (name, no_inherit, default_tablespace) = (name.as_ref().map(fold), gaps.no_inherit, gaps.default_tablespace);
     let if_not_exists = false;
     Some(ConstraintDefinition {
@@ -240,10 +250,15 @@ pub(super) fn lower_constraint(
         covers,
         deferrable,
         not_valid,
+        enforced,
         no_inherit,
         default_tablespace,
         if_not_exists,
     })
+}
+
+fn is_enforced(characteristics: Option<&ast::ConstraintCharacteristics>) -> bool {
+    characteristics.is_none_or(|c| c.enforced != Some(false))
 }
 
 fn is_deferrable(characteristics: Option<&ast::ConstraintCharacteristics>) -> bool {

@@ -6,11 +6,13 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::query::kept;
-use super::{LoweredPiece, Result, relation, table, unexpected};
+use super::{LoweredPiece, Result, relation, rewrite_rule, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::bound::Bound;
 use crate::sql::gaps::Gaps;
-use crate::sql::operation::{Ident, Operation, RelationKind, ReplicaIdentity, TableChange};
+use crate::sql::operation::{
+    ConstraintDefinition, ConstraintKind, Ident, Operation, RelationKind, ReplicaIdentity, TableChange,
+};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma, text_to_comma,
 };
@@ -41,9 +43,8 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
     let mut pieces = Vec::new();
     loop {
         let from = parser.index();
-        let operation = match switches_rule(parser) {
-            // Of rules nothing is known here.
-            Some(what) => Operation::Opaque { what: what.to_owned() },
+        let operation = match rewrite_rule::switch_rule(parser, &name)? {
+            Some(operation) => operation,
             None => {
                 let change = change(parser, gaps)?;
                 Operation::AlterTable { table: name.clone(), if_exists, only, change }
@@ -53,8 +54,12 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
             return Err(unexpected(parser));
         }
         let range = tokens.range(from, parser.index());
-        pieces.push(LoweredPiece { operation, range, prefix: Some(prefix.clone()) });
-        if !parser.consume_token(&Token::Comma) {
+        let more = parser.consume_token(&Token::Comma);
+        let mut piece = LoweredPiece { operation, range, prefix: Some(prefix.clone()) };
+        let inside = from..if more { parser.index() } else { usize::MAX };
+        bind_nothing(&mut piece.operation, gaps.not_enforced.iter().filter(|at| inside.contains(at)).count());
+        pieces.push(piece);
+        if !more {
             break;
         }
     }
@@ -65,17 +70,22 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
     Ok(pieces)
 }
 
-/// `ENABLE|DISABLE RULE`
-fn switches_rule(parser: &mut Parser<'_>) -> Option<&'static str> {
-    let forms: [(&[&str], &str); 4] = [
-        (&["enable", "rule"], "ENABLE RULE"),
-        (&["enable", "always", "rule"], "ENABLE RULE"),
-        (&["enable", "replica", "rule"], "ENABLE RULE"),
-        (&["disable", "rule"], "DISABLE RULE"),
-    ];
-    let (_, what) = forms.into_iter().find(|(words, _)| eat_words(parser, words))?;
-    skip_to_comma(parser);
-    Some(what)
+/// `NOT ENFORCED`, where it is said of all rules of a sub-command; otherwise they are taken for such that bind.
+fn bind_nothing(operation: &mut Operation, said: usize) {
+    let rules = match operation {
+        Operation::AlterTable { change: TableChange::AddConstraint(rule), .. } => std::slice::from_mut(rule),
+        Operation::AlterTable { change: TableChange::AddColumn { constraints, .. }, .. } => constraints.as_mut_slice(),
+        _ => return,
+    };
+    let can = |rule: &ConstraintDefinition| {
+        rule.enforced && matches!(rule.kind, ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. })
+    };
+    if said > 0 && rules.iter().filter(|rule| can(rule)).count() == said {
+        for rule in rules.iter_mut().filter(|rule| can(rule)) {
+            rule.enforced = false;
+            rule.not_valid = true;
+        }
+    }
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.

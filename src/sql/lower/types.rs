@@ -117,7 +117,7 @@ pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     while !at_end(parser) {
         parser.next_token();
     }
-    Ok(vec![Operation::Opaque { what: what.to_owned() }])
+    Ok(vec![Operation::Opaque { what: what.to_owned(), rule: None }])
 }
 
 fn label(parser: &mut Parser<'_>) -> Result<Arc<str>> {

@@ -33,7 +33,7 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         temporary: view.temporary,
         columns: view.columns.iter().map(|c| fold(&c.name)).collect(),
         query: query_shape(&view.query),
-        body: super::query::query(&view.query),
+        body: super::query::query(&view.query).into(),
         check_option,
         definition: definition(&view.query),
     }))])

@@ -4,6 +4,8 @@ const T: &str =
     "CREATE TABLE t (a int, b text, v varchar(3), n numeric(3,1), s smallint); CREATE DOMAIN pos AS int CHECK (VALUE > 0);
     CREATE TABLE part (a int) PARTITION BY LIST (a)";
 
+const D: &str = "CREATE TABLE d (a int, v text DEFAULT 'abcdef', n bigint DEFAULT 40000)";
+
 pub(super) const CASES: &[(&str, &str, bool)] = &[
     // New columns, rows or not.
     (T, "ALTER TABLE t ADD COLUMN x int DEFAULT 1 / 0", true),
@@ -66,6 +68,90 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     ),
     (T, "CREATE TABLE u (a int, x pos DEFAULT -1); INSERT INTO u (a) VALUES (1)", true),
     (T, "CREATE TABLE u (a int, x pos DEFAULT 1); INSERT INTO u (a) VALUES (1)", false),
+    // What reads its text by the session's settings is computed once for a new column, and otherwise with each row.
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT to_date('99', 'MM')", true),
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT to_date('12', 'MM')", false),
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT to_date('2020-13-01', 'YYYY-MM-DD')", true),
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT to_date('2020-12-31', 'YYYY-MM-DD')", false),
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT to_date('20201232', 'YYYYMMDD')", true),
+    (T, "ALTER TABLE t ADD COLUMN x timestamptz DEFAULT to_timestamp('25:00', 'HH24:MI')", true),
+    (T, "ALTER TABLE t ADD COLUMN x timestamptz DEFAULT to_timestamp('23:59', 'HH24:MI')", false),
+    (T, "ALTER TABLE part ADD COLUMN x date DEFAULT to_date('99', 'MM')", false),
+    (T, "CREATE TABLE u (a int, x date DEFAULT to_date('99', 'MM'))", false),
+    (T, "CREATE TABLE u (a int, x date DEFAULT to_date('99', 'MM')); INSERT INTO u (a) VALUES (1)", true),
+    (T, "ALTER TABLE t ADD CHECK (a > 0 OR to_date('99', 'MM') IS NULL)", false),
+    (T, "UPDATE t SET b = to_date('99', 'MM')::text", false),
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT 'never'::text::date", true),
+    (T, "ALTER TABLE t ADD COLUMN x date DEFAULT 'today'::text::date", false),
+    (T, "ALTER TABLE t ADD COLUMN x boolean DEFAULT 'maybe'::text::boolean", true),
+    (T, "ALTER TABLE t ADD COLUMN x boolean DEFAULT 'on'::text::boolean", false),
+    (T, "ALTER TABLE t ADD COLUMN x uuid DEFAULT 'none'::text::uuid", true),
+    (T, "CREATE INDEX ON t (b) WHERE 'maybe'::text::boolean", true),
+    (T, "ALTER TABLE t ADD COLUMN x float DEFAULT ln(0)", true),
+    (T, "ALTER TABLE t ADD COLUMN x float DEFAULT ln(1)", false),
+    (T, "ALTER TABLE t ADD COLUMN x float DEFAULT log(-1.5)", true),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT chr(0)", true),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT chr(65)", false),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT substring('abc', 1, -1)", true),
+    (T, "ALTER TABLE t ADD COLUMN x text DEFAULT substring('abc', 1, 0)", false),
+    (T, "CREATE TABLE u (a int, x int NOT NULL DEFAULT nullif(1, 1)); INSERT INTO u (a) VALUES (1)", true),
+    (T, "CREATE TABLE u (a int, x int NOT NULL DEFAULT nullif(1, 2)); INSERT INTO u (a) VALUES (1)", false),
+    // What a default calls.
+    (
+        T,
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1 / 0'; CREATE TABLE u (a int, x int DEFAULT f()); INSERT INTO u (a) VALUES (1)",
+        true,
+    ),
+    (
+        T,
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1 / 1'; CREATE TABLE u (a int, x int DEFAULT f()); INSERT INTO u (a) VALUES (1)",
+        false,
+    ),
+    (
+        T,
+        "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1 / 0'; CREATE TABLE u (a int, x int DEFAULT f(1) + 1); INSERT INTO u (a) VALUES (1)",
+        true,
+    ),
+    (
+        T,
+        "CREATE FUNCTION f(a int) RETURNS int STRICT LANGUAGE sql AS 'SELECT 1 / 0'; CREATE TABLE u (a int, x int DEFAULT f(NULL)); INSERT INTO u (a) VALUES (1)",
+        false,
+    ),
+    (
+        T,
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1 / 0; EXCEPTION WHEN OTHERS THEN RETURN 1; END'; CREATE TABLE u (a int, x int DEFAULT f()); INSERT INTO u (a) VALUES (1)",
+        false,
+    ),
+    (
+        T,
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN IF false THEN RETURN 1 / 0; END IF; RETURN 1; END'; CREATE TABLE u (a int, x int DEFAULT f()); INSERT INTO u (a) VALUES (1)",
+        false,
+    ),
+    // A default that is there already, and another type or another check.
+    (D, "ALTER TABLE d ALTER COLUMN v TYPE varchar(3); INSERT INTO d (a) VALUES (1)", true),
+    (D, "ALTER TABLE d ALTER COLUMN v TYPE varchar(6); INSERT INTO d (a) VALUES (1)", false),
+    (D, "ALTER TABLE d ALTER COLUMN v TYPE varchar(3); INSERT INTO d (a, v) VALUES (1, 'x')", false),
+    (
+        D,
+        "ALTER TABLE d ALTER COLUMN v TYPE varchar(3), ALTER COLUMN v SET DEFAULT 'x'; INSERT INTO d (a) VALUES (1)",
+        false,
+    ),
+    (
+        D,
+        "ALTER TABLE d ALTER COLUMN v TYPE varchar(3); ALTER TABLE d ALTER COLUMN v DROP DEFAULT; INSERT INTO d (a) VALUES (1)",
+        false,
+    ),
+    (D, "ALTER TABLE d ALTER COLUMN n TYPE smallint; INSERT INTO d (a) VALUES (1)", true),
+    (D, "ALTER TABLE d ALTER COLUMN n TYPE int; INSERT INTO d (a) VALUES (1)", false),
+    (D, "ALTER TABLE d ADD CHECK (n < 5); INSERT INTO d (a) VALUES (1)", true),
+    (D, "ALTER TABLE d ADD CHECK (n > 5); INSERT INTO d (a) VALUES (1)", false),
+    (D, "ALTER TABLE d ADD CHECK (v <> 'abcdef'); INSERT INTO d (a) VALUES (1)", true),
+    (D, "ALTER TABLE d ADD CHECK (n < 5); INSERT INTO d (a, n) VALUES (1, 2)", false),
+    (
+        D,
+        "ALTER TABLE d ADD CHECK (n < 5); ALTER TABLE d ALTER COLUMN n SET DEFAULT 1; INSERT INTO d (a) VALUES (1)",
+        false,
+    ),
     // Conditions, indexes, other types.
     (T, "ALTER TABLE t ADD CHECK (a > 1 / 0)", true),
     (T, "ALTER TABLE t ADD CHECK (a > 1 / 0) NOT VALID", false),

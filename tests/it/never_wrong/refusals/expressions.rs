@@ -5,6 +5,10 @@ const F: &str = "CREATE TABLE t (a int, b text); CREATE FUNCTION f(int) RETURNS 
     CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
 const E: &str = "CREATE TYPE e AS ENUM ('x', 'y'); CREATE TYPE r AS (x int, y text); CREATE TABLE t (a e, b r)";
 
+const C: &str =
+    "CREATE TYPE e AS ENUM ('x'); CREATE TABLE t (a int, n numeric, d date, p timestamp, z timestamptz, e e);
+    CREATE FUNCTION i(timestamptz) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'";
+
 const R: &str = "CREATE TABLE t (r int4range, d daterange, m int4multirange)";
 
 pub(super) const CASES: &[(&str, &str, bool)] = &[
@@ -136,6 +140,39 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     (T, "CREATE INDEX ON t USING hash (b)", false),
     (T, "CREATE INDEX ON t USING brin (c)", false),
     (T, "CREATE INDEX ON t USING nothing (c)", true),
+    // What becomes of another type on its way, without a word.
+    (C, "CREATE INDEX ON t ((coalesce(z, d)))", true),
+    (C, "CREATE INDEX ON t ((coalesce(p, d)))", false),
+    (C, "CREATE INDEX ON t ((CASE WHEN a > 1 THEN z ELSE p END))", true),
+    (C, "CREATE INDEX ON t ((CASE WHEN a > 1 THEN d ELSE p END))", false),
+    (C, "CREATE INDEX ON t ((greatest(d, z)))", true),
+    (C, "CREATE INDEX ON t ((greatest(a, n)))", false),
+    (C, "CREATE INDEX ON t ((ARRAY[d, z]))", true),
+    (C, "CREATE INDEX ON t ((ARRAY[d, p]))", false),
+    (C, "CREATE INDEX ON t (a) WHERE d IN (z, z)", true),
+    (C, "CREATE INDEX ON t (a) WHERE d IN (p, p)", false),
+    (C, "CREATE INDEX ON t (a) WHERE d = z", true),
+    (C, "CREATE INDEX ON t (a) WHERE d = p", false),
+    (C, "CREATE INDEX ON t (a) WHERE d = ANY (ARRAY[z])", true),
+    (C, "CREATE INDEX ON t (a) WHERE z BETWEEN d AND z", true),
+    (C, "CREATE INDEX ON t (age(p, d))", false),
+    (C, "CREATE INDEX ON t (age(z, d))", true),
+    (C, "CREATE INDEX ON t (isfinite(d))", false),
+    (C, "CREATE INDEX ON t (i(z))", false),
+    (C, "CREATE INDEX ON t (i(d))", true),
+    (C, "CREATE INDEX ON t ((z + (d - d) * interval '1 day'))", true),
+    (C, "CREATE INDEX ON t ((p + (d - d) * interval '1 day'))", false),
+    (C, "CREATE INDEX ON t ((a + n))", false),
+    (C, "CREATE INDEX ON t ((z::timestamptz))", false),
+    // What becomes of it in the column is not asked.
+    (C, "ALTER TABLE t ADD COLUMN x date GENERATED ALWAYS AS (z) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x date GENERATED ALWAYS AS (p) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x timestamptz GENERATED ALWAYS AS (d) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x timestamp GENERATED ALWAYS AS (d) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x text GENERATED ALWAYS AS (d) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x text GENERATED ALWAYS AS (a) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x text GENERATED ALWAYS AS (e) STORED", false),
+    (C, "ALTER TABLE t ADD COLUMN x timestamptz[] GENERATED ALWAYS AS (ARRAY[d]) STORED", false),
     // A body in SQL is looked into.
     (F, "CREATE INDEX ON t (f(a))", false),
     (F, "CREATE FUNCTION p(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'; CREATE INDEX ON t (p(a))", true),

@@ -19,8 +19,43 @@ use cutover::plan::{Request, check};
 
 use crate::support;
 
+const VIEWS: &str = "CREATE TABLE t (id int, a int); CREATE VIEW v AS SELECT id, a + 1 AS b FROM t; CREATE VIEW w AS SELECT id, b FROM v;
+    CREATE VIEW x AS SELECT * FROM w; CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
+
 /// The schema before, the statements, and whether the last of them is refused.
 const CASES: &[(&str, &str, bool)] = &[
+    // What is written through views, and triggers that come and go below them.
+    (VIEWS, "INSERT INTO v (id, b) VALUES (1, 1)", true),
+    (VIEWS, "INSERT INTO w (id, b) VALUES (1, 1)", true),
+    (VIEWS, "INSERT INTO w (id) VALUES (1)", false),
+    (VIEWS, "UPDATE w SET b = 1", true),
+    (VIEWS, "UPDATE w SET id = 2", false),
+    (VIEWS, "DELETE FROM w WHERE b = 1", false),
+    (
+        VIEWS,
+        "CREATE TRIGGER g INSTEAD OF INSERT OR UPDATE ON v FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO v (id, b) VALUES (1, 1)",
+        false,
+    ),
+    (
+        VIEWS,
+        "CREATE TRIGGER g INSTEAD OF INSERT OR UPDATE ON v FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO w (id, b) VALUES (1, 1)",
+        false,
+    ),
+    (
+        VIEWS,
+        "CREATE TRIGGER g INSTEAD OF INSERT OR UPDATE ON v FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO x (id, b) VALUES (1, 1)",
+        false,
+    ),
+    (
+        VIEWS,
+        "CREATE TRIGGER g INSTEAD OF INSERT OR UPDATE ON v FOR EACH ROW EXECUTE FUNCTION f(); DROP TRIGGER g ON v; INSERT INTO x (id, b) VALUES (1, 1)",
+        true,
+    ),
+    (
+        VIEWS,
+        "CREATE TRIGGER g INSTEAD OF INSERT OR UPDATE ON v FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE x RENAME COLUMN b TO c; DROP TRIGGER g ON v; INSERT INTO x (id, c) VALUES (1, 1)",
+        true,
+    ),
     // Views.
     (
         "CREATE TABLE t (a int, b text); CREATE VIEW v AS SELECT b FROM t",

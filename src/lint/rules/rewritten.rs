@@ -1,0 +1,89 @@
+//! Statements on rules (`CREATE RULE`, `DROP RULE`, …). Where they go their author has to say; what they do to the queries of both versions there
+//! is told.
+
+use crate::compat::{App, Evidence, Phase};
+use crate::diagnostic::{Code, Diagnostic, Severity, codes};
+use crate::lint::{Rule, Subject};
+use crate::sql::Operation;
+use crate::sql::operation::{RuleBody, RuleChange, RuleEvent, RuleVerb};
+
+pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) -> Vec<Diagnostic> {
+    match operation {
+        Operation::Opaque { rule: Some(change), .. } => {
+            refused(subject, change).or_else(|| rewritten(subject, change, rule)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A query that the server refuses as long as the rule is there.
+fn refused(subject: &Subject<'_>, change: &RuleChange) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let RuleVerb::Made(body) = &change.verb else { return None };
+    let table = step.before.origin_of(&step.before.resolve(&change.table));
+    let (version, code): (_, Code) = match step.phase {
+        Phase::Before => (&release.blue, codes::BLUE_BREAKS),
+        Phase::After => (&release.green, codes::GREEN_BREAKS),
+    };
+    let (query, why) = version.app.refused_by_rule(&table, body)?;
+    let text = format!(
+        "{}'s query {} is refused from here on, for {table} has the rule {}: {why}",
+        version.side, query.name, change.name
+    );
+    let diagnostic = Diagnostic::new(code, Severity::Error, text).at(step.span, "from here on");
+    Some(version.shown_by(diagnostic, Some(query)).help("use a trigger instead, which every statement runs"))
+}
+
+/// What a version writes while the rule is there that it was not written for, or is not there that it was.
+fn rewritten(subject: &Subject<'_>, change: &RuleChange, rule: &Rule) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let named = step.before.resolve(&change.table);
+    let (table, name) = (step.before.origin_of(&named), &change.name);
+    let body = match &change.verb {
+        RuleVerb::Made(body) => Some(body),
+        RuleVerb::Enabled | RuleVerb::Gone => None,
+    };
+    let comes = change.verb != RuleVerb::Gone;
+    let (version, text) = match (step.phase, comes) {
+        (Phase::Before, true) => {
+            (&release.blue, format!("the rule {name} rewrites what blue writes into {table} from here on"))
+        }
+        (Phase::Before, false) => {
+            (&release.blue, format!("the rule {name} no longer rewrites what blue writes into {table} from here on"))
+        }
+        (Phase::After, true) => {
+            (&release.green, format!("the rule {name} rewrites nothing of what green writes into {table} before this"))
+        }
+        (Phase::After, false) => {
+            (&release.green, format!("the rule {name} rewrites what green writes into {table} until this"))
+        }
+    };
+    if step.phase == Phase::Before && release.base.relation(&table).is_none() {
+        return None;
+    }
+    let query = match asked(&version.app, &table, body) {
+        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
+        Evidence::Assumed => None,
+        Evidence::None => return None,
+    };
+    let (severity, text) = match body.filter(|_| step.phase == Phase::Before) {
+        Some(body) if body.instead && body.nothing && !body.conditional && query.is_some() => {
+            (Severity::Error, format!("{text}, and nothing is done in its place: it is lost"))
+        }
+        Some(body) if body.instead => (rule.severity, format!("{text}: what it passes over is in no table")),
+        _ => (rule.severity, text),
+    };
+    let code = if severity == Severity::Error { codes::ROWS_WRITTEN_IN_OVERLAP } else { rule.code };
+    let help = "make sure that it is right for the rows of both versions; or let the statement wait until blue is drained: `-- cutover: after <reason>`";
+    let diagnostic = Diagnostic::new(code, severity, text).at(step.span, "by the author's word").help(help);
+    Some(version.shown_by(diagnostic, query))
+}
+
+/// Whether a version does what a rule is about.
+fn asked<'a>(app: &App<'a>, table: &crate::schema::QName, body: Option<&RuleBody>) -> Evidence<'a> {
+    match body {
+        // The table is a view from there on.
+        Some(RuleBody { event: RuleEvent::Select, .. }) => app.writes(table),
+        body => app.rewritten(table, body),
+    }
+}

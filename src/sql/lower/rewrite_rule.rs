@@ -1,0 +1,80 @@
+//! `CREATE RULE`, `DROP RULE`, and `ALTER TABLE … ENABLE|DISABLE RULE`, from the tokens.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::Result;
+use crate::sql::ast::{fold, lower_name};
+use crate::sql::name::Name;
+use crate::sql::operation::{Operation, RuleBody, RuleChange, RuleEvent, RuleVerb};
+use crate::sql::parse::{cascade, eat_word, eat_words, if_exists, is_word};
+
+const EVENTS: [(&str, RuleEvent); 4] = [
+    ("select", RuleEvent::Select),
+    ("insert", RuleEvent::Insert),
+    ("update", RuleEvent::Update),
+    ("delete", RuleEvent::Delete),
+];
+
+/// `CREATE [OR REPLACE] RULE name AS ON event TO table [WHERE …] DO [ALSO | INSTEAD] …`
+pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    parser.expect_keyword_is(Keyword::CREATE)?;
+    eat_words(parser, &["or", "replace"]);
+    eat_word(parser, "rule");
+    let name = fold(&parser.parse_identifier()?);
+    eat_words(parser, &["as", "on"]);
+    let Some((_, event)) = EVENTS.into_iter().find(|(word, _)| eat_word(parser, word)) else {
+        return parser.expected_ref("an event", parser.peek_token_ref());
+    };
+    eat_word(parser, "to");
+    let table = lower_name(&parser.parse_object_name(false)?);
+    let conditional = eat_word(parser, "where");
+    let mut depth = 0_usize;
+    while parser.peek_token_ref().token != Token::EOF && !(depth == 0 && eat_word(parser, "do")) {
+        match parser.next_token().token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    let instead = eat_word(parser, "instead");
+    eat_word(parser, "also");
+    let nothing = eat_word(parser, "nothing");
+    let mut returning = false;
+    while parser.peek_token_ref().token != Token::EOF {
+        returning |= is_word(&parser.next_token().token, "returning");
+    }
+    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, nothing, returning });
+    Ok(vec![opaque("CREATE RULE", RuleChange { name, table, verb })])
+}
+
+/// What follows `DROP RULE`.
+pub(super) fn drop_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    if_exists(parser);
+    let name = fold(&parser.parse_identifier()?);
+    parser.expect_keyword_is(Keyword::ON)?;
+    let table = lower_name(&parser.parse_object_name(false)?);
+    cascade(parser);
+    Ok(vec![opaque("DROP RULE", RuleChange { name, table, verb: RuleVerb::Gone })])
+}
+
+/// `ENABLE|DISABLE RULE`, as a sub-command on a table.
+pub(super) fn switch_rule(parser: &mut Parser<'_>, table: &Name) -> Result<Option<Operation>> {
+    const FORMS: [(&[&str], &str, RuleVerb); 4] = [
+        (&["enable", "rule"], "ENABLE RULE", RuleVerb::Enabled),
+        (&["enable", "always", "rule"], "ENABLE RULE", RuleVerb::Enabled),
+        // It rewrites what replication applies, and nothing else.
+        (&["enable", "replica", "rule"], "ENABLE RULE", RuleVerb::Gone),
+        (&["disable", "rule"], "DISABLE RULE", RuleVerb::Gone),
+    ];
+    let Some((_, what, verb)) = FORMS.into_iter().find(|(words, ..)| eat_words(parser, words)) else {
+        return Ok(None);
+    };
+    let name = fold(&parser.parse_identifier()?);
+    Ok(Some(opaque(what, RuleChange { name, table: table.clone(), verb })))
+}
+
+fn opaque(what: &str, rule: RuleChange) -> Operation {
+    Operation::Opaque { what: what.to_owned(), rule: Some(Box::new(rule)) }
+}

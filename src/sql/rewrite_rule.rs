@@ -1,0 +1,55 @@
+//! `CREATE RULE` and what else is done to a rule: where it stands and what it comes to for the statements that it rewrites. What it does
+//! beyond that nobody reads, so that the statement is opaque all the same.
+
+use super::name::Name;
+use super::operation::Ident;
+
+/// A statement on a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleChange {
+    /// The rule.
+    pub name: Ident,
+    /// The table or view that it is on.
+    pub table: Name,
+    /// What is done.
+    pub verb: RuleVerb,
+}
+
+/// What a statement does to a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleVerb {
+    /// `CREATE RULE`
+    Made(RuleBody),
+    /// `ENABLE RULE`
+    Enabled,
+    /// `DROP RULE`, `DISABLE RULE`
+    Gone,
+}
+
+/// A rule as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleBody {
+    /// Which statements it rewrites.
+    pub event: RuleEvent,
+    /// `INSTEAD`: they do no longer what they did.
+    pub instead: bool,
+    /// Whether it has a condition.
+    pub conditional: bool,
+    /// `NOTHING`: nothing is done in their place.
+    pub nothing: bool,
+    /// Whether it returns what `RETURNING` asks for.
+    pub returning: bool,
+}
+
+/// The statements that a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleEvent {
+    /// `ON SELECT`
+    Select,
+    /// `ON INSERT`
+    Insert,
+    /// `ON UPDATE`
+    Update,
+    /// `ON DELETE`
+    Delete,
+}
