@@ -75,8 +75,6 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
 
 #[cfg(feature = "serve")]
 async fn listen(address: SocketAddr, router: axum::Router) -> Result<Exit, CliError> {
-    use std::future::IntoFuture as _;
-
     use tokio::signal::unix::{SignalKind, signal};
 
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
@@ -87,20 +85,12 @@ async fn listen(address: SocketAddr, router: axum::Router) -> Result<Exit, CliEr
     let listener = tokio::net::TcpListener::bind(address).await.map_err(cannot)?;
     let own = listener.local_addr().map_err(cannot)?;
     super::out::say(&format!("Listening on http://{own}\n"));
-    let (stop, stopped) = tokio::sync::watch::channel(());
-    let mut told = stopped.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        // Also when nobody can say so any more.
-        let _ = told.changed().await;
-    });
-    let mut server = std::pin::pin!(server.into_future());
-    tokio::select! {
-        ended = &mut server => return ended.map(|()| Exit::Ok).map_err(cannot),
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    let _ = stop.send(());
-    // Whoever keeps a connection open is not waited for.
-    let _ = tokio::time::timeout(crate::serve::STOPS_WITHIN, server).await;
+    let stop = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    crate::serve::listen(listener, router, stop).await;
     Ok(Exit::Ok)
 }

@@ -107,13 +107,18 @@ impl Engine<'_, '_> {
 
     /// How far it is. What the platform does not say of green's share, it may still show; at a gate it must be known, because the last one gives up blue.
     async fn progress(&mut self, handle: &Handle) -> Result<Progress, ExecuteError> {
-        let poll =
-            self.call("poll", |traffic, context| ask(traffic, "poll", |managed| managed.poll(context, handle.clone())));
-        let mut progress = poll.await?;
-        if let Progress::Running { share: share @ None, .. } | Progress::AtGate { share: share @ None, .. } =
-            &mut progress
-        {
-            *share = self.seen().await?;
+        let mut progress = self.poll(handle).await?;
+        if let Progress::Running { share: None, .. } | Progress::AtGate { share: None, .. } = progress {
+            let seen = self.seen().await?;
+            // It may have been taken back in between, and says so then.
+            if seen.is_some_and(|seen| seen < self.status.traffic.share) {
+                progress = self.poll(handle).await?;
+            }
+            if let Progress::Running { share: share @ None, .. } | Progress::AtGate { share: share @ None, .. } =
+                &mut progress
+            {
+                *share = seen;
+            }
         }
         match progress {
             Progress::AtGate { gate, share: None, .. } => {
@@ -122,6 +127,11 @@ impl Engine<'_, '_> {
             }
             progress => Ok(progress),
         }
+    }
+
+    async fn poll(&mut self, handle: &Handle) -> Result<Progress, ExecuteError> {
+        self.call("poll", |traffic, context| ask(traffic, "poll", |managed| managed.poll(context, handle.clone())))
+            .await
     }
 
     /// How far it is, where it has neither failed nor gone back.

@@ -501,6 +501,11 @@ pub(super) enum Answered {
     Gone,
 }
 
+/// What a process that ends writes, whether or not it has heard anything.
+fn is_farewell(record: &Record) -> bool {
+    matches!(record, Record::Release(ReleaseRecord::Interrupted | ReleaseRecord::Failed { .. }))
+}
+
 /// Waits until somebody has written to the journal after a row, or nobody is left who could.
 pub(super) async fn answered(
     client: &Session,
@@ -512,7 +517,8 @@ pub(super) async fn answered(
     loop {
         // In this order: what a process writes last, it writes before it goes.
         let holder = lease::holder(client).await?;
-        if journal::entries(client, release).await?.last().is_some_and(|entry| entry.seq > seq) {
+        let entries = journal::entries(client, release).await?;
+        if entries.iter().any(|entry| entry.seq > seq && !is_farewell(&entry.record)) {
             return Ok(Answered::Heard);
         }
         if holder.is_none() {

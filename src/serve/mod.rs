@@ -3,6 +3,7 @@
 //! An answer never comes from before its question: whoever asks while the database is looked at waits for the next look, and all that ask meanwhile share it.
 
 mod engines;
+mod listen;
 mod looks;
 mod metrics;
 mod token;
@@ -24,13 +25,20 @@ use serde_json::{Value, json};
 use crate::execute::Admission;
 
 use engines::{Hook, Payload};
+pub use listen::listen;
 pub use looks::{Connect, Looker};
 use looks::{Question, Told};
 use metrics::Requests;
 pub use token::Token;
 
+/// How long a request may take, its body included.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
+
+/// How a token is sent.
+const SCHEME: &[u8] = b"bearer ";
 
 /// When whoever was told "not yet" may ask again, in seconds.
 const AGAIN: &str = "5";
@@ -68,21 +76,28 @@ pub fn router(looker: Looker, token: Option<Token>) -> Router {
         .merge(known)
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is no such path") })
         .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), count))
         .with_state(shared)
 }
 
-/// How long requests that are being answered may take once the server is to stop.
-pub const STOPS_WITHIN: Duration = Duration::from_secs(10);
-
 async fn admit(State(shared): State<Arc<Shared>>, headers: HeaderMap, request: Request, next: Next) -> Response {
-    let given = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().split_at_checked(SCHEME.len()));
+    let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME)).map(|(_, token)| token);
     match &shared.token {
         Some(token) if !given.is_some_and(|given| token.is(given)) => {
             let refused = refuse(StatusCode::UNAUTHORIZED, "the token is missing or another one");
             ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response()
         }
         _ => next.run(request).await,
+    }
+}
+
+/// A body that does not come is not waited for.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(LONGEST, next.run(request)).await {
+        Ok(answered) => answered,
+        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the request took too long"),
     }
 }
 

@@ -27,7 +27,7 @@ class Deployment:
         self.id = f"d-{next(_number):09}"
         self.begun, self.ended = time.time(), None
         self.status, self.event, self.weight, self.error, self.taken_back_by = "Created", 0, 0.0, None, None
-        self.waited, self.shifted = False, False
+        self.waited, self.shifted, self.told_back = False, False, 0
 
     def goes_on(self):
         """One stage further."""
@@ -95,14 +95,17 @@ class Deployment:
             told["completeTime"] = self.ended
         if self.error:
             told["errorInformation"] = self.error
-        if self.taken_back_by:
+        # It is told a moment after it has stopped.
+        self.told_back += bool(self.taken_back_by)
+        if self.told_back > 2:
             told["rollbackInfo"] = {"rollbackDeploymentId": self.taken_back_by}
         if self.rolls_back:
             told["rollbackInfo"] = {"rollbackTriggeringDeploymentId": self.rolls_back.id}
         return told
 
     def target(self):
-        state = lambda at: "Succeeded" if at < self.event or self.shifted else "InProgress" if at == self.event else "Pending"
+        ended = self.status in ("Failed", "Stopped")
+        state = lambda at: "Succeeded" if at < self.event or self.shifted else ("Failed" if ended else "InProgress") if at == self.event else ("Skipped" if ended else "Pending")
         # What is waited for has not begun.
         if self.status == "Ready":
             state = lambda at: "Succeeded" if at < self.event else "Pending"
@@ -110,7 +113,7 @@ class Deployment:
         status = "Succeeded" if self.shifted else "InProgress"
         common = {"deploymentId": self.id, "targetId": self.group.target, "status": status, "lifecycleEvents": events}
         if self.group.platform == "Lambda":
-            info = {"functionName": "orders", "functionAlias": "live", "currentVersion": "1", "targetVersion": "2", "targetVersionWeight": self.weight / 100}
+            info = {"functionName": "orders", "functionAlias": "live", "currentVersion": "1", "targetVersion": "2", "targetVersionWeight": 0.0 if ended else self.weight / 100}
             return {"deploymentTargetType": "LambdaTarget", "lambdaTarget": {**common, "lambdaFunctionInfo": info}}
         sets = [{"identifer": "ecs-svc/1", "status": "PRIMARY" if not self.shifted else "ACTIVE", "trafficWeight": 100 - self.weight, "runningCount": 1}]
         if self.event > 1:

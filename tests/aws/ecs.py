@@ -37,6 +37,7 @@ class Deployment:
         self.arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-deployment/edge/{service.name}/{self.number:04}"
         self.revision = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-revision/edge/{service.name}/{self.number:04}"
         self.status, self.stage, self.weight, self.hook, self.reason = "PENDING", 0, 0.0, None, None
+        self.looks, self.hooks = 0, 0
 
     @property
     def name(self):
@@ -44,21 +45,28 @@ class Deployment:
 
     def goes_on(self):
         """One stage further."""
-        if self.status in ENDED or self.hook:
+        if self.status in ENDED:
+            return
+        if self.name == self.service.fails and self.status == "IN_PROGRESS":
+            self.status, self.hook, self.reason = "ROLLBACK_IN_PROGRESS", None, "the deployment circuit breaker was triggered"
+            return
+        if self.hook:
             return
         if self.status == "PENDING":
             self.status = "IN_PROGRESS"
             return
         if self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"):
-            last = self.status == "ROLLBACK_IN_PROGRESS"
-            self.status, self.weight = ("ROLLBACK_SUCCESSFUL" if last else "ROLLBACK_IN_PROGRESS"), 0.0
+            # Blue has the traffic again long before it is over.
+            self.status, self.weight, self.looks = "ROLLBACK_IN_PROGRESS", 0.0, self.looks + 1
             self.service.task_definition = self.service.blue
-            return
-        if self.name == self.service.fails:
-            self.status, self.reason = "ROLLBACK_IN_PROGRESS", "the deployment circuit breaker was triggered"
+            if self.looks > 4:
+                self.status = "ROLLBACK_SUCCESSFUL"
             return
         if self.name == "CLEAN_UP":
+            # Its tasks are no longer counted, and answer what they have begun to.
             self.status = "SUCCESSFUL"
+            if self.service.blue_tasks == "RUNNING":
+                self.service.blue_tasks = "DEACTIVATING"
             return
         if self.name == "PRODUCTION_TRAFFIC_SHIFT":
             self.weight = next(weight for weight in self.service.weights if weight > self.weight)
@@ -67,7 +75,7 @@ class Deployment:
         else:
             self.stage += 1
         if self.name in self.service.pauses:
-            self.hook = f"hook-{next(_number)}"
+            self.hook, self.hooks = f"hook-{next(_number)}", self.service.hooks_each
 
     def told(self):
         told = {
@@ -80,10 +88,11 @@ class Deployment:
                 "requestedTaskCount": 1,
                 "runningTaskCount": 1,
                 "pendingTaskCount": 0,
-                "requestedProductionTrafficWeight": self.weight,
+                # A weight is what was so a moment ago, or is not told.
+                **({} if self.service.strategy == "BLUE_GREEN" else {"requestedProductionTrafficWeight": min(self.weight, self.service.told_most)}),
             },
             "sourceServiceRevisions": [
-                {"arn": self.revision + "-before", "requestedTaskCount": 1, "runningTaskCount": self.service.blue_tasks, "pendingTaskCount": 0}
+                {"arn": self.revision + "-before", "requestedTaskCount": 1, "runningTaskCount": int(self.service.blue_tasks == "RUNNING"), "pendingTaskCount": 0}
             ],
             "lifecycleHookDetails": [],
         }
@@ -101,14 +110,15 @@ class Platform(Backend):
     kind, reads = "aws-ecs", "DescribeServices"
     drains_within = "4s"
 
-    def __init__(self, trouble, strategy="CANARY", pauses=("PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"), weights=(10.0, 50.0, 100.0), fails=None):
+    def __init__(self, trouble, strategy="CANARY", pauses=("PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"), weights=(10.0, 50.0, 100.0), fails=None, hooks_each=1, told_most=100.0):
         super().__init__(trouble)
         self.strategy, self.pauses, self.weights, self.fails = strategy, pauses, weights, fails
         self.name = f"shop-{next(_number)}"
         self.arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/edge/{self.name}"
         self.family = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/shop:"
         self.blue = self.task_definition = self.family + "7"
-        self.blue_tasks, self.lock, self.asked_for_service = 1, threading.Lock(), 0
+        self.hooks_each, self.told_most = hooks_each, told_most
+        self.blue_tasks, self.lock = "RUNNING", threading.Lock()
         first = Deployment(self, self.blue)
         first.status = "SUCCESSFUL"
         self.deployments = [first]
@@ -187,10 +197,27 @@ class Platform(Backend):
         one = self.one(asked["serviceDeploymentArn"])
         if asked["action"] != "CONTINUE" or one.hook != asked["hookId"]:
             raise Refused("InvalidParameterException", "the hook does not wait")
+        one.hooks -= 1
+        if one.hooks:
+            one.hook = f"hook-{next(_number)}"
+            return {"serviceDeploymentArn": one.arn}
         one.hook = None
         # Passed, it is not met once more.
         one.stage += 1
         return {"serviceDeploymentArn": one.arn}
+
+    def ListTasks(self, asked):
+        assert (asked["cluster"], asked["serviceName"]) == ("edge", self.name)
+        if asked["desiredStatus"] == "RUNNING":
+            return {"taskArns": ["arn:green"]}
+        return {"taskArns": ["arn:blue"]}
+
+    def DescribeTasks(self, asked):
+        known = {
+            "arn:green": {"taskDefinitionArn": self.family + "8", "lastStatus": "RUNNING"},
+            "arn:blue": {"taskDefinitionArn": self.blue, "lastStatus": self.blue_tasks},
+        }
+        return {"tasks": [{"taskArn": arn, **known[arn]} for arn in asked["tasks"]]}
 
     def StopServiceDeployment(self, asked):
         one = self.one(asked["serviceDeploymentArn"])

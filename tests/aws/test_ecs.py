@@ -19,7 +19,7 @@ class Ecs(unittest.TestCase):
 
     def blue_ends(self, action="ContinueServiceDeployment", skip=3):
         """Three steps of the traffic have a gate each, and so has blue's end."""
-        trouble().make(action, after=lambda: setattr(self.backend, "blue_tasks", 0), skip=skip)
+        trouble().make(action, after=lambda: setattr(self.backend, "blue_tasks", "STOPPED"), skip=skip)
 
     def test_every_rule_is_kept(self):
         shop = self.shop(weights=(10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 100.0))
@@ -42,10 +42,27 @@ class Ecs(unittest.TestCase):
                 (one,) = self.backend.own
                 self.assertEqual(one.status, "SUCCESSFUL", ran.out)
                 self.assertEqual(trouble().actions().count("ContinueServiceDeployment"), len(weights) + 1)
-                self.backend.blue_tasks = 0
+                self.backend.blue_tasks = "STOPPED"
                 shop.run("resume", "--yes", "--drain-timeout", "4s").ends(0)
                 self.assertEqual(shop.columns(), AFTER)
-                self.assertIn("no task of the revision before it runs", shop.sql("SELECT string_agg(detail::text, ' ') FROM cutover.journal"))
+                self.assertIn("no task of another task definition than shop:8 is left", shop.sql("SELECT string_agg(detail::text, ' ') FROM cutover.journal"))
+
+    def test_several_hooks_at_one_stage(self):
+        shop = self.shop(weights=(50.0, 100.0), hooks_each=2)
+        shop.plan()
+        self.blue_ends(skip=5)
+        shop.execute().ends(0)
+        self.assertEqual(shop.columns(), AFTER)
+        self.assertEqual(trouble().actions().count("ContinueServiceDeployment"), 6)
+
+    def test_a_weight_that_is_told_late_gives_up_nothing(self):
+        """At the last hook it still says 90 %: blue goes in the drain, where the database is looked at first."""
+        shop = self.shop(told_most=90.0)
+        shop.plan()
+        self.blue_ends()
+        shop.execute().ends(0)
+        events = shop.sql("SELECT string_agg(event || coalesce(detail->>'gate', ''), ' ' ORDER BY seq) FROM cutover.journal")
+        self.assertRegex(events, "drain_started.* gate_passedpost-production-traffic-shift-10000")
 
     def test_a_bad_green(self):
         for gate in range(3):
@@ -60,7 +77,7 @@ class Ecs(unittest.TestCase):
                 self.assertEqual((one.status, one.weight), ("ROLLBACK_SUCCESSFUL", 0), ran.out)
 
     def test_the_platform_takes_it_back(self):
-        for fails in ("SCALE_UP", "BAKE_TIME"):
+        for fails in ("SCALE_UP", "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"):
             with self.subTest(fails):
                 shop = self.shop(fails=fails)
                 shop.plan()
@@ -88,7 +105,7 @@ class Ecs(unittest.TestCase):
                     self.assertEqual(process[0].returncode, -9, out)
                     trouble().clear()
                     shop.run("resume", "--yes", "--drain-timeout", "4s")
-                    self.backend.blue_tasks = 0
+                    self.backend.blue_tasks = "STOPPED"
                     shop.run("resume", "--yes", "--drain-timeout", "4s").ends(0)
                     self.assertEqual(len(self.backend.own), 1)
                     self.assertEqual(shop.columns(), AFTER)

@@ -18,6 +18,8 @@ pub(super) mod lambda;
 ))]
 mod not_built;
 pub(super) mod route53;
+#[cfg(any(feature = "aws-codedeploy", feature = "aws-ecs"))]
+mod tasks;
 
 use schemars::JsonSchema;
 use serde::Deserialize;

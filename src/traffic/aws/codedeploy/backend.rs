@@ -9,11 +9,12 @@ use aws_sdk_codedeploy::types::{
     DeploymentReadyAction, DeploymentStatus, DeploymentTarget, DeploymentWaitType, RevisionLocation,
     RevisionLocationType, TimeRange,
 };
-use aws_sdk_ecs::types::DesiredStatus;
+use aws_sdk_ecs::types::Task;
 use camino::Utf8PathBuf;
 use serde_json::Value;
 
 use super::super::account::{Account, Asked, Service};
+use super::super::tasks::tasks_left;
 use super::super::{Arn, policy};
 use super::Settings;
 use super::seen::{READY, TERMINATION, TargetSeen, is_over, progress, taken_back_by};
@@ -38,8 +39,8 @@ const LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many deployments the service describes at once.
 const AT_ONCE: usize = 25;
 
-/// How many tasks the service describes at once.
-const TASKS_AT_ONCE: usize = 100;
+/// How long a change of an alias may take until every invocation goes by it.
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// How long the service may take to list what it has just begun.
 const LISTED_WITHIN: Duration = Duration::from_secs(10);
@@ -271,7 +272,13 @@ impl CodeDeploy {
         let group = self.group(asked).await?;
         match group.compute_platform() {
             Some(ComputePlatform::Ecs) => {}
-            Some(ComputePlatform::Lambda) => return self.revision(asked).await.map(|_| ()),
+            Some(ComputePlatform::Lambda) => {
+                let longest = self.settings.longest_invocation.duration();
+                context.log.line(format!(
+                    "blue is waited for {longest:?} after the deployment (longest-invocation): --drain-timeout must be longer"
+                ));
+                return self.revision(asked).await.map(|_| ());
+            }
             other => {
                 let other = other.map_or("another platform", |platform| platform.as_str());
                 return Err(asked.misconfigured(format!("it deploys to {other}, and not to ECS or Lambda")));
@@ -313,18 +320,22 @@ impl CodeDeploy {
         if side == Side::Green {
             return Ok(Drain::Active { count: None });
         }
-        let id = info.deployment_id().unwrap_or_default();
-        let target = self.target(asked, id).await?;
-        if !target.has_tasks {
+        if info.compute_platform() == Some(&ComputePlatform::Lambda) {
             return Ok(self.invocations_have_ended(&info));
         }
-        let (Some(tasks), group) = (&target.blue_tasks, self.group(asked).await?) else { return Ok(Drain::Unknown) };
+        let id = info.deployment_id().unwrap_or_default();
+        let target = self.target(asked, id).await?;
+        let (Some(tasks), group) = (target.blue_tasks.as_deref(), self.group(asked).await?) else {
+            return Ok(Drain::Unknown);
+        };
         let [service] = group.ecs_services() else { return Ok(Drain::Unknown) };
         let (Some(cluster), Some(service)) = (service.cluster_name(), service.service_name()) else {
             return Ok(Drain::Unknown);
         };
         let asked = self.containers.asked(context, "drain");
-        Ok(match self.tasks_left(asked, cluster, service, tasks).await? {
+        let client = self.containers.client(asked).await?;
+        let is_blue = |task: &Task| task.started_by() == Some(tasks);
+        Ok(match tasks_left(client, asked, cluster, service, is_blue).await? {
             0 => Drain::Drained {
                 evidence: format!(
                     "deployment {id} has succeeded, and no task of task set {tasks} is left of service {service} in {cluster}"
@@ -341,7 +352,7 @@ impl CodeDeploy {
         let Some(past) = ended.map(|ended| SystemTime::now().duration_since(ended).unwrap_or_default()) else {
             return Drain::Unknown;
         };
-        match longest.saturating_sub(past) {
+        match (longest + SETTLES).saturating_sub(past) {
             Duration::ZERO => Drain::Drained {
                 evidence: format!(
                     "deployment {} succeeded longer ago than the {longest:?} that an invocation may take; whoever names the version \
@@ -351,32 +362,6 @@ impl CodeDeploy {
             },
             left => Drain::WaitUntil { ms: crate::release::time::milliseconds(left) },
         }
-    }
-
-    /// How many tasks of a task set are not over, whether or not they are to stop.
-    async fn tasks_left(&self, asked: Asked<'_>, cluster: &str, service: &str, set: &str) -> Result<u64, TrafficError> {
-        let client = self.containers.client(asked).await?;
-        let mut left = 0;
-        for wanted in [DesiredStatus::Running, DesiredStatus::Stopped] {
-            let mut next = None;
-            loop {
-                let call = client.list_tasks().cluster(cluster).service_name(service).desired_status(wanted.clone());
-                let page = asked.answer(call.set_next_token(next).send()).await?;
-                for arns in page.task_arns().chunks(TASKS_AT_ONCE) {
-                    let call = client.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
-                    let found = asked.answer(call.send()).await?;
-                    let is_left = |task: &&aws_sdk_ecs::types::Task| {
-                        task.started_by() == Some(set) && task.last_status() != Some("STOPPED")
-                    };
-                    left += found.tasks().iter().filter(is_left).count();
-                }
-                next = page.next_token;
-                if next.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(u64::try_from(left).unwrap_or(u64::MAX))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What CodeDeploy shows of a deployment, in the words of a release.
 
 use aws_sdk_codedeploy::types::{
-    DeploymentInfo, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus, TargetLabel, TargetStatus,
+    ComputePlatform, DeploymentInfo, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
+    TargetLabel, TargetStatus,
 };
 
 use super::super::share_of;
@@ -18,12 +19,12 @@ pub(super) const TERMINATION: &str = "termination";
 pub(super) struct TargetSeen {
     /// Green's share, as far as it can be told.
     pub(super) share: Option<Share>,
+    /// Whether traffic has begun to be shifted.
+    pub(super) has_begun: bool,
     /// What is being done.
     pub(super) doing: Option<String>,
     /// Whether green has everything and every hook has passed: what is left is blue's end.
     pub(super) is_shifted: bool,
-    /// Whether it is a service, whose blue has tasks that are ended.
-    pub(super) has_tasks: bool,
     /// Blue's task set, as its tasks name it.
     pub(super) blue_tasks: Option<String>,
 }
@@ -43,7 +44,7 @@ impl TargetSeen {
             let blue = labelled(&TargetLabel::Blue).or_else(others);
             // So the API spells it.
             let blue_tasks = blue.and_then(|set| set.identifer()).map(str::to_owned);
-            return Self { has_tasks: true, blue_tasks, ..told };
+            return Self { blue_tasks, ..told };
         }
         let Some(lambda) = target.lambda_target() else { return Self::default() };
         let weight = lambda.lambda_function_info().and_then(|info| match info.target_version_weight() {
@@ -60,14 +61,16 @@ impl TargetSeen {
         let of = |name: &str| events.iter().find(|event| event.lifecycle_event_name() == Some(name));
         let shifting = of("AllowTraffic").and_then(LifecycleEvent::status);
         let is_shifted = status == Some(&TargetStatus::Succeeded);
-        let share = match shifting {
+        // What comes behind a hook that failed is skipped.
+        let has_begun = !matches!(shifting, None | Some(LifecycleEventStatus::Pending | LifecycleEventStatus::Skipped));
+        let share = match has_begun {
             _ if is_shifted => Some(Share::ALL),
-            None | Some(LifecycleEventStatus::Pending) => Some(Share::NONE),
-            Some(_) => weight,
+            false => Some(Share::NONE),
+            true => weight,
         };
         let doing = events.iter().find(|event| event.status() == Some(&LifecycleEventStatus::InProgress));
         let doing = doing.and_then(LifecycleEvent::lifecycle_event_name).map(str::to_owned);
-        Self { share, doing, is_shifted, ..Self::default() }
+        Self { share, has_begun, doing, is_shifted, ..Self::default() }
     }
 }
 
@@ -107,11 +110,12 @@ pub(super) fn progress(info: &DeploymentInfo, target: &TargetSeen, back: Option<
             }
             // Whose the traffic is meanwhile, it does not say.
             Some(_) => Progress::Running { share: None, stage: Some("it is taken back".to_owned()) },
-            None if target.share == Some(Share::NONE) => Progress::RolledBack { why: why(info) },
+            // A weight may be told too early, or not at all.
+            None if !target.has_begun && !target.is_shifted => Progress::RolledBack { why: why(info) },
             None => Progress::Failed { why: why(info) },
         },
         // It says so as long as blue is kept, whatever else it says by then.
-        _ if target.is_shifted && target.has_tasks => {
+        _ if target.is_shifted && info.compute_platform() != Some(&ComputePlatform::Lambda) => {
             Progress::AtGate { gate: TERMINATION.to_owned(), share: Some(Share::ALL), approval: false }
         }
         Some(DeploymentStatus::Ready) => {
@@ -163,6 +167,13 @@ mod tests {
         let share = Share::basis_points(1000);
         let stage = Some("AllowTraffic".to_owned());
         assert_eq!(is(DeploymentStatus::InProgress, &shifting), Progress::Running { share, stage });
+        // Behind a hook that failed.
+        let skipped = vec![
+            event("AfterInstall", LifecycleEventStatus::Failed),
+            event("AllowTraffic", LifecycleEventStatus::Skipped),
+        ];
+        let skipped = service(TargetStatus::Failed, skipped, Vec::new());
+        assert_eq!((skipped.has_begun, skipped.share), (false, Some(Share::NONE)));
         // As it is printed in the tutorial of ECS: without labels, and blue's tasks still run.
         let sets = vec![set("ecs-svc/1", "ACTIVE", 0.0, None), set("ecs-svc/2", "PRIMARY", 100.0, None)];
         let kept = service(TargetStatus::Succeeded, vec![event("AfterAllowTraffic", Succeeded)], sets);
@@ -173,16 +184,16 @@ mod tests {
 
     #[test]
     fn what_has_stopped_is_followed_to_who_has_the_traffic() {
-        let stopped = |by: Option<&DeploymentInfo>, share| {
+        let stopped = |by: Option<&DeploymentInfo>, has_begun| {
             let error = ErrorInformation::builder().code(ErrorCode::AlarmActive).message("p99").build();
             let info = DeploymentInfo::builder().status(DeploymentStatus::Stopped).error_information(error).build();
-            progress(&info, &TargetSeen { share, ..TargetSeen::default() }, by)
+            // Whatever weight is told.
+            progress(&info, &TargetSeen { share: Some(Share::NONE), has_begun, ..TargetSeen::default() }, by)
         };
         let why = || "ALARM_ACTIVE: p99".to_owned();
-        assert_eq!(stopped(None, Some(Share::NONE)), Progress::RolledBack { why: why() });
-        assert_eq!(stopped(None, Some(Share::ALL)), Progress::Failed { why: why() });
-        assert_eq!(stopped(None, None), Progress::Failed { why: why() });
-        let back = |status| stopped(Some(&deployment(status)), Some(Share::ALL));
+        assert_eq!(stopped(None, false), Progress::RolledBack { why: why() });
+        assert_eq!(stopped(None, true), Progress::Failed { why: why() });
+        let back = |status| stopped(Some(&deployment(status)), true);
         assert_eq!(back(DeploymentStatus::Succeeded), Progress::RolledBack { why: why() });
         assert!(matches!(back(DeploymentStatus::InProgress), Progress::Running { share: None, .. }));
         assert!(matches!(back(DeploymentStatus::Failed), Progress::Failed { .. }));
@@ -204,7 +215,8 @@ mod tests {
         assert_eq!(shifting(1.0), None);
         let shifted = seen(1.0, TargetStatus::Succeeded, Succeeded);
         assert_eq!(shifted.share, Some(Share::ALL));
-        let last = progress(&deployment(DeploymentStatus::InProgress), &shifted, None);
+        let info = DeploymentInfo::builder().compute_platform(ComputePlatform::Lambda);
+        let last = progress(&info.status(DeploymentStatus::InProgress).build(), &shifted, None);
         assert!(matches!(last, Progress::Running { share: Some(Share::ALL), .. }), "{last:?}");
     }
 }

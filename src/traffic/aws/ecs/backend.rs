@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    DeploymentConfiguration, DeploymentControllerType, DeploymentLifecycleHookAction, DeploymentLifecycleHookStage,
-    DeploymentLifecycleHookTargetType, DeploymentStrategy, Service as EcsService, ServiceDeployment,
-    ServiceDeploymentStatus, StopServiceDeploymentStopType,
+    DeploymentConfiguration, DeploymentControllerType, DeploymentLifecycleHook, DeploymentLifecycleHookAction,
+    DeploymentLifecycleHookStage, DeploymentLifecycleHookTargetType, DeploymentStrategy, Service as EcsService,
+    ServiceDeployment, ServiceDeploymentStatus, StopServiceDeploymentStopType, Task,
 };
 use serde_json::Value;
 
 use super::super::account::{Account, Asked, Service};
+use super::super::tasks::tasks_left;
 use super::super::{Arn, policy};
 use super::seen::{is_ended, is_over, pause, progress};
 use super::{Settings, family};
@@ -87,10 +88,10 @@ impl Ecs {
     async fn begin(&self, context: &Context) -> Result<Handle, TrafficError> {
         let asked = self.service.asked(context, "start");
         match self.last(asked).await? {
-            Some((last, true)) if !is_over(&last) || last.status() == Some(&ServiceDeploymentStatus::Successful) => {
+            Some((last, true)) if !is_ended(&last) || last.status() == Some(&ServiceDeploymentStatus::Successful) => {
                 return Self::handle(asked, &last);
             }
-            Some((last, false)) if !is_over(&last) => {
+            Some((last, _)) if !is_over(&last) => {
                 let Handle(arn) = Self::handle(asked, &last)?;
                 let message = format!("the service is being deployed by somebody else: {arn}");
                 return Err(asked.refused(TrafficErrorCode::Conflict, message));
@@ -192,6 +193,15 @@ impl Ecs {
                 "the service has neither a pause hook at POST_PRODUCTION_TRAFFIC_SHIFT nor a bake time: it ends blue as soon as green has everything, and there is no way back from then on",
             );
         }
+        let goes_on = |hook: &DeploymentLifecycleHook| {
+            let timeout = hook.timeout_configuration().and_then(|timeout| timeout.action());
+            timeout == Some(&DeploymentLifecycleHookAction::Continue)
+        };
+        if configuration.lifecycle_hooks().iter().any(goes_on) {
+            context.log.line(
+                "the service has a hook that goes on by itself when its time is up (timeoutConfiguration): the release may stand still there, and blue may be ended meanwhile",
+            );
+        }
         Ok(())
     }
 
@@ -210,12 +220,19 @@ impl Ecs {
         if sources.is_empty() {
             return Ok(Drain::Unknown);
         }
-        let left: i32 = sources.iter().map(|source| source.running_task_count() + source.pending_task_count()).sum();
-        Ok(match u64::try_from(left) {
-            Ok(0) => Drain::Drained {
-                evidence: format!("deployment {arn} is successful, and no task of the revision before it runs"),
+        let counted: i32 = sources.iter().map(|source| source.running_task_count() + source.pending_task_count()).sum();
+        // A task that is to stop is not counted there, and still answers.
+        let Settings { cluster, service, task_definition, .. } = &self.settings;
+        let green = family(task_definition);
+        let is_blue = |task: &Task| task.task_definition_arn().is_none_or(|of| family(of) != green);
+        let left = tasks_left(self.service.client(asked).await?, asked, cluster, service, is_blue).await?;
+        Ok(match left.max(u64::try_from(counted).unwrap_or_default()) {
+            0 => Drain::Drained {
+                evidence: format!(
+                    "deployment {arn} is successful, and no task of another task definition than {green} is left"
+                ),
             },
-            left => Drain::Active { count: left.ok() },
+            left => Drain::Active { count: Some(left) },
         })
     }
 }
@@ -231,12 +248,15 @@ impl TrafficBackend for Ecs {
         let of = |kind: &str, rest: &str| format!("arn:{partition}:ecs:{region}:*:{kind}/{cluster}/{service}{rest}");
         let (service, deployments, revisions) =
             (of("service", ""), of("service-deployment", "/*"), of("service-revision", "/*"));
+        let tasks = format!("arn:{partition}:ecs:{region}:*:task/{cluster}/*");
         let of_deployments =
             ["ecs:ContinueServiceDeployment", "ecs:DescribeServiceDeployments", "ecs:StopServiceDeployment"];
         Some(policy(&[
             (&["ecs:DescribeServices", "ecs:UpdateService"], vec![&service]),
             (&of_deployments, vec![&deployments]),
             (&["ecs:DescribeServiceRevisions"], vec![&revisions]),
+            (&["ecs:DescribeTasks"], vec![&tasks]),
+            (&["ecs:ListTasks"], vec!["*"]),
         ]))
     }
 
