@@ -77,7 +77,9 @@ fn refusal(
     let (target, event, returns) = match command {
         Command::Insert(insert) => {
             let target = &insert.table.name.value;
-            if insert.conflict.is_some() && on(target) && matches!(rule.event, RuleEvent::Insert | RuleEvent::Update) {
+            // One that does nothing in the place of an INSERT is taken; the rows are lost.
+            let meets = rule.event == RuleEvent::Update || rule.event == RuleEvent::Insert && !rule.nothing;
+            if insert.conflict.is_some() && on(target) && meets {
                 return Some("ON CONFLICT cannot be used with a table that has rules for INSERT or UPDATE");
             }
             (Some(target), RuleEvent::Insert, !insert.returning.is_empty())
@@ -93,9 +95,12 @@ fn refusal(
     if whole && event == rule.event && returns && rule.instead && !rule.returning {
         return Some("the rule does not return what its RETURNING asks for");
     }
-    // Only one statement in the place of another is taken below WITH.
+    // Only one statement in the place of another is taken below WITH, and what leaves the statement itself alone.
     let inside =
         !whole && writes.iter().any(|w| reaches(&w.relation, relation, schema) && is_about(rule.event, &w.kind));
-    let taken = rule.instead && !rule.conditional && !rule.nothing;
+    let taken = match rule.nothing {
+        true => rule.conditional || !rule.instead,
+        false => rule.instead && !rule.conditional && rule.single,
+    };
     (inside && !taken).then_some("such a rule cannot be used with what writes below WITH")
 }

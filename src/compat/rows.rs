@@ -78,10 +78,14 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
     let Some(relation) = schema.relation(&write.relation) else { return Vec::new() };
     let name = || write.relation.clone();
     let mut found = Vec::new();
-    if let WriteKind::Insert { columns, rows, arbiter, .. } = &write.kind {
-        let deferrable = |(_, index): &(&Ident, &Shared<Index>)| {
-            index.deferrable && arbiter.as_ref().is_some_and(|arbiter| arbiter.finds(index) == Sure::Yes)
+    if let WriteKind::Insert { columns, rows, arbiter, constraint, anywhere, .. } = &write.kind {
+        // Without a target all keys are looked at.
+        let finds = |key: &Ident, index: &Index| {
+            *anywhere
+                || constraint.as_ref() == Some(key)
+                || arbiter.as_ref().is_some_and(|arbiter| arbiter.finds(index) == Sure::Yes)
         };
+        let deferrable = |(key, index): &(&Ident, &Shared<Index>)| index.deferrable && finds(key, index);
         let keys = relation.indexes.iter().filter(deferrable);
         found.extend(keys.map(|(key, _)| Refusal::Deferrable { relation: name(), constraint: key.clone() }));
         let defaulted = |column: &Column| rows.iter().any(|row| row.get(&column.name) == Some(&Constant::Default));
@@ -302,7 +306,7 @@ impl Known<'_> {
         let default = self.constants.get(&column.name) == Some(&Constant::Default);
         if default || (self.changed.is_none() && !self.given.contains(&column.name)) {
             return match column.default {
-                None => Some(Constant::Null),
+                None | Some(DefaultValue::Null) => Some(Constant::Null),
                 Some(DefaultValue::Constant) => self.default_of(column),
                 Some(_) => None,
             };

@@ -469,7 +469,7 @@ fn unseen_of_table(change: &TableChange, table: &QName, before: &Schema) -> (Opt
             let sequence = before.relations().find(|(_, relation)| owned(relation)).map(|(name, _)| name);
             (sequence.map(behaviour::numbers), None)
         }
-        TableChange::AlterConstraint { name } => (Some(behaviour::checked(table, name)), None),
+        TableChange::AlterConstraint { name, .. } => (Some(behaviour::checked(table, name)), None),
         TableChange::DetachPartition { partition, .. } => {
             (Some(behaviour::rows_of(table, &before.resolve(partition))), None)
         }

@@ -560,7 +560,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
             "tablespace" | "access method" => Hazard { rewrite: true, ..exclusive },
             _ => exclusive,
         },
-        TableChange::AlterConstraint { name } => altered_constraint(name, table, schema),
+        TableChange::AlterConstraint { name, .. } => altered_constraint(name, table, schema),
         TableChange::DropColumn { column, cascade, .. } => falling_with(column, *cascade, table, schema)
             .iter()
             .fold(exclusive, |h, name| h.lock(name, LockMode::AccessExclusive)),

@@ -269,7 +269,7 @@ fn meant(operation: &Operation, schema: &Schema) -> Option<Fact> {
             TableChange::DropConstraint { name, .. }
             | TableChange::ValidateConstraint { name }
             | TableChange::RenameConstraint { from: name, .. }
-            | TableChange::AlterConstraint { name } => {
+            | TableChange::AlterConstraint { name, .. } => {
                 names_not_null(&schema.resolve(table), name, schema).then_some(Fact::NotNullIsConstraint)
             }
             _ => None,

@@ -99,6 +99,11 @@ impl<'a> Subject<'a> {
         subjects.take_while(move |other| other.step.span.file == step.span.file)
     }
 
+    /// The steps of all files after it that run before the cutover.
+    pub(crate) fn until_cutover(&self) -> impl Iterator<Item = &'a PlacedStep<'a>> + use<'a> {
+        self.release.steps[self.at + 1..].iter().filter(|step| step.phase == Phase::Before)
+    }
+
     /// The steps of the same file after it.
     pub(crate) fn later(&self) -> impl Iterator<Item = Self> + use<'a> {
         let Self { release, step, at } = *self;

@@ -83,17 +83,25 @@ fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32)
                 )),
         )
     };
-    // A default that always fails is no matter of a workload that does not belong.
+    // What always fails is no matter of a workload that does not belong: a default, a key that no ON CONFLICT may find.
     let failing = move |query: usize| {
         let of = &watch.queries()[query];
-        let refusal = watch.own().refusals(query).into_iter().find(|why| matches!(why, Refusal::Fails { .. }))?;
+        let own = watch.own().refusals(query).into_iter();
+        let refusal = { own }.find(|why| match why {
+            Refusal::Fails { .. } => true,
+            Refusal::Deferrable { .. } => green,
+            // The step that takes it away says so.
+            Refusal::Check { .. } | Refusal::LeftOut { .. } | Refusal::Null { .. } => false,
+        })?;
         let severity = if green { Severity::Error } else { Severity::Warning };
         let text = format!("{who}'s query {} fails on the schema of its own version: {refusal}", of.name);
-        Some(
-            Diagnostic::new(codes::UNFIT_QUERY, severity, text)
-                .at(of.span.moved(offset), "refused")
-                .help("give the column a default that it takes, or write the column"),
-        )
+        Some(Diagnostic::new(codes::UNFIT_QUERY, severity, text).at(of.span.moved(offset), "refused").help(
+            match refusal {
+                Refusal::Deferrable { .. } => "let ON CONFLICT name another key, or make this one without DEFERRABLE",
+                Refusal::Check { .. } => "write what the check takes, or drop the check from the release",
+                _ => "give the column a default that it takes, or write the column",
+            },
+        ))
     };
     (0..watch.queries().len()).filter_map(move |query| {
         let Some(problem) = watch.own().look(query)?.refused() else {

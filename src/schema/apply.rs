@@ -277,7 +277,10 @@ impl Change {
             | Operation::Transaction(_)
             | Operation::Maintenance { table: None, .. } => {}
             // It may make roles, as blocks do that look whether they are there.
-            Operation::Opaque { .. } => self.schema.roles.clear(),
+            Operation::Opaque { rule, .. } => {
+                self.schema.roles.clear();
+                rule.iter().for_each(|change| self.rule(change));
+            }
         }
     }
 

@@ -449,10 +449,13 @@ impl Change {
                     constraint.valid = true;
                 }
             }),
-            // One that bound nothing may bind from here on.
-            TableChange::AlterConstraint { name } => self.edit(table, |relation| {
-                if let Some(constraint) = relation.constraints.get_mut(name) {
-                    constraint.enforced = true;
+            // What binds from here on is held against the rows that there are; what does not any more, against none.
+            TableChange::AlterConstraint { name, enforced } => self.edit(table, |relation| {
+                if let (Some(constraint), Some(enforced)) = (relation.constraints.get_mut(name), *enforced)
+                    && constraint.enforced != enforced
+                {
+                    constraint.enforced = enforced;
+                    constraint.valid = enforced;
                 }
             }),
             TableChange::RowSecurity { enabled } => self.edit(table, |r| r.row_security = *enabled),

@@ -6,7 +6,7 @@ use super::apply::Change;
 use super::model::{Column, QName, Relation};
 use super::refusals;
 use crate::shared::Shared;
-use crate::sql::operation::{CreateView, Firing, Ident, RelationKind};
+use crate::sql::operation::{CreateView, Firing, Ident, RelationKind, RuleChange, RuleEvent, RuleVerb};
 use crate::sql::query::{Expr, Item, QueryBody, QueryExpression};
 
 impl Change {
@@ -108,6 +108,17 @@ impl Change {
                 });
                 self.views_above_one(&name, takes_all, depth + 1);
             }
+        }
+    }
+
+    /// A rule that does something in the place of whatever is written takes the columns, too, that the view computes.
+    pub(super) fn rule(&mut self, change: &RuleChange) {
+        let RuleVerb::Made(body) = &change.verb else { return };
+        let view = self.schema.resolve(&change.table);
+        let computes = self.schema.relation(&view).is_some_and(|found| found.columns.iter().any(|c| c.computed));
+        if computes && body.instead && !body.conditional && body.event != RuleEvent::Select {
+            self.edit(&view, |relation| relation.columns.iter_mut().for_each(|column| column.computed = false));
+            self.views_above_one(&view, true, 0);
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Body {
     pub raises: bool,
     /// Whether it may return NULL (`RETURN NULL`): of a trigger that runs before a row is written, the row is not written.
     pub returns_null: bool,
+    /// Whether it may return the row that was there (`RETURN OLD`): there is none where a row is inserted, and that is NULL.
+    pub returns_old: bool,
     /// Whether it demands a row of a query (`INTO STRICT`).
     pub strict: bool,
     /// Whether it runs SQL that is put together at run time.
@@ -388,6 +390,7 @@ impl<'a> Reader<'a> {
             }
         } else if first.is("return") {
             self.body.returns_null |= next(1, "null") && pieces.len() == 2;
+            self.body.returns_old |= next(1, "old") && pieces.len() == 2;
             let from = if next(1, "next") { 2 } else { 1 };
             let read = self.expression(pieces.get(from..).unwrap_or_default());
             // The first that is behind no condition ends the body.

@@ -153,7 +153,7 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
         TableChange::DropConstraint { name, .. } => column(name, "DROP CONSTRAINT".into()),
         TableChange::RenameConstraint { from, to } => column(from, format!("RENAME CONSTRAINT TO {to}")),
         TableChange::ValidateConstraint { name } => column(name, "VALIDATE CONSTRAINT".into()),
-        TableChange::AlterConstraint { name } => column(name, "ALTER CONSTRAINT".into()),
+        TableChange::AlterConstraint { name, .. } => column(name, "ALTER CONSTRAINT".into()),
         TableChange::RowSecurity { enabled } => {
             whole(format!("{} ROW LEVEL SECURITY", if *enabled { "ENABLE" } else { "DISABLE" }))
         }

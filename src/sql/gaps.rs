@@ -35,6 +35,21 @@ pub(crate) struct Gaps {
     pub(crate) default_tablespace: bool,
     /// Where `NOT ENFORCED` stands behind a rule, as numbers of tokens.
     pub(crate) not_enforced: Vec<usize>,
+    /// `ENFORCED` behind something else that is said of a rule.
+    pub(crate) enforced: bool,
+    /// The elements of a CREATE TABLE that say `NOT ENFORCED`.
+    pub(crate) unenforced: Vec<Unenforced>,
+}
+
+/// An element of a CREATE TABLE that says `NOT ENFORCED`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unenforced {
+    /// Whether it is a rule of the table, and no column.
+    pub(crate) rule: bool,
+    /// Its place among the columns, or among the rules.
+    pub(crate) at: usize,
+    /// How often it says so.
+    pub(crate) times: usize,
 }
 
 /// How a comment begins that stands where something was blanked; none of an author's does.
@@ -466,6 +481,7 @@ impl Mender<'_> {
     /// The elements between the parentheses of a CREATE TABLE.
     fn elements(&mut self, solids: &[Solid]) {
         let mut columns = 0;
+        let mut rules = 0;
         let mut start = 0;
         let mut dangling: Option<Solid> = None;
         while start < solids.len() {
@@ -479,6 +495,15 @@ impl Mender<'_> {
                 self.gaps.not_null.extend(self.ident(element.get(named + 2)));
                 true
             } else {
+                let words = ["constraint", "check", "unique", "primary", "foreign"];
+                let excludes = self.is(element.get(1), "using") || self.is_token(element.get(1), &Token::LParen);
+                let rule = words.iter().any(|word| self.is(element.first(), word))
+                    || self.is(element.first(), "exclude") && excludes;
+                let said = |i: &usize| self.reads(element, *i, &["not", "enforced"]) && element[*i].depth == 1;
+                let times = (1..element.len()).filter(said).count();
+                let at = if rule { rules } else { columns - rules };
+                self.gaps.unenforced.extend((times > 0).then_some(Unenforced { rule, at, times }));
+                rules += usize::from(rule);
                 columns += 1;
                 false
             };
@@ -532,7 +557,7 @@ impl Mender<'_> {
     fn table_parts(&mut self) {
         let solids = self.solid();
         let (mut modes, mut binds_nothing) = (Vec::new(), Vec::new());
-        let (mut nulls_collide, mut default_tablespace, mut inherits_not) = (false, false, false);
+        let (mut nulls_collide, mut default_tablespace, mut inherits_not, mut binds) = (false, false, false, false);
         for i in 1..solids.len() {
             let before = |word: &str| self.is(solids.get(i - 1), word);
             let closes = self.is_token(solids.get(i - 1), &Token::RParen);
@@ -566,6 +591,7 @@ impl Mender<'_> {
                 usize::from(self.is(solids.get(i), "enforced") && after_rule || period)
             };
             inherits_not |= no_inherit && closes;
+            binds |= self.is(solids.get(i), "enforced") && after_rule;
             binds_nothing.extend(not_enforced.then_some(solids[i].at));
             // `ON DELETE SET NULL (column)`
             let referential =
@@ -600,6 +626,7 @@ impl Mender<'_> {
         self.gaps.default_tablespace = default_tablespace;
         self.gaps.no_inherit = inherits_not;
         self.gaps.not_enforced = binds_nothing;
+        self.gaps.enforced = binds;
         // From the back, so that the places before stay.
         for at in modes.into_iter().rev() {
             let span = self.tokens[at].span;

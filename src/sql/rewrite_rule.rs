@@ -37,6 +37,8 @@ pub struct RuleBody {
     pub conditional: bool,
     /// `NOTHING`: nothing is done in their place.
     pub nothing: bool,
+    /// Whether one statement is done that reads or writes rows, and no other.
+    pub single: bool,
     /// Whether it returns what `RETURNING` asks for.
     pub returning: bool,
 }

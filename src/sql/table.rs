@@ -333,6 +333,8 @@ pub enum TableChange {
     AlterConstraint {
         /// Which one.
         name: Ident,
+        /// `ENFORCED`, or `NOT ENFORCED`.
+        enforced: Option<bool>,
     },
     /// `ENABLE|DISABLE ROW LEVEL SECURITY`
     RowSecurity {

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Docs, Rule, RuleCheck, Subject, Yields};
 use crate::schema::{Function, QName, Schema, TableRule as Constraint};
-use crate::sql::operation::{DataVerb, DefaultValue, Ident, OnDelete, RelationKind, TableChange};
+use crate::sql::operation::{DataVerb, DefaultValue, Firing, Ident, OnDelete, RelationKind, TableChange};
 use crate::sql::{Name, Operation};
 
 pub(crate) const RULE: Rule = Rule {
@@ -141,28 +141,43 @@ fn passed_over(subject: &Subject<'_>) -> Option<Diagnostic> {
         true => (subject.after(), step.before, &release.blue, "from here on"),
         false => (step.before, subject.after(), &release.green, "until here"),
     };
+    // RETURN OLD is NULL where a row is inserted. One that is about other rows, too, may say it of those.
+    let is_null = |function: &Function, firing: Firing| {
+        let inserts = firing.insert && !firing.update && !firing.delete;
+        let body = function.source.body();
+        body.returns_null || body.returns_old && inserts
+    };
     let passes = |schema: &Schema, table: &QName, name: &Ident| {
         let Some(relation) = schema.relation(table).filter(|found| found.triggers.get(name) == Some(&true)) else {
             return false;
         };
         let functions = relation.trigger_functions.get(name).map_or(&[][..], |function| schema.functions(function));
-        relation.firing(name).changes_rows() && functions.iter().any(|f| f.source.body().returns_null)
+        let firing = relation.firing(name);
+        firing.changes_rows() && functions.iter().any(|function| is_null(function, firing))
     };
-    let touches = |operation: &Operation| {
-        matches!(
-            operation,
-            Operation::CreateTrigger { .. }
-                | Operation::DropTrigger { .. }
-                | Operation::CreateFunction(_)
-                | Operation::AlterTable { change: TableChange::SwitchTrigger { .. }, .. }
-        )
-    };
-    step.operations().find(|operation| touches(operation))?;
-    let tables = with.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
-    let triggers =
-        tables.flat_map(|(table, relation)| relation.triggers.keys().map(move |name| (table, relation, name)));
-    let mut found = triggers.filter(|(table, _, name)| passes(with, table, name) && !passes(without, table, name));
-    found.find_map(|(table, relation, name)| {
+    let mut triggers = step.operations().flat_map(|operation| match operation {
+        Operation::CreateTrigger { table, .. }
+        | Operation::DropTrigger { table, .. }
+        | Operation::AlterTable { table, change: TableChange::SwitchTrigger { .. }, .. } => {
+            of_whole(with, step.before.resolve(table))
+        }
+        Operation::CreateFunction(made) => {
+            let name = step.before.resolve_function(&made.name);
+            let null = |schema: &Schema| {
+                let bodies = schema.functions(&name).iter().map(|function| function.source.body());
+                { bodies }.any(|body| body.returns_null || body.returns_old)
+            };
+            // Mostly none returns NULL, and nothing has to be looked for.
+            if null(with) { calling(with, &name) } else { Vec::new() }
+        }
+        _ => Vec::new(),
+    });
+    triggers.find_map(|(table, name)| {
+        let relation = with.relation(&table).filter(|relation| relation.kind == RelationKind::Table)?;
+        let (table, name) = (&table, &name);
+        if !passes(with, table, name) || passes(without, table, name) {
+            return None;
+        }
         let known = if before { with.origin_of(table) } else { table.clone() };
         release.base.relation(&known).filter(|_| before || !passes(release.last, table, name))?;
         let query = match version.app.does(&known, |write| write.sets_off(relation.firing(name))) {
@@ -177,6 +192,29 @@ fn passed_over(subject: &Subject<'_>) -> Option<Diagnostic> {
         let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, when);
         Some(version.shown_by(diagnostic, query).help("make sure that it does so for no row that the version needs"))
     })
+}
+
+/// The triggers of a table and of its parts.
+fn of_whole(schema: &Schema, table: QName) -> Vec<(QName, Ident)> {
+    let (mut tables, mut at) = (vec![table], 0);
+    while let Some(next) = tables.get(at).cloned() {
+        tables.extend(schema.children(&next).cloned());
+        at += 1;
+    }
+    let triggers = |table: QName| {
+        let names = schema.relation(&table).into_iter().flat_map(|relation| relation.triggers.keys());
+        names.map(|name| (table.clone(), name.clone())).collect::<Vec<_>>()
+    };
+    tables.into_iter().flat_map(triggers).collect()
+}
+
+/// The triggers that call a function.
+fn calling(schema: &Schema, function: &QName) -> Vec<(QName, Ident)> {
+    let calls = schema.relations().flat_map(|(table, relation)| {
+        let own = relation.trigger_functions.iter().filter(|(_, called)| *called == function);
+        own.map(move |(name, _)| (table.clone(), name.clone()))
+    });
+    calls.collect()
 }
 
 /// A table beside its own that a trigger's function may write.

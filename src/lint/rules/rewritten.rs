@@ -4,8 +4,10 @@
 use crate::compat::{App, Evidence, Phase};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::lint::{Rule, Subject};
+use crate::schema::{QName, Schema};
 use crate::sql::Operation;
 use crate::sql::operation::{RuleBody, RuleChange, RuleEvent, RuleVerb};
+use crate::workload::Query;
 
 pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) -> Vec<Diagnostic> {
     match operation {
@@ -16,22 +18,62 @@ pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) ->
     }
 }
 
-/// A query that the server refuses as long as the rule is there.
+/// A query that the server refuses as long as the rule is there: one of blue's where the rule comes before the cutover, one of green's wherever it comes,
+/// for it stays.
 fn refused(subject: &Subject<'_>, change: &RuleChange) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let RuleVerb::Made(body) = &change.verb else { return None };
     let table = step.before.origin_of(&step.before.resolve(&change.table));
-    let (version, code): (_, Code) = match step.phase {
-        Phase::Before => (&release.blue, codes::BLUE_BREAKS),
-        Phase::After => (&release.green, codes::GREEN_BREAKS),
+    let green = || {
+        let (table, query, why) = by_green(subject, change, body)?;
+        Some((&release.green, codes::GREEN_BREAKS, table, query, why))
     };
-    let (query, why) = version.app.refused_by_rule(&table, body)?;
+    let blue = || {
+        let (query, why) = release.blue.app.refused_by_rule(&table, body)?;
+        Some((&release.blue, codes::BLUE_BREAKS, table.clone(), query, why))
+    };
+    let (version, code, table, query, why): (_, Code, _, _, _) = match step.phase {
+        Phase::Before => blue().or_else(green)?,
+        Phase::After => green()?,
+    };
     let text = format!(
         "{}'s query {} is refused from here on, for {table} has the rule {}: {why}",
         version.side, query.name, change.name
     );
     let diagnostic = Diagnostic::new(code, Severity::Error, text).at(step.span, "from here on");
     Some(version.shown_by(diagnostic, Some(query)).help("use a trigger instead, which every statement runs"))
+}
+
+/// A query of green's that the server refuses where the rule is still there when green starts, or comes later; the table, as green knows it, and why.
+fn by_green<'a>(
+    subject: &Subject<'a>,
+    change: &RuleChange,
+    body: &RuleBody,
+) -> Option<(QName, &'a Query, &'static str)> {
+    let Subject { release, step, .. } = *subject;
+    let named = step.before.resolve(&change.table);
+    let origin = step.before.origin_of(&named);
+    if step.phase == Phase::Before {
+        let ends = |other: &RuleChange, before: &Schema| {
+            let same = other.name == change.name && before.origin_of(&before.resolve(&other.table)) == origin;
+            same && other.verb != RuleVerb::Enabled
+        };
+        let ended = subject.until_cutover().any(|later| {
+            later.operations().any(|operation| match operation {
+                Operation::Opaque { rule: Some(other), .. } => ends(other, later.before),
+                Operation::DropRelation { name, .. } => later.before.origin_of(&later.before.resolve(name)) == origin,
+                _ => false,
+            })
+        });
+        if ended {
+            return None;
+        }
+    }
+    // By another name perhaps.
+    let mut renamed = release.last.relations().filter(|(_, relation)| relation.origin.as_ref() == Some(&origin));
+    let table = renamed.next().map_or(named, |(name, _)| name.clone());
+    let (query, why) = release.green.app.refused_by_rule(&table, body)?;
+    Some((table, query, why))
 }
 
 /// What a version writes while the rule is there that it was not written for, or is not there that it was.
@@ -80,7 +122,7 @@ fn rewritten(subject: &Subject<'_>, change: &RuleChange, rule: &Rule) -> Option<
 }
 
 /// Whether a version does what a rule is about.
-fn asked<'a>(app: &App<'a>, table: &crate::schema::QName, body: Option<&RuleBody>) -> Evidence<'a> {
+fn asked<'a>(app: &App<'a>, table: &QName, body: Option<&RuleBody>) -> Evidence<'a> {
     match body {
         // The table is a view from there on.
         Some(RuleBody { event: RuleEvent::Select, .. }) => app.writes(table),

@@ -178,7 +178,7 @@ impl Reader<'_> {
                 self.access.follows.insert(Key::Rows(table.clone()));
                 self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(name.clone())));
             }
-            TableChange::AlterConstraint { name } | TableChange::SwitchTrigger { name, .. } => {
+            TableChange::AlterConstraint { name, .. } | TableChange::SwitchTrigger { name, .. } => {
                 self.access.defines.insert(Key::Of(table.clone(), Aspect::Named(name.clone())));
             }
             TableChange::RowSecurity { .. } | TableChange::ForceRowSecurity { .. } => {

@@ -77,6 +77,9 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           WHERE k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid AND s.relkind = 'S'
                             AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid),
                     c.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false)
+                    -- What an INSTEAD rule takes.
+                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class OPERATOR(pg_catalog.=) c.oid
+                                    AND w.is_instead AND w.ev_type <> '1' AND w.ev_qual::text = '<>')
              FROM pg_catalog.pg_attribute a
              JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -280,7 +280,7 @@ impl Catalog<'_> {
                     true => (!binds).then(|| "cannot validate NOT ENFORCED constraint".to_owned()),
                 }
             }
-            TableChange::AlterConstraint { name: altered } => match relation.constraints.get(altered) {
+            TableChange::AlterConstraint { name: altered, .. } => match relation.constraints.get(altered) {
                 Some(found) => (!matches!(found.kind, TableRule::ForeignKey { .. })).then(|| {
                     format!("constraint \"{altered}\" of relation \"{table}\" is not a foreign key constraint")
                 }),

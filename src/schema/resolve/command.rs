@@ -753,7 +753,9 @@ impl<'s> Resolver<'s> {
             self.put_nothing(&name, relation, &columns);
         }
         let copies = insert.copies;
-        let kind = WriteKind::Insert { columns, listed, copies, rows: written, arbiter, constraint, updates, updated };
+        let anywhere = insert.conflict.is_some() && arbiter.is_none() && constraint.is_none();
+        let rows = written;
+        let kind = WriteKind::Insert { columns, listed, copies, rows, arbiter, constraint, anywhere, updates, updated };
         self.write(name, kind, insert.table.name.at);
         let names = Names::of(own);
         self.returning(&insert.returning, names, outer)
@@ -892,6 +894,7 @@ impl<'s> Resolver<'s> {
                 rows: vec![row],
                 arbiter: None,
                 constraint: None,
+                anywhere: false,
                 updates: BTreeSet::new(),
                 updated: Row::new(),
             };

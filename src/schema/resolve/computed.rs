@@ -248,7 +248,10 @@ const BY_ITSELF: [&str; 2] = ["boolean", "uuid"];
 /// Whether a text may be a value of a type.
 fn is_readable(text: &str, base: &str, schema: &Schema) -> bool {
     const WORDS: [&str; 8] = ["allballs", "epoch", "infinity", "-infinity", "now", "today", "tomorrow", "yesterday"];
-    let moment = || WORDS.contains(&&*text.trim().to_ascii_lowercase()) || text.contains(|c: char| c.is_ascii_digit());
+    // A zone or a time of day may stand beside it: `today EST`, `yesterday allballs`.
+    let lower = text.to_ascii_lowercase();
+    let word = || lower.split(|c: char| !c.is_ascii_alphabetic() && c != '-').any(|word| WORDS.contains(&word));
+    let moment = || word() || text.contains(|c: char| c.is_ascii_digit());
     if BY_SETTINGS.contains(&base) {
         return moment();
     }
@@ -261,6 +264,11 @@ fn is_readable(text: &str, base: &str, schema: &Schema) -> bool {
 fn no_moment(text: &str, pattern: &str) -> bool {
     const PARTS: [(&str, Option<u32>); 6] =
         [("YYYY", None), ("HH24", Some(23)), ("MM", Some(12)), ("DD", Some(31)), ("MI", Some(59)), ("SS", Some(59))];
+    // The longest word counts: a day of the year, a second of the day.
+    const OTHERS: [&str; 2] = ["DDD", "SSSS"];
+    if OTHERS.iter().any(|other| pattern.contains(other)) {
+        return false;
+    }
     let (mut text, mut pattern) = (text, pattern);
     while !pattern.is_empty() {
         let part = PARTS.iter().find(|(part, _)| pattern.starts_with(part));
@@ -571,6 +579,24 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         call.arguments.iter().map(|argument| compute(argument, schema)).collect::<Result<_, _>>()?;
     if call.named || !schema.functions(&schema.resolve_function(&call.name)).is_empty() {
         return Ok(Found::Unknown);
+    }
+    // What is strict is NULL for a NULL, whatever else it is given.
+    const STRICT: [&str; 12] = [
+        "char_length",
+        "character_length",
+        "chr",
+        "length",
+        "ln",
+        "log",
+        "log10",
+        "make_date",
+        "repeat",
+        "sqrt",
+        "substr",
+        "substring",
+    ];
+    if STRICT.contains(&&*call.name.name) && arguments.contains(&Found::Null) {
+        return Ok(Found::Null);
     }
     match (&*call.name.name, arguments.as_slice()) {
         ("make_date", [Found::Whole(year, _), Found::Whole(month, _), Found::Whole(day, _)]) => {

@@ -174,6 +174,8 @@ pub enum WriteKind {
         arbiter: Option<Arbiter>,
         /// `ON CONFLICT ON CONSTRAINT`
         constraint: Option<Ident>,
+        /// `ON CONFLICT` without a target.
+        anywhere: bool,
         /// What `DO UPDATE` sets.
         updates: BTreeSet<Ident>,
         /// What is known of the rows that it changes.

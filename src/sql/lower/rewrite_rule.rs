@@ -41,11 +41,25 @@ pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let instead = eat_word(parser, "instead");
     eat_word(parser, "also");
     let nothing = eat_word(parser, "nothing");
-    let mut returning = false;
+    let notifies = is_word(&parser.peek_token_ref().token, "notify");
+    let (mut returning, mut statements, mut begins, mut depth) = (false, 0_usize, true, 0_usize);
+    let grouped = parser.peek_token_ref().token == Token::LParen;
     while parser.peek_token_ref().token != Token::EOF {
-        returning |= is_word(&parser.next_token().token, "returning");
+        let token = parser.next_token().token;
+        returning |= is_word(&token, "returning");
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::SemiColon if depth <= usize::from(grouped) => begins = true,
+            _ if begins => {
+                statements += 1;
+                begins = false;
+            }
+            _ => {}
+        }
     }
-    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, nothing, returning });
+    let single = statements == 1 && !nothing && !notifies;
+    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, nothing, single, returning });
     Ok(vec![opaque("CREATE RULE", RuleChange { name, table, verb })])
 }
 

@@ -28,12 +28,24 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
     eat_words(parser, &["without", "oids"]);
     let mut columns = Vec::new();
     let mut constraints = Vec::new();
-    for column in &table.columns {
-        let (column, inline) = lower_column(column, gaps);
+    let unenforced = |rule: bool, at: usize| gaps.unenforced.iter().find(|said| said.rule == rule && said.at == at);
+    for (at, column) in table.columns.iter().enumerate() {
+        let (column, mut inline) = lower_column(column, gaps);
         columns.push(column);
+        if let Some(said) = unenforced(false, at) {
+            // Of some the parser has read it.
+            let known = inline.iter().filter(|rule| !rule.enforced).count();
+            bind_nothing(&mut inline, said.times.saturating_sub(known));
+        }
         constraints.extend(inline);
     }
-    constraints.extend(table.constraints.iter().filter_map(|c| lower_constraint(c, false, gaps)));
+    for (at, constraint) in table.constraints.iter().enumerate() {
+        let Some(mut constraint) = lower_constraint(constraint, false, gaps) else { continue };
+        if unenforced(true, at).is_some() {
+            bind_nothing(std::slice::from_mut(&mut constraint), 1);
+        }
+        constraints.push(constraint);
+    }
     mark_primary_key(&mut columns, &constraints);
     columns.iter_mut().filter(|c| gaps.not_null.contains(&c.name)).for_each(|c| c.not_null = true);
     Ok(vec![Operation::CreateTable(Box::new(CreateTable {
@@ -52,6 +64,19 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         partition_key: gaps.partition_key.clone(),
         query: table.query.as_deref().map(|query| (query_shape(query), super::query::query(query))),
     }))])
+}
+
+/// `NOT ENFORCED`, where it is said of all rules of a column or of a sub-command; otherwise they are taken for such that bind.
+pub(super) fn bind_nothing(rules: &mut [ConstraintDefinition], said: usize) {
+    let can = |rule: &ConstraintDefinition| {
+        rule.enforced && matches!(rule.kind, ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. })
+    };
+    if said > 0 && rules.iter().filter(|rule| can(rule)).count() == said {
+        for rule in rules.iter_mut().filter(|rule| can(rule)) {
+            rule.enforced = false;
+            rule.not_valid = true;
+        }
+    }
 }
 
 /// Columns of a primary key refuse NULL.

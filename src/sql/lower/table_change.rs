@@ -6,13 +6,12 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::query::kept;
+use super::table::bind_nothing;
 use super::{LoweredPiece, Result, relation, rewrite_rule, table, unexpected};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::bound::Bound;
 use crate::sql::gaps::Gaps;
-use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, Ident, Operation, RelationKind, ReplicaIdentity, TableChange,
-};
+use crate::sql::operation::{Ident, Operation, RelationKind, ReplicaIdentity, TableChange};
 use crate::sql::parse::{
     Tokens, at_end, cascade, eat, eat_word, eat_words, if_exists, is_word, peek_words, skip_to_comma, text_to_comma,
 };
@@ -57,7 +56,7 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
         let more = parser.consume_token(&Token::Comma);
         let mut piece = LoweredPiece { operation, range, prefix: Some(prefix.clone()) };
         let inside = from..if more { parser.index() } else { usize::MAX };
-        bind_nothing(&mut piece.operation, gaps.not_enforced.iter().filter(|at| inside.contains(at)).count());
+        unenforced(&mut piece.operation, gaps.not_enforced.iter().filter(|at| inside.contains(at)).count());
         pieces.push(piece);
         if !more {
             break;
@@ -70,27 +69,26 @@ pub(super) fn alter_table(tokens: &Tokens<'_>, parser: &mut Parser<'_>, gaps: &G
     Ok(pieces)
 }
 
-/// `NOT ENFORCED`, where it is said of all rules of a sub-command; otherwise they are taken for such that bind.
-fn bind_nothing(operation: &mut Operation, said: usize) {
-    let rules = match operation {
-        Operation::AlterTable { change: TableChange::AddConstraint(rule), .. } => std::slice::from_mut(rule),
-        Operation::AlterTable { change: TableChange::AddColumn { constraints, .. }, .. } => constraints.as_mut_slice(),
-        _ => return,
-    };
-    let can = |rule: &ConstraintDefinition| {
-        rule.enforced && matches!(rule.kind, ConstraintKind::Check { .. } | ConstraintKind::ForeignKey { .. })
-    };
-    if said > 0 && rules.iter().filter(|rule| can(rule)).count() == said {
-        for rule in rules.iter_mut().filter(|rule| can(rule)) {
-            rule.enforced = false;
-            rule.not_valid = true;
+/// `NOT ENFORCED` in a sub-command.
+fn unenforced(operation: &mut Operation, said: usize) {
+    match operation {
+        Operation::AlterTable { change: TableChange::AddConstraint(rule), .. } => {
+            bind_nothing(std::slice::from_mut(rule), said);
         }
+        Operation::AlterTable { change: TableChange::AddColumn { constraints, .. }, .. } => {
+            bind_nothing(constraints, said);
+        }
+        // `DEFERRABLE NOT ENFORCED`
+        Operation::AlterTable { change: TableChange::AlterConstraint { enforced, .. }, .. } if said > 0 => {
+            *enforced = Some(false);
+        }
+        _ => {}
     }
 }
 
 /// One sub-command: first the forms that sqlparser lacks, then its own.
 fn change(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<TableChange> {
-    if let Some(change) = token_form(parser)? {
+    if let Some(change) = token_form(parser, gaps)? {
         return Ok(change);
     }
     let operation = parser.parse_alter_table_operation()?;
@@ -109,7 +107,7 @@ fn word_at(parser: &Parser<'_>) -> Option<Ident> {
     }
 }
 
-fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
+fn token_form(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Option<TableChange>> {
     const PHYSICAL: &[(&[&str], &str)] = &[
         (&["set", "tablespace"], "tablespace"),
         (&["set", "access", "method"], "access method"),
@@ -187,8 +185,17 @@ fn token_form(parser: &mut Parser<'_>) -> Result<Option<TableChange>> {
     }
     if eat_words(parser, &["alter", "constraint"]) {
         let name = fold(&parser.parse_identifier()?);
-        skip_to_comma(parser);
-        return Ok(Some(TableChange::AlterConstraint { name }));
+        let mut enforced = gaps.enforced.then_some(true);
+        while !at_end(parser) && parser.peek_token_ref().token != Token::Comma {
+            if eat_words(parser, &["not", "enforced"]) {
+                enforced = Some(false);
+            } else if eat_word(parser, "enforced") {
+                enforced = Some(true);
+            } else {
+                parser.next_token();
+            }
+        }
+        return Ok(Some(TableChange::AlterConstraint { name, enforced }));
     }
     if eat_words(parser, &["drop", "constraint"]) {
         let if_exists = if_exists(parser);

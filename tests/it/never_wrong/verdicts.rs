@@ -539,6 +539,69 @@ fn rules_are_not_triggers() {
     check(T, "ALTER TABLE t DISABLE RULE r;", ONE, ONE, "CO101 (CO101) >");
 }
 
+/// PostgreSQL 15 refuses these queries as long as the rule is there.
+#[test]
+fn a_rule_that_stays_is_held_against_green() {
+    const T: &str = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE TABLE w (a int, id int);";
+    const PLAIN: &str = "INSERT INTO t (id, a) VALUES ($1, $2);";
+    const CONFLICT: &str = "INSERT INTO t (id, a) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING;";
+    const RETURNING: &str = "INSERT INTO t (id, a) VALUES ($1, $2) RETURNING id;";
+    const ALSO: &str =
+        "-- cutover: before x\nCREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO w VALUES (NEW.a, NEW.id);";
+    const INSTEAD: &str =
+        "-- cutover: before x\nCREATE RULE r AS ON INSERT TO t DO INSTEAD INSERT INTO w VALUES (NEW.a, NEW.id);";
+    check(T, ALSO, PLAIN, CONFLICT, "CO203 <");
+    check(T, INSTEAD, "SELECT id FROM t;", RETURNING, "CO203 <");
+    check(T, INSTEAD, "SELECT id FROM t;", PLAIN, "safe <");
+    const GOES: &str = "-- cutover: before x\nCREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO w VALUES (NEW.a, NEW.id);\n-- cutover: before x\nDROP RULE r ON t;";
+    check(T, GOES, "SELECT id FROM t;", CONFLICT, "safe <<");
+    const DISABLED: &str = "-- cutover: before x\nCREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO w VALUES (NEW.a, NEW.id);\n-- cutover: before x\nALTER TABLE t DISABLE RULE r;";
+    check(T, DISABLED, "SELECT id FROM t;", CONFLICT, "safe <<");
+    // On a table that is new.
+    const MADE: &str = "CREATE TABLE t (id int PRIMARY KEY, a int);\n-- cutover: before x\nCREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO w VALUES (NEW.a, NEW.id);";
+    check("CREATE TABLE w (a int, id int);", MADE, "SELECT a FROM w;", CONFLICT, "CO203 <<");
+    // By its name of then.
+    const RENAMED: &str = "-- cutover: before x\nCREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO w VALUES (NEW.a, NEW.id);\n-- cutover: before x\nALTER TABLE t RENAME TO t2;";
+    let green = "INSERT INTO t2 (id, a) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING;";
+    check(T, RENAMED, "SELECT a FROM w;", green, "CO203 <<");
+}
+
+/// `NOT ENFORCED`, since PostgreSQL 18, in CREATE TABLE too.
+#[test]
+fn a_rule_that_is_not_enforced_binds_nothing() {
+    const T: &str =
+        "CREATE TABLE t (id int, a int CHECK (a > 0) NOT ENFORCED, CHECK (id > 0), b int, CHECK (b > 0) NOT ENFORCED);";
+    const OTHER: &str = "CREATE TABLE other (id int);";
+    check(T, OTHER, ONE, "INSERT INTO t (id, a, b) VALUES (1, -1, -1);", "safe <");
+    check(T, "ALTER TABLE t VALIDATE CONSTRAINT t_a_check;", ONE, ONE, "CO411 <");
+    check(T, "ALTER TABLE t VALIDATE CONSTRAINT t_b_check;", ONE, ONE, "CO411 <");
+    check(T, "ALTER TABLE t VALIDATE CONSTRAINT t_id_check;", ONE, ONE, "safe <");
+}
+
+/// `ON CONFLICT` without a target looks at all keys, and a column that is NULL by its default breaks a check.
+#[test]
+fn rows_that_the_server_refuses_by_what_is_not_written() {
+    const T: &str = "CREATE TABLE t (id int PRIMARY KEY, a int);";
+    const ANY: &str = "INSERT INTO t (id, a) VALUES ($1, $2) ON CONFLICT DO NOTHING;";
+    let key = "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a) DEFERRABLE INITIALLY DEFERRED;";
+    check(T, key, ONE, ANY, "CO013 >");
+    check(T, "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a);", ONE, ANY, "safe >");
+    let named = "INSERT INTO t (id, a) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT k DO NOTHING;";
+    check(T, key, ONE, named, "CO013 <");
+    let null = "CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ADD COLUMN n varchar DEFAULT NULL;";
+    let bound = "ALTER TABLE t ADD CHECK (n IS NOT NULL) NOT VALID;";
+    check(null, bound, "SELECT id FROM t;", "INSERT INTO t (id) VALUES ($1);", "CO203 >");
+}
+
+#[test]
+fn a_rule_takes_what_a_view_computes() {
+    const V: &str = "CREATE TABLE t (id int, a int); CREATE VIEW v AS SELECT id, a + 1 AS b FROM t;";
+    const R: &str = "CREATE TABLE t (id int, a int); CREATE VIEW v AS SELECT id, a + 1 AS b FROM t; -- cutover: before x\nCREATE RULE r AS ON INSERT TO v DO INSTEAD INSERT INTO t VALUES (NEW.id, NEW.b - 1);";
+    let write = "INSERT INTO v (id, b) VALUES ($1, $2);";
+    check(R, "CREATE TABLE other (id int);", write, write, "safe (CO101) <");
+    check(V, "CREATE TABLE other (id int);", write, write, "CO013 (CO013) <");
+}
+
 #[test]
 fn a_trigger_that_refuses_rows_until_it_goes_is_told() {
     const T: &str = "CREATE TABLE t (id int); CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'; CREATE TRIGGER stop BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION stop();";
