@@ -3,22 +3,13 @@ deployment goes one stage further each time that somebody asks for it, unless it
 
 import hashlib
 import itertools
-import json
-import threading
 import time
 
-from support import REGION, Backend
+from support import REGION, Backend, Refused, Scripted, scripted_error
 
-ACCOUNT = "123456789012"
 EVENTS = ["BeforeInstall", "Install", "AfterInstall", "AllowTestTraffic", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic"]
 ACTIVE = ("Created", "Queued", "InProgress", "Ready", "Baking")
 _number = itertools.count(1)
-
-
-class Refused(Exception):
-    def __init__(self, code, message="no"):
-        super().__init__(code)
-        self.code, self.message = code, message
 
 
 class Deployment:
@@ -136,7 +127,7 @@ class Group:
         told = {
             "applicationName": self.application,
             "deploymentGroupName": self.name,
-            "serviceRoleArn": f"arn:aws:iam::{ACCOUNT}:role/deploys",
+            "serviceRoleArn": f"arn:aws:iam::{Scripted.account}:role/deploys",
             "computePlatform": self.platform,
             "blueGreenDeploymentConfiguration": {
                 "deploymentReadyOption": {"actionOnTimeout": "STOP_DEPLOYMENT" if self.ready else "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 60},
@@ -153,18 +144,12 @@ class Group:
         return told
 
 
-class Service:
+class Service(Scripted):
     """Answers for every group."""
 
     def __init__(self):
-        self.groups, self.lock = {}, threading.Lock()
-
-    def answer(self, action, asked):
-        with self.lock:
-            try:
-                return 200, getattr(self, action)(asked)
-            except Refused as refused:
-                return 400, {"__type": refused.code, "message": refused.message}
+        super().__init__()
+        self.groups = {}
 
     def group(self, asked):
         group = self.groups.get(asked["applicationName"])
@@ -271,6 +256,7 @@ class Platform(Backend):
     """A deployment group as a release meets it."""
 
     kind, reads = "aws-codedeploy", "GetDeploymentGroup"
+    error = staticmethod(scripted_error)
     drains_within = "4s"
 
     def __init__(self, trouble, **group):
@@ -278,12 +264,7 @@ class Platform(Backend):
         self.group = Group(**group)
         self.service = Service()
         self.service.groups[self.group.application] = self.group
-        for prefix in ("CodeDeploy_20141006", "AmazonEC2ContainerServiceV20141113"):
-            trouble.scripted[prefix] = self.service.answer
-
-    @staticmethod
-    def error(status, code, message="no"):
-        return status, "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
+        self.service.stands_before(trouble, "CodeDeploy_20141006", "AmazonEC2ContainerServiceV20141113")
 
     def settings(self, more=""):
         return (

@@ -2,12 +2,10 @@
 deployment goes one stage further each time that somebody asks for it, unless it is paused."""
 
 import itertools
-import json
-import threading
 
-from support import REGION, Backend
+from support import REGION, Backend, Refused, Scripted, scripted_error
 
-ACCOUNT = "123456789012"
+ACCOUNT = Scripted.account
 STAGES = [
     "RECONCILE_SERVICE",
     "PRE_SCALE_UP",
@@ -23,12 +21,6 @@ STAGES = [
 ]
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 _number = itertools.count(1)
-
-
-class Refused(Exception):
-    def __init__(self, code, message="no"):
-        super().__init__(code)
-        self.code, self.message = code, message
 
 
 class Deployment:
@@ -104,29 +96,27 @@ class Deployment:
         return told
 
 
-class Platform(Backend):
+class Platform(Backend, Scripted):
     """A service as a release meets it."""
 
     kind, reads = "aws-ecs", "DescribeServices"
+    error = staticmethod(scripted_error)
     drains_within = "4s"
 
     def __init__(self, trouble, strategy="CANARY", pauses=("PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"), weights=(10.0, 50.0, 100.0), fails=None, hooks_each=1, told_most=100.0):
-        super().__init__(trouble)
+        Backend.__init__(self, trouble)
+        Scripted.__init__(self)
         self.strategy, self.pauses, self.weights, self.fails = strategy, pauses, weights, fails
         self.name = f"shop-{next(_number)}"
         self.arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/edge/{self.name}"
         self.family = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/shop:"
         self.blue = self.task_definition = self.family + "7"
         self.hooks_each, self.told_most = hooks_each, told_most
-        self.blue_tasks, self.lock = "RUNNING", threading.Lock()
+        self.blue_tasks = "RUNNING"
         first = Deployment(self, self.blue)
         first.status = "SUCCESSFUL"
         self.deployments = [first]
-        trouble.scripted["AmazonEC2ContainerServiceV20141113"] = self.answer
-
-    @staticmethod
-    def error(status, code, message="no"):
-        return status, "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
+        self.stands_before(trouble, "AmazonEC2ContainerServiceV20141113")
 
     def settings(self, more=""):
         return (
@@ -138,13 +128,6 @@ class Platform(Backend):
     @property
     def own(self):
         return self.deployments[1:]
-
-    def answer(self, action, asked):
-        with self.lock:
-            try:
-                return 200, getattr(self, action)(asked)
-            except Refused as refused:
-                return 400, {"__type": refused.code, "message": refused.message}
 
     def DescribeServices(self, asked):
         if asked["cluster"] != "edge":

@@ -29,6 +29,13 @@ REGION = "eu-central-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _number = itertools.count(1)
 
+# Where a shop's migrations are, and the columns of its table: before its release, while both versions run, and behind it.
+FOLDER = "migrations"
+BEFORE, OVERLAP, AFTER = "id name email", "id name email nick", "id name nick"
+
+# What stands in `[release]` and behind it for a green that is bad once there is a file `bad`.
+BAD_GREEN = 'smoke = []\nwatch = ["green"]\n[checks.green]\nkind = "command"\ncommand = ["sh", "-c", "test ! -e bad"]\ninterval = "1s"'
+
 
 def free_port():
     with socket.socket() as listening:
@@ -229,6 +236,39 @@ class Backend:
 
     def settings(self):
         return f'[traffic.edge.account]\nendpoint = "{self.trouble.url}"\n'
+
+
+class Refused(Exception):
+    """What a scripted service answers instead."""
+
+    def __init__(self, code, message="no"):
+        super().__init__(code)
+        self.code, self.message = code, message
+
+
+class Scripted:
+    """A service of ours in JSON, for what moto does not go on with: a method an action."""
+
+    account = "123456789012"
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def stands_before(self, trouble, *targets):
+        for target in targets:
+            trouble.scripted[target] = self.answer
+
+    def answer(self, action, asked):
+        with self.lock:
+            try:
+                return 200, getattr(self, action)(asked)
+            except Refused as refused:
+                return 400, {"__type": refused.code, "message": refused.message}
+
+
+def scripted_error(status, code, message="no"):
+    """An error of such a service."""
+    return status, "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
 
 
 class LoadBalancer(Backend):

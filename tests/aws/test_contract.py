@@ -3,9 +3,7 @@
 import json
 import unittest
 
-from support import Alias, Dns, LoadBalancer, Shop, trouble
-
-FOLDER = "migrations"
+from support import FOLDER, Alias, Dns, LoadBalancer, Shop, trouble
 
 
 class Contract(unittest.TestCase):

@@ -4,11 +4,7 @@ import json
 import unittest
 
 from ecs import Deployment, Platform
-from support import Shop, kill, trouble
-
-BEFORE, OVERLAP, AFTER = "id name email", "id name email nick", "id name nick"
-FOLDER = "migrations"
-BAD_GREEN = 'smoke = []\nwatch = ["green"]\n[checks.green]\nkind = "command"\ncommand = ["sh", "-c", "test ! -e bad"]\ninterval = "1s"'
+from support import AFTER, BAD_GREEN, BEFORE, FOLDER, OVERLAP, Shop, kill, trouble
 
 
 class Ecs(unittest.TestCase):

@@ -2,9 +2,8 @@
 
 import unittest
 
-from support import Alias, Dns, LoadBalancer, Shop, kill, trouble
+from support import AFTER, BAD_GREEN, OVERLAP, Alias, Dns, LoadBalancer, Shop, kill, trouble
 
-BEFORE, OVERLAP, AFTER = "id name email", "id name email nick", "id name nick"
 RAMP = ("--shift", "10,50,100")
 
 
@@ -36,7 +35,7 @@ class Release:
         self.finish(shop, ran)
 
     def test_a_bad_green(self):
-        shop = self.shop('smoke = []\nwatch = ["green"]\n[checks.green]\nkind = "command"\ncommand = ["sh", "-c", "test ! -e bad"]\ninterval = "1s"')
+        shop = self.shop(BAD_GREEN)
         shop.plan("--shift", "10,hold=30s,100")
         bad = shop.folder / "bad"
         trouble().make(self.backend.writes, after=lambda: bad.write_text(""))
