@@ -75,6 +75,7 @@ class Deployment:
             "serviceArn": self.service.arn,
             "status": self.status,
             "lifecycleStage": self.name,
+            "deploymentConfiguration": {"strategy": self.service.strategy},
             "targetServiceRevision": {
                 "arn": self.revision,
                 "requestedTaskCount": 1,

@@ -27,6 +27,8 @@ PORT = os.environ["AWS_TEST_PORT"]
 CUTOVER = os.environ["AWS_TEST_CUTOVER"]
 REGION = "eu-central-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+# Several processes try at once.
+MOTO_LOG = WORK / f"moto-{os.getpid()}.log"
 _number = itertools.count(1)
 
 # Where a shop's migrations are, and the columns of its table: before its release, while both versions run, and behind it.
@@ -51,7 +53,7 @@ class Trouble:
         self.asked, self.rules, self.lock = [], [], threading.Lock()
         # What moto does not have: the prefix of a service's targets, and what answers an action.
         self.scripted = {}
-        with open(WORK / "moto.log", "w") as log:
+        with open(MOTO_LOG, "w") as log:
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.moto)]
             self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS})
         trouble = self
@@ -116,7 +118,7 @@ class Trouble:
                 return
             except OSError:
                 if time.monotonic() > deadline or self.server.poll() is not None:
-                    raise RuntimeError((WORK / "moto.log").read_text())
+                    raise RuntimeError((MOTO_LOG).read_text())
                 time.sleep(0.1)
 
     def end(self):
@@ -414,7 +416,7 @@ class Shop:
     """A database with a release that has a step before the cutover and one after it, and a folder whose cutover.toml names a backend."""
 
     def __init__(self, case, backend, more="", release=""):
-        self.case, self.backend, self.name = case, backend, f"shop_{next(_number)}"
+        self.case, self.backend, self.name = case, backend, f"shop_{os.getpid()}_{next(_number)}"
         self.folder = Path(tempfile.mkdtemp(dir=WORK))
         case.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.sql(f"CREATE DATABASE {self.name}", "postgres")
