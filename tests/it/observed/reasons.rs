@@ -23,8 +23,8 @@ pub(super) const REASONS: &[(&str, &str, &str)] = &[
     ("96", "", "what a DO block or a procedure does, only the server knows"),
     (
         "102",
-        "",
-        "NOT ENFORCED is taken for enforced: too careful, since such a constraint refuses nothing. ENFORCED reads the rows",
+        "when it did",
+        "ALTER CONSTRAINT may change when a check is made; only its options say that this one does not",
     ),
     ("104", "", "opaque: what readers of the column see changes, which only its author can judge"),
     ("107", "", "opaque: whose rights count decides what readers may see, and no capability stands for it"),
