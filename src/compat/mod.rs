@@ -53,6 +53,17 @@ pub enum Evidence<'a> {
     None,
 }
 
+impl<'a> Evidence<'a> {
+    /// The query by which it is known that the version relies on it, or may; none, where it is assumed. `None`: it does not.
+    pub(crate) fn relied_on(self) -> Option<Option<&'a Query>> {
+        match self {
+            Self::Query(query) | Self::Perhaps(query) => Some(Some(query)),
+            Self::Assumed => Some(None),
+            Self::None => None,
+        }
+    }
+}
+
 impl<'a> App<'a> {
     /// How the version relies on a capability.
     pub fn evidence(&self, capability: &Capability) -> Evidence<'a> {

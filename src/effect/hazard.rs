@@ -395,18 +395,10 @@ fn keyed_with(table: &QName, column: &Ident, schema: &Schema) -> BTreeSet<QName>
     let pointing = schema.pointing_to(table).filter(|other| {
         keys(other).any(|(_, target, target_columns)| target == *table && target_columns.contains(column))
     });
-    own.chain(pointing.cloned()).filter(|other| other != table).flat_map(|other| whole(other, schema)).collect()
-}
-
-/// A table with its partitions, at any depth.
-fn whole(table: QName, schema: &Schema) -> Vec<QName> {
-    let partitioned = |name: &QName| schema.relation(name).is_some_and(|relation| relation.partitioned);
-    let (mut found, mut open) = (Vec::new(), vec![table]);
-    while let Some(table) = open.pop() {
-        open.extend(schema.children(&table).filter(|_| partitioned(&table)).cloned());
-        found.push(table);
-    }
-    found
+    own.chain(pointing.cloned())
+        .filter(|other| other != table)
+        .flat_map(|other| schema.with_partitions(other))
+        .collect()
 }
 
 /// The tables whose foreign keys point to a table, and to those: `TRUNCATE … CASCADE` empties them, too.
@@ -525,7 +517,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
                 TableRule::ForeignKey { target, .. } => Some(target.clone()),
                 _ => None,
             });
-            let locked = target.into_iter().flat_map(|target| whole(target, schema));
+            let locked = target.into_iter().flat_map(|target| schema.with_partitions(target));
             locked.fold(exclusive, |h, target| h.lock(&target, LockMode::AccessExclusive))
         }
         TableChange::SwitchTrigger { .. } => Hazard::default().lock(table, LockMode::ShareRowExclusive),

@@ -98,7 +98,6 @@ fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32)
         Some(Diagnostic::new(codes::UNFIT_QUERY, severity, text).at(of.span.moved(offset), "refused").help(
             match refusal {
                 Refusal::Deferrable { .. } => "let ON CONFLICT name another key, or make this one without DEFERRABLE",
-                Refusal::Check { .. } => "write what the check takes, or drop the check from the release",
                 _ => "give the column a default that it takes, or write the column",
             },
         ))

@@ -333,6 +333,17 @@ impl Schema {
         found
     }
 
+    /// A table with its partitions, at any depth.
+    pub(crate) fn with_partitions(&self, table: QName) -> Vec<QName> {
+        let partitioned = |name: &QName| self.relation(name).is_some_and(|relation| relation.partitioned);
+        let (mut found, mut open) = (Vec::new(), vec![table]);
+        while let Some(table) = open.pop() {
+            open.extend(self.children(&table).filter(|_| partitioned(&table)).cloned());
+            found.push(table);
+        }
+        found
+    }
+
     /// Whether a publication publishes changes and deletions of rows.
     pub(crate) fn publishes_changes(&self) -> bool {
         self.publications.values().any(|publication| publication.changes)

@@ -276,6 +276,9 @@ class Platform(Backend):
     def files(self, folder):
         (folder / "appspec.yaml").write_text("version: 0.0\nResources: []\n")
 
+    def stop_blue(self):
+        self.group.blue_tasks = "STOPPED"
+
     @property
     def own(self):
         """The deployments that were begun, without those that take one back."""

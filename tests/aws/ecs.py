@@ -126,6 +126,9 @@ class Platform(Backend, Scripted):
             + f'region = "{REGION}"\n'
         )
 
+    def stop_blue(self):
+        self.blue_tasks = "STOPPED"
+
     @property
     def own(self):
         return self.deployments[1:]

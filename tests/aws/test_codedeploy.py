@@ -4,14 +4,17 @@ import json
 import unittest
 
 from codedeploy import Deployment, Platform
-from support import AFTER, BAD_GREEN, BEFORE, FOLDER, OVERLAP, Shop, kill, trouble
+from managed import Managed
+from support import AFTER, BAD_GREEN, BEFORE, FOLDER, OVERLAP, trouble
 
 
-class CodeDeploy(unittest.TestCase):
-    def shop(self, release="", more="", **group):
-        trouble().clear()
-        self.backend = Platform(trouble(), **group)
-        return Shop(self, self.backend, more, release)
+class CodeDeploy(Managed, unittest.TestCase):
+    platform = Platform
+    begins, passes, stops, looks = "CreateDeployment", "ContinueDeployment", "StopDeployment", "GetDeployment"
+    gates_before_the_last = 1
+    succeeded, taken_back = "Succeeded", "Stopped"
+    without_gates = {"ready": False, "wait": 0}
+    weight_behind_one = 100
 
     def test_every_rule_is_kept(self):
         for platform in ("ECS", "Lambda"):
@@ -34,7 +37,7 @@ class CodeDeploy(unittest.TestCase):
         (one,) = self.backend.own
         self.assertEqual(one.status, "Succeeded")
         self.assertEqual(one.revision, "version: 0.0\nResources: []\n")
-        self.backend.group.blue_tasks = "STOPPED"
+        self.backend.stop_blue()
         shop.run("resume", "--yes", "--drain-timeout", "4s", folder=FOLDER).ends(0)
         self.assertEqual(shop.columns(), AFTER)
         self.assertIn("no task of task set ecs-svc/1 is left", shop.sql("SELECT string_agg(detail::text, ' ') FROM cutover.journal"))
@@ -42,7 +45,7 @@ class CodeDeploy(unittest.TestCase):
     def test_task_sets_without_labels(self):
         shop = self.shop(labels=False)
         shop.plan()
-        trouble().make("ContinueDeployment", after=lambda: setattr(self.backend.group, "blue_tasks", "STOPPED"), skip=1)
+        self.blue_ends()
         shop.execute().ends(0)
         self.assertEqual(shop.columns(), AFTER)
 
@@ -76,44 +79,10 @@ class CodeDeploy(unittest.TestCase):
                 self.assertEqual(shop.columns(), OVERLAP)
                 # Mended, it is deployed once more.
                 self.backend.group.fails, self.backend.group.blue_tasks = None, "RUNNING"
-                trouble().make("ContinueDeployment", after=lambda: setattr(self.backend.group, "blue_tasks", "STOPPED"), skip=1)
+                self.blue_ends()
                 shop.run("resume", "--yes", "--drain-timeout", "10s", folder=FOLDER).ends(0)
                 self.assertEqual(shop.columns(), AFTER)
                 self.assertEqual(len(self.backend.own), 2)
-
-    def test_killed_at_every_change(self):
-        """Before the service hears of it and behind: it is begun once, and let through each gate."""
-        for action, skip in (("CreateDeployment", 0), ("ContinueDeployment", 0), ("ContinueDeployment", 1)):
-            for when in ("before", "after"):
-                with self.subTest(f"{when} {action} {skip}"):
-                    shop = self.shop()
-                    shop.plan()
-                    process = []
-                    trouble().make(action, **{when: lambda: kill(process[0])}, skip=skip)
-                    process.append(shop.start("execute", "release.plan", "--yes", "--traffic-timeout", "10s"))
-                    out, _ = process[0].communicate(timeout=120)
-                    self.assertEqual(process[0].returncode, -9, out)
-                    trouble().clear()
-                    shop.run("resume", "--yes", "--drain-timeout", "4s", folder=FOLDER)
-                    self.backend.group.blue_tasks = "STOPPED"
-                    shop.run("resume", "--yes", "--drain-timeout", "4s", folder=FOLDER).ends(0)
-                    self.assertEqual(len(self.backend.own), 1)
-                    self.assertEqual(shop.columns(), AFTER)
-
-    def test_killed_on_the_way_back(self):
-        for when in ("before", "after"):
-            with self.subTest(when):
-                shop = self.shop(BAD_GREEN)
-                shop.plan()
-                bad, process = shop.folder / "bad", []
-                trouble().make("ContinueDeployment", after=lambda: bad.write_text(""))
-                trouble().make("StopDeployment", **{when: lambda: kill(process[0])})
-                process.append(shop.start("execute", "release.plan", "--yes"))
-                process[0].communicate(timeout=120)
-                trouble().clear()
-                shop.run("rollback", "--yes", folder=FOLDER).ends(0)
-                self.assertEqual([one.status for one in self.backend.own], ["Stopped"])
-                self.assertEqual(self.backend.own[0].weight, 0)
 
     def test_somebody_else_deploys(self):
         shop = self.shop()
@@ -133,36 +102,6 @@ class CodeDeploy(unittest.TestCase):
         shown = json.loads(shown[shown.index("{") :])
         self.assertEqual(shown["share"], 0)
         self.assertEqual(shown["capabilities"]["target"]["at"], "AWS account 123456789012 in eu-central-1")
-
-    def test_a_busy_service_is_asked_again(self):
-        shop = self.shop()
-        shop.plan()
-        trouble().make("ContinueDeployment", answer=self.backend.error(400, "ThrottlingException"), times=3)
-        trouble().make("GetDeployment", answer=self.backend.error(503, "ServiceUnavailable"), skip=3, times=3)
-        ran = shop.execute()
-        self.assertEqual([rule["times"] for rule in trouble().rules], [0, 0])
-        self.assertEqual(self.backend.own[0].status, "Succeeded", ran.out)
-
-    def test_credentials_that_expire_end_it_where_it_is(self):
-        shop = self.shop()
-        shop.plan()
-        trouble().make("ContinueDeployment", answer=self.backend.error(400, "ExpiredTokenException"), skip=1, times=99)
-        ran = shop.execute()
-        self.assertNotEqual(ran.code, 0)
-        ran.says("ExpiredTokenException")
-        self.assertEqual((self.backend.own[0].weight, shop.columns()), (100, OVERLAP))
-        trouble().clear()
-        self.backend.group.blue_tasks = "STOPPED"
-        trouble().make("ContinueDeployment", after=lambda: setattr(self.backend.group, "blue_tasks", "STOPPED"))
-        shop.run("resume", "--yes", "--drain-timeout", "10s", folder=FOLDER).ends(0)
-        self.assertEqual(shop.columns(), AFTER)
-
-    def test_a_group_that_does_not_wait_says_so(self):
-        shop = self.shop(ready=False, wait=0)
-        shop.plan()
-        ran = shop.execute()
-        ran.says("green's smoke checks may come too late").says("there is no way back from then on")
-        self.assertEqual(self.backend.own[0].status, "Succeeded", ran.out)
 
     def test_what_is_not_there_is_named(self):
         for known, other, says in (

@@ -1,6 +1,5 @@
 //! Counters that do not know which numbers are taken.
 
-use crate::compat::Evidence;
 use crate::diagnostic::Diagnostic;
 use crate::effect::Capability;
 use crate::lint::{PlacedPart, Rule, Subject};
@@ -85,11 +84,7 @@ fn unaware(
         return None;
     }
     let written = Capability::Write { relation: table.clone(), column: column.clone() };
-    let query = match subject.release.blue.app.evidence(&written) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-        Evidence::Assumed => None,
-        Evidence::None => return None,
-    };
+    let query = subject.release.blue.app.evidence(&written).relied_on()?;
     let text = format!(
         "blue goes on giving {table}.{column} values of its own, which the new counter does not know: an INSERT that leaves it out may collide with them"
     );

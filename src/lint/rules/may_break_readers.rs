@@ -120,11 +120,7 @@ fn set_off(subject: &Subject<'_>) -> Option<Diagnostic> {
         let schema = if before { release.last } else { step.before };
         let function = schema.relation(table)?.trigger_functions.get(name)?;
         let other = other_written(schema.functions(function), &known, release.base)?;
-        let query = match version.app.writes(if before { &known } else { table }) {
-            Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-            Evidence::Assumed => None,
-            Evidence::None => return None,
-        };
+        let query = version.app.writes(if before { &known } else { table }).relied_on()?;
         let (who, when) = if before { ("blue", "from here on") } else { ("green", "until here") };
         let text = format!("what {who} writes into {table} sets off {name} {when}, which may write {other}");
         let diagnostic = Diagnostic::new(RULE.code, Severity::Info, text).at(step.span, when);
@@ -180,11 +176,7 @@ fn passed_over(subject: &Subject<'_>) -> Option<Diagnostic> {
         }
         let known = if before { with.origin_of(table) } else { table.clone() };
         release.base.relation(&known).filter(|_| before || !passes(release.last, table, name))?;
-        let query = match version.app.does(&known, |write| write.sets_off(relation.firing(name))) {
-            Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-            Evidence::Assumed => None,
-            Evidence::None => return None,
-        };
+        let query = version.app.does(&known, |write| write.sets_off(relation.firing(name))).relied_on()?;
         let text = format!(
             "what {} writes into {known} sets off {name} {when}, which may return NULL: a row for which it does is not written",
             version.side
@@ -194,18 +186,13 @@ fn passed_over(subject: &Subject<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// The triggers of a table and of its parts.
+/// The triggers of a table and of its partitions, which have its triggers.
 fn of_whole(schema: &Schema, table: QName) -> Vec<(QName, Ident)> {
-    let (mut tables, mut at) = (vec![table], 0);
-    while let Some(next) = tables.get(at).cloned() {
-        tables.extend(schema.children(&next).cloned());
-        at += 1;
-    }
     let triggers = |table: QName| {
         let names = schema.relation(&table).into_iter().flat_map(|relation| relation.triggers.keys());
         names.map(|name| (table.clone(), name.clone())).collect::<Vec<_>>()
     };
-    tables.into_iter().flat_map(triggers).collect()
+    schema.with_partitions(table).into_iter().flat_map(triggers).collect()
 }
 
 /// The triggers that call a function.
@@ -242,11 +229,7 @@ fn filled(subject: &Subject<'_>, operation: &Operation) -> Option<Diagnostic> {
         .filter(|(_, index)| index.unique)
         .find_map(|(name, index)| Some((name, index.key.iter().flatten().find(left_null)?)))?;
     let left_out = Capability::Omit { relation: table.clone(), column: column.clone() };
-    let query = match release.blue.app.evidence(&left_out) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-        Evidence::Assumed => None,
-        Evidence::None => return None,
-    };
+    let query = release.blue.app.evidence(&left_out).relied_on()?;
     let text = format!(
         "where blue leaves out {table}.{column}, {name} may give it a value from here on, which {index} refuses if another row has it"
     );

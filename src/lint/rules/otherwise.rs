@@ -1,7 +1,6 @@
 //! What blue's statements come to from a step on that changes nothing they name: another collation, a default that may fail, a trigger in the
 //! place of a view's own rows.
 
-use crate::compat::Evidence;
 use crate::diagnostic::Diagnostic;
 use crate::effect::{Capability, refuses};
 use crate::lint::{PlacedStep, Rule, Subject};
@@ -58,11 +57,7 @@ pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) ->
         }
         _ => return None,
     };
-    let query = match evidence {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-        Evidence::Assumed => None,
-        Evidence::None => return None,
-    };
+    let query = evidence.relied_on()?;
     let diagnostic = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on").help(help);
     Some(release.blue.shown_by(diagnostic, query))
 }

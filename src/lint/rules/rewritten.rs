@@ -103,11 +103,7 @@ fn rewritten(subject: &Subject<'_>, change: &RuleChange, rule: &Rule) -> Option<
     if step.phase == Phase::Before && release.base.relation(&table).is_none() {
         return None;
     }
-    let query = match asked(&version.app, &table, body) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-        Evidence::Assumed => None,
-        Evidence::None => return None,
-    };
+    let query = asked(&version.app, &table, body).relied_on()?;
     let (severity, text) = match body.filter(|_| step.phase == Phase::Before) {
         Some(body) if body.instead && body.nothing && !body.conditional && query.is_some() => {
             (Severity::Error, format!("{text}, and nothing is done in its place: it is lost"))

@@ -111,11 +111,7 @@ fn replaced(subject: &Subject<'_>) -> Option<Diagnostic> {
         was && is_other && (stands(name) || !earlier.into_iter().any(moved))
     };
     let name = { names }.find(taken)?;
-    let query = match release.green.app.writes(&name) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-        Evidence::Assumed => None,
-        Evidence::None => return None,
-    };
+    let query = release.green.app.writes(&name).relied_on()?;
     let writes = if query.is_some() { "writes" } else { "may write" };
     let text = format!(
         "green {writes} {name} from the cutover on, and this puts another table in its place, without the rows that green wrote until then"

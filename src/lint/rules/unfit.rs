@@ -49,11 +49,7 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
             // NULL in a row of its own is told where green has to wait.
             let new = new.filter(|unfit| before || !unfit.is_own_null(table));
             new.into_iter().find_map(|unfit| {
-                let query = match unfit.evidence(version.app, (&own, known), relation.firing(trigger).update) {
-                    Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-                    Evidence::Assumed => None,
-                    Evidence::None => return None,
-                };
+                let query = unfit.evidence(version.app, (&own, known), relation.firing(trigger).update).relied_on()?;
                 let when = if before { "from here on" } else { "until here" };
                 let text = format!("{trigger} {unfit}: {} may be refused {when}", version.side);
                 let diagnostic = Diagnostic::new(rule.code, rule.severity, text).at(step.span, when);
@@ -269,11 +265,7 @@ pub(super) fn kept(subject: &Subject<'_>, rule: &Rule, alone: bool) -> Option<Di
                 true => release.blue.app.evidence(&left_out),
                 false => unfit.evidence(release.blue.app, (&own, known), true),
             };
-            let query = match evidence {
-                Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-                Evidence::Assumed => None,
-                Evidence::None => return None,
-            };
+            let query = evidence.relied_on()?;
             let text = format!("{what} {unfit}: {} may be refused from here on", release.blue.side);
             let told = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on");
             Some(release.blue.shown_by(told, query).help("make sure that whatever is written fits"))
@@ -293,11 +285,8 @@ fn default_of_domain(subject: &Subject<'_>, rule: &Rule, (name, value): (&Name, 
         };
         relation.columns.iter().filter(of_domain).find_map(|column| {
             let (own, column) = (after.origin_of(table), column.name.clone());
-            let query = match release.blue.app.evidence(&Capability::Omit { relation: own, column: column.clone() }) {
-                Evidence::Query(query) | Evidence::Perhaps(query) => Some(query),
-                Evidence::Assumed => None,
-                Evidence::None => return None,
-            };
+            let query =
+                release.blue.app.evidence(&Capability::Omit { relation: own, column: column.clone() }).relied_on()?;
             let gets = if fault.is_sure() { "that cannot be its value" } else { "that may be refused" };
             let text = format!(
                 "{table}.{column} gets a default {gets} ({fault}): {} may be refused from here on",

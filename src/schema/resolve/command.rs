@@ -515,7 +515,7 @@ impl<'s> Resolver<'s> {
             }
             return Type::Any;
         };
-        if found.computed && relation.is_writable() && !self.has_triggers(name, 0) {
+        if found.computed && relation.is_writable() && !self.has_triggers(name) {
             let message = format!("cannot write into column \"{}\" of view \"{}\"", column.value, name.name);
             self.problem("0A000", message, column.at);
         }
@@ -523,14 +523,9 @@ impl<'s> Resolver<'s> {
     }
 
     /// Whether triggers take what is written into a view, or into one that it shows.
-    fn has_triggers(&self, view: &QName, depth: usize) -> bool {
-        // Views that show each other can be made, and not used.
-        const DEEPEST: usize = 32;
-        self.schema.relation(view).filter(|relation| relation.kind == RelationKind::View).is_some_and(|relation| {
-            !relation.triggers.is_empty()
-                || depth == DEEPEST
-                || relation.reads.iter().any(|read| self.has_triggers(read, depth + 1))
-        })
+    fn has_triggers(&self, view: &QName) -> bool {
+        let mut behind = self.schema.behind(view).into_iter().filter_map(|name| self.schema.relation(name));
+        behind.any(|relation| relation.kind == RelationKind::View && !relation.triggers.is_empty())
     }
 
     /// A value for a column. `part`: only a part of it is set.

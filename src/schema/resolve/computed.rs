@@ -262,8 +262,9 @@ fn is_readable(text: &str, base: &str, schema: &Schema) -> bool {
 
 /// Whether digits that a pattern takes for a month, a day, or a part of one are too many.
 fn no_moment(text: &str, pattern: &str) -> bool {
-    const PARTS: [(&str, Option<u32>); 6] =
-        [("YYYY", None), ("HH24", Some(23)), ("MM", Some(12)), ("DD", Some(31)), ("MI", Some(59)), ("SS", Some(59))];
+    // With how many digits they take, and the greatest number.
+    const PARTS: [(&str, usize, u32); 6] =
+        [("YYYY", 4, 9999), ("HH24", 2, 23), ("MM", 2, 12), ("DD", 2, 31), ("MI", 2, 59), ("SS", 2, 59)];
     // The longest word counts: a day of the year, a second of the day.
     const OTHERS: [&str; 2] = ["DDD", "SSSS"];
     if OTHERS.iter().any(|other| pattern.contains(other)) {
@@ -271,26 +272,14 @@ fn no_moment(text: &str, pattern: &str) -> bool {
     }
     let (mut text, mut pattern) = (text, pattern);
     while !pattern.is_empty() {
-        let part = PARTS.iter().find(|(part, _)| pattern.starts_with(part));
-        let width = match part {
-            Some((part, _)) => {
-                if *part == "YYYY" {
-                    4
-                } else {
-                    2
-                }
-            }
-            None => 1,
-        };
+        let part = PARTS.iter().find(|(part, ..)| pattern.starts_with(part));
+        let (long, width) = part.map_or((1, 1), |(part, width, _)| (part.len(), *width));
         let Some((taken, rest)) = text.split_at_checked(width) else { return false };
-        let long = part.map_or(1, |(part, _)| part.len());
         match part {
-            Some((_, most)) => {
-                let Some(number) = taken.bytes().all(|b| b.is_ascii_digit()).then(|| taken.parse().ok()).flatten()
-                else {
-                    return false;
-                };
-                if most.is_some_and(|most: u32| most < number) {
+            Some((.., most)) => {
+                let digits = taken.bytes().all(|b| b.is_ascii_digit());
+                let Some(number) = digits.then(|| taken.parse::<u32>().ok()).flatten() else { return false };
+                if *most < number {
                     return true;
                 }
             }

@@ -72,6 +72,15 @@ impl AccountSettings {
     }
 }
 
+/// Refuses what is no name of a service's, and ARNs with it. `setting`: where the settings have it.
+fn is_name(setting: &str, text: &str, service: &str) -> Result<(), String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    match !text.is_empty() && text.chars().all(is_part) {
+        true => Ok(()),
+        false => Err(format!("`{setting}` {text:?} is no name that {service} has; ARNs are not taken")),
+    }
+}
+
 /// The parts of an Amazon Resource Name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Arn {

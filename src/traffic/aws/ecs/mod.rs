@@ -11,7 +11,7 @@ mod seen;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::AccountSettings;
+use super::{AccountSettings, is_name};
 use crate::outside::Needs;
 use crate::traffic::registry::{BackendKind, OpenedBackend};
 
@@ -59,16 +59,11 @@ fn family(task_definition: &str) -> &str {
 
 impl Settings {
     fn check(&self) -> Result<(), String> {
-        let is_name =
-            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-        for (setting, text) in [("cluster", &self.cluster), ("service", &self.service)] {
-            if !is_name(text) {
-                return Err(format!("`{setting}` {text:?} is no name that ECS has; ARNs are not taken"));
-            }
-        }
+        is_name("cluster", &self.cluster, "ECS")?;
+        is_name("service", &self.service, "ECS")?;
         let is_revision = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
         match family(&self.task_definition).split_once(':') {
-            Some((name, revision)) if is_name(name) && is_revision(revision) => {}
+            Some((name, revision)) if is_name("task-definition", name, "ECS").is_ok() && is_revision(revision) => {}
             _ => {
                 let text = &self.task_definition;
                 return Err(format!("`task-definition` {text:?} is no family with its revision, such as \"shop:8\""));

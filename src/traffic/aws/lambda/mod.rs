@@ -9,7 +9,7 @@ mod backend;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::AccountSettings;
+use super::{AccountSettings, is_name};
 use crate::outside::Needs;
 #[cfg(feature = "aws-lambda")]
 use crate::side::Side;
@@ -56,13 +56,8 @@ struct Settings {
 
 impl Settings {
     fn check(&self) -> Result<(), String> {
-        let is_name =
-            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-        for (setting, text) in [("function", &self.function), ("alias", &self.alias)] {
-            if !is_name(text) {
-                return Err(format!("`{setting}` {text:?} is no name that Lambda has; ARNs are not taken"));
-            }
-        }
+        is_name("function", &self.function, "Lambda")?;
+        is_name("alias", &self.alias, "Lambda")?;
         for (setting, text) in [("blue", &self.blue), ("green", &self.green)] {
             if text.is_empty() || !text.chars().all(|c| c.is_ascii_digit()) {
                 return Err(format!(
