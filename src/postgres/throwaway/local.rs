@@ -192,7 +192,7 @@ impl Supervisor {
         let directory_text = directory.to_string_lossy();
         let port = options.loopback_port.unwrap_or(PORT).to_string();
         let addresses = if options.loopback_port.is_some() { "127.0.0.1" } else { "" };
-        let own: [(&str, &str); 8] = [
+        let own: [(&str, &str); 9] = [
             ("listen_addresses", addresses),
             ("unix_socket_directories", &directory_text),
             ("port", &port),
@@ -200,6 +200,8 @@ impl Supervisor {
             ("fsync", "off"),
             ("synchronous_commit", "off"),
             ("full_page_writes", "off"),
+            // A checkpoint costs next to nothing then, and the log of changes stays small.
+            ("max_wal_size", "128MB"),
             ("shared_buffers", "32MB"),
             ("max_connections", "200"),
         ];

@@ -1,4 +1,7 @@
 use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use cutover::effect::PgVersion;
 use cutover::postgres::throwaway::{Local, LocalOptions};
@@ -69,6 +72,51 @@ impl Database {
 /// Creates a database that no other test uses.
 pub(crate) async fn database() -> Database {
     Database { target: server().await.create_database().await.unwrap() }
+}
+
+/// Where the databases go that no test holds any more: some hundreds of them would fill a disk. One goes when its last session has ended,
+/// since a session outlives its [`Database`] where a test wants nothing else.
+static LEFT: LazyLock<Sender<Target>> = LazyLock::new(|| {
+    let (left, gone) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut waiting: Vec<Target> = Vec::new();
+        loop {
+            match gone.recv_timeout(Duration::from_secs(2)) {
+                Ok(target) => waiting.push(target),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            waiting.extend(gone.try_iter());
+            let mut kept = Vec::new();
+            for target in waiting.drain(..) {
+                // A server that has ended took its databases along.
+                if matches!(runtime.block_on(drop_unused(&target)), Ok(false)) {
+                    kept.push(target);
+                }
+            }
+            waiting = kept;
+        }
+    });
+    left
+});
+
+/// Drops a database if nobody is on it.
+async fn drop_unused(target: &Target) -> Result<bool, Box<dyn std::error::Error>> {
+    let session = connect(&target.with_database("postgres")).await?;
+    let used = "SELECT FROM pg_stat_activity WHERE datname = $1";
+    let unused = session.query(used, &[&target.database()]).await?.is_empty();
+    if unused {
+        session.batch_execute(&format!("DROP DATABASE IF EXISTS \"{}\"", target.database())).await?;
+    }
+    session.close().await;
+    Ok(unused)
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        LEFT.send(self.target.clone()).unwrap();
+    }
 }
 
 /// The major version of the server.
