@@ -9,13 +9,9 @@ use crate::support::{Site, cutover, database, server};
 
 /// A rehearsal on the tests' own server, where it must leave nothing.
 async fn rehearse(site: &Site, more: &[&str]) -> (i32, String) {
-    let server = shared().await;
-    site.run(&[&["rehearse", "m", "--server", &server], more].concat())
-}
-
-async fn shared() -> String {
     let database = database().await;
-    database.conninfo("postgres").await
+    let server = database.conninfo("postgres").await;
+    site.run(&[&["rehearse", "m", "--server", &server], more].concat())
 }
 
 const GREEN: &[&str] = &["--from", "1"];
@@ -436,7 +432,8 @@ async fn down_sections_are_not_observed() {
         };
         let site = Site::new(&[first, (&format!("m/{name}"), &text)]);
         let from = if convention == "liquibase" { "1.sql::1::a" } else { "1" };
-        let server = shared().await;
+        let database = database().await;
+        let server = database.conninfo("postgres").await;
         let (code, found) =
             site.run(&["plan", "m", "--from", from, "--observe", "--server", &server, "--format", "json"]);
         assert_eq!(code, 0, "{convention}: {found}");

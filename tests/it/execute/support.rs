@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::local_options;
+use crate::support::{drop_when_unused, local_options};
 
 pub(crate) struct Cluster {
     // That of the static is never dropped, like every static; the server ends with this process.
@@ -115,7 +115,7 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 /// A database with a shop of the convention's own making, a folder, and a plan file.
 pub(crate) struct Shop {
-    cluster: Arc<Cluster>,
+    address: Arc<Address>,
     pub(crate) database: String,
     pub(crate) folder: tempfile::TempDir,
 }
@@ -123,10 +123,17 @@ pub(crate) struct Shop {
 pub(crate) const BASE: &str = "CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, email text);
 INSERT INTO users SELECT i, 'u' || i, 'u' || i || '@x' FROM generate_series(1, 50) i;\n";
 
-/// A database of a cluster.
+/// A database of a cluster. It goes when nobody holds it any more.
 pub(crate) struct Address {
     cluster: Arc<Cluster>,
     database: String,
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        let Cluster { sockets, port, .. } = &*self.cluster;
+        drop_when_unused(Target::on_socket(sockets, *port, "postgres", &self.database).unwrap());
+    }
 }
 
 impl Address {
@@ -162,7 +169,8 @@ impl Shop {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let database = format!("shop_{}", NEXT.fetch_add(1, Ordering::SeqCst));
         cluster.connect("postgres").batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
-        Self { cluster: Arc::clone(cluster), database, folder: tempfile::tempdir().unwrap() }
+        let address = Arc::new(Address { cluster: Arc::clone(cluster), database: database.clone() });
+        Self { address, database, folder: tempfile::tempdir().unwrap() }
     }
 
     /// A fresh database where refinery itself applied the first migration.
@@ -193,7 +201,7 @@ impl Shop {
     /// Lets sessions into its database again, or ends all and lets none in.
     #[cfg(feature = "serve")]
     pub(crate) fn lets_in(&self, allowed: bool) {
-        let mut beside = self.cluster.connect("postgres");
+        let mut beside = self.address.cluster.connect("postgres");
         let (database, of) = (&self.database, "FROM pg_stat_activity WHERE datname");
         beside.batch_execute(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allowed}")).unwrap();
         if !allowed {
@@ -203,16 +211,16 @@ impl Shop {
 
     /// That of its server.
     pub(crate) fn port(&self) -> u16 {
-        self.cluster.port
+        self.address.cluster.port
     }
 
     /// Where its database is, for somebody who outlives it.
-    pub(crate) fn address(&self) -> Address {
-        Address { cluster: Arc::clone(&self.cluster), database: self.database.clone() }
+    pub(crate) fn address(&self) -> Arc<Address> {
+        Arc::clone(&self.address)
     }
 
     pub(crate) fn client(&self) -> Client {
-        self.cluster.connect(&self.database)
+        self.address.cluster.connect(&self.database)
     }
 
     pub(crate) fn sql(&self, sql: &str) {
@@ -305,7 +313,7 @@ impl Shop {
     pub(crate) fn cutover(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
         command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("PGHOST", &self.cluster.sockets).env("PGPORT", self.cluster.port.to_string());
+        command.env("PGHOST", &self.address.cluster.sockets).env("PGPORT", self.address.cluster.port.to_string());
         command.env("PGUSER", "postgres").env("PGDATABASE", &self.database);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

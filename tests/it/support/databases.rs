@@ -113,9 +113,14 @@ async fn drop_unused(target: &Target) -> Result<bool, Box<dyn std::error::Error>
     Ok(unused)
 }
 
+/// Drops a database of a test's server once nobody is on it.
+pub(crate) fn drop_when_unused(target: Target) {
+    LEFT.send(target).unwrap();
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
-        LEFT.send(self.target.clone()).unwrap();
+        drop_when_unused(self.target.clone());
     }
 }
 
