@@ -24,11 +24,13 @@ pub mod operation;
 #[cfg(feature = "live")]
 mod owned;
 mod parse;
+mod publication;
 pub mod query;
 mod query_gaps;
 #[cfg(feature = "live")]
 pub(crate) mod recognise;
 mod rewrite_rule;
+mod routine;
 mod shape;
 mod split;
 mod table;
@@ -36,6 +38,7 @@ mod table;
 mod tests;
 mod tokens;
 mod types;
+mod user_type;
 mod words;
 
 use std::ops::Range;

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use super::body::BodySource;
-use super::lex::{Lexeme, TokenKind, lex};
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
+pub use super::publication::{PublishVerb, PublishedTable, Publishes};
 use super::query::{Kept, QueryExpression};
 pub use super::rewrite_rule::{RuleBody, RuleChange, RuleEvent, RuleVerb};
+pub use super::routine::{CreateFunction, Routine, RoutineChange};
+pub(crate) use super::routine::{FunctionBody, path_in};
 pub use super::table::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Like, OnDelete, ReplicaIdentity,
     TableChange,
 };
 use super::types::TypeName;
+pub use super::user_type::{AttributeChange, DomainChange, DomainCheck, TypeDefinition};
 
 pub use super::name::Ident;
 
@@ -391,28 +393,6 @@ pub enum RelationKind {
     ForeignTable,
 }
 
-/// What a statement calls a function or a procedure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Routine {
-    /// `FUNCTION`
-    Function,
-    /// `PROCEDURE`
-    Procedure,
-    /// `ROUTINE`: either
-    Any,
-}
-
-/// What `ALTER FUNCTION` changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RoutineChange {
-    /// `RENAME TO`
-    Rename(Ident),
-    /// `SET SCHEMA`
-    Move(Ident),
-    /// `OWNER TO`, and what says how it runs: `STABLE`, `SECURITY DEFINER`, `SET search_path = …`, as one text.
-    Runs(Ident),
-}
-
 /// When a trigger runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Firing {
@@ -455,21 +435,6 @@ impl RelationKind {
     }
 }
 
-/// Tables that a statement gives to a publication, or takes from it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Publishes {
-    /// How they are given.
-    pub verb: PublishVerb,
-    /// `FOR ALL TABLES`
-    pub all: bool,
-    /// The tables.
-    pub tables: Vec<PublishedTable>,
-    /// `TABLES IN SCHEMA`
-    pub schemas: Vec<Ident>,
-    /// Whether changes and deletions of rows are published, if the statement says so.
-    pub changes: Option<bool>,
-}
-
 /// `CREATE STATISTICS … ON … FROM table`
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateStatistics {
@@ -479,106 +444,6 @@ pub struct CreateStatistics {
     pub columns: Vec<Ident>,
     /// The expressions.
     pub values: Vec<Kept>,
-}
-
-/// A table of a publication.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PublishedTable {
-    /// The table.
-    pub table: Name,
-    /// Its columns, if only some are published.
-    pub columns: Vec<Ident>,
-    /// Columns that its `WHERE` may mention.
-    pub filter: Vec<Ident>,
-    /// Its `WHERE`.
-    pub condition: Kept,
-}
-
-/// How tables are given to a publication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PublishVerb {
-    /// `CREATE`, `SET`: it has these and no others. A statement without tables leaves them as they are.
-    #[default]
-    Set,
-    /// `ADD`
-    Add,
-    /// `DROP`
-    Drop,
-}
-
-/// A check of a domain.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DomainCheck {
-    /// Its name, if one was written.
-    pub name: Option<Ident>,
-    /// What it demands.
-    pub condition: Kept,
-    /// The same as text.
-    pub text: Option<Ident>,
-}
-
-/// A change of a domain.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DomainChange {
-    /// `SET NOT NULL`
-    SetNotNull,
-    /// `DROP NOT NULL`
-    DropNotNull,
-    /// `SET DEFAULT`, `DROP DEFAULT`
-    Default {
-        /// The value.
-        value: Kept,
-    },
-    /// `ADD CHECK`
-    AddCheck {
-        /// The check.
-        check: DomainCheck,
-        /// `NOT VALID`
-        not_valid: bool,
-    },
-    /// `DROP CONSTRAINT`
-    DropCheck {
-        /// Its name.
-        name: Ident,
-        /// `IF EXISTS`
-        if_exists: bool,
-    },
-    /// `VALIDATE CONSTRAINT`
-    Validate {
-        /// Its name.
-        name: Ident,
-    },
-}
-
-/// A change of a composite type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttributeChange {
-    /// `ADD ATTRIBUTE`
-    Add {
-        /// Which one.
-        attribute: Ident,
-        /// Its type.
-        data_type: TypeName,
-    },
-    /// `DROP ATTRIBUTE`
-    Drop {
-        /// Which one.
-        attribute: Ident,
-    },
-    /// `ALTER ATTRIBUTE … TYPE`
-    SetType {
-        /// Which one.
-        attribute: Ident,
-        /// The new type.
-        data_type: TypeName,
-    },
-    /// `RENAME ATTRIBUTE`
-    Rename {
-        /// The old name.
-        from: Ident,
-        /// The new name.
-        to: Ident,
-    },
 }
 
 /// The output and the inputs of a query, as far as syntax tells.
@@ -703,112 +568,6 @@ pub struct CreateView {
     pub check_option: bool,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.
     pub definition: Vec<Ident>,
-}
-
-/// `CREATE FUNCTION`
-#[derive(Debug, Clone, PartialEq)]
-pub struct CreateFunction {
-    /// Its name.
-    pub name: Name,
-    /// `OR REPLACE`
-    pub or_replace: bool,
-    /// Input argument types with whether each has a default.
-    pub arguments: Vec<(TypeName, bool)>,
-    /// What it returns, normalised text.
-    pub returns: String,
-    /// Names and types of its `OUT` and `INOUT` arguments, or of the columns of `RETURNS TABLE`.
-    pub outputs: Vec<(Ident, TypeName)>,
-    /// The names of its input arguments, in order; empty where there is none.
-    pub inputs: Vec<Ident>,
-    /// The names of its arguments, those of its output included.
-    pub names: Vec<Ident>,
-    /// Names that its body mentions: it may use relations or functions so called. PostgreSQL does not track them for string bodies.
-    pub mentions: Arc<[Ident]>,
-    /// Its body, which is read once, wherever the function comes to be.
-    pub source: Arc<BodySource>,
-    /// Whether PostgreSQL knows what its body uses (`BEGIN ATOMIC`, `RETURN`).
-    pub tracked: bool,
-    /// Whether it may write: neither `STABLE` nor `IMMUTABLE`.
-    pub volatile: bool,
-    /// `IMMUTABLE`
-    pub immutable: bool,
-    /// `SECURITY DEFINER`
-    pub definer: bool,
-    /// `SET search_path`: where its body looks for names.
-    pub path: Option<Vec<Ident>>,
-    /// A digest of its body and of how it runs, to tell two apart.
-    pub body: Ident,
-}
-
-/// The schemas of a `SET search_path` among what is said of a function; `None`: there is none, or it is the session's.
-pub(crate) fn path_in(words: &str) -> Option<Vec<Ident>> {
-    let pieces: Vec<Lexeme<'_>> = lex(words).into_iter().filter(Lexeme::solid).collect();
-    let at = pieces.windows(2).position(|pair| pair[0].is("set") && pair[1].is("search_path"))? + 2;
-    let mut rest = pieces[at..].iter();
-    rest.next().filter(|piece| piece.symbol("=") || piece.is("to"))?;
-    let mut path = Vec::new();
-    loop {
-        let piece = rest.next()?;
-        path.push(match piece.kind {
-            TokenKind::Name => piece.text.trim_matches('"').into(),
-            TokenKind::Text => piece.text.trim_matches('\'').into(),
-            TokenKind::Word if !piece.is("default") => piece.text.to_ascii_lowercase().into(),
-            _ => return None,
-        });
-        match rest.next() {
-            Some(piece) if piece.symbol(",") => {}
-            _ => return Some(path),
-        }
-    }
-}
-
-/// What a function does and how it runs, as far as two can be told apart by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FunctionBody {
-    pub(crate) language: String,
-    pub(crate) volatility: &'static str,
-    pub(crate) strict: bool,
-    pub(crate) security_definer: bool,
-    /// The string, as PostgreSQL keeps it.
-    pub(crate) text: String,
-    /// Whether it is no string but SQL.
-    pub(crate) tracked: bool,
-}
-
-impl Default for FunctionBody {
-    fn default() -> Self {
-        let (language, text) = ("sql".to_owned(), String::new());
-        Self { language, volatility: "volatile", strict: false, security_definer: false, text, tracked: false }
-    }
-}
-
-impl FunctionBody {
-    pub(crate) fn digest(&self) -> String {
-        let Self { language, volatility, strict, security_definer, text, tracked: _ } = self;
-        crate::digest::sha256(format!("{language} {volatility} {strict} {security_definer}\n{text}"))
-    }
-}
-
-/// `CREATE TYPE`, `CREATE DOMAIN`
-#[derive(Debug, Clone, PartialEq)]
-pub enum TypeDefinition {
-    /// `AS ENUM (…)`
-    Enum(Vec<Ident>),
-    /// `AS (…)`
-    Composite(Vec<(Ident, TypeName)>),
-    /// `CREATE DOMAIN`
-    Domain {
-        /// The type below.
-        base: TypeName,
-        /// `NOT NULL`
-        not_null: bool,
-        /// Its checks.
-        checks: Vec<DomainCheck>,
-        /// Its default.
-        value: Kept,
-    },
-    /// `AS RANGE`, base types
-    Other,
 }
 
 /// An object of a GRANT or REVOKE.

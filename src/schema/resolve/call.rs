@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::catalog::{Builtin, CATALOG, Context};
-use super::expr::{Overload, start};
+use super::expr::start;
 use super::kept::may_be_function;
+use super::operator::Overload;
 use super::scope::{Col, Names, Scope, Table};
 use super::sorting::Need;
 use super::types::Type;

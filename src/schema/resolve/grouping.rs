@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Resolver;
 use super::catalog::CATALOG;
-use super::command::located;
+use super::from::located;
 use super::scope::Names;
 use crate::sql::operation::{Ident, RelationKind};
 use crate::sql::query::{Call, Expr, Item, Select};

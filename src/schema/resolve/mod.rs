@@ -7,13 +7,16 @@ mod catalog;
 mod command;
 mod computed;
 mod expr;
+mod from;
 mod grouping;
 mod kept;
+mod operator;
 mod scope;
 mod single;
 mod sorting;
 mod types;
 mod values;
+mod write;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,12 +34,12 @@ use scope::Names;
 use types::Types;
 
 pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems, other_result};
-pub(crate) use command::NO_ARBITER;
 pub(crate) use computed::{command_fails, constant_of, default_fails, fails, fails_as, fails_once, is_null};
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by, type_of_kept};
 pub(crate) use single::updates_several;
 pub use types::{Sure, Type};
 pub(crate) use values::{Place, Value, Written, asks_for_one, default_written, kept_written, longest, written};
+pub(crate) use write::NO_ARBITER;
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -5,6 +5,7 @@ mod altered_type;
 mod data;
 mod do_block;
 mod drop;
+mod expression;
 mod function;
 mod index;
 mod misc;
