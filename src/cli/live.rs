@@ -18,7 +18,7 @@ use crate::execute::{
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
 use crate::release::time::milliseconds;
-use crate::release::{NO_LOCK_TIMEOUT, Until};
+use crate::release::{NO_LOCK_TIMEOUT, Throttle, Until};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -48,6 +48,9 @@ pub(super) struct LiveArgs {
     /// How long blue may take to drain [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     drain_timeout: Option<Duration>,
+    /// Another setting of `[release.backfill]`, such as `replica-lag=30s`; may be given more than once
+    #[arg(long, value_name = "SETTING=VALUE", value_parser = crate::config::throttle)]
+    backfill: Vec<Throttle>,
     /// Blue is not drained while a session with this application_name is connected. The release keeps it, whoever carries it on
     #[arg(long, value_name = "NAME", conflicts_with = "blue_role")]
     blue_application_name: Option<String>,
@@ -114,6 +117,7 @@ impl LiveArgs {
                 traffic_timeout_ms: self.traffic_timeout.map(milliseconds),
                 verify_timeout_ms: self.verify_timeout.map(milliseconds),
                 drain_timeout_ms: self.drain_timeout.map(milliseconds),
+                backfill: self.backfill.iter().fold(Throttle::default(), |all, one| all.then(*one)),
             },
             second_connection: true,
             wait: self.wait,
@@ -427,6 +431,8 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::NotVerified { .. }
         | ExecuteError::Unhealthy { .. }
         | ExecuteError::CheckFailed { .. }
+        | ExecuteError::HeldBack { .. }
+        | ExecuteError::Unseen { .. }
         | ExecuteError::DeploymentFailed { .. }
         | ExecuteError::DeploymentOver { .. }
         | ExecuteError::HookFailed { .. }

@@ -15,7 +15,7 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Levels};
 use crate::migrations::Convention;
-use crate::release::ReleaseDefinition;
+use crate::release::{ReleaseDefinition, Throttle};
 use crate::stats::Settings;
 use crate::workload::Location;
 use document::Document;
@@ -121,6 +121,22 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+}
+
+/// One setting of `[release.backfill]`, as `SETTING=VALUE`.
+pub(crate) fn throttle(text: &str) -> Result<Throttle, String> {
+    let (name, value) = text.split_once('=').ok_or("write a setting and its value, such as replica-lag=30s")?;
+    let (name, value) = (name.trim(), value.trim());
+    // Some are numbers in the file, and everything else is a text.
+    let read = |value: String| toml::from_str::<raw::RawThrottle>(&format!("{name} = {value}"));
+    let number = || value.parse::<u32>().ok().and_then(|number| read(number.to_string()).ok());
+    let raw = read(toml::Value::from(value).to_string());
+    let raw = raw.or_else(|error| number().ok_or_else(|| error.message().to_owned()))?;
+    match raw.problem() {
+        Some(why) => Err(why.to_owned()),
+        None if !raw.checks.is_empty() => Err("checks are named in the file".to_owned()),
+        None => Ok(raw.throttle()),
+    }
 }
 
 /// Reads the `cutover.toml` of a folder, if it has one.

@@ -9,8 +9,9 @@ use toml::Spanned;
 
 use crate::lint::settings::{FailOn, Level};
 use crate::migrations::Convention;
+use crate::release::size::Size;
 use crate::release::time::Time;
-use crate::release::{BlueSessions, CheckLimits, Limits, News, OnFailure, Ramp};
+use crate::release::{BlueSessions, CheckLimits, Limits, News, OnFailure, Ramp, Throttle};
 use crate::stats::{Settings, Throughput, Throughputs};
 
 /// What a release is made of, and how it is to go.
@@ -214,6 +215,72 @@ pub(super) struct RawRelease {
     /// How long blue may take to drain.
     #[schemars(extend("default" = "15m"))]
     drain_timeout: Option<Time>,
+    /// How a backfill goes easy on the server.
+    #[schemars(with = "Option<RawThrottle>")]
+    pub(super) backfill: Option<Spanned<RawThrottle>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawThrottle {
+    /// How long the rows of one time should take: whoever wants the same rows waits as long.
+    #[schemars(extend("default" = "250ms"))]
+    target: Option<Time>,
+    /// The most rows at a time.
+    #[schemars(extend("default" = 100_000))]
+    most_rows: Option<u32>,
+    /// The pause between two times.
+    #[schemars(extend("default" = "0s"))]
+    pause: Option<Time>,
+    /// How far behind a standby or subscriber may be; `0s`: however far.
+    #[schemars(extend("default" = "10s"))]
+    replica_lag: Option<Time>,
+    /// How much of the write-ahead log a replication slot may hold back, such as `4GB`.
+    slot_lag: Option<Size>,
+    /// How much of the write-ahead log the whole server may write in a second, such as `32MB`.
+    wal_rate: Option<Size>,
+    /// How old the oldest transaction may be that keeps dead rows from being cleared away.
+    oldest_transaction: Option<Time>,
+    /// How many sessions may wait for a lock in this database.
+    lock_waits: Option<u32>,
+    /// Names of the checks that must be successful, too.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) checks: Vec<Spanned<String>>,
+    /// How long a limit may hold a backfill back before the release stops.
+    #[schemars(extend("default" = "1h"))]
+    patience: Option<Time>,
+}
+
+impl RawThrottle {
+    /// Why it cannot be one.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        let is_zero = |time: &Option<Time>| matches!(time, Some(Time(0)));
+        match self {
+            _ if is_zero(&self.target) => Some("target: no rows take no time; write for example 250ms"),
+            Self { most_rows: Some(0), .. } => Some("most-rows: one row at a time is the least"),
+            Self { wal_rate: Some(Size(0)), .. } => {
+                Some("wal-rate: every row is written to the log; write for example 32MB")
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn throttle(&self) -> Throttle {
+        let ms = |time: Option<Time>| time.map(|Time(ms)| ms);
+        let bytes = |size: Option<Size>| size.map(|Size(bytes)| bytes);
+        Throttle {
+            target_ms: ms(self.target),
+            most_rows: self.most_rows,
+            pause_ms: ms(self.pause),
+            replica_lag_ms: ms(self.replica_lag),
+            slot_bytes: bytes(self.slot_lag),
+            wal_bytes_per_second: bytes(self.wal_rate),
+            oldest_transaction_ms: ms(self.oldest_transaction),
+            lock_waits: self.lock_waits,
+            patience_ms: ms(self.patience),
+        }
+    }
 }
 
 impl RawRelease {
@@ -236,6 +303,7 @@ impl RawRelease {
             traffic_timeout_ms: ms(self.traffic_timeout),
             verify_timeout_ms: ms(self.verify_timeout),
             drain_timeout_ms: ms(self.drain_timeout),
+            backfill: self.backfill.as_ref().map(|section| section.get_ref().throttle()).unwrap_or_default(),
         }
     }
 }

@@ -100,6 +100,16 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
         false => Err(invalid(name.span().start, format!("there is no section [checks.{}]", name.get_ref()))),
     };
     let smoke = raw.release.smoke.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let backfill = raw.release.backfill;
+    if let Some((at, why)) = backfill.as_ref().and_then(|it| Some((it.span().start, it.get_ref().problem()?))) {
+        return Err(invalid(at, why.to_owned()));
+    }
+    let backfill_checks = backfill
+        .map(|it| it.into_inner().checks)
+        .unwrap_or_default()
+        .into_iter()
+        .map(known)
+        .collect::<Result<Vec<_>, _>>()?;
     let watch = raw.release.watch.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
     let ramp_at = raw.release.ramp.as_ref().map_or(0, |ramp| ramp.span().start);
     let ramp = raw.release.ramp.map(ramp).transpose()?;
@@ -134,6 +144,7 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
                 checks,
                 smoke,
                 watch,
+                backfill_checks,
                 hooks,
                 notify,
             },

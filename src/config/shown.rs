@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_the_schema_calls_default_is_what_holds() {
-        use crate::release::{CheckLimits, Limits, OnFailure};
+        use crate::release::{CheckLimits, Limits, OnFailure, Throttle};
         let parse = |text: &str| crate::config::parse("cutover.toml".into(), text).unwrap();
         let all = settings("cutover.toml".into(), "", &Variables::default()).unwrap();
         let own = |section: &str| -> String {
@@ -206,6 +206,10 @@ mod tests {
         assert_eq!(said.limits.traffic_timeout(), unsaid.traffic_timeout());
         assert_eq!(said.limits.verify_timeout(), unsaid.verify_timeout());
         assert_eq!(said.limits.drain_timeout(), unsaid.drain_timeout());
+        let of_backfills = all.iter().filter(|one| one.path.len() == 3 && one.path[1] == "backfill");
+        let of_backfills: String = of_backfills.map(|one| format!("{} = {}\n", one.path[2], one.value)).collect();
+        let backfill = parse(&format!("[release.backfill]\n{of_backfills}")).inputs.release.limits.backfill;
+        assert_eq!(backfill, Throttle::default().in_full());
         assert_eq!(said.on_failure, Some(OnFailure::default()));
         assert_eq!(said.ramp.map(|ramp| ramp.to_string()).as_deref(), Some("100 %"));
         assert_eq!(parse(&format!("[stats]\n{}", own("stats"))).stats, parse("").stats);

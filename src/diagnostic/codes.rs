@@ -58,6 +58,7 @@ codes! {
     SERVER_REFUSES = "CO411" "server-refuses": "PostgreSQL refuses the statement on the schema that the files have made by then.";
     NEEDS_NEWER_SERVER = "CO412" "needs-newer-server": "The statement needs a newer PostgreSQL than the one that production is said to run.";
     NAME_TAKEN = "CO413" "name-taken": "IF NOT EXISTS finds something else of that name, and makes nothing.";
+    ROWS_IN_ONE_TRANSACTION = "CO414" "rows-in-one-transaction": "A statement changes rows for long in one transaction.";
     MIGRATION_EDITED = "CO502" "migration-edited": "A migration that the base has was edited.";
     MIGRATION_REMOVED = "CO503" "migration-removed": "A migration that the base has is gone.";
     MIGRATION_OUT_OF_ORDER = "CO504" "migration-out-of-order": "A new migration does not sort behind those that the base has.";

@@ -28,7 +28,7 @@ impl Engine<'_, '_> {
     /// Every check that this release makes must be at hand.
     pub(super) fn checks_are_there(&self) -> Result<(), ExecuteError> {
         let release = &self.plan.release;
-        let asked = release.smoke.iter().chain(&release.watch).map(String::as_str);
+        let asked = release.smoke.iter().chain(&release.watch).chain(&release.backfill_checks).map(String::as_str);
         let mut asked = asked.chain(Ramp::checks(&self.status.traffic.ramp));
         match (self.doors.checks, asked.find(|name| self.doors.checks.named(name).is_none())) {
             (Checks::Given(_), Some(name)) => Err(ExecuteError::NoCheck { check: name.to_owned() }),
@@ -121,7 +121,12 @@ impl Engine<'_, '_> {
         Ok(())
     }
 
-    async fn measure(&mut self, name: &str, purpose: Purpose) -> Result<(Measured, CheckLimits), ExecuteError> {
+    /// Makes a check once, and tells what it said.
+    pub(super) async fn measure(
+        &mut self,
+        name: &str,
+        purpose: Purpose,
+    ) -> Result<(Measured, CheckLimits), ExecuteError> {
         let Some(check) = self.doors.checks.named(name) else {
             let said = "simulated".to_owned();
             return Ok((Measured { verdict: crate::checks::CheckVerdict::Successful, said }, CheckLimits::default()));

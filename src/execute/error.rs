@@ -9,6 +9,7 @@ use crate::postgres::ServerError;
 use crate::postgres::history::HistoryError;
 use crate::release::{HookMoment, Purpose, Ramp, Share};
 use crate::side::Side;
+use crate::sql::Quoted;
 use crate::traffic::{Handle, Kind, TrafficError, TrafficTarget};
 
 /// Why a release stops.
@@ -348,6 +349,28 @@ pub enum ExecuteError {
         step: u32,
         /// What is known.
         message: String,
+    },
+    /// A limit held a backfill back for longer than it may. What is done is done, and nothing is held.
+    #[error("step {step} was held back for too long: {now}, and at most {most} is allowed ({limit})")]
+    HeldBack {
+        /// The step.
+        step: u32,
+        /// The limit's name in `[release.backfill]`.
+        limit: String,
+        /// What was measured, in words.
+        now: String,
+        /// What is allowed.
+        most: String,
+    },
+    /// What is limited is not shown to the role that runs the release.
+    #[error("step {step} is to keep to {limit}, which {role} does not see: other sessions are hidden from it")]
+    Unseen {
+        /// The step.
+        step: u32,
+        /// The limit's name in `[release.backfill]`.
+        limit: String,
+        /// The role.
+        role: String,
     },
     /// A step that has not run yet would fail.
     #[error("what has not run yet would fail: {}", troubles.join("; "))]
@@ -778,6 +801,13 @@ impl ExecuteError {
                     failure.step
                 ),
             },
+            Self::HeldBack { limit, .. } => format!(
+                "what is done stays done: run `cutover resume` when there is room again; or with another limit, `cutover resume --backfill {}`",
+                if limit.starts_with("check ") { "patience=TIME".to_owned() } else { format!("{limit}=VALUE") }
+            ),
+            Self::Unseen { role, .. } => {
+                format!("a superuser can let it: `GRANT pg_monitor TO {}`; then run `cutover resume`", Quoted(role))
+            }
             Self::Foreseen { .. } => {
                 "nothing that was asked for is done; give the role what it needs, or take away what is in the way, then run the same command again; if you know better, add `--accept-foreseen`"
                     .into()

@@ -95,6 +95,28 @@ pub enum Event {
         /// What was done, as SQL.
         sql: String,
     },
+    /// How fast a backfill goes.
+    Backfilling {
+        /// Which.
+        step: u32,
+        /// How many rows it has changed so far.
+        rows: u64,
+        /// How many it changes in a second.
+        rows_per_second: u64,
+        /// About how long it will take from here, where its keys tell.
+        left_ms: Option<u64>,
+    },
+    /// A limit holds a backfill back: it waits, holding nothing.
+    HeldBack {
+        /// The step.
+        step: u32,
+        /// The limit's name in `[release.backfill]`.
+        limit: String,
+        /// What was measured, in words.
+        now: String,
+        /// What is allowed.
+        most: String,
+    },
     /// The traffic backend or blue's sessions are asked again later.
     Waiting {
         /// What for.

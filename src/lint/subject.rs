@@ -51,6 +51,8 @@ pub(crate) struct PlacedStep<'a> {
     pub(crate) directive: Option<&'a Directive>,
     /// The schema before it, in the files' order.
     pub(crate) before: &'a Schema,
+    /// Whether it goes over the rows of its table some at a time.
+    pub(crate) in_batches: bool,
     /// Whether it runs a second time once blue is drained.
     pub(crate) again: bool,
 }

@@ -1,6 +1,7 @@
 //! A placed release as the rules see it, and what is to be said where nothing can be placed.
 
 use super::graph::Graph;
+use super::manner::Manner;
 use super::node::Node;
 use super::place::PlacementConflict;
 use super::placed::Placed;
@@ -41,6 +42,7 @@ pub(super) fn steps<'a>(nodes: &'a [Placed<'a>], conflicts: &[PlacementConflict]
             },
             directive: node.directive.as_ref(),
             before: &node.before,
+            in_batches: matches!(node.manner, Some(Manner::Backfill { .. })),
             again: *again,
         }
     };

@@ -53,6 +53,8 @@ pub enum Purpose {
     Gate,
     /// Again and again while green has traffic.
     Watch,
+    /// Between the times of a backfill.
+    Backfill,
 }
 
 impl std::fmt::Display for Purpose {
@@ -61,6 +63,7 @@ impl std::fmt::Display for Purpose {
             Self::Smoke => "smoke",
             Self::Gate => "gate",
             Self::Watch => "watch",
+            Self::Backfill => "backfill",
         })
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::throttle::Throttle;
+
 /// Why a lock is not waited for without limit.
 pub(crate) const NO_LOCK_TIMEOUT: &str =
     "a step that waits for ever makes everybody behind it wait; write for example 500ms or 1s";
@@ -31,6 +33,9 @@ pub struct Limits {
     /// How long blue may take to drain, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_timeout_ms: Option<u64>,
+    /// How a backfill goes easy on the server. Since 2.4.
+    #[serde(default, skip_serializing_if = "Throttle::is_empty")]
+    pub backfill: Throttle,
 }
 
 impl Limits {
@@ -42,6 +47,7 @@ impl Limits {
         traffic_timeout_ms: Some(30_000),
         verify_timeout_ms: Some(300_000),
         drain_timeout_ms: Some(900_000),
+        backfill: Throttle::USUAL,
     };
 
     /// Whether nothing is said.
@@ -59,6 +65,7 @@ impl Limits {
             traffic_timeout_ms: later.traffic_timeout_ms.or(self.traffic_timeout_ms),
             verify_timeout_ms: later.verify_timeout_ms.or(self.verify_timeout_ms),
             drain_timeout_ms: later.drain_timeout_ms.or(self.drain_timeout_ms),
+            backfill: self.backfill.then(later.backfill),
         }
     }
 

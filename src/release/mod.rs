@@ -7,6 +7,8 @@ mod limits;
 mod listeners;
 mod ramp;
 mod share;
+pub(crate) mod size;
+mod throttle;
 pub(crate) mod time;
 mod until;
 
@@ -21,6 +23,7 @@ pub(crate) use limits::NO_LOCK_TIMEOUT;
 pub use listeners::{Hook, HookMoment, News, Notify};
 pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
+pub use throttle::Throttle;
 pub use until::Until;
 
 /// How a release is to go, as far as somebody has said it.
@@ -50,6 +53,9 @@ pub struct ReleaseDefinition {
     /// The checks that are made again and again while green has traffic. Since 2.3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watch: Vec<String>,
+    /// The checks that a backfill waits for between its times. Since 2.4.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backfill_checks: Vec<String>,
     /// Whom the release calls on its way, and waits for. Since 2.3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
@@ -71,6 +77,11 @@ impl ReleaseDefinition {
             checks: if self.checks.is_empty() { others.checks } else { self.checks },
             smoke: if self.smoke.is_empty() { others.smoke } else { self.smoke },
             watch: if self.watch.is_empty() { others.watch } else { self.watch },
+            backfill_checks: if self.backfill_checks.is_empty() {
+                others.backfill_checks
+            } else {
+                self.backfill_checks
+            },
             hooks: if self.hooks.is_empty() { others.hooks } else { self.hooks },
             notify: if self.notify.is_empty() { others.notify } else { self.notify },
         }
@@ -84,7 +95,8 @@ impl ReleaseDefinition {
     /// A check that is to be made, and that nothing says anything of.
     pub fn unknown_check(&self) -> Option<&str> {
         let in_ramp = self.ramp.iter().flat_map(Ramp::checks);
-        let mut asked = self.smoke.iter().chain(&self.watch).map(String::as_str).chain(in_ramp);
+        let mut asked =
+            self.smoke.iter().chain(&self.watch).chain(&self.backfill_checks).map(String::as_str).chain(in_ramp);
         asked.find(|name| self.checks.iter().all(|check| check.configured.name != *name))
     }
 }

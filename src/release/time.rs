@@ -39,7 +39,7 @@ pub(crate) fn milliseconds(time: Duration) -> u64 {
 }
 
 /// A time in milliseconds, as it can be read again.
-pub(super) fn in_words(ms: u64) -> String {
+pub(crate) fn in_words(ms: u64) -> String {
     let time = SignedDuration::try_from(Duration::from_millis(ms)).unwrap_or(SignedDuration::MAX);
     format!("{time:#}")
 }

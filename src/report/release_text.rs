@@ -40,6 +40,13 @@ pub fn render_event(event: &Event) -> Vec<String> {
             let index = index.as_ref().map(|index| format!("        {}", progress(index)));
             blockers.iter().map(|blocker| format!("        blocked by {blocker}")).chain(index).collect()
         }
+        Event::Backfilling { rows, rows_per_second, left_ms, .. } => {
+            let left = left_ms.map(|ms| format!(", about {} left", duration(ms))).unwrap_or_default();
+            vec![format!("     {rows} rows changed, {rows_per_second} a second{left}")]
+        }
+        Event::HeldBack { limit, now, most, .. } => {
+            vec![format!("     held back by {limit}: {now}, at most {most}")]
+        }
         Event::Repaired { sql, .. } => vec![format!("     cleared up: {sql}")],
         Event::Waiting { what, pause_ms } => vec![format!("  Waiting   for {what}; again in {}", duration(*pause_ms))],
         Event::FilesChanged { why } => {

@@ -57,6 +57,11 @@ fn where_each_comes_from() {
     release.traffic-timeout = "30s"                            # default
     release.verify-timeout = "5m"                              # default
     release.drain-timeout = "15m"                              # default
+    release.backfill.target = "250ms"                          # default
+    release.backfill.most-rows = 100000                        # default
+    release.backfill.pause = "0s"                              # default
+    release.backfill.replica-lag = "10s"                       # default
+    release.backfill.patience = "1h"                           # default
     traffic.edge.backend = "app"                               # cutover.toml:8:11
     traffic.edge.blue = ["app-1"]                              # cutover.toml:9:8
     traffic.edge.green = ["app-2"]                             # cutover.toml:10:9
@@ -68,7 +73,7 @@ fn where_each_comes_from() {
     assert_snapshot!(show(&[], &[("CUTOVER_RELEASE_RAMPS", "100")]), @"
     exit 2
     --- stderr
-    error: CUTOVER_RELEASE_RAMPS: it stands for no setting; there are ramp, on-failure, traffic, smoke, watch, blue-application-name, blue-role, lock-timeout, statement-timeout, lock-retries, traffic-timeout, verify-timeout, drain-timeout at that place
+    error: CUTOVER_RELEASE_RAMPS: it stands for no setting; there are ramp, on-failure, traffic, smoke, watch, blue-application-name, blue-role, lock-timeout, statement-timeout, lock-retries, traffic-timeout, verify-timeout, drain-timeout, backfill at that place
     ");
 }
 

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::SimpleQueryMessage;
 
+use super::throttle::Throttling;
 use super::transaction::is_waited_for;
 use super::{Attempt, Fault};
 use crate::execute::engine::{Engine, Written};
 use crate::execute::error::ExecuteError;
+use crate::execute::event::Event;
 use crate::execute::journal::{Record, StepRecord};
 use crate::execute::lease::Begun;
 use crate::execute::shift::LISTEN;
@@ -17,10 +19,40 @@ use crate::plan::saved::{Backfill, Step};
 use crate::postgres::first_row;
 use crate::sql::literal;
 
-/// How long the rows of one time should take: as long as anybody who wants the same rows waits.
-const TARGET: Duration = Duration::from_millis(250);
 /// Never more rows at a time than this: what is journaled is what is not done again.
 const MOST_ROWS: u32 = 100_000;
+
+/// How often it is said how fast it goes, and how long it has gone when it is said first.
+const SAY: Duration = Duration::from_secs(2);
+
+/// How far a backfill was when this process began with it, to tell how fast it goes.
+struct Course {
+    since: Instant,
+    rows: u64,
+    /// The first key and the last, where keys are whole numbers.
+    keys: Option<(i128, i128)>,
+}
+
+impl Course {
+    /// The rows that change in a second, and how much time is left.
+    fn speed(&self, rows: u64, cursor: &str) -> (u64, Option<Duration>) {
+        let elapsed = self.since.elapsed().as_secs_f64().max(0.001);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an estimate"
+        )]
+        let each = (rows.saturating_sub(self.rows) as f64 / elapsed).round() as u64;
+        let left = self.keys.zip(cursor.parse().ok()).and_then(|((first, last), now): ((i128, i128), i128)| {
+            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+            let (done, open) = (now.saturating_sub(first).max(0) as f64, last.saturating_sub(now).max(0) as f64);
+            // A tenth of a percent tells nothing.
+            (done > (done + open) / 1000.0).then(|| Duration::try_from_secs_f64(elapsed * open / done).ok())?
+        });
+        (each, left)
+    }
+}
 
 /// What one time came to.
 enum Batch {
@@ -36,11 +68,14 @@ impl Engine<'_, '_> {
         if self.status.progress(step.id).is_none() && self.status.in_doubt() != Some(step.id) {
             self.announce_begun(step, false).await?;
         }
-        let (mut rows, mut attempt) = (backfill.rows.clamp(1, MOST_ROWS), Attempt::FIRST);
+        let most = self.limits().backfill.most_rows().min(MOST_ROWS);
+        let (mut rows, mut attempt) = (backfill.rows.clamp(1, most), Attempt::FIRST);
         self.announce(step, attempt);
         // Rows that come later, or move there, are none of those that were there when it began.
         let last = format!("SELECT {key} AS k FROM {} ORDER BY {key} DESC LIMIT 1", backfill.table, key = backfill.key);
         let Some(until) = self.key(step, &last).await? else { return self.succeed(step, started).await };
+        let course = self.course(step, backfill, &until).await?;
+        let (mut throttling, mut said) = (Throttling::default(), Instant::now());
         let mut listened = Instant::now();
         loop {
             if self.doors.stop.level() > StopLevel::Run {
@@ -50,11 +85,20 @@ impl Engine<'_, '_> {
                 self.goes_on().await?;
                 listened = Instant::now();
             }
+            self.throttle(step, &mut throttling).await?;
             let begun = Instant::now();
             match self.some_rows(step, backfill, rows, &until, attempt).await {
                 Ok(Batch::Rows(written)) => {
                     self.committed(*written);
-                    (rows, attempt) = (next_size(rows, begun.elapsed()), Attempt::FIRST);
+                    let throttle = self.limits().backfill;
+                    (rows, attempt) = (next_size(rows, begun.elapsed(), throttle.target(), most), Attempt::FIRST);
+                    if said.elapsed() >= SAY {
+                        said = Instant::now();
+                        self.say_speed(step, &course);
+                    }
+                    if !throttle.pause().is_zero() {
+                        self.sleep_listening(throttle.pause()).await?;
+                    }
                 }
                 Ok(Batch::None) => {
                     self.roll_back().await;
@@ -70,8 +114,29 @@ impl Engine<'_, '_> {
         }
     }
 
+    /// Where it begins, now.
+    async fn course(&mut self, step: &Step, backfill: &Backfill, until: &str) -> Result<Course, ExecuteError> {
+        let done = self.status.progress(step.id).cloned();
+        let rows = done.as_ref().map_or(0, |done| done.rows);
+        let Ok(last) = until.parse() else { return Ok(Course { since: Instant::now(), rows, keys: None }) };
+        let query = format!("SELECT {key} AS k FROM {} ORDER BY {key} LIMIT 1", backfill.table, key = backfill.key);
+        let first = match done {
+            Some(done) => Some(done.cursor),
+            None => self.key(step, &query).await?,
+        };
+        let keys = first.and_then(|first| first.parse().ok()).map(|first| (first, last));
+        Ok(Course { since: Instant::now(), rows, keys })
+    }
+
+    fn say_speed(&mut self, step: &Step, course: &Course) {
+        let Some(done) = self.status.progress(step.id) else { return };
+        let (rows_per_second, left) = course.speed(done.rows, &done.cursor);
+        let left_ms = left.and_then(|left| u64::try_from(left.as_millis()).ok());
+        (self.doors.events)(&Event::Backfilling { step: step.id, rows: done.rows, rows_per_second, left_ms });
+    }
+
     /// A key as text that means the same in every session.
-    async fn key(&mut self, step: &Step, query: &str) -> Result<Option<String>, ExecuteError> {
+    pub(super) async fn key(&mut self, step: &Step, query: &str) -> Result<Option<String>, ExecuteError> {
         let mut attempt = Attempt::FIRST;
         loop {
             let found = self.key_within(step, query, attempt).await;
@@ -151,11 +216,11 @@ impl Engine<'_, '_> {
 }
 
 /// How many rows to take next, after so many took so long. It changes by at most a factor of two, since one time tells little.
-fn next_size(rows: u32, took: Duration) -> u32 {
-    let wanted = TARGET.as_secs_f64() / took.as_secs_f64().max(0.001) * f64::from(rows);
+fn next_size(rows: u32, took: Duration, target: Duration, all: u32) -> u32 {
+    let wanted = target.as_secs_f64() / took.as_secs_f64().max(0.001) * f64::from(rows);
     let (least, most) = (f64::from(rows) / 2.0, f64::from(rows) * 2.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u32 holds")]
-    let next = wanted.clamp(least, most).clamp(1.0, f64::from(MOST_ROWS)) as u32;
+    let next = wanted.clamp(least, most).clamp(1.0, f64::from(all)) as u32;
     next
 }
 
@@ -165,10 +230,23 @@ mod tests {
 
     #[test]
     fn sizes_follow_the_time_that_rows_take() {
-        assert_eq!(next_size(1000, Duration::from_millis(250)), 1000);
-        assert_eq!(next_size(1000, Duration::from_millis(1)), 2000);
-        assert_eq!(next_size(1000, Duration::from_secs(60)), 500);
-        assert_eq!(next_size(1, Duration::from_secs(60)), 1);
-        assert_eq!(next_size(MOST_ROWS, Duration::ZERO), MOST_ROWS);
+        let next = |rows, ms| next_size(rows, Duration::from_millis(ms), Duration::from_millis(250), 100_000);
+        assert_eq!(next(1000, 250), 1000);
+        assert_eq!(next(1000, 1), 2000);
+        assert_eq!(next(1000, 60_000), 500);
+        assert_eq!(next(1, 60_000), 1);
+        assert_eq!(next(100_000, 0), 100_000);
+        assert_eq!(next_size(60, Duration::ZERO, Duration::from_millis(250), 100), 100);
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_that_of_the_keys() {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        let course = Course { since: ago(10), rows: 100, keys: Some((-1000, 3000)) };
+        let (speed, left) = course.speed(600, "0");
+        assert_eq!((speed, left.map(|left| left.as_secs())), (50, Some(30)));
+        assert_eq!(course.speed(600, "3000").1.map(|left| left.as_secs()), Some(0));
+        assert_eq!(course.speed(600, "-1000").1, None);
+        assert_eq!(Course { keys: None, ..course }.speed(600, "a").1, None);
     }
 }

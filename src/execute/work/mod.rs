@@ -6,6 +6,7 @@ mod backfill;
 mod check;
 mod detect;
 mod ending;
+mod throttle;
 mod transaction;
 
 use std::time::{Duration, Instant};

@@ -43,6 +43,7 @@ mod result_changes;
 mod rewritten;
 mod rollback_in_migration;
 mod rows_gone_in_overlap;
+mod rows_in_one_transaction;
 mod rows_written_in_overlap;
 mod server_refuses;
 mod stale_baseline;
@@ -106,6 +107,7 @@ pub static RULES: &[&Rule] = &[
     &server_refuses::RULE,
     &needs_newer_server::RULE,
     &name_taken::RULE,
+    &rows_in_one_transaction::RULE,
     &migration_edited::RULE,
     &migration_removed::RULE,
     &migration_out_of_order::RULE,

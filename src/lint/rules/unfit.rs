@@ -1,5 +1,6 @@
 //! What triggers put into columns that may not take it.
 
+use std::cell::LazyCell;
 use std::fmt;
 
 use crate::compat::{App, Evidence, Phase};
@@ -26,12 +27,28 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     if changed.is_empty() {
         return None;
     }
-    // A trigger may write into any table, so a column concerns all of them.
+    // A trigger may write into any table, so a column concerns whatever names it or a relation that shows it.
+    let names: Vec<Ident> = changed
+        .iter()
+        .filter_map(|capability| match capability {
+            Capability::Fits { relation, column, .. } => Some((relation, column)),
+            _ => None,
+        })
+        .flat_map(|(relation, column)| {
+            let shows = |(name, _): &(&QName, _)| step.before.behind(name).contains(&relation);
+            let views = step.before.relations().filter(shows).map(|(name, _)| name.name.clone());
+            [column.clone(), relation.name.clone()].into_iter().chain(views).collect::<Vec<_>>()
+        })
+        .collect();
+    let reaches = |function: &QName| {
+        let mut bodies = step.before.reached_from(vec![function.clone()]).flatten();
+        bodies.any(|function| function.mentions.iter().any(|name| names.contains(name)))
+    };
     let concerns = |table: &QName, trigger: &Ident, function: &QName| {
         changed.iter().any(|capability| match capability {
             Capability::Trigger { relation: on, name } => on == table && name == trigger,
             Capability::Body { name, .. } => function == name || calls(step.before, function, name),
-            Capability::Fits { .. } => true,
+            Capability::Fits { relation, .. } => relation == table || reaches(function),
             _ => false,
         })
     };
@@ -43,11 +60,13 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
         let all = relation.trigger_functions.iter();
         let mut concerned = all.filter(|(trigger, function)| concerns(table, trigger, function));
         concerned.find_map(|(trigger, function)| {
-            let old = without.relation(table).and_then(|relation| relation.trigger_functions.get(trigger));
-            let old = old.map(|function| unfit(without, table, trigger, function)).unwrap_or_default();
-            let new = unfit(with, table, trigger, function).into_iter().filter(|unfit| !old.contains(unfit));
+            let old = LazyCell::new(|| {
+                let old = without.relation(table).and_then(|relation| relation.trigger_functions.get(trigger));
+                old.map(|function| unfit(without, table, trigger, function)).unwrap_or_default()
+            });
             // NULL in a row of its own is told where green has to wait.
-            let new = new.filter(|unfit| before || !unfit.is_own_null(table));
+            let new = unfit(with, table, trigger, function).into_iter();
+            let new = new.filter(|unfit| (before || !unfit.is_own_null(table)) && !old.contains(unfit));
             new.into_iter().find_map(|unfit| {
                 let query = unfit.evidence(version.app, (&own, known), relation.firing(trigger).update).relied_on()?;
                 let when = if before { "from here on" } else { "until here" };

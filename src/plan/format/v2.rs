@@ -240,7 +240,10 @@ fn least_version(plan: &saved::SavedPlan) -> &'static str {
     let only_shares = |ramp: &Ramp| ramp.steps().iter().all(|step| matches!(step, RampStep::Share(_)));
     let has_old_ramp = plan.release.ramp.as_ref().is_none_or(only_shares);
     let rest = ReleaseDefinition { ramp: None, ..plan.release.clone() };
-    let ReleaseDefinition { checks, smoke, watch, hooks, notify, .. } = &rest;
+    let ReleaseDefinition { checks, smoke, watch, hooks, notify, limits, backfill_checks, .. } = &rest;
+    if !(limits.backfill.is_empty() && backfill_checks.is_empty()) {
+        return "2.4";
+    }
     let has_checks = !(checks.is_empty() && smoke.is_empty() && watch.is_empty());
     if has_checks
         || !hooks.is_empty()

@@ -26,5 +26,6 @@ mod small;
 mod status;
 mod stuck;
 pub(crate) mod support;
+mod throttle;
 mod work;
 mod world;

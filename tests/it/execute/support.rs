@@ -72,30 +72,71 @@ impl OwnServer {
         Self(Arc::new(std::thread::spawn(|| start(settings)).join().unwrap()))
     }
 
-    fn pg_ctl(&self, args: &[&str]) {
+    /// One of its programs, if it was installed with it, run as the user that the server runs as.
+    fn program(&self, name: &str) -> Option<Command> {
         let data = self.0.sockets.join("data");
         let started = std::fs::read_to_string(data.join("postmaster.opts")).unwrap();
-        let bin = Path::new(started.split_whitespace().next().unwrap()).parent().unwrap();
+        let program = Path::new(started.split_whitespace().next().unwrap()).with_file_name(name);
         let owner = std::fs::metadata(&data).unwrap();
-        let mut command = Command::new(bin.join("pg_ctl"));
-        command.arg("-D").arg(&data).args(args).arg("-l").arg(self.0.sockets.join("restarts"));
+        let mut command = Command::new(program.exists().then_some(program)?);
         command.env("LC_ALL", "C").current_dir(&self.0.sockets);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if nix::unistd::Uid::effective().is_root() {
             command.uid(owner.uid()).gid(owner.gid());
         }
+        Some(command)
+    }
+
+    fn pg_ctl(&self, data: &str, args: &[&str]) {
+        let mut command = self.program("pg_ctl").unwrap();
+        command.arg("-D").arg(self.0.sockets.join(data)).args(args).arg("-l").arg(self.0.sockets.join("restarts"));
         assert!(command.status().unwrap().success(), "{command:?}");
     }
 
     /// How: as `pg_ctl` names it.
     pub(crate) fn restart(&self, how: &str) {
-        self.pg_ctl(&["restart", "-m", how, "-w"]);
+        self.pg_ctl("data", &["restart", "-m", how, "-w"]);
+    }
+
+    /// A standby of it, where PostgreSQL was installed with the program that copies a server.
+    pub(crate) fn standby(&self) -> Option<Standby<'_>> {
+        let mut copy = self.program("pg_basebackup")?;
+        copy.arg("-h").arg(&self.0.sockets).args(["-p", &self.0.port.to_string(), "-U", "postgres"]);
+        copy.args(["-D", "standby", "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        assert!(copy.status().unwrap().success(), "{copy:?}");
+        let options = format!(
+            "-c port={} -c listen_addresses= -c unix_socket_directories='{}' -c max_connections=200 -c fsync=off",
+            STANDBY_PORT,
+            self.0.sockets.display()
+        );
+        self.pg_ctl("standby", &["start", "-w", "-o", &options]);
+        Some(Standby(self))
+    }
+}
+
+/// Of a socket in a directory of its own, where nobody else has it.
+const STANDBY_PORT: u16 = 5433;
+
+/// A standby, until it is dropped.
+pub(crate) struct Standby<'p>(&'p OwnServer);
+
+impl Standby<'_> {
+    pub(crate) fn connect(&self) -> Client {
+        let mut config = postgres::Config::new();
+        config.host_path(&self.0.0.sockets).port(STANDBY_PORT).user("postgres").dbname("postgres");
+        config.connect(NoTls).unwrap()
+    }
+}
+
+impl Drop for Standby<'_> {
+    fn drop(&mut self) {
+        self.0.pg_ctl("standby", &["stop", "-m", "immediate"]);
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        self.pg_ctl(&["stop", "-m", "immediate"]);
+        self.pg_ctl("data", &["stop", "-m", "immediate"]);
     }
 }
 

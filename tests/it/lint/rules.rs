@@ -46,8 +46,9 @@ fn examples_are_found_and_what_to_write_instead_is_not() {
 
 #[test]
 fn every_rule_that_looks_at_migrations_has_an_example() {
-    // Made of queries, of a proof that fails, of a release that was begun, of a source tree, of git's history, of a baseline.
-    let without = ["CO007", "CO012", "CO014", "CO104", "CO106", "CO107", "CO309", "CO502", "CO503", "CO504", "CO505"];
+    // Made of queries, of a proof that fails, of a release that was begun, of a source tree, of statistics, of git's history, of a baseline.
+    let without =
+        ["CO007", "CO012", "CO014", "CO104", "CO106", "CO107", "CO309", "CO414", "CO502", "CO503", "CO504", "CO505"];
     let found: Vec<_> = RULES.iter().filter(|r| r.docs.example.is_none()).map(|r| r.code.id).collect();
     assert_eq!(found, without);
     assert!(RULES.iter().all(|rule| rule.docs.example.is_some() == rule.docs.instead.is_some()));

@@ -193,6 +193,27 @@ fn severity_follows_the_figures() {
     check(&format!("-- cutover: allow(blocking-scan) twelve rows\n{SMALL}"), "", "--stats stats.json", "exit 0: ");
 }
 
+/// Rows that are changed for long in one transaction can be changed some at a time, by a word of the author's; small tables need none.
+#[test]
+fn rows_that_are_changed_for_long_are_told() {
+    let check = |pending: &str, args: &str, expected: bool| {
+        let found = findings(pending, &shop(), "", args);
+        assert_eq!(found.contains("warning rows-in-one-transaction"), expected, "{pending} {args}: {found}");
+    };
+    let long = "UPDATE orders SET status = lower(status);\n";
+    check(long, "", false);
+    check(long, "--stats stats.json", true);
+    check(&format!("-- cutover: backfill\n{long}"), "--stats stats.json", false);
+    check("UPDATE kinds SET name = lower(name);\n", "--stats stats.json", false);
+    let allowed = format!("-- cutover: allow(rows-in-one-transaction) at night\n{long}");
+    check(&allowed, "--stats stats.json", false);
+    let said = |pending: &str| of(folder(pending, &shop(), "").path(), "lint m --from 1 --stats stats.json");
+    let one = said(long);
+    assert!(one.contains("put `-- cutover: backfill` above it"), "{one}");
+    let other = said("UPDATE orders SET id = id + 1;\n");
+    assert!(other.contains("it cannot be taken some rows at a time as it is: it changes id"), "{other}");
+}
+
 #[test]
 fn a_plan_is_refused_where_the_team_says_so() {
     let toml = "[stats]\nfile = \"../stats.json\"\nerror-seconds = 3600\n";
