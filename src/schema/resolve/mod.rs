@@ -8,6 +8,7 @@ mod command;
 mod computed;
 mod expr;
 mod grouping;
+mod input;
 mod kept;
 mod scope;
 mod single;

@@ -5,6 +5,8 @@ mod clauses;
 mod computed;
 mod expressions;
 mod families;
+mod immutable;
+mod input;
 mod kinds;
 mod objects;
 mod routines;
@@ -502,6 +504,8 @@ async fn what_the_server_refuses_is_foreseen() {
             clauses::CASES,
             computed::CASES,
             families::CASES,
+            immutable::CASES,
+            input::CASES,
             kinds::CASES,
             routines::CASES,
             expressions::CASES,
