@@ -111,15 +111,23 @@ impl Change {
         }
     }
 
-    /// A rule that does something in the place of whatever is written takes the columns, too, that the view computes.
+    /// A rule that does something in the place of all statements of a kind takes the columns, too, that a view computes.
     pub(super) fn rule(&mut self, change: &RuleChange) {
-        let RuleVerb::Made(body) = &change.verb else { return };
         let view = self.schema.resolve(&change.table);
-        let computes = self.schema.relation(&view).is_some_and(|found| found.columns.iter().any(|c| c.computed));
-        if computes && body.instead && !body.conditional && body.event != RuleEvent::Select {
-            self.edit(&view, |relation| relation.columns.iter_mut().for_each(|column| column.computed = false));
-            self.views_above_one(&view, true, 0);
+        if self.schema.relation(&view).is_none_or(|found| found.kind != RelationKind::View) {
+            return;
         }
+        let name = change.name.clone();
+        self.edit(&view, |relation| match &change.verb {
+            RuleVerb::Made(body) if body.instead && !body.conditional && body.event != RuleEvent::Select => {
+                relation.instead.insert(name, (body.event, true));
+            }
+            RuleVerb::Made(_) => _ = relation.instead.remove(&name),
+            RuleVerb::Enabled => relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = true),
+            RuleVerb::Disabled => relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = false),
+            RuleVerb::Gone => _ = relation.instead.remove(&name),
+        });
+        self.views_above(&view);
     }
 
     /// Marks the columns of a view that nobody can write: what is no column of the relation that it reads, or is computed there.
@@ -152,13 +160,13 @@ impl Change {
     }
 }
 
-/// Whether triggers do something instead of INSERT and UPDATE: they take whatever is written.
+/// Whether triggers or rules do something instead of INSERT and UPDATE: they take whatever is written.
 fn takes_all(view: &Relation) -> bool {
-    let instead = |of: fn(&Firing) -> bool| {
+    let instead = |event: RuleEvent, of: fn(&Firing) -> bool| {
         let mut firings = view.triggers.keys().map(|trigger| view.firing(trigger));
-        firings.any(|firing| firing.instead && of(&firing))
+        view.replaces(event) || firings.any(|firing| firing.instead && of(&firing))
     };
-    instead(|of| of.insert) && instead(|of| of.update)
+    instead(RuleEvent::Insert, |of| of.insert) && instead(RuleEvent::Update, |of| of.update)
 }
 
 /// The first column of a view that another form of it does not keep in its place, as far as both are known.

@@ -22,7 +22,9 @@ pub enum RuleVerb {
     Made(RuleBody),
     /// `ENABLE RULE`
     Enabled,
-    /// `DROP RULE`, `DISABLE RULE`
+    /// `DISABLE RULE`
+    Disabled,
+    /// `DROP RULE`
     Gone,
 }
 

@@ -79,8 +79,8 @@ pub(super) fn switch_rule(parser: &mut Parser<'_>, table: &Name) -> Result<Optio
         (&["enable", "rule"], "ENABLE RULE", RuleVerb::Enabled),
         (&["enable", "always", "rule"], "ENABLE RULE", RuleVerb::Enabled),
         // It rewrites what replication applies, and nothing else.
-        (&["enable", "replica", "rule"], "ENABLE RULE", RuleVerb::Gone),
-        (&["disable", "rule"], "DISABLE RULE", RuleVerb::Gone),
+        (&["enable", "replica", "rule"], "ENABLE RULE", RuleVerb::Disabled),
+        (&["disable", "rule"], "DISABLE RULE", RuleVerb::Disabled),
     ];
     let Some((_, what, verb)) = FORMS.into_iter().find(|(words, ..)| eat_words(parser, words)) else {
         return Ok(None);
