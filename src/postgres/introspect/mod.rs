@@ -18,7 +18,7 @@ use crate::schema::{
 use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{
-    DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, path_in, RuleEvent,
+    DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleEvent, path_in,
 };
 use crate::sql::{self, TypeName};
 

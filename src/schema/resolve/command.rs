@@ -636,7 +636,8 @@ impl<'s> Resolver<'s> {
                 all.map(|column| Placed { value: column.name.clone(), at: insert.table.name.at }).collect()
             }
         };
-        let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, relation, column, RuleEvent::Insert)).collect();
+        let wanted: Vec<Type> =
+            columns.iter().map(|column| self.assigned(&name, relation, column, RuleEvent::Insert)).collect();
         let mut written = vec![Row::new()];
         let width = match &insert.source {
             None => Some(0),

@@ -37,7 +37,7 @@ pub(crate) use computed::{command_fails, constant_of, default_fails, fails, fail
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by, type_of_kept};
 pub(crate) use single::updates_several;
 pub use types::{Sure, Type};
-pub(crate) use values::{Place, Value, Written, asks_for_one, default_written, kept_written, longest, written};
+pub(crate) use values::{Place, Value, Written, asked_for_one, default_written, kept_written, longest, written};
 
 /// What a query is on one schema.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -10,7 +10,8 @@ use cutover::sql::{self, Statement, Words};
 use crate::support;
 
 /// What stands there before each.
-const BASE: &str = "CREATE TABLE t (a int NOT NULL, b int, j jsonb, z timestamptz, g int GENERATED ALWAYS AS (a + 1) STORED);
+const BASE: &str =
+    "CREATE TABLE t (a int NOT NULL, b int, j jsonb, z timestamptz, g int GENERATED ALWAYS AS (a + 1) STORED);
 CREATE TABLE u (a int PRIMARY KEY, r int4range, s int4range);
 CREATE VIEW v AS SELECT a FROM t;
 CREATE TABLE p (k int, a int) PARTITION BY RANGE (k);
