@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::apply::Change;
 use super::model::{Column, QName, Relation};
-use super::refusals;
+use super::{refusals, resolve};
 use crate::shared::Shared;
 use crate::sql::operation::{CreateView, Firing, Ident, RelationKind, RuleChange, RuleEvent, RuleVerb};
 use crate::sql::query::{Expr, Item, QueryBody, QueryExpression};
@@ -113,21 +113,33 @@ impl Change {
 
     /// A rule that does something in the place of all statements of a kind takes the columns, too, that a view computes.
     pub(super) fn rule(&mut self, change: &RuleChange) {
-        let view = self.schema.resolve(&change.table);
-        if self.schema.relation(&view).is_none_or(|found| found.kind != RelationKind::View) {
-            return;
-        }
-        let name = change.name.clone();
-        self.edit(&view, |relation| match &change.verb {
-            RuleVerb::Made(body) if body.instead && !body.conditional && body.event != RuleEvent::Select => {
-                relation.instead.insert(name, (body.event, true));
+        let on = self.schema.resolve(&change.table);
+        let Some(relation) = self.schema.relation(&on) else { return };
+        let (is_view, name) = (relation.kind == RelationKind::View, change.name.clone());
+        match &change.verb {
+            RuleVerb::Made(body) => {
+                let reads = resolve::done_by_rule(&body.actions, &on, &self.schema);
+                let replaces = is_view && body.instead && !body.conditional && body.event != RuleEvent::Select;
+                self.edit(&on, |relation| {
+                    relation.rule_reads.insert(name.clone(), reads);
+                    relation.instead.remove(&name);
+                    if replaces {
+                        relation.instead.insert(name, (body.event, true));
+                    }
+                });
             }
-            RuleVerb::Made(_) => _ = relation.instead.remove(&name),
-            RuleVerb::Enabled => relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = true),
-            RuleVerb::Disabled => relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = false),
-            RuleVerb::Gone => _ = relation.instead.remove(&name),
-        });
-        self.views_above(&view);
+            RuleVerb::Enabled | RuleVerb::Disabled => {
+                let enabled = matches!(change.verb, RuleVerb::Enabled);
+                self.edit(&on, |relation| {
+                    relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = enabled);
+                });
+            }
+            RuleVerb::Gone => self.edit(&on, |relation| {
+                relation.rule_reads.remove(&name);
+                relation.instead.remove(&name);
+            }),
+        }
+        self.views_above(&on);
     }
 
     /// Marks the columns of a view that nobody can write: what is no column of the relation that it reads, or is computed there.

@@ -78,6 +78,8 @@ pub struct Relation {
     pub trigger_firings: BTreeMap<Ident, Firing>,
     /// Rules that do something in the place of a statement whatever it writes, with the statement and whether they are enabled.
     pub instead: BTreeMap<Ident, (RuleEvent, bool)>,
+    /// The columns that its rules read and write, of its own rows and of others; without a name: the relation.
+    pub rule_reads: BTreeMap<Ident, BTreeSet<(QName, Ident)>>,
     /// The names under which its triggers see the rows that a statement writes.
     pub transitions: BTreeSet<Ident>,
     /// What its defaults, its generated columns, conditions of its triggers, and a view's query call, by bare name. What was called once stays here.
@@ -145,6 +147,7 @@ impl Relation {
             trigger_columns: BTreeMap::new(),
             trigger_firings: BTreeMap::new(),
             instead: BTreeMap::new(),
+            rule_reads: BTreeMap::new(),
             transitions: BTreeSet::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),

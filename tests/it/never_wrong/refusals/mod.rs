@@ -10,6 +10,7 @@ mod input;
 mod kinds;
 mod objects;
 mod routines;
+mod rules;
 mod signatures;
 mod stored;
 mod written;
@@ -508,6 +509,7 @@ async fn what_the_server_refuses_is_foreseen() {
             input::CASES,
             kinds::CASES,
             routines::CASES,
+            rules::CASES,
             expressions::CASES,
             objects::CASES,
             signatures::CASES,
