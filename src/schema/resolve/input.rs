@@ -1,7 +1,9 @@
 //! What the server's types read a text as, as far as it is the same everywhere: whether a string is no value of its type.
 
+type Reader = fn(&str) -> bool;
+
 /// How a text of a type is looked at. Only what no server reads is refused.
-const READERS: &[(&[&str], fn(&str) -> bool)] = &[
+const READERS: &[(&[&str], Reader)] = &[
     (&["smallint", "integer", "bigint"], whole),
     (&["numeric", "real", "double precision"], number),
     (&["boolean"], boolean),
@@ -113,7 +115,7 @@ fn address(text: &str) -> Option<Address> {
 fn bytes(text: &str) -> bool {
     if let Some(digits) = text.strip_prefix("\\x") {
         let digits: Vec<char> = digits.chars().filter(|c| !c.is_whitespace()).collect();
-        return digits.len() % 2 == 0 && digits.iter().all(char::is_ascii_hexdigit);
+        return digits.len().is_multiple_of(2) && digits.iter().all(char::is_ascii_hexdigit);
     }
     // `\\`, or three digits.
     let mut rest = text;
@@ -167,7 +169,7 @@ fn array(text: &str, element: &str) -> bool {
     let (mut depth, mut quoted, mut value, mut was_quoted) = (0_usize, false, String::new(), false);
     let fits = |value: &str, quoted: bool| {
         let bare = value.trim();
-        bare.is_empty() && !quoted || !quoted && bare.eq_ignore_ascii_case("null") || may_be(value, element)
+        !quoted && (bare.is_empty() || bare.eq_ignore_ascii_case("null")) || may_be(value, element)
     };
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
