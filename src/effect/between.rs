@@ -375,9 +375,10 @@ fn of_domain_default(domain: &QName, dropped: bool, schema: &Schema) -> Vec<Capa
     let of = |column: &&Shared<Column>| {
         column.data_type.as_ref().is_some_and(|data_type| data_type.as_str() == shown) && !column.has_default()
     };
+    let refuses_null = matches!(schema.user_type(domain), Some(UserType::Domain { not_null: true, .. }));
     let lost = |table: &QName, column: &Column| {
         let (relation, column_name) = (table.clone(), column.name.clone());
-        match dropped && column.not_null {
+        match dropped && (column.not_null || refuses_null) {
             true => behaviour::filled_by_domain(table, &column.name),
             false => Capability::Default { relation, column: column_name },
         }

@@ -108,6 +108,10 @@ facts! {
         "alter table … add … storage plain|external|extended|main|default"
     ];
     IsJson = 16 "IS JSON" ["… is json" "… is not json"];
+    TruncatedInZone = 16 "date_trunc with a time zone in an index or a generated column" [
+        "create index|unique … date_trunc ( * , * , *" "create|alter table … as ( date_trunc ( * , * , *"
+        "create|alter table … exclude … date_trunc ( * , * , *"
+    ];
     GrantOptions = 16 "GRANT … WITH INHERIT or SET" ["grant … with inherit|set"];
     SetExpression = 17 "another expression for a generated column" ["alter table … set expression"];
     MergeMore = 17 "MERGE … RETURNING or BY SOURCE" ["merge into … returning" "merge into … by source|target"];

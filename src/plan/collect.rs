@@ -65,7 +65,9 @@ pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[Rea
 pub(crate) fn replay_one(folder: &Folder, mut schema: Schema, (statements, _): &ReadFile) -> (Schema, bool) {
     let mut certain = true;
     for piece in statements.iter().flat_map(|s| &s.pieces) {
-        certain &= !is_opaque(&piece.operation) || sql::makes_nothing(folder.sources.slice(piece.span));
+        certain &= !is_opaque(&piece.operation)
+            || makes_a_rule(&piece.operation)
+            || sql::makes_nothing(folder.sources.slice(piece.span));
         schema = schema.applied(&piece.operation).schema;
     }
     (schema.with_default_search_path().without_temporary(), certain)
@@ -140,6 +142,11 @@ pub(super) fn collect(request: &Request<'_>, pending: Vec<Segment>, base: &Schem
     }
     let Drafts { last, certain, allows, statements, .. } = found;
     Nodes { nodes, last, certain, diagnostics, allows, statements }
+}
+
+/// A rule makes nothing beside itself.
+const fn makes_a_rule(operation: &Operation) -> bool {
+    matches!(operation, Operation::Opaque { rule: Some(_), .. })
 }
 
 /// What a part comes to.
@@ -258,7 +265,10 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 let unchecked = session.iter().any(|set| folder.sources.slice(*set).contains("check_function_bodies"));
                 let change = Change { before: before.clone(), applied, certain, worded, unchecked };
                 let text = folder.sources.slice(part.span);
-                certain &= !part.is_opaque() || sql::makes_nothing(text) || before.run_by(text).only_rows;
+                certain &= !part.is_opaque()
+                    || makes_a_rule(&part.operation)
+                    || sql::makes_nothing(text)
+                    || before.run_by(text).only_rows;
                 if let Some(Draft { node, changes }) = &mut unsplittable {
                     node.after = schema.clone();
                     node.touched.extend(change.applied.touched.iter().cloned());

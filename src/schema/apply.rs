@@ -437,20 +437,25 @@ impl Change {
         read.flat_map(|condition| resolve::read_by(condition, table, &self.schema)).collect()
     }
 
-    /// Drops the policies that read any of what goes.
+    /// Drops the policies and the rules that read any of what goes.
     pub(super) fn drop_policies(&mut self, gone: impl Fn(&(QName, Ident)) -> bool) {
         for table in self.schema.with_policies(&gone) {
-            self.edit(&table, |relation| relation.policies.retain(|_, policy| !policy.reads.iter().any(&gone)));
+            self.edit(&table, |relation| {
+                relation.policies.retain(|_, policy| !policy.reads.iter().any(&gone));
+                relation.rule_reads.retain(|_, reads| !reads.iter().any(&gone));
+                let Relation { instead, rule_reads, .. } = relation;
+                instead.retain(|rule, _| rule_reads.contains_key(rule));
+            });
         }
     }
 
-    /// Lets policies follow what they read.
+    /// Lets policies and rules follow what they read.
     pub(super) fn rename_in_policies(&mut self, renamed: impl Fn(&(QName, Ident)) -> Option<(QName, Ident)>) {
         for table in self.schema.with_policies(|read| renamed(read).is_some()) {
             self.edit(&table, |relation| {
-                for policy in relation.policies.values_mut() {
-                    let reads = std::mem::take(&mut policy.reads).into_iter();
-                    policy.reads = reads.map(|read| renamed(&read).unwrap_or(read)).collect();
+                let of_policies = relation.policies.values_mut().map(|policy| &mut policy.reads);
+                for all in of_policies.chain(relation.rule_reads.values_mut()) {
+                    *all = std::mem::take(all).into_iter().map(|read| renamed(&read).unwrap_or(read)).collect();
                 }
             });
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::apply::Change;
 use super::model::{Column, QName, Relation};
-use super::refusals;
+use super::{refusals, resolve};
 use crate::shared::Shared;
 use crate::sql::operation::{CreateView, Firing, Ident, RelationKind, RuleChange, RuleEvent, RuleVerb};
 use crate::sql::query::{Expr, Item, QueryBody, QueryExpression};
@@ -111,15 +111,35 @@ impl Change {
         }
     }
 
-    /// A rule that does something in the place of whatever is written takes the columns, too, that the view computes.
+    /// A rule that does something in the place of all statements of a kind takes the columns, too, that a view computes.
     pub(super) fn rule(&mut self, change: &RuleChange) {
-        let RuleVerb::Made(body) = &change.verb else { return };
-        let view = self.schema.resolve(&change.table);
-        let computes = self.schema.relation(&view).is_some_and(|found| found.columns.iter().any(|c| c.computed));
-        if computes && body.instead && !body.conditional && body.event != RuleEvent::Select {
-            self.edit(&view, |relation| relation.columns.iter_mut().for_each(|column| column.computed = false));
-            self.views_above_one(&view, true, 0);
+        let on = self.schema.resolve(&change.table);
+        let Some(relation) = self.schema.relation(&on) else { return };
+        let (is_view, name) = (relation.kind == RelationKind::View, change.name.clone());
+        match &change.verb {
+            RuleVerb::Made(body) => {
+                let reads = resolve::done_by_rule(&body.actions, &on, &self.schema);
+                let replaces = is_view && body.instead && !body.conditional && body.event != RuleEvent::Select;
+                self.edit(&on, |relation| {
+                    relation.rule_reads.insert(name.clone(), reads);
+                    relation.instead.remove(&name);
+                    if replaces {
+                        relation.instead.insert(name, (body.event, true));
+                    }
+                });
+            }
+            RuleVerb::Enabled | RuleVerb::Disabled => {
+                let enabled = matches!(change.verb, RuleVerb::Enabled);
+                self.edit(&on, |relation| {
+                    relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = enabled);
+                });
+            }
+            RuleVerb::Gone => self.edit(&on, |relation| {
+                relation.rule_reads.remove(&name);
+                relation.instead.remove(&name);
+            }),
         }
+        self.views_above(&on);
     }
 
     /// Marks the columns of a view that nobody can write: what is no column of the relation that it reads, or is computed there.
@@ -152,13 +172,13 @@ impl Change {
     }
 }
 
-/// Whether triggers do something instead of INSERT and UPDATE: they take whatever is written.
+/// Whether triggers or rules do something instead of INSERT and UPDATE: they take whatever is written.
 fn takes_all(view: &Relation) -> bool {
-    let instead = |of: fn(&Firing) -> bool| {
+    let instead = |event: RuleEvent, of: fn(&Firing) -> bool| {
         let mut firings = view.triggers.keys().map(|trigger| view.firing(trigger));
-        firings.any(|firing| firing.instead && of(&firing))
+        view.replaces(event) || firings.any(|firing| firing.instead && of(&firing))
     };
-    instead(|of| of.insert) && instead(|of| of.update)
+    instead(RuleEvent::Insert, |of| of.insert) && instead(RuleEvent::Update, |of| of.update)
 }
 
 /// The first column of a view that another form of it does not keep in its place, as far as both are known.

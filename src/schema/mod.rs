@@ -166,9 +166,16 @@ impl Schema {
         })
     }
 
-    /// The tables with a policy that reads any of what is asked for.
+    /// The relations with a policy or a rule that reads any of what is asked for.
     pub(crate) fn with_policies(&self, reads: impl Fn(&(QName, Ident)) -> bool) -> Vec<QName> {
-        let found = self.relations().filter(|(_, r)| r.policies.values().any(|p| p.reads.iter().any(&reads)));
+        let all = |r: &Relation| {
+            r.policies
+                .values()
+                .map(|policy| &policy.reads)
+                .chain(r.rule_reads.values())
+                .any(|all| all.iter().any(&reads))
+        };
+        let found = self.relations().filter(|(_, relation)| all(relation));
         found.map(|(name, _)| name.clone()).collect()
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::shared::Shared;
 use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
-use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity};
+use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleEvent};
 use crate::sql::query::{Kept, QueryExpression};
 use crate::sql::{Quoted, TypeName};
 
@@ -76,6 +76,10 @@ pub struct Relation {
     pub trigger_columns: BTreeMap<Ident, Vec<Ident>>,
     /// When its triggers run.
     pub trigger_firings: BTreeMap<Ident, Firing>,
+    /// Rules that do something in the place of a statement whatever it writes, with the statement and whether they are enabled.
+    pub instead: BTreeMap<Ident, (RuleEvent, bool)>,
+    /// The columns that its rules read and write, of its own rows and of others; without a name: the relation.
+    pub rule_reads: BTreeMap<Ident, BTreeSet<(QName, Ident)>>,
     /// The names under which its triggers see the rows that a statement writes.
     pub transitions: BTreeSet<Ident>,
     /// What its defaults, its generated columns, conditions of its triggers, and a view's query call, by bare name. What was called once stays here.
@@ -142,6 +146,8 @@ impl Relation {
             trigger_functions: BTreeMap::new(),
             trigger_columns: BTreeMap::new(),
             trigger_firings: BTreeMap::new(),
+            instead: BTreeMap::new(),
+            rule_reads: BTreeMap::new(),
             transitions: BTreeSet::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
@@ -171,13 +177,23 @@ impl Relation {
 
     /// Whether clients may write rows to it.
     pub fn is_writable(&self) -> bool {
-        let read_only = self.read_only && self.triggers.is_empty();
+        let read_only = self.read_only && !self.is_taken_over();
         !read_only && !matches!(self.kind, RelationKind::MaterializedView | RelationKind::Sequence)
     }
 
     /// Whether clients may write a column of it.
     pub fn writes(&self, column: &Column) -> bool {
-        self.is_writable() && column.writable() && !(column.computed && self.triggers.is_empty())
+        self.is_writable() && column.writable() && (!column.computed || self.is_taken_over())
+    }
+
+    /// Whether triggers or rules of a view do something with what is written into it.
+    fn is_taken_over(&self) -> bool {
+        !self.triggers.is_empty() || self.instead.values().any(|(_, enabled)| *enabled)
+    }
+
+    /// Whether a rule does something in the place of all statements of a kind.
+    pub fn replaces(&self, event: RuleEvent) -> bool {
+        self.instead.values().any(|(of, enabled)| *enabled && *of == event)
     }
 
     /// Whether row security can keep rows from somebody.

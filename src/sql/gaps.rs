@@ -23,6 +23,8 @@ pub(crate) struct Gaps {
     pub(crate) partitioned: bool,
     /// The columns of `PARTITION BY`.
     pub(crate) partition_key: Vec<Ident>,
+    /// What rows are divided by, element by element.
+    pub(crate) partition_values: Vec<Vec<TokenWithSpan>>,
     /// `FOR VALUES …`, which is read as DEFAULT
     pub(crate) bound: bool,
     /// What it says, as far as bounds are held against each other.
@@ -442,6 +444,10 @@ impl Mender<'_> {
                     true => self.group(solids, i + 3),
                     false => i + 3,
                 };
+                let inside = solids.get(i + 4..end.max(i + 5) - 1).unwrap_or_default();
+                let elements = inside.split(|s| s.depth == 1 && self.tokens[s.at].token == Token::Comma);
+                let ends = elements.filter_map(|element| Some((element.first()?.at, element.last()?.at)));
+                self.gaps.partition_values = ends.map(|(from, to)| self.tokens[from..=to].to_vec()).collect();
                 self.blank(&solids[i..end.min(solids.len())]);
             } else if self.reads(solids, i, &["for", "values"]) {
                 let mut end = i + 1;

@@ -15,6 +15,11 @@ const RECURSION_LIMIT: usize = 200;
 
 static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
 
+/// A parser over tokens.
+pub(crate) fn parser_over(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+    Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens)
+}
+
 /// The tokens of one statement and where each stands in its text.
 pub(crate) struct Tokens<'a> {
     text: &'a str,
@@ -85,7 +90,7 @@ impl<'a> Tokens<'a> {
             Mark { span: *span, solid, written: solid || gaps::is_mended(token) }
         };
         self.marks = tokens.iter().map(mark).collect();
-        Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens)
+        parser_over(tokens)
     }
 
     /// What a parser would see.

@@ -3,9 +3,10 @@
 
 use super::name::Name;
 use super::operation::Ident;
+use super::query::Command;
 
 /// A statement on a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RuleChange {
     /// The rule.
     pub name: Ident,
@@ -16,18 +17,20 @@ pub struct RuleChange {
 }
 
 /// What a statement does to a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RuleVerb {
     /// `CREATE RULE`
     Made(RuleBody),
     /// `ENABLE RULE`
     Enabled,
-    /// `DROP RULE`, `DISABLE RULE`
+    /// `DISABLE RULE`
+    Disabled,
+    /// `DROP RULE`
     Gone,
 }
 
 /// A rule as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RuleBody {
     /// Which statements it rewrites.
     pub event: RuleEvent,
@@ -41,6 +44,8 @@ pub struct RuleBody {
     pub single: bool,
     /// Whether it returns what `RETURNING` asks for.
     pub returning: bool,
+    /// What it does, as far as it is read.
+    pub actions: Vec<Command>,
 }
 
 /// The statements that a rule is about.

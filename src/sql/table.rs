@@ -136,6 +136,10 @@ pub enum ConstraintKind {
         method: Ident,
         /// What is compared, where no operator class is written.
         values: Vec<Kept>,
+        /// What is compared by an operator class that is written.
+        classed: Vec<Kept>,
+        /// Its `WHERE`.
+        condition: Kept,
     },
     /// `PRIMARY KEY|UNIQUE USING INDEX`
     UsingIndex {
@@ -182,6 +186,8 @@ pub struct CreateTable {
     pub partitioned: bool,
     /// The columns of `PARTITION BY`, as far as they are columns.
     pub partition_key: Vec<Ident>,
+    /// What the rows are divided by, columns and expressions.
+    pub partition_values: Vec<Kept>,
     /// `AS SELECT …`: what it reads, and the same with its expressions.
     pub query: Option<(QueryShape, QueryExpression)>,
 }

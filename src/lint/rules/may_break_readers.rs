@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     yields_to: Yields::Comments,
     docs: Docs {
-        what: "Reports a step before the cutover after which blue may read a NULL, an enum label, or a row shape that it does not know, or a counter begins anew.",
+        what: "Reports a step before the cutover after which blue may read a NULL, an enum label, or a row shape that it does not know, or a counter begins anew. It reports, too, where what a version writes comes to something else than it was written for: a rule (`CREATE RULE`) that rewrites it, or does no longer; a trigger that does something in its place, or that passes a row over by returning NULL.",
         why: "Nothing breaks when the step runs. Blue breaks on the first row that green writes in the new form, or, with `SELECT *` in a prepared statement, on its next execution. It never moves a step: a tool that postponed every ADD VALUE would be switched off.",
         example: Some(Case {
             applied: "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);",

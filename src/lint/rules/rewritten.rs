@@ -83,9 +83,9 @@ fn rewritten(subject: &Subject<'_>, change: &RuleChange, rule: &Rule) -> Option<
     let (table, name) = (step.before.origin_of(&named), &change.name);
     let body = match &change.verb {
         RuleVerb::Made(body) => Some(body),
-        RuleVerb::Enabled | RuleVerb::Gone => None,
+        RuleVerb::Enabled | RuleVerb::Disabled | RuleVerb::Gone => None,
     };
-    let comes = change.verb != RuleVerb::Gone;
+    let comes = !matches!(change.verb, RuleVerb::Disabled | RuleVerb::Gone);
     let (version, text) = match (step.phase, comes) {
         (Phase::Before, true) => {
             (&release.blue, format!("the rule {name} rewrites what blue writes into {table} from here on"))

@@ -4,10 +4,10 @@ use crate::compat::{Evidence, Phase};
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::effect::Capability;
 use crate::lint::{Case, Docs, PlacedRelease, PlacedStep, Placing, Rule, RuleCheck, Subject, Yields};
-use crate::schema::resolve::asks_for_one;
+use crate::schema::resolve::asked_for_one;
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
-use crate::sql::query::{Command, Expr};
+use crate::sql::query::Expr;
 use crate::sql::{Operation, read_query};
 use crate::workload::Query;
 
@@ -162,18 +162,16 @@ fn copied_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
 /// A query for one value that may find several by then, for green has written its table, or what that was copied from.
 fn one_beside_green(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    let part = step.parts.iter().find(|part| {
-        let text = release.sources.slice(part.span).trim_end_matches(';');
-        let asks = |command: Command| asks_for_one(&command, step.before);
-        matches!(part.operation, Operation::Data(_)) && read_query(text).is_ok_and(asks)
-    })?;
-    let Operation::Data(data) = part.operation else { return None };
+    let data = step.parts.iter().filter(|part| matches!(part.operation, Operation::Data(_)));
+    let commands = data.filter_map(|part| read_query(release.sources.slice(part.span).trim_end_matches(';')).ok());
+    let asked: Vec<QName> = commands.flat_map(|command| asked_for_one(&command, step.before)).collect();
     let copied = |table: &QName| {
         let late = release.steps.iter().filter(|other| other.phase == Phase::After);
         let mut copies = late.filter_map(|other| copy_of_green(release, other));
         copies.find_map(|(to, _, query)| (to == *table).then_some(query))
     };
-    let (from, query) = { read(step.before, &data.query) }.into_iter().find_map(|from| {
+    let mut behind = asked.iter().flat_map(|name| step.before.behind(name)).cloned();
+    let (from, query) = behind.find_map(|from| {
         let query = match release.green.app.writes(&from) {
             Evidence::Query(query) => Some(query),
             Evidence::Perhaps(_) | Evidence::Assumed | Evidence::None => copied(&from),

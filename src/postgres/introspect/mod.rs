@@ -18,7 +18,7 @@ use crate::schema::{
 use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
 use crate::sql::operation::{
-    DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, path_in,
+    DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleEvent, path_in,
 };
 use crate::sql::{self, TypeName};
 
@@ -277,6 +277,16 @@ impl Reader {
     }
 
     fn triggers_and_policies(&mut self) {
+        for row in self.take("rules") {
+            let event = match row.get::<_, String>(2).as_str() {
+                "2" => RuleEvent::Update,
+                "3" => RuleEvent::Insert,
+                _ => RuleEvent::Delete,
+            };
+            if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
+                relation.instead.insert(row.get::<_, String>(1).into(), (event, row.get(3)));
+            }
+        }
         for row in self.take("triggers") {
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
                 let name: Ident = row.get::<_, String>(1).into();

@@ -77,9 +77,6 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           WHERE k.classid = 'pg_catalog.pg_attrdef'::regclass AND k.objid = d.oid AND s.relkind = 'S'
                             AND k.refclassid = 'pg_catalog.pg_class'::regclass ORDER BY k.refobjid),
                     c.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false)
-                    -- What an INSTEAD rule takes.
-                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class OPERATOR(pg_catalog.=) c.oid
-                                    AND w.is_instead AND w.ev_type <> '1' AND w.ev_qual::text = '<>')
              FROM pg_catalog.pg_attribute a
              JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -124,6 +121,9 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL), t.tgtype::int
              FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
+        ("rules", "SELECT w.ev_class, w.rulename::text, w.ev_type::text, w.ev_enabled IN ('O', 'A') FROM pg_catalog.pg_rewrite w
+             JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
+             WHERE c.relkind = 'v' AND w.is_instead AND w.ev_type <> '1' AND w.ev_qual::text = '<>'".to_owned()),
         ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
                           pg_catalog.concat_ws(' ', p.polcmd, p.polroles::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
                                                pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),

@@ -28,6 +28,7 @@ pub(in crate::schema) enum Place {
     Domain,
     Publication,
     Statistics,
+    Partition,
 }
 
 /// What is allowed at a place.
@@ -64,6 +65,12 @@ impl Place {
                 "statistics expressions",
                 false,
                 Some("functions in statistics expression must be marked IMMUTABLE"),
+                None,
+            ),
+            Self::Partition => rules(
+                "partition key expressions",
+                false,
+                Some("functions in partition key expression must be marked IMMUTABLE"),
                 None,
             ),
             Self::Publication => rules("publication WHERE expressions", false, None, Some("PUBLICATION WHERE")),
@@ -155,7 +162,10 @@ fn expressions<'o, 's>(
             if table.if_not_exists && schema.relation(&name).is_some() || table.temporary {
                 return None;
             }
-            let found = table.columns.iter().filter_map(of_column).chain(of_constraints(&table.constraints)).collect();
+            let divided = table.partition_values.iter().filter_map(Option::as_deref);
+            let divided = divided.map(|expr| Looked { place: Place::Partition, expr, wanted: None });
+            let found = table.columns.iter().filter_map(of_column).chain(of_constraints(&table.constraints));
+            let found = found.chain(divided).collect();
             let relation = Cow::Owned(written(table));
             Some((found, Some(Rows { name, relation, aliases: &[] })))
         }
@@ -283,11 +293,16 @@ fn of_column(column: &ColumnDefinition) -> Option<Looked<'_>> {
 }
 
 fn of_constraints(constraints: &[ConstraintDefinition]) -> impl Iterator<Item = Looked<'_>> {
-    constraints.iter().filter_map(|definition| match &definition.kind {
-        ConstraintKind::Check { condition, .. } => {
-            Some(Looked { place: Place::Check, expr: condition.as_deref()?, wanted: None })
-        }
-        _ => None,
+    constraints.iter().flat_map(|definition| {
+        let (compared, condition): (Vec<&Kept>, _) = match &definition.kind {
+            ConstraintKind::Check { condition, .. } => (Vec::new(), Some((Place::Check, condition))),
+            ConstraintKind::Exclude { values, classed, condition, .. } => {
+                (values.iter().chain(classed).collect(), Some((Place::IndexWhere, condition)))
+            }
+            _ => (Vec::new(), None),
+        };
+        let all = compared.into_iter().map(|value| (Place::Index, value)).chain(condition);
+        all.filter_map(|(place, expr)| Some(Looked { place, expr: expr.as_deref()?, wanted: None }))
     })
 }
 

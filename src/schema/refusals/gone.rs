@@ -1,5 +1,7 @@
 //! What PostgreSQL refuses to drop, because something stands on it.
 
+use std::collections::BTreeSet;
+
 use super::{Catalog, is_of};
 use crate::schema::model::{Column, Index, Policy, QName, Relation};
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
@@ -79,6 +81,9 @@ impl Catalog<'_> {
         let read = |policy: &Policy| policy.reads.iter().any(|(read, _)| read == name);
         let mut policies = self.policies(read).filter(|(on, _)| *on != name && !together.contains(on));
         let user = user.or_else(|| policies.next().map(|(_, policy)| policy));
+        let named = |reads: &BTreeSet<(QName, Ident)>| reads.iter().any(|(read, _)| read == name);
+        let mut rules = self.rules(named).filter(|(on, _)| *on != name && !together.contains(on));
+        let user = user.or_else(|| rules.next().map(|(_, rule)| rule));
         let own = |found: &Relation| found.owned_by.as_ref().is_some_and(|(table, _)| table == name);
         let counters = self.schema.relations().filter(|(_, found)| found.kind == RelationKind::Sequence && own(found));
         let mut drawing = counters.flat_map(|(counter, _)| self.schema.drawing(counter));

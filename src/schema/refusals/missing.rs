@@ -121,6 +121,7 @@ impl Look<'_> {
                 table.columns.iter().for_each(|column| self.data_type(&column.data_type));
                 table.columns.iter().for_each(|column| self.calls(column.value.as_deref()));
                 table.constraints.iter().for_each(|definition| self.constraint(definition));
+                table.partition_values.iter().for_each(|value| self.calls(value.as_deref()));
                 let (name, relation) = (self.schema.resolve(&table.name), written(table));
                 table.constraints.iter().for_each(|definition| self.extension_for(&name, &relation, definition));
                 table.query.iter().for_each(|(_, body)| self.query(body));
@@ -276,8 +277,12 @@ impl Look<'_> {
     }
 
     fn constraint(&mut self, definition: &ConstraintDefinition) {
-        if let ConstraintKind::Check { condition, .. } = &definition.kind {
-            self.calls(condition.as_deref());
+        match &definition.kind {
+            ConstraintKind::Check { condition, .. } => self.calls(condition.as_deref()),
+            ConstraintKind::Exclude { values, classed, condition, .. } => {
+                values.iter().chain(classed).chain([condition]).for_each(|expr| self.calls(expr.as_deref()));
+            }
+            _ => {}
         }
     }
 

@@ -18,6 +18,7 @@ mod stored;
 mod written;
 
 use std::cell::LazyCell;
+use std::collections::BTreeSet;
 
 pub(crate) use clauses::clauses_refused;
 pub(crate) use keys::is_collated;
@@ -779,6 +780,7 @@ impl Catalog<'_> {
         let generated = relation.columns.iter().filter(|c| c.needs.contains(column) && c.name != *column);
         users.extend(generated.map(|c| format!("column {} of table {}", c.name, name.name)));
         users.extend(self.policies_of(name, column));
+        users.extend(self.rules_of(name, column));
         let triggers = relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column));
         users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
         users.extend(self.tracked_of(name, column));
@@ -812,6 +814,24 @@ impl Catalog<'_> {
     fn policies_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
         let read = (name.clone(), column.clone());
         self.policies(move |policy| policy.reads.contains(&read)).map(|(_, policy)| policy)
+    }
+
+    /// Rules of any relation that name a column; without a name: the relation.
+    fn rules_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
+        let read = (name.clone(), column.clone());
+        self.rules(move |reads| reads.contains(&read)).map(|(_, rule)| rule)
+    }
+
+    /// The relations that have such rules, and these in words.
+    fn rules(
+        &self,
+        such: impl Fn(&BTreeSet<(QName, Ident)>) -> bool + Clone,
+    ) -> impl Iterator<Item = (&QName, String)> {
+        self.schema.relations().flat_map(move |(on, relation)| {
+            let such = such.clone();
+            let found = relation.rule_reads.iter().filter(move |(_, reads)| such(reads));
+            found.map(move |(rule, _)| (on, format!("rule {rule} on {}", on.name)))
+        })
     }
 
     /// The tables that have such policies, and these in words.

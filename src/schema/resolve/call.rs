@@ -138,6 +138,9 @@ impl Resolver<'_> {
                 let found = found.map(|at| which[at]);
                 let builtin = found.filter(|(builtin, _)| *builtin).map(|(_, i)| builtins[i]);
                 self.changing |= builtin.is_some_and(|builtin| builtin.changing);
+                if builtin.is_some_and(|builtin| builtin.as_text) {
+                    actual.iter().for_each(|data_type| self.turned(data_type, "text"));
+                }
                 let user = found.filter(|(builtin, _)| !builtin).map(|(_, i)| users[i].clone());
                 if let Some(function) = &user {
                     self.changing |= !function.immutable && function.source.language() != "sql";

@@ -29,8 +29,10 @@ pub(super) struct Builtin {
     pub(super) set: bool,
     /// Whether it folds rows together.
     pub(super) aggregate: bool,
-    /// Whether it may give something else another time, for the same arguments. What is written in SQL is looked into, and is not.
+    /// Whether it may give something else another time, for the same arguments, in any version.
     pub(super) changing: bool,
+    /// Whether it is written in SQL and reads its arguments as text.
+    pub(super) as_text: bool,
     /// The type it returns.
     pub(super) returns: &'static str,
     /// Names and types of what it returns, if that is a row.
@@ -47,6 +49,16 @@ pub(super) struct Operator {
     pub(super) changing: bool,
 }
 
+/// A type of the server's.
+struct BuiltinType {
+    /// Its category, and whether it is the preferred one in it.
+    category: (char, bool),
+    /// Whether what it reads a text as may change with a setting or an object's name.
+    reads: bool,
+    /// Whether how it is written as text may.
+    writes: bool,
+}
+
 /// To which type, when, and whether it may give something else another time.
 type Cast = (&'static str, Context, bool);
 
@@ -55,7 +67,7 @@ pub(super) struct Catalog {
     functions: Named<Builtin>,
     operators: Named<Operator>,
     casts: LazyLock<Table<Vec<Cast>>>,
-    types: LazyLock<Table<(char, bool)>>,
+    types: LazyLock<Table<BuiltinType>>,
 }
 
 /// A table whose rows are in the order of their names.
@@ -109,7 +121,7 @@ type Table<T> = FxHashMap<&'static str, T>;
 impl Catalog {
     /// The category of a type (`pg_type.typcategory`) and whether it is the preferred one in it.
     pub(super) fn category(&self, name: &str) -> Option<(char, bool)> {
-        self.types.get(name).copied()
+        self.types.get(name).map(|found| found.category)
     }
 
     /// The widest context that a cast between two types may be made in without being written.
@@ -120,20 +132,15 @@ impl Catalog {
 
     /// Whether a cast may give something else another time.
     pub(super) fn cast_changes(&self, from: &str, to: &str) -> bool {
-        // Those that go by way of the text.
-        const BY_TEXT: [&str; 6] = [
-            "date",
-            "timestamp without time zone",
-            "timestamp with time zone",
-            "interval",
-            "time without time zone",
-            "money",
-        ];
-        let text = |name: &str| matches!(name, "text" | "character varying" | "character");
         let listed = self.casts.get(from).into_iter().flatten().find(|(target, ..)| *target == to);
         match listed {
             Some((_, _, changes)) => *changes,
-            None => text(from) && BY_TEXT.contains(&to) || text(to) && BY_TEXT[..4].contains(&from),
+            // By way of the text.
+            None => {
+                let text = |name: &str| self.category(name).is_some_and(|(category, _)| category == 'S');
+                text(from) && self.types.get(to).is_some_and(|found| found.reads)
+                    || text(to) && self.types.get(from).is_some_and(|found| found.writes)
+            }
         }
     }
 
@@ -165,6 +172,7 @@ fn builtin([_, kind, flags, defaults, arguments, returns, columns]: Row) -> Buil
         set: flags.contains('s'),
         aggregate: kind == "a",
         changing: flags.contains('m'),
+        as_text: flags.contains('t'),
         returns,
         columns: columns.leak(),
     }
@@ -187,11 +195,12 @@ fn casts() -> Table<Vec<Cast>> {
     casts
 }
 
-fn types() -> Table<(char, bool)> {
-    let types = rows(include_str!("catalog/types.tsv"));
-    types
-        .map(|[name, category, preferred, ..]| (name, (category.chars().next().unwrap_or('X'), preferred == "t")))
-        .collect()
+fn types() -> Table<BuiltinType> {
+    let read = |[name, category, preferred, by_text, ..]: Row| {
+        let category = (category.chars().next().unwrap_or('X'), preferred == "t");
+        (name, BuiltinType { category, reads: by_text.contains('i'), writes: by_text.contains('o') })
+    };
+    rows(include_str!("catalog/types.tsv")).map(read).collect()
 }
 
 /// The cells of a row.

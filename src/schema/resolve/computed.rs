@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{QueryProblem, Resolver};
+use super::{QueryProblem, Resolver, input};
 use crate::schema::model::UserType;
 use crate::schema::{QName, Schema};
 use crate::sql::TypeName;
@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Input(TypeName, Box<str>),
     /// No day.
     Day,
+    /// A range that ends before it begins.
+    Bounds,
     /// The root of a negative number.
     Root,
     /// The logarithm of what has none.
@@ -65,6 +67,7 @@ impl fmt::Display for Fault {
             Self::Bits(_, of) => write!(f, "bit string too long for type {of}"),
             Self::Input(of, text) => write!(f, "invalid input syntax for type {}: \"{text}\"", of.base()),
             Self::Day => f.write_str("date field value out of range"),
+            Self::Bounds => f.write_str("range lower bound must be less than or equal to range upper bound"),
             Self::Root => f.write_str("cannot take square root of a negative number"),
             Self::Logarithm => f.write_str("cannot take logarithm of zero or a negative number"),
             Self::Character => f.write_str("this character cannot be in a text"),
@@ -243,17 +246,13 @@ pub(crate) fn is_null(expr: &Expr, schema: &Schema) -> bool {
 const BY_SETTINGS: [&str; 3] = ["date", "timestamp without time zone", "timestamp with time zone"];
 
 /// Types whose texts mean the same everywhere.
-const BY_ITSELF: [&str; 2] = ["boolean", "uuid"];
+const BY_ITSELF: [&str; 10] =
+    ["boolean", "uuid", "numeric", "real", "double precision", "json", "jsonb", "inet", "cidr", "bytea"];
 
 /// Whether a text may be a value of a type.
 fn is_readable(text: &str, base: &str, schema: &Schema) -> bool {
-    const WORDS: [&str; 8] = ["allballs", "epoch", "infinity", "-infinity", "now", "today", "tomorrow", "yesterday"];
-    // A zone or a time of day may stand beside it: `today EST`, `yesterday allballs`.
-    let lower = text.to_ascii_lowercase();
-    let word = || lower.split(|c: char| !c.is_ascii_alphabetic() && c != '-').any(|word| WORDS.contains(&word));
-    let moment = || word() || text.contains(|c: char| c.is_ascii_digit());
     if BY_SETTINGS.contains(&base) {
-        return moment();
+        return input::moment(text);
     }
     let mut resolver = Resolver::new(schema);
     resolver.literal(text, base, At::default());
@@ -347,6 +346,7 @@ fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
             combine(operator, left, compute(right, schema)?)
         }
         Expr::Call(call) => called(call, schema),
+        Expr::Subscript(array, bounds, false) => element(array, bounds, schema),
         Expr::Common("COALESCE", parts, _) => {
             for part in parts {
                 // What comes behind a value is not computed.
@@ -375,6 +375,23 @@ fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
     }
 }
 
+/// `ARRAY[…][n]`: behind the last is nothing.
+fn element(array: &Expr, bounds: &[Expr], schema: &Schema) -> Result<Found, Fault> {
+    compute(array, schema)?;
+    let (Expr::Array(parts, _), [bound]) = (array, bounds) else { return Ok(Found::Unknown) };
+    let Found::Whole(place, _) = compute(bound, schema)? else { return Ok(Found::Unknown) };
+    // An array of arrays has no elements by one number.
+    if parts.iter().any(|part| !matches!(part, Expr::Text(..) | Expr::Number(_) | Expr::Null)) {
+        return Ok(Found::Unknown);
+    }
+    let part = usize::try_from(place).ok().and_then(|place| parts.get(place.checked_sub(1)?));
+    // Its type is that of all of them.
+    part.map_or(Ok(Found::Null), |part| match compute(part, schema)? {
+        Found::Null => Ok(Found::Null),
+        _ => Ok(Found::Unknown),
+    })
+}
+
 /// Whether nothing of a row stands in it.
 fn is_constant(expr: &Expr) -> bool {
     !expr.any(&|part| matches!(part, Expr::Column(..)))
@@ -392,8 +409,15 @@ fn number(text: &str) -> Found {
     }
 }
 
-/// Digits with a point.
+/// Digits with a point, and a power of ten.
 fn decimal(text: &str) -> Option<Found> {
+    if let Some((digits, power)) = text.split_once(['e', 'E']) {
+        let Some(Found::Decimal(number, scale)) = decimal(digits) else { return None };
+        let places = i64::from(scale).checked_sub(power.parse().ok()?)?;
+        let scale = u32::try_from(places.max(0)).ok()?;
+        let zeros = u32::try_from((-places).max(0)).ok()?;
+        return number.checked_mul(10_i128.checked_pow(zeros)?).map(|number| Found::Decimal(number, scale));
+    }
     let (whole, parts) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{parts}");
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -570,7 +594,7 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         return Ok(Found::Unknown);
     }
     // What is strict is NULL for a NULL, whatever else it is given.
-    const STRICT: [&str; 12] = [
+    const STRICT: [&str; 15] = [
         "char_length",
         "character_length",
         "chr",
@@ -578,11 +602,14 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         "ln",
         "log",
         "log10",
+        "lower",
         "make_date",
+        "mod",
         "repeat",
         "sqrt",
         "substr",
         "substring",
+        "upper",
     ];
     if STRICT.contains(&&*call.name.name) && arguments.contains(&Found::Null) {
         return Ok(Found::Null);
@@ -597,6 +624,18 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
             };
             let is_day = *year != 0 && (1..=12).contains(month) && (1..=long).contains(day);
             if is_day { Ok(Found::Unknown) } else { Err(Fault::Day) }
+        }
+        ("mod" | "div", [Found::Whole(..) | Found::Decimal(..), Found::Whole(0, _) | Found::Decimal(0, _)]) => {
+            Err(Fault::Zero)
+        }
+        ("int4range" | "int8range" | "numrange", [Found::Whole(low, _), Found::Whole(high, _), ..]) if high < low => {
+            Err(Fault::Bounds)
+        }
+        ("upper", [Found::Literal(text) | Found::Text(text)]) if text.is_ascii() => {
+            Ok(Found::Text(text.to_ascii_uppercase()))
+        }
+        ("lower", [Found::Literal(text) | Found::Text(text)]) if text.is_ascii() => {
+            Ok(Found::Text(text.to_ascii_lowercase()))
         }
         ("sqrt", [Found::Whole(number, _)]) if *number < 0 => Err(Fault::Root),
         ("sqrt", [Found::Decimal(number, _)]) if *number < 0 => Err(Fault::Root),

@@ -3,6 +3,7 @@
 use super::Resolver;
 use super::body::SHADOWED;
 use super::catalog::{CATALOG, Context};
+use super::input;
 use super::scope::{Scope, Sized, Table, common_size, sized, system_column};
 use super::types::{Sure, Type};
 use crate::schema::UserType;
@@ -462,30 +463,10 @@ impl Resolver<'_> {
             return;
         }
         self.use_type(wanted, at);
-        let trimmed = text.trim();
-        let valid = match &*base {
-            "integer" | "bigint" | "smallint" => {
-                trimmed.parse::<i64>().is_ok() || trimmed.starts_with(['0', '+', '-']) || trimmed.contains('_')
-            }
-            // A string does not say what its fields are.
-            "record" => {
-                self.problem("0A000", "input of anonymous composite types is not implemented", at);
-                return;
-            }
-            "boolean" => {
-                let word = trimmed.to_ascii_lowercase();
-                let begins = |whole: &str| !word.is_empty() && whole.starts_with(&word);
-                begins("true")
-                    || begins("false")
-                    || begins("yes")
-                    || begins("no")
-                    || matches!(&*word, "on" | "of" | "off" | "1" | "0")
-            }
-            array if array.ends_with("[]") => trimmed.starts_with(['{', '[']),
-            "uuid" => trimmed.chars().filter(char::is_ascii_hexdigit).count() == 32,
-            _ => true,
-        };
-        if !valid {
+        // A string does not say what its fields are.
+        if *base == *"record" {
+            self.problem("0A000", "input of anonymous composite types is not implemented", at);
+        } else if !input::may_be(text, &base) {
             self.problem("22P02", format!("invalid input syntax for type {base}: \"{text}\""), at);
         }
     }

@@ -9,8 +9,10 @@ mod computed;
 mod expr;
 mod from;
 mod grouping;
+mod input;
 mod kept;
 mod operator;
+mod rule;
 mod scope;
 mod single;
 mod sorting;
@@ -36,9 +38,10 @@ use types::Types;
 pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems, other_result};
 pub(crate) use computed::{command_fails, constant_of, default_fails, fails, fails_as, fails_once, is_null};
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by, type_of_kept};
+pub(in crate::schema) use rule::done_by_rule;
 pub(crate) use single::updates_several;
 pub use types::{Sure, Type};
-pub(crate) use values::{Place, Value, Written, asks_for_one, default_written, kept_written, longest, written};
+pub(crate) use values::{Place, Value, Written, asked_for_one, default_written, kept_written, longest, written};
 pub(crate) use write::NO_ARBITER;
 
 /// What a query is on one schema.

@@ -97,6 +97,10 @@ impl Resolver<'_> {
                     _ => false,
                 });
                 self.changing |= meant.is_some_and(|op| op.changing);
+                // Whatever stands beside a text is written as one.
+                if meant.is_none() && name == "||" && returns.name() == Some("text") {
+                    actual.iter().for_each(|data_type| self.turned(data_type, "text"));
+                }
                 for ((expr, data_type), wanted) in operands.iter().zip(&arguments) {
                     match wanted {
                         Type::Named(wanted) if data_type.is_open() => self.settle_open(expr, data_type, wanted),

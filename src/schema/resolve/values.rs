@@ -445,7 +445,11 @@ impl Resolver<'_> {
     /// Notes a query that is to give one value, and may give several rows.
     pub(super) fn put_single(&mut self, query: &QueryExpression) {
         if self.follows && gives_several(query, self.schema) {
-            self.written.push(Written::new(Place::Nowhere(SEVERAL), Value::default()));
+            // It is made of the rows of all that the query names.
+            let mut own = Resolver::new(self.schema);
+            own.query(query, None);
+            let read = own.resolved.uses.relations.into_keys().map(|name| (name, Ident::from(""))).collect();
+            self.written.push(Written::new(Place::Nowhere(SEVERAL), Value { read, ..Value::default() }));
         }
     }
 
@@ -510,11 +514,12 @@ pub(crate) fn written(function: &Function, row: Option<(&QName, Firing)>, schema
     walk.written
 }
 
-/// Whether a statement takes one value of a query that may give several.
-pub(crate) fn asks_for_one(command: &query::Command, schema: &Schema) -> bool {
+/// What the queries read that may give several values where a statement takes one.
+pub(crate) fn asked_for_one(command: &query::Command, schema: &Schema) -> Vec<QName> {
     let mut resolver = Resolver { follows: true, ..Resolver::new(schema) };
     resolver.command(command, None);
-    resolver.written.iter().any(|written| written.into == Place::Nowhere(SEVERAL))
+    let several = resolver.written.into_iter().filter(|written| written.into == Place::Nowhere(SEVERAL));
+    several.flat_map(|written| written.value.read).map(|(name, _)| name).collect()
 }
 
 /// What an expression on the rows of a table gives to whatever may not take it, and to a column of the table, if it is for one.

@@ -10,7 +10,7 @@ use super::values::Value;
 use super::{Arbiter, Output, QueryProblem, Resolver, Row, WriteKind, normal};
 use crate::schema::refusals::repeated;
 use crate::schema::{Column, QName, Relation};
-use crate::sql::operation::{DefaultValue, Ident, RelationKind};
+use crate::sql::operation::{DefaultValue, Ident, RelationKind, RuleEvent};
 use crate::sql::query::{
     Assignment, At, Delete, Expr, Insert, Item, Merge, MergeInsert, Placed, QueryBody, QueryExpression, TableRef,
     Update,
@@ -36,7 +36,7 @@ impl<'s> Resolver<'s> {
     }
 
     /// A column that gets a value; its type.
-    fn assigned(&mut self, name: &QName, relation: &Relation, column: &Placed<Ident>) -> Type {
+    fn assigned(&mut self, name: &QName, relation: &Relation, column: &Placed<Ident>, by: RuleEvent) -> Type {
         let Some(found) = relation.column(&column.value) else {
             if relation.columns_known {
                 let message = format!("column \"{}\" of relation \"{}\" does not exist", column.value, name.name);
@@ -46,17 +46,17 @@ impl<'s> Resolver<'s> {
             }
             return Type::Any;
         };
-        if found.computed && relation.is_writable() && !self.has_triggers(name) {
+        if found.computed && relation.is_writable() && !self.taken_over(name, by) {
             let message = format!("cannot write into column \"{}\" of view \"{}\"", column.value, name.name);
             self.problem("0A000", message, column.at);
         }
         found.data_type.as_ref().map_or(Type::Any, Type::of)
     }
 
-    /// Whether triggers take what is written into a view, or into one that it shows.
-    fn has_triggers(&self, view: &QName) -> bool {
+    /// Whether triggers or rules take what is written into a view, or into one that it shows.
+    fn taken_over(&self, view: &QName, by: RuleEvent) -> bool {
         let mut behind = self.schema.behind(view).into_iter().filter_map(|name| self.schema.relation(name));
-        behind.any(|relation| relation.kind == RelationKind::View && !relation.triggers.is_empty())
+        behind.any(|r| r.kind == RelationKind::View && (!r.triggers.is_empty() || r.replaces(by)))
     }
 
     /// A value for a column. `part`: only a part of it is set.
@@ -118,7 +118,7 @@ impl<'s> Resolver<'s> {
                 (value, _) => vec![(value, self.expr(value, Some(scope)))],
             };
             for (i, column) in assignment.columns.iter().enumerate() {
-                let wanted = self.assigned(name, relation, column);
+                let wanted = self.assigned(name, relation, column, RuleEvent::Update);
                 if !columns.insert(column.value.clone()) && !assignment.part {
                     self.problem(
                         "42601",
@@ -167,7 +167,8 @@ impl<'s> Resolver<'s> {
                 all.map(|column| Placed { value: column.name.clone(), at: insert.table.name.at }).collect()
             }
         };
-        let wanted: Vec<Type> = columns.iter().map(|column| self.assigned(&name, relation, column)).collect();
+        let wanted: Vec<Type> =
+            columns.iter().map(|column| self.assigned(&name, relation, column, RuleEvent::Insert)).collect();
         let mut written = vec![Row::new()];
         let width = match &insert.source {
             None => Some(0),
@@ -231,7 +232,7 @@ impl<'s> Resolver<'s> {
                 self.problem("42601", message, insert.table.name.at);
             }
             for column in &conflict.columns {
-                self.assigned(&name, relation, column);
+                self.assigned(&name, relation, column, RuleEvent::Insert);
                 self.use_columns(&[(name.clone(), column.value.clone())], column.at);
             }
             let own_scope = Names::of(own.clone());
@@ -402,7 +403,7 @@ impl<'s> Resolver<'s> {
             });
             let row = constants(&columns, values);
             for (column, value) in columns.iter().zip(values) {
-                let wanted = self.assigned(&name, relation, column);
+                let wanted = self.assigned(&name, relation, column, RuleEvent::Insert);
                 let found = self.expr(value, Some(&inner));
                 if let Some(column) = relation.column(&column.value) {
                     self.assign(column, value, &found, &wanted, false);

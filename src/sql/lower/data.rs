@@ -244,6 +244,7 @@ fn selected_into(query: &Query) -> Option<CreateTable> {
         bound: None,
         partitioned: false,
         partition_key: Vec::new(),
+        partition_values: Vec::new(),
         query: Some((query_shape(&query), super::query::query(&query))),
     })
 }

@@ -32,6 +32,11 @@ pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
     Lower { tokens: Some(tokens), depth: Cell::new(0) }.command(statement)
 }
 
+/// The same without places.
+pub(super) fn kept_command(statement: &Statement) -> Command {
+    Lower { tokens: None, depth: Cell::new(0) }.command(statement)
+}
+
 /// Turns a query into one of our own, without places.
 pub(super) fn query(query: &ast::Query) -> QueryExpression {
     Lower { tokens: None, depth: Cell::new(0) }.query(query)

@@ -2,13 +2,14 @@
 
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::Result;
+use super::query::kept_command;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{Operation, RuleBody, RuleChange, RuleEvent, RuleVerb};
-use crate::sql::parse::{cascade, eat_word, eat_words, if_exists, is_word};
+use crate::sql::parse::{cascade, eat_word, eat_words, if_exists, is_word, parser_over};
 
 const EVENTS: [(&str, RuleEvent); 4] = [
     ("select", RuleEvent::Select),
@@ -44,22 +45,32 @@ pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let notifies = is_word(&parser.peek_token_ref().token, "notify");
     let (mut returning, mut statements, mut begins, mut depth) = (false, 0_usize, true, 0_usize);
     let grouped = parser.peek_token_ref().token == Token::LParen;
+    let mut written: Vec<Vec<TokenWithSpan>> = Vec::new();
     while parser.peek_token_ref().token != Token::EOF {
-        let token = parser.next_token().token;
-        returning |= is_word(&token, "returning");
-        match token {
+        let token = parser.next_token();
+        returning |= is_word(&token.token, "returning");
+        let outside = depth;
+        match token.token {
             Token::LParen => depth += 1,
             Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match token.token {
             Token::SemiColon if depth <= usize::from(grouped) => begins = true,
+            // The parentheses around all of them.
+            Token::LParen | Token::RParen if grouped && depth.min(outside) == 0 => {}
             _ if begins => {
                 statements += 1;
                 begins = false;
+                written.push(vec![token]);
             }
-            _ => {}
+            _ => written.last_mut().into_iter().for_each(|action| action.push(token.clone())),
         }
     }
+    let actions = written.into_iter().filter_map(|tokens| parser_over(tokens).parse_statement().ok());
+    let actions = actions.filter(|_| !nothing && !notifies).map(|statement| kept_command(&statement)).collect();
     let single = statements == 1 && !nothing && !notifies;
-    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, nothing, single, returning });
+    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, nothing, single, returning, actions });
     Ok(vec![opaque("CREATE RULE", RuleChange { name, table, verb })])
 }
 
@@ -79,8 +90,8 @@ pub(super) fn switch_rule(parser: &mut Parser<'_>, table: &Name) -> Result<Optio
         (&["enable", "rule"], "ENABLE RULE", RuleVerb::Enabled),
         (&["enable", "always", "rule"], "ENABLE RULE", RuleVerb::Enabled),
         // It rewrites what replication applies, and nothing else.
-        (&["enable", "replica", "rule"], "ENABLE RULE", RuleVerb::Gone),
-        (&["disable", "rule"], "DISABLE RULE", RuleVerb::Gone),
+        (&["enable", "replica", "rule"], "ENABLE RULE", RuleVerb::Disabled),
+        (&["disable", "rule"], "DISABLE RULE", RuleVerb::Disabled),
     ];
     let Some((_, what, verb)) = FORMS.into_iter().find(|(words, ..)| eat_words(parser, words)) else {
         return Ok(None);

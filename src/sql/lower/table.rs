@@ -7,14 +7,14 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 
 use super::Result;
-use super::query::kept;
+use super::query::{kept, kept_at};
 use crate::sql::ast::{fold, fold_all, lower_name, plain_column};
 use crate::sql::gaps::{Gaps, VIRTUAL};
 use crate::sql::name::Name;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, OnDelete, Operation,
 };
-use crate::sql::parse::{eat_words, is_word};
+use crate::sql::parse::{eat_words, is_word, parser_over};
 use crate::sql::shape::{columns_in, query_shape, shape_of};
 use crate::sql::types::{TypeName, lower_type};
 
@@ -62,6 +62,11 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         bound: gaps.partition_bound.clone(),
         partitioned: gaps.partitioned || table.partition_by.is_some(),
         partition_key: gaps.partition_key.clone(),
+        partition_values: gaps
+            .partition_values
+            .iter()
+            .map(|tokens| kept_at(&mut parser_over(tokens.clone())))
+            .collect(),
         query: table.query.as_deref().map(|query| (query_shape(query), super::query::query(query))),
     }))])
 }
@@ -236,10 +241,15 @@ pub(super) fn lower_constraint(
             let by_equality = method.as_deref().is_none_or(|method| matches!(method, "btree" | "hash"));
             let operators = exclude.elements.iter().map(|e| e.operator.to_string());
             let unfit = operators.filter(|_| by_equality).find(|operator| operator != "=").map(Into::into);
-            let unclassed = exclude.elements.iter().filter(|e| e.column.operator_class.is_none());
-            let values = unclassed.map(|e| kept(&e.column.column.expr)).collect();
+            let (unclassed, classed): (Vec<_>, Vec<_>) =
+                exclude.elements.iter().partition(|e| e.column.operator_class.is_none());
+            let all = |elements: Vec<&ast::ExcludeConstraintElement>| {
+                elements.into_iter().map(|e| kept(&e.column.column.expr)).collect()
+            };
+            let (values, classed) = (all(unclassed), all(classed));
+            let condition = exclude.where_clause.as_deref().and_then(kept);
             let method = method.unwrap_or_else(|| "btree".into());
-            (&exclude.name, ConstraintKind::Exclude { columns, alike, unfit, method, values })
+            (&exclude.name, ConstraintKind::Exclude { columns, alike, unfit, method, values, classed, condition })
         }
         TableConstraint::PrimaryKeyUsingIndex(using) => {
             (&using.name, ConstraintKind::UsingIndex { index: fold(&using.index_name), primary: true })

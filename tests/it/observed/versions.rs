@@ -10,7 +10,8 @@ use cutover::sql::{self, Statement, Words};
 use crate::support;
 
 /// What stands there before each.
-const BASE: &str = "CREATE TABLE t (a int NOT NULL, b int, j jsonb, g int GENERATED ALWAYS AS (a + 1) STORED);
+const BASE: &str =
+    "CREATE TABLE t (a int NOT NULL, b int, j jsonb, z timestamptz, g int GENERATED ALWAYS AS (a + 1) STORED);
 CREATE TABLE u (a int PRIMARY KEY, r int4range, s int4range);
 CREATE VIEW v AS SELECT a FROM t;
 CREATE TABLE p (k int, a int) PARTITION BY RANGE (k);
@@ -58,6 +59,8 @@ const TAKEN: &[(Fact, &str)] = &[
     (Fact::UnloggedSequence, "ALTER SEQUENCE s SET UNLOGGED"),
     (Fact::ColumnStorage, "CREATE TABLE x (a text STORAGE EXTERNAL)"),
     (Fact::IsJson, "ALTER TABLE t ADD c text CHECK (c IS JSON)"),
+    (Fact::TruncatedInZone, "CREATE INDEX ON t (date_trunc('day', z, 'UTC'))"),
+    (Fact::TruncatedInZone, "ALTER TABLE t ADD c timestamptz GENERATED ALWAYS AS (date_trunc('day', z, 'UTC')) STORED"),
     (Fact::SetExpression, "ALTER TABLE t ALTER COLUMN g SET EXPRESSION AS (a + 2)"),
     (Fact::MergeMore, "MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED BY SOURCE THEN DELETE"),
     (Fact::ExcludePartitioned, "ALTER TABLE p ADD EXCLUDE USING btree (k WITH =)"),

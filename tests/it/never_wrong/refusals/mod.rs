@@ -5,9 +5,12 @@ mod clauses;
 mod computed;
 mod expressions;
 mod families;
+mod immutable;
+mod input;
 mod kinds;
 mod objects;
 mod routines;
+mod rules;
 mod signatures;
 mod stored;
 mod written;
@@ -502,8 +505,11 @@ async fn what_the_server_refuses_is_foreseen() {
             clauses::CASES,
             computed::CASES,
             families::CASES,
+            immutable::CASES,
+            input::CASES,
             kinds::CASES,
             routines::CASES,
+            rules::CASES,
             expressions::CASES,
             objects::CASES,
             signatures::CASES,

@@ -1,0 +1,250 @@
+//! What the server's types read a text as, as far as it is the same everywhere: whether a string is no value of its type.
+
+type Reader = fn(&str) -> bool;
+
+/// How a text of a type is looked at. Only what no server reads is refused.
+const READERS: &[(&[&str], Reader)] = &[
+    (&["smallint", "integer", "bigint"], whole),
+    (&["numeric", "real", "double precision"], number),
+    (&["boolean"], boolean),
+    (&["uuid"], |text| text.chars().filter(char::is_ascii_hexdigit).count() == 32),
+    (&["json", "jsonb"], |text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()),
+    (&["interval"], interval),
+    (&["date", "timestamp without time zone", "timestamp with time zone"], moment),
+    (&["time without time zone", "time with time zone"], |text| has_digit(text) || worded(text, &["allballs", "now"])),
+    (&["inet"], |text| address(text).is_some_and(|address| address.parts == 4 || address.bits.is_some())),
+    (&["cidr"], |text| address(text).is_some_and(|address| address.is_network())),
+    (&["bytea"], bytes),
+    (&["bit", "bit varying"], bits),
+    (&["int4range", "int8range"], |text| range(text, true)),
+    (&["numrange", "daterange", "tsrange", "tstzrange"], |text| range(text, false)),
+];
+
+/// Whether a text may be a value of a type.
+pub(super) fn may_be(text: &str, base: &str) -> bool {
+    if let Some(element) = base.strip_suffix("[]") {
+        return array(text, element);
+    }
+    READERS.iter().find(|(types, _)| types.contains(&base)).is_none_or(|(_, reads)| reads(text.trim()))
+}
+
+/// What newer servers take in other forms (`0x1F`, `1_000`) is left alone.
+fn whole(text: &str) -> bool {
+    text.parse::<i64>().is_ok() || text.starts_with(['0', '+', '-']) || text.contains('_')
+}
+
+fn number(text: &str) -> bool {
+    let bare = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
+    let odd = |c: char| !c.is_ascii_hexdigit() && !"xop_.+-".contains(c);
+    matches!(&*bare, "nan" | "inf" | "infinity")
+        || bare.starts_with(|c: char| c.is_ascii_digit() || c == '.') && !bare.contains(odd)
+}
+
+fn boolean(text: &str) -> bool {
+    let word = text.to_ascii_lowercase();
+    let begins = |whole: &str| !word.is_empty() && whole.starts_with(&word);
+    ["true", "false", "yes", "no"].into_iter().any(begins) || matches!(&*word, "on" | "of" | "off" | "1" | "0")
+}
+
+fn has_digit(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Whether one of these words stands in a text: a zone or a time of day may stand beside it (`today EST`).
+fn worded(text: &str, words: &[&str]) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.split(|c: char| !c.is_ascii_alphabetic() && c != '-').any(|word| words.contains(&word))
+}
+
+/// How the digits of a moment are read depends on the session.
+pub(super) fn moment(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["allballs", "epoch", "infinity", "-infinity", "now", "today", "tomorrow", "yesterday"];
+    has_digit(text) || worded(text, &WORDS)
+}
+
+fn interval(text: &str) -> bool {
+    // Longer words are cut.
+    const UNITS: &str = " ago c cent centuries century d day days dec decade decades decs h hour hours hr hrs m mil \
+        millennia millennium mils min mins minute minutes mon mons month months ms msec msecond mseconds msecs millisecon us \
+        usec usecond useconds usecs microsecon s sec second seconds secs w week weeks y year years yr yrs e t ";
+    const LONGEST: usize = 10;
+    let lower = text.to_ascii_lowercase();
+    // ISO 8601: `P1Y2M`.
+    if lower.starts_with('p') || matches!(&*lower, "infinity" | "-infinity" | "+infinity") {
+        return true;
+    }
+    let words = lower.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let known = |word: &str| {
+        let word = &word[..word.len().min(LONGEST)];
+        UNITS.contains(&format!(" {word} ")) || word.starts_with("millenni") || word.starts_with("microsec")
+    };
+    has_digit(text) && { words }.all(known)
+}
+
+/// An address of version 4.
+struct Address {
+    number: u32,
+    /// How many of its parts are written.
+    parts: usize,
+    bits: Option<u32>,
+}
+
+impl Address {
+    /// Whether nothing stands behind the part that names the network.
+    fn is_network(&self) -> bool {
+        let bits = self.bits.unwrap_or(32);
+        self.parts < 4 || self.number.checked_shl(bits).unwrap_or(0) == 0
+    }
+}
+
+/// Of version 6 nothing is looked at.
+fn address(text: &str) -> Option<Address> {
+    if text.contains(':') {
+        return Some(Address { number: 0, parts: 4, bits: None });
+    }
+    let (number, bits) = text.split_once('/').map_or((text, None), |(number, bits)| (number, Some(bits)));
+    let bits = match bits {
+        Some(bits) => Some(bits.parse().ok().filter(|bits| *bits <= 32)?),
+        None => None,
+    };
+    let parts = number.split('.').map(|part| part.parse::<u8>().ok()).collect::<Option<Vec<u8>>>()?;
+    let at = |place: usize| u32::from(parts.get(place).copied().unwrap_or(0)) << (24 - 8 * place);
+    (parts.len() <= 4).then(|| Address { number: (0..4).map(at).sum(), parts: parts.len(), bits })
+}
+
+fn bytes(text: &str) -> bool {
+    if let Some(digits) = text.strip_prefix("\\x") {
+        let digits: Vec<char> = digits.chars().filter(|c| !c.is_whitespace()).collect();
+        return digits.len().is_multiple_of(2) && digits.iter().all(char::is_ascii_hexdigit);
+    }
+    // `\\`, or three digits.
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once('\\') {
+        let octal = behind.get(..3).is_some_and(|digits| digits.bytes().all(|b| (b'0'..b'8').contains(&b)));
+        match behind.strip_prefix('\\') {
+            Some(behind) => rest = behind,
+            None if octal => rest = &behind[3..],
+            None => return false,
+        }
+    }
+    true
+}
+
+fn bits(text: &str) -> bool {
+    match text.strip_prefix(['x', 'X']) {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => text.strip_prefix(['b', 'B']).unwrap_or(text).bytes().all(|b| matches!(b, b'0' | b'1')),
+    }
+}
+
+fn range(text: &str, whole: bool) -> bool {
+    if text.eq_ignore_ascii_case("empty") {
+        return true;
+    }
+    let Some(inside) = text.strip_prefix(['[', '(']).and_then(|text| text.strip_suffix([']', ')'])) else {
+        return false;
+    };
+    // What is quoted may hold anything.
+    if inside.contains(['"', '\\']) {
+        return true;
+    }
+    let Some((low, high)) = inside.split_once(',').filter(|(_, high)| !high.contains(',')) else { return false };
+    let bound = |text: &str| if text.is_empty() { Some(None) } else { text.trim().parse::<i64>().ok().map(Some) };
+    match (bound(low), bound(high)) {
+        (Some(low), Some(high)) => low.zip(high).is_none_or(|(low, high)| low <= high),
+        _ => !whole,
+    }
+}
+
+/// `{a,"b c",NULL}`, of any depth.
+fn array(text: &str, element: &str) -> bool {
+    let text = text.trim();
+    // Bounds, and another sign between elements.
+    if text.starts_with('[') || element == "box" {
+        return element == "box" || text.contains('=') && has_digit(text);
+    }
+    if !text.starts_with('{') {
+        return false;
+    }
+    let (mut depth, mut quoted, mut value, mut was_quoted) = (0_usize, false, String::new(), false);
+    let fits = |value: &str, quoted: bool| {
+        let bare = value.trim();
+        !quoted && (bare.is_empty() || bare.eq_ignore_ascii_case("null")) || may_be(value, element)
+    };
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => value.extend(letters.next()),
+            '"' => (quoted, was_quoted) = (!quoted, true),
+            _ if quoted => value.push(letter),
+            '{' => depth += 1,
+            ',' | '}' => {
+                if !fits(&value, was_quoted) {
+                    return false;
+                }
+                (value, was_quoted) = (String::new(), false);
+                if letter == '}' {
+                    depth -= 1;
+                }
+                if depth == 0 {
+                    // Nothing may stand behind the last.
+                    return letters.next().is_none();
+                }
+            }
+            _ => value.push(letter),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be;
+
+    /// Each was tried on PostgreSQL 15 and 18.
+    #[test]
+    fn what_is_no_value_is_told_from_what_may_be_one() {
+        let check = |base: &str, values: &[&str], others: &[&str]| {
+            values.iter().for_each(|text| assert!(may_be(text, base), "{base}: {text}"));
+            others.iter().for_each(|text| assert!(!may_be(text, base), "{base}: {text}"));
+        };
+        check(
+            "numeric",
+            &["1e5", " 1 ", "NaN", "-Infinity", ".5", "5.", "0x1f", "1_000"],
+            &["1,000", "$5", "", "abc", "1 000"],
+        );
+        check(
+            "jsonb",
+            &["{}", " [1] ", "\"a\"", "null", "1e400", "{\"a\": {\"b\": [true]}}"],
+            &["", "{a}", "a", "{'a': 1}", "{\"a\": 1,}"],
+        );
+        check(
+            "interval",
+            &["1 day", "1 day 02:03:04", "1 mon -1 days", "P1Y2M", "2 hours ago", "1 milliseconds", "1h30m", "-1"],
+            &["", "abc", "1 foo", "day", "1 fortnight", "1 quarter"],
+        );
+        check("date", &["2020-01-01", "today", "-infinity", "yesterday"], &["", "yesterdayy", "abc"]);
+        check("time without time zone", &["10:00", "allballs", "now"], &["", "noon", "today"]);
+        check(
+            "inet",
+            &["10.1.1.1", "10.1/16", "::1", "10.1.1.1/24"],
+            &["", "10.1", "a", "256.1.1.1", "10.1.1.1/33", "10.1.1.1/"],
+        );
+        check("cidr", &["10.1", "10", "10.1.1.0/24", "10.1.1.1", "10.0.0.0/8"], &["10.1.1.1/24", "10.1.1.1/8", "x"]);
+        check("bytea", &["\\x", "\\xAB cd", "abc", "\\\\a", "\\001"], &["\\xz", "\\xa", "\\a", "\\999", "a\\"]);
+        check("bit varying", &["", "01", "b1", "x1F"], &["2", "xg", "b2"]);
+        check(
+            "int4range",
+            &["[1,5)", "empty", "(,)", "[1 , 5 ]", "[\"1\",\"5\")", "[5,5)"],
+            &["[5,1)", "1,2", "[a,b)", "[1,5", "", "[1,5,6)"],
+        );
+        check("tstzrange", &["[2020-01-01,)", "[2020-01-01 10:00, 2020-01-02)"], &["2020-01-01", "[2020-01-01"]);
+        check(
+            "integer[]",
+            &["{}", "{1,2}", " { 1 , 2 } ", "{{1},{2}}", "{NULL,\"1\"}", "[0:1]={1,2}"],
+            &["1,2", "{1,a}", "{1,2", "{1}x", "", "[]", "[1, 2]"],
+        );
+        check("text[]", &["{a b,\"c,d\",\"e\\\"f\"}", "{\"{\"}"], &["a", "{a"]);
+        check("text", &["", "anything"], &[]);
+    }
+}
