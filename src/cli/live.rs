@@ -433,6 +433,7 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::CheckFailed { .. }
         | ExecuteError::HeldBack { .. }
         | ExecuteError::Unseen { .. }
+        | ExecuteError::Unmeasured { .. }
         | ExecuteError::DeploymentFailed { .. }
         | ExecuteError::DeploymentOver { .. }
         | ExecuteError::HookFailed { .. }

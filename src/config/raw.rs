@@ -235,11 +235,11 @@ pub(super) struct RawThrottle {
     /// How far behind a standby or subscriber may be; `0s`: however far.
     #[schemars(extend("default" = "10s"))]
     replica_lag: Option<Time>,
-    /// How much of the write-ahead log a replication slot may hold back, such as `4GB`.
+    /// How much of the write-ahead log a replication slot may hold back, such as `4GB`; `0B`: however much.
     slot_lag: Option<Size>,
-    /// How much of the write-ahead log the whole server may write in a second, such as `32MB`.
+    /// How much of the write-ahead log the whole server may write in a second, such as `32MB`; `0B`: however much.
     wal_rate: Option<Size>,
-    /// How old the oldest transaction may be that keeps dead rows from being cleared away.
+    /// How old the oldest transaction may be that keeps dead rows from being cleared away; `0s`: however old.
     oldest_transaction: Option<Time>,
     /// How many sessions may wait for a lock in this database.
     lock_waits: Option<u32>,
@@ -247,7 +247,7 @@ pub(super) struct RawThrottle {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) checks: Vec<Spanned<String>>,
-    /// How long a limit may hold a backfill back before the release stops.
+    /// How long a backfill may be held back at a stretch before the release stops.
     #[schemars(extend("default" = "1h"))]
     patience: Option<Time>,
 }
@@ -259,9 +259,6 @@ impl RawThrottle {
         match self {
             _ if is_zero(&self.target) => Some("target: no rows take no time; write for example 250ms"),
             Self { most_rows: Some(0), .. } => Some("most-rows: one row at a time is the least"),
-            Self { wal_rate: Some(Size(0)), .. } => {
-                Some("wal-rate: every row is written to the log; write for example 32MB")
-            }
             _ => None,
         }
     }
@@ -278,6 +275,7 @@ impl RawThrottle {
             wal_bytes_per_second: bytes(self.wal_rate),
             oldest_transaction_ms: ms(self.oldest_transaction),
             lock_waits: self.lock_waits,
+            without_checks: false,
             patience_ms: ms(self.patience),
         }
     }

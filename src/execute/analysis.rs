@@ -137,8 +137,11 @@ impl Engine<'_, '_> {
             measured = check.check.measure(&context) => measured,
             () = self.doors.stop.asked(StopLevel::Graceful) => return Err(ExecuteError::Interrupted),
         };
-        let (verdict, said) = (measured.verdict, measured.said.clone());
-        (self.doors.events)(&Event::Checked { check: name.to_owned(), purpose, verdict, said });
+        // What holds a backfill back is told as such.
+        if purpose != Purpose::Backfill {
+            let (verdict, said) = (measured.verdict, measured.said.clone());
+            (self.doors.events)(&Event::Checked { check: name.to_owned(), purpose, verdict, said });
+        }
         Ok((measured, check.limits))
     }
 }

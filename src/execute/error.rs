@@ -362,6 +362,16 @@ pub enum ExecuteError {
         /// What is allowed.
         most: String,
     },
+    /// What is limited cannot be measured on this server.
+    #[error("step {step} is to keep to its limits, which cannot be measured here ({limits}): {why}")]
+    Unmeasured {
+        /// The step.
+        step: u32,
+        /// The limits' names in `[release.backfill]`.
+        limits: String,
+        /// What the server said.
+        why: String,
+    },
     /// What is limited is not shown to the role that runs the release.
     #[error("step {step} is to keep to {limit}, which {role} does not see: other sessions are hidden from it")]
     Unseen {
@@ -803,8 +813,11 @@ impl ExecuteError {
             },
             Self::HeldBack { limit, .. } => format!(
                 "what is done stays done: run `cutover resume` when there is room again; or with another limit, `cutover resume --backfill {}`",
-                if limit.starts_with("check ") { "patience=TIME".to_owned() } else { format!("{limit}=VALUE") }
+                if limit.starts_with("check ") { "checks=none".to_owned() } else { format!("{limit}=VALUE") }
             ),
+            Self::Unmeasured { .. } => {
+                "a limit of 0 is none: `cutover resume --backfill replica-lag=0s`, `slot-lag=0B`, `wal-rate=0B`, `oldest-transaction=0s`".into()
+            }
             Self::Unseen { role, .. } => {
                 format!("a superuser can let it: `GRANT pg_monitor TO {}`; then run `cutover resume`", Quoted(role))
             }

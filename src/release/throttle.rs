@@ -20,19 +20,23 @@ pub struct Throttle {
     /// How far behind a standby or subscriber may be, in milliseconds; 0: however far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica_lag_ms: Option<u64>,
-    /// How much of the write-ahead log a replication slot may hold back, in bytes.
+    /// How much of the write-ahead log a replication slot may hold back, in bytes; 0: however much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_bytes: Option<u64>,
-    /// How much of the write-ahead log the whole server may write in a second, in bytes.
+    /// How much of the write-ahead log the whole server may write in a second, in bytes; 0: however much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wal_bytes_per_second: Option<u64>,
-    /// How old the oldest transaction may be that keeps dead rows from being cleared away, in milliseconds.
+    /// How old the oldest transaction may be that keeps dead rows from being cleared away, in milliseconds; 0: however
+    /// old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_transaction_ms: Option<u64>,
     /// How many sessions may wait for a lock in this database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_waits: Option<u32>,
-    /// How long a limit may hold it back before the release stops, in milliseconds.
+    /// Whether the checks of backfills are passed over from here on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_checks: bool,
+    /// How long it may be held back at a stretch before the release stops, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_ms: Option<u64>,
 }
@@ -48,6 +52,7 @@ impl Throttle {
         wal_bytes_per_second: None,
         oldest_transaction_ms: None,
         lock_waits: None,
+        without_checks: false,
         patience_ms: Some(3_600_000),
     };
 
@@ -68,6 +73,7 @@ impl Throttle {
             wal_bytes_per_second: later.wal_bytes_per_second.or(self.wal_bytes_per_second),
             oldest_transaction_ms: later.oldest_transaction_ms.or(self.oldest_transaction_ms),
             lock_waits: later.lock_waits.or(self.lock_waits),
+            without_checks: later.without_checks || self.without_checks,
             patience_ms: later.patience_ms.or(self.patience_ms),
         }
     }

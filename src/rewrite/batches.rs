@@ -1,8 +1,10 @@
 //! An `UPDATE` or a `DELETE` that goes over the rows of its table some at a time, in the order of a key, and changes what it changes in one piece.
 
+use std::collections::BTreeSet;
+
 use crate::schema::{Constraint, Index, QName, Schema, TableRule};
 use crate::shared::Shared;
-use crate::sql::operation::{DataVerb, Ident, Operation, RelationKind};
+use crate::sql::operation::{DataVerb, Ident, OnDelete, Operation, RelationKind};
 use crate::sql::{self, Quoted};
 
 /// How it does.
@@ -77,11 +79,38 @@ pub(crate) fn batches(
             "its rows point to rows of the same table, so a part of them cannot go before the others".to_owned()
         );
     }
-    let reads = data.query.reads.iter().map(|read| schema.resolve(read));
-    let is_view = |read: &QName| schema.relation(read).is_some_and(|relation| relation.kind != RelationKind::Table);
-    if let Some(view) = reads.into_iter().find(is_view) {
+    let Some(table) = &table else { return Err("its table is not known".to_owned()) };
+    let reads: Vec<QName> = data.query.reads.iter().map(|read| schema.resolve(read)).collect();
+    let is_view = |read: &&QName| schema.relation(read).is_some_and(|relation| relation.kind != RelationKind::Table);
+    if let Some(view) = reads.iter().find(is_view) {
         return Err(format!("it reads {view}, which may read the table that it writes"));
+    }
+    let family = schema.family(table);
+    let others = || reads.iter().filter(|read| *read != table);
+    if let Some(relative) = others().find(|read| family.contains(read)) {
+        return Err(format!("it reads {relative}, which has rows of the table that it writes"));
+    }
+    if data.verb == DataVerb::Delete {
+        let changed = cascades_from(table, schema);
+        if let Some(changed) = others().find(|read| changed.contains(read)) {
+            return Err(format!("it reads {changed}, whose rows change with those that it deletes"));
+        }
+    }
+    let mut bodies = schema.reached_from(relation.trigger_functions.values().cloned().collect()).flatten();
+    if let Some(read) = bodies.find_map(|body| others().find(|read| body.mentions.contains(&read.name))) {
+        return Err(format!("it reads {read}, which a trigger of {table} may change"));
     }
     let key = format!("{}.{}", found.name, Quoted(&key));
     Ok(Batches { table: found.table, key, text: found.text })
+}
+
+/// The tables whose rows go or change with those of a table that are deleted.
+fn cascades_from(table: &QName, schema: &Schema) -> BTreeSet<QName> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![table.clone()]);
+    while let Some(gone) = open.pop() {
+        let follows = |constraint: &Shared<Constraint>| matches!(&constraint.kind, TableRule::ForeignKey { target, on_delete: OnDelete::Cascade | OnDelete::Set, .. } if target == &gone);
+        let own = schema.relations().filter(|(_, relation)| relation.constraints.values().any(follows));
+        open.extend(own.map(|(name, _)| name.clone()).filter(|name| found.insert(name.clone())).collect::<Vec<_>>());
+    }
+    found
 }

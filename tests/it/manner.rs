@@ -8,6 +8,9 @@ const BASE: &str =
     CREATE INDEX ON t (a); CREATE INDEX ON t (made); CREATE INDEX ON t (seen); CREATE INDEX ON t (loose);
     CREATE VIEW active AS SELECT * FROM t WHERE b > 0;
     CREATE TABLE other (id bigint PRIMARY KEY, n int);
+    CREATE TABLE kept (id bigint PRIMARY KEY, n int); CREATE TABLE below () INHERITS (kept);
+    CREATE TABLE guests (host bigint, guest bigint REFERENCES other ON DELETE CASCADE);
+    CREATE FUNCTION count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE other SET n = n + 1; RETURN NEW; END $$;
     CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.seen := now(); RETURN NEW; END $$;";
 
 /// `Ok`: the kind of work that the plan has. `Err`: what the refusal says.
@@ -51,5 +54,17 @@ fn what_would_make_other_rows_is_refused() {
         &format!("{trigger}{}", backfill("key=seen", "UPDATE t SET b = 1")),
         Err("a trigger of the table may change it"),
     );
+    check(
+        &backfill("", "UPDATE kept SET n = (SELECT max(b.n) FROM below AS b) + 1"),
+        Err("it reads below, which has rows of"),
+    );
+    check(
+        &backfill("", "DELETE FROM other WHERE id IN (SELECT host FROM guests)"),
+        Err("it reads guests, whose rows change"),
+    );
+    let counting = "CREATE TRIGGER count AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION count();\n";
+    let read = backfill("", "UPDATE t SET b = n FROM other WHERE other.id = t.id");
+    check(&format!("{counting}{read}"), Err("it reads other, which a trigger of t may change"));
+    check(&format!("{trigger}{read}"), Ok("backfill"));
     check("-- cutover: check\nUPDATE t SET b = 1;", Err("only a SELECT"));
 }

@@ -118,8 +118,14 @@ impl Engine<'_, '_> {
     async fn course(&mut self, step: &Step, backfill: &Backfill, until: &str) -> Result<Course, ExecuteError> {
         let done = self.status.progress(step.id).cloned();
         let rows = done.as_ref().map_or(0, |done| done.rows);
-        let Ok(last) = until.parse() else { return Ok(Course { since: Instant::now(), rows, keys: None }) };
-        let query = format!("SELECT {key} AS k FROM {} ORDER BY {key} LIMIT 1", backfill.table, key = backfill.key);
+        let (key, table) = (&backfill.key, &backfill.table);
+        let kind = format!("SELECT pg_catalog.pg_typeof({key})::pg_catalog.text AS k FROM {table} LIMIT 1");
+        let is_number = |kind: String| matches!(&*kind, "smallint" | "integer" | "bigint" | "numeric");
+        let last = match until.parse() {
+            Ok(last) if self.key(step, &kind).await?.is_some_and(is_number) => last,
+            _ => return Ok(Course { since: Instant::now(), rows, keys: None }),
+        };
+        let query = format!("SELECT {key} AS k FROM {table} ORDER BY {key} LIMIT 1");
         let first = match done {
             Some(done) => Some(done.cursor),
             None => self.key(step, &query).await?,

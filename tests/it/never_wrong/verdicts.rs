@@ -441,6 +441,32 @@ fn keys_on_what_a_trigger_fills_wait() {
     check(KEYED, trigger, "INSERT INTO users (id, mail) VALUES ($1, $2);", green, "safe <");
 }
 
+/// What a trigger puts into a column in the end: by a function of another schema, and by the trigger of a table between.
+#[test]
+fn triggers_reach_a_column_by_others() {
+    let shorter = "-- cutover: before it is so\nALTER TABLE orders ALTER COLUMN y TYPE varchar(5);";
+    let tables = "CREATE TABLE a (id int, x varchar(40)); CREATE TABLE orders (id int, y varchar(50));";
+    let (insert, green) = ("INSERT INTO a (id, x) VALUES ($1, $2);", "SELECT id FROM orders;");
+    let called: &str = format!(
+        "{tables} CREATE SCHEMA audit;
+        CREATE FUNCTION audit.put(v text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.orders (y) VALUES (v); END $$;
+        CREATE FUNCTION fa() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM audit.put(NEW.x); RETURN NEW; END $$;
+        CREATE TRIGGER ta AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION fa();"
+    )
+    .leak();
+    check(called, shorter, insert, green, "safe (CO201 CO301) <");
+    let between = "CREATE TABLE b (id int, z varchar(40));
+        CREATE FUNCTION fb() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO orders (y) VALUES (NEW.z); RETURN NEW; END $$;
+        CREATE TRIGGER tb AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION fb();
+        CREATE FUNCTION fa() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO b (z) VALUES (NEW.x); RETURN NEW; END $$;
+        CREATE TRIGGER ta AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION fa();";
+    let both: &str = format!("{between}\n{shorter}").leak();
+    let said = |release: &'static str| judged(&Case { base: tables.to_owned().leak(), release, blue: insert, green });
+    assert!(said(both).starts_with("safe (CO201 CO301)"), "{}", said(both));
+    let apart: &str = format!("CREATE TABLE c (y int);\n{shorter}").leak();
+    assert!(!said(apart).contains("CO301"), "{}", said(apart));
+}
+
 #[test]
 fn partitions_have_the_triggers_of_their_table() {
     const PARTS: &str = "CREATE TABLE p (k int, note text) PARTITION BY RANGE (k); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := 1; RETURN NEW; END'; CREATE TRIGGER fill BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION fill();";
