@@ -229,7 +229,7 @@ pub(super) async fn fitting(
         relations: relations::hashes(client, plan).await?,
         accepted,
         blue: guard(client, options).await?,
-        limits: options.limits,
+        limits: Box::new(options.limits),
         on_failure: options.on_failure,
     }
     .into();
@@ -338,7 +338,7 @@ pub(super) async fn carry_on(
         engine.give_back(&can).await?;
     }
     let blue = guard_change(client, options).await?;
-    let resumed = ReleaseRecord::Resumed { by, blue, limits: options.limits };
+    let resumed = ReleaseRecord::Resumed { by, blue, limits: Box::new(options.limits) };
     if !engine.append_unless_told(resumed.into()).await? {
         return engine.go_back_when_told().await;
     }
@@ -472,7 +472,7 @@ pub async fn promote(
     names::as_planned(client, &plan, &status).await?;
     let blue = guard_change(client, options).await?;
     let reason = approval.reason.clone();
-    let promoted = TrafficRecord::Promoted { by: by.clone(), reason, blue, limits: options.limits };
+    let promoted = TrafficRecord::Promoted { by: by.clone(), reason, blue, limits: Box::new(options.limits) };
     let seq = write_beside(client, &release.id, promoted.into(), waits, doors).await?;
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, Duration::ZERO, doors).await {
         Err(ExecuteError::Held(holder)) => match answered(client, &release.id, seq, doors).await? {

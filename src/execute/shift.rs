@@ -12,7 +12,7 @@ use super::status::{Stage, Status};
 use super::stop::{StopLevel, interruptible};
 use crate::plan::at_start;
 use crate::postgres::Session;
-use crate::release::{BlueSessions, Limits};
+use crate::release::BlueSessions;
 use crate::side::Side;
 use crate::traffic::{Answer, Capabilities, Context, Drain, Health, Kind, Log, Share, TrafficBackend, Verified};
 
@@ -242,7 +242,7 @@ impl Engine<'_, '_> {
             }
             // That it was heard is journaled where the release comes to stand still.
             Some(Record::Release(ReleaseRecord::PauseAsked { .. })) => return Ok(true),
-            _ => ReleaseRecord::Resumed { by: self.actor(), blue: None, limits: Limits::default() }.into(),
+            _ => ReleaseRecord::Resumed { by: self.actor(), blue: None, limits: Box::default() }.into(),
         };
         self.append(&[heard]).await?;
         Ok(true)

@@ -256,7 +256,7 @@ pub(super) async fn call_on(
     preflight::world(client, &plan, &status).await?;
     names::as_planned(client, &plan, &status).await?;
     let blue = guard_change(client, options).await?;
-    let resumed = Record::from(ReleaseRecord::Resumed { by: by.clone(), blue, limits: options.limits });
+    let resumed = Record::from(ReleaseRecord::Resumed { by: by.clone(), blue, limits: Box::new(options.limits) });
     let is_paused = |status: &Status| match status.pause() {
         Some(_) => Ok(()),
         None => Err(ExecuteError::Held(holder.clone().into())),

@@ -32,6 +32,8 @@ pub(crate) enum Aspect {
     PrimaryKey,
     /// The foreign keys that point to it: it cannot be emptied alone once there are any.
     References,
+    /// Columns that an INSERT could not leave out, until they are gone.
+    Required,
     /// Whether row security is on.
     RowSecurity,
     /// How it is stored.
@@ -57,6 +59,7 @@ impl fmt::Display for Aspect {
             Self::DefaultPartition => f.write_str("(default partition)"),
             Self::Grants => f.write_str("(grants)"),
             Self::Heirs => f.write_str("(heirs)"),
+            Self::Required => f.write_str("(required columns)"),
             Self::Likeness => f.write_str("(likeness)"),
             Self::Owner => f.write_str("(owner)"),
             Self::Parent => f.write_str("(parent)"),

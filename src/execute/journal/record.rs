@@ -114,7 +114,7 @@ pub enum ReleaseRecord {
         blue: Option<Guard>,
         /// Its limits, as far as somebody said them.
         #[serde(default, skip_serializing_if = "Limits::is_empty")]
-        limits: Limits,
+        limits: Box<Limits>,
         /// What becomes of the traffic when green fails.
         #[serde(default = "of_older")]
         on_failure: OnFailure,
@@ -128,7 +128,7 @@ pub enum ReleaseRecord {
         blue: Option<GuardChange>,
         /// Other limits from here on.
         #[serde(default, skip_serializing_if = "Limits::is_empty")]
-        limits: Limits,
+        limits: Box<Limits>,
     },
     /// The operator says that the live schema is right, although this release did not leave it so.
     DriftAccepted {
@@ -258,7 +258,7 @@ pub enum TrafficRecord {
         blue: Option<GuardChange>,
         /// Other limits from here on.
         #[serde(default, skip_serializing_if = "Limits::is_empty")]
-        limits: Limits,
+        limits: Box<Limits>,
     },
     /// A check came out well. One that did not is a failure.
     Checked {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::record::{self, Actor, Gate, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::Phase;
-use crate::release::{Limits, Ramp, Share};
+use crate::release::{Ramp, Share};
 
 /// One row of a journal of format 1.
 #[derive(Debug, Deserialize)]
@@ -98,10 +98,10 @@ impl From<Record> for record::Record {
                 relations,
                 accepted,
                 blue: None,
-                limits: Limits::default(),
+                limits: Box::default(),
                 on_failure: record::of_older(),
             }),
-            Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None, limits: Limits::default() }),
+            Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None, limits: Box::default() }),
             Record::StepStarted { step: id } => step(id, StepRecord::Started { already: false }),
             Record::StepSucceeded { step: id, ms, relations } => step(id, StepRecord::Succeeded { ms, relations }),
             Record::StepFailed { step: id, message } => step(id, StepRecord::Failed { message }),
@@ -115,7 +115,7 @@ impl From<Record> for record::Record {
             Record::ShiftVerified { share, confirmed } => Traffic(TrafficRecord::Shifted { share, confirmed }),
             Record::ApprovalAwaited { gate } => Traffic(TrafficRecord::ApprovalAwaited { gate }),
             Record::Promoted { by } => {
-                Traffic(TrafficRecord::Promoted { by, reason: None, blue: None, limits: Limits::default() })
+                Traffic(TrafficRecord::Promoted { by, reason: None, blue: None, limits: Box::default() })
             }
             Record::DrainStarted => Traffic(TrafficRecord::DrainStarted),
             Record::Drained { evidence } => Traffic(TrafficRecord::Drained { evidence }),

@@ -209,7 +209,7 @@ impl Status {
             relations: relations.clone(),
             expanded: false,
             guard: blue.clone(),
-            limits: *limits,
+            limits: **limits,
             on_failure: *on_failure,
             hooks: BTreeSet::new(),
             finished: false,
@@ -237,7 +237,7 @@ impl Status {
             ReleaseRecord::Started { .. } => return None,
             ReleaseRecord::Resumed { blue, limits, .. } => {
                 self.change_guard(blue.as_ref());
-                self.limits = self.limits.then(*limits);
+                self.limits = self.limits.then(**limits);
                 if !matches!(self.trouble, Some(Trouble::Stuck { .. })) {
                     self.trouble = None;
                 }
@@ -308,7 +308,7 @@ impl Status {
         }
         if let TrafficRecord::Promoted { blue, limits, .. } = record {
             self.change_guard(blue.as_ref());
-            self.limits = self.limits.then(*limits);
+            self.limits = self.limits.then(**limits);
         }
         if matches!(record, TrafficRecord::Promoted { .. } | TrafficRecord::RollbackStarted { .. }) {
             self.trouble = None;
@@ -557,7 +557,7 @@ mod tests {
             relations: Relations::new(),
             accepted: None,
             blue: None,
-            limits: Limits::default(),
+            limits: Box::default(),
             on_failure: OnFailure::Rollback,
         }
         .into()
@@ -609,7 +609,7 @@ mod tests {
         assert!(
             fold(&[
                 started(),
-                TrafficRecord::Promoted { by: by(), reason: None, blue: None, limits: Limits::default() }.into()
+                TrafficRecord::Promoted { by: by(), reason: None, blue: None, limits: Box::default() }.into()
             ])
             .is_err()
         );
@@ -628,7 +628,7 @@ mod tests {
             let mut journal = contracting()[..length].to_vec();
             journal.extend(back.clone());
             assert_eq!(fold(&journal).unwrap().stage, Stage::RolledBack);
-            journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into());
+            journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Box::default() }.into());
             let status = fold(&journal).unwrap();
             let forward = if length < 3 { Stage::Before } else { Stage::Shifting };
             assert_eq!((status.stage, status.traffic.share), (forward, Share::NONE), "{length}");
@@ -642,8 +642,7 @@ mod tests {
     fn a_pause_is_asked_for_heard_and_taken_back() {
         let asked = || -> Record { ReleaseRecord::PauseAsked { by: by(), reason: None }.into() };
         let paused = || -> Record { ReleaseRecord::Paused { by: by() }.into() };
-        let resumed =
-            || -> Record { ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into() };
+        let resumed = || -> Record { ReleaseRecord::Resumed { by: by(), blue: None, limits: Box::default() }.into() };
         for length in 1..=contracting().len() {
             let mut journal = contracting()[..length].to_vec();
             journal.push(asked());
@@ -691,7 +690,7 @@ mod tests {
         ];
         let then = |record: Record| fold(&stuck).unwrap().then(&record).unwrap();
         assert!(matches!(
-            then(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into()).trouble,
+            then(ReleaseRecord::Resumed { by: by(), blue: None, limits: Box::default() }.into()).trouble,
             Some(Trouble::Stuck { step: 1, .. })
         ));
         let retried = then(about(1, StepRecord::Retried { by: by() }));
@@ -706,7 +705,7 @@ mod tests {
         .map(Record::from);
         let mut journal = stuck.to_vec();
         journal.extend(back);
-        journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Limits::default() }.into());
+        journal.push(ReleaseRecord::Resumed { by: by(), blue: None, limits: Box::default() }.into());
         let again = fold(&journal).unwrap();
         assert_eq!((again.stage.clone(), again.in_doubt()), (Stage::Before, Some(1)));
     }

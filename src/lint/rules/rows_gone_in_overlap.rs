@@ -73,16 +73,21 @@ fn deleted_of_green(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let (table, data) = deletion(step)?;
     let referring = step.before.dependents(&table).filter(|_| data.cascade).cloned();
-    let mut tables = std::iter::once(table.clone()).chain(referring);
-    let (table, query) = tables.find_map(|table| match release.green.app.writes(&table) {
-        Evidence::Query(query) | Evidence::Perhaps(query) => Some((table, Some(query))),
-        // What is gone at the end is nothing that green writes.
-        Evidence::Assumed => release.last.relation(&table).is_some().then_some((table, None)),
-        Evidence::None => None,
-    })?;
+    let written = std::iter::once(table.clone()).chain(referring).filter_map(|table| {
+        match release.green.app.writes(&table) {
+            Evidence::Query(query) | Evidence::Perhaps(query) => Some((table, Some(query))),
+            // What is gone at the end is nothing that green writes.
+            Evidence::Assumed => release.last.relation(&table).is_some().then_some((table, None)),
+            Evidence::None => None,
+        }
+    });
+    let written: Vec<_> = written.collect();
+    let query = written.first()?.1;
+    let tables: Vec<String> = written.iter().map(|(table, _)| table.to_string()).collect();
     let writes = if query.is_some() { "writes" } else { "may write" };
     let text = format!(
-        "green {writes} {table} from the cutover on, and this takes the rows that it matches, whoever wrote them"
+        "green {writes} {} from the cutover on, and this takes the rows that it matches, whoever wrote them",
+        tables.join(", ")
     );
     // Most conditions are made for rows that nobody writes any more.
     let severity = if query.is_some() || data.everything { RULE.severity } else { Severity::Info };

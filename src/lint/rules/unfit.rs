@@ -1,7 +1,6 @@
 //! What triggers put into columns that may not take it.
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::compat::{App, Evidence, Phase};
@@ -28,17 +27,12 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
     if changed.is_empty() {
         return None;
     }
-    // A trigger may write into any table, so a column concerns whatever comes to it in the end.
-    let columns = changed.iter().filter_map(|capability| match capability {
-        Capability::Fits { relation, column, .. } => Some([relation.name.clone(), column.clone()]),
-        _ => None,
-    });
-    let names = reaching([step.before, subject.after()], columns.flatten().collect());
+    // A trigger may write into any table, so a column concerns all of them.
     let concerns = |table: &QName, trigger: &Ident, function: &QName| {
         changed.iter().any(|capability| match capability {
             Capability::Trigger { relation: on, name } => on == table && name == trigger,
             Capability::Body { name, .. } => function == name || calls(step.before, function, name),
-            Capability::Fits { relation, .. } => relation == table || names.contains(&function.name),
+            Capability::Fits { .. } => true,
             _ => false,
         })
     };
@@ -66,40 +60,6 @@ pub(super) fn told(subject: &Subject<'_>, rule: &Rule) -> Option<Diagnostic> {
             })
         })
     })
-}
-
-/// These names, and those of whatever may come to them in the end: functions that mention one, tables with a trigger that does, and what writing to a
-/// table reaches. More than that is looked at needlessly, and nothing else.
-fn reaching(schemas: [&Schema; 2], mut names: BTreeSet<Ident>) -> BTreeSet<Ident> {
-    loop {
-        let known = names.len();
-        if known == 0 {
-            return names;
-        }
-        for schema in schemas {
-            for (name, function) in schema.all_functions() {
-                if function.mentions.iter().any(|mentioned| names.contains(mentioned)) {
-                    names.insert(name.name.clone());
-                }
-            }
-            for (name, relation) in schema.relations() {
-                let sets_off = relation.trigger_functions.values().any(|function| names.contains(&function.name));
-                if sets_off || relation.reads.iter().any(|read| names.contains(&read.name)) {
-                    names.insert(name.name.clone());
-                }
-                if names.contains(&name.name) {
-                    names.extend(relation.parent.iter().map(|parent| parent.name.clone()));
-                    names.extend(relation.constraints.values().filter_map(|constraint| match &constraint.kind {
-                        Constraint::ForeignKey { target, .. } => Some(target.name.clone()),
-                        _ => None,
-                    }));
-                }
-            }
-        }
-        if names.len() == known {
-            return names;
-        }
-    }
 }
 
 /// Whether a function calls another by itself.

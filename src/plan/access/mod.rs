@@ -450,6 +450,7 @@ impl Reader<'_> {
                         let left_out =
                             written.iter().filter(|column| !data.writes.is_empty() && !data.writes.contains(column));
                         self.access.uses.extend(left_out.map(|column| default_of(&table, column)));
+                        self.access.follows.insert(Key::Of(table.clone(), Aspect::Required));
                     }
                     self.access.follows.extend(written.into_iter().map(|column| Key::Loosened(table.clone(), column)));
                     if data.writes.is_empty() && data.verb == DataVerb::Insert {

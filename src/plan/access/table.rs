@@ -56,6 +56,9 @@ impl Reader<'_> {
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
                 self.access.precedes.insert(Key::FunctionUsers);
+                if self.schema.relation(table).is_some_and(|relation| is_required(relation, column)) {
+                    self.access.precedes.insert(Key::Of(table.clone(), Aspect::Required));
+                }
                 // Its table can have another primary key then.
                 let key = self.schema.relation(table).and_then(Relation::primary_key);
                 if key.is_some_and(|key| key.contains(column)) {
@@ -290,6 +293,17 @@ impl Reader<'_> {
             self.access.uses.insert(Key::Relation(target));
         }
     }
+}
+
+/// Whether an INSERT may be refused because it leaves a column out.
+fn is_required(relation: &Relation, column: &Ident) -> bool {
+    let in_key = || relation.primary_key().is_some_and(|key| key.contains(column));
+    let checked = || {
+        let is_check =
+            |name: &Ident| relation.constraints.get(name).is_some_and(|c| matches!(c.kind, TableRule::Check { .. }));
+        rules_on(relation, column).iter().any(is_check)
+    };
+    relation.column(column).is_some_and(|found| !found.has_default() && (found.not_null || in_key() || checked()))
 }
 
 /// Whether a change is to something that `LIKE` copies.
