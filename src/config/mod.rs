@@ -15,7 +15,9 @@ use crate::compat::Assume;
 use crate::effect::PgVersion;
 use crate::lint::settings::{FailOn, Levels};
 use crate::migrations::Convention;
-use crate::release::{ReleaseDefinition, Throttle};
+use crate::release::ReleaseDefinition;
+#[cfg(feature = "cli")]
+use crate::release::Throttle;
 use crate::stats::Settings;
 use crate::workload::Location;
 use document::Document;
@@ -124,6 +126,7 @@ pub enum ConfigError {
 }
 
 /// One setting of `[release.backfill]`, as `SETTING=VALUE`.
+#[cfg(feature = "cli")]
 pub(crate) fn throttle(text: &str) -> Result<Throttle, String> {
     let (name, value) = text.split_once('=').ok_or("write a setting and its value, such as replica-lag=30s")?;
     let (name, value) = (name.trim(), value.trim());

@@ -24,6 +24,7 @@ impl TryFrom<String> for Size {
 }
 
 /// `12 MB`, as people read it: the largest unit of which there is at least one.
+#[cfg(any(test, feature = "live"))]
 pub(crate) fn in_words(bytes: u64) -> String {
     let power = UNITS.len().min(1 + (bytes.max(1).ilog2() / 10) as usize) - 1;
     let (unit, one) = (UNITS[power], 1u64 << (10 * power));
