@@ -308,7 +308,7 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         let (views, tables): (Vec<_>, Vec<_>) = dependents.partition(is_view);
         locked.extend(tables);
         if cascade {
-            locked.extend(schema.with_policies(|(read, _)| *read == name));
+            locked.extend(schema.with_readers(|(read, _)| *read == name));
         }
         let heirs = schema.children(&name).filter(|_| cascade).cloned();
         falling.extend(views.into_iter().chain(partitions(&name, schema)).chain(heirs));
@@ -447,7 +447,7 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
         let drawing = owned.flat_map(|(sequence, _)| schema.drawing(sequence)).map(|(other, _)| other);
         found.extend(drawing.filter(|other| *other != table).cloned());
         let place = (table.clone(), column.clone());
-        found.extend(schema.with_policies(|read| *read == place).into_iter().filter(|on| on != table));
+        found.extend(schema.with_readers(|read| *read == place).into_iter().filter(|on| on != table));
     }
     // The column of a table below goes, too.
     let below = schema.children(table).filter(|child| *child != table);

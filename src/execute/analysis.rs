@@ -27,9 +27,7 @@ struct Watched {
 impl Engine<'_, '_> {
     /// Every check that this release makes must be at hand.
     pub(super) fn checks_are_there(&self) -> Result<(), ExecuteError> {
-        let release = &self.plan.release;
-        let asked = release.smoke.iter().chain(&release.watch).chain(&release.backfill_checks).map(String::as_str);
-        let mut asked = asked.chain(Ramp::checks(&self.status.traffic.ramp));
+        let mut asked = self.plan.release.checks_beside_ramp().chain(Ramp::checks(&self.status.traffic.ramp));
         match (self.doors.checks, asked.find(|name| self.doors.checks.named(name).is_none())) {
             (Checks::Given(_), Some(name)) => Err(ExecuteError::NoCheck { check: name.to_owned() }),
             _ => Ok(()),

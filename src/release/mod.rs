@@ -74,16 +74,12 @@ impl ReleaseDefinition {
             traffic: self.traffic.or(others.traffic),
             blue: self.blue.or(others.blue),
             limits: others.limits.then(self.limits),
-            checks: if self.checks.is_empty() { others.checks } else { self.checks },
-            smoke: if self.smoke.is_empty() { others.smoke } else { self.smoke },
-            watch: if self.watch.is_empty() { others.watch } else { self.watch },
-            backfill_checks: if self.backfill_checks.is_empty() {
-                others.backfill_checks
-            } else {
-                self.backfill_checks
-            },
-            hooks: if self.hooks.is_empty() { others.hooks } else { self.hooks },
-            notify: if self.notify.is_empty() { others.notify } else { self.notify },
+            checks: own_or(self.checks, others.checks),
+            smoke: own_or(self.smoke, others.smoke),
+            watch: own_or(self.watch, others.watch),
+            backfill_checks: own_or(self.backfill_checks, others.backfill_checks),
+            hooks: own_or(self.hooks, others.hooks),
+            notify: own_or(self.notify, others.notify),
         }
     }
 
@@ -92,13 +88,22 @@ impl ReleaseDefinition {
         self.hooks.iter().any(|hook| hook.moment == moment)
     }
 
+    /// The checks that are made at other times than steps of the ramp.
+    pub(crate) fn checks_beside_ramp(&self) -> impl Iterator<Item = &str> {
+        self.smoke.iter().chain(&self.watch).chain(&self.backfill_checks).map(String::as_str)
+    }
+
     /// A check that is to be made, and that nothing says anything of.
     pub fn unknown_check(&self) -> Option<&str> {
         let in_ramp = self.ramp.iter().flat_map(Ramp::checks);
-        let mut asked =
-            self.smoke.iter().chain(&self.watch).chain(&self.backfill_checks).map(String::as_str).chain(in_ramp);
+        let mut asked = self.checks_beside_ramp().chain(in_ramp);
         asked.find(|name| self.checks.iter().all(|check| check.configured.name != *name))
     }
+}
+
+/// What is listed here, and where nothing is, what others list.
+fn own_or<T>(own: Vec<T>, others: Vec<T>) -> Vec<T> {
+    if own.is_empty() { others } else { own }
 }
 
 /// What becomes of the traffic when green fails while blue can come back.

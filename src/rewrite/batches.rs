@@ -34,7 +34,7 @@ pub(crate) fn batches(
         return Err("only an UPDATE or a DELETE of one table goes over its rows".to_owned());
     }
     let table = data.table.as_ref().map(|table| schema.resolve(table));
-    let Some(relation) = table.as_ref().and_then(|table| schema.relation(table)) else {
+    let Some((table, relation)) = table.as_ref().and_then(|table| Some((table, schema.relation(table)?))) else {
         return Err("its table is not in the schema that the files make".to_owned());
     };
     if relation.kind != RelationKind::Table {
@@ -73,13 +73,12 @@ pub(crate) fn batches(
             "it changes {column}, which is unique: rows of one time may collide with those of the next"
         ));
     }
-    let is_self = |constraint: &Shared<Constraint>| matches!(&constraint.kind, TableRule::ForeignKey { target, .. } if Some(target) == table.as_ref());
+    let is_self = |constraint: &Shared<Constraint>| matches!(&constraint.kind, TableRule::ForeignKey { target, .. } if target == table);
     if data.verb == DataVerb::Delete && relation.constraints.values().any(is_self) {
         return Err(
             "its rows point to rows of the same table, so a part of them cannot go before the others".to_owned()
         );
     }
-    let Some(table) = &table else { return Err("its table is not known".to_owned()) };
     let reads: Vec<QName> = data.query.reads.iter().map(|read| schema.resolve(read)).collect();
     let is_view = |read: &&QName| schema.relation(read).is_some_and(|relation| relation.kind != RelationKind::Table);
     if let Some(view) = reads.iter().find(is_view) {
@@ -109,8 +108,10 @@ fn cascades_from(table: &QName, schema: &Schema) -> BTreeSet<QName> {
     let (mut found, mut open) = (BTreeSet::new(), vec![table.clone()]);
     while let Some(gone) = open.pop() {
         let follows = |constraint: &Shared<Constraint>| matches!(&constraint.kind, TableRule::ForeignKey { target, on_delete: OnDelete::Cascade | OnDelete::Set, .. } if target == &gone);
-        let own = schema.relations().filter(|(_, relation)| relation.constraints.values().any(follows));
-        open.extend(own.map(|(name, _)| name.clone()).filter(|name| found.insert(name.clone())).collect::<Vec<_>>());
+        let has =
+            |name: &&QName| schema.relation(name).is_some_and(|relation| relation.constraints.values().any(follows));
+        let own: Vec<QName> = schema.pointing_to(&gone).filter(has).cloned().collect();
+        open.extend(own.into_iter().filter(|name| found.insert(name.clone())));
     }
     found
 }

@@ -404,7 +404,7 @@ impl Change {
         let Some(relation) = self.schema.relations.remove(name) else { return };
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
-        self.drop_policies(|(read, _)| read == name);
+        self.drop_readers(|(read, _)| read == name);
         if relation.kind == RelationKind::Sequence {
             let drawing: Vec<_> =
                 self.schema.drawing(name).map(|(table, column)| (table.clone(), column.name.clone())).collect();
@@ -438,8 +438,8 @@ impl Change {
     }
 
     /// Drops the policies and the rules that read any of what goes.
-    pub(super) fn drop_policies(&mut self, gone: impl Fn(&(QName, Ident)) -> bool) {
-        for table in self.schema.with_policies(&gone) {
+    pub(super) fn drop_readers(&mut self, gone: impl Fn(&(QName, Ident)) -> bool) {
+        for table in self.schema.with_readers(&gone) {
             self.edit(&table, |relation| {
                 relation.policies.retain(|_, policy| !policy.reads.iter().any(&gone));
                 relation.rule_reads.retain(|_, reads| !reads.iter().any(&gone));
@@ -450,8 +450,8 @@ impl Change {
     }
 
     /// Lets policies and rules follow what they read.
-    pub(super) fn rename_in_policies(&mut self, renamed: impl Fn(&(QName, Ident)) -> Option<(QName, Ident)>) {
-        for table in self.schema.with_policies(|read| renamed(read).is_some()) {
+    pub(super) fn rename_in_readers(&mut self, renamed: impl Fn(&(QName, Ident)) -> Option<(QName, Ident)>) {
+        for table in self.schema.with_readers(|read| renamed(read).is_some()) {
             self.edit(&table, |relation| {
                 let of_policies = relation.policies.values_mut().map(|policy| &mut policy.reads);
                 for all in of_policies.chain(relation.rule_reads.values_mut()) {
@@ -571,7 +571,7 @@ impl Change {
         let mut renamed = (*relation).clone();
         redirect(&mut renamed, from, &to);
         self.insert(to.clone(), renamed);
-        self.rename_in_policies(|(read, column)| (read == from).then(|| (to.clone(), column.clone())));
+        self.rename_in_readers(|(read, column)| (read == from).then(|| (to.clone(), column.clone())));
         if relation.kind == RelationKind::Sequence {
             let drawing: BTreeSet<_> = self.schema.drawing(from).map(|(table, _)| table.clone()).collect();
             for table in drawing {

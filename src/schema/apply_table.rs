@@ -331,7 +331,7 @@ impl Change {
                 let shows = |view: &&QName| self.schema.relation(view).is_some_and(|v| v.read_columns.contains(&place));
                 let views: Vec<QName> = self.schema.dependents(table).filter(shows).cloned().collect();
                 views.iter().for_each(|view| self.remove(view));
-                self.drop_policies(|read| *read == place);
+                self.drop_readers(|read| *read == place);
                 self.edit(table, |relation| drop_column(relation, column));
                 self.drop_references(table, |columns| columns.contains(column));
             }
@@ -725,7 +725,7 @@ impl Change {
                 key.iter_mut().flatten().chain(mentions).for_each(rename);
             }
         });
-        self.rename_in_policies(|read| (*read == (table.clone(), from.clone())).then(|| (table.clone(), to.clone())));
+        self.rename_in_readers(|read| (*read == (table.clone(), from.clone())).then(|| (table.clone(), to.clone())));
         self.published(table, |tables| {
             let entry = tables.get_mut(table);
             entry.into_iter().for_each(|(columns, filter)| columns.iter_mut().chain(filter).for_each(rename));

@@ -167,7 +167,7 @@ impl Schema {
     }
 
     /// The relations with a policy or a rule that reads any of what is asked for.
-    pub(crate) fn with_policies(&self, reads: impl Fn(&(QName, Ident)) -> bool) -> Vec<QName> {
+    pub(crate) fn with_readers(&self, reads: impl Fn(&(QName, Ident)) -> bool) -> Vec<QName> {
         let all = |r: &Relation| {
             r.policies
                 .values()

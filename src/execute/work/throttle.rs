@@ -27,8 +27,6 @@ struct Measure {
     /// An expression of a bigint: NULL if there is none, [`UNSEEN`] if the role does not see it.
     sql: &'static str,
     limit: fn(&Throttle) -> Option<u64>,
-    /// Whether it is limited although nobody has said so.
-    is_usual: fn(&Throttle) -> bool,
     show: fn(u64) -> String,
     /// Whether what counts is by how much it grows in a second.
     grows: bool,
@@ -43,7 +41,6 @@ const MEASURES: [Measure; 5] = [
                      ELSE (extract(epoch FROM pg_catalog.max(replay_lag) FILTER (WHERE replay_lsn IS NOT NULL)) * 1000)::bigint END
                FROM pg_catalog.pg_stat_replication)",
         limit: |throttle| throttle.replica_lag_ms.filter(|ms| *ms > 0),
-        is_usual: |said| said.replica_lag_ms.is_none(),
         show: time::in_words,
         grows: false,
     },
@@ -53,7 +50,6 @@ const MEASURES: [Measure; 5] = [
         sql: "(SELECT pg_catalog.max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn))::bigint
                FROM pg_catalog.pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost')",
         limit: |throttle| throttle.slot_bytes.filter(|bytes| *bytes > 0),
-        is_usual: |_| false,
         show: size::in_words,
         grows: false,
     },
@@ -62,7 +58,6 @@ const MEASURES: [Measure; 5] = [
         what: "written to the log in a second:",
         sql: "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint",
         limit: |throttle| throttle.wal_bytes_per_second.filter(|bytes| *bytes > 0),
-        is_usual: |_| false,
         show: size::in_words,
         grows: true,
     },
@@ -77,7 +72,6 @@ const MEASURES: [Measure; 5] = [
                WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
                  AND pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum))",
         limit: |throttle| throttle.oldest_transaction_ms.filter(|ms| *ms > 0),
-        is_usual: |_| false,
         show: time::in_words,
         grows: false,
     },
@@ -87,7 +81,6 @@ const MEASURES: [Measure; 5] = [
         sql: "(SELECT pg_catalog.count(DISTINCT l.pid) FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
                WHERE NOT l.granted AND a.datname = pg_catalog.current_database() AND l.pid <> pg_catalog.pg_backend_pid())",
         limit: |throttle| throttle.lock_waits.map(u64::from),
-        is_usual: |_| false,
         show: |count| count.to_string(),
         grows: false,
     },
@@ -105,7 +98,7 @@ struct Exceeded {
 #[derive(Default)]
 pub(super) struct Throttling {
     measured: Option<Instant>,
-    /// What each measure that grows was last, and when.
+    /// What the measure that grows was last, and when.
     last: Option<(Instant, u64)>,
     warned: bool,
 }
@@ -143,14 +136,14 @@ impl Engine<'_, '_> {
         let throttle = said.in_full();
         let limited: Vec<(&Measure, u64)> =
             MEASURES.iter().filter_map(|measure| Some((measure, (measure.limit)(&throttle)?))).collect();
+        if limited.is_empty() {
+            return Ok(None);
+        }
         let mut query = "SELECT pg_catalog.concat_ws(' '".to_owned();
         for (measure, _) in &limited {
             let _ = write!(query, ", coalesce({}, 0)", measure.sql);
         }
         query.push_str(") AS k");
-        if limited.is_empty() {
-            return Ok(None);
-        }
         let text = match self.key(step, &query).await {
             Err(ExecuteError::Step(failure)) => {
                 let limits: Vec<&str> = limited.iter().map(|(measure, _)| measure.setting).collect();
@@ -164,7 +157,7 @@ impl Engine<'_, '_> {
             let Ok(value) = value.parse::<i64>() else { continue };
             if value == UNSEEN {
                 let limit = measure.setting.to_owned();
-                if !(measure.is_usual)(&said) {
+                if (measure.limit)(&said).is_some() {
                     let role = self.client.target().user().to_owned();
                     return Err(ExecuteError::Unseen { step: step.id, limit, role });
                 }

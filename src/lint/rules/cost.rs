@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::effect::LockMode;
 use crate::lint::{PlacedPart, Rule, Subject};
 use crate::sql::{Operation, describe};
+use crate::stats::{Load, Weighing};
 
 /// What costs most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,11 @@ pub(super) fn finding(rule: &Rule, subject: &Subject<'_>, part: &PlacedPart<'_>,
 pub(super) fn weighed(subject: &Subject<'_>, part: &PlacedPart<'_>, diagnostic: Diagnostic) -> Diagnostic {
     let Some(weighing) = subject.release.weighing else { return diagnostic };
     let Some(load) = weighing.load([(part.operation, part.hazard)], subject.step.before) else { return diagnostic };
-    let severity = weighing.settings.weight(&load).severity(diagnostic.severity);
+    by_load(weighing, &load, diagnostic)
+}
+
+/// The same by figures that are known already.
+pub(super) fn by_load(weighing: &Weighing, load: &Load, diagnostic: Diagnostic) -> Diagnostic {
+    let severity = weighing.settings.weight(load).severity(diagnostic.severity);
     Diagnostic { severity, message: format!("{}; {}", diagnostic.message, load.sentence()), ..diagnostic }
 }

@@ -1,6 +1,6 @@
 //! Rows are changed for long, and whoever wants one of them waits for all.
 
-use super::cost::weighed;
+use super::cost::by_load;
 use crate::diagnostic::{Diagnostic, Edit, Fix, Safety, Severity, codes};
 use crate::lint::{Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
 use crate::rewrite::batches;
@@ -39,7 +39,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         }
         let (object, action) = describe(part.operation);
         let text = format!("{action} of {object} changes its rows in one transaction");
-        let diagnostic = weighed(subject, part, Diagnostic::new(RULE.code, RULE.severity, text).at(part.span, ""));
+        let diagnostic = by_load(weighing, &load, Diagnostic::new(RULE.code, RULE.severity, text).at(part.span, ""));
         found.push(match instead(subject, part) {
             Ok(fix) => diagnostic
                 .help("put `-- cutover: backfill` above it: its rows are changed some at a time")

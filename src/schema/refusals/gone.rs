@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Catalog, is_of};
-use crate::schema::model::{Column, Index, Policy, QName, Relation};
+use crate::schema::Function;
+use crate::schema::model::{Column, Index, Policy, QName, Relation, TableRule};
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::{Name, TypeName};
 
@@ -125,5 +126,84 @@ impl Catalog<'_> {
         let trigger = self.schema.relations().find_map(|(table, relation)| trigger(table, relation));
         let user = trigger.or_else(|| self.caller(name)).or_else(|| self.schema.object_of(name))?;
         Some(format!("cannot drop function {} because other objects depend on it: {user}", name.name))
+    }
+
+    /// What depends on a column and does not go with it, in words.
+    pub(super) fn column_users(&self, name: &QName, relation: &Relation, column: &Ident) -> Vec<String> {
+        let mut users: Vec<String> = self.views_of(name, column).map(|view| format!("view {view}")).collect();
+        let generated = relation.columns.iter().filter(|c| c.needs.contains(column) && c.name != *column);
+        users.extend(generated.map(|c| format!("column {} of table {}", c.name, name.name)));
+        users.extend(self.policies_of(name, column));
+        users.extend(self.rules_of(name, column));
+        let triggers = relation.trigger_columns.iter().filter(|(_, columns)| columns.contains(column));
+        users.extend(triggers.map(|(trigger, _)| format!("trigger {trigger} on table {}", name.name)));
+        users.extend(self.tracked_of(name, column));
+        for child in self.schema.children(name) {
+            let goes = |found: &&Relation| found.kind == RelationKind::Table && !found.own.contains(column);
+            let found = self.schema.relation(child).filter(goes);
+            users.extend(found.into_iter().flat_map(|found| self.column_users(child, found, column)));
+        }
+        for other in self.schema.dependents(name) {
+            let keys = self.schema.relation(other).into_iter().flat_map(|found| &found.constraints);
+            users.extend(keys.filter(|_| other != name).filter_map(|(key, constraint)| match &constraint.kind {
+                TableRule::ForeignKey { target, target_columns, .. }
+                    if target == name && target_columns.contains(column) =>
+                {
+                    Some(format!("constraint {key} on table {other}"))
+                }
+                _ => None,
+            }));
+        }
+        users
+    }
+
+    pub(super) fn views_of<'a>(&'a self, name: &'a QName, column: &'a Ident) -> impl Iterator<Item = &'a QName> {
+        let place = (name.clone(), column.clone());
+        self.schema
+            .dependents(name)
+            .filter(move |other| self.schema.relation(other).is_some_and(|view| view.read_columns.contains(&place)))
+    }
+
+    /// Policies of any table that read a column.
+    pub(super) fn policies_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
+        let read = (name.clone(), column.clone());
+        self.policies(move |policy| policy.reads.contains(&read)).map(|(_, policy)| policy)
+    }
+
+    /// Rules of any relation that name a column; without a name: the relation.
+    fn rules_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
+        let read = (name.clone(), column.clone());
+        self.rules(move |reads| reads.contains(&read)).map(|(_, rule)| rule)
+    }
+
+    /// The relations that have such rules, and these in words.
+    fn rules(
+        &self,
+        such: impl Fn(&BTreeSet<(QName, Ident)>) -> bool + Clone,
+    ) -> impl Iterator<Item = (&QName, String)> {
+        self.schema.relations().flat_map(move |(on, relation)| {
+            let such = such.clone();
+            let found = relation.rule_reads.iter().filter(move |(_, reads)| such(reads));
+            found.map(move |(rule, _)| (on, format!("rule {rule} on {}", on.name)))
+        })
+    }
+
+    /// The tables that have such policies, and these in words.
+    fn policies(&self, such: impl Fn(&Policy) -> bool + Clone) -> impl Iterator<Item = (&QName, String)> {
+        self.schema.relations().flat_map(move |(table, relation)| {
+            let such = such.clone();
+            let found = relation.policies.iter().filter(move |(_, policy)| such(policy));
+            found.map(move |(policy, _)| (table, format!("policy {policy} on table {}", table.name)))
+        })
+    }
+
+    /// Functions whose body PostgreSQL knows, and that read a column.
+    pub(super) fn tracked_of(&self, name: &QName, column: &Ident) -> impl Iterator<Item = String> {
+        let reads = |function: &Function| {
+            let mentions = |word: &Ident| function.mentions.contains(word);
+            function.tracked && mentions(&name.name) && mentions(column)
+        };
+        let found = self.schema.all_functions().filter(move |(_, function)| reads(function));
+        found.map(|(name, function)| format!("function {}", function.signature(name)))
     }
 }
