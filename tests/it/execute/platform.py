@@ -20,14 +20,21 @@ state["calls"].append(op + (" " + args["gate"] if op == "answer" else ""))
 stages = json.loads((folder / "stages").read_text())
 
 
+def keep(state):
+    """Whoever reads it finds it whole, whenever this is killed."""
+    whole = folder / "platform.json.new"
+    whole.write_text(json.dumps(state))
+    whole.replace(state_file)
+
+
 def say(result):
-    state_file.write_text(json.dumps(state))
+    keep(state)
     print(json.dumps({"protocol": 1, "ok": True, "result": result}))
     sys.exit()
 
 
 def refuse(code, message):
-    state_file.write_text(json.dumps(state))
+    keep(state)
     print(json.dumps({"protocol": 1, "ok": False, "error": {"code": code, "message": message}}))
     sys.exit()
 
@@ -66,7 +73,7 @@ if op == "start":
     if (folder / "dies").exists():
         # Begun, and nobody hears of it.
         (folder / "dies").unlink()
-        state_file.write_text(json.dumps(state))
+        keep(state)
         sys.exit(1)
     say({"handle": name})
 if op in ("poll", "answer", "abort"):

@@ -57,8 +57,11 @@ impl Ramped {
         self.run(&[&["execute", &plan, "--yes"], more].concat())
     }
 
+    /// The program may be reading what it answered before: it finds the one or the other.
     fn answers(&self, what: &str, answer: &str) {
-        std::fs::write(self.shop.folder.path().join(what), answer).unwrap();
+        let path = self.shop.folder.path().join(what);
+        std::fs::write(path.with_extension("new"), answer).unwrap();
+        std::fs::rename(path.with_extension("new"), path).unwrap();
     }
 
     fn is_right_again(&self, what: &str) {

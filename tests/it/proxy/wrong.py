@@ -1,6 +1,7 @@
 """A plugin with one defect: `wrong.py STATE DEFECT`, as a session."""
 
 import json
+import os
 import sys
 import time
 
@@ -68,8 +69,9 @@ for line in sys.stdin:
     request = json.loads(line)
     state = load()
     result = perform(state, request["op"], request.get("args") or {}, request["fence"], request["release"])
-    with open(path, "w") as file:
+    with open(path + ".new", "w") as file:
         json.dump(state, file)
+    os.replace(path + ".new", path)
     answer = {"id": request["id"], "protocol": 1, "ok": result is not None, "result": result}
     if result is None:
         answer["error"] = {"code": "fenced", "message": "somebody else has taken over"}
