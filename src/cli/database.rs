@@ -100,6 +100,15 @@ pub(super) fn canceller(session: &Session) -> impl Fn() -> Future<'static, ()> +
     }
 }
 
+/// Opens connections to where a session is connected to.
+pub(super) fn beside(session: &Session) -> impl Fn() -> Future<'static, Result<Session, String>> + Send + Sync + use<> {
+    let target = session.target().clone();
+    move || {
+        let target = target.clone();
+        Box::pin(async move { connect(&target).await.map_err(|error| error.to_string()) })
+    }
+}
+
 /// Work on a throwaway server, which Ctrl-C or SIGTERM ends like any other end: what was made goes with the server, also while a statement hangs.
 pub(super) async fn interruptible<T>(
     work: impl std::future::Future<Output = Result<T, CliError>>,

@@ -13,8 +13,8 @@ use crate::plan::saved::SavedPlan;
 use crate::postgres::Target;
 use crate::report::{self, CommandLine, EventLine};
 
-/// Version of the JSON lines. 2.5 has how fast a backfill goes and what holds it back; 2.4 deployments of platforms and what a backend moves; 2.3 pauses, stops that were asked for, checks and hooks; 2.2 holds and gates; 2.1 what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
-pub(super) const FORMAT_VERSION: &str = "2.5";
+/// Version of the JSON lines. 2.6 has that steps wait for their time, and sessions that were ended; 2.5 has how fast a backfill goes and what holds it back; 2.4 deployments of platforms and what a backend moves; 2.3 pauses, stops that were asked for, checks and hooks; 2.2 holds and gates; 2.1 what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
+pub(super) const FORMAT_VERSION: &str = "2.6";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {

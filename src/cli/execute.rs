@@ -25,9 +25,10 @@ use crate::release::Ramp;
   cutover execute release.plan --yes --format json --wait
   cutover execute release.plan --yes --until expanded    then deploy green, then `cutover resume`
 
-Exit codes: 0 done, waiting for `promote`, or where --until names · 1 the plan is unsafe · 2 usage or connection · 4 failed, safe to resume ·
+Exit codes: 0 done, waiting for `promote` or its time, or where --until names · 1 the plan is unsafe · 2 usage or connection · 4 failed, safe to resume ·
 5 stuck, you decide · 6 the plan is stale · 7 another executor works on this database · 8 green failed, and blue has the traffic again ·
-9 paused, or waiting for `promote` before where --until names · 130 interrupted, state saved")]
+9 paused, or waiting before where --until names · 75 it is not to begin at this time ·
+130 interrupted, state saved")]
 pub(super) struct Args {
     /// The plan that `cutover plan -o FILE` wrote
     plan: Utf8PathBuf,

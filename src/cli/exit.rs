@@ -26,7 +26,7 @@ pub enum Exit {
     Standing = 9,
     /// The time that was given is up; the release is what it was.
     TimeUp = 10,
-    /// `ready` and `gate wait`: not yet; as `EX_TEMPFAIL` of sysexits.h, ask again.
+    /// `ready` and `gate wait`, and a release that may not begin at this time: not yet; as `EX_TEMPFAIL` of sysexits.h, ask again.
     NotYet = 75,
     /// Interrupted with the state saved.
     Interrupted = 130,

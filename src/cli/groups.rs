@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Analyse", &["lint", "plan", "explain", "rules", "stats", "graph", "report"]),
     ("Rehearse", &["record", "rehearse"]),
     ("Run", &["execute", "promote", "pause", "abort", "rollback", "resume"]),
-    ("Operate", &["check", "status", "ready", "gate", "serve", "traffic", "log", "grants", "config", "schema"]),
+    ("Operate", &["check", "status", "debt", "ready", "gate", "serve", "traffic", "log", "grants", "config", "schema"]),
 ];
 
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}";

@@ -17,7 +17,7 @@ use crate::execute::{
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
-use crate::release::time::milliseconds;
+use crate::release::time::{milliseconds, signed};
 use crate::release::{NO_LOCK_TIMEOUT, Throttle, Until};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -48,6 +48,12 @@ pub(super) struct LiveArgs {
     /// How long blue may take to drain [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     drain_timeout: Option<Duration>,
+    /// How long the steps after the cutover wait once blue is drained; 0s: not any longer [default: 0s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    after_delay: Option<Duration>,
+    /// Run steps now, although it is not the time that `[release.before]` and `[release.after]` allow. The journal keeps that
+    #[arg(long)]
+    at_any_time: bool,
     /// Another setting of `[release.backfill]`, such as `replica-lag=30s`; may be given more than once
     #[arg(long, value_name = "SETTING=VALUE", value_parser = crate::config::throttle)]
     backfill: Vec<Throttle>,
@@ -88,7 +94,7 @@ pub(super) fn who() -> Options {
 const RECONNECT: Duration = Duration::from_secs(300);
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let signed: jiff::SignedDuration = text.parse().map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
+    let signed = signed(text).map_err(|e| format!("{e}; write for example 500ms, 5s or 2m"))?;
     Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
 }
 
@@ -117,6 +123,7 @@ impl LiveArgs {
                 traffic_timeout_ms: self.traffic_timeout.map(milliseconds),
                 verify_timeout_ms: self.verify_timeout.map(milliseconds),
                 drain_timeout_ms: self.drain_timeout.map(milliseconds),
+                after_delay_ms: self.after_delay.map(milliseconds),
                 backfill: self.backfill.iter().fold(Throttle::default(), |all, one| all.then(*one)),
             },
             second_connection: true,
@@ -124,6 +131,7 @@ impl LiveArgs {
             blue: by_name.or_else(|| self.blue_role.clone().map(BlueSessions::Role)),
             lift_guard: self.no_blue_guard,
             accept_foreseen: self.accept_foreseen,
+            at_any_time: self.at_any_time,
             ..who()
         }
     }
@@ -152,6 +160,7 @@ impl LiveArgs {
             let (mut command, mut options) = (Some(command), options);
             let done = loop {
                 let cancel = database::canceller(&session);
+                let beside = database::beside(&session);
                 let watcher =
                     tokio::spawn(watch(session.target().clone(), session.backend_pid(), Arc::clone(&printer)));
                 let mut doors = Doors {
@@ -166,6 +175,7 @@ impl LiveArgs {
                     stop: stop.clone(),
                     clock: &SystemClock,
                     cancel: Some(&cancel),
+                    beside: Some(&beside),
                     boundary: Some(&mut *fault),
                 };
                 let done = match command.take() {
@@ -349,7 +359,7 @@ impl UntilArg {
 
     /// Says how a command ended well.
     pub(super) fn tell(self, outcome: Outcome, printer: &Printer) -> Exit {
-        let waits = matches!(outcome, Outcome::AwaitingApproval { .. });
+        let waits = matches!(outcome, Outcome::AwaitingApproval { .. } | Outcome::AwaitingTime { .. });
         match (self.until, tell(outcome, printer)) {
             (Some(_), Exit::Ok) if waits => Exit::Standing,
             (_, exit) => exit,
@@ -403,9 +413,10 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::RampUnfit { .. }
         | ExecuteError::ShareUnfit { .. } => Exit::Usage,
         ExecuteError::OtherTarget { .. } => Exit::Usage,
-        ExecuteError::NoDecision { .. } | ExecuteError::OtherTraffic { .. } | ExecuteError::Pooled { .. } => {
-            Exit::Usage
-        }
+        ExecuteError::Needed { .. }
+        | ExecuteError::NoDecision { .. }
+        | ExecuteError::OtherTraffic { .. }
+        | ExecuteError::Pooled { .. } => Exit::Usage,
         ExecuteError::Plan(error) => plan_exit(error),
         ExecuteError::Stale(_) | ExecuteError::BlueInDoubt { .. } | ExecuteError::OtherTool { .. } => Exit::Stale,
         ExecuteError::Misfit(misfit) => match misfit {
@@ -419,6 +430,7 @@ fn exit(error: &ExecuteError) -> Exit {
             | Misfit::TooLate { .. } => Exit::Stale,
         },
         ExecuteError::Held(_) | ExecuteError::LeaseBusy | ExecuteError::Unanswered { .. } => Exit::Held,
+        ExecuteError::TooEarly { .. } => Exit::NotYet,
         ExecuteError::Paused { .. } | ExecuteError::PauseHeard => Exit::Standing,
         ExecuteError::PauseUnheard(_) | ExecuteError::PauseUnwritten(_) => Exit::TimeUp,
         ExecuteError::Stuck { .. } | ExecuteError::Transition(_) => Exit::Stuck,

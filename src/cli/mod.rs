@@ -5,6 +5,7 @@ mod check;
 mod child;
 mod config;
 mod database;
+mod debt;
 mod error;
 mod events;
 mod execute;
@@ -75,6 +76,7 @@ enum Command {
     Stats(stats::Args),
     Check(check::Args),
     Status(status::Args),
+    Debt(debt::Args),
     Ready(ready::Args),
     Gate(gate::Args),
     Serve(serve::Args),
@@ -126,6 +128,7 @@ fn run(command: Command) -> Result<Exit, CliError> {
         Command::Stats(args) => stats::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Debt(args) => debt::run(&args),
         Command::Ready(args) => ready::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Serve(args) => serve::run(args),

@@ -17,9 +17,9 @@ use crate::execute::{self, Approval, Options, Promotion};
   cutover promote --yes --blue-application-name shop-blue
   cutover promote --yes --gate qa --reason 'tested on green, ticket 4711'
 
-Exit codes: 0 done, waiting for `promote`, or where --until names · 2 usage or connection · 4 failed, safe to resume ·
+Exit codes: 0 done, waiting for `promote` or its time, or where --until names · 2 usage or connection · 4 failed, safe to resume ·
 5 stuck, you decide · 6 the database is not as the release has it · 7 another executor works on this database ·
-8 green failed, and blue has the traffic again · 9 paused, or waiting for `promote` before where --until names ·
+8 green failed, and blue has the traffic again · 9 paused, or waiting before where --until names ·
 130 interrupted, state saved")]
 pub(super) struct Args {
     /// The gate of the ramp that you approve, where the release waits at one

@@ -24,9 +24,9 @@ use crate::execute::{self, Decision, Options};
   cutover resume --yes --until shifted
   cutover resume --replan new.plan   the migrations were corrected: `cutover plan --replan -o new.plan`
 
-Exit codes: 0 done, waiting for `promote`, or where --until names · 2 usage or connection · 4 failed, safe to resume ·
+Exit codes: 0 done, waiting for `promote` or its time, or where --until names · 2 usage or connection · 4 failed, safe to resume ·
 5 stuck, you decide · 6 the database is not as the release has it · 7 another executor works on this database ·
-8 green failed, and blue has the traffic again · 9 paused, or waiting for `promote` before where --until names ·
+8 green failed, and blue has the traffic again · 9 paused, or waiting before where --until names ·
 130 interrupted, state saved")]
 pub(super) struct Args {
     /// You looked: this step took effect

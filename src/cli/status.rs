@@ -22,7 +22,7 @@ use crate::report::{self, StatusDocument};
   cutover status --watch
   cutover status --timeout 30m    wait until the release is over, or waits for somebody
 
-Exit codes: 0 shown; with --watch or --timeout: the release is complete, was rolled back by somebody, waits for `promote`, or has come to where
+Exit codes: 0 shown; with --watch or --timeout: the release is complete, was rolled back by somebody, waits for `promote` or its time, or has come to where
 --until named · 2 usage or connection · 4 nobody executes it: it failed, or its process is gone · 5 nobody executes it: it is stuck ·
 8 green failed, and blue has the traffic again · 9 it is paused · 10 the time is up · 130 nobody executes it: it was interrupted")]
 pub(super) struct Args {

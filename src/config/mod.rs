@@ -236,7 +236,7 @@ mod tests {
         check("ramp = 10", "cutover.toml:2:8: a ramp is a text, such as \"10,hold=5m,100\", or a list of texts");
         check(
             "speed = 10",
-            "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`, `smoke`, `watch`, `blue-application-name`, `blue-role`, `lock-timeout`, `statement-timeout`, `lock-retries`, `traffic-timeout`, `verify-timeout`, `drain-timeout`, `backfill`",
+            "cutover.toml:2:1: unknown field `speed`, expected one of `ramp`, `on-failure`, `traffic`, `smoke`, `watch`, `blue-application-name`, `blue-role`, `lock-timeout`, `statement-timeout`, `lock-retries`, `traffic-timeout`, `verify-timeout`, `drain-timeout`, `backfill`, `before`, `after`, `terminate-blockers`",
         );
         check(
             "blue-application-name = \"a\"\nblue-role = \"b\"",
@@ -252,6 +252,50 @@ mod tests {
         assert_eq!(limits.ok(), Some(expected));
         let paused = read("on-failure = \"pause\"").map(|config| config.inputs.release.on_failure);
         assert_eq!(paused.ok().flatten(), Some(OnFailure::Pause));
+    }
+
+    #[test]
+    fn when_its_steps_may_run() {
+        let check = |text: &str, expected: &str| {
+            let shown = match parse("cutover.toml".into(), text) {
+                Ok(Config { inputs: Inputs { release, .. }, .. }) => {
+                    let ends = release.terminate_blockers.map(|it| (it.older_than_ms, it.except_roles.join(" ")));
+                    let window = release.after.only_between.map(|window| window.to_string());
+                    let from = release.after.not_before.map(|from| from.to_string());
+                    format!("{:?} {window:?} {from:?} {ends:?}", release.limits.after_delay_ms)
+                }
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(shown, expected, "{text}");
+        };
+        check("[release.after]\ndelay = \"7d\"\n", "Some(604800000) None None None");
+        check(
+            "[release.after]\nonly-between = \"sat,sun 00:00-24:00\"\nnot-before = \"2026-12-24T18:00:00+01:00\"\n",
+            "None Some(\"sat,sun 00:00-24:00\") Some(\"2026-12-24T17:00:00Z\") None",
+        );
+        check(
+            "[release.before]\nonly-between = \"at night\"\n",
+            "cutover.toml:2:16: \"at night\" is no window; write for example \"22:00-04:00\" or \"mon-thu 22:00-04:00 Europe/Berlin\"",
+        );
+        check(
+            "[release.before]\ndelay = \"1h\"\n",
+            "cutover.toml:2:1: unknown field `delay`, expected `not-before` or `only-between`",
+        );
+        check(
+            "[release]\nterminate-blockers = { older-than = \"5m\", except-roles = [\"etl\"] }\n",
+            "None None None Some((300000, \"etl\"))",
+        );
+        check(
+            "[release.terminate-blockers]\nolder-than = \"1ms\"\n",
+            "cutover.toml:1:1: older-than: every session idles between two statements; write at least 1s, for example 5m",
+        );
+        check("[release.terminate-blockers]\n", "cutover.toml:1:1: missing field `older-than`");
+        let no_moment =
+            |text| format!("cutover.toml:2:14: {text:?} is no time; write for example \"2026-12-24T22:00:00+01:00\"");
+        check("[release.after]\nnot-before = \"tomorrow\"\n", &no_moment("tomorrow"));
+        check("[release.after]\nnot-before = 2026-12-24T18:00:00\n", &no_moment("2026-12-24T18:00:00"));
+        let from = "None None Some(\"2026-12-24T17:00:00Z\") None";
+        check("[release.after]\nnot-before = 2026-12-24T18:00:00+01:00\n", from);
     }
 
     #[cfg(feature = "live")]

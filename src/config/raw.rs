@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -11,7 +12,9 @@ use crate::lint::settings::{FailOn, Level};
 use crate::migrations::Convention;
 use crate::release::size::Size;
 use crate::release::time::Time;
-use crate::release::{BlueSessions, CheckLimits, Limits, News, OnFailure, Ramp, Throttle};
+use crate::release::{
+    BlueSessions, CheckLimits, Limits, News, OnFailure, PhaseTimes, Ramp, TerminateBlockers, Throttle, Window,
+};
 use crate::stats::{Settings, Throughput, Throughputs};
 
 /// What a release is made of, and how it is to go.
@@ -218,6 +221,97 @@ pub(super) struct RawRelease {
     /// How a backfill goes easy on the server.
     #[schemars(with = "Option<RawThrottle>")]
     pub(super) backfill: Option<Spanned<RawThrottle>>,
+    /// When steps before the cutover may run.
+    #[serde(default)]
+    pub(super) before: RawTimes,
+    /// When steps after it may run.
+    #[serde(default)]
+    pub(super) after: RawAfter,
+    /// Ends sessions that idle in a transaction and keep a step waiting. No others are ended.
+    #[schemars(with = "Option<RawTerminate>")]
+    pub(super) terminate_blockers: Option<Spanned<RawTerminate>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawTimes {
+    /// No step before this time, such as `2026-12-24T22:00:00+01:00`.
+    #[schemars(with = "Option<String>")]
+    not_before: Option<Moment>,
+    /// No step begins at another time of the day, such as `mon-thu 22:00-04:00 Europe/Berlin`.
+    only_between: Option<Window>,
+}
+
+/// A date with a time and its distance from UTC, as a text or as TOML has it.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "RawMoment")]
+struct Moment(Timestamp);
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum RawMoment {
+    Toml(toml::value::Datetime),
+    Text(String),
+}
+
+impl TryFrom<RawMoment> for Moment {
+    type Error = String;
+
+    fn try_from(raw: RawMoment) -> Result<Self, String> {
+        let text = match raw {
+            RawMoment::Toml(at) => at.to_string(),
+            RawMoment::Text(text) => text,
+        };
+        let no_moment = |_| format!("{text:?} is no time; write for example \"2026-12-24T22:00:00+01:00\"");
+        text.parse().map(Self).map_err(no_moment)
+    }
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawAfter {
+    /// How long the first step waits once blue is drained: until then blue can come back.
+    #[schemars(extend("default" = "0s"))]
+    delay: Option<Time>,
+    /// No step before this time, such as `2026-12-24T22:00:00+01:00`.
+    #[schemars(with = "Option<String>")]
+    not_before: Option<Moment>,
+    /// No step begins at another time of the day, such as `mon-thu 22:00-04:00 Europe/Berlin`.
+    only_between: Option<Window>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawTerminate {
+    /// How long they must have idled, at least `1s`.
+    older_than: Time,
+    /// The roles whose sessions are left alone.
+    #[serde(default)]
+    except_roles: Vec<String>,
+}
+
+impl RawTimes {
+    pub(super) fn times(self) -> PhaseTimes {
+        PhaseTimes { not_before: self.not_before.map(|Moment(at)| at), only_between: self.only_between }
+    }
+}
+
+impl RawAfter {
+    pub(super) fn times(self) -> PhaseTimes {
+        PhaseTimes { not_before: self.not_before.map(|Moment(at)| at), only_between: self.only_between }
+    }
+}
+
+impl RawTerminate {
+    /// Why it cannot be so.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        (self.older_than.0 < 1_000)
+            .then_some("older-than: every session idles between two statements; write at least 1s, for example 5m")
+    }
+
+    pub(super) fn blockers(self) -> TerminateBlockers {
+        TerminateBlockers { older_than_ms: self.older_than.0, except_roles: self.except_roles }
+    }
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -301,6 +395,7 @@ impl RawRelease {
             traffic_timeout_ms: ms(self.traffic_timeout),
             verify_timeout_ms: ms(self.verify_timeout),
             drain_timeout_ms: ms(self.drain_timeout),
+            after_delay_ms: ms(self.after.delay),
             backfill: self.backfill.as_ref().map(|section| section.get_ref().throttle()).unwrap_or_default(),
         }
     }

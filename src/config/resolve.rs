@@ -110,6 +110,10 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
         .into_iter()
         .map(known)
         .collect::<Result<Vec<_>, _>>()?;
+    let terminate = raw.release.terminate_blockers;
+    if let Some((at, why)) = terminate.as_ref().and_then(|it| Some((it.span().start, it.get_ref().problem()?))) {
+        return Err(invalid(at, why.to_owned()));
+    }
     let watch = raw.release.watch.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
     let ramp_at = raw.release.ramp.as_ref().map_or(0, |ramp| ramp.span().start);
     let ramp = raw.release.ramp.map(ramp).transpose()?;
@@ -145,6 +149,9 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
                 smoke,
                 watch,
                 backfill_checks,
+                before: raw.release.before.times(),
+                after: raw.release.after.times(),
+                terminate_blockers: terminate.map(|it| it.into_inner().blockers()),
                 hooks,
                 notify,
             },

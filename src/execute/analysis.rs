@@ -8,7 +8,6 @@ use super::error::ExecuteError;
 use super::event::Event;
 use super::journal::TrafficRecord;
 use super::shift::LISTEN;
-use super::status::Stage;
 use super::stop::StopLevel;
 use crate::checks::{CheckContext, CheckCounts, Checks, Judged, Measured};
 use crate::release::{CheckLimits, Purpose, Ramp, Share};
@@ -81,7 +80,7 @@ impl Engine<'_, '_> {
     }
 
     async fn watch_those_of(&mut self, is_due: impl Fn(&Watched) -> bool) -> Result<(), ExecuteError> {
-        let between = matches!(self.status.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining);
+        let between = self.status.is_in_ramp() || self.may_have_waited();
         if self.status.traffic.share == Share::NONE || !between {
             return Ok(());
         }

@@ -51,6 +51,9 @@ impl Clock for SystemClock {
     }
 }
 
+/// Opens a connection, or says why it cannot.
+pub type Beside = dyn Fn() -> Future<'static, Result<Session, String>> + Send + Sync;
+
 /// What differs between a rehearsal and the real thing.
 #[non_exhaustive]
 pub struct Doors<'a> {
@@ -70,6 +73,8 @@ pub struct Doors<'a> {
     pub hooks: &'a HookSet,
     /// Cancels the statement that the connection runs, over a connection of its own.
     pub cancel: Option<&'a (dyn Fn() -> Future<'static, ()> + Send + Sync)>,
+    /// Opens a second connection to the same database, or says why it cannot. Without it no session is ended that keeps a step waiting.
+    pub beside: Option<&'a Beside>,
     /// Called before and after everything that changes the journal: where tests kill the process.
     #[doc(hidden)]
     pub boundary: Option<&'a mut (dyn FnMut(&'static str) + Send)>,
@@ -88,6 +93,7 @@ impl<'a> Doors<'a> {
             checks: Checks::NONE,
             hooks: HookSet::NONE,
             cancel: None,
+            beside: None,
             boundary: None,
         }
     }

@@ -13,6 +13,7 @@ use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::StopLevel;
+use super::terminate::Terminator;
 use super::{foreseen, names, preflight};
 use crate::plan::saved::{Phase, PlannedMigration, SavedPlan, SavedPlanError};
 use crate::postgres::history;
@@ -29,6 +30,26 @@ pub(super) struct Engine<'e, 'd> {
     pub(super) release: String,
     pub(super) status: Status,
     pub(super) watches: Watches,
+    pub(super) aside: Aside,
+}
+
+/// Whether a step may run.
+pub(super) enum Due {
+    /// It is its time.
+    Now,
+    /// Somebody said something meanwhile, so that something else may come next.
+    Heard,
+    /// It is not, and nobody wants to wait here.
+    Later(Outcome),
+}
+
+/// What this process knows beside the journal.
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    /// Looks whom a step waits for.
+    pub(super) terminator: Option<Terminator>,
+    /// Whether it was written that steps run at any time.
+    pub(super) any_time: bool,
 }
 
 impl Engine<'_, '_> {
@@ -75,7 +96,8 @@ impl Engine<'_, '_> {
 
     /// Whether all that is to be done is to wait for somebody.
     fn waits_for_a_word(&self) -> bool {
-        self.options.wait && (self.status.is_paused() || matches!(self.status.next(self.plan), Next::Wait(_)))
+        let waits = self.status.is_paused() || self.status.awaits_time();
+        self.options.wait && (waits || matches!(self.status.next(self.plan), Next::Wait(_)))
     }
 
     async fn advance(&mut self) -> Result<Option<Outcome>, ExecuteError> {
@@ -91,6 +113,11 @@ impl Engine<'_, '_> {
         let plan = self.plan;
         match self.status.next(plan) {
             Next::Run(step) => {
+                match self.its_time(step.phase).await? {
+                    Due::Now => {}
+                    Due::Heard => return Ok(None),
+                    Due::Later(outcome) => return Ok(Some(outcome)),
+                }
                 if self.status.stage == Stage::After {
                     self.nobody_else_moved(Share::ALL).await?;
                 }

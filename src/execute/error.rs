@@ -350,6 +350,20 @@ pub enum ExecuteError {
         /// What is known.
         message: String,
     },
+    /// A step cannot be left out, since one that is to run builds on it.
+    #[error("step {step} cannot be left out: step {by} needs it")]
+    Needed {
+        /// The step.
+        step: u32,
+        /// The one that needs it.
+        by: u32,
+    },
+    /// Nothing may be done before the cutover yet, and nothing was.
+    #[error("the steps before the cutover are not to run before {opens} (`[release.before]`)")]
+    TooEarly {
+        /// When they may.
+        opens: jiff::Timestamp,
+    },
     /// A limit held a backfill back for longer than it may. What is done is done, and nothing is held.
     #[error("step {step} was held back for too long: {now}, and at most {most} is allowed ({limit})")]
     HeldBack {
@@ -811,6 +825,8 @@ impl ExecuteError {
                     failure.step
                 ),
             },
+            Self::Needed { by, .. } => format!("leave step {by} out first: `cutover resume --skip {by} --reason TEXT`"),
+            Self::TooEarly { .. } => "run the same command again then; or add `--wait`, which begins the release and waits; or `--at-any-time`, which does not".into(),
             Self::HeldBack { limit, .. } => format!(
                 "what is done stays done: run `cutover resume` when there is room again; or with another limit, `cutover resume --backfill {}`",
                 if limit.starts_with("check ") { "checks=none".to_owned() } else { format!("{limit}=VALUE") }

@@ -74,6 +74,10 @@ pub fn news(record: &Record) -> Option<(News, String)> {
             };
             (News::Waiting, format!("it waits {what}"))
         }
+        Record::Release(ReleaseRecord::TimeAwaited { until_ms, .. }) => {
+            let until = jiff::Timestamp::from_millisecond(*until_ms).unwrap_or(jiff::Timestamp::MAX);
+            (News::Waiting, format!("it waits until {until}"))
+        }
         Record::Release(ReleaseRecord::Paused { .. }) => {
             (News::Paused, "somebody has stopped it where it is".to_owned())
         }

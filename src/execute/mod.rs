@@ -7,6 +7,7 @@ mod analysis;
 mod begun;
 mod blockers;
 mod check;
+mod debt;
 mod deployment;
 mod doors;
 mod engine;
@@ -34,6 +35,8 @@ mod shift;
 mod stand;
 mod status;
 mod stop;
+mod terminate;
+mod timing;
 mod work;
 
 pub use crate::release::{BlueSessions, Limits};
@@ -41,7 +44,8 @@ pub use admission::{Admission, AwaitedRelease, BuiltWith, Passage, Readiness, ga
 pub use begun::status;
 pub use blockers::Blocker;
 pub use check::{CheckedRelease, check};
-pub use doors::{Clock, Doors, Future, Moment, Observer, SystemClock};
+pub use debt::{Debt, Owed, debt};
+pub use doors::{Beside, Clock, Doors, Future, Moment, Observer, SystemClock};
 pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
 pub use holder::Holder;
@@ -49,15 +53,16 @@ pub use hooks::news;
 pub use index_progress::IndexProgress;
 pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
-    TrafficRecord, grants,
+    TimeWait, TrafficRecord, grants,
 };
 pub use options::Options;
-pub use overview::{Decided, Executor, GuardNow, Overview, StepNow, TrafficNow, begin_watching, overview, watch};
+pub use overview::{Decided, Executor, GuardNow, Overview, StepNow, TrafficNow, overview, watch};
 pub use release::{
     Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, release_id, releases, resume,
     rollback,
 };
 pub use replan::{begun, difference, is_undone, replan};
+pub use session::begin_watching;
 pub use stand::pause;
 pub use status::{
     Next, Stage, Standing, Status, StepProgress, StepState, StepStatus, TrafficState, TrafficStatus, Trouble,

@@ -35,6 +35,8 @@ pub struct Options {
     pub lift_guard: bool,
     /// Go on although a step that has not run yet seems to fail.
     pub accept_foreseen: bool,
+    /// Run steps now, although it is not the time that the release allows for them.
+    pub at_any_time: bool,
     /// Go back to blue although it may not work on the schema as it is.
     pub force: bool,
     /// Whether the plan's word for what is applied is enough, where neither a history nor the schema of the database confirms it.
@@ -58,6 +60,7 @@ impl Default for Options {
             blue: None,
             lift_guard: false,
             accept_foreseen: false,
+            at_any_time: false,
             force: false,
             accept_base: false,
         }

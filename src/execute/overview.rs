@@ -12,7 +12,7 @@ use super::holder::Holder;
 use super::index_progress::IndexProgress;
 use super::journal::{self, Actor, Entry, Gate, Record, Release, ReleaseRecord, StepRecord, TrafficRecord};
 use super::lease;
-use super::session::{WATCHING, failed, get, notice_silence};
+use super::session::{failed, get};
 use super::shift::blue_sessions;
 use super::status::{Next, Stage, Status, StepState};
 use crate::plan::saved::{SavedPlan, Step, Work};
@@ -314,14 +314,6 @@ async fn index_progress(client: &Session, pid: i32) -> Result<Option<IndexProgre
         })
     };
     row.as_ref().map(progress).transpose()
-}
-
-/// Makes a session one that looks on.
-pub async fn begin_watching(client: &Session) -> Result<(), ExecuteError> {
-    let named = client.batch_execute(&format!("SET application_name = '{WATCHING}'")).await;
-    named.map_err(failed("naming the session that looks on"))?;
-    notice_silence(client).await;
-    Ok(())
 }
 
 /// What holds another session up, or how far it is with an index; nothing where it does neither.

@@ -6,9 +6,9 @@ use crate::postgres::Session;
 
 use super::error::{ExecuteError, ServerUnfit, Stale};
 use super::relations;
-use super::session::{failed, get};
+use super::session::{failed, get, server_time};
 use super::status::Status;
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{Phase, SavedPlan};
 use crate::postgres::{history, pooler, survey};
 
 /// Whether the connection is one session of the server's. Comes before everything: a setting or a lock would stay with the pooler.
@@ -127,5 +127,17 @@ pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status)
     match recorded.difference(&expected).next() {
         Some(version) => Err(Stale::UnknownApplied { version: version.clone(), convention: name() }.into()),
         None => Ok(()),
+    }
+}
+
+/// Sees that a release that has something to do before the cutover may do it now.
+pub(super) async fn its_time(client: &Session, plan: &SavedPlan) -> Result<(), ExecuteError> {
+    let times = plan.times(Phase::Before);
+    if times.is_empty() || plan.phase(Phase::Before).next().is_none() {
+        return Ok(());
+    }
+    match times.opens(server_time(client).await?) {
+        None => Ok(()),
+        Some(opens) => Err(ExecuteError::TooEarly { opens }),
     }
 }

@@ -7,9 +7,9 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::journal::{Gate, TrafficRecord};
 use super::release::Outcome;
-use super::session::{failed, get};
+use super::session::server_time;
 use super::shift::{LISTEN, LOOK};
-use super::status::{Stage, TrafficState};
+use super::status::TrafficState;
 use super::stop::interruptible;
 use crate::release::{OnFailure, Share};
 use crate::side::Side;
@@ -91,7 +91,7 @@ impl Engine<'_, '_> {
     /// Moves nothing for a time, and sees meanwhile that green works and keeps its share. A hold that was begun before this process ends when it was to
     /// end.
     pub(super) async fn hold(&mut self, time: Duration) -> Result<(), ExecuteError> {
-        let now = self.server_time().await?;
+        let now = server_time(self.client).await?.as_millisecond();
         let length = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let until_ms = match self.status.traffic.state {
             TrafficState::Holding { until_ms } => until_ms,
@@ -174,13 +174,6 @@ impl Engine<'_, '_> {
         }
     }
 
-    /// In milliseconds since 1970.
-    async fn server_time(&self) -> Result<i64, ExecuteError> {
-        let query = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8";
-        let row = self.client.query_one(query, &[]).await.map_err(failed("asking the server for the time"))?;
-        get(&row, 0)
-    }
-
     /// What is wrong with green, if the release is to go back for it and can.
     pub(super) fn goes_back_by_itself(&self, error: &ExecuteError) -> Option<String> {
         let why = match error {
@@ -189,8 +182,7 @@ impl Engine<'_, '_> {
             _ => return None,
         };
         let wanted = self.status.on_failure == OnFailure::Rollback;
-        let can = self.status.past_no_return.is_none()
-            && matches!(self.status.stage, Stage::Shifting | Stage::AwaitingApproval { .. } | Stage::Draining);
+        let can = self.status.past_no_return.is_none() && (self.status.is_in_ramp() || self.keeps_blue());
         (wanted && can).then_some(why)
     }
 

@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::analysis::Watches;
 use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
 use super::doors::{Doors, Moment};
-use super::engine::Engine;
+use super::engine::{Aside, Engine};
 use super::error::{ExecuteError, Misfit};
 use super::event::Event;
 use super::holder::Holder;
 use super::journal::{
-    self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TrafficRecord,
+    self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
 };
 use super::lease::{self, Lease};
 use super::options::Options;
@@ -23,7 +23,7 @@ use super::stand::{Stands, call_on, make_stand};
 use super::status::{Stage, Status, Trouble};
 use super::stop::{StopLevel, interruptible};
 use super::{files, foreseen, names, preflight, relations, replan};
-use crate::plan::saved::{Role, SavedPlan, Step, Verdict, Work};
+use crate::plan::saved::{Phase, Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
 use crate::release::{HookMoment, Until};
 use crate::side::Side;
@@ -59,6 +59,15 @@ pub enum Outcome {
         reason: Option<String>,
         /// When the hold is over that the pause came in, which a pause does not move: milliseconds since 1970.
         hold_until_ms: Option<i64>,
+    },
+    /// What comes next is not to run yet.
+    AwaitingTime {
+        /// The release.
+        release: String,
+        /// When it may, by the server's clock: milliseconds since 1970.
+        until_ms: i64,
+        /// What it waits for.
+        why: TimeWait,
     },
     /// It came to where it was to stop.
     Stopped {
@@ -140,6 +149,9 @@ pub async fn execute(
     }
     files::unchanged(plan)?;
     let (setup, by) = enter(client, options, Intent::Begin).await?;
+    if !options.wait && !options.at_any_time && !is_begun(client, plan).await? {
+        preflight::its_time(client, plan).await?;
+    }
     // A plan that does not fit leaves nothing in the database, not even the journal's schema. It is looked at once more under the lease.
     if !journal::is_there(client).await? {
         let (_, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
@@ -155,6 +167,11 @@ pub async fn execute(
     };
     leave(client, &setup, lease, doors).await;
     done
+}
+
+/// Whether a plan has a release.
+async fn is_begun(client: &Session, plan: &SavedPlan) -> Result<bool, ExecuteError> {
+    Ok(journal::is_there(client).await? && journal::find_release(client, &plan.digest).await?.is_some())
 }
 
 /// Whether an error came before there was a release. Where nobody can tell any more, there may be one.
@@ -178,8 +195,18 @@ async fn begin(
     let (mut started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = release_id(plan);
     let setup = setup.clone();
-    let mut engine =
-        Engine { client, plan, options, doors, lease, setup, release, status, watches: Watches::default() };
+    let mut engine = Engine {
+        client,
+        plan,
+        options,
+        doors,
+        lease,
+        setup,
+        release,
+        status,
+        watches: Watches::default(),
+        aside: Aside::default(),
+    };
     engine.call_once("preflight", |traffic, context| traffic.preflight(context)).await?;
     let can = engine.ramp_fits().await?;
     if let Record::Release(ReleaseRecord::Started { target, .. }) = &mut started {
@@ -316,6 +343,7 @@ pub(super) async fn carry_on(
         release: release.id,
         status,
         watches: Watches::default(),
+        aside: Aside::default(),
     };
     engine.same_target().await?;
     if let Some(decision) = decision {
@@ -411,10 +439,19 @@ impl Engine<'_, '_> {
                 (step, StepRecord::Skipped { by, reason: reason.clone(), relations })
             }
         };
-        if needs != Some(step) {
-            return Err(ExecuteError::NoDecision { step, needs });
-        }
         let plan = self.plan;
+        if needs != Some(step) {
+            let is_owed = needs.is_none() && self.status.stage == Stage::After && !self.status.is_done(step);
+            let may_skip = is_owed && plan.phase(Phase::After).any(|owed| owed.id == step);
+            if !(may_skip && matches!(decision, Decision::Skip { .. })) {
+                return Err(ExecuteError::NoDecision { step, needs });
+            }
+            let needed =
+                |other: &&Step| !self.status.is_done(other.id) && other.needs.iter().any(|need| need.step == step);
+            if let Some(by) = plan.steps.iter().find(needed) {
+                return Err(ExecuteError::Needed { step, by: by.id });
+            }
+        }
         let planned = plan.step(step);
         let mut records = vec![Record::Step { step, what: record }];
         let mut completes: &[String] = &[];
@@ -733,6 +770,7 @@ async fn go_back(
         release: release.id,
         status,
         watches: Watches::default(),
+        aside: Aside::default(),
     };
     let can = engine.capabilities().await?;
     engine.moves_the_same(&can)?;

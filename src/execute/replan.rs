@@ -5,7 +5,7 @@ use crate::postgres::Session;
 use super::analysis::Watches;
 use super::begun::{Intent, plan_of, status, status_of};
 use super::doors::Doors;
-use super::engine::Engine;
+use super::engine::{Aside, Engine};
 use super::error::{ExecuteError, Misfit, Stale};
 use super::event::Event;
 use super::journal::{self, Actor, Record, ReleaseRecord};
@@ -129,8 +129,18 @@ async fn take_over(
     (doors.events)(&difference(&before, plan));
     foreseen::allowed(client, plan, &then, options).await?;
     let setup = setup.clone();
-    let mut engine =
-        Engine { client, plan, options, doors, lease, setup, release, status, watches: Watches::default() };
+    let mut engine = Engine {
+        client,
+        plan,
+        options,
+        doors,
+        lease,
+        setup,
+        release,
+        status,
+        watches: Watches::default(),
+        aside: Aside::default(),
+    };
     engine.begin().await?;
     let written = async {
         let written = engine.write(std::slice::from_ref(&record)).await?;

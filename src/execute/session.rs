@@ -105,6 +105,21 @@ pub(super) fn limits(set: &str, lock: Duration, statement: Duration) -> String {
     format!("{set} lock_timeout = {lock}; {set} statement_timeout = {statement}; {set} row_security = off")
 }
 
+/// Makes a session one that looks on.
+pub async fn begin_watching(client: &Session) -> Result<(), ExecuteError> {
+    let named = client.batch_execute(&format!("SET application_name = '{WATCHING}'")).await;
+    named.map_err(failed("naming the session that looks on"))?;
+    notice_silence(client).await;
+    Ok(())
+}
+
+/// By the server's clock, which all who carry a release on have in common.
+pub(super) async fn server_time(client: &Session) -> Result<jiff::Timestamp, ExecuteError> {
+    let query = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8";
+    let row = client.query_one(query, &[]).await.map_err(failed("asking the server for the time"))?;
+    Ok(jiff::Timestamp::from_millisecond(get(&row, 0)?).unwrap_or(jiff::Timestamp::MAX))
+}
+
 /// Says what was being done when the server refused.
 pub(super) fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ExecuteError {
     move |source| ExecuteError::Database { doing, source: source.into() }

@@ -14,6 +14,7 @@ pub use crate::compat::Phase;
 use crate::compat::matrix::Matrix;
 use crate::diagnostic::Severity;
 use crate::migrations::{Convention, Version};
+use crate::release::PhaseTimes;
 pub use crate::release::ReleaseDefinition;
 use crate::side::Side;
 use crate::stats::Load;
@@ -510,6 +511,14 @@ impl SavedPlan {
     /// The steps of one phase.
     pub fn phase(&self, phase: Phase) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(move |step| step.phase == phase)
+    }
+
+    /// When steps of a phase may run.
+    pub fn times(&self, phase: Phase) -> &PhaseTimes {
+        match phase {
+            Phase::Before => &self.release.before,
+            Phase::After => &self.release.after,
+        }
     }
 
     /// A step by its id.

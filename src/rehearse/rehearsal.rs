@@ -310,6 +310,7 @@ async fn play<'a>(
         stop,
         clock: &NoWait,
         cancel: None,
+        beside: None,
         boundary: None,
     };
     let options = Options { accept_base: true, ..Options::default() };

@@ -33,6 +33,9 @@ pub struct Limits {
     /// How long blue may take to drain, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_timeout_ms: Option<u64>,
+    /// How long the steps after the cutover wait once blue is drained, in milliseconds: until then it can come back. Since 2.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_delay_ms: Option<u64>,
     /// How a backfill goes easy on the server. Since 2.4.
     #[serde(default, skip_serializing_if = "Throttle::is_empty")]
     pub backfill: Throttle,
@@ -47,6 +50,7 @@ impl Limits {
         traffic_timeout_ms: Some(30_000),
         verify_timeout_ms: Some(300_000),
         drain_timeout_ms: Some(900_000),
+        after_delay_ms: Some(0),
         backfill: Throttle::USUAL,
     };
 
@@ -65,6 +69,7 @@ impl Limits {
             traffic_timeout_ms: later.traffic_timeout_ms.or(self.traffic_timeout_ms),
             verify_timeout_ms: later.verify_timeout_ms.or(self.verify_timeout_ms),
             drain_timeout_ms: later.drain_timeout_ms.or(self.drain_timeout_ms),
+            after_delay_ms: later.after_delay_ms.or(self.after_delay_ms),
             backfill: self.backfill.then(later.backfill),
         }
     }
@@ -101,5 +106,10 @@ impl Limits {
     /// How long blue may take to drain.
     pub fn drain_timeout(self) -> Duration {
         self.time(|limits| limits.drain_timeout_ms)
+    }
+
+    /// How long the steps after the cutover wait once blue is drained.
+    pub fn after_delay(self) -> Duration {
+        self.time(|limits| limits.after_delay_ms)
     }
 }

@@ -1,5 +1,6 @@
 //! How a release is to go, as data: what a plan carries of it, and the journal.
 
+mod blockers;
 mod blue;
 mod check;
 mod configured;
@@ -11,10 +12,12 @@ pub(crate) mod size;
 mod throttle;
 pub(crate) mod time;
 mod until;
+mod window;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use blockers::TerminateBlockers;
 pub use blue::BlueSessions;
 pub use check::{CheckDefinition, CheckLimits, Purpose};
 pub use configured::Configured;
@@ -25,6 +28,7 @@ pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
 pub use throttle::Throttle;
 pub use until::Until;
+pub use window::{PhaseTimes, Window};
 
 /// How a release is to go, as far as somebody has said it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +60,15 @@ pub struct ReleaseDefinition {
     /// The checks that a backfill waits for between its times. Since 2.4.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backfill_checks: Vec<String>,
+    /// When steps before the cutover may run. Since 2.5.
+    #[serde(default, skip_serializing_if = "PhaseTimes::is_empty")]
+    pub before: PhaseTimes,
+    /// When steps after it may. Since 2.5.
+    #[serde(default, skip_serializing_if = "PhaseTimes::is_empty")]
+    pub after: PhaseTimes,
+    /// Which sessions are ended that keep a step waiting. Since 2.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminate_blockers: Option<TerminateBlockers>,
     /// Whom the release calls on its way, and waits for. Since 2.3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
@@ -78,6 +91,9 @@ impl ReleaseDefinition {
             smoke: own_or(self.smoke, others.smoke),
             watch: own_or(self.watch, others.watch),
             backfill_checks: own_or(self.backfill_checks, others.backfill_checks),
+            before: self.before.or(others.before),
+            after: self.after.or(others.after),
+            terminate_blockers: self.terminate_blockers.or(others.terminate_blockers),
             hooks: own_or(self.hooks, others.hooks),
             notify: own_or(self.notify, others.notify),
         }

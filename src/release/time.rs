@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -30,7 +30,13 @@ impl Time {
 
 /// Reads a time; `None` if it is none, or negative.
 pub(crate) fn read(text: &str) -> Option<Duration> {
-    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+    Duration::try_from(signed(text).ok()?).ok()
+}
+
+/// Reads a time, a day of which has 24 hours.
+pub(crate) fn signed(text: &str) -> Result<SignedDuration, jiff::Error> {
+    let days = || text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours());
+    text.parse().or_else(|error| days().map_err(|_: jiff::Error| error))
 }
 
 /// Whole milliseconds, rounded up: no limit becomes none.
@@ -42,4 +48,22 @@ pub(crate) fn milliseconds(time: Duration) -> u64 {
 pub(crate) fn in_words(ms: u64) -> String {
     let time = SignedDuration::try_from(Duration::from_millis(ms)).unwrap_or(SignedDuration::MAX);
     format!("{time:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        let check =
+            |text: &str, seconds: Option<u64>| assert_eq!(read(text), seconds.map(Duration::from_secs), "{text}");
+        check("90s", Some(90));
+        check("1h 30m", Some(5_400));
+        check("7d", Some(604_800));
+        check("1w 12h", Some(648_000));
+        check("-1s", None);
+        check("1mo", None);
+        check("soon", None);
+    }
 }

@@ -40,9 +40,9 @@ pub use rehearsal_json::render as rehearsal_json;
 #[cfg(feature = "live")]
 pub use rehearsal_text::render as render_rehearsal;
 #[cfg(feature = "live")]
-pub use release_json::{AdmissionDocument, LogLine, StatusDocument};
+pub use release_json::{AdmissionDocument, DebtDocument, LogLine, StatusDocument};
 #[cfg(feature = "live")]
-pub use release_text::{render_entry, render_event, render_outcome, render_overview, step_name};
+pub use release_text::{render_debt, render_entry, render_event, render_outcome, render_overview, step_name};
 #[cfg(feature = "live")]
 pub use release_view::{line_at, render_beside, render_happened, render_headline, render_live};
 pub use settings_json::{FORMAT_VERSION as SETTINGS_FORMAT_VERSION, SettingsDocument};
@@ -67,6 +67,8 @@ pub static MACHINE_FORMATS: &[MachineFormat] = &[
     MachineFormat { name: "status", about: "What `status --format json` prints", schema: release_json::status_schema },
     #[cfg(feature = "live")]
     MachineFormat { name: "log", about: "A line of what `log --format json` prints", schema: release_json::log_schema },
+    #[cfg(feature = "live")]
+    MachineFormat { name: "debt", about: "What `debt --format json` prints", schema: release_json::debt_schema },
     #[cfg(feature = "live")]
     MachineFormat {
         name: "admission",

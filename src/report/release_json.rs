@@ -4,12 +4,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::release_text::step_name;
-use crate::execute::{Admission, Entry, Overview, Passage, Readiness};
+use crate::execute::{Admission, Debt, Entry, Overview, Passage, Readiness};
 use crate::plan::saved::SavedPlan;
 
 /// Version of the two formats. 2.1 has who executes a release, what holds it up, and the names of steps; 2.2 the ramp, with holds and gates; 2.3 pauses and stops that were asked
-/// for; 2.4 what the traffic backend moves, and deployments of platforms; 2.5 the oldest version that may run behind the point of no return.
-const FORMAT_VERSION: &str = "2.5";
+/// for; 2.4 what the traffic backend moves, and deployments of platforms; 2.5 the oldest version that may run behind the point of no return;
+/// 2.6 that steps wait for their time, and sessions that were ended.
+const FORMAT_VERSION: &str = "2.6";
 
 /// What `status --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -52,6 +53,29 @@ pub(super) fn status_schema() -> serde_json::Value {
 
 pub(super) fn log_schema() -> serde_json::Value {
     written::<LogLine<'_>>()
+}
+
+/// Version of the format of what is owed.
+const DEBT_VERSION: &str = "1.0";
+
+/// What `debt --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DebtDocument<'a> {
+    /// Version of this format, `major.minor`.
+    format_version: &'static str,
+    /// What is owed; nothing where it is null.
+    debt: Option<&'a Debt>,
+}
+
+impl<'a> DebtDocument<'a> {
+    /// The document about what is owed.
+    pub fn new(debt: Option<&'a Debt>) -> Self {
+        Self { format_version: DEBT_VERSION, debt }
+    }
+}
+
+pub(super) fn debt_schema() -> serde_json::Value {
+    written::<DebtDocument<'_>>()
 }
 
 /// Version of the format of answers to whoever may go on or not.

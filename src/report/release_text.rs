@@ -3,8 +3,9 @@
 use super::symbols::direction;
 use crate::checks::CheckVerdict;
 use crate::execute::{
-    Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Record, ReleaseRecord, Stage,
-    Standing, Status, StepNow, StepRecord, StepState, TrafficRecord, TrafficState, Trouble,
+    Debt, Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Owed, Record,
+    ReleaseRecord, Stage, Standing, Status, StepNow, StepRecord, StepState, TimeWait, TrafficRecord, TrafficState,
+    Trouble,
 };
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::release::{Ramp, Until};
@@ -98,6 +99,23 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
             format!("  Pause     asked for by {} on {}{}", by.role, by.host, because(reason.as_deref()))
         }
         ReleaseRecord::Paused { .. } => "  Paused    the release stays where it is until `cutover resume`".into(),
+        ReleaseRecord::TimeAwaited { until_ms, why } => {
+            format!("  Waiting   until {}: {}", at(*until_ms), reason(*why))
+        }
+        ReleaseRecord::TimeCame { by: None } => "  Waited".into(),
+        ReleaseRecord::TimeCame { by: Some(by) } => {
+            format!("  Decision  steps run at any time, says {} on {}", by.role, by.host)
+        }
+        ReleaseRecord::SessionEnded { step, backend_pid, role, application, idle_ms, relation } => {
+            let whose = role.iter().map(|role| format!(", role {role}"));
+            let application = application.iter().filter(|name| !name.is_empty());
+            let whose: String = whose.chain(application.map(|name| format!(", application {name:?}"))).collect();
+            let of = relation.as_ref().map(|relation| format!(" for {relation}")).unwrap_or_default();
+            format!(
+                "  Ended     server process {backend_pid}{whose}: it had idled in a transaction for {}, and step {step} waited{of}",
+                duration(*idle_ms)
+            )
+        }
         ReleaseRecord::Stopped { until } => format!("  Stopped   at `{until}`, as was asked for"),
         ReleaseRecord::Interrupted => "  Interrupted; the state is saved".into(),
         ReleaseRecord::Failed { .. } => "  Failed; the state is saved".into(),
@@ -196,6 +214,19 @@ pub fn render_outcome(outcome: &Outcome) -> String {
                 hold.unwrap_or_default()
             )
         }
+        Outcome::AwaitingTime { release, until_ms, why } => {
+            let until = at(*until_ms);
+            let sooner = match why {
+                TimeWait::Delay => {
+                    "until then `cutover rollback` gives blue the traffic again, and `cutover resume --after-delay 0s` waits no longer"
+                }
+                TimeWait::Window => "`cutover resume --at-any-time` goes on now",
+            };
+            format!(
+                "Release {release} waits until {until}: {}. Run `cutover resume` then, or `cutover resume --wait` now; {sooner}.",
+                reason(*why)
+            )
+        }
         Outcome::Stopped { release, until, already: false } => {
             format!("Release {release} has come to `{until}`, where it was to stop. {}", what_follows(*until))
         }
@@ -215,6 +246,14 @@ pub fn render_outcome(outcome: &Outcome) -> String {
         Outcome::RolledBack { release, by_hand: true, failure: None } => format!(
             "Release {release} is rolled back. Move all traffic to blue now, if it is not there yet. What was added to the schema stays."
         ),
+    }
+}
+
+/// Why what comes next does not run yet.
+fn reason(why: TimeWait) -> &'static str {
+    match why {
+        TimeWait::Delay => "so long can blue come back before anything is taken from it (`[release.after]`, delay)",
+        TimeWait::Window => "steps of this phase run at certain times only (`[release.before]`, `[release.after]`)",
     }
 }
 
@@ -292,6 +331,31 @@ pub fn render_overview(overview: &Overview) -> String {
     lines.join("\n")
 }
 
+/// What a release still owes.
+pub fn render_debt(debt: Option<&Debt>) -> String {
+    let Some(debt) = debt else { return "No step after a cutover is owed in this database.".to_owned() };
+    let Debt { release, role, host, since, age_seconds, due, steps } = debt;
+    let age = match age_seconds / 3_600 {
+        0 => format!("{} min", age_seconds / 60),
+        hours @ 1..48 => format!("{hours} h"),
+        hours => format!("{} days", hours / 24),
+    };
+    let mut lines = vec![
+        format!("Release    {release}, begun by {role} on {host}"),
+        format!("Owed       since {since} ({age}): green has had all traffic since then"),
+        match due {
+            Some(due) => format!("Due        {due}; then `cutover resume`"),
+            None => "Due        now: `cutover resume`".to_owned(),
+        },
+    ];
+    lines.extend(steps.iter().map(|Owed { step, object, action, place }| {
+        let place = place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+        format!("Step       {step} ({object}, {action}){place}")
+    }));
+    lines.push("Left out   one that is not needed any more: `cutover resume --skip STEP --reason TEXT`".to_owned());
+    lines.join("\n")
+}
+
 /// That somebody wants it to stay where it is.
 fn standing(standing: &Standing) -> String {
     match standing {
@@ -301,6 +365,7 @@ fn standing(standing: &Standing) -> String {
         Standing::Paused { by, reason } => {
             format!("Paused     by {} on {}{}", by.role, by.host, because(reason.as_deref()))
         }
+        Standing::AwaitingTime { until_ms, why } => format!("Waits      until {}: {}", at(*until_ms), reason(*why)),
         Standing::Stopped { until } => format!("Stopped    at `{until}`, as was asked for"),
     }
 }

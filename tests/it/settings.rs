@@ -62,6 +62,7 @@ fn where_each_comes_from() {
     release.backfill.pause = "0s"                              # default
     release.backfill.replica-lag = "10s"                       # default
     release.backfill.patience = "1h"                           # default
+    release.after.delay = "0s"                                 # default
     traffic.edge.backend = "app"                               # cutover.toml:8:11
     traffic.edge.blue = ["app-1"]                              # cutover.toml:9:8
     traffic.edge.green = ["app-2"]                             # cutover.toml:10:9

@@ -5,7 +5,9 @@ mod store;
 mod tables;
 mod v1;
 
-pub use record::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+pub use record::{
+    Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
+};
 pub use store::{Entry, JournalError, Release};
 pub(in crate::execute) use store::{
     KnownThere, PauseWord, append, create_release, entries, find_release, insert, inserted, is_prepared, is_there,

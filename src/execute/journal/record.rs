@@ -64,6 +64,16 @@ impl Gate {
     }
 }
 
+/// Why what comes next does not run yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeWait {
+    /// The steps after the cutover wait for so long once blue is drained.
+    Delay,
+    /// It is not the time of the day or the date at which the steps of the phase may run.
+    Window,
+}
+
 /// Short hashes of the columns of the relations that the plan relies on, by name; `absent` where there is none. And of what belongs to them, by
 /// a name as people read it (`trigger sync_name on users`), with its state: `enabled#3f9a…`.
 pub type Relations = BTreeMap<String, String>;
@@ -181,6 +191,37 @@ pub enum ReleaseRecord {
     Paused {
         /// Who heard it: the executor, or whoever asked for it where nobody executes the release.
         by: Actor,
+    },
+    /// The steps of a phase wait for their time.
+    TimeAwaited {
+        /// When it comes, by the server's clock: milliseconds since 1970.
+        until_ms: i64,
+        /// What is waited for.
+        why: TimeWait,
+    },
+    /// It came, or the operator does not wait for it.
+    TimeCame {
+        /// Who does not wait; nobody where it came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
+    /// A session was ended that idled in a transaction and kept a step waiting.
+    SessionEnded {
+        /// The step.
+        step: u32,
+        /// The server's process.
+        backend_pid: i32,
+        /// Its role.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// Its application.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        application: Option<String>,
+        /// How long it had idled, in milliseconds.
+        idle_ms: u64,
+        /// What the step waited for, where it was a relation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relation: Option<String>,
     },
     /// The release came to the place at which it was to stop, and its executor ended there.
     Stopped {
@@ -375,6 +416,9 @@ impl Record {
                 ReleaseRecord::PhaseFinished { .. } => "phase_finished",
                 ReleaseRecord::PauseAsked { .. } => "pause_asked",
                 ReleaseRecord::Paused { .. } => "paused",
+                ReleaseRecord::TimeAwaited { .. } => "time_awaited",
+                ReleaseRecord::TimeCame { .. } => "time_came",
+                ReleaseRecord::SessionEnded { .. } => "session_ended",
                 ReleaseRecord::Stopped { .. } => "stopped",
                 ReleaseRecord::Interrupted => "interrupted",
                 ReleaseRecord::Failed { .. } => "failed",
@@ -414,7 +458,10 @@ impl Record {
     /// The step it is about.
     pub fn step(&self) -> Option<u32> {
         match self {
-            Self::Step { step, .. } | Self::Release(ReleaseRecord::PointOfNoReturn { step, .. }) => Some(*step),
+            Self::Step { step, .. }
+            | Self::Release(ReleaseRecord::PointOfNoReturn { step, .. } | ReleaseRecord::SessionEnded { step, .. }) => {
+                Some(*step)
+            }
             Self::Release(_) | Self::Traffic(_) => None,
         }
     }

@@ -14,7 +14,9 @@ use serde::Serialize;
 
 pub use self::steps::{StepProgress, StepState, StepStatus};
 pub use self::traffic::{TrafficState, TrafficStatus};
-use super::journal::{Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TrafficRecord};
+use super::journal::{
+    Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
+};
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
 use crate::release::{HookMoment, Limits, OnFailure, RampStep, Share, Until};
 
@@ -100,6 +102,13 @@ pub enum Standing {
         by: Actor,
         /// Why, if they said it.
         reason: Option<String>,
+    },
+    /// The steps of its phase wait for their time.
+    AwaitingTime {
+        /// When it comes, by the server's clock: milliseconds since 1970.
+        until_ms: i64,
+        /// What is waited for.
+        why: TimeWait,
     },
     /// It came to where it was to stop.
     Stopped {
@@ -275,6 +284,11 @@ impl Status {
                 Some(Standing::PauseAsked { by, reason }) => self.standing = Some(Standing::Paused { by, reason }),
                 _ => return None,
             },
+            ReleaseRecord::TimeAwaited { until_ms, why } if in_phase => {
+                (self.standing, self.trouble) = (Some(Standing::AwaitingTime { until_ms: *until_ms, why: *why }), None);
+            }
+            ReleaseRecord::TimeCame { .. } if in_phase => self.standing = None,
+            ReleaseRecord::SessionEnded { .. } if in_phase => {}
             ReleaseRecord::Stopped { until } if self.has_come_to(*until) => {
                 self.standing = Some(Standing::Stopped { until: *until });
             }
@@ -289,6 +303,9 @@ impl Status {
             ReleaseRecord::PointOfNoReturn { .. }
             | ReleaseRecord::PhaseFinished { .. }
             | ReleaseRecord::PauseAsked { .. }
+            | ReleaseRecord::TimeAwaited { .. }
+            | ReleaseRecord::TimeCame { .. }
+            | ReleaseRecord::SessionEnded { .. }
             | ReleaseRecord::Stopped { .. }
             | ReleaseRecord::Finished => return None,
         }
@@ -458,13 +475,18 @@ impl Status {
             Some(Standing::PauseAsked { by, reason } | Standing::Paused { by, reason }) => {
                 Some((by, reason.as_deref()))
             }
-            Some(Standing::Stopped { .. }) | None => None,
+            Some(Standing::Stopped { .. } | Standing::AwaitingTime { .. }) | None => None,
         }
     }
 
     /// Whether it stands still because somebody asked for that.
     pub fn is_paused(&self) -> bool {
         matches!(self.standing, Some(Standing::Paused { .. }))
+    }
+
+    /// Whether the steps of its phase wait for their time.
+    pub fn awaits_time(&self) -> bool {
+        matches!(self.standing, Some(Standing::AwaitingTime { .. }))
     }
 
     /// Whether somebody has taken it back to blue, or green's failure has.
@@ -501,7 +523,7 @@ impl Status {
                 vec![format!("cutover promote --gate {name}"), "cutover rollback".to_owned()]
             }
             Stage::AwaitingApproval { .. } => say(&["cutover promote", "cutover rollback"]),
-            _ if executing && self.hears() => say(&["cutover rollback"]),
+            _ if executing && self.hears() && self.past_no_return.is_none() => say(&["cutover rollback"]),
             _ if executing => Vec::new(),
             Stage::RollingBack => say(&["cutover rollback"]),
             Stage::Before | Stage::Shifting | Stage::Draining | Stage::After if self.past_no_return.is_some() => {
@@ -516,7 +538,7 @@ impl Status {
     /// Whether whoever executes it listens for the word to go back.
     pub fn hears(&self) -> bool {
         let waits = matches!(self.traffic.state, TrafficState::AwaitingApproval { .. } | TrafficState::Holding { .. });
-        waits || self.is_paused()
+        waits || self.is_paused() || self.awaits_time()
     }
 
     /// Whether the traffic is on its way to green: the before phase is over, and the after phase has not begun.

@@ -83,6 +83,7 @@ impl Engine<'_, '_> {
             }
             if listened.elapsed() >= LISTEN {
                 self.goes_on().await?;
+                self.is_still_its_time(step.phase).await?;
                 listened = Instant::now();
             }
             self.throttle(step, &mut throttling).await?;

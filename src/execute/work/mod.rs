@@ -19,6 +19,7 @@ use super::event::Event;
 use super::journal::{Record, Relations, ReleaseRecord, StepRecord};
 use super::session::{failed, limits};
 use super::stop::StopLevel;
+use super::terminate::Terminator;
 use super::{blockers, relations};
 use crate::plan::saved::{Step, StepStatement, Work};
 use crate::postgres::server_message;
@@ -92,12 +93,32 @@ impl From<ExecuteError> for Fault {
 impl Engine<'_, '_> {
     /// Runs a step to its end.
     pub(super) async fn run_step(&mut self, step: &Step) -> Result<(), ExecuteError> {
-        match &step.work {
+        self.begin_to_terminate(step);
+        let ran = match &step.work {
             Work::Transaction { statements } => self.run_in_transaction(step, statements).await,
             Work::Alone { statement } => self.run_alone(step, statement).await,
             Work::Backfill(backfill) => self.run_backfill(step, backfill).await,
             Work::Check { query, within } => self.run_check(step, query, *within).await,
+        };
+        let told = self.tell_terminated().await;
+        self.aside.terminator = None;
+        ran.and(told)
+    }
+
+    /// Begins to end sessions that keep a step waiting, if the release wants that and there can be a second session.
+    fn begin_to_terminate(&mut self, step: &Step) {
+        let (Some(wanted), Some(beside)) = (&self.plan.release.terminate_blockers, self.doors.beside) else { return };
+        self.aside.terminator = Some(Terminator::begin(wanted.clone(), self.client.backend_pid(), step.id, beside()));
+    }
+
+    /// Journals which sessions were ended. Outside a transaction.
+    async fn tell_terminated(&mut self) -> Result<(), ExecuteError> {
+        let Some(terminator) = &self.aside.terminator else { return Ok(()) };
+        let (ended, problem) = terminator.said();
+        if let Some(what) = problem {
+            (self.doors.events)(&Event::Warning { what });
         }
+        if ended.is_empty() { Ok(()) } else { self.append(&ended).await }
     }
 
     fn announce(&mut self, step: &Step, attempt: Attempt) {
@@ -240,6 +261,7 @@ impl Engine<'_, '_> {
         if attempt.number >= tries || !is_worth_another_try(&error) {
             return Err(ExecuteError::Step(Box::new(failure(step, statement, &error, blockers))));
         }
+        self.tell_terminated().await?;
         let pause = backoff(attempt.number, self.options.pid);
         (self.doors.events)(&Event::LockRetry {
             step: step.id,

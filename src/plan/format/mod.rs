@@ -14,7 +14,7 @@ use crate::digest::sha256_written;
 /// Version of the format that this release writes. A reader refuses another major number. 1 was the tool's 0.1, where a step was a list of
 /// statements; 2.0 has kinds of work and roles, the texts of pending migrations, and how the plan is to be released; 2.1 may carry on with a release;
 /// 2.2 has ramps with holds and gates, the backend, the guard and the limits of a release.
-pub const FORMAT_VERSION: &str = "2.4";
+pub const FORMAT_VERSION: &str = "2.5";
 
 /// Why a saved plan is refused. All of these are exit code 6 but the unreadable ones.
 #[derive(Debug, thiserror::Error)]

@@ -241,6 +241,12 @@ fn least_version(plan: &saved::SavedPlan) -> &'static str {
     let has_old_ramp = plan.release.ramp.as_ref().is_none_or(only_shares);
     let rest = ReleaseDefinition { ramp: None, ..plan.release.clone() };
     let ReleaseDefinition { checks, smoke, watch, hooks, notify, limits, backfill_checks, .. } = &rest;
+    if limits.after_delay_ms.is_some()
+        || rest.terminate_blockers.is_some()
+        || !(rest.before.is_empty() && rest.after.is_empty())
+    {
+        return "2.5";
+    }
     if !(limits.backfill.is_empty() && backfill_checks.is_empty()) {
         return "2.4";
     }

@@ -26,6 +26,8 @@ mod small;
 mod status;
 mod stuck;
 pub(crate) mod support;
+mod terminate;
 mod throttle;
+mod timing;
 mod work;
 mod world;

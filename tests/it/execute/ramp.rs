@@ -26,7 +26,7 @@ esac
 echo "{\"protocol\":1,\"ok\":true,\"result\":$r}"
 "#;
 
-const ILL: &str = r#"{"health":"unhealthy","why":"5 % errors"}"#;
+pub(super) const ILL: &str = r#"{"health":"unhealthy","why":"5 % errors"}"#;
 
 /// A shop with a program that moves its traffic.
 pub(super) struct Ramped {
@@ -58,13 +58,13 @@ impl Ramped {
     }
 
     /// The program may be reading what it answered before: it finds the one or the other.
-    fn answers(&self, what: &str, answer: &str) {
+    pub(super) fn answers(&self, what: &str, answer: &str) {
         let path = self.shop.folder.path().join(what);
         std::fs::write(path.with_extension("new"), answer).unwrap();
         std::fs::rename(path.with_extension("new"), path).unwrap();
     }
 
-    fn is_right_again(&self, what: &str) {
+    pub(super) fn is_right_again(&self, what: &str) {
         std::fs::remove_file(self.shop.folder.path().join(what)).unwrap();
     }
 
