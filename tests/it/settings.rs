@@ -74,7 +74,7 @@ fn where_each_comes_from() {
     assert_snapshot!(show(&[], &[("CUTOVER_RELEASE_RAMPS", "100")]), @"
     exit 2
     --- stderr
-    error: CUTOVER_RELEASE_RAMPS: it stands for no setting; there are ramp, on-failure, traffic, smoke, watch, blue-application-name, blue-role, lock-timeout, statement-timeout, lock-retries, traffic-timeout, verify-timeout, drain-timeout, backfill at that place
+    error: CUTOVER_RELEASE_RAMPS: it stands for no setting; there are ramp, on-failure, traffic, smoke, watch, blue-application-name, blue-role, lock-timeout, statement-timeout, lock-retries, traffic-timeout, verify-timeout, drain-timeout, backfill, before, after, terminate-blockers at that place
     ");
 }
 
