@@ -13,6 +13,7 @@ use super::release::Outcome;
 use super::session::{Setup, failed};
 use super::status::{Next, Stage, Status};
 use super::stop::StopLevel;
+use super::summary::summary;
 use super::terminate::Terminator;
 use super::{foreseen, names, preflight};
 use crate::plan::saved::{Phase, PlannedMigration, SavedPlan, SavedPlanError};
@@ -203,7 +204,12 @@ impl Engine<'_, '_> {
             }
         };
         let written = done.await;
-        self.end(written).await
+        self.end(written).await?;
+        // Everything is done, whether or not that can be said.
+        if let Ok(entries) = journal::entries(self.client, &self.release).await {
+            (self.doors.events)(&Event::Summed { summary: summary(plan, &entries) });
+        }
+        Ok(())
     }
 
     /// Writes a migration's row into the team's history, in the transaction at hand.

@@ -7,6 +7,7 @@ use super::blockers::Blocker;
 use super::holder::Holder;
 use super::index_progress::IndexProgress;
 use super::journal::Record;
+use super::summary::Summary;
 use crate::checks::CheckVerdict;
 use crate::plan::saved::Direction;
 use crate::release::{HookMoment, Purpose};
@@ -154,6 +155,12 @@ pub enum Event {
     HookCalled {
         /// Which.
         hook: HookMoment,
+    },
+    /// The release is done: what it took.
+    Summed {
+        /// All of it.
+        #[serde(flatten)]
+        summary: Summary,
     },
     /// The traffic backend's own log.
     BackendLog {

@@ -35,6 +35,7 @@ mod shift;
 mod stand;
 mod status;
 mod stop;
+mod summary;
 mod terminate;
 mod timing;
 mod work;
@@ -69,3 +70,4 @@ pub use status::{
     UnknownTransition,
 };
 pub use stop::{Stop, StopLevel, Stopper};
+pub use summary::{SlowestStep, Summary};

@@ -4,8 +4,8 @@ use super::symbols::direction;
 use crate::checks::CheckVerdict;
 use crate::execute::{
     Debt, Decided, Entry, Event, Executor, Gate, GuardNow, IndexProgress, Outcome, Overview, Owed, Record,
-    ReleaseRecord, Stage, Standing, Status, StepNow, StepRecord, StepState, TimeWait, TrafficRecord, TrafficState,
-    Trouble,
+    ReleaseRecord, SlowestStep, Stage, Standing, Status, StepNow, StepRecord, StepState, Summary, TimeWait,
+    TrafficRecord, TrafficState, Trouble,
 };
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::release::{Ramp, Until};
@@ -61,8 +61,34 @@ pub fn render_event(event: &Event) -> Vec<String> {
             vec![format!("  Check     {check} ({purpose}): {verdict}, {said}")]
         }
         Event::HookCalled { hook } => vec![format!("  Hook      {hook}")],
+        Event::Summed { summary } => summed(summary),
         Event::BackendLog { line } => vec![format!("        | {line}")],
     }
+}
+
+/// What a release took.
+fn summed(summary: &Summary) -> Vec<String> {
+    let Summary { before_ms, traffic_ms, after_ms, steps, slowest, vain_tries, rows, sessions_ended, carried_on } =
+        summary;
+    let all = duration(before_ms + traffic_ms + after_ms);
+    let (before, traffic, after) = (duration(*before_ms), duration(*traffic_ms), duration(*after_ms));
+    let mut more = vec![count(u64::from(*steps), "step", "steps")];
+    more.extend(slowest.iter().map(|SlowestStep { step, object, action, ms }| {
+        format!("the slowest was {step} ({object}, {action}) with {}", duration(*ms))
+    }));
+    let counted = |number: u64, one: &str, many: &str| (number > 0).then(|| count(number, one, many));
+    more.extend(counted(u64::from(*vain_tries), "try was in vain", "tries were in vain"));
+    more.extend(counted(*rows, "row some at a time", "rows some at a time"));
+    more.extend(counted(u64::from(*sessions_ended), "session was ended", "sessions were ended"));
+    more.extend(counted(u64::from(*carried_on), "time carried on", "times carried on"));
+    vec![
+        format!("  Took      {all}: {before} before the cutover, {traffic} for the traffic, {after} after it"),
+        format!("            {}", more.join("; ")),
+    ]
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 pub(super) fn describe_record(release: &str, record: &Record) -> Option<String> {

@@ -362,6 +362,9 @@ pub enum StepRecord {
     Succeeded {
         /// How long it took.
         ms: u64,
+        /// How often it was tried. Where rows are taken some at a time: one more than the tries that were in vain.
+        #[serde(default = "once", skip_serializing_if = "is_once")]
+        tries: u32,
         /// The schema it left.
         relations: Relations,
     },
@@ -396,6 +399,16 @@ pub enum StepRecord {
         /// Who says so.
         by: Actor,
     },
+}
+
+/// As most steps are tried, and as those of older journals count.
+pub(super) fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_once(tries: &u32) -> bool {
+    *tries == once()
 }
 
 /// What the versions did when green failed that did not write it down.

@@ -103,7 +103,9 @@ impl From<Record> for record::Record {
             }),
             Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None, limits: Box::default() }),
             Record::StepStarted { step: id } => step(id, StepRecord::Started { already: false }),
-            Record::StepSucceeded { step: id, ms, relations } => step(id, StepRecord::Succeeded { ms, relations }),
+            Record::StepSucceeded { step: id, ms, relations } => {
+                step(id, StepRecord::Succeeded { ms, tries: super::record::once(), relations })
+            }
             Record::StepFailed { step: id, message } => step(id, StepRecord::Failed { message }),
             Record::StepStuck { step: id, message } => step(id, StepRecord::Stuck { message }),
             Record::StepMarkedDone { step: id, by, relations } => step(id, StepRecord::MarkedDone { by, relations }),

@@ -590,7 +590,7 @@ mod tests {
     }
 
     fn done(step: u32) -> Record {
-        about(step, StepRecord::Succeeded { ms: 1, relations: Relations::new() })
+        about(step, StepRecord::Succeeded { ms: 1, tries: 1, relations: Relations::new() })
     }
 
     fn fold(records: &[Record]) -> Result<Status, UnknownTransition> {

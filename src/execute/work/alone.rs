@@ -33,7 +33,7 @@ impl Engine<'_, '_> {
                 Ok(()) => {
                     restored?;
                     self.doors.passes("after a statement");
-                    return self.succeed(step, started).await;
+                    return self.succeed(step, started, attempt.number).await;
                 }
                 Err(fault) => fault,
             };

@@ -70,10 +70,11 @@ impl Engine<'_, '_> {
         }
         let most = self.limits().backfill.most_rows().min(MOST_ROWS);
         let (mut rows, mut attempt) = (backfill.rows.clamp(1, most), Attempt::FIRST);
+        let mut tries = 1;
         self.announce(step, attempt);
         // Rows that come later, or move there, are none of those that were there when it began.
         let last = format!("SELECT {key} AS k FROM {} ORDER BY {key} DESC LIMIT 1", backfill.table, key = backfill.key);
-        let Some(until) = self.key(step, &last).await? else { return self.succeed(step, started).await };
+        let Some(until) = self.key(step, &last).await? else { return self.succeed(step, started, tries).await };
         let course = self.course(step, backfill, &until).await?;
         let (mut throttling, mut said) = (Throttling::default(), Instant::now());
         let mut listened = Instant::now();
@@ -103,11 +104,12 @@ impl Engine<'_, '_> {
                 }
                 Ok(Batch::None) => {
                     self.roll_back().await;
-                    return self.succeed(step, started).await;
+                    return self.succeed(step, started, tries).await;
                 }
                 Err(fault) => {
                     self.roll_back().await;
                     attempt = self.after_fault(step, fault, attempt).await?;
+                    tries += 1;
                     // Fewer rows are fewer locks.
                     rows = (rows / 2).max(1);
                 }

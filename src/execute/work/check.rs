@@ -28,7 +28,7 @@ impl Engine<'_, '_> {
             // It may only look, and keeps no lock while the answer is journaled.
             self.roll_back().await;
             let said = match said {
-                Ok(None) => return self.succeed(step, started).await,
+                Ok(None) => return self.succeed(step, started, attempt.number).await,
                 Ok(Some(said)) => said,
                 Err(fault) => {
                     attempt = self.after_fault(step, fault, attempt).await?;

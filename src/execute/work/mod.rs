@@ -147,10 +147,10 @@ impl Engine<'_, '_> {
         Ok(())
     }
 
-    /// The records of a step that is done, and took so long before the transaction at hand.
-    fn done(&self, step: &Step, before: Duration) -> Vec<Record> {
+    /// The records of a step that is done, and took so long before the transaction at hand, and so many tries.
+    fn done(&self, step: &Step, before: Duration, tries: u32) -> Vec<Record> {
         let ms = u64::try_from(before.as_millis()).unwrap_or(u64::MAX);
-        let succeeded = StepRecord::Succeeded { ms, relations: Relations::new() };
+        let succeeded = StepRecord::Succeeded { ms, tries, relations: Relations::new() };
         std::iter::once(Record::Step { step: step.id, what: succeeded }).chain(self.no_return(step)).collect()
     }
 
@@ -163,7 +163,7 @@ impl Engine<'_, '_> {
 
     /// Journals a step that is done, with the history rows that it completes, in a transaction of its own. Such a step may take hours, and what
     /// somebody else did to the schema meanwhile must not be taken for its work.
-    async fn succeed(&mut self, step: &Step, started: Instant) -> Result<(), ExecuteError> {
+    async fn succeed(&mut self, step: &Step, started: Instant, tries: u32) -> Result<(), ExecuteError> {
         let knows_its_work = match &step.work {
             Work::Alone { statement } => !matches!(Alone::of(&statement.sql), Alone::MayCommit | Alone::Other),
             Work::Transaction { .. } | Work::Backfill(_) | Work::Check { .. } => true,
@@ -174,7 +174,7 @@ impl Engine<'_, '_> {
                 relations::unchanged(self.client, self.plan, &self.status).await?;
             }
             self.prepare_end(&mut begun).await?;
-            let ending = self.ending(&begun, &self.done(step, started.elapsed()), &step.completes).await?;
+            let ending = self.ending(&begun, &self.done(step, started.elapsed(), tries), &step.completes).await?;
             self.end_step(step, ending).await
         };
         match done.await {

@@ -107,7 +107,7 @@ impl Engine<'_, '_> {
         pace: Pace,
     ) -> Result<Written, Fault> {
         let mut begun = self.begin_with(&self.limited(&attempt)).await?;
-        let done = self.done(step, Duration::ZERO);
+        let done = self.done(step, Duration::ZERO, attempt.number);
         match pace {
             Pace::Together => {
                 self.prepare_end(&mut begun).await?;

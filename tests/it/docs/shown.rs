@@ -94,6 +94,10 @@ fn timeless(text: &str) -> String {
     let text = mask(&text, "ok (", "3 ms", |c| c != ')');
     let text = mask(&text, "begun ", "2026-11-23T06:50:21Z by deploy on ci", line);
     let text = mask(&text, ", since ", "2026-11-23T06:50:24Z", line);
+    let text =
+        mask(&text, "Took      ", "4 m 11 s: 9 ms before the cutover, 4 m 11 s for the traffic, 7 ms after it", line);
+    let text =
+        mask(&text, "the slowest was ", "8 (accounts, DROP COLUMN and 1 more) with 3 ms", |c| !matches!(c, ';' | '\n'));
     let text = mask(&text, "Promoted  by ", "deploy on ci", line);
     without_ids(&text)
 }

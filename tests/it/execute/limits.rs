@@ -1,6 +1,6 @@
 //! The limits of a release stay with it; and what it looks at can be looked at on demand.
 
-use super::support::Shop;
+use super::support::{Ran, Shop, until};
 
 #[test]
 fn whoever_carries_on_keeps_the_limits_that_the_release_was_begun_with() {
@@ -44,4 +44,30 @@ fn check_looks_at_what_the_release_would() {
     shop.sql("DROP VIEW names; ALTER TABLE users ADD COLUMN strange int");
     shop.run(&["check"]).ends(6).says("users is not as this release left it");
     assert_eq!(shop.journal(), before, "it only reads");
+}
+
+/// A try in vain, rows some at a time, and an executor that was stopped: all of it is said at the end, from the journal.
+#[test]
+fn what_a_release_took_is_said_at_its_end() {
+    let shop = Shop::new();
+    let mut blocker = shop.client();
+    let mut blocking = blocker.transaction().unwrap();
+    blocking.batch_execute("LOCK TABLE users IN ACCESS SHARE MODE").unwrap();
+    let path = shop.save(&shop.plan());
+    let limits = ["--lock-timeout", "20ms", "--lock-retries", "0"];
+    shop.run(&[&["execute", &path, "--yes", "--traffic", "simulated"], &limits[..]].concat()).ends(4);
+    let child = shop.spawn(&["resume", "--yes", "--traffic", "simulated", "--lock-retries", "9", "--format", "json"]);
+    until("it has tried", || shop.rows("SELECT count(*)::text FROM cutover.journal WHERE event = 'resumed'") == ["1"]);
+    until("it waits", || {
+        let waits = "SELECT 'x' FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle' AND query LIKE '%pg_locks%'";
+        !shop.rows(waits).is_empty()
+    });
+    blocking.rollback().unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap()).ends(0);
+    let summed = ran.out.lines().find(|line| line.contains("\"type\":\"summed\"")).unwrap();
+    let summed: serde_json::Value = serde_json::from_str(summed).unwrap();
+    assert_eq!((&summed["steps"], &summed["carried_on"]), (&5.into(), &1.into()), "{summed}");
+    assert!(summed["vain_tries"].as_u64().unwrap() >= 1 && summed["slowest"]["ms"].is_u64(), "{summed}");
+    let other = Shop::new();
+    other.execute(&other.plan(), &[]).ends(0).says("  Took      ").says("5 steps; the slowest was ");
 }
