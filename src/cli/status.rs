@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
+
 use super::database::{self, DatabaseArgs};
 use super::error::CliError;
 use super::events::Format;
 use super::exit::Exit;
 use super::live::{self, cli_error};
-use super::out;
 use super::watch::{Ends, Screen, watch};
+use super::{file, out};
 use crate::execute;
 use crate::report::{self, StatusDocument};
 
@@ -20,6 +22,7 @@ use crate::report::{self, StatusDocument};
   cutover status
   cutover status --format json
   cutover status --watch
+  cutover status --metrics-file /var/lib/node_exporter/cutover.prom
   cutover status --timeout 30m    wait until the release is over, or waits for somebody
 
 Exit codes: 0 shown; with --watch or --timeout: the release is complete, was rolled back by somebody, waits for `promote` or its time, or has come to where
@@ -35,6 +38,9 @@ pub(super) struct Args {
     /// Wait until the release is over, or nobody but people can carry it on; at most for so long
     #[arg(long, value_name = "DURATION", value_parser = live::duration)]
     timeout: Option<Duration>,
+    /// Write figures in Prometheus's text format there too, whole or not at all: for the textfile collector of its node exporter
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "timeout"])]
+    metrics_file: Option<Utf8PathBuf>,
     /// `text` for people, `json` for machines (its schema: `cutover schema status`)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -56,6 +62,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 async fn once(args: &Args) -> Result<Exit, CliError> {
     let session = args.database.connect().await?;
     let found = execute::overview(&session).await.map_err(|error| cli_error(&error))?;
+    if let Some(path) = &args.metrics_file {
+        file::write(path, &report::render_figures(found.as_ref()))?;
+    }
     match (args.format, &found) {
         (Format::Text, None) => out::print("No release was begun in this database.\n")?,
         (Format::Text, Some(overview)) => out::print(&format!("{}\n", report::render_overview(overview)))?,

@@ -3,6 +3,8 @@
 mod diagnostics;
 #[cfg(feature = "live")]
 mod event_json;
+#[cfg(feature = "live")]
+pub(crate) mod figures;
 mod format;
 pub mod graph;
 pub mod html;
@@ -33,6 +35,8 @@ use crate::plan::saved::SavedPlan;
 pub use diagnostics::render as render_diagnostics;
 #[cfg(feature = "live")]
 pub use event_json::{CommandLine, EventLine};
+#[cfg(feature = "live")]
+pub use figures::render_figures;
 pub use format::{Format, MachineFormat};
 pub use plan_text::render as render_plan;
 #[cfg(feature = "live")]

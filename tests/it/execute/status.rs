@@ -277,3 +277,21 @@ fn a_role_that_may_only_read_can_look_on() {
     Ran::from(executor.wait_with_output().unwrap()).ends(0);
     shop.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
+
+/// For whoever collects figures from files.
+#[test]
+fn figures_are_written_to_a_file() {
+    let shop = Shop::new();
+    let path = shop.folder.path().join("cutover.prom");
+    let file = path.to_str().unwrap();
+    shop.run(&["status", "--metrics-file", file]).ends(0).says("No release was begun");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    shop.execute(&shop.plan(), &["--until", "expanded"]).ends(0);
+    shop.run(&["status", "--metrics-file", file]).ends(0).says("Stage      shifting traffic");
+    let figures = std::fs::read_to_string(&path).unwrap();
+    for line in ["cutover_steps 5", "cutover_steps_done 3", "cutover_green_share 0", "cutover_release_executing 0"] {
+        assert!(figures.lines().any(|found| found == line), "no {line} in\n{figures}");
+    }
+    assert!(figures.contains("stage=\"shifting\"} 1\n"), "{figures}");
+    shop.run(&["status", "--metrics-file", "/nowhere/cutover.prom"]).ends(2).says("the folder cannot be written");
+}
