@@ -353,6 +353,9 @@ impl RawThrottle {
         match self {
             _ if is_zero(&self.target) => Some("target: no rows take no time; write for example 250ms"),
             Self { most_rows: Some(0), .. } => Some("most-rows: one row at a time is the least"),
+            Self { most_rows: Some(rows), .. } if *rows > Throttle::MOST_ROWS => {
+                Some("most-rows: 100000 rows at a time are the most")
+            }
             _ => None,
         }
     }

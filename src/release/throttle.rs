@@ -42,10 +42,13 @@ pub struct Throttle {
 }
 
 impl Throttle {
+    /// The most rows at a time that can be asked for: their locks are held together.
+    pub const MOST_ROWS: u32 = 100_000;
+
     /// What holds where nobody has said anything else.
     pub(super) const USUAL: Self = Self {
         target_ms: Some(250),
-        most_rows: Some(100_000),
+        most_rows: Some(Self::MOST_ROWS),
         pause_ms: Some(0),
         replica_lag_ms: Some(10_000),
         slot_bytes: None,
@@ -91,7 +94,7 @@ impl Throttle {
 
     /// The most rows at a time, at least one.
     pub fn most_rows(self) -> u32 {
-        self.in_full().most_rows.unwrap_or_default().max(1)
+        self.in_full().most_rows.unwrap_or_default().clamp(1, Self::MOST_ROWS)
     }
 
     /// The pause between two times.

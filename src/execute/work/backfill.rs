@@ -19,9 +19,6 @@ use crate::plan::saved::{Backfill, Step};
 use crate::postgres::first_row;
 use crate::sql::literal;
 
-/// Never more rows at a time than this: what is journaled is what is not done again.
-const MOST_ROWS: u32 = 100_000;
-
 /// How often it is said how fast it goes, and how long it has gone when it is said first.
 const SAY: Duration = Duration::from_secs(2);
 
@@ -68,7 +65,7 @@ impl Engine<'_, '_> {
         if self.status.progress(step.id).is_none() && self.status.in_doubt() != Some(step.id) {
             self.announce_begun(step, false).await?;
         }
-        let most = self.limits().backfill.most_rows().min(MOST_ROWS);
+        let most = self.limits().backfill.most_rows();
         let (mut rows, mut attempt) = (backfill.rows.clamp(1, most), Attempt::FIRST);
         let mut tries = 1;
         self.announce(step, attempt);

@@ -168,6 +168,7 @@ fn settings_that_cannot_be() {
         ("slot-lag=4 gigabytes", "64MB"),
         ("target=0s", "target: no rows take no time"),
         ("most-rows=0", "one row at a time is the least"),
+        ("most-rows=100001", "100000 rows at a time are the most"),
         ("lock-waits=many", "lock-waits"),
         ("checks=a", "checks=none goes on without them"),
     ] {

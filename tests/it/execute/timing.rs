@@ -225,3 +225,39 @@ fn an_owed_step_is_left_out() {
     assert_eq!(columns(&shop), ["email", "id", "nick", "phone"]);
     assert_eq!(shop.rows("SELECT relname::text FROM pg_class WHERE relname = 'users_old'"), ["users_old"]);
 }
+
+/// Killed anywhere around its wait, it is carried on to the same end, and nothing comes before its time.
+#[test]
+fn whoever_waited_was_killed() {
+    let undisturbed = Shop::new();
+    undisturbed.execute(&brief(&undisturbed), &["--wait"]).ends(0);
+    let facts = |shop: &Shop| {
+        let mut facts = shop.facts();
+        facts.retain(|fact| !fact.starts_with("time_"));
+        facts
+    };
+    let mut killed = 0;
+    for boundary in (18..).step_by(2) {
+        let shop = Shop::new();
+        let fault = format!("kill-at={boundary}");
+        let ran = shop.execute(&brief(&shop), &["--wait", "--fault", &fault]);
+        if ran.code.is_some() {
+            ran.ends(0);
+            break;
+        }
+        killed += 1;
+        shop.resume(&["--wait", "--takeover-timeout", "30s"]).ends(0).says("is complete");
+        assert_eq!((facts(&shop), shop.schema()), (facts(&undisturbed), undisturbed.schema()), "{fault}");
+        let early = "SELECT count(*)::text FROM cutover.journal s JOIN cutover.journal d ON d.event = 'drained'
+            WHERE s.event = 'step_succeeded' AND s.step > 3 AND s.at < d.at + interval '700 ms'";
+        assert_eq!(shop.rows(early), ["0"], "{fault}");
+    }
+    assert!(killed > 5, "{killed}");
+}
+
+/// The shop's plan with a delay that a test can wait for.
+fn brief(shop: &Shop) -> SavedPlan {
+    let mut plan = shop.plan();
+    plan.release.limits.after_delay_ms = Some(700);
+    plan.sealed()
+}
