@@ -8,7 +8,8 @@ use super::begun::{plan_of, status_of};
 use super::error::ExecuteError;
 use super::journal::{self, Entry, Record, TrafficRecord};
 use super::session::server_time;
-use super::status::{Stage, Standing, Status};
+use super::status::{Stage, Status};
+use super::{lease, timing};
 use crate::plan::saved::Phase;
 use crate::postgres::Session;
 use crate::traffic::Share;
@@ -31,6 +32,8 @@ pub struct Debt {
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// The commands that may come next; none where an executor works on it.
+    pub next: Vec<String>,
     /// The steps, in order.
     pub steps: Vec<Owed>,
 }
@@ -69,17 +72,18 @@ pub async fn debt(client: &Session) -> Result<Option<Debt>, ExecuteError> {
         return Ok(None);
     }
     let now = server_time(client).await?;
-    let due = match status.standing {
-        Some(Standing::AwaitingTime { until_ms, .. }) => Timestamp::from_millisecond(until_ms).ok(),
-        _ => None,
-    };
+    // Where blue is not drained yet, at least that comes first.
+    let drained = timing::drained(&entries).filter(|_| status.stage == Stage::After);
+    let due = timing::not_before(&plan, &status, status.limits, Phase::After, drained, now).map(|(due, _)| due);
+    let next = status.commands(lease::holder(client).await?.is_some());
     Ok(Some(Debt {
         role: release.role,
         host: release.host,
         release: release.id,
         since,
         age_seconds: now.duration_since(since).as_secs().max(0),
-        due: due.filter(|due| *due > now),
+        due,
+        next,
         steps,
     }))
 }

@@ -1,5 +1,7 @@
 //! The loop: fold the journal, do what comes next, append what happened.
 
+use std::time::Instant;
+
 use crate::postgres::Session;
 
 use super::analysis::Watches;
@@ -49,8 +51,10 @@ pub(super) enum Due {
 pub(super) struct Aside {
     /// Looks whom a step waits for.
     pub(super) terminator: Option<Terminator>,
-    /// Whether it was written that steps run at any time.
-    pub(super) any_time: bool,
+    /// The phase of which it was written that its steps run at any time.
+    pub(super) any_time: Option<Phase>,
+    /// When it was looked last whether blue is gone and green is well, before the first step after the cutover.
+    pub(super) looked: Option<Instant>,
 }
 
 impl Engine<'_, '_> {
@@ -112,13 +116,16 @@ impl Engine<'_, '_> {
             return Ok(Some(outcome));
         }
         let plan = self.plan;
-        match self.status.next(plan) {
+        let next = self.status.next(plan);
+        if let Some(phase) = self.begins_in(&next) {
+            match self.its_time(phase).await? {
+                Due::Now => {}
+                Due::Heard => return Ok(None),
+                Due::Later(outcome) => return Ok(Some(outcome)),
+            }
+        }
+        match next {
             Next::Run(step) => {
-                match self.its_time(step.phase).await? {
-                    Due::Now => {}
-                    Due::Heard => return Ok(None),
-                    Due::Later(outcome) => return Ok(Some(outcome)),
-                }
                 if self.status.stage == Stage::After {
                     self.nobody_else_moved(Share::ALL).await?;
                 }
@@ -152,6 +159,17 @@ impl Engine<'_, '_> {
             Next::Nothing => return Ok(Some(Outcome::Done { release: self.release.clone(), already: false })),
         }
         Ok(None)
+    }
+
+    /// The phase of which something begins, which may have to wait for its time: a step, or who is called before the first one.
+    fn begins_in(&self, next: &Next<'_>) -> Option<Phase> {
+        let phase = match next {
+            Next::Run(step) => return Some(step.phase),
+            Next::CallHook(HookMoment::BeforeExpand) => Phase::Before,
+            Next::CallHook(HookMoment::BeforeContract) => Phase::After,
+            _ => return None,
+        };
+        self.plan.phase(phase).any(|step| !self.status.is_done(step.id)).then_some(phase)
     }
 
     /// The world must be as the journal left it: before carrying on, and before the after phase.

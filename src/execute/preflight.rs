@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::postgres::Session;
 
+use super::begun::status_of;
 use super::error::{ExecuteError, ServerUnfit, Stale};
-use super::relations;
 use super::session::{failed, get, server_time};
 use super::status::Status;
+use super::{journal, relations};
 use crate::plan::saved::{Phase, SavedPlan};
 use crate::postgres::{history, pooler, survey};
 
@@ -130,11 +131,22 @@ pub(super) async fn history(client: &Session, plan: &SavedPlan, status: &Status)
     }
 }
 
-/// Sees that a release that has something to do before the cutover may do it now.
+/// Sees that a release that has something to do before the cutover may do it now. One that was begun, or may not begin for another, is told that.
 pub(super) async fn its_time(client: &Session, plan: &SavedPlan) -> Result<(), ExecuteError> {
     let times = plan.times(Phase::Before);
     if times.is_empty() || plan.phase(Phase::Before).next().is_none() {
         return Ok(());
+    }
+    if journal::is_there(client).await? {
+        let is_begun = journal::find_release(client, &plan.digest).await?.is_some();
+        let latest = journal::latest_release(client).await?;
+        let status = match latest.filter(|_| !is_begun) {
+            Some(latest) => Some(status_of(client, &latest.id).await?),
+            None => None,
+        };
+        if is_begun || status.is_some_and(|status| !status.is_over()) {
+            return Ok(());
+        }
     }
     match times.opens(server_time(client).await?) {
         None => Ok(()),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::error::ExecuteError;
+use super::event::Event;
 use super::journal::{Gate, TrafficRecord};
 use super::release::Outcome;
 use super::session::server_time;
@@ -43,6 +44,10 @@ impl Engine<'_, '_> {
         }
         if matches!(kind, Kind::Manual | Kind::Switch | Kind::Managed) && !ramp.is_one_step() {
             return Err(ExecuteError::RampUnfit { backend: self.backend_name(), kind, ramp });
+        }
+        if kind == Kind::Managed && !self.limits().after_delay().is_zero() {
+            let what = "the steps after the cutover wait for their delay, but blue is gone once the platform's deployment is over".to_owned();
+            (self.doors.events)(&Event::Warning { what });
         }
         match self.seen().await? {
             Some(seen) if seen != Share::NONE => {

@@ -68,6 +68,8 @@ pub enum Outcome {
         until_ms: i64,
         /// What it waits for.
         why: TimeWait,
+        /// Whether blue can come back until then.
+        back: bool,
     },
     /// It came to where it was to stop.
     Stopped {
@@ -149,7 +151,7 @@ pub async fn execute(
     }
     files::unchanged(plan)?;
     let (setup, by) = enter(client, options, Intent::Begin).await?;
-    if !options.wait && !options.at_any_time && !is_begun(client, plan).await? {
+    if !options.wait && !options.at_any_time {
         preflight::its_time(client, plan).await?;
     }
     // A plan that does not fit leaves nothing in the database, not even the journal's schema. It is looked at once more under the lease.
@@ -167,11 +169,6 @@ pub async fn execute(
     };
     leave(client, &setup, lease, doors).await;
     done
-}
-
-/// Whether a plan has a release.
-async fn is_begun(client: &Session, plan: &SavedPlan) -> Result<bool, ExecuteError> {
-    Ok(journal::is_there(client).await? && journal::find_release(client, &plan.digest).await?.is_some())
 }
 
 /// Whether an error came before there was a release. Where nobody can tell any more, there may be one.
@@ -457,8 +454,10 @@ impl Engine<'_, '_> {
         let mut completes: &[String] = &[];
         if let (Decision::MarkDone(_) | Decision::Skip { .. }, Some(planned)) = (&decision, planned) {
             completes = &planned.completes;
-            // What follows a step that is left out takes from blue as well.
-            records.extend(self.no_return(planned));
+            // What may have happened to blue counts as if it had. A step that was never begun has taken nothing.
+            if needs == Some(step) {
+                records.extend(self.no_return(planned));
+            }
         }
         if let (Decision::Skip { .. }, Some(planned @ Step { work: Work::Alone { statement }, .. })) =
             (&decision, planned)

@@ -246,7 +246,7 @@ pub(super) async fn call_on(
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<Option<Outcome>, ExecuteError> {
-    if options.until.is_some() || !journal::is_there(client).await? {
+    if options.until.is_some() || options.at_any_time || !journal::is_there(client).await? {
         return Ok(None);
     }
     let Some(release) = journal::latest_release(client).await? else { return Ok(None) };

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::journal::{Entry, Record, ReleaseRecord, StepRecord, TrafficRecord};
-use crate::plan::saved::{Phase, SavedPlan};
+use crate::plan::saved::{Carried, Phase, SavedPlan};
 
 /// What a release took. Times are the server's, in milliseconds, and have in them what it waited for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -19,7 +19,7 @@ pub struct Summary {
     pub after_ms: u64,
     /// How many steps have run.
     pub steps: u32,
-    /// The one that took longest.
+    /// The one that took longest; of the last plan, if there were several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slowest: Option<SlowestStep>,
     /// How many tries of steps were in vain, mostly for want of a lock.
@@ -58,7 +58,16 @@ pub(super) fn summary(plan: &SavedPlan, entries: &[Entry]) -> Summary {
             Record::Release(ReleaseRecord::PhaseFinished { phase: Phase::Before }) => part = Part::Traffic,
             Record::Traffic(TrafficRecord::Drained { .. }) => part = Part::After,
             Record::Traffic(TrafficRecord::RolledBack { .. }) if part == Part::After => part = Part::Traffic,
-            Record::Release(ReleaseRecord::Replanned { reopened: true, .. }) => part = Part::Before,
+            Record::Release(ReleaseRecord::Replanned { reopened, carried, .. }) => {
+                if *reopened {
+                    part = Part::Before;
+                }
+                // Steps have other ids from here on.
+                let goes_on = carried.iter().filter_map(|Carried { from, to }| Some((*to, rows.remove(from)?)));
+                let goes_on: BTreeMap<u32, u64> = goes_on.collect();
+                summary.rows += std::mem::replace(&mut rows, goes_on).into_values().sum::<u64>();
+                summary.slowest = None;
+            }
             Record::Release(ReleaseRecord::Resumed { .. }) => summary.carried_on += 1,
             Record::Release(ReleaseRecord::SessionEnded { .. }) => summary.sessions_ended += 1,
             Record::Step { step, what: StepRecord::Progressed { rows: done, .. } } => {
@@ -79,7 +88,7 @@ pub(super) fn summary(plan: &SavedPlan, entries: &[Entry]) -> Summary {
             _ => {}
         }
     }
-    summary.rows = rows.values().sum();
+    summary.rows += rows.into_values().sum::<u64>();
     summary
 }
 

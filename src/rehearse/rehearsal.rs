@@ -17,7 +17,7 @@ use crate::checks::Checks;
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Cell, Failure, Matrix, QueryRow, State};
 use crate::effect::PgVersion;
-use crate::execute::{Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Stop, execute};
+use crate::execute::{Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Outcome, Stop, execute};
 use crate::migrations::{Folder, Migration, books};
 use crate::plan::replay;
 use crate::plan::saved::{Phase, PlannedMigration as SavedMigration, SavedPlan};
@@ -313,7 +313,7 @@ async fn play<'a>(
         beside: None,
         boundary: None,
     };
-    let options = Options { accept_base: true, ..Options::default() };
+    let options = Options { accept_base: true, at_any_time: true, ..Options::default() };
     let plan = script.plan.from_the_beginning();
     let watchdog = async {
         loop {
@@ -325,7 +325,10 @@ async fn play<'a>(
         }
     };
     tokio::select! {
-        done = execute(&mut session, &plan, &options, &mut doors) => done?,
+        done = execute(&mut session, &plan, &options, &mut doors) => match done? {
+            Outcome::Done { .. } => {}
+            other => return Err(ExecuteError::Observed(format!("it did not come to its end: {other:?}")).into()),
+        },
         what = watchdog => return Err(RehearsalError::Limit { what, limit: terms.limit }),
     };
     let planned = inventory(&session).await?;

@@ -240,13 +240,14 @@ pub fn render_outcome(outcome: &Outcome) -> String {
                 hold.unwrap_or_default()
             )
         }
-        Outcome::AwaitingTime { release, until_ms, why } => {
+        Outcome::AwaitingTime { release, until_ms, why, back } => {
             let until = at(*until_ms);
-            let sooner = match why {
-                TimeWait::Delay => {
+            let sooner = match (why, back) {
+                (TimeWait::Delay, true) => {
                     "until then `cutover rollback` gives blue the traffic again, and `cutover resume --after-delay 0s` waits no longer"
                 }
-                TimeWait::Window => "`cutover resume --at-any-time` goes on now",
+                (TimeWait::Delay, false) => "`cutover resume --after-delay 0s` waits no longer",
+                (TimeWait::Window, _) => "`cutover resume --at-any-time` goes on now",
             };
             format!(
                 "Release {release} waits until {until}: {}. Run `cutover resume` then, or `cutover resume --wait` now; {sooner}.",
@@ -278,7 +279,7 @@ pub fn render_outcome(outcome: &Outcome) -> String {
 /// Why what comes next does not run yet.
 fn reason(why: TimeWait) -> &'static str {
     match why {
-        TimeWait::Delay => "so long can blue come back before anything is taken from it (`[release.after]`, delay)",
+        TimeWait::Delay => "nothing is taken from blue before that (`[release.after]`, delay)",
         TimeWait::Window => "steps of this phase run at certain times only (`[release.before]`, `[release.after]`)",
     }
 }
@@ -360,7 +361,7 @@ pub fn render_overview(overview: &Overview) -> String {
 /// What a release still owes.
 pub fn render_debt(debt: Option<&Debt>) -> String {
     let Some(debt) = debt else { return "No step after a cutover is owed in this database.".to_owned() };
-    let Debt { release, role, host, since, age_seconds, due, steps } = debt;
+    let Debt { release, role, host, since, age_seconds, due, next, steps } = debt;
     let age = match age_seconds / 3_600 {
         0 => format!("{} min", age_seconds / 60),
         hours @ 1..48 => format!("{hours} h"),
@@ -370,8 +371,15 @@ pub fn render_debt(debt: Option<&Debt>) -> String {
         format!("Release    {release}, begun by {role} on {host}"),
         format!("Owed       since {since} ({age}): green has had all traffic since then"),
         match due {
-            Some(due) => format!("Due        {due}; then `cutover resume`"),
-            None => "Due        now: `cutover resume`".to_owned(),
+            Some(due) => format!("Due        {due}"),
+            None => "Due        now".to_owned(),
+        },
+        match next.as_slice() {
+            [] => "Next       nothing: an executor works on it".to_owned(),
+            next => {
+                let next: Vec<String> = next.iter().map(|command| format!("`{command}`")).collect();
+                format!("Next       {}", next.join(", or "))
+            }
         },
     ];
     lines.extend(steps.iter().map(|Owed { step, object, action, place }| {

@@ -196,6 +196,13 @@ async fn the_command_rehearses_on_a_local_server() {
     assert_eq!((&json["pg_version"], &json["safe"]), (&version.0.into(), &true.into()), "{text}");
     let refused = run("11-conflict", &[]);
     assert_eq!(support::exit(&refused), 1, "{}", support::transcript(&refused));
+    // A rehearsal waits for no time of the day: what production waits for is none of its.
+    let later = ["BEFORE", "AFTER"].map(|phase| format!("CUTOVER_RELEASE_{phase}_NOT_BEFORE"));
+    let mut command = support::cutover(root());
+    command.envs(later.iter().map(|name| (name, "2099-01-01T00:00:00Z"))).env("CUTOVER_RELEASE_AFTER_DELAY", "24h");
+    command.args(["rehearse", "migrations-examples/02-rename-column", "--server", "local", "--pg-bin"]).arg(&binaries);
+    let text = support::transcript(&command.output().unwrap());
+    assert!(text.contains("Rehearsal passed: 3 blue and 3 green queries work at every state they must"), "{text}");
 }
 
 /// What `PREPARE` cannot show: during the overlap both versions write the same rows, and the triggers keep both forms in step.

@@ -148,6 +148,9 @@ pub struct Status {
     /// The hooks that were called, since the release began or went back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub hooks: BTreeSet<HookMoment>,
+    /// Whether a step after the cutover was begun since blue was drained.
+    #[serde(skip)]
+    pub(super) contracting: bool,
     /// Whether everything is done.
     #[serde(skip)]
     finished: bool,
@@ -221,6 +224,7 @@ impl Status {
             limits: **limits,
             on_failure: *on_failure,
             hooks: BTreeSet::new(),
+            contracting: false,
             finished: false,
         })
     }
@@ -284,10 +288,10 @@ impl Status {
                 Some(Standing::PauseAsked { by, reason }) => self.standing = Some(Standing::Paused { by, reason }),
                 _ => return None,
             },
-            ReleaseRecord::TimeAwaited { until_ms, why } if in_phase => {
+            ReleaseRecord::TimeAwaited { until_ms, why } if in_phase && self.pause().is_none() => {
                 (self.standing, self.trouble) = (Some(Standing::AwaitingTime { until_ms: *until_ms, why: *why }), None);
             }
-            ReleaseRecord::TimeCame { .. } if in_phase => self.standing = None,
+            ReleaseRecord::TimeCame { .. } if in_phase && self.pause().is_none() => self.standing = None,
             ReleaseRecord::SessionEnded { .. } if in_phase => {}
             ReleaseRecord::Stopped { until } if self.has_come_to(*until) => {
                 self.standing = Some(Standing::Stopped { until: *until });
@@ -319,6 +323,9 @@ impl Status {
         if !may || !self.traffic.then(record) {
             return None;
         }
+        if matches!(record, TrafficRecord::Drained { .. } | TrafficRecord::RollbackStarted { .. }) {
+            self.contracting = false;
+        }
         if let TrafficRecord::RolledBack { again } = record {
             self.hooks.clear();
             self.steps.retain(|step, _| !again.contains(step));
@@ -340,6 +347,10 @@ impl Status {
         if !self.in_phase() {
             return None;
         }
+        // What has failed and left nothing half done, or is left out, has begun nothing.
+        let is_begun =
+            !matches!(record, StepRecord::Failed { .. } | StepRecord::Skipped { .. } | StepRecord::Retried { .. });
+        self.contracting |= is_begun && self.stage == Stage::After;
         let before = self.steps.remove(&step).unwrap_or_default();
         self.steps.insert(step, before.then(record)?);
         match record {

@@ -100,8 +100,13 @@ impl Engine<'_, '_> {
             Work::Backfill(backfill) => self.run_backfill(step, backfill).await,
             Work::Check { query, within } => self.run_check(step, query, *within).await,
         };
-        let told = self.tell_terminated().await;
-        self.aside.terminator = None;
+        let told = match self.aside.terminator.take() {
+            Some(terminator) => {
+                let said = terminator.stop().await;
+                self.tell_terminated(said).await
+            }
+            None => Ok(()),
+        };
         ran.and(told)
     }
 
@@ -111,14 +116,16 @@ impl Engine<'_, '_> {
         self.aside.terminator = Some(Terminator::begin(wanted.clone(), self.client.backend_pid(), step.id, beside()));
     }
 
-    /// Journals which sessions were ended. Outside a transaction.
-    async fn tell_terminated(&mut self) -> Result<(), ExecuteError> {
-        let Some(terminator) = &self.aside.terminator else { return Ok(()) };
-        let (ended, problem) = terminator.said();
-        if let Some(what) = problem {
+    /// Journals which sessions were ended, outside a transaction, and says why others were not.
+    async fn tell_terminated(&mut self, (ended, problems): (Vec<Record>, Vec<String>)) -> Result<(), ExecuteError> {
+        for what in problems {
             (self.doors.events)(&Event::Warning { what });
         }
-        if ended.is_empty() { Ok(()) } else { self.append(&ended).await }
+        // Anything sent now would wait behind the statement that is being abandoned.
+        if ended.is_empty() || self.doors.stop.level() == StopLevel::Abort {
+            return Ok(());
+        }
+        self.append(&ended).await
     }
 
     fn announce(&mut self, step: &Step, attempt: Attempt) {
@@ -154,9 +161,10 @@ impl Engine<'_, '_> {
         std::iter::once(Record::Step { step: step.id, what: succeeded }).chain(self.no_return(step)).collect()
     }
 
-    /// The record that blue cannot come back from here on, if the step makes it so and none did before.
+    /// The record that blue cannot come back from here on, if the step makes it so and none did before. It may stand behind one that did and was left out.
     pub(in crate::execute) fn no_return(&self, step: &Step) -> Option<Record> {
-        let first = step.point_of_no_return && self.status.past_no_return.is_none();
+        let is_behind = |point: &Step| point.point_of_no_return && point.id <= step.id;
+        let first = self.status.past_no_return.is_none() && self.plan.steps.iter().any(is_behind);
         let floor = || self.plan.migrations.green().map(str::to_owned);
         first.then(|| ReleaseRecord::PointOfNoReturn { step: step.id, floor: floor() }.into())
     }
@@ -261,7 +269,9 @@ impl Engine<'_, '_> {
         if attempt.number >= tries || !is_worth_another_try(&error) {
             return Err(ExecuteError::Step(Box::new(failure(step, statement, &error, blockers))));
         }
-        self.tell_terminated().await?;
+        if let Some(said) = self.aside.terminator.as_ref().map(Terminator::said) {
+            self.tell_terminated(said).await?;
+        }
         let pause = backoff(attempt.number, self.options.pid);
         (self.doors.events)(&Event::LockRetry {
             step: step.id,

@@ -112,7 +112,7 @@ fn a_role_that_may_not() {
         "6",
     ]);
     let ran = super::support::Ran::from(command.env("PGUSER", &role).output().unwrap()).ends(4);
-    ran.says("no session that keeps step 1 waiting can be ended").says("SQLSTATE 42501");
+    ran.says("a session that keeps step 1 waiting cannot be ended").says("SQLSTATE 42501");
     assert!(shop.rows(ENDED).is_empty());
     drop(idle);
     shop.sql(&format!("REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"));

@@ -34,7 +34,7 @@ fn steps_after_the_cutover_wait_for_their_delay() {
     let shop = Shop::new();
     let plan = delayed(&shop);
     let ran = shop.execute(&plan, &[]).ends(0);
-    ran.says("so long can blue come back").says("cutover resume --after-delay 0s");
+    ran.says("nothing is taken from blue before that").says("cutover resume --after-delay 0s");
     assert_eq!(columns(&shop), ["email", "id", "name", "nick", "phone"], "nothing is taken from blue");
     shop.run(&["status"]).ends(0).says("Waits      until").says("`cutover rollback`");
     shop.run(&["gate", "wait", "drained", "--timeout", "0s"]).ends(0);
@@ -196,7 +196,11 @@ fn what_is_owed_is_listed_by_its_age() {
     let nothing = "No step after a cutover is owed";
     shop.run(&["debt", "--fail-if-older-than", "0s"]).ends(0).says(nothing);
     shop.execute(&delayed(&shop), &[]).ends(0);
-    let owed = shop.run(&["debt"]).ends(0).says("(0 min): green has had all traffic").says("then `cutover resume`");
+    let owed = shop
+        .run(&["debt"])
+        .ends(0)
+        .says("(0 min): green has had all traffic")
+        .says("Next       `cutover resume`, or `cutover rollback`");
     owed.says("Step       4 (step 4, ALTER TABLE) at V3__nick.sql:2:1").says("Step       5 (step 5, DROP INDEX)");
     an_hour_passes(&shop);
     shop.sql("UPDATE cutover.journal SET at = at - interval '8 days' WHERE event IN ('shifted', 'drain_started')");
@@ -260,4 +264,97 @@ fn brief(shop: &Shop) -> SavedPlan {
     let mut plan = shop.plan();
     plan.release.limits.after_delay_ms = Some(700);
     plan.sealed()
+}
+
+/// What is written a moment before the time comes counts, too.
+#[test]
+fn a_pause_just_before_its_time() {
+    let shop = Shop::new();
+    let folder = shop.folder.path().to_str().unwrap().to_owned();
+    let toml = format!(
+        "[release]\nwatch = [\"slow\"]\n[checks.slow]\nkind = \"command\"\ncommand = [\"sh\", \"-c\", \"touch {folder}/asked; while test -e {folder}/hold; do sleep 0.02; done\"]\ninterval = \"100ms\"\ntimeout = \"60s\"\n"
+    );
+    std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
+    let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
+    let mut plan = brief(&shop);
+    plan.release = ReleaseDefinition { limits: plan.release.limits, ..config.inputs.release };
+    let plan = shop.save(&plan.sealed());
+    let child = shop.spawn(&["execute", &plan, "--yes", "--traffic", "simulated", "--wait"]);
+    until("it waits", || shop.journal().contains(&"time_awaited".to_owned()));
+    std::fs::write(format!("{folder}/hold"), "").unwrap();
+    std::fs::remove_file(format!("{folder}/asked")).unwrap();
+    until("it asks how green does", || std::fs::exists(format!("{folder}/asked")).unwrap());
+    let pause = shop.spawn(&["pause"]);
+    until("the pause is written", || shop.journal().contains(&"pause_asked".to_owned()));
+    shop.sql("SELECT pg_sleep(0.7)");
+    std::fs::remove_file(format!("{folder}/hold")).unwrap();
+    Ran::from(pause.wait_with_output().unwrap()).ends(0).says("is paused");
+    assert_eq!(columns(&shop), ["email", "id", "name", "nick", "phone"], "nothing is taken from blue");
+    shop.run(&["resume", "--yes", "--traffic", "simulated"]).ends(0);
+    Ran::from(child.wait_with_output().unwrap()).ends(0).says("is complete");
+}
+
+/// A step that failed has taken nothing from blue: what waits for its delay waits for it again.
+#[test]
+fn a_step_that_failed_has_begun_nothing() {
+    let shop = Shop::new();
+    let plan = delayed(&shop);
+    shop.execute(&plan, &[]).ends(0);
+    an_hour_passes(&shop);
+    let mut reader = shop.client();
+    reader.batch_execute("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE").unwrap();
+    shop.resume(&["--lock-timeout", "20ms", "--lock-retries", "0"]).ends(4).says("step 4");
+    shop.run(&["rollback", "--yes", "--traffic", "simulated"]).ends(0);
+    reader.batch_execute("COMMIT").unwrap();
+    shop.resume(&[]).ends(0).says("waits until");
+    an_hour_passes(&shop);
+    shop.resume(&[]).ends(0).says("is complete");
+}
+
+/// Whoever is called before the first step is called when it is its time.
+#[test]
+fn a_hook_waits_with_the_steps_that_it_comes_before() {
+    let shop = Shop::new();
+    let folder = shop.folder.path().to_str().unwrap().to_owned();
+    let hook = |name: &str| format!("[hooks.{name}]\nkind = \"command\"\ncommand = [\"touch\", \"{folder}/{name}\"]\n");
+    let toml = ["before-expand", "before-contract"].map(hook).concat();
+    std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
+    let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
+    let mut plan = delayed(&shop);
+    plan.release = ReleaseDefinition { limits: plan.release.limits, ..config.inputs.release };
+    let path = shop.save(&plan.sealed());
+    let run = |args: &[&str]| {
+        let args = [args, &["--yes", "--traffic", "simulated"]].concat();
+        Ran::from(shop.cutover(&args).current_dir(&folder).output().unwrap()).ends(0)
+    };
+    run(&["execute", &path]).says("waits until");
+    let called = |name: &str| std::fs::exists(format!("{folder}/{name}")).unwrap();
+    assert!(called("before-expand") && !called("before-contract"));
+    an_hour_passes(&shop);
+    run(&["resume"]).says("is complete");
+    assert!(called("before-contract"));
+}
+
+/// A step that was never begun has taken nothing from blue when it is left out.
+#[test]
+fn blue_comes_back_although_a_step_was_left_out() {
+    let shop = Shop::new();
+    shop.execute(&delayed(&shop), &[]).ends(0);
+    shop.resume(&["--skip", "4", "--reason", "not yet"]).ends(0).says("gives blue the traffic again");
+    shop.run(&["rollback", "--yes", "--traffic", "simulated"]).ends(0).says("blue has all traffic");
+    shop.resume(&["--after-delay", "0s"]).ends(0).says("Point of no return passed with step 5");
+}
+
+#[test]
+fn whoever_watches_sees_a_failure_while_it_waits() {
+    let ramped = Ramped::new();
+    let mut plan = delayed(&ramped.shop);
+    let on_failure = Some(cutover::release::OnFailure::Pause);
+    plan.release = ReleaseDefinition { limits: plan.release.limits, on_failure, ..watched(&ramped) };
+    let plan = ramped.shop.save(&plan.sealed());
+    let child = ramped.shop.spawn(&ramped.args(&["execute", &plan, "--yes", "--wait"]));
+    until("it waits", || ramped.shop.journal().contains(&"time_awaited".to_owned()));
+    ramped.answers("failing", "");
+    Ran::from(child.wait_with_output().unwrap()).ends(4).says("check alive (watch) failed");
+    ramped.shop.run(&["status", "--timeout", "1m"]).ends(4);
 }
