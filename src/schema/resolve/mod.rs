@@ -12,8 +12,10 @@ mod grouping;
 mod input;
 mod kept;
 mod operator;
+mod pattern;
 mod rule;
 mod scope;
+mod served;
 mod single;
 mod sorting;
 mod types;
@@ -279,6 +281,7 @@ const STACK: usize = 8 << 20;
 fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
     let mut resolver = Resolver::new(schema);
     let columns = resolver.command(command, None);
+    resolver.done_by_rules();
     let shown = |col: scope::Col| ((col.name.clone(), resolver.shown(&col.data_type)), col.of().to_vec());
     let columns: Option<(Vec<_>, Vec<_>)> = columns.map(|columns| columns.into_iter().map(shown).unzip());
     let (columns, shows) = columns.map_or((None, Vec::new()), |(columns, shows)| (Some(columns), shows));
