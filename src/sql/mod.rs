@@ -168,6 +168,18 @@ pub fn read_query(text: &str) -> Result<query::Command, String> {
     read.unwrap_or_else(|| Err(deep::TOO_DEEP.to_owned()))
 }
 
+/// Reads a rule as the server prints it.
+pub fn read_rule(text: &str) -> Option<operation::RuleBody> {
+    let lowered = deep::with_stack(text, || lower::statement(text))?;
+    lowered.pieces.into_iter().find_map(|piece| match piece.operation {
+        Operation::Opaque { rule: Some(change), .. } => match change.verb {
+            operation::RuleVerb::Made(body) => Some(body),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 /// Whether a statement is `ALTER … OWNER TO …`, of whatever kind: nothing else of the schema changes by it.
 pub(crate) fn only_changes_owner(statement: &str) -> bool {
     // Mostly the first word says no.

@@ -54,12 +54,18 @@ fn judged(case: &Case) -> String {
     format!("{text} {}", steps.collect::<String>())
 }
 
-fn check(base: &'static str, release: &'static str, blue: &'static str, green: &'static str, expected: &str) {
+pub(super) fn check(
+    base: &'static str,
+    release: &'static str,
+    blue: &'static str,
+    green: &'static str,
+    expected: &str,
+) {
     let case = Case { base, release, blue, green };
     assert_eq!(judged(&case), expected, "{release}\nblue:  {blue}\ngreen: {green}");
 }
 
-const ONE: &str = "SELECT 1;";
+pub(super) const ONE: &str = "SELECT 1;";
 
 #[test]
 fn bodies_of_functions_are_held_against_the_schema() {
