@@ -393,6 +393,29 @@ pub(super) fn computed_in(command: &Command, schema: &Schema) -> Option<Fault> {
     })
 }
 
+/// Whether a value that a body asks for fails whatever row it is made of, where nothing of that is NULL.
+pub(super) fn fails_with_row(command: &Command, schema: &Schema) -> bool {
+    let Command::Select(select) = command else { return false };
+    let QueryBody::Select(select) = &select.body else { return false };
+    select.items.iter().any(|item| matches!(item, Item::Expr(expr, _) if any_row_fails(expr, schema)))
+}
+
+/// The same of an expression.
+pub(super) fn any_row_fails(expr: &Expr, schema: &Schema) -> bool {
+    let found = |expr: &Expr| compute(expr, schema).unwrap_or(Found::Unknown);
+    expr.any(&|part| match part {
+        Expr::Operator(operator, Some(left), right, _) => {
+            served::refused_with_row(operator, &[found(left), found(right)]).is_some()
+        }
+        Expr::Call(call) => {
+            let own = !schema.functions(&schema.resolve_function(&call.name)).is_empty();
+            let given: Vec<Found> = call.arguments.iter().map(found).collect();
+            !own && !call.named && served::refused_with_row(&call.name.name, &given).is_some()
+        }
+        _ => false,
+    })
+}
+
 /// What a default of a type is, where it is a constant.
 pub(crate) fn constant_of(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Constant> {
     let constant = match compute(expr, schema).and_then(|found| assigned(found, to, schema)).ok()? {

@@ -29,7 +29,7 @@ fn said(text: impl Into<Box<str>>) -> Option<Fault> {
     Some(Fault::Said(text.into()))
 }
 
-/// What is computed whatever the session's settings are. None of them is called for a NULL.
+/// What is computed whatever the session's settings are. None of them is called for a NULL; what is not known is no NULL here.
 const UNCHANGING: &[(&[&str], Refusal)] = &[
     (&["~", "!~", "~*", "!~*"], regex),
     // What finds one place, or all of them, is not told which.
@@ -155,7 +155,14 @@ const BY_SETTINGS: &[(&[&str], Refusal)] = &[
 
 /// Why a call, or an operator, of the server's fails for what it is given, whenever it is computed.
 pub(super) fn refused(name: &str, given: &[Found]) -> Option<Fault> {
-    if given.contains(&Found::Null) { None } else { look(UNCHANGING, name, given) }
+    let known = given.iter().all(|given| !matches!(given, Found::Null | Found::Unknown));
+    if known { look(UNCHANGING, name, given) } else { None }
+}
+
+/// The same whatever it is given of a row, where that is not NULL.
+pub(super) fn refused_with_row(name: &str, given: &[Found]) -> Option<Fault> {
+    let known = !given.contains(&Found::Null) || name == "format";
+    if known { look(UNCHANGING, name, given).or_else(|| look(BY_SETTINGS, name, given)) } else { None }
 }
 
 /// The same of what depends on settings.
@@ -186,7 +193,7 @@ fn plain_options(options: &str) -> Option<bool> {
 
 /// A text, a pattern, and options.
 fn regex(given: &[Given<'_>]) -> Option<Fault> {
-    let (Given::Text(_), Given::Text(pattern)) = (given.first()?, given.get(1)?) else { return None };
+    let (Given::Text(_) | Given::Other, Given::Text(pattern)) = (given.first()?, given.get(1)?) else { return None };
     let plain = match given.get(2) {
         None | Some(Given::Whole(_)) => true,
         Some(Given::Text(options)) => match plain_options(options) {
@@ -205,8 +212,8 @@ fn regex(given: &[Given<'_>]) -> Option<Fault> {
 /// A text, a pattern, what comes in its place, and options.
 fn regex_replaced(given: &[Given<'_>]) -> Option<Fault> {
     match given {
-        [text, pattern, Given::Text(_)] => regex(&[*text, *pattern]),
-        [text, pattern, Given::Text(_), options @ Given::Text(_)] => regex(&[*text, *pattern, *options]),
+        [text, pattern, Given::Text(_) | Given::Other] => regex(&[*text, *pattern]),
+        [text, pattern, Given::Text(_) | Given::Other, options @ Given::Text(_)] => regex(&[*text, *pattern, *options]),
         _ => None,
     }
 }
@@ -228,7 +235,11 @@ fn unknown_encoding(name: &str) -> Option<Fault> {
 }
 
 fn decode(given: &[Given<'_>]) -> Option<Fault> {
-    let [Given::Text(text), Given::Text(name)] = given else { return None };
+    let (text, name) = match given {
+        [Given::Text(text), Given::Text(name)] => (text, name),
+        [_, Given::Text(name)] => return unknown_encoding(name),
+        _ => return None,
+    };
     let letters: Vec<char> = text.chars().filter(|letter| !letter.is_ascii_whitespace()).collect();
     let is_base64 = |letter: &char| letter.is_ascii_alphanumeric() || "+/=".contains(*letter);
     let right = match &*name.to_ascii_lowercase() {
