@@ -211,6 +211,23 @@ pub(crate) fn renamed_call(text: &str, from: &str, to: &str) -> String {
     pieces.iter().enumerate().map(renamed).collect()
 }
 
+/// Whether an operator is written in a query: by its sign, or by a word that stands for it.
+pub(crate) fn writes_operator(text: &str, sign: &str) -> bool {
+    const WORDS: [(&str, &str); 3] = [("=", "in"), ("~~", "like"), ("~~*", "ilike")];
+    let worded = |word: &str| lex::lexemes(text).any(|piece| piece.is(word));
+    lex::operators_in(text).contains(&sign) || WORDS.iter().any(|(of, word)| *of == sign && worded(word))
+}
+
+/// The type that a text names.
+pub(crate) fn type_named(text: &str) -> Option<TypeName> {
+    let query::Command::Select(select) = read_query(&format!("SELECT NULL::{text}")).ok()? else { return None };
+    let query::QueryBody::Select(select) = select.body else { return None };
+    match select.items.into_iter().next()? {
+        query::Item::Expr(query::Expr::Cast(_, named, _), _) => Some(named),
+        _ => None,
+    }
+}
+
 /// The names in a text that stand as those of functions.
 pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
     use lex::{Lexeme, TokenKind};

@@ -436,8 +436,13 @@ fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
         Expr::Number(text) => Ok(number(text)),
         Expr::Cast(inner, to, _) => cast(compute(inner, schema)?, to, schema),
         Expr::Operator(operator, left, right, _) => {
-            let left = left.as_deref().map(|left| compute(left, schema)).transpose()?;
-            combine(operator, left, compute(right, schema)?)
+            let found = left.as_deref().map(|left| compute(left, schema)).transpose()?;
+            let by = compute(right, schema)?;
+            let divided = matches!(&**operator, "/" | "%") && left.as_deref().is_some_and(is_value);
+            if divided && matches!(by, Found::Whole(0, _) | Found::Decimal(0, _)) {
+                return Err(Fault::Zero);
+            }
+            combine(operator, found, by)
         }
         Expr::Call(call) => called(call, schema),
         Expr::Subscript(array, bounds, false) => element(array, bounds, schema),
@@ -484,6 +489,16 @@ fn element(array: &Expr, bounds: &[Expr], schema: &Schema) -> Result<Found, Faul
         Found::Null => Ok(Found::Null),
         _ => Ok(Found::Unknown),
     })
+}
+
+/// Whether it is a value of some type, and no NULL.
+fn is_value(expr: &Expr) -> bool {
+    match expr {
+        Expr::Text(..) | Expr::Number(_) => true,
+        Expr::Cast(inner, ..) => is_value(inner),
+        Expr::Typed(of, parts) if of.as_str() == "interval" => parts.iter().all(is_value),
+        _ => false,
+    }
 }
 
 /// Whether nothing of a row stands in it.
@@ -544,6 +559,9 @@ fn combine(operator: &str, left: Option<Found>, right: Found) -> Result<Found, F
                 _ => left % right,
             };
             of.max(other).take(found)?
+        }
+        ("&" | "|" | "#", Some(Found::Bits(left)), Found::Bits(right)) if left.len() != right.len() => {
+            return Err(Fault::Said("these bit strings are of different sizes".into()));
         }
         ("||", Some(Literal(left) | Text(left)), Literal(right) | Text(right)) => Text(left + &right),
         _ => Found::Unknown,

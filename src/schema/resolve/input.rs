@@ -236,23 +236,25 @@ fn xml(text: &str) -> bool {
     open.is_empty()
 }
 
-fn interval(text: &str) -> bool {
+/// Whether a word is a unit of an interval, in lower case.
+pub(super) fn is_unit(word: &str) -> bool {
     // Longer words are cut.
     const UNITS: &str = " ago c cent centuries century d day days dec decade decades decs h hour hours hr hrs m mil \
         millennia millennium mils min mins minute minutes mon mons month months ms msec msecond mseconds msecs millisecon us \
         usec usecond useconds usecs microsecon s sec second seconds secs w week weeks y year years yr yrs e t ";
     const LONGEST: usize = 10;
+    let word = word.get(..LONGEST).unwrap_or(word);
+    UNITS.contains(&format!(" {word} ")) || word.starts_with("millenni") || word.starts_with("microsec")
+}
+
+fn interval(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     // ISO 8601: `P1Y2M`.
     if lower.starts_with('p') || matches!(&*lower, "infinity" | "-infinity" | "+infinity") {
         return true;
     }
-    let words = lower.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-    let known = |word: &str| {
-        let word = &word[..word.len().min(LONGEST)];
-        UNITS.contains(&format!(" {word} ")) || word.starts_with("millenni") || word.starts_with("microsec")
-    };
-    has_digit(text) && { words }.all(known)
+    let mut words = lower.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    has_digit(text) && words.all(is_unit)
 }
 
 /// An address of version 4.

@@ -40,6 +40,7 @@ use types::Types;
 pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems, other_result};
 pub(crate) use computed::{command_fails, constant_of, default_fails, fails, fails_as, fails_once, is_null};
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by, type_of_kept};
+pub(crate) use operator::takes_over;
 pub(in crate::schema) use rule::done_by_rule;
 pub(crate) use single::updates_several;
 pub use types::{Sure, Type};

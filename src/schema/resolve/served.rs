@@ -92,7 +92,7 @@ const UNCHANGING: &[(&[&str], Refusal)] = &[
         _ => None,
     }),
     (&["split_part"], |given| match given {
-        [Given::Text(_), Given::Text(_), Given::Whole(0)] => said("field position must not be zero"),
+        [_, _, Given::Whole(0)] => said("field position must not be zero"),
         _ => None,
     }),
     (&["width_bucket"], |given| match given {
@@ -114,7 +114,18 @@ const UNCHANGING: &[(&[&str], Refusal)] = &[
         }
         _ => None,
     }),
+    (&["daterange"], |given| match given {
+        [Given::Text(low), Given::Text(high), ..] if is_day(low) && is_day(high) && high < low => Some(Fault::Bounds),
+        _ => None,
+    }),
 ];
+
+/// Whether a text is a day that is written so that it is the same by every setting, and in the order of time.
+fn is_day(text: &str) -> bool {
+    let signs = text.bytes().enumerate();
+    text.len() == 10 && { signs }
+        .all(|(at, sign)| if at == 4 || at == 7 { sign == b'-' } else { sign.is_ascii_digit() })
+}
 
 /// What depends on settings, and so is computed with the rows.
 const BY_SETTINGS: &[(&[&str], Refusal)] = &[
@@ -326,12 +337,7 @@ fn unknown_zone(name: &str) -> Option<Fault> {
 
 /// The units of `date_trunc`.
 fn unknown_unit(unit: &str) -> Option<Fault> {
-    // Longer words are cut.
-    const KNOWN: [&str; 10] = ["micro", "milli", "sec", "min", "hour", "day", "week", "mon", "year", "dec"];
-    const MORE: [&str; 9] = ["us", "ms", "s", "m", "h", "d", "w", "y", "qtr"];
     let lower = unit.to_ascii_lowercase();
-    let begins = |word: &&str| lower.starts_with(*word);
-    let known = KNOWN.iter().any(|word| begins(word)) || MORE.contains(&&*lower);
-    let longer = ["quarter", "cent", "c", "mil", "hr", "yr"].iter().any(begins);
-    if known || longer { None } else { said(format!("unit \"{unit}\" not recognized")) }
+    let known = input::is_unit(&lower) || matches!(&*lower, "quarter" | "qtr");
+    if known { None } else { said(format!("unit \"{unit}\" not recognized")) }
 }

@@ -69,3 +69,29 @@ fn one_value_beside_rows_of_green() {
     check(keyed("(k, (n + 1)) WHERE n > 0"), by("n > 0 AND u.k = t.b AND n + 1 = t.a"), ONE, GREEN, "safe >");
     check(keyed("(k, (n + 1)) WHERE n > 0"), by("n > 1 AND u.k = t.b AND n + 1 = t.a"), ONE, GREEN, "safe (CO303) >");
 }
+
+#[test]
+fn an_operator_in_the_place_of_one_of_the_servers_is_told() {
+    const T: &str = "CREATE TABLE t (id int, v varchar(9)); CREATE TYPE own AS (a int);
+        CREATE FUNCTION eq(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+        CREATE FUNCTION same(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+        CREATE FUNCTION alike(own, own) RETURNS boolean LANGUAGE sql AS 'SELECT true';";
+    const BLUE: &str = "SELECT id FROM t WHERE v = $1;";
+    const OTHER: &str = "SELECT id FROM t WHERE id < $1;";
+    const MADE: &str = "CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = eq);";
+    check(T, MADE, BLUE, ONE, "safe (CO301) <");
+    check(T, MADE, "SELECT id FROM t WHERE v IN ($1, $2);", ONE, "safe (CO301) <");
+    check(T, MADE, OTHER, ONE, "safe <");
+    // Types of one's own, a sign of one's own, and one that the server has just like it.
+    check(T, "CREATE OPERATOR = (LEFTARG = own, RIGHTARG = own, FUNCTION = alike);", BLUE, ONE, "safe <");
+    check(T, "CREATE OPERATOR === (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = eq);", BLUE, ONE, "safe <");
+    check(T, "CREATE OPERATOR = (LEFTARG = int, RIGHTARG = int, FUNCTION = same);", BLUE, ONE, "safe <");
+}
+
+#[test]
+fn what_goes_with_an_extension_is_not_known() {
+    const T: &str = "CREATE EXTENSION citext; CREATE TABLE t (id int, c citext);";
+    check(T, "DROP EXTENSION citext CASCADE;", ONE, ONE, "CO101 >");
+    check(T, "DROP EXTENSION citext;", ONE, ONE, "safe >");
+    check(T, "-- cutover: after nobody has it\nDROP EXTENSION citext CASCADE;", ONE, ONE, "safe >");
+}
