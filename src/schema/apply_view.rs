@@ -191,8 +191,8 @@ impl Schema {
         self.relation(&one.or_else(of_body)?)
     }
 
-    /// What the rules read and write that were found on a server, now that all of it is known.
-    pub(crate) fn read_rules(&mut self) {
+    /// What the rules read and write that were found on a server, now that all of it is known. For introspection.
+    pub fn read_rules(&mut self) {
         let with_rules = self.relations().filter(|(_, relation)| !relation.rules.is_empty());
         let found: Vec<_> = with_rules
             .map(|(name, relation)| {
