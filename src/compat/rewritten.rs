@@ -1,7 +1,7 @@
 //! What a rule (`CREATE RULE`) does to the queries of a version: which of them it rewrites, and which the server refuses because of it.
 
 use super::{App, Evidence};
-use crate::schema::resolve::{Write, WriteKind};
+use crate::schema::resolve::Write;
 use crate::schema::{QName, Schema};
 use crate::sql::operation::{RuleBody, RuleEvent};
 use crate::sql::query::Command;
@@ -12,7 +12,7 @@ impl<'a> App<'a> {
     /// Whether a rule on a relation rewrites something that the version does. `None` for the rule: what it is about is not known.
     pub(crate) fn rewritten(&self, relation: &QName, rule: Option<&RuleBody>) -> Evidence<'a> {
         match rule {
-            Some(rule) => self.does(relation, |write| is_about(rule.event, &write.kind)),
+            Some(rule) => self.does(relation, |write| rule.is_about(&write.kind)),
             None => self.writes(relation),
         }
     }
@@ -52,17 +52,6 @@ fn reaches(written: &QName, relation: &QName, schema: &Schema) -> bool {
     written == relation || schema.behind(written).into_iter().any(|name| name == relation)
 }
 
-/// Whether a rule is about a kind of write. `COPY` goes past all rules.
-fn is_about(event: RuleEvent, kind: &WriteKind) -> bool {
-    match kind {
-        WriteKind::Insert { copies, updates, .. } => {
-            !copies && (event == RuleEvent::Insert || event == RuleEvent::Update && !updates.is_empty())
-        }
-        WriteKind::Update { .. } => event == RuleEvent::Update,
-        WriteKind::Delete => event == RuleEvent::Delete,
-    }
-}
-
 fn refusal(
     command: &Command,
     writes: &[Write],
@@ -96,8 +85,7 @@ fn refusal(
         return Some("the rule does not return what its RETURNING asks for");
     }
     // Only one statement in the place of another is taken below WITH, and what leaves the statement itself alone.
-    let inside =
-        !whole && writes.iter().any(|w| reaches(&w.relation, relation, schema) && is_about(rule.event, &w.kind));
+    let inside = !whole && writes.iter().any(|w| reaches(&w.relation, relation, schema) && rule.is_about(&w.kind));
     let taken = match rule.nothing {
         true => rule.conditional || !rule.instead,
         false => rule.instead && !rule.conditional && rule.single,

@@ -184,6 +184,7 @@ impl Conflicts<'_> {
     fn what(&self, node: usize) -> String {
         match self.nodes[node].node.operations().next() {
             Some(Operation::Opaque { what, .. }) => format!("this {what}"),
+            Some(Operation::DropExtension { .. }) => "this DROP EXTENSION … CASCADE".to_owned(),
             Some(Operation::Query { calls, .. }) => {
                 let names: Vec<_> = calls.iter().map(ToString::to_string).collect();
                 format!("this call of {}", names.join(", "))

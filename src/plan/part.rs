@@ -74,6 +74,8 @@ impl Part {
 pub fn is_opaque(operation: &Operation) -> bool {
     match operation {
         Operation::Opaque { .. } => true,
+        // What uses an extension's types, functions and classes goes with it, and no text says which those are.
+        Operation::DropExtension { cascade, .. } => *cascade,
         // Any function may write.
         Operation::Query { calls, .. } => calls.iter().any(|name| !harmless(&name.name)),
         _ => false,

@@ -8,6 +8,7 @@ use super::saved::Phase;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::codes;
 use crate::schema::{Applied, Problem, Schema};
+use crate::source::Sources;
 
 /// The schemas of the plan's order, and what is wrong with it.
 pub(crate) struct Proof {
@@ -17,8 +18,13 @@ pub(crate) struct Proof {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Replays the plan's order. `keep_states`: whether anybody asks for the schemas on the way.
-pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_states: bool) -> Proof {
+/// Replays the plan's order, from the first schema to the last. `keep_states`: whether anybody asks for the schemas on the way.
+pub(super) fn prove(
+    nodes: &[Placed<'_>],
+    (base, last): (&Schema, &Schema),
+    sources: &Sources,
+    keep_states: bool,
+) -> Proof {
     let mut diagnostics = Vec::new();
     let mut states = Vec::new();
     let mut run = |start: &Schema, phase: Phase, diagnostics: &mut Vec<Diagnostic>| {
@@ -33,7 +39,7 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
             }
             for part in node.parts.iter().filter(|_| replayed) {
                 let why;
-                (schema, why) = run_part(part, node, schema);
+                (schema, why) = run_part(part, node, schema, sources);
                 if !why.is_empty() {
                     let why = why.join("; ");
                     diagnostics.push(
@@ -81,7 +87,7 @@ pub(super) fn prove(nodes: &[Placed<'_>], base: &Schema, last: &Schema, keep_sta
 }
 
 /// The schema after a part in the plan's order, and why it would fail there and not in the files' order.
-fn run_part(part: &Part, node: &Node, schema: Schema) -> (Schema, Vec<String>) {
+fn run_part(part: &Part, node: &Node, schema: Schema, sources: &Sources) -> (Schema, Vec<String>) {
     if node.parts.len() > 1 {
         return (part.applied(schema).schema, Vec::new());
     }
@@ -92,6 +98,10 @@ fn run_part(part: &Part, node: &Node, schema: Schema) -> (Schema, Vec<String>) {
     }
     if refused::refused_rows(part, &node.before).is_none() {
         refused.extend(refused::refused_rows(part, &schema));
+    }
+    let text = sources.slice(part.span);
+    if refused::refused_run(part, text, &node.before).is_none() {
+        refused.extend(refused::refused_run(part, text, &schema));
     }
     let Applied { schema, problems, .. } = part.applied(schema);
     let fails = |problem: &&Problem| !matches!(problem, Problem::Skipped(_));

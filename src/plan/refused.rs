@@ -15,10 +15,6 @@ use crate::sql::{Form, Operation, Words};
 pub(super) fn always(part: &Part, before: &Schema, made: Option<&Schema>, request: &Request<'_>) -> Vec<Diagnostic> {
     let text = request.folder.sources.slice(part.span);
     let this = |why: String| format!("PostgreSQL refuses this: {why}");
-    let called = || {
-        let opaque = matches!(part.operation, Operation::Opaque { .. });
-        opaque.then(|| before.run_by(text).always().find_map(|command| refused_change(command, before))).flatten()
-    };
     // Of some rows only it is a warning.
     let (some, all) = match refused_rows(part, before) {
         Some(why) if spares_rows(part, before) => (Some(why), None),
@@ -26,7 +22,7 @@ pub(super) fn always(part: &Part, before: &Schema, made: Option<&Schema>, reques
     };
     let found = [
         all,
-        called(),
+        refused_run(part, text, before),
         clauses_refused(text).map(this),
         placed(before, &part.operation, text).map(this),
         uncollated(&part.operation, text).map(this),
@@ -74,6 +70,12 @@ pub(super) fn refused_rows(part: &Part, schema: &Schema) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Why PostgreSQL refuses what a `CALL` or a `DO` block does to the rows of a table, whatever rows there are.
+pub(super) fn refused_run(part: &Part, text: &str, schema: &Schema) -> Option<String> {
+    let opaque = matches!(part.operation, Operation::Opaque { .. });
+    opaque.then(|| schema.run_by(text).always().find_map(|command| refused_change(command, schema))).flatten()
 }
 
 /// Whether what is refused of a statement is refused for some rows only: it deletes those that meet a condition, perhaps none.

@@ -126,7 +126,8 @@ impl<'a> Proved<'a> {
         });
         let mut nodes: Vec<Placed<'a>> = placed.collect();
         let watched = blue.watch.is_some() || green.watch.is_some();
-        let Proof { overlap, states, mut diagnostics } = proof::prove(&nodes, &ends.base, &ends.last, watched);
+        let Proof { overlap, states, mut diagnostics } =
+            proof::prove(&nodes, (&ends.base, &ends.last), &ends.request.folder.sources, watched);
         if ends.request.begun.is_some() {
             diagnostics.extend(Begun::out_of_order(&nodes, &graph));
         }

@@ -443,8 +443,9 @@ impl Change {
             self.edit(&table, |relation| {
                 relation.policies.retain(|_, policy| !policy.reads.iter().any(&gone));
                 relation.rule_reads.retain(|_, reads| !reads.iter().any(&gone));
-                let Relation { instead, rule_reads, .. } = relation;
+                let Relation { instead, rules, rule_reads, .. } = relation;
                 instead.retain(|rule, _| rule_reads.contains_key(rule));
+                rules.retain(|rule, _| rule_reads.contains_key(rule));
             });
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::apply::Change;
 use super::model::{Column, QName, Relation};
-use super::{refusals, resolve};
+use super::{Schema, refusals, resolve};
 use crate::shared::Shared;
-use crate::sql::operation::{CreateView, Firing, Ident, RelationKind, RuleChange, RuleEvent, RuleVerb};
-use crate::sql::query::{Expr, Item, QueryBody, QueryExpression};
+use crate::sql::operation::{CreateView, Ident, RelationKind, RuleBody, RuleChange, RuleEvent, RuleVerb};
+use crate::sql::query::{Expr, From, Item, QueryBody, QueryExpression};
 
 impl Change {
     pub(super) fn create_view(&mut self, view: &CreateView) {
@@ -68,10 +68,13 @@ impl Change {
         self.insert(name, relation);
     }
 
-    /// Whether PostgreSQL cannot write through a view: it is no plain query, or shows a view of which that is true.
+    /// Whether PostgreSQL cannot write through a view: it is no plain query, or shows a view of which that is true, or what nobody writes.
     fn is_read_only(&self, view: &Relation) -> bool {
-        let shows = |name: &QName| self.schema.relation(name).is_some_and(|r| r.read_only && !takes_all(r));
-        !view.simple || view.reads.iter().any(shows)
+        let kept = |shown: &Relation| match shown.kind {
+            RelationKind::MaterializedView | RelationKind::Sequence => true,
+            _ => shown.read_only && !takes_all(shown),
+        };
+        !view.simple || self.schema.shown_by(view).is_some_and(kept)
     }
 
     /// What the views on a view come to where triggers of it come and go: what is written into them is written there.
@@ -118,10 +121,11 @@ impl Change {
         let (is_view, name) = (relation.kind == RelationKind::View, change.name.clone());
         match &change.verb {
             RuleVerb::Made(body) => {
-                let reads = resolve::done_by_rule(&body.actions, &on, &self.schema);
+                let reads = resolve::done_by_rule(body, &on, &self.schema);
                 let replaces = is_view && body.instead && !body.conditional && body.event != RuleEvent::Select;
                 self.edit(&on, |relation| {
                     relation.rule_reads.insert(name.clone(), reads);
+                    relation.rules.insert(name.clone(), (Arc::new(body.clone()), true));
                     relation.instead.remove(&name);
                     if replaces {
                         relation.instead.insert(name, (body.event, true));
@@ -132,10 +136,12 @@ impl Change {
                 let enabled = matches!(change.verb, RuleVerb::Enabled);
                 self.edit(&on, |relation| {
                     relation.instead.get_mut(&name).into_iter().for_each(|rule| rule.1 = enabled);
+                    relation.rules.get_mut(&name).into_iter().for_each(|rule| rule.1 = enabled);
                 });
             }
             RuleVerb::Gone => self.edit(&on, |relation| {
                 relation.rule_reads.remove(&name);
+                relation.rules.remove(&name);
                 relation.instead.remove(&name);
             }),
         }
@@ -172,13 +178,67 @@ impl Change {
     }
 }
 
+impl Schema {
+    /// What a plain view shows; others that it reads stand in its conditions.
+    fn shown_by(&self, view: &Relation) -> Option<&Relation> {
+        let of_body = || {
+            let QueryBody::Select(select) = &view.body.as_deref()?.body else { return None };
+            let [From::Table(table)] = select.from.as_slice() else { return None };
+            let name = self.resolve(&table.name.value);
+            view.reads.contains(&name).then_some(name)
+        };
+        let one = view.reads.first().filter(|_| view.reads.len() == 1).cloned();
+        self.relation(&one.or_else(of_body)?)
+    }
+
+    /// What the rules read and write that were found on a server, now that all of it is known. For introspection.
+    pub fn read_rules(&mut self) {
+        let with_rules = self.relations().filter(|(_, relation)| !relation.rules.is_empty());
+        let found: Vec<_> = with_rules
+            .map(|(name, relation)| {
+                let read = |body: &RuleBody| resolve::done_by_rule(body, name, self);
+                let rules = relation.rules.iter().map(|(rule, (body, _))| (rule.clone(), read(body)));
+                (name.clone(), rules.collect::<Vec<_>>())
+            })
+            .collect();
+        for (name, rules) in found {
+            if let Some(relation) = self.relations.get_mut(&name) {
+                Arc::make_mut(relation).rule_reads.extend(rules);
+            }
+        }
+    }
+
+    /// Whether the server refuses to write rows through a view: nothing takes them, and it is no plain query of what may be written.
+    pub(super) fn refuses_rows(&self, view: &Relation, event: RuleEvent) -> bool {
+        if view.kind != RelationKind::View {
+            return false;
+        }
+        // Views that show each other can be made, and not used.
+        const DEEPEST: usize = 32;
+        let mut view = view;
+        for _ in 0..DEEPEST {
+            match view.kind {
+                RelationKind::MaterializedView | RelationKind::Sequence => return true,
+                RelationKind::View if !view.takes(event) => {}
+                _ => return false,
+            }
+            match self.shown_by(view).filter(|_| view.simple) {
+                Some(shown) => view = shown,
+                // What was found on a server is not taken apart.
+                None if view.body.is_none() => {
+                    let mut reads = view.reads.iter().flat_map(|read| self.behind(read));
+                    return view.read_only && !reads.any(|read| self.relation(read).is_some_and(|r| r.takes(event)));
+                }
+                None => return !view.simple,
+            }
+        }
+        false
+    }
+}
+
 /// Whether triggers or rules do something instead of INSERT and UPDATE: they take whatever is written.
 fn takes_all(view: &Relation) -> bool {
-    let instead = |event: RuleEvent, of: fn(&Firing) -> bool| {
-        let mut firings = view.triggers.keys().map(|trigger| view.firing(trigger));
-        view.replaces(event) || firings.any(|firing| firing.instead && of(&firing))
-    };
-    instead(RuleEvent::Insert, |of| of.insert) && instead(RuleEvent::Update, |of| of.update)
+    view.takes(RuleEvent::Insert) && view.takes(RuleEvent::Update)
 }
 
 /// The first column of a view that another form of it does not keep in its place, as far as both are known.

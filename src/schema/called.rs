@@ -23,7 +23,8 @@ pub(crate) struct Run<'s> {
 impl Run<'_> {
     /// The statements that run whenever it does. What others call may not be called.
     pub(crate) fn always(&self) -> impl Iterator<Item = &Command> {
-        let queries = self.bodies.first().into_iter().flat_map(|body| &body.queries);
+        let first = self.bodies.first().filter(|body| !body.catches);
+        let queries = first.into_iter().flat_map(|body| &body.queries);
         queries.filter(|query| query.always).map(|query| &query.command)
     }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::shared::Shared;
 use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
-use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleEvent};
+use crate::sql::operation::{
+    DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleBody, RuleEvent,
+};
 use crate::sql::query::{Kept, QueryExpression};
 use crate::sql::{Quoted, TypeName};
 
@@ -80,6 +82,8 @@ pub struct Relation {
     pub instead: BTreeMap<Ident, (RuleEvent, bool)>,
     /// The columns that its rules read and write, of its own rows and of others; without a name: the relation.
     pub rule_reads: BTreeMap<Ident, BTreeSet<(QName, Ident)>>,
+    /// What its rules do, and whether they are enabled, as far as that is read.
+    pub rules: BTreeMap<Ident, (Arc<RuleBody>, bool)>,
     /// The names under which its triggers see the rows that a statement writes.
     pub transitions: BTreeSet<Ident>,
     /// What its defaults, its generated columns, conditions of its triggers, and a view's query call, by bare name. What was called once stays here.
@@ -148,6 +152,7 @@ impl Relation {
             trigger_firings: BTreeMap::new(),
             instead: BTreeMap::new(),
             rule_reads: BTreeMap::new(),
+            rules: BTreeMap::new(),
             transitions: BTreeSet::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
@@ -194,6 +199,18 @@ impl Relation {
     /// Whether a rule does something in the place of all statements of a kind.
     pub fn replaces(&self, event: RuleEvent) -> bool {
         self.instead.values().any(|(of, enabled)| *enabled && *of == event)
+    }
+
+    /// Whether a trigger or a rule of a view does something in the place of all statements of a kind.
+    pub(super) fn takes(&self, event: RuleEvent) -> bool {
+        let fires = |firing: Firing| match event {
+            RuleEvent::Insert => firing.insert,
+            RuleEvent::Update => firing.update,
+            RuleEvent::Delete => firing.delete,
+            RuleEvent::Select => false,
+        };
+        let mut firings = self.triggers.keys().map(|trigger| self.firing(trigger));
+        self.replaces(event) || firings.any(|firing| firing.instead && fires(firing))
     }
 
     /// Whether row security can keep rows from somebody.

@@ -119,6 +119,7 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     parts(&mut next.trigger_firings, &was.trigger_firings, &is.trigger_firings);
     parts(&mut next.instead, &was.instead, &is.instead);
     parts(&mut next.rule_reads, &was.rule_reads, &is.rule_reads);
+    parts(&mut next.rules, &was.rules, &is.rules);
     parts(&mut next.policies, &was.policies, &is.policies);
     next.transitions.extend(is.transitions.iter().cloned());
     next.grants.retain(|grant| !was.grants.contains(grant) || is.grants.contains(grant));

@@ -59,6 +59,8 @@ pub struct Body {
     pub given: Vec<Given>,
     /// What its variables are declared as, in order.
     pub declared: Vec<(Ident, Declared)>,
+    /// Whether it goes on where something in it fails.
+    pub catches: bool,
     /// Whether it may raise an exception of its own.
     pub raises: bool,
     /// Whether it may return NULL (`RETURN NULL`): of a trigger that runs before a row is written, the row is not written.
@@ -273,6 +275,8 @@ impl<'a> Reader<'a> {
                 self.declaration(pieces);
                 return true;
             } else if first.is_any(&["else", "loop", "exception"]) {
+                self.body.catches |= first.is("exception");
+                self.depth += usize::from(first.is("loop"));
                 pieces = &pieces[1..];
             } else if first.is_any(&["if", "elsif", "elseif", "when", "while", "case"]) {
                 self.depth += usize::from(first.is_any(&["if", "while", "case"]));
@@ -410,7 +414,10 @@ impl<'a> Reader<'a> {
                 self.body.queries.last_mut().into_iter().for_each(|query| query.single = false);
             }
         } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
-            self.query(pieces, false);
+            let always = self.depth == 0 && !self.returned && !self.body.catches;
+            if self.query(pieces, false) {
+                self.body.queries.last_mut().into_iter().for_each(|query| query.always = always);
+            }
         } else if first.is("create") {
             self.body.makes = true;
             let table = pieces.iter().position(|piece| piece.is("table")).map(|at| at + 1);

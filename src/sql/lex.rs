@@ -62,6 +62,20 @@ pub(crate) fn words_of(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
+/// The operators that are written as signs in a text.
+pub(crate) fn operators_in(text: &str) -> Vec<&str> {
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    let signs =
+        lexemes(text).filter(|piece| piece.kind == TokenKind::Symbol && "+-*/<>=~!@#%^&|`?".contains(piece.text));
+    for sign in signs {
+        match found.last_mut().filter(|(_, end)| *end == sign.at) {
+            Some((_, end)) => *end = sign.end(),
+            None => found.push((sign.at, sign.end())),
+        }
+    }
+    found.into_iter().map(|(start, end)| &text[start..end]).collect()
+}
+
 /// Cuts a text into its lexemes; together they are the whole text.
 pub(crate) fn lex(text: &str) -> Vec<Lexeme<'_>> {
     lexemes(text).collect()

@@ -168,6 +168,18 @@ pub fn read_query(text: &str) -> Result<query::Command, String> {
     read.unwrap_or_else(|| Err(deep::TOO_DEEP.to_owned()))
 }
 
+/// Reads a rule as the server prints it.
+pub fn read_rule(text: &str) -> Option<operation::RuleBody> {
+    let lowered = deep::with_stack(text, || lower::statement(text))?;
+    lowered.pieces.into_iter().find_map(|piece| match piece.operation {
+        Operation::Opaque { rule: Some(change), .. } => match change.verb {
+            operation::RuleVerb::Made(body) => Some(body),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 /// Whether a statement is `ALTER … OWNER TO …`, of whatever kind: nothing else of the schema changes by it.
 pub(crate) fn only_changes_owner(statement: &str) -> bool {
     // Mostly the first word says no.
@@ -197,6 +209,23 @@ pub(crate) fn renamed_call(text: &str, from: &str, to: &str) -> String {
         false => piece.text.to_owned(),
     };
     pieces.iter().enumerate().map(renamed).collect()
+}
+
+/// Whether an operator is written in a query: by its sign, or by a word that stands for it.
+pub(crate) fn writes_operator(text: &str, sign: &str) -> bool {
+    const WORDS: [(&str, &str); 3] = [("=", "in"), ("~~", "like"), ("~~*", "ilike")];
+    let worded = |word: &str| lex::lexemes(text).any(|piece| piece.is(word));
+    lex::operators_in(text).contains(&sign) || WORDS.iter().any(|(of, word)| *of == sign && worded(word))
+}
+
+/// The type that a text names.
+pub(crate) fn type_named(text: &str) -> Option<TypeName> {
+    let query::Command::Select(select) = read_query(&format!("SELECT NULL::{text}")).ok()? else { return None };
+    let query::QueryBody::Select(select) = select.body else { return None };
+    match select.items.into_iter().next()? {
+        query::Item::Expr(query::Expr::Cast(_, named, _), _) => Some(named),
+        _ => None,
+    }
 }
 
 /// The names in a text that stand as those of functions.

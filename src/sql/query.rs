@@ -347,7 +347,7 @@ pub enum Expr {
     And(Vec<Self>),
     /// A boolean that is made of booleans in another way: `OR`, `NOT`, `IS TRUE`
     Logic(Vec<Self>),
-    /// A boolean that is made of anything: `IS NULL`
+    /// A boolean that is made of anything: `IS NULL`; a NULL is the second part of `IS NOT NULL`.
     Test(Vec<Self>),
     /// `COALESCE`, `GREATEST`, `LEAST`: all of one type
     Common(&'static str, Vec<Self>, At),

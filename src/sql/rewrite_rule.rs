@@ -3,7 +3,7 @@
 
 use super::name::Name;
 use super::operation::Ident;
-use super::query::Command;
+use super::query::{Command, Kept};
 
 /// A statement on a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub struct RuleBody {
     pub instead: bool,
     /// Whether it has a condition.
     pub conditional: bool,
+    /// The condition.
+    pub condition: Kept,
     /// `NOTHING`: nothing is done in their place.
     pub nothing: bool,
     /// Whether one statement is done that reads or writes rows, and no other.

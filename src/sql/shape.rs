@@ -39,7 +39,13 @@ pub(crate) fn query_shape(query: &Query) -> QueryShape {
 
 /// What PostgreSQL calls a simple view: one relation, nothing that folds rows together.
 fn is_simple(query: &Query) -> bool {
-    let SetExpr::Select(select) = &*query.body else { return false };
+    let whole = query.with.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let select = match &*query.body {
+        SetExpr::Select(select) => select,
+        SetExpr::Query(inner) => return whole && is_simple(inner),
+        SetExpr::Table(_) => return whole,
+        _ => return false,
+    };
     let [from] = select.from.as_slice() else { return false };
     let grouped = match &select.group_by {
         GroupByExpr::All(_) => true,
@@ -50,11 +56,9 @@ fn is_simple(query: &Query) -> bool {
         let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
         folds(expr)
     };
-    matches!(from.relation, TableFactor::Table { .. })
+    whole
+        && matches!(from.relation, TableFactor::Table { args: None, sample: None, .. })
         && from.joins.is_empty()
-        && query.with.is_none()
-        && query.limit_clause.is_none()
-        && query.fetch.is_none()
         && select.distinct.is_none()
         && select.having.is_none()
         && !grouped

@@ -106,6 +106,10 @@ fn custom(name: &ObjectName, modifiers: &[String]) -> (TypeName, bool) {
         [] => return (TypeName::canonical("?"), false),
     };
     let in_catalog = schema.is_none_or(|schema| &**schema == "pg_catalog");
+    // Of one byte, and not `character`.
+    if in_catalog && quoted && **base == *"char" {
+        return (TypeName::canonical("\"char\""), false);
+    }
     if in_catalog && !quoted {
         let serial = match &**base {
             "serial" | "serial4" => Some("integer"),

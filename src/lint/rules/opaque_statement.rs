@@ -8,7 +8,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     yields_to: Yields::Nobody,
     docs: Docs {
-        what: "Reports a statement whose effect cannot be known from its text: a DO block, a call of an unknown function, a form the parser lacks.",
+        what: "Reports a statement whose effect cannot be known from its text: a DO block, a call of an unknown function, `DROP EXTENSION … CASCADE`, a form the parser lacks.",
         why: "It may drop a column that blue reads. Nobody but its author knows where it belongs.",
         example: Some(Case::of(
             "CREATE TABLE t (a int);",

@@ -1,12 +1,15 @@
 //! What blue's statements come to from a step on that changes nothing they name: another collation, a default that may fail, a trigger in the
 //! place of a view's own rows.
 
+use crate::compat::Evidence;
 use crate::diagnostic::Diagnostic;
 use crate::effect::{Capability, refuses};
 use crate::lint::{PlacedStep, Rule, Subject};
 use crate::schema::QName;
-use crate::sql::operation::{Ident, RelationKind, TableChange};
-use crate::sql::{Name, Operation};
+use crate::schema::resolve::takes_over;
+use crate::sql::operation::{Ident, ObjectChange, ObjectKind, RelationKind, TableChange};
+use crate::sql::{Name, Operation, type_named, writes_operator};
+use crate::workload::Query;
 
 pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
@@ -55,11 +58,33 @@ pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) ->
                 "make sure that the trigger does for blue what the view did by itself",
             )
         }
+        Operation::Object { kind: ObjectKind::Operator, name, change: ObjectChange::Create, .. } => {
+            let (sign, query) = operated(subject, name)?;
+            let text = format!("where blue writes {sign}, it may mean the operator that is made here from here on");
+            (Evidence::Query(query), text, "give it a sign that the server has none of, or types of your own")
+        }
         _ => return None,
     };
     let query = evidence.relied_on()?;
     let diagnostic = Diagnostic::new(rule.code, rule.severity, text).at(step.span, "from here on").help(help);
     Some(release.blue.shown_by(diagnostic, query))
+}
+
+/// The sign of an operator that may come in the place of one of the server's, and a query of blue's that writes it. `made`: as it is written.
+fn operated<'a>(subject: &Subject<'a>, made: &str) -> Option<(String, &'a Query)> {
+    let (name, rest) = made.split_once('(')?;
+    let sign = name.trim().rsplit('.').next()?;
+    let side = |word: &str| {
+        let (_, behind) = rest.split_once(word)?;
+        let text = behind.trim_start().strip_prefix('=')?;
+        type_named(text.split([',', ')']).next()?.trim())
+    };
+    if !takes_over(sign, &side("leftarg")?, &side("rightarg")?, subject.step.before) {
+        return None;
+    }
+    let watch = subject.release.blue.app.watch?;
+    let writes = (0..watch.queries().len()).find(|query| writes_operator(watch.text(*query), sign))?;
+    Some((sign.to_owned(), &watch.queries()[writes]))
 }
 
 /// A relation that blue has.

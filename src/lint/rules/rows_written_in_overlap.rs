@@ -34,6 +34,8 @@ pub(crate) const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let step = subject.step;
     if step.placing == Placing::Author {
+        // Where it goes is its author's word; that it fails there is not.
+        found.extend(one_beside_green(subject).filter(|_| step.again || step.phase == Phase::After));
         return;
     }
     if step.again {

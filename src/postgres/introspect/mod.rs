@@ -105,6 +105,7 @@ impl Reader {
         for (name, relation) in all {
             schema.insert_relation(name, relation);
         }
+        schema.read_rules();
         schema
     }
 
@@ -284,7 +285,13 @@ impl Reader {
                 _ => RuleEvent::Delete,
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
-                relation.instead.insert(row.get::<_, String>(1).into(), (event, row.get(3)));
+                let name: Ident = row.get::<_, String>(1).into();
+                if row.get(4) {
+                    relation.instead.insert(name.clone(), (event, row.get(3)));
+                }
+                if let Some(body) = sql::read_rule(&row.get::<_, String>(5)) {
+                    relation.rules.insert(name, (Arc::new(body), row.get(3)));
+                }
             }
         }
         for row in self.take("triggers") {

@@ -121,9 +121,9 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL), t.tgtype::int
              FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
-        ("rules", "SELECT w.ev_class, w.rulename::text, w.ev_type::text, w.ev_enabled IN ('O', 'A') FROM pg_catalog.pg_rewrite w
-             JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
-             WHERE c.relkind = 'v' AND w.is_instead AND w.ev_type <> '1' AND w.ev_qual::text = '<>'".to_owned()),
+        ("rules", "SELECT w.ev_class, w.rulename::text, w.ev_type::text, w.ev_enabled IN ('O', 'A'),
+                    c.relkind = 'v' AND w.is_instead AND w.ev_qual::text = '<>', pg_catalog.pg_get_ruledef(w.oid)
+             FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class WHERE w.ev_type <> '1'".to_owned()),
         ("policies", "SELECT p.polrelid, p.polname::text, NOT p.polpermissive,
                           pg_catalog.concat_ws(' ', p.polcmd, p.polroles::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
                                                pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{QueryProblem, Resolver, input};
+use super::{QueryProblem, Resolver, input, pattern, served};
 use crate::schema::model::UserType;
 use crate::schema::{QName, Schema};
 use crate::sql::TypeName;
@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Character,
     /// A part of a text that is shorter than nothing.
     Length,
+    /// In the server's words.
+    Said(Box<str>),
     /// A check of a domain, with whether it is known to refuse the value.
     Rule(QName, Ident, bool),
 }
@@ -72,6 +74,7 @@ impl fmt::Display for Fault {
             Self::Logarithm => f.write_str("cannot take logarithm of zero or a negative number"),
             Self::Character => f.write_str("this character cannot be in a text"),
             Self::Length => f.write_str("negative substring length not allowed"),
+            Self::Said(text) => f.write_str(text),
             Self::Rule(domain, check, _) => {
                 write!(f, "value for domain {} violates check constraint \"{check}\"", domain.name)
             }
@@ -81,7 +84,7 @@ impl fmt::Display for Fault {
 
 /// What is known of a constant.
 #[derive(Debug, Clone, PartialEq)]
-enum Found {
+pub(super) enum Found {
     Unknown,
     Null,
     /// `'…'`, not yet of any type.
@@ -96,7 +99,7 @@ enum Found {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Whole {
+pub(super) enum Whole {
     Small,
     Plain,
     Big,
@@ -174,9 +177,9 @@ pub(crate) fn command_fails(command: &Command, schema: &Schema) -> Option<Fault>
                 [one] => fails_as(&set.value, &column(&update.table.name.value, &one.value)?, schema),
                 _ => fails(&set.value, schema),
             });
-            set.or_else(|| fails(update.filter.as_ref()?, schema))
+            set.or_else(|| condition_fails(update.filter.as_ref()?, schema))
         }
-        Command::Delete(delete) => fails(delete.filter.as_ref()?, schema),
+        Command::Delete(delete) => condition_fails(delete.filter.as_ref()?, schema),
         Command::Insert(insert) if !insert.copies => {
             let table = schema.relation(&schema.resolve(&insert.table.name.value))?;
             let named =
@@ -208,6 +211,18 @@ pub(crate) fn command_fails(command: &Command, schema: &Schema) -> Option<Fault>
     }
 }
 
+/// Why the condition of a statement fails: a pattern is read when the statement is planned, for what it says of the rows.
+fn condition_fails(filter: &Expr, schema: &Schema) -> Option<Fault> {
+    fails(filter, schema).or_else(|| match filter {
+        // What decides by itself leaves the rest alone.
+        Expr::And(parts) | Expr::Logic(parts) if !parts.iter().any(is_constant) => {
+            parts.iter().find_map(|part| condition_fails(part, schema))
+        }
+        Expr::Operator(operator, Some(_), right, _) => served::unplanned(operator, &compute(right, schema).ok()?),
+        _ => None,
+    })
+}
+
 /// Why a default of a type fails, or may, whenever an INSERT leaves its column out.
 pub(crate) fn default_fails(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Fault> {
     let once = fails_as(expr, to, schema).or_else(|| fails_once(expr, schema));
@@ -226,11 +241,20 @@ pub(crate) fn fails_once(expr: &Expr, schema: &Schema) -> Option<Fault> {
             };
             fails_once(inner, schema).or_else(read)
         }
-        Expr::Call(call) if matches!(&*call.name.name, "to_date" | "to_timestamp") => {
-            let own = !schema.functions(&schema.resolve_function(&call.name)).is_empty();
-            match call.arguments.as_slice() {
-                [Expr::Text(text, _), Expr::Text(pattern, _)] if !own => no_moment(text, pattern).then_some(Fault::Day),
-                _ => None,
+        Expr::Call(call) => {
+            let inner = call.arguments.iter().find_map(|argument| fails_once(argument, schema));
+            if inner.is_some() || call.named || !schema.functions(&schema.resolve_function(&call.name)).is_empty() {
+                return inner;
+            }
+            match (&*call.name.name, call.arguments.as_slice()) {
+                ("to_date" | "to_timestamp", [Expr::Text(text, _), Expr::Text(pattern, _)]) => {
+                    no_moment(text, pattern).then_some(Fault::Day)
+                }
+                (name, given) => {
+                    let given: Vec<Found> =
+                        given.iter().map(|given| compute(given, schema)).collect::<Result<_, _>>().ok()?;
+                    served::refused_once(name, &given)
+                }
             }
         }
         _ => None,
@@ -243,43 +267,88 @@ pub(crate) fn is_null(expr: &Expr, schema: &Schema) -> bool {
 }
 
 /// Types whose texts are read by the session's settings.
-const BY_SETTINGS: [&str; 3] = ["date", "timestamp without time zone", "timestamp with time zone"];
+const BY_SETTINGS: [&str; 7] = [
+    "date",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "time without time zone",
+    "time with time zone",
+    "interval",
+    "xml",
+];
 
 /// Types whose texts mean the same everywhere.
-const BY_ITSELF: [&str; 10] =
-    ["boolean", "uuid", "numeric", "real", "double precision", "json", "jsonb", "inet", "cidr", "bytea"];
+const BY_ITSELF: [&str; 18] = [
+    "boolean",
+    "uuid",
+    "numeric",
+    "real",
+    "double precision",
+    "json",
+    "jsonb",
+    "inet",
+    "cidr",
+    "bytea",
+    "tsquery",
+    "jsonpath",
+    "macaddr",
+    "macaddr8",
+    "oid",
+    "pg_lsn",
+    "point",
+    "tid",
+];
 
 /// Whether a text may be a value of a type.
 fn is_readable(text: &str, base: &str, schema: &Schema) -> bool {
     if BY_SETTINGS.contains(&base) {
-        return input::moment(text);
+        return input::may_be(text, base);
     }
     let mut resolver = Resolver::new(schema);
     resolver.literal(text, base, At::default());
     resolver.resolved.problems.is_empty()
 }
 
-/// Whether digits that a pattern takes for a month, a day, or a part of one are too many.
+/// Whether digits that a pattern takes for a month, a day, or a part of one are too many, or none, or make no day together.
 fn no_moment(text: &str, pattern: &str) -> bool {
-    // With how many digits they take, and the greatest number.
-    const PARTS: [(&str, usize, u32); 6] =
-        [("YYYY", 4, 9999), ("HH24", 2, 23), ("MM", 2, 12), ("DD", 2, 31), ("MI", 2, 59), ("SS", 2, 59)];
-    // The longest word counts: a day of the year, a second of the day.
+    // With how many digits they take, and the greatest number; the longest word counts.
+    const PARTS: [(&str, usize, u32); 8] = [
+        ("YYYY", 4, 9999),
+        ("HH24", 2, 23),
+        ("HH12", 2, 12),
+        ("HH", 2, 12),
+        ("MM", 2, 12),
+        ("DD", 2, 31),
+        ("MI", 2, 59),
+        ("SS", 2, 59),
+    ];
+    // A day of the year, a second of the day.
     const OTHERS: [&str; 2] = ["DDD", "SSSS"];
     if OTHERS.iter().any(|other| pattern.contains(other)) {
         return false;
     }
     let (mut text, mut pattern) = (text, pattern);
+    let (mut year, mut month, mut day) = (None, None, None);
     while !pattern.is_empty() {
         let part = PARTS.iter().find(|(part, ..)| pattern.starts_with(part));
         let (long, width) = part.map_or((1, 1), |(part, width, _)| (part.len(), *width));
+        // A number begins with no letter.
+        if part.is_some() && text.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+            return true;
+        }
         let Some((taken, rest)) = text.split_at_checked(width) else { return false };
         match part {
-            Some((.., most)) => {
+            Some((part, _, most)) => {
                 let digits = taken.bytes().all(|b| b.is_ascii_digit());
                 let Some(number) = digits.then(|| taken.parse::<u32>().ok()).flatten() else { return false };
                 if *most < number {
                     return true;
+                }
+                match *part {
+                    "YYYY" => year = Some(number),
+                    "MM" => month = Some(number),
+                    "DD" => day = Some(number),
+                    _ => {}
                 }
             }
             // A separator stands for itself here.
@@ -288,7 +357,9 @@ fn no_moment(text: &str, pattern: &str) -> bool {
         }
         (text, pattern) = (rest, &pattern[long..]);
     }
-    false
+    let of_three =
+        |year: u32, month: u32, day: u32| 0 < year && 0 < month && input::days(year.into(), month.into()) < day.into();
+    matches!((year, month, day), (Some(year), Some(month), Some(day)) if of_three(year, month, day))
 }
 
 /// Why the body of a function fails that an expression calls whenever it is computed.
@@ -322,6 +393,29 @@ pub(super) fn computed_in(command: &Command, schema: &Schema) -> Option<Fault> {
     })
 }
 
+/// Whether a value that a body asks for fails whatever row it is made of, where nothing of that is NULL.
+pub(super) fn fails_with_row(command: &Command, schema: &Schema) -> bool {
+    let Command::Select(select) = command else { return false };
+    let QueryBody::Select(select) = &select.body else { return false };
+    select.items.iter().any(|item| matches!(item, Item::Expr(expr, _) if any_row_fails(expr, schema)))
+}
+
+/// The same of an expression.
+pub(super) fn any_row_fails(expr: &Expr, schema: &Schema) -> bool {
+    let found = |expr: &Expr| compute(expr, schema).unwrap_or(Found::Unknown);
+    expr.any(&|part| match part {
+        Expr::Operator(operator, Some(left), right, _) => {
+            served::refused_with_row(operator, &[found(left), found(right)]).is_some()
+        }
+        Expr::Call(call) => {
+            let own = !schema.functions(&schema.resolve_function(&call.name)).is_empty();
+            let given: Vec<Found> = call.arguments.iter().map(found).collect();
+            !own && !call.named && served::refused_with_row(&call.name.name, &given).is_some()
+        }
+        _ => false,
+    })
+}
+
 /// What a default of a type is, where it is a constant.
 pub(crate) fn constant_of(expr: &Expr, to: &TypeName, schema: &Schema) -> Option<Constant> {
     let constant = match compute(expr, schema).and_then(|found| assigned(found, to, schema)).ok()? {
@@ -342,8 +436,13 @@ fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
         Expr::Number(text) => Ok(number(text)),
         Expr::Cast(inner, to, _) => cast(compute(inner, schema)?, to, schema),
         Expr::Operator(operator, left, right, _) => {
-            let left = left.as_deref().map(|left| compute(left, schema)).transpose()?;
-            combine(operator, left, compute(right, schema)?)
+            let found = left.as_deref().map(|left| compute(left, schema)).transpose()?;
+            let by = compute(right, schema)?;
+            let divided = matches!(&**operator, "/" | "%") && left.as_deref().is_some_and(is_value);
+            if divided && matches!(by, Found::Whole(0, _) | Found::Decimal(0, _)) {
+                return Err(Fault::Zero);
+            }
+            combine(operator, found, by)
         }
         Expr::Call(call) => called(call, schema),
         Expr::Subscript(array, bounds, false) => element(array, bounds, schema),
@@ -392,6 +491,16 @@ fn element(array: &Expr, bounds: &[Expr], schema: &Schema) -> Result<Found, Faul
     })
 }
 
+/// Whether it is a value of some type, and no NULL.
+fn is_value(expr: &Expr) -> bool {
+    match expr {
+        Expr::Text(..) | Expr::Number(_) => true,
+        Expr::Cast(inner, ..) => is_value(inner),
+        Expr::Typed(of, parts) if of.as_str() == "interval" => parts.iter().all(is_value),
+        _ => false,
+    }
+}
+
 /// Whether nothing of a row stands in it.
 fn is_constant(expr: &Expr) -> bool {
     !expr.any(&|part| matches!(part, Expr::Column(..)))
@@ -429,6 +538,11 @@ fn combine(operator: &str, left: Option<Found>, right: Found) -> Result<Found, F
     use Found::{Decimal, Literal, Null, Text, Whole};
     let is_zero = |found: &Found| matches!(found, Whole(0, _) | Decimal(0, _));
     let known = |found: &Found| matches!(found, Whole(..) | Decimal(..));
+    if let Some(left) = &left
+        && let Some(fault) = served::refused(operator, &[left.clone(), right.clone()])
+    {
+        return Err(fault);
+    }
     Ok(match (operator, left, right) {
         ("-", None, Whole(number, of)) => of.take(-i128::from(number))?,
         ("-", None, Decimal(number, scale)) => Decimal(-number, scale),
@@ -446,6 +560,9 @@ fn combine(operator: &str, left: Option<Found>, right: Found) -> Result<Found, F
             };
             of.max(other).take(found)?
         }
+        ("&" | "|" | "#", Some(Found::Bits(left)), Found::Bits(right)) if left.len() != right.len() => {
+            return Err(Fault::Said("these bit strings are of different sizes".into()));
+        }
         ("||", Some(Literal(left) | Text(left)), Literal(right) | Text(right)) => Text(left + &right),
         _ => Found::Unknown,
     })
@@ -457,6 +574,10 @@ fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
     let base = below.base();
     let text = match (&found, &*base) {
         (Found::Literal(text) | Found::Text(text), _) => text.clone(),
+        (Found::Whole(number, Whole::Plain), "\"char\"") => match i8::try_from(*number) {
+            Ok(_) => return Ok(Found::Unknown),
+            Err(_) => return Err(Fault::Range("\"char\"")),
+        },
         (Found::Whole(number, _), "text" | "character varying") => number.to_string(),
         // They are cut, or filled up.
         (Found::Bits(_), _) => return Ok(Found::Unknown),
@@ -594,7 +715,7 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         return Ok(Found::Unknown);
     }
     // What is strict is NULL for a NULL, whatever else it is given.
-    const STRICT: [&str; 15] = [
+    const STRICT: [&str; 16] = [
         "char_length",
         "character_length",
         "chr",
@@ -604,6 +725,7 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         "log10",
         "lower",
         "make_date",
+        "make_timestamp",
         "mod",
         "repeat",
         "sqrt",
@@ -614,14 +736,21 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
     if STRICT.contains(&&*call.name.name) && arguments.contains(&Found::Null) {
         return Ok(Found::Null);
     }
+    if let Some(fault) = served::refused(&call.name.name, &arguments) {
+        return Err(fault);
+    }
     match (&*call.name.name, arguments.as_slice()) {
-        ("make_date", [Found::Whole(year, _), Found::Whole(month, _), Found::Whole(day, _)]) => {
-            let long = match month {
-                4 | 6 | 9 | 11 => 30,
-                2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) || *year < 1 => 29,
-                2 => 28,
-                _ => 31,
-            };
+        ("similar_to_escape", [Found::Literal(text) | Found::Text(text)]) => {
+            Ok(pattern::similar(text).map_or(Found::Unknown, Found::Text))
+        }
+        ("like_escape", [Found::Literal(text) | Found::Text(text), Found::Literal(escape) | Found::Text(escape)]) => {
+            pattern::escaped(text, escape).map(Found::Text).ok_or_else(|| Fault::Said("invalid escape string".into()))
+        }
+        ("like_escape", [_, Found::Literal(escape) | Found::Text(escape)]) if 1 < escape.chars().count() => {
+            Err(Fault::Said("invalid escape string".into()))
+        }
+        ("make_date" | "make_timestamp", [Found::Whole(year, _), Found::Whole(month, _), Found::Whole(day, _), ..]) => {
+            let long = if *month == 2 && *year < 1 { 29 } else { input::days(*year, *month) };
             let is_day = *year != 0 && (1..=12).contains(month) && (1..=long).contains(day);
             if is_day { Ok(Found::Unknown) } else { Err(Fault::Day) }
         }

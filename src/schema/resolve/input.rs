@@ -5,13 +5,43 @@ type Reader = fn(&str) -> bool;
 /// How a text of a type is looked at. Only what no server reads is refused.
 const READERS: &[(&[&str], Reader)] = &[
     (&["smallint", "integer", "bigint"], whole),
-    (&["numeric", "real", "double precision"], number),
+    (&["numeric"], number),
     (&["boolean"], boolean),
-    (&["uuid"], |text| text.chars().filter(char::is_ascii_hexdigit).count() == 32),
+    (&["real", "double precision"], |text| {
+        number(text) && !text.parse::<f64>().is_ok_and(|number| has_digit(text) && number.is_infinite())
+    }),
+    (&["uuid"], uuid),
+    (&["macaddr"], |text| hardware(text, &[12])),
+    (&["macaddr8"], |text| hardware(text, &[12, 16])),
+    (&["oid"], |text| {
+        text.parse::<i64>().map_or_else(|_| text.starts_with('0'), |number| (-1 << 31..1 << 32).contains(&number))
+    }),
+    (&["pg_lsn"], |text| {
+        text.split_once('/').is_some_and(|(high, low)| {
+            [high, low]
+                .into_iter()
+                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit()))
+        })
+    }),
+    (&["tid"], |text| text.starts_with('(') && text.ends_with(')')),
+    (&["point"], |text| numbers(text).is_none_or(|count| count == 2)),
+    (&["box", "lseg"], |text| numbers(text).is_none_or(|count| count == 4)),
+    (&["circle"], |text| numbers(text).is_none_or(|count| count == 3)),
+    (&["line"], |text| numbers(text).is_none_or(|count| count == 3 || count == 4)),
+    (&["path", "polygon"], |text| numbers(text).is_none_or(|count| 0 < count && count.is_multiple_of(2))),
+    (&["tsquery"], tsquery),
+    (&["jsonpath"], jsonpath),
+    (&["xml"], xml),
+    (
+        &["int4multirange", "int8multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange"],
+        |text| text.starts_with('{') && text.ends_with('}'),
+    ),
     (&["json", "jsonb"], |text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()),
     (&["interval"], interval),
     (&["date", "timestamp without time zone", "timestamp with time zone"], moment),
-    (&["time without time zone", "time with time zone"], |text| has_digit(text) || worded(text, &["allballs", "now"])),
+    (&["time without time zone", "time with time zone"], |text| {
+        clock(text) && (has_digit(text) || worded(text, &["allballs", "now"]))
+    }),
     (&["inet"], |text| address(text).is_some_and(|address| address.parts == 4 || address.bits.is_some())),
     (&["cidr"], |text| address(text).is_some_and(|address| address.is_network())),
     (&["bytea"], bytes),
@@ -57,28 +87,174 @@ fn worded(text: &str, words: &[&str]) -> bool {
 }
 
 /// How the digits of a moment are read depends on the session.
-pub(super) fn moment(text: &str) -> bool {
+fn moment(text: &str) -> bool {
     const WORDS: [&str; 8] = ["allballs", "epoch", "infinity", "-infinity", "now", "today", "tomorrow", "yesterday"];
-    has_digit(text) || worded(text, &WORDS)
+    if !has_digit(text) {
+        return worded(text, &WORDS);
+    }
+    // A year of four digits comes first wherever it is written so.
+    let parts: Vec<&str> = text.splitn(3, '-').collect();
+    let [year, month, rest] = parts.as_slice() else { return true };
+    let (day, time) = rest.split_at_checked(2).unwrap_or((rest, ""));
+    let number = |text: &str, long: usize| {
+        let digits = text.len() == long && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse::<i64>().ok()).flatten()
+    };
+    let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else { return true };
+    // Before our era there are other years with a 29th of February.
+    if time.starts_with(|sign: char| sign.is_ascii_digit()) || time.to_ascii_lowercase().contains("bc") {
+        return true;
+    }
+    let is_day = year != 0 && (1..=12).contains(&month) && (1..=days(year, month)).contains(&day);
+    is_day && time.strip_prefix([' ', 'T']).is_none_or(clock)
 }
 
-fn interval(text: &str) -> bool {
+/// How many days a month has.
+pub(super) fn days(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Whether a text that begins with `HH:MM` may be a time of day.
+fn clock(text: &str) -> bool {
+    let two = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    let (Some(hour), Some(":"), Some(minute)) = (text.get(..2), text.get(2..3), text.get(3..5)) else { return true };
+    let (Some(hour), Some(minute)) = (two(hour), two(minute)) else { return true };
+    hour < 24 && minute < 60 || hour == 24 && minute == 0
+}
+
+/// Thirty-two digits, in braces or not; a hyphen may stand behind each four of them.
+fn uuid(text: &str) -> bool {
+    let bare = text.strip_prefix('{').map_or(Some(text), |text| text.strip_suffix('}'));
+    let Some(bare) = bare else { return false };
+    let mut count = 0;
+    for (at, sign) in bare.bytes().enumerate() {
+        match sign {
+            b'-' => {
+                if count % 4 != 0 || count == 0 || bare.as_bytes().get(at - 1) == Some(&b'-') {
+                    return false;
+                }
+            }
+            _ if sign.is_ascii_hexdigit() => count += 1,
+            _ => return false,
+        }
+    }
+    count == 32
+}
+
+/// The address of a card; what stands alone between two signs may have one digit.
+fn hardware(text: &str, digits: &[usize]) -> bool {
+    let parts: Vec<&str> = text.split([':', '-', '.']).collect();
+    let hexadecimal = parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_hexdigit()));
+    let count = |part: &&str| if part.len() == 1 { 2 } else { part.len() };
+    hexadecimal && digits.contains(&parts.iter().map(count).sum())
+}
+
+/// How many numbers a form on a plane is written with; `None`: it holds words.
+fn numbers(text: &str) -> Option<usize> {
+    let between = |sign: char| sign.is_whitespace() || "()[]<>{},".contains(sign);
+    if worded(text, &["inf", "infinity", "nan"]) {
+        return None;
+    }
+    if text.contains(|sign: char| sign.is_alphabetic() && !"eE".contains(sign)) {
+        return Some(0);
+    }
+    Some(text.split(between).filter(|part| !part.is_empty()).count())
+}
+
+/// Words with a sign between each two of them. What is quoted, weighed or near something is left alone.
+fn tsquery(text: &str) -> bool {
+    if text.contains(['\'', '\\', ':', '<']) {
+        return true;
+    }
+    if text.trim().is_empty() {
+        return true;
+    }
+    let (mut depth, mut wants, mut rest) = (0_usize, true, text.trim_start());
+    while let Some(sign) = rest.chars().next() {
+        let long = match sign {
+            '!' | '(' if wants => {
+                depth += usize::from(sign == '(');
+                1
+            }
+            ')' if !wants && 0 < depth => {
+                depth -= 1;
+                1
+            }
+            '&' | '|' if !wants => {
+                wants = true;
+                1
+            }
+            '!' | '(' | ')' | '&' | '|' => return false,
+            _ if wants => {
+                wants = false;
+                rest.find(|sign: char| sign.is_whitespace() || "!()&|".contains(sign)).unwrap_or(rest.len())
+            }
+            _ => return false,
+        };
+        rest = rest[long..].trim_start();
+    }
+    !wants && depth == 0
+}
+
+/// A path ends with no sign that something has to follow, and its brackets are closed.
+fn jsonpath(text: &str) -> bool {
+    if text.contains(['"', '\\']) || text.contains("/*") {
+        return !text.is_empty();
+    }
+    let count = |sign: char| text.matches(sign).count();
+    let whole = !text.is_empty() && !text.starts_with('.') && !text.ends_with(['.', '?']);
+    whole && count('(') == count(')') && count('[') == count(']')
+}
+
+/// Whether what begins is closed. What is declared or commented is left alone.
+fn xml(text: &str) -> bool {
+    if text.contains("<!") || text.contains("<?") {
+        return true;
+    }
+    let (mut open, mut rest) = (Vec::new(), text);
+    while let Some((before, behind)) = rest.split_once('<') {
+        // A value may hold anything but this sign.
+        let Some((tag, after)) = behind.split_once('>') else { return false };
+        if tag.matches('"').count() % 2 == 1 || tag.matches('\'').count() % 2 == 1 || before.contains('>') {
+            return true;
+        }
+        let name = |tag: &str| {
+            tag.split(|sign: char| sign.is_whitespace() || sign == '/').next().unwrap_or_default().to_owned()
+        };
+        match tag.strip_prefix('/') {
+            Some(closed) if open.pop() != Some(name(closed)) => return false,
+            None if !tag.ends_with('/') => open.push(name(tag)),
+            _ => {}
+        }
+        rest = after;
+    }
+    open.is_empty()
+}
+
+/// Whether a word is a unit of an interval, in lower case.
+pub(super) fn is_unit(word: &str) -> bool {
     // Longer words are cut.
     const UNITS: &str = " ago c cent centuries century d day days dec decade decades decs h hour hours hr hrs m mil \
         millennia millennium mils min mins minute minutes mon mons month months ms msec msecond mseconds msecs millisecon us \
         usec usecond useconds usecs microsecon s sec second seconds secs w week weeks y year years yr yrs e t ";
     const LONGEST: usize = 10;
+    let word = word.get(..LONGEST).unwrap_or(word);
+    UNITS.contains(&format!(" {word} ")) || word.starts_with("millenni") || word.starts_with("microsec")
+}
+
+fn interval(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     // ISO 8601: `P1Y2M`.
     if lower.starts_with('p') || matches!(&*lower, "infinity" | "-infinity" | "+infinity") {
         return true;
     }
-    let words = lower.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-    let known = |word: &str| {
-        let word = &word[..word.len().min(LONGEST)];
-        UNITS.contains(&format!(" {word} ")) || word.starts_with("millenni") || word.starts_with("microsec")
-    };
-    has_digit(text) && { words }.all(known)
+    let mut words = lower.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    has_digit(text) && words.all(is_unit)
 }
 
 /// An address of version 4.

@@ -6,7 +6,19 @@ use super::expr::{has_column, typed};
 use super::scope::Scope;
 use super::sorting::Need;
 use super::types::{Sure, Type};
+use crate::schema::Schema;
+use crate::sql::TypeName;
 use crate::sql::query::{At, Expr};
+
+/// Whether a new operator may be meant where one of the server's was: it is for types of the server's, and suits some better than the server's own.
+pub(crate) fn takes_over(sign: &str, left: &TypeName, right: &TypeName, schema: &Schema) -> bool {
+    let (left, right) = (left.base(), right.base());
+    let own = CATALOG.operators(sign);
+    let built_in = [&left, &right].iter().all(|name| CATALOG.category(name).is_some());
+    let exact = own.iter().any(|operator| operator.left == left && operator.right == right);
+    // The server's own are looked for first, unless the path says otherwise.
+    !own.is_empty() && built_in && (!exact || schema.search_path.iter().any(|name| **name == *"pg_catalog"))
+}
 
 impl Resolver<'_> {
     /// `left operator right`

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use super::catalog::CATALOG;
 use crate::schema::Schema;
-use crate::schema::model::Relation;
+use crate::schema::model::{Index, Relation};
 use crate::sql::operation::Ident;
-use crate::sql::query::{Call, Cte, Expr, From, Item, On, QueryBody, QueryExpression, Select, TableRef, Update};
+use crate::sql::query::{
+    Call, Command, Cte, Expr, From, Item, On, QueryBody, QueryExpression, Select, TableRef, Update,
+};
+use crate::sql::read_query;
 
 /// Whether a query may give several rows.
 pub(crate) fn gives_several(query: &QueryExpression, schema: &Schema) -> bool {
@@ -156,29 +159,42 @@ impl<'a> Rows<'a> {
 
     /// The sources of which several rows may be there, when all that is asked is taken together.
     fn open(&self) -> BTreeSet<usize> {
-        let mut equal = Vec::new();
+        let (mut equal, mut asked) = (Vec::new(), Vec::new());
         for (condition, first) in &self.conditions {
             equalities(condition, *first, &mut equal);
+            asked.extend(all_of(condition).into_iter().map(|part| (part, *first)));
         }
         let mut open: BTreeSet<usize> = (0..self.sources.len()).filter(|at| !self.single.contains(at)).collect();
         loop {
             // A row that is the only one there can be gives others theirs.
             let known = |expr: &Expr| !expr.any(&|part| self.depends(part, &open));
             let decided = |at: usize| {
-                let columns: BTreeSet<&Ident> = equal
+                let of_it = |expr: &Expr, first: usize| at >= first && self.is_of(expr, at);
+                let equal: Vec<&Expr> = equal
                     .iter()
-                    .filter(|(column, value, first)| at >= *first && self.source(column) == Some(at) && known(value))
-                    .filter_map(|(column, ..)| column.last())
+                    .filter(|(side, value, first)| of_it(side, *first) && known(value))
+                    .map(|(side, ..)| *side)
                     .collect();
-                let key = |key: Vec<Ident>| key.iter().all(|column| columns.contains(column));
+                let asked: Vec<&Expr> =
+                    asked.iter().filter(|(part, first)| of_it(part, *first)).map(|(part, _)| *part).collect();
                 !self.many.contains(&at)
-                    && self.sources[at].1.is_some_and(|relation| {
-                        relation.indexes.values().any(|index| index.unique && index.plain_key().is_some_and(key))
-                    })
+                    && self.sources[at]
+                        .1
+                        .is_some_and(|r| r.indexes.values().any(|index| finds_one(index, &equal, &asked)))
             };
             let Some(found) = open.iter().copied().find(|at| decided(*at)) else { return open };
             open.remove(&found);
         }
+    }
+
+    /// Whether all columns in an expression are of a source.
+    fn is_of(&self, expr: &Expr, at: usize) -> bool {
+        let other = |part: &Expr| match part {
+            Expr::Column(column, _) => self.source(column) != Some(at),
+            Expr::Scalar(_) | Expr::ArrayOf(_) | Expr::Exists(_) | Expr::Opaque => true,
+            _ => false,
+        };
+        !expr.any(&other)
     }
 
     /// The source that a column is of; `None`: it is of none of these.
@@ -200,22 +216,94 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The columns that must be equal to something, with that, and the first source that this decides on.
-fn equalities<'a>(expr: &'a Expr, first: usize, found: &mut Vec<(&'a [Ident], &'a Expr, usize)>) {
+/// Whether a key finds one row at most: all that it is made of is equal to something, and the rows are among those that it covers.
+fn finds_one(index: &Index, equal: &[&Expr], asked: &[&Expr]) -> bool {
+    let mut expressions = index.expressions.iter();
+    let is_equal = |part: &Option<Ident>, expression: Option<&Ident>| match (part, expression) {
+        (Some(column), _) => {
+            equal.iter().any(|side| matches!(side, Expr::Column(parts, _) if parts.last() == Some(column)))
+        }
+        (None, Some(text)) => read(&format!("SELECT {text}")).is_some_and(|query| match query.items.as_slice() {
+            [Item::Expr(expr, _)] => equal.iter().any(|side| same(side, expr)),
+            _ => false,
+        }),
+        (None, None) => false,
+    };
+    let covered = || {
+        let Some(predicate) = &index.predicate else { return true };
+        let query = read(&format!("SELECT 1 WHERE {predicate}"));
+        let filter = query.as_ref().and_then(|query| query.filter.as_ref());
+        filter.is_some_and(|filter| all_of(filter).into_iter().all(|part| asked.iter().any(|asked| same(asked, part))))
+    };
+    index.unique
+        && index.valid
+        && index.key.iter().all(|part| is_equal(part, part.is_none().then(|| expressions.next()).flatten()))
+        && covered()
+}
+
+fn read(query: &str) -> Option<Select> {
+    match read_query(query).ok()? {
+        Command::Select(QueryExpression { body: QueryBody::Select(select), .. }) => Some(*select),
+        _ => None,
+    }
+}
+
+/// The conditions that all hold where one does.
+fn all_of(condition: &Expr) -> Vec<&Expr> {
+    match condition {
+        Expr::And(parts) => parts.iter().flat_map(all_of).collect(),
+        other => vec![other],
+    }
+}
+
+/// Whether two expressions are written alike, whatever their tables are called. The server writes down the types of texts.
+fn same(one: &Expr, other: &Expr) -> bool {
+    let all = |one: &[Expr], other: &[Expr]| {
+        one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+    };
+    match (plain(one), plain(other)) {
+        (Expr::Column(one, _), Expr::Column(other, _)) => one.last() == other.last(),
+        (Expr::Text(one, _), Expr::Text(other, _)) | (Expr::Number(one), Expr::Number(other)) => one == other,
+        (Expr::Null, Expr::Null) => true,
+        (Expr::Operator(one, left, right, _), Expr::Operator(other, other_left, other_right, _)) => {
+            let left = match (left, other_left) {
+                (Some(left), Some(other)) => same(left, other),
+                (left, other) => left.is_none() && other.is_none(),
+            };
+            one == other && left && same(right, other_right)
+        }
+        (Expr::Call(one), Expr::Call(other)) => {
+            let plain = |call: &Call| call.over.is_empty() && call.beside.is_empty() && !call.named && !call.distinct;
+            one.name.name == other.name.name && plain(one) && plain(other) && all(&one.arguments, &other.arguments)
+        }
+        (Expr::Test(one), Expr::Test(other)) => all(one, other),
+        _ => false,
+    }
+}
+
+/// Without a cast that changes nothing.
+fn plain(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast(inner, to, _)
+            if matches!(&*to.base(), "text" | "character varying") && to.modifiers().is_empty() =>
+        {
+            plain(inner)
+        }
+        other => other,
+    }
+}
+
+/// What must be equal to something, with that, and the first source that this decides on.
+fn equalities<'a>(expr: &'a Expr, first: usize, found: &mut Vec<(&'a Expr, &'a Expr, usize)>) {
     match expr {
         Expr::And(parts) => parts.iter().for_each(|part| equalities(part, first, found)),
         Expr::Operator(operator, Some(left), right, _) if &**operator == "=" => {
-            for (column, value) in [(left, right), (right, left)] {
-                match (&**column, &**value) {
-                    (Expr::Column(column, _), value) => found.push((column, value, first)),
-                    (Expr::Row(columns), Expr::Row(values)) => {
-                        let pairs = columns.iter().zip(values);
-                        found.extend(pairs.filter_map(|(column, value)| match column {
-                            Expr::Column(column, _) => Some((&column[..], value, first)),
-                            _ => None,
-                        }));
+            for (side, value) in [(left, right), (right, left)] {
+                match (&**side, &**value) {
+                    (Expr::Row(sides), Expr::Row(values)) => {
+                        found.extend(sides.iter().zip(values).map(|(side, value)| (side, value, first)));
                     }
-                    _ => {}
+                    (side, value) => found.push((side, value, first)),
                 }
             }
         }

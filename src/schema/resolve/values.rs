@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
-use super::computed::{computed_in, default_fails, fails};
+use super::computed::{any_row_fails, computed_in, default_fails, fails, fails_with_row};
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::single::gives_several;
 use super::types::Type;
@@ -544,7 +544,7 @@ pub(crate) fn kept_written(
     let names = Names::of(Table { alias, schema: schema_name, relation: own, columns, open: false, row: None });
     let scope = Scope { names: &names, outer: None };
     resolver.expr(expr, Some(&scope));
-    if fails(expr, schema).is_some() {
+    if fails(expr, schema).is_some() || any_row_fails(expr, schema) {
         resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
     }
     if let Some(column) = into {
@@ -635,7 +635,7 @@ impl Walk<'_> {
                 });
                 set_off.push((write.clone(), given.collect::<BTreeMap<_, _>>()));
             }
-            if computed_in(&query.command, self.schema).is_some() {
+            if computed_in(&query.command, self.schema).is_some() || fails_with_row(&query.command, self.schema) {
                 resolver.written.push(Written::new(Place::Nowhere(FAILS), Value::default()));
             }
             if let query::Command::Select(select) = &query.command

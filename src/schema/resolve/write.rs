@@ -22,13 +22,20 @@ pub(crate) const NO_ARBITER: &str = "there is no unique or exclusion constraint 
 
 impl<'s> Resolver<'s> {
     /// The table that a statement writes: its names, and itself.
-    fn target(&mut self, table: &TableRef) -> Option<(QName, &'s Relation)> {
+    fn target(&mut self, table: &TableRef, events: &[RuleEvent]) -> Option<(QName, &'s Relation)> {
         let name = self.relation(&table.name)?;
         let relation = self.schema.relation(&name)?;
         if matches!(relation.kind, RelationKind::MaterializedView | RelationKind::Sequence) {
             self.problem("42809", format!("cannot change \"{}\"", name.name), table.name.at);
+        } else if let Some(event) = events.iter().find(|event| self.schema.refuses_rows(relation, **event)) {
+            let what = match event {
+                RuleEvent::Update => "update",
+                RuleEvent::Delete => "delete from",
+                RuleEvent::Insert | RuleEvent::Select => "insert into",
+            };
+            self.problem("55000", format!("cannot {what} view \"{}\"", name.name), table.name.at);
         } else if relation.kind == RelationKind::View && !relation.is_writable() {
-            // An INSTEAD rule may do it.
+            // Something may take it that is not known.
             let message = format!("cannot write to view \"{}\"", name.name);
             self.resolved.problems.push(QueryProblem { code: "55000", message, at: table.name.at, sure: false });
         }
@@ -144,7 +151,8 @@ impl<'s> Resolver<'s> {
     }
 
     pub(super) fn insert(&mut self, insert: &Insert, outer: Option<&Scope<'_>>) -> Output {
-        let target = self.target(&insert.table);
+        // `DO UPDATE` of a plain view is one of its table.
+        let target = self.target(&insert.table, &[RuleEvent::Insert]);
         let Some((name, relation)) = target else {
             // The rest is looked at all the same.
             if let Some(source) = &insert.source {
@@ -338,7 +346,7 @@ impl<'s> Resolver<'s> {
     }
 
     pub(super) fn update(&mut self, update: &Update, outer: Option<&Scope<'_>>) -> Output {
-        let Some((name, relation)) = self.target(&update.table) else {
+        let Some((name, relation)) = self.target(&update.table, &[RuleEvent::Update]) else {
             self.from(&update.from, outer);
             return None;
         };
@@ -354,7 +362,7 @@ impl<'s> Resolver<'s> {
     }
 
     pub(super) fn delete(&mut self, delete: &Delete, outer: Option<&Scope<'_>>) -> Output {
-        let target = self.target(&delete.table);
+        let target = self.target(&delete.table, &[RuleEvent::Delete]);
         let names = Names::of(self.table_again(&delete.table)).join(self.from(&delete.using, outer), &[]);
         let scope = Scope { names: &names, outer };
         if let Some(filter) = &delete.filter {
@@ -376,7 +384,12 @@ impl<'s> Resolver<'s> {
     }
 
     pub(super) fn merge(&mut self, merge: &Merge, outer: Option<&Scope<'_>>) -> Output {
-        let target = self.target(&merge.table);
+        let told = [
+            (!merge.inserts.is_empty()).then_some(RuleEvent::Insert),
+            (!merge.updates.is_empty()).then_some(RuleEvent::Update),
+            merge.deletes.then_some(RuleEvent::Delete),
+        ];
+        let target = self.target(&merge.table, &told.into_iter().flatten().collect::<Vec<_>>());
         let source = self.element(&merge.source, &Names::default(), outer);
         let names = Names::of(self.table_again(&merge.table)).join(source.clone(), &[]);
         let scope = Scope { names: &names, outer };

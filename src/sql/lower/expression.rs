@@ -78,9 +78,10 @@ impl Lower<'_> {
             | E::IsNotTrue(e)
             | E::IsUnknown(e)
             | E::IsNotUnknown(e) => Expr::Logic(vec![self.expr(e)]),
-            E::IsNull(e) | E::IsNotNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
+            E::IsNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
                 Expr::Test(vec![self.expr(e)])
             }
+            E::IsNotNull(e) => Expr::Test(vec![self.expr(e), Expr::Null]),
             E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => Expr::Logic(vec![self.operator("=", a, b)]),
             E::InList { expr, list, .. } => Expr::In(self.boxed(expr), self.exprs(list), self.start(expr)),
             E::InSubquery { expr, subquery, .. } => Expr::Quantified(
@@ -92,12 +93,18 @@ impl Lower<'_> {
             E::Between { expr, low, high, .. } => {
                 Expr::Logic(vec![self.operator(">=", expr, low), self.operator("<=", expr, high)])
             }
-            E::Like { expr, pattern, any: false, .. } => self.operator("~~", expr, pattern),
-            E::ILike { expr, pattern, any: false, .. } => self.operator("~~*", expr, pattern),
+            E::Like { expr, pattern, any: false, escape_char, .. } => {
+                self.matches("~~", expr, pattern, ("like_escape", escape_char.as_deref()))
+            }
+            E::ILike { expr, pattern, any: false, escape_char, .. } => {
+                self.matches("~~*", expr, pattern, ("like_escape", escape_char.as_deref()))
+            }
             E::Like { expr, pattern, .. } | E::ILike { expr, pattern, .. } => {
                 Expr::Quantified("~~".into(), self.boxed(expr), self.boxed(pattern), self.start(expr))
             }
-            E::SimilarTo { expr, pattern, .. } => self.operator("~", expr, pattern),
+            E::SimilarTo { expr, pattern, escape_char, .. } => {
+                self.matches("~", expr, pattern, ("similar_to_escape", escape_char.as_deref()))
+            }
             E::AnyOp { left, compare_op, right, .. } | E::AllOp { left, compare_op, right } => Expr::Quantified(
                 operator_name(compare_op).into(),
                 self.boxed(left),
@@ -202,6 +209,22 @@ impl Lower<'_> {
             B::Overlaps => Expr::Test(vec![self.expr(left), self.expr(right)]),
             _ => self.operator(&operator_name(op), left, right),
         }
+    }
+
+    /// A pattern with an escape of its own is made into one without, by a function of the server's; so is each of `SIMILAR TO`.
+    fn matches(
+        &self,
+        operator: &str,
+        expr: &ast::Expr,
+        pattern: &ast::Expr,
+        (escaped, escape): (&str, Option<&ast::Expr>),
+    ) -> Expr {
+        let mut pattern = self.expr(pattern);
+        if escape.is_some() || operator == "~" {
+            let given = std::iter::once(pattern).chain(escape.map(|escape| self.expr(escape)));
+            pattern = self.builtin(escaped, given.collect());
+        }
+        Expr::Operator(operator.into(), Some(self.boxed(expr)), Box::new(pattern), self.start(expr))
     }
 
     pub(super) fn accessed(&self, root: &ast::Expr, chain: &[AccessExpr]) -> Expr {
@@ -318,6 +341,13 @@ impl Lower<'_> {
             "greatest" => Expr::Common("GREATEST", std::mem::take(arguments), at),
             "least" => Expr::Common("LEAST", std::mem::take(arguments), at),
             "row" => Expr::Row(std::mem::take(arguments)),
+            // `NFC` is a word of its own.
+            "normalize" => {
+                if let [_, form @ Expr::Column(..)] = arguments.as_mut_slice() {
+                    *form = Expr::Text("NFC".into(), At::default());
+                }
+                Expr::Call(call)
+            }
             _ => match keyword_type(word).filter(|_| arguments.len() < 2) {
                 Some(data_type) => Expr::Typed(TypeName::canonical(data_type), std::mem::take(arguments)),
                 None => Expr::Call(call),

@@ -5,7 +5,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::Result;
-use super::query::kept_command;
+use super::query::{kept_at, kept_command};
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{Operation, RuleBody, RuleChange, RuleEvent, RuleVerb};
@@ -31,6 +31,7 @@ pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     eat_word(parser, "to");
     let table = lower_name(&parser.parse_object_name(false)?);
     let conditional = eat_word(parser, "where");
+    let condition = conditional.then(|| kept_at(parser)).flatten();
     let mut depth = 0_usize;
     while parser.peek_token_ref().token != Token::EOF && !(depth == 0 && eat_word(parser, "do")) {
         match parser.next_token().token {
@@ -70,7 +71,7 @@ pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let actions = written.into_iter().filter_map(|tokens| parser_over(tokens).parse_statement().ok());
     let actions = actions.filter(|_| !nothing && !notifies).map(|statement| kept_command(&statement)).collect();
     let single = statements == 1 && !nothing && !notifies;
-    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, nothing, single, returning, actions });
+    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, condition, nothing, single, returning, actions });
     Ok(vec![opaque("CREATE RULE", RuleChange { name, table, verb })])
 }
 

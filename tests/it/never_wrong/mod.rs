@@ -1,5 +1,6 @@
 //! What the field found the tool to be wrong about, by kind; a server is the judge wherever one can be.
 
+mod beside;
 mod refusals;
 mod slicing;
 mod verdicts;

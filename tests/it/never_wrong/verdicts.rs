@@ -54,12 +54,18 @@ fn judged(case: &Case) -> String {
     format!("{text} {}", steps.collect::<String>())
 }
 
-fn check(base: &'static str, release: &'static str, blue: &'static str, green: &'static str, expected: &str) {
+pub(super) fn check(
+    base: &'static str,
+    release: &'static str,
+    blue: &'static str,
+    green: &'static str,
+    expected: &str,
+) {
     let case = Case { base, release, blue, green };
     assert_eq!(judged(&case), expected, "{release}\nblue:  {blue}\ngreen: {green}");
 }
 
-const ONE: &str = "SELECT 1;";
+pub(super) const ONE: &str = "SELECT 1;";
 
 #[test]
 fn bodies_of_functions_are_held_against_the_schema() {
@@ -831,6 +837,15 @@ fn a_constant_that_fails_behind_a_trigger_is_told() {
     check(T, WHOLE, INSERT, ONE, "safe <");
     check(T, "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();", INSERT, ONE, "safe (CO301) <");
     check(T, "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION h();", INSERT, ONE, "safe <");
+    // A pattern fails for whatever row is held against it.
+    const P: &str = "CREATE TABLE t (id int, b text);
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.b := regexp_replace(NEW.b, ''('', NEW.b); RETURN NEW; END';
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.b := regexp_replace(NEW.b, ''(a)'', NEW.b); RETURN NEW; END';";
+    const ROW: &str = "INSERT INTO t (id, b) VALUES ($1, $2);";
+    check(P, "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();", ROW, ONE, "safe (CO301) <");
+    check(P, "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();", ROW, ONE, "safe <");
+    check(P, "CREATE INDEX i ON t (id) WHERE b ~ '(';", ROW, ONE, "safe (CO301) <");
+    check(P, "CREATE INDEX i ON t (id) WHERE b ~ 'a';", ROW, ONE, "safe <");
 }
 
 #[test]

@@ -9,10 +9,12 @@ mod immutable;
 mod input;
 mod kinds;
 mod objects;
+mod patterns;
 mod routines;
 mod rules;
 mod signatures;
 mod stored;
+mod views;
 mod written;
 
 use cutover::diagnostic::Severity;
@@ -512,8 +514,10 @@ async fn what_the_server_refuses_is_foreseen() {
             rules::CASES,
             expressions::CASES,
             objects::CASES,
+            patterns::CASES,
             signatures::CASES,
             stored::CASES,
+            views::CASES,
             written::CASES,
         ];
         let always = always.into_iter().flatten().copied();

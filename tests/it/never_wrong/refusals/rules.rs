@@ -1,6 +1,8 @@
 //! Rules: what they take of what is written into a view, and what stands below them.
 
 const A: &str = "CREATE TABLE t (id int, a int); CREATE TABLE log (id int, a int, c int); CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO log (id, a) VALUES (NEW.id, NEW.a)";
+const W: &str = "CREATE TABLE t (id int, a int, k text); CREATE TABLE o (id int, c int); CREATE TABLE log (id int);
+    CREATE RULE r AS ON UPDATE TO t WHERE OLD.a <> NEW.a AND EXISTS (SELECT FROM o WHERE o.c = NEW.a) DO ALSO INSERT INTO log VALUES (NEW.id)";
 const B: &str = "CREATE TABLE t (id int, a int); CREATE VIEW v AS SELECT id, a + 1 AS b FROM t; CREATE RULE r AS ON INSERT TO v DO INSTEAD INSERT INTO t VALUES (NEW.id, NEW.b - 1)";
 
 pub(super) const CASES: &[(&str, &str, bool)] = &[
@@ -15,6 +17,14 @@ pub(super) const CASES: &[(&str, &str, bool)] = &[
     (A, "DROP TABLE t, log", false),
     (A, "ALTER TABLE log DROP COLUMN a CASCADE", false),
     (A, "DROP RULE r ON t; DROP TABLE log", false),
+    (W, "ALTER TABLE t DROP COLUMN a", true),
+    (W, "ALTER TABLE t DROP COLUMN k", false),
+    (W, "ALTER TABLE t ALTER COLUMN a TYPE bigint", true),
+    (W, "ALTER TABLE t ALTER COLUMN k TYPE varchar(9)", false),
+    (W, "ALTER TABLE o DROP COLUMN c", true),
+    (W, "DROP TABLE o", true),
+    (W, "DROP TABLE o CASCADE; DROP TABLE log", false),
+    (W, "DROP RULE r ON t; ALTER TABLE t DROP COLUMN a", false),
     (B, "INSERT INTO v (id, b) VALUES (1, 1)", false),
     (B, "UPDATE v SET b = 1", true),
     (B, "UPDATE v SET id = 1", false),
