@@ -412,6 +412,15 @@ impl Schema {
         self.objects.iter().flat_map(OrdMap::keys).any(is)
     }
 
+    /// Whether an operator of this sign was made.
+    pub(crate) fn has_operator(&self, sign: &str) -> bool {
+        let is = |key: &(ObjectKind, Ident)| {
+            let bare = key.1.rsplit_once('.').map_or(&*key.1, |(_, bare)| bare);
+            key.0 == ObjectKind::Operator && bare.trim() == sign
+        };
+        self.objects.iter().flat_map(OrdMap::keys).any(is)
+    }
+
     /// The table of statistics.
     pub(crate) fn statistics_on(&self, name: &str) -> Option<QName> {
         let key = refusals::missing::followed(ObjectKind::Statistics, name)?;

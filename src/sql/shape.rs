@@ -84,8 +84,11 @@ fn folds(expr: &Expr) -> bool {
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             match expr {
-                Expr::Function(f) if *self.0 == 0 && (f.over.is_some() || AGGREGATES.contains(&&*last(&f.name))) => {
-                    ControlFlow::Break(())
+                Expr::Function(f) if *self.0 == 0 => {
+                    // Another schema's function of that name is somebody's own.
+                    let is_servers = f.name.0.len() == 1 || f.name.to_string().starts_with("pg_catalog.");
+                    let folds = f.over.is_some() || (is_servers && AGGREGATES.contains(&&*last(&f.name)));
+                    if folds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 }
                 _ => ControlFlow::Continue(()),
             }

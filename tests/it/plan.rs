@@ -554,7 +554,7 @@ fn edited_plans_are_refused() {
     assert_snapshot!(check_edited("\"format_version\": \"2.0\"", "\"format_version\": \"3.0\""), @r"
     exit 6
     --- stderr
-    error: release.plan: the plan has format version 3.0, this cutover reads 2.4
+    error: release.plan: the plan has format version 3.0, this cutover reads 2.5
       help: make a new plan with `cutover plan -o FILE`
     ");
     assert_snapshot!(check_edited("\"phase\": \"after\"", "\"phase\": \"soon\""), @r"

@@ -218,9 +218,32 @@ fn condition_fails(filter: &Expr, schema: &Schema) -> Option<Fault> {
         Expr::And(parts) | Expr::Logic(parts) if !parts.iter().any(is_constant) => {
             parts.iter().find_map(|part| condition_fails(part, schema))
         }
-        Expr::Operator(operator, Some(_), right, _) => served::unplanned(operator, &compute(right, schema).ok()?),
+        Expr::Operator(operator, Some(left), right, _) if is_text(left, schema) => {
+            served::unplanned(operator, &compute(right, schema).ok()?)
+        }
         _ => None,
     })
+}
+
+/// Whether a value surely is a text: others may have an operator of the same name (`ltree ~ lquery`). Of a column, all that have its name must be.
+fn is_text(expr: &Expr, schema: &Schema) -> bool {
+    let text = |to: &TypeName| {
+        matches!(&*schema.below_domains(to).base(), "text" | "character varying" | "character" | "name" | "citext")
+    };
+    match expr {
+        Expr::Text(..) => true,
+        Expr::Cast(_, to, _) => text(to),
+        Expr::Column(parts, _) => {
+            let Some(name) = parts.last() else { return false };
+            let mut all = schema.relations().filter_map(|(_, relation)| relation.column(name)).peekable();
+            all.peek().is_some() && all.all(|column| column.data_type.as_ref().is_some_and(text))
+        }
+        Expr::Call(call) => {
+            let own = !schema.functions(&schema.resolve_function(&call.name)).is_empty();
+            !own && matches!(&*call.name.name, "lower" | "upper" | "btrim" | "ltrim" | "rtrim" | "concat")
+        }
+        _ => false,
+    }
 }
 
 /// Why a default of a type fails, or may, whenever an INSERT leaves its column out.
@@ -405,7 +428,8 @@ pub(super) fn any_row_fails(expr: &Expr, schema: &Schema) -> bool {
     let found = |expr: &Expr| compute(expr, schema).unwrap_or(Found::Unknown);
     expr.any(&|part| match part {
         Expr::Operator(operator, Some(left), right, _) => {
-            served::refused_with_row(operator, &[found(left), found(right)]).is_some()
+            let known = is_text(left, schema) || !matches!(found(left), Found::Unknown);
+            known && served::refused_with_row(operator, &[found(left), found(right)]).is_some()
         }
         Expr::Call(call) => {
             let own = !schema.functions(&schema.resolve_function(&call.name)).is_empty();

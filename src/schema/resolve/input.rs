@@ -157,10 +157,10 @@ fn hardware(text: &str, digits: &[usize]) -> bool {
 /// How many numbers a form on a plane is written with; `None`: it holds words.
 fn numbers(text: &str) -> Option<usize> {
     let between = |sign: char| sign.is_whitespace() || "()[]<>{},".contains(sign);
-    if worded(text, &["inf", "infinity", "nan"]) {
+    if worded(text, &["inf", "infinity", "nan", "-inf", "-infinity", "-nan"]) {
         return None;
     }
-    if text.contains(|sign: char| sign.is_alphabetic() && !"eE".contains(sign)) {
+    if text.contains(|sign: char| sign.is_alphabetic() && !"eExXpP".contains(sign)) {
         return Some(0);
     }
     Some(text.split(between).filter(|part| !part.is_empty()).count())
@@ -192,7 +192,7 @@ fn tsquery(text: &str) -> bool {
             '!' | '(' | ')' | '&' | '|' => return false,
             _ if wants => {
                 wants = false;
-                rest.find(|sign: char| sign.is_whitespace() || "!()&|".contains(sign)).unwrap_or(rest.len())
+                rest.find(|sign: char| sign.is_ascii_whitespace() || "!()&|".contains(sign)).unwrap_or(rest.len())
             }
             _ => return false,
         };
@@ -207,7 +207,12 @@ fn jsonpath(text: &str) -> bool {
         return !text.is_empty();
     }
     let count = |sign: char| text.matches(sign).count();
-    let whole = !text.is_empty() && !text.starts_with('.') && !text.ends_with(['.', '?']);
+    let is_digit = |sign: Option<char>| sign.is_some_and(|sign| sign.is_ascii_digit());
+    let (begins, ends) = (text.strip_prefix('.'), text.strip_suffix('.'));
+    let whole = !text.is_empty()
+        && !text.ends_with('?')
+        && begins.is_none_or(|rest| is_digit(rest.chars().next()))
+        && ends.is_none_or(|rest| is_digit(rest.chars().next_back()));
     whole && count('(') == count(')') && count('[') == count(']')
 }
 
@@ -320,8 +325,8 @@ fn range(text: &str, whole: bool) -> bool {
     let Some(inside) = text.strip_prefix(['[', '(']).and_then(|text| text.strip_suffix([']', ')'])) else {
         return false;
     };
-    // What is quoted may hold anything.
-    if inside.contains(['"', '\\']) {
+    // What is quoted may hold anything; newer servers know other numbers (`0x10`, `1_000`).
+    if inside.contains(['"', '\\', 'x', '_']) {
         return true;
     }
     let Some((low, high)) = inside.split_once(',').filter(|(_, high)| !high.contains(',')) else { return false };

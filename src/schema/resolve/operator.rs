@@ -8,6 +8,7 @@ use super::sorting::Need;
 use super::types::{Sure, Type};
 use crate::schema::Schema;
 use crate::sql::TypeName;
+use crate::sql::operation::Ident;
 use crate::sql::query::{At, Expr};
 
 /// Whether a new operator may be meant where one of the server's was: it is for types of the server's, and suits some better than the server's own.
@@ -48,6 +49,16 @@ impl Resolver<'_> {
         let left = left.map(|left| (left, self.expr(left, scope)));
         let right_type = self.expr(right, scope);
         self.apply(name, left.as_ref().map(|(expr, data_type)| (*expr, data_type)), (right, &right_type), at)
+    }
+
+    /// Whether there may be an operator of this sign for types of the server's that it does not come with: made by a statement, or by an extension.
+    fn may_be_own_operator(&self, sign: &str) -> bool {
+        let brings = |name: &Ident| match &**name {
+            "pg_trgm" => sign.contains('%') || sign.contains("<->"),
+            "intarray" => ["&", "|", "#", "+", "-", "@@", "~~"].contains(&sign),
+            _ => false,
+        };
+        self.schema.has_operator(sign) || self.schema.extensions().any(brings)
     }
 
     /// Notes which columns the parameters on one side meet on the other.
@@ -129,13 +140,13 @@ impl Resolver<'_> {
                     [left, right] => format!("{left} {name} {right}"),
                     _ => format!("{name} {}", words.join("")),
                 };
-                // Somebody may have made an operator.
-                if signatures.is_empty() {
+                if signatures.is_empty() || self.may_be_own_operator(name) {
                     return Type::Any;
                 }
                 self.problem("42883", format!("operator does not exist: {call}"), at);
                 Type::Any
             }
+            Overload::Ambiguous if self.may_be_own_operator(name) => Type::Any,
             Overload::Ambiguous => {
                 self.problem("42725", format!("operator is not unique: {name}"), at);
                 Type::Any
@@ -207,7 +218,7 @@ impl Resolver<'_> {
                     self.settle_open(&Expr::Null, &right_type, &format!("{wanted}[]"));
                 }
             }
-            Overload::None if !signatures.is_empty() => {
+            Overload::None if !signatures.is_empty() && !self.may_be_own_operator(name) => {
                 self.problem("42883", format!("operator does not exist: {left_now} {name} {probe}"), at);
             }
             Overload::None | Overload::Ambiguous | Overload::Unsure(_) => {

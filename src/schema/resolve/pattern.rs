@@ -75,7 +75,7 @@ impl Regex<'_> {
     }
 
     fn group(&mut self) -> Option<&'static str> {
-        self.repeats = false;
+        let repeats = std::mem::replace(&mut self.repeats, false);
         if self.letters.next_if_eq(&'?').is_none() {
             // `(*…` is no group of options.
             self.groups += 1;
@@ -86,8 +86,12 @@ impl Regex<'_> {
             Some(':') => false,
             Some('=' | '!') => true,
             Some('<') if matches!(self.letters.next(), Some('=' | '!')) => true,
-            // A comment.
-            Some('#') => return self.letters.by_ref().all(|letter| letter != ')').then_some(PARENTHESES),
+            // A comment, which may end with the pattern, and leaves what stands before as it is.
+            Some('#') => {
+                self.letters.by_ref().find(|letter| *letter == ')');
+                self.repeats = repeats;
+                return None;
+            }
             _ => return Some(OPERAND),
         };
         self.open.push(!looks);
@@ -148,8 +152,13 @@ impl Regex<'_> {
                 Some(']') if !first => return None,
                 Some('[') if matches!(self.letters.peek(), Some(':' | '.' | '=')) => {
                     let sign = self.letters.next()?;
-                    let name: String = self.letters.by_ref().take_while(|letter| *letter != sign).collect();
-                    if self.letters.next() != Some(']') {
+                    let mut name = String::new();
+                    // One of a single letter may be of that sign itself: `[[...]]`.
+                    while self.letters.peek() != Some(&sign) || name.is_empty() {
+                        name.push(self.letters.next()?);
+                    }
+                    self.letters.next();
+                    if self.letters.next_if_eq(&']').is_none() {
                         return Some(BRACKETS);
                     }
                     if sign == ':' && !CLASSES.contains(&format!(" {name} ")) {

@@ -54,9 +54,9 @@ const UNCHANGING: &[(&[&str], Refusal)] = &[
     ),
     (&["regexp_matches"], regex),
     (&["regexp_replace"], regex_replaced),
-    (&["substring", "substr"], |given| match given {
+    (&["substring"], |given| match given {
         [_, Given::Text(_)] => regex(given),
-        [_, _, Given::Text(escape)] if 1 < escape.chars().count() => said("invalid escape string"),
+        [_, Given::Text(_), Given::Text(escape)] if 1 < escape.chars().count() => said("invalid escape string"),
         _ => None,
     }),
     (&["~~", "!~~"], like),
@@ -85,10 +85,6 @@ const UNCHANGING: &[(&[&str], Refusal)] = &[
     }),
     (&["acos", "asin"], |given| match given {
         [Given::Whole(number)] if !(-1..=1).contains(number) => said("input is out of range"),
-        _ => None,
-    }),
-    (&["factorial"], |given| match given {
-        [Given::Whole(number)] if *number < 0 => said("factorial of a negative number is undefined"),
         _ => None,
     }),
     (&["split_part"], |given| match given {
@@ -151,7 +147,8 @@ const BY_SETTINGS: &[(&[&str], Refusal)] = &[
         [Given::Text(text), Given::Text(pattern)] => {
             let plain = pattern.bytes().all(|sign| matches!(sign, b'9' | b'0' | b'.' | b','));
             let digits = text.bytes().any(|sign| sign.is_ascii_digit());
-            (plain && !digits).then(|| Fault::Said("invalid input syntax for type numeric: \" \"".into()))
+            (plain && !digits && !pattern.is_empty())
+                .then(|| Fault::Said("invalid input syntax for type numeric: \" \"".into()))
         }
         _ => None,
     }),

@@ -277,17 +277,20 @@ fn same(one: &Expr, other: &Expr) -> bool {
             one.name.name == other.name.name && plain(one) && plain(other) && all(&one.arguments, &other.arguments)
         }
         (Expr::Test(one), Expr::Test(other)) => all(one, other),
+        (Expr::Cast(one, to, _), Expr::Cast(other, other_to, _)) => to == other_to && same(one, other),
         _ => false,
     }
 }
 
-/// Without a cast that changes nothing.
+/// A constant without its cast. That of a column may make others equal: `1.0` and `1.00` are two texts.
 fn plain(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast(inner, to, _)
-            if matches!(&*to.base(), "text" | "character varying") && to.modifiers().is_empty() =>
+            if matches!(**inner, Expr::Text(..))
+                && matches!(&*to.base(), "text" | "character varying")
+                && to.modifiers().is_empty() =>
         {
-            plain(inner)
+            inner
         }
         other => other,
     }

@@ -78,9 +78,8 @@ impl Lower<'_> {
             | E::IsNotTrue(e)
             | E::IsUnknown(e)
             | E::IsNotUnknown(e) => Expr::Logic(vec![self.expr(e)]),
-            E::IsNull(e) | E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => {
-                Expr::Test(vec![self.expr(e)])
-            }
+            E::IsNull(e) => Expr::Test(vec![self.expr(e)]),
+            E::IsJson { expr: e, .. } | E::IsNormalized { expr: e, .. } => Expr::Logic(vec![self.expr(e)]),
             E::IsNotNull(e) => Expr::Test(vec![self.expr(e), Expr::Null]),
             E::IsDistinctFrom(a, b) | E::IsNotDistinctFrom(a, b) => Expr::Logic(vec![self.operator("=", a, b)]),
             E::InList { expr, list, .. } => Expr::In(self.boxed(expr), self.exprs(list), self.start(expr)),
@@ -93,18 +92,27 @@ impl Lower<'_> {
             E::Between { expr, low, high, .. } => {
                 Expr::Logic(vec![self.operator(">=", expr, low), self.operator("<=", expr, high)])
             }
-            E::Like { expr, pattern, any: false, escape_char, .. } => {
-                self.matches("~~", expr, pattern, ("like_escape", escape_char.as_deref()))
-            }
-            E::ILike { expr, pattern, any: false, escape_char, .. } => {
-                self.matches("~~*", expr, pattern, ("like_escape", escape_char.as_deref()))
-            }
+            E::Like { negated, expr, pattern, any: false, escape_char, .. } => self.matches(
+                if *negated { "!~~" } else { "~~" },
+                expr,
+                pattern,
+                ("like_escape", escape_char.as_deref()),
+            ),
+            E::ILike { negated, expr, pattern, any: false, escape_char, .. } => self.matches(
+                if *negated { "!~~*" } else { "~~*" },
+                expr,
+                pattern,
+                ("like_escape", escape_char.as_deref()),
+            ),
             E::Like { expr, pattern, .. } | E::ILike { expr, pattern, .. } => {
                 Expr::Quantified("~~".into(), self.boxed(expr), self.boxed(pattern), self.start(expr))
             }
-            E::SimilarTo { expr, pattern, escape_char, .. } => {
-                self.matches("~", expr, pattern, ("similar_to_escape", escape_char.as_deref()))
-            }
+            E::SimilarTo { negated, expr, pattern, escape_char, .. } => self.matches(
+                if *negated { "!~" } else { "~" },
+                expr,
+                pattern,
+                ("similar_to_escape", escape_char.as_deref()),
+            ),
             E::AnyOp { left, compare_op, right, .. } | E::AllOp { left, compare_op, right } => Expr::Quantified(
                 operator_name(compare_op).into(),
                 self.boxed(left),
@@ -220,7 +228,7 @@ impl Lower<'_> {
         (escaped, escape): (&str, Option<&ast::Expr>),
     ) -> Expr {
         let mut pattern = self.expr(pattern);
-        if escape.is_some() || operator == "~" {
+        if escape.is_some() || operator.ends_with('~') && !operator.ends_with("~~") {
             let given = std::iter::once(pattern).chain(escape.map(|escape| self.expr(escape)));
             pattern = self.builtin(escaped, given.collect());
         }
