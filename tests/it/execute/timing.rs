@@ -151,7 +151,8 @@ fn steps_after_the_cutover_have_a_window_of_their_own() {
 fn whoever_waits_goes_on_when_the_time_comes() {
     let shop = Shop::new();
     let mut plan = shop.plan();
-    let soon = Timestamp::now() + 4.seconds();
+    // A crowded machine takes its time until then.
+    let soon = Timestamp::now() + 12.seconds();
     plan.release.after.not_before = Some(soon);
     let plan = shop.save(&plan.sealed());
     let child = shop.spawn(&["execute", &plan, "--yes", "--traffic", "simulated", "--wait"]);
@@ -278,6 +279,7 @@ fn a_pause_just_before_its_time() {
     let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
     let mut plan = brief(&shop);
     plan.release = ReleaseDefinition { limits: plan.release.limits, ..config.inputs.release };
+    plan.release.limits.after_delay_ms = Some(4_000);
     let plan = shop.save(&plan.sealed());
     let child = shop.spawn(&["execute", &plan, "--yes", "--traffic", "simulated", "--wait"]);
     until("it waits", || shop.journal().contains(&"time_awaited".to_owned()));
@@ -286,7 +288,8 @@ fn a_pause_just_before_its_time() {
     until("it asks how green does", || std::fs::exists(format!("{folder}/asked")).unwrap());
     let pause = shop.spawn(&["pause"]);
     until("the pause is written", || shop.journal().contains(&"pause_asked".to_owned()));
-    shop.sql("SELECT pg_sleep(0.7)");
+    // Its time comes meanwhile.
+    shop.sql("SELECT pg_sleep(4)");
     std::fs::remove_file(format!("{folder}/hold")).unwrap();
     Ran::from(pause.wait_with_output().unwrap()).ends(0).says("is paused");
     assert_eq!(columns(&shop), ["email", "id", "name", "nick", "phone"], "nothing is taken from blue");
