@@ -147,10 +147,11 @@ pub(crate) fn signal(child: &Child, signal: Signal) {
 
 /// Polls for something that another process does.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(90);
     while !done() {
         assert!(Instant::now() < deadline, "waited too long until {what}");
-        std::thread::yield_now();
+        // Whoever it waits for needs the processor, too: most of these questions are a connection each.
+        std::thread::park_timeout(Duration::from_millis(10));
     }
 }
 
