@@ -298,7 +298,7 @@ impl RawTimes {
 
 impl RawAfter {
     pub(super) fn times(self) -> PhaseTimes {
-        PhaseTimes { not_before: self.not_before.map(|Moment(at)| at), only_between: self.only_between }
+        RawTimes { not_before: self.not_before, only_between: self.only_between }.times()
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::begun::{plan_of, status_of};
+use super::begun::plan_of;
 use super::error::ExecuteError;
 use super::journal::{self, Entry, Record, TrafficRecord};
 use super::session::server_time;
@@ -58,14 +58,15 @@ pub async fn debt(client: &Session) -> Result<Option<Debt>, ExecuteError> {
         return Ok(None);
     }
     let Some(release) = journal::latest_release(client).await? else { return Ok(None) };
-    let (status, entries) = (status_of(client, &release.id).await?, journal::entries(client, &release.id).await?);
+    let entries = journal::entries(client, &release.id).await?;
+    let status = Status::of(entries.iter().map(|entry| &entry.record))?.ok_or(ExecuteError::NoRelease)?;
     let Some(since) = owes_since(&status, &entries) else { return Ok(None) };
     let plan = plan_of(&release)?;
     let owed = plan.phase(Phase::After).filter(|step| !status.is_done(step.id)).map(|step| Owed {
         step: step.id,
         object: step.object.clone(),
         action: step.action.clone(),
-        place: step.origin().map(|origin| format!("{}:{}:{}", origin.path, origin.line, origin.column)),
+        place: step.place(),
     });
     let steps: Vec<Owed> = owed.collect();
     if steps.is_empty() {

@@ -257,7 +257,7 @@ fn step_now(plan: &SavedPlan, status: &Status, entries: &[Entry]) -> Option<Step
         step: step.id,
         object: step.object.clone(),
         action: step.action.clone(),
-        place: step.origin().map(|origin| format!("{}:{}:{}", origin.path, origin.line, origin.column)),
+        place: step.place(),
         state: known.map(|known| known.state).unwrap_or_default(),
         begun: entries.iter().rev().find(is_begun).map(|entry| entry.at),
         rows: known.and_then(|known| known.progress.as_ref()).map(|progress| progress.rows),

@@ -546,4 +546,9 @@ impl Step {
     pub fn origin(&self) -> Option<&Origin> {
         self.statements().iter().find_map(|statement| statement.origin.as_ref())
     }
+
+    /// The same as people read it, `path:line:column`.
+    pub fn place(&self) -> Option<String> {
+        self.origin().map(|origin| format!("{}:{}:{}", origin.path, origin.line, origin.column))
+    }
 }

@@ -16,11 +16,8 @@ fn shop(toml: &str) -> Shop {
 }
 
 fn configure(shop: &Shop, toml: &str) {
-    let path = shop.folder.path().join("cutover.toml");
-    std::fs::write(&path, format!("[release]\ntraffic = \"simulated\"\n{toml}")).unwrap();
-    let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
     let mut plan = shop.plan();
-    plan.release = config.inputs.release;
+    plan.release = shop.configured(&format!("[release]\ntraffic = \"simulated\"\n{toml}"));
     shop.save(&plan.sealed());
 }
 

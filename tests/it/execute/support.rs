@@ -344,6 +344,13 @@ impl Shop {
         .sealed()
     }
 
+    /// How its `cutover.toml`, with this text, wants a release to go.
+    pub(crate) fn configured(&self, toml: &str) -> ReleaseDefinition {
+        std::fs::write(self.folder.path().join("cutover.toml"), toml).unwrap();
+        let config = cutover::config::find(self.folder.path().try_into().unwrap()).unwrap().unwrap();
+        config.inputs.release
+    }
+
     /// Writes a plan and returns its path.
     pub(crate) fn save(&self, plan: &SavedPlan) -> String {
         let path = self.folder.path().join("release.plan");

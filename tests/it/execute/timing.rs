@@ -99,9 +99,7 @@ fn watched(ramped: &Ramped) -> ReleaseDefinition {
     let toml = format!(
         "[release]\nwatch = [\"alive\"]\n[checks.alive]\nkind = \"command\"\ncommand = [\"sh\", \"-c\", \"test ! -e {folder}/failing\"]\ninterval = \"200ms\"\n"
     );
-    std::fs::write(ramped.shop.folder.path().join("cutover.toml"), toml).unwrap();
-    let config = cutover::config::find(ramped.shop.folder.path().try_into().unwrap()).unwrap().unwrap();
-    config.inputs.release
+    ramped.shop.configured(&toml)
 }
 
 #[test]
@@ -275,10 +273,8 @@ fn a_pause_just_before_its_time() {
     let toml = format!(
         "[release]\nwatch = [\"slow\"]\n[checks.slow]\nkind = \"command\"\ncommand = [\"sh\", \"-c\", \"touch {folder}/asked; while test -e {folder}/hold; do sleep 0.02; done\"]\ninterval = \"100ms\"\ntimeout = \"60s\"\n"
     );
-    std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
-    let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
     let mut plan = brief(&shop);
-    plan.release = ReleaseDefinition { limits: plan.release.limits, ..config.inputs.release };
+    plan.release = ReleaseDefinition { limits: plan.release.limits, ..shop.configured(&toml) };
     plan.release.limits.after_delay_ms = Some(4_000);
     let plan = shop.save(&plan.sealed());
     let child = shop.spawn(&["execute", &plan, "--yes", "--traffic", "simulated", "--wait"]);
@@ -321,10 +317,8 @@ fn a_hook_waits_with_the_steps_that_it_comes_before() {
     let folder = shop.folder.path().to_str().unwrap().to_owned();
     let hook = |name: &str| format!("[hooks.{name}]\nkind = \"command\"\ncommand = [\"touch\", \"{folder}/{name}\"]\n");
     let toml = ["before-expand", "before-contract"].map(hook).concat();
-    std::fs::write(shop.folder.path().join("cutover.toml"), toml).unwrap();
-    let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
     let mut plan = delayed(&shop);
-    plan.release = ReleaseDefinition { limits: plan.release.limits, ..config.inputs.release };
+    plan.release = ReleaseDefinition { limits: plan.release.limits, ..shop.configured(&toml) };
     let path = shop.save(&plan.sealed());
     let run = |args: &[&str]| {
         let args = [args, &["--yes", "--traffic", "simulated"]].concat();

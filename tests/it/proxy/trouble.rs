@@ -15,10 +15,8 @@ fn shop(front: &Front, ramp: &str) -> Shop {
 fn shop_with(toml: &str, ramp: &str) -> Shop {
     let shop = Shop::new();
     let text = format!("[release]\ntraffic = \"edge\"\nramp = \"{ramp}\"\n{toml}");
-    std::fs::write(shop.folder.path().join("cutover.toml"), text).unwrap();
-    let config = cutover::config::find(shop.folder.path().try_into().unwrap()).unwrap().unwrap();
     let mut plan = shop.plan();
-    plan.release = config.inputs.release;
+    plan.release = shop.configured(&text);
     shop.save(&plan.sealed());
     shop
 }
