@@ -5,8 +5,7 @@ use tokio::runtime::Runtime;
 use super::error::CliError;
 use super::exit::Exit;
 use super::{out, settings};
-use crate::execute::Future;
-use crate::postgres::{ConnectError, Environment, PasswordSource, Session, Target, connect};
+use crate::postgres::{ConnectError, Environment, PasswordSource, Session, Target, TargetError, connect};
 use crate::release::Configured;
 
 /// The variable that stands for `--database`.
@@ -27,13 +26,8 @@ impl DatabaseArgs {
 
     /// Resolves the database. A password on the command line is refused: every user of the machine can read it there.
     pub(super) fn target(&self) -> Result<Target, CliError> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let mut environment = Environment::from_lookup(variable);
-        if let Ok(Some(user)) = nix::unistd::User::from_uid(nix::unistd::getuid()) {
-            environment = environment.with_os_user(user.name);
-        }
-        let text = self.database.clone().or_else(|| variable(VARIABLE)).unwrap_or_default();
-        let target = Target::parse(&text, &environment).map_err(CliError::usage)?;
+        let text = self.database.clone().or_else(|| std::env::var(VARIABLE).ok()).unwrap_or_default();
+        let target = Target::parse(&text, &environment()).map_err(CliError::usage)?;
         if self.database.is_some() && target.has_password_in_text() {
             return Err(CliError::usage(
                 "--database holds a password, and every user of this machine can read command lines",
@@ -49,16 +43,22 @@ impl DatabaseArgs {
     /// The same, whose password a program says where `cutover.toml` or the environment names one.
     pub(super) fn own_target(&self) -> Result<Target, CliError> {
         let target = self.target()?;
-        let here = settings::at_hand("a password command that stands there is");
-        let Some(command) = here.password_command else { return Ok(target) };
-        let surroundings = settings::surroundings();
-        let program =
-            surroundings.program(|path| Configured::path_in(&here.folder, path), "password-command", &command);
-        let program = program.map_err(|why| CliError::usage(format!("[database]: {why}")))?;
-        Ok(target.with_password_source(PasswordSource::new(move || {
-            let program = program.clone();
-            Box::pin(async move { program.secret().await })
-        })))
+        Ok(match password_source()? {
+            Some(source) => target.with_password_source(source),
+            None => target,
+        })
+    }
+
+    /// Reads other connections as it reads its own. What they leave open comes from the environment, and a password from the same program.
+    pub(super) fn parser() -> Result<impl Fn(&str) -> Result<Target, TargetError>, CliError> {
+        let (environment, source) = (environment(), password_source()?);
+        Ok(move |text: &str| {
+            let target = Target::parse(text, &environment)?;
+            Ok(match &source {
+                Some(source) => target.with_password_source(source.clone()),
+                None => target,
+            })
+        })
     }
 
     /// Connects to a server that need not be the release's: its password is of no program's.
@@ -70,6 +70,27 @@ impl DatabaseArgs {
     pub(super) async fn connect(&self) -> Result<Session, CliError> {
         connect(&self.own_target()?).await.map_err(|error| connect_error(&error))
     }
+}
+
+fn environment() -> Environment {
+    let environment = Environment::from_lookup(|name: &str| std::env::var(name).ok());
+    match nix::unistd::User::from_uid(nix::unistd::getuid()) {
+        Ok(Some(user)) => environment.with_os_user(user.name),
+        _ => environment,
+    }
+}
+
+/// The program that says passwords, where `cutover.toml` or the environment names one.
+fn password_source() -> Result<Option<PasswordSource>, CliError> {
+    let here = settings::at_hand("a password command that stands there is");
+    let Some(command) = here.password_command else { return Ok(None) };
+    let surroundings = settings::surroundings();
+    let program = surroundings.program(|path| Configured::path_in(&here.folder, path), "password-command", &command);
+    let program = program.map_err(|why| CliError::usage(format!("[database]: {why}")))?;
+    Ok(Some(PasswordSource::new(move || {
+        let program = program.clone();
+        Box::pin(async move { program.secret().await })
+    })))
 }
 
 fn connect_error(error: &ConnectError) -> CliError {
@@ -84,29 +105,6 @@ fn connect_error(error: &ConnectError) -> CliError {
 pub(super) fn runtime() -> Result<Runtime, CliError> {
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     built.map_err(|e| CliError::usage(format!("the asynchronous runtime does not start: {e}")))
-}
-
-/// Cancels what a session runs.
-pub(super) fn canceller(session: &Session) -> impl Fn() -> Future<'static, ()> + Send + Sync + use<> {
-    let cancel = session.cancel_handle();
-    move || {
-        let (cancel, runtime) = (cancel.clone(), tokio::runtime::Handle::current());
-        // On a thread of its own, because the compiler does not see that the future is `Send`.
-        let asked = tokio::task::spawn_blocking(move || runtime.block_on(cancel.cancel()));
-        Box::pin(async move {
-            // The statement itself tells whether it was cancelled.
-            let _ = asked.await;
-        })
-    }
-}
-
-/// Opens connections to where a session is connected to.
-pub(super) fn beside(session: &Session) -> impl Fn() -> Future<'static, Result<Session, String>> + Send + Sync + use<> {
-    let target = session.target().clone();
-    move || {
-        let target = target.clone();
-        Box::pin(async move { connect(&target).await.map_err(|error| error.to_string()) })
-    }
 }
 
 /// Work on a throwaway server, which Ctrl-C or SIGTERM ends like any other end: what was made goes with the server, also while a statement hangs.

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::out;
-use crate::execute::{Event, Outcome, Record, StepRecord};
+use crate::execute::{self, Event, Outcome, Record, StepRecord};
 use crate::plan::saved::SavedPlan;
 use crate::postgres::Target;
-use crate::report::{self, CommandLine, EventLine};
+use crate::release::News;
+use crate::report::{self, CommandLine, DatabaseEvent, EventLine};
 
-/// Version of the JSON lines. 2.6 has that steps wait for their time, and sessions that were ended; 2.5 has how fast a backfill goes and what holds it back; 2.4 deployments of platforms and what a backend moves; 2.3 pauses, stops that were asked for, checks and hooks; 2.2 holds and gates; 2.1 what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
-pub(super) const FORMAT_VERSION: &str = "2.6";
+/// Version of the JSON lines. 2.7 has what happens in databases that follow; 2.6 has that steps wait for their time, and sessions that were ended; 2.5 has how fast a backfill goes and what holds it back; 2.4 deployments of platforms and what a backend moves; 2.3 pauses, stops that were asked for, checks and hooks; 2.2 holds and gates; 2.1 what is seen beside the executor (`watched`). 2.0 tells what each record is about: the release, its traffic, or a step.
+pub(super) const FORMAT_VERSION: &str = "2.7";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -84,6 +85,24 @@ impl Printer {
                 }
             }
             Format::Json => line(&EventLine::Event(event)),
+        }
+    }
+
+    /// What happens in a database that follows. Of many of them people want to read what is amiss.
+    pub(super) fn event_in(&self, database: &str, event: &Event) {
+        match (self.format, event) {
+            (Format::Json, _) => line(&EventLine::InDatabase(DatabaseEvent { in_database: database, event })),
+            (Format::Text, Event::Warning { .. } | Event::LockRetry { .. } | Event::HeldBack { .. }) => {
+                for text in report::render_event(event) {
+                    out::say(&format!("  {database}: {}\n", text.trim_start()));
+                }
+            }
+            (Format::Text, Event::Journaled { record, .. }) => {
+                if let Some((News::Failed, text)) = execute::news(record) {
+                    out::say(&format!("  {database}: {text}\n"));
+                }
+            }
+            (Format::Text, _) => {}
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         Duration::ZERO,
         Said::Plan(&release),
-        async |session, options, doors| {
+        async |session, fleet, options, doors| {
             let options = Options {
                 accept_base: args.accept_base,
                 until: args.until.place(),
@@ -61,7 +61,10 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
                 blue: options.blue.clone().or_else(|| release.blue.clone().filter(|_| !options.lift_guard)),
                 ..options.clone()
             };
-            execute::execute(session, &plan, &options, doors).await
+            match fleet {
+                Some(fleet) => fleet.execute(session, &plan, &options, doors).await,
+                None => execute::execute(session, &plan, &options, doors).await,
+            }
         },
         |outcome, printer| args.until.tell(outcome, printer),
     )

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::database::{self, DatabaseArgs};
+use super::databases::{Databases, DatabasesArgs, Others};
 use super::error::CliError;
 use super::events::{Format, PROGRESS, Printer};
 use super::exit::Exit;
@@ -12,18 +13,20 @@ use super::newsroom::Newsroom;
 use super::out;
 use super::traffic_args::{Release, Said, TrafficArgs};
 use crate::execute::{
-    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Limits, Misfit, Options, Outcome, Stop, StopLevel,
-    Stopper, SystemClock,
+    self, BlueSessions, Doors, Event, ExecuteError, Fleet, FleetError, JournalError, Limits, MemberError, Misfit,
+    Options, Outcome, Stop, StopLevel, Stopper, SystemClock,
 };
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
 use crate::release::time::{milliseconds, signed};
-use crate::release::{NO_LOCK_TIMEOUT, Throttle, Until};
+use crate::release::{NO_LOCK_TIMEOUT, Part, Throttle, Until};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
+    #[command(flatten)]
+    databases: DatabasesArgs,
     #[command(flatten)]
     pub(super) traffic: TrafficArgs,
     /// How long a step waits for a lock at most before it lets the application go first; the first tries wait less [default: 1s, or as the release
@@ -141,7 +144,7 @@ impl LiveArgs {
         &self,
         patience: Duration,
         said: Said<'_>,
-        command: impl AsyncFnOnce(&mut Session, &Options, &mut Doors<'_>) -> Result<T, ExecuteError>,
+        command: impl AsyncFnOnce(&mut Session, Option<&Fleet<'_>>, &Options, &mut Doors<'_>) -> Result<T, ExecuteError>,
         tell: impl FnOnce(T, &Printer) -> Exit,
     ) -> Result<Exit, CliError> {
         let runtime = database::runtime()?;
@@ -155,12 +158,21 @@ impl LiveArgs {
             let backend = self.traffic.backend(&release)?;
             let (checks, hooks, news) = release.parts()?;
             let news = Newsroom::open(news, session.target().display().to_string(), Arc::clone(&printer));
+            let others = self.databases.read(&session).await?;
+            let told = |database: &str, event: &Event| printer.event_in(database, event);
+            let (mut options, fleet) = match &others {
+                Others::Unsaid => (options, None),
+                Others::None => (Options { part: Some(Part::Alone), ..options }, None),
+                Others::Follow(Databases { members, at_once }) => {
+                    (options, Some(Fleet { members, at_once: *at_once, told: &told }))
+                }
+            };
             let (stopper, stop) = Stop::channel();
             let signals = tokio::spawn(listen(stopper));
-            let (mut command, mut options) = (Some(command), options);
+            let mut command = Some(command);
             let done = loop {
-                let cancel = database::canceller(&session);
-                let beside = database::beside(&session);
+                let cancel = execute::canceller(&session);
+                let beside = execute::beside(&session);
                 let watcher =
                     tokio::spawn(watch(session.target().clone(), session.backend_pid(), Arc::clone(&printer)));
                 let mut doors = Doors {
@@ -178,9 +190,10 @@ impl LiveArgs {
                     beside: Some(&beside),
                     boundary: Some(&mut *fault),
                 };
-                let done = match command.take() {
-                    Some(command) => command(&mut session, &options, &mut doors).await,
-                    None => execute::resume(&mut session, None, &options, &mut doors).await.map(T::from),
+                let done = match (command.take(), &fleet) {
+                    (Some(command), fleet) => command(&mut session, fleet.as_ref(), &options, &mut doors).await,
+                    (None, Some(fleet)) => fleet.resume(&mut session, None, &options, &mut doors).await.map(T::from),
+                    (None, None) => execute::resume(&mut session, None, &options, &mut doors).await.map(T::from),
                 };
                 watcher.abort();
                 // Whoever waits for a word goes on waiting when the server was restarted meanwhile.
@@ -395,6 +408,7 @@ fn exit(error: &ExecuteError) -> Exit {
             other => other,
         },
         ExecuteError::Unsafe => Exit::Findings,
+        ExecuteError::Fleet(error) => fleet_exit(error),
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
         ExecuteError::CannotPause { .. } | ExecuteError::PauseTakenBack { .. } | ExecuteError::NotInRamp { .. } => {
             Exit::Usage
@@ -460,6 +474,19 @@ fn exit(error: &ExecuteError) -> Exit {
         | ExecuteError::GoingBack { .. }
         | ExecuteError::LostWhileWaiting
         | ExecuteError::Observed(_) => Exit::Failed,
+    }
+}
+
+fn fleet_exit(error: &FleetError) -> Exit {
+    match error {
+        FleetError::Busy { .. } => Exit::Held,
+        FleetError::Members(failed) => match failed.failed.first() {
+            Some((_, MemberError::Execute(error))) => exit(error),
+            Some((_, MemberError::Connect(_))) => Exit::Failed,
+            Some((_, MemberError::Stands(_))) => Exit::Standing,
+            Some((_, MemberError::NotBegun { .. })) | None => Exit::Stale,
+        },
+        _ => Exit::Usage,
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod child;
 mod config;
 mod database;
+mod databases;
 mod debt;
 mod error;
 mod events;

@@ -7,7 +7,8 @@ use super::exit::Exit;
 use super::live::{LiveArgs, UntilArg};
 use super::out;
 use super::traffic_args::Said;
-use crate::execute::{self, Approval, Options, Promotion};
+use crate::execute::{self, Approval, ExecuteError, FleetError, Options, Promotion};
+use crate::release::Part;
 
 /// Approve: green has all traffic and blue serves nobody any more; or, with --gate, what the ramp asks for
 ///
@@ -44,9 +45,16 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         Duration::ZERO,
         Said::Journal,
-        async |session, options, doors| {
+        async |session, fleet, options, doors| {
             let options = Options { until: args.until.place(), ..options.clone() };
-            execute::promote(session, &approval, &options, doors).await
+            let promoted = execute::promote(session, &approval, &options, doors).await;
+            match (promoted, fleet) {
+                // The word is written, and nobody is there who carries on.
+                (Err(ExecuteError::Fleet(FleetError::OtherPart { part: Part::Lead { .. }, .. })), Some(fleet)) => {
+                    fleet.resume(session, None, &options, doors).await.map(Promotion::CarriedOn)
+                }
+                (promoted, _) => promoted,
+            }
         },
         |promotion, printer| match promotion {
             Promotion::CarriedOn(outcome) => args.until.tell(outcome, printer),

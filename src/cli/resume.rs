@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::live::{LiveArgs, UntilArg};
 use super::planning;
 use super::traffic_args::Said;
-use crate::execute::{self, Decision, Options};
+use crate::execute::{self, Decision, FleetError, Options};
 
 /// Carry on with the release that was begun last
 ///
@@ -50,6 +50,9 @@ pub(super) struct Args {
     /// You looked: the live schema is right, although this release did not leave it so
     #[arg(long, conflicts_with_all = ["mark_done", "retry", "skip"])]
     accept_drift: bool,
+    /// With many databases: the one that the decision is about, by its name [default: the one that leads]
+    #[arg(long, value_name = "NAME")]
+    in_database: Option<String>,
     #[command(flatten)]
     until: UntilArg,
     #[command(flatten)]
@@ -67,8 +70,11 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         return args.live.run(
             PATIENCE,
             Said::Replan(&plan.release),
-            async |session, options, doors| {
+            async |session, fleet, options, doors| {
                 let options = Options { until: args.until.place(), ..options.clone() };
+                if fleet.is_some() {
+                    return Err(FleetError::NoReplan.into());
+                }
                 execute::replan(session, &plan, &args.abandon, &options, doors).await
             },
             |outcome, printer| args.until.tell(outcome, printer),
@@ -82,9 +88,16 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
     args.live.run(
         PATIENCE,
         Said::Journal,
-        async |session, options, doors| {
+        async |session, fleet, options, doors| {
             let options = Options { until: args.until.place(), ..options.clone() };
-            execute::resume(session, decision, &options, doors).await
+            match (fleet, args.in_database) {
+                (Some(fleet), name) => {
+                    let decision = decision.map(|decision| (name, decision));
+                    fleet.resume(session, decision, &options, doors).await
+                }
+                (None, Some(name)) => Err(FleetError::NoMember { name }.into()),
+                (None, None) => execute::resume(session, decision, &options, doors).await,
+            }
         },
         |outcome, printer| args.until.tell(outcome, printer),
     )

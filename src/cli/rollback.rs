@@ -56,9 +56,12 @@ pub(super) fn run(args: RollbackArgs) -> Result<Exit, CliError> {
     live.run(
         PATIENCE,
         Said::Journal,
-        async |session, options, doors| {
+        async |session, fleet, options, doors| {
             let options = Options { force, reason, ..options.clone() };
-            execute::rollback(session, &options, doors).await
+            match fleet {
+                Some(fleet) => fleet.rollback(session, &options, doors).await,
+                None => execute::rollback(session, &options, doors).await,
+            }
         },
         tell,
     )
@@ -70,9 +73,12 @@ pub(super) fn abort(args: AbortArgs) -> Result<Exit, CliError> {
     live.run(
         PATIENCE,
         Said::Journal,
-        async |session, options, doors| {
+        async |session, fleet, options, doors| {
             let options = Options { force, reason, ..options.clone() };
-            execute::abort(session, &options, doors).await
+            match fleet {
+                Some(fleet) => fleet.abort(session, &options, doors).await,
+                None => execute::abort(session, &options, doors).await,
+            }
         },
         tell,
     )

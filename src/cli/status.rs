@@ -5,14 +5,15 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 
 use super::database::{self, DatabaseArgs};
+use super::databases::{Databases, DatabasesArgs, Others};
 use super::error::CliError;
 use super::events::Format;
 use super::exit::Exit;
 use super::live::{self, cli_error};
 use super::watch::{Ends, Screen, watch};
 use super::{file, out};
-use crate::execute;
-use crate::report::{self, StatusDocument};
+use crate::execute::{self, Fleet};
+use crate::report::{self, DatabaseStatus, StatusDocument};
 
 /// Show where the release that was begun last stands, who works on it and what holds it up
 ///
@@ -22,6 +23,7 @@ use crate::report::{self, StatusDocument};
   cutover status
   cutover status --format json
   cutover status --watch
+  cutover status --databases tenants    how many databases stand where, and which are not where most are
   cutover status --metrics-file /var/lib/node_exporter/cutover.prom
   cutover status --timeout 30m    wait until the release is over, or waits for somebody
 
@@ -31,6 +33,8 @@ Exit codes: 0 shown; with --watch or --timeout: the release is complete, was rol
 pub(super) struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    databases: DatabasesArgs,
     /// Look every second until the release is over: drawn in place on a terminal; a line for each thing that happens where there is none, or with
     /// NO_COLOR; a document a line with `--format json`. A lost connection is made again
     #[arg(long)]
@@ -65,11 +69,24 @@ async fn once(args: &Args) -> Result<Exit, CliError> {
     if let Some(path) = &args.metrics_file {
         file::write(path, &report::render_figures(found.as_ref()))?;
     }
-    match (args.format, &found) {
-        (Format::Text, None) => out::print("No release was begun in this database.\n")?,
-        (Format::Text, Some(overview)) => out::print(&format!("{}\n", report::render_overview(overview)))?,
-        (Format::Json, found) => {
-            let document = StatusDocument::new(found.as_ref());
+    let others = match args.databases.read(&session).await? {
+        Others::Follow(Databases { members, at_once }) => {
+            let fleet = Fleet { members: &members, at_once, told: &|_, _| {} };
+            let all = fleet.overviews().await.into_iter();
+            Some(all.map(|(name, found)| DatabaseStatus::new(name, found)).collect::<Vec<_>>())
+        }
+        Others::Unsaid | Others::None => None,
+    };
+    let lead = found.as_ref().map(|overview| overview.release.id.as_str());
+    match args.format {
+        Format::Text => {
+            let overview = found.as_ref().map(report::render_overview);
+            let mut text = overview.unwrap_or_else(|| "No release was begun in this database.".to_owned());
+            text.extend(others.iter().map(|others| format!("\n{}", report::render_databases(others, lead))));
+            out::print(&format!("{text}\n"))?;
+        }
+        Format::Json => {
+            let document = StatusDocument::new(found.as_ref()).with_databases(others.as_deref());
             let text = serde_json::to_string(&document).map_err(CliError::usage)?;
             out::print(&format!("{text}\n"))?;
         }

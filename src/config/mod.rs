@@ -8,6 +8,7 @@ mod shown;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -43,8 +44,23 @@ pub struct Config {
     pub stats: Settings,
     /// A program that says the database's password, with its arguments.
     pub password_command: Option<Vec<String>>,
+    /// The databases that follow the one that leads a release, where there are many.
+    pub databases: Option<DatabaseList>,
+    /// How many of those are worked on at the same time.
+    pub databases_at_once: Option<NonZeroUsize>,
     /// Where the paths of programs start.
     pub folder: Utf8PathBuf,
+}
+
+/// Which databases follow the one that leads a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseList {
+    /// These, a name and a connection or a connection each.
+    Lines(Vec<String>),
+    /// Those of a file with a line for each.
+    File(Utf8PathBuf),
+    /// What a query gives in the database that leads.
+    Query(String),
 }
 
 /// What a release is made of, as somebody says it: in `cutover.toml`, or for this release alone.

@@ -1,6 +1,7 @@
 //! `cutover.toml` as it is written. The comments here are what an editor shows, by `cutover schema config`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::DatabaseList;
 use crate::lint::settings::{FailOn, Level};
 use crate::migrations::Convention;
 use crate::release::size::Size;
@@ -36,6 +38,10 @@ pub(super) struct Raw {
     /// How a command comes to the database.
     #[serde(default)]
     pub(super) database: RawDatabase,
+    /// The databases that follow the one that leads, where a release is one over many: tenants, shards.
+    #[serde(default)]
+    #[schemars(with = "Option<RawDatabases>")]
+    pub(super) databases: Option<Spanned<RawDatabases>>,
     /// How the release goes.
     #[serde(default)]
     pub(super) release: RawRelease,
@@ -62,6 +68,34 @@ pub(super) struct Raw {
 pub(super) struct RawDatabase {
     /// A program and its arguments: the first line that it writes to standard output is the password. It is run for each connection.
     pub(super) password_command: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawDatabases {
+    /// One line each: a name and a connection, or a connection, or the name of a database on the server of the one that leads.
+    list: Option<Vec<String>>,
+    /// A file with such lines; empty ones, and those that begin with `#`, are none.
+    #[schemars(with = "Option<String>")]
+    file: Option<Utf8PathBuf>,
+    /// A query that gives them in the database that leads, in its order: a column with connections, or two with names and connections.
+    query: Option<String>,
+    /// How many of them are worked on at the same time, each over a connection.
+    #[schemars(extend("default" = 8))]
+    pub(super) at_once: Option<NonZeroUsize>,
+}
+
+impl RawDatabases {
+    /// Which they are; an error says why that is not clear.
+    pub(super) fn list(&self) -> Result<Option<DatabaseList>, &'static str> {
+        match (&self.list, &self.file, &self.query) {
+            (None, None, None) => Ok(None),
+            (Some(lines), None, None) => Ok(Some(DatabaseList::Lines(lines.clone()))),
+            (None, Some(file), None) => Ok(Some(DatabaseList::File(file.clone()))),
+            (None, None, Some(query)) => Ok(Some(DatabaseList::Query(query.clone()))),
+            _ => Err("the databases come from `list`, from `file` or from `query`, not from several"),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -6,8 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use toml::Spanned;
 
 use super::document::Document;
-use super::raw::{HOOK_TIMEOUT_MS, Raw, RawRamp, RawTraffic};
-use super::{Config, ConfigError, Inputs, LintConfig};
+use super::raw::{HOOK_TIMEOUT_MS, Raw, RawDatabases, RawRamp, RawTraffic};
+use super::{Config, ConfigError, DatabaseList, Inputs, LintConfig};
 use crate::lint::settings::Levels;
 use crate::release::time::Time;
 use crate::release::{
@@ -37,6 +37,14 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
     };
     let two = |at| {
         invalid(at, "blue's sessions are known by `blue-application-name` or by `blue-role`, not by both".to_owned())
+    };
+    let databases_at_once = raw.databases.as_ref().and_then(|databases| databases.get_ref().at_once);
+    let list = |databases: &Spanned<RawDatabases>| {
+        databases.get_ref().list().map_err(|why| invalid(databases.span().start, why.to_owned()))
+    };
+    let databases = match raw.databases.as_ref().map(list).transpose()?.flatten() {
+        Some(DatabaseList::File(file)) => Some(DatabaseList::File(below(file))),
+        list => list,
     };
     let (guard, limits) = (raw.release.blue().map_err(two)?, raw.release.limits());
     let configured = |name: &str, kind: String, settings| Configured {
@@ -159,6 +167,8 @@ pub(super) fn resolve(path: &Utf8Path, document: &Document<'_>) -> Result<Config
         lint: LintConfig { levels, fail_on: raw.lint.fail_on, baseline: raw.lint.baseline.map(below) },
         stats: raw.stats.settings(),
         password_command: raw.database.password_command,
+        databases,
+        databases_at_once,
         folder: folder.to_owned(),
     })
 }

@@ -33,8 +33,11 @@ impl Engine<'_, '_> {
         }
     }
 
-    /// The checks before green gets any traffic.
+    /// The checks before green gets any traffic. Those are of the database that carries it.
     pub(super) async fn smoke(&mut self) -> Result<(), ExecuteError> {
+        if self.status.part.follows() {
+            return Ok(());
+        }
         for name in &self.plan.release.smoke {
             let said = self.pass(name, Purpose::Smoke).await?;
             self.append(&[TrafficRecord::Checked { check: name.clone(), purpose: Purpose::Smoke, said }.into()])
@@ -81,7 +84,7 @@ impl Engine<'_, '_> {
 
     async fn watch_those_of(&mut self, is_due: impl Fn(&Watched) -> bool) -> Result<(), ExecuteError> {
         let between = self.status.is_in_ramp() || self.may_have_waited();
-        if self.status.traffic.share == Share::NONE || !between {
+        if self.status.traffic.share == Share::NONE || !between || self.status.part.follows() {
             return Ok(());
         }
         for name in &self.plan.release.watch {

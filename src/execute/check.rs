@@ -45,7 +45,7 @@ pub async fn check(
         (Some(plan), begun) => {
             files::unchanged(plan)?;
             if begun.is_some() {
-                done_already(client, plan).await?;
+                done_already(client, plan, options).await?;
             }
             let (_, status) = fitting(client, plan, options, &by, "").await?;
             (None, plan.clone(), status)

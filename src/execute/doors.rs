@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::postgres::Session;
+use crate::postgres::{Session, connect};
 
 use super::event::Event;
 use super::stop::Stop;
@@ -103,5 +103,28 @@ impl<'a> Doors<'a> {
         if let Some(boundary) = &mut self.boundary {
             boundary(place);
         }
+    }
+}
+
+/// Cancels what a session runs.
+pub fn canceller(session: &Session) -> impl Fn() -> Future<'static, ()> + Send + Sync + use<> {
+    let cancel = session.cancel_handle();
+    move || {
+        let (cancel, runtime) = (cancel.clone(), tokio::runtime::Handle::current());
+        // On a thread of its own, because the compiler does not see that the future is `Send`.
+        let asked = tokio::task::spawn_blocking(move || runtime.block_on(cancel.cancel()));
+        Box::pin(async move {
+            // The statement itself tells whether it was cancelled.
+            let _ = asked.await;
+        })
+    }
+}
+
+/// Opens connections to where a session is connected to.
+pub fn beside(session: &Session) -> impl Fn() -> Future<'static, Result<Session, String>> + Send + Sync + use<> {
+    let target = session.target().clone();
+    move || {
+        let target = target.clone();
+        Box::pin(async move { connect(&target).await.map_err(|error| error.to_string()) })
     }
 }

@@ -57,6 +57,21 @@ pub(super) struct Aside {
     pub(super) looked: Option<Instant>,
 }
 
+impl<'e, 'd> Engine<'e, 'd> {
+    /// Of a release as the journal has it, by whoever holds the lease.
+    pub(super) fn new(
+        client: &'e Session,
+        plan: &'e SavedPlan,
+        options: &'e Options,
+        doors: &'e mut Doors<'d>,
+        (lease, setup): (Lease, &Setup),
+        (release, status): (String, Status),
+    ) -> Self {
+        let (watches, aside) = (Watches::default(), Aside::default());
+        Self { client, plan, options, doors, lease, setup: setup.clone(), release, status, watches, aside }
+    }
+}
+
 impl Engine<'_, '_> {
     /// Does everything that comes next until the release is over, waits for people, or fails. Failures are journaled.
     pub(super) async fn run(&mut self) -> Result<Outcome, ExecuteError> {

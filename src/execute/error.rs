@@ -1,6 +1,7 @@
 //! Why a release stops. Every message says what happened and where; what to do next is [`ExecuteError::hint`].
 
 use super::blockers::Blocker;
+use super::fleet::FleetError;
 use super::holder::Holder;
 use super::journal::{Actor, JournalError};
 use super::status::{Stage, UnknownTransition};
@@ -42,6 +43,9 @@ pub enum ExecuteError {
     /// The server went away while the release waited for somebody's word. Nothing was under way.
     #[error("the server went away while the release waited for approval; it still does")]
     LostWhileWaiting,
+    /// Of a release over many databases.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The plan is not safe.
     #[error("the plan is unsafe: at least one version would break on a schema in between")]
     Unsafe,
@@ -682,6 +686,7 @@ impl ExecuteError {
                 _ => "nothing was begun; fix the cause, then run the same command again".into(),
             },
             Self::LostWhileWaiting => "`cutover promote` or `cutover rollback`, as before; `cutover resume --wait` waits again".into(),
+            Self::Fleet(error) => return error.hint(),
             Self::Unsafe => "run `cutover plan` and follow the findings".into(),
             Self::Server(ServerUnfit::NoSchema { role, database }) => {
                 format!("run `GRANT CREATE ON DATABASE {database} TO {role}`, or create schema cutover for that role")

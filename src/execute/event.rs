@@ -41,6 +41,15 @@ pub enum Event {
         /// What it says.
         record: Box<Record>,
     },
+    /// Of a release over many databases: how many of those that follow have come to where all must be.
+    DatabasesCame {
+        /// Where: `expanded`, `done` or `rolled-back`.
+        place: String,
+        /// How many are there.
+        came: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// The release goes on by another plan.
     Replanning {
         /// What has run, or stays as it was.

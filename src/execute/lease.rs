@@ -174,6 +174,37 @@ pub(super) async fn beside(client: &Session) -> Result<i64, ExecuteError> {
 /// it to its end: this is how the executor knows that somebody waits, and lets them go first.
 const WORD: i64 = KEY + 1;
 
+/// A lock of the session that carries a release on over many databases, in the one that leads. Between the phases nobody holds that one's lease.
+const MANY: i64 = KEY + 2;
+
+/// Takes the lock over many databases, for as long as the session lasts. Gives the server process that has it, if one still has after `patience`.
+pub(super) async fn over_many(
+    client: &Session,
+    patience: Duration,
+    doors: &Doors<'_>,
+) -> Result<Option<i32>, ExecuteError> {
+    let query = "SELECT pg_catalog.pg_try_advisory_lock($1),
+         (SELECT pid FROM pg_catalog.pg_locks WHERE granted AND locktype = 'advisory' AND objsubid = 1
+             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+             AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = $1 LIMIT 1)";
+    let mut waited = Duration::ZERO;
+    let pause = Duration::from_millis(100);
+    loop {
+        let row =
+            client.query_one(query, &[&MANY]).await.map_err(session::failed("taking the lock over many databases"))?;
+        if session::get(&row, 0)? {
+            return Ok(None);
+        }
+        // Whoever had it may have gone between the two looks.
+        let pid: Option<i32> = session::get(&row, 1)?;
+        if let Some(pid) = pid.filter(|_| waited >= patience) {
+            return Ok(Some(pid));
+        }
+        interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
+        waited += pause;
+    }
+}
+
 /// Says that somebody is about to write beside the executor, until [`word_is_given`] or the end of the session.
 pub(super) async fn word_is_coming(client: &Session) -> Result<(), ExecuteError> {
     let taken = client.query_one("SELECT pg_catalog.pg_advisory_lock_shared($1)", &[&WORD]).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::release::{BlueSessions, Limits, OnFailure, Ramp, Until};
+use crate::release::{BlueSessions, Limits, OnFailure, Part, Ramp, Until};
 
 /// What may be set for a run.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct Options {
     pub at_any_time: bool,
     /// Go back to blue although it may not work on the schema as it is.
     pub force: bool,
+    /// What the database is in its release; without it the only one, unless the release before was of many databases.
+    pub part: Option<Part>,
     /// Whether the plan's word for what is applied is enough, where neither a history nor the schema of the database confirms it.
     pub accept_base: bool,
 }
@@ -62,6 +64,7 @@ impl Default for Options {
             accept_foreseen: false,
             at_any_time: false,
             force: false,
+            part: None,
             accept_base: false,
         }
     }

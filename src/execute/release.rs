@@ -5,12 +5,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::analysis::Watches;
 use super::begun::{Intent, leave_to_its_tool, plan_of, status_of};
 use super::doors::{Doors, Moment};
-use super::engine::{Aside, Engine};
+use super::engine::Engine;
 use super::error::{ExecuteError, Misfit};
 use super::event::Event;
+use super::fleet::FleetError;
 use super::holder::Holder;
 use super::journal::{
     self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
@@ -25,7 +25,7 @@ use super::stop::{StopLevel, interruptible};
 use super::{files, foreseen, names, preflight, relations, replan};
 use crate::plan::saved::{Phase, Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
-use crate::release::{HookMoment, Until};
+use crate::release::{HookMoment, Part, Until};
 use crate::side::Side;
 use crate::sql::recognise::Alone;
 use crate::traffic::{Capabilities, Kind, Manual, TrafficBackend as _};
@@ -186,24 +186,12 @@ async fn begin(
     setup: &Setup,
     by: Actor,
 ) -> Result<Outcome, ExecuteError> {
-    if let Some(release) = done_already(client, plan).await? {
+    if let Some(release) = done_already(client, plan, options).await? {
         return Ok(Outcome::Done { release, already: true });
     }
     let (mut started, status) = fitting(client, plan, options, &by, doors.traffic.name()).await?;
     let release = release_id(plan);
-    let setup = setup.clone();
-    let mut engine = Engine {
-        client,
-        plan,
-        options,
-        doors,
-        lease,
-        setup,
-        release,
-        status,
-        watches: Watches::default(),
-        aside: Aside::default(),
-    };
+    let mut engine = Engine::new(client, plan, options, doors, (lease, setup), (release, status));
     engine.call_once("preflight", |traffic, context| traffic.preflight(context)).await?;
     let can = engine.ramp_fits().await?;
     if let Record::Release(ReleaseRecord::Started { target, .. }) = &mut started {
@@ -217,7 +205,11 @@ async fn begin(
 }
 
 /// Sees that no release stands in the way of a plan's. Gives the plan's own, if all of it has run.
-pub(super) async fn done_already(client: &Session, plan: &SavedPlan) -> Result<Option<String>, ExecuteError> {
+pub(super) async fn done_already(
+    client: &Session,
+    plan: &SavedPlan,
+    options: &Options,
+) -> Result<Option<String>, ExecuteError> {
     if let Some(release) = journal::find_release(client, &plan.digest).await? {
         let status = status_of(client, &release.id).await?;
         return match status.stage {
@@ -231,6 +223,9 @@ pub(super) async fn done_already(client: &Session, plan: &SavedPlan) -> Result<O
             return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
         }
         replan::ran_before(client, plan).await?;
+        if let (None, Part::Lead { members }) = (&options.part, &status.part) {
+            return Err(FleetError::WasOfMany { release: release.id, count: members.len() + 1 }.into());
+        }
     }
     Ok(None)
 }
@@ -255,6 +250,7 @@ pub(super) async fn fitting(
         blue: guard(client, options).await?,
         limits: Box::new(options.limits),
         on_failure: options.on_failure,
+        part: options.part.clone().unwrap_or_default(),
     }
     .into();
     let Some(status) = Status::of([&started])? else { return Err(ExecuteError::NoRelease) };
@@ -324,24 +320,13 @@ pub(super) async fn carry_on(
     if status.stage == Stage::Done {
         return Ok(Outcome::Done { release: release.id, already: true });
     }
+    same_part(&release.id, &status, options)?;
     same_traffic(&status, doors)?;
     let plan = plan_of(&release)?;
     for drift in files::drifted(&plan) {
         (doors.events)(&Event::FilesChanged { why: drift.to_string() });
     }
-    let setup = setup.clone();
-    let mut engine = Engine {
-        client,
-        plan: &plan,
-        options,
-        doors,
-        lease,
-        setup,
-        release: release.id,
-        status,
-        watches: Watches::default(),
-        aside: Aside::default(),
-    };
+    let mut engine = Engine::new(client, &plan, options, doors, (lease, setup), (release.id, status));
     engine.same_target().await?;
     if let Some(decision) = decision {
         engine.decide(decision, &by).await?;
@@ -619,7 +604,7 @@ fn hears(release: &str, status: &Status) -> Result<(), ExecuteError> {
 
 /// From where a release goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
+pub(super) enum Start {
     /// From wherever blue may come back.
     Anywhere,
     /// While its traffic is on its way to green.
@@ -636,7 +621,7 @@ pub async fn abort(client: &mut Session, options: &Options, doors: &mut Doors<'_
     back(client, Start::Ramp, options, doors).await
 }
 
-async fn back(
+pub(super) async fn back(
     client: &mut Session,
     from: Start,
     options: &Options,
@@ -757,20 +742,9 @@ async fn go_back(
     let status = status_of(client, &release.id).await?;
     let plan = plan_of(&release)?;
     may_go_back(&release.id, &plan, &status, from)?;
+    same_part(&release.id, &status, options)?;
     same_traffic(&status, doors)?;
-    let setup = setup.clone();
-    let mut engine = Engine {
-        client,
-        plan: &plan,
-        options,
-        doors,
-        lease,
-        setup,
-        release: release.id,
-        status,
-        watches: Watches::default(),
-        aside: Aside::default(),
-    };
+    let mut engine = Engine::new(client, &plan, options, doors, (lease, setup), (release.id, status));
     let can = engine.capabilities().await?;
     engine.moves_the_same(&can)?;
     engine.can_come_back().await?;
@@ -870,6 +844,14 @@ pub(super) async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: 
     }
     let _ = setup.restore(client).await;
     lease.release(client).await;
+}
+
+/// Whether a release is carried on with the databases that it was begun over, and from the right one.
+pub(super) fn same_part(release: &str, status: &Status, options: &Options) -> Result<(), ExecuteError> {
+    if options.part.clone().unwrap_or_default() == status.part {
+        return Ok(());
+    }
+    Err(FleetError::OtherPart { release: release.to_owned(), part: status.part.clone() }.into())
 }
 
 pub(super) fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {

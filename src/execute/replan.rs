@@ -2,12 +2,12 @@
 
 use crate::postgres::Session;
 
-use super::analysis::Watches;
 use super::begun::{Intent, plan_of, status, status_of};
 use super::doors::Doors;
-use super::engine::{Aside, Engine};
+use super::engine::Engine;
 use super::error::{ExecuteError, Misfit, Stale};
 use super::event::Event;
+use super::fleet::FleetError;
 use super::journal::{self, Actor, Record, ReleaseRecord};
 use super::lease::Lease;
 use super::options::Options;
@@ -125,22 +125,13 @@ async fn take_over(
 ) -> Result<(), ExecuteError> {
     let Some(looked) = look(client, plan, continues, abandon, by).await? else { return Ok(()) };
     let Looked { release, before, status, record, then } = looked;
+    if !status.part.is_alone() {
+        return Err(FleetError::NoReplan.into());
+    }
     same_traffic(&status, doors)?;
     (doors.events)(&difference(&before, plan));
     foreseen::allowed(client, plan, &then, options).await?;
-    let setup = setup.clone();
-    let mut engine = Engine {
-        client,
-        plan,
-        options,
-        doors,
-        lease,
-        setup,
-        release,
-        status,
-        watches: Watches::default(),
-        aside: Aside::default(),
-    };
+    let mut engine = Engine::new(client, plan, options, doors, (lease, setup), (release, status));
     engine.begin().await?;
     let written = async {
         let written = engine.write(std::slice::from_ref(&record)).await?;

@@ -12,8 +12,20 @@ use crate::plan::saved::ToolVersion;
 pub enum EventLine<'a> {
     /// One of the command's own.
     Command(CommandLine<'a>),
+    /// Something that happened in a database that follows the one that leads the release.
+    InDatabase(DatabaseEvent<'a>),
     /// Something that happened.
     Event(&'a Event),
+}
+
+/// Something that happened in one of many databases.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DatabaseEvent<'a> {
+    /// Its name.
+    pub in_database: &'a str,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: &'a Event,
 }
 
 /// The first line, and the last.

@@ -1,5 +1,7 @@
 //! Plans, findings and rehearsals → text, HTML, graphs, JSON and JSON Schemas. No decisions here.
 
+#[cfg(feature = "live")]
+mod databases;
 mod diagnostics;
 #[cfg(feature = "live")]
 mod event_json;
@@ -32,9 +34,11 @@ mod traffic_json;
 
 use crate::plan::saved::SavedPlan;
 
+#[cfg(feature = "live")]
+pub use databases::{DatabaseStatus, render_databases};
 pub use diagnostics::render as render_diagnostics;
 #[cfg(feature = "live")]
-pub use event_json::{CommandLine, EventLine};
+pub use event_json::{CommandLine, DatabaseEvent, EventLine};
 #[cfg(feature = "live")]
 pub use figures::render_figures;
 pub use format::{Format, MachineFormat};

@@ -3,14 +3,15 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::databases::DatabaseStatus;
 use super::release_text::step_name;
 use crate::execute::{Admission, Debt, Entry, Overview, Passage, Readiness};
 use crate::plan::saved::SavedPlan;
 
 /// Version of the two formats. 2.1 has who executes a release, what holds it up, and the names of steps; 2.2 the ramp, with holds and gates; 2.3 pauses and stops that were asked
 /// for; 2.4 what the traffic backend moves, and deployments of platforms; 2.5 the oldest version that may run behind the point of no return;
-/// 2.6 that steps wait for their time, and sessions that were ended.
-const FORMAT_VERSION: &str = "2.6";
+/// 2.6 that steps wait for their time, and sessions that were ended; 2.7 what a database is in a release over many.
+const FORMAT_VERSION: &str = "2.7";
 
 /// What `status --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -20,12 +21,21 @@ pub struct StatusDocument<'a> {
     /// The release that was begun last; without it, none was begun in this database.
     #[serde(flatten)]
     overview: Option<&'a Overview>,
+    /// Of a release over many databases: those that follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    databases: Option<&'a [DatabaseStatus]>,
 }
 
 impl<'a> StatusDocument<'a> {
     /// The document about a release.
     pub fn new(overview: Option<&'a Overview>) -> Self {
-        Self { format_version: FORMAT_VERSION, overview }
+        Self { format_version: FORMAT_VERSION, overview, databases: None }
+    }
+
+    /// The same with the databases that follow.
+    #[must_use]
+    pub fn with_databases(self, databases: Option<&'a [DatabaseStatus]>) -> Self {
+        Self { databases, ..self }
     }
 }
 

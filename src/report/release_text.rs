@@ -17,6 +17,7 @@ pub fn render_event(event: &Event) -> Vec<String> {
         Event::WaitingForStep { holder } => vec![format!("  Waiting   for the step to end that {holder} runs")],
         Event::LeaseTaken { epoch } => vec![format!("  Locked    cutover.journal (epoch {epoch})")],
         Event::Journaled { release, record, .. } => describe_record(release, record).into_iter().collect(),
+        Event::DatabasesCame { place, came, of } => vec![format!("  Databases {came} of {of} that follow: {place}")],
         Event::Replanning { unchanged, comes, goes } => {
             let same =
                 if *unchanged == 1 { "1 statement stays".to_owned() } else { format!("{unchanged} statements stay") };

@@ -18,7 +18,7 @@ use super::journal::{
     Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
 };
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
-use crate::release::{HookMoment, Limits, OnFailure, RampStep, Share, Until};
+use crate::release::{HookMoment, Limits, OnFailure, Part, RampStep, Share, Until};
 
 /// How far a release is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -140,6 +140,9 @@ pub struct Status {
     /// How blue's sessions are known, if blue is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
+    /// What the database is in the release, where there are others.
+    #[serde(skip_serializing_if = "Part::is_alone")]
+    pub part: Part,
     /// Its limits, as far as somebody said them.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
@@ -206,7 +209,15 @@ impl Status {
 
     fn first(record: &Record) -> Result<Self, UnknownTransition> {
         let Record::Release(ReleaseRecord::Started {
-            traffic, target, ramp, relations, blue, limits, on_failure, ..
+            traffic,
+            target,
+            ramp,
+            relations,
+            blue,
+            limits,
+            on_failure,
+            part,
+            ..
         }) = record
         else {
             return Err(UnknownTransition { record: record.name(), stage: None });
@@ -221,6 +232,7 @@ impl Status {
             relations: relations.clone(),
             expanded: false,
             guard: blue.clone(),
+            part: part.clone(),
             limits: **limits,
             on_failure: *on_failure,
             hooks: BTreeSet::new(),
@@ -424,6 +436,9 @@ impl Status {
 
     /// The hook that is called before anything else. `has_after`: there are steps after the cutover; `nothing_left`: all of them are over.
     fn next_hook(&self, plan: &SavedPlan, has_after: bool, nothing_left: bool) -> Option<HookMoment> {
+        if self.part.follows() {
+            return None;
+        }
         use HookMoment::{AfterContract, AfterExpand, AfterShift, BeforeContract, BeforeExpand, BeforeShift};
         let due: &[HookMoment] = match &self.stage {
             Stage::Before => &[BeforeExpand],
@@ -592,6 +607,7 @@ mod tests {
             blue: None,
             limits: Box::default(),
             on_failure: OnFailure::Rollback,
+            part: Part::Alone,
         }
         .into()
     }

@@ -15,6 +15,7 @@ mod interrupt;
 mod journal;
 mod library;
 mod limits;
+mod many;
 mod network;
 mod operators;
 mod planned;

@@ -1,0 +1,206 @@
+//! Why a release over many databases stops.
+
+use std::fmt;
+
+use super::super::error::ExecuteError;
+use super::super::release::Outcome;
+use crate::postgres::ConnectError;
+use crate::release::Part;
+
+/// Why a release over many databases stops, or cannot be carried on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FleetError {
+    /// Another process carries a release on over many databases, in this one's lead.
+    #[error("another process carries this release on over its databases (server process {pid})")]
+    Busy {
+        /// The server process of its session in the database that leads.
+        pid: i32,
+    },
+    /// The release was begun over other databases than are given.
+    #[error("{}", other_databases(.release, .missing, .more))]
+    OtherDatabases {
+        /// The release.
+        release: String,
+        /// What it was begun with, and is not given.
+        missing: Vec<String>,
+        /// What is given, and has no part in it.
+        more: Vec<String>,
+    },
+    /// A database is carried on by itself, or with others, and the release was begun otherwise.
+    #[error("release {release} was begun {}", begun_as(.part))]
+    OtherPart {
+        /// The release.
+        release: String,
+        /// What the database is in it.
+        part: Part,
+    },
+    /// The release before was one over many databases, and nobody has said whether this one is.
+    #[error(
+        "the release before this one, {release}, was one over {count} databases, and this one is to run in one of them only"
+    )]
+    WasOfMany {
+        /// The release before.
+        release: String,
+        /// How many databases it had.
+        count: usize,
+    },
+    /// Another plan in the middle of a release over many databases, each of which may be at another step.
+    #[error("a release over many databases does not go on by another plan")]
+    NoReplan,
+    /// There is none of that name.
+    #[error("there is no database {name} among those that follow")]
+    NoMember {
+        /// The name.
+        name: String,
+    },
+    /// Two names stand for one database.
+    #[error("{one} and {other} are the same database")]
+    SameDatabase {
+        /// A name.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// Some databases have not come to where all must be before the release goes on.
+    #[error(transparent)]
+    Members(#[from] Box<MembersFailed>),
+}
+
+/// The databases that have not come to where all must be.
+#[derive(Debug)]
+pub struct MembersFailed {
+    /// Where they were to come, as a person reads it.
+    pub place: &'static str,
+    /// Those that failed, with the reason, in the order of the list.
+    pub failed: Vec<(String, MemberError)>,
+    /// How many are there.
+    pub came: usize,
+    /// How many were left as they were, because others had failed.
+    pub left: usize,
+}
+
+/// Why one of the databases stops.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemberError {
+    /// It cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Its release stops.
+    #[error(transparent)]
+    Execute(#[from] Box<ExecuteError>),
+    /// Its release waits for something, or stands still.
+    #[error("{}", stands(.0))]
+    Stands(Outcome),
+    /// It holds no such release.
+    #[error("it holds no release {release}, although the database that leads has moved its traffic")]
+    NotBegun {
+        /// The release.
+        release: String,
+    },
+}
+
+impl From<ExecuteError> for MemberError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Execute(Box::new(error))
+    }
+}
+
+/// How many databases that failed a message names.
+const NAMED: usize = 10;
+
+impl std::error::Error for MembersFailed {}
+
+impl fmt::Display for MembersFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, failed, came, left } = self;
+        let all = failed.len() + came + left;
+        write!(f, "{} of {all} databases {place}; {came} are there", failed.len())?;
+        if *left > 0 {
+            write!(f, ", {left} were left as they are")?;
+        }
+        for (name, error) in failed.iter().take(NAMED) {
+            write!(f, "\n  {name}: {error}")?;
+        }
+        match failed.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}
+
+impl FleetError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Busy { pid } => format!(
+                "wait until it ends; `cutover status` shows how far it is. If that process is gone for good, end its session: \
+                 SELECT pg_terminate_backend({pid})"
+            ),
+            Self::OtherDatabases { .. } => "give the same databases, under the same names".to_owned(),
+            Self::OtherPart { part: Part::Alone, .. } => "leave out `--databases`".to_owned(),
+            Self::OtherPart { part: Part::Lead { .. }, .. } => {
+                "give the others with `--databases FILE`, or in `[databases]` of cutover.toml".to_owned()
+            }
+            Self::OtherPart { part: Part::Member { .. }, .. } => {
+                "carry the release on from the database that leads it, with `--databases FILE`".to_owned()
+            }
+            Self::WasOfMany { .. } => {
+                "give the others with `--databases FILE`; or, if this release is for one database, say so with `--databases none`".to_owned()
+            }
+            Self::NoReplan => {
+                "go back with `cutover rollback`, then begin a release of a new plan; what the phase before the cutover added stays".to_owned()
+            }
+            Self::NoMember { .. } => "`cutover status` with the same databases lists their names".to_owned(),
+            Self::SameDatabase { .. } => "leave one of them out".to_owned(),
+            Self::Members(failed) => {
+                let first = failed.failed.first().and_then(|(_, error)| match error {
+                    MemberError::Execute(error) => error.hint(),
+                    MemberError::Connect(error) => error.hint().map(|hint| hint.to_string()),
+                    MemberError::Stands(_) | MemberError::NotBegun { .. } => None,
+                });
+                first.unwrap_or_else(|| "fix the cause, then run `cutover resume` with the same databases".to_owned())
+            }
+        };
+        Some(text)
+    }
+}
+
+fn other_databases(release: &str, missing: &[String], more: &[String]) -> String {
+    let list = |what: &str, names: &[String]| match names {
+        [] => None,
+        names if names.len() <= NAMED => Some(format!("{what} {}", names.join(", "))),
+        names => Some(format!("{what} {} and {} more", names[..NAMED].join(", "), names.len() - NAMED)),
+    };
+    let lists = [list("without", missing), list("with", more)].into_iter().flatten();
+    let lists: Vec<String> = lists.collect();
+    match lists.is_empty() {
+        true => format!("release {release} was begun over the same databases in another order"),
+        false => {
+            format!("release {release} was begun over other databases; now it is to go on {}", lists.join(", and "))
+        }
+    }
+}
+
+fn begun_as(part: &Part) -> String {
+    match part {
+        Part::Alone => "in this database alone".to_owned(),
+        Part::Lead { members } => format!("over {} databases, and this is the one that leads", members.len() + 1),
+        Part::Member { name } => format!("over many databases, and this is one that follows ({name})"),
+    }
+}
+
+fn stands(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::AwaitingTime { until_ms, .. } => {
+            let until = jiff::Timestamp::from_millisecond(*until_ms).unwrap_or(jiff::Timestamp::MAX);
+            format!("its steps wait until {until}")
+        }
+        Outcome::Paused { .. } => "it is paused".to_owned(),
+        Outcome::AwaitingApproval { .. } => "it waits for approval".to_owned(),
+        Outcome::RolledBack { .. } => "it has gone back to blue".to_owned(),
+        Outcome::HandedOver { to, .. } => format!("another process goes on with it: {to}"),
+        Outcome::Done { .. } | Outcome::Stopped { .. } => "it stands".to_owned(),
+    }
+}
