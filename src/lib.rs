@@ -68,6 +68,8 @@ mod digest;
 pub mod effect;
 #[cfg(feature = "live")]
 pub mod execute;
+#[cfg(feature = "live")]
+pub mod fleet;
 pub mod lint;
 pub mod migrations;
 #[cfg(feature = "live")]

@@ -6,7 +6,7 @@ use super::database::DatabaseArgs;
 use super::error::CliError;
 use super::settings;
 use crate::config::DatabaseList;
-use crate::execute::{self, ListedDatabase, Member};
+use crate::fleet::{self, ListedDatabase, Member};
 use crate::postgres::Session;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +59,7 @@ impl DatabasesArgs {
                 ListedDatabase::ask(lead, &query).await.map_err(|error| super::live::cli_error(&error))?
             }
         };
-        let members = execute::members(&listed, lead.target(), DatabaseArgs::parser()?).map_err(CliError::usage)?;
+        let members = fleet::members(&listed, lead.target(), DatabaseArgs::parser()?).map_err(CliError::usage)?;
         let at_once = self.databases_at_once.or(here.databases_at_once).map_or(AT_ONCE, NonZeroUsize::get);
         Ok(Others::Follow(Databases { members, at_once }))
     }

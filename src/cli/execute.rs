@@ -63,7 +63,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
             };
             match fleet {
                 Some(fleet) => fleet.execute(session, &plan, &options, doors).await,
-                None => execute::execute(session, &plan, &options, doors).await,
+                None => Ok(execute::execute(session, &plan, &options, doors).await?),
             }
         },
         |outcome, printer| args.until.tell(outcome, printer),

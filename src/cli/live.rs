@@ -13,13 +13,14 @@ use super::newsroom::Newsroom;
 use super::out;
 use super::traffic_args::{Release, Said, TrafficArgs};
 use crate::execute::{
-    self, BlueSessions, Doors, Event, ExecuteError, Fleet, FleetError, JournalError, Limits, MemberError, Misfit,
-    Options, Outcome, Stop, StopLevel, Stopper, SystemClock,
+    self, BlueSessions, Doors, Event, ExecuteError, JournalError, Limits, Misfit, Options, Outcome, Stop, StopLevel,
+    Stopper, SystemClock,
 };
+use crate::fleet::{Fleet, FleetError, MemberError};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::{Session, Target, connect};
 use crate::release::time::{milliseconds, signed};
-use crate::release::{NO_LOCK_TIMEOUT, Part, Throttle, Until};
+use crate::release::{DatabasePart, NO_LOCK_TIMEOUT, Throttle, Until};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LiveArgs {
@@ -144,7 +145,7 @@ impl LiveArgs {
         &self,
         patience: Duration,
         said: Said<'_>,
-        command: impl AsyncFnOnce(&mut Session, Option<&Fleet<'_>>, &Options, &mut Doors<'_>) -> Result<T, ExecuteError>,
+        command: impl AsyncFnOnce(&mut Session, Option<&Fleet<'_>>, &Options, &mut Doors<'_>) -> Result<T, FleetError>,
         tell: impl FnOnce(T, &Printer) -> Exit,
     ) -> Result<Exit, CliError> {
         let runtime = database::runtime()?;
@@ -162,7 +163,7 @@ impl LiveArgs {
             let told = |database: &str, event: &Event| printer.event_in(database, event);
             let (mut options, fleet) = match &others {
                 Others::Unsaid => (options, None),
-                Others::None => (Options { part: Some(Part::Alone), ..options }, None),
+                Others::None => (Options { part: Some(DatabasePart::Alone), ..options }, None),
                 Others::Follow(Databases { members, at_once }) => {
                     (options, Some(Fleet { members, at_once: *at_once, told: &told }))
                 }
@@ -193,11 +194,14 @@ impl LiveArgs {
                 let done = match (command.take(), &fleet) {
                     (Some(command), fleet) => command(&mut session, fleet.as_ref(), &options, &mut doors).await,
                     (None, Some(fleet)) => fleet.resume(&mut session, None, &options, &mut doors).await.map(T::from),
-                    (None, None) => execute::resume(&mut session, None, &options, &mut doors).await.map(T::from),
+                    (None, None) => execute::resume(&mut session, None, &options, &mut doors)
+                        .await
+                        .map(T::from)
+                        .map_err(FleetError::from),
                 };
                 watcher.abort();
                 // Whoever waits for a word goes on waiting when the server was restarted meanwhile.
-                let lost = matches!(done, Err(ExecuteError::LostWhileWaiting));
+                let lost = matches!(done, Err(FleetError::Lead(ExecuteError::LostWhileWaiting)));
                 match lost.then_some(self.reconnect(&stop, &printer)) {
                     Some(again) => match again.await {
                         // Somebody else may have ended the wait meanwhile, and gone back.
@@ -211,7 +215,7 @@ impl LiveArgs {
             };
             news.close(&stop).await;
             signals.abort();
-            done.map_err(|error| cli_error(&error))
+            done.map_err(|error| fleet_error(&error))
         });
         // An aborted statement must not keep the process.
         runtime.shutdown_background();
@@ -399,6 +403,14 @@ pub(super) fn cli_error(error: &ExecuteError) -> CliError {
     }
 }
 
+fn fleet_error(error: &FleetError) -> CliError {
+    let cli = CliError::new(fleet_exit(error), error);
+    match error.hint() {
+        Some(hint) => cli.hint(hint),
+        None => cli,
+    }
+}
+
 /// By what there is to do next.
 fn exit(error: &ExecuteError) -> Exit {
     match error {
@@ -408,7 +420,7 @@ fn exit(error: &ExecuteError) -> Exit {
             other => other,
         },
         ExecuteError::Unsafe => Exit::Findings,
-        ExecuteError::Fleet(error) => fleet_exit(error),
+        ExecuteError::Part(_) => Exit::Usage,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
         ExecuteError::CannotPause { .. } | ExecuteError::PauseTakenBack { .. } | ExecuteError::NotInRamp { .. } => {
             Exit::Usage
@@ -479,14 +491,20 @@ fn exit(error: &ExecuteError) -> Exit {
 
 fn fleet_exit(error: &FleetError) -> Exit {
     match error {
+        FleetError::Lead(error) => exit(error),
+        FleetError::NotBegun(error) => match fleet_exit(error) {
+            Exit::Failed => Exit::Usage,
+            other => other,
+        },
         FleetError::Busy { .. } => Exit::Held,
+        FleetError::OtherDatabases { .. } | FleetError::NoMember { .. } => Exit::Usage,
         FleetError::Members(failed) => match failed.failed.first() {
             Some((_, MemberError::Execute(error))) => exit(error),
             Some((_, MemberError::Connect(_))) => Exit::Failed,
             Some((_, MemberError::Stands(_))) => Exit::Standing,
+            Some((_, MemberError::Same { .. })) => Exit::Usage,
             Some((_, MemberError::NotBegun { .. })) | None => Exit::Stale,
         },
-        _ => Exit::Usage,
     }
 }
 

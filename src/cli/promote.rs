@@ -7,8 +7,7 @@ use super::exit::Exit;
 use super::live::{LiveArgs, UntilArg};
 use super::out;
 use super::traffic_args::Said;
-use crate::execute::{self, Approval, ExecuteError, FleetError, Options, Promotion};
-use crate::release::Part;
+use crate::execute::{self, Approval, ExecuteError, Options, PartError, Promotion};
 
 /// Approve: green has all traffic and blue serves nobody any more; or, with --gate, what the ramp asks for
 ///
@@ -50,10 +49,10 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
             let promoted = execute::promote(session, &approval, &options, doors).await;
             match (promoted, fleet) {
                 // The word is written, and nobody is there who carries on.
-                (Err(ExecuteError::Fleet(FleetError::OtherPart { part: Part::Lead { .. }, .. })), Some(fleet)) => {
+                (Err(ExecuteError::Part(PartError::Other { .. })), Some(fleet)) => {
                     fleet.resume(session, None, &options, doors).await.map(Promotion::CarriedOn)
                 }
-                (promoted, _) => promoted,
+                (promoted, _) => Ok(promoted?),
             }
         },
         |promotion, printer| match promotion {

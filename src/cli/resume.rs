@@ -9,7 +9,8 @@ use super::exit::Exit;
 use super::live::{LiveArgs, UntilArg};
 use super::planning;
 use super::traffic_args::Said;
-use crate::execute::{self, Decision, FleetError, Options};
+use crate::execute::{self, Decision, ExecuteError, Options, PartError};
+use crate::fleet::FleetError;
 
 /// Carry on with the release that was begun last
 ///
@@ -73,9 +74,9 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
             async |session, fleet, options, doors| {
                 let options = Options { until: args.until.place(), ..options.clone() };
                 if fleet.is_some() {
-                    return Err(FleetError::NoReplan.into());
+                    return Err(ExecuteError::from(PartError::NoReplan).into());
                 }
-                execute::replan(session, &plan, &args.abandon, &options, doors).await
+                Ok(execute::replan(session, &plan, &args.abandon, &options, doors).await?)
             },
             |outcome, printer| args.until.tell(outcome, printer),
         );
@@ -95,8 +96,8 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
                     let decision = decision.map(|decision| (name, decision));
                     fleet.resume(session, decision, &options, doors).await
                 }
-                (None, Some(name)) => Err(FleetError::NoMember { name }.into()),
-                (None, None) => execute::resume(session, decision, &options, doors).await,
+                (None, Some(name)) => Err(FleetError::NoMember { name }),
+                (None, None) => Ok(execute::resume(session, decision, &options, doors).await?),
             }
         },
         |outcome, printer| args.until.tell(outcome, printer),

@@ -60,7 +60,7 @@ pub(super) fn run(args: RollbackArgs) -> Result<Exit, CliError> {
             let options = Options { force, reason, ..options.clone() };
             match fleet {
                 Some(fleet) => fleet.rollback(session, &options, doors).await,
-                None => execute::rollback(session, &options, doors).await,
+                None => Ok(execute::rollback(session, &options, doors).await?),
             }
         },
         tell,
@@ -77,7 +77,7 @@ pub(super) fn abort(args: AbortArgs) -> Result<Exit, CliError> {
             let options = Options { force, reason, ..options.clone() };
             match fleet {
                 Some(fleet) => fleet.abort(session, &options, doors).await,
-                None => execute::abort(session, &options, doors).await,
+                None => Ok(execute::abort(session, &options, doors).await?),
             }
         },
         tell,

@@ -12,7 +12,8 @@ use super::exit::Exit;
 use super::live::{self, cli_error};
 use super::watch::{Ends, Screen, watch};
 use super::{file, out};
-use crate::execute::{self, Fleet};
+use crate::execute;
+use crate::fleet::Fleet;
 use crate::report::{self, DatabaseStatus, StatusDocument};
 
 /// Show where the release that was begun last stands, who works on it and what holds it up

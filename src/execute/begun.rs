@@ -42,7 +42,7 @@ pub(super) async fn leave_to_its_tool(client: &Session, intent: Intent) -> Resul
 }
 
 /// The plan of a release that this version can carry on with.
-pub(super) fn plan_of(release: &Release) -> Result<SavedPlan, ExecuteError> {
+pub(crate) fn plan_of(release: &Release) -> Result<SavedPlan, ExecuteError> {
     release.saved_plan().map_err(|error| match error {
         SavedPlanError::FormatVersion { .. } => {
             ExecuteError::OtherTool { release: release.id.clone(), tool: release.tool_version.clone() }

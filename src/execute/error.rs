@@ -1,9 +1,9 @@
 //! Why a release stops. Every message says what happened and where; what to do next is [`ExecuteError::hint`].
 
 use super::blockers::Blocker;
-use super::fleet::FleetError;
 use super::holder::Holder;
 use super::journal::{Actor, JournalError};
+use super::part::PartError;
 use super::status::{Stage, UnknownTransition};
 use crate::plan::saved::SavedPlanError;
 use crate::postgres::ServerError;
@@ -43,9 +43,9 @@ pub enum ExecuteError {
     /// The server went away while the release waited for somebody's word. Nothing was under way.
     #[error("the server went away while the release waited for approval; it still does")]
     LostWhileWaiting,
-    /// Of a release over many databases.
+    /// The database is one of many.
     #[error(transparent)]
-    Fleet(#[from] FleetError),
+    Part(#[from] PartError),
     /// The plan is not safe.
     #[error("the plan is unsafe: at least one version would break on a schema in between")]
     Unsafe,
@@ -686,7 +686,7 @@ impl ExecuteError {
                 _ => "nothing was begun; fix the cause, then run the same command again".into(),
             },
             Self::LostWhileWaiting => "`cutover promote` or `cutover rollback`, as before; `cutover resume --wait` waits again".into(),
-            Self::Fleet(error) => return error.hint(),
+            Self::Part(error) => error.hint().into(),
             Self::Unsafe => "run `cutover plan` and follow the findings".into(),
             Self::Server(ServerUnfit::NoSchema { role, database }) => {
                 format!("run `GRANT CREATE ON DATABASE {database} TO {role}`, or create schema cutover for that role")

@@ -178,7 +178,7 @@ const WORD: i64 = KEY + 1;
 const MANY: i64 = KEY + 2;
 
 /// Takes the lock over many databases, for as long as the session lasts. Gives the server process that has it, if one still has after `patience`.
-pub(super) async fn over_many(
+pub(crate) async fn over_many(
     client: &Session,
     patience: Duration,
     doors: &Doors<'_>,

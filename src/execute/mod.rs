@@ -14,7 +14,6 @@ mod engine;
 mod error;
 mod event;
 mod files;
-mod fleet;
 mod foreseen;
 mod holder;
 mod hooks;
@@ -25,6 +24,7 @@ mod names;
 mod objects;
 mod options;
 mod overview;
+mod part;
 mod preflight;
 mod ramp;
 mod relation_hashes;
@@ -43,6 +43,7 @@ mod work;
 
 pub use crate::release::{BlueSessions, Limits};
 pub use admission::{Admission, AwaitedRelease, BuiltWith, Passage, Readiness, gate, ready};
+pub(crate) use begun::plan_of;
 pub use begun::status;
 pub use blockers::Blocker;
 pub use check::{CheckedRelease, check};
@@ -50,7 +51,6 @@ pub use debt::{Debt, Owed, debt};
 pub use doors::{Beside, Clock, Doors, Future, Moment, Observer, SystemClock, beside, canceller};
 pub use error::{Elsewhere, ExecuteError, Misfit, ServerUnfit, Stale, StepFailure};
 pub use event::Event;
-pub use fleet::{Fleet, FleetError, ListError, ListedDatabase, Member, MemberError, MembersFailed, members};
 pub use holder::Holder;
 pub use hooks::news;
 pub use index_progress::IndexProgress;
@@ -58,15 +58,20 @@ pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
     TimeWait, TrafficRecord, grants,
 };
+pub(crate) use lease::over_many;
 pub use options::Options;
 pub use overview::{Decided, Executor, GuardNow, Overview, StepNow, TrafficNow, overview, watch};
+pub use part::PartError;
 pub use release::{
     Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, release_id, releases, resume,
     rollback,
 };
+pub(crate) use release::{Start, back};
 pub use replan::{begun, difference, is_undone, replan};
 pub use session::begin_watching;
+pub(crate) use session::failed;
 pub use stand::pause;
+pub(crate) use stand::told_to_go_on;
 pub use status::{
     Next, Stage, Standing, Status, StepProgress, StepState, StepStatus, TrafficState, TrafficStatus, Trouble,
     UnknownTransition,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::release::{BlueSessions, Limits, OnFailure, Part, Ramp, Until};
+use crate::release::{BlueSessions, DatabasePart, Limits, OnFailure, Ramp, Until};
 
 /// What may be set for a run.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub struct Options {
     /// Go back to blue although it may not work on the schema as it is.
     pub force: bool,
     /// What the database is in its release; without it the only one, unless the release before was of many databases.
-    pub part: Option<Part>,
+    pub part: Option<DatabasePart>,
     /// Whether the plan's word for what is applied is enough, where neither a history nor the schema of the database confirms it.
     pub accept_base: bool,
 }

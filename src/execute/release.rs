@@ -10,13 +10,13 @@ use super::doors::{Doors, Moment};
 use super::engine::Engine;
 use super::error::{ExecuteError, Misfit};
 use super::event::Event;
-use super::fleet::FleetError;
 use super::holder::Holder;
 use super::journal::{
     self, Actor, Entry, Gate, Guard, GuardChange, Record, Release, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
 };
 use super::lease::{self, Lease};
 use super::options::Options;
+use super::part::{not_forgotten, same_part};
 use super::session::{Setup, failed};
 use super::shift::{LISTEN, Poll, blue_sessions};
 use super::stand::{Stands, call_on, make_stand};
@@ -25,7 +25,7 @@ use super::stop::{StopLevel, interruptible};
 use super::{files, foreseen, names, preflight, relations, replan};
 use crate::plan::saved::{Phase, Role, SavedPlan, Step, Verdict, Work};
 use crate::postgres::Session;
-use crate::release::{HookMoment, Part, Until};
+use crate::release::{HookMoment, Until};
 use crate::side::Side;
 use crate::sql::recognise::Alone;
 use crate::traffic::{Capabilities, Kind, Manual, TrafficBackend as _};
@@ -223,9 +223,7 @@ pub(super) async fn done_already(
             return Err(ExecuteError::Unfinished { release: release.id, stage: status.stage });
         }
         replan::ran_before(client, plan).await?;
-        if let (None, Part::Lead { members }) = (&options.part, &status.part) {
-            return Err(FleetError::WasOfMany { release: release.id, count: members.len() + 1 }.into());
-        }
+        not_forgotten(&release.id, &status, options)?;
     }
     Ok(None)
 }
@@ -604,7 +602,7 @@ fn hears(release: &str, status: &Status) -> Result<(), ExecuteError> {
 
 /// From where a release goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(crate) enum Start {
     /// From wherever blue may come back.
     Anywhere,
     /// While its traffic is on its way to green.
@@ -621,7 +619,7 @@ pub async fn abort(client: &mut Session, options: &Options, doors: &mut Doors<'_
     back(client, Start::Ramp, options, doors).await
 }
 
-pub(super) async fn back(
+pub(crate) async fn back(
     client: &mut Session,
     from: Start,
     options: &Options,
@@ -844,14 +842,6 @@ pub(super) async fn leave(client: &Session, setup: &Setup, lease: Lease, doors: 
     }
     let _ = setup.restore(client).await;
     lease.release(client).await;
-}
-
-/// Whether a release is carried on with the databases that it was begun over, and from the right one.
-pub(super) fn same_part(release: &str, status: &Status, options: &Options) -> Result<(), ExecuteError> {
-    if options.part.clone().unwrap_or_default() == status.part {
-        return Ok(());
-    }
-    Err(FleetError::OtherPart { release: release.to_owned(), part: status.part.clone() }.into())
 }
 
 pub(super) fn same_traffic(status: &Status, doors: &Doors<'_>) -> Result<(), ExecuteError> {

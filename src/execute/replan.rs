@@ -7,10 +7,10 @@ use super::doors::Doors;
 use super::engine::Engine;
 use super::error::{ExecuteError, Misfit, Stale};
 use super::event::Event;
-use super::fleet::FleetError;
 use super::journal::{self, Actor, Record, ReleaseRecord};
 use super::lease::Lease;
 use super::options::Options;
+use super::part::PartError;
 use super::release::{Outcome, carry_on, enter, leave, same_traffic};
 use super::session::Setup;
 use super::status::{Stage, Status};
@@ -126,7 +126,7 @@ async fn take_over(
     let Some(looked) = look(client, plan, continues, abandon, by).await? else { return Ok(()) };
     let Looked { release, before, status, record, then } = looked;
     if !status.part.is_alone() {
-        return Err(FleetError::NoReplan.into());
+        return Err(PartError::NoReplan.into());
     }
     same_traffic(&status, doors)?;
     (doors.events)(&difference(&before, plan));

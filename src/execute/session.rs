@@ -121,7 +121,7 @@ pub(super) async fn server_time(client: &Session) -> Result<jiff::Timestamp, Exe
 }
 
 /// Says what was being done when the server refused.
-pub(super) fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ExecuteError {
+pub(crate) fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ExecuteError {
     move |source| ExecuteError::Database { doing, source: source.into() }
 }
 

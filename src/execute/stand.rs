@@ -238,6 +238,16 @@ pub(super) async fn make_stand(
     }
 }
 
+/// The same for whoever has done nothing else in the session.
+pub(crate) async fn told_to_go_on(
+    client: &Session,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<Option<Outcome>, ExecuteError> {
+    let (_, by) = enter(client, options, Intent::CarryOn).await?;
+    call_on(client, &by, options, doors).await
+}
+
 /// Lets a process go on that stands still; `None` if there is none. It goes on as it was told when it was started, so it is looked at here
 /// whether it can, and a stop of this command's own is none of its.
 pub(super) async fn call_on(

@@ -25,7 +25,7 @@ pub use configured::Configured;
 pub use limits::Limits;
 pub(crate) use limits::NO_LOCK_TIMEOUT;
 pub use listeners::{Hook, HookMoment, News, Notify};
-pub use part::Part;
+pub use part::DatabasePart;
 pub use ramp::{Ramp, RampError, RampStep};
 pub use share::Share;
 pub use throttle::Throttle;

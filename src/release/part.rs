@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What a database is in its release. One of many databases carries the traffic, and the others follow it from phase to phase.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "part", rename_all = "kebab-case")]
-pub enum Part {
+pub enum DatabasePart {
     /// The only one.
     #[default]
     Alone,
@@ -22,7 +22,7 @@ pub enum Part {
     },
 }
 
-impl Part {
+impl DatabasePart {
     /// Whether there are no other databases.
     pub fn is_alone(&self) -> bool {
         *self == Self::Alone

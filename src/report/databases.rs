@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::execute::{MemberError, Overview, Stage, Trouble};
+use crate::execute::{Overview, Stage, Trouble};
+use crate::fleet::MemberError;
 use crate::release::Share;
 
 /// Where one of many databases stands.

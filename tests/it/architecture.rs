@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 30] = [
     "source",
     "side",
     "release",
@@ -28,6 +28,7 @@ const ORDER: [&str; 29] = [
     "checks",
     "tell",
     "execute",
+    "fleet",
     "rehearse",
     "config",
     "project",
@@ -137,7 +138,7 @@ fn only_the_command_line_reads_the_environment() {
 #[test]
 fn only_what_talks_to_others_is_async() {
     check(&["async", ".await", "tokio"], |f| {
-        ["postgres", "outside", "traffic", "checks", "tell", "execute", "rehearse", "serve", "cli"]
+        ["postgres", "outside", "traffic", "checks", "tell", "execute", "fleet", "rehearse", "serve", "cli"]
             .contains(&&*f.module)
     });
 }

@@ -70,6 +70,7 @@ fn where_each_comes_from() {
     traffic.edge.socket = "ops:9999"                           # CUTOVER_TRAFFIC_EDGE_SOCKET
     stats.max-age-days = 7                                     # default
     stats.warning-seconds = 1                                  # default
+    databases.at-once = 8                                      # default
     "#);
     assert_snapshot!(show(&[], &[("CUTOVER_RELEASE_RAMPS", "100")]), @"
     exit 2

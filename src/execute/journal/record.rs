@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::saved::{Carried, Phase};
-use crate::release::{BlueSessions, HookMoment, Limits, OnFailure, Part, Purpose, Ramp, Share, Until};
+use crate::release::{BlueSessions, DatabasePart, HookMoment, Limits, OnFailure, Purpose, Ramp, Share, Until};
 use crate::traffic::{Handle, TrafficTarget};
 
 /// A person or pipeline, as far as the tool can know them.
@@ -129,8 +129,8 @@ pub enum ReleaseRecord {
         #[serde(default = "of_older")]
         on_failure: OnFailure,
         /// What the database is in the release, where there are others.
-        #[serde(default, skip_serializing_if = "Part::is_alone")]
-        part: Part,
+        #[serde(default, skip_serializing_if = "DatabasePart::is_alone")]
+        part: DatabasePart,
     },
     /// An executor carries on.
     Resumed {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::record::{self, Actor, Gate, Relations, ReleaseRecord, StepRecord, TrafficRecord};
 use crate::plan::saved::Phase;
-use crate::release::{Part, Ramp, Share};
+use crate::release::{DatabasePart, Ramp, Share};
 
 /// One row of a journal of format 1.
 #[derive(Debug, Deserialize)]
@@ -100,7 +100,7 @@ impl From<Record> for record::Record {
                 blue: None,
                 limits: Box::default(),
                 on_failure: record::of_older(),
-                part: Part::Alone,
+                part: DatabasePart::Alone,
             }),
             Record::Resumed { by } => Release(ReleaseRecord::Resumed { by, blue: None, limits: Box::default() }),
             Record::StepStarted { step: id } => step(id, StepRecord::Started { already: false }),

@@ -18,7 +18,7 @@ use super::journal::{
     Actor, Gate, Guard, GuardChange, Record, Relations, ReleaseRecord, StepRecord, TimeWait, TrafficRecord,
 };
 use crate::plan::saved::{Carried, Phase, SavedPlan, Step};
-use crate::release::{HookMoment, Limits, OnFailure, Part, RampStep, Share, Until};
+use crate::release::{DatabasePart, HookMoment, Limits, OnFailure, RampStep, Share, Until};
 
 /// How far a release is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -141,8 +141,8 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     /// What the database is in the release, where there are others.
-    #[serde(skip_serializing_if = "Part::is_alone")]
-    pub part: Part,
+    #[serde(skip_serializing_if = "DatabasePart::is_alone")]
+    pub part: DatabasePart,
     /// Its limits, as far as somebody said them.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
@@ -607,7 +607,7 @@ mod tests {
             blue: None,
             limits: Box::default(),
             on_failure: OnFailure::Rollback,
-            part: Part::Alone,
+            part: DatabasePart::Alone,
         }
         .into()
     }

@@ -102,6 +102,11 @@ fn all_are_expanded_before_the_traffic_moves_and_blue_is_gone_before_any_is_cont
         let traffic = shop.rows("SELECT detail->>'traffic' FROM cutover.journal WHERE event = 'started'");
         assert_eq!(traffic, ["follows"]);
     }
+    let document = tenants.run(&["status", "--format", "json"]).ends(0).out;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let schema = cutover::report::MACHINE_FORMATS.iter().find(|format| format.name == "status").unwrap();
+    assert!(jsonschema::validator_for(&(schema.schema)()).unwrap().is_valid(&document), "{document}");
+    assert_eq!(document["databases"].as_array().unwrap().len(), 3);
     // Once more does nothing.
     tenants.execute(&plan, &[]).ends(0).says("is complete");
 }
@@ -238,13 +243,31 @@ fn which_they_are_stands_in_cutover_toml_or_in_a_table() {
     let twice = &tenants.members[0].database;
     execute(&format!("[databases]\nlist = [\"a {twice}\", \"b dbname={twice}\"]\n"))
         .ends(2)
-        .says("a and b are the same database");
+        .says("it is the same database as");
     let names: Vec<String> = tenants.all().map(|shop| format!("('{}')", shop.database)).collect();
     tenants.lead.sql(&format!("CREATE TABLE tenants (name text); INSERT INTO tenants VALUES {}", names.join(", ")));
     execute("[databases]\nquery = \"SELECT name FROM tenants ORDER BY 1\"\n")
         .ends(0)
         .says("2 of 2 that follow: expanded");
     assert_eq!(tenants.schemas(), ["both"; 3]);
+}
+
+#[test]
+fn what_happens_in_each_is_told_in_json() {
+    let tenants = Tenants::new(2);
+    let ran = tenants.execute(&short(&tenants.lead), &["--format", "json"]).ends(0);
+    let lines: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let schema = cutover::report::MACHINE_FORMATS.iter().find(|format| format.name == "events").unwrap();
+    let validator = jsonschema::validator_for(&(schema.schema)()).unwrap();
+    for line in &lines {
+        assert!(validator.is_valid(line), "{line}");
+    }
+    let finished = |name: Option<&str>| {
+        let is_of = |line: &&serde_json::Value| line["in_database"].as_str() == name;
+        lines.iter().filter(is_of).filter(|line| line["record"]["event"] == "finished").count()
+    };
+    assert_eq!([None, Some("tenant_0"), Some("tenant_1")].map(finished), [1, 1, 1]);
+    assert_eq!(lines.iter().filter(|line| line["type"] == "databases_came").count(), 2);
 }
 
 #[test]

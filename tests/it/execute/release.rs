@@ -53,7 +53,7 @@ fn json_lines_are_json_and_versioned() {
     let shop = Shop::new();
     let ran = shop.execute(&shop.plan(), &["--format", "json"]).ends(0);
     let lines: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0]["format_version"], "2.6");
+    assert_eq!(lines[0]["format_version"], "2.7");
     let schema = cutover::report::MACHINE_FORMATS.iter().find(|format| format.name == "events").unwrap();
     let validator = jsonschema::validator_for(&(schema.schema)()).unwrap();
     for line in &lines {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::error::ExecuteError;
-use super::super::session::failed;
 use super::Member;
+use crate::execute::{ExecuteError, failed};
 use crate::postgres::{Session, Target, TargetError};
 
 /// A database as a list has it.

@@ -15,22 +15,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 
-use super::begun::{Intent, plan_of, status};
-use super::check::check;
-use super::doors::{Clock, Doors, beside, canceller};
-use super::error::ExecuteError;
-use super::event::Event;
-use super::lease;
-use super::options::Options;
-use super::overview::{Overview, overview};
-use super::release::{Decision, Outcome, Start, back, enter, execute, release_id, resume};
-use super::stand::call_on;
-use super::status::{Stage, Status};
-use super::stop::{Stop, StopLevel};
 use crate::checks::Checks;
+use crate::execute::{
+    Clock, Decision, Doors, Event, ExecuteError, Options, Outcome, Overview, PartError, Stage, Start, Status, Stop,
+    StopLevel, back, beside, canceller, check, execute, over_many, overview, plan_of, release_id, resume, status,
+    told_to_go_on,
+};
 use crate::plan::saved::SavedPlan;
 use crate::postgres::{Session, Target, connect};
-use crate::release::{Limits, Part, Ramp, Until};
+use crate::release::{DatabasePart, Limits, Ramp, Until};
 use follows::Follows;
 
 pub use error::{FleetError, MemberError, MembersFailed};
@@ -121,16 +114,16 @@ impl Fleet<'_> {
         plan: &SavedPlan,
         options: &Options,
         doors: &mut Doors<'_>,
-    ) -> Result<Outcome, ExecuteError> {
-        if let Some(pid) = lease::over_many(lead, options.patience, doors).await? {
-            return Err(FleetError::Busy { pid }.into());
+    ) -> Result<Outcome, FleetError> {
+        if let Some(pid) = over_many(lead, options.patience, doors).await? {
+            return Err(FleetError::Busy { pid });
         }
         let work = Work { release: &release_id(plan), plan, options, decision: None };
         let begun = status(lead).await?.filter(|(release, _)| release.id == work.release);
         let came = match begun {
             // All that it did before is looked at again by whoever carries on.
             Some((release, status)) if status.stage != Stage::Done => {
-                return Err(ExecuteError::Begun { release: release.id, stage: status.stage });
+                return Err(ExecuteError::Begun { release: release.id, stage: status.stage }.into());
             }
             Some((_, status)) => {
                 self.is_begun_with(work.release, &status)?;
@@ -138,7 +131,7 @@ impl Fleet<'_> {
             }
             None => {
                 let fits = self.fit(lead, &work, doors).await;
-                fits.map_err(|error| ExecuteError::NotBegun(Box::new(error)))?;
+                fits.map_err(|error| FleetError::NotBegun(Box::new(error)))?;
                 execute(lead, plan, &self.leading(options, Some(Until::Expanded)), doors).await?
             }
         };
@@ -153,15 +146,14 @@ impl Fleet<'_> {
         decision: Option<(Option<String>, Decision)>,
         options: &Options,
         doors: &mut Doors<'_>,
-    ) -> Result<Outcome, ExecuteError> {
-        if let Some(pid) = lease::over_many(lead, options.patience, doors).await? {
+    ) -> Result<Outcome, FleetError> {
+        if let Some(pid) = over_many(lead, options.patience, doors).await? {
             // One that stands still goes on itself.
-            let (_, by) = enter(lead, options, Intent::CarryOn).await?;
             let calls = decision.is_none() && !options.keep_pause;
-            let called = if calls { call_on(lead, &by, options, doors).await? } else { None };
-            return called.ok_or_else(|| FleetError::Busy { pid }.into());
+            let called = if calls { told_to_go_on(lead, options, doors).await? } else { None };
+            return called.ok_or_else(|| FleetError::Busy { pid });
         }
-        let Some((release, status)) = status(lead).await? else { return Err(ExecuteError::NoRelease) };
+        let Some((release, status)) = status(lead).await? else { return Err(ExecuteError::NoRelease.into()) };
         self.is_begun_with(&release.id, &status)?;
         let plan = plan_of(&release)?;
         let (of_lead, of_member) = match decision {
@@ -186,7 +178,7 @@ impl Fleet<'_> {
         lead: &mut Session,
         options: &Options,
         doors: &mut Doors<'_>,
-    ) -> Result<Outcome, ExecuteError> {
+    ) -> Result<Outcome, FleetError> {
         self.back(lead, Start::Anywhere, options, doors).await
     }
 
@@ -196,7 +188,7 @@ impl Fleet<'_> {
         lead: &mut Session,
         options: &Options,
         doors: &mut Doors<'_>,
-    ) -> Result<Outcome, ExecuteError> {
+    ) -> Result<Outcome, FleetError> {
         self.back(lead, Start::Ramp, options, doors).await
     }
 
@@ -206,15 +198,15 @@ impl Fleet<'_> {
         from: Start,
         options: &Options,
         doors: &mut Doors<'_>,
-    ) -> Result<Outcome, ExecuteError> {
-        if let Some(pid) = lease::over_many(lead, Duration::ZERO, doors).await? {
+    ) -> Result<Outcome, FleetError> {
+        if let Some(pid) = over_many(lead, Duration::ZERO, doors).await? {
             // One that waits is told, and goes back with all of them.
             return match back(lead, from, &Options { part: None, ..options.clone() }, doors).await {
-                Err(ExecuteError::Fleet(FleetError::OtherPart { .. })) => Err(FleetError::Busy { pid }.into()),
-                told => told,
+                Err(ExecuteError::Part(PartError::Other { .. })) => Err(FleetError::Busy { pid }),
+                told => Ok(told?),
             };
         }
-        let Some((release, status)) = status(lead).await? else { return Err(ExecuteError::NoRelease) };
+        let Some((release, status)) = status(lead).await? else { return Err(ExecuteError::NoRelease.into()) };
         self.is_begun_with(&release.id, &status)?;
         let plan = plan_of(&release)?;
         let outcome = match status.stage {
@@ -243,7 +235,7 @@ impl Fleet<'_> {
         came: Outcome,
         work: &Work<'_>,
         doors: &mut Doors<'_>,
-    ) -> Result<Outcome, ExecuteError> {
+    ) -> Result<Outcome, FleetError> {
         let options = work.options;
         let is_there = |outcome: &Outcome| matches!(outcome, Outcome::Stopped { .. } | Outcome::Done { .. });
         if !is_there(&came) {
@@ -270,7 +262,7 @@ impl Fleet<'_> {
     }
 
     /// The one that leads waits, or has gone back; the others go with it.
-    async fn ended(&self, outcome: Outcome, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<Outcome, ExecuteError> {
+    async fn ended(&self, outcome: Outcome, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<Outcome, FleetError> {
         if matches!(outcome, Outcome::RolledBack { .. }) {
             self.bring_all(Place::Back, work, doors).await?;
         }
@@ -281,48 +273,50 @@ impl Fleet<'_> {
         Options { until, part: Some(self.part_of_lead()), ..options.clone() }
     }
 
-    fn part_of_lead(&self) -> Part {
-        Part::Lead { members: self.members.iter().map(|member| member.name.clone()).collect() }
+    fn part_of_lead(&self) -> DatabasePart {
+        DatabasePart::Lead { members: self.members.iter().map(|member| member.name.clone()).collect() }
     }
 
-    fn has(&self, name: &str) -> Result<(), ExecuteError> {
+    fn has(&self, name: &str) -> Result<(), FleetError> {
         match self.members.iter().any(|member| member.name == name) {
             true => Ok(()),
-            false => Err(FleetError::NoMember { name: name.to_owned() }.into()),
+            false => Err(FleetError::NoMember { name: name.to_owned() }),
         }
     }
 
     /// Whether a release was begun in the lead of these databases.
-    fn is_begun_with(&self, release: &str, status: &Status) -> Result<(), ExecuteError> {
+    fn is_begun_with(&self, release: &str, status: &Status) -> Result<(), FleetError> {
         let (begun, now) = match (&status.part, self.part_of_lead()) {
             (part, now) if *part == now => return Ok(()),
-            (Part::Lead { members }, Part::Lead { members: now }) => (members, now),
+            (DatabasePart::Lead { members }, DatabasePart::Lead { members: now }) => (members, now),
             (part, _) => {
-                return Err(FleetError::OtherPart { release: release.to_owned(), part: part.clone() }.into());
+                let other = PartError::Other { release: release.to_owned(), part: part.clone() };
+                return Err(ExecuteError::from(other).into());
             }
         };
         let without = |all: &[String], others: &[String]| -> Vec<String> {
             all.iter().filter(|name| !others.contains(name)).cloned().collect()
         };
         let (missing, more) = (without(begun, &now), without(&now, begun));
-        Err(FleetError::OtherDatabases { release: release.to_owned(), missing, more }.into())
+        Err(FleetError::OtherDatabases { release: release.to_owned(), missing, more })
     }
 
     /// Sees that the release could begin everywhere, before it begins anywhere.
-    async fn fit(&self, lead: &mut Session, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<(), ExecuteError> {
+    async fn fit(&self, lead: &mut Session, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<(), FleetError> {
         check(lead, Some(work.plan), &[], work.options).await?;
         let seen = RefCell::new(BTreeMap::<Identity, String>::new());
         let is_new = |name: &str, identity: Option<Identity>| match identity {
             None => Ok(()),
             Some(identity) => match seen.borrow_mut().insert(identity, name.to_owned()) {
                 None => Ok(()),
-                Some(other) => Err(FleetError::SameDatabase { one: other, other: name.to_owned() }),
+                Some(other) => Err(MemberError::Same { other }),
             },
         };
-        is_new("the database that leads", identity(lead).await)?;
+        // There is no other yet.
+        let _ = is_new("the database that leads", identity(lead).await);
         let fits = async |member: &Member| {
             let session = connect(&member.target).await?;
-            is_new(&member.name, identity(&session).await).map_err(ExecuteError::from)?;
+            is_new(&member.name, identity(&session).await)?;
             let begun = status(&session).await?;
             if !begun.is_some_and(|(release, _)| release.id == work.release) {
                 check(&session, Some(work.plan), &[], work.options).await?;
@@ -332,7 +326,7 @@ impl Fleet<'_> {
         self.all(Place::Fit, doors, async |member, _| fits(member).await).await
     }
 
-    async fn bring_all(&self, place: Place, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<(), ExecuteError> {
+    async fn bring_all(&self, place: Place, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<(), FleetError> {
         self.all(place, doors, async |member, hands| bring(member, place, work, hands).await).await
     }
 
@@ -342,7 +336,7 @@ impl Fleet<'_> {
         place: Place,
         doors: &mut Doors<'_>,
         work: impl AsyncFn(&Member, &Hands<'_>) -> Result<(), MemberError>,
-    ) -> Result<(), ExecuteError> {
+    ) -> Result<(), FleetError> {
         let of = self.members.len();
         let has_failed = Cell::new(false);
         let boundary: Boundary<'_> = Mutex::new(doors.boundary.as_mut().map(|boundary| &mut **boundary as _));
@@ -375,7 +369,7 @@ impl Fleet<'_> {
             }
         }
         if doors.stop.level() > StopLevel::Run && (left > 0 || !failed.is_empty()) {
-            return Err(ExecuteError::Interrupted);
+            return Err(ExecuteError::Interrupted.into());
         }
         if failed.is_empty() {
             if place != Place::Fit {
@@ -385,7 +379,7 @@ impl Fleet<'_> {
         }
         failed.sort_by_key(|(index, _)| *index);
         let failed = failed.into_iter().map(|(index, error)| (self.members[index].name.clone(), error)).collect();
-        Err(FleetError::from(Box::new(MembersFailed { place: place.words(), failed, came, left })).into())
+        Err(FleetError::Members(Box::new(MembersFailed { place: place.words(), failed, came, left })))
     }
 }
 
@@ -419,7 +413,7 @@ async fn bring(member: &Member, place: Place, work: &Work<'_>, hands: &Hands<'_>
         boundary: Some(&mut passes),
         ..Doors::new(&traffic, &mut events)
     };
-    let part = Part::Member { name: member.name.clone() };
+    let part = DatabasePart::Member { name: member.name.clone() };
     let options = Options {
         until: (place == Place::Expanded).then_some(Until::Expanded),
         part: Some(part.clone()),
@@ -438,7 +432,8 @@ async fn bring(member: &Member, place: Place, work: &Work<'_>, hands: &Hands<'_>
         None if place == Place::Back => return Ok(()),
         None => return Err(MemberError::NotBegun { release: work.release.to_owned() }),
         Some((release, status)) if status.part != part => {
-            return Err(ExecuteError::from(FleetError::OtherPart { release: release.id, part: status.part }).into());
+            let other = PartError::Other { release: release.id, part: status.part };
+            return Err(ExecuteError::from(other).into());
         }
         Some((_, status)) => match place {
             Place::Back if status.is_over() => return Ok(()),

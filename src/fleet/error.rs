@@ -2,15 +2,19 @@
 
 use std::fmt;
 
-use super::super::error::ExecuteError;
-use super::super::release::Outcome;
+use crate::execute::{ExecuteError, Outcome};
 use crate::postgres::ConnectError;
-use crate::release::Part;
 
 /// Why a release over many databases stops, or cannot be carried on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FleetError {
+    /// The release in the database that leads stops.
+    #[error(transparent)]
+    Lead(#[from] ExecuteError),
+    /// Nothing was begun in any of them.
+    #[error(transparent)]
+    NotBegun(Box<Self>),
     /// Another process carries a release on over many databases, in this one's lead.
     #[error("another process carries this release on over its databases (server process {pid})")]
     Busy {
@@ -27,40 +31,11 @@ pub enum FleetError {
         /// What is given, and has no part in it.
         more: Vec<String>,
     },
-    /// A database is carried on by itself, or with others, and the release was begun otherwise.
-    #[error("release {release} was begun {}", begun_as(.part))]
-    OtherPart {
-        /// The release.
-        release: String,
-        /// What the database is in it.
-        part: Part,
-    },
-    /// The release before was one over many databases, and nobody has said whether this one is.
-    #[error(
-        "the release before this one, {release}, was one over {count} databases, and this one is to run in one of them only"
-    )]
-    WasOfMany {
-        /// The release before.
-        release: String,
-        /// How many databases it had.
-        count: usize,
-    },
-    /// Another plan in the middle of a release over many databases, each of which may be at another step.
-    #[error("a release over many databases does not go on by another plan")]
-    NoReplan,
     /// There is none of that name.
     #[error("there is no database {name} among those that follow")]
     NoMember {
         /// The name.
         name: String,
-    },
-    /// Two names stand for one database.
-    #[error("{one} and {other} are the same database")]
-    SameDatabase {
-        /// A name.
-        one: String,
-        /// Another one.
-        other: String,
     },
     /// Some databases have not come to where all must be before the release goes on.
     #[error(transparent)]
@@ -93,6 +68,12 @@ pub enum MemberError {
     /// Its release waits for something, or stands still.
     #[error("{}", stands(.0))]
     Stands(Outcome),
+    /// It is there twice.
+    #[error("it is the same database as {other}; leave one of them out")]
+    Same {
+        /// The other name.
+        other: String,
+    },
     /// It holds no such release.
     #[error("it holds no release {release}, although the database that leads has moved its traffic")]
     NotBegun {
@@ -134,31 +115,19 @@ impl FleetError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::Lead(error) => return error.hint(),
+            Self::NotBegun(error) => return error.hint(),
             Self::Busy { pid } => format!(
                 "wait until it ends; `cutover status` shows how far it is. If that process is gone for good, end its session: \
                  SELECT pg_terminate_backend({pid})"
             ),
             Self::OtherDatabases { .. } => "give the same databases, under the same names".to_owned(),
-            Self::OtherPart { part: Part::Alone, .. } => "leave out `--databases`".to_owned(),
-            Self::OtherPart { part: Part::Lead { .. }, .. } => {
-                "give the others with `--databases FILE`, or in `[databases]` of cutover.toml".to_owned()
-            }
-            Self::OtherPart { part: Part::Member { .. }, .. } => {
-                "carry the release on from the database that leads it, with `--databases FILE`".to_owned()
-            }
-            Self::WasOfMany { .. } => {
-                "give the others with `--databases FILE`; or, if this release is for one database, say so with `--databases none`".to_owned()
-            }
-            Self::NoReplan => {
-                "go back with `cutover rollback`, then begin a release of a new plan; what the phase before the cutover added stays".to_owned()
-            }
             Self::NoMember { .. } => "`cutover status` with the same databases lists their names".to_owned(),
-            Self::SameDatabase { .. } => "leave one of them out".to_owned(),
             Self::Members(failed) => {
                 let first = failed.failed.first().and_then(|(_, error)| match error {
                     MemberError::Execute(error) => error.hint(),
                     MemberError::Connect(error) => error.hint().map(|hint| hint.to_string()),
-                    MemberError::Stands(_) | MemberError::NotBegun { .. } => None,
+                    MemberError::Stands(_) | MemberError::Same { .. } | MemberError::NotBegun { .. } => None,
                 });
                 first.unwrap_or_else(|| "fix the cause, then run `cutover resume` with the same databases".to_owned())
             }
@@ -180,14 +149,6 @@ fn other_databases(release: &str, missing: &[String], more: &[String]) -> String
         false => {
             format!("release {release} was begun over other databases; now it is to go on {}", lists.join(", and "))
         }
-    }
-}
-
-fn begun_as(part: &Part) -> String {
-    match part {
-        Part::Alone => "in this database alone".to_owned(),
-        Part::Lead { members } => format!("over {} databases, and this is the one that leads", members.len() + 1),
-        Part::Member { name } => format!("over many databases, and this is one that follows ({name})"),
     }
 }
 
