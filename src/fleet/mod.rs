@@ -135,7 +135,7 @@ impl Fleet<'_> {
                 execute(lead, plan, &self.leading(options, Some(Until::Expanded)), doors).await?
             }
         };
-        self.go_on(lead, came, &work, doors).await
+        self.go_on(lead, came, true, &work, doors).await
     }
 
     /// Carries on with the release that was begun last, in whatever databases it is not where it is to be. A `decision` names its database; none: the
@@ -169,7 +169,9 @@ impl Fleet<'_> {
             Stage::Done => Outcome::Done { release: release.id.clone(), already: true },
             _ => resume(lead, of_lead, &self.leading(options, Some(Until::Expanded)), doors).await?,
         };
-        self.go_on(lead, came, &work, doors).await
+        // A pause that is there is what this command takes back, in whichever phase it is.
+        let keeps_pause = options.keep_pause || status.pause().is_none();
+        self.go_on(lead, came, keeps_pause, &work, doors).await
     }
 
     /// Moves all traffic back to blue, and closes the release in all databases. What the before phase did stays.
@@ -228,11 +230,13 @@ impl Fleet<'_> {
         all.buffered(self.at_once.max(1)).collect().await
     }
 
-    /// Once the one that leads is expanded: all the rest, one barrier after another.
+    /// Once the one that leads is expanded: all the rest, one barrier after another. `keeps_pause`: a pause that somebody asks for in the one that leads, while
+    /// the others are worked on, is none that this command takes back.
     async fn go_on(
         &self,
         lead: &mut Session,
         came: Outcome,
+        mut keeps_pause: bool,
         work: &Work<'_>,
         doors: &mut Doors<'_>,
     ) -> Result<Outcome, FleetError> {
@@ -248,7 +252,9 @@ impl Fleet<'_> {
         let mut outcome = came;
         for until in [Some(options.until.unwrap_or(Until::Drained)), None] {
             if !matches!(outcome, Outcome::Done { .. }) {
-                outcome = resume(lead, None, &self.leading(options, until), doors).await?;
+                let options = Options { keep_pause: keeps_pause, ..self.leading(options, until) };
+                outcome = resume(lead, None, &options, doors).await?;
+                keeps_pause = true;
             }
             if !is_there(&outcome) {
                 return self.ended(outcome, work, doors).await;

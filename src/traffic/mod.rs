@@ -7,9 +7,12 @@ mod caddy;
 pub mod conformance;
 mod envoy;
 mod haproxy;
+mod kubernetes;
 mod managed;
 mod manual;
 mod nginx;
+#[allow(dead_code, reason = "a build that has every client refuses nothing")]
+mod not_built;
 pub mod plugin;
 mod registry;
 mod simulated;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{TrafficBackend, aws, caddy, envoy, haproxy, manual, nginx, plugin, simulated, traefik};
+use super::{TrafficBackend, aws, caddy, envoy, haproxy, kubernetes, manual, nginx, plugin, simulated, traefik};
 use crate::outside::{Needs, SettingsSchema, Surroundings};
 use crate::release::Configured;
 
@@ -41,6 +41,8 @@ pub static KINDS: &[BackendKind] = &[
     aws::lambda::KIND,
     aws::codedeploy::KIND,
     aws::ecs::KIND,
+    kubernetes::service::KIND,
+    kubernetes::httproute::KIND,
 ];
 
 /// Why a backend cannot be made.

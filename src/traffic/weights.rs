@@ -11,7 +11,7 @@ pub(super) fn of_servers(share: Share, blue_servers: usize, green_servers: usize
 }
 
 /// The weights of blue and of green that make exactly this share, as people would write them: percentages where they are whole ones.
-#[cfg(any(feature = "aws-elb", feature = "aws-route53"))]
+#[cfg(any(feature = "aws-elb", feature = "aws-route53", feature = "kubernetes"))]
 pub(super) fn readable(share: Share, most: u32) -> Option<(u32, u32)> {
     let points = u32::from(share.as_basis_points());
     let all = u32::from(Share::ALL.as_basis_points());
@@ -66,7 +66,7 @@ mod tests {
         check(u64::MAX, u64::MAX, Some(5000));
     }
 
-    #[cfg(any(feature = "aws-elb", feature = "aws-route53"))]
+    #[cfg(any(feature = "aws-elb", feature = "aws-route53", feature = "kubernetes"))]
     #[test]
     fn weights_are_readable() {
         let check = |percent: &str, most: u32, expected: Option<(u32, u32)>| {

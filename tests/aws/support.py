@@ -53,6 +53,8 @@ class Trouble:
         self.asked, self.rules, self.lock = [], [], threading.Lock()
         # What moto does not have: the prefix of a service's targets, and what answers an action.
         self.scripted = {}
+        # The same by the beginning of a path: what an action is called, and what answers it.
+        self.served = {}
         with open(MOTO_LOG, "w") as log:
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.moto)]
             self.server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS})
@@ -64,7 +66,9 @@ class Trouble:
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 target = self.headers.get("X-Amz-Target")
-                action = target.split(".")[1] if target else action_of(self.command, self.path, body)
+                served = next((known for start, known in trouble.served.items() if self.path.startswith(start)), None)
+                name_of = served[0] if served else action_of
+                action = target.split(".")[1] if target else name_of(self.command, self.path, body)
                 rule = trouble.meets(action, body)
                 if rule and rule["before"]:
                     rule["before"]()
@@ -78,6 +82,11 @@ class Trouble:
                     if rule and rule["after"]:
                         rule["after"]()
                     return self.give(status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode())
+                if served:
+                    status, kind, text = served[1](self.command, self.path, body)
+                    if rule and rule["after"]:
+                        rule["after"]()
+                    return self.give(status, {"Content-Type": kind}, text.encode())
                 connection = http.client.HTTPConnection("127.0.0.1", trouble.moto, timeout=60)
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection",)}
                 connection.request(self.command, self.path, body, headers)
@@ -140,6 +149,10 @@ class Trouble:
         rule = {"action": action, "answer": answer, "before": before, "after": after, "change": change, "status": status, "skip": skip, "times": times}
         with self.lock:
             self.rules.append(rule)
+
+    def serve(self, start, name_of, answer):
+        """From now on, paths that begin like this are answered by somebody else than moto."""
+        self.served[start] = (name_of, answer)
 
     def clear(self):
         with self.lock:

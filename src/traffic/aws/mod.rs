@@ -6,17 +6,6 @@ pub(super) mod codedeploy;
 pub(super) mod ecs;
 pub(super) mod elb;
 pub(super) mod lambda;
-#[cfg(any(
-    test,
-    not(all(
-        feature = "aws-codedeploy",
-        feature = "aws-ecs",
-        feature = "aws-elb",
-        feature = "aws-lambda",
-        feature = "aws-route53"
-    ))
-))]
-mod not_built;
 pub(super) mod route53;
 #[cfg(any(feature = "aws-codedeploy", feature = "aws-ecs"))]
 mod tasks;

@@ -282,6 +282,25 @@ fn a_decision_is_about_one_of_them() {
     assert_eq!(tenants.schemas(), ["green", "green", "both"]);
 }
 
+/// Nobody holds the lease of the one that leads then.
+#[test]
+fn a_pause_while_the_others_are_worked_on_is_kept() {
+    let tenants = Tenants::new(1);
+    let mut held = tenants.members[0].client();
+    let mut held = held.transaction().unwrap();
+    held.batch_execute("LOCK TABLE users").unwrap();
+    let path = tenants.lead.save(&short(&tenants.lead));
+    let args = ["execute", &path, "--yes", "--traffic", "simulated", "--databases", &tenants.list];
+    let child = tenants.lead.spawn(&[&args[..], &["--lock-timeout", "60s"]].concat());
+    until("the one that follows is at work", || tenants.members[0].journal().len() == 1);
+    tenants.lead.run(&["pause"]).ends(0);
+    held.rollback().unwrap();
+    Ran::from(child.wait_with_output().unwrap()).ends(9).says("is paused");
+    assert_eq!(tenants.schemas(), ["both"; 2]);
+    tenants.resume(&[]).ends(0).says("is complete");
+    assert_eq!(tenants.schemas(), ["green"; 2]);
+}
+
 #[test]
 fn an_interrupt_stops_all_of_them() {
     let tenants = Tenants::new(3);

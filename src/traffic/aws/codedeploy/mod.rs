@@ -37,7 +37,7 @@ fn opened(traffic: &Configured, settings: Settings) -> OpenedBackend {
 
 #[cfg(not(feature = "aws-codedeploy"))]
 fn opened(traffic: &Configured, _: Settings) -> OpenedBackend {
-    super::not_built::not_built(&traffic.name, "aws-codedeploy")
+    crate::traffic::not_built::not_built(&traffic.name, "aws-codedeploy")
 }
 
 /// As `[traffic.NAME]` has them.

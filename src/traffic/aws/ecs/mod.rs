@@ -34,7 +34,7 @@ fn opened(name: &str, settings: Settings) -> OpenedBackend {
 
 #[cfg(not(feature = "aws-ecs"))]
 fn opened(name: &str, _: Settings) -> OpenedBackend {
-    super::not_built::not_built(name, "aws-ecs")
+    crate::traffic::not_built::not_built(name, "aws-ecs")
 }
 
 /// As `[traffic.NAME]` has them.

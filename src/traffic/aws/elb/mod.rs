@@ -34,7 +34,7 @@ fn opened(name: &str, settings: Settings, place: Arn) -> OpenedBackend {
 
 #[cfg(not(feature = "aws-elb"))]
 fn opened(name: &str, _: Settings, _: Arn) -> OpenedBackend {
-    super::not_built::not_built(name, "aws-elb")
+    crate::traffic::not_built::not_built(name, "aws-elb")
 }
 
 /// As `[traffic.NAME]` has them.

@@ -34,7 +34,7 @@ fn opened(name: &str, settings: Settings) -> OpenedBackend {
 
 #[cfg(not(feature = "aws-lambda"))]
 fn opened(name: &str, _: Settings) -> OpenedBackend {
-    super::not_built::not_built(name, "aws-lambda")
+    crate::traffic::not_built::not_built(name, "aws-lambda")
 }
 
 /// As `[traffic.NAME]` has them.

@@ -34,7 +34,7 @@ fn opened(name: &str, settings: Settings) -> OpenedBackend {
 
 #[cfg(not(feature = "aws-route53"))]
 fn opened(name: &str, _: Settings) -> OpenedBackend {
-    super::not_built::not_built(name, "aws-route53")
+    crate::traffic::not_built::not_built(name, "aws-route53")
 }
 
 /// As `[traffic.NAME]` has them.

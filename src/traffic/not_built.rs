@@ -1,7 +1,7 @@
 //! A backend whose client is no part of this build: its settings are read, so that such a build can lint and plan, and it moves nothing.
 
-use super::super::registry::OpenedBackend;
-use super::super::{
+use super::registry::OpenedBackend;
+use super::{
     Answer, Capabilities, Context, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError, TrafficErrorCode,
 };
 
@@ -50,7 +50,7 @@ impl TrafficBackend for NotBuilt {
 mod tests {
     use std::time::Duration;
 
-    use super::super::super::Log;
+    use super::super::Log;
     use super::*;
 
     #[test]
