@@ -322,8 +322,10 @@ pub enum Operation {
     },
     /// `SET`, `RESET`, `SELECT set_config(…)`: how the session behaves, for the statements after it.
     Session {
-        /// The schemas of a `SET search_path`, if it is one.
-        search_path: Option<Vec<Ident>>,
+        /// What it makes of the `search_path`, if it is about that.
+        search_path: Option<SearchPath>,
+        /// Whether it holds until the transaction ends and no longer: `SET LOCAL`.
+        local: bool,
     },
     /// `ALTER ROLE|DATABASE … SET search_path`: where new sessions look.
     DefaultPath {
@@ -650,6 +652,15 @@ pub enum DataVerb {
     Truncate,
     /// `COPY … FROM`
     Copy,
+}
+
+/// What a statement makes of a session's `search_path`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SearchPath {
+    /// These schemas.
+    Of(Vec<Ident>),
+    /// What a new session has: `RESET`, `SET … TO DEFAULT`.
+    Default,
 }
 
 /// The author's transaction control.
