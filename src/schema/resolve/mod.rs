@@ -18,6 +18,7 @@ mod scope;
 mod served;
 mod single;
 mod sorting;
+mod spans;
 mod types;
 mod values;
 mod write;
