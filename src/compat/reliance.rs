@@ -479,16 +479,16 @@ impl<'a> View<'a> {
             WriteKind::Delete => false,
         });
         let target = match rule {
-            RowRule::Constraint(TableRule::ForeignKey { target, target_columns, on_delete, .. }) => {
-                Some((target, target_columns, *on_delete == OnDelete::Refuse))
+            RowRule::Constraint(TableRule::ForeignKey { target, target_columns, on_delete, follows, .. }) => {
+                Some((target, target_columns, *on_delete == OnDelete::Refuse, !follows))
             }
             _ => None,
         };
-        let parent = target.is_some_and(|(target, columns, restricts)| {
+        let parent = target.is_some_and(|(target, columns, restricts, holds)| {
             self.writes_of(target).any(|write| match &write.kind {
                 WriteKind::Delete => restricts,
-                WriteKind::Update { columns: set, .. } => set.iter().any(|c| columns.contains(c)),
-                WriteKind::Insert { updates, .. } => updates.iter().any(|c| columns.contains(c)),
+                WriteKind::Update { columns: set, .. } => holds && set.iter().any(|c| columns.contains(c)),
+                WriteKind::Insert { updates, .. } => holds && updates.iter().any(|c| columns.contains(c)),
             })
         });
         own || parent

@@ -230,6 +230,7 @@ impl Reader {
                     target,
                     target_columns: idents(&row, 6),
                     on_delete: on_delete(row.get(8)),
+                    follows: on_delete(row.get(10)) != OnDelete::Refuse,
                 },
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
@@ -479,7 +480,7 @@ fn idents(row: &Row, column: usize) -> Vec<Ident> {
     row.get::<_, Vec<String>>(column).into_iter().map(Ident::from).collect()
 }
 
-/// What `pg_constraint.confdeltype` means.
+/// What `pg_constraint.confdeltype` and `confupdtype` mean.
 pub(super) fn on_delete(code: &str) -> OnDelete {
     match code {
         "c" => OnDelete::Cascade,

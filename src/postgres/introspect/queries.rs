@@ -87,7 +87,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
                     CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype::text,
                     -- Since PostgreSQL 18.
-                    coalesce((pg_catalog.to_jsonb(o) OPERATOR(pg_catalog.->>) 'conenforced')::bool, true)
+                    coalesce((pg_catalog.to_jsonb(o) OPERATOR(pg_catalog.->>) 'conenforced')::bool, true),
+                    o.confupdtype::text
              FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
              WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x', 'n')",
             names("o.conkey", "o.conrelid"),
