@@ -213,9 +213,11 @@ impl<'a> View<'a> {
                 .then_some(true),
             Capability::PartialArbiter { relation, index, .. } => {
                 let index = self.schema.relation(relation).and_then(|found| found.indexes.get(index))?;
+                // Without a word on how columns are compared, any index on them will do.
+                let asks = |arbiter: &Arbiter| index.plain_key().is_none() || !arbiter.kinds.is_empty();
                 let found = |wanted: Sure| {
                     self.inserts(relation, |insert| {
-                        insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted)
+                        insert.arbiter.is_some_and(|arbiter| asks(arbiter) && arbiter.finds(index) == wanted)
                     })
                 };
                 if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }

@@ -645,6 +645,7 @@ impl Change {
             excludes: false,
             deferrable: false,
             method: Some(index.method.clone()),
+            kinds: resolve::kinds_of(index.kinds()),
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };

@@ -109,7 +109,15 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           WHERE k.n = 0 AND k.o <= i.indnkeyatts ORDER BY k.o),
                     coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false), NOT i.indimmediate,
                     CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
-                                          WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) THEN m.amname::text END
+                                          WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) THEN m.amname::text END,
+                    ARRAY(SELECT CASE WHEN i.indisunique AND l.oid <> a.attcollation THEN l.collname::text END
+                          FROM ROWS FROM (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indcollation::oid[]))
+                               WITH ORDINALITY AS k(n, of, o)
+                          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0
+                          LEFT JOIN pg_catalog.pg_collation l ON l.oid = k.of ORDER BY k.o),
+                    ARRAY(SELECT CASE WHEN i.indisunique AND NOT o.opcdefault THEN o.opcname::text END
+                          FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY AS k(of, o)
+                          JOIN pg_catalog.pg_opclass o ON o.oid = k.of ORDER BY k.o)
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"
