@@ -149,6 +149,8 @@ pub struct Write {
     pub kind: WriteKind,
     /// Where.
     pub at: At,
+    /// Whether a rule does it: PostgreSQL keeps what a rule names, so that it follows what is renamed.
+    pub ruled: bool,
 }
 
 impl Write {
