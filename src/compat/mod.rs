@@ -67,7 +67,12 @@ impl<'a> Evidence<'a> {
 impl<'a> App<'a> {
     /// How the version relies on a capability.
     pub fn evidence(&self, capability: &Capability) -> Evidence<'a> {
-        match self.watch.map(|watch| watch.relies(capability)) {
+        self.evidence_by(capability, true)
+    }
+
+    /// The same, with or without what rules and views name (`kept`): they follow what is renamed.
+    pub(crate) fn evidence_by(&self, capability: &Capability, kept: bool) -> Evidence<'a> {
+        match self.watch.map(|watch| watch.relies_by(capability, kept)) {
             Some(Reliance::Yes(query)) => Evidence::Query(query),
             Some(Reliance::May(query)) => Evidence::Perhaps(query),
             Some(Reliance::No) if self.assume == Assume::Workload => Evidence::None,

@@ -27,10 +27,15 @@ pub enum Reliance<'a> {
 impl<'a> Watch<'a> {
     /// Whether any query relies on a capability.
     pub fn relies(&self, capability: &Capability) -> Reliance<'a> {
+        self.relies_by(capability, true)
+    }
+
+    /// The same, with or without what rules and views name (`kept`): they follow what is renamed.
+    pub(super) fn relies_by(&self, capability: &Capability, kept: bool) -> Reliance<'a> {
         let names = self.names_of(capability);
         let mut may = None;
         for query in self.concerned(capability, &names) {
-            match self.query_relies(query, capability, &names) {
+            match self.query_relies(query, capability, &names, kept) {
                 Some(true) => return Reliance::Yes(&self.queries()[query]),
                 Some(false) => may = may.or(Some(&self.queries()[query])),
                 None => {}
@@ -63,12 +68,12 @@ impl<'a> Watch<'a> {
     }
 
     /// `Some(true)`: yes; `Some(false)`: may; `None`: no.
-    fn query_relies(&self, query: usize, capability: &Capability, names: &BTreeSet<QName>) -> Option<bool> {
+    fn query_relies(&self, query: usize, capability: &Capability, names: &BTreeSet<QName>, kept: bool) -> Option<bool> {
         let text = self.text(query);
         let Some(look) = self.own().look(query) else {
             return mentions_any(text, capability, names).then_some(false);
         };
-        let view = View { watch: self, query, look, schema: self.own().schema(), text };
+        let view = View { watch: self, query, look, schema: self.own().schema(), text, kept };
         let unclear = || (look.uses.more || look.refused().is_some()) && mentions_any(text, capability, names);
         let indirectly = || view.writes_indirectly(capability) || self.reached(query, capability, names);
         view.relies(capability).or_else(|| (unclear() || indirectly()).then_some(false))
@@ -145,6 +150,8 @@ struct View<'a> {
     look: &'a Resolved,
     schema: &'a Schema,
     text: &'a str,
+    /// Whether what rules and views name counts.
+    kept: bool,
 }
 
 impl<'a> View<'a> {
@@ -213,9 +220,11 @@ impl<'a> View<'a> {
                 .then_some(true),
             Capability::PartialArbiter { relation, index, .. } => {
                 let index = self.schema.relation(relation).and_then(|found| found.indexes.get(index))?;
+                // Without a word on how columns are compared, any index on them will do.
+                let asks = |arbiter: &Arbiter| index.plain_key().is_none() || !arbiter.kinds.is_empty();
                 let found = |wanted: Sure| {
                     self.inserts(relation, |insert| {
-                        insert.arbiter.is_some_and(|arbiter| arbiter.finds(index) == wanted)
+                        insert.arbiter.is_some_and(|arbiter| asks(arbiter) && arbiter.finds(index) == wanted)
                     })
                 };
                 if found(Sure::Yes) { Some(true) } else { found(Sure::Unsure).then_some(false) }
@@ -253,13 +262,18 @@ impl<'a> View<'a> {
                     let is = |of: &Option<String>| of.as_ref().is_some_and(|of| *of == format!("{name}{arguments}"));
                     !meant.iter().any(is)
                 });
-                (uses.calls.contains_key(name) && !other).then_some(true)
+                // Where its own schema does without, another of this name may be meant.
+                let meant = || capability.offered_by(self.schema) || self.schema.functions(name).is_empty();
+                (uses.calls.contains_key(name) && !other).then(meant)
             }
             Capability::Unambiguous { name, given } => {
                 uses.given.get(name).is_some_and(|counts| counts.contains(given)).then_some(true)
             }
             Capability::Sound { name, .. } => {
-                let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
+                let calls = |relation: &Relation| {
+                    let mut triggers = relation.trigger_functions.iter();
+                    triggers.any(|(trigger, called)| called == name && relation.triggers.get(trigger) == Some(&true))
+                };
                 let sets_off = |written: &QName| {
                     let above = std::iter::once(written).chain(self.schema.ancestors(written));
                     above.into_iter().any(|table| self.schema.relation(table).is_some_and(calls))
@@ -305,6 +319,10 @@ impl<'a> View<'a> {
             return false;
         };
         let mut writes = self.look.uses.writes.iter().map(|write| &write.relation);
+        // What it reaches through others is reached by its number.
+        if !self.kept {
+            return writes.any(|written| written == relation && self.triggers_touch(capability));
+        }
         writes.any(|written| {
             let kin = |table: &QName| self.is_below(table, relation) || self.is_below(relation, table);
             let through = |table: &QName| table != relation && kin(table) || table == relation && written != relation;
@@ -342,7 +360,7 @@ impl<'a> View<'a> {
     /// Whether it names the relation, or a view that reads it.
     fn touches(&self, relation: &QName) -> bool {
         let named = self.look.uses.relations.keys();
-        named.into_iter().any(|name| name == relation || self.reads_through(name, relation, 0))
+        named.into_iter().any(|name| name == relation || self.kept && self.reads_through(name, relation, 0))
     }
 
     fn reads_through(&self, view: &QName, relation: &QName, depth: usize) -> bool {
@@ -384,7 +402,8 @@ impl<'a> View<'a> {
     }
 
     fn writes_of(&self, relation: &QName) -> impl Iterator<Item = &'a Write> {
-        self.look.uses.writes.iter().filter(move |write| write.relation == *relation)
+        let kept = self.kept;
+        self.look.uses.writes.iter().filter(move |write| write.relation == *relation && (kept || !write.ruled))
     }
 
     fn inserts(&self, relation: &QName, test: impl Fn(InsertView<'_>) -> bool) -> bool {
@@ -397,14 +416,18 @@ impl<'a> View<'a> {
     }
 
     fn writes_column(&self, relation: &QName, column: &Ident) -> bool {
-        if self.is_generated(relation, column) {
-            return self.writes_of(relation).any(|write| write.kind != WriteKind::Delete);
-        }
-        self.writes_of(relation).any(|write| match &write.kind {
-            WriteKind::Insert { columns, updates, .. } => columns.contains(column) || updates.contains(column),
-            WriteKind::Update { columns, .. } => columns.contains(column),
+        self.writes_of(relation).any(|write| self.is_written(write, column))
+    }
+
+    fn is_written(&self, write: &Write, column: &Ident) -> bool {
+        let generated = self.is_generated(&write.relation, column);
+        match &write.kind {
+            WriteKind::Insert { columns, updates, .. } => {
+                generated || columns.contains(column) || updates.contains(column)
+            }
+            WriteKind::Update { columns, .. } => generated || columns.contains(column),
             WriteKind::Delete => false,
-        })
+        }
     }
 
     fn writes_null(&self, relation: &QName, column: &Ident) -> bool {
@@ -479,16 +502,16 @@ impl<'a> View<'a> {
             WriteKind::Delete => false,
         });
         let target = match rule {
-            RowRule::Constraint(TableRule::ForeignKey { target, target_columns, on_delete, .. }) => {
-                Some((target, target_columns, *on_delete == OnDelete::Refuse))
+            RowRule::Constraint(TableRule::ForeignKey { target, target_columns, on_delete, follows, .. }) => {
+                Some((target, target_columns, *on_delete == OnDelete::Refuse, !follows))
             }
             _ => None,
         };
-        let parent = target.is_some_and(|(target, columns, restricts)| {
+        let parent = target.is_some_and(|(target, columns, restricts, holds)| {
             self.writes_of(target).any(|write| match &write.kind {
                 WriteKind::Delete => restricts,
-                WriteKind::Update { columns: set, .. } => set.iter().any(|c| columns.contains(c)),
-                WriteKind::Insert { updates, .. } => updates.iter().any(|c| columns.contains(c)),
+                WriteKind::Update { columns: set, .. } => holds && set.iter().any(|c| columns.contains(c)),
+                WriteKind::Insert { updates, .. } => holds && updates.iter().any(|c| columns.contains(c)),
             })
         });
         own || parent

@@ -2,7 +2,7 @@
 
 use super::{App, Evidence};
 use crate::effect::{Capability, Effect, RowRule, Weight};
-use crate::schema::{Schema, TableRule};
+use crate::schema::{QName, Relation, Schema, TableRule};
 use crate::side::Side;
 use crate::sql::operation::{DefaultValue, Ident};
 use crate::workload::Query;
@@ -50,12 +50,12 @@ impl Requirements<'_> {
     }
 }
 
-/// What is required of a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers. `before`: what the step finds in
-/// the files' order.
+/// What is required of a step. Clients of blue can only rely on what `base` offers; green's on what `last` offers. `before` and `after`: what the
+/// step finds and leaves in the files' order.
 pub(crate) fn requirements<'a>(
     effect: &Effect,
     (blue, green): (App<'a>, App<'a>),
-    (base, before, last): (&Schema, &Schema, &Schema),
+    (base, before, after, last): (&Schema, &Schema, &Schema, &Schema),
 ) -> Requirements<'a> {
     let mut requirements = Requirements::default();
     // Rows of blue have in a new key what a trigger or a default of the release puts there.
@@ -68,7 +68,15 @@ pub(crate) fn requirements<'a>(
     }
     let by_old_name: Vec<Capability> = effect.removes.iter().filter_map(|c| by_old_name(c, base, last)).collect();
     for capability in effect.removes.iter().chain(&by_old_name).filter(|c| c.offered_by(base)) {
-        let evidence = blue.evidence(capability);
+        let evidence = match blue.evidence(capability) {
+            // What rules and views name bears another name by then, and they follow it; what goes takes them along.
+            Evidence::Query(_) | Evidence::Perhaps(_)
+                if is_renamed(capability, before, after) && keeps_rules(before, after) =>
+            {
+                blue.evidence_by(capability, false)
+            }
+            evidence => evidence,
+        };
         match capability.weight() {
             Weight::Certain | Weight::Habit => {
                 strongest(
@@ -101,6 +109,41 @@ pub(crate) fn requirements<'a>(
         strongest(&mut requirements.green, Side::Green, gain_strength(capability, evidence), capability, evidence);
     }
     requirements
+}
+
+/// Whether every rule (`CREATE RULE`) that there was is there still: PostgreSQL drops nothing that one names without dropping the rule.
+fn keeps_rules(before: &Schema, after: &Schema) -> bool {
+    let mut with_rules = before.relations().filter(|(_, relation)| !relation.rules.is_empty());
+    with_rules.all(|(name, was)| {
+        let origin = before.origin_of(name);
+        let mut same = after.relations().filter(|(name, _)| after.origin_of(name) == origin);
+        same.any(|(_, is)| was.rules.keys().all(|rule| is.rules.contains_key(rule)))
+    })
+}
+
+/// Whether a capability is lost only because what it is about bears another name by then.
+fn is_renamed(capability: &Capability, before: &Schema, after: &Schema) -> bool {
+    let Some(relation) = capability.relation() else { return false };
+    // One that is dropped takes what names it along.
+    let gone = |found: &Relation| {
+        let (Capability::Read { column, .. }
+        | Capability::Write { column, .. }
+        | Capability::Values { column, .. }
+        | Capability::Omit { column, .. }
+        | Capability::AcceptsNull { column, .. }
+        | Capability::Fits { column, .. }) = capability
+        else {
+            return false;
+        };
+        found.columns_known && found.column(column).is_none()
+    };
+    if let Some(found) = after.relation(relation) {
+        return gone(found);
+    }
+    let origin = before.origin_of(relation);
+    let mut renamed = after.relations().filter(|(name, _)| after.origin_of(name) == origin);
+    let offers = |now: &QName| capability.of_writes_to(now).is_none_or(|same| same.offered_by(after));
+    renamed.any(|(now, found)| gone(found) || offers(now))
 }
 
 /// Whether a unique rule is on columns that whoever writes a table of the base leaves out, and that are not NULL all the same: each has a

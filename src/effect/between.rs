@@ -605,7 +605,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
                 found.insert(Capability::Arbiter { relation: name.clone(), columns });
             }
         }
-        if index.unique && index.plain_key().is_none() {
+        if index.unique && relation.tells_apart(index) {
             let mut columns: Vec<_> = index.key.iter().flatten().cloned().collect();
             columns.sort();
             let (relation, index) = (name.clone(), index_name.clone());
@@ -707,7 +707,7 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
         rule => RowRule::Constraint(rule.clone()),
     });
     let unique = relation.indexes.iter().filter(|(_, index)| index.unique).map(|(name, index)| {
-        match index.plain_key().filter(|_| !index.nulls_collide) {
+        match index.plain_key().filter(|_| !index.nulls_collide && index.compares_plainly()) {
             Some(columns) => RowRule::Constraint(TableRule::Unique { columns: sorted(columns) }),
             None => RowRule::UniqueIndex {
                 name: name.clone(),
@@ -715,6 +715,7 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
                 columns: index.key.iter().flatten().chain(&index.mentions).cloned().collect(),
                 predicate: index.predicate.clone(),
                 nulls_collide: index.nulls_collide,
+                plain: index.compares_plainly(),
             },
         }
     });

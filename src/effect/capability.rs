@@ -319,6 +319,8 @@ pub enum RowRule {
         predicate: Option<Ident>,
         /// `NULLS NOT DISTINCT`
         nulls_collide: bool,
+        /// Whether values that are equal in it are equal in any other key on its columns.
+        plain: bool,
     },
 }
 

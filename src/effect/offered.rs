@@ -54,12 +54,12 @@ impl Capability {
             Self::AcceptsNull { column, .. } => relation.is_writable() && has(column, &|c| !c.not_null),
             Self::NeverNull { column, .. } => has(column, &|c| c.not_null),
             Self::Fits { column, .. } => has(column, &|_| true),
-            Self::Unruled { rule, .. } => !rules(relation).contains(rule) && bites_old_rows(rule, relation),
+            Self::Unruled { rule, .. } => {
+                !rules(relation).contains(rule) && bites_old_rows(rule, relation) && !is_implied(rule, relation)
+            }
             Self::Ruled { rule, .. } => obeyed(relation).contains(rule),
             Self::Arbiter { columns, .. } => relation.arbitrates(columns),
-            Self::PartialArbiter { index, .. } => {
-                relation.indexes.get(index).is_some_and(|i| i.unique && i.valid && i.plain_key().is_none())
-            }
+            Self::PartialArbiter { index, .. } => relation.indexes.get(index).is_some_and(|i| i.unique && i.valid),
             Self::Grouped { columns, .. } => relation.primary_key().is_some_and(|key| key == columns),
             Self::Values { column, of, .. } => has(column, &|c| c.holds.as_ref() == Some(of)),
             Self::FastPath { index, .. } => relation.indexes.get(index).is_some_and(|i| i.valid),
@@ -107,6 +107,22 @@ fn bites_old_rows(rule: &RowRule, old: &Relation) -> bool {
         | RowRule::UniqueIndex { .. } => columns.iter().all(known),
         RowRule::Constraint(TableRule::Exclude { .. }) | RowRule::Check { .. } => columns.iter().any(known),
     }
+}
+
+/// Whether what a unique rule refuses is refused already: rows that differ in some of its columns differ in all of them together.
+fn is_implied(rule: &RowRule, relation: &Relation) -> bool {
+    let (key, nulls_collide) = match rule {
+        RowRule::Constraint(TableRule::Unique { columns }) => (columns, false),
+        // By another collation, or another class, other values are equal.
+        RowRule::UniqueIndex { key, nulls_collide, plain: true, .. } => (key, *nulls_collide),
+        _ => return false,
+    };
+    relation.indexes.values().any(|index| {
+        let binds = index.unique && index.valid && !index.deferrable && (index.nulls_collide || !nulls_collide);
+        binds
+            && index.compares_plainly()
+            && index.plain_key().is_some_and(|own| own.iter().all(|column| key.contains(column)))
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::schema::Schema;
 use crate::source::{Sources, Span};
+use crate::sql::operation::TransactionControl;
 use crate::sql::{self, Operation, ReadFile, lex};
 
 /// A release as its journal has it.
@@ -344,6 +345,8 @@ fn cut(
     let mut parts: [Vec<sql::Statement>; 3] = Default::default();
     let mut diagnostics = Vec::new();
     let mut session = Settings::new();
+    // What of it is in force when the transaction has ended.
+    let mut lasting: Option<Settings> = None;
     // Where in each phase the file is.
     let mut last = [None; 3];
     for statement in statements {
@@ -351,8 +354,19 @@ fn cut(
         for piece in &statement.pieces {
             let words = of_piece(sources, piece);
             if is_frame(&piece.operation) {
-                if matches!(piece.operation, Operation::Session { .. }) {
-                    set(&mut session, &words);
+                match &piece.operation {
+                    Operation::Session { local, .. } => {
+                        if *local {
+                            lasting.get_or_insert_with(|| session.clone());
+                        } else if let Some(lasting) = &mut lasting {
+                            set(lasting, &words);
+                        }
+                        set(&mut session, &words);
+                    }
+                    Operation::Transaction(TransactionControl::Commit | TransactionControl::Rollback) => {
+                        session = lasting.take().unwrap_or(session);
+                    }
+                    _ => {}
                 }
                 pieces.iter_mut().for_each(|part| part.push(piece.clone()));
                 continue;

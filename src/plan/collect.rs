@@ -64,13 +64,40 @@ pub(super) fn replay_read(folder: &Folder, migrations: &[Migration], read: &[Rea
 /// The schema after one more file, and whether all of it could be read.
 pub(crate) fn replay_one(folder: &Folder, mut schema: Schema, (statements, _): &ReadFile) -> (Schema, bool) {
     let mut certain = true;
+    let mut lasting = Lasting::default();
     for piece in statements.iter().flat_map(|s| &s.pieces) {
         certain &= !is_opaque(&piece.operation)
             || makes_a_rule(&piece.operation)
             || sql::makes_nothing(folder.sources.slice(piece.span));
-        schema = schema.applied(&piece.operation).schema;
+        let before = schema.clone();
+        schema = lasting.follow(&piece.operation, &before, schema.applied(&piece.operation).schema);
     }
     (schema.with_default_search_path().without_temporary(), certain)
+}
+
+/// A schema whose search path holds when the transaction has ended, where another one was set for the transaction alone.
+#[derive(Default)]
+struct Lasting(Option<Schema>);
+
+impl Lasting {
+    /// The schema behind an operation, with the path that is searched there.
+    fn follow(&mut self, operation: &Operation, before: &Schema, after: Schema) -> Schema {
+        match operation {
+            Operation::Session { search_path: Some(_), local: true } => {
+                _ = self.0.get_or_insert_with(|| before.clone())
+            }
+            Operation::Session { search_path: Some(_), local: false } => {
+                self.0 = self.0.take().map(|_| after.clone());
+            }
+            Operation::Transaction(TransactionControl::Commit | TransactionControl::Rollback) => {
+                if let Some(lasting) = self.0.take() {
+                    return after.searched_like(&lasting);
+                }
+            }
+            _ => {}
+        }
+        after
+    }
 }
 
 /// A node that is read and not looked at yet.
@@ -208,7 +235,9 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
         diagnostics.extend(found);
         diagnostics.extend(program(&pending[index]).filter(|_| ran.is_none()));
         certain &= pending[index].program.is_none();
-        let mut session: Vec<Span> = Vec::new();
+        // With whether it ends with the transaction.
+        let mut session: Vec<(Span, bool)> = Vec::new();
+        let mut lasting = Lasting::default();
         let mut blocks = Blocks::default();
         count += statements.len();
         for statement in statements {
@@ -229,12 +258,18 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 match &piece.operation {
                     Operation::Transaction(control) => {
                         blocks.control(*control);
+                        if !blocks.open {
+                            session.retain(|(_, local)| !local);
+                        }
+                        let before = schema.clone();
+                        schema = lasting.follow(&piece.operation, &before, schema);
                         diagnostics.extend(transaction_control(*control, statement.span));
                         continue;
                     }
-                    Operation::Session { .. } => {
-                        schema = schema.apply(&piece.operation).schema;
-                        session.push(statement.span);
+                    Operation::Session { local, .. } => {
+                        let set = schema.apply(&piece.operation).schema;
+                        schema = lasting.follow(&piece.operation, &schema, set);
+                        session.push((statement.span, *local));
                         continue;
                     }
                     _ => {}
@@ -262,7 +297,8 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                 let worded = statement.directive.is_some();
                 let before = schema;
                 schema = applied.schema.clone();
-                let unchecked = session.iter().any(|set| folder.sources.slice(*set).contains("check_function_bodies"));
+                let unchecked =
+                    session.iter().any(|(set, _)| folder.sources.slice(*set).contains("check_function_bodies"));
                 let change = Change { before: before.clone(), applied, certain, worded, unchecked };
                 let text = folder.sources.slice(part.span);
                 certain &= !part.is_opaque()
@@ -297,7 +333,7 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                     ran,
                     manner,
                     transactional,
-                    session: session.clone(),
+                    session: session.iter().map(|(span, _)| *span).collect(),
                     written: None,
                     before,
                     after: schema.clone(),

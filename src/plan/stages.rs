@@ -142,7 +142,7 @@ impl<'a> Proved<'a> {
 fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
     const FEW: usize = 24;
     let requirements_of =
-        |node: &Node| requirements(&node.effect, (blue, green), (&ends.base, &node.before, &ends.last));
+        |node: &Node| requirements(&node.effect, (blue, green), (&ends.base, &node.before, &node.after, &ends.last));
     let sources = &ends.request.folder.sources;
     let judge = |node: &Node| {
         let requirements = requirements_of(node);

@@ -7,7 +7,7 @@ use super::model::{Column, Index, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, naming, refusals, resolve};
 use crate::sql::operation::{
     CreateIndex, CreateStatistics, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn, QueryShape,
-    RelationKind, TableChange,
+    RelationKind, SearchPath, TableChange,
 };
 use crate::sql::query::{Expr, Kept, QueryExpression};
 use crate::sql::{Name, TypeName};
@@ -258,8 +258,11 @@ impl Change {
                 };
                 self.schema.follow(*kind, name, change, stands_on);
             }
-            Operation::Session { search_path: Some(path) } => {
+            Operation::Session { search_path: Some(SearchPath::Of(path)), .. } => {
                 self.schema.search_path = searched(path);
+            }
+            Operation::Session { search_path: Some(SearchPath::Default), .. } => {
+                self.schema.search_path = Arc::clone(&self.schema.default_path);
             }
             Operation::DefaultPath { path, .. } => {
                 self.schema.default_path = searched(path);
@@ -269,7 +272,7 @@ impl Change {
             | Operation::RefreshView { name, .. }
             | Operation::Reindex { name: Some(name), .. }
             | Operation::Comment { relation: Some((name, None)), .. } => self.demand(name),
-            Operation::Session { search_path: None }
+            Operation::Session { search_path: None, .. }
             | Operation::Reindex { name: None, .. }
             | Operation::Comment { .. }
             | Operation::Data(_)
@@ -642,6 +645,7 @@ impl Change {
             excludes: false,
             deferrable: false,
             method: Some(index.method.clone()),
+            kinds: resolve::kinds_of(index.kinds()),
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };

@@ -222,7 +222,7 @@ impl Change {
                 let rule = TableRule::Check { columns: own, not_null: *not_null, expression: expression.clone() };
                 (rule, addition, "check")
             }
-            ConstraintKind::ForeignKey { columns, target, target_columns, on_delete } => {
+            ConstraintKind::ForeignKey { columns, target, target_columns, on_delete, follows } => {
                 let target = self.schema.resolve(target);
                 let mut target_columns = target_columns.clone();
                 if target_columns.is_empty()
@@ -230,9 +230,10 @@ impl Change {
                 {
                     target_columns = key.to_vec();
                 }
-                let on_delete = *on_delete;
-                let rule = TableRule::ForeignKey { columns: columns.clone(), target, target_columns, on_delete };
-                (rule, naming::addition(columns), "fkey")
+                let (on_delete, follows, columns) = (*on_delete, *follows, columns.clone());
+                let addition = naming::addition(&columns);
+                let rule = TableRule::ForeignKey { columns, target, target_columns, on_delete, follows };
+                (rule, addition, "fkey")
             }
             ConstraintKind::Exclude { columns, .. } => {
                 (TableRule::Exclude { columns: columns.clone() }, naming::addition(columns), "excl")

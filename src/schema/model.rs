@@ -11,7 +11,7 @@ use crate::sql::bound::Bound;
 use crate::sql::operation::{
     DefaultValue, Firing, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleBody, RuleEvent,
 };
-use crate::sql::query::{Kept, QueryExpression};
+use crate::sql::query::{Kept, KeyKind, QueryExpression};
 use crate::sql::{Quoted, TypeName};
 
 /// A resolved name.
@@ -270,6 +270,19 @@ impl Relation {
         found.peek().is_some() && found.all(|index| !index.deferrable)
     }
 
+    /// Whether `ON CONFLICT` may mean this unique index, and not another one on its columns: it has expressions or a condition, or is compared
+    /// by other collations or classes.
+    pub(crate) fn tells_apart(&self, index: &Index) -> bool {
+        let sorted = |index: &Index| {
+            let mut key = index.plain_key()?;
+            key.sort();
+            Some(key)
+        };
+        let key = sorted(index);
+        let another = |other: &Index| other.unique && other.kinds != index.kinds && sorted(other) == key;
+        key.is_none() || !index.kinds.is_empty() || self.indexes.values().any(|other| another(other))
+    }
+
     /// Whether a trigger may give a column a value where an INSERT gives it none.
     pub(crate) fn filled_by_trigger(&self, column: &Ident, schema: &super::Schema) -> bool {
         let names = |function: &QName| schema.functions(function).iter().any(|f| f.mentions.contains(column));
@@ -439,6 +452,8 @@ pub enum TableRule {
         target_columns: Vec<Ident>,
         /// What happens to its rows when the row that they point to is deleted.
         on_delete: OnDelete,
+        /// Whether its rows are changed when what they point to is: `ON UPDATE CASCADE`, `SET NULL`, `SET DEFAULT`.
+        follows: bool,
     },
     /// `EXCLUDE`
     Exclude {
@@ -509,6 +524,8 @@ pub struct Index {
     pub method: Option<Ident>,
     /// Whether it is complete: an index whose concurrent build failed is not.
     pub valid: bool,
+    /// Of a unique index: the collations and operator classes of its key that are not what the columns have by themselves.
+    pub kinds: BTreeMap<Ident, KeyKind>,
 }
 
 impl Index {
@@ -523,8 +540,33 @@ impl Index {
     pub fn plain(key: Vec<Option<Ident>>, unique: bool) -> Self {
         let (mentions, predicate, expressions, nulls_collide) = (Vec::new(), None, Vec::new(), false);
         let (deferrable, excludes) = (false, false);
-        let (method, valid) = (None, true);
-        Self { key, mentions, unique, excludes, predicate, expressions, nulls_collide, deferrable, method, valid }
+        let (method, valid, kinds) = (None, true, BTreeMap::new());
+        Self {
+            key,
+            mentions,
+            unique,
+            excludes,
+            predicate,
+            expressions,
+            nulls_collide,
+            deferrable,
+            method,
+            valid,
+            kinds,
+        }
+    }
+
+    /// Whether values that are equal for it are equal for any other index on its columns: the collations that the server comes with
+    /// tell apart whatever is not the same, and so do the operator classes.
+    pub fn compares_plainly(&self) -> bool {
+        const PLAIN: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
+        let plain = |kind: &KeyKind| {
+            let collation = kind.collation.as_ref();
+            let class = kind.class.as_ref();
+            collation.is_none_or(|name| PLAIN.contains(&&**name) || name.ends_with("-x-icu"))
+                && class.is_none_or(|name| name.ends_with("_pattern_ops"))
+        };
+        self.kinds.values().all(plain)
     }
 
     /// The columns of its key, if all are plain columns and it covers all rows.

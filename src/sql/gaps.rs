@@ -306,7 +306,7 @@ impl Mender<'_> {
             if !self.is_token(solids.get(close), &Token::RParen) {
                 continue;
             }
-            let mut condition = None;
+            let (mut condition, mut kinds) = (None, Vec::new());
             if self.is(solids.get(close + 1), "where") {
                 let ends = |s: &Solid| s.depth == depth && super::parse::is_word(&self.tokens[s.at].token, "do");
                 let end = solids[close..].iter().position(ends).map_or(solids.len(), |n| close + n);
@@ -324,15 +324,19 @@ impl Mender<'_> {
                     if !words {
                         let text = format!("{EXPRESSION}{}", self.text(&solids[start..end]));
                         self.tokens[solids[start].at].token = Token::make_word(&text, Some('"'));
+                    } else {
+                        // A collation or an operator class behind a column.
+                        kinds.push((solids[start].at, self.text(&solids[start..end])));
                     }
-                    // A collation or an operator class behind a column.
                     self.blank(&solids[start + 1..end]);
                 }
                 start = end + 1;
             }
-            if let Some((at, text)) = condition {
+            let kinds = kinds.into_iter().map(|(at, text)| (at, format!("{KIND}{text}")));
+            let condition = condition.map(|(at, text)| (at, format!("{CONDITION}{text}")));
+            for (at, marker) in kinds.chain(condition) {
                 let span = self.tokens[at].span;
-                let marker = Token::make_word(&format!("{CONDITION}{text}"), Some('"'));
+                let marker = Token::make_word(&marker, Some('"'));
                 let place = solids[close].at;
                 self.tokens.splice(place..place, [Token::Comma, marker].map(|token| TokenWithSpan { token, span }));
             }
@@ -650,6 +654,9 @@ pub(super) const EXPRESSION: &str = "\u{0}expression ";
 
 /// How the name of the condition behind the columns of ON CONFLICT begins; the condition follows.
 pub(super) const CONDITION: &str = "\u{0}condition ";
+
+/// How a column with its collation and its operator class begins among the columns.
+pub(super) const KIND: &str = "\u{0}kind ";
 
 /// How a virtual column is marked for the lowering, in a comment that only other databases have.
 pub(super) const VIRTUAL: &str = "virtual";

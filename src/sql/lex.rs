@@ -100,7 +100,7 @@ fn next(text: &str, at: usize) -> (TokenKind, usize) {
     let rest = &text.as_bytes()[at..];
     match rest[0] {
         b if b.is_ascii_whitespace() => (TokenKind::Space, run(rest, |b| b.is_ascii_whitespace())),
-        b'-' if rest.starts_with(b"--") => (TokenKind::Comment, run(rest, |b| b != b'\n')),
+        b'-' if rest.starts_with(b"--") => (TokenKind::Comment, run(rest, |b| !matches!(b, b'\n' | b'\r'))),
         b'/' if rest.starts_with(b"/*") => (TokenKind::Comment, comment(rest)),
         b'\'' => (TokenKind::Text, quoted(rest, b'\'', false)),
         b'"' => (TokenKind::Name, quoted(rest, b'"', false)),

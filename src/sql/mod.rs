@@ -211,11 +211,39 @@ pub(crate) fn renamed_call(text: &str, from: &str, to: &str) -> String {
     pieces.iter().enumerate().map(renamed).collect()
 }
 
-/// Whether an operator is written in a query: by its sign, or by a word that stands for it.
+/// Whether an operator is written in a query: by its sign, by another spelling of it, or by words that stand for it.
 pub(crate) fn writes_operator(text: &str, sign: &str) -> bool {
-    const WORDS: [(&str, &str); 3] = [("=", "in"), ("~~", "like"), ("~~*", "ilike")];
-    let worded = |word: &str| lex::lexemes(text).any(|piece| piece.is(word));
-    lex::operators_in(text).contains(&sign) || WORDS.iter().any(|(of, word)| *of == sign && worded(word))
+    // The word, and whether NOT stands before it.
+    const WORDS: [(&str, &str, bool); 14] = [
+        ("=", "in", false),
+        ("<>", "in", true),
+        (">=", "between", false),
+        ("<=", "between", false),
+        ("<", "between", true),
+        (">", "between", true),
+        ("~~", "like", false),
+        ("!~~", "like", true),
+        ("~~*", "ilike", false),
+        ("!~~*", "ilike", true),
+        ("~", "similar", false),
+        ("!~", "similar", true),
+        ("=", "nullif", false),
+        ("=", "natural", false),
+    ];
+    let pieces: Vec<_> = lex::lexemes(text).filter(lex::Lexeme::solid).collect();
+    let worded = |(at, piece): (usize, &lex::Lexeme<'_>)| {
+        let negated = at.checked_sub(1).and_then(|before| pieces.get(before)).is_some_and(|before| before.is("not"));
+        let next = pieces.get(at + 1);
+        WORDS.iter().any(|(of, word, not)| *of == sign && *not == negated && piece.is(word))
+            || sign == "="
+                && next.is_some_and(|next| {
+                    piece.is("distinct") && next.is("from")
+                        || piece.is("using") && next.symbol("(")
+                        || piece.is("case") && !next.is("when")
+                })
+    };
+    let spelled = |written: &&str| *written == sign || *written == "!=" && sign == "<>";
+    lex::operators_in(text).iter().any(spelled) || pieces.iter().enumerate().any(worded)
 }
 
 /// The type that a text names.

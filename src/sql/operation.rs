@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::name::Name;
 pub use super::object::{ObjectChange, ObjectKind};
 pub use super::publication::{PublishVerb, PublishedTable, Publishes};
-use super::query::{Kept, QueryExpression};
+use super::query::{Kept, KeyKind, QueryExpression};
 pub use super::rewrite_rule::{RuleBody, RuleChange, RuleEvent, RuleVerb};
 pub use super::routine::{CreateFunction, Routine, RoutineChange};
 pub(crate) use super::routine::{FunctionBody, path_in};
@@ -322,8 +322,10 @@ pub enum Operation {
     },
     /// `SET`, `RESET`, `SELECT set_config(…)`: how the session behaves, for the statements after it.
     Session {
-        /// The schemas of a `SET search_path`, if it is one.
-        search_path: Option<Vec<Ident>>,
+        /// What it makes of the `search_path`, if it is about that.
+        search_path: Option<SearchPath>,
+        /// Whether it holds until the transaction ends and no longer: `SET LOCAL`.
+        local: bool,
     },
     /// `ALTER ROLE|DATABASE … SET search_path`: where new sessions look.
     DefaultPath {
@@ -537,12 +539,24 @@ pub struct CreateIndex {
     pub method: Ident,
     /// The operator classes that are written in its key, by place.
     pub classes: Vec<Option<Name>>,
-    /// Whether a collation is written in its key, by place.
-    pub collated: Vec<bool>,
+    /// The collations that are written in its key, by place.
+    pub collations: Vec<Option<Name>>,
     /// `NULLS NOT DISTINCT`
     pub nulls_collide: bool,
     /// `ON ONLY`
     pub only: bool,
+}
+
+impl CreateIndex {
+    /// Of a unique index, by what the columns of its key are compared, as far as it is written.
+    pub fn kinds(&self) -> impl Iterator<Item = (Ident, KeyKind)> {
+        let bare = |names: &[Option<Name>], at: usize| names.get(at)?.as_ref().map(|name| name.name.clone());
+        let columns = self.key.iter().enumerate().filter(|_| self.unique);
+        columns.filter_map(move |(at, column)| {
+            let (collation, class) = (bare(&self.collations, at), bare(&self.classes, at));
+            Some((column.clone()?, KeyKind { collation, class }))
+        })
+    }
 }
 
 /// `CREATE VIEW`
@@ -650,6 +664,15 @@ pub enum DataVerb {
     Truncate,
     /// `COPY … FROM`
     Copy,
+}
+
+/// What a statement makes of a session's `search_path`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SearchPath {
+    /// These schemas.
+    Of(Vec<Ident>),
+    /// What a new session has: `RESET`, `SET … TO DEFAULT`.
+    Default,
 }
 
 /// The author's transaction control.

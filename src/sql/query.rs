@@ -232,6 +232,8 @@ pub struct Insert {
 pub struct Conflict {
     /// `(a, b)`; empty without.
     pub columns: Vec<Placed<Ident>>,
+    /// The collations and operator classes behind the columns.
+    pub kinds: Vec<(Ident, KeyKind)>,
     /// Expressions among the columns, each with its text.
     pub expressions: Vec<(Expr, Ident)>,
     /// The `WHERE` behind the columns, with its text.
@@ -242,6 +244,15 @@ pub struct Conflict {
     pub update: Option<Vec<Assignment>>,
     /// Its `WHERE`.
     pub filter: Option<Expr>,
+}
+
+/// What stands behind a column of a key, by which it is compared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyKind {
+    /// `COLLATE`
+    pub collation: Option<Ident>,
+    /// The operator class.
+    pub class: Option<Ident>,
 }
 
 /// `a = e`, `(a, b) = e`

@@ -237,7 +237,7 @@ impl Splitter<'_> {
     fn comment(&mut self) -> Option<Range<usize>> {
         let start = self.at;
         if self.bytes[start..].starts_with(b"--") {
-            self.at = self.end_of_line();
+            self.at = self.end_of_comment();
             return Some(start..self.at);
         }
         if !self.bytes[start..].starts_with(b"/*") {
@@ -264,6 +264,11 @@ impl Splitter<'_> {
 
     fn end_of_line(&self) -> usize {
         self.bytes[self.at..].iter().position(|b| *b == b'\n').map_or(self.bytes.len(), |i| self.at + i)
+    }
+
+    /// A carriage return ends a comment, too.
+    fn end_of_comment(&self) -> usize {
+        self.bytes[self.at..].iter().position(|b| matches!(b, b'\n' | b'\r')).map_or(self.bytes.len(), |i| self.at + i)
     }
 
     fn unterminated(&mut self, start: usize, what: &'static str) {

@@ -123,6 +123,8 @@ pub enum ConstraintKind {
         target_columns: Vec<Ident>,
         /// What happens to its rows when the row that they point to is deleted.
         on_delete: OnDelete,
+        /// Whether its rows are changed when what they point to is: `ON UPDATE CASCADE`, `SET NULL`, `SET DEFAULT`.
+        follows: bool,
     },
     /// `EXCLUDE`
     Exclude {

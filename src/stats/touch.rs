@@ -128,7 +128,7 @@ impl Found<'_> {
         let schema = self.schema;
         for (owner, relation) in schema.relations() {
             for constraint in relation.constraints.values() {
-                let TableRule::ForeignKey { columns, target, target_columns, on_delete } = &constraint.kind else {
+                let TableRule::ForeignKey { columns, target, target_columns, on_delete, .. } = &constraint.kind else {
                     continue;
                 };
                 if owner == table && writes(kind, columns, true) {

@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     yields_to: Yields::Comments,
     docs: Docs {
-        what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to, or that gives a table to another owner, or hides rows from green.",
+        what: "Reports a step after the cutover that takes away a rule which rows of green may break, or a foreign key that keeps green from deleting what it points to, or that gives a table to another owner, or hides rows from green, or deletes rows that point to what green deletes.",
         why: "Blue relies on the step not having run, so the rule stands until blue is drained. Until then it refuses what green was written to do.",
         example: Some(Case {
             applied: "CREATE TABLE teams (id bigint PRIMARY KEY);\nCREATE TABLE users (id bigint PRIMARY KEY, team bigint REFERENCES teams);",
@@ -67,7 +67,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         }
     });
     let Some((freed, severity, query)) = told else {
-        found.extend(cascading(subject).or_else(|| nullified(subject)).or_else(|| hidden_late(subject)));
+        let others = cascading(subject).or_else(|| nullified(subject)).or_else(|| hidden_late(subject));
+        found.extend(others.or_else(|| emptied_late(subject)));
         return;
     };
     let text = format!("until this step, after the cutover, green may be refused: {} only then", freed.capability);
@@ -124,6 +125,8 @@ fn hidden_late(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     step.effect.removes.iter().find_map(|capability| {
         let Capability::RowsVisible(relation) = capability else { return None };
+        // Rows that go with their table are hidden by nobody.
+        release.last.relation(relation)?;
         let (Evidence::Query(query) | Evidence::Perhaps(query)) = release.green.app.evidence(capability) else {
             return None;
         };
@@ -133,6 +136,38 @@ fn hidden_late(subject: &Subject<'_>) -> Option<Diagnostic> {
         let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
         let help = "if blue works with row security, too, say so: `-- cutover: before <reason>`; or let green do without those rows by itself until blue is drained";
         Some(release.green.shown_by(diagnostic, Some(query)).help(help))
+    })
+}
+
+/// Rows that go late, and that point to what green deletes.
+fn emptied_late(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let gone = step.operations().filter_map(|operation| match operation {
+        Operation::Data(data) if data.deletes => Some(data),
+        _ => None,
+    });
+    gone.flat_map(|data| data.together.iter().chain(&data.table)).find_map(|name| {
+        let table = step.before.resolve(name);
+        let green = &release.green.app;
+        rules_of(&table, subject).find_map(|rule| {
+            let Constraint::ForeignKey { target, on_delete: OnDelete::Refuse, .. } = &rule else { return None };
+            // What green deletes there itself, it deletes first.
+            if *target == table || !green.deletes(target) || green.deletes(&table) {
+                return None;
+            }
+            let (target, rule) = (target.clone(), RowRule::Constraint(rule));
+            let (Evidence::Query(query) | Evidence::Perhaps(query)) =
+                green.evidence(&Capability::Unruled { relation: table.clone(), rule })
+            else {
+                return None;
+            };
+            let text = format!(
+                "until this step, after the cutover, green may be refused: rows of {table} point to what it deletes from {target}"
+            );
+            let diagnostic = Diagnostic::new(RULE.code, RULE.severity, text).at(step.span, "placed after the cutover");
+            let help = "let green delete them, too, or nothing there until blue is drained; if blue does without them, say so: `-- cutover: before <reason>`";
+            Some(release.green.shown_by(diagnostic, Some(query)).help(help))
+        })
     })
 }
 

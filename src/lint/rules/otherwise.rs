@@ -1,4 +1,4 @@
-//! What blue's statements come to from a step on that changes nothing they name: another collation, a default that may fail, a trigger in the
+//! What blue's statements come to from a step on that changes nothing they name: another collation, blanks at the end, a default that may fail, a trigger in the
 //! place of a view's own rows.
 
 use crate::compat::Evidence;
@@ -8,7 +8,8 @@ use crate::lint::{PlacedStep, Rule, Subject};
 use crate::schema::QName;
 use crate::schema::resolve::takes_over;
 use crate::sql::operation::{Ident, ObjectChange, ObjectKind, RelationKind, TableChange};
-use crate::sql::{Name, Operation, type_named, writes_operator};
+use crate::sql::query::Expr;
+use crate::sql::{Name, Operation, TypeName, type_named, writes_operator};
 use crate::workload::Query;
 
 pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) -> Option<Diagnostic> {
@@ -25,6 +26,33 @@ pub(super) fn told(subject: &Subject<'_>, operation: &Operation, rule: &Rule) ->
                 text,
                 "write the collation into the queries that compare it with another column",
             )
+        }
+        Operation::AlterTable {
+            table, change: TableChange::SetType { column, data_type, using, value, .. }, ..
+        } => {
+            let (relation, column) = (known(subject, table)?, column.clone());
+            let schema = subject.step.before;
+            let was = schema.relation(&schema.resolve(table))?.column(&column)?.data_type.as_ref()?;
+            let is_padded = |of: &TypeName| matches!(&*schema.below_domains(of).base(), "character" | "bpchar");
+            let computed = using.then(|| !is_as_it_was(value.as_deref(), &column)).unwrap_or_default();
+            let text = match (is_padded(was), is_padded(data_type)) {
+                _ if computed => format!("blue reads what USING makes of {relation}.{column} from here on"),
+                (true, false) => format!(
+                    "blue reads {relation}.{column} without the blanks that filled it up from here on, and blanks at the end count where it compares"
+                ),
+                (false, true) => format!(
+                    "blue reads {relation}.{column} filled up with blanks from here on, and blanks at the end count no longer where it compares"
+                ),
+                _ => return None,
+            };
+            let reads = Capability::Read { relation, column, data_type: String::new() };
+            let help = match computed {
+                true => {
+                    "make sure that it means the same to blue; or let it wait until blue is drained: `-- cutover: after <reason>`"
+                }
+                false => "make sure that blue cuts the blanks off what it reads and sends",
+            };
+            (release.blue.app.evidence(&reads), text, help)
         }
         Operation::AlterTable { table, change: TableChange::SetDefault { column, runs, .. }, .. } => {
             let raises = |name: &&Name| refuses(subject.after(), &subject.after().resolve_function(name));
@@ -85,6 +113,15 @@ fn operated<'a>(subject: &Subject<'a>, made: &str) -> Option<(String, &'a Query)
     let watch = subject.release.blue.app.watch?;
     let writes = (0..watch.queries().len()).find(|query| writes_operator(watch.text(*query), sign))?;
     Some((sign.to_owned(), &watch.queries()[writes]))
+}
+
+/// Whether `USING` gives a column its own value, as it is or as another type.
+fn is_as_it_was(value: Option<&Expr>, column: &Ident) -> bool {
+    match value {
+        Some(Expr::Cast(inner, ..)) => is_as_it_was(Some(inner), column),
+        Some(Expr::Column(parts, _)) => parts.last() == Some(column),
+        _ => false,
+    }
 }
 
 /// A relation that blue has.

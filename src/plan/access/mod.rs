@@ -402,6 +402,8 @@ impl Reader<'_> {
                         }
                         GrantObject::Future { .. } => _ = self.access.defines.insert(default_grants()),
                         GrantObject::Other(words) => {
+                            // A function that is dropped and made again is granted by nobody.
+                            self.mentions(words_of(words));
                             self.access.defines.insert(Key::Granted(words.clone()));
                         }
                     }

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use self::queries::queries;
 use super::message::server_message;
 use crate::migrations::books;
+use crate::schema::resolve::kinds_of;
 use crate::schema::searched;
 use crate::schema::{
     Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
@@ -20,6 +21,7 @@ use crate::sql::bound::Bound;
 use crate::sql::operation::{
     DefaultValue, Firing, FunctionBody, Ident, OnDelete, RelationKind, ReplicaIdentity, RuleEvent, path_in,
 };
+use crate::sql::query::KeyKind;
 use crate::sql::{self, TypeName};
 
 /// Why a catalog could not be read.
@@ -230,6 +232,7 @@ impl Reader {
                     target,
                     target_columns: idents(&row, 6),
                     on_delete: on_delete(row.get(8)),
+                    follows: on_delete(row.get(10)) != OnDelete::Refuse,
                 },
                 ("c", _) => {
                     let text: String = row.get::<_, Option<String>>(7).unwrap_or_default();
@@ -259,7 +262,16 @@ impl Reader {
                 names.iter().take(keys).map(|n| (!n.is_empty()).then(|| n.as_str().into())).collect();
             let mut mentions = idents(&row, 6);
             mentions.retain(|c| !key.iter().flatten().any(|k| k == c));
+            let of = |column: usize| {
+                let found: Vec<Option<String>> = row.get(column);
+                found.into_iter().map(|name| name.map(Ident::from)).chain(std::iter::repeat(None))
+            };
+            let kinds = key.iter().zip(of(12).zip(of(13)));
+            let kinds =
+                kinds.filter_map(|(column, (collation, class))| Some((column.clone()?, KeyKind { collation, class })));
+            let kinds = kinds_of(kinds);
             let index = Index {
+                kinds,
                 key,
                 mentions,
                 unique: row.get(2),
@@ -479,7 +491,7 @@ fn idents(row: &Row, column: usize) -> Vec<Ident> {
     row.get::<_, Vec<String>>(column).into_iter().map(Ident::from).collect()
 }
 
-/// What `pg_constraint.confdeltype` means.
+/// What `pg_constraint.confdeltype` and `confupdtype` mean.
 pub(super) fn on_delete(code: &str) -> OnDelete {
     match code {
         "c" => OnDelete::Cascade,

@@ -87,7 +87,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
             "SELECT o.conrelid, o.conname::text, o.contype::text, o.convalidated, {}, o.confrelid, {},
                     CASE WHEN o.contype = 'c' THEN pg_catalog.pg_get_expr(o.conbin, o.conrelid) END, o.confdeltype::text,
                     -- Since PostgreSQL 18.
-                    coalesce((pg_catalog.to_jsonb(o) OPERATOR(pg_catalog.->>) 'conenforced')::bool, true)
+                    coalesce((pg_catalog.to_jsonb(o) OPERATOR(pg_catalog.->>) 'conenforced')::bool, true),
+                    o.confupdtype::text
              FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
              WHERE {OWN} AND o.conrelid <> 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x', 'n')",
             names("o.conkey", "o.conrelid"),
@@ -108,7 +109,15 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           WHERE k.n = 0 AND k.o <= i.indnkeyatts ORDER BY k.o),
                     coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false), NOT i.indimmediate,
                     CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
-                                          WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) THEN m.amname::text END
+                                          WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) THEN m.amname::text END,
+                    ARRAY(SELECT CASE WHEN i.indisunique AND l.oid <> a.attcollation THEN l.collname::text END
+                          FROM ROWS FROM (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indcollation::oid[]))
+                               WITH ORDINALITY AS k(n, of, o)
+                          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n AND k.n > 0
+                          LEFT JOIN pg_catalog.pg_collation l ON l.oid = k.of ORDER BY k.o),
+                    ARRAY(SELECT CASE WHEN i.indisunique AND NOT o.opcdefault THEN o.opcname::text END
+                          FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY AS k(of, o)
+                          JOIN pg_catalog.pg_opclass o ON o.oid = k.of ORDER BY k.o)
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"

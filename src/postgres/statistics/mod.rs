@@ -12,7 +12,7 @@ use self::queries as ask;
 use super::message::server_message;
 use super::session::Session;
 use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
-use crate::sql::operation::{Ident, RelationKind};
+use crate::sql::operation::{Ident, OnDelete, RelationKind};
 use crate::stats::{
     Activity, Basis, Bytes, ColumnStats, FORMAT_VERSION, IndexStats, Missing, RowStats, StatementStats, Statements,
     Statistics, TableKind, TableName, TableStats, Transactions, Utility, calls_any, touches, utility, without_values,
@@ -181,6 +181,7 @@ impl Measuring<'_> {
                 target: target.clone(),
                 target_columns: idents(&row, 4),
                 on_delete: super::introspect::on_delete(row.get(5)),
+                follows: super::introspect::on_delete(row.get(6)) != OnDelete::Refuse,
             };
             table
                 .constraints

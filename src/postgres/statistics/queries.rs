@@ -54,7 +54,7 @@ pub(super) fn foreign_keys() -> String {
         )
     };
     format!(
-        "SELECT o.conrelid, o.conname::text, o.confrelid, {}, {}, o.confdeltype::text FROM pg_constraint o WHERE o.contype = 'f'",
+        "SELECT o.conrelid, o.conname::text, o.confrelid, {}, {}, o.confdeltype::text, o.confupdtype::text FROM pg_constraint o WHERE o.contype = 'f'",
         names("o.conkey", "o.conrelid"),
         names("o.confkey", "o.confrelid")
     )

@@ -33,6 +33,11 @@ static CLASSES: LazyLock<Vec<(&str, &str, Vec<&str>)>> = LazyLock::new(|| {
     include_str!("classes.tsv").lines().filter_map(class).collect()
 });
 
+/// Whether a class of keys is one of the server's.
+pub(crate) fn is_built_in(class: &str) -> bool {
+    CLASSES.iter().any(|(method, name, _)| *method == "btree" && *name == class)
+}
+
 /// The types of the classes of a name, for a method.
 fn types_of(method: &str, class: &Name) -> Vec<&'static str> {
     if class.schema.as_ref().is_some_and(|schema| **schema != *"pg_catalog") {

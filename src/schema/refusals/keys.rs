@@ -7,7 +7,7 @@ use crate::sql::TypeName;
 use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, DefaultValue, Ident, ObjectKind,
 };
-use crate::sql::query::{Expr, Kept};
+use crate::sql::query::Kept;
 
 /// Types that each method has no default operator class for.
 const LACKS: &[(&str, &[&str])] = &[
@@ -140,13 +140,8 @@ impl Catalog<'_> {
         let (name, relation, schema) = (name.clone(), relation.clone(), self.schema);
         let mut values = index.values.iter();
         index.key.iter().enumerate().filter_map(move |(at, column)| {
-            // A column with a collation is an expression.
             let value = if column.is_none() { values.next().and_then(Option::as_deref) } else { None };
-            let column = column.as_ref().or_else(|| match value? {
-                Expr::Column(names, _) => names.last(),
-                _ => None,
-            });
-            let data_type = match (column, value) {
+            let data_type = match (column.as_ref(), value) {
                 (Some(column), _) => relation.column(column)?.data_type.clone()?,
                 (None, value) => resolve::type_of_kept(value?, &name, &relation, schema)?,
             };
@@ -226,6 +221,13 @@ impl Catalog<'_> {
         if let Some(why) = self.no_method(method) {
             return Some(why);
         }
+        // Nothing stores what would stand in it.
+        let is_virtual = |column: &Ident| {
+            relation.column(column).is_some_and(|column| column.default == Some(DefaultValue::GeneratedVirtual))
+        };
+        if index.key.iter().flatten().chain(&index.mentions).any(is_virtual) {
+            return Some("indexes on virtual generated columns are not supported".to_owned());
+        }
         if index.unique && METHODS.contains(&method) && method != "btree" {
             return Some(format!("access method \"{method}\" does not support unique indexes"));
         }
@@ -235,7 +237,7 @@ impl Catalog<'_> {
         self.keyed(name, relation, index).find_map(|(at, data_type)| {
             let data_type = &data_type;
             let class = index.classes.get(at).and_then(Option::as_ref);
-            let collated = index.collated.get(at).copied().unwrap_or_default();
+            let collated = index.collations.get(at).is_some_and(Option::is_some);
             match class {
                 Some(class) => classes::unfit(method, class, data_type),
                 None => self.unclassed(method, data_type),

@@ -19,6 +19,7 @@ mod written;
 
 use std::cell::LazyCell;
 
+pub(crate) use classes::is_built_in;
 pub(crate) use clauses::clauses_refused;
 pub(crate) use keys::is_collated;
 pub(crate) use routines::Caller;

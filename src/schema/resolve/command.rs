@@ -62,7 +62,7 @@ impl<'s> Resolver<'s> {
     }
 
     pub(super) fn write(&mut self, relation: QName, kind: WriteKind, at: At) {
-        self.resolved.uses.writes.push(Write { relation, kind, at });
+        self.resolved.uses.writes.push(Write { relation, kind, at, ruled: false });
     }
 
     pub(super) fn query(&mut self, query: &QueryExpression, outer: Option<&Scope<'_>>) -> Output {

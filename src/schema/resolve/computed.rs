@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::spans::{element, filled, parted};
 use super::{QueryProblem, Resolver, input, pattern, served};
 use crate::schema::model::UserType;
 use crate::schema::{QName, Schema};
@@ -96,6 +97,10 @@ pub(super) enum Found {
     Whole(i64, Whole),
     /// So many parts of a power of ten.
     Decimal(i128, u32),
+    /// A number of a type that has an infinity, and what is no number.
+    Real(f64),
+    /// Of type `bytea`.
+    Bytes(Vec<u8>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +128,7 @@ impl Whole {
         }
     }
 
-    fn take(self, number: i128) -> Result<Found, Fault> {
+    pub(super) fn take(self, number: i128) -> Result<Found, Fault> {
         let fits = match self {
             Self::Small => i16::try_from(number).is_ok(),
             Self::Plain => i32::try_from(number).is_ok(),
@@ -131,6 +136,16 @@ impl Whole {
         };
         let number = i64::try_from(number).ok().filter(|_| fits);
         number.map(|number| Found::Whole(number, self)).ok_or(Fault::Range(self.name()))
+    }
+
+    /// What is no number, or infinite, is out of range.
+    fn take_real(self, number: f64) -> Result<Found, Fault> {
+        const FAR: f64 = 1e19;
+        let rounded = number.round_ties_even();
+        // Nothing as small as this is cut.
+        #[expect(clippy::cast_possible_truncation, reason = "it is smaller than this")]
+        let whole = (rounded.abs() < FAR).then_some(rounded as i128);
+        whole.map_or(Err(Fault::Range(self.name())), |number| self.take(number))
     }
 }
 
@@ -264,6 +279,17 @@ pub(crate) fn fails_once(expr: &Expr, schema: &Schema) -> Option<Fault> {
             };
             fails_once(inner, schema).or_else(read)
         }
+        // None of them is called for a NULL.
+        Expr::Operator(_, left, right, _) => {
+            let left = left.as_deref().and_then(|left| fails_once(left, schema));
+            left.or_else(|| fails_once(right, schema))
+        }
+        // `extract(unit FROM moment)`
+        Expr::Typed(of, parts) if of.as_str() == "numeric" => match parts.as_slice() {
+            [Expr::Text(unit, _), moment] => fails_once(moment, schema)
+                .or_else(|| served::refused_once("extract", &[Found::Literal((**unit).to_owned()), Found::Unknown])),
+            _ => None,
+        },
         Expr::Call(call) => {
             let inner = call.arguments.iter().find_map(|argument| fails_once(argument, schema));
             if inner.is_some() || call.named || !schema.functions(&schema.resolve_function(&call.name)).is_empty() {
@@ -447,23 +473,31 @@ pub(crate) fn constant_of(expr: &Expr, to: &TypeName, schema: &Schema) -> Option
         Found::Literal(text) | Found::Text(text) => Constant::Text(text.as_str().into()),
         Found::Whole(number, _) => Constant::number(&number.to_string())?,
         Found::Decimal(number, 0) => Constant::number(&number.to_string())?,
-        Found::Bits(_) | Found::Decimal(..) | Found::Unknown => return None,
+        Found::Bits(_) | Found::Bytes(_) | Found::Decimal(..) | Found::Real(_) | Found::Unknown => return None,
     };
     Some(constant)
 }
 
-fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
+pub(super) fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
     let all = |parts: &[Expr]| parts.iter().map(|part| compute(part, schema)).collect::<Result<Vec<_>, _>>();
     match expr {
         Expr::Null => Ok(Found::Null),
         Expr::Text(text, _) => Ok(Found::Literal((**text).to_owned())),
         Expr::Number(text) => Ok(number(text)),
         Expr::Cast(inner, to, _) => cast(compute(inner, schema)?, to, schema),
+        // The sign is a part of the number.
+        Expr::Operator(operator, None, right, _) if **operator == *"-" && matches!(**right, Expr::Number(_)) => {
+            let Expr::Number(text) = &**right else { return Ok(Found::Unknown) };
+            Ok(number(&format!("-{text}")))
+        }
         Expr::Operator(operator, left, right, _) => {
+            if let Some(fault) = left.as_deref().and_then(|left| parted(operator, left, right, schema)) {
+                return Err(fault);
+            }
             let found = left.as_deref().map(|left| compute(left, schema)).transpose()?;
             let by = compute(right, schema)?;
             let divided = matches!(&**operator, "/" | "%") && left.as_deref().is_some_and(is_value);
-            if divided && matches!(by, Found::Whole(0, _) | Found::Decimal(0, _)) {
+            if divided && is_zero(&by) {
                 return Err(Fault::Zero);
             }
             combine(operator, found, by)
@@ -498,21 +532,8 @@ fn compute(expr: &Expr, schema: &Schema) -> Result<Found, Fault> {
     }
 }
 
-/// `ARRAY[…][n]`: behind the last is nothing.
-fn element(array: &Expr, bounds: &[Expr], schema: &Schema) -> Result<Found, Fault> {
-    compute(array, schema)?;
-    let (Expr::Array(parts, _), [bound]) = (array, bounds) else { return Ok(Found::Unknown) };
-    let Found::Whole(place, _) = compute(bound, schema)? else { return Ok(Found::Unknown) };
-    // An array of arrays has no elements by one number.
-    if parts.iter().any(|part| !matches!(part, Expr::Text(..) | Expr::Number(_) | Expr::Null)) {
-        return Ok(Found::Unknown);
-    }
-    let part = usize::try_from(place).ok().and_then(|place| parts.get(place.checked_sub(1)?));
-    // Its type is that of all of them.
-    part.map_or(Ok(Found::Null), |part| match compute(part, schema)? {
-        Found::Null => Ok(Found::Null),
-        _ => Ok(Found::Unknown),
-    })
+fn is_zero(found: &Found) -> bool {
+    matches!(found, Found::Whole(0, _) | Found::Decimal(0, _)) || matches!(found, Found::Real(number) if *number == 0.0)
 }
 
 /// Whether it is a value of some type, and no NULL.
@@ -560,7 +581,6 @@ fn decimal(text: &str) -> Option<Found> {
 
 fn combine(operator: &str, left: Option<Found>, right: Found) -> Result<Found, Fault> {
     use Found::{Decimal, Literal, Null, Text, Whole};
-    let is_zero = |found: &Found| matches!(found, Whole(0, _) | Decimal(0, _));
     let known = |found: &Found| matches!(found, Whole(..) | Decimal(..));
     if let Some(left) = &left
         && let Some(fault) = served::refused(operator, &[left.clone(), right.clone()])
@@ -603,6 +623,7 @@ fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
             Err(_) => return Err(Fault::Range("\"char\"")),
         },
         (Found::Whole(number, _), "text" | "character varying") => number.to_string(),
+        (Found::Bytes(_), _) => return Ok(Found::Unknown),
         // They are cut, or filled up.
         (Found::Bits(_), _) => return Ok(Found::Unknown),
         _ => return assigned(found, to, schema),
@@ -610,6 +631,16 @@ fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
     match &*base {
         _ if below.is_array() => Ok(Found::Unknown),
         "text" => Ok(Found::Text(text)),
+        "bytea" => Ok(bytes(&text).map_or(Found::Unknown, Found::Bytes)),
+        "real" | "double precision" | "numeric" if real(&text, &base).is_some() => {
+            let number = real(&text, &base).unwrap_or_default();
+            // A numeric that is as many digits as it is written with stays what it is.
+            match &*base {
+                "numeric" if number.is_finite() => Ok(Found::Unknown),
+                "numeric" if number.is_infinite() && !below.modifiers().is_empty() => Err(Fault::Overflow),
+                _ => Ok(Found::Real(number)),
+            }
+        }
         "character varying" => Ok(Found::Text(match below.modifiers().first() {
             Some(length) => text.chars().take(usize::try_from(*length).unwrap_or(usize::MAX)).collect(),
             None => text,
@@ -627,6 +658,22 @@ fn cast(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault> {
         }
         _ => Ok(Found::Unknown),
     }
+}
+
+/// The bytes that a text in hexadecimal stands for.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("\\x")?.as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(byte).collect()).flatten()
+}
+
+/// A number of a type that has an infinity, as text.
+fn real(text: &str, base: &str) -> Option<f64> {
+    let number: f64 = text.trim().parse().ok()?;
+    // What is no number here is one of the words for it, or more than the type can hold.
+    let written = text.contains(|sign: char| sign.is_ascii_digit());
+    let infinite = if base == "real" { number.abs() > f64::from(f32::MAX) } else { number.is_infinite() };
+    (!written || !infinite).then_some(number)
 }
 
 /// A whole number as text.
@@ -675,6 +722,23 @@ fn assigned(found: Found, to: &TypeName, schema: &Schema) -> Result<Found, Fault
         (Found::Decimal(number, scale), "numeric") => {
             precise(number, scale, &modifiers).map(|_| Found::Decimal(number, scale))
         }
+        (Found::Whole(number, _), "real" | "double precision") => {
+            // No smaller type has more digits than this one.
+            #[expect(clippy::cast_precision_loss, reason = "the server rounds it, too")]
+            Ok(Found::Real(number as f64))
+        }
+        (Found::Decimal(number, scale), "real" | "double precision") => {
+            let text = format!("{number}e-{scale}");
+            Ok(real(&text, &base).map_or(Found::Unknown, Found::Real))
+        }
+        (Found::Real(number), "smallint" | "integer" | "bigint") => {
+            Whole::of(&base).map_or(Ok(Found::Unknown), |of| of.take_real(number))
+        }
+        (Found::Real(number), "real") if number.is_finite() && number.abs() > f64::from(f32::MAX) * 1.000_001 => {
+            Err(Fault::Said("value out of range: overflow".into()))
+        }
+        (Found::Real(number), "real" | "double precision") => Ok(Found::Real(number)),
+        (Found::Real(number), "numeric") if number.is_infinite() && !modifiers.is_empty() => Err(Fault::Overflow),
         (Found::Literal(text) | Found::Text(text), "text") => Ok(Found::Text(text)),
         (Found::Literal(text) | Found::Text(text), "character varying" | "character") => {
             let length = match (&*base, modifiers.first()) {
@@ -778,6 +842,9 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
             let is_day = *year != 0 && (1..=12).contains(month) && (1..=long).contains(day);
             if is_day { Ok(Found::Unknown) } else { Err(Fault::Day) }
         }
+        ("abs", [Found::Whole(number, of)]) => of.take(i128::from(*number).abs()),
+        ("array_fill", [_, _, ..]) => filled(&call.arguments[1], schema),
+        ("exp", [Found::Whole(number, _)]) if *number > 709 => Err(Fault::Said("value out of range: overflow".into())),
         ("mod" | "div", [Found::Whole(..) | Found::Decimal(..), Found::Whole(0, _) | Found::Decimal(0, _)]) => {
             Err(Fault::Zero)
         }
@@ -794,7 +861,11 @@ fn called(call: &Call, schema: &Schema) -> Result<Found, Fault> {
         ("sqrt", [Found::Decimal(number, _)]) if *number < 0 => Err(Fault::Root),
         ("ln" | "log" | "log10", [Found::Whole(number, _)]) if *number <= 0 => Err(Fault::Logarithm),
         ("ln" | "log" | "log10", [Found::Decimal(number, _)]) if *number <= 0 => Err(Fault::Logarithm),
-        ("chr", [Found::Whole(number, _)]) if *number <= 0 => Err(Fault::Character),
+        ("chr", [Found::Whole(number, _)])
+            if u32::try_from(*number).ok().filter(|n| *n > 0).and_then(char::from_u32).is_none() =>
+        {
+            Err(Fault::Character)
+        }
         ("substring" | "substr", [_, Found::Whole(..), Found::Whole(length, _)]) if *length < 0 => Err(Fault::Length),
         ("nullif", [left, right]) if left == right && *left != Found::Unknown => Ok(Found::Null),
         ("length" | "char_length" | "character_length", [Found::Literal(text) | Found::Text(text)]) => {

@@ -95,6 +95,12 @@ impl Resolver<'_> {
         match &found {
             Type::Named(name) if !slice && name.ends_with("[]") => Type::named(name.trim_end_matches("[]")),
             Type::Named(name) if **name == *"jsonb" || slice => found,
+            // Types that somebody made, and arrays that are none by name (`int2vector`, `point`), are left alone.
+            Type::Named(name) if UNDIVIDED.contains(&&**name) => {
+                let message = format!("cannot subscript type {name} because it does not support subscripting");
+                self.problem("42804", message, bounds.first().map_or_else(At::default, start));
+                Type::Any
+            }
             _ => Type::Any,
         }
     }
@@ -554,6 +560,26 @@ pub(super) fn has_column(expr: &Expr) -> bool {
         Expr::ArrayOf(_) | Expr::Exists(_) => false,
     }
 }
+
+/// Types that have no elements.
+const UNDIVIDED: [&str; 16] = [
+    "bigint",
+    "boolean",
+    "bytea",
+    "character varying",
+    "date",
+    "double precision",
+    "integer",
+    "interval",
+    "json",
+    "numeric",
+    "real",
+    "smallint",
+    "text",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "uuid",
+];
 
 /// Where an expression begins, if that is known.
 pub(super) fn start(expr: &Expr) -> At {

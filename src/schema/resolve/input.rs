@@ -11,7 +11,7 @@ const READERS: &[(&[&str], Reader)] = &[
         number(text) && !text.parse::<f64>().is_ok_and(|number| has_digit(text) && number.is_infinite())
     }),
     (&["uuid"], uuid),
-    (&["macaddr"], |text| hardware(text, &[12])),
+    (&["macaddr"], card),
     (&["macaddr8"], |text| hardware(text, &[12, 16])),
     (&["oid"], |text| {
         text.parse::<i64>().map_or_else(|_| text.starts_with('0'), |number| (-1 << 31..1 << 32).contains(&number))
@@ -23,7 +23,12 @@ const READERS: &[(&[&str], Reader)] = &[
                 .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit()))
         })
     }),
-    (&["tid"], |text| text.starts_with('(') && text.ends_with(')')),
+    // What stands before and behind the numbers is not looked at.
+    (&["tid"], |text| {
+        text.split_once('(')
+            .and_then(|(_, behind)| behind.split_once(','))
+            .is_some_and(|(_, behind)| behind.contains(')'))
+    }),
     (&["point"], |text| numbers(text).is_none_or(|count| count == 2)),
     (&["box", "lseg"], |text| numbers(text).is_none_or(|count| count == 4)),
     (&["circle"], |text| numbers(text).is_none_or(|count| count == 3)),
@@ -43,11 +48,15 @@ const READERS: &[(&[&str], Reader)] = &[
         clock(text) && (has_digit(text) || worded(text, &["allballs", "now"]))
     }),
     (&["inet"], |text| address(text).is_some_and(|address| address.parts == 4 || address.bits.is_some())),
-    (&["cidr"], |text| address(text).is_some_and(|address| address.is_network())),
+    (&["cidr"], |text| {
+        text.starts_with("0x") || text.starts_with("0X") || address(text).is_some_and(|address| address.is_network())
+    }),
     (&["bytea"], bytes),
     (&["bit", "bit varying"], bits),
-    (&["int4range", "int8range"], |text| range(text, true)),
-    (&["numrange", "daterange", "tsrange", "tstzrange"], |text| range(text, false)),
+    (&["int4range", "int8range"], |text| range(text, true, true)),
+    (&["numrange"], |text| range(text, false, true)),
+    // `990101` is a day of 1999, and comes before `200101`.
+    (&["daterange", "tsrange", "tstzrange"], |text| range(text, false, false)),
 ];
 
 /// Whether a text may be a value of a type.
@@ -152,6 +161,22 @@ fn hardware(text: &str, digits: &[usize]) -> bool {
     let hexadecimal = parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_hexdigit()));
     let count = |part: &&str| if part.len() == 1 { 2 } else { part.len() };
     hexadecimal && digits.contains(&parts.iter().map(count).sum())
+}
+
+/// The address of a card in six bytes: `scanf` reads six numbers of any length between signs, and fewer digits at the end of those without.
+fn card(text: &str) -> bool {
+    let is_byte = |part: &str| {
+        let bare = part.trim_start().trim_start_matches(['+', '-']);
+        let digits = bare.strip_prefix("0x").or_else(|| bare.strip_prefix("0X")).unwrap_or(bare);
+        u32::from_str_radix(digits, 16).is_ok_and(|number| number < 256)
+    };
+    for sign in [':', '-'] {
+        let mut parts = text.split(sign);
+        if parts.clone().count() == 6 {
+            return parts.all(is_byte);
+        }
+    }
+    hardware(text, &[11, 12])
 }
 
 /// How many numbers a form on a plane is written with; `None`: it holds words.
@@ -318,7 +343,8 @@ fn bits(text: &str) -> bool {
     }
 }
 
-fn range(text: &str, whole: bool) -> bool {
+/// `whole`: its bounds are whole numbers; `ordered`: two of these are in the order of numbers.
+fn range(text: &str, whole: bool, ordered: bool) -> bool {
     if text.eq_ignore_ascii_case("empty") {
         return true;
     }
@@ -332,7 +358,7 @@ fn range(text: &str, whole: bool) -> bool {
     let Some((low, high)) = inside.split_once(',').filter(|(_, high)| !high.contains(',')) else { return false };
     let bound = |text: &str| if text.is_empty() { Some(None) } else { text.trim().parse::<i64>().ok().map(Some) };
     match (bound(low), bound(high)) {
-        (Some(low), Some(high)) => low.zip(high).is_none_or(|(low, high)| low <= high),
+        (Some(low), Some(high)) => !ordered || low.zip(high).is_none_or(|(low, high)| low <= high),
         _ => !whole,
     }
 }
@@ -426,6 +452,22 @@ mod tests {
             &["1,2", "{1,a}", "{1,2", "{1}x", "", "[]", "[1, 2]"],
         );
         check("text[]", &["{a b,\"c,d\",\"e\\\"f\"}", "{\"{\"}"], &["a", "{a"]);
+        check(
+            "macaddr",
+            &[
+                "08:00:2b:01:02:03",
+                "8:0:2b:1:2:3",
+                "80:02b:01:02:03:04",
+                "8002b010203",
+                "0800.2b01.0203",
+                "0x8:0:2b:1:2:3",
+            ],
+            &["08:00:2b:01:02", "108:00:2b:01:02:03", "08:00:2b:01:02:03x", "0800"],
+        );
+        check("tid", &["(0,1)", "(0,1)x", "x(0,1)", "(,1)", "( 0,1)"], &["(0,1", "0,1", "()"]);
+        check("cidr", &["0x0a", "0x0a0b0c0d"], &[]);
+        check("daterange", &["[990101,200101]", "[20200101,)"], &["990101,200101"]);
+        check("numrange", &["[1.5,2)", "[1,5]"], &["[5,1]"]);
         check("text", &["", "anything"], &[]);
     }
 }

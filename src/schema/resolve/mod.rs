@@ -1,6 +1,7 @@
 //! A query against a schema, as PREPARE looks at it: what every name means, of which type every expression is, and what does not work. No
 //! server is asked. What cannot be decided here is said to be so ([`QueryProblem::sure`], [`Type::Any`]).
 
+mod arbiter;
 mod body;
 mod call;
 mod catalog;
@@ -18,6 +19,7 @@ mod scope;
 mod served;
 mod single;
 mod sorting;
+mod spans;
 mod types;
 mod values;
 mod write;
@@ -26,7 +28,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::{Index, QName, Schema};
+use super::{QName, Schema};
 use crate::sql::TypeName;
 use crate::sql::condition::Constant;
 use crate::sql::lex::{Lexeme, TokenKind, lex};
@@ -37,6 +39,8 @@ use catalog::{CATALOG, Context};
 use scope::Names;
 use types::Types;
 
+pub use arbiter::Arbiter;
+pub(crate) use arbiter::kinds_of;
 pub(crate) use body::{NO_IDENTITY, SHADOWED, body_problems, other_result};
 pub(crate) use computed::{command_fails, constant_of, default_fails, fails, fails_as, fails_once, is_null};
 pub(super) use kept::{is_type, kept_refused, may_be_function, may_be_type, of_the_server, read_by, type_of_kept};
@@ -145,6 +149,8 @@ pub struct Write {
     pub kind: WriteKind,
     /// Where.
     pub at: At,
+    /// Whether a rule does it: PostgreSQL keeps what a rule names, so that it follows what is renamed.
+    pub ruled: bool,
 }
 
 impl Write {
@@ -199,45 +205,6 @@ pub enum WriteKind {
     },
     /// `DELETE`, `TRUNCATE`
     Delete,
-}
-
-/// What `ON CONFLICT (…) WHERE …` looks for.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Arbiter {
-    /// The columns.
-    pub columns: BTreeSet<Ident>,
-    /// The expressions, spelled alike if they are the same.
-    pub expressions: BTreeSet<String>,
-    /// The condition, spelled like that of an index that says the same.
-    pub predicate: Option<String>,
-}
-
-impl Arbiter {
-    /// Whether it finds an index.
-    pub fn finds(&self, index: &Index) -> Sure {
-        let columns: BTreeSet<&Ident> = index.key.iter().flatten().collect();
-        let expressions: BTreeSet<String> = index.expressions.iter().map(|text| normal(text)).collect();
-        if !index.unique || !index.valid || !columns.into_iter().eq(&self.columns) {
-            return Sure::No;
-        }
-        let same = match () {
-            () if expressions == self.expressions => Sure::Yes,
-            () if expressions.len() == self.expressions.len() => Sure::Unsure,
-            () => Sure::No,
-        };
-        // The condition must follow from the query's.
-        let covered = match (&index.predicate, &self.predicate) {
-            (None, _) => Sure::Yes,
-            (Some(_), None) => Sure::No,
-            (Some(of), Some(wanted)) if normal(of) == *wanted => Sure::Yes,
-            (Some(_), Some(_)) => Sure::Unsure,
-        };
-        match (same, covered) {
-            (Sure::Yes, Sure::Yes) => Sure::Yes,
-            (Sure::No, _) | (_, Sure::No) => Sure::No,
-            _ => Sure::Unsure,
-        }
-    }
 }
 
 /// An expression as two spellings of it have in common: without parentheses, casts, and the case of words.

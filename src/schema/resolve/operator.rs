@@ -243,16 +243,17 @@ impl Resolver<'_> {
         }
         let left_type = self.expr(left, scope);
         let types = self.exprs(list, scope);
-        let constants: Vec<usize> = (0..list.len()).filter(|i| !has_column(&list[*i])).collect();
+        let constant: Vec<bool> = list.iter().map(|item| !has_column(item)).collect();
         let mut common = None;
-        if constants.len() > 1 {
+        if constant.iter().filter(|is| **is).count() > 1 {
             let mut all = vec![self.settled(&left_type)];
-            all.extend(constants.iter().map(|i| self.settled(&types[*i])));
+            let constants = types.iter().zip(&constant).filter(|(_, is)| **is);
+            all.extend(constants.map(|(data_type, _)| self.settled(data_type)));
             common = self.types.common(&all).ok().filter(|t| !t.is_open());
         }
         for (i, (item, data_type)) in list.iter().zip(&types).enumerate() {
             match &common {
-                Some(Type::Named(name)) if constants.contains(&i) => {
+                Some(Type::Named(name)) if constant[i] => {
                     self.want(item, data_type, name, Context::Implicit, at);
                     self.apply("=", Some((left, &left_type)), (&Expr::Null, &Type::Named(name.clone())), at);
                 }

@@ -73,7 +73,7 @@ impl Resolver<'_> {
                 }
                 let done = uses_of_rule(rule, &write.relation, self.schema);
                 let uses = &mut self.resolved.uses;
-                uses.writes.extend(done.writes.into_iter().map(|done| Write { at: write.at, ..done }));
+                uses.writes.extend(done.writes.into_iter().map(|done| Write { at: write.at, ruled: true, ..done }));
                 for call in done.calls.into_keys() {
                     uses.calls.entry(call).or_insert(write.at);
                 }

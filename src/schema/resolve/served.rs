@@ -7,6 +7,7 @@ use super::{input, pattern};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Given<'a> {
     Text(&'a str),
+    Bytes(&'a [u8]),
     Whole(i64),
     Null,
     Other,
@@ -18,7 +19,8 @@ impl<'a> From<&'a Found> for Given<'a> {
             Found::Literal(text) | Found::Text(text) => Self::Text(text),
             Found::Whole(number, _) => Self::Whole(*number),
             Found::Null => Self::Null,
-            Found::Unknown | Found::Bits(_) | Found::Decimal(..) => Self::Other,
+            Found::Bytes(bytes) => Self::Bytes(bytes),
+            Found::Unknown | Found::Bits(_) | Found::Decimal(..) | Found::Real(_) => Self::Other,
         }
     }
 }
@@ -81,6 +83,25 @@ const UNCHANGING: &[(&[&str], Refusal)] = &[
     }),
     (&["power", "pow", "^"], |given| match given {
         [Given::Whole(0), Given::Whole(to)] if *to < 0 => said("zero raised to a negative power is undefined"),
+        [Given::Whole(of), Given::Whole(to)] => {
+            let power = i32::try_from(*to).ok().filter(|to| *to > 0)?;
+            // A text is long before a number is.
+            let digits = of.unsigned_abs().checked_ilog10()?.checked_mul(u32::try_from(power).ok()?)?;
+            (digits > 308).then(|| Fault::Said("value out of range: overflow".into()))
+        }
+        _ => None,
+    }),
+    (&["factorial"], |given| match given {
+        [Given::Whole(number)] if *number < 0 => said("factorial of a negative number is undefined"),
+        _ => None,
+    }),
+    (&["lpad", "rpad"], |given| match given {
+        [_, Given::Whole(length), ..] if *length >= 1 << 30 => said("requested length too large"),
+        _ => None,
+    }),
+    (&["convert_from", "convert"], |given| match given {
+        [Given::Bytes(bytes), Given::Text(name), ..] if is_utf8(name) => no_text(bytes),
+        [Given::Text(text), Given::Text(name), ..] if is_utf8(name) => no_text(&super::computed::bytes(text)?),
         _ => None,
     }),
     (&["acos", "asin"], |given| match given {
@@ -116,6 +137,18 @@ const UNCHANGING: &[(&[&str], Refusal)] = &[
     }),
 ];
 
+/// Whether it is a name of UTF-8.
+fn is_utf8(name: &str) -> bool {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    letters.eq_ignore_ascii_case("utf8") || letters.eq_ignore_ascii_case("unicode")
+}
+
+/// Bytes that are no text in UTF-8.
+fn no_text(bytes: &[u8]) -> Option<Fault> {
+    let is_text = !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    if is_text { None } else { said("invalid byte sequence for encoding \"UTF8\"") }
+}
+
 /// Whether a text is a day that is written so that it is the same by every setting, and in the order of time.
 fn is_day(text: &str) -> bool {
     let signs = text.bytes().enumerate();
@@ -133,6 +166,10 @@ const BY_SETTINGS: &[(&[&str], Refusal)] = &[
     (&["date_trunc"], |given| match given {
         [Given::Text(unit), _] => unknown_unit(unit),
         [Given::Text(unit), _, Given::Text(zone)] => unknown_unit(unit).or_else(|| unknown_zone(zone)),
+        _ => None,
+    }),
+    (&["extract", "date_part"], |given| match given {
+        [Given::Text(unit), _] => unknown_field(unit),
         _ => None,
     }),
     (&["make_timestamptz"], |given| match given {
@@ -337,4 +374,16 @@ fn unknown_unit(unit: &str) -> Option<Fault> {
     let lower = unit.to_ascii_lowercase();
     let known = input::is_unit(&lower) || matches!(&*lower, "quarter" | "qtr");
     if known { None } else { said(format!("unit \"{unit}\" not recognized")) }
+}
+
+/// The fields of `extract`, and what stands for one.
+fn unknown_field(field: &str) -> Option<Fault> {
+    const FIELDS: [&str; 15] = [
+        "allballs", "dow", "doy", "dst", "epoch", "infinity", "isodow", "isoyear", "j", "jd", "julian", "now",
+        "timezone", "today", "zulu",
+    ];
+    let lower = field.to_ascii_lowercase();
+    let known = FIELDS.contains(&&*lower) || lower.starts_with("timezone") || unknown_unit(field).is_none();
+    // Names of months, days and zones are read, too, and refused for what they are.
+    if known { None } else { said(format!("unit \"{field}\" not recognized")) }
 }

@@ -253,6 +253,7 @@ impl<'s> Resolver<'s> {
                     columns: conflict.columns.iter().map(|column| column.value.clone()).collect(),
                     expressions: conflict.expressions.iter().map(|(_, text)| normal(text)).collect(),
                     predicate: conflict.predicate.as_ref().map(|(_, text)| normal(text)),
+                    kinds: conflict.kinds.iter().cloned().collect(),
                 };
                 // What a view's table has, and what a partition's parent has, is not looked at.
                 let known = relation.kind == RelationKind::Table && relation.columns_known;

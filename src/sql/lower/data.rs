@@ -151,9 +151,9 @@ pub(super) fn data(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     if let Statement::Query(query) = &statement
         && let SetExpr::Select(select) = &*query.body
         && let [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] = select.projection.as_slice()
-        && let Some(search_path) = misc::set_config(expr)
+        && let Some(setting) = misc::set_config(expr)
     {
-        return Ok(vec![Operation::Session { search_path }]);
+        return Ok(vec![setting]);
     }
     if let Statement::Query(query) = &statement
         && let Some(table) = selected_into(query)

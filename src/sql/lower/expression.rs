@@ -122,7 +122,10 @@ impl Lower<'_> {
             E::AtTimeZone { timestamp, time_zone } => {
                 self.builtin("timezone", vec![self.expr(time_zone), self.expr(timestamp)])
             }
-            E::Extract { expr, .. } => Expr::Typed(TypeName::canonical("numeric"), vec![self.expr(expr)]),
+            E::Extract { field, expr, .. } => {
+                let field = Expr::Text(field.to_string().trim_matches('\'').into(), At::default());
+                Expr::Typed(TypeName::canonical("numeric"), vec![field, self.expr(expr)])
+            }
             E::Ceil { expr, .. } => self.builtin("ceil", vec![self.expr(expr)]),
             E::Floor { expr, .. } => self.builtin("floor", vec![self.expr(expr)]),
             E::Position { expr, r#in } => self.builtin("position", vec![self.expr(r#in), self.expr(expr)]),

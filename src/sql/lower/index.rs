@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, ObjectName, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
@@ -18,11 +18,11 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
     let Statement::CreateIndex(index) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE INDEX", parser.peek_token_ref());
     };
-    let key: Vec<Option<Arc<str>>> = index.columns.iter().map(|c| plain_column(&c.column.expr)).collect();
+    let key: Vec<Option<Arc<str>>> = index.columns.iter().map(|c| key_column(&c.column.expr)).collect();
     let key_names = index.columns.iter().map(|c| expression_name(&c.column.expr, "expr")).collect();
-    let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
+    let expressions = index.columns.iter().filter(|c| key_column(&c.column.expr).is_none());
     let mut mentions: Vec<_> = expressions.flat_map(|c| columns_in(&c.column.expr)).collect();
-    let expressions = index.columns.iter().filter(|c| plain_column(&c.column.expr).is_none());
+    let expressions = index.columns.iter().filter(|c| key_column(&c.column.expr).is_none());
     let (expressions, values) = expressions.map(|c| (c.column.expr.to_string().into(), kept(&c.column.expr))).unzip();
     mentions.extend(index.predicate.iter().flat_map(columns_in));
     mentions.extend(index.include.iter().map(crate::sql::ast::fold));
@@ -44,10 +44,26 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
             .as_ref()
             .map_or_else(|| "btree".into(), |method| method.to_string().to_ascii_lowercase().into()),
         classes: index.columns.iter().map(|c| c.operator_class.as_ref().map(lower_name)).collect(),
-        collated: index.columns.iter().map(|c| matches!(c.column.expr, sqlparser::ast::Expr::Collate { .. })).collect(),
+        collations: index.columns.iter().map(|c| collation(&c.column.expr).map(lower_name)).collect(),
         nulls_collide: index.nulls_distinct == Some(false),
         only,
     }))])
+}
+
+/// The column that a part of a key is, with a collation or without.
+fn key_column(expr: &Expr) -> Option<Arc<str>> {
+    match expr {
+        Expr::Collate { expr, .. } => plain_column(expr),
+        expr => plain_column(expr),
+    }
+}
+
+fn collation(expr: &Expr) -> Option<&ObjectName> {
+    match expr {
+        Expr::Collate { collation, .. } => Some(collation),
+        Expr::Nested(inner) => collation(inner),
+        _ => None,
+    }
 }
 
 pub(super) fn reindex(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

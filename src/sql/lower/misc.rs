@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::Result;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
-use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, TransactionControl};
+use crate::sql::operation::{Ident, ObjectChange, ObjectKind, Operation, SearchPath, TransactionControl};
 use crate::sql::parse::{at_end, cascade, eat, eat_word, eat_words, if_not_exists, is_word, peek_words};
 
 /// Statements that PostgreSQL refuses inside a transaction block, by their first words. (`CONCURRENTLY` forms are typed and known.)
@@ -66,28 +66,42 @@ pub(super) fn transaction(parser: &mut Parser<'_>) -> Option<Operation> {
 }
 
 pub(super) fn session(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
-    let mut search_path = None;
-    if eat(parser, &[Keyword::SET]) {
-        if !eat(parser, &[Keyword::LOCAL]) {
+    let (mut search_path, mut local) = (None, false);
+    if eat(parser, &[Keyword::RESET]) {
+        search_path = (eat_word(parser, "all") || eat_word(parser, "search_path")).then_some(SearchPath::Default);
+    } else if eat(parser, &[Keyword::SET]) {
+        local = eat(parser, &[Keyword::LOCAL]);
+        if !local {
             eat(parser, &[Keyword::SESSION]);
         }
         if eat_words(parser, &["constraints"]) {
             while !at_end(parser) {
                 parser.next_token();
             }
-            return Ok(vec![Operation::Session { search_path: None }]);
+            return Ok(vec![Operation::Session { search_path: None, local: true }]);
         }
         if eat_word(parser, "search_path") {
             if !parser.consume_token(&Token::Eq) {
                 parser.expect_keyword_is(Keyword::TO)?;
             }
-            search_path = Some(schemas(parser)?);
+            let default = eat(parser, &[Keyword::DEFAULT]);
+            search_path = Some(if default { SearchPath::Default } else { SearchPath::Of(schemas(parser)?) });
+        } else if eat_word(parser, "schema") {
+            search_path = Some(SearchPath::Of(schemas(parser)?));
         }
     }
     while !at_end(parser) {
         parser.next_token();
     }
-    Ok(vec![Operation::Session { search_path }])
+    Ok(vec![Operation::Session { search_path, local }])
+}
+
+/// `NOTIFY` and what listens: no schema is changed, and no row.
+pub(super) fn notification(parser: &mut Parser<'_>) -> Operation {
+    while !at_end(parser) {
+        parser.next_token();
+    }
+    Operation::Query { reads: Vec::new(), calls: Vec::new() }
 }
 
 pub(super) fn schemas(parser: &mut Parser<'_>) -> Result<Vec<Ident>> {
@@ -100,32 +114,35 @@ pub(super) fn schemas(parser: &mut Parser<'_>) -> Result<Vec<Ident>> {
     })
 }
 
-/// The schemas that `set_config('search_path', '…', …)` sets, as in the output of pg_dump.
-pub(super) fn set_config(expr: &Expr) -> Option<Option<Vec<Ident>>> {
+/// What `set_config('search_path', '…', …)` sets, as in the output of pg_dump; of another path than one that is written down, nothing is known.
+pub(super) fn set_config(expr: &Expr) -> Option<Operation> {
     use sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArguments, Value};
     let Expr::Function(function) = expr else { return None };
     if lower_name(&function.name).name.as_ref() != "set_config" {
         return None;
     }
     let FunctionArguments::List(list) = &function.args else { return None };
-    let texts: Vec<_> = list
-        .args
-        .iter()
-        .map_while(|arg| match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) => match &value.value {
-                Value::SingleQuotedString(text) => Some(text.clone()),
-                _ => None,
-            },
+    let text = |at: usize| match list.args.get(at)? {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text.as_str()),
             _ => None,
-        })
-        .collect();
-    match texts.as_slice() {
-        [name, value, ..] if name == "search_path" => {
-            let schemas = value.split(',').map(str::trim).filter(|s| !s.is_empty());
-            Some(Some(schemas.map(Ident::from).collect()))
-        }
-        _ => Some(None),
+        },
+        _ => None,
+    };
+    let is_true = |arg: &FunctionArg| arg.to_string().trim_matches('\'').eq_ignore_ascii_case("true");
+    let local = list.args.get(2).is_some_and(is_true);
+    if !text(0)?.eq_ignore_ascii_case("search_path") {
+        return Some(Operation::Session { search_path: None, local });
     }
+    let name = |schema: &str| match schema.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')) {
+        Some(inside) => Ident::from(inside.replace("\"\"", "\"")),
+        None => Ident::from(schema.to_lowercase()),
+    };
+    let Some(path) = text(1) else {
+        return Some(Operation::Opaque { what: "SELECT set_config".to_owned(), rule: None });
+    };
+    let schemas = path.split(',').map(str::trim).filter(|schema| !schema.is_empty());
+    Some(Operation::Session { search_path: Some(SearchPath::Of(schemas.map(name).collect())), local })
 }
 
 pub(super) fn comment(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {

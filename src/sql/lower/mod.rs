@@ -238,6 +238,7 @@ fn operations(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<Operation>> {
         Keyword::REFRESH => view::refresh(parser),
         Keyword::VACUUM | Keyword::ANALYZE | Keyword::CLUSTER => misc::maintenance(parser),
         Keyword::LOCK => misc::lock(parser),
+        Keyword::NOTIFY | Keyword::LISTEN | Keyword::UNLISTEN => Ok(vec![misc::notification(parser)]),
         _ => match misc::transaction(parser) {
             Some(operation) => Ok(vec![operation]),
             None => Ok(vec![misc::opaque(parser)]),

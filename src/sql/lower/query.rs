@@ -16,13 +16,14 @@ use super::expression::all_fields;
 use crate::sql::TypeName;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::deep::DEEPEST_OF_OURS;
-use crate::sql::gaps::{CONDITION, EXPRESSION};
+use crate::sql::gaps::{CONDITION, EXPRESSION, KIND};
+use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::name::Name;
 use crate::sql::operation::Ident;
 use crate::sql::parse::Tokens;
 use crate::sql::query::{
-    Assignment, At, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Kept, Merge, MergeInsert, On,
-    Placed, QueryBody, QueryExpression, Select, TableRef, Update,
+    Assignment, At, Call, Command, Conflict, Cte, Delete, Expr, From, Insert, Item, Kept, KeyKind, Merge, MergeInsert,
+    On, Placed, QueryBody, QueryExpression, Select, TableRef, Update,
 };
 use crate::sql::shape::expression_name;
 use crate::sql::types::lower_type;
@@ -88,6 +89,32 @@ pub(crate) fn printed(text: &str) -> Kept {
 fn written(text: &str) -> Expr {
     let parsed = Tokens::read(text).ok().and_then(|mut tokens| tokens.parser().parse_expr().ok());
     parsed.map_or(Expr::Opaque, |expr| Lower { tokens: None, depth: Cell::new(0) }.expr(&expr))
+}
+
+/// A column with its collation and its operator class, as they are written: `a COLLATE "C" text_pattern_ops`.
+fn kind(text: &str) -> Option<(Ident, KeyKind)> {
+    let pieces: Vec<_> = lex(text).into_iter().filter(Lexeme::solid).collect();
+    let name = |piece: &Lexeme<'_>| -> Ident {
+        match piece.kind {
+            TokenKind::Name => piece.text.trim_matches('"').replace("\"\"", "\"").into(),
+            _ => piece.text.to_ascii_lowercase().into(),
+        }
+    };
+    // Of a name with its schema, the last word.
+    let mut names: Vec<(Ident, bool)> = Vec::new();
+    for (at, piece) in pieces.iter().enumerate().filter(|(_, piece)| !piece.symbol(".")) {
+        let (collates, joined) = (piece.is("collate"), at.checked_sub(1).is_some_and(|at| pieces[at].symbol(".")));
+        match names.last_mut().filter(|_| joined) {
+            Some(last) => last.0 = name(piece),
+            None => names.push((name(piece), collates)),
+        }
+    }
+    let mut names = names.into_iter();
+    let (column, mut kind) = (names.next()?.0, KeyKind::default());
+    while let Some((word, collates)) = names.next() {
+        if collates { kind.collation = Some(names.next()?.0) } else { kind.class = Some(word) }
+    }
+    Some((column, kind))
 }
 
 pub(super) struct Lower<'a> {
@@ -236,7 +263,7 @@ impl Lower<'_> {
 
     fn conflict(&self, conflict: &ast::OnConflict) -> Conflict {
         let (mut columns, mut constraint) = (Vec::new(), None);
-        let (mut expressions, mut predicate) = (Vec::new(), None);
+        let (mut expressions, mut predicate, mut kinds) = (Vec::new(), None, Vec::new());
         match &conflict.conflict_target {
             Some(ConflictTarget::Columns(found)) => {
                 for ident in found {
@@ -244,6 +271,8 @@ impl Lower<'_> {
                         expressions.push((written(text), text.into()));
                     } else if let Some(text) = ident.value.strip_prefix(CONDITION) {
                         predicate = Some((written(text), text.into()));
+                    } else if let Some(text) = ident.value.strip_prefix(KIND) {
+                        kinds.extend(kind(text));
                     } else {
                         columns.push(self.placed(ident));
                     }
@@ -258,7 +287,7 @@ impl Lower<'_> {
                 (Some(self.assignments(&update.assignments)), update.selection.as_ref().map(|e| self.expr(e)))
             }
         };
-        Conflict { columns, expressions, predicate, constraint, update, filter }
+        Conflict { columns, kinds, expressions, predicate, constraint, update, filter }
     }
 
     fn update(&self, update: &ast::Update) -> Command {

@@ -156,6 +156,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
                 target: lower_name(&key.foreign_table),
                 target_columns: fold_all(&key.referred_columns),
                 on_delete: on_delete(key.on_delete.as_ref()),
+                follows: on_delete(key.on_update.as_ref()) != OnDelete::Refuse,
             }),
             ColumnOption::Generated { generated_as, generation_expr, generation_expr_mode, .. } => {
                 let virtual_column = matches!(generation_expr_mode, Some(GeneratedExpressionMode::Virtual));
@@ -227,6 +228,7 @@ pub(super) fn lower_constraint(
                 target: lower_name(&key.foreign_table),
                 target_columns: fold_all(&key.referred_columns),
                 on_delete: on_delete(key.on_delete.as_ref()),
+                follows: on_delete(key.on_update.as_ref()) != OnDelete::Refuse,
             },
         ),
         TableConstraint::Check(check) => (&check.name, check_kind(&check.expr)),
@@ -399,7 +401,7 @@ pub(super) fn default_value(expr: &Expr) -> DefaultValue {
     }
 }
 
-/// What a foreign key does when the row that it points to is deleted.
+/// What a foreign key does when the row that it points to is deleted, or changed.
 fn on_delete(action: Option<&ReferentialAction>) -> OnDelete {
     match action {
         None | Some(ReferentialAction::NoAction | ReferentialAction::Restrict) => OnDelete::Refuse,

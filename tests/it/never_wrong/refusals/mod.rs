@@ -3,6 +3,7 @@
 mod classes;
 mod clauses;
 mod computed;
+mod constants;
 mod expressions;
 mod families;
 mod immutable;
@@ -506,6 +507,7 @@ async fn what_the_server_refuses_is_foreseen() {
             classes::CASES,
             clauses::CASES,
             computed::CASES,
+            constants::CASES,
             families::CASES,
             immutable::CASES,
             input::CASES,
