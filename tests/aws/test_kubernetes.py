@@ -180,7 +180,7 @@ class SelectorRelease(unittest.TestCase):
         shop = self.shop()
         self.backend.api.lag = 0.5
         shop.plan()
-        self.finish(shop, shop.execute("--drain-timeout", "2s").ends(4))
+        self.finish(shop, shop.execute().ends(4))
 
     def test_a_bad_green(self):
         shop = self.shop(BAD_GREEN)

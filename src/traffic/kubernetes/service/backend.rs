@@ -18,6 +18,9 @@ pub(super) struct Switch {
     settings: Settings,
 }
 
+/// Why other shares than none and all cannot be set.
+const ONE_SIDE: &str = "a Service selects the pods of one side only";
+
 fn service_kind() -> ApiResource {
     kind("", "v1", "Service")
 }
@@ -64,7 +67,7 @@ impl Switch {
         let side = match want {
             Share::NONE => Side::Blue,
             Share::ALL => Side::Green,
-            _ => return Err(asked.refused(TrafficErrorCode::Grid, "a Service selects the pods of one side only")),
+            _ => return Err(asked.refused(TrafficErrorCode::Grid, ONE_SIDE)),
         };
         let mut first = None;
         let change = |service: &mut DynamicObject| {
@@ -111,6 +114,10 @@ impl Switch {
 impl TrafficBackend for Switch {
     fn name(&self) -> &str {
         &self.cluster.name
+    }
+
+    fn refuses(&self, share: Share) -> Option<String> {
+        (![Share::NONE, Share::ALL].contains(&share)).then(|| ONE_SIDE.to_owned())
     }
 
     fn permissions(&self) -> Option<Value> {
