@@ -41,6 +41,7 @@ pub static KINDS: &[BackendKind] = &[
     aws::lambda::KIND,
     aws::codedeploy::KIND,
     aws::ecs::KIND,
+    aws::apigateway::KIND,
 ];
 
 /// Why a backend cannot be made.

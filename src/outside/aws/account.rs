@@ -101,7 +101,7 @@ impl<C> AwsService<C> {
     }
 
     /// The region that it is asked in.
-    #[cfg(feature = "aws-codedeploy")]
+    #[cfg(any(feature = "aws-apigateway", feature = "aws-codedeploy"))]
     pub(crate) async fn region(&self) -> Result<String, String> {
         let config = self.account.config().await?;
         Ok(config.region().map(ToString::to_string).unwrap_or_default())

@@ -35,7 +35,7 @@ impl<C> Service<C> {
     }
 
     /// The region that it is asked in.
-    #[cfg(feature = "aws-codedeploy")]
+    #[cfg(any(feature = "aws-apigateway", feature = "aws-codedeploy"))]
     pub(super) async fn region(&self, asked: Asked<'_>) -> Result<String, TrafficError> {
         self.service.region().await.map_err(|why| asked.misconfigured(why))
     }

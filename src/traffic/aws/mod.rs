@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws-traffic")]
 mod account;
+pub(super) mod apigateway;
 pub(super) mod codedeploy;
 pub(super) mod ecs;
 pub(super) mod elb;
@@ -9,6 +10,8 @@ pub(super) mod lambda;
 #[cfg(any(
     test,
     not(all(
+        feature = "aws-apigateway",
+        feature = "aws-autoscaling",
         feature = "aws-codedeploy",
         feature = "aws-ecs",
         feature = "aws-elb",
