@@ -42,6 +42,7 @@ pub static KINDS: &[BackendKind] = &[
     aws::codedeploy::KIND,
     aws::ecs::KIND,
     aws::apigateway::KIND,
+    aws::autoscaling::KIND,
 ];
 
 /// Why a backend cannot be made.

@@ -3,6 +3,7 @@
 #[cfg(feature = "aws-traffic")]
 mod account;
 pub(super) mod apigateway;
+pub(super) mod autoscaling;
 pub(super) mod codedeploy;
 pub(super) mod ecs;
 pub(super) mod elb;
